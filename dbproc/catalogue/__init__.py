@@ -1,0 +1,1 @@
+"""The records: files, products, processes, codes and lineage; reading and writing them."""

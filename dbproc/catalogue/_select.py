@@ -1,0 +1,92 @@
+"""Pieces of queries that several of the catalogue's modules share."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, and_, exists, or_, tuple_
+from sqlalchemy.orm import aliased
+
+from dbproc import schema
+from dbproc.model import File
+from dbproc.periods import DayRange
+from dbproc.version import Version
+
+FILE = schema.File
+Item = TypeVar("Item")
+
+FILE_COLUMNS = (
+    FILE.file_id,
+    FILE.product_id,
+    FILE.filename,
+    FILE.utc_file_date,
+    FILE.utc_start_time,
+    FILE.utc_stop_time,
+    FILE.interface_version,
+    FILE.quality_version,
+    FILE.revision_version,
+    FILE.process_keywords,
+    FILE.relative_path,
+)
+"""What :func:`file_of` needs, in its order."""
+
+
+def file_of(row: Sequence[Any]) -> File:
+    """The first columns of a row, :data:`FILE_COLUMNS`, as a :class:`~dbproc.model.File`."""
+    return File(
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4].date(),
+        row[5].date(),
+        Version(row[6], row[7], row[8]),
+        row[9],
+        row[10],
+    )
+
+
+def is_newest(*, existing: bool) -> ColumnElement[bool]:
+    """No file of the same product, date and keywords has a higher version (and exists on disk, with `existing`)."""
+    other = aliased(FILE)
+    higher = and_(
+        other.product_id == FILE.product_id,
+        other.utc_file_date == FILE.utc_file_date,
+        other.process_keywords == FILE.process_keywords,
+        tuple_(other.interface_version, other.quality_version, other.revision_version)
+        > tuple_(FILE.interface_version, FILE.quality_version, FILE.revision_version),
+    )
+    if existing:
+        return and_(FILE.exists_on_disk, ~exists().where(higher, other.exists_on_disk))
+    return ~exists().where(higher)
+
+
+def overlaps(ranges: Sequence[DayRange]) -> ColumnElement[bool]:
+    """The file's data overlap one of the ranges of days."""
+    return or_(
+        *(
+            and_(FILE.utc_start_time <= _end_of(last), FILE.utc_stop_time >= _start_of(first))
+            for first, last in ranges
+        )
+    )
+
+
+def dated_in(column: Any, ranges: Sequence[DayRange]) -> ColumnElement[bool]:
+    """The date is in one of the ranges of days."""
+    return or_(*(column.between(first, last) for first, last in ranges))
+
+
+def batches(items: Sequence[Item], size: int = 5000) -> Iterator[Sequence[Item]]:
+    """Slices of `items` that fit the number of parameters of one statement."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _start_of(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.min, dt.UTC)
+
+
+def _end_of(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.max, dt.UTC)

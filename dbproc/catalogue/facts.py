@@ -1,0 +1,146 @@
+"""What the planner asks of the catalogue, in a handful of queries however many slots there are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, Row, and_, exists, select
+from sqlalchemy.orm import aliased
+
+from dbproc import schema
+from dbproc.catalogue._select import FILE, FILE_COLUMNS, batches, dated_in, file_of, is_newest, overlaps
+from dbproc.model import Definition, File, Slot, Timebase
+from dbproc.periods import DayRange, coalesced
+from dbproc.plan import Facts, Needs, Output, Tried
+from dbproc.version import Version
+
+_ATTEMPT = schema.Attempt
+
+
+def load_facts(connection: Connection, definition: Definition, asked: Needs, slots: Sequence[Slot]) -> Facts:
+    """Everything that :class:`dbproc.plan.Planner` needs to decide `slots`."""
+    return Facts(
+        by_time={key: _newest_files(connection, key, overlaps(ranges)) for key, ranges in asked.by_time.items()},
+        by_date={
+            key: _newest_files(connection, key, dated_in(FILE.utc_file_date, ranges))
+            for key, ranges in asked.by_date.items()
+        },
+        outputs=_outputs(connection, asked.outputs),
+        tried=_tried(connection, definition, slots),
+    )
+
+
+def _newest_files(connection: Connection, product_id: int, condition: object) -> list[File]:
+    statement = select(*FILE_COLUMNS).where(FILE.product_id == product_id, condition, is_newest(existing=True))  # type: ignore[arg-type]
+    return [file_of(row) for row in connection.execute(statement)]
+
+
+def _outputs(
+    connection: Connection, asked: Mapping[int, Sequence[DayRange]]
+) -> dict[tuple[int, dt.date], list[Output]]:
+    rows: list[Row[tuple[object, ...]]] = []
+    for product_id, ranges in asked.items():
+        statement = (
+            select(*FILE_COLUMNS, FILE.exists_on_disk, schema.Code.code_id, *_code_version())
+            .outerjoin(schema.FileCodeLink, schema.FileCodeLink.resulting_file == FILE.file_id)
+            .outerjoin(schema.Code, schema.Code.code_id == schema.FileCodeLink.source_code)
+            .where(FILE.product_id == product_id, dated_in(FILE.utc_file_date, ranges), is_newest(existing=False))
+        )
+        rows.extend(connection.execute(statement))
+    inputs = inputs_of(connection, [int(str(row[0])) for row in rows])
+    outputs: dict[tuple[int, dt.date], list[Output]] = defaultdict(list)
+    for row in rows:
+        file = file_of(row)
+        columns = tuple(row)
+        exists_on_disk, code_id = bool(columns[-5]), columns[-4]
+        version = Version(*(int(str(part)) for part in columns[-3:])) if code_id is not None else None
+        made_by = int(str(code_id)) if code_id is not None else None
+        outputs[file.product_id, file.date].append(
+            Output(file, exists_on_disk, made_by, version, tuple(inputs.get(file.file_id, ())))
+        )
+    return outputs
+
+
+def inputs_of(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[File]]:
+    """By file: the files that it was made from."""
+    inputs: dict[int, list[File]] = defaultdict(list)
+    link = schema.FileFileLink
+    for some in batches(file_ids):
+        statement = (
+            select(*FILE_COLUMNS, link.resulting_file)
+            .join(link, link.source_file == FILE.file_id)
+            .where(link.resulting_file.in_(some))
+        )
+        for row in connection.execute(statement):
+            inputs[row[-1]].append(file_of(row))
+    return inputs
+
+
+def _tried(connection: Connection, definition: Definition, slots: Sequence[Slot]) -> dict[Slot, Tried]:
+    """The last attempt of each slot, where it failed or was refused; for timebase RUN, whatever came of it."""
+    days: dict[int, list[DayRange]] = defaultdict(list)
+    for slot in slots:
+        days[slot.process_id].append((slot.date, slot.date))
+    rows: list[Row[tuple[object, ...]]] = []
+    for process_id, ranges in days.items():
+        statuses = ["failed", "refused"]
+        if definition.processes[process_id].timebase is Timebase.RUN:
+            statuses.append("succeeded")
+        rows.extend(connection.execute(_last_attempts(process_id, coalesced(ranges), statuses)))
+    return _tried_of(connection, rows)
+
+
+def _last_attempts(process_id: int, ranges: Sequence[DayRange], statuses: Sequence[str]):  # type: ignore[no-untyped-def]
+    later = aliased(_ATTEMPT)
+    superseded = exists().where(
+        later.process_id == _ATTEMPT.process_id,
+        later.utc_file_date == _ATTEMPT.utc_file_date,
+        later.process_keywords == _ATTEMPT.process_keywords,
+        later.attempt_id > _ATTEMPT.attempt_id,
+        later.status.in_(("failed", "refused", "succeeded")),
+    )
+    return (
+        select(
+            _ATTEMPT.attempt_id,
+            _ATTEMPT.process_id,
+            _ATTEMPT.utc_file_date,
+            _ATTEMPT.process_keywords,
+            _ATTEMPT.status,
+            _ATTEMPT.code_id,
+            _ATTEMPT.code_shasum,
+            _ATTEMPT.failures,
+            _ATTEMPT.next_try_time,
+            _ATTEMPT.message,
+            *_code_version(),
+        )
+        .join(schema.Code, schema.Code.code_id == _ATTEMPT.code_id)
+        .where(
+            _ATTEMPT.process_id == process_id,
+            _ATTEMPT.status.in_(statuses),
+            and_(dated_in(_ATTEMPT.utc_file_date, ranges), ~superseded),
+        )
+    )
+
+
+def _tried_of(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> dict[Slot, Tried]:
+    inputs: dict[int, set[int]] = defaultdict(set)
+    link = schema.AttemptInput
+    for some in batches([int(str(row[0])) for row in rows]):
+        statement = select(link.attempt_id, link.file_id).where(link.attempt_id.in_(some))
+        for attempt_id, file_id in connection.execute(statement):
+            inputs[attempt_id].add(file_id)
+    tried: dict[Slot, Tried] = {}
+    for row in rows:
+        (attempt_id, process_id, date, keywords, status, code_id, digest, failures, next_try, message, *version) = row
+        tried[Slot(process_id, date, keywords)] = Tried(  # type: ignore[arg-type]
+            attempt_id, status, code_id, digest, Version(*version), frozenset(inputs[attempt_id]),  # type: ignore[arg-type, index]
+            failures, next_try, message or "",  # type: ignore[arg-type]
+        )  # fmt: skip
+    return tried
+
+
+def _code_version() -> tuple[object, ...]:
+    code = schema.Code
+    return (code.interface_version, code.quality_version, code.revision_version)

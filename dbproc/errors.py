@@ -1,0 +1,81 @@
+"""One hierarchy of errors: what the user can mend, and what is a defect.
+
+A :class:`UserError` says what is wrong, where, and what to do next; the command line prints it without a traceback
+and exits with its ``exit_status``. Whatever is not a :class:`DbprocError` is a defect of dbproc and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_SOME_FAILED = 1
+EXIT_USAGE = 2
+EXIT_BUSY = 75
+EXIT_NEEDS_PERSON = 78
+
+
+class DbprocError(Exception):
+    """Base of everything dbproc raises on purpose."""
+
+    exit_status: int = EXIT_SOME_FAILED
+
+
+class UserError(DbprocError):
+    """Something a person can mend; the message names it, its place and the remedy."""
+
+    exit_status = EXIT_USAGE
+
+
+class DatabaseError(UserError):
+    """The database cannot be reached, does not exist, or is not one of dbproc's."""
+
+
+class SchemaError(DatabaseError):
+    """The database's schema is older or newer than this dbproc."""
+
+    exit_status = EXIT_NEEDS_PERSON
+
+
+class DefinitionError(UserError):
+    """A mission file that cannot be applied; ``problems`` lists every fault with its place."""
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__("\n".join((message, *(f"  {problem}" for problem in problems))))
+        self.problems = problems
+
+
+class FormatError(UserError):
+    """A filename format or a directory pattern that means nothing."""
+
+
+class VersionError(UserError):
+    """Text or numbers that are no version."""
+
+
+class NotFoundError(UserError):
+    """A product, process, file or date that is not in the database; the message lists what is near."""
+
+
+class BusyError(UserError):
+    """Another live run holds the mission's lock."""
+
+    exit_status = EXIT_BUSY
+
+
+class LockError(UserError):
+    """The lock is held by what this machine cannot judge: another host."""
+
+    exit_status = EXIT_NEEDS_PERSON
+
+
+class RepairError(UserError):
+    """What a dead run left cannot be put right without a person."""
+
+    exit_status = EXIT_NEEDS_PERSON
+
+
+class InspectionError(DbprocError):
+    """An inspector failed on a file: it raised, hung, died, or returned nonsense."""
+
+
+class PlacementError(DbprocError):
+    """A file cannot be put where it belongs."""

@@ -1,0 +1,136 @@
+"""The slots of a run that are not settled yet, and which of them may be decided now.
+
+A slot waits while another slot that could change its inputs is unsettled: undecided, or being built. There is no
+barrier between levels: a slot waits for what reaches it through the graph of processes and the windows of days, and
+for nothing else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterable
+
+from dbproc.model import Definition, Process, Slot
+from dbproc.periods import LONGEST, widened
+
+Reach = tuple[int, int]
+_SLACK_DAYS = 1  # an inspector may find that a file reaches a little over the day of its name
+
+
+class Frontier:
+    """Which slots wait for which; a slot is added, becomes open, and is settled."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._upstream = upstream_reach(definition)
+        self._unsettled: dict[int, list[dt.date]] = defaultdict(list)
+        self._counts: dict[tuple[int, dt.date], int] = defaultdict(int)
+        self._waiting: dict[tuple[int, dt.date], list[Slot]] = defaultdict(list)
+        self._to_check: list[Slot] = []
+        self._undecided: set[Slot] = set()
+        self._opened: set[Slot] = set()
+        self._again: set[Slot] = set()
+
+    def add(self, slots: Iterable[Slot]) -> None:
+        """Add candidates. One that is being built is looked at again when it is settled."""
+        for slot in slots:
+            if slot in self._opened:
+                self._again.add(slot)
+            elif slot not in self._undecided:
+                self._undecided.add(slot)
+                self._to_check.append(slot)
+                self._enter(slot)
+
+    def open(self) -> list[Slot]:
+        """The undecided slots that wait for nothing; each is given once, then it must be settled."""
+        opened = []
+        to_check, self._to_check = self._to_check, []
+        for slot in to_check:
+            blocker = self._blocker(slot)
+            if blocker is None:
+                self._undecided.discard(slot)
+                self._opened.add(slot)
+                opened.append(slot)
+            else:
+                self._waiting[blocker].append(slot)
+        return opened
+
+    def settle(self, slot: Slot) -> bool:
+        """Nothing more comes of `slot`; False when it was added anew in the meantime and stays unsettled."""
+        self._opened.discard(slot)
+        if slot in self._again:
+            self._again.discard(slot)
+            self._undecided.add(slot)
+            self._to_check.append(slot)
+            return False
+        self._leave(slot)
+        return True
+
+    def waiting(self) -> dict[Slot, tuple[int, dt.date]]:
+        """The slots that wait, each with the process and date of one that it waits for."""
+        return {slot: blocker for blocker, slots in self._waiting.items() for slot in slots}
+
+    def _blocker(self, slot: Slot) -> tuple[int, dt.date] | None:
+        for process_id, (before, after) in self._upstream.get(slot.process_id, {}).items():
+            dates = self._unsettled.get(process_id)
+            if not dates:
+                continue
+            first, last = widened(slot.date, slot.date, before, after)
+            at = bisect_left(dates, first)
+            if at < len(dates) and dates[at] <= last:
+                return process_id, dates[at]
+        return None
+
+    def _enter(self, slot: Slot) -> None:
+        place = (slot.process_id, slot.date)
+        if not self._counts[place]:
+            insort(self._unsettled[slot.process_id], slot.date)
+        self._counts[place] += 1
+
+    def _leave(self, slot: Slot) -> None:
+        place = (slot.process_id, slot.date)
+        self._counts[place] -= 1
+        if self._counts[place]:
+            return
+        del self._counts[place]
+        dates = self._unsettled[slot.process_id]
+        del dates[bisect_left(dates, slot.date)]
+        self._to_check.extend(self._waiting.pop(place, ()))
+
+
+def upstream_reach(definition: Definition) -> dict[int, dict[int, Reach]]:
+    """By process: every process whose output at date d can, through any number of steps, change a slot at date D;
+    d lies between D - before and D + after days."""
+    makers = {p.output_product: p for p in definition.processes.values() if p.output_product is not None}
+    reach: dict[int, dict[int, Reach]] = {}
+
+    def of(process: Process) -> dict[int, Reach]:
+        if process.process_id in reach:
+            return reach[process.process_id]
+        result: dict[int, Reach] = {}
+        reach[process.process_id] = result
+        for link in process.inputs:
+            maker = makers.get(link.product_id)
+            if maker is None:
+                continue
+            before, after = _direct(process, maker, link.yesterday, link.tomorrow)
+            _widen(result, maker.process_id, before, after)
+            for process_id, (more_before, more_after) in of(maker).items():
+                _widen(result, process_id, before + more_before, after + more_after)
+        return result
+
+    for process in definition.processes.values():
+        of(process)
+    return reach
+
+
+def _direct(process: Process, maker: Process, yesterday: int, tomorrow: int) -> Reach:
+    length = LONGEST.get(process.timebase, 1)
+    span = LONGEST.get(maker.timebase, 1) - 1 + _SLACK_DAYS
+    return yesterday + span, length - 1 + tomorrow + _SLACK_DAYS
+
+
+def _widen(result: dict[int, Reach], process_id: int, before: int, after: int) -> None:
+    old = result.get(process_id, (0, 0))
+    result[process_id] = (max(old[0], before), max(old[1], after))

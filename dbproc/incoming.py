@@ -1,0 +1,139 @@
+"""Which files of the incoming directory have settled, and may be taken.
+
+A name that is hidden or ends in ``.part`` or ``.tmp`` is somebody's unfinished work; so is what changed a moment ago.
+The inode's change time is what counts: every write and every rename sets it from this machine's clock, whatever
+modification time the sender gave the file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from dbproc.errors import UserError
+
+UNFINISHED_SUFFIXES = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
+
+
+class Kind(StrEnum):
+    """What an entry of the incoming directory is."""
+
+    FILE = "file"
+    LINK = "link"
+    OTHER = "other"  #: a fifo, socket or device: never opened
+    DIRECTORY = "directory"  #: a directory that is no file's companion
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An entry that has settled; `size` in bytes of a file."""
+
+    path: str
+    name: str
+    kind: Kind
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What is in incoming: what may be taken, and how many entries are left for a later run."""
+
+    settled: tuple[Arrival, ...]
+    unsettled: int
+
+
+def scan(directory: str, *, settle_seconds: float, now: float, pattern: str = "*") -> Scan:
+    """Look at the incoming directory, names in order.
+
+    Parameters
+    ----------
+    directory
+        The incoming directory.
+    settle_seconds
+        How long an entry must have been unchanged.
+    now
+        Seconds since the epoch.
+    pattern
+        Only names that match this glob are looked at.
+
+    Raises
+    ------
+    UserError
+        The directory does not exist or cannot be read.
+    """
+    try:
+        with os.scandir(directory) as entries:
+            found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        raise UserError(f"cannot read the incoming directory {directory}: {error.strerror}") from error
+    companions = _companions(found)
+    settled: list[Arrival] = []
+    unsettled = 0
+    for entry in found:
+        if entry.name in companions or not fnmatchcase(entry.name, pattern):
+            continue
+        if is_unfinished(entry.name):
+            unsettled += 1
+            continue
+        arrival, changed = _arrival(entry)
+        if arrival is None:
+            continue
+        if abs(now - changed) < settle_seconds:
+            unsettled += 1
+        else:
+            settled.append(arrival)
+    return Scan(tuple(settled), unsettled)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a name says that its file is still being written."""
+    return name.startswith(".") or name.lower().endswith(UNFINISHED_SUFFIXES) or name.endswith("~")
+
+
+def _companions(entries: list[os.DirEntry[str]]) -> set[str]:
+    """The directories that belong to a file of the same stem."""
+    directories = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+    if not directories:
+        return set()
+    stems = {os.path.splitext(entry.name)[0] for entry in entries if entry.name not in directories}
+    return directories & stems
+
+
+def _arrival(entry: os.DirEntry[str]) -> tuple[Arrival | None, float]:
+    """The entry and when it, or anything that belongs to it, last changed; None when it vanished."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+        changed = max([status.st_ctime, *_change_times(os.path.splitext(entry.path)[0])])
+        if stat.S_ISLNK(status.st_mode):
+            changed = max(changed, _target_change_time(entry.path))
+    except FileNotFoundError:
+        return None, 0.0
+    return Arrival(entry.path, entry.name, _kind(status.st_mode), status.st_size), changed
+
+
+def _kind(mode: int) -> Kind:
+    if stat.S_ISREG(mode):
+        return Kind.FILE
+    if stat.S_ISLNK(mode):
+        return Kind.LINK
+    return Kind.DIRECTORY if stat.S_ISDIR(mode) else Kind.OTHER
+
+
+def _change_times(companion: str) -> Iterator[float]:
+    if not os.path.isdir(companion) or os.path.islink(companion):
+        return
+    for place, _, names in os.walk(companion):
+        yield os.lstat(place).st_ctime
+        for name in names:
+            yield os.lstat(os.path.join(place, name)).st_ctime
+
+
+def _target_change_time(path: str) -> float:
+    try:
+        return os.stat(path).st_ctime
+    except OSError:
+        return 0.0

@@ -1,0 +1,245 @@
+"""The frozen facts that flow between the stations.
+
+Numbers that end in ``_id`` are primary keys of the database. Dates are UTC calendar days; times are aware UTC; stop
+times are inclusive.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dbproc.names import Format, compile_format
+from dbproc.version import Part, Version
+
+
+class Timebase(StrEnum):
+    """What one output of a process stands for."""
+
+    FILE = "FILE"  #: one output per date and set of keywords
+    DAILY = "DAILY"  #: one output per UTC day
+    WEEKLY = "WEEKLY"  #: one output per ISO week, dated on its Monday
+    MONTHLY = "MONTHLY"  #: one output per month, dated on its first day
+    YEARLY = "YEARLY"  #: one output per year, dated on its first day
+    RUN = "RUN"  #: no output: the code is run for its effect
+
+    @property
+    def by_time(self) -> bool:
+        """Whether inputs are chosen by the time that they cover, not by their date."""
+        return self not in (Timebase.FILE, Timebase.RUN)
+
+
+class CodeEditPolicy(StrEnum):
+    """What a run does when a code's bytes changed under an unchanged version."""
+
+    BUMP = "bump"  #: enter a new revision of the code and rebuild what it made
+    REFUSE = "refuse"  #: do not run that code until its version is raised
+    ACCEPT = "accept"  #: record the new digest and go on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mission:
+    """One database, one root directory, one incoming directory; all paths are absolute."""
+
+    mission_id: int
+    name: str
+    root: str
+    incoming: str
+    quarantine: str
+    code_directory: str
+    inspector_directory: str
+    settle_seconds: float
+    on_code_edit: CodeEditPolicy
+    digest: str
+    retry_seconds: float
+    retry_limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspector:
+    """What confirms that a file is of its product.
+
+    `name` is a built-in inspector (``filename``, ``netcdf``, …) or the absolute path of a Python file.
+    """
+
+    inspector_id: int
+    name: str
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether the inspector is one of dbproc's own."""
+        return not self.name.endswith(".py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """A kind of file."""
+
+    product_id: int
+    name: str
+    level: float
+    directory: str
+    format: str
+    instrument: str
+    satellite: str
+    mission: str
+    inspector: Inspector
+
+    @property
+    def compiled(self) -> Format:
+        """The compiled filename format."""
+        return compile_format(self.format)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input product of a process, widened by whole days."""
+
+    product_id: int
+    optional: bool = False
+    yesterday: int = 0
+    tomorrow: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """Input products → one output product, or none for timebase RUN."""
+
+    process_id: int
+    name: str
+    timebase: Timebase
+    output_product: int | None
+    inputs: tuple[Input, ...]
+    extra_params: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """An executable that carries out a process, valid for a range of dates."""
+
+    code_id: int
+    process_id: int
+    path: str
+    version: Version
+    output_interface: int
+    start: dt.date
+    stop: dt.date
+    digest: str
+    arguments: tuple[str, ...] = ()
+    cpu: int = 1
+    ram: float = 0.0
+    time_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """The mission as the database defines it, active codes only."""
+
+    mission: Mission
+    products: Mapping[int, Product]
+    processes: Mapping[int, Process]
+    codes: Mapping[int, tuple[Code, ...]]  #: by process, active codes
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that the catalogue knows, as far as the planner needs it."""
+
+    file_id: int
+    product_id: int
+    filename: str
+    date: dt.date
+    first_day: dt.date
+    last_day: dt.date
+    version: Version
+    keywords: str
+    directory: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """Where an output belongs: the process, its date and, for timebase FILE, the keywords of its inputs."""
+
+    process_id: int
+    date: dt.date
+    keywords: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One sentence why a task is due, and the part of the version that it raises (None: nothing existed before)."""
+
+    text: str
+    part: Part | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One execution of a code that has been decided."""
+
+    slot: Slot
+    process: Process
+    code: Code
+    inputs: tuple[File, ...]
+    reasons: tuple[Reason, ...]
+    output_name: str | None
+    output_version: Version | None
+    level: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """What an inspector says of a file that it confirms."""
+
+    date: dt.date
+    start: dt.datetime
+    stop: dt.datetime
+    version: Version | None
+    keywords: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)  #: quality_comment, caveats, …: columns of the file table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One product's answer for one file: confirmed with facts, or the reason why not."""
+
+    product_id: int
+    facts: FileFacts | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file of a companion directory: its path inside it, size in bytes and digest."""
+
+    path: str
+    size: int
+    digest: str
+
+
+class Ending(StrEnum):
+    """How an execution of a code ended."""
+
+    SUCCEEDED = "succeeded"  #: exit status 0; whether its output is good is decided when it is registered
+    FAILED = "failed"  #: exit status not 0, killed by a signal, could not be started
+    TIMED_OUT = "timed out"  #: ran longer than its code's time limit and was ended
+    INTERRUPTED = "interrupted"  #: ended because the run ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of starting a task."""
+
+    attempt_id: int
+    ending: Ending
+    message: str
+    exit_status: int | None
+    started: dt.datetime
+    ended: dt.datetime
+    cpu_seconds: float | None = None

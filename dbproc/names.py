@@ -1,0 +1,268 @@
+"""Filename formats and filenames: one into the other and back.
+
+A format is text with fields in braces, as in dbprocessing: ``met_{Y}{m}{d}_v{VERSION}.nc``. The fields of
+:data:`FIELDS` have a meaning of their own; any other field, ``{station}``, is a keyword: what stands there in the
+filename becomes a process keyword of the file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import quote, unquote
+
+from dbproc.errors import FormatError, VersionError
+from dbproc.version import Version
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_KEYWORD = r"[^/\x00-\x1f\x7f]+?"
+_DAY = r"(?:19|2\d)\d\d(?:0\d|1[0-2])[0-3]\d"
+
+FIELDS: dict[str, str] = {
+    "Y": r"(?:19|2\d)\d\d",
+    "m": r"(?:0\d|1[0-2])",
+    "b": "(?:" + "|".join(_MONTHS) + ")",
+    "d": r"[0-3]\d",
+    "y": r"\d\d",
+    "j": r"[0-3]\d\d",
+    "H": r"[0-2]\d",
+    "M": r"[0-5]\d",
+    "S": r"[0-6]\d",
+    "MILLI": r"\d{3}",
+    "MICRO": r"\d{3}",
+    "QACODE": r"(?:ok|ignore|problem)",
+    "VERSION": r"\d+\.\d+\.\d+",
+    "DATE": _DAY,
+    "datetime": r"(?:(?:19|2\d)\d\d-(?:0\d|1[0-2])-[0-3]\d|" + _DAY + ")",
+    "mday": r"-?\d+",
+    "APID": r"[\da-fA-F]+",
+    "??": r"[^/\x00-\x1f\x7f]{2}",
+    "???": r"[^/\x00-\x1f\x7f]{3}",
+    "????": r"[^/\x00-\x1f\x7f]{4}",
+    "nn": r"\d\d",
+    "nnn": r"\d{3}",
+    "nnnn": r"\d{4}",
+}
+"""Every field with a meaning, and the regular expression that reads it."""
+
+_TIME_FIELDS: dict[str, Callable[[dt.datetime], object]] = {
+    "Y": lambda t: f"{t.year:04d}",
+    "m": lambda t: f"{t.month:02d}",
+    "b": lambda t: _MONTHS[t.month - 1],
+    "d": lambda t: f"{t.day:02d}",
+    "y": lambda t: f"{t.year % 100:02d}",
+    "j": lambda t: f"{t.timetuple().tm_yday:03d}",
+    "H": lambda t: f"{t.hour:02d}",
+    "M": lambda t: f"{t.minute:02d}",
+    "S": lambda t: f"{t.second:02d}",
+    "MILLI": lambda t: f"{t.microsecond // 1000:03d}",
+    "MICRO": lambda t: f"{t.microsecond % 1000:03d}",
+    "DATE": lambda t: f"{t.year:04d}{t.month:02d}{t.day:02d}",
+    "datetime": lambda t: t.date().isoformat(),
+}
+
+TIME_OF_DAY = frozenset({"H", "M", "S", "MILLI", "MICRO"})
+"""Fields that are keywords as well: several files of a product on one day differ in them."""
+
+Keywords = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NameFacts:
+    """What a filename says about its file; `start` and `stop` are aware UTC times, stop inclusive."""
+
+    date: dt.date | None
+    start: dt.datetime | None
+    stop: dt.datetime | None
+    version: Version | None
+    keywords: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A compiled filename format; make one with :func:`compile_format`."""
+
+    text: str
+    pattern: re.Pattern[str]
+    groups: tuple[tuple[str, str], ...]
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of the fields that occur."""
+        return frozenset(name for name, _ in self.groups)
+
+    @property
+    def has_version(self) -> bool:
+        """Whether two versions of a file can have two names."""
+        return "VERSION" in self.fields
+
+    @property
+    def keyword_fields(self) -> frozenset[str]:
+        """The fields that become process keywords."""
+        return frozenset(
+            name for name in self.fields if name in TIME_OF_DAY or (name not in _TIME_FIELDS and name != "VERSION")
+        )
+
+    def match(self, filename: str) -> NameFacts | None:
+        """Read `filename`; None when it is not of this format or names a date that does not exist."""
+        found = self.pattern.fullmatch(filename)
+        if found is None:
+            return None
+        values: dict[str, str] = {}
+        for name, group in self.groups:
+            if values.setdefault(name, found[group]) != found[group]:
+                return None
+        try:
+            return _facts(values, self.keyword_fields)
+        except (ValueError, VersionError):
+            return None
+
+    def render(self, time: dt.datetime, version: str, keywords: Keywords) -> str:
+        """The filename for `time`, `version` and `keywords`.
+
+        Raises
+        ------
+        FormatError
+            The format has a keyword that `keywords` does not give.
+        """
+        return render(self.text, time, version, keywords)
+
+
+def render(text: str, time: dt.datetime, version: str, keywords: Keywords) -> str:
+    """Replace the fields of `text`, a filename format or a directory pattern.
+
+    Raises
+    ------
+    FormatError
+        A field is neither one of :data:`FIELDS` that can be written nor given in `keywords`.
+    """
+    parts: list[str] = []
+    for literal, name, spec, _ in _parsed(text):
+        parts.append(literal)
+        if name is None:
+            continue
+        if name in keywords:
+            parts.append(keywords[name])
+        elif name == "VERSION":
+            parts.append(version)
+        elif name in _TIME_FIELDS:
+            value = _TIME_FIELDS[name](time)
+            parts.append(format(int(str(value)), spec) if spec and spec.endswith("d") else str(value))
+        else:
+            raise FormatError(f"{text!r} needs the keyword {{{name}}}, and none of the inputs gives it")
+    return "".join(parts)
+
+
+@lru_cache(maxsize=4096)
+def compile_format(text: str) -> Format:
+    """Compile a filename format.
+
+    Raises
+    ------
+    FormatError
+        Unbalanced braces, an empty field, a directory separator, or a format specification other than ``0Nd``.
+    """
+    if "/" in text or not text:
+        raise FormatError(f"{text!r} is no filename format: it must be one name without '/'")
+    regex: list[str] = []
+    groups: list[tuple[str, str]] = []
+    for literal, name, spec, conversion in _parsed(text):
+        regex.append(re.escape(literal))
+        if name is None:
+            continue
+        if not name or conversion:
+            raise FormatError(f"{text!r}: every field needs a name and takes no conversion, for example {{Y}}")
+        group = f"g{len(groups)}"
+        groups.append((name, group))
+        regex.append(f"(?P<{group}>{_field_regex(text, name, spec or '')})")
+    return Format(text, re.compile("".join(regex), re.DOTALL), tuple(groups))
+
+
+def substitute(text: str, constants: Mapping[str, str]) -> str:
+    """Replace ``{MISSION}``, ``{INSTRUMENT}`` and other constants of a definition; other fields stay."""
+    for name, value in constants.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def keywords_text(keywords: Keywords) -> str:
+    """Keywords as they stand in the database: ``"a=1 b=2"``, sorted, values percent-encoded where they must be."""
+    return " ".join(f"{key}={quote(value, safe='/:+,;@()[]*!.~')}" for key, value in sorted(keywords.items()))
+
+
+def keywords_of(text: str | None) -> dict[str, str]:
+    """The reverse of :func:`keywords_text`; reads dbprocessing's ``k=v k=v`` as well, in any order."""
+    pairs = (word.partition("=") for word in (text or "").split())
+    return {key: unquote(value) for key, equals, value in pairs if equals}
+
+
+def _parsed(text: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    try:
+        return list(string.Formatter().parse(text))
+    except ValueError as error:
+        raise FormatError(f"{text!r}: {error}; write {{Y}} for a field, {{{{ and }}}} for braces") from error
+
+
+def _field_regex(text: str, name: str, spec: str) -> str:
+    if not spec:
+        return FIELDS.get(name, _KEYWORD)
+    digits = re.fullmatch(r"0?(\d+)d", spec)
+    if digits is None:
+        raise FormatError(f"{text!r}: the format specification {spec!r} is not known; only 0Nd (N digits) is")
+    return rf"\d{{{int(digits[1])}}}"
+
+
+def _facts(values: dict[str, str], keyword_fields: frozenset[str]) -> NameFacts:
+    keywords = {name: value for name, value in values.items() if name in keyword_fields}
+    version = Version.parse(values["VERSION"]) if "VERSION" in values else None
+    first, last = _dates(values)
+    if first is None or last is None:
+        return NameFacts(None, None, None, version, keywords)
+    start = dt.datetime.combine(first, _time(values), dt.UTC)
+    stop = dt.datetime.combine(last, dt.time.max, dt.UTC)
+    return NameFacts(first, start, stop, version, keywords)
+
+
+def _dates(values: dict[str, str]) -> tuple[dt.date | None, dt.date | None]:
+    """The first and the last day that the fields name; a month or a year without a day is the whole of it."""
+    day = values.get("DATE") or values.get("datetime", "").replace("-", "")
+    if day:
+        date = dt.datetime.strptime(day, "%Y%m%d").date()
+        return date, date
+    year = _year(values)
+    if year is None:
+        return None, None
+    if "j" in values:
+        date = dt.date(year, 1, 1) + dt.timedelta(days=int(values["j"]) - 1)
+        if date.year != year:
+            raise ValueError(f"day {values['j']} of {year} does not exist")
+        return date, date
+    month = int(values["m"]) if "m" in values else _MONTHS.index(values["b"]) + 1 if "b" in values else None
+    if month is None:
+        return dt.date(year, 1, 1), dt.date(year, 12, 31)
+    if "d" in values:
+        date = dt.date(year, month, int(values["d"]))
+        return date, date
+    following = dt.date(year + month // 12, month % 12 + 1, 1)
+    return dt.date(year, month, 1), following - dt.timedelta(days=1)
+
+
+def _year(values: dict[str, str]) -> int | None:
+    if "Y" in values:
+        return int(values["Y"])
+    if "y" not in values:
+        return None
+    short = int(values["y"])
+    return short + (1900 if short >= 70 else 2000)
+
+
+def _time(values: dict[str, str]) -> dt.time:
+    micro = int(values.get("MILLI", 0)) * 1000 + int(values.get("MICRO", 0))
+    second = min(int(values.get("S", 0)), 59)
+    return dt.time(int(values.get("H", 0)), int(values.get("M", 0)), second, micro)
+
+

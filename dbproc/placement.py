@@ -1,0 +1,143 @@
+"""Moving files and their companion directories so that a crash loses nothing.
+
+A file is never overwritten. On one filesystem a move is one atomic rename; across filesystems a copy is made beside
+the target, synced and renamed, and the source is removed last. A file's companion directory (``x/`` of ``x.idx``) is
+moved before it and back after it: where the file is, all of it is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from dbproc.errors import PlacementError
+
+
+def companion_of(path: str) -> str | None:
+    """The companion directory that stands beside `path`, None when there is none."""
+    stem, suffix = os.path.splitext(path)
+    return stem if suffix and os.path.isdir(stem) and not os.path.islink(stem) else None
+
+
+def companion_target(target: str) -> str:
+    """Where the companion directory of `target` belongs."""
+    return os.path.splitext(target)[0]
+
+
+def inside(root: str, relative: str) -> str:
+    """The absolute path of `relative` below `root`.
+
+    Raises
+    ------
+    PlacementError
+        It would lie outside of `root`.
+    """
+    path = os.path.normpath(os.path.join(root, relative))
+    if os.path.commonpath([path, os.path.normpath(root)]) != os.path.normpath(root):
+        raise PlacementError(f"{relative!r} leads outside of {root}")
+    return path
+
+
+def move(source: str, target: str) -> None:
+    """Move a file, with its companion directory, to a place where nothing is.
+
+    Raises
+    ------
+    PlacementError
+        Something is at the target already, or the system refuses; the source is where it was.
+    """
+    companion = companion_of(source)
+    for wanted in (target, companion_target(target)) if companion else (target,):
+        if os.path.lexists(wanted):
+            raise PlacementError(f"{wanted} exists already and is not overwritten")
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if companion:
+            _rename(companion, companion_target(target))
+        _rename(source, target)
+    except OSError as error:
+        raise PlacementError(f"cannot move {source} to {target}: {error.strerror or error}") from error
+
+
+def move_back(source: str, target: str) -> bool:
+    """Undo a :func:`move` that was announced and perhaps half done; True when there was something to undo."""
+    undone = False
+    if os.path.lexists(target) and not os.path.lexists(source):
+        os.makedirs(os.path.dirname(source), exist_ok=True)
+        _rename(target, source)
+        undone = True
+    stem, target_stem = os.path.splitext(source)[0], companion_target(target)
+    if os.path.lexists(source) and os.path.isdir(target_stem) and not os.path.lexists(stem) and stem != source:
+        _rename(target_stem, stem)
+        undone = True
+    return undone
+
+
+def sync(paths: Iterable[str]) -> None:
+    """Make files (all below a directory) durable, then every directory that names one of them."""
+    directories: set[str] = set()
+    for path in paths:
+        for file in _files_below(path):
+            _sync_one(file)
+            directories.add(os.path.dirname(file))
+        directories.add(os.path.dirname(path))
+    for directory in sorted(directories):
+        _sync_one(directory)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory of dbproc's own making, whatever is in it."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _files_below(path: str) -> list[str]:
+    if not os.path.isdir(path):
+        return [path]
+    return [os.path.join(place, name) for place, _, names in os.walk(path) for name in names]
+
+
+def _sync_one(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _rename(source: str, target: str) -> None:
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_across(source, target)
+
+
+def _copy_across(source: str, target: str) -> None:
+    """Move between filesystems: the target appears whole or not at all."""
+    name = Path(target)
+    partial = str(name.with_name(f".{name.name}.partial"))
+    _remove(partial)
+    try:
+        if os.path.isdir(source) and not os.path.islink(source):
+            shutil.copytree(source, partial, symlinks=True)
+        else:
+            shutil.copy2(source, partial, follow_symlinks=False)
+        if not os.path.islink(partial):
+            sync([partial])
+        os.rename(partial, target)
+    except OSError:
+        _remove(partial)
+        raise
+    _sync_one(os.path.dirname(target))
+    _remove(source)
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)

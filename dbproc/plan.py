@@ -1,0 +1,397 @@
+"""What is stale, and why: pure decisions on facts that the catalogue gave.
+
+For a process and a date the *wanted* inputs are, for each input product, the newest existing files that overlap the
+date widened by the input's window. The output is up to date when it was made from exactly those files by exactly the
+code that is active and valid for the date; otherwise every difference is a :class:`~dbproc.model.Reason`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dbproc.errors import FormatError
+from dbproc.model import Code, Definition, File, Input, Process, Product, Reason, Slot, Task, Timebase
+from dbproc.names import TIME_OF_DAY, keywords_of
+from dbproc.periods import DayRange, coalesced, period_end, period_starts, widened
+from dbproc.version import Part, Version, next_version, risen_part
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A file of the process queue. `spans` are the days of all versions of it: a version that covers fewer days than
+    the one it replaces changes the days that are no longer covered, too."""
+
+    file_id: int
+    product_id: int
+    date: dt.date
+    keywords: str
+    spans: tuple[DayRange, ...]
+    version_bump: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The newest version of an output, and what it was made from; `code_id` is None for a delivered file."""
+
+    file: File
+    exists: bool
+    code_id: int | None
+    code_version: Version | None
+    inputs: tuple[File, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The last attempt for a slot, when it is of interest: it failed or was refused, or it is of timebase RUN."""
+
+    attempt_id: int
+    status: str
+    code_id: int
+    code_digest: str
+    code_version: Version
+    inputs: frozenset[int]
+    failures: int
+    next_try: dt.datetime | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the catalogue knows about the slots to decide, fetched in a handful of queries."""
+
+    by_time: Mapping[int, Sequence[File]]  #: newest existing files that overlap the days asked for, by product
+    by_date: Mapping[int, Sequence[File]]  #: newest existing files dated on the days asked for, by product
+    outputs: Mapping[tuple[int, dt.date], Sequence[Output]]  #: by product and date
+    tried: Mapping[Slot, Tried] = field(default_factory=dict)
+
+
+class State(StrEnum):
+    """What was decided for a slot."""
+
+    UP_TO_DATE = "up to date"
+    NOT_DUE = "not due"  #: a required input is missing, or no input covers the date itself
+    NO_CODE = "no code"  #: no active code is valid for the date
+    STALE = "stale"  #: to be built: the decision has a task
+    DELAYED = "delayed"  #: failed before with the same inputs and code; tried again later, or given up
+    REFUSED = "refused"  #: cannot be built as the mission is defined
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done for a slot, and the sentence that explains it."""
+
+    slot: Slot
+    state: State
+    explanation: str
+    task: Task | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The days of which the catalogue must give files to decide some slots, by product."""
+
+    by_time: Mapping[int, Sequence[DayRange]]
+    by_date: Mapping[int, Sequence[DayRange]]
+    outputs: Mapping[int, Sequence[DayRange]]
+
+
+def consumers(definition: Definition) -> dict[int, list[tuple[Process, Input]]]:
+    """By product: the processes that have it as an input."""
+    result: dict[int, list[tuple[Process, Input]]] = defaultdict(list)
+    for process in definition.processes.values():
+        for link in process.inputs:
+            result[link.product_id].append((process, link))
+    return result
+
+
+def candidates(
+    by_product: Mapping[int, Sequence[tuple[Process, Input]]], queued: Iterable[Queued]
+) -> Iterator[tuple[Slot, Queued]]:
+    """The slots that a queued file may have made stale, each with the file that is the cause."""
+    for item in queued:
+        for process, link in by_product.get(item.product_id, ()):
+            for slot in _slots_of(process, link, item):
+                yield slot, item
+
+
+def _slots_of(process: Process, link: Input, item: Queued) -> Iterator[Slot]:
+    if not process.timebase.by_time:
+        first, last = widened(item.date, item.date, link.tomorrow, link.yesterday)
+        keywords = item.keywords if process.timebase is Timebase.FILE else ""
+        for date in period_starts(process.timebase, first, last):
+            yield Slot(process.process_id, date, keywords)
+        return
+    for span in coalesced(item.spans):
+        first, last = widened(*span, link.tomorrow, link.yesterday)
+        for date in period_starts(process.timebase, first, last):
+            yield Slot(process.process_id, date)
+
+
+def needs(definition: Definition, slots: Iterable[Slot]) -> Needs:
+    """What to ask the catalogue before `slots` can be decided."""
+    by_time: dict[int, list[DayRange]] = defaultdict(list)
+    by_date: dict[int, list[DayRange]] = defaultdict(list)
+    outputs: dict[int, list[DayRange]] = defaultdict(list)
+    for slot in slots:
+        process = definition.processes[slot.process_id]
+        last = period_end(process.timebase, slot.date)
+        inputs = by_time if process.timebase.by_time else by_date
+        for link in process.inputs:
+            inputs[link.product_id].append(widened(slot.date, last, link.yesterday, link.tomorrow))
+        if process.output_product is not None:
+            outputs[process.output_product].append((slot.date, slot.date))
+    return Needs(*({key: coalesced(ranges) for key, ranges in asked.items()} for asked in (by_time, by_date, outputs)))
+
+
+class Planner:
+    """Decides slots from one set of facts.
+
+    Parameters
+    ----------
+    definition
+        The mission.
+    facts
+        What the catalogue gave for `asked`.
+    asked
+        The :func:`needs` of the slots to decide.
+    now
+        The time by which delayed retries are judged.
+    """
+
+    def __init__(self, definition: Definition, facts: Facts, asked: Needs, now: dt.datetime) -> None:
+        self._definition = definition
+        self._facts = facts
+        self._now = now
+        self._by_day = {key: _day_index(files, asked.by_time[key]) for key, files in facts.by_time.items()}
+        self._by_date = {key: _date_index(files) for key, files in facts.by_date.items()}
+
+    def decide(self, slot: Slot, forced: Part | None = None) -> Decision:
+        """Decide one slot; `forced` rebuilds it even when it is up to date, raising that part of its version."""
+        process = self._definition.processes[slot.process_id]
+        wanted, missing = self._wanted(process, slot)
+        if missing:
+            return Decision(slot, State.NOT_DUE, missing)
+        code = valid_code(self._definition.codes.get(process.process_id, ()), slot.date)
+        if code is None:
+            return Decision(slot, State.NO_CODE, f"no active code of process {process.name} is valid for {slot.date}")
+        if process.output_product is None:
+            return self._decide_run(slot, process, code, wanted, forced)
+        return self._decide_output(slot, process, code, wanted, forced)
+
+    def _wanted(self, process: Process, slot: Slot) -> tuple[tuple[File, ...], str]:
+        """The wanted inputs in the order of the command line, or why the slot is not due."""
+        wanted: dict[int, File] = {}
+        for link in process.inputs:
+            files = self._candidates_of(process, slot, link)
+            if not files and not link.optional:
+                name = self._definition.products[link.product_id].name
+                return (), f"no file of the required input {name} for {_words(process.timebase, slot)}"
+            wanted.update((file.file_id, file) for file in files)
+        last = period_end(process.timebase, slot.date)
+        if not any(_covers(process.timebase, file, slot.date, last) for file in wanted.values()):
+            return (), f"no input covers {_words(process.timebase, slot)} itself"
+        return tuple(wanted.values()), ""
+
+    def _candidates_of(self, process: Process, slot: Slot, link: Input) -> list[File]:
+        last = period_end(process.timebase, slot.date)
+        first, last = widened(slot.date, last, link.yesterday, link.tomorrow)
+        index = (self._by_day if process.timebase.by_time else self._by_date).get(link.product_id, {})
+        found: dict[int, File] = {}
+        for ordinal in range(first.toordinal(), last.toordinal() + 1):
+            for file in index.get(ordinal, ()):
+                found[file.file_id] = file
+        files = list(found.values())
+        if process.timebase is Timebase.FILE:
+            files = [file for file in files if file.keywords == slot.keywords]
+        return sorted(files, key=lambda file: (file.date, file.keywords, file.filename))
+
+    def _decide_run(
+        self, slot: Slot, process: Process, code: Code, wanted: tuple[File, ...], forced: Part | None
+    ) -> Decision:
+        tried = self._facts.tried.get(slot)
+        if tried is None:
+            reasons = [Reason("not run yet")]
+        else:
+            reasons = list(_code_reasons(code, tried.code_id, tried.code_version))
+            if tried.inputs != {file.file_id for file in wanted}:
+                reasons.append(Reason("its inputs changed", Part.QUALITY))
+            if tried.status != "succeeded":
+                reasons.append(Reason("the last run of it failed"))
+        if forced is not None:
+            reasons.append(Reason("forced", forced))
+        if not reasons:
+            return Decision(slot, State.UP_TO_DATE, "run already with these inputs and this code")
+        task = Task(
+            slot=slot,
+            process=process,
+            code=code,
+            inputs=wanted,
+            reasons=tuple(reasons),
+            output_name=None,
+            output_version=None,
+            level=float("inf"),
+        )
+        return self._unless_delayed(task, forced)
+
+    def _decide_output(
+        self, slot: Slot, process: Process, code: Code, wanted: tuple[File, ...], forced: Part | None
+    ) -> Decision:
+        product = self._definition.products[process.output_product or 0]
+        time = dt.datetime.combine(slot.date, dt.time(), dt.UTC)
+        keywords = _merged_keywords(process.timebase, wanted)
+        try:
+            output = self._newest_output(product, slot, time, keywords)
+            reasons = list(stale_reasons(output, code, wanted))
+            if forced is not None:
+                reasons.append(Reason(f"forced to raise {forced.name.lower()}", forced))
+            if not reasons:
+                return Decision(slot, State.UP_TO_DATE, f"{output.file.filename if output else ''} is up to date")
+            newest = output.file.version if output else None
+            parts = [reason.part for reason in reasons if reason.part is not None]
+            version = next_version(newest, code.output_interface, parts, forced=forced)
+            name = product.compiled.render(time, str(version), keywords)
+        except FormatError as error:
+            return Decision(slot, State.REFUSED, f"product {product.name}: {error}")
+        task = Task(
+            slot=slot,
+            process=process,
+            code=code,
+            inputs=wanted,
+            reasons=tuple(reasons),
+            output_name=name,
+            output_version=version,
+            level=product.level,
+        )
+        if output is not None and not product.compiled.has_version:
+            return Decision(slot, State.REFUSED, _needs_version(product, output, reasons), task)
+        return self._unless_delayed(task, forced)
+
+    def _newest_output(
+        self, product: Product, slot: Slot, time: dt.datetime, keywords: Mapping[str, str]
+    ) -> Output | None:
+        """The newest version of what stands in the slot: the file whose name differs in its version alone."""
+        newest: Output | None = None
+        for output in self._facts.outputs.get((product.product_id, slot.date), ()):
+            if output.file.filename != product.compiled.render(time, str(output.file.version), keywords):
+                continue
+            if newest is None or output.file.version > newest.file.version:
+                newest = output
+        return newest
+
+    def _unless_delayed(self, task: Task, forced: Part | None) -> Decision:
+        """The task, unless it failed before with the same inputs and code and is to wait."""
+        why = "; ".join(reason.text for reason in task.reasons)
+        tried = self._facts.tried.get(task.slot)
+        if forced is not None or tried is None or tried.status not in ("failed", "refused"):
+            return Decision(task.slot, State.STALE, why, task)
+        same_code = tried.code_id == task.code.code_id and tried.code_digest == task.code.digest
+        if not same_code or tried.inputs != {file.file_id for file in task.inputs}:
+            return Decision(task.slot, State.STALE, why, task)
+        if tried.next_try is None:
+            text = f"given up after {tried.failures} failures: {tried.message}"
+            return Decision(task.slot, State.DELAYED, text, task)
+        if tried.next_try > self._now:
+            text = f"failed {tried.failures} times, tried again after {tried.next_try:%Y-%m-%d %H:%M}Z: {tried.message}"
+            return Decision(task.slot, State.DELAYED, text, task)
+        return Decision(task.slot, State.STALE, f"{why}; tried again after {tried.failures} failures", task)
+
+
+def valid_code(codes: Iterable[Code], date: dt.date) -> Code | None:
+    """The code that is valid for `date`: the highest version where ranges overlap."""
+    valid = [code for code in codes if code.start <= date <= code.stop]
+    return max(valid, key=lambda code: (code.version, code.code_id), default=None)
+
+
+def stale_reasons(output: Output | None, code: Code, wanted: Collection[File]) -> Iterator[Reason]:
+    """Every difference between how `output` was made and how it would be made now; none when it is up to date."""
+    if output is None:
+        yield Reason("no output yet")
+        return
+    if not output.exists:
+        yield Reason(f"{output.file.filename} is gone from disk", Part.REVISION)
+    if output.code_id is None or output.code_version is None:
+        yield Reason(f"{output.file.filename} was delivered, not made by this process", Part.QUALITY)
+        return
+    yield from _code_reasons(code, output.code_id, output.code_version)
+    yield from _input_reasons(output.inputs, wanted)
+
+
+def _code_reasons(code: Code, old_id: int, old_version: Version) -> Iterator[Reason]:
+    if old_id == code.code_id:
+        return
+    part = risen_part(old_version, code.version) or Part.REVISION
+    name = code.path.rsplit("/", 1)[-1]
+    yield Reason(f"code {name} changed from {old_version} to {code.version}", part)
+
+
+def _input_reasons(made_from: Iterable[File], wanted: Iterable[File]) -> Iterator[Reason]:
+    old = {file.file_id: file for file in made_from}
+    new = {file.file_id: file for file in wanted}
+    gone = {_identity(file): file for key, file in old.items() if key not in new}
+    for key, file in new.items():
+        if key in old:
+            continue
+        replaced = gone.pop(_identity(file), None)
+        if replaced is None:
+            yield Reason(f"input {file.filename} added", Part.QUALITY)
+        else:
+            part = risen_part(replaced.version, file.version) or Part.QUALITY
+            yield Reason(f"input {replaced.filename} replaced by {file.filename}", part)
+    for file in gone.values():
+        yield Reason(f"input {file.filename} removed", Part.QUALITY)
+
+
+def _identity(file: File) -> tuple[int, dt.date, str]:
+    return file.product_id, file.date, file.keywords
+
+
+def _covers(timebase: Timebase, file: File, first: dt.date, last: dt.date) -> bool:
+    if timebase.by_time:
+        return file.first_day <= last and file.last_day >= first
+    return file.date == first
+
+
+def _merged_keywords(timebase: Timebase, files: Iterable[File]) -> dict[str, str]:
+    """The keywords of all inputs, later ones winning; the time of day of an input says nothing of a whole period."""
+    merged: dict[str, str] = {}
+    for file in files:
+        if file.keywords:
+            merged.update(keywords_of(file.keywords))
+    return {key: value for key, value in merged.items() if key not in TIME_OF_DAY or not timebase.by_time}
+
+
+def _words(timebase: Timebase, slot: Slot) -> str:
+    words = str(slot.date)
+    if timebase in (Timebase.WEEKLY, Timebase.MONTHLY, Timebase.YEARLY):
+        words = f"{slot.date} to {period_end(timebase, slot.date)}"
+    return f"{words} with {slot.keywords}" if slot.keywords else words
+
+
+def _needs_version(product: Product, output: Output, reasons: Iterable[Reason]) -> str:
+    why = "; ".join(reason.text for reason in reasons)
+    return (
+        f"product {product.name} has no {{VERSION}} in its format {product.format!r}, so {output.file.filename} "
+        f"cannot be rebuilt ({why}); add {{VERSION}} to the format, or remove the file"
+    )
+
+
+def _day_index(files: Iterable[File], asked: Sequence[DayRange]) -> dict[int, list[File]]:
+    """By day (ordinal) among those asked for: the files that cover it."""
+    index: dict[int, list[File]] = defaultdict(list)
+    earliest, latest = asked[0][0], asked[-1][1]
+    for file in files:
+        first, last = max(file.first_day, earliest), min(file.last_day, latest)
+        for ordinal in range(first.toordinal(), last.toordinal() + 1):
+            index[ordinal].append(file)
+    return index
+
+
+def _date_index(files: Iterable[File]) -> dict[int, list[File]]:
+    index: dict[int, list[File]] = defaultdict(list)
+    for file in files:
+        index[file.date.toordinal()].append(file)
+    return index
