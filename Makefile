@@ -1,0 +1,51 @@
+# Each target makes what it needs, .venv first; nothing has to be installed but Python 3.11 to 3.13 and make.
+#   make demo   make test   make lint   make docs   make bench   make clean
+# PYTHON=python3.12 picks another Python for .venv; PYTEST_ARGS="-k lock" reaches pytest.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$python && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+PACKAGING := setup.py pyproject.toml ProcessQueue.py $(wildcard scripts/*.py)
+
+.PHONY: help demo test lint docs bench clean
+
+help:
+	@sed -n '/^#/s/^# //p;/^$$/q' Makefile
+
+demo: .venv/installed
+	$(BIN)/python examples/demo.py
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+lint: .venv/installed-test
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --diff .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/docs
+	@echo "build/docs/index.html"
+
+bench: .venv/installed-test
+	$(BIN)/python bench/run.py
+
+clean:
+	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/created:
+	@test -n "$(PYTHON)" || { echo "dbproc needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	@touch $@
+
+.venv/installed: .venv/created $(PACKAGING)
+	$(PIP) --editable .
+	@touch $@
+
+.venv/installed-%: .venv/installed
+	$(PIP) --editable '.[$*]'
+	@touch $@

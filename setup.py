@@ -1,0 +1,17 @@
+"""Packages and scripts of dbproc; everything else about it is in pyproject.toml."""
+
+from glob import glob
+
+from setuptools import find_namespace_packages, setup
+
+setup(
+    packages=[
+        *find_namespace_packages(include=["dbproc", "dbproc.*"], exclude=["*.__pycache__"]),
+        # The top-level migrations/ becomes dbproc/migrations in an installation.
+        "dbproc.migrations",
+        "dbproc.migrations.versions",
+    ],
+    package_dir={"dbproc.migrations": "migrations"},
+    package_data={"": ["py.typed", "*.mako", "*.sql", "*.toml", "*.json"]},
+    scripts=["ProcessQueue.py", *sorted(glob("scripts/*.py"))],
+)

@@ -1,0 +1,100 @@
+"""What all tests share: a real PostgreSQL server, and an environment without the developer's settings.
+
+Fixtures
+--------
+database
+    Runs the test twice, on SQLite and on PostgreSQL: what to pass to ``-m`` for a database that has nothing in it yet.
+    (The SQLite file does not exist, the PostgreSQL database is empty.)
+make_database
+    The same for tests that need several: each call names another one.
+postgres_database
+    The URL of an empty PostgreSQL database.
+postgres_server
+    The server; its ``environment()`` makes databases known by their bare names.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from tests.postgres import PostgresServer, running_server
+
+SERVER = pytest.StashKey[PostgresServer]()
+CLEANUP = pytest.StashKey[ExitStack]()
+
+settings.register_profile("dbproc", settings.get_profile(settings.get_current_profile_name()), deadline=None)
+settings.load_profile("dbproc")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[CLEANUP] = ExitStack()
+    for name in [name for name in os.environ if name.startswith(("DBPROC_", "PG"))]:
+        del os.environ[name]
+    os.environ["MPLBACKEND"] = "Agg"
+    os.environ["VISUS_HOME"] = tempfile.mkdtemp(prefix="dbproc-visus-")  # else OpenVisus writes to the home directory
+    config.stash[CLEANUP].callback(shutil.rmtree, os.environ["VISUS_HOME"])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[CLEANUP].close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the server is that all of them share."""
+    node.workerinput["postgres"] = str(_server(node.config).directory)
+
+
+def _server(config: pytest.Config) -> PostgresServer:
+    """The one server of this test run, started when it is first asked for."""
+    if SERVER not in config.stash:
+        config.stash[SERVER] = config.stash[CLEANUP].enter_context(running_server())
+    return config.stash[SERVER]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> PostgresServer:
+    workerinput = getattr(request.config, "workerinput", None)
+    return PostgresServer(Path(workerinput["postgres"])) if workerinput else _server(request.config)
+
+
+@pytest.fixture
+def postgres_database(postgres_server: PostgresServer) -> Iterator[str]:
+    name = postgres_server.create()
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    made: list[str] = []
+
+    def sqlite() -> str:
+        made.append(str(tmp_path / f"mission{len(made) or ''}.sqlite"))
+        return made[-1]
+
+    def postgresql() -> str:
+        made.append(server.create())
+        return server.url(made[-1])
+
+    if request.param == "sqlite":
+        yield sqlite
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        yield postgresql
+        for name in made:
+            server.drop(name)
+
+
+@pytest.fixture
+def database(make_database: Callable[[], str]) -> str:
+    return make_database()

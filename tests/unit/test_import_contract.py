@@ -1,0 +1,47 @@
+"""What is imported when, as far as import-linter (see pyproject.toml) cannot say it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dbproc
+
+PACKAGE = Path(dbproc.__file__).parent
+FORMATS = {"OpenVisus", "h5py", "imagecodecs", "netCDF4", "tifffile"}
+HEAVY = FORMATS | {"alembic", "click", "matplotlib", "numpy", "sqlalchemy"}
+
+
+def executed_on_import(node: ast.AST) -> Iterator[ast.AST]:
+    """Everything below `node` that is not in the body of a function."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child
+            yield from executed_on_import(child)
+
+
+def libraries_imported_with(path: Path) -> set[str]:
+    found = set()
+    for node in executed_on_import(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+def test_libraries_of_formats_are_imported_only_when_used() -> None:
+    paths = sorted(PACKAGE.rglob("*.py"))
+    assert paths
+    eager = {str(path): found for path in paths if (found := libraries_imported_with(path) & FORMATS)}
+    assert not eager
+
+
+def test_importing_dbproc_imports_nothing_heavy() -> None:
+    show = "import dbproc, sys; print(*sys.modules, sep='\\n')"
+    modules = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.split()
+    assert "dbproc" in modules
+    assert not HEAVY.intersection(modules)
