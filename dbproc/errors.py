@@ -73,6 +73,14 @@ class RepairError(UserError):
     exit_status = EXIT_NEEDS_PERSON
 
 
+class DatabaseLostError(DbprocError):
+    """The database went away in the middle; the next run goes on from what was recorded."""
+
+
+class ConflictError(DbprocError):
+    """The database refused to record what contradicts one of its constraints."""
+
+
 class InspectionError(DbprocError):
     """An inspector failed on a file: it raised, hung, died, or returned nonsense."""
 

@@ -15,9 +15,8 @@ from enum import Enum
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
-from dbproc.errors import BusyError, LockError
+from dbproc.errors import BusyError, ConflictError, LockError
 from dbproc.schema import Logging
 from dbproc.store import Store
 
@@ -65,7 +64,7 @@ class Judgement(Enum):
 
 
 def judge(holder: Process, hostname: str, boot_id: str, start_time: str | None) -> Judgement:
-    """Judge a holder from this host's name, its boot and the start time of the process that has the holder's PID now."""
+    """Judge a holder from this host's name, its boot, and the start time of what has the holder's PID now."""
     if holder.hostname != hostname:
         return Judgement.ELSEWHERE
     if holder.boot_id != boot_id or start_time is None:
@@ -91,7 +90,7 @@ def acquire(store: Store, mission_id: int) -> Acquired:
                 if crashed is not None:
                     _close(connection, crashed.run_id, "crashed: found dead by the next run")
                 return Acquired(_open(connection, mission_id, me), crashed)
-        except IntegrityError:
+        except ConflictError:
             crashed = _dead_holder(store, me)
     raise BusyError("other runs take the lock again and again; try later")
 

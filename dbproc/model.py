@@ -191,6 +191,7 @@ class Task:
     output_name: str | None
     output_version: Version | None
     level: float
+    failures: int = 0  #: how often it failed before with the same inputs and code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +224,35 @@ class Member:
     digest: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFile:
+    """A file that is to be entered into the catalogue; `directory` is relative to the mission's root."""
+
+    filename: str
+    product_id: int
+    facts: FileFacts
+    version: Version
+    level: float
+    directory: str
+    size: int
+    digest: str
+    created: dt.datetime
+    members: tuple[Member, ...] = ()
+    provenance: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFile:
+    """A file of the catalogue, as far as one that arrives is compared with it."""
+
+    file_id: int
+    filename: str
+    directory: str
+    size: int
+    digest: str
+    exists: bool
+
+
 class Ending(StrEnum):
     """How an execution of a code ended."""
 
@@ -233,13 +263,27 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of starting a task."""
+class Job:
+    """A task made ready to be executed: what an engine needs to know, and no more."""
 
     attempt_id: int
+    command: tuple[str, ...]
+    directory: str  #: a directory to be made, in which the command runs
+    log: str
+    cpu: int = 1
+    ram: float = 0.0  #: GiB
+    time_limit: float | None = None  #: seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of executing a job."""
+
+    job: Job
     ending: Ending
     message: str
     exit_status: int | None
     started: dt.datetime
     ended: dt.datetime
     cpu_seconds: float | None = None
+    memory_bytes: int | None = None

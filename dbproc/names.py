@@ -264,5 +264,3 @@ def _time(values: dict[str, str]) -> dt.time:
     micro = int(values.get("MILLI", 0)) * 1000 + int(values.get("MICRO", 0))
     second = min(int(values.get("S", 0)), 59)
     return dt.time(int(values.get("H", 0)), int(values.get("M", 0)), second, micro)
-
-

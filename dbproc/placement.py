@@ -76,6 +76,14 @@ def move_back(source: str, target: str) -> bool:
     return undone
 
 
+def discard_copy(path: str) -> None:
+    """Remove a file that is a copy of another one, with its companion directory."""
+    companion = companion_of(path)
+    os.unlink(path)
+    if companion:
+        shutil.rmtree(companion)
+
+
 def sync(paths: Iterable[str]) -> None:
     """Make files (all below a directory) durable, then every directory that names one of them."""
     directories: set[str] = set()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dbproc.errors import FormatError
@@ -291,6 +291,7 @@ class Planner:
         same_code = tried.code_id == task.code.code_id and tried.code_digest == task.code.digest
         if not same_code or tried.inputs != {file.file_id for file in task.inputs}:
             return Decision(task.slot, State.STALE, why, task)
+        task = replace(task, failures=tried.failures)
         if tried.next_try is None:
             text = f"given up after {tried.failures} failures: {tried.message}"
             return Decision(task.slot, State.DELAYED, text, task)

@@ -59,7 +59,8 @@ class UtcTime(TypeDecorator[dt.datetime]):
         """What the driver gives → aware UTC time."""
         if value is None:
             return None
-        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+        time: dt.datetime = value
+        return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
 
 
 class Base(DeclarativeBase):

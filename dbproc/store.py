@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
-from dbproc.errors import DatabaseError, SchemaError
+from dbproc.errors import ConflictError, DatabaseError, DatabaseLostError, SchemaError
 
 SCHEMA_VERSION = "0002"
 """The newest migration; a test holds it equal to what ``migrations/`` says."""
@@ -52,9 +59,22 @@ class Store:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """A transaction: committed at the end of the block, rolled back when it raises."""
-        with self.engine.begin() as connection:
-            yield connection
+        """A transaction: committed at the end of the block, rolled back when it raises.
+
+        Raises
+        ------
+        ConflictError
+            What was written contradicts a constraint.
+        DatabaseLostError
+            The connection broke, or the database cannot be written.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except IntegrityError as error:
+            raise ConflictError(_first_line(error)) from error
+        except (OperationalError, InterfaceError, InternalError) as error:
+            raise DatabaseLostError(f"{self.name}: {_first_line(error)}; what was not recorded is done anew") from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -96,7 +116,7 @@ def open_any_schema(name: str) -> Store:
 
 
 def create_database(name: str) -> None:
-    """Create the tables of a new mission database; a SQLite file must not exist, a PostgreSQL database is made if need be.
+    """Create the tables of a new mission database; a SQLite file must not exist, a server's database may.
 
     Raises
     ------
@@ -127,7 +147,7 @@ def upgrade_database(name: str) -> tuple[str, str]:
 def schema_version(store: Store) -> str | None:
     """The version of the newest migration that was applied, None for a database that is not dbproc's."""
     try:
-        with store.begin() as connection:
+        with store.engine.begin() as connection:
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     except SQLAlchemyError as error:
         if _is_missing_table(error):
@@ -195,7 +215,7 @@ def _opened(name: str, *, echo: bool, read_only: bool) -> Store:
         raise DatabaseError(f"there is no database {url.database}; create it with: dbproc init {name}")
     store = Store(name, echo=echo, read_only=read_only)
     try:
-        with store.begin():
+        with store.engine.begin():
             return store
     except OperationalError as error:
         store.close()
@@ -242,7 +262,7 @@ def _create_server_database(url: URL) -> None:
             known = connection.execute(text("SELECT 1 FROM pg_database WHERE datname = :n"), {"n": url.database})
             if known.scalar() is None:
                 quoted = str(url.database).replace('"', '""')
-                connection.execute(text(f'CREATE DATABASE "{quoted}" ENCODING \'UTF8\' TEMPLATE template0'))
+                connection.execute(text(f"CREATE DATABASE \"{quoted}\" ENCODING 'UTF8' TEMPLATE template0"))
     except SQLAlchemyError as error:
         raise DatabaseError(f"cannot create the database {url.database}: {_first_line(error)}") from error
     finally:

@@ -66,10 +66,7 @@ def is_newest(*, existing: bool) -> ColumnElement[bool]:
 def overlaps(ranges: Sequence[DayRange]) -> ColumnElement[bool]:
     """The file's data overlap one of the ranges of days."""
     return or_(
-        *(
-            and_(FILE.utc_start_time <= _end_of(last), FILE.utc_stop_time >= _start_of(first))
-            for first, last in ranges
-        )
+        *(and_(FILE.utc_start_time <= _end_of(last), FILE.utc_stop_time >= _start_of(first)) for first, last in ranges)
     )
 
 

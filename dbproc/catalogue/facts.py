@@ -6,7 +6,9 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, Row, and_, exists, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, select
 from sqlalchemy.orm import aliased
 
 from dbproc import schema
@@ -32,15 +34,15 @@ def load_facts(connection: Connection, definition: Definition, asked: Needs, slo
     )
 
 
-def _newest_files(connection: Connection, product_id: int, condition: object) -> list[File]:
-    statement = select(*FILE_COLUMNS).where(FILE.product_id == product_id, condition, is_newest(existing=True))  # type: ignore[arg-type]
+def _newest_files(connection: Connection, product_id: int, condition: ColumnElement[bool]) -> list[File]:
+    statement = select(*FILE_COLUMNS).where(FILE.product_id == product_id, condition, is_newest(existing=True))
     return [file_of(row) for row in connection.execute(statement)]
 
 
 def _outputs(
     connection: Connection, asked: Mapping[int, Sequence[DayRange]]
 ) -> dict[tuple[int, dt.date], list[Output]]:
-    rows: list[Row[tuple[object, ...]]] = []
+    rows: list[Row[*tuple[Any, ...]]] = []
     for product_id, ranges in asked.items():
         statement = (
             select(*FILE_COLUMNS, FILE.exists_on_disk, schema.Code.code_id, *_code_version())
@@ -49,16 +51,14 @@ def _outputs(
             .where(FILE.product_id == product_id, dated_in(FILE.utc_file_date, ranges), is_newest(existing=False))
         )
         rows.extend(connection.execute(statement))
-    inputs = inputs_of(connection, [int(str(row[0])) for row in rows])
+    inputs = inputs_of(connection, [row[0] for row in rows])
     outputs: dict[tuple[int, dt.date], list[Output]] = defaultdict(list)
     for row in rows:
         file = file_of(row)
-        columns = tuple(row)
-        exists_on_disk, code_id = bool(columns[-5]), columns[-4]
-        version = Version(*(int(str(part)) for part in columns[-3:])) if code_id is not None else None
-        made_by = int(str(code_id)) if code_id is not None else None
+        exists_on_disk, code_id, *version = row[-5:]
+        made_by = None if code_id is None else Version(*version)
         outputs[file.product_id, file.date].append(
-            Output(file, exists_on_disk, made_by, version, tuple(inputs.get(file.file_id, ())))
+            Output(file, exists_on_disk, code_id, made_by, tuple(inputs.get(file.file_id, ())))
         )
     return outputs
 
@@ -83,7 +83,7 @@ def _tried(connection: Connection, definition: Definition, slots: Sequence[Slot]
     days: dict[int, list[DayRange]] = defaultdict(list)
     for slot in slots:
         days[slot.process_id].append((slot.date, slot.date))
-    rows: list[Row[tuple[object, ...]]] = []
+    rows: list[Row[*tuple[Any, ...]]] = []
     for process_id, ranges in days.items():
         statuses = ["failed", "refused"]
         if definition.processes[process_id].timebase is Timebase.RUN:
@@ -92,7 +92,7 @@ def _tried(connection: Connection, definition: Definition, slots: Sequence[Slot]
     return _tried_of(connection, rows)
 
 
-def _last_attempts(process_id: int, ranges: Sequence[DayRange], statuses: Sequence[str]):  # type: ignore[no-untyped-def]
+def _last_attempts(process_id: int, ranges: Sequence[DayRange], statuses: Sequence[str]) -> Select[*tuple[Any, ...]]:
     later = aliased(_ATTEMPT)
     superseded = exists().where(
         later.process_id == _ATTEMPT.process_id,
@@ -124,23 +124,30 @@ def _last_attempts(process_id: int, ranges: Sequence[DayRange], statuses: Sequen
     )
 
 
-def _tried_of(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> dict[Slot, Tried]:
+def _tried_of(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> dict[Slot, Tried]:
     inputs: dict[int, set[int]] = defaultdict(set)
     link = schema.AttemptInput
-    for some in batches([int(str(row[0])) for row in rows]):
+    for some in batches([row[0] for row in rows]):
         statement = select(link.attempt_id, link.file_id).where(link.attempt_id.in_(some))
         for attempt_id, file_id in connection.execute(statement):
             inputs[attempt_id].add(file_id)
     tried: dict[Slot, Tried] = {}
     for row in rows:
         (attempt_id, process_id, date, keywords, status, code_id, digest, failures, next_try, message, *version) = row
-        tried[Slot(process_id, date, keywords)] = Tried(  # type: ignore[arg-type]
-            attempt_id, status, code_id, digest, Version(*version), frozenset(inputs[attempt_id]),  # type: ignore[arg-type, index]
-            failures, next_try, message or "",  # type: ignore[arg-type]
-        )  # fmt: skip
+        tried[Slot(process_id, date, keywords)] = Tried(
+            attempt_id=attempt_id,
+            status=status,
+            code_id=code_id,
+            code_digest=digest,
+            code_version=Version(*version),
+            inputs=frozenset(inputs[attempt_id]),
+            failures=failures,
+            next_try=next_try,
+            message=message or "",
+        )
     return tried
 
 
-def _code_version() -> tuple[object, ...]:
+def _code_version() -> tuple[Any, ...]:
     code = schema.Code
     return (code.interface_version, code.quality_version, code.revision_version)

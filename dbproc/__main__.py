@@ -1,0 +1,7 @@
+"""``python -m dbproc``."""
+
+import sys
+
+from dbproc.cli import main
+
+sys.exit(main())

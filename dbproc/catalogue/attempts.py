@@ -1,0 +1,154 @@
+"""Attempts: one row for each execution of a code, entered before it starts and closed with what came of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
+from sqlalchemy.orm import aliased
+
+from dbproc import schema
+from dbproc.model import Slot, Task
+
+_ATTEMPT = schema.Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAttempt:
+    """A task that is about to be executed, or is refused for the reason in `message`."""
+
+    task: Task
+    command: tuple[str, ...]
+    log: str | None = None
+    message: str | None = None
+
+    @property
+    def status(self) -> str:
+        """What stands in the row."""
+        return "running" if self.message is None else "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """What came of an attempt."""
+
+    attempt_id: int
+    status: str
+    output_file: int | None
+    started: dt.datetime
+    ended: dt.datetime
+    exit_status: int | None
+    message: str | None
+    log: str | None
+    failures: int
+    next_try: dt.datetime | None
+    cpu_seconds: float | None
+    memory_bytes: int | None
+
+
+def insert_attempts(connection: Connection, run_id: int, attempts: Sequence[NewAttempt]) -> list[int]:
+    """Enter attempts with their inputs; their ids, in the same order."""
+    if not attempts:
+        return []
+    now = dt.datetime.now(dt.UTC)
+    rows = [
+        {
+            "logging_id": run_id,
+            "process_id": attempt.task.slot.process_id,
+            "utc_file_date": attempt.task.slot.date,
+            "process_keywords": attempt.task.slot.keywords,
+            "code_id": attempt.task.code.code_id,
+            "code_shasum": attempt.task.code.digest,
+            "status": attempt.status,
+            "reasons": json.dumps([reason.text for reason in attempt.task.reasons]),
+            "command_line": json.dumps(attempt.command),
+            "output_filename": attempt.task.output_name,
+            "created_time": now,
+            "log_path": attempt.log,
+            "message": attempt.message,
+            "failures": attempt.task.failures,
+        }
+        for attempt in attempts
+    ]
+    statement = insert(_ATTEMPT).returning(_ATTEMPT.attempt_id, sort_by_parameter_order=True)
+    ids = list(connection.scalars(statement, rows))
+    inputs = [
+        {"attempt_id": attempt_id, "file_id": file.file_id, "position": position}
+        for attempt_id, attempt in zip(ids, attempts, strict=True)
+        for position, file in enumerate(attempt.task.inputs)
+    ]
+    if inputs:
+        connection.execute(insert(schema.AttemptInput), inputs)
+    return ids
+
+
+def close_attempts(connection: Connection, closings: Sequence[Closing]) -> None:
+    """Record what came of attempts that are running."""
+    if not closings:
+        return
+    statement = (
+        update(_ATTEMPT)
+        .where(_ATTEMPT.attempt_id == bindparam("b_id"), _ATTEMPT.status == "running")
+        .values(
+            status=bindparam("b_status"),
+            output_file=bindparam("b_output"),
+            start_time=bindparam("b_start"),
+            end_time=bindparam("b_end"),
+            exit_status=bindparam("b_exit"),
+            message=bindparam("b_message"),
+            log_path=bindparam("b_log"),
+            failures=bindparam("b_failures"),
+            next_try_time=bindparam("b_next"),
+            cpu_seconds=bindparam("b_cpu"),
+            memory_bytes=bindparam("b_memory"),
+        )
+    )
+    connection.execute(
+        statement,
+        [
+            {
+                "b_id": closing.attempt_id,
+                "b_status": closing.status,
+                "b_output": closing.output_file,
+                "b_start": closing.started,
+                "b_end": closing.ended,
+                "b_exit": closing.exit_status,
+                "b_message": closing.message,
+                "b_log": closing.log,
+                "b_failures": closing.failures,
+                "b_next": closing.next_try,
+                "b_cpu": closing.cpu_seconds,
+                "b_memory": closing.memory_bytes,
+            }
+            for closing in closings
+        ],
+    )
+
+
+def interrupt_running(connection: Connection, message: str) -> int:
+    """Close every attempt that is still running, because its run is no more; how many there were."""
+    statement = (
+        update(_ATTEMPT)
+        .where(_ATTEMPT.status == "running")
+        .values(status="interrupted", end_time=dt.datetime.now(dt.UTC), message=message)
+    )
+    return connection.execute(statement).rowcount
+
+
+def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
+    """The slots whose last attempt failed and is to be tried again by now."""
+    later = aliased(_ATTEMPT)
+    superseded = exists().where(
+        later.process_id == _ATTEMPT.process_id,
+        later.utc_file_date == _ATTEMPT.utc_file_date,
+        later.process_keywords == _ATTEMPT.process_keywords,
+        later.attempt_id > _ATTEMPT.attempt_id,
+        later.status != "interrupted",
+    )
+    statement = select(_ATTEMPT.process_id, _ATTEMPT.utc_file_date, _ATTEMPT.process_keywords).where(
+        _ATTEMPT.status == "failed", _ATTEMPT.next_try_time <= now, ~superseded
+    )
+    return [Slot(*row) for row in connection.execute(statement)]

@@ -1,0 +1,122 @@
+"""Files of the catalogue: finding them by name, entering them with their members and lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, tuple_, update
+
+from dbproc import schema
+from dbproc.catalogue._select import FILE, batches
+from dbproc.model import KnownFile, NewFile
+
+Identity = tuple[int, object, str, int, int, int]
+"""Product, date, keywords and the three parts of the version: unique in the catalogue."""
+
+
+def known_by_name(connection: Connection, names: Sequence[str]) -> dict[str, KnownFile]:
+    """The files of these names."""
+    return {file.filename: file for file in _known(connection, FILE.filename, names)}
+
+
+def known_by_identity(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, str]:
+    """The names of the files with these products, dates, keywords and versions."""
+    columns = (
+        FILE.product_id,
+        FILE.utc_file_date,
+        FILE.process_keywords,
+        FILE.interface_version,
+        FILE.quality_version,
+        FILE.revision_version,
+    )
+    names: dict[Identity, str] = {}
+    for some in batches(list(identities), 1000):
+        statement = select(*columns, FILE.filename).where(tuple_(*columns).in_(some))
+        for row in connection.execute(statement):
+            names[tuple(row[:6])] = row[6]  # type: ignore[index]
+    return names
+
+
+def identity_of(file: NewFile) -> Identity:
+    """What must be unique about a file."""
+    version = file.version
+    return (
+        file.product_id,
+        file.facts.date,
+        file.facts.keywords,
+        version.interface,
+        version.quality,
+        version.revision,
+    )
+
+
+def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
+    """Enter files; their ids, in the same order."""
+    if not files:
+        return []
+    statement = insert(FILE).returning(FILE.file_id, sort_by_parameter_order=True)
+    ids = list(connection.scalars(statement, [_values(file) for file in files]))
+    members = [
+        {"file_id": file_id, "member_path": member.path, "member_size": member.size, "shasum": member.digest}
+        for file_id, file in zip(ids, files, strict=True)
+        for member in file.members
+    ]
+    if members:
+        connection.execute(insert(schema.FileMember), members)
+    return ids
+
+
+def link_inputs(connection: Connection, inputs: Mapping[int, Iterable[int]]) -> None:
+    """Record, by resulting file, the files that it was made from."""
+    rows = [
+        {"source_file": source, "resulting_file": result} for result, sources in inputs.items() for source in sources
+    ]
+    if rows:
+        connection.execute(insert(schema.FileFileLink), rows)
+
+
+def link_codes(connection: Connection, codes: Mapping[int, int]) -> None:
+    """Record, by resulting file, the code that made it."""
+    rows = [{"resulting_file": result, "source_code": code} for result, code in codes.items()]
+    if rows:
+        connection.execute(insert(schema.FileCodeLink), rows)
+
+
+def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: bool) -> None:
+    """Record that files are on disk, or are not."""
+    for some in batches(file_ids):
+        connection.execute(update(FILE).where(FILE.file_id.in_(some)).values(exists_on_disk=exists))
+
+
+def _known(connection: Connection, column: Any, values: Sequence[object]) -> Iterable[KnownFile]:
+    columns = (FILE.file_id, FILE.filename, FILE.relative_path, FILE.file_size, FILE.shasum, FILE.exists_on_disk)
+    for some in batches(values):
+        for row in connection.execute(select(*columns).where(column.in_(some))):
+            yield KnownFile(
+                file_id=row[0], filename=row[1], directory=row[2], size=row[3], digest=row[4], exists=row[5]
+            )
+
+
+def _values(file: NewFile) -> dict[str, Any]:
+    facts, version = file.facts, file.version
+    extra = {name: facts.extra.get(name) for name in ("quality_comment", "caveats", "verbose_provenance")}
+    return {
+        "filename": file.filename,
+        "product_id": file.product_id,
+        "utc_file_date": facts.date,
+        "utc_start_time": facts.start,
+        "utc_stop_time": facts.stop,
+        "process_keywords": facts.keywords,
+        "interface_version": version.interface,
+        "quality_version": version.quality,
+        "revision_version": version.revision,
+        "data_level": file.level,
+        "relative_path": file.directory,
+        "file_size": file.size,
+        "shasum": file.digest,
+        "exists_on_disk": True,
+        "file_create_date": file.created,
+        **extra,
+        "verbose_provenance": file.provenance or extra["verbose_provenance"],
+    }

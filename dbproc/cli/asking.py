@@ -1,0 +1,228 @@
+"""status, queue, why, lineage, inspect: commands that tell and change nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dbproc import explain, lock, queue
+from dbproc.catalogue import quarantine, reading
+from dbproc.catalogue.definition import load_definition
+from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table
+from dbproc.errors import UserError
+from dbproc.ingest import scan
+from dbproc.store import open_store
+
+Facts = dict[str, Any]
+
+
+@click.command("status")
+@mission_option
+@json_option
+def status_command(mission: str, as_json: bool) -> None:
+    """Say how the mission stands: lock, queue, incoming, products, what failed, what is in quarantine."""
+    facts = mission_status(mission)
+    if as_json:
+        print_json(facts)
+    else:
+        _print_status(facts)
+
+
+def mission_status(mission: str) -> Facts:
+    """The facts of ``dbproc status``."""
+    with open_store(mission, read_only=True) as store:
+        holder = lock.current(store)
+        with store.begin() as connection:
+            definition = load_definition(connection)
+            facts: Facts = {
+                "mission": definition.mission.name,
+                "root": definition.mission.root,
+                "lock": None if holder is None else lock.describe(holder),
+                "queue": queue.length(connection),
+                "last_run": next(iter(reading.last_runs(connection)), None),
+                "products": reading.products_in_numbers(connection),
+                "failures": reading.open_failures(connection),
+                "quarantine": quarantine.count(connection),
+                "quarantined": quarantine.entries(connection, limit=10),
+            }
+    try:
+        found = scan(definition)
+        facts["incoming"] = {"settled": len(found.settled), "unsettled": found.unsettled}
+    except UserError as error:
+        facts["incoming"] = {"problem": str(error)}
+    return facts
+
+
+def _print_status(facts: Facts) -> None:
+    click.echo(f"mission {facts['mission']} in {facts['root']}")
+    click.echo(f"lock: {facts['lock'] or 'free'}")
+    run = facts["last_run"]
+    if run:
+        click.echo(f"last run: {cell(run['processing_start_time'])}, {run['comment'] or 'not ended'}")
+    incoming = ", ".join(f"{count} {name}" for name, count in facts["incoming"].items())
+    click.echo(f"incoming: {incoming}")
+    click.echo(f"queue: {facts['queue']} files")
+    click.echo()
+    print_table(facts["products"], ("product", "level", "files", "first", "last"))
+    if facts["failures"]:
+        click.echo("\nfailed:")
+    for failure in facts["failures"]:
+        retry = f"tried again after {cell(failure['next_try'])}" if failure["next_try"] else "not tried again by itself"
+        subject = f"{failure['process']} {failure['date']} {failure['keywords']}".strip()
+        click.echo(f"  {subject}: {cell(failure['message'])} ({failure['failures']} times; {retry})")
+        if failure["log"]:
+            click.echo(f"    log: {failure['log']}")
+    if facts["quarantine"]:
+        click.echo(f"\nin quarantine: {facts['quarantine']}")
+    for entry in facts["quarantined"]:
+        click.echo(f"  {cell(entry['filename'])}: {entry['reason']}: {cell(entry['message'])}")
+
+
+@click.command("queue")
+@mission_option
+@json_option
+@click.option(
+    "--flush", is_flag=True, help="Empty the queue. What is stale then is not looked at until its inputs change."
+)
+def queue_command(mission: str, as_json: bool, flush: bool) -> None:
+    """List the files still to be looked at as inputs of new work."""
+    if flush:
+        with open_store(mission) as store, store.begin() as connection:
+            click.echo(f"flushed {queue.flush(connection)} files from the queue")
+        return
+    with open_store(mission, read_only=True) as store, store.begin() as connection:
+        rows = queue.entries(connection)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(rows, ("filename", "product_name", "utc_file_date", "reason", "queued_time"))
+    else:
+        click.echo("the queue is empty")
+
+
+@click.command("why")
+@click.argument("subject", metavar="FILE | PRODUCT DATE")
+@click.argument("date", required=False, metavar="")
+@mission_option
+@json_option
+def why_command(subject: str, date: str | None, mission: str, as_json: bool) -> None:
+    """Explain a FILE: the reasons it was made for, its inputs and code, and whether it is up to date.
+
+    With PRODUCT and DATE (YYYY-MM-DD): why there is a file, or none.
+    """
+    with open_store(mission, read_only=True) as store:
+        facts = explain.why_file(store, subject) if date is None else explain.why_date(store, subject, _date(date))
+    if as_json:
+        print_json(facts)
+    elif date is None:
+        _print_why_file(facts)
+    else:
+        _print_why_date(facts)
+
+
+def _print_why_file(facts: Facts) -> None:
+    file, attempt = facts["file"], facts["attempt"]
+    keywords = f" {file['keywords']}" if file["keywords"] else ""
+    click.echo(f"{cell(file['filename'])}: {file['product']} {file['date']}{keywords} version {file['version']}")
+    click.echo(f"  in {file['directory']}, {file['size']} bytes, {file['digest']}")
+    if attempt is None:
+        click.echo("  was delivered")
+    else:
+        _print_attempt(facts)
+    if facts["newest"] != file["filename"]:
+        click.echo(f"  is replaced by {cell(facts['newest'])}")
+    elif "state" in facts:
+        click.echo(f"  now: {facts['state']}: {cell(facts['explanation'])}")
+
+
+def _print_attempt(facts: Facts) -> None:
+    attempt = facts["attempt"]
+    click.echo(
+        f"  made {cell(attempt['ended'])} by {attempt['process']} with {attempt['code']} {attempt['code_version']}"
+    )
+    for reason in attempt["reasons"]:
+        click.echo(f"  because: {cell(reason)}")
+    for row in facts["inputs"]:
+        click.echo(f"  from {cell(row['filename'])}")
+
+
+def _print_why_date(facts: Facts) -> None:
+    click.echo(f"{facts['product']} {facts['date']}: {facts.get('state', 'delivered')}: {cell(facts['explanation'])}")
+    for row in facts["files"]:
+        click.echo(f"  there is {cell(row['filename'])}")
+    attempt = facts["last_attempt"]
+    if attempt:
+        message = f": {cell(attempt['message'])}" if attempt["message"] else ""
+        click.echo(f"  last attempt {cell(attempt['created'])}: {attempt['status']}{message}")
+        if attempt["log"] and os.path.exists(attempt["log"]):
+            click.echo(f"  log: {attempt['log']}")
+
+
+@click.command("lineage")
+@click.argument("file")
+@mission_option
+@json_option
+def lineage_command(file: str, mission: str, as_json: bool) -> None:
+    """Show what FILE came from, step by step, and what came from it."""
+    with open_store(mission, read_only=True) as store:
+        facts = explain.lineage(store, file)
+    if as_json:
+        print_json(facts)
+        return
+    for depth, row, is_repeated in explain.ancestry(facts):
+        made = f"  [{row['code']}]" if row["code"] else "  [delivered]"
+        click.echo(f"{'  ' * depth}{cell(row['filename'])}{made}{' …' if is_repeated else ''}")
+    if facts["descendants"]:
+        click.echo("\nwhat came from it:")
+    for row in facts["descendants"]:
+        click.echo(f"{'  ' * row['depth']}{cell(row['filename'])}  [{row['code']}]")
+
+
+@click.command("inspect")
+@click.argument("file", type=click.Path(path_type=Path))
+@mission_option
+@json_option
+def inspect_command(file: Path, mission: str, as_json: bool) -> int:
+    """Ask every product about FILE, and print each verdict. Exit status 1 when it is of no product."""
+    from dbproc.inspection import Identity, Inspection
+
+    path = str(file.absolute())
+    with open_store(mission, read_only=True) as store, store.begin() as connection:
+        definition = load_definition(connection)
+    with Inspection(definition) as inspection:
+        verdicts = inspection.verdicts(path)
+        (answer,) = inspection.identify([path])
+    names = {product_id: product.name for product_id, product in definition.products.items()}
+    rows = [{"product": names[v.product_id], "facts": _facts_of(v.facts), "reason": v.reason} for v in verdicts]
+    is_known = isinstance(answer, Identity)
+    conclusion = f"is {answer.product.name}" if isinstance(answer, Identity) else answer.message
+    if as_json:
+        print_json({"file": path, "verdicts": rows, "conclusion": conclusion, "identified": is_known})
+    else:
+        for row in rows:
+            click.echo(f"{row['product']}: {'yes' if row['facts'] else 'no'}: {cell(row['facts'] or row['reason'])}")
+        click.echo(f"{cell(path)}: {cell(conclusion)}")
+    return 0 if is_known else 1
+
+
+def _facts_of(facts: Any) -> Facts | None:
+    if facts is None:
+        return None
+    return {
+        "date": facts.date.isoformat(),
+        "start": facts.start.isoformat(),
+        "stop": facts.stop.isoformat(),
+        "version": None if facts.version is None else str(facts.version),
+        "keywords": facts.keywords,
+    }
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no date; write YYYY-MM-DD") from error

@@ -1,0 +1,87 @@
+"""What several commands share: options, and how facts are printed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from dbproc.report import one_line
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def mission_option(function: Function) -> Function:
+    """-m/--mission DATABASE."""
+    return click.option(
+        "-m",
+        "--mission",
+        envvar="DBPROC_MISSION",
+        required=True,
+        metavar="DATABASE",
+        help="The mission's database.  [default: $DBPROC_MISSION]",
+    )(function)
+
+
+def json_option(function: Function) -> Function:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON; dates and times as ISO text."""
+    click.echo(json.dumps(value, indent=2, default=_as_text, ensure_ascii=False))
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
+
+
+def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print rows as columns of aligned text."""
+    lines = [list(columns), *([cell(row.get(column)) for column in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    for line in lines:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def cell(value: object) -> str:
+    """One value as a person reads it."""
+    if value is None:
+        return "-"
+    if isinstance(value, dt.datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%SZ")
+    return one_line(str(value))
+
+
+class Screen:
+    """The terminal of a run: lines of text, and below them a progress line where there is a terminal."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._shown = False
+
+    def say(self, line: str, wrong: bool) -> None:
+        """Print a line, to stderr when something went wrong."""
+        self.clear()
+        click.echo(line, err=wrong)
+
+    def progress(self, done: int, total: int) -> None:
+        """Show how far the run is."""
+        if self._live and total:
+            width = 30 * done // total
+            sys.stderr.write(f"\r[{'#' * width}{'.' * (30 - width)}] {done}/{total} ")
+            sys.stderr.flush()
+            self._shown = True
+
+    def clear(self) -> None:
+        """Take the progress line away."""
+        if self._shown:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+            self._shown = False

@@ -1,0 +1,49 @@
+"""init, upgrade, unlock."""
+
+from __future__ import annotations
+
+import click
+
+from dbproc import lock
+from dbproc.cli.common import mission_option
+from dbproc.store import create_database, database_url, open_store, server_url, upgrade_database
+
+
+@click.command("init")
+@click.argument("database")
+@click.option(
+    "-d",
+    "--dialect",
+    type=click.Choice(["sqlite", "postgresql"]),
+    help="What a name without a scheme means.  [default: sqlite]",
+)
+def init_command(database: str, dialect: str | None) -> None:
+    """Create an empty mission DATABASE: a SQLite file, or a PostgreSQL database."""
+    is_server = dialect == "postgresql" and "://" not in database
+    name = server_url(database).render_as_string(hide_password=False) if is_server else database
+    create_database(name)
+    shown = database_url(name, creating=True).render_as_string(hide_password=True) if "://" in name else name
+    click.echo(f"created {shown}; define the mission with: dbproc apply MISSION.toml -m {database}")
+
+
+@click.command("upgrade")
+@mission_option
+def upgrade_command(mission: str) -> None:
+    """Bring an older database to this dbproc's schema. Make a copy of it first."""
+    before, after = upgrade_database(mission)
+    click.echo(f"schema {before} is up to date" if before == after else f"upgraded from schema {before} to {after}")
+
+
+@click.command("unlock")
+@mission_option
+@click.argument("reason")
+def unlock_command(mission: str, reason: str) -> None:
+    """Clear the lock of a dead run, for REASON. A run on this host is cleared by the next run by itself."""
+    clear_lock(mission, reason)
+
+
+def clear_lock(mission: str, reason: str) -> None:
+    """Clear the lock and say what was cleared."""
+    with open_store(mission) as store:
+        holder = lock.clear(store, f"cleared: {reason}")
+    click.echo("the lock was free" if holder is None else f"lock removed: {holder}; the next run repairs what it left")

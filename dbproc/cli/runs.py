@@ -1,0 +1,204 @@
+"""run, ingest, process, plan."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from dbproc import cycle
+from dbproc.cli.common import Function, Screen, json_option, mission_option, print_json
+from dbproc.cycle import Interrupted, Options
+from dbproc.model import Definition, Slot
+from dbproc.plan import Decision, State
+from dbproc.report import Report
+from dbproc.store import Store, open_store
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def run_options(function: Function) -> Function:
+    """Options of commands that process."""
+    options = (
+        click.option(
+            "-n", "--num-proc", "slots", default=2, show_default=True, type=click.IntRange(1), help="CPUs for jobs."
+        ),
+        click.option(
+            "--ram", type=click.FloatRange(0, min_open=True), help="Memory for jobs, GiB.  [default: no limit]"
+        ),
+        click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number."),
+        click.option("-s", "--skip-run", is_flag=True, help="Skip processes of timebase RUN."),
+    )
+    for option in options:
+        function = option(function)
+    return function
+
+
+def common_options(function: Function) -> Function:
+    """Options of every run."""
+    options = (
+        click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing."),
+        click.option(
+            "-l", "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="For the log file."
+        ),
+        click.option("--echo", is_flag=True, help="Print every SQL statement."),
+        json_option,
+        mission_option,
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def glob_option(function: Function) -> Function:
+    """--glb."""
+    return click.option("--glb", "pattern", default="*", show_default=True, help="Only files in incoming like this.")(
+        function
+    )
+
+
+@click.command("run")
+@common_options
+@glob_option
+@run_options
+def run_command(**options: Any) -> int:
+    """Ingest what arrived, build everything that is stale, and exit."""
+    return perform(ingest=True, process=True, **options)
+
+
+@click.command("ingest")
+@common_options
+@glob_option
+def ingest_command(**options: Any) -> int:
+    """Ingest what arrived, and build nothing."""
+    return perform(ingest=True, process=False, **options)
+
+
+@click.command("process")
+@common_options
+@run_options
+def process_command(**options: Any) -> int:
+    """Build everything that is stale, without looking into incoming."""
+    return perform(ingest=False, process=True, **options)
+
+
+@click.command("plan")
+@mission_option
+@json_option
+@click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number.")
+def plan_command(mission: str, as_json: bool, only: str | None) -> int:
+    """Say what the next run would do and why. Changes nothing at all."""
+    with open_store(mission, read_only=True) as store:
+        facts = planned(store, Options(only=_names(only)))
+    _print_plan(facts, as_json)
+    return 0
+
+
+def perform(
+    *,
+    mission: str,
+    ingest: bool,
+    process: bool,
+    dry_run: bool,
+    log_level: str,
+    echo: bool,
+    as_json: bool,
+    pattern: str = "*",
+    slots: int = 2,
+    ram: float | None = None,
+    only: str | None = None,
+    skip_run: bool = False,
+) -> int:
+    """Do what run, ingest, process and ProcessQueue.py are for; gives the exit status."""
+    options = Options(
+        ingest=ingest,
+        process=process,
+        only=_names(only),
+        skip_run=skip_run,
+        slots=slots,
+        ram=ram,
+        pattern=pattern,
+        log_level=log_level,
+    )
+    if dry_run:
+        with open_store(mission, echo=echo, read_only=True) as store:
+            _print_plan(planned(store, options), as_json)
+        return 0
+    screen = Screen()
+    report = Report(None if as_json else screen.say)
+    with open_store(mission, echo=echo) as store:
+        try:
+            cycle.run(store, options, report, screen.progress)
+        except Interrupted as signal:
+            screen.clear()
+            click.echo(f"ended by {signal}; what was finished is recorded, the next run goes on", err=True)
+            return 130
+        finally:
+            screen.clear()
+    if as_json:
+        print_json({"events": report.events, "counts": report.counts, "exit_status": report.exit_status})
+    elif report.did_something or sys.stdout.isatty():
+        click.echo(report.summary())
+    return report.exit_status
+
+
+def planned(store: Store, options: Options) -> dict[str, Any]:
+    """What the next run would do, as facts to print."""
+    facts: dict[str, Any] = {}
+    if options.ingest:
+        facts["incoming"] = cycle.preview_incoming(store, options)
+    if options.process:
+        decisions, walk = cycle.plan(store, Report(), options)
+        facts["tasks"] = [_decided(walk.definition, item) for item in decisions if item.state is State.STALE]
+        facts["problems"] = [
+            _decided(walk.definition, item) for item in decisions if item.state in (State.REFUSED, State.DELAYED)
+        ]
+        facts["waiting"] = [_waits(walk.definition, slot, cause) for slot, cause in sorted(walk.waiting().items())]
+        facts["follows"] = sorted(cycle.descendants(walk.definition, decisions))
+    return facts
+
+
+def _decided(definition: Definition, decision: Decision) -> dict[str, Any]:
+    task = decision.task
+    return {
+        "process": definition.processes[decision.slot.process_id].name,
+        "date": decision.slot.date.isoformat(),
+        "keywords": decision.slot.keywords,
+        "state": str(decision.state),
+        "output": task.output_name if task else None,
+        "inputs": [file.filename for file in task.inputs] if task else [],
+        "why": decision.explanation,
+    }
+
+
+def _waits(definition: Definition, slot: Slot, cause: tuple[int, Any]) -> dict[str, Any]:
+    return {
+        "process": definition.processes[slot.process_id].name,
+        "date": slot.date.isoformat(),
+        "keywords": slot.keywords,
+        "waits_for": f"{definition.processes[cause[0]].name} {cause[1]}",
+    }
+
+
+def _print_plan(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+        return
+    for name, text in facts.get("incoming", ()):
+        click.echo(f"would ingest {name}: {text}")
+    for task in facts.get("tasks", ()):
+        what = task["output"] or f"{task['process']} {task['date']}"
+        click.echo(f"would build {what}: {task['why']}")
+    for problem in facts.get("problems", ()):
+        click.echo(f"{problem['state']} {problem['process']} {problem['date']}: {problem['why']}")
+    for item in facts.get("waiting", ()):
+        click.echo(f"decided later {item['process']} {item['date']}: waits for {item['waits_for']}")
+    for product in facts.get("follows", ()):
+        click.echo(f"may follow: {product}")
+    if not any(facts.values()):
+        click.echo("nothing to do")
+
+
+def _names(only: str | None) -> tuple[str, ...] | None:
+    return None if only is None else tuple(name.strip() for name in only.split(",") if name.strip())

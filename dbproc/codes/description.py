@@ -1,0 +1,214 @@
+"""What a dataset is, as frozen facts, and those facts as the one line of JSON that travels inside the ``.idx``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+FORMAT = "dbproc-idx 1"
+KEY = "metadata"
+"""The key of the ``.idx`` file that holds the JSON."""
+
+Number = int | float | str
+"""A JSON number, exact; or one of the strings "NaN", "Infinity", "-Infinity", which ``float()`` reads."""
+
+
+@dataclass(frozen=True)
+class Regular:
+    """Coordinates that are ``start + i * step``, up to a thousandth of a step."""
+
+    start: float
+    step: float
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One dimension of the source, slowest first in a description.
+
+    ``coordinates`` are the values as stored; a packed coordinate keeps its ``scale_factor`` and ``add_offset`` in
+    ``attributes`` (:meth:`positions` applies them).
+    """
+
+    name: str
+    size: int
+    units: str = ""
+    long_name: str = ""
+    standard_name: str = ""
+    calendar: str = ""
+    coordinates: tuple[Number, ...] | None = None
+    regular: Regular | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def positions(self) -> list[float] | None:
+        """The coordinates in ``units``, or None where the source has none."""
+        if self.coordinates is None:
+            return None
+        scale, offset = float(self.attributes.get("scale_factor", 1)), float(self.attributes.get("add_offset", 0))
+        return [float(value) * scale + offset for value in self.coordinates]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a dataset: values of ``dtype`` exactly as the source stores them, ``components`` to a sample.
+
+    Where ``packed``, a value means ``stored * scale_factor + add_offset``. A stored value is missing when it is NaN,
+    equals one of ``fills`` or lies outside ``valid_min`` .. ``valid_max``; when ``unsigned``, after reading its bits
+    as an unsigned number.
+    """
+
+    name: str
+    variable: str
+    dtype: str
+    components: int = 1
+    units: str = ""
+    long_name: str = ""
+    standard_name: str = ""
+    scale_factor: Number | None = None
+    add_offset: Number | None = None
+    fills: tuple[Number, ...] = ()
+    valid_min: Number | None = None
+    valid_max: Number | None = None
+    unsigned: bool = False
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def packed(self) -> bool:
+        """Whether the stored values are to be scaled to get what they mean."""
+        return self.scale_factor is not None or self.add_offset is not None
+
+    @property
+    def openvisus_dtype(self) -> str:
+        """The field's type in OpenVisus' words, such as ``float32`` or ``uint8[3]``."""
+        return self.dtype if self.components == 1 else f"{self.dtype}[{self.components}]"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was counted over all values of one field. The counts add up: every value is in exactly one of them.
+
+    ``minimum`` and ``maximum`` are exact, over the valid finite values, in stored units; None when there are none.
+    """
+
+    valid: int = 0
+    nan: int = 0
+    fill: int = 0
+    out_of_range: int = 0
+    infinite: int = 0
+    minimum: Number | None = None
+    maximum: Number | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One file the dataset was made from."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that is known about a dataset before its values are read.
+
+    ``shape`` and ``axes`` are the source's, slowest first; ``components`` of a field are not among them.
+    """
+
+    code: str
+    origins: tuple[Origin, ...]
+    shape: tuple[int, ...]
+    axes: tuple[Axis, ...]
+    fields: tuple[Field, ...]
+    orientation: str
+    notes: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def named(self, name: str) -> Field:
+        """The field of that name; raises KeyError."""
+        return {each.name: each for each in self.fields}[name]
+
+    def noting(self, *notes: str) -> Description:
+        """The same with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """A dataset's description with what was measured while it was written.
+
+    ``stored_shape`` is the shape inside the IDX: the original one without its leading axes of size 1.
+    """
+
+    description: Description
+    stored_shape: tuple[int, ...]
+    tallies: Mapping[str, Tally]
+
+    def to_text(self) -> str:
+        """One line of ASCII JSON, the same for the same facts."""
+        content = {
+            "format": FORMAT,
+            **asdict(self.description),
+            "stored_shape": self.stored_shape,
+            "tallies": {name: asdict(tally) for name, tally in self.tallies.items()},
+        }
+        return json.dumps(plain(content), allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+    @staticmethod
+    def from_text(text: str) -> Metadata:
+        """The inverse of :meth:`to_text`; raises ValueError when the text is not of this format."""
+        content = json.loads(text)
+        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+            raise ValueError(f"its metadata is not of the format {FORMAT!r}")
+        stored_shape = tuple(content.pop("stored_shape"))
+        tallies = {name: Tally(**tally) for name, tally in content.pop("tallies").items()}
+        return Metadata(_description(content), stored_shape, tallies)
+
+
+def number(value: Any) -> Number:
+    """``value`` (a numpy or Python number) as a number that JSON holds exactly."""
+    item = value.item() if hasattr(value, "item") else value
+    if isinstance(item, float) and not math.isfinite(item):
+        return "NaN" if math.isnan(item) else "Infinity" if item > 0 else "-Infinity"
+    return item if isinstance(item, int | float) else str(item)
+
+
+def plain(value: Any) -> Any:
+    """``value`` in types that JSON has: numbers exact, arrays as lists, anything else as text."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, Iterable):
+        return [plain(each) for each in value]
+    return number(value)
+
+
+def _description(content: dict[str, Any]) -> Description:
+    return Description(
+        **{
+            **content,
+            "origins": tuple(Origin(**each) for each in content["origins"]),
+            "shape": tuple(content["shape"]),
+            "axes": tuple(_axis(each) for each in content["axes"]),
+            "fields": tuple(Field(**{**each, "fills": tuple(each["fills"])}) for each in content["fields"]),
+            "notes": tuple(content["notes"]),
+        }
+    )
+
+
+def _axis(content: dict[str, Any]) -> Axis:
+    coordinates, regular = content["coordinates"], content["regular"]
+    return Axis(
+        **{
+            **content,
+            "coordinates": None if coordinates is None else tuple(coordinates),
+            "regular": regular and Regular(**regular),
+        }
+    )

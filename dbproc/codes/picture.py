@@ -1,0 +1,367 @@
+#!/usr/bin/env python3
+"""Draw a field of an IDX dataset as PNG: ``[--field F] [--slice AXIS=INDEX] INPUT.idx OUTPUT.png``.
+
+A 2D field, or one slice of a 3D one, with axes, units and a colour bar; missing values stay blank. Colours span the
+values' range, or where a few extremes would wash out the rest, their 2nd to 98th percentile.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+import argparse
+import importlib
+import os
+import tempfile
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dbproc.codes.description import Axis, Field
+from dbproc.codes.idx_reader import IdxDataset, open_idx
+from dbproc.codes.refusal import Refusal, run
+from dbproc.codes.slabs import Box, whole
+
+if TYPE_CHECKING:
+    from dbproc.codes.values import Values
+
+NAME = "picture"
+SIZE = (10.0, 5.6)
+DPI = 120
+PERCENTILES = (2.0, 98.0)
+SKEW = 3.0
+"""Extremes wash out the rest when the whole range is more than this many times the one between the percentiles."""
+UPWARD = ("height", "altitude", "range", "depth", "lev", "level", "plev", "z")
+DOWNWARD_UNITS = ("hpa", "pa", "mbar", "mb", "millibar")
+
+
+@dataclass(frozen=True)
+class View:
+    """What is drawn: values with rows upwards, missing ones masked, and what lies along the two sides."""
+
+    values: Any
+    vertical: Axis
+    horizontal: Axis
+    slice: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; returns its exit status."""
+    given = _parser().parse_args(arguments)
+    return run(NAME, lambda: _draw_file(given))
+
+
+def view(dataset: IdxDataset, field: Field, chosen: tuple[str, int] | None) -> View:
+    """What of a field is to be drawn.
+
+    Parameters
+    ----------
+    dataset, field
+        The dataset and one of its fields.
+    chosen
+        Name (or number) of the axis to cut and the index on it; needed for 3D alone, where the middle of the first
+        axis is taken when it is left out.
+    """
+    import numpy as np
+
+    from dbproc.codes.values import missing, unpacked
+
+    box, cut, told = _cut(dataset, chosen)
+    axes = [axis for i, axis in enumerate(dataset.description.axes) if i not in cut]
+    stored = np.squeeze(dataset.read(field.name, box), axis=cut)
+    values = np.ma.masked_array(unpacked(stored, field), mask=missing(stored, field))
+    if _lies(axes[0]) and not _lies(axes[1]):
+        values, axes = values.swapaxes(0, 1), axes[::-1]
+    return View(values, axes[0], axes[1], told)
+
+
+def colour_range(values: Any) -> tuple[float, float]:
+    """The range that colours are to span: all valid finite values, or their percentiles where those are skewed."""
+    import numpy as np
+
+    valid = np.ma.masked_invalid(values).compressed().astype(np.float64)
+    if valid.size == 0:
+        return 0.0, 1.0
+    low, high = float(valid.min()), float(valid.max())
+    inner_low, inner_high = (float(each) for each in np.percentile(valid, PERCENTILES))
+    if inner_high == inner_low and high > low:  # nearly all are one value: span the others
+        rest = valid[valid != inner_low]
+        inner_low, inner_high = (float(each) for each in np.percentile([inner_low, *rest], PERCENTILES))
+    if high - low > SKEW * (inner_high - inner_low) > 0:
+        return inner_low, inner_high
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _draw_file(given: argparse.Namespace) -> None:
+    if given.output.suffix.lower() != ".png":
+        raise Refusal(given.output, "the output's name does not end in .png", "Name it something.png")
+    if os.path.lexists(given.output):
+        raise Refusal(given.output, "it exists already, and nothing is overwritten", "Remove it or choose another name")
+    dataset = open_idx(given.input)
+    field = dataset.field(given.field)
+    seen = view(dataset, field, given.slice)
+    figure = _figure(seen, field, given, dataset)
+    _save(figure, given.output)
+    print(f"{given.output.name}: {field.name}{seen.slice}")
+
+
+def _cut(dataset: IdxDataset, chosen: tuple[str, int] | None) -> tuple[Box, tuple[int, ...], str]:
+    """The box to read, the axes that it cuts to one index, and how to tell that."""
+    axes, box = dataset.description.axes, list(whole(dataset.shape))
+    if chosen is None and len(axes) == 2:
+        return tuple(box), (), ""
+    if len(axes) - (chosen is not None) > 2 and len(axes) != 3:
+        raise Refusal(dataset.path, f"it has {len(axes)} axes", "Two or three can be drawn")
+    number = 0 if chosen is None else _axis_number(dataset, chosen[0])
+    index = axes[number].size // 2 if chosen is None else _index(dataset, axes[number], chosen[1])
+    if len(axes) != 3:
+        raise Refusal(dataset.path, f"a slice of its {len(axes)} axes leaves no picture", "Leave out --slice")
+    box[number] = slice(index, index + 1)
+    return tuple(box), (number,), f", {_place(axes[number], index)}"
+
+
+def _axis_number(dataset: IdxDataset, name: str) -> int:
+    names = [axis.name for axis in dataset.description.axes]
+    if name in names:
+        return names.index(name)
+    if name.isdigit() and int(name) < len(names):
+        return int(name)
+    raise Refusal(dataset.path, f"it has no axis {name!r}", f"Its axes are: {', '.join(names)}")
+
+
+def _index(dataset: IdxDataset, axis: Axis, index: int) -> int:
+    if -axis.size <= index < axis.size:
+        return index % axis.size
+    raise Refusal(dataset.path, f"axis {axis.name!r} has no index {index}", f"Choose one from 0 to {axis.size - 1}")
+
+
+def _place(axis: Axis, index: int) -> str:
+    """An index on an axis with the coordinate it stands for."""
+    positions = axis.positions()
+    if positions is None:
+        return f"{axis.name}={index}"
+    dates = _dates(axis, positions[index : index + 1])
+    told = f"{dates[0]:%Y-%m-%d %H:%M:%S}" if dates else f"{positions[index]:g} {axis.units}".strip()
+    return f"{axis.name}={index} ({told})"
+
+
+def _is_time(axis: Axis) -> bool:
+    return " since " in axis.units or axis.standard_name == "time" or axis.name.lower() == "time"
+
+
+def _lies(axis: Axis) -> bool:
+    """Whether an axis belongs along the bottom: time does, and longitude."""
+    return _is_time(axis) or axis.standard_name == "longitude" or axis.units in ("degrees_east", "degree_east")
+
+
+def _figure(seen: View, field: Field, given: argparse.Namespace, dataset: IdxDataset) -> Any:
+    matplotlib = importlib.import_module("matplotlib")
+    matplotlib.use("Agg")
+    plot = importlib.import_module("matplotlib.pyplot")
+    _check_map(matplotlib, given.cmap)
+    layout = "compressed" if _aspect(seen) == "equal" else "constrained"
+    figure, area = plot.subplots(figsize=SIZE, dpi=DPI, layout=layout)
+    if field.components > 1:
+        _draw(area, seen, {"values": _colours(seen.values)})
+    else:
+        low, high = given.range or colour_range(seen.values)
+        style = {"cmap": given.cmap, "vmin": low, "vmax": high}
+        image = _draw(area, seen, {"values": seen.values, **style})
+        figure.colorbar(image, ax=area, extend=_extend(seen.values, low, high), label=_label(field))
+    _label_sides(area, seen)
+    area.set_title(given.title or _title(dataset, field, seen), fontsize=10, wrap=True)
+    return figure
+
+
+def _draw(area: Any, seen: View, style: dict[str, Any]) -> Any:
+    """Draw the values: as an image where cells are as good as even, else cell by cell."""
+    values, sides = style.pop("values"), [_side(seen.horizontal), _side(seen.vertical)]
+    area.set_facecolor("0.85")
+    if all(_even(side) for side in sides):
+        (left, right), (bottom, top) = (_outer(side) for side in sides)
+        image = area.imshow(values, extent=(left, right, bottom, top), origin="lower", aspect=_aspect(seen), **style)
+    else:
+        image = area.pcolormesh(*(_edges(side) for side in sides), values, rasterized=True, **style)
+    area.set_xlim(*_direction(seen.horizontal, *_outer(sides[0])))
+    area.set_ylim(*_direction(seen.vertical, *_outer(sides[1])))
+    return image
+
+
+def _side(axis: Axis) -> Values:
+    """Positions along a side: coordinates, dates as matplotlib counts them, or indices."""
+    import numpy as np
+
+    positions = axis.positions()
+    if positions is None or not _monotonic(positions):
+        return np.arange(axis.size, dtype=np.float64)
+    dates = _dates(axis, positions)
+    if dates:
+        numbers: Values = np.asarray(importlib.import_module("matplotlib.dates").date2num(dates))
+        return numbers
+    return np.asarray(positions)
+
+
+def _monotonic(positions: Sequence[float]) -> bool:
+    import numpy as np
+
+    steps = np.diff(np.asarray(positions))
+    return bool(np.all(np.isfinite(positions)) and (np.all(steps > 0) or np.all(steps < 0)))
+
+
+def _dates(axis: Axis, positions: Sequence[float]) -> list[Any]:
+    """The positions as dates, where they are times of the calendar in use; else nothing."""
+    if " since " not in axis.units:
+        return []
+    try:
+        convert, wanted = importlib.import_module("netCDF4").num2date, {"only_use_python_datetimes": True}
+        calendar = axis.calendar or "standard"
+        return list(convert(positions, axis.units, calendar, only_use_cftime_datetimes=False, **wanted))
+    except (ValueError, OverflowError):
+        return []
+
+
+def _even(side: Values) -> bool:
+    """Whether drawing the positions as evenly spaced moves none by more than half a cell."""
+    import numpy as np
+
+    if side.size < 2:
+        return True
+    ideal = np.linspace(side[0], side[-1], side.size)
+    return bool(np.max(np.abs(side - ideal)) <= 0.5 * abs(ideal[1] - ideal[0]))
+
+
+def _edges(side: Values) -> Values:
+    """The borders of cells around positions: halfway to the neighbours."""
+    import numpy as np
+
+    if side.size < 2:
+        return np.asarray([side[0] - 0.5, side[0] + 0.5])
+    middles = (side[1:] + side[:-1]) / 2
+    return np.concatenate([[2 * side[0] - middles[0]], middles, [2 * side[-1] - middles[-1]]])
+
+
+def _outer(side: Values) -> tuple[float, float]:
+    """The outer borders of the first and the last cell."""
+    half = (side[-1] - side[0]) / (side.size - 1) / 2 if side.size > 1 else 0.5
+    return float(side[0] - half), float(side[-1] + half)
+
+
+def _direction(axis: Axis, first: float, last: float) -> tuple[float, float]:
+    """The limits of a side: rising, but a picture has its first row at the top, and pressures fall upwards."""
+    low, high = sorted((first, last))
+    image_rows = axis.coordinates is None and axis.units == "pixel" and axis.name == "y"
+    downward = axis.attributes.get("positive") == "down" or axis.units.lower() in DOWNWARD_UNITS
+    return (high, low) if image_rows or downward else (low, high)
+
+
+def _aspect(seen: View) -> str:
+    """Equal for maps and images, whose two sides have one unit; else whatever fills the picture."""
+    vertical, horizontal = seen.vertical.units, seen.horizontal.units
+    degrees = vertical.startswith("degree") and horizontal.startswith("degree")
+    return "equal" if degrees or vertical == horizontal == "pixel" else "auto"
+
+
+def _label_sides(area: Any, seen: View) -> None:
+    area.set_xlabel(_side_label(seen.horizontal))
+    area.set_ylabel(_side_label(seen.vertical))
+    for axis, side in ((seen.horizontal, area.xaxis), (seen.vertical, area.yaxis)):
+        days = _days(axis)
+        if days:
+            dates = importlib.import_module("matplotlib.dates")
+            locator = dates.AutoDateLocator()
+            side.set_major_locator(locator)
+            side.set_major_formatter(dates.ConciseDateFormatter(locator, show_offset=len(days) > 1))
+
+
+def _days(axis: Axis) -> list[str]:
+    """The first and the last day of a time axis, which may be one; none on other axes."""
+    positions = axis.positions()
+    if positions is None or not _monotonic(positions):
+        return []
+    found = _dates(axis, [positions[0], positions[-1]])
+    return list(dict.fromkeys(f"{date:%Y-%m-%d}" for date in found))
+
+
+def _side_label(axis: Axis) -> str:
+    name = axis.name if axis.coordinates is not None or axis.units else f"{axis.name} (index)"
+    days = _days(axis)
+    if days:
+        return f"{name}, {days[0]} (UTC)" if len(days) == 1 else f"{name} (UTC)"
+    return f"{name} ({axis.units})" if axis.units else name
+
+
+def _label(field: Field) -> str:
+    name = field.long_name or field.variable
+    return textwrap.fill(f"{name} ({field.units})" if field.units else name, 60)
+
+
+def _title(dataset: IdxDataset, field: Field, seen: View) -> str:
+    origins = dataset.description.origins
+    source = origins[0].name if origins else dataset.path.name
+    more = f" and {len(origins) - 1} more" if len(origins) > 1 else ""
+    return f"{field.variable}{seen.slice}\n{source}{more}"
+
+
+def _extend(values: Any, low: float, high: float) -> str:
+    """Which ends of the colour bar get an arrow, there being values beyond."""
+    below, above = values.min() < low, values.max() > high
+    return "both" if below and above else "min" if below else "max" if above else "neither"
+
+
+def _colours(values: Any) -> Any:
+    """Colour components as matplotlib wants them: bytes as they are, others between 0 and 1."""
+    import numpy as np
+
+    if values.dtype == np.uint8:
+        return values.data
+    if values.dtype.kind in "iu":
+        return (values.data / np.iinfo(values.dtype).max).astype(np.float64)
+    return np.clip(values.data, 0, 1)
+
+
+def _check_map(matplotlib: Any, name: str) -> None:
+    if name not in matplotlib.colormaps:
+        raise Refusal(f"--cmap {name}", "matplotlib has no such colour map", "Try viridis, cividis, magma or gray")
+
+
+def _save(figure: Any, output: Path) -> None:
+    """Write the picture beside its place, then put it there: never half of it, never over another."""
+    target = output.absolute()
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as directory:
+            drawn = Path(directory) / target.name
+            figure.savefig(drawn, format="png", metadata={"Software": None})
+            os.link(drawn, target)
+    except OSError as error:
+        raise Refusal(target, f"it cannot be written: {error.strerror}", "Mend that or name another place") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=NAME, description="Draw a field of an IDX dataset as PNG.")
+    parser.add_argument("--field", metavar="NAME", help="the field, where there are several")
+    parser.add_argument(
+        "--slice", type=_slice, metavar="AXIS=INDEX", help="a slice of a 3D field (default: the middle one)"
+    )
+    parser.add_argument("--cmap", default="viridis", metavar="MAP", help="a colour map (default: %(default)s)")
+    parser.add_argument("--range", type=float, nargs=2, metavar=("LO", "HI"), help="the values that colours span")
+    parser.add_argument("--title", metavar="TEXT", help="the picture's title")
+    parser.add_argument("input", type=Path, metavar="INPUT.idx")
+    parser.add_argument("output", type=Path, metavar="OUTPUT.png")
+    return parser
+
+
+def _slice(text: str) -> tuple[str, int]:
+    name, sign, index = text.rpartition("=")
+    try:
+        return name, int(index) if name and sign else int("")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not AXIS=INDEX, such as time=3") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""What a converter must offer: a description, and boxes of values. Everything else is shared."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from dbproc.codes.description import Description, Origin
+from dbproc.codes.refusal import Refusal
+from dbproc.codes.slabs import Box
+from dbproc.codes.values import Values
+
+
+class Source(Protocol):
+    """An opened input, as the writer sees it."""
+
+    @property
+    def description(self) -> Description:
+        """What there is to convert."""
+        ...
+
+    def read(self, field: str, box: Box) -> Values:
+        """The stored values of ``field`` inside ``box`` (axes of the description), components last."""
+        ...
+
+
+Opener = Callable[[Sequence[Path], Mapping[str, Any]], AbstractContextManager[Source]]
+"""Opens inputs with a program's options. Named ``module:function`` between processes."""
+
+
+def opener(name: str) -> Opener:
+    """The opener called ``module:function``."""
+    module, _, function = name.partition(":")
+    found: Opener = getattr(importlib.import_module(module), function)
+    return found
+
+
+def origins(paths: Iterable[Path]) -> tuple[Origin, ...]:
+    """Name, size and SHA-256 of each input."""
+    return tuple(_origin(path) for path in paths)
+
+
+def state(paths: Iterable[Path]) -> list[tuple[int, int, int]]:
+    """What changes when a file does: inode, size and modification time of each."""
+    found = (path.stat() for path in paths)
+    return [(each.st_ino, each.st_size, each.st_mtime_ns) for each in found]
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def require_files(paths: Iterable[Path]) -> None:
+    """Refuse inputs that are missing, empty or no plain files."""
+    for path in paths:
+        if not path.exists():
+            raise Refusal(path, "there is no such file", "Check the input's name")
+        if not path.is_file():
+            raise Refusal(path, "it is not a plain file", "Name a file")
+        if path.stat().st_size == 0:
+            raise Refusal(path, "the file is empty", "Get it again from where it came")
+
+
+def _origin(path: Path) -> Origin:
+    return Origin(path.name, path.stat().st_size, sha256(path))

@@ -1,0 +1,73 @@
+"""Digests that carry their algorithm's name, and the cheap sign that a file may have changed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+from typing import Any
+
+from dbproc.errors import UserError
+
+ALGORITHMS = ("sha256", "blake3")
+_CHUNK = 1 << 20
+
+
+def digest_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
+    """The digest of a file's bytes, for example ``sha256:9f86d0…``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    algorithm
+        ``sha256`` or ``blake3``.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    UserError
+        The algorithm is not known, or is not installed.
+    """
+    missing = missing_algorithm(algorithm)
+    if missing is not None:
+        raise UserError(missing)
+    hasher = hashlib.sha256() if algorithm == "sha256" else _blake3().blake3()
+    with open(path, "rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            hasher.update(chunk)
+    return f"{algorithm}:{hasher.hexdigest()}"
+
+
+def algorithm_of(digest: str) -> str:
+    """The algorithm that a digest names."""
+    return digest.partition(":")[0]
+
+
+def stat_text(path: str | os.PathLike[str]) -> str:
+    """Size, time of change in nanoseconds and inode: as long as it stays the same, so do the bytes.
+
+    Raises
+    ------
+    OSError
+        There is no such file.
+    """
+    facts = os.stat(path)
+    return f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ino}"
+
+
+def missing_algorithm(algorithm: str) -> str | None:
+    """What to do before `algorithm` can be used; None when it can be used now."""
+    if algorithm not in ALGORITHMS:
+        return f"the digest {algorithm!r} is not known; use one of {', '.join(ALGORITHMS)}"
+    if algorithm == "blake3" and _blake3() is None:
+        return "the digest blake3 needs a package that is not installed: pip install blake3"
+    return None
+
+
+def _blake3() -> Any:
+    try:
+        return importlib.import_module("blake3")
+    except ImportError:
+        return None

@@ -1,0 +1,23 @@
+"""How jobs are executed. An engine is four verbs, and never touches the database."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from dbproc.model import Job, Outcome
+
+
+class Engine(Protocol):
+    """What executes jobs."""
+
+    def room(self) -> int:
+        """How many more jobs may be started now."""
+
+    def start(self, job: Job) -> None:
+        """Execute a job as soon as its slots are free."""
+
+    def finished(self, timeout: float) -> list[Outcome]:
+        """The jobs that ended since the last call; waits at most `timeout` seconds for the first."""
+
+    def stop(self) -> list[Outcome]:
+        """End every job, and give the outcomes that are left."""

@@ -1,0 +1,160 @@
+"""One job as an operating system's process: its own group, a fresh directory, a log, a time limit.
+
+No shell is involved. When the command ends, however it ends, what is left of its process group is killed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from typing import BinaryIO
+
+from dbproc.model import Ending, Job, Outcome
+
+GRACE_SECONDS = 5.0
+"""How long a group may take to end after SIGTERM, before SIGKILL."""
+
+
+class StopSign:
+    """Tells every running job to end: a file descriptor that becomes readable."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        self.is_set = False
+
+    def fileno(self) -> int:
+        """The descriptor to wait for."""
+        return self._read
+
+    def set(self) -> None:
+        """Tell them."""
+        self.is_set = True
+        os.write(self._write, b"x")
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        os.close(self._read)
+        os.close(self._write)
+
+
+def execute(job: Job, stop: StopSign) -> Outcome:
+    """Run a job to its end; never raises for what the job does."""
+    started = dt.datetime.now(dt.UTC)
+    try:
+        os.makedirs(job.directory)
+        with open(job.log, "xb") as log:
+            log.write(_header(job))
+            log.flush()
+            process = _start(job, log)
+    except OSError as error:
+        message = f"cannot start {job.command[0]}: {error.strerror or error}"
+        return _outcome(job, Ending.FAILED, message, None, started)
+    ending = _wait(process.pid, job.time_limit, stop)
+    _kill_group(process.pid, signal.SIGKILL)
+    _, status, usage = os.wait4(process.pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    process.returncode = code
+    if ending is None:
+        ending, message = (Ending.SUCCEEDED, "") if code == 0 else (Ending.FAILED, _words(code))
+    else:
+        message = f"ran longer than {job.time_limit:g} s" if ending is Ending.TIMED_OUT else "the run was ended"
+    return _outcome(
+        job,
+        ending,
+        message,
+        code,
+        started,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        memory_bytes=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+    )
+
+
+def _start(job: Job, log: BinaryIO) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        job.command,
+        cwd=job.directory,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env=environment(),
+    )
+
+
+def environment() -> dict[str, str]:
+    """The environment of a code: ours, with this Python's directory first in the path, because cron's has little."""
+    path = os.environ.get("PATH", "/usr/bin:/bin")
+    return {**os.environ, "PATH": os.pathsep.join((os.path.dirname(sys.executable), path))}
+
+
+def _wait(pid: int, time_limit: float | None, stop: StopSign) -> Ending | None:
+    """Wait for the end of the process without reaping it; when it is to end early, end its group and say why."""
+    deadline = None if time_limit is None else time.monotonic() + time_limit
+    descriptor = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.register(stop.fileno(), select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(_milliseconds(deadline))}
+        if descriptor in ready:
+            return None
+        poll.unregister(stop.fileno())
+        _kill_group(pid, signal.SIGTERM)
+        poll.poll(GRACE_SECONDS * 1000)
+        return Ending.INTERRUPTED if ready else Ending.TIMED_OUT
+    finally:
+        os.close(descriptor)
+
+
+def _milliseconds(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+
+
+def _kill_group(pid: int, number: signal.Signals) -> None:
+    """Signal the group; its leader is not reaped yet, so the number cannot belong to another group."""
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _header(job: Job) -> bytes:
+    line = f"{shlex.join(job.command)}\n\n{'-' * 80}\n\n"
+    return line.encode(errors="surrogateescape")
+
+
+def _words(code: int) -> str:
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def _outcome(
+    job: Job,
+    ending: Ending,
+    message: str,
+    code: int | None,
+    started: dt.datetime,
+    *,
+    cpu_seconds: float | None = None,
+    memory_bytes: int | None = None,
+) -> Outcome:
+    return Outcome(
+        job=job,
+        ending=ending,
+        message=message,
+        exit_status=code,
+        started=started,
+        ended=dt.datetime.now(dt.UTC),
+        cpu_seconds=cpu_seconds,
+        memory_bytes=memory_bytes,
+    )

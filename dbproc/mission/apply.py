@@ -1,0 +1,44 @@
+"""Bringing a mission file into the database."""
+
+from __future__ import annotations
+
+from dbproc.catalogue.definition import load_holdings, lock_definition, write_changes
+from dbproc.definition import Change, Definition
+from dbproc.mission.check import check
+from dbproc.mission.difference import difference, merged
+from dbproc.mission.problems import raise_for
+from dbproc.store import Store
+
+
+def apply_definition(store: Store, definition: Definition, *, dry_run: bool = False) -> list[Change]:
+    """Make the database hold what a mission file says, in one transaction; applying it again changes nothing.
+
+    Parameters
+    ----------
+    store
+        The mission's database.
+    definition
+        What :func:`dbproc.mission.read.read_mission_file` gave.
+    dry_run
+        Only tell what would change.
+
+    Returns
+    -------
+    list of Change
+        What was changed, or would be.
+
+    Raises
+    ------
+    DefinitionError
+        The definition does not fit to what the database holds; nothing was changed.
+    """
+    with store.begin() as connection:
+        if not dry_run:
+            lock_definition(connection)
+        holdings = load_holdings(connection)
+        whole = merged(holdings.definition, definition)
+        raise_for(check(whole), definition.source, definition.finder)
+        changes = difference(holdings.definition, definition, holdings)
+        if changes and not dry_run:
+            write_changes(connection, changes)
+    return changes

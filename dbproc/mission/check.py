@@ -1,0 +1,322 @@
+"""Whether a definition makes sense: pure checks, each of which answers with the problems that it sees."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
+
+from dbproc.definition import CodeSpec, Definition, InputSpec, KeyPath, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.errors import FormatError
+from dbproc.mission import paths
+from dbproc.mission.problems import Problem, suggestion
+from dbproc.model import Timebase
+from dbproc.names import TIME_OF_DAY, Format, compile_format
+from dbproc.products.registry import BUILT_IN
+
+MOST_DAYS = 36525
+MOST_VERSION = 32767
+
+_WHOLE_DATES = ({"DATE"}, {"datetime"})
+_YEAR_FIELDS = {"Y", "y", "DATE", "datetime"}
+_YEARS = ({"Y"}, {"y"})
+_MONTHS = tuple(year | month for year in _YEARS for month in ({"m"}, {"b"}))
+_DAYS = (*_WHOLE_DATES, *(month | {"d"} for month in _MONTHS), *(year | {"j"} for year in _YEARS))
+_PERIODS: dict[Timebase, tuple[tuple[set[str], ...], str]] = {
+    Timebase.DAILY: (_DAYS, "days"),
+    Timebase.WEEKLY: (_DAYS, "weeks"),
+    Timebase.MONTHLY: ((*_DAYS, *_MONTHS), "months"),
+    Timebase.YEARLY: ((*_WHOLE_DATES, *_YEARS), "years"),
+}
+"""For each timebase the sets of fields of which one must be in the format of its output, and what they tell apart."""
+
+
+def check(definition: Definition) -> list[Problem]:
+    """Every problem of a definition that can be seen without looking at files.
+
+    References from a partial definition to products that it does not hold are left alone: they may be in the database.
+    """
+    checks: tuple[Callable[[Definition], Iterator[Problem]], ...] = (
+        _mission_problems,
+        _product_problems,
+        _twin_problems,
+        _process_problems,
+        _reference_problems,
+        _output_problems,
+        _shared_output_problems,
+        _cycle_problems,
+    )
+    return [problem for look in checks for problem in look(definition)]
+
+
+def timebase_of(process: ProcessSpec) -> Timebase | None:
+    """The timebase of a process, None when it is none."""
+    return Timebase(process.timebase) if process.timebase in set(Timebase) else None
+
+
+def cycle(definition: Definition) -> tuple[str, ...] | None:
+    """Names of product, process, product, … and the first product again, when a process feeds itself; else None."""
+    makes = _successors(definition)
+    done: set[str] = set()
+    for start in makes:
+        found = _walk_from(start, makes, done)
+        if found:
+            return found
+    return None
+
+
+def _mission_problems(definition: Definition) -> Iterator[Problem]:
+    mission = definition.mission
+    yield from _name_problems(("mission", "name"), mission.name)
+    for key in ("settle_seconds", "retry_seconds", "retry_limit"):
+        if getattr(mission, key) < 0:
+            yield Problem(("mission", key), f"must not be negative, not {getattr(mission, key)}")
+    if paths.resolved(mission, mission.incoming) == paths.resolved(mission, mission.quarantine):
+        text = "incoming and quarantine are one directory; refused files would come in again: name two"
+        yield Problem(("mission", "quarantine"), text)
+
+
+def _product_problems(definition: Definition) -> Iterator[Problem]:
+    for product in definition.products.values():
+        path: KeyPath = ("product", product.name)
+        yield from _name_problems(path, product.name)
+        yield from _format_problems(path, product)
+        yield from _directory_problems(path, product, definition.mission)
+        yield from _inspector_problems(path, product)
+
+
+def _name_problems(path: KeyPath, name: str) -> Iterator[Problem]:
+    if not name.strip() or name != name.strip() or not name.isprintable() or "{" in name or "}" in name:
+        yield Problem(path, f"{name!r} is no name: write printable text without braces and without blanks around it")
+
+
+def _format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
+    try:
+        compiled = compile_format(product.format)
+    except FormatError as error:
+        yield Problem((*path, "format"), str(error))
+        return
+    if _only_its_name_says(product) and not compiled.fields & _YEAR_FIELDS:
+        text = f"{product.format!r} holds no date, and the inspector 'filename' takes it from the name"
+        yield Problem((*path, "format"), f"{text}; put {{Y}}{{m}}{{d}} into the format, or name another inspector")
+
+
+def _directory_problems(path: KeyPath, product: ProductSpec, mission: MissionSpec) -> Iterator[Problem]:
+    path = (*path, "directory")
+    if product.directory.startswith("/") or product.directory.split("/")[0] == "..":
+        yield Problem(path, f"{product.directory!r} is outside the root {mission.root}; name a directory below it")
+        return
+    if paths.resolved(mission, product.directory) == paths.resolved(mission, mission.incoming):
+        text = f"{product.directory!r} is the incoming directory; files at home would come in again: name another one"
+        yield Problem(path, text)
+    try:
+        fields = _directory_keywords(product.directory)
+    except FormatError as error:
+        yield Problem(path, str(error))
+        return
+    known = _compiled(product)
+    unknown = sorted(fields - known.keyword_fields - TIME_OF_DAY) if known and _only_its_name_says(product) else []
+    if unknown:
+        text = f"the field {{{unknown[0]}}} is neither a time field nor one of the format, so nothing can fill it"
+        yield Problem(path, text)
+
+
+def _directory_keywords(directory: str) -> frozenset[str]:
+    parts = (compile_format(part) for part in directory.split("/") if part)
+    return frozenset(field for part in parts for field in part.keyword_fields)
+
+
+def _inspector_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
+    inspector = product.inspector
+    if inspector.is_builtin and inspector.file not in BUILT_IN:
+        text = f"{inspector.file!r} is neither a built-in inspector nor a Python file (.py) of your own"
+        yield Problem((*path, "inspector"), text + suggestion(inspector.file, BUILT_IN))
+    if any(not re.fullmatch(r"[^\W\d]\w*", key) for key in inspector.arguments):
+        yield Problem((*path, "inspector_arguments"), "the names of arguments must be Python names, such as time")
+
+
+def _twin_problems(definition: Definition) -> Iterator[Problem]:
+    """Products whose files nothing tells apart."""
+    alike: dict[object, list[str]] = defaultdict(list)
+    for product in definition.products.values():
+        compiled = _compiled(product)
+        if compiled:
+            inspector = product.inspector
+            key = (compiled.pattern.pattern, inspector.file, tuple(sorted(inspector.arguments.items())))
+            alike[key].append(product.name)
+    for first, *others in alike.values():
+        for other in others:
+            text = f"the same filenames belong to the product {first!r}, and nothing tells the two apart"
+            yield Problem(("product", other, "format"), f"{text}; make the formats or the inspectors differ")
+
+
+def _process_problems(definition: Definition) -> Iterator[Problem]:
+    for process in definition.processes.values():
+        path: KeyPath = ("process", process.name)
+        yield from _name_problems(path, process.name)
+        yield from _timebase_problems(path, process)
+        yield from _input_problems(path, process)
+        yield from _code_problems(path, process)
+
+
+def _timebase_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
+    timebase = timebase_of(process)
+    if process.timebase == "STARTUP":
+        yield Problem((*path, "timebase"), "STARTUP (at the start of every run) is not supported yet")
+    elif timebase is None:
+        text = f"{process.timebase!r} is none of {', '.join(Timebase)}"
+        yield Problem((*path, "timebase"), text + suggestion(process.timebase.upper(), Timebase, listed=False))
+    elif timebase is Timebase.RUN and process.output is not None:
+        yield Problem((*path, "output"), "timebase RUN makes no output; leave output out, or take another timebase")
+    elif timebase is not Timebase.RUN and not process.output:
+        yield Problem((*path, "output"), f"is missing; timebase {timebase} makes a product, only RUN makes none")
+
+
+def _input_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
+    path = (*path, "inputs")
+    if not process.inputs:
+        yield Problem(path, "a process needs an input; one without inputs is not supported yet")
+    names = [given.product for given in process.inputs]
+    for position, given in enumerate(process.inputs):
+        if given.product in names[:position]:
+            yield Problem((*path, position), f"the product {given.product!r} is an input already; list it once")
+        yield from _window_problems((*path, position), given)
+
+
+def _window_problems(path: KeyPath, given: InputSpec) -> Iterator[Problem]:
+    for key, days in (("yesterday", given.yesterday), ("tomorrow", given.tomorrow)):
+        if not 0 <= days <= MOST_DAYS:
+            yield Problem((*path, key), f"must be a number of days from 0 to {MOST_DAYS}, not {days}")
+
+
+def _code_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
+    path = (*path, "code")
+    if not process.codes:
+        yield Problem(path, "is missing; name the program with file and version")
+    for position, code in enumerate(process.codes):
+        yield from _number_problems((*path, position), code)
+        if code.start > code.stop:
+            text = f"from {code.start} is after to {code.stop}; the code would never be used"
+            yield Problem((*path, position, "from"), text)
+    active = [(position, code) for position, code in enumerate(process.codes) if code.active]
+    for (_, one), (position, other) in combinations(active, 2):
+        first, last = max(one.start, other.start), min(one.stop, other.stop)
+        if first <= last:
+            text = f"{other.file} and {one.file} are both for {first} to {last}; for each date there must be one code"
+            yield Problem((*path, position, "from"), text)
+
+
+def _number_problems(path: KeyPath, code: CodeSpec) -> Iterator[Problem]:
+    if not 1 <= code.cpu <= MOST_VERSION:
+        yield Problem((*path, "cpu"), f"must be 1 or more, not {code.cpu}")
+    if code.ram < 0:
+        yield Problem((*path, "ram"), f"must be a number of GiB, 0 or more, not {code.ram}")
+    if code.time_limit is not None and code.time_limit <= 0:
+        yield Problem((*path, "time_limit_seconds"), f"must be more than 0, not {code.time_limit}")
+    if not 1 <= code.output_interface <= MOST_VERSION:
+        yield Problem((*path, "output_interface"), f"must be from 1 to {MOST_VERSION}, not {code.output_interface}")
+    if max(code.version.interface, code.version.quality, code.version.revision) > MOST_VERSION:
+        yield Problem((*path, "version"), f"{code.version} has a part above {MOST_VERSION}")
+
+
+def _reference_problems(definition: Definition) -> Iterator[Problem]:
+    if definition.partial:
+        return
+    for process in definition.processes.values():
+        path: KeyPath = ("process", process.name)
+        named = [((*path, "inputs", at), given.product) for at, given in enumerate(process.inputs)]
+        if process.output:
+            named.append(((*path, "output"), process.output))
+        for place, name in named:
+            if name not in definition.products:
+                yield Problem(place, f"there is no product {name!r}{suggestion(name, definition.products)}")
+
+
+def _output_problems(definition: Definition) -> Iterator[Problem]:
+    for process in definition.processes.values():
+        timebase, output = timebase_of(process), definition.products.get(process.output or "")
+        compiled = _compiled(output) if output else None
+        if output is None or compiled is None or timebase in (None, Timebase.RUN):
+            continue
+        path: KeyPath = ("product", output.name, "format")
+        yield from _keyword_problems(path, process, compiled, definition)
+        if timebase in _PERIODS:
+            yield from _period_problems(path, process, compiled, timebase)
+
+
+def _period_problems(path: KeyPath, process: ProcessSpec, made: Format, timebase: Timebase) -> Iterator[Problem]:
+    choices, periods = _PERIODS[timebase]
+    if not any(choice <= made.fields for choice in choices):
+        text = f"two {periods} would have the same filename: the process {process.name!r} has timebase {timebase}"
+        yield Problem(
+            path, f"{text}; put {'{Y}' if periods == 'years' else '{Y}{m}{d}'} or another date into the format"
+        )
+
+
+def _keyword_problems(path: KeyPath, process: ProcessSpec, made: Format, definition: Definition) -> Iterator[Problem]:
+    """A keyword that surely no input gives: inspectors that look into files may give any."""
+    inputs = [definition.products.get(given.product) for given in process.inputs]
+    if not all(product and _only_its_name_says(product) for product in inputs):
+        return
+    formats = [_compiled(product) for product in inputs if product]
+    given = {field for each in formats if each for field in each.keyword_fields}
+    for field in sorted(made.keyword_fields - given - TIME_OF_DAY):
+        text = f"nothing can fill the field {{{field}}}: no input of the process {process.name!r} has it in its format"
+        yield Problem(path, text)
+
+
+def _shared_output_problems(definition: Definition) -> Iterator[Problem]:
+    makers: dict[str, str] = {}
+    for process in definition.processes.values():
+        if process.output and makers.setdefault(process.output, process.name) != process.name:
+            text = f"the process {makers[process.output]!r} makes {process.output!r} already; one product has one maker"
+            yield Problem(("process", process.name, "output"), text)
+
+
+def _cycle_problems(definition: Definition) -> Iterator[Problem]:
+    found = cycle(definition)
+    if found:
+        text = f"the definition is circular: {' → '.join(found)}; a product cannot be made from itself"
+        yield Problem(("process", found[1], "inputs"), text)
+
+
+def _successors(definition: Definition) -> Mapping[str, list[tuple[str, str]]]:
+    """For each product the processes that read it, with what they make."""
+    makes: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for process in definition.processes.values():
+        for given in process.inputs:
+            if process.output:
+                makes[given.product].append((process.name, process.output))
+    return dict(makes)
+
+
+def _walk_from(start: str, makes: Mapping[str, list[tuple[str, str]]], done: set[str]) -> tuple[str, ...] | None:
+    """Walk down from a product, depth first, without recursion: a chain may be long."""
+    trail = [("", start)]
+    waiting = [iter(makes.get(start, ()))]
+    while trail:
+        step = next(waiting[-1], None)
+        if step is None:
+            waiting.pop()
+            done.add(trail.pop()[1])
+            continue
+        products = [product for _, product in trail]
+        if step[1] in products:
+            at = products.index(step[1])
+            return (step[1], *(name for pair in (*trail[at + 1 :], step) for name in pair))
+        if step[1] not in done:
+            trail.append(step)
+            waiting.append(iter(makes.get(step[1], ())))
+    return None
+
+
+def _compiled(product: ProductSpec) -> Format | None:
+    try:
+        return compile_format(product.format)
+    except FormatError:
+        return None
+
+
+def _only_its_name_says(product: ProductSpec) -> bool:
+    return product.inspector.file == "filename"

@@ -1,0 +1,457 @@
+"""What has to change in the database so that it holds what a mission file says: a pure comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from dbproc.definition import (
+    Change,
+    CodeSpec,
+    Definition,
+    Holdings,
+    InputSpec,
+    InspectorSpec,
+    Kind,
+    MissionSpec,
+    ProcessSpec,
+    ProductSpec,
+)
+from dbproc.mission.problems import Problem, raise_for
+
+_NEEDS_RELEASE = ("file", "arguments", "output_interface")
+_CODE_IN_PLACE = ("start", "stop", "active", "cpu", "ram", "time_limit", "description", "written")
+_CODE_DATES = ("start", "stop", "active")
+_PRODUCT_FIELDS = ("level", "directory", "format", "satellite", "instrument", "description")
+_MISSION_FIELDS = ("root", "incoming", "quarantine", "codes", "inspectors", "settle_seconds", "on_code_edit", "digest")
+_RETRY_FIELDS = ("retry_seconds", "retry_limit")
+_INI_MISSION_FIELDS = ("name", "root", "incoming", "quarantine", "codes", "inspectors")
+
+_WORDS = {
+    "start": "from",
+    "stop": "to",
+    "time_limit": "time_limit_seconds",
+    "file": "the inspector",
+    "arguments": "the arguments",
+    "quarantine": "the quarantine directory",
+    "codes": "the codes directory",
+    "inspectors": "the inspectors directory",
+    "incoming": "the incoming directory",
+    "root": "the root",
+}
+_REMARKS = {
+    "format": "files that exist keep their names",
+    "directory": "files that exist stay where they are",
+    "level": "files that exist keep their data level",
+    "root": "files are looked for below it from now on; none is moved",
+}
+
+
+@dataclass(slots=True)
+class _Comparison:
+    """The changes and the refusals so far."""
+
+    changes: list[Change]
+    problems: list[Problem]
+
+
+def difference(old: Definition | None, new: Definition, holdings: Holdings | None = None) -> list[Change]:
+    """What turns `old` into `new`.
+
+    Parameters
+    ----------
+    old
+        What the database holds, None when it is empty.
+    new
+        What the mission file says.
+    holdings
+        What of `old` cannot be removed, and the codes that were retired before.
+
+    Returns
+    -------
+    list of Change
+        In the order in which they can be made; empty when both are the same.
+
+    Raises
+    ------
+    DefinitionError
+        A code's version was lowered, or something changed that a code's version must say; the mission has another name.
+    """
+    held = holdings or Holdings(definition=old)
+    whole = merged(old, new)
+    found = _Comparison([], [])
+    if old is None:
+        details = (f"root {whole.mission.root}",)
+        found.changes.append(_change(Kind.ADD, f"mission {whole.mission.name}", whole.mission, None, details))
+    else:
+        _compare_missions(old.mission, whole.mission, found)
+    renamed = _renamed(old, whole)
+    gone = {} if new.partial else _gone(old, whole, renamed)
+    _remove_processes(gone, held, found)
+    _compare_products(old, whole, found)
+    _compare_processes(old, whole, held, renamed, found)
+    _refuse_taken_outputs(old, whole, held, renamed, found)
+    if old is not None and not new.partial:
+        _remove_products(old, whole, gone, held, found)
+    raise_for(found.problems, new.source, new.finder)
+    return found.changes
+
+
+def merged(old: Definition | None, new: Definition) -> Definition:
+    """`new` as the whole: where it is partial, with what the database holds beside it and is not retired."""
+    if not new.partial:
+        return new
+    if old is None:
+        return replace(new, partial=False)
+    mission = replace(old.mission, **{name: getattr(new.mission, name) for name in _INI_MISSION_FIELDS})
+    products = {name: product for name, product in old.products.items() if product.active}
+    processes = {name: process for name, process in old.processes.items() if process.codes}
+    declared = {name: _with_limits(process, old.processes.get(name)) for name, process in new.processes.items()}
+    return replace(
+        new,
+        mission=mission,
+        products={**products, **new.products},
+        processes={**processes, **declared},
+        partial=False,
+    )
+
+
+def _with_limits(process: ProcessSpec, old: ProcessSpec | None) -> ProcessSpec:
+    """A process of an INI file, with what that cannot say: time limits, and codes for other dates."""
+    if old is None:
+        return process
+    pairs = _paired(old.codes, process.codes)
+    codes = tuple(
+        replace(code, time_limit=pairs[position].time_limit) if position in pairs else code
+        for position, code in enumerate(process.codes)
+    )
+    others = _unpaired(old.codes, pairs)
+    return replace(process, codes=codes + others)
+
+
+def _compare_missions(old: MissionSpec, new: MissionSpec, found: _Comparison) -> None:
+    if old.name != new.name:
+        text = f"this database holds the mission {old.name!r}; name that, or give the database of {new.name!r}"
+        found.problems.append(Problem(("mission", "name"), text))
+    details = tuple(_differences(old, new, (*_MISSION_FIELDS, *_RETRY_FIELDS)))
+    if details:
+        found.changes.append(_change(Kind.CHANGE, f"mission {new.name}", new, old, details))
+
+
+def _compare_products(old: Definition | None, new: Definition, found: _Comparison) -> None:
+    held = old.products if old else {}
+    for name, product in new.products.items():
+        before = held.get(name)
+        if before is None:
+            found.changes.append(_change(Kind.ADD, f"product {name}", product, None, (product.format,)))
+            continue
+        details: tuple[str, ...] = (
+            *_differences(before, product, _PRODUCT_FIELDS),
+            *_inspectors(before.inspector, product.inspector),
+        )
+        if not before.active:
+            details = ("it was retired, and is used again", *details)
+            found.changes.append(_change(Kind.RESTORE, f"product {name}", product, before, details))
+        elif details:
+            found.changes.append(_change(Kind.CHANGE, f"product {name}", product, before, details))
+
+
+def _inspectors(old: InspectorSpec, new: InspectorSpec) -> Iterator[str]:
+    yield from _differences(old, new, ("file",))
+    if dict(old.arguments) != dict(new.arguments):
+        yield f"the inspector's arguments {_shown(dict(old.arguments))} → {_shown(dict(new.arguments))}"
+    for name in ("version", "description", "output_interface", "written"):
+        for words in _differences(old, new, (name,)):
+            yield f"the inspector's {words}"
+
+
+def _renamed(old: Definition | None, new: Definition) -> Mapping[str, str]:
+    """Processes with a new name, and the old one: what they make says that they are the same."""
+    if old is None:
+        return {}
+    gone = {each.output: name for name, each in old.processes.items() if each.output and name not in new.processes}
+    return {
+        name: gone[each.output]
+        for name, each in new.processes.items()
+        if name not in old.processes and each.output in gone
+    }
+
+
+def _gone(old: Definition | None, new: Definition, renamed: Mapping[str, str]) -> dict[str, ProcessSpec]:
+    """The processes of the database that the mission file does not have."""
+    stay = {*new.processes, *renamed.values()}
+    return {name: process for name, process in (old.processes if old else {}).items() if name not in stay}
+
+
+def _refuse_taken_outputs(
+    old: Definition | None, new: Definition, held: Holdings, renamed: Mapping[str, str], found: _Comparison
+) -> None:
+    """A process that stays in the database, for what it made, keeps its output product."""
+    stay = {each.output: name for name, each in _gone(old, new, renamed).items() if held.uses.get(name, 0)}
+    for name, process in new.processes.items():
+        if process.output and process.output in stay:
+            text = f"{process.output!r} was made by the process {stay[process.output]!r}, which is no longer there"
+            problem = Problem(("process", name, "output"), f"{text}; give the process that makes it that name again")
+            found.problems.append(problem)
+
+
+def _compare_processes(
+    old: Definition | None, new: Definition, held: Holdings, renamed: Mapping[str, str], found: _Comparison
+) -> None:
+    known = old.processes if old else {}
+    reformatted = _reformatted(old, new)
+    for name, process in new.processes.items():
+        old_name = renamed.get(name, name)
+        before = known.get(old_name)
+        if before is None:
+            found.changes.append(_change(Kind.ADD, f"process {name}", process, None, (_summary(process),)))
+        else:
+            found.changes.extend(_process_changes(before, process, process.output in reformatted))
+        codes = before.codes if before else ()
+        _compare_codes(process, codes, held.retired.get(old_name, ()), found)
+
+
+def _reformatted(old: Definition | None, new: Definition) -> set[str | None]:
+    """The products whose filename format changes."""
+    held = old.products if old else {}
+    return {name for name, product in new.products.items() if name in held and held[name].format != product.format}
+
+
+def _process_changes(old: ProcessSpec, new: ProcessSpec, reformatted: bool) -> Iterator[Change]:
+    telling = [f"name {old.name} → {new.name}"] if old.name != new.name else []
+    details = [
+        *_differences(old, new, ("timebase", "output", "extra_params")),
+        *_input_differences(old.inputs, new.inputs),
+    ]
+    if telling or details:
+        again = f"process {new.name}: {'; '.join(details)}" if details else ""
+        text = (*telling, *details)
+        yield _change(
+            Kind.CHANGE, f"process {new.name}", new, old, text, again=again or _format_again(new, reformatted)
+        )
+    elif reformatted:
+        text = (f"looked at again, because the format of {new.output} changes",)
+        yield _change(Kind.CHANGE, f"process {new.name}", new, old, text, again=_format_again(new, True))
+
+
+def _format_again(process: ProcessSpec, reformatted: bool) -> str:
+    return f"the format of {process.output} changed" if reformatted else ""
+
+
+def _input_differences(old: tuple[InputSpec, ...], new: tuple[InputSpec, ...]) -> Iterator[str]:
+    before = {given.product: given for given in old}
+    after = {given.product: given for given in new}
+    yield from (f"input {_input_words(after[name])} added" for name in after if name not in before)
+    yield from (f"input {_input_words(before[name])} removed" for name in before if name not in after)
+    for name, given in after.items():
+        if name in before and before[name] != given:
+            yield f"input {_input_words(before[name])} → {_input_words(given)}"
+    if before == after and list(before) != list(after):
+        yield f"order of the inputs {', '.join(before)} → {', '.join(after)}"
+
+
+def _input_words(given: InputSpec) -> str:
+    words = [given.product]
+    if given.yesterday or given.tomorrow:
+        words.append(f"days before: {given.yesterday}, after: {given.tomorrow}")
+    if given.optional:
+        words.append("optional")
+    return f"{words[0]} ({', '.join(words[1:])})" if len(words) > 1 else words[0]
+
+
+def _summary(process: ProcessSpec) -> str:
+    inputs = ", ".join(_input_words(given) for given in process.inputs)
+    return f"{process.timebase}, {inputs} → {process.output or 'nothing'}"
+
+
+def _compare_codes(
+    process: ProcessSpec, old: tuple[CodeSpec, ...], retired: tuple[CodeSpec, ...], found: _Comparison
+) -> None:
+    pairs = _paired(old, process.codes)
+    for code in _unpaired(old, pairs):
+        details = ("it is no longer in the mission file; what it made stays",)
+        found.changes.append(_code_change(Kind.RETIRE, process, code, None, details))
+    for position, code in enumerate(process.codes):
+        before = pairs.get(position)
+        answer = _code_change_for(process, before, code, retired)
+        if isinstance(answer, str):
+            found.problems.append(Problem(("process", process.name, "code", position, "version"), answer))
+        elif answer is not None:
+            found.changes.append(answer)
+
+
+def _code_change_for(
+    process: ProcessSpec, before: CodeSpec | None, code: CodeSpec, retired: tuple[CodeSpec, ...]
+) -> Change | str | None:
+    """What is to be done for a code; a text when it is refused, None when it is as it was."""
+    if before is None:
+        return _new_code(process, code, retired)
+    if before.version == code.version:
+        return _same_version(process, before, code)
+    running = before.running or before.version
+    if code.version > running:
+        details = (f"replaces {_code_name(before)}",)
+        again = f"code {_code_name(code)} released"
+        return _code_change(Kind.RELEASE, process, before, code, details, again=again)
+    if code.version == running:
+        return f"{code.version} is the version that the database raised from {before.version}; {_above(running)}"
+    return f"{code.version} is not above {running}, which the database runs; {_above(running)}"
+
+
+def _same_version(process: ProcessSpec, before: CodeSpec, code: CodeSpec) -> Change | str | None:
+    changed = list(_differences(before, code, _NEEDS_RELEASE))
+    if changed:
+        text = "; ".join(changed).replace("the inspector ", "file ")
+        running = before.running or before.version
+        return f"{text}: that changes what the code makes, so raise its version; {_above(running)}"
+    details = tuple(_differences(before, code, _CODE_IN_PLACE))
+    if not details:
+        return None
+    dates = "; ".join(_differences(before, code, _CODE_DATES))
+    again = f"code {_code_name(code)}: {dates}" if dates and code.active else ""
+    return _code_change(Kind.CHANGE, process, before, code, details, again=again)
+
+
+def _new_code(process: ProcessSpec, code: CodeSpec, retired: tuple[CodeSpec, ...]) -> Change | str:
+    """A code that replaces none: new, or one that was retired and comes back."""
+    history = [each for each in retired if each.file == code.file]
+    newest = max(history, key=lambda each: each.running or each.version, default=None)
+    again = f"code {_code_name(code)} added" if code.active else ""
+    if newest is None or code.version > (newest.running or newest.version):
+        return _code_change(Kind.ADD, process, None, code, (_dates(code),), again=again)
+    if newest.version == code.version and not any(_differences(newest, code, _NEEDS_RELEASE)):
+        details = ("it was retired, and is used again",)
+        return _code_change(Kind.RESTORE, process, newest, code, details, again=again)
+    running = newest.running or newest.version
+    return f"{code.file} was retired at {running}, and {code.version} is not above it; {_above(running)}"
+
+
+def _paired(old: Iterable[CodeSpec], new: Iterable[CodeSpec]) -> dict[int, CodeSpec]:
+    """For the positions in `new` the codes of `old` that they continue: the most alike first."""
+    candidates = [
+        (likeness, position, number, before)
+        for position, code in enumerate(new)
+        for number, before in enumerate(old)
+        if (likeness := _likeness(before, code)) is not None
+    ]
+    candidates.sort(key=lambda item: (item[0], -item[1], -item[2]), reverse=True)
+    pairs: dict[int, CodeSpec] = {}
+    taken: set[int] = set()
+    for _, position, number, before in candidates:
+        if position not in pairs and number not in taken:
+            pairs[position] = before
+            taken.add(number)
+    return pairs
+
+
+def _unpaired(codes: Iterable[CodeSpec], pairs: Mapping[int, CodeSpec]) -> tuple[CodeSpec, ...]:
+    return tuple(code for code in codes if not any(code is paired for paired in pairs.values()))
+
+
+def _likeness(old: CodeSpec, new: CodeSpec) -> tuple[bool, ...] | None:
+    """How alike two codes are; None when they have neither the file nor any date in common."""
+    same_file = old.file == new.file
+    overlap = max(old.start, new.start) <= min(old.stop, new.stop)
+    if not same_file and not overlap:
+        return None
+    same_call = (old.arguments, old.output_interface) == (new.arguments, new.output_interface)
+    return same_file and overlap, same_file, same_call, old.version == new.version, old.start == new.start
+
+
+def _remove_processes(gone: Mapping[str, ProcessSpec], held: Holdings, found: _Comparison) -> None:
+    for name, process in gone.items():
+        if not held.uses.get(name, 0):
+            details = ("it is not in the mission file, and nothing was made by it",)
+            found.changes.append(_change(Kind.DELETE, f"process {name}", None, process, details))
+            continue
+        for code in process.codes:
+            details = ("its process is not in the mission file; what it made stays",)
+            found.changes.append(_code_change(Kind.RETIRE, process, code, None, details))
+
+
+def _remove_products(
+    old: Definition, new: Definition, gone: Mapping[str, ProcessSpec], held: Holdings, found: _Comparison
+) -> None:
+    needed = _needed_products(gone, held)
+    for name, product in old.products.items():
+        if name in new.products:
+            continue
+        files = held.files.get(name, 0)
+        if not files and name not in needed:
+            details = ("it is not in the mission file, and no file is of it",)
+            found.changes.append(_change(Kind.DELETE, f"product {name}", None, product, details))
+        elif product.active:
+            stays = f"its files ({files}) stay" if files else f"the retired process {needed[name]} refers to it"
+            details = (f"it is not in the mission file; {stays}, no new ones are taken in",)
+            found.changes.append(_change(Kind.RETIRE, f"product {name}", None, product, details))
+
+
+def _needed_products(gone: Mapping[str, ProcessSpec], held: Holdings) -> dict[str, str]:
+    """Products that a process which only stays in the database refers to, and that process."""
+    return {
+        product: name
+        for name, process in gone.items()
+        if held.uses.get(name, 0)
+        for product in (*(given.product for given in process.inputs), process.output or "")
+    }
+
+
+def _change(
+    kind: Kind,
+    place: str,
+    new: MissionSpec | ProductSpec | ProcessSpec | None,
+    old: MissionSpec | ProductSpec | ProcessSpec | None,
+    details: tuple[str, ...],
+    again: str = "",
+) -> Change:
+    known = old or new
+    name = known.name if known else ""
+    return Change(kind=kind, place=place, name=name, old=old, new=new, details=details, again=again)
+
+
+def _code_change(
+    kind: Kind,
+    process: ProcessSpec,
+    old: CodeSpec | None,
+    new: CodeSpec | None,
+    details: tuple[str, ...],
+    again: str = "",
+) -> Change:
+    code = new or old
+    place = f"code {_code_name(code) if code else ''} of process {process.name}"
+    return Change(kind=kind, place=place, name=process.name, old=old, new=new, details=details, again=again)
+
+
+def _code_name(code: CodeSpec) -> str:
+    return f"{code.file} {code.version}"
+
+
+def _dates(code: CodeSpec) -> str:
+    return f"for {code.start} to {code.stop}" + ("" if code.active else ", not active")
+
+
+def _above(version: object) -> str:
+    return f"give a version above {version}"
+
+
+def _differences(old: object, new: object, names: Iterable[str]) -> Iterator[str]:
+    """``level 1.0 → 2.0`` for every field that differs."""
+    shown: Callable[[object], str] = _shown
+    for name in names:
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after:
+            remark = f" ({_REMARKS[name]})" if name in _REMARKS else ""
+            yield f"{_WORDS.get(name, name)} {shown(before)} → {shown(after)}{remark}"
+
+
+def _shown(value: object) -> str:
+    """A value as people read it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={item}" for key, item in value.items()) or "none"
+    if isinstance(value, str):
+        return f'"{value}"'
+    return "none" if value is None else str(value)

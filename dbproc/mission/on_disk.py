@@ -1,0 +1,103 @@
+"""Whether the programs and inspectors that a definition names are there and can be run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from dbproc.definition import SHIPPED, CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
+from dbproc.digest import missing_algorithm
+from dbproc.mission import paths
+from dbproc.mission.problems import Problem, suggestion
+from dbproc.products.registry import BUILT_IN, arguments_of
+
+_CODES = Path(__file__).resolve().parent.parent / "codes"
+
+
+def check_on_disk(definition: Definition) -> list[Problem]:
+    """Every problem that shows only when the files and packages are looked at."""
+    return [*_mission_problems(definition.mission), *_inspector_problems(definition), *_code_problems(definition)]
+
+
+def shipped_codes() -> tuple[str, ...]:
+    """The names of the programs that dbproc brings along."""
+    return tuple(sorted(path.stem for path in _CODES.glob("*.py") if _is_program(path)))
+
+
+def _is_program(path: Path) -> bool:
+    return not path.name.startswith("_") and '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+
+
+def _mission_problems(mission: MissionSpec) -> Iterator[Problem]:
+    if not os.path.isdir(mission.root):
+        yield Problem(("mission", "root"), f"the directory {mission.root} does not exist; make it, or name another one")
+    missing = missing_algorithm(mission.digest)
+    if missing:
+        yield Problem(("mission", "digest"), missing)
+
+
+def _inspector_problems(definition: Definition) -> Iterator[Problem]:
+    for product in definition.products.values():
+        text = _inspector_problem(product.inspector, definition.mission)
+        if text:
+            yield Problem(("product", product.name, "inspector"), text)
+        unknown = _unknown_argument(product.inspector)
+        if unknown:
+            yield Problem(("product", product.name, "inspector_arguments"), unknown)
+
+
+def _inspector_problem(inspector: InspectorSpec, mission: MissionSpec) -> str | None:
+    if inspector.is_builtin:
+        return None
+    path = os.path.join(paths.resolved(mission, mission.inspectors), inspector.file)
+    if not os.path.exists(path):
+        return f"there is no inspector {path}{_neighbours(path)}"
+    if not os.path.isfile(path) or not os.access(path, os.R_OK):
+        return f"{path} is no file that can be read"
+    return None
+
+
+def _unknown_argument(inspector: InspectorSpec) -> str | None:
+    if inspector.file not in BUILT_IN:
+        return None
+    allowed = arguments_of(inspector.file)
+    unknown = [key for key in inspector.arguments if key not in allowed]
+    if not unknown:
+        return None
+    if not allowed:
+        return f"the inspector {inspector.file!r} takes no arguments"
+    return f"the inspector {inspector.file!r} takes no argument {unknown[0]!r}{suggestion(unknown[0], allowed)}"
+
+
+def _code_problems(definition: Definition) -> Iterator[Problem]:
+    for process in definition.processes.values():
+        for position, code in enumerate(process.codes):
+            text = _code_problem(code, definition.mission) if code.active and code.file else None
+            if text:
+                path: KeyPath = ("process", process.name, "code", position, "file")
+                yield Problem(path, text)
+
+
+def _code_problem(code: CodeSpec, mission: MissionSpec) -> str | None:
+    if code.is_shipped:
+        name = code.file.removeprefix(SHIPPED)
+        known = shipped_codes()
+        return None if name in known else f"dbproc brings no code {name!r} along{suggestion(name, known)}"
+    file = code.file.replace("{CODEVERSION}", str(code.version))
+    path = os.path.normpath(os.path.join(paths.resolved(mission, mission.codes), file))
+    if not os.path.exists(path):
+        return f"there is no code {path}{_neighbours(path)}"
+    if not os.path.isfile(path):
+        return f"{path} is no file"
+    if not os.access(path, os.X_OK):
+        return f"{path} is not executable; make it so: chmod +x {path}"
+    return None
+
+
+def _neighbours(path: str) -> str:
+    """A file of nearly that name in the same directory, or that there is no such directory."""
+    directory, name = os.path.split(path)
+    if not os.path.isdir(directory):
+        return f"; the directory {directory} does not exist"
+    return suggestion(name, os.listdir(directory), listed=False)

@@ -1,0 +1,65 @@
+"""Directories and names as they are kept: constants filled in, ``~`` expanded, nothing superfluous."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from dbproc.definition import SHIPPED, MissionSpec, ProductSpec
+from dbproc.names import substitute
+
+_MOST_ROUNDS = 8
+
+
+def filled(text: str, constants: Mapping[str, str]) -> str:
+    """`text` with its constants replaced, and those that came in with them, as dbprocessing does."""
+    for _ in range(_MOST_ROUNDS):
+        replaced = substitute(text, constants)
+        if replaced == text:
+            break
+        text = replaced
+    return text
+
+
+def mission_constants(name: str) -> dict[str, str]:
+    """What may stand in the names of satellites and instruments and in the mission's directories."""
+    return {"MISSION": name}
+
+
+def product_constants(mission: MissionSpec, product: ProductSpec) -> dict[str, str]:
+    """What may stand in a product's format and directory and in the arguments of its inspector."""
+    return {
+        "MISSION": mission.name,
+        "ROOTDIR": mission.root,
+        "SATELLITE": product.satellite,
+        "SPACECRAFT": product.satellite,
+        "INSTRUMENT": product.instrument,
+        "PRODUCT": product.name,
+        "LEVEL": str(product.level),
+    }
+
+
+def directory(text: str) -> str:
+    """A directory of the mission: absolute, or relative to its root."""
+    return os.path.normpath(os.path.expanduser(text))
+
+
+def product_directory(text: str, root: str) -> str:
+    """A product's directory relative to the root; what is outside of it stays absolute or begins with ``..``."""
+    normal = directory(text)
+    return os.path.relpath(normal, root) if is_inside(normal, root) else normal
+
+
+def program(text: str) -> str:
+    """A code or an inspector: absolute, or below its directory."""
+    return text if text.startswith(SHIPPED) or not text else directory(text)
+
+
+def is_inside(path: str, root: str) -> bool:
+    """Whether an absolute path is the root or below it."""
+    return os.path.isabs(path) and os.path.commonpath((path, root)) == root
+
+
+def resolved(mission: MissionSpec, name: str) -> str:
+    """The absolute path of a directory of the mission."""
+    return os.path.normpath(os.path.join(mission.root, name))

@@ -1,0 +1,81 @@
+"""What is wrong with a mission file, and where."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dbproc.definition import Finder, KeyPath, Place
+from dbproc.errors import DefinitionError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault: where it stands, and one sentence that says what is wrong and what is allowed."""
+
+    path: KeyPath
+    text: str
+
+
+@dataclass(slots=True)
+class Problems:
+    """The faults found so far; what is said about a place is not said again in other words."""
+
+    found: list[Problem] = field(default_factory=list)
+
+    def add(self, path: KeyPath, text: str) -> None:
+        """Note a fault, unless that very place is faulty already."""
+        if not any(problem.path == path for problem in self.found):
+            self.found.append(Problem(path, text))
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Note several."""
+        for problem in problems:
+            self.add(problem.path, problem.text)
+
+
+def raise_for(problems: Iterable[Problem], name: str, finder: Finder | None) -> None:
+    """Raise when there are problems.
+
+    Raises
+    ------
+    DefinitionError
+        There are; all of them are in it, in the order of the file's lines.
+    """
+    sentences = _sentences(problems, finder or dotted_place)
+    if sentences:
+        count = "a problem" if len(sentences) == 1 else f"{len(sentences)} problems"
+        raise DefinitionError(f"{name} cannot be applied, it has {count}:", sentences)
+
+
+def dotted_place(path: KeyPath) -> Place:
+    """The place of something that was read from no file."""
+    label = ""
+    for part in path:
+        label += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if label else part
+    return Place(None, label)
+
+
+def suggestion(word: str, allowed: Iterable[str], *, listed: bool = True) -> str:
+    """``; did you mean 'format'?``, or what is there when nothing is near and it shall be `listed`."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    if not names or not listed:
+        return ""
+    shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    return f"; there {'is' if len(names) == 1 else 'are'}: {shown}"
+
+
+def _sentences(problems: Iterable[Problem], finder: Finder) -> tuple[str, ...]:
+    placed = [(finder(problem.path), problem.text) for problem in problems]
+    placed.sort(key=lambda item: item[0].line or 0)
+    return tuple(f"{_prefix(place)}{text}" for place, text in placed)
+
+
+def _prefix(place: Place) -> str:
+    line = f"line {place.line}" if place.line else ""
+    prefix = ", ".join(part for part in (line, place.label) if part)
+    return f"{prefix}: " if prefix else ""

@@ -1,0 +1,76 @@
+"""Putting right what a dead run left: moves half done, jobs still running, attempts without an end."""
+
+from __future__ import annotations
+
+import os
+
+from dbproc import placement
+from dbproc.catalogue import attempts, placements, quarantine
+from dbproc.catalogue.placements import Move
+from dbproc.errors import PlacementError, RepairError
+from dbproc.measure import measure
+from dbproc.model import Mission
+from dbproc.report import Event, Report
+from dbproc.store import Store
+from dbproc.workspace import Workspace
+
+
+def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, report: Report) -> None:
+    """Bring the mission to a state from which this run can go on; quick when nothing is left over.
+
+    Raises
+    ------
+    RepairError
+        A file of a dead run cannot be moved back.
+    """
+    with store.begin() as connection:
+        moves = placements.announced(connection)
+        interrupted = attempts.interrupt_running(connection, "its run ended before it did")
+    if interrupted:
+        report.add(Event.NOTE, "recovery", f"{interrupted} attempts of a dead run are closed as interrupted")
+    entries = [entry for move in moves if (entry := _undo(mission, move)) is not None]
+    if moves:
+        with store.begin() as connection:
+            quarantine.insert_entries(connection, run_id, entries)
+            placements.withdraw(connection, moves)
+        report.add(Event.NOTE, "recovery", f"{len(moves)} moves of a dead run are undone")
+    for entry in entries:
+        report.add(Event.QUARANTINED, entry.filename, entry.message, reason=entry.reason)
+    workspace.sweep()
+
+
+def _undo(mission: Mission, move: Move) -> quarantine.Entry | None:
+    """Move a file back where it came from; when something else is there by now, into quarantine."""
+    try:
+        if placement.move_back(move.source, move.target) or not os.path.lexists(move.target):
+            return None
+        if not os.path.lexists(move.source) or move.purpose == "output":
+            return None
+        if _same(move.source, move.target):
+            placement.discard_copy(move.target)
+            return None
+        return _set_aside(mission, move)
+    except (OSError, PlacementError) as error:
+        raise RepairError(
+            f"a dead run moved {move.source} to {move.target}, and it cannot be moved back: {error}; "
+            "mend that and run again"
+        ) from error
+
+
+def _same(one: str, other: str) -> bool:
+    return os.path.isfile(one) and os.path.isfile(other) and measure(one, "sha256") == measure(other, "sha256")
+
+
+def _set_aside(mission: Mission, move: Move) -> quarantine.Entry:
+    name = os.path.basename(move.source)
+    stem, suffix = os.path.splitext(name)
+    stored = f"{stem}.{os.stat(move.target).st_mtime_ns:x}{suffix}"
+    placement.move(move.target, os.path.join(mission.quarantine, stored))
+    return quarantine.Entry(
+        filename=name,
+        stored_name=stored,
+        came_from=move.source,
+        reason="dead_run",
+        message=f"a dead run had moved it to {move.target}, and another file of its name has arrived since",
+        digest=move.digest or None,
+    )

@@ -1,0 +1,101 @@
+"""What a run did and what went wrong: said on the screen, in the daily log, and by the exit status."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from dbproc.errors import EXIT_DONE, EXIT_SOME_FAILED
+
+Progress = Callable[[int, int], None]
+"""Told how much of how much is done."""
+
+LOGGER = logging.getLogger("dbproc")
+
+
+class Event(StrEnum):
+    """Kinds of things that a run reports."""
+
+    INGESTED = "ingested"
+    DUPLICATE = "duplicate"
+    RESTORED = "restored"
+    QUARANTINED = "quarantined"
+    BUILT = "built"
+    RAN = "ran"
+    FAILED = "failed"
+    REFUSED = "refused"
+    PROBLEM = "problem"
+    NOTE = "note"
+
+
+_WRONG = frozenset({Event.QUARANTINED, Event.FAILED, Event.REFUSED, Event.PROBLEM})
+_QUIET = frozenset({Event.DUPLICATE})
+
+
+class Report:
+    """Collects events; each is logged, and handed to `say` as a line of text.
+
+    Parameters
+    ----------
+    say
+        Receives the line and whether something went wrong; None: nothing is said.
+    """
+
+    def __init__(self, say: Callable[[str, bool], None] | None = None) -> None:
+        self._say = say
+        self.counts: Counter[Event] = Counter()
+        self.events: list[dict[str, Any]] = []
+
+    def add(self, event: Event, subject: str, text: str = "", **facts: object) -> None:
+        """Report one event; `facts` are what ``--json`` prints besides."""
+        self.counts[event] += 1
+        self.events.append({"event": str(event), "subject": subject, "text": text, **facts})
+        line = one_line(f"{event} {subject}" + (f": {text}" if text else ""))
+        wrong = event in _WRONG
+        LOGGER.log(logging.ERROR if wrong else logging.INFO, "%s", line)
+        if self._say is not None and event not in _QUIET:
+            self._say(line, wrong)
+
+    @property
+    def exit_status(self) -> int:
+        """0, or 1 when something went wrong."""
+        return EXIT_SOME_FAILED if any(self.counts[event] for event in _WRONG) else EXIT_DONE
+
+    @property
+    def did_something(self) -> bool:
+        """Whether there is anything to say."""
+        return bool(self.events)
+
+    def summary(self) -> str:
+        """The counts in one line."""
+        counts = ", ".join(f"{self.counts[event]} {event}" for event in Event if self.counts[event])
+        return counts or "nothing to do"
+
+
+def one_line(text: str) -> str:
+    """Text in which nothing can forge a line: control characters and surrogates are escaped."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def log_to(directory: str, level: str) -> logging.Handler:
+    """Begin to write the daily log (UTC) in `directory`; give the handler to :func:`stop_logging`."""
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    handler = logging.FileHandler(os.path.join(directory, f"{day}.log"), encoding="utf-8")
+    formatter = logging.Formatter("%(asctime)sZ %(process)d %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(level.upper())
+    LOGGER.propagate = False
+    return handler
+
+
+def stop_logging(handler: logging.Handler) -> None:
+    """Close the daily log."""
+    LOGGER.removeHandler(handler)
+    handler.close()

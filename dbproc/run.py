@@ -1,0 +1,104 @@
+"""Tasks → jobs: the command line, the directory and the log of one execution of a code."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from collections.abc import Mapping
+
+from dbproc.model import Definition, File, FileFacts, Job, Product, Task
+from dbproc.names import keywords_of, render
+from dbproc.version import Version
+from dbproc.workspace import Workspace
+
+
+def command_line(definition: Definition, task: Task, directory: str) -> tuple[str, ...]:
+    """``CODE extra_params… arguments… INPUT… OUTPUT``; no output for timebase RUN."""
+    constants = _constants(definition, task)
+    words = [*task.process.extra_params, *task.code.arguments]
+    output = () if task.output_name is None else (os.path.join(directory, task.output_name),)
+    return (
+        *_program(task.code.path),
+        *(argument(word, constants, task.slot.date) for word in words),
+        *(file_path(definition, file) for file in task.inputs),
+        *output,
+    )
+
+
+def argument(word: str, constants: Mapping[str, str], date: dt.date) -> str:
+    """One word of the command line, its fields replaced, ``~`` and ``$NAME`` expanded as dbprocessing does."""
+    for name, value in constants.items():
+        word = word.replace("{" + name + "}", value)
+    if "{" in word:
+        word = _with_time(word, date)
+    return os.path.expanduser(os.path.expandvars(word))
+
+
+def file_path(definition: Definition, file: File) -> str:
+    """The absolute path of a file of the catalogue."""
+    return os.path.join(definition.mission.root, file.directory, file.filename)
+
+
+def obstacle(definition: Definition, task: Task) -> str | None:
+    """Why a task cannot be started now: its code or an input is not there; None when it can."""
+    path = task.code.path
+    if not os.path.isfile(path):
+        return f"the code {path} does not exist; put it there, or correct the mission file"
+    if not _is_shipped(path) and not os.access(path, os.X_OK):
+        return f"the code {path} is not executable; chmod +x it"
+    for file in task.inputs:
+        if not os.path.exists(file_path(definition, file)):
+            return f"the input {file_path(definition, file)} is missing from disk; put it back"
+    return None
+
+
+def job_of(definition: Definition, task: Task, workspace: Workspace, name: str, attempt_id: int) -> Job:
+    """What the engine is given; `name` is unique for ever."""
+    directory = workspace.job_directory(name)
+    return Job(
+        attempt_id=attempt_id,
+        command=command_line(definition, task, directory),
+        directory=directory,
+        log=workspace.job_log(name),
+        cpu=task.code.cpu,
+        ram=task.code.ram,
+        time_limit=task.code.time_limit,
+    )
+
+
+def directory_of(product: Product, facts: FileFacts, version: Version) -> str:
+    """The directory of a file of `product`, relative to the root."""
+    time = dt.datetime.combine(facts.date, facts.start.timetz())
+    return render(product.directory, time, str(version), keywords_of(facts.keywords))
+
+
+def _constants(definition: Definition, task: Task) -> dict[str, str]:
+    mission = definition.mission
+    return {
+        "DATE": f"{task.slot.date:%Y%m%d}",
+        "ROOTDIR": mission.root,
+        "CODEDIR": os.path.dirname(task.code.path),
+        "CODEVERSION": str(task.code.version),
+        "MISSION": mission.name,
+        "PROCESS": task.process.name,
+        "VERSION": str(task.output_version or ""),
+    }
+
+
+def _with_time(word: str, date: dt.date) -> str:
+    """Replace ``{Y}``, ``{m}`` … ; what else stands in braces is the code's own business."""
+    time = dt.datetime.combine(date, dt.time(), dt.UTC)
+    for name in ("Y", "m", "b", "d", "y", "j", "datetime"):
+        if "{" + name + "}" in word:
+            word = word.replace("{" + name + "}", render("{" + name + "}", time, "", {}))
+    return word
+
+
+def _program(path: str) -> tuple[str, ...]:
+    """A shipped code runs under this Python; any other as the operating system runs it."""
+    return (sys.executable, path) if _is_shipped(path) else (path,)
+
+
+def _is_shipped(path: str) -> bool:
+    return os.path.dirname(path) == os.path.join(os.path.dirname(os.path.abspath(__file__)), "codes")

@@ -1,0 +1,68 @@
+"""The mission's private directory ``.dbproc`` below its root: where jobs run, their logs, the daily log."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbproc.placement import remove_tree
+
+if TYPE_CHECKING:
+    from psutil import Process
+
+NAME = ".dbproc"
+
+
+class Workspace:
+    """Paths of the private directory; it is on the filesystem of the root, so that outputs are moved by a rename."""
+
+    def __init__(self, root: str) -> None:
+        self.path = os.path.join(root, NAME)
+        self.work = os.path.join(self.path, "work")
+        self.job_logs = os.path.join(self.path, "jobs")
+        self.logs = os.path.join(self.path, "logs")
+
+    def prepare(self) -> None:
+        """Make the directories."""
+        for path in (self.work, self.job_logs, self.logs):
+            os.makedirs(path, exist_ok=True)
+
+    def job_directory(self, name: str) -> str:
+        """Where the job of this name runs."""
+        return os.path.join(self.work, name)
+
+    def job_log(self, name: str) -> str:
+        """Where the job of this name writes what it prints."""
+        return os.path.join(self.job_logs, f"{name}.log")
+
+    def leftovers(self) -> list[str]:
+        """The directories of jobs of runs that are no more."""
+        try:
+            return sorted(entry.path for entry in os.scandir(self.work))
+        except FileNotFoundError:
+            return []
+
+    def sweep(self) -> int:
+        """End what still runs for dead runs, and remove its directories; how many there were."""
+        leftovers = self.leftovers()
+        if leftovers:
+            for process in self._orphans():
+                process.kill()
+                process.wait(timeout=10)
+        for path in leftovers:
+            remove_tree(path)
+        return len(leftovers)
+
+    def _orphans(self) -> Iterator[Process]:
+        """Processes of dead runs: those whose working directory is one of ours."""
+        import psutil
+
+        inside = str(Path(self.work).resolve()) + os.sep
+        for process in psutil.process_iter():
+            try:
+                if process.pid != os.getpid() and process.cwd().startswith(inside):
+                    yield process
+            except psutil.Error:
+                continue
