@@ -9,7 +9,6 @@ import click
 
 from dbproc.cli.common import json_option, mission_option, print_json
 from dbproc.catalogue.definition import current_definition
-from dbproc.definition import Kind
 from dbproc.errors import NotFoundError
 from dbproc.mission.apply import apply_definition
 from dbproc.mission.export import export_toml
@@ -37,11 +36,10 @@ def apply(mission_file: Path, mission: str, *, dry_run: bool, as_json: bool = Fa
         return
     for change in changes:
         click.echo(change.sentence)
-    altering = [change for change in changes if change.kind is not Kind.KEEP]
-    if not altering:
+    if not changes:
         click.echo("nothing to change")
     elif dry_run:
-        click.echo(f"{len(altering)} changes would be made; nothing was changed")
+        click.echo(f"{len(changes)} changes would be made; nothing was changed")
 
 
 def _facts(change: Any) -> dict[str, Any]:

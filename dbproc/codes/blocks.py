@@ -92,6 +92,8 @@ class Blocks:
         self._origin = [int(box.p1[i]) for i in range(self._db.getPointDim())]
         found = tuple((fields[i].name, fields[i].dtype.toString()) for i in range(fields.size()))
         self.layout = Layout(tuple(reversed(size)), found)
+        if not found or min(size, default=0) < 1:
+            raise Refusal(path, "it describes no data", "It is damaged, or no IDX file at all")
 
     def write(self, field: Field, box: Box, values: Values) -> None:
         """Store ``values`` (of exactly the box's shape and the field's type) into ``box``."""

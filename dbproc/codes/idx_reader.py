@@ -84,8 +84,8 @@ def open_idx(path: str | Path, *, verify: bool = True) -> IdxDataset:
     path
         The ``.idx``.
     verify
-        Whether to compare the SHA-256 of every file with the manifest; else their sizes only. A dataset without a
-        manifest has every block read instead, which finds missing ones but no changed values.
+        Whether to compare the SHA-256 of every file with the manifest; else their sizes only. Of a dataset that was
+        made elsewhere every block is read instead, which finds missing ones but no changed values.
 
     Raises
     ------
@@ -96,10 +96,11 @@ def open_idx(path: str | Path, *, verify: bool = True) -> IdxDataset:
     require_files([idx])
     listed = manifest.verify(idx, digests=verify)
     metadata = read_metadata(idx)
-    if listed and metadata is not None:
-        return IdxDataset(idx, metadata)
-    found = _inspected(idx)
-    return IdxDataset(idx, metadata or found)
+    if metadata is None:
+        return IdxDataset(idx, _inspected(idx))
+    if not listed:
+        raise Refusal(manifest.path(idx), "the dataset's manifest is missing", "Make the dataset again from its source")
+    return IdxDataset(idx, metadata)
 
 
 def read_field(path: str | Path, name: str | None = None) -> Values:

@@ -18,11 +18,16 @@ def companion(idx: Path) -> Path:
     return idx.with_suffix("")
 
 
+def path(idx: Path) -> Path:
+    """Where the manifest of a dataset is."""
+    return companion(idx) / NAME
+
+
 def write(idx: Path) -> None:
     """Write the manifest of a finished dataset into its companion directory."""
-    files = [idx, *sorted(path for path in companion(idx).rglob("*") if path.is_file())]
-    content = {"format": FORMAT, "files": {_name(path, idx): _facts(path) for path in files}}
-    (companion(idx) / NAME).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    files = [idx, *sorted(each for each in companion(idx).rglob("*") if each.is_file())]
+    content = {"format": FORMAT, "files": {_name(each, idx): _facts(each) for each in files}}
+    path(idx).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def verify(idx: Path, *, digests: bool = True) -> bool:
@@ -45,38 +50,37 @@ def verify(idx: Path, *, digests: bool = True) -> bool:
     Refusal
         Naming the first file that is missing, cut or changed.
     """
-    path = companion(idx) / NAME
-    if not path.is_file():
+    if not path(idx).is_file():
         return False
-    for name, facts in _load(path).items():
+    for name, facts in _load(path(idx)).items():
         _compare(idx.parent / name, facts, digests)
     return True
 
 
-def _load(path: Path) -> dict[str, dict[str, Any]]:
+def _load(listing: Path) -> dict[str, dict[str, Any]]:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(listing.read_text())
         files: dict[str, dict[str, Any]] = content["files"] if content["format"] == FORMAT else {}
     except (ValueError, KeyError, TypeError) as error:
-        raise Refusal(path, "the manifest cannot be read", "Make the dataset again") from error
+        raise Refusal(listing, "the manifest cannot be read", "Make the dataset again") from error
     if not files:
-        raise Refusal(path, f"the manifest is not of the format {FORMAT!r}", "Make the dataset again")
+        raise Refusal(listing, f"the manifest is not of the format {FORMAT!r}", "Make the dataset again")
     return files
 
 
-def _compare(path: Path, facts: dict[str, Any], digests: bool) -> None:
+def _compare(file: Path, facts: dict[str, Any], digests: bool) -> None:
     todo = "Make the dataset again from its source"
-    if not path.is_file():
-        raise Refusal(path, "this file of the dataset is missing", todo)
-    if path.stat().st_size != facts["bytes"]:
-        raise Refusal(path, f"it is {path.stat().st_size} bytes long where {facts['bytes']} were written", todo)
-    if digests and sha256(path) != facts["sha256"]:
-        raise Refusal(path, "its bytes are not those that were written (SHA-256 differs)", todo)
+    if not file.is_file():
+        raise Refusal(file, "this file of the dataset is missing", todo)
+    if file.stat().st_size != facts["bytes"]:
+        raise Refusal(file, f"it is {file.stat().st_size} bytes long where {facts['bytes']} were written", todo)
+    if digests and sha256(file) != facts["sha256"]:
+        raise Refusal(file, "its bytes are not those that were written (SHA-256 differs)", todo)
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": sha256(path)}
+def _facts(file: Path) -> dict[str, Any]:
+    return {"bytes": file.stat().st_size, "sha256": sha256(file)}
 
 
-def _name(path: Path, idx: Path) -> str:
-    return path.relative_to(idx.parent).as_posix()
+def _name(file: Path, idx: Path) -> str:
+    return file.relative_to(idx.parent).as_posix()

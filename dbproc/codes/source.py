@@ -7,12 +7,14 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dbproc.codes.description import Description, Origin
 from dbproc.codes.refusal import Refusal
 from dbproc.codes.slabs import Box
-from dbproc.codes.values import Values
+
+if TYPE_CHECKING:
+    from dbproc.codes.values import Values
 
 
 class Source(Protocol):
