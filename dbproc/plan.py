@@ -324,7 +324,7 @@ def stale_reasons(output: Output | None, code: Code, wanted: Collection[File]) -
 def _code_reasons(code: Code, old_id: int, old_version: Version) -> Iterator[Reason]:
     if old_id == code.code_id:
         return
-    part = risen_part(old_version, code.version) or Part.REVISION
+    part = _part(risen_part(old_version, code.version), Part.REVISION)
     name = code.path.rsplit("/", 1)[-1]
     yield Reason(f"code {name} changed from {old_version} to {code.version}", part)
 
@@ -340,10 +340,15 @@ def _input_reasons(made_from: Iterable[File], wanted: Iterable[File]) -> Iterato
         if replaced is None:
             yield Reason(f"input {file.filename} added", Part.QUALITY)
         else:
-            part = risen_part(replaced.version, file.version) or Part.QUALITY
+            part = _part(risen_part(replaced.version, file.version), Part.QUALITY)
             yield Reason(f"input {replaced.filename} replaced by {file.filename}", part)
     for file in gone.values():
         yield Reason(f"input {file.filename} removed", Part.QUALITY)
+
+
+def _part(risen: Part | None, otherwise: Part) -> Part:
+    """What rose, or what counts when two things that differ have one version."""
+    return otherwise if risen is None else risen
 
 
 def _identity(file: File) -> tuple[int, dt.date, str]:

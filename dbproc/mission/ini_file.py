@@ -252,17 +252,22 @@ class _IniFile:
         )
 
     def _inputs(self, section: _Section, products: Mapping[str, ProductSpec]) -> tuple[InputSpec, ...]:
-        inputs: list[InputSpec] = []
+        """The inputs, products in the order of their sections: that is dbprocessing's order on the command line."""
+        inputs: list[tuple[str, InputSpec]] = []
         for key, value in section.values.items():
             if not key.startswith(("required_input", "optional_input")):
                 continue
-            path = (*section.path, "inputs", len(inputs))
+            path = (*section.path, "inputs", key)
             self.places.inputs[path] = key
             product, yesterday, tomorrow = _input(value, path, self.problems)
             name = _product_name(product, products)
             optional = key.startswith("optional")
-            inputs.append(InputSpec(product=name, optional=optional, yesterday=yesterday, tomorrow=tomorrow))
-        return tuple(inputs)
+            inputs.append((key, InputSpec(product=name, optional=optional, yesterday=yesterday, tomorrow=tomorrow)))
+        order = {product.name: number for number, product in enumerate(products.values())}
+        inputs.sort(key=lambda item: order.get(item[1].product, -1))
+        for position, (key, _) in enumerate(inputs):
+            self.places.inputs[(*section.path, "inputs", position)] = key
+        return tuple(given for _, given in inputs)
 
 
 @dataclass(frozen=True, slots=True)

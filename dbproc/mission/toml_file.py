@@ -109,7 +109,7 @@ def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]
 
 def _mission_table(top: Table) -> object:
     if not top.has("mission"):
-        top.complain("mission", 'the table is missing; begin the file with [mission] and name = "…"')
+        top.problems.add(("mission", "name"), 'is missing; begin the file with [mission] and name = "…"')
     return top.content.get("mission", {})
 
 

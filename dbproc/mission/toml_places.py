@@ -23,6 +23,7 @@ class TomlPlaces:
         self._lines: dict[KeyPath, int] = {}
         self._arrays: dict[KeyPath, int] = {}
         self._table: KeyPath = ()
+        self._content = tomllib.loads(text)
         for number, line in _top_level_lines(text):
             self._note(number, line)
 
@@ -38,11 +39,14 @@ class TomlPlaces:
         return Place(None, label)
 
     def _as_written(self, path: KeyPath) -> KeyPath:
-        """Without the 0 of a table that is not written as one of several."""
+        """Without the number of a table that is not written as one of several."""
         written: KeyPath = ()
+        content: object = self._content
         for part in path:
-            if part != 0 or isinstance(part, str) or written not in self._lines or written in self._arrays:
-                written = (*written, part)
+            if isinstance(part, int) and isinstance(content, dict):
+                continue
+            written = (*written, part)
+            content = _inner(content, part)
         return written
 
     def _note(self, number: int, line: str) -> None:
@@ -70,6 +74,14 @@ class TomlPlaces:
     def _remember(self, path: KeyPath, number: int) -> None:
         for length in range(1, len(path) + 1):
             self._lines.setdefault(path[:length], number)
+
+
+def _inner(content: object, part: str | int) -> object:
+    if isinstance(content, dict):
+        return content.get(part)
+    if isinstance(content, list) and isinstance(part, int) and part < len(content):
+        return content[part]
+    return None
 
 
 def _top_level_lines(text: str) -> Iterator[tuple[int, str]]:

@@ -56,7 +56,7 @@ class DBformatter(string.Formatter):
 
     def expand_datetime(self, kwargs: MutableMapping[str, Any]) -> None:
         """Add to `kwargs` the fields that its ``datetime`` gives; those that are there stay."""
-        time = kwargs.get("datetime")
+        time: Any = kwargs.get("datetime")
         found: dict[str, Any] = {}
         if hasattr(time, "year"):
             found |= {"Y": time.year, "m": time.month, "d": time.day, "y": time.year % 100}

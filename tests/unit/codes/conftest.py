@@ -1,0 +1,102 @@
+"""Real inputs, and the programs run as a mission runs them: in a process of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def command(code: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", f"dbproc.codes.{code}", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a shipped code with arguments; what it says and how it ended."""
+
+    def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        started = command(code, *arguments)
+        return subprocess.run(started, cwd=tmp_path, env=environment(), text=True, capture_output=True, check=False)
+
+    return run
+
+
+@pytest.fixture
+def convert(run: Run) -> Run:
+    """Run a code that must succeed."""
+
+    def convert(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        result = run(code, *arguments)
+        assert result.returncode == 0, result.stderr
+        assert result.stderr == ""
+        return result
+
+    return convert
+
+
+@pytest.fixture
+def refused(run: Run, tmp_path: Path) -> Callable[..., str]:
+    """Run a code that must refuse, in one line, and leave the directory as it was; returns what it said."""
+
+    def refused(code: str, *arguments: object) -> str:
+        before = sorted(tmp_path.rglob("*"))
+        result = run(code, *arguments)
+        assert result.returncode == 1, result.stdout
+        assert result.stdout == ""
+        assert result.stderr.count("\n") == 1
+        assert sorted(tmp_path.rglob("*")) == before
+        return result.stderr
+
+    return refused
+
+
+def write_netcdf(
+    path: Path,
+    dimensions: Mapping[str, int],
+    variables: Mapping[str, tuple[tuple[str, ...], np.ndarray[Any, Any], Mapping[str, Any]]],
+    layout: str = "NETCDF4",
+) -> Path:
+    """Write a NetCDF file; ``_FillValue`` and ``endian`` among a variable's attributes are how it is created."""
+    with netCDF4.Dataset(path, "w", format=layout) as dataset:
+        for name, size in dimensions.items():
+            dataset.createDimension(name, size)
+        for name, (axes, values, attributes) in variables.items():
+            fill, endian = attributes.get("_FillValue"), attributes.get("endian", "native")
+            kind = values.dtype.newbyteorder({"big": ">", "little": "<"}.get(endian, "="))
+            variable = dataset.createVariable(name, kind, axes, fill_value=fill, endian=endian)
+            variable.set_auto_maskandscale(False)
+            variable.setncatts({k: v for k, v in attributes.items() if k not in ("_FillValue", "endian")})
+            variable[...] = values
+    return path
+
+
+def same_bits(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> bool:
+    """Whether two arrays are equal in shape, type and every bit."""
+    return found.shape == wanted.shape and found.dtype == wanted.dtype and found.tobytes() == wanted.tobytes()
+
+
+def wild(dtype: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray[Any, Any]:
+    """Values of all bit patterns; floats with NaN, infinities and -0 among them."""
+    kind = np.dtype(dtype)
+    bits = np.random.default_rng(seed).integers(0, 256, (int(np.prod(shape)), kind.itemsize), dtype=np.uint8)
+    values = bits.reshape(-1).view(kind).copy()
+    if kind.kind == "f":
+        special = np.array([np.nan, np.inf, -np.inf, -0.0], dtype=kind)[: values.size]
+        values[: special.size] = special
+    return values.reshape(shape)

@@ -1,0 +1,270 @@
+"""What has to change so that the database holds what a mission file says."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from dbproc.definition import CodeSpec, Definition, Holdings, InputSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.errors import DefinitionError
+from dbproc.mission import difference
+from dbproc.version import Version
+
+
+def product(name: str, level: float = 0) -> ProductSpec:
+    return ProductSpec(
+        name=name,
+        level=level,
+        directory=name,
+        format=name + "_{Y}{m}{d}_v{VERSION}",
+        satellite="s",
+        instrument="i",
+    )
+
+
+CODE = CodeSpec(file="clean.sh", version=Version(1, 0, 0), arguments=("-a",), running=Version(1, 0, 0), code_id=1)
+PROCESS = ProcessSpec(name="clean", timebase="DAILY", output="out", inputs=(InputSpec(product="raw"),), codes=(CODE,))
+OLD = Definition(
+    mission=MissionSpec(name="m", root="/m"),
+    products={"raw": product("raw"), "out": product("out", 1)},
+    processes={"clean": PROCESS},
+)
+
+
+def with_code(**values: object) -> Definition:
+    return with_process(codes=(replace(CODE, **values),))  # type: ignore[arg-type]
+
+
+def with_process(**values: object) -> Definition:
+    return replace(OLD, processes={"clean": replace(PROCESS, **values)})  # type: ignore[arg-type]
+
+
+def with_product(name: str, **values: object) -> Definition:
+    return replace(OLD, products={**OLD.products, name: replace(OLD.products[name], **values)})  # type: ignore[arg-type]
+
+
+def sentences(old: Definition | None, new: Definition, holdings: Holdings | None = None) -> list[str]:
+    return [change.sentence for change in difference(old, new, holdings)]
+
+
+def test_the_same_definition_is_no_difference() -> None:
+    assert difference(OLD, OLD) == []
+
+
+def test_everything_of_a_new_mission_is_added_in_an_order_that_works() -> None:
+    assert [(change.kind, change.place) for change in difference(None, OLD)] == [
+        (Kind.ADD, "mission m"),
+        (Kind.ADD, "product raw"),
+        (Kind.ADD, "product out"),
+        (Kind.ADD, "process clean"),
+        (Kind.ADD, "code clean.sh 1.0.0 of process clean"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("new", "sentence", "again"),
+    [
+        (
+            replace(OLD, mission=replace(OLD.mission, root="/n", retry_limit=3)),
+            'change: mission m: the root "/m" → "/n" (files are looked for below it from now on; none is moved); '
+            "retry_limit 8 → 3",
+            "",
+        ),
+        (
+            with_product("raw", level=0.5),
+            "change: product raw: level 0 → 0.5 (files that exist keep their data level)",
+            "",
+        ),
+        (with_product("raw", description="x"), 'change: product raw: description "" → "x"', ""),
+        (
+            with_process(inputs=(InputSpec(product="raw", yesterday=1),)),
+            "change: process clean: input raw → raw (days before: 1, after: 0)",
+            "process clean: input raw → raw (days before: 1, after: 0)",
+        ),
+        (
+            with_process(extra_params=("-x",)),
+            'change: process clean: extra_params [] → ["-x"]',
+            'process clean: extra_params [] → ["-x"]',
+        ),
+        (
+            with_code(version=Version(1, 1, 0), arguments=("-b",)),
+            "release: code clean.sh 1.1.0 of process clean: replaces clean.sh 1.0.0",
+            "code clean.sh 1.1.0 released",
+        ),
+        (
+            with_code(stop=dt.date(2020, 1, 1)),
+            "change: code clean.sh 1.0.0 of process clean: to 2100-12-31 → 2020-01-01",
+            "code clean.sh 1.0.0: to 2100-12-31 → 2020-01-01",
+        ),
+        (with_code(cpu=2), "change: code clean.sh 1.0.0 of process clean: cpu 1 → 2", ""),
+        (with_code(active=False), "change: code clean.sh 1.0.0 of process clean: active true → false", ""),
+    ],
+)  # fmt: skip
+def test_a_change_is_one_sentence_and_says_whether_inputs_are_looked_at_again(
+    new: Definition, sentence: str, again: str
+) -> None:
+    (change,) = difference(OLD, new)
+    assert (change.sentence, change.again) == (sentence, again)
+
+
+def test_another_format_of_an_output_makes_its_process_look_at_its_inputs_again() -> None:
+    product_change, process_change = difference(OLD, with_product("out", format="o_{Y}{j}"))
+    assert product_change.sentence == (
+        'change: product out: format "out_{Y}{m}{d}_v{VERSION}" → "o_{Y}{j}" (files that exist keep their names)'
+    )
+    assert process_change.again == "the format of out changed"
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (with_code(version=Version(1, 0, 0), arguments=("-b",)), "raise its version; give a version above 1.0.0"),
+        (with_code(file="other.sh"), 'file "clean.sh" → "other.sh": that changes what the code makes, so raise'),
+        (with_code(output_interface=2), "output_interface 1 → 2: that changes what the code makes"),
+        (replace(OLD, mission=MissionSpec(name="n", root="/m")), "this database holds the mission 'm'; name that, or"),
+    ],
+)  # fmt: skip
+def test_what_a_version_must_say_is_refused_without_a_raised_one(new: Definition, said: str) -> None:
+    with pytest.raises(DefinitionError, match="the mission file cannot be applied") as caught:
+        difference(OLD, new)
+    assert said in str(caught.value)
+
+
+def test_a_lowered_version_is_refused() -> None:
+    old = with_code(version=Version(2, 0, 0), running=Version(2, 0, 0))
+    with pytest.raises(DefinitionError, match=r"1\.9\.9 is not above 2\.0\.0, which the database runs; give a version"):
+        difference(old, with_code(version=Version(1, 9, 9)))
+
+
+class TestARevisionThatARunRaised:
+    """The database runs 1.0.2, and the mission file says 1.0.0: the code's bytes were edited twice."""
+
+    old = with_code(running=Version(1, 0, 2))
+
+    def test_the_same_mission_file_still_fits(self) -> None:
+        assert difference(self.old, OLD) == []
+
+    @pytest.mark.parametrize("revision", [1, 2])
+    def test_a_version_up_to_it_is_refused(self, revision: int) -> None:
+        with pytest.raises(DefinitionError, match=r"give a version above 1\.0\.2"):
+            difference(self.old, with_code(version=Version(1, 0, revision)))
+
+    def test_a_version_above_it_is_released(self) -> None:
+        (change,) = difference(self.old, with_code(version=Version(1, 0, 3)))
+        assert change.kind is Kind.RELEASE
+
+
+def test_codes_for_new_ranges_of_dates_continue_those_that_are_most_like_them() -> None:
+    split = dt.date(2019, 12, 31)
+    first = replace(CODE, stop=split, code_id=None, running=None)
+    second = CodeSpec(file="new.sh", version=Version(1, 0, 0), start=split + dt.timedelta(days=1))
+    found = difference(OLD, with_process(codes=(second, first)))
+    assert [(change.kind, change.place) for change in found] == [
+        (Kind.ADD, "code new.sh 1.0.0 of process clean"),
+        (Kind.CHANGE, "code clean.sh 1.0.0 of process clean"),
+    ]
+
+
+def test_a_code_that_is_gone_is_retired_and_comes_back_as_it_was() -> None:
+    other = replace(CODE, file="other.sh", start=dt.date(2020, 1, 1), code_id=2)
+    both = with_process(codes=(replace(CODE, stop=dt.date(2019, 12, 31)), other))
+    one = with_process(codes=(replace(CODE, stop=dt.date(2019, 12, 31)),))
+    (gone,) = difference(both, one)
+    assert (gone.kind, gone.old) == (Kind.RETIRE, other)
+    (back,) = difference(one, both, Holdings(definition=one, retired={"clean": (other,)}))
+    assert (back.kind, back.old) == (Kind.RESTORE, other)
+
+
+@pytest.mark.parametrize("version", [Version(1, 0, 0), Version(2, 0, 0)])
+def test_a_retired_code_comes_back_only_as_it_was_or_above(version: Version) -> None:
+    retired = replace(CODE, version=Version(2, 0, 0), running=Version(2, 0, 1))
+    old = with_process(codes=())
+    holdings = Holdings(definition=old, retired={"clean": (retired,)})
+    with pytest.raises(DefinitionError, match=r"was retired at 2\.0\.1, and .* is not above it"):
+        difference(old, with_code(version=version, arguments=("-z",)), holdings)
+    (change,) = difference(old, with_code(version=Version(2, 0, 2)), holdings)
+    assert change.kind is Kind.ADD
+
+
+class TestWhatIsNoLongerInTheFile:
+    new = replace(OLD, products={"raw": OLD.products["raw"]}, processes={})
+
+    def test_it_is_deleted_when_nothing_was_made(self) -> None:
+        assert sentences(OLD, self.new) == [
+            "delete: process clean: it is not in the mission file, and nothing was made by it",
+            "delete: product out: it is not in the mission file, and no file is of it",
+        ]
+
+    def test_it_is_retired_when_something_was_made(self) -> None:
+        assert sentences(OLD, self.new, Holdings(files={"out": 3}, uses={"clean": 4})) == [
+            "retire: code clean.sh 1.0.0 of process clean: its process is not in the mission file; what it made stays",
+            "retire: product out: it is not in the mission file; its files (3) stay, no new ones are taken in",
+        ]
+
+    def test_a_product_that_a_retired_process_refers_to_is_not_deleted(self) -> None:
+        assert sentences(OLD, self.new, Holdings(uses={"clean": 1}))[1] == (
+            "retire: product out: it is not in the mission file; the retired process clean refers to it, "
+            "no new ones are taken in"
+        )
+
+    def test_it_is_left_alone_by_a_partial_file(self) -> None:
+        assert difference(OLD, replace(self.new, partial=True)) == []
+
+    def test_what_is_retired_already_is_not_retired_again(self) -> None:
+        retired = replace(
+            OLD,
+            products={"raw": OLD.products["raw"], "out": replace(OLD.products["out"], active=False)},
+            processes={"clean": replace(PROCESS, codes=())},
+        )
+        assert difference(retired, self.new, Holdings(files={"out": 3}, uses={"clean": 4})) == []
+
+    def test_a_product_that_comes_back_is_used_again(self) -> None:
+        retired = with_product("out", active=False)
+        assert sentences(retired, OLD) == ["restore: product out: it was retired, and is used again"]
+
+
+def test_a_process_with_another_name_and_the_same_output_is_renamed() -> None:
+    new = replace(OLD, processes={"cleaning": replace(PROCESS, name="cleaning")})
+    (change,) = difference(OLD, new, Holdings(uses={"clean": 1}))
+    assert change.sentence == "change: process cleaning: name clean → cleaning"
+    assert (change.name, change.again) == ("clean", "")
+
+
+def test_the_output_of_a_process_that_stays_for_what_it_made_is_not_given_to_another() -> None:
+    other = replace(PROCESS, name="other", output="more", codes=(replace(CODE, code_id=2),))
+    old = replace(OLD, products={**OLD.products, "more": product("more")}, processes={"clean": PROCESS, "other": other})
+    new = replace(old, processes={"other": replace(other, output="out")})
+    with pytest.raises(DefinitionError, match="'out' was made by the process 'clean', which is no longer there"):
+        difference(old, new, Holdings(uses={"clean": 1}))
+    assert [change.kind for change in difference(old, new)][:2] == [Kind.DELETE, Kind.CHANGE]
+
+
+class TestAPartialFile:
+    """One of dbprocessing's INI files: it cannot say everything."""
+
+    @staticmethod
+    def partial(change: Callable[[CodeSpec], CodeSpec] = lambda code: code) -> Definition:
+        bare = replace(CODE, time_limit=None, code_id=None, running=None)
+        process = replace(PROCESS, codes=(change(bare),))
+        mission = MissionSpec(name="m", root="/m")
+        return Definition(mission=mission, processes={"clean": process}, partial=True)
+
+    old = replace(with_code(time_limit=60.0), mission=replace(OLD.mission, settle_seconds=5))
+
+    def test_what_it_cannot_say_stays(self) -> None:
+        assert difference(self.old, self.partial()) == []
+
+    def test_a_raised_version_is_released_with_its_time_limit(self) -> None:
+        (change,) = difference(self.old, self.partial(lambda code: replace(code, version=Version(2, 0, 0))))
+        assert change.kind is Kind.RELEASE
+        assert isinstance(change.new, CodeSpec)
+        assert change.new.time_limit == 60.0
+
+    def test_codes_for_other_dates_stay(self) -> None:
+        later = replace(CODE, file="later.sh", start=dt.date(2020, 1, 1), code_id=2)
+        early = replace(CODE, stop=dt.date(2019, 12, 31))
+        old = with_process(codes=(early, later))
+        assert difference(old, self.partial(lambda code: replace(code, stop=dt.date(2019, 12, 31)))) == []

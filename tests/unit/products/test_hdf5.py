@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from dbproc.names import NameFacts, compile_format
+from dbproc.products import NotMine
+from dbproc.products.hdf5 import Hdf5Inspector
+from dbproc.products.settled import Settled, settle
+
+FORMAT = "scan_{Y}{m}{d}.h5"
+
+
+def name_of(path: Path) -> NameFacts:
+    found = compile_format(FORMAT).match(path.name)
+    assert found is not None
+    return found
+
+
+def inspected(path: Path, **arguments: str) -> Settled:
+    return settle(Hdf5Inspector().inspect(str(path), name_of(path), **arguments), name_of(path))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "scan_20190102.h5"
+
+
+def time_dataset(file: h5py.File, where: str) -> None:
+    dataset = file.create_dataset(where, data=np.array([60.0, 3600.0]))
+    dataset.attrs["units"] = "seconds since 2019-01-02"
+
+
+@pytest.mark.parametrize("where", ["time", "entry/time"])
+def test_times_of_a_dataset_time_are_found(path: Path, where: str) -> None:
+    with h5py.File(path, "w") as file:
+        time_dataset(file, where)
+    settled = inspected(path)
+    assert (settled.start.minute, settled.stop.hour) == (1, 1)
+
+
+def test_a_dataset_can_be_named(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        time_dataset(file, "a/b/epoch")
+    assert inspected(path, time="a/b/epoch").start.minute == 1
+
+
+def test_times_of_nexus_entries_are_found(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        for number, hour in ((1, 4), (2, 6)):
+            entry = file.create_group(f"run{number}")
+            entry.attrs["NX_class"] = "NXentry"
+            entry["start_time"] = np.bytes_(f"2019-01-02T0{hour}:00:00+01:00")
+            entry["end_time"] = [f"2019-01-02T0{hour}:30:00+01:00"]
+    settled = inspected(path)
+    assert settled.start == dt.datetime(2019, 1, 2, 3, tzinfo=dt.UTC)
+    assert settled.stop == dt.datetime(2019, 1, 2, 5, 30, tzinfo=dt.UTC)
+
+
+def test_usual_attributes_are_found(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["time_coverage_start"] = "2019-01-02T01:00:00"
+        file.attrs["time_coverage_end"] = "2019-01-02T02:00:00"
+    assert inspected(path).stop == dt.datetime(2019, 1, 2, 2, tzinfo=dt.UTC)
+
+
+def test_attributes_and_datasets_of_text_can_be_named(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["when"] = np.bytes_("201901020330")
+        file["log/end"] = "201901020430"
+    settled = inspected(path, start_attribute="when", stop_attribute="log/end", time_format="%Y%m%d%H%M")
+    assert (settled.start.hour, settled.stop.hour) == (3, 4)
+
+
+def test_an_attribute_of_a_group_can_be_named(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.create_group("entry").attrs["version"] = "2.0.1"
+    assert str(inspected(path, version_attribute="entry/version").version) == "2.0.1"
+
+
+def test_contents_without_times_leave_them_to_the_name(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["data"] = np.zeros(5)
+    assert inspected(path).date == dt.date(2019, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"time": "nothing"}, "no dataset 'nothing'"),
+        ({"time": "data"}, "units of 'data'"),
+        ({"start_attribute": "nothing"}, "no attribute or dataset 'nothing'"),
+        ({"start_attribute": "no/thing"}, "no attribute or dataset 'no/thing'"),
+    ],
+)
+def test_what_the_arguments_name_must_be_there(path: Path, arguments: dict[str, str], words: str) -> None:
+    with h5py.File(path, "w") as file:
+        file["data"] = np.zeros(5)
+    with pytest.raises(NotMine, match=words):
+        inspected(path, **arguments)
+
+
+def test_a_file_that_was_cut_off_is_refused(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["data"] = np.zeros(5000)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(NotMine, match="cannot be read as HDF5"):
+        inspected(path)
+
+
+def test_dangling_links_do_no_harm(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["soft"] = h5py.SoftLink("/nothing")
+        file["outside"] = h5py.ExternalLink("/nothing.h5", "/")
+    assert inspected(path).date == dt.date(2019, 1, 2)
