@@ -7,8 +7,7 @@ constants ``{MISSION} {SATELLITE} …`` of products are substituted already.
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -203,48 +202,3 @@ class Holdings:
     files: Mapping[str, int] = field(default_factory=dict)
     uses: Mapping[str, int] = field(default_factory=dict)
     retired: Mapping[str, tuple[CodeSpec, ...]] = field(default_factory=dict)
-
-
-def arguments_text(arguments: Sequence[str]) -> str | None:
-    """The arguments of a code as they stand in the database: words with blanks between, a JSON list where need be."""
-    return _joined(arguments, " ", arguments_of)
-
-
-def arguments_of(text: str | None) -> tuple[str, ...]:
-    """The reverse of :func:`arguments_text`; dbprocessing's texts are split at blanks."""
-    listed = _json_list(text)
-    return tuple((text or "").split()) if listed is None else listed
-
-
-def parameters_text(parameters: Sequence[str]) -> str | None:
-    """The extra parameters of a process as they stand in the database: ``a|b|c``, a JSON list where need be."""
-    return _joined(parameters, "|", parameters_of)
-
-
-def parameters_of(text: str | None) -> tuple[str, ...]:
-    """The reverse of :func:`parameters_text`; dbprocessing's texts are split at ``|``."""
-    listed = _json_list(text)
-    if listed is not None:
-        return listed
-    return tuple(text.split("|")) if text else ()
-
-
-def _joined(items: Sequence[str], separator: str, reader: Callable[[str], tuple[str, ...]]) -> str | None:
-    """The items with `separator` between, unless `reader` would read something else from that."""
-    text = separator.join(items)
-    if reader(text) != tuple(items):
-        return json.dumps(list(items), ensure_ascii=False)
-    return text or None
-
-
-def _json_list(text: str | None) -> tuple[str, ...] | None:
-    """The items of a JSON list of texts, None for whatever is none."""
-    if text is None or not text.startswith("["):
-        return None
-    try:
-        items = json.loads(text)
-    except ValueError:
-        return None
-    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        return None
-    return tuple(items)

@@ -21,26 +21,21 @@ class Edit:
     stat: str
 
 
-def find_edits(store: Store, definition: Definition) -> tuple[list[Edit], list[Edit]]:
+def find_edits(definition: Definition) -> tuple[list[Edit], list[Edit]]:
     """The edited codes, and those whose file was touched without a change; only touched files are read."""
-    with store.begin() as connection:
-        recorded = {item.code_id: item for item in edits.recorded(connection)}
     edited: list[Edit] = []
     touched: list[Edit] = []
     for codes in definition.codes.values():
         for code in codes:
-            known = recorded[code.code_id]
-            now = _look(code.path, known.stat, definition.mission.digest)
-            if now is None:
-                continue
-            digest, stat = now
-            (touched if digest == known.digest else edited).append(Edit(code, digest, stat))
+            now = _look(code, definition.mission.digest)
+            if now is not None:
+                (touched if now[0] == code.digest else edited).append(Edit(code, *now))
     return edited, touched
 
 
 def settle_edits(store: Store, definition: Definition, report: Report) -> tuple[Definition, frozenset[int]]:
     """Apply the mission's policy; the definition to go on with, and the processes that must not run."""
-    edited, touched = find_edits(store, definition)
+    edited, touched = find_edits(definition)
     if not edited and not touched:
         return definition, frozenset()
     policy = definition.mission.on_code_edit
@@ -61,11 +56,11 @@ def settle_edits(store: Store, definition: Definition, report: Report) -> tuple[
     return changed, frozenset(edit.code.process_id for edit in edited if edit.code.digest)
 
 
-def _look(path: str, stat: str | None, algorithm: str) -> tuple[str, str] | None:
+def _look(code: Code, algorithm: str) -> tuple[str, str] | None:
     """Digest and stat of a code whose stat changed; None when it did not, or there is no such file."""
     try:
-        now = stat_text(path)
-        return None if now == stat else (digest_file(path, algorithm), now)
+        now = stat_text(code.path)
+        return None if now == code.stat else (digest_file(code.path, algorithm), now)
     except OSError:
         return None
 

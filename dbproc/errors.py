@@ -1,7 +1,7 @@
 """One hierarchy of errors: what the user can mend, and what is a defect.
 
 A :class:`UserError` says what is wrong, where, and what to do next; the command line prints it without a traceback
-and exits with its ``exit_status``. Whatever is not a :class:`DbprocError` is a defect of dbproc and keeps its traceback.
+and exits with its ``exit_status``. What is not a :class:`DbprocError` is a defect of dbproc and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2
 EXIT_BUSY = 75
 EXIT_NEEDS_PERSON = 78
+
+NO_MISSION = "the database holds no mission yet; define it with: dbproc apply MISSION.toml"
 
 
 class DbprocError(Exception):

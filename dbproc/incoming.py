@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from dbproc.errors import UserError
+from dbproc.model import Mission
 
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
 
@@ -87,6 +89,19 @@ def scan(directory: str, *, settle_seconds: float, now: float, pattern: str = "*
         else:
             settled.append(arrival)
     return Scan(tuple(settled), unsettled)
+
+
+def scan_mission(mission: Mission, pattern: str = "*") -> Scan:
+    """What has settled in a mission's incoming directory now; ``DBPROC_SETTLE_SECONDS`` stands above the mission's."""
+    return scan(mission.incoming, settle_seconds=_settle_seconds(mission), now=time.time(), pattern=pattern)
+
+
+def _settle_seconds(mission: Mission) -> float:
+    given = os.environ.get("DBPROC_SETTLE_SECONDS", "")
+    try:
+        return float(given) if given else mission.settle_seconds
+    except ValueError as error:
+        raise UserError(f"DBPROC_SETTLE_SECONDS={given!r} is no number of seconds") from error
 
 
 def is_unfinished(name: str) -> bool:

@@ -13,14 +13,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dbproc import incoming, placement, queue
+from dbproc import placement, queue
 from dbproc.catalogue import files, placements, quarantine
 from dbproc.catalogue.placements import Move
-from dbproc.errors import FormatError, PlacementError, UserError
+from dbproc.errors import FormatError, PlacementError
 from dbproc.incoming import Arrival, Kind
 from dbproc.inspection import Identity, Inspection, Refusal
 from dbproc.measure import Measured, measure, measure_all
-from dbproc.model import Definition, KnownFile, Mission, NewFile, Product
+from dbproc.model import Definition, KnownFile, NewFile, Product
 from dbproc.report import Event, Progress, Report
 from dbproc.run import directory_of
 from dbproc.store import Store
@@ -295,20 +295,6 @@ class Ingest:
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name
-
-
-def scan(definition: Definition, pattern: str = "*") -> incoming.Scan:
-    """What has settled in the mission's incoming directory now; ``DBPROC_SETTLE_SECONDS`` is above the mission's."""
-    mission = definition.mission
-    return incoming.scan(mission.incoming, settle_seconds=_settle_seconds(mission), now=time.time(), pattern=pattern)
-
-
-def _settle_seconds(mission: Mission) -> float:
-    given = os.environ.get("DBPROC_SETTLE_SECONDS", "")
-    try:
-        return float(given) if given else mission.settle_seconds
-    except ValueError as error:
-        raise UserError(f"DBPROC_SETTLE_SECONDS={given!r} is no number of seconds") from error
 
 
 def _refused_early(arrival: Arrival) -> Refused | None:

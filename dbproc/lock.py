@@ -16,8 +16,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select, update
 
-from dbproc.errors import BusyError, ConflictError, LockError
-from dbproc.schema import Logging
+from dbproc import schema
+from dbproc.errors import NO_MISSION, BusyError, ConflictError, LockError, NotFoundError
 from dbproc.store import Store
 
 
@@ -72,7 +72,7 @@ def judge(holder: Process, hostname: str, boot_id: str, start_time: str | None) 
     return Judgement.LIVE if start_time == holder.start_time else Judgement.DEAD
 
 
-def acquire(store: Store, mission_id: int) -> Acquired:
+def acquire(store: Store) -> Acquired:
     """Take the lock; a dead holder on this host is closed as crashed.
 
     Raises
@@ -81,6 +81,8 @@ def acquire(store: Store, mission_id: int) -> Acquired:
         The holder is alive.
     LockError
         The holder is on another host.
+    NotFoundError
+        The database holds no mission.
     """
     me = this_process()
     crashed: Holder | None = None
@@ -89,7 +91,7 @@ def acquire(store: Store, mission_id: int) -> Acquired:
             with store.begin() as connection:
                 if crashed is not None:
                     _close(connection, crashed.run_id, "crashed: found dead by the next run")
-                return Acquired(_open(connection, mission_id, me), crashed)
+                return Acquired(_open(connection, me), crashed)
         except ConflictError:
             crashed = _dead_holder(store, me)
     raise BusyError("other runs take the lock again and again; try later")
@@ -122,7 +124,7 @@ def clear(store: Store, comment: str) -> Holder | None:
 def current(store: Store) -> Holder | None:
     """The open run, alive or dead."""
     with store.begin() as connection:
-        row = connection.execute(select(Logging.__table__).where(Logging.currently_processing)).mappings().first()
+        row = connection.execute(select(schema.logging).where(schema.logging.c.currently_processing)).mappings().first()
     if row is None:
         return None
     process = Process(row["hostname"], row["boot_id"], row["pid"], row["pid_start_time"], row["user"])
@@ -159,7 +161,10 @@ def _judged(holder: Holder, me: Process) -> Judgement:
     return judge(holder.process, me.hostname, me.boot_id, _start_time(holder.process.pid))
 
 
-def _open(connection: Connection, mission_id: int, me: Process) -> int:
+def _open(connection: Connection, me: Process) -> int:
+    mission_id = connection.scalar(select(schema.mission.c.mission_id))
+    if mission_id is None:
+        raise NotFoundError(NO_MISSION)
     values = {
         "currently_processing": True,
         "pid": me.pid,
@@ -170,13 +175,15 @@ def _open(connection: Connection, mission_id: int, me: Process) -> int:
         "user": me.user,
         "hostname": me.hostname,
     }
-    return connection.execute(insert(Logging).values(values).returning(Logging.logging_id)).scalar_one()
+    opening = insert(schema.logging).values(values).returning(schema.logging.c.logging_id)
+    run_id: int = connection.execute(opening).scalar_one()
+    return run_id
 
 
 def _close(connection: Connection, run_id: int, comment: str) -> bool:
     closing = (
-        update(Logging)
-        .where(Logging.logging_id == run_id, Logging.currently_processing)
+        update(schema.logging)
+        .where(schema.logging.c.logging_id == run_id, schema.logging.c.currently_processing)
         .values(currently_processing=False, processing_end_time=dt.datetime.now(dt.UTC), comment=comment)
     )
     return connection.execute(closing).rowcount == 1

@@ -128,6 +128,7 @@ class Code:
     start: dt.date
     stop: dt.date
     digest: str
+    stat: str = ""  #: size, time and inode of its file when the digest was taken
     arguments: tuple[str, ...] = ()
     cpu: int = 1
     ram: float = 0.0

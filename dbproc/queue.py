@@ -11,22 +11,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, select
-from sqlalchemy.orm import aliased
 
 from dbproc import schema
 from dbproc.catalogue._select import batches
 from dbproc.periods import DayRange
 from dbproc.plan import Queued
 
-_QUEUE = schema.ProcessQueue
-_FILE = schema.File
+_QUEUE = schema.processqueue
+_FILE = schema.file
 
 
 def push(connection: Connection, file_ids: Sequence[int], reason: str, version_bump: int | None = None) -> None:
     """Put files into the queue; one that is there already stays as it is."""
     there: set[int] = set()
     for some in batches(file_ids):
-        there.update(connection.scalars(select(_QUEUE.file_id).where(_QUEUE.file_id.in_(some))))
+        there.update(connection.scalars(select(_QUEUE.c.file_id).where(_QUEUE.c.file_id.in_(some))))
     now = dt.datetime.now(dt.UTC)
     rows = [
         {"file_id": file_id, "reason": reason, "version_bump": version_bump, "queued_time": now}
@@ -40,7 +39,7 @@ def push(connection: Connection, file_ids: Sequence[int], reason: str, version_b
 def remove(connection: Connection, file_ids: Iterable[int]) -> None:
     """Take files out of the queue."""
     for some in batches(list(file_ids)):
-        connection.execute(delete(_QUEUE).where(_QUEUE.file_id.in_(some)))
+        connection.execute(delete(_QUEUE).where(_QUEUE.c.file_id.in_(some)))
 
 
 def length(connection: Connection) -> int:
@@ -57,22 +56,22 @@ def entries(connection: Connection, products: Sequence[str] = ()) -> list[dict[s
     """What is queued, for people: file, product, date, since when and why; in the order of levels and dates."""
     statement = (
         select(
-            _QUEUE.file_id,
-            _FILE.filename,
-            schema.Product.product_id,
-            schema.Product.product_name,
-            _FILE.utc_file_date,
-            _FILE.data_level,
-            _QUEUE.reason,
-            _QUEUE.version_bump,
-            _QUEUE.queued_time,
+            _QUEUE.c.file_id,
+            _FILE.c.filename,
+            schema.product.c.product_id,
+            schema.product.c.product_name,
+            _FILE.c.utc_file_date,
+            _FILE.c.data_level,
+            _QUEUE.c.reason,
+            _QUEUE.c.version_bump,
+            _QUEUE.c.queued_time,
         )
-        .join(_FILE, _FILE.file_id == _QUEUE.file_id)
-        .join(schema.Product, schema.Product.product_id == _FILE.product_id)
-        .order_by(_FILE.data_level, _FILE.utc_file_date, _FILE.filename)
+        .join(_FILE, _FILE.c.file_id == _QUEUE.c.file_id)
+        .join(schema.product, schema.product.c.product_id == _FILE.c.product_id)
+        .order_by(_FILE.c.data_level, _FILE.c.utc_file_date, _FILE.c.filename)
     )
     if products:
-        statement = statement.where(schema.Product.product_name.in_(products))
+        statement = statement.where(schema.product.c.product_name.in_(products))
     return [dict(row._mapping) for row in connection.execute(statement)]
 
 
@@ -84,29 +83,29 @@ def load(connection: Connection, file_ids: Sequence[int] | None = None) -> list[
 
 
 def _load(connection: Connection, file_ids: Sequence[int] | None) -> list[Queued]:
-    version = aliased(_FILE)
+    version = _FILE.alias()
     statement = (
         select(
-            _QUEUE.file_id,
-            _FILE.product_id,
-            _FILE.utc_file_date,
-            _FILE.process_keywords,
-            _QUEUE.version_bump,
-            version.utc_start_time,
-            version.utc_stop_time,
+            _QUEUE.c.file_id,
+            _FILE.c.product_id,
+            _FILE.c.utc_file_date,
+            _FILE.c.process_keywords,
+            _QUEUE.c.version_bump,
+            version.c.utc_start_time,
+            version.c.utc_stop_time,
         )
-        .join(_FILE, _FILE.file_id == _QUEUE.file_id)
+        .join(_FILE, _FILE.c.file_id == _QUEUE.c.file_id)
         .join(
             version,
             and_(
-                version.product_id == _FILE.product_id,
-                version.utc_file_date == _FILE.utc_file_date,
-                version.process_keywords == _FILE.process_keywords,
+                version.c.product_id == _FILE.c.product_id,
+                version.c.utc_file_date == _FILE.c.utc_file_date,
+                version.c.process_keywords == _FILE.c.process_keywords,
             ),
         )
     )
     if file_ids is not None:
-        statement = statement.where(_QUEUE.file_id.in_(file_ids))
+        statement = statement.where(_QUEUE.c.file_id.in_(file_ids))
     spans: dict[int, list[DayRange]] = defaultdict(list)
     heads: dict[int, tuple[Any, ...]] = {}
     for file_id, product_id, date, keywords, bump, start, stop in connection.execute(statement):

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Column,
     Date,
     DateTime,
     Dialect,
@@ -22,11 +23,11 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     String,
+    Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 NAMING = {
@@ -37,7 +38,7 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-BigId = BigInteger().with_variant(Integer, "sqlite")
+BIG_ID = BigInteger().with_variant(Integer, "sqlite")
 
 
 class UtcTime(TypeDecorator[dt.datetime]):
@@ -63,376 +64,347 @@ class UtcTime(TypeDecorator[dt.datetime]):
         return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
 
 
-class Base(DeclarativeBase):
-    """Base of every table."""
+METADATA = MetaData(naming_convention=NAMING)
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012
-        dt.datetime: UtcTime(),
-        dt.date: Date(),
-        str: Text(),
-        bool: Boolean(),
-        float: Float(),
-    }
+mission = Table(
+    "mission",
+    METADATA,
+    Column("mission_id", Integer, primary_key=True),
+    Column("mission_name", Text, nullable=False, unique=True),
+    Column("rootdir", Text, nullable=False),
+    Column("incoming_dir", Text, nullable=False),
+    Column("codedir", Text),
+    Column("inspectordir", Text),
+    Column("errordir", Text),
+    Column("settle_seconds", Float, nullable=False, server_default="60"),
+    Column("on_code_edit", Text, nullable=False, server_default="bump"),
+    Column("digest", Text, nullable=False, server_default="sha256"),
+    Column("retry_seconds", Float, nullable=False, server_default="300"),
+    Column("retry_limit", Integer, nullable=False, server_default="8"),
+    CheckConstraint("on_code_edit IN ('bump', 'refuse', 'accept')", name="on_code_edit"),
+    CheckConstraint("digest IN ('sha256', 'blake3')", name="digest"),
+    CheckConstraint("settle_seconds >= 0 AND retry_seconds >= 0 AND retry_limit >= 0", name="not_negative"),
+)
+"""The mission of this database: exactly one row. Directories are relative to ``rootdir`` or absolute."""
+
+satellite = Table(
+    "satellite",
+    METADATA,
+    Column("satellite_id", Integer, primary_key=True),
+    Column("satellite_name", Text, nullable=False),
+    Column("mission_id", Integer, ForeignKey("mission.mission_id"), nullable=False),
+    UniqueConstraint("satellite_name", "mission_id"),
+)
+"""A group of instruments."""
+
+instrument = Table(
+    "instrument",
+    METADATA,
+    Column("instrument_id", Integer, primary_key=True),
+    Column("instrument_name", Text, nullable=False),
+    Column("satellite_id", Integer, ForeignKey("satellite.satellite_id"), nullable=False),
+    UniqueConstraint("instrument_name", "satellite_id"),
+)
+"""A group of products."""
+
+product = Table(
+    "product",
+    METADATA,
+    Column("product_id", Integer, primary_key=True),
+    Column("product_name", Text, nullable=False, unique=True),
+    Column("instrument_id", Integer, ForeignKey("instrument.instrument_id"), nullable=False, index=True),
+    Column("relative_path", Text, nullable=False),
+    Column("level", Float, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("product_description", Text),
+)
+"""A kind of file. ``format`` and ``relative_path`` keep their fields; constants are substituted."""
+
+inspector = Table(
+    "inspector",
+    METADATA,
+    Column("inspector_id", Integer, primary_key=True),
+    Column("filename", Text, nullable=False),
+    Column("relative_path", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("interface_version", SmallInteger, nullable=False, server_default="1"),
+    Column("quality_version", SmallInteger, nullable=False, server_default="0"),
+    Column("revision_version", SmallInteger, nullable=False, server_default="0"),
+    Column("output_interface_version", SmallInteger, nullable=False, server_default="1"),
+    Column("active_code", Boolean, nullable=False),
+    Column("date_written", Date),
+    Column("newest_version", Boolean, nullable=False),
+    Column("arguments", Text),
+    Column("product", Integer, ForeignKey("product.product_id"), nullable=False),
+    CheckConstraint("interface_version >= 1", name="interface_version"),
+)
+"""What confirms the files of a product: a built-in (``relative_path`` is ``{DBPROC}``) or a Python file."""
+
+process = Table(
+    "process",
+    METADATA,
+    Column("process_id", Integer, primary_key=True),
+    Column("process_name", Text, nullable=False, unique=True),
+    Column("output_product", Integer, ForeignKey("product.product_id"), unique=True),
+    Column("output_timebase", String(10), nullable=False),
+    Column("extra_params", Text),
+    CheckConstraint(
+        "output_timebase IN ('FILE', 'DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY', 'RUN')", name="output_timebase"
+    ),
+    CheckConstraint("(output_timebase = 'RUN') = (output_product IS NULL)", name="output_unless_run"),
+)
+"""Input products → one output product, or none when ``output_timebase`` is RUN. ``extra_params``: a|b|c."""
+
+productprocesslink = Table(
+    "productprocesslink",
+    METADATA,
+    Column("process_id", Integer, ForeignKey("process.process_id"), primary_key=True),
+    Column("input_product_id", Integer, ForeignKey("product.product_id"), primary_key=True, index=True),
+    Column("optional", Boolean, nullable=False),
+    Column("yesterday", Integer, nullable=False, server_default="0"),
+    Column("tomorrow", Integer, nullable=False, server_default="0"),
+    Column("position", Integer, nullable=False, server_default="0"),
+    CheckConstraint("yesterday >= 0 AND tomorrow >= 0", name="window"),
+)
+"""An input product of a process, in the order of ``position``."""
+
+code = Table(
+    "code",
+    METADATA,
+    Column("code_id", Integer, primary_key=True),
+    Column("filename", Text, nullable=False),
+    Column("relative_path", Text, nullable=False),
+    Column("code_start_date", Date, nullable=False),
+    Column("code_stop_date", Date, nullable=False),
+    Column("code_description", Text, nullable=False, server_default=""),
+    Column("process_id", Integer, ForeignKey("process.process_id"), nullable=False, index=True),
+    Column("interface_version", SmallInteger, nullable=False),
+    Column("quality_version", SmallInteger, nullable=False),
+    Column("revision_version", SmallInteger, nullable=False),
+    Column("output_interface_version", SmallInteger, nullable=False),
+    Column("active_code", Boolean, nullable=False),
+    Column("date_written", Date),
+    Column("shasum", Text),
+    Column("newest_version", Boolean, nullable=False),
+    Column("arguments", Text),
+    Column("ram", Float),
+    Column("cpu", SmallInteger),
+    Column("time_limit_seconds", Float),
+    Column("declared_version", Text, nullable=False),
+    Column("stat", Text),
+    CheckConstraint("code_start_date <= code_stop_date", name="dates"),
+    CheckConstraint("interface_version >= 1 AND output_interface_version >= 1", name="interface_version"),
+    CheckConstraint("quality_version >= 0 AND revision_version >= 0", name="version"),
+)
+"""One version of the executable of a process. Old rows stay: files refer to them.
+
+``declared_version`` is the version in the mission file; the version columns are above it when bytes changed under
+an unchanged version. ``stat`` is size, mtime and inode when ``shasum`` was taken: the digest is taken again only
+when it differs."""
+
+file = Table(
+    "file",
+    METADATA,
+    Column("file_id", BIG_ID, primary_key=True),
+    Column("filename", Text, nullable=False, unique=True),
+    Column("product_id", Integer, ForeignKey("product.product_id"), nullable=False),
+    Column("utc_file_date", Date, nullable=False),
+    Column("utc_start_time", UtcTime, nullable=False),
+    Column("utc_stop_time", UtcTime, nullable=False),
+    Column("process_keywords", Text, nullable=False, server_default=""),
+    Column("interface_version", SmallInteger, nullable=False),
+    Column("quality_version", SmallInteger, nullable=False),
+    Column("revision_version", SmallInteger, nullable=False),
+    Column("data_level", Float, nullable=False),
+    Column("relative_path", Text, nullable=False),
+    Column("file_size", BigInteger, nullable=False),
+    Column("shasum", Text, nullable=False),
+    Column("exists_on_disk", Boolean, nullable=False),
+    Column("file_create_date", UtcTime, nullable=False),
+    Column("verbose_provenance", Text),
+    Column("quality_comment", Text),
+    Column("caveats", Text),
+    Column("check_date", UtcTime),
+    Column("quality_checked", Boolean, nullable=False, server_default=text("false")),
+    Column("met_start_time", Float),
+    Column("met_stop_time", Float),
+    UniqueConstraint(
+        "product_id",
+        "utc_file_date",
+        "process_keywords",
+        "interface_version",
+        "quality_version",
+        "revision_version",
+        name="uq_file_version",
+    ),
+    CheckConstraint("utc_start_time <= utc_stop_time", name="times"),
+    CheckConstraint("interface_version >= 1 AND quality_version >= 0 AND revision_version >= 0", name="version"),
+    CheckConstraint("file_size >= 0", name="file_size"),
+    Index("ix_file_product_time", "product_id", "utc_start_time", "utc_stop_time"),
+)
+"""One file of one product for one date, with one version."""
+
+filemember = Table(
+    "filemember",
+    METADATA,
+    Column("file_id", BIG_ID, ForeignKey("file.file_id"), primary_key=True),
+    Column("member_path", Text, primary_key=True),
+    Column("member_size", BigInteger, nullable=False),
+    Column("shasum", Text, nullable=False),
+)
+"""A file of a companion directory (``x.idx`` owns ``x/``), its path inside it, size and digest."""
+
+filefilelink = Table(
+    "filefilelink",
+    METADATA,
+    Column("source_file", BIG_ID, ForeignKey("file.file_id"), primary_key=True),
+    Column("resulting_file", BIG_ID, ForeignKey("file.file_id"), primary_key=True, index=True),
+    CheckConstraint("source_file <> resulting_file", name="not_itself"),
+)
+"""`resulting_file` was made from `source_file`."""
+
+filecodelink = Table(
+    "filecodelink",
+    METADATA,
+    Column("resulting_file", BIG_ID, ForeignKey("file.file_id"), primary_key=True),
+    Column("source_code", Integer, ForeignKey("code.code_id"), primary_key=True, index=True),
+)
+"""`resulting_file` was made by `source_code`."""
+
+processqueue = Table(
+    "processqueue",
+    METADATA,
+    Column("file_id", BIG_ID, ForeignKey("file.file_id"), primary_key=True),
+    Column("version_bump", SmallInteger),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("queued_time", UtcTime, nullable=False),
+    CheckConstraint("version_bump IS NULL OR version_bump BETWEEN 0 AND 2", name="version_bump"),
+)
+"""Files still to be looked at as inputs of new work."""
+
+logging = Table(
+    "logging",
+    METADATA,
+    Column("logging_id", Integer, primary_key=True),
+    Column("currently_processing", Boolean, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("pid_start_time", Text, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("processing_start_time", UtcTime, nullable=False),
+    Column("processing_end_time", UtcTime),
+    Column("comment", Text),
+    Column("mission_id", Integer, ForeignKey("mission.mission_id"), nullable=False),
+    Column("user", Text, nullable=False),
+    Column("hostname", Text, nullable=False),
+)
+"""One run; the row with ``currently_processing`` is the lock."""
+
+attempt = Table(
+    "attempt",
+    METADATA,
+    Column("attempt_id", BIG_ID, primary_key=True),
+    Column("logging_id", Integer, ForeignKey("logging.logging_id"), nullable=False, index=True),
+    Column("process_id", Integer, ForeignKey("process.process_id"), nullable=False),
+    Column("utc_file_date", Date, nullable=False),
+    Column("process_keywords", Text, nullable=False),
+    Column("code_id", Integer, ForeignKey("code.code_id"), nullable=False, index=True),
+    Column("code_shasum", Text, nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("command_line", Text, nullable=False),
+    Column("output_filename", Text),
+    Column("output_file", BIG_ID, ForeignKey("file.file_id"), index=True),
+    Column("created_time", UtcTime, nullable=False),
+    Column("start_time", UtcTime),
+    Column("end_time", UtcTime),
+    Column("cpu_seconds", Float),
+    Column("memory_bytes", BigInteger),
+    Column("exit_status", Integer),
+    Column("message", Text),
+    Column("log_path", Text),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("next_try_time", UtcTime),
+    CheckConstraint(
+        "status IN ('running', 'succeeded', 'failed', 'interrupted', 'refused')",
+        name="status",
+    ),
+    Index("ix_attempt_slot", "process_id", "utc_file_date", "process_keywords", "attempt_id"),
+)
+"""One execution of a code, for one process and date (and keywords).
+
+``status``: running, succeeded, failed, interrupted; or refused: decided not to run, ``message`` says why.
+``command_line`` and ``reasons`` are JSON lists. ``failures``: how many in a row, this one included, with the same
+inputs and code."""
+
+attemptinput = Table(
+    "attemptinput",
+    METADATA,
+    Column("attempt_id", BIG_ID, ForeignKey("attempt.attempt_id"), primary_key=True),
+    Column("file_id", BIG_ID, ForeignKey("file.file_id"), primary_key=True, index=True),
+    Column("position", Integer, nullable=False),
+)
+"""An input of an attempt, in the order of the command line."""
+
+placement = Table(
+    "placement",
+    METADATA,
+    Column("placement_id", BIG_ID, primary_key=True),
+    Column("purpose", String(12), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("target", Text, nullable=False, unique=True),
+    Column("shasum", Text, nullable=False),
+    Column("announced_time", UtcTime, nullable=False),
+    CheckConstraint("purpose IN ('incoming', 'output', 'quarantine')", name="purpose"),
+)
+"""A file about to be moved, announced before it is: what a crash leaves half done is found here.
+
+``source`` and ``target`` are absolute paths; ``purpose``: incoming, output or quarantine."""
+
+quarantine = Table(
+    "quarantine",
+    METADATA,
+    Column("quarantine_id", Integer, primary_key=True),
+    Column("filename", Text, nullable=False),
+    Column("stored_name", Text, nullable=False, unique=True),
+    Column("came_from", Text, nullable=False),
+    Column("reason", String(30), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("verdicts", Text, nullable=False),
+    Column("file_size", BigInteger),
+    Column("shasum", Text),
+    Column("other_shasum", Text),
+    Column("quarantine_time", UtcTime, nullable=False),
+    Column("logging_id", Integer, ForeignKey("logging.logging_id")),
+    Column("released_time", UtcTime),
+)
+"""A file that was refused. ``verdicts`` is a JSON list of each product's answer; ``stored_name`` in the error
+directory."""
+
+release = Table(
+    "release",
+    METADATA,
+    Column("file_id", BIG_ID, ForeignKey("file.file_id"), primary_key=True),
+    Column("release_num", String(20), primary_key=True),
+)
+"""A file that belongs to a numbered release of data."""
+
+PARTIAL_INDEXES = (
+    ("ix_inspector_active", inspector.c.product, True, "active_code"),
+    ("ix_logging_lock", logging.c.mission_id, True, "currently_processing"),
+    ("ix_attempt_open", attempt.c.status, False, "status IN ('running', 'failed', 'refused')"),
+)
+"""Name, column, whether it is unique, and the rows that it covers: one active inspector of a product, one open run."""
 
 
-class Mission(Base):
-    """The mission of this database: exactly one row. Directories are relative to ``rootdir`` or absolute."""
+def complete_metadata() -> MetaData:
+    """:data:`METADATA` with the partial indexes, for migrations.
 
-    __tablename__ = "mission"
-    mission_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    mission_name: Mapped[str] = mapped_column(Text, unique=True)
-    rootdir: Mapped[str]
-    incoming_dir: Mapped[str]
-    codedir: Mapped[str | None]
-    inspectordir: Mapped[str | None]
-    errordir: Mapped[str | None]
-    settle_seconds: Mapped[float] = mapped_column(server_default="60")
-    on_code_edit: Mapped[str] = mapped_column(server_default="bump")
-    digest: Mapped[str] = mapped_column(server_default="sha256")
-    retry_seconds: Mapped[float] = mapped_column(server_default="300")
-    retry_limit: Mapped[int] = mapped_column(Integer, server_default="8")
-    __table_args__ = (
-        CheckConstraint("on_code_edit IN ('bump', 'refuse', 'accept')", name="on_code_edit"),
-        CheckConstraint("digest IN ('sha256', 'blake3')", name="digest"),
-        CheckConstraint("settle_seconds >= 0 AND retry_seconds >= 0 AND retry_limit >= 0", name="not_negative"),
-    )
-
-
-class Satellite(Base):
-    """A group of instruments."""
-
-    __tablename__ = "satellite"
-    satellite_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    satellite_name: Mapped[str]
-    mission_id: Mapped[int] = mapped_column(ForeignKey("mission.mission_id"))
-    __table_args__ = (UniqueConstraint("satellite_name", "mission_id"),)
-
-
-class Instrument(Base):
-    """A group of products."""
-
-    __tablename__ = "instrument"
-    instrument_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    instrument_name: Mapped[str]
-    satellite_id: Mapped[int] = mapped_column(ForeignKey("satellite.satellite_id"))
-    __table_args__ = (UniqueConstraint("instrument_name", "satellite_id"),)
-
-
-class Product(Base):
-    """A kind of file. ``format`` and ``relative_path`` keep their fields; constants are substituted."""
-
-    __tablename__ = "product"
-    product_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    product_name: Mapped[str] = mapped_column(Text, unique=True)
-    instrument_id: Mapped[int] = mapped_column(ForeignKey("instrument.instrument_id"), index=True)
-    relative_path: Mapped[str]
-    level: Mapped[float]
-    format: Mapped[str]
-    product_description: Mapped[str | None]
-
-
-class Inspector(Base):
-    """What confirms the files of a product: a built-in (``relative_path`` is ``{DBPROC}``) or a Python file."""
-
-    __tablename__ = "inspector"
-    inspector_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    filename: Mapped[str]
-    relative_path: Mapped[str]
-    description: Mapped[str] = mapped_column(server_default="")
-    interface_version: Mapped[int] = mapped_column(SmallInteger, server_default="1")
-    quality_version: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    revision_version: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    output_interface_version: Mapped[int] = mapped_column(SmallInteger, server_default="1")
-    active_code: Mapped[bool]
-    date_written: Mapped[dt.date | None]
-    newest_version: Mapped[bool]
-    arguments: Mapped[str | None]
-    product: Mapped[int] = mapped_column(ForeignKey("product.product_id"))
-    __table_args__ = (
-        CheckConstraint("interface_version >= 1", name="interface_version"),
-        Index(
-            "ix_inspector_active",
-            "product",
-            unique=True,
-            sqlite_where=text("active_code"),
-            postgresql_where=text("active_code"),
-        ),
-    )
-
-
-class Process(Base):
-    """Input products → one output product, or none when ``output_timebase`` is RUN. ``extra_params``: a|b|c."""
-
-    __tablename__ = "process"
-    process_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    process_name: Mapped[str] = mapped_column(Text, unique=True)
-    output_product: Mapped[int | None] = mapped_column(ForeignKey("product.product_id"), unique=True)
-    output_timebase: Mapped[str] = mapped_column(String(10))
-    extra_params: Mapped[str | None]
-    __table_args__ = (
-        CheckConstraint(
-            "output_timebase IN ('FILE', 'DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY', 'RUN')", name="output_timebase"
-        ),
-        CheckConstraint("(output_timebase = 'RUN') = (output_product IS NULL)", name="output_unless_run"),
-    )
-
-
-class ProductProcessLink(Base):
-    """An input product of a process, in the order of ``position``."""
-
-    __tablename__ = "productprocesslink"
-    process_id: Mapped[int] = mapped_column(ForeignKey("process.process_id"), primary_key=True)
-    input_product_id: Mapped[int] = mapped_column(ForeignKey("product.product_id"), primary_key=True, index=True)
-    optional: Mapped[bool]
-    yesterday: Mapped[int] = mapped_column(Integer, server_default="0")
-    tomorrow: Mapped[int] = mapped_column(Integer, server_default="0")
-    position: Mapped[int] = mapped_column(Integer, server_default="0")
-    __table_args__ = (CheckConstraint("yesterday >= 0 AND tomorrow >= 0", name="window"),)
-
-
-class Code(Base):
-    """One version of the executable of a process. Old rows stay: files refer to them.
-
-    ``declared_version`` is the version in the mission file; the version columns are above it when bytes changed under
-    an unchanged version. ``stat`` is size, mtime and inode when ``shasum`` was taken: the digest is taken again only
-    when it differs.
+    To build them SQLAlchemy imports every dialect that they name, which is more than a run with nothing to do costs.
     """
-
-    __tablename__ = "code"
-    code_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    filename: Mapped[str]
-    relative_path: Mapped[str]
-    code_start_date: Mapped[dt.date]
-    code_stop_date: Mapped[dt.date]
-    code_description: Mapped[str] = mapped_column(server_default="")
-    process_id: Mapped[int] = mapped_column(ForeignKey("process.process_id"), index=True)
-    interface_version: Mapped[int] = mapped_column(SmallInteger)
-    quality_version: Mapped[int] = mapped_column(SmallInteger)
-    revision_version: Mapped[int] = mapped_column(SmallInteger)
-    output_interface_version: Mapped[int] = mapped_column(SmallInteger)
-    active_code: Mapped[bool]
-    date_written: Mapped[dt.date | None]
-    shasum: Mapped[str | None]
-    newest_version: Mapped[bool]
-    arguments: Mapped[str | None]
-    ram: Mapped[float | None]
-    cpu: Mapped[int | None] = mapped_column(SmallInteger)
-    time_limit_seconds: Mapped[float | None]
-    declared_version: Mapped[str]
-    stat: Mapped[str | None]
-    __table_args__ = (
-        CheckConstraint("code_start_date <= code_stop_date", name="dates"),
-        CheckConstraint("interface_version >= 1 AND output_interface_version >= 1", name="interface_version"),
-        CheckConstraint("quality_version >= 0 AND revision_version >= 0", name="version"),
-    )
-
-
-class File(Base):
-    """One file of one product for one date, with one version."""
-
-    __tablename__ = "file"
-    file_id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    filename: Mapped[str] = mapped_column(Text, unique=True)
-    product_id: Mapped[int] = mapped_column(ForeignKey("product.product_id"))
-    utc_file_date: Mapped[dt.date]
-    utc_start_time: Mapped[dt.datetime]
-    utc_stop_time: Mapped[dt.datetime]
-    process_keywords: Mapped[str] = mapped_column(server_default="")
-    interface_version: Mapped[int] = mapped_column(SmallInteger)
-    quality_version: Mapped[int] = mapped_column(SmallInteger)
-    revision_version: Mapped[int] = mapped_column(SmallInteger)
-    data_level: Mapped[float]
-    relative_path: Mapped[str]
-    file_size: Mapped[int] = mapped_column(BigInteger)
-    shasum: Mapped[str]
-    exists_on_disk: Mapped[bool]
-    file_create_date: Mapped[dt.datetime]
-    verbose_provenance: Mapped[str | None]
-    quality_comment: Mapped[str | None]
-    caveats: Mapped[str | None]
-    check_date: Mapped[dt.datetime | None]
-    quality_checked: Mapped[bool] = mapped_column(server_default=text("false"))
-    met_start_time: Mapped[float | None]
-    met_stop_time: Mapped[float | None]
-    __table_args__ = (
-        UniqueConstraint(
-            "product_id",
-            "utc_file_date",
-            "process_keywords",
-            "interface_version",
-            "quality_version",
-            "revision_version",
-            name="uq_file_version",
-        ),
-        CheckConstraint("utc_start_time <= utc_stop_time", name="times"),
-        CheckConstraint("interface_version >= 1 AND quality_version >= 0 AND revision_version >= 0", name="version"),
-        CheckConstraint("file_size >= 0", name="file_size"),
-        Index("ix_file_product_time", "product_id", "utc_start_time", "utc_stop_time"),
-    )
-
-
-class FileMember(Base):
-    """A file of a companion directory (``x.idx`` owns ``x/``), its path inside it, size and digest."""
-
-    __tablename__ = "filemember"
-    file_id: Mapped[int] = mapped_column(ForeignKey("file.file_id"), primary_key=True)
-    member_path: Mapped[str] = mapped_column(Text, primary_key=True)
-    member_size: Mapped[int] = mapped_column(BigInteger)
-    shasum: Mapped[str]
-
-
-class FileFileLink(Base):
-    """`resulting_file` was made from `source_file`."""
-
-    __tablename__ = "filefilelink"
-    source_file: Mapped[int] = mapped_column(ForeignKey("file.file_id"), primary_key=True)
-    resulting_file: Mapped[int] = mapped_column(ForeignKey("file.file_id"), primary_key=True, index=True)
-    __table_args__ = (CheckConstraint("source_file <> resulting_file", name="not_itself"),)
-
-
-class FileCodeLink(Base):
-    """`resulting_file` was made by `source_code`."""
-
-    __tablename__ = "filecodelink"
-    resulting_file: Mapped[int] = mapped_column(ForeignKey("file.file_id"), primary_key=True)
-    source_code: Mapped[int] = mapped_column(ForeignKey("code.code_id"), primary_key=True, index=True)
-
-
-class ProcessQueue(Base):
-    """Files still to be looked at as inputs of new work."""
-
-    __tablename__ = "processqueue"
-    file_id: Mapped[int] = mapped_column(ForeignKey("file.file_id"), primary_key=True)
-    version_bump: Mapped[int | None] = mapped_column(SmallInteger)
-    reason: Mapped[str] = mapped_column(server_default="")
-    queued_time: Mapped[dt.datetime]
-    __table_args__ = (CheckConstraint("version_bump IS NULL OR version_bump BETWEEN 0 AND 2", name="version_bump"),)
-
-
-class Logging(Base):
-    """One run; the row with ``currently_processing`` is the lock."""
-
-    __tablename__ = "logging"
-    logging_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    currently_processing: Mapped[bool]
-    pid: Mapped[int] = mapped_column(Integer)
-    pid_start_time: Mapped[str]
-    boot_id: Mapped[str]
-    processing_start_time: Mapped[dt.datetime]
-    processing_end_time: Mapped[dt.datetime | None]
-    comment: Mapped[str | None]
-    mission_id: Mapped[int] = mapped_column(ForeignKey("mission.mission_id"))
-    user: Mapped[str]
-    hostname: Mapped[str]
-    __table_args__ = (
-        Index(
-            "ix_logging_lock",
-            "mission_id",
-            unique=True,
-            sqlite_where=text("currently_processing"),
-            postgresql_where=text("currently_processing"),
-        ),
-    )
-
-
-class Attempt(Base):
-    """One execution of a code, for one process and date (and keywords).
-
-    ``status``: running, succeeded, failed, interrupted; or refused: decided not to run, ``message`` says why.
-    ``command_line`` and ``reasons`` are JSON lists. ``failures``: how many in a row, this one included, with the same
-    inputs and code.
-    """
-
-    __tablename__ = "attempt"
-    attempt_id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    logging_id: Mapped[int] = mapped_column(ForeignKey("logging.logging_id"), index=True)
-    process_id: Mapped[int] = mapped_column(ForeignKey("process.process_id"))
-    utc_file_date: Mapped[dt.date]
-    process_keywords: Mapped[str]
-    code_id: Mapped[int] = mapped_column(ForeignKey("code.code_id"), index=True)
-    code_shasum: Mapped[str]
-    status: Mapped[str] = mapped_column(String(12))
-    reasons: Mapped[str]
-    command_line: Mapped[str]
-    output_filename: Mapped[str | None]
-    output_file: Mapped[int | None] = mapped_column(ForeignKey("file.file_id"), index=True)
-    created_time: Mapped[dt.datetime]
-    start_time: Mapped[dt.datetime | None]
-    end_time: Mapped[dt.datetime | None]
-    cpu_seconds: Mapped[float | None]
-    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    exit_status: Mapped[int | None] = mapped_column(Integer)
-    message: Mapped[str | None]
-    log_path: Mapped[str | None]
-    failures: Mapped[int] = mapped_column(Integer, server_default="0")
-    next_try_time: Mapped[dt.datetime | None]
-    __table_args__ = (
-        CheckConstraint(
-            "status IN ('running', 'succeeded', 'failed', 'interrupted', 'refused')",
-            name="status",
-        ),
-        Index("ix_attempt_slot", "process_id", "utc_file_date", "process_keywords", "attempt_id"),
-        Index(
-            "ix_attempt_open",
-            "status",
-            sqlite_where=text("status IN ('running', 'failed', 'refused')"),
-            postgresql_where=text("status IN ('running', 'failed', 'refused')"),
-        ),
-    )
-
-
-class AttemptInput(Base):
-    """An input of an attempt, in the order of the command line."""
-
-    __tablename__ = "attemptinput"
-    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempt.attempt_id"), primary_key=True)
-    file_id: Mapped[int] = mapped_column(ForeignKey("file.file_id"), primary_key=True, index=True)
-    position: Mapped[int] = mapped_column(Integer)
-
-
-class Placement(Base):
-    """A file about to be moved, announced before it is: what a crash leaves half done is found here.
-
-    ``source`` and ``target`` are absolute paths; ``purpose``: incoming, output or quarantine.
-    """
-
-    __tablename__ = "placement"
-    placement_id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    purpose: Mapped[str] = mapped_column(String(12))
-    source: Mapped[str]
-    target: Mapped[str] = mapped_column(Text, unique=True)
-    shasum: Mapped[str]
-    announced_time: Mapped[dt.datetime]
-    __table_args__ = (CheckConstraint("purpose IN ('incoming', 'output', 'quarantine')", name="purpose"),)
-
-
-class Quarantine(Base):
-    """A file that was refused. ``verdicts`` is a JSON list of each product's answer; ``stored_name`` in the error
-    directory."""
-
-    __tablename__ = "quarantine"
-    quarantine_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    filename: Mapped[str]
-    stored_name: Mapped[str] = mapped_column(Text, unique=True)
-    came_from: Mapped[str]
-    reason: Mapped[str] = mapped_column(String(30))
-    message: Mapped[str]
-    verdicts: Mapped[str]
-    file_size: Mapped[int | None] = mapped_column(BigInteger)
-    shasum: Mapped[str | None]
-    other_shasum: Mapped[str | None]
-    quarantine_time: Mapped[dt.datetime]
-    logging_id: Mapped[int | None] = mapped_column(ForeignKey("logging.logging_id"))
-    released_time: Mapped[dt.datetime | None]
-
-
-class Release(Base):
-    """A file that belongs to a numbered release of data."""
-
-    __tablename__ = "release"
-    file_id: Mapped[int] = mapped_column(ForeignKey("file.file_id"), primary_key=True)
-    release_num: Mapped[str] = mapped_column(String(20), primary_key=True)
+    for name, column, unique, where in PARTIAL_INDEXES:
+        if name not in {index.name for index in column.table.indexes}:
+            Index(name, column, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+    return METADATA
 
 
 NEWEST_FILE = """

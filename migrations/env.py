@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from alembic import context
 
-from dbproc.schema import Base
+from dbproc.schema import complete_metadata
 
 
 def _run() -> None:
     connection = context.config.attributes.get("connection")
     if connection is None:
         raise SystemExit("migrations are run by dbproc: dbproc init DATABASE, dbproc upgrade -m DATABASE")
-    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+    context.configure(connection=connection, target_metadata=complete_metadata(), render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
 

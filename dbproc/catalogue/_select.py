@@ -7,28 +7,27 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, exists, or_, tuple_
-from sqlalchemy.orm import aliased
 
 from dbproc import schema
 from dbproc.model import File
 from dbproc.periods import DayRange
 from dbproc.version import Version
 
-FILE = schema.File
+FILE = schema.file
 Item = TypeVar("Item")
 
 FILE_COLUMNS = (
-    FILE.file_id,
-    FILE.product_id,
-    FILE.filename,
-    FILE.utc_file_date,
-    FILE.utc_start_time,
-    FILE.utc_stop_time,
-    FILE.interface_version,
-    FILE.quality_version,
-    FILE.revision_version,
-    FILE.process_keywords,
-    FILE.relative_path,
+    FILE.c.file_id,
+    FILE.c.product_id,
+    FILE.c.filename,
+    FILE.c.utc_file_date,
+    FILE.c.utc_start_time,
+    FILE.c.utc_stop_time,
+    FILE.c.interface_version,
+    FILE.c.quality_version,
+    FILE.c.revision_version,
+    FILE.c.process_keywords,
+    FILE.c.relative_path,
 )
 """What :func:`file_of` needs, in its order."""
 
@@ -50,23 +49,26 @@ def file_of(row: Sequence[Any]) -> File:
 
 def is_newest(*, existing: bool) -> ColumnElement[bool]:
     """No file of the same product, date and keywords has a higher version (and exists on disk, with `existing`)."""
-    other = aliased(FILE)
+    other = FILE.alias()
     higher = and_(
-        other.product_id == FILE.product_id,
-        other.utc_file_date == FILE.utc_file_date,
-        other.process_keywords == FILE.process_keywords,
-        tuple_(other.interface_version, other.quality_version, other.revision_version)
-        > tuple_(FILE.interface_version, FILE.quality_version, FILE.revision_version),
+        other.c.product_id == FILE.c.product_id,
+        other.c.utc_file_date == FILE.c.utc_file_date,
+        other.c.process_keywords == FILE.c.process_keywords,
+        tuple_(other.c.interface_version, other.c.quality_version, other.c.revision_version)
+        > tuple_(FILE.c.interface_version, FILE.c.quality_version, FILE.c.revision_version),
     )
     if existing:
-        return and_(FILE.exists_on_disk, ~exists().where(higher, other.exists_on_disk))
+        return and_(FILE.c.exists_on_disk, ~exists().where(higher, other.c.exists_on_disk))
     return ~exists().where(higher)
 
 
 def overlaps(ranges: Sequence[DayRange]) -> ColumnElement[bool]:
     """The file's data overlap one of the ranges of days."""
     return or_(
-        *(and_(FILE.utc_start_time <= _end_of(last), FILE.utc_stop_time >= _start_of(first)) for first, last in ranges)
+        *(
+            and_(FILE.c.utc_start_time <= _end_of(last), FILE.c.utc_stop_time >= _start_of(first))
+            for first, last in ranges
+        )
     )
 
 

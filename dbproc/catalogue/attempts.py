@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, exists, insert, select, update
-from sqlalchemy.orm import aliased
 
 from dbproc import schema
 from dbproc.model import Slot, Task
 
-_ATTEMPT = schema.Attempt
+_ATTEMPT = schema.attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ def insert_attempts(connection: Connection, run_id: int, attempts: Sequence[NewA
         }
         for attempt in attempts
     ]
-    statement = insert(_ATTEMPT).returning(_ATTEMPT.attempt_id, sort_by_parameter_order=True)
+    statement = insert(_ATTEMPT).returning(_ATTEMPT.c.attempt_id, sort_by_parameter_order=True)
     ids = list(connection.scalars(statement, rows))
     inputs = [
         {"attempt_id": attempt_id, "file_id": file.file_id, "position": position}
@@ -81,7 +80,7 @@ def insert_attempts(connection: Connection, run_id: int, attempts: Sequence[NewA
         for position, file in enumerate(attempt.task.inputs)
     ]
     if inputs:
-        connection.execute(insert(schema.AttemptInput), inputs)
+        connection.execute(insert(schema.attemptinput), inputs)
     return ids
 
 
@@ -91,7 +90,7 @@ def close_attempts(connection: Connection, closings: Sequence[Closing]) -> None:
         return
     statement = (
         update(_ATTEMPT)
-        .where(_ATTEMPT.attempt_id == bindparam("b_id"), _ATTEMPT.status == "running")
+        .where(_ATTEMPT.c.attempt_id == bindparam("b_id"), _ATTEMPT.c.status == "running")
         .values(
             status=bindparam("b_status"),
             output_file=bindparam("b_output"),
@@ -132,7 +131,7 @@ def interrupt_running(connection: Connection, message: str) -> int:
     """Close every attempt that is still running, because its run is no more; how many there were."""
     statement = (
         update(_ATTEMPT)
-        .where(_ATTEMPT.status == "running")
+        .where(_ATTEMPT.c.status == "running")
         .values(status="interrupted", end_time=dt.datetime.now(dt.UTC), message=message)
     )
     return connection.execute(statement).rowcount
@@ -140,15 +139,15 @@ def interrupt_running(connection: Connection, message: str) -> int:
 
 def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
     """The slots whose last attempt failed and is to be tried again by now."""
-    later = aliased(_ATTEMPT)
+    later = _ATTEMPT.alias()
     superseded = exists().where(
-        later.process_id == _ATTEMPT.process_id,
-        later.utc_file_date == _ATTEMPT.utc_file_date,
-        later.process_keywords == _ATTEMPT.process_keywords,
-        later.attempt_id > _ATTEMPT.attempt_id,
-        later.status != "interrupted",
+        later.c.process_id == _ATTEMPT.c.process_id,
+        later.c.utc_file_date == _ATTEMPT.c.utc_file_date,
+        later.c.process_keywords == _ATTEMPT.c.process_keywords,
+        later.c.attempt_id > _ATTEMPT.c.attempt_id,
+        later.c.status != "interrupted",
     )
-    statement = select(_ATTEMPT.process_id, _ATTEMPT.utc_file_date, _ATTEMPT.process_keywords).where(
-        _ATTEMPT.status == "failed", _ATTEMPT.next_try_time <= now, ~superseded
+    statement = select(_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords).where(
+        _ATTEMPT.c.status == "failed", _ATTEMPT.c.next_try_time <= now, ~superseded
     )
     return [Slot(*row) for row in connection.execute(statement)]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, select
-from sqlalchemy.orm import aliased
 
 from dbproc import schema
 from dbproc.catalogue._select import FILE, FILE_COLUMNS, batches, dated_in, file_of, is_newest, overlaps
@@ -18,7 +16,7 @@ from dbproc.periods import DayRange, coalesced
 from dbproc.plan import Facts, Needs, Output, Tried
 from dbproc.version import Version
 
-_ATTEMPT = schema.Attempt
+_ATTEMPT = schema.attempt
 
 
 def load_facts(connection: Connection, definition: Definition, asked: Needs, slots: Sequence[Slot]) -> Facts:
@@ -26,7 +24,7 @@ def load_facts(connection: Connection, definition: Definition, asked: Needs, slo
     return Facts(
         by_time={key: _newest_files(connection, key, overlaps(ranges)) for key, ranges in asked.by_time.items()},
         by_date={
-            key: _newest_files(connection, key, dated_in(FILE.utc_file_date, ranges))
+            key: _newest_files(connection, key, dated_in(FILE.c.utc_file_date, ranges))
             for key, ranges in asked.by_date.items()
         },
         outputs=_outputs(connection, asked.outputs),
@@ -35,7 +33,7 @@ def load_facts(connection: Connection, definition: Definition, asked: Needs, slo
 
 
 def _newest_files(connection: Connection, product_id: int, condition: ColumnElement[bool]) -> list[File]:
-    statement = select(*FILE_COLUMNS).where(FILE.product_id == product_id, condition, is_newest(existing=True))
+    statement = select(*FILE_COLUMNS).where(FILE.c.product_id == product_id, condition, is_newest(existing=True))
     return [file_of(row) for row in connection.execute(statement)]
 
 
@@ -45,10 +43,10 @@ def _outputs(
     rows: list[Row[*tuple[Any, ...]]] = []
     for product_id, ranges in asked.items():
         statement = (
-            select(*FILE_COLUMNS, FILE.exists_on_disk, schema.Code.code_id, *_code_version())
-            .outerjoin(schema.FileCodeLink, schema.FileCodeLink.resulting_file == FILE.file_id)
-            .outerjoin(schema.Code, schema.Code.code_id == schema.FileCodeLink.source_code)
-            .where(FILE.product_id == product_id, dated_in(FILE.utc_file_date, ranges), is_newest(existing=False))
+            select(*FILE_COLUMNS, FILE.c.exists_on_disk, schema.code.c.code_id, *_code_version())
+            .outerjoin(schema.filecodelink, schema.filecodelink.c.resulting_file == FILE.c.file_id)
+            .outerjoin(schema.code, schema.code.c.code_id == schema.filecodelink.c.source_code)
+            .where(FILE.c.product_id == product_id, dated_in(FILE.c.utc_file_date, ranges), is_newest(existing=False))
         )
         rows.extend(connection.execute(statement))
     inputs = inputs_of(connection, [row[0] for row in rows])
@@ -66,15 +64,15 @@ def _outputs(
 def inputs_of(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[File]]:
     """By file: the files that it was made from."""
     inputs: dict[int, list[File]] = defaultdict(list)
-    link = schema.FileFileLink
+    link = schema.filefilelink
     for some in batches(file_ids):
         statement = (
-            select(*FILE_COLUMNS, link.resulting_file)
-            .join(link, link.source_file == FILE.file_id)
-            .where(link.resulting_file.in_(some))
+            select(*FILE_COLUMNS, link.c.resulting_file)
+            .join(link, link.c.source_file == FILE.c.file_id)
+            .where(link.c.resulting_file.in_(some))
         )
         for row in connection.execute(statement):
-            inputs[row[-1]].append(file_of(row))
+            inputs[row.resulting_file].append(file_of(row))
     return inputs
 
 
@@ -93,42 +91,42 @@ def _tried(connection: Connection, definition: Definition, slots: Sequence[Slot]
 
 
 def _last_attempts(process_id: int, ranges: Sequence[DayRange], statuses: Sequence[str]) -> Select[*tuple[Any, ...]]:
-    later = aliased(_ATTEMPT)
+    later = _ATTEMPT.alias()
     superseded = exists().where(
-        later.process_id == _ATTEMPT.process_id,
-        later.utc_file_date == _ATTEMPT.utc_file_date,
-        later.process_keywords == _ATTEMPT.process_keywords,
-        later.attempt_id > _ATTEMPT.attempt_id,
-        later.status.in_(("failed", "refused", "succeeded")),
+        later.c.process_id == _ATTEMPT.c.process_id,
+        later.c.utc_file_date == _ATTEMPT.c.utc_file_date,
+        later.c.process_keywords == _ATTEMPT.c.process_keywords,
+        later.c.attempt_id > _ATTEMPT.c.attempt_id,
+        later.c.status.in_(("failed", "refused", "succeeded")),
     )
     return (
         select(
-            _ATTEMPT.attempt_id,
-            _ATTEMPT.process_id,
-            _ATTEMPT.utc_file_date,
-            _ATTEMPT.process_keywords,
-            _ATTEMPT.status,
-            _ATTEMPT.code_id,
-            _ATTEMPT.code_shasum,
-            _ATTEMPT.failures,
-            _ATTEMPT.next_try_time,
-            _ATTEMPT.message,
+            _ATTEMPT.c.attempt_id,
+            _ATTEMPT.c.process_id,
+            _ATTEMPT.c.utc_file_date,
+            _ATTEMPT.c.process_keywords,
+            _ATTEMPT.c.status,
+            _ATTEMPT.c.code_id,
+            _ATTEMPT.c.code_shasum,
+            _ATTEMPT.c.failures,
+            _ATTEMPT.c.next_try_time,
+            _ATTEMPT.c.message,
             *_code_version(),
         )
-        .join(schema.Code, schema.Code.code_id == _ATTEMPT.code_id)
+        .join(schema.code, schema.code.c.code_id == _ATTEMPT.c.code_id)
         .where(
-            _ATTEMPT.process_id == process_id,
-            _ATTEMPT.status.in_(statuses),
-            and_(dated_in(_ATTEMPT.utc_file_date, ranges), ~superseded),
+            _ATTEMPT.c.process_id == process_id,
+            _ATTEMPT.c.status.in_(statuses),
+            and_(dated_in(_ATTEMPT.c.utc_file_date, ranges), ~superseded),
         )
     )
 
 
 def _tried_of(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> dict[Slot, Tried]:
     inputs: dict[int, set[int]] = defaultdict(set)
-    link = schema.AttemptInput
+    link = schema.attemptinput
     for some in batches([row[0] for row in rows]):
-        statement = select(link.attempt_id, link.file_id).where(link.attempt_id.in_(some))
+        statement = select(link.c.attempt_id, link.c.file_id).where(link.c.attempt_id.in_(some))
         for attempt_id, file_id in connection.execute(statement):
             inputs[attempt_id].add(file_id)
     tried: dict[Slot, Tried] = {}
@@ -149,5 +147,5 @@ def _tried_of(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> 
 
 
 def _code_version() -> tuple[Any, ...]:
-    code = schema.Code
-    return (code.interface_version, code.quality_version, code.revision_version)
+    code = schema.code
+    return (code.c.interface_version, code.c.quality_version, code.c.revision_version)

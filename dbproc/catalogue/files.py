@@ -17,24 +17,24 @@ Identity = tuple[int, object, str, int, int, int]
 
 def known_by_name(connection: Connection, names: Sequence[str]) -> dict[str, KnownFile]:
     """The files of these names."""
-    return {file.filename: file for file in _known(connection, FILE.filename, names)}
+    return {file.filename: file for file in _known(connection, FILE.c.filename, names)}
 
 
 def known_by_identity(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, str]:
     """The names of the files with these products, dates, keywords and versions."""
     columns = (
-        FILE.product_id,
-        FILE.utc_file_date,
-        FILE.process_keywords,
-        FILE.interface_version,
-        FILE.quality_version,
-        FILE.revision_version,
+        FILE.c.product_id,
+        FILE.c.utc_file_date,
+        FILE.c.process_keywords,
+        FILE.c.interface_version,
+        FILE.c.quality_version,
+        FILE.c.revision_version,
     )
     names: dict[Identity, str] = {}
     for some in batches(list(identities), 1000):
-        statement = select(*columns, FILE.filename).where(tuple_(*columns).in_(some))
+        statement = select(*columns, FILE.c.filename).where(tuple_(*columns).in_(some))
         for row in connection.execute(statement):
-            names[tuple(row[:6])] = row[6]  # type: ignore[index]
+            names[tuple(row[:6])] = row[6]
     return names
 
 
@@ -55,7 +55,7 @@ def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     """Enter files; their ids, in the same order."""
     if not files:
         return []
-    statement = insert(FILE).returning(FILE.file_id, sort_by_parameter_order=True)
+    statement = insert(FILE).returning(FILE.c.file_id, sort_by_parameter_order=True)
     ids = list(connection.scalars(statement, [_values(file) for file in files]))
     members = [
         {"file_id": file_id, "member_path": member.path, "member_size": member.size, "shasum": member.digest}
@@ -63,7 +63,7 @@ def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
         for member in file.members
     ]
     if members:
-        connection.execute(insert(schema.FileMember), members)
+        connection.execute(insert(schema.filemember), members)
     return ids
 
 
@@ -73,24 +73,31 @@ def link_inputs(connection: Connection, inputs: Mapping[int, Iterable[int]]) -> 
         {"source_file": source, "resulting_file": result} for result, sources in inputs.items() for source in sources
     ]
     if rows:
-        connection.execute(insert(schema.FileFileLink), rows)
+        connection.execute(insert(schema.filefilelink), rows)
 
 
 def link_codes(connection: Connection, codes: Mapping[int, int]) -> None:
     """Record, by resulting file, the code that made it."""
     rows = [{"resulting_file": result, "source_code": code} for result, code in codes.items()]
     if rows:
-        connection.execute(insert(schema.FileCodeLink), rows)
+        connection.execute(insert(schema.filecodelink), rows)
 
 
 def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: bool) -> None:
     """Record that files are on disk, or are not."""
     for some in batches(file_ids):
-        connection.execute(update(FILE).where(FILE.file_id.in_(some)).values(exists_on_disk=exists))
+        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists))
 
 
 def _known(connection: Connection, column: Any, values: Sequence[object]) -> Iterable[KnownFile]:
-    columns = (FILE.file_id, FILE.filename, FILE.relative_path, FILE.file_size, FILE.shasum, FILE.exists_on_disk)
+    columns = (
+        FILE.c.file_id,
+        FILE.c.filename,
+        FILE.c.relative_path,
+        FILE.c.file_size,
+        FILE.c.shasum,
+        FILE.c.exists_on_disk,
+    )
     for some in batches(values):
         for row in connection.execute(select(*columns).where(column.in_(some))):
             yield KnownFile(

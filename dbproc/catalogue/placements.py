@@ -10,8 +10,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 from sqlalchemy import Connection, delete, insert, select
 
+from dbproc import schema
 from dbproc.catalogue._select import batches
-from dbproc.schema import Placement
 
 _BYTES = "bytes:"
 
@@ -40,18 +40,18 @@ def announce(connection: Connection, moves: Sequence[Move]) -> None:
         for move in moves
     ]
     if rows:
-        connection.execute(insert(Placement), rows)
+        connection.execute(insert(schema.placement), rows)
 
 
 def withdraw(connection: Connection, moves: Sequence[Move]) -> None:
     """Forget moves: they were made and recorded, or undone."""
     for some in batches([_text_of(move.target) for move in moves]):
-        connection.execute(delete(Placement).where(Placement.target.in_(some)))
+        connection.execute(delete(schema.placement).where(schema.placement.c.target.in_(some)))
 
 
 def announced(connection: Connection) -> list[Move]:
     """Every move that was neither recorded nor undone."""
-    rows = connection.execute(select(Placement.__table__).order_by(Placement.placement_id)).mappings()
+    rows = connection.execute(select(schema.placement).order_by(schema.placement.c.placement_id)).mappings()
     return [Move(row["purpose"], _path_of(row["source"]), _path_of(row["target"]), row["shasum"]) for row in rows]
 
 

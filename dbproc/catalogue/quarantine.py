@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from dbproc.schema import Quarantine
+from dbproc import schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,22 +47,25 @@ def insert_entries(connection: Connection, run_id: int, entries: Sequence[Entry]
         for entry in entries
     ]
     if rows:
-        connection.execute(insert(Quarantine), rows)
+        connection.execute(insert(schema.quarantine), rows)
 
 
 def count(connection: Connection) -> int:
     """How many files are in quarantine."""
     return (
-        connection.scalar(select(func.count()).select_from(Quarantine).where(Quarantine.released_time.is_(None))) or 0
+        connection.scalar(
+            select(func.count()).select_from(schema.quarantine).where(schema.quarantine.c.released_time.is_(None))
+        )
+        or 0
     )
 
 
 def entries(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:
     """What is in quarantine, the latest first."""
     statement = (
-        select(Quarantine.__table__)
-        .where(Quarantine.released_time.is_(None))
-        .order_by(Quarantine.quarantine_id.desc())
+        select(schema.quarantine)
+        .where(schema.quarantine.c.released_time.is_(None))
+        .order_by(schema.quarantine.c.quarantine_id.desc())
         .limit(limit)
     )
     return [dict(row) for row in connection.execute(statement).mappings()]

@@ -8,56 +8,64 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, exists, func, literal, select
-from sqlalchemy.orm import aliased
 
 from dbproc import schema
 from dbproc.catalogue._select import FILE, batches
 from dbproc.errors import NotFoundError
 
-_ATTEMPT = schema.Attempt
+_ATTEMPT = schema.attempt
 Row = dict[str, Any]
 
 
 def products_in_numbers(connection: Connection) -> list[Row]:
     """Each product with how many files it has, and the first and last date."""
-    product = schema.Product
+    product = schema.product
     statement = (
         select(
-            product.product_name.label("product"),
-            product.level,
-            func.count(FILE.file_id).label("files"),
-            func.min(FILE.utc_file_date).label("first"),
-            func.max(FILE.utc_file_date).label("last"),
+            product.c.product_name.label("product"),
+            product.c.level,
+            func.count(FILE.c.file_id).label("files"),
+            func.min(FILE.c.utc_file_date).label("first"),
+            func.max(FILE.c.utc_file_date).label("last"),
         )
-        .outerjoin(FILE, FILE.product_id == product.product_id)
-        .group_by(product.product_id, product.product_name, product.level)
-        .order_by(product.level, product.product_name)
+        .outerjoin(FILE, FILE.c.product_id == product.c.product_id)
+        .group_by(product.c.product_id, product.c.product_name, product.c.level)
+        .order_by(product.c.level, product.c.product_name)
     )
     return _rows(connection, statement)
 
 
 def open_failures(connection: Connection, limit: int = 50) -> list[Row]:
     """The slots whose last attempt failed or was refused, the latest first."""
-    later = aliased(_ATTEMPT)
+    later = _ATTEMPT.alias()
     superseded = exists().where(
-        later.process_id == _ATTEMPT.process_id,
-        later.utc_file_date == _ATTEMPT.utc_file_date,
-        later.process_keywords == _ATTEMPT.process_keywords,
-        later.attempt_id > _ATTEMPT.attempt_id,
-        later.status != "interrupted",
+        later.c.process_id == _ATTEMPT.c.process_id,
+        later.c.utc_file_date == _ATTEMPT.c.utc_file_date,
+        later.c.process_keywords == _ATTEMPT.c.process_keywords,
+        later.c.attempt_id > _ATTEMPT.c.attempt_id,
+        later.c.status != "interrupted",
     )
     statement = (
-        _attempts().where(_ATTEMPT.status.in_(("failed", "refused")), ~superseded).order_by(_ATTEMPT.attempt_id.desc())
+        _attempts()
+        .where(_ATTEMPT.c.status.in_(("failed", "refused")), ~superseded)
+        .order_by(_ATTEMPT.c.attempt_id.desc())
     )
     return [_attempt(row) for row in _rows(connection, statement.limit(limit))]
 
 
 def last_runs(connection: Connection, limit: int = 1) -> list[Row]:
     """The latest runs."""
-    run = schema.Logging
+    run = schema.logging
     statement = (
-        select(run.logging_id, run.processing_start_time, run.processing_end_time, run.comment, run.hostname, run.pid)
-        .order_by(run.logging_id.desc())
+        select(
+            run.c.logging_id,
+            run.c.processing_start_time,
+            run.c.processing_end_time,
+            run.c.comment,
+            run.c.hostname,
+            run.c.pid,
+        )
+        .order_by(run.c.logging_id.desc())
         .limit(limit)
     )
     return _rows(connection, statement)
@@ -72,12 +80,12 @@ def find_file(connection: Connection, name: str) -> Row:
         There is none; the message names similar ones.
     """
     wanted = name.rstrip("/").rsplit("/", 1)[-1]
-    rows = _rows(connection, _files().where(FILE.filename == wanted))
+    rows = _rows(connection, _files().where(FILE.c.filename == wanted))
     if not rows and name.isascii() and name.isdigit():
-        rows = _rows(connection, _files().where(FILE.file_id == int(name)))
+        rows = _rows(connection, _files().where(FILE.c.file_id == int(name)))
     if not rows:
         near = connection.scalars(
-            select(FILE.filename).where(FILE.filename.contains(wanted[:12], autoescape=True)).limit(5)
+            select(FILE.c.filename).where(FILE.c.filename.contains(wanted[:12], autoescape=True)).limit(5)
         ).all()
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise NotFoundError(f"no file {wanted} in the catalogue{hint}")
@@ -86,45 +94,45 @@ def find_file(connection: Connection, name: str) -> Row:
 
 def attempt_of_output(connection: Connection, file_id: int) -> Row | None:
     """The attempt that made a file, None for a file that was delivered."""
-    rows = _rows(connection, _attempts().where(_ATTEMPT.output_file == file_id))
+    rows = _rows(connection, _attempts().where(_ATTEMPT.c.output_file == file_id))
     return _attempt(rows[0]) if rows else None
 
 
 def last_attempt(connection: Connection, process_id: int, date: dt.date, keywords: str | None = None) -> Row | None:
     """The last attempt for a process and date."""
-    statement = _attempts().where(_ATTEMPT.process_id == process_id, _ATTEMPT.utc_file_date == date)
+    statement = _attempts().where(_ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date)
     if keywords is not None:
-        statement = statement.where(_ATTEMPT.process_keywords == keywords)
-    rows = _rows(connection, statement.order_by(_ATTEMPT.attempt_id.desc()).limit(1))
+        statement = statement.where(_ATTEMPT.c.process_keywords == keywords)
+    rows = _rows(connection, statement.order_by(_ATTEMPT.c.attempt_id.desc()).limit(1))
     return _attempt(rows[0]) if rows else None
 
 
 def inputs_of_file(connection: Connection, file_id: int) -> list[Row]:
     """The files that a file was made from."""
-    link = schema.FileFileLink
+    link = schema.filefilelink
     return _rows(
         connection,
         _files()
-        .join(link, link.source_file == FILE.file_id)
-        .where(link.resulting_file == file_id)
-        .order_by(FILE.filename),
+        .join(link, link.c.source_file == FILE.c.file_id)
+        .where(link.c.resulting_file == file_id)
+        .order_by(FILE.c.filename),
     )
 
 
 def codes_of_file(connection: Connection, file_id: int) -> list[Row]:
     """The code that a file was made by."""
-    link, code = schema.FileCodeLink, schema.Code
+    link, code = schema.filecodelink, schema.code
     statement = (
         select(
-            code.code_id,
-            code.filename.label("code"),
-            code.interface_version,
-            code.quality_version,
-            code.revision_version,
-            code.shasum,
+            code.c.code_id,
+            code.c.filename.label("code"),
+            code.c.interface_version,
+            code.c.quality_version,
+            code.c.revision_version,
+            code.c.shasum,
         )
-        .join(link, link.source_code == code.code_id)
-        .where(link.resulting_file == file_id)
+        .join(link, link.c.source_code == code.c.code_id)
+        .where(link.c.resulting_file == file_id)
     )
     return [_with_version(row) for row in _rows(connection, statement)]
 
@@ -133,55 +141,57 @@ def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> lis
     """Every version of a product's file for a date, the newest first."""
     statement = (
         _files()
-        .where(FILE.product_id == product_id, FILE.utc_file_date == date)
-        .order_by(FILE.interface_version.desc(), FILE.quality_version.desc(), FILE.revision_version.desc())
+        .where(FILE.c.product_id == product_id, FILE.c.utc_file_date == date)
+        .order_by(FILE.c.interface_version.desc(), FILE.c.quality_version.desc(), FILE.c.revision_version.desc())
     )
     return _rows(connection, statement)
 
 
 def related(connection: Connection, file_id: int, *, ancestors: bool) -> list[Row]:
     """All files that a file came from (or that came from it), each with its distance in steps."""
-    link = schema.FileFileLink
-    here, there = (link.resulting_file, link.source_file) if ancestors else (link.source_file, link.resulting_file)
+    link = schema.filefilelink
+    here, there = (
+        (link.c.resulting_file, link.c.source_file) if ancestors else (link.c.source_file, link.c.resulting_file)
+    )
     walk = select(there.label("file_id"), literal(1).label("depth")).where(here == file_id).cte("walk", recursive=True)
     walk = walk.union(select(there, walk.c.depth + 1).where(here == walk.c.file_id))
     depths = select(walk.c.file_id, func.min(walk.c.depth).label("depth")).group_by(walk.c.file_id).subquery()
     statement = (
         _files()
         .add_columns(depths.c.depth)
-        .join(depths, depths.c.file_id == FILE.file_id)
-        .order_by(depths.c.depth, FILE.data_level.desc(), FILE.filename)
+        .join(depths, depths.c.file_id == FILE.c.file_id)
+        .order_by(depths.c.depth, FILE.c.data_level.desc(), FILE.c.filename)
     )
     return _rows(connection, statement)
 
 
 def links_among(connection: Connection, file_ids: Sequence[int]) -> list[tuple[int, int]]:
     """The links (source, result) whose result is one of these files."""
-    link = schema.FileFileLink
+    link = schema.filefilelink
     return [
         (row[0], row[1])
         for some in batches(file_ids)
         for row in connection.execute(
-            select(link.source_file, link.resulting_file).where(link.resulting_file.in_(some))
+            select(link.c.source_file, link.c.resulting_file).where(link.c.resulting_file.in_(some))
         )
     ]
 
 
 def codes_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, str]:
     """By file: the code that made it, with its version."""
-    link, code = schema.FileCodeLink, schema.Code
+    link, code = schema.filecodelink, schema.code
     result: dict[int, str] = {}
     for some in batches(file_ids):
         statement = (
             select(
-                link.resulting_file,
-                code.filename,
-                code.interface_version,
-                code.quality_version,
-                code.revision_version,
+                link.c.resulting_file,
+                code.c.filename,
+                code.c.interface_version,
+                code.c.quality_version,
+                code.c.revision_version,
             )
-            .join(code, code.code_id == link.source_code)
-            .where(link.resulting_file.in_(some))
+            .join(code, code.c.code_id == link.c.source_code)
+            .where(link.c.resulting_file.in_(some))
         )
         for file_id, filename, *version in connection.execute(statement):
             result[file_id] = f"{filename} {'.'.join(map(str, version))}"
@@ -189,53 +199,53 @@ def codes_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int,
 
 
 def _files() -> Select[*tuple[Any, ...]]:
-    product = schema.Product
+    product = schema.product
     return select(
-        FILE.file_id,
-        FILE.filename,
-        product.product_name.label("product"),
-        FILE.product_id,
-        FILE.utc_file_date.label("date"),
-        FILE.utc_start_time.label("start"),
-        FILE.utc_stop_time.label("stop"),
-        FILE.interface_version,
-        FILE.quality_version,
-        FILE.revision_version,
-        FILE.process_keywords.label("keywords"),
-        FILE.relative_path.label("directory"),
-        FILE.file_size.label("size"),
-        FILE.shasum.label("digest"),
-        FILE.exists_on_disk,
-    ).join(product, product.product_id == FILE.product_id)
+        FILE.c.file_id,
+        FILE.c.filename,
+        product.c.product_name.label("product"),
+        FILE.c.product_id,
+        FILE.c.utc_file_date.label("date"),
+        FILE.c.utc_start_time.label("start"),
+        FILE.c.utc_stop_time.label("stop"),
+        FILE.c.interface_version,
+        FILE.c.quality_version,
+        FILE.c.revision_version,
+        FILE.c.process_keywords.label("keywords"),
+        FILE.c.relative_path.label("directory"),
+        FILE.c.file_size.label("size"),
+        FILE.c.shasum.label("digest"),
+        FILE.c.exists_on_disk,
+    ).join(product, product.c.product_id == FILE.c.product_id)
 
 
 def _attempts() -> Select[*tuple[Any, ...]]:
-    process, code = schema.Process, schema.Code
+    process, code = schema.process, schema.code
     return (
         select(
-            _ATTEMPT.attempt_id,
-            process.process_name.label("process"),
-            _ATTEMPT.utc_file_date.label("date"),
-            _ATTEMPT.process_keywords.label("keywords"),
-            _ATTEMPT.status,
-            _ATTEMPT.reasons,
-            _ATTEMPT.command_line,
-            _ATTEMPT.output_filename.label("output"),
-            code.filename.label("code"),
-            code.interface_version,
-            code.quality_version,
-            code.revision_version,
-            _ATTEMPT.created_time.label("created"),
-            _ATTEMPT.start_time.label("started"),
-            _ATTEMPT.end_time.label("ended"),
-            _ATTEMPT.exit_status,
-            _ATTEMPT.message,
-            _ATTEMPT.log_path.label("log"),
-            _ATTEMPT.failures,
-            _ATTEMPT.next_try_time.label("next_try"),
+            _ATTEMPT.c.attempt_id,
+            process.c.process_name.label("process"),
+            _ATTEMPT.c.utc_file_date.label("date"),
+            _ATTEMPT.c.process_keywords.label("keywords"),
+            _ATTEMPT.c.status,
+            _ATTEMPT.c.reasons,
+            _ATTEMPT.c.command_line,
+            _ATTEMPT.c.output_filename.label("output"),
+            code.c.filename.label("code"),
+            code.c.interface_version,
+            code.c.quality_version,
+            code.c.revision_version,
+            _ATTEMPT.c.created_time.label("created"),
+            _ATTEMPT.c.start_time.label("started"),
+            _ATTEMPT.c.end_time.label("ended"),
+            _ATTEMPT.c.exit_status,
+            _ATTEMPT.c.message,
+            _ATTEMPT.c.log_path.label("log"),
+            _ATTEMPT.c.failures,
+            _ATTEMPT.c.next_try_time.label("next_try"),
         )
-        .join(process, process.process_id == _ATTEMPT.process_id)
-        .join(code, code.code_id == _ATTEMPT.code_id)
+        .join(process, process.c.process_id == _ATTEMPT.c.process_id)
+        .join(code, code.c.code_id == _ATTEMPT.c.code_id)
     )
 
 

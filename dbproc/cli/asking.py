@@ -14,7 +14,7 @@ from dbproc.catalogue import quarantine, reading
 from dbproc.catalogue.definition import load_definition
 from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table
 from dbproc.errors import UserError
-from dbproc.ingest import scan
+from dbproc.incoming import scan_mission
 from dbproc.store import open_store
 
 Facts = dict[str, Any]
@@ -50,7 +50,7 @@ def mission_status(mission: str) -> Facts:
                 "quarantined": quarantine.entries(connection, limit=10),
             }
     try:
-        found = scan(definition)
+        found = scan_mission(definition.mission)
         facts["incoming"] = {"settled": len(found.settled), "unsettled": found.unsettled}
     except UserError as error:
         facts["incoming"] = {"problem": str(error)}

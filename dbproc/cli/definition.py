@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from dbproc.cli.common import json_option, mission_option, print_json
 from dbproc.catalogue.definition import current_definition
-from dbproc.errors import NotFoundError
+from dbproc.cli.common import json_option, mission_option, print_json
+from dbproc.errors import NO_MISSION, NotFoundError
 from dbproc.mission.apply import apply_definition
 from dbproc.mission.export import export_toml
 from dbproc.mission.read import read_mission_file
@@ -60,7 +60,7 @@ def export_command(mission: str, output: Path | None) -> None:
     with open_store(mission, read_only=True) as store, store.begin() as connection:
         definition = current_definition(connection)
     if definition is None:
-        raise NotFoundError("the database holds no mission yet; define it with: dbproc apply MISSION.toml")
+        raise NotFoundError(NO_MISSION)
     text = export_toml(definition)
     if output is None:
         click.echo(text, nl=False)

@@ -9,11 +9,10 @@ import click
 
 from dbproc import cycle
 from dbproc.cli.common import Function, Screen, json_option, mission_option, print_json
-from dbproc.cycle import Interrupted, Options
-from dbproc.model import Definition, Slot
-from dbproc.plan import Decision, State
+from dbproc.cycle import Options
 from dbproc.report import Report
-from dbproc.store import Store, open_store
+from dbproc.signals import Interrupted
+from dbproc.store import open_store
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -89,10 +88,7 @@ def process_command(**options: Any) -> int:
 @click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number.")
 def plan_command(mission: str, as_json: bool, only: str | None) -> int:
     """Say what the next run would do and why. Changes nothing at all."""
-    with open_store(mission, read_only=True) as store:
-        facts = planned(store, Options(only=_names(only)))
-    _print_plan(facts, as_json)
-    return 0
+    return _preview(mission, Options(only=_names(only)), as_json=as_json)
 
 
 def perform(
@@ -122,9 +118,7 @@ def perform(
         log_level=log_level,
     )
     if dry_run:
-        with open_store(mission, echo=echo, read_only=True) as store:
-            _print_plan(planned(store, options), as_json)
-        return 0
+        return _preview(mission, options, as_json=as_json, echo=echo)
     screen = Screen()
     report = Report(None if as_json else screen.say)
     with open_store(mission, echo=echo) as store:
@@ -143,42 +137,13 @@ def perform(
     return report.exit_status
 
 
-def planned(store: Store, options: Options) -> dict[str, Any]:
-    """What the next run would do, as facts to print."""
-    facts: dict[str, Any] = {}
-    if options.ingest:
-        facts["incoming"] = cycle.preview_incoming(store, options)
-    if options.process:
-        decisions, walk = cycle.plan(store, Report(), options)
-        facts["tasks"] = [_decided(walk.definition, item) for item in decisions if item.state is State.STALE]
-        facts["problems"] = [
-            _decided(walk.definition, item) for item in decisions if item.state in (State.REFUSED, State.DELAYED)
-        ]
-        facts["waiting"] = [_waits(walk.definition, slot, cause) for slot, cause in sorted(walk.waiting().items())]
-        facts["follows"] = sorted(cycle.descendants(walk.definition, decisions))
-    return facts
+def _preview(mission: str, options: Options, *, as_json: bool, echo: bool = False) -> int:
+    from dbproc.preview import planned
 
-
-def _decided(definition: Definition, decision: Decision) -> dict[str, Any]:
-    task = decision.task
-    return {
-        "process": definition.processes[decision.slot.process_id].name,
-        "date": decision.slot.date.isoformat(),
-        "keywords": decision.slot.keywords,
-        "state": str(decision.state),
-        "output": task.output_name if task else None,
-        "inputs": [file.filename for file in task.inputs] if task else [],
-        "why": decision.explanation,
-    }
-
-
-def _waits(definition: Definition, slot: Slot, cause: tuple[int, Any]) -> dict[str, Any]:
-    return {
-        "process": definition.processes[slot.process_id].name,
-        "date": slot.date.isoformat(),
-        "keywords": slot.keywords,
-        "waits_for": f"{definition.processes[cause[0]].name} {cause[1]}",
-    }
+    with open_store(mission, echo=echo, read_only=True) as store:
+        facts = planned(store, options)
+    _print_plan(facts, as_json)
+    return 0
 
 
 def _print_plan(facts: dict[str, Any], as_json: bool) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dbproc.catalogue.definition import load_holdings, lock_definition, write_changes
+from dbproc.catalogue.changes import lock_definition, write_changes
+from dbproc.catalogue.specs import load_holdings
 from dbproc.definition import Change, Definition
 from dbproc.mission.check import check
 from dbproc.mission.difference import difference, merged

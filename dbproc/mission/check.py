@@ -92,6 +92,9 @@ def _name_problems(path: KeyPath, name: str) -> Iterator[Problem]:
 
 
 def _format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
+    if not product.format.isprintable():
+        yield Problem((*path, "format"), f"{product.format!r} has control characters in it; write printable text")
+        return
     try:
         compiled = compile_format(product.format)
     except FormatError as error:
@@ -104,6 +107,9 @@ def _format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
 
 def _directory_problems(path: KeyPath, product: ProductSpec, mission: MissionSpec) -> Iterator[Problem]:
     path = (*path, "directory")
+    if not product.directory.isprintable():
+        yield Problem(path, f"{product.directory!r} has control characters in it; write printable text")
+        return
     if product.directory.startswith("/") or product.directory.split("/")[0] == "..":
         yield Problem(path, f"{product.directory!r} is outside the root {mission.root}; name a directory below it")
         return

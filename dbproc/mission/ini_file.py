@@ -28,7 +28,6 @@ from dbproc.definition import (
     Place,
     ProcessSpec,
     ProductSpec,
-    parameters_of,
 )
 from dbproc.errors import DefinitionError, VersionError
 from dbproc.mission import paths
@@ -36,6 +35,7 @@ from dbproc.mission.problems import Problems, suggestion
 from dbproc.mission.toml_file import completed
 from dbproc.names import keywords_of, substitute
 from dbproc.version import Version
+from dbproc.words import parameters_of
 
 _SINGLE = ("mission", "satellite", "instrument")
 _SEVERAL = ("product", "process")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbproc.definition import arguments_of, arguments_text, parameters_of, parameters_text
+from dbproc.words import arguments_of, arguments_text, parameters_of, parameters_text
 
 WORDS = st.lists(st.text(st.characters(codec="utf-8")) | st.sampled_from(["", "[", '["a"]', "a|b", " ", "a b"])).map(
     tuple

@@ -1,0 +1,297 @@
+"""Writing the changes of a mission file into the database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, delete, exists, insert, select, update
+
+from dbproc import schema
+from dbproc.catalogue._definition_rows import SHIPPED_CODES, SHIPPED_DIRECTORY
+from dbproc.catalogue.definition import code_path, load_mission, requeue_inputs
+from dbproc.definition import SHIPPED, Change, CodeSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.digest import digest_file, stat_text
+from dbproc.names import keywords_text
+from dbproc.version import Version
+from dbproc.words import arguments_text, parameters_text
+
+
+def lock_definition(connection: Connection) -> None:
+    """Keep others from changing the definition until this transaction ends."""
+    connection.execute(select(schema.mission.c.mission_id).with_for_update())
+
+
+def write_changes(connection: Connection, changes: Sequence[Change]) -> None:
+    """Make the changes, in their order, and queue the inputs of what may have become stale."""
+    _make_room(connection, changes)
+    for change in changes:
+        match change.new or change.old:
+            case MissionSpec():
+                _write_mission(connection, change)
+            case ProductSpec():
+                _write_product(connection, change)
+            case ProcessSpec():
+                _write_process(connection, change)
+            case CodeSpec():
+                _write_code(connection, change)
+    _delete_empty_groups(connection)
+    for change in changes:
+        if change.again:
+            requeue_inputs(connection, [_process_id(connection, _present_name(change))], change.again)
+
+
+def _make_room(connection: Connection, changes: Sequence[Change]) -> None:
+    """Free the outputs of processes that get another one: two may exchange theirs."""
+    process = schema.process
+    moved = [
+        change.old.name
+        for change in changes
+        if isinstance(change.old, ProcessSpec)
+        and isinstance(change.new, ProcessSpec)
+        and change.old.output != change.new.output
+    ]
+    freed = update(process).where(process.c.process_name.in_(moved)).values(output_product=None, output_timebase="RUN")
+    connection.execute(freed)
+
+
+def _write_mission(connection: Connection, change: Change) -> None:
+    mission = change.new
+    assert isinstance(mission, MissionSpec)
+    values = {
+        "mission_name": mission.name,
+        "rootdir": mission.root,
+        "incoming_dir": mission.incoming,
+        "errordir": mission.quarantine,
+        "codedir": mission.codes,
+        "inspectordir": mission.inspectors,
+        "settle_seconds": mission.settle_seconds,
+        "on_code_edit": mission.on_code_edit,
+        "digest": mission.digest,
+        "retry_seconds": mission.retry_seconds,
+        "retry_limit": mission.retry_limit,
+    }
+    if change.kind is Kind.ADD:
+        connection.execute(insert(schema.mission).values(**values))
+    else:
+        connection.execute(update(schema.mission).values(**values))
+
+
+def _write_product(connection: Connection, change: Change) -> None:
+    table = schema.product
+    if isinstance(change.new, ProductSpec):
+        values = _product_values(connection, change.new)
+        if change.kind is Kind.ADD:
+            connection.execute(insert(table).values(**values))
+        else:
+            connection.execute(update(table).where(table.c.product_name == change.name).values(**values))
+        _write_inspector(connection, change.new, new=change.kind is Kind.ADD)
+        return
+    product_id = _product_id(connection, change.name)
+    inspector = schema.inspector
+    if change.kind is Kind.RETIRE:
+        connection.execute(update(inspector).where(inspector.c.product == product_id).values(active_code=False))
+    else:
+        connection.execute(delete(inspector).where(inspector.c.product == product_id))
+        connection.execute(delete(table).where(table.c.product_id == product_id))
+
+
+def _product_values(connection: Connection, product: ProductSpec) -> dict[str, object]:
+    return {
+        "product_name": product.name,
+        "instrument_id": _instrument_id(connection, product.satellite, product.instrument),
+        "relative_path": product.directory,
+        "level": product.level,
+        "format": product.format,
+        "product_description": product.description,
+    }
+
+
+def _instrument_id(connection: Connection, satellite: str, instrument: str) -> int:
+    """The instrument's id; it and its satellite are made when they are new."""
+    mission_id = connection.execute(select(schema.mission.c.mission_id)).scalar_one()
+    table = schema.satellite
+    satellite_id = connection.execute(
+        select(table.c.satellite_id).where(table.c.satellite_name == satellite, table.c.mission_id == mission_id)
+    ).scalar()
+    if satellite_id is None:
+        new = insert(table).values(satellite_name=satellite, mission_id=mission_id).returning(table.c.satellite_id)
+        satellite_id = connection.execute(new).scalar_one()
+    return _instrument_of(connection, satellite_id, instrument)
+
+
+def _instrument_of(connection: Connection, satellite_id: int, instrument: str) -> int:
+    table = schema.instrument
+    known = connection.execute(
+        select(table.c.instrument_id).where(table.c.instrument_name == instrument, table.c.satellite_id == satellite_id)
+    ).scalar()
+    if known is not None:
+        return int(known)
+    new = insert(table).values(instrument_name=instrument, satellite_id=satellite_id).returning(table.c.instrument_id)
+    return int(connection.execute(new).scalar_one())
+
+
+def _write_inspector(connection: Connection, product: ProductSpec, *, new: bool) -> None:
+    table, spec = schema.inspector, product.inspector
+    directory, filename = (SHIPPED_DIRECTORY, spec.file) if spec.is_builtin else _split(spec.file)
+    values = {
+        "product": _product_id(connection, product.name),
+        "filename": filename,
+        "relative_path": directory,
+        "arguments": keywords_text(spec.arguments) or None,
+        "description": spec.description,
+        "output_interface_version": spec.output_interface,
+        "date_written": spec.written,
+        "active_code": True,
+        "newest_version": True,
+        **_version_columns(spec.version),
+    }
+    if new:
+        connection.execute(insert(table).values(**values))
+    else:
+        connection.execute(update(table).where(table.c.product == values["product"]).values(**values))
+
+
+def _write_process(connection: Connection, change: Change) -> None:
+    table, link, code = schema.process, schema.productprocesslink, schema.code
+    if change.kind is Kind.ADD and isinstance(change.new, ProcessSpec):
+        made = insert(table).values(**_process_values(connection, change.new)).returning(table.c.process_id)
+        _write_inputs(connection, connection.execute(made).scalar_one(), change.new)
+        return
+    process_id = _process_id(connection, change.name)
+    connection.execute(delete(link).where(link.c.process_id == process_id))
+    if isinstance(change.new, ProcessSpec):
+        values = _process_values(connection, change.new)
+        connection.execute(update(table).where(table.c.process_id == process_id).values(**values))
+        _write_inputs(connection, process_id, change.new)
+    else:
+        connection.execute(delete(code).where(code.c.process_id == process_id))
+        connection.execute(delete(table).where(table.c.process_id == process_id))
+
+
+def _process_values(connection: Connection, process: ProcessSpec) -> dict[str, object]:
+    return {
+        "process_name": process.name,
+        "output_product": _product_id(connection, process.output) if process.output else None,
+        "output_timebase": process.timebase,
+        "extra_params": parameters_text(process.extra_params),
+    }
+
+
+def _write_inputs(connection: Connection, process_id: int, process: ProcessSpec) -> None:
+    rows = [
+        {
+            "process_id": process_id,
+            "input_product_id": _product_id(connection, given.product),
+            "optional": given.optional,
+            "yesterday": given.yesterday,
+            "tomorrow": given.tomorrow,
+            "position": position,
+        }
+        for position, given in enumerate(process.inputs)
+    ]
+    if rows:
+        connection.execute(insert(schema.productprocesslink), rows)
+
+
+def _write_code(connection: Connection, change: Change) -> None:
+    old, new = change.old, change.new
+    if isinstance(old, CodeSpec) and change.kind in (Kind.RELEASE, Kind.RETIRE):
+        _update_code(connection, old, {"active_code": False, "newest_version": False})
+    if not isinstance(new, CodeSpec):
+        return
+    if change.kind in (Kind.ADD, Kind.RELEASE):
+        process_id = _process_id(connection, change.name)
+        values = _code_values(new) | _code_identity(connection, new)
+        connection.execute(insert(schema.code).values(process_id=process_id, newest_version=True, **values))
+    elif isinstance(old, CodeSpec):
+        _update_code(connection, old, {"newest_version": True, **_code_values(new)})
+
+
+def _update_code(connection: Connection, code: CodeSpec, values: Mapping[str, object]) -> None:
+    table = schema.code
+    connection.execute(update(table).where(table.c.code_id == code.code_id).values(**values))
+
+
+def _code_values(code: CodeSpec) -> dict[str, object]:
+    """What may change under an unchanged version."""
+    return {
+        "code_start_date": code.start,
+        "code_stop_date": code.stop,
+        "code_description": code.description,
+        "active_code": code.active,
+        "date_written": code.written,
+        "ram": code.ram,
+        "cpu": code.cpu,
+        "time_limit_seconds": code.time_limit,
+    }
+
+
+def _code_identity(connection: Connection, code: CodeSpec) -> dict[str, object]:
+    """What stays with a version: the file, its bytes, how it is called."""
+    directory, filename = _code_place(code)
+    mission = load_mission(connection)
+    path = code_path(mission.code_directory, directory, filename, str(code.version))
+    digest, stat = _bytes_of(path, mission.digest)
+    return {
+        "filename": filename,
+        "relative_path": directory,
+        "arguments": arguments_text(code.arguments),
+        "output_interface_version": code.output_interface,
+        "declared_version": str(code.version),
+        "shasum": digest,
+        "stat": stat,
+        **_version_columns(code.version),
+    }
+
+
+def _code_place(code: CodeSpec) -> tuple[str, str]:
+    if code.is_shipped:
+        return SHIPPED_CODES, code.file.removeprefix(SHIPPED) + ".py"
+    return _split(code.file)
+
+
+def _bytes_of(path: str, algorithm: str) -> tuple[str | None, str | None]:
+    """Digest and stat of a code; nothing when it cannot be read, as one that is not active may."""
+    try:
+        stat = stat_text(path)
+        return digest_file(path, algorithm), stat
+    except OSError:
+        return None, None
+
+
+def _split(file: str) -> tuple[str, str]:
+    directory, name = os.path.split(file)
+    return directory or ".", name
+
+
+def _version_columns(version: Version) -> dict[str, int]:
+    return {
+        "interface_version": version.interface,
+        "quality_version": version.quality,
+        "revision_version": version.revision,
+    }
+
+
+def _delete_empty_groups(connection: Connection) -> None:
+    """Remove instruments without a product and satellites without an instrument."""
+    product, instrument, satellite = schema.product, schema.instrument, schema.satellite
+    used = exists().where(product.c.instrument_id == instrument.c.instrument_id)
+    connection.execute(delete(instrument).where(~used))
+    used = exists().where(instrument.c.satellite_id == satellite.c.satellite_id)
+    connection.execute(delete(satellite).where(~used))
+
+
+def _present_name(change: Change) -> str:
+    """The name of the process of a change, after it was renamed."""
+    return change.new.name if isinstance(change.new, ProcessSpec) else change.name
+
+
+def _product_id(connection: Connection, name: str) -> int:
+    table = schema.product
+    return int(connection.execute(select(table.c.product_id).where(table.c.product_name == name)).scalar_one())
+
+
+def _process_id(connection: Connection, name: str) -> int:
+    table = schema.process
+    return int(connection.execute(select(table.c.process_id).where(table.c.process_name == name)).scalar_one())

@@ -1,0 +1,75 @@
+"""What the next run would do and why, changing nothing: the facts of ``dbproc plan``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from dbproc.catalogue.definition import load_definition
+from dbproc.cycle import Options, allowed_processes
+from dbproc.incoming import scan_mission
+from dbproc.ingest import preview
+from dbproc.inspection import Inspection
+from dbproc.model import Definition, Slot
+from dbproc.plan import Decision, State
+from dbproc.store import Store
+from dbproc.walk import Walk, descendants
+
+Facts = dict[str, Any]
+
+
+def planned(store: Store, options: Options) -> Facts:
+    """What the next run would ingest, build, and look at later.
+
+    Returns
+    -------
+    dict
+        ``incoming``: [name, sentence]; ``tasks`` to be built first; ``problems``: refused or delayed slots;
+        ``waiting``: slots decided later, with what they wait for; ``follows``: products that may be rebuilt after them.
+    """
+    with store.begin() as connection:
+        definition = load_definition(connection)
+    facts: Facts = {}
+    if options.ingest:
+        settled = scan_mission(definition.mission, options.pattern).settled
+        with Inspection(definition) as inspection:
+            facts["incoming"] = preview(definition, inspection, settled)
+    if options.process:
+        facts.update(_decisions(store, definition, options))
+    return facts
+
+
+def _decisions(store: Store, definition: Definition, options: Options) -> Facts:
+    walk = Walk(store, definition, allowed_processes(definition, options))
+    walk.begin()
+    decisions = list(walk.decide())
+    problems = (State.REFUSED, State.DELAYED)
+    return {
+        "tasks": [_decided(definition, decision) for decision in decisions if decision.state is State.STALE],
+        "problems": [_decided(definition, decision) for decision in decisions if decision.state in problems],
+        "waiting": [_waits(definition, slot, cause) for slot, cause in sorted(walk.waiting().items())],
+        "follows": sorted(descendants(definition, decisions)),
+    }
+
+
+def _decided(definition: Definition, decision: Decision) -> Facts:
+    task = decision.task
+    return {
+        **_slot(definition, decision.slot),
+        "state": str(decision.state),
+        "output": task.output_name if task else None,
+        "inputs": [file.filename for file in task.inputs] if task else [],
+        "why": decision.explanation,
+    }
+
+
+def _waits(definition: Definition, slot: Slot, cause: tuple[int, dt.date]) -> Facts:
+    return {**_slot(definition, slot), "waits_for": f"{definition.processes[cause[0]].name} {cause[1]}"}
+
+
+def _slot(definition: Definition, slot: Slot) -> Facts:
+    return {
+        "process": definition.processes[slot.process_id].name,
+        "date": slot.date.isoformat(),
+        "keywords": slot.keywords,
+    }
