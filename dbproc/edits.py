@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dbproc.catalogue import edits
 from dbproc.catalogue.definition import load_definition, requeue_inputs
-from dbproc.digest import digest_file, stat_text
+from dbproc.digest import algorithm_of, digest_file, stat_text
 from dbproc.model import Code, CodeEditPolicy, Definition
 from dbproc.report import Event, Report
 from dbproc.store import Store
@@ -60,7 +60,7 @@ def _look(code: Code, algorithm: str) -> tuple[str, str] | None:
     """Digest and stat of a code whose stat changed; None when it did not, or there is no such file."""
     try:
         now = stat_text(code.path)
-        return None if now == code.stat else (digest_file(code.path, algorithm), now)
+        return None if now == code.stat else (digest_file(code.path, algorithm_of(code.digest) or algorithm), now)
     except OSError:
         return None
 

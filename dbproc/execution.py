@@ -106,7 +106,8 @@ class Execution:
         for decision in refused:
             self._report.add(Event.REFUSED, self._subject(decision.slot), decision.explanation)
         for result in results:
-            self._walk.settle(result.task.slot)
+            if not (isinstance(result, Failure) and result.is_interrupted):
+                self._walk.settle(result.task.slot)
         if results or self._walk.done_with:
             self._record(results)
 
@@ -164,11 +165,10 @@ class Execution:
     def _stop(self) -> None:
         """End what runs. Files whose slots are not settled stay queued: the next run decides them anew."""
         outcomes = self._engine.stop()
-        if not self._jobs:
+        if not self._running:
             return
-        ended = [(self._running.pop(outcome.job.attempt_id), outcome) for outcome in outcomes]
-        results = [result for result in self._register.check(ended) if isinstance(result, Failure)]
-        self._register.record(results, [])
+        self._ready.heap.clear()
+        self._step([], [(self._running.pop(outcome.job.attempt_id), outcome) for outcome in outcomes])
         with self._store.begin() as connection:
             interrupt_running(connection, "the run was ended before it began")
 

@@ -64,7 +64,8 @@ def why_date(store: Store, product_name: str, date: dt.date) -> Facts:
             attempt = reading.last_attempt(connection, maker.process_id, date)
     facts: Facts = {"product": product.name, "date": date, "files": files, "last_attempt": attempt}
     if maker is None:
-        facts["explanation"] = "no process makes this product; it is delivered"
+        facts["state"] = "delivered" if files else "not delivered"
+        facts["explanation"] = "no process makes this product; its files are delivered"
         return facts
     keywords = attempt["keywords"] if attempt else ""
     decision = _decide(store, definition, [Slot(maker.process_id, date, keywords)])[0]

@@ -10,6 +10,8 @@ import datetime as dt
 import getpass
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -95,6 +97,26 @@ def acquire(store: Store) -> Acquired:
         except ConflictError:
             crashed = _dead_holder(store, me)
     raise BusyError("other runs take the lock again and again; try later")
+
+
+@contextmanager
+def holding(store: Store, comment: str) -> Iterator[None]:
+    """Keep every run away while the mission's definition is changed; nothing to keep away before there is a mission.
+
+    Raises
+    ------
+    BusyError, LockError
+        As :func:`acquire` does.
+    """
+    try:
+        acquired = acquire(store)
+    except NotFoundError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        release(store, acquired.run_id, comment)
 
 
 def release(store: Store, run_id: int, comment: str) -> None:

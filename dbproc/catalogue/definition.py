@@ -28,7 +28,7 @@ from dbproc.names import keywords_of
 from dbproc.words import arguments_of, parameters_of
 
 if TYPE_CHECKING:
-    from dbproc.definition import Definition
+    pass
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -63,13 +63,6 @@ def load_mission(connection: Connection) -> model.Mission:
     if row is None:
         raise NotFoundError(NO_MISSION)
     return _mission(row)
-
-
-def current_definition(connection: Connection) -> Definition | None:
-    """The definition by names, see :mod:`dbproc.catalogue.specs`, whose import a run that does nothing is spared."""
-    from dbproc.catalogue import specs
-
-    return specs.current_definition(connection)
 
 
 def requeue_inputs(connection: Connection, processes: Collection[int], reason: str) -> int:

@@ -151,7 +151,7 @@ def _print_attempt(facts: Facts) -> None:
 
 
 def _print_why_date(facts: Facts) -> None:
-    click.echo(f"{facts['product']} {facts['date']}: {facts.get('state', 'delivered')}: {cell(facts['explanation'])}")
+    click.echo(f"{facts['product']} {facts['date']}: {facts['state']}: {cell(facts['explanation'])}")
     for row in facts["files"]:
         click.echo(f"  there is {cell(row['filename'])}")
     attempt = facts["last_attempt"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
-from dbproc.catalogue.definition import current_definition
+from dbproc import lock
+from dbproc.catalogue.specs import current_definition
 from dbproc.cli.common import json_option, mission_option, print_json
 from dbproc.errors import NO_MISSION, NotFoundError
 from dbproc.mission.apply import apply_definition
@@ -30,7 +32,9 @@ def apply(mission_file: Path, mission: str, *, dry_run: bool, as_json: bool = Fa
     """Apply a mission file and say what changed."""
     definition = read_mission_file(mission_file)
     with open_store(mission, read_only=dry_run) as store:
-        changes = apply_definition(store, definition, dry_run=dry_run)
+        keep_runs_away = nullcontext() if dry_run else lock.holding(store, "mission file applied")
+        with keep_runs_away:
+            changes = apply_definition(store, definition, dry_run=dry_run)
     if as_json:
         print_json([_facts(change) for change in changes])
         return

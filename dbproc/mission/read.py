@@ -26,9 +26,8 @@ def read_mission_file(path: str | os.PathLike[str]) -> Definition:
     file = Path(path)
     text = _text_of(file)
     if "\0" in text:
-        raise DefinitionError(
-            f"{file} is no mission file: line {text[: text.index(chr(0))].count(chr(10)) + 1} has a NUL"
-        )
+        line = text.partition("\0")[0].count("\n") + 1
+        raise DefinitionError(f"{file} is no mission file: line {line} has a NUL character in it")
     problems = Problems()
     if file.suffix.lower() == ".toml":
         definition = read_toml(text, file, problems)

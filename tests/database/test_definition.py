@@ -11,7 +11,8 @@ from sqlalchemy import insert, select
 
 from dbproc import schema
 from dbproc.catalogue import edits
-from dbproc.catalogue.definition import current_definition, load_definition, requeue_inputs
+from dbproc.catalogue.definition import load_definition, requeue_inputs
+from dbproc.catalogue.specs import current_definition
 from dbproc.definition import Change, Kind
 from dbproc.digest import digest_file, stat_text
 from dbproc.errors import DefinitionError, NotFoundError
@@ -226,8 +227,9 @@ def test_a_revision_that_a_run_raised_does_not_disturb_the_mission_file(store: S
     apply(store, folder)
     path = folder / "codes" / "clean.sh"
     with store.begin() as connection:
-        (recorded, *_) = edits.recorded(connection)
-        edits.bump(connection, recorded.code_id, "sha256:01", stat_text(path))
+        codes_in_use = [code for found in load_definition(connection).codes.values() for code in found]
+        (edited_code,) = [code for code in codes_in_use if code.path == str(path)]
+        edits.bump(connection, edited_code.code_id, "sha256:01", stat_text(path))
     assert apply(store, folder) == []
     with pytest.raises(
         DefinitionError, match=r"line 28, process\.to_clean\.code\.version: 1\.0\.1 is the version that"

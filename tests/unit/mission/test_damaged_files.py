@@ -16,9 +16,7 @@ from tests.mission_folder import MISSION, write_mission
 COMPAT = Path(__file__).parents[2] / "flow" / "compat"
 INI = (COMPAT / "mission_chain" / "config.ini").read_text()
 
-WORDS = (
-    """[ ] [[ { } " ' = =1 ={} =[] true 1e400 -1 # % ( ) , . .. / \\ é {Y} {PRODUCT} {{ nan 2020-02-30 1:2 [mission]"""
-)
+WORDS = """[ ] [[ { } " ' = =1 ={} =[] true 1e400 -1 # % ( ) , . .. / \\ é {Y} {PRODUCT} {{ nan 2020-02-30 1:2"""
 LINES = ("[process.x]\ncode = 1", "[product]\nx = 1", "[[product.raw]]", "[instrument]\nx = {}", "code = [1]", "a b")
 PIECES = st.sampled_from(["", "\n", "\r\n", "\x00", "\x7f", *WORDS.split(), *LINES])
 

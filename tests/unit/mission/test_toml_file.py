@@ -262,5 +262,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DefinitionError, match="is no text in UTF-8"):
         read_mission_file(path)
+    path.write_bytes(b"[mission]\nname = '\0'")
+    with pytest.raises(DefinitionError, match="line 2 has a NUL character"):
+        read_mission_file(path)
     with pytest.raises(DefinitionError, match="cannot be read: Is a directory"):
         read_mission_file(tmp_path)
