@@ -291,7 +291,7 @@ class Ingest:
         if arrival.kind is Kind.LINK:
             os.unlink(arrival.path)
         else:
-            placement.discard_copy(arrival.path)
+            placement.remove(arrival.path)
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name

@@ -76,10 +76,16 @@ def move_back(source: str, target: str) -> bool:
     return undone
 
 
-def discard_copy(path: str) -> None:
-    """Remove a file that is a copy of another one, with its companion directory."""
+def remove(path: str) -> None:
+    """Remove a file with its companion directory, or a directory: what is safe elsewhere, or was ordered away.
+
+    Raises
+    ------
+    OSError
+        It cannot be removed.
+    """
     companion = companion_of(path)
-    os.unlink(path)
+    _remove(path)
     if companion:
         shutil.rmtree(companion)
 

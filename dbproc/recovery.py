@@ -47,7 +47,7 @@ def _undo(mission: Mission, move: Move) -> quarantine.Entry | None:
         if not os.path.lexists(move.source) or move.purpose == "output":
             return None
         if _same(move.source, move.target):
-            placement.discard_copy(move.target)
+            placement.remove(move.target)
             return None
         return _set_aside(mission, move)
     except (OSError, PlacementError) as error:

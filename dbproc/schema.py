@@ -376,9 +376,11 @@ quarantine = Table(
     Column("quarantine_time", UtcTime, nullable=False),
     Column("logging_id", Integer, ForeignKey("logging.logging_id")),
     Column("released_time", UtcTime),
+    Column("discarded_time", UtcTime),
+    Column("comment", Text),
 )
-"""A file that was refused. ``verdicts`` is a JSON list of each product's answer; ``stored_name`` in the error
-directory."""
+"""A file that was refused. ``verdicts`` is a JSON list of each product's answer; ``stored_name`` is its name in the
+error directory, where it is until it is released (put back into incoming) or discarded."""
 
 release = Table(
     "release",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, select, update
 
 from dbproc import schema
 from dbproc.model import Slot, Task
@@ -139,15 +139,34 @@ def interrupt_running(connection: Connection, message: str) -> int:
 
 def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
     """The slots whose last attempt failed and is to be tried again by now."""
+    statement = select(_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords).where(
+        _ATTEMPT.c.status == "failed", _ATTEMPT.c.next_try_time <= now, ~_superseded()
+    )
+    return [Slot(*row) for row in connection.execute(statement)]
+
+
+def arm(connection: Connection, process_ids: Collection[int] | None, date: dt.date | None) -> int:
+    """Make failed and refused slots due for another try now, given-up ones too; how many attempts there were."""
+    chosen: list[ColumnElement[bool]] = [_ATTEMPT.c.status.in_(("failed", "refused"))]
+    if process_ids is not None:
+        chosen.append(_ATTEMPT.c.process_id.in_(process_ids))
+    if date is not None:
+        chosen.append(_ATTEMPT.c.utc_file_date == date)
+    arming = (
+        update(_ATTEMPT)
+        .where(*chosen, ~_superseded())
+        .values(status="failed", failures=0, next_try_time=dt.datetime.now(dt.UTC))
+    )
+    return connection.execute(arming).rowcount
+
+
+def _superseded() -> ColumnElement[bool]:
+    """A later attempt for the same slot came to an end of its own."""
     later = _ATTEMPT.alias()
-    superseded = exists().where(
+    return exists().where(
         later.c.process_id == _ATTEMPT.c.process_id,
         later.c.utc_file_date == _ATTEMPT.c.utc_file_date,
         later.c.process_keywords == _ATTEMPT.c.process_keywords,
         later.c.attempt_id > _ATTEMPT.c.attempt_id,
         later.c.status != "interrupted",
     )
-    statement = select(_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords).where(
-        _ATTEMPT.c.status == "failed", _ATTEMPT.c.next_try_time <= now, ~superseded
-    )
-    return [Slot(*row) for row in connection.execute(statement)]

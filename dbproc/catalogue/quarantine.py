@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, and_, func, insert, select, update
 
 from dbproc import schema
+from dbproc.errors import ConflictError, NotFoundError
+
+_TABLE = schema.quarantine
+_STILL_THERE = and_(_TABLE.c.released_time.is_(None), _TABLE.c.discarded_time.is_(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,25 +51,44 @@ def insert_entries(connection: Connection, run_id: int, entries: Sequence[Entry]
         for entry in entries
     ]
     if rows:
-        connection.execute(insert(schema.quarantine), rows)
+        connection.execute(insert(_TABLE), rows)
 
 
 def count(connection: Connection) -> int:
     """How many files are in quarantine."""
-    return (
-        connection.scalar(
-            select(func.count()).select_from(schema.quarantine).where(schema.quarantine.c.released_time.is_(None))
-        )
-        or 0
-    )
+    return connection.scalar(select(func.count()).select_from(_TABLE).where(_STILL_THERE)) or 0
 
 
 def entries(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:
     """What is in quarantine, the latest first."""
-    statement = (
-        select(schema.quarantine)
-        .where(schema.quarantine.c.released_time.is_(None))
-        .order_by(schema.quarantine.c.quarantine_id.desc())
-        .limit(limit)
-    )
+    statement = select(_TABLE).where(_STILL_THERE).order_by(_TABLE.c.quarantine_id.desc()).limit(limit)
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def entry(connection: Connection, quarantine_id: int) -> dict[str, Any]:
+    """One entry, whether its file is still there or not.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of this number.
+    """
+    row = connection.execute(select(_TABLE).where(_TABLE.c.quarantine_id == quarantine_id)).mappings().first()
+    if row is None:
+        raise NotFoundError(f"no entry {quarantine_id} in quarantine; they are listed by: dbproc quarantine list")
+    return dict(row)
+
+
+def close_entry(connection: Connection, quarantine_id: int, *, discarded: bool, comment: str) -> None:
+    """Record that the file of an entry was released or discarded.
+
+    Raises
+    ------
+    ConflictError
+        It was already.
+    """
+    now = dt.datetime.now(dt.UTC)
+    times = {"discarded_time": now} if discarded else {"released_time": now}
+    closing = update(_TABLE).where(_TABLE.c.quarantine_id == quarantine_id, _STILL_THERE)
+    if connection.execute(closing.values(comment=comment, **times)).rowcount != 1:
+        raise ConflictError(f"entry {quarantine_id} has left the quarantine already")

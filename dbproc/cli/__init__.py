@@ -24,6 +24,8 @@ COMMANDS = {
     "why": "asking",
     "lineage": "asking",
     "inspect": "asking",
+    "quarantine": "quarantine",
+    "retry": "runs",
     "export": "definition",
     "unlock": "database",
     "upgrade": "database",

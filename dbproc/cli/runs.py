@@ -1,13 +1,16 @@
-"""run, ingest, process, plan."""
+"""run, ingest, process, plan, retry."""
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from typing import Any
 
 import click
 
 from dbproc import cycle
+from dbproc.catalogue import attempts
+from dbproc.catalogue.definition import load_definition
 from dbproc.cli.common import Function, Screen, json_option, mission_option, print_json
 from dbproc.cycle import Options
 from dbproc.report import Report
@@ -89,6 +92,21 @@ def process_command(**options: Any) -> int:
 def plan_command(mission: str, as_json: bool, only: str | None) -> int:
     """Say what the next run would do and why. Changes nothing at all."""
     return _preview(mission, Options(only=_names(only)), as_json=as_json)
+
+
+@click.command("retry")
+@mission_option
+@click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number.")
+@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Only this date.")
+def retry_command(mission: str, only: str | None, date: dt.datetime | None) -> int:
+    """Have the next run try again what failed or was given up, at once."""
+    with open_store(mission) as store, store.begin() as connection:
+        processes = None
+        if only is not None:
+            processes = cycle.allowed_processes(load_definition(connection), Options(only=_names(only)))
+        count = attempts.arm(connection, processes, None if date is None else date.date())
+    click.echo(f"{count} failed jobs are tried again by the next run")
+    return 0
 
 
 def perform(

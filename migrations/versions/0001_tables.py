@@ -104,6 +104,8 @@ def upgrade() -> None:
         sa.Column("quarantine_time", sa.DateTime(timezone=True), nullable=False),
         sa.Column("logging_id", sa.Integer(), nullable=True),
         sa.Column("released_time", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("discarded_time", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("comment", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["logging_id"], ["logging.logging_id"], name=op.f("fk_quarantine_logging_id")),
         sa.PrimaryKeyConstraint("quarantine_id", name=op.f("pk_quarantine")),
         sa.UniqueConstraint("stored_name", name=op.f("uq_quarantine_stored_name")),

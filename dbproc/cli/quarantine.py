@@ -1,0 +1,80 @@
+"""quarantine list | show | release | discard."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from dbproc import quarantine as custody
+from dbproc.catalogue import quarantine
+from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table
+from dbproc.store import open_store
+
+_SHOWN = ("quarantine_id", "quarantine_time", "filename", "reason", "message")
+
+
+@click.group("quarantine")
+def quarantine_command() -> None:
+    """Look at files that were refused, and take them out of quarantine."""
+
+
+@quarantine_command.command("list")
+@mission_option
+@json_option
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="At most so many, latest first.")
+def list_command(mission: str, as_json: bool, limit: int) -> None:
+    """List what is in quarantine, and why."""
+    with open_store(mission, read_only=True) as store, store.begin() as connection:
+        rows = quarantine.entries(connection, limit)
+    if as_json:
+        print_json([_facts(row) for row in rows])
+    elif rows:
+        print_table(rows, _SHOWN)
+    else:
+        click.echo("the quarantine is empty")
+
+
+@quarantine_command.command("show")
+@click.argument("number", type=int)
+@mission_option
+@json_option
+def show_command(number: int, mission: str, as_json: bool) -> None:
+    """Show everything about entry NUMBER: reason, each product's verdict, digests, when and from where."""
+    with open_store(mission, read_only=True) as store, store.begin() as connection:
+        facts = _facts(quarantine.entry(connection, number))
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        if name != "verdicts":
+            click.echo(f"{name}: {cell(value)}")
+    for verdict in facts["verdicts"]:
+        click.echo(f"  {verdict['product']}: {cell(verdict['reason'])}")
+
+
+@quarantine_command.command("release")
+@click.argument("numbers", type=int, nargs=-1, required=True, metavar="NUMBER...")
+@mission_option
+@click.option("--comment", default="", help="Why; kept with the entry.")
+def release_command(numbers: tuple[int, ...], mission: str, comment: str) -> None:
+    """Put files back into incoming, where the next run takes them."""
+    with open_store(mission) as store:
+        for number in numbers:
+            click.echo(f"released {custody.release(store, number, comment)}")
+
+
+@quarantine_command.command("discard")
+@click.argument("numbers", type=int, nargs=-1, required=True, metavar="NUMBER...")
+@mission_option
+@click.option("--comment", required=True, help="Why; kept with the entry.")
+def discard_command(numbers: tuple[int, ...], mission: str, comment: str) -> None:
+    """Delete files from quarantine for good; their entries stay."""
+    with open_store(mission) as store:
+        for number in numbers:
+            click.echo(f"deleted {custody.discard(store, number, comment)}")
+
+
+def _facts(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "verdicts": json.loads(row["verdicts"])}
