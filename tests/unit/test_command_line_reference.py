@@ -1,0 +1,87 @@
+"""What docs/ says of commands, tables and programs is what the code says."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from dbproc.cli import dbproc
+from dbproc.cli.legacy import _COMMANDS as LEGACY
+from dbproc.cli.processqueue import command as process_queue
+from dbproc.ingest import __file__ as ingest_file
+from dbproc.inspection import RefusalReason
+from dbproc.products.registry import BUILT_IN, arguments_of
+from docs import generate
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DOCS = CHECKOUT / "docs"
+PROGRAMS = ("netcdf_to_idx", "tiff_to_idx", "picture")
+
+
+COMMANDS = [
+    ("dbproc", dbproc),
+    *generate.commands(dbproc, "dbproc"),
+    ("ProcessQueue.py", process_queue),
+    *LEGACY.items(),
+]
+
+
+def read(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def section(text: str, heading: str) -> str:
+    """The text below a heading, up to the next one of its kind or above."""
+    after = text[text.index(f"\n{heading}\n") + len(heading) + 2 :]
+    return re.split(rf"^#{{1,{heading.index(' ')}}} ", after, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_the_command_line_reference_is_what_the_code_says() -> None:
+    assert read("command-line.md") == generate.command_line(), "run: python docs/generate.py"
+
+
+def test_the_tables_are_what_the_schema_says() -> None:
+    assert read("schema.md") == generate.with_tables(read("schema.md")), "run: python docs/generate.py"
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_every_command_and_option_has_help(name: str, command: click.Command) -> None:
+    assert command.help, name
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{name} {parameter.opts}"
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_every_command_prints_its_help(name: str, command: click.Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--help"], prog_name=name, standalone_mode=False) in (None, 0)
+    assert capsys.readouterr().out.startswith(f"Usage: {name}")
+
+
+def test_every_script_is_a_command_of_that_name() -> None:
+    assert {path.name for path in (CHECKOUT / "scripts").glob("*.py")} == set(LEGACY)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_documents_name_every_option_of_a_program(name: str) -> None:
+    parser = importlib.import_module(f"dbproc.codes.{name}")._parser()
+    options = {action.option_strings[-1] for action in parser._actions if action.option_strings} - {"--help"}
+    written = section(read("codes.md"), f"### {name}")
+    assert set(re.findall(r"(?<=`)--\w+", written)) == options
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_documents_name_every_argument_of_an_inspector(name: str) -> None:
+    written = section(read("inspectors.md"), f"### {name}")
+    assert set(re.findall(r"^\| `(\w+)` \|", written, re.MULTILINE)) == set(arguments_of(name))
+
+
+def test_the_documents_name_every_reason_of_quarantine() -> None:
+    in_code = set(re.findall(r'Refused\(\s*\w+(?:\.\w+)?, "(\w+)"', Path(ingest_file).read_text(encoding="utf-8")))
+    in_code |= {reason.value for reason in RefusalReason} | {"dead_run"}
+    written = section(read("operating.md"), "## The quarantine")
+    assert set(re.findall(r"^\| `(\w+)` \|", written, re.MULTILINE)) == in_code
