@@ -89,7 +89,9 @@ class _Run:
         try:
             self._recover()
             if self._options.ingest:
-                self._ingest(scan_mission(self._definition.mission, self._options.pattern).settled)
+                found = scan_mission(self._definition.mission, self._options.pattern)
+                self._report.unsettled = found.unsettled
+                self._ingest(found.settled)
             if self._options.process:
                 self._process()
             LOGGER.info("run %d: %s", self._run_id, self._report.summary())

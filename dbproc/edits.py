@@ -33,6 +33,20 @@ def find_edits(definition: Definition) -> tuple[list[Edit], list[Edit]]:
     return edited, touched
 
 
+def edits_in_words(definition: Definition) -> list[dict[str, str]]:
+    """The edited codes and what the next run will do about them, for people."""
+    consequences = {
+        CodeEditPolicy.BUMP: "counts as the next revision; the next run rebuilds what it made",
+        CodeEditPolicy.REFUSE: "not run until it is released with a higher version",
+        CodeEditPolicy.ACCEPT: "accepted by the mission's policy",
+    }
+    consequence = consequences[definition.mission.on_code_edit]
+    return [
+        {"code": edit.code.path, "version": str(edit.code.version), "consequence": consequence}
+        for edit in find_edits(definition)[0]
+    ]
+
+
 def settle_edits(store: Store, definition: Definition, report: Report) -> tuple[Definition, frozenset[int]]:
     """Apply the mission's policy; the definition to go on with, and the processes that must not run."""
     edited, touched = find_edits(definition)

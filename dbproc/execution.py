@@ -122,7 +122,7 @@ class Execution:
         job = job_of(self._definition, task, self._workspace, name, attempt_id)
         hindrance = obstacle(self._definition, task)
         if hindrance is not None:
-            return Failure(task, _not_started(job, hindrance), hindrance)
+            return Failure(task, _not_started(job, hindrance), hindrance, is_obstacle=True)
         self._running[attempt_id] = task
         self._engine.start(job)
         return None

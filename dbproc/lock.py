@@ -74,7 +74,7 @@ def judge(holder: Process, hostname: str, boot_id: str, start_time: str | None) 
     return Judgement.LIVE if start_time == holder.start_time else Judgement.DEAD
 
 
-def acquire(store: Store) -> Acquired:
+def acquire(store: Store, purpose: str = "run") -> Acquired:
     """Take the lock; a dead holder on this host is closed as crashed.
 
     Raises
@@ -93,14 +93,14 @@ def acquire(store: Store) -> Acquired:
             with store.begin() as connection:
                 if crashed is not None:
                     _close(connection, crashed.run_id, "crashed: found dead by the next run")
-                return Acquired(_open(connection, me), crashed)
+                return Acquired(_open(connection, me, purpose), crashed)
         except ConflictError:
             crashed = _dead_holder(store, me)
     raise BusyError("other runs take the lock again and again; try later")
 
 
 @contextmanager
-def holding(store: Store, comment: str) -> Iterator[None]:
+def holding(store: Store, purpose: str) -> Iterator[None]:
     """Keep every run away while the mission's definition is changed; nothing to keep away before there is a mission.
 
     Raises
@@ -109,14 +109,14 @@ def holding(store: Store, comment: str) -> Iterator[None]:
         As :func:`acquire` does.
     """
     try:
-        acquired = acquire(store)
+        acquired = acquire(store, purpose)
     except NotFoundError:
         yield
         return
     try:
         yield
     finally:
-        release(store, acquired.run_id, comment)
+        release(store, acquired.run_id, "done")
 
 
 def release(store: Store, run_id: int, comment: str) -> None:
@@ -183,7 +183,7 @@ def _judged(holder: Holder, me: Process) -> Judgement:
     return judge(holder.process, me.hostname, me.boot_id, _start_time(holder.process.pid))
 
 
-def _open(connection: Connection, me: Process) -> int:
+def _open(connection: Connection, me: Process, purpose: str) -> int:
     mission_id = connection.scalar(select(schema.mission.c.mission_id))
     if mission_id is None:
         raise NotFoundError(NO_MISSION)
@@ -194,6 +194,7 @@ def _open(connection: Connection, me: Process) -> int:
         "boot_id": me.boot_id,
         "processing_start_time": dt.datetime.now(dt.UTC),
         "mission_id": mission_id,
+        "purpose": purpose,
         "user": me.user,
         "hostname": me.hostname,
     }

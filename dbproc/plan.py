@@ -293,12 +293,12 @@ class Planner:
             return Decision(task.slot, State.STALE, why, task)
         task = replace(task, failures=tried.failures)
         if tried.next_try is None:
-            text = f"given up after {tried.failures} failures: {tried.message}"
+            text = f"failed, and given up: {tried.message}"
             return Decision(task.slot, State.DELAYED, text, task)
         if tried.next_try > self._now:
-            text = f"failed {tried.failures} times, tried again after {tried.next_try:%Y-%m-%d %H:%M}Z: {tried.message}"
+            text = f"failed, tried again after {tried.next_try:%Y-%m-%d %H:%M}Z: {tried.message}"
             return Decision(task.slot, State.DELAYED, text, task)
-        return Decision(task.slot, State.STALE, f"{why}; tried again after {tried.failures} failures", task)
+        return Decision(task.slot, State.STALE, f"{why}; tried again", task)
 
 
 def valid_code(codes: Iterable[Code], date: dt.date) -> Code | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from dbproc.catalogue import reading
 from dbproc.catalogue.definition import load_definition
 from dbproc.cycle import Options, allowed_processes
+from dbproc.edits import edits_in_words
 from dbproc.incoming import scan_mission
 from dbproc.ingest import preview
 from dbproc.inspection import Inspection
@@ -24,29 +26,40 @@ def planned(store: Store, options: Options) -> Facts:
     Returns
     -------
     dict
-        ``incoming``: [name, sentence]; ``tasks`` to be built first; ``problems``: refused or delayed slots;
-        ``waiting``: slots decided later, with what they wait for; ``follows``: products that may be rebuilt after them.
+        ``incoming``: [name, sentence]; ``unsettled``: files left for later; ``edited_codes``; ``tasks`` to be built
+        first; ``problems``: refused slots; ``failures``: what failed and waits; ``waiting``: slots decided later, with
+        what they wait for; ``follows``: products that may be rebuilt after them.
     """
     with store.begin() as connection:
         definition = load_definition(connection)
     facts: Facts = {}
     if options.ingest:
-        settled = scan_mission(definition.mission, options.pattern).settled
+        found = scan_mission(definition.mission, options.pattern)
         with Inspection(definition) as inspection:
-            facts["incoming"] = preview(definition, inspection, settled)
+            facts["incoming"] = preview(store, definition, inspection, found.settled)
+        facts["unsettled"] = found.unsettled
     if options.process:
+        facts["edited_codes"] = edits_in_words(definition)
         facts.update(_decisions(store, definition, options))
+        with store.begin() as connection:
+            failures = reading.open_failures(connection)
+        facts["failures"] = [failure for failure in failures if not _is_due(failure)]
     return facts
+
+
+def _is_due(failure: Facts) -> bool:
+    """Whether a failed job is tried again now, and so stands among the tasks."""
+    next_try: dt.datetime | None = failure["next_try"]
+    return next_try is not None and next_try <= dt.datetime.now(dt.UTC)
 
 
 def _decisions(store: Store, definition: Definition, options: Options) -> Facts:
     walk = Walk(store, definition, allowed_processes(definition, options))
     walk.begin()
     decisions = list(walk.decide())
-    problems = (State.REFUSED, State.DELAYED)
     return {
         "tasks": [_decided(definition, decision) for decision in decisions if decision.state is State.STALE],
-        "problems": [_decided(definition, decision) for decision in decisions if decision.state in problems],
+        "problems": [_decided(definition, decision) for decision in decisions if decision.state is State.REFUSED],
         "waiting": [_waits(definition, slot, cause) for slot, cause in sorted(walk.waiting().items())],
         "follows": sorted(descendants(definition, decisions)),
     }

@@ -40,12 +40,14 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A job that did not; `is_interrupted`: because the run was ended."""
+    """A job that did not. `is_interrupted`: because the run was ended; `is_obstacle`: it could not be started, and the
+    next run looks again whether it can."""
 
     task: Task
     outcome: Outcome
     message: str
     is_interrupted: bool = False
+    is_obstacle: bool = False
 
 
 Result = Success | Failure
@@ -192,6 +194,8 @@ class Register:
             failures, next_try = result.task.failures + 1, self._next_try(result.task.failures + 1, outcome.ended)
             if result.is_interrupted:
                 status, failures, next_try = "interrupted", result.task.failures, None
+            elif result.is_obstacle:
+                next_try = outcome.ended
         return Closing(
             attempt_id=outcome.job.attempt_id,
             status=status,
@@ -200,7 +204,7 @@ class Register:
             ended=outcome.ended,
             exit_status=outcome.exit_status,
             message=message,
-            log=outcome.job.log if isinstance(result, Failure) else None,
+            log=outcome.job.log if isinstance(result, Failure) and os.path.exists(outcome.job.log) else None,
             failures=failures,
             next_try=next_try,
             cpu_seconds=outcome.cpu_seconds,

@@ -50,6 +50,7 @@ class Report:
         self._say = say
         self.counts: Counter[Event] = Counter()
         self.events: list[dict[str, Any]] = []
+        self.unsettled = 0  #: entries of incoming that are left for a later run
 
     def add(self, event: Event, subject: str, text: str = "", **facts: object) -> None:
         """Report one event; `facts` are what ``--json`` prints besides."""
@@ -72,9 +73,15 @@ class Report:
         return bool(self.events)
 
     def summary(self) -> str:
-        """The counts in one line."""
+        """The counts in one line, and what is left for a later run."""
         counts = ", ".join(f"{self.counts[event]} {event}" for event in Event if self.counts[event])
-        return counts or "nothing to do"
+        later = f"; {unsettled_words(self.unsettled)}" if self.unsettled else ""
+        return (counts or "nothing to do") + later
+
+
+def unsettled_words(count: int) -> str:
+    """What is in incoming and not taken yet."""
+    return f"{count} file{'' if count == 1 else 's'} in incoming still unsettled, left for a later run"
 
 
 def one_line(text: str) -> str:

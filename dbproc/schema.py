@@ -293,11 +293,12 @@ logging = Table(
     Column("processing_start_time", UtcTime, nullable=False),
     Column("processing_end_time", UtcTime),
     Column("comment", Text),
+    Column("purpose", Text, nullable=False, server_default="run"),
     Column("mission_id", Integer, ForeignKey("mission.mission_id"), nullable=False),
     Column("user", Text, nullable=False),
     Column("hostname", Text, nullable=False),
 )
-"""One run; the row with ``currently_processing`` is the lock."""
+"""A run, or a command that keeps runs away; the open row, ``currently_processing``, is the lock."""
 
 attempt = Table(
     "attempt",

@@ -43,7 +43,7 @@ class Store:
 
     def __init__(self, name: str, *, echo: bool = False, read_only: bool = False) -> None:
         self.url = database_url(name)
-        self.name = self.url.render_as_string(hide_password=True) if self.is_server else str(self.url.database)
+        self.name = shown_name(self.url)
         self.read_only = read_only
         self.engine = _engine(self.url, echo=echo, read_only=read_only)
 
@@ -194,6 +194,15 @@ def database_url(name: str, *, creating: bool = False) -> URL:
     return server_url(name)
 
 
+def shown_name(url: URL) -> str:
+    """A database as messages name it and commands take it, without its password."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    if url.host is None and not url.query and url.username is None:
+        return str(url.database)
+    return url.set(drivername="postgresql").render_as_string(hide_password=True)
+
+
 def server_url(database: str) -> URL:
     """The PostgreSQL database of this name, reached as ``PGHOST PGPORT PGUSER PGPASSWORD`` say."""
     return URL.create("postgresql+psycopg2", database=database)
@@ -220,7 +229,8 @@ def _opened(name: str, *, echo: bool, read_only: bool) -> Store:
     except OperationalError as error:
         store.close()
         tried = f"no file {name!r} here, and " if store.is_server and "://" not in name else ""
-        raise DatabaseError(f"cannot open the database: {tried}{store.name}: {_first_line(error)}") from error
+        text = f"cannot open the database: {tried}PostgreSQL {store.name}: {_first_line(error)}"
+        raise DatabaseError(f"{text}; a new one is created with: dbproc init") from error
     except SQLAlchemyError as error:
         store.close()
         raise DatabaseError(f"{store.name} is no dbproc database: {_first_line(error)}") from error

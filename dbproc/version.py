@@ -31,7 +31,7 @@ class Version:
 
     def __post_init__(self) -> None:
         if self.interface < 1 or self.quality < 0 or self.revision < 0:
-            raise VersionError(f"{self}: interface starts at 1, quality and revision at 0")
+            raise VersionError(f"{self} is no version: interface starts at 1, quality and revision at 0, as in 1.0.0")
 
     def __str__(self) -> str:
         return f"{self.interface}.{self.quality}.{self.revision}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,6 +66,7 @@ def last_runs(connection: Connection, limit: int = 1) -> list[Row]:
             run.c.hostname,
             run.c.pid,
         )
+        .where(run.c.purpose == "run")
         .order_by(run.c.logging_id.desc())
         .limit(limit)
     )
@@ -85,11 +87,16 @@ def find_file(connection: Connection, name: str) -> Row:
         rows = _rows(connection, _files().where(FILE.c.file_id == int(name)))
     if not rows:
         near = connection.scalars(
-            select(FILE.c.filename).where(FILE.c.filename.contains(wanted[:12], autoescape=True)).limit(5)
+            select(FILE.c.filename).where(FILE.c.filename.contains(_beginning(wanted), autoescape=True)).limit(5)
         ).all()
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise NotFoundError(f"no file {wanted} in the catalogue{hint}")
     return rows[0]
+
+
+def _beginning(name: str) -> str:
+    """The letters before the first digit: what a family of files shares."""
+    return re.split(r"\d", name, maxsplit=1)[0][:20] or name[:4]
 
 
 def attempt_of_output(connection: Connection, file_id: int) -> Row | None:

@@ -12,7 +12,8 @@ import click
 from dbproc import explain, lock, queue
 from dbproc.catalogue import quarantine, reading
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table
+from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table, retry_words
+from dbproc.edits import edits_in_words
 from dbproc.errors import UserError
 from dbproc.incoming import scan_mission
 from dbproc.store import open_store
@@ -20,7 +21,7 @@ from dbproc.store import open_store
 Facts = dict[str, Any]
 
 
-@click.command("status")
+@click.command("status", short_help="Say how the mission stands.")
 @mission_option
 @json_option
 def status_command(mission: str, as_json: bool) -> None:
@@ -49,6 +50,7 @@ def mission_status(mission: str) -> Facts:
                 "quarantine": quarantine.count(connection),
                 "quarantined": quarantine.entries(connection, limit=10),
             }
+    facts["edited_codes"] = edits_in_words(definition)
     try:
         found = scan_mission(definition.mission)
         facts["incoming"] = {"settled": len(found.settled), "unsettled": found.unsettled}
@@ -63,17 +65,20 @@ def _print_status(facts: Facts) -> None:
     run = facts["last_run"]
     if run:
         click.echo(f"last run: {cell(run['processing_start_time'])}, {run['comment'] or 'not ended'}")
-    incoming = ", ".join(f"{count} {name}" for name, count in facts["incoming"].items())
-    click.echo(f"incoming: {incoming}")
+    incoming = facts["incoming"]
+    click.echo(
+        f"incoming: {incoming.get('problem') or ', '.join(f'{count} {name}' for name, count in incoming.items())}"
+    )
+    for edit in facts["edited_codes"]:
+        click.echo(f"edited: {edit['code']} changed under version {edit['version']}: {edit['consequence']}")
     click.echo(f"queue: {facts['queue']} files")
     click.echo()
     print_table(facts["products"], ("product", "level", "files", "first", "last"))
     if facts["failures"]:
         click.echo("\nfailed:")
     for failure in facts["failures"]:
-        retry = f"tried again after {cell(failure['next_try'])}" if failure["next_try"] else "not tried again by itself"
         subject = f"{failure['process']} {failure['date']} {failure['keywords']}".strip()
-        click.echo(f"  {subject}: {cell(failure['message'])} ({failure['failures']} times; {retry})")
+        click.echo(f"  {subject}: {cell(failure['message'])} ({retry_words(failure)})")
         if failure["log"]:
             click.echo(f"    log: {failure['log']}")
     if facts["quarantine"]:
@@ -104,7 +109,7 @@ def queue_command(mission: str, as_json: bool, flush: bool) -> None:
         click.echo("the queue is empty")
 
 
-@click.command("why")
+@click.command("why", short_help="Explain a file, or why there is none.")
 @click.argument("subject", metavar="FILE | PRODUCT DATE")
 @click.argument("date", required=False, metavar="")
 @mission_option
@@ -191,6 +196,8 @@ def inspect_command(file: Path, mission: str, as_json: bool) -> int:
     from dbproc.inspection import Identity, Inspection
 
     path = str(file.absolute())
+    if not os.path.lexists(path):
+        raise UserError(f"there is no file {path}")
     with open_store(mission, read_only=True) as store, store.begin() as connection:
         definition = load_definition(connection)
     with Inspection(definition) as inspection:
@@ -204,9 +211,15 @@ def inspect_command(file: Path, mission: str, as_json: bool) -> int:
         print_json({"file": path, "verdicts": rows, "conclusion": conclusion, "identified": is_known})
     else:
         for row in rows:
-            click.echo(f"{row['product']}: {'yes' if row['facts'] else 'no'}: {cell(row['facts'] or row['reason'])}")
+            click.echo(f"{row['product']}: {_verdict(row)}")
         click.echo(f"{cell(path)}: {cell(conclusion)}")
     return 0 if is_known else 1
+
+
+def _verdict(row: Facts) -> str:
+    if row["facts"] is None:
+        return f"no: {cell(row['reason'])}"
+    return "yes: " + ", ".join(f"{name} {cell(value)}" for name, value in row["facts"].items() if value)
 
 
 def _facts_of(facts: Any) -> Facts | None:

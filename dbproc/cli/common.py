@@ -22,10 +22,16 @@ def mission_option(function: Function) -> Function:
         "-m",
         "--mission",
         envvar="DBPROC_MISSION",
-        required=True,
+        callback=_named,
         metavar="DATABASE",
         help="The mission's database.  [default: $DBPROC_MISSION]",
     )(function)
+
+
+def _named(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    if not value:
+        raise click.UsageError("no database is named: give -m DATABASE, or set DBPROC_MISSION")
+    return value
 
 
 def json_option(function: Function) -> Function:
@@ -57,6 +63,16 @@ def cell(value: object) -> str:
     if isinstance(value, dt.datetime):
         return value.strftime("%Y-%m-%d %H:%M:%SZ")
     return one_line(str(value))
+
+
+def retry_words(failure: Mapping[str, Any]) -> str:
+    """How often a job failed, and when it is tried again."""
+    times = f"failed {failure['failures']} time{'' if failure['failures'] == 1 else 's'}"
+    if failure["status"] == "refused":
+        return "not tried until its inputs or its code change"
+    if failure["next_try"] is None:
+        return f"{times}, given up; to try again: dbproc retry"
+    return f"{times}, tried again after {cell(failure['next_try'])}"
 
 
 class Screen:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from dbproc import lock
 from dbproc.cli.common import mission_option
-from dbproc.store import create_database, database_url, open_store, server_url, upgrade_database
+from dbproc.store import create_database, database_url, open_store, server_url, shown_name, upgrade_database
 
 
-@click.command("init")
+@click.command("init", short_help="Create an empty mission database.")
 @click.argument("database")
 @click.option(
     "-d",
@@ -22,11 +24,12 @@ def init_command(database: str, dialect: str | None) -> None:
     is_server = dialect == "postgresql" and "://" not in database
     name = server_url(database).render_as_string(hide_password=False) if is_server else database
     create_database(name)
-    shown = database_url(name, creating=True).render_as_string(hide_password=True) if "://" in name else name
-    click.echo(f"created {shown}; define the mission with: dbproc apply MISSION.toml -m {database}")
+    shown = shlex.quote(database) if "@" not in database else "DATABASE"
+    created = shown_name(database_url(name, creating=True))
+    click.echo(f"created {created}; define the mission with: dbproc apply MISSION.toml -m {shown}")
 
 
-@click.command("upgrade")
+@click.command("upgrade", short_help="Bring an older database to this schema.")
 @mission_option
 def upgrade_command(mission: str) -> None:
     """Bring an older database to this dbproc's schema. Make a copy of it first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,20 @@ from typing import Any
 import click
 
 from dbproc import lock
+from dbproc.catalogue.definition import load_mission
 from dbproc.catalogue.specs import current_definition
 from dbproc.cli.common import json_option, mission_option, print_json
-from dbproc.errors import NO_MISSION, NotFoundError
+from dbproc.errors import NO_MISSION, NotFoundError, UserError
 from dbproc.mission.apply import apply_definition
 from dbproc.mission.export import export_toml
 from dbproc.mission.read import read_mission_file
-from dbproc.store import open_store
+from dbproc.store import Store, open_store
 
 
-@click.command("apply")
+@click.command("apply", short_help="Bring a mission file into the database.")
 @click.argument("mission_file", type=click.Path(path_type=Path))
 @mission_option
-@click.option("--dry-run", is_flag=True, help="Show the difference, and change nothing.")
+@click.option("-d", "--dry-run", is_flag=True, help="Show the difference, and change nothing.")
 @json_option
 def apply_command(mission_file: Path, mission: str, dry_run: bool, as_json: bool) -> None:
     """Check MISSION_FILE (TOML, or dbprocessing's INI), show how it differs from the database, and apply it."""
@@ -32,18 +34,34 @@ def apply(mission_file: Path, mission: str, *, dry_run: bool, as_json: bool = Fa
     """Apply a mission file and say what changed."""
     definition = read_mission_file(mission_file)
     with open_store(mission, read_only=dry_run) as store:
-        keep_runs_away = nullcontext() if dry_run else lock.holding(store, "mission file applied")
+        keep_runs_away = nullcontext() if dry_run else lock.holding(store, "apply")
         with keep_runs_away:
             changes = apply_definition(store, definition, dry_run=dry_run)
+            made = None if dry_run else _made_incoming(store)
     if as_json:
         print_json([_facts(change) for change in changes])
         return
     for change in changes:
         click.echo(change.sentence)
+    if made:
+        click.echo(f"made the directory {made}")
     if not changes:
         click.echo("nothing to change")
     elif dry_run:
         click.echo(f"{len(changes)} changes would be made; nothing was changed")
+
+
+def _made_incoming(store: Store) -> str | None:
+    """Make the mission's incoming directory if it is missing; its path then."""
+    with store.begin() as connection:
+        incoming = load_mission(connection).incoming
+    if os.path.isdir(incoming):
+        return None
+    try:
+        os.makedirs(incoming)
+    except OSError as error:
+        raise UserError(f"the mission is applied, but cannot make {incoming}: {error.strerror}") from error
+    return incoming
 
 
 def _facts(change: Any) -> dict[str, Any]:
@@ -56,7 +74,7 @@ def _facts(change: Any) -> dict[str, Any]:
     }
 
 
-@click.command("export")
+@click.command("export", short_help="Write the definition as a mission file.")
 @mission_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a file instead of the screen.")
 def export_command(mission: str, output: Path | None) -> None:
@@ -69,5 +87,8 @@ def export_command(mission: str, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
     else:
-        with open(output, "x", encoding="utf-8") as stream:
-            stream.write(text)
+        try:
+            with open(output, "x", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise UserError(f"cannot write {output}: {error.strerror}; name another file") from error

@@ -11,9 +11,9 @@ import click
 from dbproc import cycle
 from dbproc.catalogue import attempts
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import Function, Screen, json_option, mission_option, print_json
+from dbproc.cli.common import Function, Screen, json_option, mission_option, print_json, retry_words
 from dbproc.cycle import Options
-from dbproc.report import Report
+from dbproc.report import Report, one_line, unsettled_words
 from dbproc.signals import Interrupted
 from dbproc.store import open_store
 
@@ -88,10 +88,12 @@ def process_command(**options: Any) -> int:
 @click.command("plan")
 @mission_option
 @json_option
+@glob_option
 @click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number.")
-def plan_command(mission: str, as_json: bool, only: str | None) -> int:
+@click.option("-s", "--skip-run", is_flag=True, help="Skip processes of timebase RUN.")
+def plan_command(mission: str, as_json: bool, pattern: str, only: str | None, skip_run: bool) -> int:
     """Say what the next run would do and why. Changes nothing at all."""
-    return _preview(mission, Options(only=_names(only)), as_json=as_json)
+    return _preview(mission, Options(only=_names(only), skip_run=skip_run, pattern=pattern), as_json=as_json)
 
 
 @click.command("retry")
@@ -169,7 +171,9 @@ def _print_plan(facts: dict[str, Any], as_json: bool) -> None:
         print_json(facts)
         return
     for name, text in facts.get("incoming", ()):
-        click.echo(f"would ingest {name}: {text}")
+        click.echo(one_line(f"incoming {name}: {text}"))
+    for edit in facts.get("edited_codes", ()):
+        click.echo(f"edited {edit['code']}: changed under version {edit['version']}: {edit['consequence']}")
     for task in facts.get("tasks", ()):
         what = task["output"] or f"{task['process']} {task['date']}"
         click.echo(f"would build {what}: {task['why']}")
@@ -179,8 +183,14 @@ def _print_plan(facts: dict[str, Any], as_json: bool) -> None:
         click.echo(f"decided later {item['process']} {item['date']}: waits for {item['waits_for']}")
     for product in facts.get("follows", ()):
         click.echo(f"may follow: {product}")
-    if not any(facts.values()):
+    for failure in facts.get("failures", ()):
+        click.echo(
+            f"failed {failure['process']} {failure['date']}: {one_line(failure['message'])}; {retry_words(failure)}"
+        )
+    if not any(value for name, value in facts.items() if name != "unsettled"):
         click.echo("nothing to do")
+    if facts.get("unsettled"):
+        click.echo(unsettled_words(facts["unsettled"]))
 
 
 def _names(only: str | None) -> tuple[str, ...] | None:

@@ -61,7 +61,7 @@ def execute(job: Job, stop: StopSign) -> Outcome:
     code = os.waitstatus_to_exitcode(status)
     process.returncode = code
     if ending is None:
-        ending, message = (Ending.SUCCEEDED, "") if code == 0 else (Ending.FAILED, _words(code))
+        ending, message = (Ending.SUCCEEDED, "") if code == 0 else (Ending.FAILED, _words(code) + _last_words(job.log))
     else:
         message = f"ran longer than {job.time_limit:g} s" if ending is Ending.TIMED_OUT else "the run was ended"
     return _outcome(
@@ -127,6 +127,18 @@ def _kill_group(pid: int, number: signal.Signals) -> None:
 def _header(job: Job) -> bytes:
     line = f"{shlex.join(job.command)}\n\n{'-' * 80}\n\n"
     return line.encode(errors="surrogateescape")
+
+
+def _last_words(log: str) -> str:
+    """The last line that a failed job printed: often its error."""
+    try:
+        with open(log, "rb") as stream:
+            stream.seek(max(0, os.path.getsize(log) - 2000))
+            lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines()]
+    except OSError:
+        return ""
+    last = next((line for line in reversed(lines) if line), "")
+    return "" if not last or last == "-" * 80 else f": {last[:200]}"
 
 
 def _words(code: int) -> str:

@@ -290,7 +290,7 @@ def _code_change_for(
         return _same_version(process, before, code)
     running = before.running or before.version
     if code.version > running:
-        details = (f"replaces {_code_name(before)}",)
+        details = (f"replaces {_code_name(replace(before, version=running))}",)
         again = f"code {_code_name(code)} released"
         return _code_change(Kind.RELEASE, process, before, code, details, again=again)
     if code.version == running:

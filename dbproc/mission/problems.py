@@ -59,7 +59,7 @@ def dotted_place(path: KeyPath) -> Place:
 
 def suggestion(word: str, allowed: Iterable[str], *, listed: bool = True) -> str:
     """``; did you mean 'format'?``, or what is there when nothing is near and it shall be `listed`."""
-    names = sorted(allowed)
+    names = sorted(str(name) for name in allowed)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {near[0]!r}?"

@@ -57,6 +57,7 @@ def upgrade() -> None:
         sa.Column("processing_start_time", sa.DateTime(timezone=True), nullable=False),
         sa.Column("processing_end_time", sa.DateTime(timezone=True), nullable=True),
         sa.Column("comment", sa.Text(), nullable=True),
+        sa.Column("purpose", sa.Text(), server_default="run", nullable=False),
         sa.Column("mission_id", sa.Integer(), nullable=False),
         sa.Column("user", sa.Text(), nullable=False),
         sa.Column("hostname", sa.Text(), nullable=False),

@@ -12,9 +12,9 @@ import pytest
 from dbproc.cli import dbproc
 from dbproc.cli.legacy import _COMMANDS as LEGACY
 from dbproc.cli.processqueue import command as process_queue
-from dbproc.ingest import __file__ as ingest_file
 from dbproc.inspection import RefusalReason
 from dbproc.products.registry import BUILT_IN, arguments_of
+from dbproc.triage import __file__ as triage_file
 from docs import generate
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -81,7 +81,7 @@ def test_the_documents_name_every_argument_of_an_inspector(name: str) -> None:
 
 
 def test_the_documents_name_every_reason_of_quarantine() -> None:
-    in_code = set(re.findall(r'Refused\(\s*\w+(?:\.\w+)?, "(\w+)"', Path(ingest_file).read_text(encoding="utf-8")))
+    in_code = set(re.findall(r'Refused\(\s*\w+(?:\.\w+)?, "(\w+)"', Path(triage_file).read_text(encoding="utf-8")))
     in_code |= {reason.value for reason in RefusalReason} | {"dead_run"}
     written = section(read("operating.md"), "## The quarantine")
     assert set(re.findall(r"^\| `(\w+)` \|", written, re.MULTILINE)) == in_code

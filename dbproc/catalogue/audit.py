@@ -1,0 +1,255 @@
+"""What ``dbproc check`` asks of the database: everything in bulk, and of faults the faulty rows alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, text, union
+
+from dbproc import schema
+from dbproc.catalogue._select import FILE, is_newest
+from dbproc.model import Slot
+from dbproc.plan import Queued
+
+_ATTEMPT = schema.attempt
+_LINK = schema.filefilelink
+_CODELINK = schema.filecodelink
+_INPUT = schema.attemptinput
+_FETCHED_AT_ONCE = 10_000
+
+
+class FileRow(NamedTuple):
+    """A file as far as it is compared with the disk; `directory` is relative to the root."""
+
+    file_id: int
+    filename: str
+    directory: str
+    size: int
+    digest: str
+    exists: bool
+
+
+class MemberRow(NamedTuple):
+    """A member of a file's companion directory."""
+
+    file_id: int
+    path: str
+    size: int
+    digest: str
+
+
+class MadeRow(NamedTuple):
+    """A file, and the attempt that made it, where there is one."""
+
+    file_id: int
+    filename: str
+    attempt_id: int | None
+
+
+class QueuedRow(NamedTuple):
+    """A file of the queue, whether it exists, and whether it is the newest of those that do."""
+
+    file_id: int
+    filename: str
+    exists: bool
+    is_newest: bool
+
+
+class ProductPlace(NamedTuple):
+    """Where the files of a product are, and how they are called; of retired products as well."""
+
+    name: str
+    directory: str
+    format: str
+
+
+def hold_still(connection: Connection) -> None:
+    """Let every question of this transaction be answered from one moment; to be called before the first."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
+
+def product_places(connection: Connection) -> list[ProductPlace]:
+    """Every product."""
+    product = schema.product.c
+    rows = connection.execute(select(product.product_name, product.relative_path, product.format))
+    return [ProductPlace(*row) for row in rows]
+
+
+def directories_in_use(connection: Connection) -> list[str]:
+    """The directories that files of the catalogue are in."""
+    return list(connection.scalars(select(FILE.c.relative_path).distinct()))
+
+
+def file_rows(connection: Connection) -> Iterator[FileRow]:
+    """Every file."""
+    columns = (
+        FILE.c.file_id,
+        FILE.c.filename,
+        FILE.c.relative_path,
+        FILE.c.file_size,
+        FILE.c.shasum,
+        FILE.c.exists_on_disk,
+    )
+    return (FileRow(*row) for row in _streamed(connection, select(*columns).order_by(FILE.c.file_id)))
+
+
+def member_rows(connection: Connection) -> Iterator[MemberRow]:
+    """Every member of a companion directory, by file."""
+    member = schema.filemember.c
+    columns = (member.file_id, member.member_path, member.member_size, member.shasum)
+    statement = select(*columns).order_by(member.file_id, member.member_path)
+    return (MemberRow(*row) for row in _streamed(connection, statement))
+
+
+def quarantined(connection: Connection) -> list[tuple[str, str]]:
+    """The stored name and the former name of every file in quarantine."""
+    entry = schema.quarantine.c
+    rows = connection.execute(select(entry.stored_name, entry.filename).where(entry.released_time.is_(None)))
+    return [(row[0], row[1]) for row in rows]
+
+
+def job_logs(connection: Connection) -> set[str]:
+    """The paths of the logs that attempts name."""
+    return set(connection.scalars(select(_ATTEMPT.c.log_path).where(_ATTEMPT.c.log_path.is_not(None))))
+
+
+def running_attempts(connection: Connection) -> list[tuple[int, str, dt.date]]:
+    """The attempts that have not ended: number, process, date."""
+    statement = (
+        select(_ATTEMPT.c.attempt_id, schema.process.c.process_name, _ATTEMPT.c.utc_file_date)
+        .join(schema.process, schema.process.c.process_id == _ATTEMPT.c.process_id)
+        .where(_ATTEMPT.c.status == "running")
+        .order_by(_ATTEMPT.c.attempt_id)
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+
+
+# --- lineage ---
+
+
+def made_without_attempt(connection: Connection) -> list[MadeRow]:
+    """The files that have a code or inputs, and no attempt that made them; but for :func:`attempts_without_output`."""
+    derived = union(select(_CODELINK.c.resulting_file), select(_LINK.c.resulting_file)).subquery()
+    named = exists().where(
+        _ATTEMPT.c.status == "succeeded",
+        _ATTEMPT.c.output_file.is_(None),
+        _ATTEMPT.c.output_filename == FILE.c.filename,
+        _ATTEMPT.c.utc_file_date == FILE.c.utc_file_date,
+    )
+    statement = (
+        select(FILE.c.file_id, FILE.c.filename)
+        .join(derived, derived.c.resulting_file == FILE.c.file_id)
+        .where(~exists().where(_ATTEMPT.c.output_file == FILE.c.file_id, _ATTEMPT.c.status == "succeeded"), ~named)
+        .order_by(FILE.c.filename)
+    )
+    return [MadeRow(row[0], row[1], None) for row in connection.execute(statement)]
+
+
+def made_without_code(connection: Connection) -> list[MadeRow]:
+    """The files that an attempt made, and that have no code."""
+    return _made(connection, ~exists().where(_CODELINK.c.resulting_file == FILE.c.file_id))
+
+
+def made_without_inputs(connection: Connection) -> list[MadeRow]:
+    """The files that an attempt made from something, and that have no inputs at all."""
+    inputs = exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id)
+    return _made(connection, inputs & ~exists().where(_LINK.c.resulting_file == FILE.c.file_id))
+
+
+def made_otherwise(connection: Connection) -> list[MadeRow]:
+    """The files that have inputs or a code, but not those of their attempt."""
+    links = _LINK.alias()
+    has_links = exists().where(links.c.resulting_file == FILE.c.file_id)
+    not_of_attempt = exists().where(
+        links.c.resulting_file == FILE.c.file_id,
+        ~exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id, _INPUT.c.file_id == links.c.source_file),
+    )
+    not_linked = exists().where(
+        _INPUT.c.attempt_id == _ATTEMPT.c.attempt_id,
+        ~exists().where(links.c.resulting_file == FILE.c.file_id, links.c.source_file == _INPUT.c.file_id),
+    )
+    other_code = exists().where(
+        _CODELINK.c.resulting_file == FILE.c.file_id, _CODELINK.c.source_code != _ATTEMPT.c.code_id
+    )
+    return _made(connection, or_(not_of_attempt, and_(has_links, not_linked), other_code))
+
+
+def attempts_without_output(connection: Connection) -> list[tuple[int, str | None]]:
+    """The attempts that succeeded and should have made a file, but name none: number, and the promised name."""
+    statement = (
+        select(_ATTEMPT.c.attempt_id, _ATTEMPT.c.output_filename)
+        .join(schema.process, schema.process.c.process_id == _ATTEMPT.c.process_id)
+        .where(
+            _ATTEMPT.c.status == "succeeded",
+            _ATTEMPT.c.output_file.is_(None),
+            schema.process.c.output_product.is_not(None),
+        )
+        .order_by(_ATTEMPT.c.attempt_id)
+    )
+    return [(row[0], row[1]) for row in connection.execute(statement)]
+
+
+def lineage_if_doubtful(connection: Connection) -> list[tuple[int, int]]:
+    """Every link (source, result), if one leads to an older row: files are entered after those they were made from."""
+    if not connection.scalar(select(exists().where(_LINK.c.source_file >= _LINK.c.resulting_file))):
+        return []
+    return [(row[0], row[1]) for row in connection.execute(select(_LINK.c.source_file, _LINK.c.resulting_file))]
+
+
+def names_of(connection: Connection, file_ids: list[int]) -> dict[int, str]:
+    """The names of a few files."""
+    rows = connection.execute(select(FILE.c.file_id, FILE.c.filename).where(FILE.c.file_id.in_(file_ids)))
+    return {row[0]: row[1] for row in rows}
+
+
+def _made(connection: Connection, condition: ColumnElement[bool]) -> list[MadeRow]:
+    statement = (
+        select(FILE.c.file_id, FILE.c.filename, _ATTEMPT.c.attempt_id)
+        .join(_ATTEMPT, _ATTEMPT.c.output_file == FILE.c.file_id)
+        .where(_ATTEMPT.c.status == "succeeded", condition)
+        .order_by(FILE.c.filename)
+    )
+    return [MadeRow(*row) for row in connection.execute(statement)]
+
+
+# --- what is stale ---
+
+
+def newest_files(connection: Connection) -> Iterator[Queued]:
+    """Every newest existing file that is an input, as if it were queued."""
+    inputs = select(schema.productprocesslink.c.input_product_id)
+    statement = select(
+        FILE.c.file_id,
+        FILE.c.product_id,
+        FILE.c.utc_file_date,
+        FILE.c.process_keywords,
+        FILE.c.utc_start_time,
+        FILE.c.utc_stop_time,
+    ).where(FILE.c.product_id.in_(inputs), is_newest(existing=True))
+    for file_id, product_id, date, keywords, start, stop in _streamed(connection, statement):
+        yield Queued(file_id, product_id, date, keywords, ((start.date(), stop.date()),))
+
+
+def built_slots(connection: Connection) -> Iterator[Slot]:
+    """Every slot that something was built for."""
+    columns = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    statement = select(*columns).where(_ATTEMPT.c.status == "succeeded", _ATTEMPT.c.output_file.is_not(None)).distinct()
+    return (Slot(*row) for row in _streamed(connection, statement))
+
+
+def queued_rows(connection: Connection) -> list[QueuedRow]:
+    """The queue."""
+    statement = (
+        select(FILE.c.file_id, FILE.c.filename, FILE.c.exists_on_disk, is_newest(existing=True))
+        .join(schema.processqueue, schema.processqueue.c.file_id == FILE.c.file_id)
+        .order_by(FILE.c.filename)
+    )
+    return [QueuedRow(row[0], row[1], bool(row[2]), bool(row[3])) for row in connection.execute(statement)]
+
+
+def _streamed(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+    """The rows, without all of them in memory at once."""
+    yield from connection.execute(statement, execution_options={"yield_per": _FETCHED_AT_ONCE})

@@ -1,0 +1,210 @@
+"""What is to be done with the files that arrived: accepted, known already, or refused. Reads, and changes nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dbproc import placement
+from dbproc.catalogue import files
+from dbproc.errors import FormatError, PlacementError
+from dbproc.incoming import Arrival, Kind
+from dbproc.inspection import Identity, Inspection, Refusal
+from dbproc.measure import Measured, measure, measure_all
+from dbproc.model import Definition, KnownFile, NewFile, Product
+from dbproc.run import directory_of
+from dbproc.store import Store
+from dbproc.version import Version
+
+_FIRST = Version(1, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A file that enters the catalogue; it stays where it is when it came as a link."""
+
+    arrival: Arrival
+    file: NewFile
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The bytes are in the catalogue under this name already; `target` is their place."""
+
+    arrival: Arrival
+    known: KnownFile
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that goes to quarantine."""
+
+    arrival: Arrival
+    reason: str
+    message: str
+    verdicts: str = "[]"
+    digest: str | None = None
+    other_digest: str | None = None
+
+
+Decision = Accepted | Duplicate | Refused
+
+
+class Triage:
+    """Decides about arrivals: identified by inspectors, compared with the catalogue."""
+
+    def __init__(self, store: Store, definition: Definition, inspection: Inspection) -> None:
+        self._store = store
+        self._definition = definition
+        self._inspection = inspection
+
+    def decide(self, arrivals: Sequence[Arrival]) -> list[Decision]:
+        """What is to be done with each arrival that is still as it was scanned; nothing is changed."""
+        early = [refused for arrival in arrivals if (refused := _refused_early(arrival)) is not None]
+        known_early = {decision.arrival.path for decision in early}
+        rest = [arrival for arrival in arrivals if arrival.path not in known_early]
+        paths = [os.path.realpath(arrival.path) if arrival.kind is Kind.LINK else arrival.path for arrival in rest]
+        answers = self._inspection.identify(paths)
+        measured = measure_all(paths, self._definition.mission.digest)
+        steady = [
+            (arrival, answer, size)
+            for arrival, answer, size in zip(rest, answers, measured, strict=True)
+            if _is_steady(arrival)
+        ]
+        with self._store.begin() as connection:
+            known = files.known_by_name(
+                connection, [arrival.name for arrival, _, _ in steady if _is_text(arrival.name)]
+            )
+        decisions = [*early, *(self._judge(*item, known.get(item[0].name)) for item in steady)]
+        return self._without_twins(decisions)
+
+    def _judge(
+        self,
+        arrival: Arrival,
+        answer: Identity | Refusal,
+        measured: Measured | OSError | PlacementError,
+        known: KnownFile | None,
+    ) -> Decision:
+        if isinstance(measured, OSError | PlacementError):
+            text = getattr(measured, "strerror", None) or str(measured)
+            return Refused(arrival, "unreadable", f"cannot be read: {text}")
+        if known is not None:
+            return self._judge_known(arrival, measured, known)
+        if isinstance(answer, Refusal):
+            verdicts = [{"product": self._name(v.product_id), "reason": v.reason} for v in answer.verdicts]
+            return Refused(arrival, answer.reason, answer.message, json.dumps(verdicts), measured.digest)
+        try:
+            return self._accepted(arrival, answer, measured)
+        except (PlacementError, FormatError) as error:
+            return Refused(arrival, "bad_place", str(error), digest=measured.digest)
+
+    def _judge_known(self, arrival: Arrival, measured: Measured, known: KnownFile) -> Decision:
+        place = os.path.join(self._definition.mission.root, known.directory, known.filename)
+        if measured.digest == known.digest:
+            return Duplicate(arrival, known, place)
+        message = f"a file of this name with other bytes is in the catalogue ({place}); give the new one a new name"
+        return Refused(arrival, "same_name", message, digest=measured.digest, other_digest=known.digest)
+
+    def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured) -> Decision:
+        product, facts = answer.product, answer.facts
+        version = facts.version or _FIRST
+        directory = directory_of(product, facts, version)
+        target = placement.inside(self._definition.mission.root, os.path.join(directory, arrival.name))
+        if arrival.kind is Kind.LINK and os.path.realpath(arrival.path) != os.path.realpath(target):
+            text = (
+                f"links to {os.path.realpath(arrival.path)}, which is not its product's place {target}; move it there"
+            )
+            return Refused(arrival, "link_elsewhere", text, digest=measured.digest)
+        if arrival.kind is not Kind.LINK and os.path.lexists(target) and not _same_bytes(target, measured):
+            text = f"{target} exists and is not in the catalogue; move it away, or deliver it first"
+            return Refused(arrival, "place_taken", text, digest=measured.digest)
+        return Accepted(arrival, _new_file(arrival, product, answer, version, directory, measured), target)
+
+    def _without_twins(self, decisions: list[Decision]) -> list[Decision]:
+        """Refuse a file whose product, date, keywords and version another file has, known or in the same batch."""
+        accepted = [decision for decision in decisions if isinstance(decision, Accepted)]
+        with self._store.begin() as connection:
+            names = dict(files.known_by_identity(connection, [files.identity_of(item.file) for item in accepted]))
+        result: list[Decision] = []
+        for decision in decisions:
+            if isinstance(decision, Accepted):
+                identity = files.identity_of(decision.file)
+                if identity in names:
+                    decision = self._twin(decision, names[identity])
+                else:
+                    names[identity] = decision.file.filename
+            result.append(decision)
+        return result
+
+    def _twin(self, decision: Accepted, other: str) -> Refused:
+        file = decision.file
+        keywords = f" with {file.facts.keywords}" if file.facts.keywords else ""
+        message = (
+            f"{other} is already {self._name(file.product_id)} of {file.facts.date}{keywords} in version "
+            f"{file.version}; give this one another version, or a keyword that tells them apart"
+        )
+        return Refused(decision.arrival, "same_version", message, digest=file.digest)
+
+    def _name(self, product_id: int) -> str:
+        return self._definition.products[product_id].name
+
+
+def _refused_early(arrival: Arrival) -> Refused | None:
+    """What is refused by what it is, unopened."""
+    if arrival.kind is Kind.DIRECTORY:
+        return Refused(arrival, "directory", "it is a directory; put its files into incoming themselves")
+    if arrival.kind is Kind.OTHER:
+        return Refused(arrival, "not_a_file", "it is a fifo, socket or device, not a file")
+    if arrival.kind is Kind.LINK:
+        target = os.path.realpath(arrival.path)
+        if not os.path.isfile(target):
+            return Refused(arrival, "dangling_link", f"links to {target}, which is no file")
+        if os.path.basename(target) != arrival.name:
+            return Refused(arrival, "link_renamed", f"links to {target}, a file of another name")
+    return None
+
+
+def _is_steady(arrival: Arrival) -> bool:
+    """Whether the file still is what was scanned: not gone, not grown while it was read."""
+    try:
+        return os.lstat(arrival.path).st_size == arrival.size
+    except OSError:
+        return False
+
+
+def _same_bytes(path: str, measured: Measured) -> bool:
+    try:
+        return measure(path, measured.digest.partition(":")[0]) == measured
+    except (OSError, PlacementError):
+        return False
+
+
+def _new_file(
+    arrival: Arrival, product: Product, answer: Identity, version: Version, directory: str, measured: Measured
+) -> NewFile:
+    return NewFile(
+        filename=arrival.name,
+        product_id=product.product_id,
+        facts=answer.facts,
+        version=version,
+        level=product.level,
+        directory=directory,
+        size=measured.size,
+        digest=measured.digest,
+        created=dt.datetime.fromtimestamp(os.stat(arrival.path).st_mtime, dt.UTC),
+        members=measured.members,
+    )
+
+
+def _is_text(name: str) -> bool:
+    return name == storable(name)
+
+
+def storable(name: str) -> str:
+    """A name as text that any database takes: bytes that are no UTF-8 are escaped."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
