@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dbproc.catalogue import edits
+from dbproc.catalogue import attempts, edits
 from dbproc.catalogue.definition import load_definition, requeue_inputs
 from dbproc.digest import algorithm_of, digest_file, stat_text
 from dbproc.model import Code, CodeEditPolicy, Definition
@@ -59,6 +59,7 @@ def settle_edits(store: Store, definition: Definition, report: Report) -> tuple[
         for edit in edited:
             if policy is CodeEditPolicy.ACCEPT or not edit.code.digest:
                 edits.accept(connection, edit.code.code_id, edit.digest, edit.stat)
+                attempts.arm(connection, [edit.code.process_id], None)
             elif policy is CodeEditPolicy.BUMP:
                 edits.bump(connection, edit.code.code_id, edit.digest, edit.stat)
                 requeue_inputs(connection, [edit.code.process_id], f"code {edit.code.path} was edited")

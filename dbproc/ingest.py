@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dbproc import placement, queue
 from dbproc.catalogue import files, placements, quarantine
 from dbproc.catalogue.placements import Move
+from dbproc.digest import algorithm_of
 from dbproc.errors import PlacementError
 from dbproc.incoming import Arrival, Kind
 from dbproc.inspection import Inspection
@@ -20,7 +21,7 @@ from dbproc.measure import measure
 from dbproc.model import Definition, KnownFile
 from dbproc.report import Event, Progress, Report
 from dbproc.store import Store
-from dbproc.triage import Accepted, Decision, Duplicate, Refused, Triage, storable
+from dbproc.triage import Accepted, Decision, Duplicate, Refused, Triage, is_copy, storable
 
 _BATCH = 250
 
@@ -85,11 +86,8 @@ class Ingest:
         return Move("incoming", source, decision.target, decision.file.digest)
 
     def _quarantine_path(self, arrival: Arrival) -> str:
-        stem, suffix = os.path.splitext(arrival.name)
-        safe = "".join(char if char.isprintable() else "_" for char in stem)[:100]
-        directory = self._definition.mission.quarantine
-        stamp = f"{time.time_ns():x}"
-        return os.path.join(directory, f"{safe}.{stamp}{suffix if suffix.isprintable() else ''}")
+        stem, suffix = (_safe(part) for part in os.path.splitext(arrival.name))
+        return os.path.join(self._definition.mission.quarantine, f"{stem}.{time.time_ns():x}{suffix}")
 
     def _made(self, arrival: Arrival, move: Move | None) -> bool:
         if move is None:
@@ -142,7 +140,7 @@ class Ingest:
     def _drop(self, duplicate: Duplicate) -> None:
         """Remove a duplicate once the bytes at home are seen to be good; else it takes their place."""
         arrival, known = duplicate.arrival, duplicate.known
-        if arrival.kind is Kind.LINK or _has_digest(duplicate.target, known.digest):
+        if arrival.kind is Kind.LINK or _is_sound(duplicate.target, known):
             self._remove(arrival)
             self._restore(known, missing=not known.exists)
             self._report.add(Event.DUPLICATE, arrival.name, "its bytes are in the catalogue already")
@@ -174,9 +172,16 @@ class Ingest:
         return self._definition.products[product_id].name
 
 
-def _has_digest(path: str, digest: str) -> bool:
+def _safe(part: str) -> str:
+    """A part of a name with nothing in it that a terminal or a filesystem minds, of at most 100 bytes."""
+    printable = "".join(char if char.isprintable() else "_" for char in part)
+    return printable.encode()[:100].decode(errors="ignore")
+
+
+def _is_sound(path: str, known: KnownFile) -> bool:
+    """Whether the file at home still has the bytes that were recorded."""
     try:
-        return measure(path, digest.partition(":")[0]).digest == digest
+        return is_copy(measure(path, algorithm_of(known.digest)), known)
     except (OSError, PlacementError):
         return False
 
@@ -187,7 +192,7 @@ def _entry(decision: Refused, move: Move) -> quarantine.Entry:
         stored_name=os.path.basename(move.target),
         came_from=storable(decision.arrival.path),
         reason=decision.reason,
-        message=decision.message,
+        message=storable(decision.message),
         verdicts=decision.verdicts,
         size=decision.arrival.size,
         digest=decision.digest,

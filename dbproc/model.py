@@ -252,6 +252,7 @@ class KnownFile:
     size: int
     digest: str
     exists: bool
+    members: tuple[Member, ...] = ()
 
 
 class Ending(StrEnum):

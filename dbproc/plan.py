@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from dbproc.errors import FormatError
 from dbproc.model import Code, Definition, File, Input, Process, Product, Reason, Slot, Task, Timebase
-from dbproc.names import TIME_OF_DAY, keywords_of
+from dbproc.names import TIME_OF_DAY, keywords_of, keywords_text
 from dbproc.periods import DayRange, coalesced, period_end, period_starts, widened
 from dbproc.version import Part, Version, next_version, risen_part
 
@@ -248,6 +248,8 @@ class Planner:
             reasons = list(stale_reasons(output, code, wanted))
             if forced is not None:
                 reasons.append(Reason(f"forced to raise {forced.name.lower()}", forced))
+            if output is not None and not _is_named(product, output.file, time, keywords):
+                reasons.append(Reason(f"{output.file.filename} is named by another format", Part.REVISION))
             if not reasons:
                 return Decision(slot, State.UP_TO_DATE, f"{output.file.filename if output else ''} is up to date")
             newest = output.file.version if output else None
@@ -266,19 +268,23 @@ class Planner:
             output_version=version,
             level=product.level,
         )
-        if output is not None and not product.compiled.has_version:
+        if output is not None and name == output.file.filename:
             return Decision(slot, State.REFUSED, _needs_version(product, output, reasons), task)
         return self._unless_delayed(task, forced)
 
     def _newest_output(
         self, product: Product, slot: Slot, time: dt.datetime, keywords: Mapping[str, str]
     ) -> Output | None:
-        """The newest version of what stands in the slot: the file whose name differs in its version alone."""
+        """The newest version of what stands in the slot: a file whose name differs in its version alone, or one with
+        the keywords that the output will have, named by a format that the product had before."""
+        fields = product.compiled.keyword_fields
+        expected = keywords_text({key: value for key, value in keywords.items() if key in fields})
         newest: Output | None = None
         for output in self._facts.outputs.get((product.product_id, slot.date), ()):
-            if output.file.filename != product.compiled.render(time, str(output.file.version), keywords):
+            file = output.file
+            if file.keywords != expected and not _is_named(product, file, time, keywords):
                 continue
-            if newest is None or output.file.version > newest.file.version:
+            if newest is None or file.version > newest.file.version:
                 newest = output
         return newest
 
@@ -359,6 +365,11 @@ def _covers(timebase: Timebase, file: File, first: dt.date, last: dt.date) -> bo
     if timebase.by_time:
         return file.first_day <= last and file.last_day >= first
     return file.date == first
+
+
+def _is_named(product: Product, file: File, time: dt.datetime, keywords: Mapping[str, str]) -> bool:
+    """Whether the file has the name that the product's format gives to its version."""
+    return file.filename == product.compiled.render(time, str(file.version), keywords)
 
 
 def _merged_keywords(timebase: Timebase, files: Iterable[File]) -> dict[str, str]:

@@ -238,7 +238,7 @@ def _fault(task: Task, outcome: Outcome) -> str | None:
         return None
     path = os.path.join(outcome.job.directory, task.output_name)
     if not os.path.lexists(path):
-        others = sorted(os.listdir(outcome.job.directory))[:5]
+        others = _names_in(outcome.job.directory)[:5]
         wrote = f"it wrote {', '.join(others)} instead" if others else "it wrote nothing"
         return f"exit status 0, but its output {task.output_name} is not there; {wrote}"
     if os.path.islink(path) or not os.path.isfile(path):
@@ -246,6 +246,14 @@ def _fault(task: Task, outcome: Outcome) -> str | None:
     if os.path.getsize(path) == 0:
         return f"exit status 0, but its output {task.output_name} is empty"
     return None
+
+
+def _names_in(directory: str) -> list[str]:
+    """What a job left in its directory; nothing, when it removed the directory itself."""
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
 
 
 def _disagreement(task: Task, facts: FileFacts, *, has_version: bool) -> str | None:

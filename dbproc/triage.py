@@ -105,7 +105,7 @@ class Triage:
 
     def _judge_known(self, arrival: Arrival, measured: Measured, known: KnownFile) -> Decision:
         place = os.path.join(self._definition.mission.root, known.directory, known.filename)
-        if measured.digest == known.digest:
+        if is_copy(measured, known):
             return Duplicate(arrival, known, place)
         message = f"a file of this name with other bytes is in the catalogue ({place}); give the new one a new name"
         return Refused(arrival, "same_name", message, digest=measured.digest, other_digest=known.digest)
@@ -152,6 +152,11 @@ class Triage:
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name
+
+
+def is_copy(measured: Measured, known: KnownFile) -> bool:
+    """Whether what was measured has the bytes of a known file, those of its companion directory included."""
+    return measured.digest == known.digest and set(measured.members) == set(known.members)
 
 
 def _refused_early(arrival: Arrival) -> Refused | None:

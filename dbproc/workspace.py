@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 NAME = ".dbproc"
 
+JOB_MARK = "DBPROC_JOB"
+"""Names a job's directory in its environment, so that what it started is known when its run is no more."""
+
 
 class Workspace:
     """Paths of the private directory; it is on the filesystem of the root, so that outputs are moved by a rename."""
@@ -56,13 +59,18 @@ class Workspace:
         return len(leftovers)
 
     def _orphans(self) -> Iterator[Process]:
-        """Processes of dead runs: those whose working directory is one of ours."""
+        """Processes of dead runs: those that run in one of our directories, or carry its name in the environment."""
         import psutil
 
         inside = str(Path(self.work).resolve()) + os.sep
         for process in psutil.process_iter():
             try:
-                if process.pid != os.getpid() and process.cwd().startswith(inside):
+                if process.pid != os.getpid() and _is_inside(process, (inside, self.work + os.sep)):
                     yield process
             except psutil.Error:
                 continue
+
+
+def _is_inside(process: Process, directories: tuple[str, ...]) -> bool:
+    places: list[str] = [process.cwd(), process.environ().get(JOB_MARK, "")]
+    return any(place.startswith(directories) for place in places)

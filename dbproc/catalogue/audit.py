@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, text, union
 
 from dbproc import schema
-from dbproc.catalogue._select import FILE, is_newest
-from dbproc.model import Slot
+from dbproc.catalogue._select import FILE, batches, is_newest
+from dbproc.catalogue.placements import Move, announced
+from dbproc.model import Member, Slot
 from dbproc.plan import Queued
 
 _ATTEMPT = schema.attempt
@@ -104,19 +107,73 @@ def member_rows(connection: Connection) -> Iterator[MemberRow]:
     return (MemberRow(*row) for row in _streamed(connection, statement))
 
 
-def quarantined(connection: Connection) -> list[tuple[str, str]]:
+def recorded(connection: Connection, file_ids: Sequence[int]) -> dict[int, tuple[int, str, frozenset[Member]]]:
+    """By file: the size, the digest and the members that were recorded."""
+    found: dict[int, tuple[int, str, frozenset[Member]]] = {}
+    member = schema.filemember.c
+    for some in batches(file_ids):
+        members: dict[int, set[Member]] = defaultdict(set)
+        columns = (member.file_id, member.member_path, member.member_size, member.shasum)
+        for file_id, *facts in connection.execute(select(*columns).where(member.file_id.in_(some))):
+            members[file_id].add(Member(*facts))
+        for row in connection.execute(
+            select(FILE.c.file_id, FILE.c.file_size, FILE.c.shasum).where(FILE.c.file_id.in_(some))
+        ):
+            found[row[0]] = (row[1], row[2], frozenset(members[row[0]]))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """What the database says besides its files; of faults, the faulty rows alone."""
+
+    open_run: int | None
+    moves: Sequence[Move]  #: announced, and neither recorded nor undone
+    running: Sequence[tuple[int, str, dt.date]]  #: attempts that have not ended: number, process, date
+    job_logs: Collection[str]  #: the logs that attempts name
+    quarantined: Sequence[tuple[str, str]]  #: stored and former name of each file in quarantine
+    queue: Sequence[QueuedRow]
+    without_attempt: Sequence[MadeRow]  #: files that have a code or inputs, and no attempt that made them
+    without_code: Sequence[MadeRow]  #: files that an attempt made, and that have no code
+    without_inputs: Sequence[MadeRow]  #: files that an attempt made from something, and that have no inputs at all
+    made_otherwise: Sequence[MadeRow]  #: files that have inputs or a code, but not those of their attempt
+    without_output: Sequence[tuple[int, str | None]]  #: attempts that succeeded without a file: number, promised name
+    links: Sequence[tuple[int, int]]  #: every link (source, result), if there may be a circle among them
+
+
+def records(connection: Connection) -> Records:
+    """Read all of it."""
+    run = schema.logging.c
+    return Records(
+        open_run=connection.scalar(select(run.logging_id).where(run.currently_processing)),
+        moves=announced(connection),
+        running=_running_attempts(connection),
+        job_logs=_job_logs(connection),
+        quarantined=_quarantined(connection),
+        queue=_queued_rows(connection),
+        without_attempt=_made_without_attempt(connection),
+        without_code=_made_without_code(connection),
+        without_inputs=_made_without_inputs(connection),
+        made_otherwise=_made_otherwise(connection),
+        without_output=_attempts_without_output(connection),
+        links=_lineage_if_doubtful(connection),
+    )
+
+
+def _quarantined(connection: Connection) -> list[tuple[str, str]]:
     """The stored name and the former name of every file in quarantine."""
     entry = schema.quarantine.c
-    rows = connection.execute(select(entry.stored_name, entry.filename).where(entry.released_time.is_(None)))
+    is_there = and_(entry.released_time.is_(None), entry.discarded_time.is_(None))
+    rows = connection.execute(select(entry.stored_name, entry.filename).where(is_there))
     return [(row[0], row[1]) for row in rows]
 
 
-def job_logs(connection: Connection) -> set[str]:
+def _job_logs(connection: Connection) -> set[str]:
     """The paths of the logs that attempts name."""
     return set(connection.scalars(select(_ATTEMPT.c.log_path).where(_ATTEMPT.c.log_path.is_not(None))))
 
 
-def running_attempts(connection: Connection) -> list[tuple[int, str, dt.date]]:
+def _running_attempts(connection: Connection) -> list[tuple[int, str, dt.date]]:
     """The attempts that have not ended: number, process, date."""
     statement = (
         select(_ATTEMPT.c.attempt_id, schema.process.c.process_name, _ATTEMPT.c.utc_file_date)
@@ -130,8 +187,8 @@ def running_attempts(connection: Connection) -> list[tuple[int, str, dt.date]]:
 # --- lineage ---
 
 
-def made_without_attempt(connection: Connection) -> list[MadeRow]:
-    """The files that have a code or inputs, and no attempt that made them; but for :func:`attempts_without_output`."""
+def _made_without_attempt(connection: Connection) -> list[MadeRow]:
+    """The files that have a code or inputs, and no attempt that made them; but for :func:`_attempts_without_output`."""
     derived = union(select(_CODELINK.c.resulting_file), select(_LINK.c.resulting_file)).subquery()
     named = exists().where(
         _ATTEMPT.c.status == "succeeded",
@@ -148,36 +205,32 @@ def made_without_attempt(connection: Connection) -> list[MadeRow]:
     return [MadeRow(row[0], row[1], None) for row in connection.execute(statement)]
 
 
-def made_without_code(connection: Connection) -> list[MadeRow]:
+def _made_without_code(connection: Connection) -> list[MadeRow]:
     """The files that an attempt made, and that have no code."""
     return _made(connection, ~exists().where(_CODELINK.c.resulting_file == FILE.c.file_id))
 
 
-def made_without_inputs(connection: Connection) -> list[MadeRow]:
+def _made_without_inputs(connection: Connection) -> list[MadeRow]:
     """The files that an attempt made from something, and that have no inputs at all."""
     inputs = exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id)
     return _made(connection, inputs & ~exists().where(_LINK.c.resulting_file == FILE.c.file_id))
 
 
-def made_otherwise(connection: Connection) -> list[MadeRow]:
+def _made_otherwise(connection: Connection) -> list[MadeRow]:
     """The files that have inputs or a code, but not those of their attempt."""
     links = _LINK.alias()
     has_links = exists().where(links.c.resulting_file == FILE.c.file_id)
-    not_of_attempt = exists().where(
-        links.c.resulting_file == FILE.c.file_id,
-        ~exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id, _INPUT.c.file_id == links.c.source_file),
-    )
-    not_linked = exists().where(
-        _INPUT.c.attempt_id == _ATTEMPT.c.attempt_id,
-        ~exists().where(links.c.resulting_file == FILE.c.file_id, links.c.source_file == _INPUT.c.file_id),
-    )
+    is_input = exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id, _INPUT.c.file_id == links.c.source_file)
+    is_linked = exists().where(links.c.resulting_file == FILE.c.file_id, links.c.source_file == _INPUT.c.file_id)
+    not_of_attempt = exists().where(links.c.resulting_file == FILE.c.file_id, ~is_input.correlate(_ATTEMPT, links))
+    not_linked = exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id, ~is_linked.correlate(FILE, _INPUT))
     other_code = exists().where(
         _CODELINK.c.resulting_file == FILE.c.file_id, _CODELINK.c.source_code != _ATTEMPT.c.code_id
     )
     return _made(connection, or_(not_of_attempt, and_(has_links, not_linked), other_code))
 
 
-def attempts_without_output(connection: Connection) -> list[tuple[int, str | None]]:
+def _attempts_without_output(connection: Connection) -> list[tuple[int, str | None]]:
     """The attempts that succeeded and should have made a file, but name none: number, and the promised name."""
     statement = (
         select(_ATTEMPT.c.attempt_id, _ATTEMPT.c.output_filename)
@@ -192,17 +245,11 @@ def attempts_without_output(connection: Connection) -> list[tuple[int, str | Non
     return [(row[0], row[1]) for row in connection.execute(statement)]
 
 
-def lineage_if_doubtful(connection: Connection) -> list[tuple[int, int]]:
+def _lineage_if_doubtful(connection: Connection) -> list[tuple[int, int]]:
     """Every link (source, result), if one leads to an older row: files are entered after those they were made from."""
     if not connection.scalar(select(exists().where(_LINK.c.source_file >= _LINK.c.resulting_file))):
         return []
     return [(row[0], row[1]) for row in connection.execute(select(_LINK.c.source_file, _LINK.c.resulting_file))]
-
-
-def names_of(connection: Connection, file_ids: list[int]) -> dict[int, str]:
-    """The names of a few files."""
-    rows = connection.execute(select(FILE.c.file_id, FILE.c.filename).where(FILE.c.file_id.in_(file_ids)))
-    return {row[0]: row[1] for row in rows}
 
 
 def _made(connection: Connection, condition: ColumnElement[bool]) -> list[MadeRow]:
@@ -240,7 +287,7 @@ def built_slots(connection: Connection) -> Iterator[Slot]:
     return (Slot(*row) for row in _streamed(connection, statement))
 
 
-def queued_rows(connection: Connection) -> list[QueuedRow]:
+def _queued_rows(connection: Connection) -> list[QueuedRow]:
     """The queue."""
     statement = (
         select(FILE.c.file_id, FILE.c.filename, FILE.c.exists_on_disk, is_newest(existing=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, insert, select, tuple_, update
 
 from dbproc import schema
 from dbproc.catalogue._select import FILE, batches
-from dbproc.model import KnownFile, NewFile
+from dbproc.model import KnownFile, Member, NewFile
 
 Identity = tuple[int, object, str, int, int, int]
 """Product, date, keywords and the three parts of the version: unique in the catalogue."""
@@ -17,7 +18,7 @@ Identity = tuple[int, object, str, int, int, int]
 
 def known_by_name(connection: Connection, names: Sequence[str]) -> dict[str, KnownFile]:
     """The files of these names."""
-    return {file.filename: file for file in _known(connection, FILE.c.filename, names)}
+    return {file.filename: file for file in _known(connection, names)}
 
 
 def known_by_identity(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, str]:
@@ -89,20 +90,36 @@ def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: boo
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists))
 
 
-def _known(connection: Connection, column: Any, values: Sequence[object]) -> Iterable[KnownFile]:
-    columns = (
-        FILE.c.file_id,
-        FILE.c.filename,
-        FILE.c.relative_path,
-        FILE.c.file_size,
-        FILE.c.shasum,
-        FILE.c.exists_on_disk,
-    )
-    for some in batches(values):
-        for row in connection.execute(select(*columns).where(column.in_(some))):
-            yield KnownFile(
-                file_id=row[0], filename=row[1], directory=row[2], size=row[3], digest=row[4], exists=row[5]
-            )
+def _known(connection: Connection, names: Sequence[str]) -> list[KnownFile]:
+    c = FILE.c
+    rows: list[Any] = []
+    for some in batches(names):
+        columns = (c.file_id, c.filename, c.relative_path, c.file_size, c.shasum, c.exists_on_disk)
+        rows.extend(connection.execute(select(*columns).where(c.filename.in_(some))))
+    members = _members(connection, [row.file_id for row in rows])
+    return [
+        KnownFile(
+            file_id=row.file_id,
+            filename=row.filename,
+            directory=row.relative_path,
+            size=row.file_size,
+            digest=row.shasum,
+            exists=row.exists_on_disk,
+            members=tuple(members[row.file_id]),
+        )
+        for row in rows
+    ]
+
+
+def _members(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[Member]]:
+    """By file: the members of its companion directory, in the order in which they are measured."""
+    table = schema.filemember.c
+    members: dict[int, list[Member]] = defaultdict(list)
+    for some in batches(file_ids):
+        columns = (table.file_id, table.member_path, table.member_size, table.shasum)
+        for file_id, *facts in connection.execute(select(*columns).where(table.file_id.in_(some))):
+            members[file_id].append(Member(*facts))
+    return members
 
 
 def _values(file: NewFile) -> dict[str, Any]:

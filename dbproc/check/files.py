@@ -29,14 +29,11 @@ class Files:
         What is on disk.
     announced
         The paths of moves that are under way or were left half done: neither missing nor unknown.
-    is_live
-        Whether a run is live, so that what it has begun is no fault.
     """
 
     ground: Ground
     tree: Tree
     announced: Collection[str]
-    is_live: bool
     rows: dict[int, FileRow] = field(default_factory=dict)
     members: list[MemberRow] = field(default_factory=list)
     intact: set[int] = field(default_factory=set)  #: files whose place and size are right
@@ -95,7 +92,7 @@ class Files:
             yield from self._file_fault(row)
         for member in self.members:
             yield from self._member_fault(member)
-        strangers = Strangers(self.ground, self.tree, self, self.announced, self.is_live)
+        strangers = Strangers(self.ground, self.tree, self, self.announced)
         strangers.look(own)
         yield from self._lost(strangers.unknown)
         yield from strangers.faults()
@@ -231,12 +228,13 @@ class Files:
                 continue
             source = places.pop(0)
             unknown.discard(source)
+            is_alone = not self.ground.holds_ours(_stem(source))
             yield Fault(
                 kind=Kind.MOVED,
                 place=path,
                 text=f"is now {source}",
-                remedy="move it back; dbproc check --repair does",
-                cure=MoveHome(row.file_id, source, path),
+                remedy="move it back" + ("; dbproc check --repair does" if is_alone else ""),
+                cure=MoveHome(row.file_id, source, path) if is_alone else None,
             )
 
     def _missing_fault(self, row: FileRow, path: str) -> Fault:

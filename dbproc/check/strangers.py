@@ -29,7 +29,6 @@ class Strangers:
     tree: Tree
     known: Known
     announced: Collection[str]
-    is_live: bool
     unknown: set[str] = field(default_factory=set)
     _others: list[Fault] = field(default_factory=list)
     _belonging: set[str] = field(default_factory=set)  #: directories that belong to something unknown
@@ -50,23 +49,29 @@ class Strangers:
         """What was found."""
         yield from self._others
         for path in sorted(self.unknown):
-            product = self.ground.product_of(os.path.basename(path))
-            what = f"its name is that of product {product}" if product else "its name is of no product"
-            yield Fault(
-                kind=Kind.UNKNOWN_FILE,
-                place=path,
-                text=f"not in the catalogue; {what}",
-                remedy="move it to incoming to have it, or away; dbproc check --repair moves it to quarantine",
-                cure=SetAside(path),
-            )
+            yield self._unknown_fault(path)
+
+    def _unknown_fault(self, path: str) -> Fault:
+        product = self.ground.product_of(os.path.basename(path))
+        what = f"its name is that of product {product}" if product else "its name is of no product"
+        is_alone = not self.ground.holds_ours(os.path.splitext(path)[0])
+        repair = "; dbproc check --repair moves it to quarantine" if is_alone else ""
+        return Fault(
+            kind=Kind.UNKNOWN_FILE,
+            place=path,
+            text=f"not in the catalogue; {what}",
+            remedy=f"move it to incoming to have it, or away{repair}",
+            cure=SetAside(path) if is_alone else None,
+        )
 
     def _companions_below(self, own: Sequence[str]) -> set[str]:
         """The companion directories, and all below them, where `own` was read without what is below."""
         paths: set[str] = set()
+        read = set(own)
         for path in own:
             for name in self.tree.directories[path].directories:
                 child = os.path.join(path, name)
-                if self.known.is_companion(child) and child not in own:
+                if self.known.is_companion(child) and child not in read:
                     paths.update(below for below, _ in self.tree.walk(child))
         return paths
 
@@ -91,17 +96,18 @@ class Strangers:
             self._partial(place)
         else:
             self.unknown.add(place)
-            self._belonging.add(os.path.splitext(place)[0])
+            companion = os.path.splitext(place)[0]
+            if not self.ground.holds_ours(companion):
+                self._belonging.add(companion)
 
     def _partial(self, place: str) -> None:
-        if not self.is_live:
-            fault = Fault(
-                kind=Kind.UNFINISHED_COPY,
-                place=place,
-                text="a copy that was not finished; what it was copied from was not removed",
-                remedy="remove it",
-            )
-            self._others.append(fault)
+        fault = Fault(
+            kind=Kind.UNFINISHED_COPY,
+            place=place,
+            text="a copy that was not finished; what it was copied from was not removed",
+            remedy="remove it",
+        )
+        self._others.append(fault)
 
 
 def _unknown_member(place: str) -> Fault:

@@ -113,7 +113,9 @@ class Ground:
         The path of the database, where it is a file.
     """
 
-    def __init__(self, mission: Mission, products: Sequence[ProductPlace], in_use: Iterable[str], database: str) -> None:
+    def __init__(
+        self, mission: Mission, products: Sequence[ProductPlace], in_use: Iterable[str], database: str
+    ) -> None:
         self.root = os.path.normpath(mission.root)
         self.formats = [(place.name, format) for place in products for format in _components(place.format)[:1]]
         self._patterns: list[tuple[Format, ...]] = []
@@ -124,6 +126,7 @@ class Ground:
         mine = (mission.incoming, mission.quarantine, mission.code_directory, mission.inspector_directory)
         self._left_out = {os.path.normpath(path) for path in (*mine, os.path.join(self.root, WORKSPACE))}
         self._database = {database + suffix for suffix in _SQLITE_SUFFIXES}
+        self._ours = _with_ancestors({self.root, *self._whole, *self._single, *self._left_out})
 
     def home_of(self, relative: str) -> str | None:
         """The absolute path of a directory of the catalogue, None when it is outside of the root."""
@@ -149,6 +152,10 @@ class Ground:
         if path == self.root and self.product_of(name) is None:
             return False
         return os.path.join(path, name) not in self._database
+
+    def holds_ours(self, path: str) -> bool:
+        """Whether a directory of the mission is here or below: then it is no companion directory of a file."""
+        return path in self._ours
 
     def product_of(self, name: str) -> str | None:
         """The product whose format a filename has."""
@@ -180,6 +187,15 @@ def _components(directory: str) -> tuple[Format, ...]:
         return tuple(compile_format(name) for name in os.path.normpath(directory).split(os.sep))
     except FormatError:
         return ()
+
+
+def _with_ancestors(paths: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        while path not in found:
+            found.add(path)
+            path = os.path.dirname(path)
+    return found
 
 
 def _begins(pattern: Sequence[Format], names: Sequence[str]) -> bool:

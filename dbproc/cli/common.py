@@ -41,7 +41,9 @@ def json_option(function: Function) -> Function:
 
 def print_json(value: object) -> None:
     """Print a value as JSON; dates and times as ISO text."""
-    click.echo(json.dumps(value, indent=2, default=_as_text, ensure_ascii=False))
+    text = json.dumps(value, indent=2, default=_as_text, ensure_ascii=False)
+    has_strange_names = any("\ud800" <= char <= "\udfff" for char in text)
+    click.echo(json.dumps(value, indent=2, default=_as_text) if has_strange_names else text)
 
 
 def _as_text(value: object) -> str:

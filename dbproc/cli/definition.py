@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +33,11 @@ def apply(mission_file: Path, mission: str, *, dry_run: bool, as_json: bool = Fa
     """Apply a mission file and say what changed."""
     definition = read_mission_file(mission_file)
     with open_store(mission, read_only=dry_run) as store:
-        keep_runs_away = nullcontext() if dry_run else lock.holding(store, "apply")
-        with keep_runs_away:
-            changes = apply_definition(store, definition, dry_run=dry_run)
-            made = None if dry_run else _made_incoming(store)
+        changes = apply_definition(store, definition, dry_run=True)
+        if changes and not dry_run:
+            with lock.holding(store, "apply"):
+                changes = apply_definition(store, definition)
+        made = None if dry_run else _made_incoming(store)
     if as_json:
         print_json([_facts(change) for change in changes])
         return

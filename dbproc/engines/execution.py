@@ -16,6 +16,7 @@ import time
 from typing import BinaryIO
 
 from dbproc.model import Ending, Job, Outcome
+from dbproc.workspace import JOB_MARK
 
 GRACE_SECONDS = 5.0
 """How long a group may take to end after SIGTERM, before SIGKILL."""
@@ -48,7 +49,7 @@ def execute(job: Job, stop: StopSign) -> Outcome:
     started = dt.datetime.now(dt.UTC)
     try:
         os.makedirs(job.directory)
-        with open(job.log, "xb") as log:
+        with open(job.log, "wb") as log:
             log.write(_header(job))
             log.flush()
             process = _start(job, log)
@@ -83,7 +84,7 @@ def _start(job: Job, log: BinaryIO) -> subprocess.Popen[bytes]:
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        env=environment(),
+        env={**environment(), JOB_MARK: job.directory},
     )
 
 

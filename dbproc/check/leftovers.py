@@ -1,0 +1,91 @@
+"""What dead runs left: the lock, open attempts, moves half done, working directories, logs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from dbproc import lock
+from dbproc.catalogue.audit import Records
+from dbproc.check.faults import Fault, Kind, Recover, TakeLock
+from dbproc.lock import Holder, Judgement
+
+_BY_NEXT_RUN = "the next run does it by itself; so does dbproc check --repair"
+
+
+def judged(holder: Holder) -> Judgement:
+    """What is known of the holder of the lock."""
+    return lock._judged(holder, lock.this_process())
+
+
+def is_mine(holder: Holder | None) -> bool:
+    """Whether this process holds the lock."""
+    return holder is not None and holder.process == lock.this_process()
+
+
+def live_run(before: Holder | None, during: int | None, after: Holder | None) -> str | None:
+    """The run of another process that is live, or was while we looked, or may be; `during` is a number of a run."""
+    if is_mine(before):
+        return None
+    numbers = {holder.run_id if holder else None for holder in (before, after)} | {during}
+    holder = after or before
+    if holder is None:
+        return None if during is None else f"run {during}, which has ended meanwhile"
+    is_dead = len(numbers) == 1 and judged(holder) is Judgement.DEAD
+    return None if is_dead else str(holder)
+
+
+def lock_faults(holder: Holder | None) -> Iterator[Fault]:
+    """A lock whose holder is dead, or cannot be seen from here."""
+    if holder is None or is_mine(holder):
+        return
+    judgement = judged(holder)
+    if judgement is Judgement.DEAD:
+        yield Fault(
+            kind=Kind.STALE_LOCK,
+            place=f"run {holder.run_id}",
+            text=f"{holder}; that process is no more",
+            remedy=f"take the lock from it: {_BY_NEXT_RUN}",
+            cure=TakeLock(),
+        )
+    elif judgement is Judgement.ELSEWHERE:
+        yield Fault(
+            kind=Kind.FOREIGN_LOCK,
+            place=f"run {holder.run_id}",
+            text=f"{holder}; whether it lives cannot be seen from here",
+            remedy="look there; if it is dead: clearProcessingFlag.py DATABASE WHY",
+        )
+
+
+def leftover_faults(records: Records, work: Sequence[str], logs: Sequence[str]) -> Iterator[Fault]:
+    """What no live run explains; `work` are working directories, `logs` the paths of job logs."""
+    for attempt_id, process, date in records.running:
+        yield Fault(
+            kind=Kind.OPEN_ATTEMPT,
+            place=f"attempt {attempt_id}",
+            text=f"{process} {date} counts as running",
+            remedy=f"close it as interrupted: {_BY_NEXT_RUN}",
+            cure=Recover(),
+        )
+    for move in records.moves:
+        yield Fault(
+            kind=Kind.OPEN_PLACEMENT,
+            place=move.target,
+            text=f"to be moved from {move.source} ({move.purpose})",
+            remedy=f"undo the move: {_BY_NEXT_RUN}",
+            cure=Recover(),
+        )
+    for path in work:
+        yield Fault(
+            kind=Kind.WORK_DIRECTORY,
+            place=path,
+            text="a job of a dead run worked here",
+            remedy=f"remove it: {_BY_NEXT_RUN}",
+            cure=Recover(),
+        )
+    named = {os.path.basename(path) for path in records.job_logs}
+    for path in logs:
+        if os.path.basename(path) not in named and os.path.lexists(path):
+            yield Fault(
+                kind=Kind.STRAY_LOG, place=path, text="no attempt names it", remedy="read it if you like; remove it"
+            )

@@ -1,0 +1,173 @@
+"""Looking for faults: the disk first, then the database from one moment, then what differs once more on disk.
+
+In this order a live run deceives nobody: what it announces or records is in the database before or after it is on
+disk, and whatever appears to be wrong is looked at again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from dbproc import lock, queue
+from dbproc.catalogue import audit
+from dbproc.catalogue.audit import Records
+from dbproc.catalogue.definition import load_definition
+from dbproc.catalogue.facts import load_facts
+from dbproc.check.digests import digest_faults
+from dbproc.check.faults import Fault, Kind
+from dbproc.check.files import Files
+from dbproc.check.leftovers import leftover_faults, live_run, lock_faults
+from dbproc.check.programs import directory_faults, program_faults, world_writable_programs
+from dbproc.check.records import lineage_faults
+from dbproc.check.set_aside import quarantine_faults
+from dbproc.check.staleness import forgotten, queued_in_vain, stale_slots
+from dbproc.check.tree import Directory, Ground, Tree
+from dbproc.model import Definition
+from dbproc.report import Progress, one_line
+from dbproc.store import Store
+from dbproc.workspace import Workspace
+
+_ORDER = {kind: position for position, kind in enumerate(Kind)}
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a look found.
+
+    `live` is the run that was live meanwhile: what it explains is left out. `files` and `members` are how many were
+    looked at; with `is_deep` their bytes were, too.
+    """
+
+    faults: tuple[Fault, ...]
+    files: int
+    members: int
+    live: str | None
+    is_deep: bool
+
+    @property
+    def counts(self) -> dict[Kind, int]:
+        """How many faults there are of each kind that there is."""
+        counted = Counter(fault.kind for fault in self.faults)
+        return {kind: counted[kind] for kind in Kind if counted[kind]}
+
+
+def look(store: Store, *, deep: bool = False, progress: Progress | None = None) -> Findings:
+    """Hold database and disk against each other, and change nothing.
+
+    Parameters
+    ----------
+    store
+        The mission's database; may be open for reading only.
+    deep
+        Read every file through, and compare digests.
+    progress
+        Told how many files were read through.
+
+    Raises
+    ------
+    NotFoundError
+        The database holds no mission.
+    """
+    before = lock.current(store)
+    site = _Site.of(store)
+    files, records, faults = _compare(store, site)
+    work = site.workspace.leftovers()
+    after = lock.current(store)
+    live = live_run(before, records.open_run, after)
+    if live is None:
+        faults += [*lock_faults(after), *leftover_faults(records, work, site.logs)]
+    else:
+        faults = [*lock_faults(after), *(fault for fault in faults if not _is_explained(fault))]
+    if deep:
+        faults += digest_faults(files, progress)
+    faults.sort(key=lambda fault: (_ORDER[fault.kind], fault.place))
+    return Findings(tuple(map(_printable, faults)), len(files.rows), len(files.members), live, deep)
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """What there is on disk, before the database is asked what there should be."""
+
+    definition: Definition
+    ground: Ground
+    tree: Tree
+    own: Sequence[str]
+    quarantine: Directory
+    workspace: Workspace
+    logs: Sequence[str]
+
+    @staticmethod
+    def of(store: Store) -> _Site:
+        with store.begin() as connection:
+            definition = load_definition(connection)
+            products = audit.product_places(connection)
+            in_use = audit.directories_in_use(connection)
+        mission, tree = definition.mission, Tree()
+        ground = Ground(mission, products, in_use, store.name)
+        workspace = Workspace(mission.root)
+        return _Site(
+            definition=definition,
+            ground=ground,
+            tree=tree,
+            own=ground.read(tree),
+            quarantine=Tree().read(mission.quarantine) or Directory(),
+            workspace=workspace,
+            logs=_paths_in(workspace.job_logs),
+        )
+
+
+def _compare(store: Store, site: _Site) -> tuple[Files, Records, list[Fault]]:
+    """Every fault but those of the lock and of what dead runs left."""
+    definition = site.definition
+    with store.begin() as connection:
+        audit.hold_still(connection)
+        records = audit.records(connection)
+        files = Files(site.ground, site.tree, _announced(records))
+        files.enter(audit.file_rows(connection), audit.member_rows(connection))
+        faults, doubtful = lineage_faults(records, files.rows)
+        load = partial(load_facts, connection)
+        newest, built = audit.newest_files(connection), audit.built_slots(connection)
+        stale = stale_slots(definition, newest, built, load, doubtful)
+        queued = queue.load(connection)
+    faults += forgotten(definition, stale, queued)
+    faults += queued_in_vain(definition, stale, queued, records.queue)
+    faults += _on_disk(site, files, records)
+    return files, records, faults
+
+
+def _on_disk(site: _Site, files: Files, records: Records) -> Iterator[Fault]:
+    definition, mission = site.definition, site.definition.mission
+    yield from program_faults(definition)
+    yield from directory_faults(definition, has_quarantined=bool(records.quarantined))
+    if os.path.isdir(mission.root):
+        yield from files.faults(site.own)
+    yield from files.world_writable(world_writable_programs(definition))
+    if os.path.isdir(mission.quarantine):
+        yield from quarantine_faults(mission.quarantine, site.quarantine, records, site.ground, _announced(records))
+
+
+def _announced(records: Records) -> set[str]:
+    """The places of announced moves, and of the companion directories that move with them."""
+    places = {path for move in records.moves for path in (move.source, move.target)}
+    return places | {os.path.splitext(path)[0] for path in places}
+
+
+def _is_explained(fault: Fault) -> bool:
+    """Whether a live run explains it: it is at work there."""
+    return fault.kind in (Kind.UNFINISHED_COPY, Kind.QUEUED_IN_VAIN)
+
+
+def _paths_in(directory: str) -> list[str]:
+    try:
+        return sorted(entry.path for entry in os.scandir(directory))
+    except OSError:
+        return []
+
+
+def _printable(fault: Fault) -> Fault:
+    """The fault in text that any terminal and any file takes; its cure keeps the path as it is."""
+    return replace(fault, place=one_line(fault.place), text=one_line(fault.text), remedy=one_line(fault.remedy))

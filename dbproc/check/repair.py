@@ -1,0 +1,211 @@
+"""Undoing faults, as far as what is done can be undone in its turn: nothing is deleted, nothing overwritten.
+
+Moves are announced before they are made and recorded afterwards, as everywhere: a repair that is killed is put right by
+the next run. Whatever was found before the lock was taken is looked at once more before it is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Collection, Iterable, Sequence
+
+from dbproc import lock, placement, queue
+from dbproc.catalogue import audit, files, placements, quarantine
+from dbproc.catalogue.definition import load_mission
+from dbproc.catalogue.placements import Move
+from dbproc.check.faults import Cure, Dequeue, Enqueue, Fault, Kind, Mark, MoveHome, Recover, SetAside
+from dbproc.check.look import Findings, look
+from dbproc.digest import algorithm_of
+from dbproc.errors import PlacementError
+from dbproc.measure import measure
+from dbproc.recovery import recover
+from dbproc.report import Event, Report, one_line
+from dbproc.store import Store
+from dbproc.triage import storable
+from dbproc.workspace import Workspace
+
+_FOUND_WITH_DEEP = frozenset({Kind.CHANGED, Kind.MEMBER_CHANGED, Kind.UNREADABLE})
+
+
+def intentions(findings: Findings) -> list[str]:
+    """What :func:`repair` would do, a sentence each."""
+    return [one_line(str(cure)) for cure in _cures(findings.faults)]
+
+
+def repair(store: Store, findings: Findings, report: Report) -> Findings:
+    """Do what can be done about the faults that were found, and look again.
+
+    Parameters
+    ----------
+    store
+        The mission's database.
+    findings
+        What was found before.
+    report
+        Told what is done, and what cannot be.
+
+    Returns
+    -------
+    Findings
+        What is left. Files are not read through again: faults of their bytes are taken over.
+
+    Raises
+    ------
+    BusyError, LockError
+        A run is live, or may be.
+    RepairError
+        What a dead run left cannot be undone.
+    """
+    cures = _cures(findings.faults)
+    if not cures:
+        return findings
+    with lock.holding(store, "check --repair"):
+        _Repair(store, report).do(cures)
+    left = look(store)
+    kept = [fault for fault in findings.faults if fault.kind in _FOUND_WITH_DEEP and fault not in left.faults]
+    return Findings((*left.faults, *kept), left.files, left.members, left.live, findings.is_deep)
+
+
+def _cures(faults: Iterable[Fault]) -> list[Cure]:
+    return list(dict.fromkeys(fault.cure for fault in faults if fault.cure is not None))
+
+
+class _Repair:
+    """One repair under the lock."""
+
+    def __init__(self, store: Store, report: Report) -> None:
+        holder = lock.current(store)
+        assert holder is not None
+        self._store = store
+        self._report = report
+        self._run_id = holder.run_id
+        with store.begin() as connection:
+            self._mission = load_mission(connection)
+
+    def do(self, cures: Collection[Cure]) -> None:
+        """Do everything, what changes the queue last: it depends on which files there are."""
+        if Recover() in cures:
+            recover(self._store, self._mission, Workspace(self._mission.root), self._run_id, self._report)
+        self._mark([cure for cure in cures if isinstance(cure, Mark)])
+        self._move_home([cure for cure in cures if isinstance(cure, MoveHome)])
+        self._set_aside([cure for cure in cures if isinstance(cure, SetAside)])
+        if any(isinstance(cure, Mark | MoveHome | Recover | Enqueue | Dequeue) for cure in cures):
+            self._settle_queue({cure for cure in cures if isinstance(cure, Dequeue)})
+
+    def _mark(self, marks: Sequence[Mark]) -> None:
+        back = [mark for mark in marks if mark.exists]
+        right = self._of_right_bytes({mark.file_id: mark.path for mark in back})
+        gone = [mark for mark in marks if not mark.exists and not os.path.lexists(mark.path)]
+        with self._store.begin() as connection:
+            files.set_existing(connection, [mark.file_id for mark in gone], exists=False)
+            files.set_existing(connection, [mark.file_id for mark in back if mark.file_id in right], exists=True)
+        for mark in gone:
+            self._done(mark.path, "recorded as missing")
+        for mark in back:
+            if mark.file_id in right:
+                self._done(mark.path, "recorded as being on disk again")
+
+    def _move_home(self, cures: Sequence[MoveHome]) -> None:
+        right = self._of_right_bytes({cure.file_id: cure.source for cure in cures})
+        moves = [Move("incoming", cure.source, cure.target) for cure in cures if cure.file_id in right]
+        for move in self._made(moves):
+            self._done(move.target, f"moved back from {move.source}")
+        with self._store.begin() as connection:
+            placements.withdraw(connection, moves)
+
+    def _set_aside(self, cures: Sequence[SetAside]) -> None:
+        with self._store.begin() as connection:
+            known = files.known_by_name(connection, [storable(os.path.basename(cure.path)) for cure in cures])
+        places = {os.path.join(self._mission.root, file.directory, file.filename) for file in known.values()}
+        moves = [self._to_quarantine(cure.path) for cure in cures if cure.path not in places]
+        made = self._made(moves)
+        with self._store.begin() as connection:
+            quarantine.insert_entries(connection, self._run_id, [_entry(move) for move in made])
+            placements.withdraw(connection, moves)
+        for move in made:
+            self._done(move.source, f"in quarantine as {os.path.basename(move.target)}")
+
+    def _settle_queue(self, announced: Collection[Dequeue]) -> None:
+        cures = _cures(look(self._store).faults)
+        wanted = [cure for cure in cures if isinstance(cure, Enqueue)]
+        unwanted = [cure for cure in cures if isinstance(cure, Dequeue) and cure in announced]
+        with self._store.begin() as connection:
+            for cure in wanted:
+                queue.push(connection, cure.file_ids, cure.reason)
+            queue.remove(connection, [cure.file_id for cure in unwanted])
+        for cure in wanted:
+            self._done("queue", str(cure))
+        for item in unwanted:
+            self._done("queue", f"{item.filename} taken out")
+
+    def _made(self, moves: Sequence[Move]) -> list[Move]:
+        """Announce moves and make them; those that were made."""
+        with self._store.begin() as connection:
+            placements.announce(connection, moves)
+        made = []
+        for move in moves:
+            try:
+                placement.move(move.source, move.target)
+            except PlacementError as error:
+                self._failed(move.source, str(error))
+            else:
+                made.append(move)
+        placement.sync(move.target for move in made if _is_regular(move.target))
+        return made
+
+    def _of_right_bytes(self, paths: dict[int, str]) -> set[int]:
+        """The files whose bytes, and those of their companion directories, are what was recorded."""
+        with self._store.begin() as connection:
+            recorded = audit.recorded(connection, list(paths))
+        right: set[int] = set()
+        for file_id, path in paths.items():
+            try:
+                found = measure(path, algorithm_of(recorded[file_id][1]))
+            except (OSError, PlacementError) as error:
+                self._failed(path, f"cannot be read: {error}")
+                continue
+            if (found.size, found.digest, frozenset(found.members)) == recorded[file_id]:
+                right.add(file_id)
+            else:
+                self._failed(path, "does not have the bytes that were recorded; it is left as it is")
+        return right
+
+    def _to_quarantine(self, path: str) -> Move:
+        stem, suffix = os.path.splitext(os.path.basename(path))
+        safe = "".join(char if char.isprintable() else "_" for char in stem)[:100]
+        name = f"{safe}.{time.time_ns():x}{suffix if suffix.isprintable() else ''}"
+        return Move("quarantine", path, os.path.join(self._mission.quarantine, name), self._digest(path))
+
+    def _digest(self, path: str) -> str:
+        """The digest of a file, nothing where there is nothing to be read."""
+        if not _is_regular(path):
+            return ""
+        try:
+            return measure(path, self._mission.digest).digest
+        except (OSError, PlacementError):
+            return ""
+
+    def _done(self, subject: str, text: str) -> None:
+        self._report.add(Event.NOTE, one_line(subject), text)
+
+    def _failed(self, subject: str, text: str) -> None:
+        self._report.add(Event.PROBLEM, one_line(subject), text)
+
+
+def _is_regular(path: str) -> bool:
+    """Whether it can be opened without waiting for somebody at the other end."""
+    return stat.S_ISREG(os.lstat(path).st_mode)
+
+
+def _entry(move: Move) -> quarantine.Entry:
+    return quarantine.Entry(
+        filename=storable(os.path.basename(move.source)),
+        stored_name=os.path.basename(move.target),
+        came_from=storable(move.source),
+        reason="unknown_file",
+        message="found in a directory of products, and not in the catalogue",
+        size=os.lstat(move.target).st_size,
+        digest=move.digest or None,
+    )

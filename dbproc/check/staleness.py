@@ -1,0 +1,120 @@
+"""What is stale although nothing will look at it, and what is queued although nothing will come of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dbproc.catalogue.audit import QueuedRow
+from dbproc.check.faults import Dequeue, Enqueue, Fault, Kind
+from dbproc.model import Definition, Slot, Task
+from dbproc.plan import Facts, Needs, Planner, Queued, State, candidates, consumers, needs
+
+_DECIDED_AT_ONCE = 2000
+
+Load = Callable[[Definition, Needs, Sequence[Slot]], Facts]
+"""Gives the facts that the planner needs to decide slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A slot that is to be built, the sentence why, and whether it failed and is tried again by itself."""
+
+    task: Task
+    why: str
+    is_retried: bool
+
+
+def stale_slots(
+    definition: Definition, newest: Iterable[Queued], built: Iterable[Slot], load: Load, doubtful: Collection[int]
+) -> dict[Slot, Stale]:
+    """Every slot that is stale, of all that have inputs or an output.
+
+    Parameters
+    ----------
+    definition
+        The mission.
+    newest
+        The newest existing files, as if they were queued.
+    built
+        The slots that something was built for.
+    load
+        Asks the catalogue.
+    doubtful
+        Files whose lineage is wrong: what they were made from cannot be told, and is not judged.
+    """
+    slots = {slot for slot, _ in candidates(consumers(definition), newest)}
+    slots.update(slot for slot in built if slot.process_id in definition.processes)
+    ordered = sorted(slots)
+    stale: dict[Slot, Stale] = {}
+    for start in range(0, len(ordered), _DECIDED_AT_ONCE):
+        stale.update(_decided(definition, ordered[start : start + _DECIDED_AT_ONCE], load, doubtful))
+    return stale
+
+
+def _decided(
+    definition: Definition, slots: Sequence[Slot], load: Load, doubtful: Collection[int]
+) -> Iterator[tuple[Slot, Stale]]:
+    asked = needs(definition, slots)
+    facts = load(definition, asked, slots)
+    planner = Planner(definition, facts, asked, dt.datetime.now(dt.UTC))
+    for slot in slots:
+        decision = planner.decide(slot)
+        if decision.state is not State.STALE or decision.task is None:
+            continue
+        product = definition.processes[slot.process_id].output_product
+        outputs = facts.outputs.get((product, slot.date), ()) if product is not None else ()
+        if not any(output.file.file_id in doubtful for output in outputs):
+            tried = facts.tried.get(slot)
+            is_retried = tried is not None and tried.status == "failed" and tried.next_try is not None
+            yield slot, Stale(decision.task, decision.explanation, is_retried)
+
+
+def forgotten(definition: Definition, stale: dict[Slot, Stale], queued: Sequence[Queued]) -> Iterator[Fault]:
+    """The stale slots that no queued file leads to, and that did not fail to be tried again."""
+    awaited = {slot for slot, _ in candidates(consumers(definition), queued)}
+    for slot, found in sorted(stale.items()):
+        if slot not in awaited and not found.is_retried:
+            yield _forgotten(definition, slot, found)
+
+
+def _forgotten(definition: Definition, slot: Slot, found: Stale) -> Fault:
+    process = definition.processes[slot.process_id]
+    made = process.name if process.output_product is None else definition.products[process.output_product].name
+    inputs = tuple(file.file_id for file in found.task.inputs)
+    return Fault(
+        kind=Kind.STALE,
+        place=f"{made} {slot.date} {slot.keywords}".rstrip(),
+        text=f"{found.why}; and no queued file leads to it",
+        remedy="dbproc check --repair queues its inputs; the next run builds it",
+        cure=Enqueue(inputs, f"stale: {found.why}"),
+    )
+
+
+def queued_in_vain(
+    definition: Definition, stale: Collection[Slot], queued: Sequence[Queued], rows: Sequence[QueuedRow]
+) -> Iterator[Fault]:
+    """The queued files that nothing will come of, now or when something else changes."""
+    by_product = consumers(definition)
+    useful = {item.file_id for slot, item in candidates(by_product, queued) if slot in stale}
+    forced = {item.file_id for item in queued if item.version_bump is not None}
+    taken = {item.file_id for item in queued if item.product_id in by_product}
+    for row in rows:
+        why = _why_in_vain(row, is_taken=row.file_id in taken)
+        if why and row.file_id not in useful and not (row.file_id in forced and row.file_id in taken):
+            yield Fault(
+                kind=Kind.QUEUED_IN_VAIN,
+                place=row.filename,
+                text=f"is queued, and {why}",
+                remedy="the next run takes it out of the queue; so does dbproc check --repair",
+                cure=Dequeue(row.file_id, row.filename),
+            )
+
+
+def _why_in_vain(row: QueuedRow, *, is_taken: bool) -> str | None:
+    if not is_taken:
+        return "no process takes its product"
+    if not row.exists:
+        return "is gone; nothing is stale because of it"
+    return None if row.is_newest else "a newer version of it is there; nothing is stale because of it"

@@ -1,0 +1,388 @@
+"""Codes that fail, hang, write something else, are not there or change under an unchanged version."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.flow.mission import Mission, chain, name_of, process, product
+
+RAW = [name_of("raw", day) for day in (1, 2, 3)]
+FAILING_ON_DAY_2 = """#!/bin/sh
+case "$1" in *20200102*) FAULT;; esac
+printf 'clean(%s)' "$(cat "$1")" > "$2"
+"""
+
+FAULTS = {
+    "exits": ("echo it is broken; exit 3", "exit status 3"),
+    "is killed": ("kill -SEGV $$", "killed by SIGSEGV"),
+    "writes nothing": ("exit 0", "is not there; it wrote nothing"),
+    "writes an empty file": (': > "$2"; exit 0', "is empty"),
+    "writes another name": ("echo x > other.txt; exit 0", "it wrote other.txt instead"),
+    "writes a directory": ('mkdir "$2"; exit 0', "is no regular file"),
+    "writes a link": ('ln -s "$1" "$2"; exit 0', "is no regular file"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failed_job_says_how_and_leaves_the_others_alone(fault: str, sqlite_mission: Mission) -> None:
+    command, message = FAULTS[fault]
+    sqlite_mission.code("to_clean.sh", FAILING_ON_DAY_2.replace("FAULT", command))
+    mission = sqlite_mission.create(*chain())
+    mission.deliver(*RAW)
+    done = mission.run(status=1)
+    assert message in done.err
+    assert "to_clean 2020-01-02" in done.err
+    assert mission.names("clean") == [name_of("clean", 1), name_of("clean", 3)]
+    assert mission.names("smooth") == [name_of("smooth", 1), name_of("smooth", 3)]
+    assert message in mission.messages()[0]
+
+
+def test_the_log_of_a_failed_job_is_kept_with_its_command_line_on_top(mission: Mission) -> None:
+    mission.code("to_clean.sh", "#!/bin/sh\necho said on stdout\necho said on stderr >&2\nexit 3\n")
+    mission.create(*chain(arguments=["--limit", "two words"]))
+    mission.deliver(RAW[0])
+    done = mission.run(status=1)
+    (log,) = mission.rows("SELECT log_path FROM attempt")[0]
+    assert log in done.err
+    lines = Path(log).read_text().splitlines()
+    assert re.match(rf".*/to_clean\.sh --limit 'two words' .*/{RAW[0]} .*/clean_20200101_v1\.0\.0\.txt$", lines[0])
+    assert lines[-2:] == ["said on stdout", "said on stderr"]
+
+
+def test_a_code_that_is_not_there_or_not_executable_is_named(sqlite_mission: Mission) -> None:
+    blocks = [
+        product("raw", 0),
+        *(product(name, 1) for name in ("gone", "dull", "good")),
+        *(process(f"to_{name}", name, ["raw"]) for name in ("gone", "dull", "good")),
+    ]
+    sqlite_mission.create(*blocks)
+    (sqlite_mission.codes / "to_gone.sh").unlink()
+    (sqlite_mission.codes / "to_dull.sh").chmod(0o644)
+    sqlite_mission.deliver(RAW[0])
+    done = sqlite_mission.run(status=1)
+    assert "to_gone.sh does not exist" in done.err
+    assert "to_dull.sh is not executable" in done.err
+    assert sorted(sqlite_mission.files()) == [name_of("good", 1), RAW[0]]
+
+
+def test_a_code_without_an_interpreter_cannot_be_started_and_says_so(sqlite_mission: Mission) -> None:
+    sqlite_mission.code("to_clean.sh", "#!/no/such/interpreter\n")
+    sqlite_mission.create(*chain())
+    sqlite_mission.deliver(RAW[0])
+    assert "cannot start" in sqlite_mission.run(status=1).err
+
+
+def test_a_code_that_was_not_there_is_run_as_soon_as_it_is(mission: Mission) -> None:
+    mission.create(*chain())
+    (mission.codes / "to_clean.sh").unlink()
+    mission.deliver(RAW[0])
+    mission.run(status=1)
+    mission.code("to_clean.sh")
+    mission.run()
+    assert mission.names("clean") == [name_of("clean", 1)]
+
+
+def test_a_code_that_was_not_executable_is_run_as_soon_as_it_is(mission: Mission) -> None:
+    mission.create(*chain())
+    (mission.codes / "to_clean.sh").chmod(0o644)
+    mission.deliver(RAW[0])
+    mission.run(status=1)
+    (mission.codes / "to_clean.sh").chmod(0o755)
+    mission.run()
+    assert mission.names("clean") == [name_of("clean", 1)]
+
+
+# --- time limit ---
+
+
+def test_a_code_that_hangs_is_ended_with_all_its_children(sqlite_mission: Mission) -> None:
+    sqlite_mission.code(
+        "to_clean.sh",
+        f"#!/bin/sh\nsleep 86399 & echo $! > {sqlite_mission.root}/child\n(sleep 86399 &)\nsleep 86399\n",
+    )
+    sqlite_mission.create(*chain(time_limit_seconds=1.0))
+    sqlite_mission.deliver(RAW[0])
+    done = sqlite_mission.run(status=1)
+    assert "ran longer than 1 s" in done.err
+    child = int((sqlite_mission.root / "child").read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert not [p for p in psutil.process_iter(["cmdline"]) if "86399" in (p.info["cmdline"] or [])]
+
+
+def test_a_code_that_ignores_the_order_to_end_is_killed(sqlite_mission: Mission) -> None:
+    sqlite_mission.code("to_clean.sh", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.1; done\n")
+    sqlite_mission.create(*chain(time_limit_seconds=0.5))
+    sqlite_mission.deliver(RAW[0])
+    assert "ran longer than 0.5 s" in sqlite_mission.run(status=1).err
+
+
+def test_children_that_outlive_their_code_are_ended(sqlite_mission: Mission) -> None:
+    sqlite_mission.code(
+        "to_clean.sh", f'#!/bin/sh\nsleep 86398 & echo $! > {sqlite_mission.root}/child\ncat "$1" > "$2"\n'
+    )
+    sqlite_mission.create(*chain())
+    sqlite_mission.deliver(RAW[0])
+    sqlite_mission.run()
+    assert sqlite_mission.names("clean") == [name_of("clean", 1)]
+    assert not [p for p in psutil.process_iter(["cmdline"]) if "86398" in (p.info["cmdline"] or [])]
+
+
+# --- trying again ---
+
+
+def test_a_failed_job_is_tried_again_after_its_delay_until_it_is_given_up(mission: Mission) -> None:
+    mission.code("to_clean.sh", "#!/bin/sh\nexit 3\n")
+    mission.create(*chain(), retry_seconds=0, retry_limit=3)
+    mission.deliver(RAW[0])
+    for _ in range(3):
+        mission.run(status=1)
+    tried = mission.rows("SELECT failures, next_try_time IS NULL FROM attempt ORDER BY attempt_id")
+    assert [(row[0], bool(row[1])) for row in tried] == [(1, False), (2, False), (3, True)]
+    mission.run()
+    assert len(mission.attempts()) == 3
+
+
+def test_a_failed_job_is_not_tried_again_before_its_delay(mission: Mission) -> None:
+    mission.code("to_clean.sh", "#!/bin/sh\nexit 3\n")
+    mission.create(*chain(), retry_seconds=3600)
+    mission.deliver(RAW[0])
+    mission.run(status=1)
+    before = mission.state()
+    mission.run()
+    assert mission.state() == before
+    (problem,) = mission.rows("SELECT next_try_time FROM attempt")
+    assert problem[0] is not None
+
+
+def test_a_job_that_fails_once_succeeds_when_it_is_tried_again(mission: Mission) -> None:
+    mission.code("to_clean.sh", f'#!/bin/sh\nmkdir {mission.root}/once 2> /dev/null && exit 3\ncat "$1" > "$2"\n')
+    mission.create(*chain(), retry_seconds=0)
+    mission.deliver(RAW[0])
+    mission.run(status=1)
+    mission.run()
+    assert sorted(mission.files()) == sorted(name_of(name, 1) for name in ("raw", "clean", "smooth"))
+    before = mission.state()
+    mission.run()
+    assert mission.state() == before
+
+
+@pytest.mark.parametrize("policy", ["bump", "accept"])
+@pytest.mark.parametrize("retry_limit", [1, 8])
+def test_a_failed_job_is_tried_again_at_once_when_its_code_changes(
+    policy: str, retry_limit: int, sqlite_mission: Mission
+) -> None:
+    sqlite_mission.code("to_clean.sh", "#!/bin/sh\nexit 3\n")
+    mission = sqlite_mission.create(*chain(), retry_limit=retry_limit, on_code_edit=policy)
+    mission.deliver(RAW[0])
+    mission.run(status=1)
+    mission.code("to_clean.sh")
+    mission.run()
+    assert mission.names("clean") == [name_of("clean", 1)]
+
+
+def test_a_failed_job_is_tried_again_at_once_when_its_inputs_change(mission: Mission) -> None:
+    mission.code("to_clean.sh", '#!/bin/sh\ngrep bad "$1" && exit 3\ncat "$1" > "$2"\n')
+    mission.create(*chain(), retry_limit=1)
+    mission.deliver(RAW[0], content="bad")
+    mission.run(status=1)
+    mission.deliver(name_of("raw", 1, "1.0.1"), content="good")
+    mission.run()
+    assert mission.content(name_of("clean", 1)) == "good"
+
+
+def test_what_a_failed_job_made_before_stays_the_newest(mission: Mission) -> None:
+    mission.code("to_clean.sh", '#!/bin/sh\ngrep bad "$1" && exit 3\ncat "$1" > "$2"\n')
+    mission.create(*chain())
+    mission.deliver(RAW[0], content="good")
+    mission.run()
+    mission.deliver(name_of("raw", 1, "1.1.0"), content="bad")
+    mission.run(status=1)
+    assert mission.names("clean") == [name_of("clean", 1)]
+    assert mission.names("smooth") == [name_of("smooth", 1)]
+    why = mission.dbproc("why", "clean", "2020-01-01", "--json").json
+    assert why["state"] == "delayed"
+    assert "exit status 3" in json.dumps(why)
+
+
+# --- silent edits ---
+
+
+def test_a_code_edited_under_its_version_counts_as_the_next_revision(mission: Mission) -> None:
+    mission.create(*chain())
+    mission.deliver(RAW[0])
+    mission.run()
+    mission.code("to_clean.sh", '#!/bin/sh\nprintf "edited(%s)" "$(cat "$1")" > "$2"\n')
+    done = mission.run()
+    assert "to_clean.sh" in done.out
+    assert mission.content(name_of("clean", 1, "1.0.1")) == "edited(raw_20200101)"
+    assert mission.content(name_of("smooth", 1, "1.0.1")) == "smooth(edited(raw_20200101))"
+    assert mission.files()[name_of("clean", 1, "1.0.1")].code == "1.0.1"
+    before = mission.state()
+    mission.run()
+    assert mission.state() == before
+    rows = mission.tables("logging")
+    mission.define(*chain())
+    assert mission.tables("logging") == rows
+
+
+def test_an_edited_code_that_is_to_be_refused_is_not_run_until_it_is_released(mission: Mission) -> None:
+    mission.create(*chain(), on_code_edit="refuse")
+    mission.deliver(RAW[0])
+    mission.run()
+    mission.code("to_clean.sh", '#!/bin/sh\nprintf "edited(%s)" "$(cat "$1")" > "$2"\n')
+    mission.deliver(RAW[1])
+    for _ in range(2):
+        done = mission.run(status=1)
+        assert "to_clean.sh" in done.err
+        assert mission.names("clean") == [name_of("clean", 1)]
+    mission.define(*chain(version="1.0.1"), on_code_edit="refuse")
+    mission.run()
+    assert mission.content(name_of("clean", 1, "1.0.1")) == "edited(raw_20200101)"
+    assert mission.content(name_of("clean", 2)) == "edited(raw_20200102)"
+
+
+def test_an_edited_code_that_is_to_be_accepted_rebuilds_nothing(mission: Mission) -> None:
+    mission.create(*chain(), on_code_edit="accept")
+    mission.deliver(RAW[0])
+    mission.run()
+    mission.code("to_clean.sh", '#!/bin/sh\nprintf "edited(%s)" "$(cat "$1")" > "$2"\n')
+    mission.deliver(RAW[1])
+    done = mission.run()
+    assert "accepted" in done.out
+    assert mission.content(name_of("clean", 1)) == "clean(raw_20200101)"
+    assert mission.content(name_of("clean", 2)) == "edited(raw_20200102)"
+
+
+def test_a_code_that_was_only_touched_is_the_same(sqlite_mission: Mission) -> None:
+    sqlite_mission.create(*chain())
+    sqlite_mission.deliver(RAW[0])
+    sqlite_mission.run()
+    os.utime(sqlite_mission.codes / "to_clean.sh", (1, 1))
+    done = sqlite_mission.run()
+    assert (done.out, done.err) == ("", "")
+    assert sqlite_mission.names("clean") == [name_of("clean", 1)]
+
+
+def test_a_code_edited_while_its_job_waits_is_not_taken_for_the_old_one(sqlite_mission: Mission) -> None:
+    """Its first job edits it: what the others make must not pass for the work of the code that was looked at."""
+    sqlite_mission.create(*chain())
+    edit = sqlite_mission.codes / "to_clean.sh"
+    sqlite_mission.code(
+        "to_clean.sh", f'#!/bin/sh\nprintf "first(%s)" "$(cat "$1")" > "$2"\necho "# edited" >> {edit}\nexit 0\n'
+    )
+    sqlite_mission.deliver(RAW[0])
+    sqlite_mission.run()
+    sqlite_mission.code("to_clean.sh")
+    sqlite_mission.run()
+    newest = sqlite_mission.rows("SELECT filename FROM newest_file WHERE filename LIKE 'clean%'")
+    assert [sqlite_mission.content(name) for (name,) in newest] == ["clean(raw_20200101)"]
+
+
+# --- what a job finds ---
+
+
+def test_a_job_runs_in_a_fresh_directory_of_its_own(sqlite_mission: Mission) -> None:
+    sqlite_mission.code("to_clean.sh", '#!/bin/sh\n{ pwd; ls -A; } > here\nmv here "$2"\nls -A >&2\n')
+    sqlite_mission.create(*chain())
+    sqlite_mission.deliver(*RAW)
+    sqlite_mission.run()
+    places = [sqlite_mission.content(name_of("clean", day)).split("\n") for day in (1, 2, 3)]
+    assert len({place[0] for place in places}) == 3
+    assert {tuple(place[1:]) for place in places} == {("here", "")}
+    assert all(place[0].startswith(str(sqlite_mission.root)) for place in places)
+
+
+def test_arguments_have_their_fields_filled_in(sqlite_mission: Mission) -> None:
+    words = ["{Y}-{m}-{d}", "{DATE}", "{CODEVERSION}", "{ROOTDIR}", "two words", "{other}", "it's", "*"]
+    blocks = [
+        product("raw", 0),
+        product("clean", 1),
+        process("to_clean", "clean", ["raw"], keys={"extra_params": ["--first", "a b"]}, arguments=words),
+    ]
+    sqlite_mission.code("to_clean.sh", '#!/bin/sh\nfor last; do :; done\nprintf "%s\\n" "$@" > "$last"\n')
+    sqlite_mission.create(*blocks)
+    sqlite_mission.deliver(RAW[0])
+    sqlite_mission.run()
+    got = sqlite_mission.content(name_of("clean", 1)).splitlines()
+    root = str(sqlite_mission.root)
+    assert got[:-2] == ["--first", "a b", "2020-01-01", "20200101", "1.0.0", root, "two words", "{other}", "it's", "*"]
+    assert got[-2] == f"{root}/data/raw/{RAW[0]}"
+
+
+def test_a_job_reads_nothing_from_the_terminal(sqlite_mission: Mission) -> None:
+    sqlite_mission.code("to_clean.sh", '#!/bin/sh\nread line && exit 3\ncat "$1" > "$2"\n')
+    sqlite_mission.create(*chain())
+    sqlite_mission.deliver(RAW[0])
+    sqlite_mission.run()
+
+
+def test_a_job_that_removes_its_own_directory_has_failed(sqlite_mission: Mission) -> None:
+    sqlite_mission.code("to_clean.sh", '#!/bin/sh\ncd /; rm -r "$(dirname "$2")"\n')
+    sqlite_mission.create(*chain())
+    sqlite_mission.deliver(RAW[0])
+    assert "to_clean 2020-01-01" in sqlite_mission.run(status=1).err
+
+
+def test_a_mission_set_up_anew_in_the_same_folder_runs_in_spite_of_old_logs(sqlite_mission: Mission) -> None:
+    sqlite_mission.code("to_clean.sh", "#!/bin/sh\nexit 3\n")
+    sqlite_mission.create(*chain())
+    sqlite_mission.deliver(RAW[0])
+    sqlite_mission.run(status=1)
+    for path in sqlite_mission.root.parent.glob("mission.sqlite*"):
+        path.unlink()
+    (sqlite_mission.root / "data" / "raw" / RAW[0]).rename(sqlite_mission.incoming / RAW[0])
+    sqlite_mission.code("to_clean.sh")
+    sqlite_mission.create(*chain())
+    sqlite_mission.run()
+    assert sqlite_mission.names("smooth") == [name_of("smooth", 1)]
+
+
+# --- slots ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys", "most"),
+    [(["-n", "1"], {}, 1), (["-n", "3"], {}, 3), (["-n", "3"], {"cpu": 2}, 1), (["-n", "1"], {"cpu": 4}, 1)],
+    ids=["one slot", "three slots", "two slots each of three", "more than there are"],
+)
+def test_jobs_never_use_more_slots_than_there_are(
+    arguments: list[str], keys: dict[str, int], most: int, sqlite_mission: Mission
+) -> None:
+    count_running(sqlite_mission)
+    mission = sqlite_mission.create(*chain(**keys))
+    mission.deliver(*(name_of("raw", day) for day in range(1, 9)))
+    mission.run(*arguments)
+    assert len(mission.names("clean")) == 8
+    assert most_at_once(mission) <= most
+
+
+def test_jobs_never_use_more_memory_than_there_is(sqlite_mission: Mission) -> None:
+    count_running(sqlite_mission)
+    mission = sqlite_mission.create(*chain(ram=1.5))
+    mission.deliver(*(name_of("raw", day) for day in range(1, 7)))
+    mission.dbproc("run", "-n", "6", "--ram", "3.2")
+    assert len(mission.names("clean")) == 6
+    assert 2 >= most_at_once(mission) >= 1
+
+
+def count_running(mission: Mission) -> None:
+    """Let each job write down how many of its kind run at the same time."""
+    (mission.root / "running").mkdir()
+    mission.code(
+        "to_clean.sh",
+        f"""#!/bin/sh
+cd {mission.root}/running
+: > $$; sleep 0.1; ls | wc -l >> ../counts; rm $$
+cat "$1" > "$2"
+""",
+    )
+
+
+def most_at_once(mission: Mission) -> int:
+    return max(map(int, (mission.root / "counts").read_text().split()))
