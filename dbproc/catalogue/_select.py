@@ -62,6 +62,18 @@ def is_newest(*, existing: bool) -> ColumnElement[bool]:
     return ~exists().where(higher)
 
 
+def is_last_attempt() -> ColumnElement[bool]:
+    """No later attempt for the same process, date and keywords came to an end of its own."""
+    one, later = schema.attempt.c, schema.attempt.alias()
+    return ~exists().where(
+        later.c.process_id == one.process_id,
+        later.c.utc_file_date == one.utc_file_date,
+        later.c.process_keywords == one.process_keywords,
+        later.c.attempt_id > one.attempt_id,
+        later.c.status.in_(("failed", "refused", "succeeded")),
+    )
+
+
 def overlaps(ranges: Sequence[DayRange]) -> ColumnElement[bool]:
     """The file's data overlap one of the ranges of days."""
     return or_(

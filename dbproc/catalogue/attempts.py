@@ -7,9 +7,10 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from dbproc import schema
+from dbproc.catalogue._select import is_last_attempt
 from dbproc.model import Slot, Task
 
 _ATTEMPT = schema.attempt
@@ -140,7 +141,7 @@ def interrupt_running(connection: Connection, message: str) -> int:
 def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
     """The slots whose last attempt failed and is to be tried again by now."""
     statement = select(_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords).where(
-        _ATTEMPT.c.status == "failed", _ATTEMPT.c.next_try_time <= now, ~_superseded()
+        _ATTEMPT.c.status == "failed", _ATTEMPT.c.next_try_time <= now, is_last_attempt()
     )
     return [Slot(*row) for row in connection.execute(statement)]
 
@@ -154,19 +155,7 @@ def arm(connection: Connection, process_ids: Collection[int] | None, date: dt.da
         chosen.append(_ATTEMPT.c.utc_file_date == date)
     arming = (
         update(_ATTEMPT)
-        .where(*chosen, ~_superseded())
+        .where(*chosen, is_last_attempt())
         .values(status="failed", failures=0, next_try_time=dt.datetime.now(dt.UTC))
     )
     return connection.execute(arming).rowcount
-
-
-def _superseded() -> ColumnElement[bool]:
-    """A later attempt for the same slot came to an end of its own."""
-    later = _ATTEMPT.alias()
-    return exists().where(
-        later.c.process_id == _ATTEMPT.c.process_id,
-        later.c.utc_file_date == _ATTEMPT.c.utc_file_date,
-        later.c.process_keywords == _ATTEMPT.c.process_keywords,
-        later.c.attempt_id > _ATTEMPT.c.attempt_id,
-        later.c.status != "interrupted",
-    )

@@ -7,10 +7,19 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 
 from dbproc import schema
-from dbproc.catalogue._select import FILE, FILE_COLUMNS, batches, dated_in, file_of, is_newest, overlaps
+from dbproc.catalogue._select import (
+    FILE,
+    FILE_COLUMNS,
+    batches,
+    dated_in,
+    file_of,
+    is_last_attempt,
+    is_newest,
+    overlaps,
+)
 from dbproc.model import Definition, File, Slot, Timebase
 from dbproc.periods import DayRange, coalesced
 from dbproc.plan import Facts, Needs, Output, Tried
@@ -91,14 +100,6 @@ def _tried(connection: Connection, definition: Definition, slots: Sequence[Slot]
 
 
 def _last_attempts(process_id: int, ranges: Sequence[DayRange], statuses: Sequence[str]) -> Select[*tuple[Any, ...]]:
-    later = _ATTEMPT.alias()
-    superseded = exists().where(
-        later.c.process_id == _ATTEMPT.c.process_id,
-        later.c.utc_file_date == _ATTEMPT.c.utc_file_date,
-        later.c.process_keywords == _ATTEMPT.c.process_keywords,
-        later.c.attempt_id > _ATTEMPT.c.attempt_id,
-        later.c.status.in_(("failed", "refused", "succeeded")),
-    )
     return (
         select(
             _ATTEMPT.c.attempt_id,
@@ -117,7 +118,7 @@ def _last_attempts(process_id: int, ranges: Sequence[DayRange], statuses: Sequen
         .where(
             _ATTEMPT.c.process_id == process_id,
             _ATTEMPT.c.status.in_(statuses),
-            and_(dated_in(_ATTEMPT.c.utc_file_date, ranges), ~superseded),
+            and_(dated_in(_ATTEMPT.c.utc_file_date, ranges), is_last_attempt()),
         )
     )
 

@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, func, literal, select
+from sqlalchemy import Connection, Select, func, literal, select
 
 from dbproc import schema
-from dbproc.catalogue._select import FILE, batches
+from dbproc.catalogue._select import FILE, batches, is_last_attempt
 from dbproc.errors import NotFoundError
 
 _ATTEMPT = schema.attempt
@@ -38,17 +38,9 @@ def products_in_numbers(connection: Connection) -> list[Row]:
 
 def open_failures(connection: Connection, limit: int = 50) -> list[Row]:
     """The slots whose last attempt failed or was refused, the latest first."""
-    later = _ATTEMPT.alias()
-    superseded = exists().where(
-        later.c.process_id == _ATTEMPT.c.process_id,
-        later.c.utc_file_date == _ATTEMPT.c.utc_file_date,
-        later.c.process_keywords == _ATTEMPT.c.process_keywords,
-        later.c.attempt_id > _ATTEMPT.c.attempt_id,
-        later.c.status != "interrupted",
-    )
     statement = (
         _attempts()
-        .where(_ATTEMPT.c.status.in_(("failed", "refused")), ~superseded)
+        .where(_ATTEMPT.c.status.in_(("failed", "refused")), is_last_attempt())
         .order_by(_ATTEMPT.c.attempt_id.desc())
     )
     return [_attempt(row) for row in _rows(connection, statement.limit(limit))]
