@@ -122,7 +122,8 @@ def _arrival(entry: os.DirEntry[str]) -> tuple[Arrival | None, float]:
     """The entry and when it, or anything that belongs to it, last changed; None when it vanished."""
     try:
         status = entry.stat(follow_symlinks=False)
-        changed = max([status.st_ctime, *_change_times(os.path.splitext(entry.path)[0])])
+        tree = entry.path if stat.S_ISDIR(status.st_mode) else os.path.splitext(entry.path)[0]
+        changed = max([status.st_ctime, *_change_times(tree)])
         if stat.S_ISLNK(status.st_mode):
             changed = max(changed, _target_change_time(entry.path))
     except FileNotFoundError:
@@ -138,10 +139,10 @@ def _kind(mode: int) -> Kind:
     return Kind.DIRECTORY if stat.S_ISDIR(mode) else Kind.OTHER
 
 
-def _change_times(companion: str) -> Iterator[float]:
-    if not os.path.isdir(companion) or os.path.islink(companion):
+def _change_times(tree: str) -> Iterator[float]:
+    if not os.path.isdir(tree) or os.path.islink(tree):
         return
-    for place, _, names in os.walk(companion):
+    for place, _, names in os.walk(tree):
         yield os.lstat(place).st_ctime
         for name in names:
             yield os.lstat(os.path.join(place, name)).st_ctime

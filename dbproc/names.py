@@ -7,6 +7,7 @@ filename becomes a process keyword of the file.
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import re
 import string
@@ -179,7 +180,7 @@ def compile_format(text: str) -> Format:
         group = f"g{len(groups)}"
         groups.append((name, group))
         regex.append(f"(?P<{group}>{_field_regex(text, name, spec or '')})")
-    return Format(text, re.compile("".join(regex), re.DOTALL), tuple(groups))
+    return Format(text, re.compile("".join(regex), re.DOTALL | re.ASCII), tuple(groups))
 
 
 def substitute(text: str, constants: Mapping[str, str]) -> str:
@@ -247,8 +248,7 @@ def _dates(values: dict[str, str]) -> tuple[dt.date | None, dt.date | None]:
     if "d" in values:
         date = dt.date(year, month, int(values["d"]))
         return date, date
-    following = dt.date(year + month // 12, month % 12 + 1, 1)
-    return dt.date(year, month, 1), following - dt.timedelta(days=1)
+    return dt.date(year, month, 1), dt.date(year, month, calendar.monthrange(year, month)[1])
 
 
 def _year(values: dict[str, str]) -> int | None:

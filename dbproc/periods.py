@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from collections.abc import Iterable, Iterator
 
@@ -31,8 +32,7 @@ def period_end(timebase: Timebase, start: dt.date) -> dt.date:
     if timebase is Timebase.WEEKLY:
         return _plus(start, 6)
     if timebase is Timebase.MONTHLY:
-        following = dt.date(start.year + start.month // 12, start.month % 12 + 1, 1)
-        return following - ONE_DAY
+        return start.replace(day=calendar.monthrange(start.year, start.month)[1])
     if timebase is Timebase.YEARLY:
         return start.replace(month=12, day=31)
     return start

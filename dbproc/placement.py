@@ -91,10 +91,11 @@ def remove(path: str) -> None:
 
 
 def sync(paths: Iterable[str]) -> None:
-    """Make files (all below a directory) durable, then every directory that names one of them."""
+    """Make files durable, companion directories and all below a directory included, then what names them."""
     directories: set[str] = set()
     for path in paths:
-        for file in _files_below(path):
+        companion = companion_of(path)
+        for file in (*_files_below(path), *(_files_below(companion) if companion else ())):
             _sync_one(file)
             directories.add(os.path.dirname(file))
         directories.add(os.path.dirname(path))

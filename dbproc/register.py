@@ -21,6 +21,7 @@ from dbproc.inspection import Inspection
 from dbproc.measure import Measured, measure_all
 from dbproc.model import Definition, Ending, FileFacts, NewFile, Outcome, Task, Verdict
 from dbproc.names import keywords_of, keywords_text
+from dbproc.periods import period_end
 from dbproc.run import directory_of
 from dbproc.store import Store
 from dbproc.version import Version
@@ -81,7 +82,7 @@ class Register:
         measured = measure_all([path for *_, path in outputs], self._definition.mission.digest)
         for (index, task, outcome, path), verdict, size in zip(outputs, verdicts, measured, strict=True):
             results[index] = self._checked(task, outcome, path, verdict, size)
-        return [results[index] for index in range(len(ended))]
+        return _without_twins([results[index] for index in range(len(ended))])
 
     def announcements(self, results: Sequence[Result]) -> list[Move]:
         """The moves that :meth:`record` will make."""
@@ -132,6 +133,8 @@ class Register:
         planned = task.output_version or Version(1, 0, 0)
         version = planned if has_version else facts.version or planned
         facts = replace(facts, keywords=facts.keywords or _inherited(task, product.compiled.keyword_fields))
+        if product.inspector.name == "filename":
+            facts = replace(facts, stop=max(facts.stop, _end_of_period(task)))
         return NewFile(
             filename=os.path.basename(path),
             product_id=product.product_id,
@@ -263,6 +266,27 @@ def _disagreement(task: Task, facts: FileFacts, *, has_version: bool) -> str | N
     if has_version and facts.version is not None and facts.version != task.output_version:
         return f"its inspector finds version {facts.version}, planned was {task.output_version}"
     return None
+
+
+def _without_twins(results: Sequence[Result]) -> list[Result]:
+    """The results, where the second of two outputs with one name is a failure."""
+    targets: set[str] = set()
+    checked: list[Result] = []
+    for result in results:
+        if isinstance(result, Success) and result.move is not None:
+            if result.move.target in targets:
+                message = f"another job made {result.move.target} at the same time; give the format a keyword more"
+                result = Failure(result.task, result.outcome, message)
+            else:
+                targets.add(result.move.target)
+        checked.append(result)
+    return checked
+
+
+def _end_of_period(task: Task) -> dt.datetime:
+    """The last moment that an output stands for: its name tells its first day alone."""
+    last = period_end(task.process.timebase, task.slot.date)
+    return dt.datetime.combine(last, dt.time.max, dt.UTC)
 
 
 def _inherited(task: Task, fields: frozenset[str]) -> str:

@@ -52,8 +52,7 @@ class Workspace:
         leftovers = self.leftovers()
         if leftovers:
             for process in self._orphans():
-                process.kill()
-                process.wait(timeout=10)
+                _end(process)
         for path in leftovers:
             remove_tree(path)
         return len(leftovers)
@@ -69,6 +68,16 @@ class Workspace:
                     yield process
             except psutil.Error:
                 continue
+
+
+def _end(process: Process) -> None:
+    import psutil
+
+    try:
+        process.kill()
+        process.wait(timeout=10)
+    except psutil.Error:
+        return
 
 
 def _is_inside(process: Process, directories: tuple[str, ...]) -> bool:
