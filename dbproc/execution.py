@@ -100,7 +100,7 @@ class Execution:
             ids = insert_attempts(connection, self._run_id, [attempt for attempt, _ in started])
             insert_attempts(connection, self._run_id, list(_refusals(refused)))
         for attempt_id, (attempt, name) in zip(ids, started, strict=True):
-            result = self._start(attempt_id, attempt.task, name)
+            result = self._start(attempt_id, attempt, name)
             if result is not None:
                 results.append(result)
         for decision in refused:
@@ -117,9 +117,10 @@ class Execution:
         command = command_line(self._definition, task, self._workspace.job_directory(name))
         return NewAttempt(task=task, command=command, log=self._workspace.job_log(name)), name
 
-    def _start(self, attempt_id: int, task: Task, name: str) -> Result | None:
+    def _start(self, attempt_id: int, attempt: NewAttempt, name: str) -> Result | None:
         """Hand a task to the engine; a task that cannot be started is a failure at once."""
-        job = job_of(self._definition, task, self._workspace, name, attempt_id)
+        task = attempt.task
+        job = job_of(task, attempt.command, self._workspace, name, attempt_id)
         hindrance = obstacle(self._definition, task)
         if hindrance is not None:
             return Failure(task, _not_started(job, hindrance), hindrance, is_obstacle=True)

@@ -90,23 +90,13 @@ class Format:
     text: str
     pattern: re.Pattern[str]
     groups: tuple[tuple[str, str], ...]
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """The names of the fields that occur."""
-        return frozenset(name for name, _ in self.groups)
+    fields: frozenset[str]  #: the names of the fields that occur
+    keyword_fields: frozenset[str]  #: those that become process keywords
 
     @property
     def has_version(self) -> bool:
         """Whether two versions of a file can have two names."""
         return "VERSION" in self.fields
-
-    @property
-    def keyword_fields(self) -> frozenset[str]:
-        """The fields that become process keywords."""
-        return frozenset(
-            name for name in self.fields if name in TIME_OF_DAY or (name not in _TIME_FIELDS and name != "VERSION")
-        )
 
     def match(self, filename: str) -> NameFacts | None:
         """Read `filename`; None when it is not of this format or names a date that does not exist."""
@@ -180,7 +170,9 @@ def compile_format(text: str) -> Format:
         group = f"g{len(groups)}"
         groups.append((name, group))
         regex.append(f"(?P<{group}>{_field_regex(text, name, spec or '')})")
-    return Format(text, re.compile("".join(regex), re.DOTALL | re.ASCII), tuple(groups))
+    fields = frozenset(name for name, _ in groups)
+    timeless = fields - (_TIME_FIELDS.keys() - TIME_OF_DAY) - {"VERSION"}
+    return Format(text, re.compile("".join(regex), re.DOTALL | re.ASCII), tuple(groups), fields, timeless)
 
 
 def substitute(text: str, constants: Mapping[str, str]) -> str:

@@ -273,13 +273,13 @@ def _without_twins(results: Sequence[Result]) -> list[Result]:
     targets: set[str] = set()
     checked: list[Result] = []
     for result in results:
-        if isinstance(result, Success) and result.move is not None:
-            if result.move.target in targets:
-                message = f"another job made {result.move.target} at the same time; give the format a keyword more"
-                result = Failure(result.task, result.outcome, message)
-            else:
-                targets.add(result.move.target)
-        checked.append(result)
+        target = result.move.target if isinstance(result, Success) and result.move is not None else None
+        if target is None or target not in targets:
+            checked.append(result)
+            targets |= {target} if target else set()
+        else:
+            message = f"another job made {target} at the same time; give the format a keyword that tells them apart"
+            checked.append(Failure(result.task, result.outcome, message))
     return checked
 
 

@@ -86,6 +86,8 @@ def unsettled_words(count: int) -> str:
 
 def one_line(text: str) -> str:
     """Text in which nothing can forge a line: control characters and surrogates are escaped."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 

@@ -53,13 +53,12 @@ def obstacle(definition: Definition, task: Task) -> str | None:
     return None
 
 
-def job_of(definition: Definition, task: Task, workspace: Workspace, name: str, attempt_id: int) -> Job:
-    """What the engine is given; `name` is unique for ever."""
-    directory = workspace.job_directory(name)
+def job_of(task: Task, command: tuple[str, ...], workspace: Workspace, name: str, attempt_id: int) -> Job:
+    """What the engine is given; `name` is that of no other job of this mission."""
     return Job(
         attempt_id=attempt_id,
-        command=command_line(definition, task, directory),
-        directory=directory,
+        command=command,
+        directory=workspace.job_directory(name),
         log=workspace.job_log(name),
         cpu=task.code.cpu,
         ram=task.code.ram,

@@ -9,7 +9,7 @@ from collections import deque
 from dbproc.engines.execution import StopSign, execute
 from dbproc.model import Job, Outcome
 
-_AHEAD = 16
+_AHEAD = 64
 """Jobs taken ahead for each slot, so that no slot is idle while outcomes are being registered."""
 
 

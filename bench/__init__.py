@@ -1,0 +1,1 @@
+"""Benchmarks of dbproc, started by ``bench/run.py``; never run as tests."""

@@ -1,0 +1,103 @@
+"""Milliseconds to decide one entry of the process queue when everything is up to date."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench import mission
+from bench.places import Place
+from bench.table import Row
+from bench.timing import in_turn, seconds_of
+from dbproc import cycle, queue
+from dbproc.catalogue.definition import load_definition
+from dbproc.catalogue.files import insert_files, link_codes, link_inputs
+from dbproc.cycle import Options
+from dbproc.model import Definition, FileFacts, NewFile, Product
+from dbproc.names import render
+from dbproc.report import Report
+from dbproc.store import open_store
+from dbproc.version import Version
+
+TARGET = 0.5  # milliseconds
+_VERSION = Version(1, 0, 0)
+
+
+def measure(place: Place, *, days: Sequence[int], rounds: int) -> list[Row]:
+    """Queue every file of missions of some sizes, and process the queue; the smallest is what others compare with."""
+    missions = {number: _filled(place, number) for number in days}
+    seconds = in_turn({str(number): lambda n=number: _decided(missions[n]) for number in days}, rounds)  # type: ignore[misc]
+    per_entry = {number: [each * 1000 / (3 * number) for each in seconds[str(number)]] for number in days}
+    least = min(days)
+    return [
+        Row(
+            "decision",
+            place.database.kind,
+            f"one queue entry of {3 * number}, {number} days",
+            per_entry[number],
+            "ms",
+            () if number == least else per_entry[least],
+            "" if number == least else f"{least} days",
+            target=TARGET,
+        )
+        for number in days
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """A mission with a full catalogue, and the ids of all its files."""
+
+    database: str
+    file_ids: tuple[int, ...]
+
+
+def _filled(place: Place, days: int) -> _Filled:
+    """A mission whose catalogue holds what `days` days make, entered without running the jobs."""
+    made = mission.set_up(place)
+    every: list[int] = []
+    with open_store(made.database) as store, store.begin() as connection:
+        definition = load_definition(connection)
+        below: list[int] = []
+        for product in sorted(definition.products.values(), key=lambda product: product.level):
+            ids = insert_files(connection, [_file(product, number) for number in range(days)])
+            if below:
+                link_inputs(connection, {result: [source] for source, result in zip(below, ids, strict=True)})
+                link_codes(connection, dict.fromkeys(ids, _code_of(definition, product)))
+            below = ids
+            every += ids
+    return _Filled(made.database, tuple(every))
+
+
+def _file(product: Product, number: int) -> NewFile:
+    start = dt.datetime.combine(mission.FIRST_DAY + dt.timedelta(days=number), dt.time(), dt.UTC)
+    stop = dt.datetime.combine(start.date(), dt.time.max, dt.UTC)
+    return NewFile(
+        filename=product.compiled.render(start, str(_VERSION), {}),
+        product_id=product.product_id,
+        facts=FileFacts(date=start.date(), start=start, stop=stop, version=_VERSION),
+        version=_VERSION,
+        level=product.level,
+        directory=render(product.directory, start, str(_VERSION), {}),
+        size=mission.FILE_BYTES,
+        digest=f"sha256:{number:064x}",
+        created=start,
+    )
+
+
+def _code_of(definition: Definition, product: Product) -> int:
+    (process,) = (each for each in definition.processes.values() if each.output_product == product.product_id)
+    return definition.codes[process.process_id][0].code_id
+
+
+def _decided(filled: _Filled) -> float:
+    report = Report()
+    with open_store(filled.database) as store:
+        with store.begin() as connection:
+            queue.push(connection, filled.file_ids, "bench")
+        seconds = seconds_of(lambda: cycle.run(store, Options(ingest=False), report))
+        with store.begin() as connection:
+            assert queue.length(connection) == 0
+    assert report.summary() == "nothing to do", report.summary()
+    return seconds
