@@ -92,15 +92,18 @@ def remove(path: str) -> None:
 
 def sync(paths: Iterable[str]) -> None:
     """Make files durable, companion directories and all below a directory included, then what names them."""
-    files: list[str] = []
-    for path in paths:
-        companion = companion_of(path)
-        files += [*_files_below(path), *(_files_below(companion) if companion else ())]
-        files.append(os.path.dirname(path))
-    directories = {os.path.dirname(file) for file in files if not os.path.isdir(file)}
-    directories |= {file for file in files if os.path.isdir(file)}
-    _sync_all([file for file in files if file not in directories])
-    _sync_all(sorted(directories))
+    wanted = list(paths)
+    files = [file for path in wanted for file in _all_of(path)]
+    _sync_all(files)
+    _sync_all(sorted({os.path.dirname(path) for path in (*wanted, *files)}))
+
+
+def _all_of(path: str) -> list[str]:
+    """The file with the members of its companion directory; of a directory, the files below it."""
+    if os.path.isdir(path):
+        return _files_below(path)
+    companion = companion_of(path)
+    return [path, *(_files_below(companion) if companion else ())]
 
 
 def _sync_all(paths: Sequence[str]) -> None:
@@ -121,8 +124,6 @@ def remove_tree(path: str) -> None:
 
 
 def _files_below(path: str) -> list[str]:
-    if not os.path.isdir(path):
-        return [path]
     return [os.path.join(place, name) for place, _, names in os.walk(path) for name in names]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from dbproc.catalogue.audit import QueuedRow
 from dbproc.check.faults import Dequeue, Enqueue, Fault, Kind
 from dbproc.model import Definition, Slot, Task
 from dbproc.plan import Facts, Needs, Planner, Queued, State, candidates, consumers, needs
 
-_DECIDED_AT_ONCE = 2000
+_DECIDED_AT_ONCE = 5000
 
 Load = Callable[[Definition, Needs, Sequence[Slot]], Facts]
 """Gives the facts that the planner needs to decide slots."""
@@ -46,7 +47,7 @@ def stale_slots(
     """
     slots = {slot for slot, _ in candidates(consumers(definition), newest)}
     slots.update(slot for slot in built if slot.process_id in definition.processes)
-    ordered = sorted(slots)
+    ordered = sorted(slots, key=attrgetter("process_id", "date", "keywords"))
     stale: dict[Slot, Stale] = {}
     for start in range(0, len(ordered), _DECIDED_AT_ONCE):
         stale.update(_decided(definition, ordered[start : start + _DECIDED_AT_ONCE], load, doubtful))

@@ -78,7 +78,8 @@ class Site:
         shutil.rmtree(self.folder)
         shutil.copytree(self._pristine, self.folder, symlinks=True)
         if self._server:
-            self.database = self._server.url(self._server.create(self._template))
+            self._copy = self._server.create(self._template)
+            self.database = self._server.url(self._copy)
         mission = Mission.__new__(Mission)
         vars(mission).update(vars(self._first), database=self.database)
         return mission
@@ -86,7 +87,7 @@ class Site:
     def dropped(self) -> None:
         """Remove the database of the last test."""
         if self._server:
-            self._server.drop(self.database.rsplit("/", 1)[1].partition("?")[0])
+            self._server.drop(self._copy)
 
     def _define(self, mission: Mission) -> Mission:
         mission.inspector("own.py", INSPECTOR)
@@ -636,8 +637,8 @@ def test_what_a_live_run_is_at_work_on_is_no_fault(mission: Mission) -> None:
 
 
 def test_a_mission_at_work_has_no_fault_at_any_moment(mission: Mission) -> None:
-    mission.create(*chain(), BLOCKS[5], BLOCKS[7])
     mission.code("to_map.sh", WRITE_COMPANION)
+    mission.create(*chain(), BLOCKS[5], BLOCKS[7])
     mission.deliver(*(f"raw_202002{day:02d}_v1.0.0.txt" for day in range(1, 29)))
     run = mission.start()
     looks = 0
@@ -684,7 +685,7 @@ def test_repair_mends_what_it_says_and_the_next_check_is_clean(damage: Plant, so
     assert facts["left"] == []
     assert faults(check(sound, "--deep", status=0)) == set()
     assert contents(sound) == bytes_before
-    sound.run("-o", "to_clean,to_smooth,to_map,notify")
+    assert main(["run", "-o", "to_clean,to_smooth,to_map,notify", "-m", sound.database]) == 0
     assert faults(check(sound, "--deep", status=0)) == set()
 
 
