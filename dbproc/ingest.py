@@ -21,7 +21,7 @@ from dbproc.measure import measure
 from dbproc.model import Definition, KnownFile
 from dbproc.report import Event, Progress, Report
 from dbproc.store import Store
-from dbproc.triage import Accepted, Decision, Duplicate, Refused, Triage, is_copy, storable
+from dbproc.triage import Accepted, Decision, Duplicate, Refused, Restored, Triage, is_copy, storable
 
 _BATCH = 250
 
@@ -39,6 +39,8 @@ def _sentence(definition: Definition, decision: Decision) -> str:
         return f"to quarantine: {decision.message}"
     if isinstance(decision, Duplicate):
         return "nothing: its bytes are in the catalogue already"
+    if isinstance(decision, Restored):
+        return f"back to {decision.target}, where it is missing"
     file = decision.file
     return f"{definition.products[file.product_id].name} {file.facts.date} {file.version}"
 
@@ -65,23 +67,22 @@ class Ingest:
 
     def _take_batch(self, arrivals: Sequence[Arrival]) -> None:
         decisions = self._triage.decide(arrivals)
-        accepted = [decision for decision in decisions if isinstance(decision, Accepted)]
-        refused = [decision for decision in decisions if isinstance(decision, Refused)]
-        moving: list[Accepted | Refused] = [*accepted, *refused]
-        moves = {id(decision): self._move_of(decision) for decision in moving}
+        moves = {id(decision): self._move_of(decision) for decision in decisions}
+        announced = [move for move in moves.values() if move is not None]
         with self._store.begin() as connection:
-            placements.announce(connection, [move for move in moves.values() if move is not None])
-        placed = [decision for decision in accepted if self._made(decision.arrival, moves[id(decision)])]
-        stored = [decision for decision in refused if self._made(decision.arrival, moves[id(decision)])]
-        placement.sync(decision.target for decision in placed)
-        self._record(placed, stored, [move for move in moves.values() if move is not None], moves)
-        self._tidy(placed, [decision for decision in decisions if isinstance(decision, Duplicate)])
+            placements.announce(connection, announced)
+        made = [decision for decision in decisions if self._made(decision.arrival, moves[id(decision)])]
+        placement.sync(decision.target for decision in made if isinstance(decision, Accepted | Restored))
+        self._record(made, announced, moves)
+        self._tidy(made)
 
-    def _move_of(self, decision: Accepted | Refused) -> Move | None:
+    def _move_of(self, decision: Decision) -> Move | None:
         source = decision.arrival.path
         if isinstance(decision, Refused):
             return Move("quarantine", source, self._quarantine_path(decision.arrival), decision.digest or "")
-        if decision.arrival.kind is Kind.LINK or os.path.lexists(decision.target):
+        if isinstance(decision, Restored):
+            return Move("incoming", source, decision.target, decision.known.digest)
+        if isinstance(decision, Duplicate) or decision.arrival.kind is Kind.LINK or os.path.lexists(decision.target):
             return None
         return Move("incoming", source, decision.target, decision.file.digest)
 
@@ -99,64 +100,59 @@ class Ingest:
             return False
         return True
 
-    def _record(
-        self,
-        placed: Sequence[Accepted],
-        stored: Sequence[Refused],
-        announced: Sequence[Move],
-        moves: Mapping[int, Move | None],
-    ) -> None:
-        entries = []
-        for decision in stored:
-            move = moves[id(decision)]
-            assert move is not None
-            entries.append(_entry(decision, move))
+    def _record(self, made: Sequence[Decision], announced: Sequence[Move], moves: Mapping[int, Move | None]) -> None:
+        placed = [decision.file for decision in made if isinstance(decision, Accepted)]
+        restored = [decision.known.file_id for decision in made if isinstance(decision, Restored)]
+        entries = {
+            id(decision): _entry(decision, move)
+            for decision in made
+            if isinstance(decision, Refused) and (move := moves[id(decision)]) is not None
+        }
         with self._store.begin() as connection:
-            ids = files.insert_files(connection, [decision.file for decision in placed])
+            ids = files.insert_files(connection, placed)
             queue.push(connection, ids, "ingested")
-            quarantine.insert_entries(connection, self._run_id, entries)
+            files.set_existing(connection, restored, exists=True)
+            queue.push(connection, restored, "restored")
+            quarantine.insert_entries(connection, self._run_id, list(entries.values()))
             placements.withdraw(connection, announced)
-        for accepted in placed:
-            file = accepted.file
-            self._report.add(
-                Event.INGESTED,
-                file.filename,
-                f"{self._name(file.product_id)} {file.facts.date} {file.version}",
-                product=self._name(file.product_id),
-                date=file.facts.date.isoformat(),
-            )
-        for refusal, entry in zip(stored, entries, strict=True):
-            text = f"{refusal.message} (now {entry.stored_name} in {self._definition.mission.quarantine})"
-            self._report.add(Event.QUARANTINED, refusal.arrival.name, text, reason=refusal.reason)
+        for decision in made:
+            self._say(decision, entries.get(id(decision)))
 
-    def _tidy(self, placed: Sequence[Accepted], duplicates: Sequence[Duplicate]) -> None:
+    def _say(self, decision: Decision, entry: quarantine.Entry | None) -> None:
+        name = decision.arrival.name
+        if isinstance(decision, Accepted):
+            file, product = decision.file, self._name(decision.file.product_id)
+            date = file.facts.date.isoformat()
+            self._report.add(Event.INGESTED, name, f"{product} {date} {file.version}", product=product, date=date)
+        elif isinstance(decision, Restored):
+            self._report.add(Event.RESTORED, name, f"it was missing from {decision.target}")
+        elif isinstance(decision, Refused) and entry is not None:
+            text = f"{decision.message} (now {entry.stored_name} in {self._definition.mission.quarantine})"
+            self._report.add(Event.QUARANTINED, name, text, reason=decision.reason)
+
+    def _tidy(self, made: Sequence[Decision]) -> None:
         """Remove from incoming what is safe elsewhere: links, and bytes that are in the catalogue."""
-        for decision in placed:
-            if os.path.lexists(decision.arrival.path):
+        for decision in made:
+            if isinstance(decision, Duplicate):
+                self._drop(decision)
+            elif isinstance(decision, Accepted) and os.path.lexists(decision.arrival.path):
                 self._remove(decision.arrival)
-        for duplicate in duplicates:
-            self._drop(duplicate)
 
     def _drop(self, duplicate: Duplicate) -> None:
-        """Remove a duplicate once the bytes at home are seen to be good; else it takes their place."""
+        """Remove a duplicate once the bytes at home are seen to be good."""
         arrival, known = duplicate.arrival, duplicate.known
         if arrival.kind is Kind.LINK or _is_sound(duplicate.target, known):
             self._remove(arrival)
-            self._restore(known, missing=not known.exists)
+            self._mark_existing(known)
             self._report.add(Event.DUPLICATE, arrival.name, "its bytes are in the catalogue already")
-        elif not os.path.lexists(duplicate.target):
-            if self._made(arrival, Move("incoming", arrival.path, duplicate.target)):
-                placement.sync([duplicate.target])
-                self._restore(known, missing=True)
-                self._report.add(Event.RESTORED, arrival.name, f"it was missing from {duplicate.target}")
         else:
             text = (
                 f"{duplicate.target} does not have the bytes that were recorded; move it away, this one takes its place"
             )
             self._report.add(Event.PROBLEM, arrival.name, text)
 
-    def _restore(self, known: KnownFile, *, missing: bool) -> None:
-        if not missing:
+    def _mark_existing(self, known: KnownFile) -> None:
+        if known.exists:
             return
         with self._store.begin() as connection:
             files.set_existing(connection, [known.file_id], exists=True)

@@ -8,6 +8,7 @@ moved before it and back after it: where the file is, all of it is.
 from __future__ import annotations
 
 import errno
+import filecmp
 import os
 import shutil
 from collections.abc import Iterable, Sequence
@@ -48,6 +49,8 @@ def move(source: str, target: str) -> None:
     ------
     PlacementError
         Something is at the target already, or the system refuses; the source is where it was.
+    OSError
+        The system refused in the middle, and refuses to put it back, too.
     """
     companion = companion_of(source)
     for wanted in (target, companion_target(target)) if companion else (target,):
@@ -55,29 +58,55 @@ def move(source: str, target: str) -> None:
             raise PlacementError(f"{wanted} exists already and is not overwritten")
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        if companion:
-            _rename(companion, companion_target(target))
-        _rename(source, target)
+        _move_all([*([(companion, companion_target(target))] if companion else []), (source, target)])
     except OSError as error:
+        move_back(source, target)
         raise PlacementError(f"cannot move {source} to {target}: {error.strerror or error}") from error
 
 
-def move_back(source: str, target: str) -> bool:
-    """Undo a :func:`move` that was announced and perhaps half done; True when there was something to undo."""
-    undone = False
-    if os.path.lexists(target) and not os.path.lexists(source):
-        os.makedirs(os.path.dirname(source), exist_ok=True)
-        _rename(target, source)
-        undone = True
+def move_back(source: str, target: str) -> None:
+    """Undo a :func:`move` that was announced and perhaps half done, or undone by half.
+
+    Raises
+    ------
+    PlacementError
+        Something else is in the way by now.
+    """
     stem, target_stem = os.path.splitext(source)[0], companion_target(target)
-    if os.path.lexists(source) and os.path.isdir(target_stem) and not os.path.lexists(stem) and stem != source:
-        _rename(target_stem, stem)
-        undone = True
-    return undone
+    has_companion = stem != source
+    for path in (source, target, *((stem, target_stem) if has_companion else ())):
+        _remove(_partial(path))
+    if not os.path.lexists(target):
+        if has_companion and os.path.lexists(source) and os.path.isdir(target_stem):
+            _return_companion(stem, target_stem)
+        return
+    if os.path.lexists(source):
+        if is_part(target, source):
+            return remove(target)
+        if not is_part(source, target):
+            raise PlacementError(f"{source} is another file by now")
+        remove(source)  # what is left of it: the removal after a copy was interrupted
+    pairs = [(target, source)]
+    if has_companion and companion_of(target):
+        if os.path.lexists(stem):
+            _discard_part(stem, target_stem)
+        pairs.insert(0, (target_stem, stem))
+    os.makedirs(os.path.dirname(source), exist_ok=True)
+    _move_all(pairs)
+
+
+def is_part(one: str, other: str) -> bool:
+    """Whether every byte of `one` is at the same place of `other`: files, links, directories, companion directories."""
+    companion = companion_of(one)
+    if companion and not _is_part_of_tree(companion, companion_target(other)):
+        return False
+    return _is_part_of_tree(one, other)
 
 
 def remove(path: str) -> None:
     """Remove a file with its companion directory, or a directory: what is safe elsewhere, or was ordered away.
+
+    The companion directory goes first: what is left by a crash still has the name of the file.
 
     Raises
     ------
@@ -85,9 +114,9 @@ def remove(path: str) -> None:
         It cannot be removed.
     """
     companion = companion_of(path)
-    _remove(path)
     if companion:
         shutil.rmtree(companion)
+    _remove(path)
 
 
 def sync(paths: Iterable[str]) -> None:
@@ -135,33 +164,61 @@ def _sync_one(path: str) -> None:
         os.close(descriptor)
 
 
-def _rename(source: str, target: str) -> None:
-    try:
-        os.rename(source, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        _copy_across(source, target)
+def _move_all(pairs: Sequence[tuple[str, str]]) -> None:
+    """Move by renames; between filesystems everything is copied before anything is removed, the file first."""
+    copied = []
+    for source, target in pairs:
+        try:
+            os.rename(source, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy_across(source, target)
+            copied.append(source)
+    for source in reversed(copied):
+        _remove(source)
 
 
 def _copy_across(source: str, target: str) -> None:
-    """Move between filesystems: the target appears whole or not at all."""
-    name = Path(target)
-    partial = str(name.with_name(f".{name.name}.partial"))
+    """Copy to another filesystem: the target appears whole or not at all."""
+    partial = _partial(target)
     _remove(partial)
-    try:
-        if os.path.isdir(source) and not os.path.islink(source):
-            shutil.copytree(source, partial, symlinks=True)
-        else:
-            shutil.copy2(source, partial, follow_symlinks=False)
-        if not os.path.islink(partial):
-            sync([partial])
-        os.rename(partial, target)
-    except OSError:
-        _remove(partial)
-        raise
+    if os.path.isdir(source) and not os.path.islink(source):
+        shutil.copytree(source, partial, symlinks=True)
+    else:
+        shutil.copy2(source, partial, follow_symlinks=False)
+    if not os.path.islink(partial):
+        sync([partial])
+    os.rename(partial, target)
     _sync_one(os.path.dirname(target))
-    _remove(source)
+
+
+def _partial(path: str) -> str:
+    name = Path(path)
+    return str(name.with_name(f".{name.name}.dbproc-partial"))
+
+
+def _return_companion(stem: str, target_stem: str) -> None:
+    if os.path.lexists(stem):
+        _discard_part(target_stem, stem)
+    else:
+        _move_all([(target_stem, stem)])
+
+
+def _discard_part(part: str, whole: str) -> None:
+    """Remove a directory that is a part of another one."""
+    if not _is_part_of_tree(part, whole):
+        raise PlacementError(f"{part} and {whole} are not the same")
+    shutil.rmtree(part)
+
+
+def _is_part_of_tree(one: str, other: str) -> bool:
+    if os.path.islink(one):
+        return os.path.islink(other) and os.readlink(one) == os.readlink(other)
+    if os.path.isdir(one):
+        names = os.listdir(one)
+        return os.path.isdir(other) and all(_is_part_of_tree(f"{one}/{name}", f"{other}/{name}") for name in names)
+    return os.path.isfile(one) and os.path.isfile(other) and filecmp.cmp(one, other, shallow=False)
 
 
 def _remove(path: str) -> None:

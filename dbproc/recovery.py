@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 
 from dbproc import placement
 from dbproc.catalogue import attempts, placements, quarantine
 from dbproc.catalogue.placements import Move
 from dbproc.errors import PlacementError, RepairError
-from dbproc.measure import measure
 from dbproc.model import Mission
 from dbproc.report import Event, Report
 from dbproc.store import Store
@@ -42,35 +42,29 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
 def _undo(mission: Mission, move: Move) -> quarantine.Entry | None:
     """Move a file back where it came from; when something else is there by now, into quarantine."""
     try:
-        if placement.move_back(move.source, move.target) or not os.path.lexists(move.target):
-            return None
-        if not os.path.lexists(move.source) or move.purpose == "output":
-            return None
-        if _same(move.source, move.target):
-            placement.remove(move.target)
-            return None
-        return _set_aside(mission, move)
+        try:
+            placement.move_back(move.source, move.target)
+        except PlacementError:
+            is_whole = os.path.lexists(move.target)
+            return _set_aside(mission, move, move.target if is_whole else placement.companion_target(move.target))
     except (OSError, PlacementError) as error:
         raise RepairError(
             f"a dead run moved {move.source} to {move.target}, and it cannot be moved back: {error}; "
             "mend that and run again"
         ) from error
+    return None
 
 
-def _same(one: str, other: str) -> bool:
-    return os.path.isfile(one) and os.path.isfile(other) and measure(one, "sha256") == measure(other, "sha256")
-
-
-def _set_aside(mission: Mission, move: Move) -> quarantine.Entry:
+def _set_aside(mission: Mission, move: Move, place: str) -> quarantine.Entry:
     name = os.path.basename(move.source)
-    stem, suffix = os.path.splitext(name)
-    stored = f"{stem}.{os.stat(move.target).st_mtime_ns:x}{suffix}"
-    placement.move(move.target, os.path.join(mission.quarantine, stored))
+    stem, suffix = os.path.splitext(os.path.basename(place))
+    stored = f"{stem}.{time.time_ns():x}{suffix}"
+    placement.move(place, os.path.join(mission.quarantine, stored))
     return quarantine.Entry(
         filename=name,
         stored_name=stored,
         came_from=move.source,
         reason="dead_run",
-        message=f"a dead run had moved it to {move.target}, and another file of its name has arrived since",
+        message=f"a dead run had moved it to {place}, and another file of its name has arrived since",
         digest=move.digest or None,
     )

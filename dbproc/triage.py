@@ -33,7 +33,19 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The bytes are in the catalogue under this name already; `target` is their place."""
+    """The bytes are in the catalogue under this name already; `target` is their place.
+
+    Members of its companion directory may be missing: a run died while it removed the duplicate.
+    """
+
+    arrival: Arrival
+    known: KnownFile
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A file of the catalogue that is missing from `target`, its place, and came again."""
 
     arrival: Arrival
     known: KnownFile
@@ -52,7 +64,7 @@ class Refused:
     other_digest: str | None = None
 
 
-Decision = Accepted | Duplicate | Refused
+Decision = Accepted | Duplicate | Restored | Refused
 
 
 class Triage:
@@ -105,7 +117,9 @@ class Triage:
 
     def _judge_known(self, arrival: Arrival, measured: Measured, known: KnownFile) -> Decision:
         place = os.path.join(self._definition.mission.root, known.directory, known.filename)
-        if is_copy(measured, known):
+        if is_copy(measured, known) and arrival.kind is Kind.FILE and not os.path.lexists(place):
+            return Restored(arrival, known, place)
+        if measured.digest == known.digest and set(measured.members) <= set(known.members):
             return Duplicate(arrival, known, place)
         message = f"a file of this name with other bytes is in the catalogue ({place}); give the new one a new name"
         return Refused(arrival, "same_name", message, digest=measured.digest, other_digest=known.digest)

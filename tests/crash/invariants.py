@@ -1,0 +1,111 @@
+"""What holds at any moment, after any kill, before anybody has put anything right."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection, select, text
+
+from dbproc import queue, schema
+from dbproc.catalogue.attempts import due_retries
+from dbproc.catalogue.definition import load_definition
+from dbproc.catalogue.facts import load_facts
+from dbproc.model import Slot
+from dbproc.plan import Planner, Queued, State, candidates, consumers, needs
+from dbproc.store import Store
+from tests.crash.site import Site
+
+FILE = schema.file
+UNLINKED = """
+SELECT filename FROM file f WHERE verbose_provenance IS NOT NULL AND (
+    NOT EXISTS (SELECT 1 FROM filecodelink l WHERE l.resulting_file = f.file_id)
+    OR NOT EXISTS (SELECT 1 FROM filefilelink l WHERE l.resulting_file = f.file_id)
+    OR NOT EXISTS (SELECT 1 FROM attempt a WHERE a.output_file = f.file_id AND a.status = 'succeeded'))
+"""
+
+
+def violations(site: Site, delivered: frozenset[str]) -> list[str]:
+    """What should never be, in words; `delivered` are the digests of the contents that somebody delivered."""
+    with Store(site.database, read_only=True) as store, store.begin() as connection:
+        found = [*_damage(connection), *_without_file(connection, site.root), *_without_lineage(connection)]
+        found += _forgotten(connection)
+    lost = delivered - contents(site)
+    if lost:
+        found.append(f"{len(lost)} delivered contents are nowhere any more")
+    return found
+
+
+def contents(site: Site) -> frozenset[str]:
+    """The digests of all files of the mission."""
+    places = {site.root, site.incoming}
+    return frozenset(_digest(path) for place in places for path in _files(place))
+
+
+def _files(place: Path) -> Iterator[Path]:
+    for directory, _, names in os.walk(place):
+        if "/.dbproc/" not in f"{directory}/":
+            yield from (path for name in names if (path := Path(directory, name)).is_file() and not path.is_symlink())
+
+
+def _damage(connection: Connection) -> Iterator[str]:
+    if connection.dialect.name == "sqlite":
+        (answer,) = connection.execute(text("PRAGMA quick_check")).one()
+        if answer != "ok":
+            yield f"the database is damaged: {answer}"
+
+
+def _without_file(connection: Connection, root: Path) -> Iterator[str]:
+    """A row implies a file, whole, with its companion directory."""
+    members: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for file_id, path, digest in connection.execute(
+        select(*(schema.filemember.c[name] for name in ("file_id", "member_path", "shasum")))
+    ):
+        members[file_id].append((path, digest))
+    for row in connection.execute(select(FILE).where(FILE.c.exists_on_disk)).mappings():
+        home = root / row["relative_path"] / row["filename"]
+        wanted = [(home, row["shasum"]), *((home.with_suffix("") / path, sha) for path, sha in members[row["file_id"]])]
+        for path, digest in wanted:
+            if not path.is_file():
+                yield f"{row['filename']} is in the catalogue, but {path} does not exist"
+            elif f"sha256:{_digest(path)}" != digest:
+                yield f"{row['filename']} is in the catalogue, but {path} has other bytes"
+
+
+def _without_lineage(connection: Connection) -> Iterator[str]:
+    for (name,) in connection.execute(text(UNLINKED)):
+        yield f"{name} was made, and its code, its inputs or its attempt is not recorded"
+
+
+def _forgotten(connection: Connection) -> Iterator[str]:
+    """What is stale and has no cause in the queue: no run will ever build it."""
+    definition = load_definition(connection)
+    by_product = consumers(definition)
+    queued = {slot for slot, _ in candidates(by_product, queue.load(connection))}
+    queued |= set(due_retries(connection, dt.datetime.now(dt.UTC)))
+    slots: set[Slot] = {slot for slot, _ in candidates(by_product, _all_files(connection))}
+    asked = needs(definition, slots)
+    planner = Planner(definition, load_facts(connection, definition, asked, sorted(slots, key=repr)), asked, _now())
+    for slot in sorted(slots - queued, key=repr):
+        decision = planner.decide(slot)
+        if decision.state is State.STALE:
+            name = definition.processes[slot.process_id].name
+            yield f"{name} {slot.date} {slot.keywords} is stale ({decision.explanation}), and no queued file says so"
+
+
+def _all_files(connection: Connection) -> Iterator[Queued]:
+    for row in connection.execute(select(FILE).where(FILE.c.exists_on_disk)).mappings():
+        span = (row["utc_start_time"].date(), row["utc_stop_time"].date())
+        yield Queued(row["file_id"], row["product_id"], row["utc_file_date"], row["process_keywords"], (span,), None)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,227 @@
+"""A small mission with one of everything, and the stages of its life that are killed.
+
+raw (delivered) → clean → smooth (with the days around) → week → report (RUN); raw → bad, whose code fails;
+scan (delivered with a companion directory) → cube (made with one, by FILE). The codes are shell scripts whose output
+says how it was made, so that a difference in bytes is a difference in history.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.crash.site import Site
+
+MISSION = """
+[mission]
+name = "small"
+settle_seconds = 0
+retry_seconds = 86400
+incoming = "INCOMING"
+
+[product.raw]
+level = 0
+directory = "data/raw/{Y}"
+format = "raw_{Y}{m}{d}_v{VERSION}.txt"
+
+[product.scan]
+level = 0
+directory = "data/scan"
+format = "scan_{Y}{m}{d}_{SITE}_v{VERSION}.dat"
+
+[product.clean]
+level = 1
+directory = "data/clean/{Y}"
+format = "clean_{Y}{m}{d}_v{VERSION}.txt"
+
+[product.bad]
+level = 1
+directory = "data/bad"
+format = "bad_{Y}{m}{d}_v{VERSION}.txt"
+
+[product.cube]
+level = 1
+directory = "data/cube/{SITE}"
+format = "cube_{Y}{m}{d}_{SITE}_v{VERSION}.dat"
+
+[product.smooth]
+level = 2
+directory = "data/smooth"
+format = "smooth_{Y}{m}{d}_v{VERSION}.txt"
+
+[product.week]
+level = 3
+directory = "data/week"
+format = "week_{Y}{m}{d}_v{VERSION}.txt"
+
+[process.to_clean]
+output = "clean"
+timebase = "DAILY"
+inputs = ["raw"]
+code = { file = "clean.sh", version = "CLEAN_VERSION" }
+
+[process.to_bad]
+output = "bad"
+timebase = "DAILY"
+inputs = ["raw"]
+code = { file = "bad.sh", version = "1.0.0", to = 2020-01-06 }
+
+[process.to_cube]
+output = "cube"
+timebase = "FILE"
+inputs = ["scan"]
+code = { file = "cube.sh", version = "1.0.0" }
+
+[process.to_smooth]
+output = "smooth"
+timebase = "DAILY"
+inputs = [{ product = "clean", yesterday = 1, tomorrow = 1 }]
+code = { file = "smooth.sh", version = "1.0.0" }
+
+[process.to_week]
+output = "week"
+timebase = "WEEKLY"
+inputs = ["smooth", { product = "cube", optional = true }]
+code = { file = "week.sh", version = "1.0.0" }
+
+[process.report]
+timebase = "RUN"
+inputs = ["week"]
+code = { file = "report.sh", version = "1.0.0", arguments = ["{ROOTDIR}/reported"] }
+"""
+
+JOIN = """#!/bin/sh
+printf '%s' NAME > made
+while [ $# -gt 1 ]; do printf '(%s)' "$(cat "$1")" >> made; shift; done
+mv made "$1"
+"""
+CUBE = """#!/bin/sh
+mkdir -p "${2%.dat}/sub"
+printf 'cube(%s)' "$(cat "$1")" > "$2"
+for member in "${1%.dat}"/*; do printf 'block(%s)' "$(cat "$member")" > "${2%.dat}/sub/${member##*/}"; done
+printf header > "${2%.dat}/0.bin"
+"""
+BAD = """#!/bin/sh
+echo "cannot be done"
+exit 3
+"""
+REPORT = """#!/bin/sh
+mkdir -p "$1"
+printf 'report(%s)' "$(cat "$2")" > "$1/${2##*/}"
+"""
+CODES = {
+    "clean.sh": JOIN.replace("NAME", "clean"),
+    "smooth.sh": JOIN.replace("NAME", "smooth"),
+    "week.sh": JOIN.replace("NAME", "week"),
+    "cube.sh": CUBE,
+    "bad.sh": BAD,
+    "report.sh": REPORT,
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the mission's life: what comes before it, and the run (or another command) that is killed in it.
+
+    `far`: incoming is on another filesystem than the root.
+    """
+
+    name: str
+    before: Callable[[Site], None]
+    program: str = "ProcessQueue.py"
+    arguments: tuple[str, ...] = ("-n", "1")
+    status: int = 1
+    after: str | None = None
+    far: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def define(site: Site) -> None:
+    """Create the database and define the mission."""
+    for name, text in CODES.items():
+        write_code(site, name, text)
+    write_mission(site, "1.0.0")
+    site.command("dbproc", "init", site.database)
+    site.command("dbproc", "apply", str(site.mission_file), "-m", site.database)
+
+
+def first_delivery(site: Site) -> None:
+    """Three days of raw data, two scans with companion directories, what nobody knows, and a link to nothing."""
+    define(site)
+    for day in (1, 2, 3):
+        deliver(site, f"raw_2020010{day}_v1.0.0.txt")
+    deliver_scan(site, "scan_20200101_north_v1.0.0")
+    deliver_scan(site, "scan_20200101_south_v1.0.0")
+    deliver(site, "unknown.xyz")
+    (site.incoming / "dangling_link.txt").symlink_to("/nowhere/dangling_link.txt")
+
+
+def release(site: Site) -> None:
+    """A code has a new version in the mission file, another one was edited without one."""
+    write_code(site, "clean.sh", CODES["clean.sh"].replace("clean", "cleaner"))
+    write_code(site, "week.sh", CODES["week.sh"].replace("week", "edited week"))
+    write_mission(site, "1.1.0")
+
+
+def second_delivery(site: Site) -> None:
+    """A new version, a new day, duplicates, a name with other bytes, a link home, a file that had been lost."""
+    deliver(site, "raw_20200102_v1.0.1.txt", "raw 2, better")
+    deliver(site, "raw_20200107_v1.0.0.txt")
+    deliver(site, "raw_20200101_v1.0.0.txt")
+    deliver(site, "raw_20200103_v1.0.0.txt", "other bytes")
+    deliver(site, "RAW_of_nobody.txt")
+    deliver_scan(site, "scan_20200101_north_v1.0.0")
+    deliver_scan(site, "scan_20200102_north_v1.0.0")
+    lost = site.root / "data/scan/scan_20200101_south_v1.0.0"
+    shutil.rmtree(lost)
+    lost.with_name(f"{lost.name}.dat").unlink()
+    deliver_scan(site, "scan_20200101_south_v1.0.0")
+    home = site.root / "data/raw/2020/raw_20200108_v1.0.0.txt"
+    home.write_text("raw 8, by a link")
+    (site.incoming / home.name).symlink_to(home)
+    (site.incoming / "folder").mkdir()
+    (site.incoming / "folder" / "inside.txt").write_text("inside")
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage("first", first_delivery),
+        Stage("release", release, "dbproc", ("apply", "mission.toml"), status=0, after="first"),
+        Stage("second", second_delivery, after="release"),
+        Stage("far", first_delivery, arguments=("-i",), far=True),
+        Stage("far again", second_delivery, arguments=("-i",), after="far", far=True),
+    )
+}
+"""The stages in their order."""
+
+
+def write_mission(site: Site, clean_version: str) -> None:
+    """Write the mission file."""
+    text = MISSION.replace("INCOMING", str(site.incoming)).replace("CLEAN_VERSION", clean_version)
+    site.mission_file.write_text(text)
+
+
+def write_code(site: Site, name: str, text: str) -> None:
+    """Write a code as a new file, so that a snapshot's link to the old one keeps the old bytes."""
+    path = site.codes / name
+    path.unlink(missing_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def deliver(site: Site, name: str, content: str | None = None) -> None:
+    """Put a file into incoming."""
+    (site.incoming / name).write_text(f"content of {name}" if content is None else content)
+
+
+def deliver_scan(site: Site, stem: str) -> None:
+    """Put a file with its companion directory into incoming."""
+    companion: Path = site.incoming / stem
+    os.makedirs(companion)
+    for number in (1, 2):
+        (companion / f"{number}.bin").write_text(f"block {number} of {stem}")
+    deliver(site, f"{stem}.dat")

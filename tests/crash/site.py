@@ -1,0 +1,147 @@
+"""A place where a mission lives, is run, is copied aside and put back: the same paths for every trial."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.crash.forge import End, Forge, Order
+from tests.postgres import PostgresServer
+
+MEMORY = "/dev/shm"
+
+
+class Site:
+    """A mission folder with its database.
+
+    Parameters
+    ----------
+    base
+        A directory of its own.
+    far
+        A directory on another filesystem; incoming is there, None: incoming is in the mission folder.
+    server
+        The PostgreSQL server; None: SQLite.
+    """
+
+    def __init__(self, base: Path, far: Path | None, server: PostgresServer | None, forge: Forge) -> None:
+        self.base = base
+        self.forge = forge
+        self.root = base / "mission"
+        self.codes = self.root / "codes"
+        self.incoming = self.root / "incoming" if far is None else far / "incoming"
+        self.mission_file = self.root / "mission.toml"
+        self.out = base / "out.txt"
+        self.trace = base / "trace.txt"
+        self._server = server
+        self._name: str | None = None
+        self._templates: dict[str, str] = {}
+        self._folders = [self.root, base / "database", *([] if far is None else [far])]
+        for folder in (self.root, base / "database", self.codes, self.incoming):
+            folder.mkdir(parents=True, exist_ok=True)
+        if server is not None:
+            self._name = server.create()
+
+    @property
+    def database(self) -> str:
+        """What ``-m`` is given."""
+        if self._server is None or self._name is None:
+            return str(self.base / "database" / "mission.sqlite")
+        return self._server.url(self._name)
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The directories whose changes are points."""
+        return tuple(str(folder) for folder in self._folders)
+
+    def command(self, program: str, *arguments: str, status: int = 0) -> None:
+        """Run a command that is to end well."""
+        end = self.forge.run(self._order(program, arguments))
+        assert end.status == status, f"{program} {arguments}: status {end.status}\n{self.said()}"
+
+    def run(self, program: str, arguments: tuple[str, ...], at: int | None = None, *, is_steady: bool = True) -> End:
+        """Run a command on the mission, killed at a point; the points it came to are in `trace`."""
+        self.trace.write_text("")
+        order = self._order(program, (*arguments, "-m", self.database))
+        return self.forge.run(Order(**{**vars(order), "at": at, "is_steady": is_steady, "trace": str(self.trace)}))
+
+    def _order(self, program: str, arguments: tuple[str, ...]) -> Order:
+        self.out.write_text("")
+        return Order(program, arguments, str(self.root), self.watched, out=str(self.out))
+
+    def said(self) -> str:
+        """What the last run printed."""
+        return self.out.read_text(errors="replace")
+
+    def points(self) -> list[str]:
+        """The points of the last run."""
+        return self.trace.read_text(errors="replace").splitlines()
+
+    def keep(self, name: str) -> None:
+        """Copy everything aside."""
+        for number, folder in enumerate(self._folders):
+            _copy(folder, self.base / "kept" / name / str(number))
+        if self._server is not None:
+            self._templates[name] = self._server.create(template=str(self._name))
+
+    def put_back(self, name: str) -> None:
+        """Make everything as it was kept."""
+        for number, folder in enumerate(self._folders):
+            shutil.rmtree(folder)
+            _copy(self.base / "kept" / name / str(number), folder)
+        if self._server is not None:
+            self._server.drop(str(self._name))
+            self._name = self._server.create(template=self._templates[name])
+
+    def close(self) -> None:
+        """Remove the databases."""
+        if self._server is not None:
+            for name in (str(self._name), *self._templates.values()):
+                self._server.drop(name)
+
+
+@contextmanager
+def new_site(server: PostgresServer | None, forge: Forge, *, far: bool) -> Iterator[Site]:
+    """A site in memory where that is possible, removed at the end."""
+    with _directory(_memory()) as base, _directory(_other_than(base)) as away:
+        site = Site(base, away if far else None, server, forge)
+        try:
+            yield site
+        finally:
+            site.close()
+
+
+@contextmanager
+def _directory(parent: str) -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="dbproc-crash-", dir=parent))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def _memory() -> str:
+    return MEMORY if os.access(MEMORY, os.W_OK) else tempfile.gettempdir()
+
+
+def _other_than(base: Path) -> str:
+    """A directory on another filesystem than `base`, where there is one."""
+    places = (tempfile.gettempdir(), "/var/tmp", MEMORY, str(Path.home()))
+    device = base.stat().st_dev
+    return next((place for place in places if os.access(place, os.W_OK) and os.stat(place).st_dev != device), places[0])
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a tree; codes are linked, because dbproc looks whether their inode changed."""
+
+    def copy(one: str, other: str) -> None:
+        if "/codes/" in one:
+            os.link(one, other)
+        else:
+            shutil.copy2(one, other, follow_symlinks=False)
+
+    shutil.copytree(source, target, symlinks=True, copy_function=copy)

@@ -1,0 +1,184 @@
+"""One trial: a run is killed at a point; after the next one the mission is as if nothing had happened."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from tests.crash.forge import End, Forge
+from tests.crash.invariants import contents, violations
+from tests.crash.picture import Picture, picture
+from tests.crash.scenario import STAGES, Stage
+from tests.crash.site import Site, new_site
+from tests.postgres import PostgresServer
+
+DATABASES = ("sqlite", "postgresql")
+_MOST_LINES = 12
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run to kill at `point`; with `second`, its recovery is killed at that point, too."""
+
+    database: str
+    stage: str
+    point: int
+    second: int | None = None
+    is_steady: bool = True
+
+    @property
+    def mode(self) -> str:
+        kills = "one kill" if self.second is None else "two kills"
+        return kills if self.is_steady else f"{kills}, free-running"
+
+    def __str__(self) -> str:
+        words = [f"--database {self.database} --stage {self.stage} --point {self.point}"]
+        if self.second is not None:
+            words.append(f"--second {self.second}")
+        return " ".join(words if self.is_steady else [*words, "--free"])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a trial; it survived when `faults` is empty. `places`: where it was killed."""
+
+    trial: Trial
+    faults: tuple[str, ...]
+    places: tuple[str, ...]
+    is_beyond: bool = False
+
+    def __str__(self) -> str:
+        lines = [f"{self.trial}", *(f"  killed at {place}" for place in self.places)]
+        return "\n".join([*lines, *(f"  {fault}" for fault in self.faults)])
+
+
+@dataclass
+class _Reference:
+    """What an undisturbed run of a stage makes of the mission."""
+
+    picture: Picture
+    points: list[str]
+    before: frozenset[str]
+    known: frozenset[str]
+
+
+@dataclass
+class Laboratory:
+    """A site on which the stages are prepared, and trials made."""
+
+    site: Site
+    references: dict[str, _Reference] = field(default_factory=dict)
+
+    def prepare(self, stage: Stage) -> None:
+        """Bring the mission to the beginning of a stage, keep it, and run it undisturbed."""
+        if stage.after is not None:
+            self.site.put_back(f"{stage.after} done")
+        stage.before(self.site)
+        before, known = contents(self.site), violations(self.site, frozenset())
+        self.site.keep(stage.name)
+        end = self._run(stage)
+        assert end.status == stage.status, f"{stage.name}: status {end.status}\n{self.site.said()}"
+        points, seen = self.site.points(), picture(self.site)
+        self.site.keep(f"{stage.name} done")
+        self._run(stage)
+        changed = picture(self.site).difference(seen)
+        assert not changed, f"{stage.name}: a second run changes\n" + "\n".join(changed)
+        self.references[stage.name] = _Reference(seen, points, before, frozenset(known))
+
+    def attempt(self, trial: Trial) -> Verdict:
+        """Make a trial."""
+        stage, reference = STAGES[trial.stage], self.references[trial.stage]
+        self.site.put_back(stage.name)
+        places: list[str] = []
+        faults: list[str] = []
+        for point in (trial.point, trial.second):
+            if point is None:
+                continue
+            end = self._run(stage, point, is_steady=trial.is_steady)
+            if end.was_killed:
+                places.append(self.site.points()[-1])
+                faults += self._faults_now(reference)
+            elif end.status not in (0, 1):
+                faults.append(f"status {end.status}: {self.site.said()}")
+        if places and not faults:
+            faults += self._faults_afterwards(stage, reference, is_steady=trial.is_steady)
+        return Verdict(trial, tuple(faults), tuple(places), is_beyond=not places)
+
+    def _faults_now(self, reference: _Reference) -> list[str]:
+        found = violations(self.site, reference.before)
+        return [f"after the kill: {fault}" for fault in found if fault not in reference.known]
+
+    def _faults_afterwards(self, stage: Stage, reference: _Reference, *, is_steady: bool) -> Iterator[str]:
+        for number in (1, 2):
+            end = self._run(stage, is_steady=is_steady)
+            if end.status not in (0, 1) or "Traceback" in self.site.said():
+                yield f"run {number} after it: status {end.status}: {self.site.said()}"
+            difference = picture(self.site).difference(reference.picture)
+            if difference:
+                yield f"after run {number} the mission is not as it would be (+ too much, - missing):"
+                yield from (f"    {line}" for line in difference[:_MOST_LINES])
+                return
+
+    def _run(self, stage: Stage, at: int | None = None, *, is_steady: bool = True) -> End:
+        return self.site.run(stage.program, stage.arguments, at, is_steady=is_steady)
+
+
+class Laboratories:
+    """The laboratories of one worker, prepared when they are first needed. Use it as a context manager."""
+
+    def __init__(self, server: PostgresServer | None) -> None:
+        self._server = server
+        self._stack = ExitStack()
+        self._forge: Forge | None = None
+        self._made: dict[tuple[str, bool], Laboratory] = {}
+
+    def __enter__(self) -> Laboratories:
+        self._forge = self._stack.enter_context(Forge())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def points(self, database: str, stage: str) -> int:
+        """How many points an undisturbed run of a stage has."""
+        return len(self._for(database, STAGES[stage]).references[stage].points)
+
+    def attempt(self, trial: Trial) -> Verdict:
+        """Make a trial where it belongs."""
+        return self._for(trial.database, STAGES[trial.stage]).attempt(trial)
+
+    def _for(self, database: str, stage: Stage) -> Laboratory:
+        assert self._forge is not None
+        server = self._server if database == "postgresql" else None
+        key = (database, stage.far)
+        if key not in self._made:
+            self._made[key] = Laboratory(self._stack.enter_context(new_site(server, self._forge, far=stage.far)))
+        laboratory = self._made[key]
+        for each in _up_to(stage):
+            if each.name not in laboratory.references:
+                laboratory.prepare(each)
+        return laboratory
+
+
+@contextmanager
+def laboratories(server: PostgresServer | None) -> Iterator[Laboratories]:
+    """Laboratories, closed at the end."""
+    with Laboratories(server) as made:
+        yield made
+
+
+def _up_to(stage: Stage) -> list[Stage]:
+    return [*(_up_to(STAGES[stage.after]) if stage.after else ()), stage]
+
+
+def single_kills(database: str, stage: str, points: int) -> list[Trial]:
+    """A kill at every point."""
+    return [Trial(database, stage, point) for point in range(1, points + 1)]
+
+
+def double_kills(database: str, stage: str, points: int, seed: int) -> list[Trial]:
+    """A kill at every point, and one at a random point of the recovery."""
+    chance = random.Random(f"{seed} {database} {stage}")
+    return [Trial(database, stage, point, chance.randint(1, points)) for point in range(1, points + 1)]
