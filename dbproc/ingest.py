@@ -7,7 +7,6 @@ database before it is made and recorded in one transaction afterwards.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 
 from dbproc import placement, queue
@@ -87,8 +86,7 @@ class Ingest:
         return Move("incoming", source, decision.target, decision.file.digest)
 
     def _quarantine_path(self, arrival: Arrival) -> str:
-        stem, suffix = (_safe(part) for part in os.path.splitext(arrival.name))
-        return os.path.join(self._definition.mission.quarantine, f"{stem}.{time.time_ns():x}{suffix}")
+        return placement.set_aside_path(self._definition.mission.quarantine, arrival.name)
 
     def _made(self, arrival: Arrival, move: Move | None) -> bool:
         if move is None:
@@ -166,12 +164,6 @@ class Ingest:
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name
-
-
-def _safe(part: str) -> str:
-    """A part of a name with nothing in it that a terminal or a filesystem minds, of at most 100 bytes."""
-    printable = "".join(char if char.isprintable() else "_" for char in part)
-    return printable.encode()[:100].decode(errors="ignore")
 
 
 def _is_sound(path: str, known: KnownFile) -> bool:

@@ -136,7 +136,7 @@ def clear(store: Store, comment: str) -> Holder | None:
     holder = current(store)
     if holder is None:
         return None
-    if _judged(holder, this_process()) is Judgement.LIVE:
+    if judged(holder, this_process()) is Judgement.LIVE:
         raise BusyError(f"{holder} is alive; end it first: kill {holder.process.pid}")
     with store.begin() as connection:
         _close(connection, holder.run_id, comment)
@@ -155,7 +155,7 @@ def current(store: Store) -> Holder | None:
 
 def describe(holder: Holder) -> str:
     """The holder, and whether it is alive."""
-    return f"{holder} ({_judged(holder, this_process()).value})"
+    return f"{holder} ({judged(holder, this_process()).value})"
 
 
 def this_process() -> Process:
@@ -168,7 +168,7 @@ def _dead_holder(store: Store, me: Process) -> Holder | None:
     holder = current(store)
     if holder is None:
         return None
-    judgement = _judged(holder, me)
+    judgement = judged(holder, me)
     if judgement is Judgement.LIVE:
         raise BusyError(f"another run is live ({holder}); this one does nothing")
     if judgement is Judgement.ELSEWHERE:
@@ -179,7 +179,8 @@ def _dead_holder(store: Store, me: Process) -> Holder | None:
     return holder
 
 
-def _judged(holder: Holder, me: Process) -> Judgement:
+def judged(holder: Holder, me: Process) -> Judgement:
+    """What this process, `me`, knows of a holder."""
     return judge(holder.process, me.hostname, me.boot_id, _start_time(holder.process.pid))
 
 

@@ -11,6 +11,7 @@ import errno
 import filecmp
 import os
 import shutil
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -40,6 +41,18 @@ def inside(root: str, relative: str) -> str:
     if os.path.commonpath([path, os.path.normpath(root)]) != os.path.normpath(root):
         raise PlacementError(f"{relative!r} leads outside of {root}")
     return path
+
+
+def set_aside_path(directory: str, name: str) -> str:
+    """A path in `directory` that nothing has, for a file of any name: nothing in it that a terminal or disk minds."""
+    stem, suffix = (_safe(part) for part in os.path.splitext(name))
+    return os.path.join(directory, f"{stem}.{time.time_ns():x}{suffix}")
+
+
+def _safe(part: str) -> str:
+    """A part of a name, of at most 100 bytes."""
+    printable = "".join(char if char.isprintable() else "_" for char in part)
+    return printable.encode()[:100].decode(errors="ignore")
 
 
 def move(source: str, target: str) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 
 from dbproc import placement
-from dbproc.catalogue import attempts, placements, quarantine
+from dbproc.catalogue import attempts, audit, placements, quarantine
 from dbproc.catalogue.placements import Move
 from dbproc.errors import PlacementError, RepairError
 from dbproc.model import Mission
@@ -37,6 +36,16 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
     for entry in entries:
         report.add(Event.QUARANTINED, entry.filename, entry.message, reason=entry.reason)
     workspace.sweep()
+    _remove_stray_logs(store, workspace)
+
+
+def _remove_stray_logs(store: Store, workspace: Workspace) -> None:
+    """Remove the logs of jobs that succeeded: their run died before it did."""
+    with store.begin() as connection:
+        named = audit.job_logs(connection)
+    for entry in os.scandir(workspace.job_logs):
+        if entry.path not in named:
+            os.unlink(entry.path)
 
 
 def _undo(mission: Mission, move: Move) -> quarantine.Entry | None:
@@ -57,12 +66,11 @@ def _undo(mission: Mission, move: Move) -> quarantine.Entry | None:
 
 def _set_aside(mission: Mission, move: Move, place: str) -> quarantine.Entry:
     name = os.path.basename(move.source)
-    stem, suffix = os.path.splitext(os.path.basename(place))
-    stored = f"{stem}.{time.time_ns():x}{suffix}"
-    placement.move(place, os.path.join(mission.quarantine, stored))
+    stored = placement.set_aside_path(mission.quarantine, os.path.basename(place))
+    placement.move(place, stored)
     return quarantine.Entry(
         filename=name,
-        stored_name=stored,
+        stored_name=os.path.basename(stored),
         came_from=move.source,
         reason="dead_run",
         message=f"a dead run had moved it to {place}, and another file of its name has arrived since",

@@ -148,7 +148,7 @@ def records(connection: Connection) -> Records:
         open_run=connection.scalar(select(run.logging_id).where(run.currently_processing)),
         moves=announced(connection),
         running=_running_attempts(connection),
-        job_logs=_job_logs(connection),
+        job_logs=job_logs(connection),
         quarantined=_quarantined(connection),
         queue=_queued_rows(connection),
         without_attempt=_made_without_attempt(connection),
@@ -168,7 +168,7 @@ def _quarantined(connection: Connection) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in rows]
 
 
-def _job_logs(connection: Connection) -> set[str]:
+def job_logs(connection: Connection) -> set[str]:
     """The paths of the logs that attempts name."""
     return set(connection.scalars(select(_ATTEMPT.c.log_path).where(_ATTEMPT.c.log_path.is_not(None))))
 

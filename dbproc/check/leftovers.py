@@ -15,7 +15,7 @@ _BY_NEXT_RUN = "the next run does it by itself; so does dbproc check --repair"
 
 def judged(holder: Holder) -> Judgement:
     """What is known of the holder of the lock."""
-    return lock._judged(holder, lock.this_process())
+    return lock.judged(holder, lock.this_process())
 
 
 def is_mine(holder: Holder | None) -> bool:

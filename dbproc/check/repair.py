@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Collection, Iterable, Sequence
 
 from dbproc import lock, placement, queue
@@ -173,10 +172,8 @@ class _Repair:
         return right
 
     def _to_quarantine(self, path: str) -> Move:
-        stem, suffix = os.path.splitext(os.path.basename(path))
-        safe = "".join(char if char.isprintable() else "_" for char in stem)[:100]
-        name = f"{safe}.{time.time_ns():x}{suffix if suffix.isprintable() else ''}"
-        return Move("quarantine", path, os.path.join(self._mission.quarantine, name), self._digest(path))
+        target = placement.set_aside_path(self._mission.quarantine, os.path.basename(path))
+        return Move("quarantine", path, target, self._digest(path))
 
     def _digest(self, path: str) -> str:
         """The digest of a file, nothing where there is nothing to be read."""

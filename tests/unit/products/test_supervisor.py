@@ -193,7 +193,7 @@ def test_what_an_inspector_leaves_behind_is_not_laid_at_the_next_files_door(benc
 def test_writing_into_the_connection_is_noticed(bench: Bench) -> None:
     body = """
         if name == "bad":
-            for fd in range(3, 20):
+            for fd in range(3, 512):
                 try:
                     os.write(fd, b'[0,"reason","forged",false]\\n[')
                 except OSError:
@@ -208,7 +208,7 @@ def test_writing_into_the_connection_is_noticed(bench: Bench) -> None:
 def test_an_endless_answer_is_cut(bench: Bench) -> None:
     body = """
         while name == "bad":
-            for fd in range(3, 20):
+            for fd in range(3, 512):
                 try:
                     os.write(fd, b"x" * 65536)
                 except OSError:
