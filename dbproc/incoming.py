@@ -114,8 +114,15 @@ def _companions(entries: list[os.DirEntry[str]]) -> set[str]:
     directories = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
     if not directories:
         return set()
-    stems = {os.path.splitext(entry.name)[0] for entry in entries if entry.name not in directories}
+    names = [entry.name for entry in entries if entry.name not in directories]
+    stems = {os.path.splitext(name)[0] for name in (*names, *map(_finished, names))}
     return directories & stems
+
+
+def _finished(name: str) -> str:
+    """The name that an unfinished file will have."""
+    stem, suffix = os.path.splitext(name)
+    return stem if suffix.lower() in UNFINISHED_SUFFIXES else name.rstrip("~")
 
 
 def _arrival(entry: os.DirEntry[str]) -> tuple[Arrival | None, float]:

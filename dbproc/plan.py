@@ -292,7 +292,7 @@ class Planner:
         """The task, unless it failed before with the same inputs and code and is to wait."""
         why = "; ".join(reason.text for reason in task.reasons)
         tried = self._facts.tried.get(task.slot)
-        if forced is not None or tried is None or tried.status not in ("failed", "refused"):
+        if forced is not None or tried is None or tried.status != "failed":
             return Decision(task.slot, State.STALE, why, task)
         same_code = tried.code_id == task.code.code_id and tried.code_digest == task.code.digest
         if not same_code or tried.inputs != {file.file_id for file in task.inputs}:

@@ -438,8 +438,8 @@ UNIXTIME = {
     "sqlite": """
 CREATE VIEW unixtime AS
 SELECT file_id,
-  CAST(strftime('%s', utc_start_time) AS INTEGER) AS unix_start,
-  CAST(strftime('%s', utc_stop_time) AS INTEGER) AS unix_stop
+  CAST(strftime('%s', substr(utc_start_time, 1, 19)) AS INTEGER) AS unix_start,
+  CAST(strftime('%s', substr(utc_stop_time, 1, 19)) AS INTEGER) AS unix_stop
 FROM file
 """,
     "postgresql": """

@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
     InterfaceError,
     InternalError,
     OperationalError,
+    ProgrammingError,
     SQLAlchemyError,
 )
 
@@ -156,15 +157,24 @@ def schema_version(store: Store) -> str | None:
 
 
 def migrate(store: Store) -> None:
-    """Apply every migration that is missing, in one transaction."""
+    """Apply every migration that is missing, in one transaction.
+
+    Raises
+    ------
+    DatabaseError
+        The database refuses one of them, and stays as it was.
+    """
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
-    with store.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        with store.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except ProgrammingError as error:
+        raise DatabaseError(f"{store.name} cannot be upgraded: {_first_line(error)}") from error
 
 
 def migrations_directory() -> Path:

@@ -71,7 +71,7 @@ def retry_words(failure: Mapping[str, Any]) -> str:
     """How often a job failed, and when it is tried again."""
     times = f"failed {failure['failures']} time{'' if failure['failures'] == 1 else 's'}"
     if failure["status"] == "refused":
-        return "not tried until its inputs or its code change"
+        return "not tried until its inputs, its code or the definition change"
     if failure["next_try"] is None:
         return f"{times}, given up; to try again: dbproc retry"
     return f"{times}, tried again after {cell(failure['next_try'])}"

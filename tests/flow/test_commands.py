@@ -1,0 +1,560 @@
+"""The commands: what they print, what they leave alone, what they refuse, and with which exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import psutil
+import pytest
+
+from dbproc.cli import COMMANDS, dbproc, legacy, main, processqueue
+from tests.flow.mission import (
+    JOIN,
+    Done,
+    Mission,
+    chain,
+    kill,
+    mission_table,
+    name_of,
+    process,
+    product,
+    wait_for,
+    window,
+)
+
+RAW = [name_of("raw", day) for day in (1, 2, 3)]
+CLEAN = [name_of("clean", day) for day in (1, 2, 3)]
+CLEANER = name_of("clean", 1, "1.1.0")
+FAILING_ON_DAY_2 = JOIN.replace("printf", 'case "$1" in *20200102*) echo no >&2; exit 3;; esac; printf', 1)
+
+Ask = Callable[..., Done]
+
+
+@pytest.fixture
+def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
+    """Run a command in this process; commands that only ask do not need one of their own."""
+
+    def asked(*words: str, status: int = 0, name: str = "dbproc") -> Done:
+        capfd.readouterr()
+        if name == "dbproc":
+            result = main(words)
+        elif name == "ProcessQueue.py":
+            result = processqueue.main(words)
+        else:
+            result = legacy.main(name, words)
+        done = Done(result, *capfd.readouterr())
+        assert done.status == status, f"exit status {done.status}\n{done.out}\n{done.err}"
+        return done
+
+    return asked
+
+
+def in_every_state(mission: Mission) -> Mission:
+    """Files of every kind: built, stale, queued, failed, arrived, refused, and an edited code."""
+    mission.code("to_clean.sh", FAILING_ON_DAY_2)
+    mission.create(*chain())
+    mission.deliver(*RAW[:2])
+    mission.run(status=1)
+    mission.deliver(name_of("raw", 1, "1.0.1"), content="good")
+    mission.run("-o", "to_clean")
+    mission.deliver(name_of("raw", 1, "1.1.0"), content="better")
+    mission.run("-i")
+    mission.deliver("unknown.txt", content="?")
+    mission.run("-i", status=1)
+    mission.deliver(RAW[2], "nobody.txt", ".hidden", content="x")
+    mission.code("to_smooth.sh", JOIN + "# edited\n")
+    return mission
+
+
+# --- only some processes ---
+
+
+def test_only_named_processes_are_run_and_the_others_are_not_forgotten(mission: Mission) -> None:
+    mission.create(*chain())
+    mission.deliver(*RAW[:2])
+    mission.run("-o", "to_clean")
+    assert mission.names("clean") == CLEAN[:2]
+    assert mission.names("smooth") == []
+    assert mission.queued() == 2
+    number = mission.one("SELECT process_id FROM process WHERE process_name = 'to_smooth'")
+    mission.run("-p", "-o", f"{number}, to_clean")
+    assert mission.names("smooth") == [name_of("smooth", 1), name_of("smooth", 2)]
+    assert mission.queued() == 0
+
+
+def test_an_unknown_process_is_answered_with_those_that_there_are(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission.create(*chain())
+    mission.deliver(RAW[0])
+    before = mission.tables("logging")
+    for words in (["run", "-o", "to_claen"], ["plan", "-o", "to_claen"], ["retry", "-o", "to_claen"]):
+        done = ask(*words, "-m", mission.database, status=2)
+        assert "no process to_claen; the mission has: to_clean, to_smooth" in done.err
+    assert mission.tables("logging") == before
+    done = ask("-i", "-o", "to_clean", "-m", mission.database, status=2, name="ProcessQueue.py")
+    assert "-o needs -p" in done.err
+
+
+# --- commands that change nothing ---
+
+
+def test_a_dry_run_and_a_plan_tell_everything_and_change_nothing(mission: Mission) -> None:
+    in_every_state(mission)
+    before = untouched(mission)
+    dry = mission.run("-d")
+    assert untouched(mission) == before
+    plan = mission.dbproc("plan")
+    assert untouched(mission) == before
+    assert plan.out == dry.out
+    for words in (
+        "incoming nobody.txt: ",
+        f"incoming {RAW[2]}: ",
+        f"would build {CLEANER}: input {name_of('raw', 1, '1.0.1')} replaced by {name_of('raw', 1, '1.1.0')}",
+        "decided later to_smooth 2020-01-01: waits for to_clean 2020-01-01",
+        "may follow: smooth",
+        "failed to_clean 2020-01-02: ",
+        "edited ",
+    ):
+        assert words in plan.out, plan.out
+
+
+def test_what_was_planned_is_what_is_done(sqlite_mission: Mission) -> None:
+    mission = in_every_state(sqlite_mission)
+    planned = mission.dbproc("process", "-d", "--json").json["tasks"]
+    assert [task["output"] for task in planned] == [CLEANER]
+    mission.dbproc("process")
+    made = mission.files()[planned[0]["output"]]
+    assert sorted(made.inputs) == planned[0]["inputs"]
+
+
+def test_commands_that_ask_change_nothing(mission: Mission, ask: Ask) -> None:
+    in_every_state(mission)
+    before = untouched(mission)
+    for words in asking(mission):
+        ask(*words, "-m", mission.database, status=1 if words[0] == "inspect" else 0)
+        assert untouched(mission) == before, words
+    ask("apply", str(mission.file), "-d", "-m", mission.database)
+    ask(mission.database, name="printProcessQueue.py")
+    ask("-v", "-m", mission.database, str(mission.file), name="addFromConfig.py")
+    assert untouched(mission) == before
+
+
+def untouched(mission: Mission) -> object:
+    """Every byte of the mission. SQLite maps the file -shm as it reads; it holds nothing of its own."""
+    everything = mission.everything()
+    return drop_shared(everything) if mission.is_sqlite else (everything[0], drop_shared(everything[1]))  # type: ignore[index]
+
+
+def drop_shared(tree: Any) -> object:
+    return {path: fact for path, fact in tree.items() if not path.name.endswith("-shm")}
+
+
+def asking(mission: Mission) -> list[list[str]]:
+    return [
+        ["status"],
+        ["plan"],
+        ["queue"],
+        ["why", CLEAN[0]],
+        ["why", "clean", "2020-01-02"],
+        ["lineage", name_of("smooth", 1)],
+        ["inspect", str(mission.incoming / "nobody.txt")],
+        ["quarantine", "list"],
+        ["quarantine", "show", "1"],
+        ["export"],
+    ]
+
+
+# --- JSON ---
+
+
+def test_json_of_every_command_parses(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = in_every_state(sqlite_mission)
+    words = [*(words for words in asking(mission) if words[0] != "export"), ["apply", str(mission.file)]]
+    words += [["run", "-d"], ["ingest"], ["process"], ["run"]]
+    seen = set()
+    for each in words:
+        done = ask(*each, "--json", "-m", mission.database, status=1 if each[0] in ("inspect", "ingest") else 0)
+        assert isinstance(json.loads(done.out), dict | list), each
+        seen.add(" ".join(word for word in each[:2] if word in COMMANDS or each[0] == "quarantine"))
+    assert seen == {name for name, command in every_command() if takes_json(command)} - {"check"}
+
+
+def every_command() -> Iterator[tuple[str, click.Command]]:
+    with click.Context(dbproc) as context:
+        for name in COMMANDS:
+            command = dbproc.get_command(context, name)
+            if isinstance(command, click.Group):
+                yield from ((f"{name} {inner}", command.commands[inner]) for inner in command.commands)
+            elif command is not None:
+                yield name, command
+
+
+def takes_json(command: click.Command) -> bool:
+    return any("--json" in parameter.opts for parameter in command.params)
+
+
+def test_the_facts_of_a_run_are_told_as_json(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(*chain())
+    mission.deliver(*RAW[:2], "unknown.txt")
+    facts = mission.run("--json", status=1).json
+    assert facts["exit_status"] == 1
+    assert facts["events"]
+    assert mission.dbproc("status", "--json").json["queue"] == 0
+    why = mission.dbproc("why", CLEAN[0], "--json").json
+    assert why["state"] == "up to date"
+    assert why["attempt"]["reasons"] == ["no output yet"]
+
+
+# --- wrong usage ---
+
+
+def test_a_misspelt_database_is_named_with_what_was_tried(tmp_path: Path, ask: Ask, postgres_server: Any) -> None:
+    missing = tmp_path / "mision.sqlite"
+    for words in (["status"], ["run"], ["plan"], ["upgrade"], ["export"]):
+        assert f"there is no database {missing}" in ask(*words, "-m", str(missing), status=2).err
+    assert not missing.exists()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in postgres_server.environment().items():
+            patch.setenv(name, value)
+        said = ask("status", "-m", "mision", status=2).err
+    assert "no file 'mision' here, and PostgreSQL mision: " in said
+    assert "does not exist" in said
+
+
+def test_without_a_database_the_option_and_the_variable_are_named(ask: Ask) -> None:
+    for name, words in (("dbproc", ["status"]), ("ProcessQueue.py", []), ("addFromConfig.py", ["x.toml"])):
+        assert "give -m DATABASE, or set DBPROC_MISSION" in ask(*words, status=2, name=name).err
+
+
+def test_misspelt_products_files_and_dates_are_named(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission.create(*chain())
+    mission.deliver(RAW[0])
+    mission.run()
+    for words, said in (
+        (["why", "claen", "2020-01-01"], "no product claen; the mission has: clean, raw, smooth"),
+        (["why", "clean", "2020-1-1"], "'2020-1-1' is no date; write YYYY-MM-DD"),
+        (["why", "clean_20200131_v1.0.0.txt"], f"near it: {CLEAN[0]}"),
+        (["lineage", "nothing.txt"], "no file nothing.txt in the catalogue"),
+        (["inspect", str(mission.root / "gone.txt")], "there is no file"),
+        (["quarantine", "show", "7"], "7"),
+        (["quarantine", "release", "7"], "7"),
+        (["explain"], "No such command 'explain'"),
+        (["run", "-n", "0"], "-n"),
+    ):
+        done = ask(*words, *([] if words == ["explain"] else ["-m", mission.database]), status=2)
+        assert said in done.err, done.err
+
+
+def test_a_mission_file_that_is_missing_or_no_mission_file_is_named(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission.create(*chain())
+    before = mission.tables("logging")
+    wrong = mission.root / "wrong.toml"
+    wrong.write_text("[mission\n")
+    for path in (mission.root / "mision.toml", wrong, mission.root):
+        for words in (["apply", str(path)], ["apply", "-d", str(path)]):
+            assert str(path) in ask(*words, "-m", mission.database, status=2).err
+    assert mission.tables("logging") == before
+
+
+def test_every_problem_of_a_mission_file_is_told_with_its_place(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission.create(*chain())
+    mission.write(
+        product("raw", 0, "raw_{Y", levle=1),
+        product("clean", 1),
+        process("to_clean", "claen", ["row"], "DAYLY"),
+    )
+    said = ask("apply", str(mission.file), "-m", mission.database, status=2).err
+    for wrong in ("raw_{Y", "levle", "claen", "row", "DAYLY"):
+        assert wrong in said, said
+
+
+def test_a_process_that_feeds_itself_is_refused_with_the_circle(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission.create(*chain())
+    before = mission.tables("logging")
+    mission.write(
+        product("raw", 0),
+        product("clean", 1),
+        product("smooth", 2),
+        process("to_clean", "clean", ["raw", {"product": "smooth", "optional": True}]),
+        process("to_smooth", "smooth", [window("clean", 1)]),
+    )
+    said = ask("apply", str(mission.file), "-m", mission.database, status=2).err
+    assert "the definition is circular: " in said
+    for name in ("to_clean", "to_smooth", "clean", "smooth"):
+        assert name in said
+    assert mission.tables("logging") == before
+
+
+def test_a_database_without_a_mission_says_how_to_define_one(tmp_path: Path, ask: Ask) -> None:
+    database = str(tmp_path / "new.sqlite")
+    ask("init", database)
+    for words in (["run"], ["plan"], ["status"], ["export"]):
+        assert "dbproc apply MISSION.toml" in ask(*words, "-m", database, status=2).err
+    assert "exists and is not overwritten" in ask("init", database, status=2).err
+
+
+# --- products without version ---
+
+
+def test_a_product_without_version_that_needs_a_second_one_is_named_and_built_no_more(mission: Mission) -> None:
+    mission.create(
+        product("raw", 0),
+        product("clean", 1, "clean_{Y}{m}{d}.txt"),
+        product("smooth", 2),
+        process("to_clean", "clean", ["raw"]),
+        process("to_smooth", "smooth", ["clean"]),
+    )
+    mission.deliver(*RAW[:2])
+    mission.run()
+    mission.deliver(name_of("raw", 1, "1.1.0"), content="better")
+    done = mission.run(status=1)
+    assert "product clean has no {VERSION} in its format 'clean_{Y}{m}{d}.txt'" in done.err
+    assert "clean_20200101.txt" in done.err
+    assert mission.content("clean_20200101.txt") == "clean(raw_20200101)"
+    assert [status for _, _, status in mission.attempts()] == ["succeeded"] * 4 + ["refused"]
+    assert mission.queued() == 0
+    before = mission.state()
+    mission.run()
+    assert mission.state() == before
+    assert "no {VERSION}" in mission.dbproc("why", "clean", "2020-01-01").out
+    assert "no {VERSION}" in mission.dbproc("status").out
+
+
+def test_a_product_that_gets_its_version_is_built_in_the_next_run(sqlite_mission: Mission) -> None:
+    blocks = [product("raw", 0), product("clean", 1, "clean_{Y}{m}{d}.txt"), process("to_clean", "clean", ["raw"])]
+    mission = sqlite_mission.create(*blocks)
+    mission.deliver(RAW[0])
+    mission.run()
+    mission.deliver(name_of("raw", 1, "1.1.0"), content="better")
+    mission.run(status=1)
+    mission.define(blocks[0], product("clean", 1), blocks[2])
+    mission.run()
+    assert mission.names("clean") == ["clean_20200101.txt", name_of("clean", 1, "1.1.0")]
+    assert mission.content(name_of("clean", 1, "1.1.0")) == "clean(better)"
+
+
+# --- own inspectors that hang or raise ---
+
+INSPECTOR = """
+import time
+from dbproc.products import Facts, Inspector
+
+class Own(Inspector):
+    def inspect(self, path, name):
+        WHAT
+        return Facts()
+"""
+
+
+def test_an_inspector_that_raises_is_told_of_by_inspect_and_by_plan(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    mission.inspector("own.py", INSPECTOR.replace("WHAT", "raise KeyError('no such thing')"))
+    mission.create(product("raw", 0, inspector="own.py"))
+    mission.deliver(RAW[0])
+    for words, status in (["inspect", str(mission.incoming / RAW[0])], 1), (["plan"], 0):
+        done = mission.dbproc(*words, status=status)
+        assert "own.py" in done.out + done.err
+        assert "no such thing" in done.out + done.err
+    assert mission.waiting() == [RAW[0]]
+
+
+def test_a_run_in_an_inspector_that_hangs_is_ended_at_once_and_nothing_is_lost(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    here = mission.root / "here"
+    mission.inspector("own.py", INSPECTOR.replace("WHAT", f"open({str(here)!r}, 'w'); time.sleep(1000)"))
+    mission.create(product("raw", 0, inspector="own.py"))
+    mission.deliver(RAW[0])
+    run = mission.start()
+    wait_for(here.exists, "the inspector")
+    children = psutil.Process(run.pid).children(recursive=True)
+    assert children
+    kill(run, 15)
+    assert run.returncode == 130
+    wait_for(lambda: not any(child.is_running() for child in children), "the inspector's end")
+    assert mission.waiting() == [RAW[0]]
+    mission.inspector("own.py", INSPECTOR.replace("WHAT", ""))
+    mission.run()
+    assert mission.names("raw") == [RAW[0]]
+
+
+# --- quarantine ---
+
+
+@pytest.fixture
+def refused(mission: Mission) -> Mission:
+    """A mission with two files in quarantine: other bytes under a known name, and of no product."""
+    mission.create(*chain())
+    mission.deliver(RAW[0])
+    mission.run()
+    mission.deliver(RAW[0], content="other bytes")
+    mission.run(status=1)
+    mission.deliver("clean 20200101.csv", content="?")
+    mission.run(status=1)
+    return mission
+
+
+def test_quarantine_is_listed_and_shown(refused: Mission, ask: Ask) -> None:
+    database = refused.database
+    listed = ask("quarantine", "list", "--json", "-m", database).json
+    assert [(row["filename"], row["reason"]) for row in listed] == [
+        ("clean 20200101.csv", "no_product"),
+        (RAW[0], "same_name"),
+    ]
+    assert len(ask("quarantine", "list", "--json", "--limit", "1", "-m", database).json) == 1
+    text = ask("quarantine", "list", "-m", database).out
+    assert all(name in text for name in ("clean 20200101.csv", RAW[0], "same_name", "no_product"))
+    shown = ask("quarantine", "show", "1", "--json", "-m", database).json
+    assert shown["shasum"] != shown["other_shasum"]
+    assert "no product's filename format fits" in ask("quarantine", "show", "2", "-m", database).out
+    assert "reason: same_name" in ask("quarantine", "show", "1", "-m", database).out
+
+
+def test_a_released_file_goes_through_ingest_again(refused: Mission, ask: Ask) -> None:
+    done = ask("quarantine", "release", "2", "--comment", "try again", "-m", refused.database)
+    assert done.out == f"released {refused.incoming}/clean 20200101.csv\n"
+    assert refused.waiting() == ["clean 20200101.csv"]
+    assert (refused.incoming / "clean 20200101.csv").read_text() == "?"
+    said = ask("quarantine", "release", "2", "-m", refused.database, status=2).err
+    assert "was released already" in said
+    refused.define(*chain(), product("table", 1, "clean {Y}{m}{d}.csv"))
+    refused.run()
+    assert refused.names("table") == ["clean 20200101.csv"]
+    assert refused.one("SELECT comment FROM quarantine WHERE quarantine_id = 2") == "try again"
+
+
+def test_a_release_that_would_overwrite_is_refused(refused: Mission, ask: Ask) -> None:
+    refused.deliver(RAW[0], content="a third")
+    said = ask("quarantine", "release", "1", "-m", refused.database, status=2).err
+    assert f"{refused.incoming}/{RAW[0]} exists" in said
+    assert (refused.incoming / RAW[0]).read_text() == "a third"
+    assert refused.one("SELECT count(*) FROM quarantine WHERE released_time IS NULL") == 2
+
+
+def test_a_discarded_file_is_gone_and_its_entry_stays(refused: Mission, ask: Ask) -> None:
+    assert "--comment" in ask("quarantine", "discard", "1", "-m", refused.database, status=2).err
+    (stored,) = refused.rows("SELECT stored_name FROM quarantine WHERE quarantine_id = 1")
+    ask("quarantine", "discard", "1", "--comment", "a test", "-m", refused.database)
+    assert not (refused.quarantine / stored[0]).exists()
+    (row,) = refused.rows("SELECT comment, discarded_time IS NOT NULL FROM quarantine WHERE quarantine_id = 1")
+    assert (row[0], bool(row[1])) == ("a test", True)
+    assert [entry["quarantine_id"] for entry in ask("quarantine", "list", "--json", "-m", refused.database).json] == [2]
+    for name in ("release", "discard"):
+        words = ["--comment", "again"]
+        said = ask("quarantine", name, "1", *words, "-m", refused.database, status=2).err
+        assert "was discarded already" in said
+    refused.execute("DELETE FROM quarantine WHERE quarantine_id = 1")  # its file is meant to be gone
+
+
+# --- retry ---
+
+
+def test_retry_has_the_next_run_try_what_failed_at_once(mission: Mission, ask: Ask) -> None:
+    mission.code("to_clean.sh", JOIN.replace("printf", f"[ -e {mission.root}/mended ] || exit 3; printf", 1))
+    mission.create(*chain(), retry_seconds=3600)
+    mission.deliver(*RAW[:2])
+    mission.run(status=1)
+    (mission.root / "mended").touch()
+    mission.run()
+    assert mission.names("clean") == []
+    one = ask("retry", "-o", "to_clean", "--date", "2020-01-02", "-m", mission.database)
+    assert one.out == "1 failed jobs are tried again by the next run\n"
+    mission.run()
+    assert mission.names("clean") == [CLEAN[1]]
+    assert ask("retry", "-o", "to_smooth", "-m", mission.database).out.startswith("0 failed jobs")
+    assert ask("retry", "-m", mission.database).out.startswith("1 failed jobs")
+    mission.run()
+    assert mission.names("clean") == CLEAN[:2]
+    assert name_of("smooth", 1) in mission.files()
+
+
+# --- dbprocessing's scripts ---
+
+
+@pytest.fixture
+def queued(mission: Mission) -> Mission:
+    """A mission with three queued files, of two products."""
+    mission.create(product("aux", 0.5), *chain())
+    mission.deliver(RAW[1], name_of("aux", 1), RAW[0])
+    mission.run("-i")
+    return mission
+
+
+def test_print_process_queue_prints_what_is_queued(queued: Mission, ask: Ask) -> None:
+    def printed(*words: str, status: int = 0) -> Done:
+        return ask(*words, queued.database, status=status, name="printProcessQueue.py")
+
+    lines = printed().out.splitlines()
+    assert (lines[0], lines[2]) == ("test", "ProcessQueue")
+    assert lines[3:] == [f"0\t{RAW[0]}\traw", f"1\t{RAW[1]}\traw", f"2\t{name_of('aux', 1)}\taux"]
+    assert [line.split("\t")[1] for line in printed("-s").out.splitlines()[3:]] == [name_of("aux", 1), *RAW[:2]]
+    assert printed("-p", "aux", "clean", "-s").out.splitlines()[-1] == f"0\t{name_of('aux', 1)}\taux"
+    assert printed("-c", "-q", status=3).out == ""
+    assert printed("-p", "raw", "-c", status=2).out.count("\traw\n") == 3
+    assert printed("-e", "-q").out == ""
+    assert printed("-p", "clean", "-e", "-q", status=1).out == ""
+    html = printed("--html").out
+    assert html.startswith("<!DOCTYPE html>")
+    assert f"<td>{RAW[0]}</td>" in html
+    target = queued.root / "queue.txt"
+    assert printed("-o", str(target)).out == ""
+    assert target.read_text().splitlines()[3:] == lines[3:]
+    assert "exclude each other" in printed("-c", "-e", status=2).err
+    for words in (["--html"], ["-o", str(target)], ["-s"]):
+        assert "useless with -q" in printed("-q", *words, status=2).err
+    assert "no product claen" in printed("-p", "claen", "-s", status=2).err
+
+
+def test_flush_process_queue_empties_the_queue(queued: Mission) -> None:
+    assert queued.script("flushProcessQueue.py", queued.database).out == "Flushed 3 items from queue\n"
+    assert queued.queued() == 0
+    queued.run()
+    assert queued.names("clean") == []
+    assert queued.script("printProcessQueue.py", "-e", "-q", queued.database, status=1).out == ""
+
+
+def test_clear_processing_flag_clears_the_lock_of_a_dead_run_and_of_no_live_one(
+    sqlite_mission: Mission, ask: Ask
+) -> None:
+    mission = sqlite_mission
+    here = mission.root / "here"
+    mission.code("to_clean.sh", JOIN.replace("printf", f": > {here}; sleep 60; printf", 1))
+    mission.create(*chain())
+    mission.deliver(RAW[0])
+    assert ask(mission.database, "free", name="clearProcessingFlag.py").out == "the lock was free\n"
+    run = mission.start()
+    wait_for(here.exists, "the job")
+    assert f"kill {run.pid}" in mission.script("clearProcessingFlag.py", mission.database, "why", status=75).err
+    kill(run)
+    done = mission.script("clearProcessingFlag.py", mission.database, "the machine room was cold")
+    assert "lock removed" in done.out
+    assert mission.one("SELECT comment FROM logging ORDER BY logging_id DESC LIMIT 1").endswith("room was cold")
+    mission.code("to_clean.sh")
+    mission.run()
+    assert mission.names("clean") == CLEAN[:1]
+
+
+def test_create_db_and_add_from_config_set_a_mission_up(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission
+    mission.write(*chain())
+    assert mission.script("CreateDB.py", "-d", "sqlite", mission.database).out.startswith("created ")
+    verified = ask("-v", "-m", mission.database, str(mission.file), name="addFromConfig.py")
+    assert verified.out == f"{mission.file} is correct\n"
+    assert mission.rows("SELECT * FROM product") == []
+    mission.script("addFromConfig.py", "-m", mission.database, str(mission.file))
+    assert mission.one("SELECT count(*) FROM product") == 3
+    mission.file.write_text(mission_table() + "[product.x]\n")
+    assert "product" in ask("-v", "-m", mission.database, str(mission.file), name="addFromConfig.py", status=2).err
+
+
+def test_create_db_creates_a_database_on_the_server(postgres_server: Any, ask: Ask) -> None:
+    name = f"created_{os.getpid()}"
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in postgres_server.environment().items():
+            patch.setenv(key, value)
+        assert ask("-d", "postgresql", name, name="CreateDB.py").out.startswith(f"created {name}; ")
+        assert "holds no mission yet" in ask("status", "-m", name, status=2).err
+    postgres_server.drop(name)
