@@ -96,6 +96,8 @@ class _Run:
                 self._process()
             LOGGER.info("run %d: %s", self._run_id, self._report.summary())
         except BaseException as error:
+            if isinstance(error, Interrupted):
+                self._workspace.end_orphans()
             LOGGER.error("run %d ended by %s: %s", self._run_id, type(error).__name__, one_line(str(error)))
             raise
         finally:

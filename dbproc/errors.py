@@ -75,6 +75,12 @@ class RepairError(UserError):
     exit_status = EXIT_NEEDS_PERSON
 
 
+class StorageError(UserError):
+    """A directory that every run needs cannot be written."""
+
+    exit_status = EXIT_NEEDS_PERSON
+
+
 class DatabaseLostError(DbprocError):
     """The database went away in the middle; the next run goes on from what was recorded."""
 

@@ -7,10 +7,11 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
-from dbproc.errors import EXIT_DONE, EXIT_SOME_FAILED
+from dbproc.errors import EXIT_DONE, EXIT_SOME_FAILED, StorageError
 
 Progress = Callable[[int, int], None]
 """Told how much of how much is done."""
@@ -91,10 +92,26 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+class _DailyLog(logging.FileHandler):
+    """A log that a full disk silences, while the run goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Let the record go: what happened is in the database, too."""
+
+    def close(self) -> None:
+        """Close the file, even when what is left of it cannot be written."""
+        with suppress(OSError):
+            super().close()
+
+
 def log_to(directory: str, level: str) -> logging.Handler:
     """Begin to write the daily log (UTC) in `directory`; give the handler to :func:`stop_logging`."""
     day = time.strftime("%Y-%m-%d", time.gmtime())
-    handler = logging.FileHandler(os.path.join(directory, f"{day}.log"), encoding="utf-8")
+    path = os.path.join(directory, f"{day}.log")
+    try:
+        handler = _DailyLog(path, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}; every run writes there") from error
     formatter = logging.Formatter("%(asctime)sZ %(process)d %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
 
 class Interrupted(BaseException):
     """SIGTERM or SIGINT: no new job starts, running ones are ended, the lock is released."""
@@ -17,22 +19,27 @@ def signals_interrupt() -> Iterator[None]:
     """Turn SIGTERM and SIGINT into :class:`Interrupted`."""
 
     def interrupt(number: int, _: FrameType | None) -> None:
+        for each in _NUMBERS:  # a second one would keep the first from ending the jobs
+            signal.signal(each, _nothing)
         raise Interrupted(signal.Signals(number).name)
 
     with _handlers(interrupt):
         yield
 
 
+def _nothing(_: int, __: FrameType | None) -> None:
+    """Unlike SIG_IGN, it is no race that Python complains of when a signal is on its way already."""
+
+
 @contextmanager
 def signals_ignored() -> Iterator[None]:
-    with _handlers(signal.SIG_IGN):
+    with _handlers(_nothing):
         yield
 
 
 @contextmanager
 def _handlers(handler: object) -> Iterator[None]:
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, handler) for number in numbers}  # type: ignore[arg-type]
+    before = {number: signal.signal(number, handler) for number in _NUMBERS}  # type: ignore[arg-type]
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dbproc.errors import StorageError
 from dbproc.placement import remove_tree
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ class Workspace:
     def prepare(self) -> None:
         """Make the directories."""
         for path in (self.work, self.job_logs, self.logs):
-            os.makedirs(path, exist_ok=True)
+            try:
+                os.makedirs(path, exist_ok=True)
+            except OSError as error:
+                raise StorageError(f"cannot make {path}: {error.strerror}; every run writes there") from error
 
     def job_directory(self, name: str) -> str:
         """Where the job of this name runs."""
@@ -51,11 +55,15 @@ class Workspace:
         """End what still runs for dead runs, and remove its directories; how many there were."""
         leftovers = self.leftovers()
         if leftovers:
-            for process in self._orphans():
-                _end(process)
+            self.end_orphans()
         for path in leftovers:
             remove_tree(path)
         return len(leftovers)
+
+    def end_orphans(self) -> None:
+        """End every process that a job started and that is still there: no job is running."""
+        for process in list(self._orphans()):
+            _end(process)
 
     def _orphans(self) -> Iterator[Process]:
         """Processes of dead runs: those that run in one of our directories, or carry its name in the environment."""

@@ -54,7 +54,8 @@ def execute(job: Job, stop: StopSign) -> Outcome:
             log.flush()
             process = _start(job, log)
     except OSError as error:
-        message = f"cannot start {job.command[0]}: {error.strerror or error}"
+        place = "" if error.filename in (None, job.command[0]) else f" ({error.filename})"
+        message = f"cannot start {job.command[0]}: {error.strerror or error}{place}"
         return _outcome(job, Ending.FAILED, message, None, started)
     ending = _wait(process.pid, job.time_limit, stop)
     _kill_group(process.pid, signal.SIGKILL)

@@ -1,0 +1,132 @@
+"""A mission whose jobs wait, having begun, as long as they are held: what happens to a run happens meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+
+from dbproc.workspace import JOB_MARK
+from tests.crash.picture import Picture, picture
+from tests.flow.mission import PROCESS_QUEUE, REPOSITORY, Mission, chain, name_of, wait_for
+
+DAYS = (1, 2, 3)
+RAW = [name_of("raw", day) for day in DAYS]
+ALL = sorted(name_of(product, day) for product in ("raw", "clean", "smooth") for day in DAYS)
+DELIVERED = 1_577_836_800
+
+CLEAN = """#!/bin/sh
+home="${0%/*}/../.."
+if [ -e "$home/held" ]; then
+    . "$home/prepared"
+    : > "$home/began"
+    while [ -e "$home/held" ]; do sleep 0.05; done
+fi
+printf 'clean(%s)' "$(cat "$1")" > "$2"
+"""
+"""Waits in a loop of processes of its own. It finds its mission by its own name: its bytes are the same anywhere."""
+
+
+class Held(Mission):
+    """Raw data of three days, cleaned by jobs that can be held, and smoothed.
+
+    `undisturbed`: what an undisturbed run makes of it, when it is asked for.
+    """
+
+    def __init__(self, root: Path, database: str, undisturbed: Callable[[], Picture]) -> None:
+        super().__init__(root, database)
+        self._undisturbed = undisturbed
+
+    def set_up(self) -> Held:
+        """Define the mission, and deliver; what fails is tried again by the next run."""
+        self.code("to_clean.sh", CLEAN)
+        self.create(*chain(), retry_seconds=0)
+        self.deliver(*RAW)
+        return self
+
+    def deliver(self, *names: str, content: str | None = None) -> None:
+        super().deliver(*names, content=content)
+        for name in names:
+            os.utime(self.incoming / name, (DELIVERED, DELIVERED))
+
+    # --- jobs ---
+
+    @property
+    def _mark(self) -> Path:
+        return self.root.parent / "held"
+
+    def hold(self, prepared: str = ":") -> None:
+        """From now on jobs wait; `prepared`: shell that each executes when it begins."""
+        (self.root.parent / "prepared").write_text(prepared)
+        (self.root.parent / "began").unlink(missing_ok=True)
+        self._mark.touch()
+
+    def let_go(self) -> None:
+        self._mark.unlink(missing_ok=True)
+
+    def start_held(self, *arguments: str, prepared: str = ":") -> subprocess.Popen[str]:
+        """A run, one of whose jobs has begun and waits."""
+        self.hold(prepared)
+        run = self.start(*arguments)
+        wait_for(lambda: (self.root.parent / "began").exists() or run.poll() is not None, "a job to begin")
+        assert run.poll() is None, run.communicate()
+        return run
+
+    def jobs(self) -> list[psutil.Process]:
+        """Everything that was started by a job, whatever its group, and still lives."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                place = process.environ().get(JOB_MARK, "")
+                if place.startswith(f"{self.root}/") and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def end_jobs(self) -> None:
+        """Leave nothing behind, however a test went."""
+        self.let_go()
+        for process in self.jobs():
+            process.kill()
+
+    # --- running under hardship ---
+
+    def hard(self, *hardship: str) -> subprocess.CompletedProcess[str]:
+        """A run of less means than usual, see :mod:`tests.crash.hardship`."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.crash.hardship", *hardship, "--", PROCESS_QUEUE, "-m", self.database],
+            cwd=REPOSITORY,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    # --- looking ---
+
+    def open_runs(self) -> int:
+        return int(self.one("SELECT count(*) FROM logging WHERE currently_processing"))
+
+    def picture(self) -> Picture:
+        """What the mission is, wherever it is, but for attempts that failed: a want that is over has left them."""
+        seen = picture(SimpleNamespace(root=self.root, incoming=self.incoming, database=self.database))
+        lines = [line for line in seen.lines if not (line.startswith("attempt") and "failed" in line)]
+        return Picture(tuple(sorted(line.replace(str(self.root.parent), "HOME") for line in lines)))
+
+    def check_is_like_undisturbed(self) -> None:
+        """The mission is what an undisturbed run makes of it, and a further run changes nothing."""
+        assert sorted(self.files()) == ALL
+        difference = self.picture().difference(self._undisturbed())
+        assert not difference, "\n".join(difference)
+        before = self.state()
+        self.run()
+        assert self.state() == before

@@ -1,0 +1,58 @@
+"""A spread sample of the crash campaign: 60 kills over both databases, all stages, with one kill and with two.
+
+``make crash`` makes all of them; a failure here names the command that makes it again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.crash.scenario import STAGES
+from tests.crash.trials import DATABASES, Laboratories, Trial, laboratories
+from tests.postgres import PostgresServer
+
+PARTS = 6
+"""Each stage's points are cut into so many parts, and one point of each is tried; every third one with two kills."""
+CASES = [
+    pytest.param(database, stage, part, id=f"{database}-{stage}-{part}", marks=pytest.mark.xdist_group(f"k-{database}"))
+    for database in DATABASES
+    for stage in STAGES
+    for part in range(PARTS)
+]
+
+
+@pytest.fixture(scope="module")
+def made(postgres_server: PostgresServer) -> Iterator[Laboratories]:
+    with laboratories(postgres_server) as opened:
+        yield opened
+
+
+def trial(database: str, stage: str, part: int, points: int) -> Trial:
+    """One point of a part, the same in every test run as long as the product comes to the same points."""
+    chance = random.Random(f"{database} {stage} {part}")
+    point = chance.randint(1 + part * points // PARTS, (part + 1) * points // PARTS)
+    return Trial(database, stage, point, chance.randint(1, points) if part % 3 == 2 else None)
+
+
+@pytest.mark.parametrize(("database", "stage", "part"), CASES)
+def test_the_first_run_after_a_kill_brings_the_mission_where_it_belongs(
+    database: str, stage: str, part: int, made: Laboratories
+) -> None:
+    verdict = made.attempt(trial(database, stage, part, made.points(database, stage)))
+    assert not verdict.is_beyond, verdict
+    assert not verdict.faults, f"python -m tests.crash.campaign {verdict}"
+
+
+def test_the_sample_is_spread() -> None:
+    chosen = [trial(*case.values, points=600) for case in CASES]
+    assert len(chosen) >= 60
+    assert {each.second is None for each in chosen} == {True, False}
+    for database in DATABASES:
+        for stage in STAGES:
+            points = sorted(each.point for each in chosen if (each.database, each.stage) == (database, stage))
+            assert points == sorted(set(points))
+            assert points[0] <= 100
+            assert points[-1] > 500

@@ -1,0 +1,152 @@
+"""One run at a time, and no lock that nobody holds stands in the way of the next run."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dbproc.store import database_url, shown_name
+from tests.crash.held import ALL, RAW, Held
+from tests.flow.mission import LONGEST_SECONDS, kill, wait_for
+
+RUNS = 8
+
+
+def died(mission: Held) -> None:
+    """Leave what a run leaves that was killed while its jobs ran."""
+    kill(mission.start_held())
+    mission.let_go()
+    assert mission.open_runs() == 1
+
+
+def test_of_runs_started_at_once_one_works_and_the_others_change_nothing(held: Held) -> None:
+    held.set_up().hold()
+    runs = [held.start() for _ in range(RUNS)]
+    try:
+        wait_for(lambda: sum(run.poll() is None for run in runs) == 1, "all runs but one to end")
+        (worker,) = [run for run in runs if run.poll() is None]
+        turned_away = [run for run in runs if run is not worker]
+        for run in turned_away:
+            out, err = run.communicate()
+            assert (run.returncode, out) == (75, "")
+            assert re.search(rf"another run is live .*PID {worker.pid} ", err), err
+            assert len(err.splitlines()) == 1
+        wait_for((held.root.parent / "began").exists, "a job to begin")
+        assert held.rows("SELECT pid, currently_processing FROM logging") == [(worker.pid, True)]
+        held.let_go()
+        assert worker.communicate(timeout=LONGEST_SECONDS)[1] == ""
+        assert worker.returncode == 0
+    finally:
+        for run in runs:
+            run.kill()
+            run.communicate()
+    assert sorted(held.files()) == ALL
+    assert len(held.attempts()) == 2 * len(RAW)
+    assert held.one("SELECT count(*) FROM logging") == 1
+
+
+def test_a_run_that_is_turned_away_leaves_every_byte_as_it_is(held: Held) -> None:
+    worker = held.set_up().start_held("-n", "1")
+    try:
+        tree, tables = held.tree(), held.tables()
+        held.run(status=75)
+        assert held.tables() == tables
+        database = Path(held.database).name
+        changed = {path for path, fact in held.tree().items() if tree.get(path) != fact}
+        assert {path for path in changed if not path.name.startswith(database)} == set()
+    finally:
+        held.let_go()
+        worker.communicate(timeout=LONGEST_SECONDS)
+    assert worker.returncode == 0
+    assert sorted(held.files()) == ALL
+
+
+def test_a_live_holder_is_not_cleared(held: Held) -> None:
+    worker = held.set_up().start_held()
+    try:
+        before = held.tables()
+        done = held.script("clearProcessingFlag.py", held.database, "in my way", status=75)
+        assert f"kill {worker.pid}" in done.err
+        assert held.tables() == before
+        assert worker.poll() is None
+    finally:
+        held.let_go()
+        worker.communicate(timeout=LONGEST_SECONDS)
+    assert worker.returncode == 0
+    assert sorted(held.files()) == ALL
+
+
+def test_a_holder_on_another_host_needs_a_person_and_loses_nothing_when_cleared(held: Held) -> None:
+    died(held.set_up())
+    held.execute("UPDATE logging SET hostname = 'elsewhere'")
+    before, waiting = held.tables(), held.waiting()
+    for _ in range(2):
+        done = held.run(status=78)
+        assert "elsewhere" in done.err
+        assert f"clearProcessingFlag.py {shown_name(database_url(held.database))} " in done.err
+    assert held.tables() == before
+    assert held.waiting() == waiting
+    held.script("clearProcessingFlag.py", held.database, "it burnt down")
+    assert held.rows("SELECT currently_processing, comment FROM logging") == [(False, "cleared: it burnt down")]
+    held.run()
+    held.check_is_like_undisturbed()
+
+
+def of_this_process(mission: Held) -> None:
+    """The lock's PID, start time and boot are those of a process that lives: this one."""
+    start = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    mission.execute(f"UPDATE logging SET pid = {os.getpid()}, pid_start_time = '{start}'")
+
+
+def reuse(mission: Held) -> None:
+    """The holder's PID belongs to another process by now."""
+    of_this_process(mission)
+    mission.execute("UPDATE logging SET pid_start_time = '1'")
+
+
+def reboot(mission: Held) -> None:
+    """The machine was started anew, and another process came to the same PID at the same time after the start."""
+    of_this_process(mission)
+    mission.execute("UPDATE logging SET boot_id = '00000000-0000-0000-0000-000000000000'")
+
+
+def clock(mission: Held) -> None:
+    """The clock was years ahead when the holder began."""
+    mission.execute("UPDATE logging SET processing_start_time = '2099-01-01 00:00:00'")
+
+
+def test_a_lock_whose_pid_belongs_to_another_process_now_is_taken(held: Held) -> None:
+    check_is_taken(held, reuse)
+
+
+@pytest.mark.parametrize("event", [reboot, clock], ids=lambda event: event.__name__)
+def test_a_dead_holders_lock_is_taken_by_itself(event: Callable[[Held], None], held_sqlite: Held) -> None:
+    check_is_taken(held_sqlite, event)
+
+
+def check_is_taken(mission: Held, event: Callable[[Held], None]) -> None:
+    died(mission.set_up())
+    event(mission)
+    done = mission.run()
+    assert "taken from a dead run" in done.out
+    comments = mission.rows("SELECT comment FROM logging ORDER BY logging_id")
+    assert comments == [("crashed: found dead by the next run",), ("done",)]
+    mission.check_is_like_undisturbed()
+
+
+@pytest.mark.parametrize("event", [lambda mission: None, clock], ids=["now", "clock"])
+def test_a_live_holder_keeps_its_lock_whatever_the_clock_says(event: Callable[[Held], None], held_sqlite: Held) -> None:
+    held_sqlite.set_up()
+    died(held_sqlite)
+    of_this_process(held_sqlite)
+    event(held_sqlite)
+    before = held_sqlite.tables()
+    assert f"PID {os.getpid()}" in held_sqlite.run(status=75).err
+    assert held_sqlite.tables() == before
+    reuse(held_sqlite)
+    held_sqlite.run()
+    assert sorted(held_sqlite.files()) == ALL
