@@ -1,5 +1,5 @@
 # Each target makes what it needs, .venv first; nothing has to be installed but Python 3.11 to 3.13 and make.
-#   make demo   make test   make lint   make docs   make bench   make crash   make clean
+#   make demo   make test   make test-all   make lint   make docs   make bench   make crash   make clean
 # PYTHON=python3.12 picks another Python for .venv; PYTEST_ARGS="-k lock" reaches pytest.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -9,7 +9,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PACKAGING := setup.py pyproject.toml ProcessQueue.py $(wildcard scripts/*.py)
 
-.PHONY: help demo test lint docs bench crash clean
+.PHONY: help demo test test-all lint docs bench crash clean
 
 help:
 	@sed -n '/^#/s/^# //p;/^$$/q' Makefile
@@ -19,6 +19,9 @@ demo: .venv/installed
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+test-all:
+	$(MAKE) test PYTEST_ARGS="--thorough $(PYTEST_ARGS)"
 
 lint: .venv/installed-test
 	$(BIN)/ruff check --quiet .

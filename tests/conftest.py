@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -98,3 +99,24 @@ def make_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ca
 @pytest.fixture
 def database(make_database: Callable[[], str]) -> str:
     return make_database()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--thorough``: every test of the flow on PostgreSQL as well; see :func:`pytest_collection_modifyitems`."""
+    parser.addoption("--thorough", action="store_true", help="every test of the flow on both databases")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of the flow run on SQLite, and every third of them on PostgreSQL too, the same ones each time.
+
+    What a flow does differs little between the databases; the tests of the database itself run on both, always.
+    """
+    if config.getoption("--thorough"):
+        return
+    config.hook.pytest_deselected(items=[item for item in items if _is_spared(item.nodeid)])
+    items[:] = [item for item in items if not _is_spared(item.nodeid)]
+
+
+def _is_spared(nodeid: str) -> bool:
+    name, _, parameters = nodeid.partition("[")
+    return "/flow/" in name and "postgresql" in parameters and zlib.crc32(name.encode()) % 3 != 0
