@@ -236,7 +236,6 @@ def test_a_worker_that_cannot_start_is_an_error_with_its_words() -> None:
     supervisor.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 @pytest.mark.parametrize("busy", [True, False])
 def test_the_worker_dies_with_its_parent(bench: Bench, tmp_path: Path, busy: bool) -> None:
     bench.supervisor(f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nwhile {busy}: pass")
