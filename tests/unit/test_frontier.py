@@ -60,6 +60,14 @@ def test_days_out_of_reach_and_other_products_are_not_waited_for() -> None:
     assert set(frontier.open()) == {clean(10), Slot(40, dt.date(2020, 1, 5)), smooth(5)}
 
 
+def test_the_last_day_within_reach_is_waited_for_and_the_next_is_not() -> None:
+    before, after = upstream_reach(CHAIN)[30][20]
+    for day, waits in ((10 - before, True), (9 - before, False), (10 + after, True), (11 + after, False)):
+        frontier = Frontier(CHAIN)
+        frontier.add([smooth(10), clean(day)])
+        assert frontier.open() == ([clean(day)] if waits else [smooth(10), clean(day)])
+
+
 def test_a_slot_waits_for_what_reaches_it_through_a_process_between() -> None:
     frontier = Frontier(CHAIN)
     year = Slot(50, dt.date(2020, 1, 1))
