@@ -56,7 +56,8 @@ def run(store: Store, options: Options, report: Report, progress: Progress | Non
         with signals_interrupt():
             if acquired.crashed is not None:
                 report.add(Event.NOTE, "lock", f"taken from a dead run ({acquired.crashed})")
-            _Run(store, options, report, progress, acquired.run_id).work()
+            run = _Run(store, options, report, progress, acquired.run_id)
+            run.work(was_killed=acquired.crashed is not None)
         comment = "done" if report.exit_status == 0 else "done, with failures"
     except Interrupted as signal:
         comment = f"ended by {signal}"
@@ -82,12 +83,12 @@ class _Run:
         self._allowed = allowed_processes(self._definition, options)
         self._workspace = Workspace(self._definition.mission.root)
 
-    def work(self) -> None:
-        """Recover, ingest, process; said in the daily log."""
+    def work(self, *, was_killed: bool) -> None:
+        """Recover, ingest, process; said in the daily log. `was_killed`: the lock was taken from a dead run."""
         self._workspace.prepare()
         log = log_to(self._workspace.logs, self._options.log_level)
         try:
-            self._recover()
+            self._recover(was_killed=was_killed)
             if self._options.ingest:
                 found = scan_mission(self._definition.mission, self._options.pattern)
                 self._report.unsettled = found.unsettled
@@ -103,13 +104,18 @@ class _Run:
         finally:
             stop_logging(log)
 
-    def _recover(self) -> None:
+    def _recover(self, *, was_killed: bool) -> None:
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
-        if waits.moves or waits.running or self._workspace.leftovers():
+        has_leftovers = bool(waits.moves or waits.running or self._workspace.leftovers())
+        if has_leftovers:
             from dbproc.recovery import recover
 
             recover(self._store, self._definition.mission, self._workspace, self._run_id, self._report)
+        if has_leftovers or was_killed:
+            from dbproc.check.aftermath import check_aftermath
+
+            check_aftermath(self._store, self._report)
 
     def _ingest(self, settled: Sequence[Arrival]) -> None:
         if not settled:

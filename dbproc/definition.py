@@ -50,6 +50,10 @@ class MissionSpec:
     digest: str = "sha256"
     retry_seconds: float = 300.0
     retry_limit: int = 8
+    umask: str = "022"
+    group: str = ""
+    inspector_seconds: float = 60.0
+    inspector_memory: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +115,8 @@ class CodeSpec:
     cpu: int = 1
     ram: float = 0.0
     time_limit: float | None = None
+    retry_limit: int | None = None
+    retry_longest: float | None = None
     description: str = ""
     written: dt.date | None = None
     active: bool = True

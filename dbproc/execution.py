@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dbproc import queue
 from dbproc.catalogue import placements
@@ -16,7 +16,7 @@ from dbproc.model import Ending, Job, Outcome, Slot, Task
 from dbproc.plan import Decision, State
 from dbproc.register import Failure, Register, Result
 from dbproc.report import Event, Progress, Report
-from dbproc.run import command_line, job_of, obstacle
+from dbproc.run import changed_input, command_line, input_stats, job_of, obstacle
 from dbproc.signals import signals_ignored
 from dbproc.walk import Walk
 from dbproc.workspace import Workspace
@@ -39,6 +39,14 @@ class _Ready:
     def take(self, most: int) -> list[Task]:
         """The next tasks, at most so many."""
         return [heapq.heappop(self.heap)[3] for _ in range(min(most, len(self.heap)))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A task that the engine has, and what its inputs were when it got it."""
+
+    task: Task
+    inputs: tuple[str, ...]
 
 
 class Execution:
@@ -65,7 +73,7 @@ class Execution:
         self._register = Register(walk.store, walk.definition, inspection)
         self._ready = _Ready()
         self._refused: list[Decision] = []
-        self._running: dict[int, Task] = {}
+        self._running: dict[int, _Running] = {}
         self._jobs = 0
         self._ended = 0
 
@@ -77,7 +85,7 @@ class Execution:
             while self._ready.heap or self._running:
                 tasks = self._ready.take(self._engine.room())
                 outcomes = self._engine.finished(0.0 if tasks else _LONGEST_WAIT)
-                self._step(tasks, [(self._running.pop(outcome.job.attempt_id), outcome) for outcome in outcomes])
+                self._step(tasks, [self._ended_task(outcome) for outcome in outcomes])
             self._step([], [])
         finally:
             with signals_ignored():
@@ -124,9 +132,17 @@ class Execution:
         hindrance = obstacle(self._definition, task)
         if hindrance is not None:
             return Failure(task, _not_started(job, hindrance), hindrance, is_obstacle=True)
-        self._running[attempt_id] = task
+        self._running[attempt_id] = _Running(task, input_stats(self._definition, task))
         self._engine.start(job)
         return None
+
+    def _ended_task(self, outcome: Outcome) -> tuple[Task, Outcome]:
+        """The task of an outcome; the outcome is a failure when an input is not what it was."""
+        running = self._running.pop(outcome.job.attempt_id)
+        changed = changed_input(self._definition, running.task, running.inputs)
+        if changed is not None and outcome.ending is not Ending.INTERRUPTED:
+            outcome = replace(outcome, ending=Ending.FAILED, message=changed)
+        return running.task, outcome
 
     def _record(self, results: Sequence[Result]) -> None:
         recorded = self._register.record(results, self._walk.take_done_with())
@@ -169,7 +185,7 @@ class Execution:
         if not self._running:
             return
         self._ready.heap.clear()
-        self._step([], [(self._running.pop(outcome.job.attempt_id), outcome) for outcome in outcomes])
+        self._step([], [self._ended_task(outcome) for outcome in outcomes])
         with self._store.begin() as connection:
             interrupt_running(connection, "the run was ended before it began")
 

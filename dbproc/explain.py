@@ -13,7 +13,7 @@ from dbproc.catalogue.facts import load_facts
 from dbproc.errors import NotFoundError
 from dbproc.model import Definition, Process, Product, Slot
 from dbproc.periods import period_start
-from dbproc.plan import Decision, Planner, needs
+from dbproc.plan import Decision, Planner, descendants, needs
 from dbproc.store import Store
 
 Facts = dict[str, Any]
@@ -91,6 +91,22 @@ def lineage(store: Store, name: str) -> Facts:
     for row in everything:
         row["code"] = codes.get(row["file_id"])
     return {"file": file, "ancestors": ancestors, "descendants": descendants, "links": links}
+
+
+def waiting_for(definition: Definition, attempt: Facts) -> list[Facts]:
+    """What waits for the output of a failed attempt, level by level: products (or processes without one) and dates."""
+    if attempt["process_id"] not in definition.processes:
+        return []
+    slot = Slot(attempt["process_id"], attempt["date"], attempt["keywords"])
+    return [
+        {"waiting": _made_by(definition, each), "date": each.date, "keywords": each.keywords}
+        for each in descendants(definition, slot)
+    ]
+
+
+def _made_by(definition: Definition, slot: Slot) -> str:
+    process = definition.processes[slot.process_id]
+    return process.name if process.output_product is None else definition.products[process.output_product].name
 
 
 def ancestry(facts: Facts) -> Iterable[tuple[int, Facts, bool]]:

@@ -55,6 +55,10 @@ class Mission:
     digest: str
     retry_seconds: float
     retry_limit: int
+    umask: int = 0o022
+    group: str | None = None  #: of all files; None: that of whoever makes them
+    inspector_seconds: float = 60.0  #: how long an inspector may take for one file
+    inspector_memory: float = 2.0  #: GiB that a process of inspectors may take; 0: no limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +137,8 @@ class Code:
     cpu: int = 1
     ram: float = 0.0
     time_limit: float | None = None
+    retry_limit: int | None = None  #: failures in a row that end the trying; None: the mission's
+    retry_longest: float = 86400.0  #: seconds; no delay is longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,6 +131,27 @@ def _slots_of(process: Process, link: Input, item: Queued) -> Iterator[Slot]:
             yield Slot(process.process_id, date)
 
 
+def descendants(definition: Definition, slot: Slot) -> list[Slot]:
+    """The slots that wait for an output of `slot`, level by level down to the last."""
+    by_product = consumers(definition)
+    found: dict[Slot, None] = {}
+    todo = [slot]
+    while todo:
+        outputs = [made for each in todo if (made := _future_output(definition, each)) is not None]
+        todo = [each for each, _ in candidates(by_product, outputs) if each not in found]
+        found.update(dict.fromkeys(todo))
+    return list(found)
+
+
+def _future_output(definition: Definition, slot: Slot) -> Queued | None:
+    """The output of a slot as if it had been made and queued."""
+    process = definition.processes[slot.process_id]
+    if process.output_product is None:
+        return None
+    span = (slot.date, period_end(process.timebase, slot.date))
+    return Queued(0, process.output_product, slot.date, slot.keywords, (span,))
+
+
 def needs(definition: Definition, slots: Iterable[Slot]) -> Needs:
     """What to ask the catalogue before `slots` can be decided."""
     by_time: dict[int, list[DayRange]] = defaultdict(list)

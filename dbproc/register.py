@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import random
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +27,8 @@ from dbproc.run import directory_of
 from dbproc.store import Store
 from dbproc.version import Version
 
-_LONGEST_DELAY = 24 * 3600.0
+_JITTER = 0.25
+"""What a delay may be longer by, as a part of it: jobs that failed together are not all tried again together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,8 @@ class Register:
         status, message = "succeeded", None
         if isinstance(result, Failure):
             status, message = "failed", result.message
-            failures, next_try = result.task.failures + 1, self._next_try(result.task.failures + 1, outcome.ended)
+            failures = result.task.failures + 1
+            next_try = self._next_try(result.task, failures, outcome.ended)
             if result.is_interrupted:
                 status, failures, next_try = "interrupted", result.task.failures, None
             elif result.is_obstacle:
@@ -214,13 +217,13 @@ class Register:
             memory_bytes=outcome.memory_bytes,
         )
 
-    def _next_try(self, failures: int, ended: dt.datetime) -> dt.datetime | None:
-        """When it is tried again: the delay doubles from failure to failure; None when it is given up."""
-        mission = self._definition.mission
-        if failures >= mission.retry_limit:
+    def _next_try(self, task: Task, failures: int, ended: dt.datetime) -> dt.datetime | None:
+        """When it is tried again; None when it is given up."""
+        mission, code = self._definition.mission, task.code
+        limit = mission.retry_limit if code.retry_limit is None else code.retry_limit
+        if failures >= limit:
             return None
-        delay = min(mission.retry_seconds * 2 ** (failures - 1), _LONGEST_DELAY)
-        return ended + dt.timedelta(seconds=delay)
+        return ended + retry_delay(failures, mission.retry_seconds, code.retry_longest, random.random())
 
     def _tidy(self, result: Result) -> None:
         """Remove the job's directory; its log stays when it failed."""
@@ -231,6 +234,23 @@ class Register:
     def _product_id(self, task: Task) -> int:
         assert task.process.output_product is not None
         return task.process.output_product
+
+
+def retry_delay(failures: int, first: float, longest: float, chance: float) -> dt.timedelta:
+    """How long a job waits that failed so many times in a row.
+
+    Parameters
+    ----------
+    failures
+        How many times, 1 or more.
+    first, longest
+        Seconds to wait after the first failure, doubled with each further one, and at most.
+    chance
+        From 0 to 1: how much of the jitter is added, a quarter of the delay in whole; `longest` is still not exceeded.
+    """
+    doublings = min(failures - 1, 64)
+    delay: float = min(first * 2**doublings * (1 + _JITTER * chance), longest)
+    return dt.timedelta(seconds=delay)
 
 
 def _fault(task: Task, outcome: Outcome) -> str | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from dbproc.digest import stat_text
 from dbproc.model import Definition, File, FileFacts, Job, Product, Task
 from dbproc.names import keywords_of, render
 from dbproc.version import Version
@@ -51,6 +52,27 @@ def obstacle(definition: Definition, task: Task) -> str | None:
         if not os.path.exists(file_path(definition, file)):
             return f"the input {file_path(definition, file)} is missing from disk; put it back"
     return None
+
+
+def input_stats(definition: Definition, task: Task) -> tuple[str, ...]:
+    """Size, time of change and inode of each input, in their order; empty text for one that is not there."""
+    return tuple(_stat(file_path(definition, file)) for file in task.inputs)
+
+
+def changed_input(definition: Definition, task: Task, before: Sequence[str]) -> str | None:
+    """The sentence that names the first input that is not what it was before the task was started."""
+    for file, was, now in zip(task.inputs, before, input_stats(definition, task), strict=True):
+        if was != now:
+            path = file_path(definition, file)
+            return f"it changed its input {path}, which no code may do; to see what is damaged: dbproc check --deep"
+    return None
+
+
+def _stat(path: str) -> str:
+    try:
+        return stat_text(path)
+    except OSError:
+        return ""
 
 
 def job_of(task: Task, command: tuple[str, ...], workspace: Workspace, name: str, attempt_id: int) -> Job:

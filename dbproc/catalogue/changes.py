@@ -70,6 +70,10 @@ def _write_mission(connection: Connection, change: Change) -> None:
         "digest": mission.digest,
         "retry_seconds": mission.retry_seconds,
         "retry_limit": mission.retry_limit,
+        "umask": mission.umask,
+        "file_group": mission.group or None,
+        "inspector_seconds": mission.inspector_seconds,
+        "inspector_memory": mission.inspector_memory,
     }
     if change.kind is Kind.ADD:
         connection.execute(insert(schema.mission).values(**values))
@@ -224,6 +228,8 @@ def _code_values(code: CodeSpec) -> dict[str, object]:
         "ram": code.ram,
         "cpu": code.cpu,
         "time_limit_seconds": code.time_limit,
+        "retry_limit": code.retry_limit,
+        "retry_longest_seconds": code.retry_longest,
     }
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, exists, insert, literal, select
 
@@ -27,9 +26,7 @@ from dbproc.errors import NO_MISSION, NotFoundError
 from dbproc.names import keywords_of
 from dbproc.words import arguments_of, parameters_of
 
-if TYPE_CHECKING:
-    pass
-
+_LONGEST_DELAY = 24 * 3600.0
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -106,6 +103,10 @@ def _mission(row: AnyRow) -> model.Mission:
         digest=row.digest,
         retry_seconds=row.retry_seconds,
         retry_limit=row.retry_limit,
+        umask=int(row.umask, 8),
+        group=row.file_group,
+        inspector_seconds=row.inspector_seconds,
+        inspector_memory=row.inspector_memory,
     )
 
 
@@ -191,4 +192,6 @@ def _code(row: AnyRow, mission: model.Mission) -> model.Code:
         cpu=row.cpu or 1,
         ram=row.ram or 0.0,
         time_limit=row.time_limit_seconds,
+        retry_limit=row.retry_limit,
+        retry_longest=_LONGEST_DELAY if row.retry_longest_seconds is None else row.retry_longest_seconds,
     )

@@ -223,6 +223,7 @@ def _attempts() -> Select[*tuple[Any, ...]]:
     return (
         select(
             _ATTEMPT.c.attempt_id,
+            process.c.process_id,
             process.c.process_name.label("process"),
             _ATTEMPT.c.utc_file_date.label("date"),
             _ATTEMPT.c.process_keywords.label("keywords"),

@@ -70,6 +70,10 @@ def _mission_spec(row: AnyRow) -> MissionSpec:
         digest=row.digest,
         retry_seconds=row.retry_seconds,
         retry_limit=row.retry_limit,
+        umask=row.umask,
+        group=row.file_group or "",
+        inspector_seconds=row.inspector_seconds,
+        inspector_memory=row.inspector_memory,
     )
 
 
@@ -152,6 +156,8 @@ def _code_spec(row: AnyRow) -> CodeSpec:
         cpu=row.cpu or 1,
         ram=row.ram or 0.0,
         time_limit=row.time_limit_seconds,
+        retry_limit=row.retry_limit,
+        retry_longest=row.retry_longest_seconds,
         description=row.code_description,
         written=row.date_written,
         active=row.active_code,

@@ -19,6 +19,7 @@ from dbproc.incoming import scan_mission
 from dbproc.store import open_store
 
 Facts = dict[str, Any]
+_SHOWN = 5
 
 
 @click.command("status", short_help="Say how the mission stands.")
@@ -50,6 +51,8 @@ def mission_status(mission: str) -> Facts:
                 "quarantine": quarantine.count(connection),
                 "quarantined": quarantine.entries(connection, limit=10),
             }
+    for failure in facts["failures"]:
+        failure["waiting"] = explain.waiting_for(definition, failure)
     facts["edited_codes"] = edits_in_words(definition)
     try:
         found = scan_mission(definition.mission)
@@ -81,10 +84,19 @@ def _print_status(facts: Facts) -> None:
         click.echo(f"  {subject}: {cell(failure['message'])} ({retry_words(failure)})")
         if failure["log"]:
             click.echo(f"    log: {failure['log']}")
+        if failure["waiting"]:
+            click.echo(f"    waiting for it: {_waiting_words(failure['waiting'])}")
     if facts["quarantine"]:
         click.echo(f"\nin quarantine: {facts['quarantine']}")
     for entry in facts["quarantined"]:
         click.echo(f"  {cell(entry['filename'])}: {entry['reason']}: {cell(entry['message'])}")
+
+
+def _waiting_words(waiting: list[Facts]) -> str:
+    """What waits, the first few by name."""
+    names = [f"{each['waiting']} {each['date']} {each['keywords']}".rstrip() for each in waiting[:_SHOWN]]
+    more = len(waiting) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
 
 
 @click.command("queue")

@@ -69,9 +69,14 @@ def cycle(definition: Definition) -> tuple[str, ...] | None:
 def _mission_problems(definition: Definition) -> Iterator[Problem]:
     mission = definition.mission
     yield from _name_problems(("mission", "name"), mission.name)
-    for key in ("settle_seconds", "retry_seconds", "retry_limit"):
+    for key in ("settle_seconds", "retry_seconds", "retry_limit", "inspector_memory"):
         if getattr(mission, key) < 0:
             yield Problem(("mission", key), f"must not be negative, not {getattr(mission, key)}")
+    if mission.inspector_seconds <= 0:
+        yield Problem(("mission", "inspector_seconds"), f"must be more than 0, not {mission.inspector_seconds}")
+    if not re.fullmatch(r"0?0[0-7]{2}", mission.umask):
+        text = f"{mission.umask!r} is no umask that leaves the owner all rights; write three octal digits, such as 027"
+        yield Problem(("mission", "umask"), text)
     if paths.resolved(mission, mission.incoming) == paths.resolved(mission, mission.quarantine):
         text = "incoming and quarantine are one directory; refused files would come in again: name two"
         yield Problem(("mission", "quarantine"), text)
@@ -220,6 +225,10 @@ def _number_problems(path: KeyPath, code: CodeSpec) -> Iterator[Problem]:
         yield Problem((*path, "ram"), f"must be a number of GiB, 0 or more, not {code.ram}")
     if code.time_limit is not None and code.time_limit <= 0:
         yield Problem((*path, "time_limit_seconds"), f"must be more than 0, not {code.time_limit}")
+    if code.retry_limit is not None and code.retry_limit < 0:
+        yield Problem((*path, "retry_limit"), f"must not be negative, not {code.retry_limit}")
+    if code.retry_longest is not None and code.retry_longest < 0:
+        yield Problem((*path, "retry_longest_seconds"), f"must not be negative, not {code.retry_longest}")
     if not 1 <= code.output_interface <= MOST_VERSION:
         yield Problem((*path, "output_interface"), f"must be from 1 to {MOST_VERSION}, not {code.output_interface}")
     if max(code.version.interface, code.version.quality, code.version.revision) > MOST_VERSION:

@@ -20,17 +20,37 @@ from dbproc.definition import (
 from dbproc.mission.problems import Problem, raise_for
 
 _NEEDS_RELEASE = ("file", "arguments", "output_interface")
-_CODE_IN_PLACE = ("start", "stop", "active", "cpu", "ram", "time_limit", "description", "written")
+_CODE_IN_PLACE = (
+    "start",
+    "stop",
+    "active",
+    "cpu",
+    "ram",
+    "time_limit",
+    "retry_limit",
+    "retry_longest",
+    "description",
+    "written",
+)
 _CODE_DATES = ("start", "stop", "active")
 _PRODUCT_FIELDS = ("level", "directory", "format", "satellite", "instrument", "description")
+_NOT_IN_INI = ("time_limit", "retry_limit", "retry_longest")
 _MISSION_FIELDS = ("root", "incoming", "quarantine", "codes", "inspectors", "settle_seconds", "on_code_edit", "digest")
-_RETRY_FIELDS = ("retry_seconds", "retry_limit")
+_FIELDS_OF_TOML = (
+    "retry_seconds",
+    "retry_limit",
+    "umask",
+    "group",
+    "inspector_seconds",
+    "inspector_memory",
+)
 _INI_MISSION_FIELDS = ("name", "root", "incoming", "quarantine", "codes", "inspectors")
 
 _WORDS = {
     "start": "from",
     "stop": "to",
     "time_limit": "time_limit_seconds",
+    "retry_longest": "retry_longest_seconds",
     "file": "the inspector",
     "arguments": "the arguments",
     "quarantine": "the quarantine directory",
@@ -117,12 +137,12 @@ def merged(old: Definition | None, new: Definition) -> Definition:
 
 
 def _with_limits(process: ProcessSpec, old: ProcessSpec | None) -> ProcessSpec:
-    """A process of an INI file, with what that cannot say: time limits, and codes for other dates."""
+    """A process of an INI file, with what that cannot say: limits, and codes for other dates."""
     if old is None:
         return process
     pairs = _paired(old.codes, process.codes)
     codes = tuple(
-        replace(code, time_limit=pairs[position].time_limit) if position in pairs else code
+        replace(code, **{name: getattr(pairs[position], name) for name in _NOT_IN_INI}) if position in pairs else code
         for position, code in enumerate(process.codes)
     )
     others = _unpaired(old.codes, pairs)
@@ -133,7 +153,7 @@ def _compare_missions(old: MissionSpec, new: MissionSpec, found: _Comparison) ->
     if old.name != new.name:
         text = f"this database holds the mission {old.name!r}; name that, or give the database of {new.name!r}"
         found.problems.append(Problem(("mission", "name"), text))
-    details = tuple(_differences(old, new, (*_MISSION_FIELDS, *_RETRY_FIELDS)))
+    details = tuple(_differences(old, new, (*_MISSION_FIELDS, *_FIELDS_OF_TOML)))
     if details:
         found.changes.append(_change(Kind.CHANGE, f"mission {new.name}", new, old, details))
 

@@ -13,7 +13,7 @@ from dbproc.definition import CodeSpec, Definition, InputSpec, InspectorSpec, Mi
 
 _Group = tuple[str, str]
 
-_KEYS = {"start": "from", "stop": "to", "time_limit": "time_limit_seconds"}
+_KEYS = {"start": "from", "stop": "to", "time_limit": "time_limit_seconds", "retry_longest": "retry_longest_seconds"}
 
 
 def export_toml(definition: Definition) -> str:

@@ -101,6 +101,10 @@ def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]
         digest=table.choice("digest", ALGORITHMS, "sha256"),
         retry_seconds=table.number("retry_seconds", 300.0),
         retry_limit=table.whole("retry_limit", 8),
+        umask=table.text("umask", "022"),
+        group=table.text("group", ""),
+        inspector_seconds=table.number("inspector_seconds", 60.0),
+        inspector_memory=table.number("inspector_memory", 2.0),
     )
     groups = _groups(top, table, mission)
     table.close()
@@ -238,6 +242,8 @@ def _code(table: Table) -> CodeSpec:
         cpu=table.whole("cpu", 1),
         ram=table.number("ram", 0.0),
         time_limit=table.number("time_limit_seconds") if table.has("time_limit_seconds") else None,
+        retry_limit=table.whole("retry_limit", 0) if table.has("retry_limit") else None,
+        retry_longest=table.number("retry_longest_seconds") if table.has("retry_longest_seconds") else None,
         description=table.text("description", "", lines=True),
         written=table.date("written", FIRST_DAY) if table.has("written") else None,
         active=table.flag("active", True),

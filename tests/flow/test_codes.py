@@ -133,6 +133,20 @@ def test_children_that_outlive_their_code_are_ended(sqlite_mission: Mission) -> 
     assert not [p for p in psutil.process_iter(["cmdline"]) if "86398" in (p.info["cmdline"] or [])]
 
 
+def test_a_code_that_changes_its_input_has_failed(mission: Mission) -> None:
+    mission.code("to_clean.sh", '#!/bin/sh\ncp "$1" "$2"\ncase "$1" in *0102*) echo more >> "$1";; esac\n')
+    mission.code("announce.sh", '#!/bin/sh\ncp "$1" copy; mv copy "$1"\n')
+    mission.create(*chain(), process("announce", None, ["raw"], "RUN"))
+    mission.deliver(*RAW[:2])
+    said = mission.run(status=1).err
+    assert mission.names("clean") == [name_of("clean", 1)]
+    (path,) = [str(file.path) for name, file in mission.files().items() if name == RAW[1]]
+    assert f"failed to_clean 2020-01-02: it changed its input {path}, which no code may do" in said
+    for day in (1, 2):
+        assert f"failed announce 2020-01-0{day}: it changed its input" in said
+    Path(path).write_text("raw_20200102")
+
+
 # --- trying again ---
 
 
@@ -146,6 +160,27 @@ def test_a_failed_job_is_tried_again_after_its_delay_until_it_is_given_up(missio
     assert [(row[0], bool(row[1])) for row in tried] == [(1, False), (2, False), (3, True)]
     mission.run()
     assert len(mission.attempts()) == 3
+
+
+def test_a_code_has_a_limit_of_its_own(sqlite_mission: Mission) -> None:
+    for name in ("to_clean.sh", "to_rough.sh"):
+        sqlite_mission.code(name, "#!/bin/sh\nexit 3\n")
+    rough = process("to_rough", "rough", ["raw"], retry_limit=1)
+    sqlite_mission.create(*chain(), product("rough", 1), rough, retry_seconds=0, retry_limit=2)
+    sqlite_mission.deliver(RAW[0])
+    for status in (1, 1, 0):
+        sqlite_mission.run(status=status)
+    tried = sqlite_mission.rows("SELECT process_id, count(*) FROM attempt GROUP BY process_id ORDER BY process_id")
+    assert [count for _, count in tried] == [2, 1]
+
+
+def test_no_delay_of_a_code_is_longer_than_its_longest(sqlite_mission: Mission) -> None:
+    sqlite_mission.code("to_clean.sh", "#!/bin/sh\nexit 3\n")
+    sqlite_mission.create(*chain(retry_longest_seconds=0), retry_seconds=3600)
+    sqlite_mission.deliver(RAW[0])
+    for _ in range(2):
+        sqlite_mission.run(status=1)
+    assert len(sqlite_mission.attempts()) == 2
 
 
 def test_a_failed_job_is_not_tried_again_before_its_delay(mission: Mission) -> None:

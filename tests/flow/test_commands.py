@@ -449,6 +449,26 @@ def test_a_discarded_file_is_gone_and_its_entry_stays(refused: Mission, ask: Ask
     refused.execute("DELETE FROM quarantine WHERE quarantine_id = 1")  # its file is meant to be gone
 
 
+# --- what failed ---
+
+
+def test_status_says_what_waits_for_a_failed_job_and_when_it_is_tried_again(mission: Mission, ask: Ask) -> None:
+    mission.code("to_clean.sh", '#!/bin/sh\necho no luck\ncase "$1" in *0102*) exit 3;; esac; cp "$1" "$2"\n')
+    mission.code("announce.sh", "#!/bin/sh\n")
+    mission.create(*chain(), process("announce", None, ["smooth"], "RUN"), retry_seconds=3600)
+    mission.deliver(*RAW[:3])
+    mission.run(status=1)
+    (failure,) = ask("status", "--json", "-m", mission.database).json["failures"]
+    assert [(each["waiting"], each["date"]) for each in failure["waiting"]] == [
+        *(("smooth", f"2020-01-0{day}") for day in (1, 2, 3)),
+        *(("announce", f"2020-01-0{day}") for day in (1, 2, 3)),
+    ]
+    said = ask("status", "-m", mission.database).out
+    assert "to_clean 2020-01-02: exit status 3: no luck (failed 1 time, tried again after " in said
+    assert "waiting for it: smooth 2020-01-01, smooth 2020-01-02, " in said
+    assert "announce 2020-01-02 and 1 more" in said
+
+
 # --- retry ---
 
 

@@ -130,6 +130,25 @@ def test_a_lock_whose_pid_belongs_to_another_process_now_is_taken(mission: Missi
     check_all_is_built(mission)
 
 
+def test_the_run_after_a_crash_looks_for_what_it_damaged(mission: Mission) -> None:
+    mission.create(*chain())
+    mission.deliver(*RAW)
+    mission.run()
+    files = mission.files()
+    missing, cut = files[RAW[0]].path, files[name_of("clean", 2)].path
+    contents = {path: path.read_text() for path in (missing, cut)}
+    missing.unlink()
+    cut.write_text("")
+    mission.run()  # looks at nothing that did not change
+    hold(mission, hostname=socket.gethostname())
+    said = mission.run(status=1).err
+    assert f"problem missing {missing}: " in said
+    assert f"problem truncated {cut}: " in said
+    assert len([line for line in said.splitlines() if line.startswith("problem")]) == 2
+    for path, content in contents.items():
+        path.write_text(content)
+
+
 def hold(mission: Mission, hostname: str, pid: int = 1) -> None:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     mission.execute(

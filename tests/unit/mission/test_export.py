@@ -49,6 +49,8 @@ CODES = st.builds(
     cpu=st.integers(1, 9),
     ram=POSITIVE,
     time_limit=st.none() | POSITIVE,
+    retry_limit=st.none() | st.integers(0, 99),
+    retry_longest=st.none() | POSITIVE,
     description=WORDS,
     written=st.none() | DATES,
     active=st.booleans(),
@@ -63,6 +65,10 @@ MISSIONS = st.builds(
     incoming=st.sampled_from(["incoming", "/abs", "in coming"]),
     settle_seconds=POSITIVE,
     retry_limit=st.integers(0, 99),
+    umask=st.sampled_from(["022", "0007"]),
+    group=st.sampled_from(["", "science"]),
+    inspector_seconds=POSITIVE,
+    inspector_memory=POSITIVE,
     on_code_edit=st.sampled_from(["bump", "refuse"]),
 )
 
