@@ -85,6 +85,7 @@ mission = Table(
     Column("file_group", Text),
     Column("inspector_seconds", Float, nullable=False, server_default="60"),
     Column("inspector_memory", Float, nullable=False, server_default="2"),
+    Column("early_cutoff", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("on_code_edit IN ('bump', 'refuse', 'accept')", name="on_code_edit"),
     CheckConstraint("digest IN ('sha256', 'blake3')", name="digest"),
     CheckConstraint("settle_seconds >= 0 AND retry_seconds >= 0 AND retry_limit >= 0", name="not_negative"),
@@ -121,8 +122,10 @@ product = Table(
     Column("level", Float, nullable=False),
     Column("format", Text, nullable=False),
     Column("product_description", Text),
+    Column("comparison", Text, nullable=False, server_default="bytes"),
 )
-"""A kind of file. ``format`` and ``relative_path`` keep their fields; constants are substituted."""
+"""A kind of file. ``format`` and ``relative_path`` keep their fields; constants are substituted. ``comparison``: how
+two versions are held against each other: ``bytes``, ``netcdf`` or ``hdf5``."""
 
 inspector = Table(
     "inspector",
@@ -140,9 +143,12 @@ inspector = Table(
     Column("newest_version", Boolean, nullable=False),
     Column("arguments", Text),
     Column("product", Integer, ForeignKey("product.product_id"), nullable=False),
+    Column("shasum", Text),
+    Column("stat", Text),
     CheckConstraint("interface_version >= 1", name="interface_version"),
 )
-"""What confirms the files of a product: a built-in (``relative_path`` is ``{DBPROC}``) or a Python file."""
+"""What confirms the files of a product: a built-in (``relative_path`` is ``{DBPROC}``) or a Python file, whose
+``shasum`` and ``stat`` are as those of a code."""
 
 process = Table(
     "process",
@@ -152,12 +158,24 @@ process = Table(
     Column("output_product", Integer, ForeignKey("product.product_id"), unique=True),
     Column("output_timebase", String(10), nullable=False),
     Column("extra_params", Text),
+    Column("early_cutoff", Boolean),
     CheckConstraint(
-        "output_timebase IN ('FILE', 'DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY', 'RUN')", name="output_timebase"
+        "output_timebase IN ('FILE', 'DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY', 'RUN', 'STARTUP')", name="output_timebase"
     ),
-    CheckConstraint("(output_timebase = 'RUN') = (output_product IS NULL)", name="output_unless_run"),
+    CheckConstraint("(output_timebase IN ('RUN', 'STARTUP')) = (output_product IS NULL)", name="output_unless_run"),
 )
-"""Input products → one output product, or none when ``output_timebase`` is RUN. ``extra_params``: a|b|c."""
+"""Input products → an output product, or none when ``output_timebase`` is RUN or STARTUP. ``extra_params``: a|b|c.
+Products made besides the first are in ``processoutput``."""
+
+processoutput = Table(
+    "processoutput",
+    METADATA,
+    Column("product_id", Integer, ForeignKey("product.product_id"), primary_key=True),
+    Column("process_id", Integer, ForeignKey("process.process_id"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    CheckConstraint("position >= 1", name="position"),
+)
+"""A product that a process makes besides its ``output_product``, in the order of ``position``."""
 
 productprocesslink = Table(
     "productprocesslink",
@@ -168,9 +186,11 @@ productprocesslink = Table(
     Column("yesterday", Integer, nullable=False, server_default="0"),
     Column("tomorrow", Integer, nullable=False, server_default="0"),
     Column("position", Integer, nullable=False, server_default="0"),
+    Column("choice", Integer),
     CheckConstraint("yesterday >= 0 AND tomorrow >= 0", name="window"),
 )
-"""An input product of a process, in the order of ``position``."""
+"""An input product of a process, in the order of ``position``. Of those with the same ``choice`` one is used: the first
+of which there are files."""
 
 code = Table(
     "code",
@@ -198,6 +218,9 @@ code = Table(
     Column("retry_longest_seconds", Float),
     Column("declared_version", Text, nullable=False),
     Column("stat", Text),
+    Column("on_code_edit", Text),
+    Column("uses", Text),
+    Column("release_time", UtcTime),
     CheckConstraint("code_start_date <= code_stop_date", name="dates"),
     CheckConstraint("interface_version >= 1 AND output_interface_version >= 1", name="interface_version"),
     CheckConstraint("quality_version >= 0 AND revision_version >= 0", name="version"),
@@ -206,7 +229,37 @@ code = Table(
 
 ``declared_version`` is the version in the mission file; the version columns are above it when bytes changed under
 an unchanged version. ``stat`` is size, mtime and inode when ``shasum`` was taken: the digest is taken again only
-when it differs."""
+when it differs. ``uses`` is a JSON list of patterns: what the code reads besides; ``shasum`` and ``stat`` cover it, and
+``codefile`` holds each file of it. ``on_code_edit`` is the mission's where it is null."""
+
+codefile = Table(
+    "codefile",
+    METADATA,
+    Column("code_id", Integer, ForeignKey("code.code_id"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("file_size", BigInteger, nullable=False),
+    Column("shasum", Text, nullable=False),
+)
+"""A file that belongs to a code: its own, and what it uses; ``path`` is relative to its own directory."""
+
+codeevent = Table(
+    "codeevent",
+    METADATA,
+    Column("codeevent_id", Integer, primary_key=True),
+    Column("code_id", Integer, ForeignKey("code.code_id"), nullable=False, index=True),
+    Column("event", String(12), nullable=False),
+    Column("event_time", UtcTime, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("old_code", Integer, ForeignKey("code.code_id")),
+    Column("old_shasum", Text),
+    Column("shasum", Text),
+    Column("reason", Text, nullable=False, server_default=""),
+    CheckConstraint(
+        "event IN ('added', 'released', 'rolled back', 'bumped', 'accepted', 'retired', 'restored', 'promoted')",
+        name="event",
+    ),
+)
+"""What happened to a code: released in the place of ``old_code``, edited and bumped or accepted, and so on."""
 
 file = Table(
     "file",
@@ -234,6 +287,7 @@ file = Table(
     Column("quality_checked", Boolean, nullable=False, server_default=text("false")),
     Column("met_start_time", Float),
     Column("met_stop_time", Float),
+    Column("same_as", BIG_ID),
     UniqueConstraint(
         "product_id",
         "utc_file_date",
@@ -248,7 +302,8 @@ file = Table(
     CheckConstraint("file_size >= 0", name="file_size"),
     Index("ix_file_product_time", "product_id", "utc_start_time", "utc_stop_time"),
 )
-"""One file of one product for one date, with one version."""
+"""One file of one product for one date, with one version. ``same_as``: the number of the oldest of the earlier versions
+that it equals, without a break between them; null when it differs from the version before."""
 
 filemember = Table(
     "filemember",
@@ -331,6 +386,7 @@ attempt = Table(
     Column("log_path", Text),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("next_try_time", UtcTime),
+    Column("campaign_id", Integer, ForeignKey("campaign.campaign_id"), index=True),
     CheckConstraint(
         "status IN ('running', 'succeeded', 'failed', 'interrupted', 'refused')",
         name="status",
@@ -351,6 +407,94 @@ attemptinput = Table(
     Column("position", Integer, nullable=False),
 )
 """An input of an attempt, in the order of the command line."""
+
+attemptoutput = Table(
+    "attemptoutput",
+    METADATA,
+    Column("file_id", BIG_ID, ForeignKey("file.file_id"), primary_key=True),
+    Column("attempt_id", BIG_ID, ForeignKey("attempt.attempt_id"), nullable=False, index=True),
+)
+"""A file that an attempt made besides its ``output_file``."""
+
+confirmation = Table(
+    "confirmation",
+    METADATA,
+    Column("resulting_file", BIG_ID, ForeignKey("file.file_id"), primary_key=True),
+    Column("source_file", BIG_ID, ForeignKey("file.file_id"), primary_key=True, index=True),
+    Column("replaced_file", BIG_ID, ForeignKey("file.file_id"), nullable=False),
+    Column("logging_id", Integer, ForeignKey("logging.logging_id"), nullable=False),
+    Column("confirmed_time", UtcTime, nullable=False),
+)
+"""`resulting_file` was made from `replaced_file`; `source_file` is a newer version of that with the same contents,
+so it was not made again."""
+
+campaign = Table(
+    "campaign",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True),
+    Column("campaign_name", Text, nullable=False, unique=True),
+    Column("created_time", UtcTime, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("comment", Text, nullable=False, server_default=""),
+    Column("status", String(10), nullable=False),
+    Column("version_bump", SmallInteger),
+    Column("newest_first", Boolean, nullable=False),
+    Column("jobs_per_run", Integer),
+    Column("cpu_hours_per_run", Float),
+    CheckConstraint("status IN ('active', 'paused', 'cancelled', 'done')", name="status"),
+    CheckConstraint("version_bump IS NULL OR version_bump BETWEEN 0 AND 2", name="version_bump"),
+    CheckConstraint("jobs_per_run IS NULL OR jobs_per_run >= 1", name="jobs_per_run"),
+    CheckConstraint("cpu_hours_per_run IS NULL OR cpu_hours_per_run > 0", name="cpu_hours_per_run"),
+)
+"""A reprocessing that later runs carry out bit by bit, after everything else."""
+
+campaignitem = Table(
+    "campaignitem",
+    METADATA,
+    Column("campaign_id", Integer, ForeignKey("campaign.campaign_id"), primary_key=True),
+    Column("process_id", Integer, ForeignKey("process.process_id"), primary_key=True),
+    Column("utc_file_date", Date, primary_key=True),
+    Column("process_keywords", Text, primary_key=True),
+    Column("status", String(12), nullable=False),
+    Column("message", Text),
+    CheckConstraint("status IN ('waiting', 'done', 'failed', 'not needed')", name="status"),
+)
+"""One output that a campaign is to make again: a process, a date and keywords."""
+
+canary = Table(
+    "canary",
+    METADATA,
+    Column("canary_id", Integer, primary_key=True),
+    Column("process_id", Integer, ForeignKey("process.process_id"), nullable=False, index=True),
+    Column("declared_version", Text, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("relative_path", Text, nullable=False),
+    Column("output_interface_version", SmallInteger, nullable=False),
+    Column("arguments", Text),
+    Column("shasum", Text, nullable=False),
+    Column("created_time", UtcTime, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("status", String(10), nullable=False),
+    CheckConstraint("status IN ('building', 'built', 'promoted', 'discarded')", name="status"),
+)
+"""A candidate for the next version of a code, and the sample that was built with it."""
+
+canaryfile = Table(
+    "canaryfile",
+    METADATA,
+    Column("canary_id", Integer, ForeignKey("canary.canary_id"), primary_key=True),
+    Column("utc_file_date", Date, primary_key=True),
+    Column("process_keywords", Text, primary_key=True),
+    Column("product_id", Integer, ForeignKey("product.product_id"), primary_key=True),
+    Column("filename", Text, nullable=False),
+    Column("published_file", BIG_ID, ForeignKey("file.file_id")),
+    Column("verdict", String(12), nullable=False),
+    Column("report", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    CheckConstraint("verdict IN ('same', 'differs', 'new', 'failed')", name="verdict"),
+)
+"""One file of a sample and how it compares with the published one. ``report`` and ``record`` are JSON: the differences,
+and what is needed to take the file into the catalogue."""
 
 placement = Table(
     "placement",

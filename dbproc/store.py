@@ -25,7 +25,7 @@ from sqlalchemy.exc import (
 
 from dbproc.errors import ConflictError, DatabaseError, DatabaseLostError, SchemaError
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest migration; a test holds it equal to what ``migrations/`` says."""
 
 _SQLITE_SUFFIXES = (".sqlite", ".sqlite3", ".db")
