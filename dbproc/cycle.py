@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dbproc import lock
 from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.pending import pending
-from dbproc.digest import stat_text
+from dbproc.edits import any_program_touched
 from dbproc.errors import NotFoundError, UserError
 from dbproc.incoming import Arrival, scan_mission
 from dbproc.model import Definition
@@ -120,16 +120,19 @@ class _Run:
     def _ingest(self, settled: Sequence[Arrival]) -> None:
         if not settled:
             return
+        from dbproc.edits import settle_inspector_edits
         from dbproc.ingest import Ingest
         from dbproc.inspection import Inspection
 
+        if not settle_inspector_edits(self._store, self._definition, self._report):
+            return
         with Inspection(self._definition) as inspection:
             ingest = Ingest(self._store, self._definition, inspection, self._run_id, self._report)
             ingest.take(settled, self._progress)
 
     def _process(self) -> None:
         refused: frozenset[int] = frozenset()
-        if any_code_touched(self._definition):
+        if any_program_touched(self._definition):
             from dbproc.edits import settle_edits
 
             self._definition, refused = settle_edits(self._store, self._definition, self._report)
@@ -150,18 +153,6 @@ class _Run:
             Execution(walk, inspection, self._workspace, engine, self._run_id, self._report, self._progress).run()
 
 
-def any_code_touched(definition: Definition) -> bool:
-    """Whether the file of an active code changed its size, time or inode since its digest was taken."""
-    for codes in definition.codes.values():
-        for code in codes:
-            try:
-                if stat_text(code.path) != code.stat:
-                    return True
-            except OSError:
-                continue
-    return False
-
-
 def allowed_processes(definition: Definition, options: Options) -> frozenset[int]:
     """The processes that a run may run.
 
@@ -178,4 +169,4 @@ def allowed_processes(definition: Definition, options: Options) -> frozenset[int
             names = ", ".join(sorted(p.name for p in chosen)) or "none"
             raise NotFoundError(f"no process {', '.join(unknown)}; the mission has: {names}")
         chosen = [by_key[name] for name in options.only]  # type: ignore[assignment]
-    return frozenset(p.process_id for p in chosen if not (options.skip_run and p.output_product is None))
+    return frozenset(p.process_id for p in chosen if not (options.skip_run and not p.outputs))

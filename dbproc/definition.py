@@ -54,6 +54,7 @@ class MissionSpec:
     group: str = ""
     inspector_seconds: float = 60.0
     inspector_memory: float = 2.0
+    early_cutoff: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,17 +86,19 @@ class ProductSpec:
     instrument: str
     description: str = ""
     inspector: InspectorSpec = field(default_factory=InspectorSpec)
+    comparison: str = "bytes"
     active: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpec:
-    """An input of a process, by the product's name."""
+    """An input of a process, by the product's name. Inputs of one `choice` stand for each other, better ones first."""
 
     product: str
     optional: bool = False
     yesterday: int = 0
     tomorrow: int = 0
+    choice: str | None = None  #: the best product of the choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,8 @@ class CodeSpec:
     time_limit: float | None = None
     retry_limit: int | None = None
     retry_longest: float | None = None
+    on_code_edit: str | None = None
+    uses: tuple[str, ...] = ()
     description: str = ""
     written: dt.date | None = None
     active: bool = True
@@ -131,7 +136,7 @@ class CodeSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSpec:
-    """Input products → one output product, or none when the timebase is RUN. One without codes is retired."""
+    """Input products → output products, none when the timebase is RUN or STARTUP. One without codes is retired."""
 
     name: str
     timebase: str
@@ -139,6 +144,13 @@ class ProcessSpec:
     inputs: tuple[InputSpec, ...]
     codes: tuple[CodeSpec, ...] = ()
     extra_params: tuple[str, ...] = ()
+    further_outputs: tuple[str, ...] = ()
+    early_cutoff: bool | None = None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """All that it makes, the first one first."""
+        return (*((self.output,) if self.output else ()), *self.further_outputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +198,7 @@ class Change:
     new: Spec | None = None
     details: tuple[str, ...] = ()
     again: str = ""
+    is_rollback: bool = False
 
     @property
     def sentence(self) -> str:

@@ -40,6 +40,13 @@ def digest_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
     return f"{algorithm}:{hasher.hexdigest()}"
 
 
+def digest_text(text: str, algorithm: str = "sha256") -> str:
+    """The digest of a text, as :func:`digest_file` gives that of a file."""
+    content = text.encode(errors="surrogateescape")
+    hasher = hashlib.sha256(content) if algorithm == "sha256" else _blake3().blake3(content)
+    return f"{algorithm}:{hasher.hexdigest()}"
+
+
 def algorithm_of(digest: str) -> str:
     """The algorithm that a digest names."""
     return digest.partition(":")[0]

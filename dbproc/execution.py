@@ -70,7 +70,7 @@ class Execution:
         self._engine = engine
         self._run_id = run_id
         self._progress = progress
-        self._register = Register(walk.store, walk.definition, inspection)
+        self._register = Register(walk.store, walk.definition, inspection, run_id)
         self._ready = _Ready()
         self._refused: list[Decision] = []
         self._running: dict[int, _Running] = {}
@@ -116,7 +116,7 @@ class Execution:
         for result in results:
             if not (isinstance(result, Failure) and result.is_interrupted):
                 self._walk.settle(result.task.slot)
-        if results or self._walk.done_with:
+        if results or self._walk.done_with or self._walk.confirmed:
             self._record(results)
 
     def _attempt(self, task: Task) -> tuple[NewAttempt, str]:
@@ -145,8 +145,8 @@ class Execution:
         return running.task, outcome
 
     def _record(self, results: Sequence[Result]) -> None:
-        recorded = self._register.record(results, self._walk.take_done_with())
-        made = [file_id for _, file_id in recorded if file_id is not None]
+        recorded = self._register.record(results, *self._walk.take_done_with())
+        made = [file_id for _, file_ids in recorded for file_id in file_ids]
         for result, _ in recorded:
             self._say(result)
         self._ended += len(recorded)
@@ -172,8 +172,8 @@ class Execution:
             self._report.add(Event.FAILED, self._subject(task.slot), f"{result.message}{log}", **facts)
             return
         why = "; ".join(reason.text for reason in task.reasons)
-        event = Event.RAN if task.output_name is None else Event.BUILT
-        self._report.add(event, task.output_name or self._subject(task.slot), why, **facts)
+        names = ", ".join(planned.name for planned in task.outputs)
+        self._report.add(Event.BUILT if names else Event.RAN, names or self._subject(task.slot), why, **facts)
 
     def _subject(self, slot: Slot) -> str:
         keywords = f" {slot.keywords}" if slot.keywords else ""

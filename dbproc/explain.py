@@ -143,7 +143,7 @@ def product_named(definition: Definition, name: str) -> Product:
 
 
 def _maker(definition: Definition, product_id: int) -> Process | None:
-    makers = (process for process in definition.processes.values() if process.output_product == product_id)
+    makers = (process for process in definition.processes.values() if product_id in process.outputs)
     return next(makers, None)
 
 

@@ -102,7 +102,7 @@ class Frontier:
 def upstream_reach(definition: Definition) -> dict[int, dict[int, Reach]]:
     """By process: every process whose output at date d can, through any number of steps, change a slot at date D;
     d lies between D - before and D + after days."""
-    makers = {p.output_product: p for p in definition.processes.values() if p.output_product is not None}
+    makers = {product_id: p for p in definition.processes.values() for product_id in p.outputs}
     reach: dict[int, dict[int, Reach]] = {}
 
     def of(process: Process) -> dict[int, Reach]:

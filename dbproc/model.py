@@ -24,11 +24,27 @@ class Timebase(StrEnum):
     MONTHLY = "MONTHLY"  #: one output per month, dated on its first day
     YEARLY = "YEARLY"  #: one output per year, dated on its first day
     RUN = "RUN"  #: no output: the code is run for its effect
+    STARTUP = "STARTUP"  #: no output: the code is run once at the beginning of every run
 
     @property
     def by_time(self) -> bool:
         """Whether inputs are chosen by the time that they cover, not by their date."""
-        return self not in (Timebase.FILE, Timebase.RUN)
+        return self not in (Timebase.FILE, Timebase.RUN, Timebase.STARTUP)
+
+    @property
+    def makes_output(self) -> bool:
+        """Whether its processes make products."""
+        return self not in (Timebase.RUN, Timebase.STARTUP)
+
+
+class Comparison(StrEnum):
+    """How two versions of a file of a product are held against each other."""
+
+    BYTES = "bytes"  #: every byte, companion directories included
+    NETCDF = (
+        "netcdf"  #: dimensions, variables with their values and attributes; not the global attributes that tell when
+    )
+    HDF5 = "hdf5"  #: likewise groups, datasets and attributes
 
 
 class CodeEditPolicy(StrEnum):
@@ -59,6 +75,12 @@ class Mission:
     group: str | None = None  #: of all files; None: that of whoever makes them
     inspector_seconds: float = 60.0  #: how long an inspector may take for one file
     inspector_memory: float = 2.0  #: GiB that a process of inspectors may take; 0: no limit
+    early_cutoff: bool = False  #: whether what comes from a rebuilt file with the same contents is left as it is
+
+    @property
+    def kept_codes(self) -> str:
+        """The directory that keeps the bytes of every version of every code."""
+        return f"{self.root}/.dbproc/codes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +93,8 @@ class Inspector:
     inspector_id: int
     name: str
     arguments: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""  #: of the Python file
+    stat: str = ""  #: size, time and inode of its file when the digest was taken
 
     @property
     def is_builtin(self) -> bool:
@@ -91,6 +115,7 @@ class Product:
     satellite: str
     mission: str
     inspector: Inspector
+    comparison: Comparison = Comparison.BYTES
 
     @property
     def compiled(self) -> Format:
@@ -100,24 +125,32 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """One input product of a process, widened by whole days."""
+    """One input product of a process, widened by whole days. Of the inputs with one `choice`, the best product of
+    it, the first is used of which there are files."""
 
     product_id: int
     optional: bool = False
     yesterday: int = 0
     tomorrow: int = 0
+    choice: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """Input products → one output product, or none for timebase RUN."""
+    """Input products → output products, none for timebases RUN and STARTUP."""
 
     process_id: int
     name: str
     timebase: Timebase
-    output_product: int | None
+    outputs: tuple[int, ...]
     inputs: tuple[Input, ...]
     extra_params: tuple[str, ...] = ()
+    early_cutoff: bool = False
+
+    @property
+    def output_product(self) -> int | None:
+        """The first of its outputs."""
+        return self.outputs[0] if self.outputs else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +172,8 @@ class Code:
     time_limit: float | None = None
     retry_limit: int | None = None  #: failures in a row that end the trying; None: the mission's
     retry_longest: float = 86400.0  #: seconds; no delay is longer
+    uses: tuple[str, ...] = ()  #: patterns of the files that it uses, relative to its directory
+    on_code_edit: CodeEditPolicy = CodeEditPolicy.BUMP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +199,12 @@ class File:
     version: Version
     keywords: str
     directory: str
+    same_as: int = 0  #: the oldest of the earlier versions with the same contents, 0: there is none
+
+    @property
+    def content(self) -> int:
+        """The same number for files of the same contents."""
+        return self.same_as or self.file_id
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -187,6 +228,16 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """An output that a task is to make; `replaces` is the newest version that there is."""
+
+    product_id: int
+    name: str
+    version: Version
+    replaces: File | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One execution of a code that has been decided."""
 
@@ -195,10 +246,20 @@ class Task:
     code: Code
     inputs: tuple[File, ...]
     reasons: tuple[Reason, ...]
-    output_name: str | None
-    output_version: Version | None
+    outputs: tuple[Planned, ...]
     level: float
     failures: int = 0  #: how often it failed before with the same inputs and code
+    campaign_id: int | None = None  #: the campaign that asked for it
+
+    @property
+    def output_name(self) -> str | None:
+        """The name of its first output."""
+        return self.outputs[0].name if self.outputs else None
+
+    @property
+    def output_version(self) -> Version | None:
+        """The version of its first output."""
+        return self.outputs[0].version if self.outputs else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +307,7 @@ class NewFile:
     created: dt.datetime
     members: tuple[Member, ...] = ()
     provenance: str | None = None
+    same_as: int | None = None  #: the oldest of the earlier versions with the same contents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

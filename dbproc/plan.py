@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dbproc.errors import FormatError
-from dbproc.model import Code, Definition, File, Input, Process, Product, Reason, Slot, Task, Timebase
+from dbproc.model import Code, Definition, File, Input, Planned, Process, Product, Reason, Slot, Task, Timebase
 from dbproc.names import TIME_OF_DAY, keywords_of, keywords_text
 from dbproc.periods import DayRange, coalesced, period_end, period_starts, widened
 from dbproc.version import Part, Version, next_version, risen_part
@@ -81,13 +81,26 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """`result` was made from `replaced`, and stays as it is though `source` is newer, because that equals it."""
+
+    result: File
+    replaced: File
+    source: File
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be done for a slot, and the sentence that explains it."""
+    """What is to be done for a slot, and the sentence that explains it.
+
+    `confirmed`: what is up to date although it was made from earlier versions, because those have the same contents.
+    """
 
     slot: Slot
     state: State
     explanation: str
     task: Task | None = None
+    confirmed: tuple[Confirmation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +150,18 @@ def descendants(definition: Definition, slot: Slot) -> list[Slot]:
     found: dict[Slot, None] = {}
     todo = [slot]
     while todo:
-        outputs = [made for each in todo if (made := _future_output(definition, each)) is not None]
+        outputs = [made for each in todo for made in _future_outputs(definition, each)]
         todo = [each for each, _ in candidates(by_product, outputs) if each not in found]
         found.update(dict.fromkeys(todo))
     return list(found)
 
 
-def _future_output(definition: Definition, slot: Slot) -> Queued | None:
-    """The output of a slot as if it had been made and queued."""
+def _future_outputs(definition: Definition, slot: Slot) -> Iterator[Queued]:
+    """The outputs of a slot as if they had been made and queued."""
     process = definition.processes[slot.process_id]
-    if process.output_product is None:
-        return None
     span = (slot.date, period_end(process.timebase, slot.date))
-    return Queued(0, process.output_product, slot.date, slot.keywords, (span,))
+    for product_id in process.outputs:
+        yield Queued(0, product_id, slot.date, slot.keywords, (span,))
 
 
 def needs(definition: Definition, slots: Iterable[Slot]) -> Needs:
@@ -163,8 +175,8 @@ def needs(definition: Definition, slots: Iterable[Slot]) -> Needs:
         inputs = by_time if process.timebase.by_time else by_date
         for link in process.inputs:
             inputs[link.product_id].append(widened(slot.date, last, link.yesterday, link.tomorrow))
-        if process.output_product is not None:
-            outputs[process.output_product].append((slot.date, slot.date))
+        for product_id in process.outputs:
+            outputs[product_id].append((slot.date, slot.date))
     return Needs(*({key: coalesced(ranges) for key, ranges in asked.items()} for asked in (by_time, by_date, outputs)))
 
 
@@ -199,18 +211,19 @@ class Planner:
         code = valid_code(self._definition.codes.get(process.process_id, ()), slot.date)
         if code is None:
             return Decision(slot, State.NO_CODE, f"no active code of process {process.name} is valid for {slot.date}")
-        if process.output_product is None:
+        if not process.outputs:
             return self._decide_run(slot, process, code, wanted, forced)
-        return self._decide_output(slot, process, code, wanted, forced)
+        return self._decide_outputs(slot, process, code, wanted, forced)
 
     def _wanted(self, process: Process, slot: Slot) -> tuple[tuple[File, ...], str]:
         """The wanted inputs in the order of the command line, or why the slot is not due."""
         wanted: dict[int, File] = {}
-        for link in process.inputs:
-            files = self._candidates_of(process, slot, link)
-            if not files and not link.optional:
-                name = self._definition.products[link.product_id].name
-                return (), f"no file of the required input {name} for {_words(process.timebase, slot)}"
+        for links in alternatives(process.inputs):
+            found = (self._candidates_of(process, slot, link) for link in links)
+            files = next((files for files in found if files), [])
+            if not files and not links[0].optional:
+                names = " or ".join(self._definition.products[link.product_id].name for link in links)
+                return (), f"no file of the required input {names} for {_words(process.timebase, slot)}"
             wanted.update((file.file_id, file) for file in files)
         last = period_end(process.timebase, slot.date)
         if not any(_covers(process.timebase, file, slot.date, last) for file in wanted.values()):
@@ -252,46 +265,64 @@ class Planner:
             code=code,
             inputs=wanted,
             reasons=tuple(reasons),
-            output_name=None,
-            output_version=None,
+            outputs=(),
             level=float("inf"),
         )
         return self._unless_delayed(task, forced)
 
-    def _decide_output(
+    def _decide_outputs(
         self, slot: Slot, process: Process, code: Code, wanted: tuple[File, ...], forced: Part | None
     ) -> Decision:
-        product = self._definition.products[process.output_product or 0]
         time = dt.datetime.combine(slot.date, dt.time(), dt.UTC)
         keywords = _merged_keywords(process.timebase, wanted)
-        try:
-            output = self._newest_output(product, slot, time, keywords)
-            reasons = list(stale_reasons(output, code, wanted))
-            if forced is not None:
-                reasons.append(Reason(f"forced to raise {forced.name.lower()}", forced))
-            if output is not None and not _is_named(product, output.file, time, keywords):
-                reasons.append(Reason(f"{output.file.filename} is named by another format", Part.REVISION))
-            if not reasons:
-                return Decision(slot, State.UP_TO_DATE, f"{output.file.filename if output else ''} is up to date")
-            newest = output.file.version if output else None
-            parts = [reason.part for reason in reasons if reason.part is not None]
-            version = next_version(newest, code.output_interface, parts, forced=forced)
-            name = product.compiled.render(time, str(version), keywords)
-        except FormatError as error:
-            return Decision(slot, State.REFUSED, f"product {product.name}: {error}")
+        products = [self._definition.products[product_id] for product_id in process.outputs]
+        found: list[tuple[Product, Output | None, list[Reason]]] = []
+        for product in products:
+            try:
+                output = self._newest_output(product, slot, time, keywords)
+                found.append((product, output, self._reasons(process, product, output, code, wanted, time, keywords)))
+            except FormatError as error:
+                return Decision(slot, State.REFUSED, f"product {product.name}: {error}")
+        reasons = list(dict.fromkeys(reason for _, _, each in found for reason in each))
+        if forced is not None:
+            reasons.append(Reason(f"forced to raise {forced.name.lower()}", forced))
+        if not reasons:
+            return _up_to_date(slot, [output for _, output, _ in found if output], wanted)
+        planned = []
+        for product, output, own in found:
+            try:
+                planned.append(_planned(product, output, own, code, forced, time, keywords))
+            except FormatError as error:
+                return Decision(slot, State.REFUSED, f"product {product.name}: {error}")
         task = Task(
             slot=slot,
             process=process,
             code=code,
             inputs=wanted,
             reasons=tuple(reasons),
-            output_name=name,
-            output_version=version,
-            level=product.level,
+            outputs=tuple(planned),
+            level=min(product.level for product in products),
         )
-        if output is not None and name == output.file.filename:
-            return Decision(slot, State.REFUSED, _needs_version(product, output, reasons), task)
+        for (product, output, _), plan in zip(found, planned, strict=True):
+            if output is not None and plan.name == output.file.filename:
+                return Decision(slot, State.REFUSED, _needs_version(product, output, reasons), task)
         return self._unless_delayed(task, forced)
+
+    def _reasons(
+        self,
+        process: Process,
+        product: Product,
+        output: Output | None,
+        code: Code,
+        wanted: tuple[File, ...],
+        time: dt.datetime,
+        keywords: Mapping[str, str],
+    ) -> list[Reason]:
+        """Why an output is stale; nothing when it is up to date."""
+        reasons = list(stale_reasons(output, code, wanted, process))
+        if output is not None and not _is_named(product, output.file, time, keywords):
+            reasons.append(Reason(f"{output.file.filename} is named by another format", Part.REVISION))
+        return reasons
 
     def _newest_output(
         self, product: Product, slot: Slot, time: dt.datetime, keywords: Mapping[str, str]
@@ -334,8 +365,21 @@ def valid_code(codes: Iterable[Code], date: dt.date) -> Code | None:
     return max(valid, key=lambda code: (code.version, code.code_id), default=None)
 
 
-def stale_reasons(output: Output | None, code: Code, wanted: Collection[File]) -> Iterator[Reason]:
-    """Every difference between how `output` was made and how it would be made now; none when it is up to date."""
+def alternatives(inputs: Sequence[Input]) -> list[list[Input]]:
+    """The inputs in their order, those that stand for each other together."""
+    groups: dict[object, list[Input]] = {}
+    for position, link in enumerate(inputs):
+        groups.setdefault(("choice", link.choice) if link.choice is not None else position, []).append(link)
+    return list(groups.values())
+
+
+def stale_reasons(
+    output: Output | None, code: Code, wanted: Collection[File], process: Process | None = None
+) -> Iterator[Reason]:
+    """Every difference between how `output` was made and how it would be made now; none when it is up to date.
+
+    `process` tells which inputs stand for each other, and whether a newer version with the same contents counts.
+    """
     if output is None:
         yield Reason("no output yet")
         return
@@ -345,7 +389,8 @@ def stale_reasons(output: Output | None, code: Code, wanted: Collection[File]) -
         yield Reason(f"{output.file.filename} was delivered, not made by this process", Part.QUALITY)
         return
     yield from _code_reasons(code, output.code_id, output.code_version)
-    yield from _input_reasons(output.inputs, wanted)
+    ranks = _ranks(process.inputs) if process else {}
+    yield from _input_reasons(output.inputs, wanted, ranks, by_content=process is not None and process.early_cutoff)
 
 
 def _code_reasons(code: Code, old_id: int, old_version: Version) -> Iterator[Reason]:
@@ -356,21 +401,91 @@ def _code_reasons(code: Code, old_id: int, old_version: Version) -> Iterator[Rea
     yield Reason(f"code {name} changed from {old_version} to {code.version}", part)
 
 
-def _input_reasons(made_from: Iterable[File], wanted: Iterable[File]) -> Iterator[Reason]:
+_Ranks = Mapping[int, tuple[int, int]]
+"""By product that stands for others: its choice, and its place in it; 0 is the best."""
+
+
+def _ranks(inputs: Sequence[Input]) -> dict[int, tuple[int, int]]:
+    return {
+        link.product_id: (link.choice, rank)
+        for group in alternatives(inputs)
+        for rank, link in enumerate(group)
+        if link.choice is not None
+    }
+
+
+def _input_reasons(
+    made_from: Iterable[File], wanted: Iterable[File], ranks: _Ranks, *, by_content: bool
+) -> Iterator[Reason]:
+    added, replaced, removed = _compared(made_from, wanted, ranks)
+    for file in added:
+        yield Reason(f"input {file.filename} added", Part.QUALITY)
+    for old, new in replaced:
+        if by_content and old.content == new.content:
+            continue
+        if old.product_id == new.product_id:
+            part = _part(risen_part(old.version, new.version), Part.QUALITY)
+            yield Reason(f"input {old.filename} replaced by {new.filename}", part)
+        elif ranks[new.product_id][1] < ranks[old.product_id][1]:
+            yield Reason(f"better input {new.filename} in the place of {old.filename}", Part.QUALITY)
+        else:
+            yield Reason(f"input {new.filename} in the place of {old.filename}, which is gone", Part.QUALITY)
+    for file in removed:
+        yield Reason(f"input {file.filename} removed", Part.QUALITY)
+
+
+def _compared(
+    made_from: Iterable[File], wanted: Iterable[File], ranks: _Ranks
+) -> tuple[list[File], list[tuple[File, File]], list[File]]:
+    """The inputs that were added, replaced (old and new), and removed."""
     old = {file.file_id: file for file in made_from}
     new = {file.file_id: file for file in wanted}
-    gone = {_identity(file): file for key, file in old.items() if key not in new}
+    gone = {_identity(file, ranks): file for key, file in old.items() if key not in new}
+    added, replaced = [], []
     for key, file in new.items():
         if key in old:
             continue
-        replaced = gone.pop(_identity(file), None)
-        if replaced is None:
-            yield Reason(f"input {file.filename} added", Part.QUALITY)
+        before = gone.pop(_identity(file, ranks), None)
+        if before is None:
+            added.append(file)
         else:
-            part = _part(risen_part(replaced.version, file.version), Part.QUALITY)
-            yield Reason(f"input {replaced.filename} replaced by {file.filename}", part)
-    for file in gone.values():
-        yield Reason(f"input {file.filename} removed", Part.QUALITY)
+            replaced.append((before, file))
+    return added, replaced, list(gone.values())
+
+
+def _up_to_date(slot: Slot, outputs: Sequence[Output], wanted: Collection[File]) -> Decision:
+    """The decision that nothing is to be done, with what is confirmed by it."""
+    names = ", ".join(output.file.filename for output in outputs)
+    confirmed = [
+        Confirmation(output.file, old, new)
+        for output in outputs
+        for old, new in _compared(output.inputs, wanted, {})[1]
+        if output.code_id is not None
+    ]
+    explanation = f"{names} is up to date"
+    if confirmed:
+        equal = ", ".join(
+            dict.fromkeys(f"{each.source.filename} equals {each.replaced.filename}" for each in confirmed)
+        )
+        explanation = f"{explanation}: {equal}"
+    return Decision(slot, State.UP_TO_DATE, explanation, confirmed=tuple(confirmed))
+
+
+def _planned(
+    product: Product,
+    output: Output | None,
+    reasons: Sequence[Reason],
+    code: Code,
+    forced: Part | None,
+    time: dt.datetime,
+    keywords: Mapping[str, str],
+) -> Planned:
+    """The next version of an output; one that is up to date and is made along with another rises in revision."""
+    parts = [reason.part for reason in reasons if reason.part is not None]
+    newest = output.file if output else None
+    version = next_version(newest.version if newest else None, code.output_interface, parts, forced=forced)
+    name = product.compiled.render(time, str(version), keywords)
+    return Planned(product_id=product.product_id, name=name, version=version, replaces=newest)
 
 
 def _part(risen: Part | None, otherwise: Part) -> Part:
@@ -378,8 +493,10 @@ def _part(risen: Part | None, otherwise: Part) -> Part:
     return otherwise if risen is None else risen
 
 
-def _identity(file: File) -> tuple[int, dt.date, str]:
-    return file.product_id, file.date, file.keywords
+def _identity(file: File, ranks: _Ranks) -> tuple[object, dt.date, str]:
+    """The same for versions of one file, and for files of products that stand for each other."""
+    choice = ranks.get(file.product_id)
+    return (file.product_id if choice is None else ("choice", choice[0])), file.date, file.keywords
 
 
 def _covers(timebase: Timebase, file: File, first: dt.date, last: dt.date) -> bool:

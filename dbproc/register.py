@@ -10,22 +10,35 @@ import datetime as dt
 import os
 import random
 import shlex
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dbproc import placement, queue
-from dbproc.catalogue import files, placements
+from dbproc.catalogue import audit, files, placements
 from dbproc.catalogue.attempts import Closing, close_attempts
 from dbproc.catalogue.placements import Move
 from dbproc.errors import ConflictError, FormatError, PlacementError
 from dbproc.inspection import Inspection
 from dbproc.measure import Measured, measure_all
-from dbproc.model import Definition, Ending, FileFacts, NewFile, Outcome, Task, Verdict
+from dbproc.model import (
+    Comparison,
+    Definition,
+    Ending,
+    FileFacts,
+    Member,
+    NewFile,
+    Outcome,
+    Planned,
+    Product,
+    Task,
+    Verdict,
+)
 from dbproc.names import keywords_of, keywords_text
 from dbproc.periods import period_end
-from dbproc.run import directory_of
+from dbproc.plan import Confirmation
+from dbproc.run import directory_of, file_path
 from dbproc.store import Store
-from dbproc.version import Version
 
 _JITTER = 0.25
 """What a delay may be longer by, as a part of it: jobs that failed together are not all tried again together."""
@@ -33,12 +46,12 @@ _JITTER = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """A job that did what it promised; `file` and `move` are None for timebase RUN."""
+    """A job that did what it promised: its files, with where they are and go to; none for timebases RUN and STARTUP."""
 
     task: Task
     outcome: Outcome
-    file: NewFile | None
-    move: Move | None
+    files: tuple[NewFile, ...] = ()
+    moves: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,27 @@ class Failure:
 
 Result = Success | Failure
 
+_Recorded = Mapping[int, tuple[int, str, frozenset[Member]]]
+"""By file: the size, the digest and the members that are recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An output that a job left, and where."""
+
+    task: Task
+    outcome: Outcome
+    planned: Planned
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """An output that is what was promised."""
+
+    file: NewFile
+    move: Move
+
 
 class Register:
     """Turns the outcomes of one run's jobs into records.
@@ -62,47 +96,68 @@ class Register:
     `check` looks at the outputs, `announcements` are entered by the caller before `record` moves and records.
     """
 
-    def __init__(self, store: Store, definition: Definition, inspection: Inspection) -> None:
+    def __init__(self, store: Store, definition: Definition, inspection: Inspection, run_id: int) -> None:
         self._store = store
+        self._run_id = run_id
         self._definition = definition
         self._inspection = inspection
 
     def check(self, ended: Sequence[tuple[Task, Outcome]]) -> list[Result]:
         """Whether each job did what it promised."""
-        results: dict[int, Result] = {}
-        outputs: list[tuple[int, Task, Outcome, str]] = []
-        for index, (task, outcome) in enumerate(ended):
-            fault = _fault(task, outcome)
-            if fault is not None:
-                interrupted = outcome.ending is Ending.INTERRUPTED
-                results[index] = Failure(task, outcome, fault, is_interrupted=interrupted)
-            elif task.output_name is None:
-                results[index] = Success(task, outcome, None, None)
-            else:
-                outputs.append((index, task, outcome, os.path.join(outcome.job.directory, task.output_name)))
-        verdicts = self._inspection.confirm_many([(path, self._product_id(task)) for _, task, _, path in outputs])
-        measured = measure_all([path for *_, path in outputs], self._definition.mission.digest)
-        for (index, task, outcome, path), verdict, size in zip(outputs, verdicts, measured, strict=True):
-            results[index] = self._checked(task, outcome, path, verdict, size)
-        return _without_twins([results[index] for index in range(len(ended))])
+        faults = [_fault(task, outcome) for task, outcome in ended]
+        made = [
+            _Made(task, outcome, planned, os.path.join(outcome.job.directory, planned.name))
+            for (task, outcome), fault in zip(ended, faults, strict=True)
+            if fault is None
+            for planned in task.outputs
+        ]
+        checked = self._checked_outputs(made)
+        return _without_twins(
+            [
+                _result(task, outcome, fault, checked.get(outcome.job.attempt_id, []))
+                for (task, outcome), fault in zip(ended, faults, strict=True)
+            ]
+        )
+
+    def _checked_outputs(self, made: Sequence[_Made]) -> dict[int, list[_Output | str]]:
+        """By attempt: each output as it is to be entered, or what is wrong with it."""
+        verdicts = self._inspection.confirm_many([(each.path, each.planned.product_id) for each in made])
+        measured = measure_all([each.path for each in made], self._definition.mission.digest)
+        before = self._before([each.planned for each in made])
+        checked: dict[int, list[_Output | str]] = defaultdict(list)
+        for each, verdict, size in zip(made, verdicts, measured, strict=True):
+            checked[each.outcome.job.attempt_id].append(self._checked(each, verdict, size, before))
+        return checked
+
+    def _before(self, planned: Sequence[Planned]) -> _Recorded:
+        """What is recorded of the files that outputs replace."""
+        replaced = [each.replaces.file_id for each in planned if each.replaces is not None]
+        if not replaced:
+            return {}
+        with self._store.begin() as connection:
+            return audit.recorded(connection, replaced)
 
     def announcements(self, results: Sequence[Result]) -> list[Move]:
         """The moves that :meth:`record` will make."""
-        return [result.move for result in results if isinstance(result, Success) and result.move is not None]
+        return [move for result in results if isinstance(result, Success) for move in result.moves]
 
-    def record(self, results: Sequence[Result], settled_queue: Sequence[int]) -> list[tuple[Result, int | None]]:
-        """Move the outputs home and record everything; gives each result as it ended, with its file's id.
+    def record(
+        self, results: Sequence[Result], settled_queue: Sequence[int], confirmed: Sequence[Confirmation]
+    ) -> list[tuple[Result, list[int]]]:
+        """Move the outputs home and record everything; gives each result as it ended, with the ids of its files.
 
-        `settled_queue` are the queued files for which everything is decided with these results.
+        `settled_queue` are the queued files for which everything is decided with these results, and `confirmed` is what
+        was found to be up to date because of equal contents.
         """
         placed = [self._placed(result) for result in results]
-        placement.sync(result.move.target for result in placed if isinstance(result, Success) and result.move)
+        placement.sync(move.target for move in self.announcements(placed))
         moves = self.announcements(results)
         try:
-            recorded = self._write(placed, moves, settled_queue)
+            recorded = self._write(placed, moves, settled_queue, confirmed)
         except ConflictError:
             recorded = [pair for result in placed for pair in self._write_alone(result)]
             with self._store.begin() as connection:
+                files.confirm(connection, self._run_id, confirmed)
                 queue.remove(connection, settled_queue)
                 placements.withdraw(connection, moves)
         for result, _ in recorded:
@@ -110,35 +165,35 @@ class Register:
         return recorded
 
     def _checked(
-        self, task: Task, outcome: Outcome, path: str, verdict: Verdict, measured: Measured | OSError | PlacementError
-    ) -> Result:
+        self, made: _Made, verdict: Verdict, measured: Measured | OSError | PlacementError, before: _Recorded
+    ) -> _Output | str:
+        name = "its output" if len(made.task.outputs) == 1 else f"its output {made.planned.name}"
         if isinstance(measured, OSError | PlacementError):
-            return Failure(task, outcome, f"its output cannot be read: {measured}")
+            return f"{name} cannot be read: {measured}"
         facts = verdict.facts
         if facts is None:
-            return Failure(task, outcome, f"its output is not what was promised: {verdict.reason}")
-        has_version = self._definition.products[self._product_id(task)].compiled.has_version
-        fault = _disagreement(task, facts, has_version=has_version)
+            return f"{name} is not what was promised: {verdict.reason}"
+        product = self._definition.products[made.planned.product_id]
+        fault = _disagreement(made.task, made.planned, facts, has_version=product.compiled.has_version)
         if fault is not None:
-            return Failure(task, outcome, f"its output is not what was promised: {fault}")
+            return f"{name} is not what was promised: {fault}"
         try:
-            file = self._new_file(task, outcome, facts, measured, path, has_version=has_version)
+            file = self._new_file(made, product, facts, measured, before)
             target = placement.inside(self._definition.mission.root, os.path.join(file.directory, file.filename))
         except (PlacementError, FormatError) as error:
-            return Failure(task, outcome, str(error))
-        return Success(task, outcome, file, Move("output", path, target, file.digest))
+            return str(error)
+        return _Output(file, Move("output", made.path, target, file.digest))
 
     def _new_file(
-        self, task: Task, outcome: Outcome, facts: FileFacts, measured: Measured, path: str, *, has_version: bool
+        self, made: _Made, product: Product, facts: FileFacts, measured: Measured, before: _Recorded
     ) -> NewFile:
-        product = self._definition.products[self._product_id(task)]
-        planned = task.output_version or Version(1, 0, 0)
-        version = planned if has_version else facts.version or planned
-        facts = replace(facts, keywords=facts.keywords or _inherited(task, product.compiled.keyword_fields))
+        planned = made.planned
+        version = planned.version if product.compiled.has_version else facts.version or planned.version
+        facts = replace(facts, keywords=facts.keywords or _inherited(made.task, product.compiled.keyword_fields))
         if product.inspector.name == "filename":
-            facts = replace(facts, stop=max(facts.stop, _end_of_period(task)))
+            facts = replace(facts, stop=max(facts.stop, _end_of_period(made.task)))
         return NewFile(
-            filename=os.path.basename(path),
+            filename=os.path.basename(made.path),
             product_id=product.product_id,
             facts=facts,
             version=version,
@@ -146,51 +201,81 @@ class Register:
             directory=directory_of(product, facts, version),
             size=measured.size,
             digest=measured.digest,
-            created=outcome.ended,
+            created=made.outcome.ended,
             members=measured.members,
-            provenance=shlex.join(outcome.job.command),
+            provenance=shlex.join(made.outcome.job.command),
+            same_as=self._same_as(made, product, measured, before),
         )
 
+    def _same_as(self, made: _Made, product: Product, measured: Measured, before: _Recorded) -> int | None:
+        """The oldest of the earlier versions with the same contents as an output."""
+        replaced = made.planned.replaces
+        if replaced is None or replaced.file_id not in before:
+            return None
+        _, digest, members = before[replaced.file_id]
+        if digest == measured.digest and members == frozenset(measured.members):
+            return replaced.content
+        if product.comparison is Comparison.BYTES:
+            return None
+        from dbproc.comparison import same_contents
+
+        is_same = same_contents(product.comparison, file_path(self._definition, replaced), made.path)
+        return replaced.content if is_same else None
+
     def _placed(self, result: Result) -> Result:
-        """The result with its output at home, or the failure to put it there."""
-        if isinstance(result, Failure) or result.move is None:
+        """The result with its outputs at home, or the failure to put one of them there: then none is."""
+        if isinstance(result, Failure):
             return result
+        done: list[Move] = []
         try:
-            placement.move(result.move.source, result.move.target)
+            for move in result.moves:
+                placement.move(move.source, move.target)
+                done.append(move)
         except PlacementError as error:
+            for move in reversed(done):
+                placement.move_back(move.source, move.target)
             return Failure(result.task, result.outcome, str(error))
         return result
 
     def _write(
-        self, results: Sequence[Result], moves: Sequence[Move], settled_queue: Sequence[int]
-    ) -> list[tuple[Result, int | None]]:
-        made = [result for result in results if isinstance(result, Success) and result.file is not None]
+        self,
+        results: Sequence[Result],
+        moves: Sequence[Move] = (),
+        settled_queue: Sequence[int] = (),
+        confirmed: Sequence[Confirmation] = (),
+    ) -> list[tuple[Result, list[int]]]:
+        made = [(result, file) for result in results if isinstance(result, Success) for file in result.files]
         with self._store.begin() as connection:
-            ids = files.insert_files(connection, [result.file for result in made if result.file is not None])
-            by_result = {id(result): file_id for result, file_id in zip(made, ids, strict=True)}
+            ids = files.insert_files(connection, [file for _, file in made])
+            by_result: dict[int, list[int]] = defaultdict(list)
+            for (result, _), file_id in zip(made, ids, strict=True):
+                by_result[id(result)].append(file_id)
+            of_file = {file_id: result for (result, _), file_id in zip(made, ids, strict=True)}
             files.link_inputs(
                 connection,
-                {by_result[id(result)]: [file.file_id for file in result.task.inputs] for result in made},
+                {file_id: [file.file_id for file in result.task.inputs] for file_id, result in of_file.items()},
             )
-            files.link_codes(connection, {by_result[id(result)]: result.task.code.code_id for result in made})
-            close_attempts(connection, [self._closing(result, by_result.get(id(result))) for result in results])
+            files.link_codes(connection, {file_id: result.task.code.code_id for file_id, result in of_file.items()})
+            close_attempts(connection, [self._closing(result, by_result[id(result)]) for result in results])
             queue.push(connection, ids, "made")
+            files.confirm(connection, self._run_id, confirmed)
             queue.remove(connection, settled_queue)
             placements.withdraw(connection, moves)
-        return [(result, by_result.get(id(result))) for result in results]
+        return [(result, by_result[id(result)]) for result in results]
 
-    def _write_alone(self, result: Result) -> list[tuple[Result, int | None]]:
+    def _write_alone(self, result: Result) -> list[tuple[Result, list[int]]]:
         """Record one result by itself; one that the database does not admit becomes a failure."""
         try:
-            return self._write([result], [], [])
+            return self._write([result])
         except ConflictError as error:
-            if isinstance(result, Failure) or result.move is None:
+            if isinstance(result, Failure) or not result.moves:
                 raise
-            placement.move_back(result.move.source, result.move.target)
+            for move in reversed(result.moves):
+                placement.move_back(move.source, move.target)
             message = f"another file has this name, or this date and version: {error}"
-            return self._write([Failure(result.task, result.outcome, message)], [], [])
+            return self._write([Failure(result.task, result.outcome, message)])
 
-    def _closing(self, result: Result, file_id: int | None) -> Closing:
+    def _closing(self, result: Result, file_ids: Sequence[int]) -> Closing:
         outcome = result.outcome
         failures, next_try = 0, None
         status, message = "succeeded", None
@@ -205,7 +290,7 @@ class Register:
         return Closing(
             attempt_id=outcome.job.attempt_id,
             status=status,
-            output_file=file_id,
+            output_files=tuple(file_ids),
             started=outcome.started,
             ended=outcome.ended,
             exit_status=outcome.exit_status,
@@ -231,10 +316,6 @@ class Register:
         if isinstance(result, Success) and os.path.exists(result.outcome.job.log):
             os.unlink(result.outcome.job.log)
 
-    def _product_id(self, task: Task) -> int:
-        assert task.process.output_product is not None
-        return task.process.output_product
-
 
 def retry_delay(failures: int, first: float, longest: float, chance: float) -> dt.timedelta:
     """How long a job waits that failed so many times in a row.
@@ -257,17 +338,23 @@ def _fault(task: Task, outcome: Outcome) -> str | None:
     """Why a job failed, as far as its end and the presence of its output tell."""
     if outcome.ending is not Ending.SUCCEEDED:
         return outcome.message
-    if task.output_name is None:
-        return None
-    path = os.path.join(outcome.job.directory, task.output_name)
+    for planned in task.outputs:
+        fault = _absent(os.path.join(outcome.job.directory, planned.name), planned.name, outcome.job.directory)
+        if fault is not None:
+            return fault
+    return None
+
+
+def _absent(path: str, name: str, directory: str) -> str | None:
+    """What is wrong with the presence of an output."""
     if not os.path.lexists(path):
-        others = _names_in(outcome.job.directory)[:5]
+        others = _names_in(directory)[:5]
         wrote = f"it wrote {', '.join(others)} instead" if others else "it wrote nothing"
-        return f"exit status 0, but its output {task.output_name} is not there; {wrote}"
+        return f"exit status 0, but its output {name} is not there; {wrote}"
     if os.path.islink(path) or not os.path.isfile(path):
-        return f"exit status 0, but its output {task.output_name} is no regular file"
+        return f"exit status 0, but its output {name} is no regular file"
     if os.path.getsize(path) == 0:
-        return f"exit status 0, but its output {task.output_name} is empty"
+        return f"exit status 0, but its output {name} is empty"
     return None
 
 
@@ -279,13 +366,23 @@ def _names_in(directory: str) -> list[str]:
         return []
 
 
-def _disagreement(task: Task, facts: FileFacts, *, has_version: bool) -> str | None:
+def _disagreement(task: Task, planned: Planned, facts: FileFacts, *, has_version: bool) -> str | None:
     """What the inspector says of an output that was planned otherwise."""
     if facts.date != task.slot.date:
         return f"its inspector finds the date {facts.date}, planned was {task.slot.date}"
-    if has_version and facts.version is not None and facts.version != task.output_version:
-        return f"its inspector finds version {facts.version}, planned was {task.output_version}"
+    if has_version and facts.version is not None and facts.version != planned.version:
+        return f"its inspector finds version {facts.version}, planned was {planned.version}"
     return None
+
+
+def _result(task: Task, outcome: Outcome, fault: str | None, outputs: Sequence[_Output | str]) -> Result:
+    """What came of a job: all of its outputs, or a failure."""
+    wrong = [fault] if fault is not None else [each for each in outputs if isinstance(each, str)]
+    if wrong:
+        is_interrupted = fault is not None and outcome.ending is Ending.INTERRUPTED
+        return Failure(task, outcome, "; ".join(wrong), is_interrupted=is_interrupted)
+    good = [each for each in outputs if isinstance(each, _Output)]
+    return Success(task, outcome, tuple(each.file for each in good), tuple(each.move for each in good))
 
 
 def _without_twins(results: Sequence[Result]) -> list[Result]:
@@ -293,12 +390,13 @@ def _without_twins(results: Sequence[Result]) -> list[Result]:
     targets: set[str] = set()
     checked: list[Result] = []
     for result in results:
-        target = result.move.target if isinstance(result, Success) and result.move is not None else None
-        if target is None or target not in targets:
+        own = {move.target for move in result.moves} if isinstance(result, Success) else set()
+        if targets.isdisjoint(own):
             checked.append(result)
-            targets |= {target} if target else set()
+            targets |= own
         else:
-            message = f"another job made {target} at the same time; give the format a keyword that tells them apart"
+            twin = min(own & targets)
+            message = f"another job made {twin} at the same time; give the format a keyword that tells them apart"
             checked.append(Failure(result.task, result.outcome, message))
     return checked
 

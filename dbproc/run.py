@@ -15,15 +15,15 @@ from dbproc.workspace import Workspace
 
 
 def command_line(definition: Definition, task: Task, directory: str) -> tuple[str, ...]:
-    """``CODE extra_params… arguments… INPUT… OUTPUT``; no output for timebase RUN."""
+    """``CODE extra_params… arguments… INPUT… OUTPUT…``; no output for timebases RUN and STARTUP."""
     constants = _constants(definition, task)
     words = [*task.process.extra_params, *task.code.arguments]
-    output = () if task.output_name is None else (os.path.join(directory, task.output_name),)
+    outputs = (os.path.join(directory, planned.name) for planned in task.outputs)
     return (
         *_program(task.code.path),
         *(argument(word, constants, task.slot.date) for word in words),
         *(file_path(definition, file) for file in task.inputs),
-        *output,
+        *outputs,
     )
 
 

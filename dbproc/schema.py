@@ -186,11 +186,11 @@ productprocesslink = Table(
     Column("yesterday", Integer, nullable=False, server_default="0"),
     Column("tomorrow", Integer, nullable=False, server_default="0"),
     Column("position", Integer, nullable=False, server_default="0"),
-    Column("choice", Integer),
+    Column("choice", Integer, ForeignKey("product.product_id")),
     CheckConstraint("yesterday >= 0 AND tomorrow >= 0", name="window"),
 )
-"""An input product of a process, in the order of ``position``. Of those with the same ``choice`` one is used: the first
-of which there are files."""
+"""An input product of a process, in the order of ``position``. Of those with one ``choice`` (the best product of it)
+the first is used of which there are files."""
 
 code = Table(
     "code",

@@ -11,7 +11,7 @@ from dbproc.catalogue.attempts import due_retries
 from dbproc.catalogue.facts import load_facts
 from dbproc.frontier import Frontier
 from dbproc.model import Definition, Slot
-from dbproc.plan import Decision, Planner, Queued, State, candidates, consumers, needs
+from dbproc.plan import Confirmation, Decision, Planner, Queued, State, candidates, consumers, needs
 from dbproc.store import Store
 from dbproc.version import Part
 
@@ -31,6 +31,7 @@ class Walk:
         self.store = store
         self.definition = definition
         self.done_with: list[int] = []  #: queued files for which everything is decided
+        self.confirmed: list[Confirmation] = []  #: what is up to date because newer inputs equal the older ones
         self._allowed = allowed
         self._consumers = consumers(definition)
         self._frontier = Frontier(definition)
@@ -82,10 +83,11 @@ class Walk:
         """The slots that wait for another one to be built: for which process and date."""
         return self._frontier.waiting()
 
-    def take_done_with(self) -> list[int]:
-        """The queued files that may leave the queue with the next transaction."""
+    def take_done_with(self) -> tuple[list[int], list[Confirmation]]:
+        """The queued files that may leave the queue with the next transaction, and what was confirmed for them."""
         done, self.done_with = self.done_with, []
-        return done
+        confirmed, self.confirmed = self.confirmed, []
+        return done, confirmed
 
     def _decide(self, slots: Sequence[Slot]) -> Iterator[Decision]:
         asked = needs(self.definition, slots)
@@ -95,20 +97,19 @@ class Walk:
         for slot in slots:
             decision = planner.decide(slot, self._forced.get(slot))
             if decision.state is not State.STALE:
+                self.confirmed += decision.confirmed
                 self.settle(slot)
             yield decision
 
 
 def descendants(definition: Definition, decisions: Iterable[Decision]) -> set[str]:
     """The products further down that may be rebuilt after the stale ones among `decisions`."""
-    makes = defaultdict(set)
+    makes: dict[int, set[int]] = defaultdict(set)
     for process in definition.processes.values():
         for link in process.inputs:
-            if process.output_product is not None:
-                makes[link.product_id].add(process.output_product)
-    stale = [item.task.process.output_product for item in decisions if item.state is State.STALE and item.task]
+            makes[link.product_id].update(process.outputs)
     found: set[int] = set()
-    todo = [product for product in stale if product is not None]
+    todo = [made for item in decisions if item.state is State.STALE and item.task for made in item.task.process.outputs]
     while todo:
         new = makes[todo.pop()] - found
         found |= new

@@ -50,9 +50,10 @@ reached with `PGHOST`, `PGPORT`, `PGUSER` and `PGPASSWORD`. No command but `dbpr
 """
 
 TABLES = (
-    *("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "code"),
-    *("file", "filemember", "filefilelink", "filecodelink", "processqueue", "logging", "attempt", "attemptinput"),
-    *("quarantine", "placement", "release"),
+    *("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "processoutput"),
+    *("code", "codefile", "codeevent", "file", "filemember", "filefilelink", "filecodelink", "confirmation"),
+    *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "campaign", "campaignitem"),
+    *("canary", "canaryfile", "quarantine", "placement", "release"),
 )
 """The tables in the order of the document: what is defined, what there is, what is done."""
 

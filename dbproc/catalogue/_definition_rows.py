@@ -55,6 +55,16 @@ def input_rows(connection: Connection) -> Mapping[int, list[AnyRow]]:
     return by_process
 
 
+def further_outputs(connection: Connection) -> Mapping[int, list[int]]:
+    """The products that each process makes besides its first, in their order."""
+    table = schema.processoutput.c
+    rows = connection.execute(select(table.process_id, table.product_id).order_by(table.process_id, table.position))
+    by_process: dict[int, list[int]] = defaultdict(list)
+    for process_id, product_id in rows:
+        by_process[process_id].append(product_id)
+    return by_process
+
+
 def code_rows(connection: Connection) -> list[AnyRow]:
     """Every code, the active and the retired."""
     return list(connection.execute(select(schema.code).order_by(schema.code.c.code_id)))

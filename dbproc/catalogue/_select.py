@@ -28,6 +28,7 @@ FILE_COLUMNS = (
     FILE.c.revision_version,
     FILE.c.process_keywords,
     FILE.c.relative_path,
+    FILE.c.same_as,
 )
 """What :func:`file_of` needs, in its order."""
 
@@ -44,6 +45,7 @@ def file_of(row: Sequence[Any]) -> File:
         Version(row[6], row[7], row[8]),
         row[9],
         row[10],
+        row[11] or 0,
     )
 
 

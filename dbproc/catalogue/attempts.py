@@ -37,7 +37,7 @@ class Closing:
 
     attempt_id: int
     status: str
-    output_file: int | None
+    output_files: tuple[int, ...]
     started: dt.datetime
     ended: dt.datetime
     exit_status: int | None
@@ -70,6 +70,7 @@ def insert_attempts(connection: Connection, run_id: int, attempts: Sequence[NewA
             "log_path": attempt.log,
             "message": attempt.message,
             "failures": attempt.task.failures,
+            "campaign_id": attempt.task.campaign_id,
         }
         for attempt in attempts
     ]
@@ -112,7 +113,7 @@ def close_attempts(connection: Connection, closings: Sequence[Closing]) -> None:
             {
                 "b_id": closing.attempt_id,
                 "b_status": closing.status,
-                "b_output": closing.output_file,
+                "b_output": closing.output_files[0] if closing.output_files else None,
                 "b_start": closing.started,
                 "b_end": closing.ended,
                 "b_exit": closing.exit_status,
@@ -126,6 +127,17 @@ def close_attempts(connection: Connection, closings: Sequence[Closing]) -> None:
             for closing in closings
         ],
     )
+    _link_further_outputs(connection, closings)
+
+
+def _link_further_outputs(connection: Connection, closings: Sequence[Closing]) -> None:
+    rows = [
+        {"file_id": file_id, "attempt_id": closing.attempt_id}
+        for closing in closings
+        for file_id in closing.output_files[1:]
+    ]
+    if rows:
+        connection.execute(insert(schema.attemptoutput), rows)
 
 
 def interrupt_running(connection: Connection, message: str) -> int:

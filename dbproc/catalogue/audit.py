@@ -21,6 +21,7 @@ _LINK = schema.filefilelink
 _CODELINK = schema.filecodelink
 _INPUT = schema.attemptinput
 _FETCHED_AT_ONCE = 10_000
+_MADE = (FILE.c.file_id, FILE.c.filename, _ATTEMPT.c.attempt_id)
 
 
 class FileRow(NamedTuple):
@@ -199,7 +200,11 @@ def _made_without_attempt(connection: Connection) -> list[MadeRow]:
     statement = (
         select(FILE.c.file_id, FILE.c.filename)
         .join(derived, derived.c.resulting_file == FILE.c.file_id)
-        .where(~exists().where(_ATTEMPT.c.output_file == FILE.c.file_id, _ATTEMPT.c.status == "succeeded"), ~named)
+        .where(
+            ~exists().where(_ATTEMPT.c.output_file == FILE.c.file_id, _ATTEMPT.c.status == "succeeded"),
+            ~exists().where(schema.attemptoutput.c.file_id == FILE.c.file_id),
+            ~named,
+        )
         .order_by(FILE.c.filename)
     )
     return [MadeRow(row[0], row[1], None) for row in connection.execute(statement)]
@@ -253,13 +258,16 @@ def _lineage_if_doubtful(connection: Connection) -> list[tuple[int, int]]:
 
 
 def _made(connection: Connection, condition: ColumnElement[bool]) -> list[MadeRow]:
-    statement = (
-        select(FILE.c.file_id, FILE.c.filename, _ATTEMPT.c.attempt_id)
-        .join(_ATTEMPT, _ATTEMPT.c.output_file == FILE.c.file_id)
-        .where(_ATTEMPT.c.status == "succeeded", condition)
-        .order_by(FILE.c.filename)
-    )
-    return [MadeRow(*row) for row in connection.execute(statement)]
+    first = select(*_MADE).join(_ATTEMPT, _ATTEMPT.c.output_file == FILE.c.file_id)
+    further = schema.attemptoutput.c
+    others = select(*_MADE).join(schema.attemptoutput, further.file_id == FILE.c.file_id)
+    others = others.join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.attempt_id)
+    rows = [
+        MadeRow(*row)
+        for statement in (first, others)
+        for row in connection.execute(statement.where(_ATTEMPT.c.status == "succeeded", condition))
+    ]
+    return sorted(rows, key=lambda row: row.filename)
 
 
 # --- what is stale ---

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import os
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from dbproc import schema
+from dbproc.bundle import keep, read_bundle
+from dbproc.catalogue import codes
 from dbproc.catalogue._definition_rows import SHIPPED_CODES, SHIPPED_DIRECTORY
 from dbproc.catalogue.definition import code_path, load_mission, requeue_inputs
-from dbproc.definition import SHIPPED, Change, CodeSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.definition import SHIPPED, Change, CodeSpec, InspectorSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.digest import digest_file, stat_text
 from dbproc.names import keywords_text
 from dbproc.version import Version
@@ -22,8 +26,11 @@ def lock_definition(connection: Connection) -> None:
     connection.execute(select(schema.mission.c.mission_id).with_for_update())
 
 
-def write_changes(connection: Connection, changes: Sequence[Change]) -> None:
-    """Make the changes, in their order, and queue the inputs of what may have become stale."""
+def write_changes(connection: Connection, changes: Sequence[Change], reason: str = "") -> None:
+    """Make the changes, in their order, and queue the inputs of what may have become stale.
+
+    The bytes of codes are kept before they are recorded; `reason` is noted with what happened to them.
+    """
     _make_room(connection, changes)
     for change in changes:
         match change.new or change.old:
@@ -34,7 +41,7 @@ def write_changes(connection: Connection, changes: Sequence[Change]) -> None:
             case ProcessSpec():
                 _write_process(connection, change)
             case CodeSpec():
-                _write_code(connection, change)
+                _write_code(connection, change, reason)
     _delete_empty_groups(connection)
     for change in changes:
         if change.again:
@@ -43,16 +50,18 @@ def write_changes(connection: Connection, changes: Sequence[Change]) -> None:
 
 def _make_room(connection: Connection, changes: Sequence[Change]) -> None:
     """Free the outputs of processes that get another one: two may exchange theirs."""
-    process = schema.process
+    process, further = schema.process, schema.processoutput
     moved = [
         change.old.name
         for change in changes
         if isinstance(change.old, ProcessSpec)
         and isinstance(change.new, ProcessSpec)
-        and change.old.output != change.new.output
+        and change.old.outputs != change.new.outputs
     ]
     freed = update(process).where(process.c.process_name.in_(moved)).values(output_product=None, output_timebase="RUN")
     connection.execute(freed)
+    ids = select(process.c.process_id).where(process.c.process_name.in_(moved))
+    connection.execute(delete(further).where(further.c.process_id.in_(ids)))
 
 
 def _write_mission(connection: Connection, change: Change) -> None:
@@ -74,6 +83,7 @@ def _write_mission(connection: Connection, change: Change) -> None:
         "file_group": mission.group or None,
         "inspector_seconds": mission.inspector_seconds,
         "inspector_memory": mission.inspector_memory,
+        "early_cutoff": mission.early_cutoff,
     }
     if change.kind is Kind.ADD:
         connection.execute(insert(schema.mission).values(**values))
@@ -108,6 +118,7 @@ def _product_values(connection: Connection, product: ProductSpec) -> dict[str, o
         "level": product.level,
         "format": product.format,
         "product_description": product.description,
+        "comparison": product.comparison,
     }
 
 
@@ -149,6 +160,7 @@ def _write_inspector(connection: Connection, product: ProductSpec, *, new: bool)
         "active_code": True,
         "newest_version": True,
         **_version_columns(spec.version),
+        **_inspector_bytes(connection, spec),
     }
     if new:
         connection.execute(insert(table).values(**values))
@@ -156,19 +168,35 @@ def _write_inspector(connection: Connection, product: ProductSpec, *, new: bool)
         connection.execute(update(table).where(table.c.product == values["product"]).values(**values))
 
 
+def _inspector_bytes(connection: Connection, spec: InspectorSpec) -> dict[str, str | None]:
+    """Digest and stat of an inspector that is a file."""
+    if spec.is_builtin:
+        return {"shasum": None, "stat": None}
+    mission = load_mission(connection)
+    path = os.path.join(mission.inspector_directory, spec.file)
+    return {"shasum": digest_file(path, mission.digest), "stat": stat_text(path)}
+
+
 def _write_process(connection: Connection, change: Change) -> None:
     table, link, code = schema.process, schema.productprocesslink, schema.code
     if change.kind is Kind.ADD and isinstance(change.new, ProcessSpec):
         made = insert(table).values(**_process_values(connection, change.new)).returning(table.c.process_id)
-        _write_inputs(connection, connection.execute(made).scalar_one(), change.new)
+        process_id = connection.execute(made).scalar_one()
+        _write_inputs(connection, process_id, change.new)
+        _write_further_outputs(connection, process_id, change.new)
         return
     process_id = _process_id(connection, change.name)
     connection.execute(delete(link).where(link.c.process_id == process_id))
+    connection.execute(delete(schema.processoutput).where(schema.processoutput.c.process_id == process_id))
     if isinstance(change.new, ProcessSpec):
         values = _process_values(connection, change.new)
         connection.execute(update(table).where(table.c.process_id == process_id).values(**values))
         _write_inputs(connection, process_id, change.new)
+        _write_further_outputs(connection, process_id, change.new)
     else:
+        of_process = select(code.c.code_id).where(code.c.process_id == process_id)
+        for about in (schema.codefile, schema.codeevent):
+            connection.execute(delete(about).where(about.c.code_id.in_(of_process)))
         connection.execute(delete(code).where(code.c.process_id == process_id))
         connection.execute(delete(table).where(table.c.process_id == process_id))
 
@@ -179,6 +207,7 @@ def _process_values(connection: Connection, process: ProcessSpec) -> dict[str, o
         "output_product": _product_id(connection, process.output) if process.output else None,
         "output_timebase": process.timebase,
         "extra_params": parameters_text(process.extra_params),
+        "early_cutoff": process.early_cutoff,
     }
 
 
@@ -191,6 +220,7 @@ def _write_inputs(connection: Connection, process_id: int, process: ProcessSpec)
             "yesterday": given.yesterday,
             "tomorrow": given.tomorrow,
             "position": position,
+            "choice": _product_id(connection, given.choice) if given.choice else None,
         }
         for position, given in enumerate(process.inputs)
     ]
@@ -198,18 +228,51 @@ def _write_inputs(connection: Connection, process_id: int, process: ProcessSpec)
         connection.execute(insert(schema.productprocesslink), rows)
 
 
-def _write_code(connection: Connection, change: Change) -> None:
+def _write_further_outputs(connection: Connection, process_id: int, process: ProcessSpec) -> None:
+    rows = [
+        {"process_id": process_id, "product_id": _product_id(connection, name), "position": position}
+        for position, name in enumerate(process.further_outputs, start=1)
+    ]
+    if rows:
+        connection.execute(insert(schema.processoutput), rows)
+
+
+_EVENTS = {Kind.ADD: "added", Kind.RELEASE: "released", Kind.RETIRE: "retired", Kind.RESTORE: "restored"}
+
+
+def _write_code(connection: Connection, change: Change, reason: str) -> None:
     old, new = change.old, change.new
     if isinstance(old, CodeSpec) and change.kind in (Kind.RELEASE, Kind.RETIRE):
         _update_code(connection, old, {"active_code": False, "newest_version": False})
-    if not isinstance(new, CodeSpec):
-        return
+    code_id = _written(connection, change) if isinstance(new, CodeSpec) else None
+    known = code_id or (old.code_id if isinstance(old, CodeSpec) else None)
+    if known is not None and change.kind in _EVENTS:
+        event = "rolled back" if change.is_rollback else _EVENTS[change.kind]
+        replaced = old.code_id if isinstance(old, CodeSpec) and change.kind is Kind.RELEASE else None
+        codes.record_event(connection, known, event, old_code=replaced, reason=reason)
+
+
+def _written(connection: Connection, change: Change) -> int | None:
+    """Enter the new code, or change the row of the old one; its number."""
+    old, new = change.old, change.new
+    assert isinstance(new, CodeSpec)
     if change.kind in (Kind.ADD, Kind.RELEASE):
-        process_id = _process_id(connection, change.name)
-        values = _code_values(new) | _code_identity(connection, new)
-        connection.execute(insert(schema.code).values(process_id=process_id, newest_version=True, **values))
-    elif isinstance(old, CodeSpec):
-        _update_code(connection, old, {"newest_version": True, **_code_values(new)})
+        values = {
+            "process_id": _process_id(connection, change.name),
+            "newest_version": True,
+            "release_time": dt.datetime.now(dt.UTC),
+            **_code_values(new),
+            **_code_identity(new),
+        }
+        statement = insert(schema.code).values(**values).returning(schema.code.c.code_id)
+        code_id = int(connection.execute(statement).scalar_one())
+        _enter_bytes(connection, code_id, new)
+        return code_id
+    assert isinstance(old, CodeSpec)
+    _update_code(connection, old, {"newest_version": True, **_code_values(new)})
+    if old.uses != new.uses and old.code_id is not None:
+        _enter_bytes(connection, old.code_id, new)
+    return old.code_id
 
 
 def _update_code(connection: Connection, code: CodeSpec, values: Mapping[str, object]) -> None:
@@ -230,40 +293,41 @@ def _code_values(code: CodeSpec) -> dict[str, object]:
         "time_limit_seconds": code.time_limit,
         "retry_limit": code.retry_limit,
         "retry_longest_seconds": code.retry_longest,
+        "on_code_edit": code.on_code_edit,
+        "uses": json.dumps(code.uses) if code.uses else None,
     }
 
 
-def _code_identity(connection: Connection, code: CodeSpec) -> dict[str, object]:
-    """What stays with a version: the file, its bytes, how it is called."""
+def _code_identity(code: CodeSpec) -> dict[str, object]:
+    """What stays with a version: the file and how it is called."""
     directory, filename = _code_place(code)
-    mission = load_mission(connection)
-    path = code_path(mission.code_directory, directory, filename, str(code.version))
-    digest, stat = _bytes_of(path, mission.digest)
     return {
         "filename": filename,
         "relative_path": directory,
         "arguments": arguments_text(code.arguments),
         "output_interface_version": code.output_interface,
         "declared_version": str(code.version),
-        "shasum": digest,
-        "stat": stat,
         **_version_columns(code.version),
     }
+
+
+def _enter_bytes(connection: Connection, code_id: int, code: CodeSpec) -> None:
+    """Keep the bytes of a code and record them; nothing when it cannot be read, as one that is not active may."""
+    directory, filename = _code_place(code)
+    mission = load_mission(connection)
+    path = code_path(mission.code_directory, directory, filename, str(code.version))
+    try:
+        bundle = read_bundle(path, code.uses, mission.digest)
+    except OSError:
+        return
+    keep(path, bundle, mission.kept_codes)
+    codes.enter_bundle(connection, code_id, bundle)
 
 
 def _code_place(code: CodeSpec) -> tuple[str, str]:
     if code.is_shipped:
         return SHIPPED_CODES, code.file.removeprefix(SHIPPED) + ".py"
     return _split(code.file)
-
-
-def _bytes_of(path: str, algorithm: str) -> tuple[str | None, str | None]:
-    """Digest and stat of a code; nothing when it cannot be read, as one that is not active may."""
-    try:
-        stat = stat_text(path)
-        return digest_file(path, algorithm), stat
-    except OSError:
-        return None, None
 
 
 def _split(file: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -15,6 +16,7 @@ from dbproc.catalogue._definition_rows import (
     AnyRow,
     code_rows,
     code_version,
+    further_outputs,
     input_rows,
     inspector_rows,
     mission_row,
@@ -43,7 +45,7 @@ def load_definition(connection: Connection) -> model.Definition:
     return model.Definition(
         mission=mission,
         products=products,
-        processes=_processes(connection, products),
+        processes=_processes(connection, mission, products),
         codes=_active_codes(connection, mission),
     )
 
@@ -107,6 +109,7 @@ def _mission(row: AnyRow) -> model.Mission:
         group=row.file_group,
         inspector_seconds=row.inspector_seconds,
         inspector_memory=row.inspector_memory,
+        early_cutoff=row.early_cutoff,
     )
 
 
@@ -124,6 +127,7 @@ def _products(connection: Connection, mission: model.Mission) -> dict[int, model
             satellite=row.satellite_name,
             mission=mission.name,
             inspector=inspectors[row.product_id],
+            comparison=model.Comparison(row.comparison),
         )
         for row in product_rows(connection)
         if row.product_id in inspectors
@@ -137,35 +141,44 @@ def _inspector(row: AnyRow, mission: model.Mission) -> model.Inspector:
         inspector_id=row.inspector_id,
         name=row.filename if builtin else path,
         arguments=keywords_of(row.arguments),
+        digest=row.shasum or "",
+        stat=row.stat or "",
     )
 
 
-def _processes(connection: Connection, products: Collection[int]) -> dict[int, model.Process]:
+def _processes(connection: Connection, mission: model.Mission, products: Collection[int]) -> dict[int, model.Process]:
     """The processes whose products are all in use."""
-    inputs = input_rows(connection)
-    processes = [_process(row, inputs.get(row.process_id, ())) for row in process_rows(connection)]
+    inputs, further = input_rows(connection), further_outputs(connection)
+    processes = [
+        _process(row, inputs.get(row.process_id, ()), further.get(row.process_id, ()), mission)
+        for row in process_rows(connection)
+    ]
     return {process.process_id: process for process in processes if _products_of(process) <= set(products)}
 
 
 def _products_of(process: model.Process) -> set[int]:
-    made = set() if process.output_product is None else {process.output_product}
-    return made | {given.product_id for given in process.inputs}
+    return {*process.outputs, *(given.product_id for given in process.inputs)}
 
 
-def _process(row: AnyRow, inputs: Iterable[AnyRow]) -> model.Process:
+def _process(row: AnyRow, inputs: Iterable[AnyRow], further: Iterable[int], mission: model.Mission) -> model.Process:
     return model.Process(
         process_id=row.process_id,
         name=row.process_name,
         timebase=model.Timebase(row.output_timebase),
-        output_product=row.output_product,
+        outputs=() if row.output_product is None else (row.output_product, *further),
         inputs=tuple(_input(link) for link in inputs),
         extra_params=parameters_of(row.extra_params),
+        early_cutoff=mission.early_cutoff if row.early_cutoff is None else row.early_cutoff,
     )
 
 
 def _input(row: AnyRow) -> model.Input:
     return model.Input(
-        product_id=row.input_product_id, optional=row.optional, yesterday=row.yesterday, tomorrow=row.tomorrow
+        product_id=row.input_product_id,
+        optional=row.optional,
+        yesterday=row.yesterday,
+        tomorrow=row.tomorrow,
+        choice=row.choice,
     )
 
 
@@ -194,4 +207,6 @@ def _code(row: AnyRow, mission: model.Mission) -> model.Code:
         time_limit=row.time_limit_seconds,
         retry_limit=row.retry_limit,
         retry_longest=_LONGEST_DELAY if row.retry_longest_seconds is None else row.retry_longest_seconds,
+        uses=tuple(json.loads(row.uses or "[]")),
+        on_code_edit=model.CodeEditPolicy(row.on_code_edit) if row.on_code_edit else mission.on_code_edit,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, insert, select, tuple_, update
 from dbproc import schema
 from dbproc.catalogue._select import FILE, batches
 from dbproc.model import KnownFile, Member, NewFile
+from dbproc.plan import Confirmation
 
 Identity = tuple[int, object, str, int, int, int]
 """Product, date, keywords and the three parts of the version: unique in the catalogue."""
@@ -84,6 +86,30 @@ def link_codes(connection: Connection, codes: Mapping[int, int]) -> None:
         connection.execute(insert(schema.filecodelink), rows)
 
 
+def confirm(connection: Connection, run_id: int, confirmed: Sequence[Confirmation]) -> None:
+    """Record that files were not made again, because newer inputs have the contents of those that they came from."""
+    table = schema.confirmation.c
+    pairs = {(each.result.file_id, each.source.file_id): each.replaced.file_id for each in confirmed}
+    known: set[tuple[int, int]] = set()
+    for some in batches(sorted({result for result, _ in pairs})):
+        rows = connection.execute(select(table.resulting_file, table.source_file).where(table.resulting_file.in_(some)))
+        known.update((row[0], row[1]) for row in rows)
+    now = dt.datetime.now(dt.UTC)
+    new = [
+        {
+            "resulting_file": result,
+            "source_file": source,
+            "replaced_file": replaced,
+            "logging_id": run_id,
+            "confirmed_time": now,
+        }
+        for (result, source), replaced in pairs.items()
+        if (result, source) not in known
+    ]
+    if new:
+        connection.execute(insert(schema.confirmation), new)
+
+
 def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: bool) -> None:
     """Record that files are on disk, or are not."""
     for some in batches(file_ids):
@@ -141,6 +167,7 @@ def _values(file: NewFile) -> dict[str, Any]:
         "shasum": file.digest,
         "exists_on_disk": True,
         "file_create_date": file.created,
+        "same_as": file.same_as,
         **extra,
         "verbose_provenance": file.provenance or extra["verbose_provenance"],
     }

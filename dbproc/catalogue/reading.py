@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, select
+from sqlalchemy import Connection, Select, func, literal, or_, select
 
 from dbproc import schema
 from dbproc.catalogue._select import FILE, batches, is_last_attempt
@@ -93,7 +93,10 @@ def _beginning(name: str) -> str:
 
 def attempt_of_output(connection: Connection, file_id: int) -> Row | None:
     """The attempt that made a file, None for a file that was delivered."""
-    rows = _rows(connection, _attempts().where(_ATTEMPT.c.output_file == file_id))
+    further = schema.attemptoutput.c
+    besides = select(further.attempt_id).where(further.file_id == file_id)
+    is_maker = or_(_ATTEMPT.c.output_file == file_id, _ATTEMPT.c.attempt_id.in_(besides))
+    rows = _rows(connection, _attempts().where(is_maker))
     return _attempt(rows[0]) if rows else None
 
 

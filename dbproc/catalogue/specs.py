@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from dbproc.catalogue._definition_rows import (
     AnyRow,
     code_rows,
     code_version,
+    further_outputs,
     input_rows,
     inspector_rows,
     process_rows,
@@ -74,6 +76,7 @@ def _mission_spec(row: AnyRow) -> MissionSpec:
         group=row.file_group or "",
         inspector_seconds=row.inspector_seconds,
         inspector_memory=row.inspector_memory,
+        early_cutoff=row.early_cutoff,
     )
 
 
@@ -94,6 +97,7 @@ def _product_specs(connection: Connection) -> tuple[dict[str, ProductSpec], dict
             instrument=row.instrument_name,
             description=row.product_description or "",
             inspector=_inspector_spec(inspector) if inspector else InspectorSpec(),
+            comparison=row.comparison,
             active=inspector is not None and inspector.active_code,
         )
     return products, names
@@ -112,7 +116,7 @@ def _inspector_spec(row: AnyRow) -> InspectorSpec:
 
 
 def _process_specs(connection: Connection, names: Mapping[int, str]) -> dict[str, ProcessSpec]:
-    inputs = input_rows(connection)
+    inputs, further = input_rows(connection), further_outputs(connection)
     codes = _codes_by_process(connection, current=True)
     return {
         row.process_name: ProcessSpec(
@@ -125,11 +129,14 @@ def _process_specs(connection: Connection, names: Mapping[int, str]) -> dict[str
                     optional=link.optional,
                     yesterday=link.yesterday,
                     tomorrow=link.tomorrow,
+                    choice=names.get(link.choice),
                 )
                 for link in inputs.get(row.process_id, ())
             ),
             codes=codes.get(row.process_name, ()),
             extra_params=parameters_of(row.extra_params),
+            further_outputs=tuple(names[product_id] for product_id in further.get(row.process_id, ())),
+            early_cutoff=row.early_cutoff,
         )
         for row in process_rows(connection)
     }
@@ -158,6 +165,8 @@ def _code_spec(row: AnyRow) -> CodeSpec:
         time_limit=row.time_limit_seconds,
         retry_limit=row.retry_limit,
         retry_longest=row.retry_longest_seconds,
+        on_code_edit=row.on_code_edit,
+        uses=tuple(json.loads(row.uses or "[]")),
         description=row.code_description,
         written=row.date_written,
         active=row.active_code,

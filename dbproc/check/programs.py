@@ -33,8 +33,8 @@ def program_faults(definition: Definition) -> Iterator[Fault]:
             yield Fault(
                 kind=Kind.CODE_CHANGED,
                 place=edit.code.path,
-                text=f"its bytes are not those of version {edit.code.version}: {edit.digest}, {edit.code.digest}",
-                remedy=_ON_EDIT[definition.mission.on_code_edit],
+                text=f"its bytes are not those of {edit.code.version}: {edit.bundle.digest}, {edit.code.digest}",
+                remedy=_ON_EDIT[edit.code.on_code_edit],
             )
     yield from _inspector_faults(definition)
     yield from _two_codes(definition)
@@ -117,9 +117,9 @@ def _two_codes(definition: Definition) -> Iterator[Fault]:
 def _process_circles(definition: Definition) -> Iterator[Fault]:
     names = {product.product_id: product.name for product in definition.products.values()}
     edges = [
-        (names[link.product_id], names[process.output_product])
+        (names[link.product_id], names[product_id])
         for process in definition.processes.values()
-        if process.output_product is not None
+        for product_id in process.outputs
         for link in process.inputs
     ]
     for circle in circles(edges):

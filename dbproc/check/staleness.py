@@ -64,8 +64,8 @@ def _decided(
         decision = planner.decide(slot)
         if decision.state is not State.STALE or decision.task is None:
             continue
-        product = definition.processes[slot.process_id].output_product
-        outputs = facts.outputs.get((product, slot.date), ()) if product is not None else ()
+        products = definition.processes[slot.process_id].outputs
+        outputs = (output for product in products for output in facts.outputs.get((product, slot.date), ()))
         if not any(output.file.file_id in doubtful for output in outputs):
             tried = facts.tried.get(slot)
             is_retried = tried is not None and tried.status == "failed" and tried.next_try is not None

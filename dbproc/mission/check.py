@@ -173,21 +173,26 @@ def _process_problems(definition: Definition) -> Iterator[Problem]:
 
 def _timebase_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
     timebase = timebase_of(process)
-    if process.timebase == "STARTUP":
-        yield Problem((*path, "timebase"), "STARTUP (at the start of every run) is not supported yet")
-    elif timebase is None:
+    if timebase is None:
         text = f"{process.timebase!r} is none of {', '.join(Timebase)}"
         yield Problem((*path, "timebase"), text + suggestion(process.timebase.upper(), Timebase, listed=False))
-    elif timebase is Timebase.RUN and process.output is not None:
-        yield Problem((*path, "output"), "timebase RUN makes no output; leave output out, or take another timebase")
-    elif timebase is not Timebase.RUN and not process.output:
-        yield Problem((*path, "output"), f"is missing; timebase {timebase} makes a product, only RUN makes none")
+    elif not timebase.makes_output and process.output is not None:
+        text = f"timebase {timebase} makes no output; leave output out, or take another timebase"
+        yield Problem((*path, "output"), text)
+    elif timebase.makes_output and not process.output:
+        text = f"is missing; timebase {timebase} makes a product, only RUN and STARTUP make none"
+        yield Problem((*path, "output"), text)
+    for position, name in enumerate(process.outputs):
+        if name in process.outputs[:position]:
+            yield Problem((*path, "output"), f"the product {name!r} is listed twice; list it once")
 
 
 def _input_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
     path = (*path, "inputs")
-    if not process.inputs:
-        yield Problem(path, "a process needs an input; one without inputs is not supported yet")
+    if process.inputs and timebase_of(process) is Timebase.STARTUP:
+        yield Problem(path, "timebase STARTUP has no inputs: it comes before anything is looked at; write inputs = []")
+    if not process.inputs and timebase_of(process) is Timebase.RUN:
+        yield Problem(path, "a process of timebase RUN is run for its inputs; name them, or take timebase STARTUP")
     names = [given.product for given in process.inputs]
     for position, given in enumerate(process.inputs):
         if given.product in names[:position]:
@@ -225,6 +230,10 @@ def _number_problems(path: KeyPath, code: CodeSpec) -> Iterator[Problem]:
         yield Problem((*path, "ram"), f"must be a number of GiB, 0 or more, not {code.ram}")
     if code.time_limit is not None and code.time_limit <= 0:
         yield Problem((*path, "time_limit_seconds"), f"must be more than 0, not {code.time_limit}")
+    for pattern in code.uses:
+        if pattern.startswith("/") or ".." in pattern.split("/") or not pattern.strip():
+            text = f"{pattern!r} leads out of the code's own directory; give patterns below it, such as lib/*.py"
+            yield Problem((*path, "uses"), text)
     if code.retry_limit is not None and code.retry_limit < 0:
         yield Problem((*path, "retry_limit"), f"must not be negative, not {code.retry_limit}")
     if code.retry_longest is not None and code.retry_longest < 0:
@@ -241,8 +250,7 @@ def _reference_problems(definition: Definition) -> Iterator[Problem]:
     for process in definition.processes.values():
         path: KeyPath = ("process", process.name)
         named = [((*path, "inputs", at), given.product) for at, given in enumerate(process.inputs)]
-        if process.output:
-            named.append(((*path, "output"), process.output))
+        named += [((*path, "output"), name) for name in process.outputs]
         for place, name in named:
             if name not in definition.products:
                 yield Problem(place, f"there is no product {name!r}{suggestion(name, definition.products)}")
@@ -250,14 +258,15 @@ def _reference_problems(definition: Definition) -> Iterator[Problem]:
 
 def _output_problems(definition: Definition) -> Iterator[Problem]:
     for process in definition.processes.values():
-        timebase, output = timebase_of(process), definition.products.get(process.output or "")
-        compiled = _compiled(output) if output else None
-        if output is None or compiled is None or timebase in (None, Timebase.RUN):
-            continue
-        path: KeyPath = ("product", output.name, "format")
-        yield from _keyword_problems(path, process, compiled, definition)
-        if timebase in _PERIODS:
-            yield from _period_problems(path, process, compiled, timebase)
+        timebase = timebase_of(process)
+        for output in (definition.products.get(name) for name in process.outputs):
+            compiled = _compiled(output) if output else None
+            if output is None or compiled is None or timebase is None or not timebase.makes_output:
+                continue
+            path: KeyPath = ("product", output.name, "format")
+            yield from _keyword_problems(path, process, compiled, definition)
+            if timebase in _PERIODS:
+                yield from _period_problems(path, process, compiled, timebase)
 
 
 def _period_problems(path: KeyPath, process: ProcessSpec, made: Format, timebase: Timebase) -> Iterator[Problem]:
@@ -284,9 +293,10 @@ def _keyword_problems(path: KeyPath, process: ProcessSpec, made: Format, definit
 def _shared_output_problems(definition: Definition) -> Iterator[Problem]:
     makers: dict[str, str] = {}
     for process in definition.processes.values():
-        if process.output and makers.setdefault(process.output, process.name) != process.name:
-            text = f"the process {makers[process.output]!r} makes {process.output!r} already; one product has one maker"
-            yield Problem(("process", process.name, "output"), text)
+        for name in process.outputs:
+            if makers.setdefault(name, process.name) != process.name:
+                text = f"the process {makers[name]!r} makes {name!r} already; one product has one maker"
+                yield Problem(("process", process.name, "output"), text)
 
 
 def _cycle_problems(definition: Definition) -> Iterator[Problem]:
@@ -301,8 +311,7 @@ def _successors(definition: Definition) -> Mapping[str, list[tuple[str, str]]]:
     makes: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for process in definition.processes.values():
         for given in process.inputs:
-            if process.output:
-                makes[given.product].append((process.name, process.output))
+            makes[given.product] += [(process.name, name) for name in process.outputs]
     return dict(makes)
 
 

@@ -29,12 +29,14 @@ _CODE_IN_PLACE = (
     "time_limit",
     "retry_limit",
     "retry_longest",
+    "on_code_edit",
+    "uses",
     "description",
     "written",
 )
 _CODE_DATES = ("start", "stop", "active")
-_PRODUCT_FIELDS = ("level", "directory", "format", "satellite", "instrument", "description")
-_NOT_IN_INI = ("time_limit", "retry_limit", "retry_longest")
+_PRODUCT_FIELDS = ("level", "directory", "format", "satellite", "instrument", "description", "comparison")
+_NOT_IN_INI = ("time_limit", "retry_limit", "retry_longest", "on_code_edit", "uses")
 _MISSION_FIELDS = ("root", "incoming", "quarantine", "codes", "inspectors", "settle_seconds", "on_code_edit", "digest")
 _FIELDS_OF_TOML = (
     "retry_seconds",
@@ -43,6 +45,7 @@ _FIELDS_OF_TOML = (
     "group",
     "inspector_seconds",
     "inspector_memory",
+    "early_cutoff",
 )
 _INI_MISSION_FIELDS = ("name", "root", "incoming", "quarantine", "codes", "inspectors")
 
@@ -207,12 +210,14 @@ def _refuse_taken_outputs(
     old: Definition | None, new: Definition, held: Holdings, renamed: Mapping[str, str], found: _Comparison
 ) -> None:
     """A process that stays in the database, for what it made, keeps its output product."""
-    stay = {each.output: name for name, each in _gone(old, new, renamed).items() if held.uses.get(name, 0)}
+    gone = _gone(old, new, renamed)
+    stay = {made: name for name, each in gone.items() if held.uses.get(name, 0) for made in each.outputs}
     for name, process in new.processes.items():
-        if process.output and process.output in stay:
-            text = f"{process.output!r} was made by the process {stay[process.output]!r}, which is no longer there"
-            problem = Problem(("process", name, "output"), f"{text}; give the process that makes it that name again")
-            found.problems.append(problem)
+        for made in process.outputs:
+            if made in stay:
+                text = f"{made!r} was made by the process {stay[made]!r}, which is no longer there"
+                text += "; give the process that makes it that name again"
+                found.problems.append(Problem(("process", name, "output"), text))
 
 
 def _compare_processes(
@@ -226,12 +231,12 @@ def _compare_processes(
         if before is None:
             found.changes.append(_change(Kind.ADD, f"process {name}", process, None, (_summary(process),)))
         else:
-            found.changes.extend(_process_changes(before, process, process.output in reformatted))
+            found.changes.extend(_process_changes(before, process, not reformatted.isdisjoint(process.outputs)))
         codes = before.codes if before else ()
         _compare_codes(process, codes, held.retired.get(old_name, ()), found)
 
 
-def _reformatted(old: Definition | None, new: Definition) -> set[str | None]:
+def _reformatted(old: Definition | None, new: Definition) -> set[str]:
     """The products whose filename format changes."""
     held = old.products if old else {}
     return {name for name, product in new.products.items() if name in held and held[name].format != product.format}
@@ -239,8 +244,9 @@ def _reformatted(old: Definition | None, new: Definition) -> set[str | None]:
 
 def _process_changes(old: ProcessSpec, new: ProcessSpec, reformatted: bool) -> Iterator[Change]:
     telling = [f"name {old.name} → {new.name}"] if old.name != new.name else []
+    telling += _differences(old, new, ("early_cutoff",))
     details = [
-        *_differences(old, new, ("timebase", "output", "extra_params")),
+        *_differences(old, new, ("timebase", "output", "further_outputs", "extra_params")),
         *_input_differences(old.inputs, new.inputs),
     ]
     if telling or details:
@@ -250,12 +256,12 @@ def _process_changes(old: ProcessSpec, new: ProcessSpec, reformatted: bool) -> I
             Kind.CHANGE, f"process {new.name}", new, old, text, again=again or _format_again(new, reformatted)
         )
     elif reformatted:
-        text = (f"looked at again, because the format of {new.output} changes",)
+        text = (f"looked at again, because the format of {', '.join(new.outputs)} changes",)
         yield _change(Kind.CHANGE, f"process {new.name}", new, old, text, again=_format_again(new, True))
 
 
 def _format_again(process: ProcessSpec, reformatted: bool) -> str:
-    return f"the format of {process.output} changed" if reformatted else ""
+    return f"the format of {', '.join(process.outputs)} changed" if reformatted else ""
 
 
 def _input_differences(old: tuple[InputSpec, ...], new: tuple[InputSpec, ...]) -> Iterator[str]:
@@ -276,12 +282,14 @@ def _input_words(given: InputSpec) -> str:
         words.append(f"days before: {given.yesterday}, after: {given.tomorrow}")
     if given.optional:
         words.append("optional")
+    if given.choice and given.choice != given.product:
+        words.append(f"where there is no {given.choice}")
     return f"{words[0]} ({', '.join(words[1:])})" if len(words) > 1 else words[0]
 
 
 def _summary(process: ProcessSpec) -> str:
     inputs = ", ".join(_input_words(given) for given in process.inputs)
-    return f"{process.timebase}, {inputs} → {process.output or 'nothing'}"
+    return f"{process.timebase}, {inputs or 'nothing'} → {', '.join(process.outputs) or 'nothing'}"
 
 
 def _compare_codes(
@@ -412,7 +420,7 @@ def _needed_products(gone: Mapping[str, ProcessSpec], held: Holdings) -> dict[st
         product: name
         for name, process in gone.items()
         if held.uses.get(name, 0)
-        for product in (*(given.product for given in process.inputs), process.output or "")
+        for product in (*(given.product for given in process.inputs), *process.outputs)
     }
 
 

@@ -6,8 +6,9 @@ import datetime as dt
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
+from itertools import groupby
 
 from dbproc.definition import CodeSpec, Definition, InputSpec, InspectorSpec, MissionSpec, ProcessSpec, ProductSpec
 
@@ -70,6 +71,7 @@ def _product(product: ProductSpec, group: str) -> str:
     lines += [f"{name} = {_value(getattr(product, name))}" for name in ("level", "directory", "format")]
     lines += [f"instrument = {_value(group)}"] if group else []
     lines += [f"description = {_value(product.description)}"] if product.description else []
+    lines += [f"comparison = {_value(product.comparison)}"] if product.comparison != "bytes" else []
     return _section([*lines, *_inspector(product.inspector)])
 
 
@@ -86,13 +88,25 @@ def _inspector(inspector: InspectorSpec) -> Iterator[str]:
 
 def _process(process: ProcessSpec) -> Iterator[str]:
     lines = [f"[process.{_key(process.name)}]"]
-    lines += [f"output = {_value(process.output)}"] if process.output else []
-    lines += [f"timebase = {_value(process.timebase)}", f"inputs = [{', '.join(map(_input, process.inputs))}]"]
+    made = process.outputs if process.further_outputs else process.output
+    lines += [f"output = {_value(made)}"] if made else []
+    lines += [f"timebase = {_value(process.timebase)}", f"inputs = [{', '.join(_inputs(process.inputs))}]"]
     lines += [f"extra_params = {_value(process.extra_params)}"] if process.extra_params else []
+    lines += [] if process.early_cutoff is None else [f"early_cutoff = {_value(process.early_cutoff)}"]
     yield _section(lines)
     brackets = "[{}]" if len(process.codes) == 1 else "[[{}]]"
     for code in process.codes:
         yield _section([brackets.format(f"process.{_key(process.name)}.code"), *_code(code)])
+
+
+def _inputs(inputs: Sequence[InputSpec]) -> Iterator[str]:
+    for choice, group in groupby(inputs, key=lambda given: given.choice):
+        members = list(group)
+        if choice is None:
+            yield from map(_input, members)
+        else:
+            names = [given.product for given in members]
+            yield _value({"first_of": names, **_unusual_values(members[0], ("product", "choice"))})
 
 
 def _input(given: InputSpec) -> str:

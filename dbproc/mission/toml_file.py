@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +28,9 @@ from dbproc.mission import paths
 from dbproc.mission.problems import Problems, suggestion
 from dbproc.mission.table import Table
 from dbproc.mission.toml_places import TomlPlaces
-from dbproc.model import CodeEditPolicy
+from dbproc.model import CodeEditPolicy, Comparison
+
+_POLICIES = [policy.value for policy in CodeEditPolicy]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]
         codes=place("codes", "codes"),
         inspectors=place("inspectors", "inspectors"),
         settle_seconds=table.number("settle_seconds", 60.0),
-        on_code_edit=table.choice("on_code_edit", [policy.value for policy in CodeEditPolicy], "bump"),
+        on_code_edit=table.choice("on_code_edit", _POLICIES, "bump"),
         digest=table.choice("digest", ALGORITHMS, "sha256"),
         retry_seconds=table.number("retry_seconds", 300.0),
         retry_limit=table.whole("retry_limit", 8),
@@ -105,6 +107,7 @@ def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]
         group=table.text("group", ""),
         inspector_seconds=table.number("inspector_seconds", 60.0),
         inspector_memory=table.number("inspector_memory", 2.0),
+        early_cutoff=table.flag("early_cutoff", False),
     )
     groups = _groups(top, table, mission)
     table.close()
@@ -144,6 +147,7 @@ def _product(table: Table, name: str, mission: MissionSpec, groups: Mapping[str,
         instrument=group.instrument,
         description=table.text("description", "", lines=True),
         inspector=_inspector(table),
+        comparison=table.choice("comparison", [each.value for each in Comparison], "bytes"),
     )
     table.close()
     return completed(product, mission)
@@ -194,10 +198,13 @@ def _inspector(table: Table) -> InspectorSpec:
 
 
 def _process(table: Table, name: str) -> ProcessSpec:
+    output, further = _outputs(table)
     process = ProcessSpec(
         name=name,
         timebase=table.text("timebase"),
-        output=table.optional_text("output"),
+        output=output,
+        further_outputs=further,
+        early_cutoff=table.flag("early_cutoff", False) if table.has("early_cutoff") else None,
         inputs=_inputs(table),
         codes=tuple(_code(Table(content, path, table.problems)) for path, content in table.tables("code")),
         extra_params=table.texts("extra_params"),
@@ -206,29 +213,46 @@ def _process(table: Table, name: str) -> ProcessSpec:
     return process
 
 
+def _outputs(table: Table) -> tuple[str | None, tuple[str, ...]]:
+    """The first output and those besides: ``output = "a"`` or ``output = ["a", "b"]``."""
+    if not isinstance(table.content.get("output"), list):
+        return table.optional_text("output"), ()
+    names = table.texts("output")
+    if not names:
+        table.complain("output", "is an empty list; name a product, or leave output out")
+    return (names[0] if names else None), names[1:]
+
+
 def _inputs(table: Table) -> tuple[InputSpec, ...]:
     if not table.has("inputs"):
         table.complain("inputs", 'is missing; list the products that the code reads, for example ["met_b1"]')
     return tuple(
-        _input(item, (*table.at("inputs"), position), table.problems)
+        given
         for position, item in enumerate(table.items("inputs"))
+        for given in _input(item, (*table.at("inputs"), position), table.problems)
     )
 
 
-def _input(item: object, path: KeyPath, problems: Problems) -> InputSpec:
+def _input(item: object, path: KeyPath, problems: Problems) -> Iterator[InputSpec]:
     if isinstance(item, str):
-        return InputSpec(product=item)
+        yield InputSpec(product=item)
+        return
     if not isinstance(item, dict):
         problems.add(path, 'must be the name of a product in quotes, or a table { product = "…", yesterday = 1 }')
     table = Table(item, path, problems)
-    found = InputSpec(
-        product=table.text("product"),
-        optional=table.flag("optional", False),
-        yesterday=table.whole("yesterday", 0),
-        tomorrow=table.whole("tomorrow", 0),
-    )
+    is_choice = table.has("first_of")
+    products = table.texts("first_of") if is_choice else (table.text("product"),)
+    if is_choice and len(products) < 2:
+        table.complain("first_of", 'lists the products that stand for each other, the best first: ["final", "quick"]')
+    for product in products:
+        yield InputSpec(
+            product=product,
+            optional=table.flag("optional", False),
+            yesterday=table.whole("yesterday", 0),
+            tomorrow=table.whole("tomorrow", 0),
+            choice=products[0] if is_choice else None,
+        )
     table.close()
-    return found
 
 
 def _code(table: Table) -> CodeSpec:
@@ -244,6 +268,8 @@ def _code(table: Table) -> CodeSpec:
         time_limit=table.number("time_limit_seconds") if table.has("time_limit_seconds") else None,
         retry_limit=table.whole("retry_limit", 0) if table.has("retry_limit") else None,
         retry_longest=table.number("retry_longest_seconds") if table.has("retry_longest_seconds") else None,
+        on_code_edit=table.choice("on_code_edit", _POLICIES, "bump") if table.has("on_code_edit") else None,
+        uses=table.texts("uses"),
         description=table.text("description", "", lines=True),
         written=table.date("written", FIRST_DAY) if table.has("written") else None,
         active=table.flag("active", True),

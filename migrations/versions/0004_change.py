@@ -19,7 +19,6 @@ _COLUMNS = (
     ("inspector", sa.Column("shasum", sa.Text(), nullable=True)),
     ("inspector", sa.Column("stat", sa.Text(), nullable=True)),
     ("process", sa.Column("early_cutoff", sa.Boolean(), nullable=True)),
-    ("productprocesslink", sa.Column("choice", sa.Integer(), nullable=True)),
     ("code", sa.Column("on_code_edit", sa.Text(), nullable=True)),
     ("code", sa.Column("uses", sa.Text(), nullable=True)),
     ("code", sa.Column("release_time", TIME, nullable=True)),
@@ -53,6 +52,7 @@ def upgrade() -> None:
     op.execute(NEWEST_FILE)
     _allow_startup()
     _create_code_tables()
+    _add_reference("productprocesslink", "choice", "product", "product_id")
     _create_output_tables()
     _create_campaign_tables()
     _create_canary_tables()
@@ -186,15 +186,14 @@ def _create_campaign_tables() -> None:
             "campaign_id", "process_id", "utc_file_date", "process_keywords", name=op.f("pk_campaignitem")
         ),
     )
-    if op.get_bind().dialect.name == "postgresql":
-        op.add_column("attempt", sa.Column("campaign_id", sa.Integer(), nullable=True))
-        op.create_foreign_key(op.f("fk_attempt_campaign_id"), "attempt", "campaign", ["campaign_id"], ["campaign_id"])
-    else:
-        op.execute(
-            "ALTER TABLE attempt ADD COLUMN campaign_id INTEGER "
-            "CONSTRAINT fk_attempt_campaign_id REFERENCES campaign (campaign_id)"
-        )
+    _add_reference("attempt", "campaign_id", "campaign", "campaign_id")
     op.create_index(op.f("ix_attempt_campaign_id"), "attempt", ["campaign_id"])
+
+
+def _add_reference(table: str, column: str, other: str, key: str) -> None:
+    """Add a column that refers to another table."""
+    name = f"fk_{table}_{column}"
+    op.execute(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER CONSTRAINT {name} REFERENCES {other} ({key})")
 
 
 def _create_canary_tables() -> None:

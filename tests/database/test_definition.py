@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import insert, select
 
 from dbproc import schema
-from dbproc.catalogue import edits
+from dbproc.bundle import read_bundle
+from dbproc.catalogue import codes as catalogue_codes
 from dbproc.catalogue.definition import load_definition, requeue_inputs
 from dbproc.catalogue.specs import current_definition
 from dbproc.definition import Change, Kind
-from dbproc.digest import digest_file, stat_text
+from dbproc.digest import digest_file
 from dbproc.errors import DefinitionError, NotFoundError
 from dbproc.mission import apply_definition, export_toml, read_mission_file
 from dbproc.store import Store, create_database, open_store
@@ -229,7 +230,7 @@ def test_a_revision_that_a_run_raised_does_not_disturb_the_mission_file(store: S
     with store.begin() as connection:
         codes_in_use = [code for found in load_definition(connection).codes.values() for code in found]
         (edited_code,) = [code for code in codes_in_use if code.path == str(path)]
-        edits.bump(connection, edited_code.code_id, "sha256:01", stat_text(path))
+        catalogue_codes.bump(connection, edited_code.code_id, read_bundle(str(path), ()), "a test")
     assert apply(store, folder) == []
     with pytest.raises(
         DefinitionError, match=r"line 28, process\.to_clean\.code\.version: 1\.0\.1 is the version that"

@@ -98,7 +98,7 @@ class Site:
             process_id=MAKE,
             name="make",
             timebase=timebase,
-            output_product=CLEAN if has_output else None,
+            outputs=(CLEAN,) if has_output else (),
             inputs=tuple(inputs),
         )
         self.definition = Definition(

@@ -173,7 +173,7 @@ def test_codes_have_their_dates_words_and_state(folder: Path) -> None:
         ("level = 1.5", "level = one", "[product_made] level: 'one' is no number"),
         ("level = 1.5", "level =", "[product_made] level: '' is no number"),
         ("output_timebase = DAILY", "output_timebase = ORBIT", "[process_make] output_timebase: 'ORBIT' is none of"),
-        ("output_timebase = DAILY", "output_timebase = STARTUP", "is not supported yet"),
+        ("output_timebase = DAILY", "output_timebase = STARTUP", "STARTUP"),
         ('("product_first", 2, 1)', '("product_first", 2', "required_input1: '(\"product_first\", 2' cannot be read"),
         ('("product_first", 2, 1)', '("product_first", 2, -1)', "[process_make] required_input1: must be a number"),
         ("code_version = 1.3.2", "code_version = 1.3", "[process_make] code_version: '1.3' is no version"),
