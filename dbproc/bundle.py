@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dbproc.digest import algorithm_of, digest_file, digest_text, stat_text
-from dbproc.errors import StorageError
+from dbproc.errors import StorageError, UnsettledError
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,11 @@ def keep(path: str, bundle: Bundle, store: str) -> str:
     Raises
     ------
     StorageError
-        It cannot be written, or a file changed since the bundle was read.
+        It cannot be written.
+    UnsettledError
+        A file was changed since the bundle was read, or cannot be read any more.
     """
-    kept = os.path.join(store, directory_name(bundle.digest))
+    kept = os.path.dirname(kept_path(store, bundle.digest, path))
     if not os.path.isdir(kept):
         partial = f"{kept}.{os.getpid()}.partial"
         try:
@@ -106,6 +108,11 @@ def keep(path: str, bundle: Bundle, store: str) -> str:
     return os.path.join(kept, os.path.basename(path))
 
 
+def kept_path(store: str, digest: str, path: str) -> str:
+    """Where the copy of a code is that had this digest, and this path."""
+    return os.path.join(store, directory_name(digest), os.path.basename(path))
+
+
 def directory_name(digest: str) -> str:
     """The name of the directory that a bundle of this digest is kept in."""
     return digest.replace(":", "-", 1)
@@ -114,11 +121,13 @@ def directory_name(digest: str) -> str:
 def _copy(home: str, bundle: Bundle, partial: str) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     for part in bundle.parts:
-        target = os.path.join(partial, part.path)
+        source, target = os.path.join(home, part.path), os.path.join(partial, part.path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copy2(os.path.join(home, part.path), target)
+        if not os.access(source, os.R_OK):
+            raise UnsettledError(f"{source} went away, or cannot be read; put it right and try again")
+        shutil.copy2(source, target)
         if digest_file(target, algorithm_of(part.digest)) != part.digest:
-            raise StorageError(f"{os.path.join(home, part.path)} was changed in this moment; try again")
+            raise UnsettledError(f"{source} was changed in this moment; try again")
 
 
 def _names(path: str, uses: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dbproc import lock
 from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.pending import pending
-from dbproc.edits import any_program_touched
+from dbproc.edits import any_code_touched, any_inspector_touched
 from dbproc.errors import NotFoundError, UserError
 from dbproc.incoming import Arrival, scan_mission
 from dbproc.model import Definition
@@ -89,12 +89,14 @@ class _Run:
         log = log_to(self._workspace.logs, self._options.log_level)
         try:
             self._recover(was_killed=was_killed)
+            refused = self._settle_inspectors()
             if self._options.ingest:
                 found = scan_mission(self._definition.mission, self._options.pattern)
                 self._report.unsettled = found.unsettled
-                self._ingest(found.settled)
+                if not refused:
+                    self._ingest(found.settled)
             if self._options.process:
-                self._process()
+                self._process(refused)
             LOGGER.info("run %d: %s", self._run_id, self._report.summary())
         except BaseException as error:
             if isinstance(error, Interrupted):
@@ -117,29 +119,36 @@ class _Run:
 
             check_aftermath(self._store, self._report)
 
+    def _settle_inspectors(self) -> frozenset[int]:
+        """What is to be done about edited inspectors; the products whose inspectors must not be used."""
+        if not any_inspector_touched(self._definition):
+            return frozenset()
+        from dbproc.edits import settle_inspector_edits
+
+        return settle_inspector_edits(self._store, self._definition, self._report)
+
     def _ingest(self, settled: Sequence[Arrival]) -> None:
         if not settled:
             return
-        from dbproc.edits import settle_inspector_edits
         from dbproc.ingest import Ingest
         from dbproc.inspection import Inspection
 
-        if not settle_inspector_edits(self._store, self._definition, self._report):
-            return
         with Inspection(self._definition) as inspection:
             ingest = Ingest(self._store, self._definition, inspection, self._run_id, self._report)
             ingest.take(settled, self._progress)
 
-    def _process(self) -> None:
+    def _process(self, no_inspector: frozenset[int]) -> None:
+        """Build what is stale, but for products whose inspectors must not be used."""
         refused: frozenset[int] = frozenset()
-        if any_program_touched(self._definition):
+        if any_code_touched(self._definition):
             from dbproc.edits import settle_edits
 
             self._definition, refused = settle_edits(self._store, self._definition, self._report)
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
         if waits.queued or waits.retries:
-            self._build(self._allowed - refused)
+            hindered = (p.process_id for p in self._definition.processes.values() if no_inspector & set(p.outputs))
+            self._build(self._allowed - refused - frozenset(hindered))
 
     def _build(self, allowed: frozenset[int]) -> None:
         from dbproc.engines.local import LocalEngine

@@ -73,6 +73,12 @@ class InspectorSpec:
         """Whether dbproc brings it along."""
         return not self.file.endswith(".py")
 
+    def is_raised_from(self, declared: InspectorSpec) -> bool:
+        """Whether it is a later revision of what was declared: its bytes changed under that version."""
+        mine, other = self.version, declared.version
+        is_later = (mine.interface, mine.quality) == (other.interface, other.quality) and mine.revision > other.revision
+        return self.file == declared.file and is_later
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductSpec:
@@ -106,7 +112,8 @@ class CodeSpec:
     """One code of a process. `file` is below the codes directory, absolute, or ``dbproc:NAME``.
 
     `version` is the version that was declared. What comes from the database has a `code_id` as well, and `running`, the
-    version that is used: it is above the declared one when the code's bytes changed under an unchanged version.
+    version that is used: it is above the declared one when the code's bytes changed under an unchanged version; the
+    `digest` of its bytes, and when it was `released`. Of one that is `kept`, the kept copy is run, not the file.
     """
 
     file: str
@@ -127,6 +134,14 @@ class CodeSpec:
     active: bool = True
     running: Version | None = field(default=None, compare=False)
     code_id: int | None = field(default=None, compare=False)
+    digest: str = field(default="", compare=False)
+    kept: bool = field(default=False, compare=False)
+    released: dt.datetime | None = field(default=None, compare=False)
+
+    @property
+    def used(self) -> Version:
+        """The version that is used."""
+        return self.running or self.version
 
     @property
     def is_shipped(self) -> bool:

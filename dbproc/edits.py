@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dbproc.bundle import Bundle, bundle_stat, keep, read_bundle
 from dbproc.catalogue import attempts, codes
 from dbproc.catalogue.definition import load_definition, requeue_inputs
 from dbproc.digest import algorithm_of, digest_file, stat_text
-from dbproc.errors import UserError
+from dbproc.errors import UnsettledError, UserError
 from dbproc.model import Code, CodeEditPolicy, Definition, Inspector
 from dbproc.report import Event, Report
 from dbproc.store import Store
 
-_BY_POLICY = "by the policy of the mission"
+_BY_POLICY = "by policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,14 @@ class InspectorEdit:
     stat: str
 
 
-def any_program_touched(definition: Definition) -> bool:
-    """Whether a file of an active code or of an inspector changed its size, time or inode since it was digested."""
-    return any(_is_touched(code) for code in _codes(definition)) or any(
-        _is_inspector_touched(inspector) for inspector, _ in _inspectors(definition)
-    )
+def any_code_touched(definition: Definition) -> bool:
+    """Whether a file of an active code, or one that it uses, changed its size, time or inode since it was digested."""
+    return any(_is_touched(code) for code in _codes(definition))
+
+
+def any_inspector_touched(definition: Definition) -> bool:
+    """The same of inspectors."""
+    return any(_is_inspector_touched(inspector) for inspector, _ in _inspectors(definition))
 
 
 def find_edits(definition: Definition) -> tuple[list[Edit], list[Edit]]:
@@ -52,7 +56,9 @@ def find_edits(definition: Definition) -> tuple[list[Edit], list[Edit]]:
     edited: list[Edit] = []
     touched: list[Edit] = []
     for code in _codes(definition):
-        bundle = _look(code, definition.mission.digest)
+        bundle = None
+        with suppress(OSError):
+            bundle = _look(code, definition.mission.digest)
         if bundle is not None:
             (touched if bundle.digest == code.digest else edited).append(Edit(code, bundle))
     return edited, touched
@@ -70,64 +76,117 @@ def find_inspector_edits(definition: Definition) -> list[InspectorEdit]:
     return found
 
 
+def unreadable(definition: Definition) -> list[tuple[Code, str]]:
+    """The codes that were touched and cannot be read through, and why; one that is not there at all is none of them."""
+    found = []
+    for code in _codes(definition):
+        try:
+            _look(code, definition.mission.digest)
+        except OSError as error:
+            found.append((code, f"cannot read {error.filename}: {error.strerror}"))
+    return found
+
+
+_CONSEQUENCES = {
+    CodeEditPolicy.BUMP: "it counts as the next revision; the next run rebuilds what it made",
+    CodeEditPolicy.REFUSE: "it is not run until it is released with a higher version, or accepted",
+    CodeEditPolicy.ACCEPT: "the next run accepts it, by policy",
+}
+_CONSEQUENCES_OF_INSPECTORS = {
+    CodeEditPolicy.BUMP: "it counts as the next revision; what was ingested stays",
+    CodeEditPolicy.REFUSE: "nothing is ingested, nor made of its products, until it is accepted",
+    CodeEditPolicy.ACCEPT: "the next run accepts it, by policy",
+}
+
+
 def edits_in_words(definition: Definition) -> list[dict[str, str]]:
-    """The edited codes and what the next run will do about them, for people."""
-    consequences = {
-        CodeEditPolicy.BUMP: "counts as the next revision; the next run rebuilds what it made",
-        CodeEditPolicy.REFUSE: "not run until it is released with a higher version, or accepted",
-        CodeEditPolicy.ACCEPT: "accepted by the mission's policy",
-    }
-    return [
+    """The edited codes and inspectors and what the next run will do about them, for people."""
+    codes = [
         {
             "code": edit.code.path,
+            "of": definition.processes[edit.code.process_id].name,
+            "changed": f"changed under version {edit.code.version}",
             "version": str(edit.code.version),
-            "consequence": consequences[edit.code.on_code_edit],
+            "consequence": _CONSEQUENCES[edit.code.on_code_edit],
         }
         for edit in find_edits(definition)[0]
+        if not edit.is_first and edit.code.process_id in definition.processes
     ]
+    inspectors = [
+        {
+            "code": edit.inspector.name,
+            "of": ", ".join(edit.products),
+            "changed": f"the inspector of {', '.join(edit.products)} changed",
+            "consequence": _CONSEQUENCES_OF_INSPECTORS[definition.mission.on_code_edit],
+        }
+        for edit in find_inspector_edits(definition)
+        if _is_edited(edit)
+    ]
+    return codes + inspectors
 
 
 def settle_edits(store: Store, definition: Definition, report: Report) -> tuple[Definition, frozenset[int]]:
     """Apply the policy of each edited code; the definition to go on with, and the processes that must not run."""
     edited, touched = find_edits(definition)
-    if not edited and not touched:
-        return definition, frozenset()
-    allowed = [edit for edit in edited if edit.is_first or edit.code.on_code_edit is not CodeEditPolicy.REFUSE]
+    refused = {code.process_id: (code, why) for code, why in unreadable(definition)}
+    allowed = []
+    for edit in edited:
+        if not edit.is_first and edit.code.on_code_edit is CodeEditPolicy.REFUSE:
+            refused[edit.code.process_id] = (edit.code, _REFUSED.format(version=edit.code.version))
+            continue
+        try:
+            keep(edit.code.path, edit.bundle, definition.mission.kept_codes)
+            allowed.append(edit)
+        except UnsettledError as error:
+            refused[edit.code.process_id] = (edit.code, f"is not run now: {error}")
+    if allowed or touched:
+        definition = _settled(store, allowed, touched)
     for edit in allowed:
-        keep(edit.code.path, edit.bundle, definition.mission.kept_codes)
+        report.add(Event.NOTE, edit.code.path, _note(edit))
+    for code, why in refused.values():
+        report.add(Event.PROBLEM, code.path, why)
+    return definition, frozenset(refused)
+
+
+def _settled(store: Store, allowed: Iterable[Edit], touched: Iterable[Edit]) -> Definition:
+    """Record the edits, each by its policy, and what was only touched; the definition that results."""
     with store.begin() as connection:
         for edit in touched:
             codes.touch(connection, edit.code.code_id, edit.bundle.stat)
         for edit in allowed:
+            process_id = edit.code.process_id
             if edit.is_first:
                 codes.enter_bundle(connection, edit.code.code_id, edit.bundle)
-                attempts.arm(connection, [edit.code.process_id], None)
+                attempts.arm(connection, [process_id], None)
             elif edit.code.on_code_edit is CodeEditPolicy.ACCEPT:
                 codes.accept(connection, edit.code.code_id, edit.bundle, _BY_POLICY)
-                attempts.arm(connection, [edit.code.process_id], None)
+                attempts.arm(connection, [process_id], None)
             else:
                 codes.bump(connection, edit.code.code_id, edit.bundle, _BY_POLICY)
-                requeue_inputs(connection, [edit.code.process_id], f"code {edit.code.path} was edited")
-        changed = load_definition(connection)
-    for edit in edited:
-        _say(edit, report)
-    return changed, frozenset(edit.code.process_id for edit in edited if edit not in allowed)
+                requeue_inputs(connection, [process_id], f"code {edit.code.path} was edited")
+        return load_definition(connection)
 
 
-def settle_inspector_edits(store: Store, definition: Definition, report: Report) -> bool:
-    """Apply the mission's policy to edited inspectors; False when nothing may be ingested until a person acted."""
+def settle_inspector_edits(store: Store, definition: Definition, report: Report) -> frozenset[int]:
+    """Apply the mission's policy to edited inspectors; the products whose inspectors must not be used.
+
+    While there is one, nothing may be ingested, for it could have been of that product.
+    """
     found = find_inspector_edits(definition)
     policy = definition.mission.on_code_edit
     refused = [edit for edit in found if _is_edited(edit) and policy is CodeEditPolicy.REFUSE]
     with store.begin() as connection:
         for edit in found:
             if edit not in refused:
-                is_new = _is_edited(edit) and policy is CodeEditPolicy.BUMP
-                codes.enter_inspector(connection, edit.inspector.inspector_id, edit.digest, edit.stat, is_new=is_new)
+                event = ("bumped" if policy is CodeEditPolicy.BUMP else "accepted") if _is_edited(edit) else ""
+                codes.enter_inspector(
+                    connection, edit.inspector.inspector_id, edit.digest, edit.stat, event=event, reason=_BY_POLICY
+                )
     for edit in found:
         if _is_edited(edit):
             _say_inspector(edit, policy, report)
-    return not refused
+    names = {name for edit in refused for name in edit.products}
+    return frozenset(product.product_id for product in definition.products.values() if product.name in names)
 
 
 def accept_edit(store: Store, definition: Definition, process_id: int, reason: str) -> list[Edit]:
@@ -151,20 +210,25 @@ def accept_edit(store: Store, definition: Definition, process_id: int, reason: s
     return edited
 
 
-def accept_inspector_edit(store: Store, definition: Definition, product: str) -> None:
-    """Take the edited inspector of a product for the same as before.
+def accept_inspector_edit(store: Store, definition: Definition, product: str, reason: str) -> list[InspectorEdit]:
+    """Take the edited inspector of a product for the same as before, for all products that have it; gives them.
 
     Raises
     ------
     UserError
         It was not edited, or is one of dbproc's own.
     """
-    edits = [edit for edit in find_inspector_edits(definition) if product in edit.products and _is_edited(edit)]
-    if not edits:
+    edited = [edit for edit in find_inspector_edits(definition) if _is_edited(edit)]
+    files = {edit.inspector.name for edit in edited if product in edit.products}
+    accepted = [edit for edit in edited if edit.inspector.name in files]
+    if not accepted:
         raise UserError(f"the inspector of {product} was not edited since its bytes were recorded: nothing to accept")
     with store.begin() as connection:
-        for edit in edits:
-            codes.enter_inspector(connection, edit.inspector.inspector_id, edit.digest, edit.stat, is_new=False)
+        for edit in accepted:
+            codes.enter_inspector(
+                connection, edit.inspector.inspector_id, edit.digest, edit.stat, event="accepted", reason=reason
+            )
+    return accepted
 
 
 def _codes(definition: Definition) -> Iterator[Code]:
@@ -196,34 +260,36 @@ def _is_edited(edit: InspectorEdit) -> bool:
 
 
 def _look(code: Code, algorithm: str) -> Bundle | None:
-    """The files of a code that was touched; None when it was not, or cannot be read."""
-    try:
-        return read_bundle(code.path, code.uses, algorithm_of(code.digest) or algorithm) if _is_touched(code) else None
-    except OSError:
-        return None
+    """The files of a code that was touched; None when it was not, or is not there.
+
+    Raises
+    ------
+    OSError
+        One of them cannot be read.
+    """
+    return read_bundle(code.path, code.uses, algorithm_of(code.digest) or algorithm) if _is_touched(code) else None
 
 
-def _say(edit: Edit, report: Report) -> None:
-    code = edit.code
+_REFUSED = (
+    "changed under version {version} and is not run; release it: dbproc code release, or accept it: dbproc code accept"
+)
+
+
+def _note(edit: Edit) -> str:
+    version = edit.code.version
     if edit.is_first:
-        report.add(Event.NOTE, code.path, f"its bytes are recorded as those of version {code.version}")
-    elif code.on_code_edit is CodeEditPolicy.REFUSE:
-        text = f"changed under version {code.version} and is not run; release it: dbproc code release, or accept it"
-        report.add(Event.PROBLEM, code.path, f"{text}: dbproc code accept")
-    elif code.on_code_edit is CodeEditPolicy.ACCEPT:
-        report.add(Event.NOTE, code.path, f"changed under version {code.version}; accepted by the mission's policy")
-    else:
-        text = f"changed under version {code.version}; it counts as the next revision, what it made is rebuilt"
-        report.add(Event.NOTE, code.path, text)
+        return f"its bytes are recorded as those of version {version}"
+    if edit.code.on_code_edit is CodeEditPolicy.ACCEPT:
+        return f"changed under version {version}; accepted by policy"
+    return f"changed under version {version}; it counts as the next revision, what it made is rebuilt"
 
 
 def _say_inspector(edit: InspectorEdit, policy: CodeEditPolicy, report: Report) -> None:
     products = ", ".join(edit.products)
     if policy is CodeEditPolicy.REFUSE:
-        text = (
-            f"the inspector of {products} changed, and nothing is ingested; accept it: dbproc code accept --inspector"
-        )
-        report.add(Event.PROBLEM, edit.inspector.name, f"{text} {edit.products[0]}")
+        text = f"the inspector of {products} changed, and is not used; nothing is ingested"
+        remedy = f"accept it: dbproc code accept --inspector {edit.products[0]}"
+        report.add(Event.PROBLEM, edit.inspector.name, f"{text}; {remedy}")
     else:
         how = "it counts as the next revision" if policy is CodeEditPolicy.BUMP else "accepted by the mission's policy"
         report.add(Event.NOTE, edit.inspector.name, f"the inspector of {products} changed; {how}")

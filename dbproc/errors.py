@@ -81,6 +81,10 @@ class StorageError(UserError):
     exit_status = EXIT_NEEDS_PERSON
 
 
+class UnsettledError(UserError):
+    """A file is being changed, or goes away, while it is read; a later try succeeds."""
+
+
 class DatabaseLostError(DbprocError):
     """The database went away in the middle; the next run goes on from what was recorded."""
 

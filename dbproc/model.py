@@ -14,6 +14,9 @@ from enum import StrEnum
 from dbproc.names import Format, compile_format
 from dbproc.version import Part, Version
 
+KEPT_CODES = ".dbproc/codes"
+"""Below the root: the directory that keeps the bytes of every version of every code."""
+
 
 class Timebase(StrEnum):
     """What one output of a process stands for."""
@@ -80,7 +83,7 @@ class Mission:
     @property
     def kept_codes(self) -> str:
         """The directory that keeps the bytes of every version of every code."""
-        return f"{self.root}/.dbproc/codes"
+        return f"{self.root}/{KEPT_CODES}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +177,11 @@ class Code:
     retry_longest: float = 86400.0  #: seconds; no delay is longer
     uses: tuple[str, ...] = ()  #: patterns of the files that it uses, relative to its directory
     on_code_edit: CodeEditPolicy = CodeEditPolicy.BUMP
+    same_as: int = 0  #: the first row that is the same code, for other dates or before a rollback; 0: this is the first
+
+    def is_same(self, code_id: int) -> bool:
+        """Whether the row of this number is the same code: version, bytes and arguments."""
+        return code_id in (self.code_id, self.same_as)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,10 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The newest version of an output, and what it was made from; `code_id` is None for a delivered file."""
+    """The newest version of an output, and what it was made from.
+
+    `code_id` is the number of the first row that is the same code, None for a delivered file.
+    """
 
     file: File
     exists: bool
@@ -346,7 +349,7 @@ class Planner:
         tried = self._facts.tried.get(task.slot)
         if forced is not None or tried is None or tried.status != "failed":
             return Decision(task.slot, State.STALE, why, task)
-        same_code = tried.code_id == task.code.code_id and tried.code_digest == task.code.digest
+        same_code = task.code.is_same(tried.code_id) and tried.code_digest == task.code.digest
         if not same_code or tried.inputs != {file.file_id for file in task.inputs}:
             return Decision(task.slot, State.STALE, why, task)
         task = replace(task, failures=tried.failures)
@@ -394,7 +397,7 @@ def stale_reasons(
 
 
 def _code_reasons(code: Code, old_id: int, old_version: Version) -> Iterator[Reason]:
-    if old_id == code.code_id:
+    if code.is_same(old_id):
         return
     part = _part(risen_part(old_version, code.version), Part.REVISION)
     name = code.path.rsplit("/", 1)[-1]

@@ -221,6 +221,8 @@ code = Table(
     Column("on_code_edit", Text),
     Column("uses", Text),
     Column("release_time", UtcTime),
+    Column("same_as", Integer),
+    Column("kept", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("code_start_date <= code_stop_date", name="dates"),
     CheckConstraint("interface_version >= 1 AND output_interface_version >= 1", name="interface_version"),
     CheckConstraint("quality_version >= 0 AND revision_version >= 0", name="version"),
@@ -230,7 +232,9 @@ code = Table(
 ``declared_version`` is the version in the mission file; the version columns are above it when bytes changed under
 an unchanged version. ``stat`` is size, mtime and inode when ``shasum`` was taken: the digest is taken again only
 when it differs. ``uses`` is a JSON list of patterns: what the code reads besides; ``shasum`` and ``stat`` cover it, and
-``codefile`` holds each file of it. ``on_code_edit`` is the mission's where it is null."""
+``codefile`` holds each file of it. ``on_code_edit`` is the mission's where it is null. ``same_as``: the number of the
+first row that is the same code (version, bytes, arguments), which other dates or a rollback brought here again.
+``kept``: the copy that was kept of its bytes is run, because the file in its place has others."""
 
 codefile = Table(
     "codefile",
@@ -246,7 +250,8 @@ codeevent = Table(
     "codeevent",
     METADATA,
     Column("codeevent_id", Integer, primary_key=True),
-    Column("code_id", Integer, ForeignKey("code.code_id"), nullable=False, index=True),
+    Column("code_id", Integer, ForeignKey("code.code_id"), index=True),
+    Column("inspector_id", Integer, ForeignKey("inspector.inspector_id"), index=True),
     Column("event", String(12), nullable=False),
     Column("event_time", UtcTime, nullable=False),
     Column("user", Text, nullable=False),
@@ -258,8 +263,10 @@ codeevent = Table(
         "event IN ('added', 'released', 'rolled back', 'bumped', 'accepted', 'retired', 'restored', 'promoted')",
         name="event",
     ),
+    CheckConstraint("(code_id IS NULL) <> (inspector_id IS NULL)", name="subject"),
 )
-"""What happened to a code: released in the place of ``old_code``, edited and bumped or accepted, and so on."""
+"""What happened to a code or an inspector: released in the place of ``old_code``, edited and bumped, accepted, and so
+on."""
 
 file = Table(
     "file",

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from dbproc import schema
-from dbproc.bundle import keep, read_bundle
+from dbproc.bundle import keep, kept_path, read_bundle
 from dbproc.catalogue import codes
 from dbproc.catalogue._definition_rows import SHIPPED_CODES, SHIPPED_DIRECTORY
 from dbproc.catalogue.definition import code_path, load_mission, requeue_inputs
@@ -99,13 +99,15 @@ def _write_product(connection: Connection, change: Change) -> None:
             connection.execute(insert(table).values(**values))
         else:
             connection.execute(update(table).where(table.c.product_name == change.name).values(**values))
-        _write_inspector(connection, change.new, new=change.kind is Kind.ADD)
+        _write_inspector(connection, change.new, change.old if isinstance(change.old, ProductSpec) else None)
         return
     product_id = _product_id(connection, change.name)
     inspector = schema.inspector
     if change.kind is Kind.RETIRE:
         connection.execute(update(inspector).where(inspector.c.product == product_id).values(active_code=False))
     else:
+        of_product = select(inspector.c.inspector_id).where(inspector.c.product == product_id)
+        connection.execute(delete(schema.codeevent).where(schema.codeevent.c.inspector_id.in_(of_product)))
         connection.execute(delete(inspector).where(inspector.c.product == product_id))
         connection.execute(delete(table).where(table.c.product_id == product_id))
 
@@ -146,7 +148,8 @@ def _instrument_of(connection: Connection, satellite_id: int, instrument: str) -
     return int(connection.execute(new).scalar_one())
 
 
-def _write_inspector(connection: Connection, product: ProductSpec, *, new: bool) -> None:
+def _write_inspector(connection: Connection, product: ProductSpec, old: ProductSpec | None) -> None:
+    """Enter the inspector of a product; the bytes of one that is there stay those of its version."""
     table, spec = schema.inspector, product.inspector
     directory, filename = (SHIPPED_DIRECTORY, spec.file) if spec.is_builtin else _split(spec.file)
     values = {
@@ -159,13 +162,17 @@ def _write_inspector(connection: Connection, product: ProductSpec, *, new: bool)
         "date_written": spec.written,
         "active_code": True,
         "newest_version": True,
-        **_version_columns(spec.version),
-        **_inspector_bytes(connection, spec),
     }
-    if new:
+    if old is None or _is_other_inspector(old.inspector, spec):
+        values |= {**_version_columns(spec.version), **_inspector_bytes(connection, spec)}
+    if old is None:
         connection.execute(insert(table).values(**values))
     else:
         connection.execute(update(table).where(table.c.product == values["product"]).values(**values))
+
+
+def _is_other_inspector(old: InspectorSpec, new: InspectorSpec) -> bool:
+    return old.file != new.file or (old.version != new.version and not old.is_raised_from(new))
 
 
 def _inspector_bytes(connection: Connection, spec: InspectorSpec) -> dict[str, str | None]:
@@ -261,15 +268,18 @@ def _written(connection: Connection, change: Change) -> int | None:
             "process_id": _process_id(connection, change.name),
             "newest_version": True,
             "release_time": dt.datetime.now(dt.UTC),
+            "kept": new.kept,
             **_code_values(new),
             **_code_identity(new),
         }
         statement = insert(schema.code).values(**values).returning(schema.code.c.code_id)
         code_id = int(connection.execute(statement).scalar_one())
         _enter_bytes(connection, code_id, new)
+        codes.enter_sameness(connection, code_id)
         return code_id
     assert isinstance(old, CodeSpec)
-    _update_code(connection, old, {"newest_version": True, **_code_values(new)})
+    kept = old.kept or new.kept
+    _update_code(connection, old, {"newest_version": True, "kept": kept, **_code_values(new)})
     if old.uses != new.uses and old.code_id is not None:
         _enter_bytes(connection, old.code_id, new)
     return old.code_id
@@ -307,7 +317,7 @@ def _code_identity(code: CodeSpec) -> dict[str, object]:
         "arguments": arguments_text(code.arguments),
         "output_interface_version": code.output_interface,
         "declared_version": str(code.version),
-        **_version_columns(code.version),
+        **_version_columns(code.used),
     }
 
 
@@ -316,6 +326,8 @@ def _enter_bytes(connection: Connection, code_id: int, code: CodeSpec) -> None:
     directory, filename = _code_place(code)
     mission = load_mission(connection)
     path = code_path(mission.code_directory, directory, filename, str(code.version))
+    if code.kept:
+        path = kept_path(mission.kept_codes, code.digest, path)
     try:
         bundle = read_bundle(path, code.uses, mission.digest)
     except OSError:

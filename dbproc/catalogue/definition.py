@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, exists, insert, literal, select
 
 from dbproc import model, schema
+from dbproc.bundle import kept_path
 from dbproc.catalogue._definition_rows import (
     SHIPPED_DIRECTORY,
     AnyRow,
@@ -194,7 +195,7 @@ def _code(row: AnyRow, mission: model.Mission) -> model.Code:
     return model.Code(
         code_id=row.code_id,
         process_id=row.process_id,
-        path=code_path(mission.code_directory, row.relative_path, row.filename, row.declared_version),
+        path=_code_path(row, mission),
         version=code_version(row),
         output_interface=row.output_interface_version,
         start=row.code_start_date,
@@ -209,4 +210,11 @@ def _code(row: AnyRow, mission: model.Mission) -> model.Code:
         retry_longest=_LONGEST_DELAY if row.retry_longest_seconds is None else row.retry_longest_seconds,
         uses=tuple(json.loads(row.uses or "[]")),
         on_code_edit=model.CodeEditPolicy(row.on_code_edit) if row.on_code_edit else mission.on_code_edit,
+        same_as=row.same_as or 0,
     )
+
+
+def _code_path(row: AnyRow, mission: model.Mission) -> str:
+    """Where a code is run: its place, or the copy that was kept of it."""
+    place = code_path(mission.code_directory, row.relative_path, row.filename, row.declared_version)
+    return kept_path(mission.kept_codes, row.shasum, place) if row.kept else place

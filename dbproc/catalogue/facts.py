@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
 from dbproc import schema
 from dbproc.catalogue._select import (
@@ -26,6 +26,7 @@ from dbproc.plan import Facts, Needs, Output, Tried
 from dbproc.version import Version
 
 _ATTEMPT = schema.attempt
+_FIRST_CODE = func.coalesce(schema.code.c.same_as, schema.code.c.code_id)
 
 
 def load_facts(connection: Connection, definition: Definition, asked: Needs, slots: Sequence[Slot]) -> Facts:
@@ -52,7 +53,7 @@ def _outputs(
     rows: list[Row[*tuple[Any, ...]]] = []
     for product_id, ranges in asked.items():
         statement = (
-            select(*FILE_COLUMNS, FILE.c.exists_on_disk, schema.code.c.code_id, *_code_version())
+            select(*FILE_COLUMNS, FILE.c.exists_on_disk, _FIRST_CODE, *_code_version())
             .outerjoin(schema.filecodelink, schema.filecodelink.c.resulting_file == FILE.c.file_id)
             .outerjoin(schema.code, schema.code.c.code_id == schema.filecodelink.c.source_code)
             .where(FILE.c.product_id == product_id, dated_in(FILE.c.utc_file_date, ranges), is_newest(existing=False))
@@ -107,7 +108,7 @@ def _last_attempts(process_id: int, ranges: Sequence[DayRange], statuses: Sequen
             _ATTEMPT.c.utc_file_date,
             _ATTEMPT.c.process_keywords,
             _ATTEMPT.c.status,
-            _ATTEMPT.c.code_id,
+            _FIRST_CODE,
             _ATTEMPT.c.code_shasum,
             _ATTEMPT.c.failures,
             _ATTEMPT.c.next_try_time,

@@ -172,6 +172,9 @@ def _code_spec(row: AnyRow) -> CodeSpec:
         active=row.active_code,
         running=code_version(row),
         code_id=row.code_id,
+        digest=row.shasum or "",
+        kept=row.kept,
+        released=row.release_time,
     )
 
 

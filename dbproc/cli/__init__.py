@@ -24,6 +24,7 @@ COMMANDS = {
     "why": "asking",
     "lineage": "asking",
     "inspect": "asking",
+    "code": "codes",
     "check": "checking",
     "quarantine": "quarantine",
     "retry": "runs",

@@ -73,7 +73,7 @@ def _print_status(facts: Facts) -> None:
         f"incoming: {incoming.get('problem') or ', '.join(f'{count} {name}' for name, count in incoming.items())}"
     )
     for edit in facts["edited_codes"]:
-        click.echo(f"edited: {edit['code']} changed under version {edit['version']}: {edit['consequence']}")
+        click.echo(f"edited: {edit['code']}: {edit['changed']}; {edit['consequence']}")
     click.echo(f"queue: {facts['queue']} files")
     click.echo()
     print_table(facts["products"], ("product", "level", "files", "first", "last"))

@@ -12,6 +12,7 @@ from dbproc import lock
 from dbproc.catalogue.definition import load_mission
 from dbproc.catalogue.specs import current_definition
 from dbproc.cli.common import json_option, mission_option, print_json
+from dbproc.definition import Change
 from dbproc.errors import NO_MISSION, NotFoundError, UserError
 from dbproc.mission.apply import apply_definition
 from dbproc.mission.export import export_toml
@@ -23,23 +24,24 @@ from dbproc.store import Store, open_store
 @click.argument("mission_file", type=click.Path(path_type=Path))
 @mission_option
 @click.option("-d", "--dry-run", is_flag=True, help="Show the difference, and change nothing.")
+@click.option("--rollback", is_flag=True, help="A lowered version of a code takes up that earlier version again.")
 @json_option
-def apply_command(mission_file: Path, mission: str, dry_run: bool, as_json: bool) -> None:
+def apply_command(mission_file: Path, mission: str, dry_run: bool, rollback: bool, as_json: bool) -> None:
     """Check MISSION_FILE (TOML, or dbprocessing's INI), show how it differs from the database, and apply it."""
-    apply(mission_file, mission, dry_run=dry_run, as_json=as_json)
+    apply(mission_file, mission, dry_run=dry_run, rollback=rollback, as_json=as_json)
 
 
-def apply(mission_file: Path, mission: str, *, dry_run: bool, as_json: bool = False) -> None:
+def apply(mission_file: Path, mission: str, *, dry_run: bool, rollback: bool = False, as_json: bool = False) -> None:
     """Apply a mission file and say what changed."""
     definition = read_mission_file(mission_file)
     with open_store(mission, read_only=dry_run) as store:
-        changes = apply_definition(store, definition, dry_run=True)
+        changes = apply_definition(store, definition, dry_run=True, rollback=rollback)
         if changes and not dry_run:
             with lock.holding(store, "apply"):
-                changes = apply_definition(store, definition)
+                changes = apply_definition(store, definition, rollback=rollback)
         made = None if dry_run else _made_incoming(store)
     if as_json:
-        print_json([_facts(change) for change in changes])
+        print_json([change_facts(change) for change in changes])
         return
     for change in changes:
         click.echo(change.sentence)
@@ -64,7 +66,8 @@ def _made_incoming(store: Store) -> str | None:
     return incoming
 
 
-def _facts(change: Any) -> dict[str, Any]:
+def change_facts(change: Change) -> dict[str, Any]:
+    """A change for ``--json``."""
     return {
         "kind": str(change.kind),
         "place": change.place,

@@ -173,7 +173,7 @@ def _print_plan(facts: dict[str, Any], as_json: bool) -> None:
     for name, text in facts.get("incoming", ()):
         click.echo(one_line(f"incoming {name}: {text}"))
     for edit in facts.get("edited_codes", ()):
-        click.echo(f"edited {edit['code']}: changed under version {edit['version']}: {edit['consequence']}")
+        click.echo(f"edited {edit['code']}: {edit['changed']}; {edit['consequence']}")
     for task in facts.get("tasks", ()):
         what = task["output"] or f"{task['process']} {task['date']}"
         click.echo(f"would build {what}: {task['why']}")

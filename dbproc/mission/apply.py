@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dbproc.catalogue.changes import lock_definition, write_changes
 from dbproc.catalogue.specs import load_holdings
-from dbproc.definition import Change, Definition
+from dbproc.definition import Change, Definition, Holdings
 from dbproc.mission.check import check
 from dbproc.mission.difference import difference, merged
+from dbproc.mission.earlier import with_earlier_bytes
 from dbproc.mission.problems import raise_for
 from dbproc.store import Store
 
 
-def apply_definition(store: Store, definition: Definition, *, dry_run: bool = False) -> list[Change]:
+def apply_definition(
+    store: Store, definition: Definition, *, dry_run: bool = False, rollback: bool = False
+) -> list[Change]:
     """Make the database hold what a mission file says, in one transaction; applying it again changes nothing.
 
     Parameters
@@ -22,6 +25,8 @@ def apply_definition(store: Store, definition: Definition, *, dry_run: bool = Fa
         What :func:`dbproc.mission.read.read_mission_file` gave.
     dry_run
         Only tell what would change.
+    rollback
+        Whether a lower version of a code means that an earlier one is taken up again.
 
     Returns
     -------
@@ -36,10 +41,21 @@ def apply_definition(store: Store, definition: Definition, *, dry_run: bool = Fa
     with store.begin() as connection:
         if not dry_run:
             lock_definition(connection)
-        holdings = load_holdings(connection)
-        whole = merged(holdings.definition, definition)
-        raise_for(check(whole), definition.source, definition.finder)
-        changes = difference(holdings.definition, definition, holdings)
+        changes = needed_changes(load_holdings(connection), definition, rollback=rollback)
         if changes and not dry_run:
             write_changes(connection, changes)
     return changes
+
+
+def needed_changes(holdings: Holdings, definition: Definition, *, rollback: bool = False) -> list[Change]:
+    """What makes the database hold what a definition says.
+
+    Raises
+    ------
+    DefinitionError
+        The definition does not fit to what the database holds.
+    """
+    whole = merged(holdings.definition, definition)
+    raise_for(check(whole), definition.source, definition.finder)
+    changes = difference(holdings.definition, definition, holdings, rollback=rollback)
+    return with_earlier_bytes(changes, whole, holdings)

@@ -18,8 +18,10 @@ from dbproc.definition import (
     ProductSpec,
 )
 from dbproc.mission.problems import Problem, raise_for
+from dbproc.version import Version
 
 _NEEDS_RELEASE = ("file", "arguments", "output_interface")
+_STAYS_WITH_VERSION = (*_NEEDS_RELEASE, "uses")
 _CODE_IN_PLACE = (
     "start",
     "stop",
@@ -54,7 +56,6 @@ _WORDS = {
     "stop": "to",
     "time_limit": "time_limit_seconds",
     "retry_longest": "retry_longest_seconds",
-    "file": "the inspector",
     "arguments": "the arguments",
     "quarantine": "the quarantine directory",
     "codes": "the codes directory",
@@ -78,7 +79,9 @@ class _Comparison:
     problems: list[Problem]
 
 
-def difference(old: Definition | None, new: Definition, holdings: Holdings | None = None) -> list[Change]:
+def difference(
+    old: Definition | None, new: Definition, holdings: Holdings | None = None, *, rollback: bool = False
+) -> list[Change]:
     """What turns `old` into `new`.
 
     Parameters
@@ -89,6 +92,8 @@ def difference(old: Definition | None, new: Definition, holdings: Holdings | Non
         What the mission file says.
     holdings
         What of `old` cannot be removed, and the codes that were retired before.
+    rollback
+        Whether a lower version of a code means that an earlier one is taken up again.
 
     Returns
     -------
@@ -112,7 +117,7 @@ def difference(old: Definition | None, new: Definition, holdings: Holdings | Non
     gone = {} if new.partial else _gone(old, whole, renamed)
     _remove_processes(gone, held, found)
     _compare_products(old, whole, found)
-    _compare_processes(old, whole, held, renamed, found)
+    _compare_processes(old, whole, held, renamed, found, rollback=rollback)
     _refuse_taken_outputs(old, whole, held, renamed, found)
     if old is not None and not new.partial:
         _remove_products(old, whole, gone, held, found)
@@ -180,10 +185,12 @@ def _compare_products(old: Definition | None, new: Definition, found: _Compariso
 
 
 def _inspectors(old: InspectorSpec, new: InspectorSpec) -> Iterator[str]:
-    yield from _differences(old, new, ("file",))
+    if old.file != new.file:
+        yield f"the inspector {_shown(old.file)} → {_shown(new.file)}"
     if dict(old.arguments) != dict(new.arguments):
         yield f"the inspector's arguments {_shown(dict(old.arguments))} → {_shown(dict(new.arguments))}"
-    for name in ("version", "description", "output_interface", "written"):
+    names = ("description", "output_interface", "written")
+    for name in names if old.is_raised_from(new) else ("version", *names):
         for words in _differences(old, new, (name,)):
             yield f"the inspector's {words}"
 
@@ -221,7 +228,13 @@ def _refuse_taken_outputs(
 
 
 def _compare_processes(
-    old: Definition | None, new: Definition, held: Holdings, renamed: Mapping[str, str], found: _Comparison
+    old: Definition | None,
+    new: Definition,
+    held: Holdings,
+    renamed: Mapping[str, str],
+    found: _Comparison,
+    *,
+    rollback: bool,
 ) -> None:
     known = old.processes if old else {}
     reformatted = _reformatted(old, new)
@@ -232,8 +245,8 @@ def _compare_processes(
             found.changes.append(_change(Kind.ADD, f"process {name}", process, None, (_summary(process),)))
         else:
             found.changes.extend(_process_changes(before, process, not reformatted.isdisjoint(process.outputs)))
-        codes = before.codes if before else ()
-        _compare_codes(process, codes, held.retired.get(old_name, ()), found)
+        codes = _Codes(process, before.codes if before else (), held.retired.get(old_name, ()), rollback)
+        _compare_codes(codes, found)
 
 
 def _reformatted(old: Definition | None, new: Definition) -> set[str]:
@@ -292,46 +305,75 @@ def _summary(process: ProcessSpec) -> str:
     return f"{process.timebase}, {inputs or 'nothing'} → {', '.join(process.outputs) or 'nothing'}"
 
 
-def _compare_codes(
-    process: ProcessSpec, old: tuple[CodeSpec, ...], retired: tuple[CodeSpec, ...], found: _Comparison
-) -> None:
-    pairs = _paired(old, process.codes)
-    for code in _unpaired(old, pairs):
+@dataclass(frozen=True, slots=True)
+class _Codes:
+    """The codes of a process as they shall be, as they are and as they were."""
+
+    process: ProcessSpec
+    current: tuple[CodeSpec, ...]
+    retired: tuple[CodeSpec, ...]
+    rollback: bool
+
+    def earlier(self, version: Version) -> CodeSpec | None:
+        """The latest code that had this version."""
+        known = [each for each in (*self.retired, *self.current) if each.used == version]
+        return max(known, key=lambda each: each.code_id or 0, default=None)
+
+    def versions(self) -> str:
+        """Every version that there was, in words."""
+        return ", ".join(str(version) for version in sorted({each.used for each in (*self.retired, *self.current)}))
+
+
+def _compare_codes(codes: _Codes, found: _Comparison) -> None:
+    process = codes.process
+    pairs = _paired(codes.current, process.codes)
+    for code in _unpaired(codes.current, pairs):
         details = ("it is no longer in the mission file; what it made stays",)
         found.changes.append(_code_change(Kind.RETIRE, process, code, None, details))
     for position, code in enumerate(process.codes):
         before = pairs.get(position)
-        answer = _code_change_for(process, before, code, retired)
+        answer = _new_code(codes, code) if before is None else _continued(codes, before, code)
         if isinstance(answer, str):
             found.problems.append(Problem(("process", process.name, "code", position, "version"), answer))
         elif answer is not None:
             found.changes.append(answer)
 
 
-def _code_change_for(
-    process: ProcessSpec, before: CodeSpec | None, code: CodeSpec, retired: tuple[CodeSpec, ...]
-) -> Change | str | None:
-    """What is to be done for a code; a text when it is refused, None when it is as it was."""
-    if before is None:
-        return _new_code(process, code, retired)
-    if before.version == code.version:
-        return _same_version(process, before, code)
-    running = before.running or before.version
-    if code.version > running:
-        details = (f"replaces {_code_name(replace(before, version=running))}",)
+def _continued(codes: _Codes, before: CodeSpec, code: CodeSpec) -> Change | str | None:
+    """What is to be done for a code that continues another; a text when it is refused, None when it is as it was."""
+    if before.version == code.version and code.running in (None, before.running):
+        return _same_version(codes.process, before, code)
+    if code.used > before.used:
+        details = (f"replaces {_code_name(before)}",)
         again = f"code {_code_name(code)} released"
-        return _code_change(Kind.RELEASE, process, before, code, details, again=again)
-    if code.version == running:
-        return f"{code.version} is the version that the database raised from {before.version}; {_above(running)}"
-    return f"{code.version} is not above {running}, which the database runs; {_above(running)}"
+        return _code_change(Kind.RELEASE, codes.process, before, code, details, again=again)
+    if code.used == before.used:
+        text = f"{code.version} is the version that the database raised from {before.version}"
+        return f"{text}; {_above(before.used)}"
+    if codes.rollback:
+        return _rolled_back(codes, before, code)
+    text = f"{code.used} is not above {before.used}, which the database runs; {_above(before.used)}"
+    return f"{text}, or say that it is a rollback: --rollback" if codes.earlier(code.used) else text
+
+
+def _rolled_back(codes: _Codes, before: CodeSpec | None, code: CodeSpec) -> Change | str:
+    """The release of an earlier version."""
+    earlier = codes.earlier(code.used)
+    if earlier is None:
+        return f"{code.used} never was a version of {codes.process.name}; there were: {codes.versions()}"
+    changed = "; ".join(_differences(code, earlier, _STAYS_WITH_VERSION))
+    if changed:
+        return f"that is not what {code.used} was ({changed}); write it as it was, or {_above(codes.versions())}"
+    kind = Kind.RELEASE if before else Kind.ADD
+    details = (f"rolls back from {_code_name(before)}" if before else f"rolls back, {_dates(code)}",)
+    again = f"code {_code_name(code)} rolled back"
+    return _code_change(kind, codes.process, before, code, details, again=again, is_rollback=True)
 
 
 def _same_version(process: ProcessSpec, before: CodeSpec, code: CodeSpec) -> Change | str | None:
     changed = list(_differences(before, code, _NEEDS_RELEASE))
     if changed:
-        text = "; ".join(changed).replace("the inspector ", "file ")
-        running = before.running or before.version
-        return f"{text}: that changes what the code makes, so raise its version; {_above(running)}"
+        return f"{'; '.join(changed)}: that changes what the code makes, so raise its version; {_above(before.used)}"
     details = tuple(_differences(before, code, _CODE_IN_PLACE))
     if not details:
         return None
@@ -340,18 +382,30 @@ def _same_version(process: ProcessSpec, before: CodeSpec, code: CodeSpec) -> Cha
     return _code_change(Kind.CHANGE, process, before, code, details, again=again)
 
 
-def _new_code(process: ProcessSpec, code: CodeSpec, retired: tuple[CodeSpec, ...]) -> Change | str:
-    """A code that replaces none: new, or one that was retired and comes back."""
-    history = [each for each in retired if each.file == code.file]
-    newest = max(history, key=lambda each: each.running or each.version, default=None)
+def _new_code(codes: _Codes, code: CodeSpec) -> Change | str:
+    """A code that replaces none: new, the same as another for other dates, or one that was retired and comes back."""
     again = f"code {_code_name(code)} added" if code.active else ""
-    if newest is None or code.version > (newest.running or newest.version):
-        return _code_change(Kind.ADD, process, None, code, (_dates(code),), again=again)
+    twin = next((each for each in codes.current if _is_same_code(each, code)), None)
+    if twin is not None:
+        code = replace(code, running=twin.running, digest=twin.digest, kept=twin.kept)
+        same = (_dates(code), f"the same as for {twin.start} to {twin.stop}")
+        return _code_change(Kind.ADD, codes.process, None, code, same, again=again)
+    newest = max((each for each in codes.retired if each.file == code.file), key=lambda each: each.used, default=None)
+    if newest is None or code.used > newest.used:
+        return _code_change(Kind.ADD, codes.process, None, code, (_dates(code),), again=again)
     if newest.version == code.version and not any(_differences(newest, code, _NEEDS_RELEASE)):
         details = ("it was retired, and is used again",)
-        return _code_change(Kind.RESTORE, process, newest, code, details, again=again)
-    running = newest.running or newest.version
-    return f"{code.file} was retired at {running}, and {code.version} is not above it; {_above(running)}"
+        return _code_change(Kind.RESTORE, codes.process, newest, code, details, again=again)
+    if codes.rollback:
+        return _rolled_back(codes, None, code)
+    return f"{code.file} was retired at {newest.used}, and {code.used} is not above it; {_above(newest.used)}"
+
+
+def _is_same_code(one: CodeSpec, other: CodeSpec) -> bool:
+    """Whether two codes differ at most in their dates and in what may change under an unchanged version."""
+    if not one.active or one.version != other.version or other.running not in (None, one.running):
+        return False
+    return not any(_differences(one, other, _STAYS_WITH_VERSION))
 
 
 def _paired(old: Iterable[CodeSpec], new: Iterable[CodeSpec]) -> dict[int, CodeSpec]:
@@ -444,14 +498,25 @@ def _code_change(
     new: CodeSpec | None,
     details: tuple[str, ...],
     again: str = "",
+    *,
+    is_rollback: bool = False,
 ) -> Change:
     code = new or old
     place = f"code {_code_name(code) if code else ''} of process {process.name}"
-    return Change(kind=kind, place=place, name=process.name, old=old, new=new, details=details, again=again)
+    return Change(
+        kind=kind,
+        place=place,
+        name=process.name,
+        old=old,
+        new=new,
+        details=details,
+        again=again,
+        is_rollback=is_rollback,
+    )
 
 
 def _code_name(code: CodeSpec) -> str:
-    return f"{code.file} {code.version}"
+    return f"{code.file} {code.used}"
 
 
 def _dates(code: CodeSpec) -> str:

@@ -86,6 +86,11 @@ def _inspector(inspector: InspectorSpec) -> Iterator[str]:
         yield f"inspector_arguments = {_value(inspector.arguments)}"
 
 
+def export_codes(process: ProcessSpec) -> str:
+    """The tables of the codes of a process, as they stand in a mission file."""
+    return "\n".join(_codes(process))
+
+
 def _process(process: ProcessSpec) -> Iterator[str]:
     lines = [f"[process.{_key(process.name)}]"]
     made = process.outputs if process.further_outputs else process.output
@@ -94,6 +99,10 @@ def _process(process: ProcessSpec) -> Iterator[str]:
     lines += [f"extra_params = {_value(process.extra_params)}"] if process.extra_params else []
     lines += [] if process.early_cutoff is None else [f"early_cutoff = {_value(process.early_cutoff)}"]
     yield _section(lines)
+    yield from _codes(process)
+
+
+def _codes(process: ProcessSpec) -> Iterator[str]:
     brackets = "[{}]" if len(process.codes) == 1 else "[[{}]]"
     for code in process.codes:
         yield _section([brackets.format(f"process.{_key(process.name)}.code"), *_code(code)])
@@ -119,7 +128,7 @@ def _code(code: CodeSpec) -> list[str]:
     return [
         f"file = {_value(code.file)}",
         f"version = {_value(str(code.version))}",
-        *_unusual(code, ("file", "version", "running", "code_id")),
+        *_unusual(code, ("file", "version")),
     ]
 
 
@@ -134,7 +143,9 @@ def _unusual_values(
     return {
         _KEYS.get(each.name, each.name): getattr(spec, each.name)
         for each in fields(spec)
-        if each.name not in without and (each.default is MISSING or getattr(spec, each.name) != each.default)
+        if each.compare
+        and each.name not in without
+        and (each.default is MISSING or getattr(spec, each.name) != each.default)
     }
 
 

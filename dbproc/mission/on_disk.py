@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from dbproc.bundle import unmatched
 from dbproc.definition import SHIPPED, CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
 from dbproc.digest import missing_algorithm
 from dbproc.mission import paths
@@ -70,13 +71,33 @@ def _unknown_argument(inspector: InspectorSpec) -> str | None:
     return f"the inspector {inspector.file!r} takes no argument {unknown[0]!r}{suggestion(unknown[0], allowed)}"
 
 
+def place_of(code: CodeSpec, mission: MissionSpec) -> str:
+    """The absolute path that the file of a code has by its definition."""
+    if code.is_shipped:
+        return str(_CODES / f"{code.file.removeprefix(SHIPPED)}.py")
+    file = code.file.replace("{CODEVERSION}", str(code.version))
+    return os.path.normpath(os.path.join(paths.resolved(mission, mission.codes), file))
+
+
 def _code_problems(definition: Definition) -> Iterator[Problem]:
     for process in definition.processes.values():
         for position, code in enumerate(process.codes):
-            text = _code_problem(code, definition.mission) if code.active and code.file else None
-            if text:
-                path: KeyPath = ("process", process.name, "code", position, "file")
-                yield Problem(path, text)
+            if code.active and code.file and not code.kept:
+                path: KeyPath = ("process", process.name, "code", position)
+                yield from code_problems(path, code, definition.mission)
+
+
+def code_problems(path: KeyPath, code: CodeSpec, mission: MissionSpec) -> Iterator[Problem]:
+    """What is wrong with the file of a code, or with the patterns of what it uses."""
+    text = _code_problem(code, mission)
+    if text:
+        yield Problem((*path, "file"), text)
+        return
+    place = place_of(code, mission)
+    for pattern in unmatched(place, code.uses):
+        yield Problem(
+            (*path, "uses"), f"no file is like {pattern!r} in {os.path.dirname(place)}; correct it, or leave it out"
+        )
 
 
 def _code_problem(code: CodeSpec, mission: MissionSpec) -> str | None:
@@ -84,8 +105,7 @@ def _code_problem(code: CodeSpec, mission: MissionSpec) -> str | None:
         name = code.file.removeprefix(SHIPPED)
         known = shipped_codes()
         return None if name in known else f"dbproc brings no code {name!r} along{suggestion(name, known)}"
-    file = code.file.replace("{CODEVERSION}", str(code.version))
-    path = os.path.normpath(os.path.join(paths.resolved(mission, mission.codes), file))
+    path = place_of(code, mission)
     if not os.path.exists(path):
         return f"there is no code {path}{_neighbours(path)}"
     if not os.path.isfile(path):

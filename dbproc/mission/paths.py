@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from dbproc.definition import SHIPPED, MissionSpec, ProductSpec
+from dbproc.model import KEPT_CODES
 from dbproc.names import substitute
 
 _MOST_ROUNDS = 8
@@ -58,6 +59,11 @@ def program(text: str) -> str:
 def is_inside(path: str, root: str) -> bool:
     """Whether an absolute path is the root or below it."""
     return os.path.isabs(path) and os.path.commonpath((path, root)) == root
+
+
+def kept_codes(mission: MissionSpec) -> str:
+    """The directory that keeps the bytes of every version of every code."""
+    return os.path.join(mission.root, KEPT_CODES)
 
 
 def resolved(mission: MissionSpec, name: str) -> str:

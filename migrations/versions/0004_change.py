@@ -22,6 +22,8 @@ _COLUMNS = (
     ("code", sa.Column("on_code_edit", sa.Text(), nullable=True)),
     ("code", sa.Column("uses", sa.Text(), nullable=True)),
     ("code", sa.Column("release_time", TIME, nullable=True)),
+    ("code", sa.Column("same_as", sa.Integer(), nullable=True)),
+    ("code", sa.Column("kept", sa.Boolean(), server_default=sa.text("false"), nullable=False)),
     ("file", sa.Column("same_as", BIG_ID, nullable=True)),
 )
 
@@ -89,7 +91,8 @@ def _create_code_tables() -> None:
     op.create_table(
         "codeevent",
         sa.Column("codeevent_id", sa.Integer(), nullable=False),
-        sa.Column("code_id", sa.Integer(), nullable=False),
+        sa.Column("code_id", sa.Integer(), nullable=True),
+        sa.Column("inspector_id", sa.Integer(), nullable=True),
         sa.Column("event", sa.String(length=12), nullable=False),
         sa.Column("event_time", TIME, nullable=False),
         sa.Column("user", sa.Text(), nullable=False),
@@ -101,11 +104,14 @@ def _create_code_tables() -> None:
             "event IN ('added', 'released', 'rolled back', 'bumped', 'accepted', 'retired', 'restored', 'promoted')",
             name=op.f("ck_codeevent_event"),
         ),
+        sa.CheckConstraint("(code_id IS NULL) <> (inspector_id IS NULL)", name=op.f("ck_codeevent_subject")),
         sa.ForeignKeyConstraint(["code_id"], ["code.code_id"], name=op.f("fk_codeevent_code_id")),
+        sa.ForeignKeyConstraint(["inspector_id"], ["inspector.inspector_id"], name=op.f("fk_codeevent_inspector_id")),
         sa.ForeignKeyConstraint(["old_code"], ["code.code_id"], name=op.f("fk_codeevent_old_code")),
         sa.PrimaryKeyConstraint("codeevent_id", name=op.f("pk_codeevent")),
     )
     op.create_index(op.f("ix_codeevent_code_id"), "codeevent", ["code_id"])
+    op.create_index(op.f("ix_codeevent_inspector_id"), "codeevent", ["inspector_id"])
 
 
 def _create_output_tables() -> None:
