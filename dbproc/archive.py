@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def show_code(store: Store, process: str, version: Version | None = None, part: 
         row = _row(_of_process(codes.versions(connection), process), version)
         events = codes.events_of(connection, row["code_id"])
         text = _kept(row, mission, codes.parts_of(connection, row["code_id"]))
-    name = part or row["path_name"]
+    name = part or os.path.basename(_name(row))
     known = [each.path for each in text.parts]
     if name not in known:
         raise NotFoundError(f"{text.label} has no file {name}; there are: {', '.join(known)}")
@@ -105,7 +106,7 @@ def compare_codes(store: Store, process: str, old: Version | None = None, new: V
         if edited is not None and old is None and new is None:
             label = f"{edited.code.path} as it is now"
             return _compared(recorded, Text(label, os.path.dirname(edited.code.path), edited.bundle.parts))
-        before = _row(rows, old) if old is not None else _before(connection, rows, row)
+        before = _row(rows, old) if old is not None else _before(rows, row, codes.events_of(connection, row["code_id"]))
         earlier = _kept(before, mission, codes.parts_of(connection, before["code_id"]))
     return _compared(earlier, recorded)
 
@@ -124,18 +125,17 @@ def _row(rows: Sequence[Facts], version: Version | None) -> Facts:
     if not same and version is not None:
         known = ", ".join(map(str, sorted({_version(row) for row in rows})))
         raise NotFoundError(f"{rows[0]['process']} has no version {version}; there are: {known}")
-    row = max(same or rows, key=lambda each: int(each["code_id"]))
-    return {**row, "path_name": os.path.basename(_name(row))}
+    return max(same or rows, key=lambda each: int(each["code_id"]))
 
 
-def _before(connection: Any, rows: Sequence[Facts], row: Facts) -> Facts:
+def _before(rows: Sequence[Facts], row: Facts, events: Sequence[Facts]) -> Facts:
     """The version that a code replaced, or else the one that was entered before it."""
-    replaced = [event["old_code"] for event in codes.events_of(connection, row["code_id"]) if event["old_code"]]
+    replaced = {event["old_code"] for event in events}
     earlier = [each for each in rows if each["code_id"] < row["code_id"]]
     found = [each for each in earlier if each["code_id"] in replaced] or earlier
     if not found:
         raise NotFoundError(f"{_version(row)} is the only version of {row['process']}: nothing to compare it with")
-    return {**found[-1], "path_name": os.path.basename(_name(found[-1]))}
+    return found[-1]
 
 
 def _kept(row: Facts, mission: Mission, parts: Sequence[Part]) -> Text:
@@ -143,15 +143,14 @@ def _kept(row: Facts, mission: Mission, parts: Sequence[Part]) -> Text:
     label = f"{row['process']} {_version(row)} ({row['shasum']})"
     place = code_path(mission.code_directory, row["relative_path"], row["filename"], row["declared_version"])
     for path in (kept_path(mission.kept_codes, row["shasum"] or "", place), place):
-        if row["shasum"] and _digest_at(path, row, parts) == row["shasum"]:
+        if row["shasum"] and _digest_at(path, row) == row["shasum"]:
             return Text(label, os.path.dirname(path), tuple(parts))
     raise NotFoundError(f"the bytes of {label} are neither in {mission.kept_codes} nor in {place} any more")
 
 
-def _digest_at(path: str, row: Facts, parts: Sequence[Part]) -> str | None:
-    own = os.path.basename(path)
+def _digest_at(path: str, row: Facts) -> str | None:
     try:
-        return read_bundle(path, [part.path for part in parts if part.path != own], algorithm_of(row["shasum"])).digest
+        return read_bundle(path, json.loads(row["uses"] or "[]"), algorithm_of(row["shasum"])).digest
     except OSError:
         return None
 

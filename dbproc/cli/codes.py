@@ -21,7 +21,7 @@ _LISTED = ("process", "file", "version", "first", "last", "active", "files", "re
 _SHOWN = (*_LISTED, "runs")
 
 
-class _VersionType(click.ParamType):
+class _VersionType(click.ParamType):  # type: ignore[type-arg]
     name = "version"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Version:
