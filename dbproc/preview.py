@@ -7,13 +7,13 @@ from typing import Any
 
 from dbproc.catalogue import reading
 from dbproc.catalogue.definition import load_definition
-from dbproc.cycle import Options, allowed_processes
+from dbproc.cycle import Options, allowed_processes, startup_processes
 from dbproc.edits import edits_in_words
 from dbproc.incoming import scan_mission
 from dbproc.ingest import preview
 from dbproc.inspection import Inspection
 from dbproc.model import Definition, Slot
-from dbproc.plan import Decision, State
+from dbproc.plan import Decision, State, startup_decision
 from dbproc.store import Store
 from dbproc.walk import Walk, descendants
 
@@ -54,15 +54,21 @@ def _is_due(failure: Facts) -> bool:
 
 
 def _decisions(store: Store, definition: Definition, options: Options) -> Facts:
-    walk = Walk(store, definition, allowed_processes(definition, options))
+    allowed = allowed_processes(definition, options)
+    walk = Walk(store, definition, allowed)
     walk.begin()
-    decisions = list(walk.decide())
+    decisions = [*_startup(definition, allowed), *walk.decide()]
     return {
         "tasks": [_decided(definition, decision) for decision in decisions if decision.state is State.STALE],
         "problems": [_decided(definition, decision) for decision in decisions if decision.state is State.REFUSED],
         "waiting": [_waits(definition, slot, cause) for slot, cause in sorted(walk.waiting().items())],
         "follows": sorted(descendants(definition, decisions)),
     }
+
+
+def _startup(definition: Definition, allowed: frozenset[int]) -> list[Decision]:
+    today = dt.datetime.now(dt.UTC).date()
+    return [startup_decision(definition, process, today) for process in startup_processes(definition, allowed)]
 
 
 def _decided(definition: Definition, decision: Decision) -> Facts:

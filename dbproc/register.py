@@ -32,6 +32,7 @@ from dbproc.model import (
     Planned,
     Product,
     Task,
+    Timebase,
     Verdict,
 )
 from dbproc.names import keywords_of, keywords_text
@@ -303,8 +304,10 @@ class Register:
         )
 
     def _next_try(self, task: Task, failures: int, ended: dt.datetime) -> dt.datetime | None:
-        """When it is tried again; None when it is given up."""
+        """When it is tried again; None when it is given up, or every run begins with it anyway."""
         mission, code = self._definition.mission, task.code
+        if task.process.timebase is Timebase.STARTUP:
+            return None
         limit = mission.retry_limit if code.retry_limit is None else code.retry_limit
         if failures >= limit:
             return None

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, literal, or_, select
 
 from dbproc import schema
-from dbproc.catalogue._select import FILE, batches, is_last_attempt
+from dbproc.catalogue._select import FILE, batches, is_last_attempt, is_last_of_startup
 from dbproc.errors import NotFoundError
 
 _ATTEMPT = schema.attempt
@@ -40,7 +40,7 @@ def open_failures(connection: Connection, limit: int = 50) -> list[Row]:
     """The slots whose last attempt failed or was refused, the latest first."""
     statement = (
         _attempts()
-        .where(_ATTEMPT.c.status.in_(("failed", "refused")), is_last_attempt())
+        .where(_ATTEMPT.c.status.in_(("failed", "refused")), is_last_attempt(), is_last_of_startup())
         .order_by(_ATTEMPT.c.attempt_id.desc())
     )
     return [_attempt(row) for row in _rows(connection, statement.limit(limit))]
@@ -228,6 +228,7 @@ def _attempts() -> Select[*tuple[Any, ...]]:
             _ATTEMPT.c.attempt_id,
             process.c.process_id,
             process.c.process_name.label("process"),
+            process.c.output_timebase.label("timebase"),
             _ATTEMPT.c.utc_file_date.label("date"),
             _ATTEMPT.c.process_keywords.label("keywords"),
             _ATTEMPT.c.status,
