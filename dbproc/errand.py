@@ -11,7 +11,7 @@ from dbproc.catalogue.facts import load_facts
 from dbproc.errors import NotFoundError, UserError
 from dbproc.model import Definition, File, Process, Slot, Timebase
 from dbproc.periods import period_starts
-from dbproc.plan import Confirmation, Decision, Planner, Queued, State, needs
+from dbproc.plan import Confirmation, Decision, Planner, Queued, State, consumers, needs
 from dbproc.report import Event, Report
 from dbproc.store import Store
 from dbproc.version import Part
@@ -46,6 +46,7 @@ class Errand:
         self.done_with: list[int] = []
         self.confirmed: list[Confirmation] = []
         self._decisions = decisions
+        self._taken = consumers(definition)
 
     def begin(self) -> None:
         """There is nothing to take up."""
@@ -59,11 +60,13 @@ class Errand:
         """Nothing waits for it."""
 
     def enqueue(self, queued: Sequence[Queued]) -> None:
-        """What comes of new files is the next run's business."""
+        """What comes of new files is the next run's business; those that nothing comes of leave the queue."""
+        self.done_with += [item.file_id for item in queued if item.product_id not in self._taken]
 
     def take_done_with(self) -> tuple[list[int], list[Confirmation]]:
-        """No queued file."""
-        return [], []
+        """The files that nothing comes of."""
+        done, self.done_with = self.done_with, []
+        return done, []
 
 
 def process_named(definition: Definition, name: str) -> Process:
