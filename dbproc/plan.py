@@ -236,6 +236,17 @@ class Planner:
         found = [files for link in links if (files := self._candidates_of(process, slot, link))]
         return next((files for files in found if _covering(process, slot, files)), found[0] if found else [])
 
+    def lacking(self, slot: Slot) -> list[Input]:
+        """The inputs for want of which a slot is not due: those required that are missing, or else all of them."""
+        process = self._definition.processes[slot.process_id]
+        missing = [
+            link
+            for links in alternatives(process.inputs)
+            if not links[0].optional and not self._chosen(process, slot, links)
+            for link in links
+        ]
+        return missing or list(process.inputs)
+
     def _candidates_of(self, process: Process, slot: Slot, link: Input) -> list[File]:
         last = period_end(process.timebase, slot.date)
         first, last = widened(slot.date, last, link.yesterday, link.tomorrow)

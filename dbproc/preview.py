@@ -77,6 +77,7 @@ def _decided(definition: Definition, decision: Decision) -> Facts:
         **_slot(definition, decision.slot),
         "state": str(decision.state),
         "output": task.output_name if task else None,
+        "outputs": [planned.name for planned in task.outputs] if task else [],
         "inputs": [file.filename for file in task.inputs] if task else [],
         "why": decision.explanation,
     }

@@ -345,6 +345,19 @@ def _fault(task: Task, outcome: Outcome) -> str | None:
         fault = _absent(os.path.join(outcome.job.directory, planned.name), planned.name, outcome.job.directory)
         if fault is not None:
             return fault
+    return _shared_companion([os.path.join(outcome.job.directory, planned.name) for planned in task.outputs])
+
+
+def _shared_companion(paths: Sequence[str]) -> str | None:
+    """What is wrong when two outputs have the same companion directory."""
+    owners: dict[str, str] = {}
+    for path in paths:
+        companion = placement.companion_of(path)
+        if companion is not None and companion in owners:
+            names = f"{os.path.basename(owners[companion])} and {os.path.basename(path)}"
+            return f"the directory {os.path.basename(companion)}/ would belong to both {names}; give them other stems"
+        if companion is not None:
+            owners[companion] = path
     return None
 
 

@@ -175,7 +175,7 @@ def _print_plan(facts: dict[str, Any], as_json: bool) -> None:
     for edit in facts.get("edited_codes", ()):
         click.echo(f"edited {edit['code']}: changed under version {edit['version']}: {edit['consequence']}")
     for task in facts.get("tasks", ()):
-        what = task["output"] or f"{task['process']} {task['date']}"
+        what = ", ".join(task["outputs"]) or f"{task['process']} {task['date']}"
         click.echo(f"would {'build' if task['output'] else 'run'} {what}: {task['why']}")
     for problem in facts.get("problems", ()):
         click.echo(f"{problem['state']} {problem['process']} {problem['date']}: {problem['why']}")

@@ -93,7 +93,13 @@ def product(name: str, level: float, format: str | None = None, **keys: object) 
 
 
 def process(
-    name: str, output: str | None, inputs: list[object], timebase: str = "DAILY", *, keys: Any = None, **code: object
+    name: str,
+    output: str | list[str] | None,
+    inputs: list[object],
+    timebase: str = "DAILY",
+    *,
+    keys: Any = None,
+    **code: object,
 ) -> str:
     """A process and its one code; `keys` are of the process, the others of the code."""
     made = {} if output is None else {"output": output}
