@@ -7,8 +7,10 @@ the lock however it ends. Most runs find nothing to do: the stations are importe
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dbproc import lock
 from dbproc.catalogue.definition import load_definition
@@ -16,11 +18,15 @@ from dbproc.catalogue.pending import pending
 from dbproc.edits import any_code_touched, any_inspector_touched
 from dbproc.errors import NotFoundError, UserError
 from dbproc.incoming import Arrival, scan_mission
-from dbproc.model import Definition
+from dbproc.model import Definition, Process, Timebase
 from dbproc.report import LOGGER, Event, Progress, Report, log_to, one_line, stop_logging
 from dbproc.signals import Interrupted, signals_interrupt
 from dbproc.store import Store
 from dbproc.workspace import Workspace
+
+if TYPE_CHECKING:
+    from dbproc.errand import Request
+    from dbproc.execution import Agenda
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +56,38 @@ def run(store: Store, options: Options, report: Report, progress: Progress | Non
     Interrupted
         A signal ended the run; what was finished is recorded.
     """
+    with _locked(store, report) as acquired:
+        run = _Run(store, options, report, progress, acquired.run_id)
+        run.work(run.usual, was_killed=acquired.crashed is not None)
+
+
+def run_by_hand(
+    store: Store, request: Request, options: Options, report: Report, progress: Progress | None = None
+) -> None:
+    """Run one process over a range of dates, under the lock as a run does; the outputs enter the catalogue.
+
+    Raises
+    ------
+    BusyError, LockError, Interrupted
+        As :func:`run` does.
+    UserError
+        The request cannot be fulfilled.
+    """
+    with _locked(store, report) as acquired:
+        run = _Run(store, options, report, progress, acquired.run_id)
+        run.work(lambda: run.by_hand(request), was_killed=acquired.crashed is not None)
+
+
+@contextmanager
+def _locked(store: Store, report: Report) -> Iterator[lock.Acquired]:
+    """Hold the lock, with signals that interrupt; what came of it stands in the lock's row."""
     acquired = lock.acquire(store)
     comment = "ended by an exception"
     try:
         with signals_interrupt():
             if acquired.crashed is not None:
                 report.add(Event.NOTE, "lock", f"taken from a dead run ({acquired.crashed})")
-            run = _Run(store, options, report, progress, acquired.run_id)
-            run.work(was_killed=acquired.crashed is not None)
+            yield acquired
         comment = "done" if report.exit_status == 0 else "done, with failures"
     except Interrupted as signal:
         comment = f"ended by {signal}"
@@ -83,20 +113,13 @@ class _Run:
         self._allowed = allowed_processes(self._definition, options)
         self._workspace = Workspace(self._definition.mission.root)
 
-    def work(self, *, was_killed: bool) -> None:
-        """Recover, ingest, process; said in the daily log. `was_killed`: the lock was taken from a dead run."""
+    def work(self, task: Callable[[], None], *, was_killed: bool) -> None:
+        """Recover, and do a task; said in the daily log. `was_killed`: the lock was taken from a dead run."""
         self._workspace.prepare()
         log = log_to(self._workspace.logs, self._options.log_level)
         try:
             self._recover(was_killed=was_killed)
-            refused = self._settle_inspectors()
-            if self._options.ingest:
-                found = scan_mission(self._definition.mission, self._options.pattern)
-                self._report.unsettled = found.unsettled
-                if not refused:
-                    self._ingest(found.settled)
-            if self._options.process:
-                self._process(refused)
+            task()
             LOGGER.info("run %d: %s", self._run_id, self._report.summary())
         except BaseException as error:
             if isinstance(error, Interrupted):
@@ -105,6 +128,30 @@ class _Run:
             raise
         finally:
             stop_logging(log)
+
+    def usual(self) -> None:
+        """Ingest and process, as the options say."""
+        no_inspector = self._settle_inspectors()
+        if self._options.ingest:
+            found = scan_mission(self._definition.mission, self._options.pattern)
+            self._report.unsettled = found.unsettled
+            if not no_inspector:
+                self._ingest(found.settled)
+        if self._options.process:
+            self._process(no_inspector)
+
+    def by_hand(self, request: Request) -> None:
+        """Run one process over a range of dates."""
+        from dbproc.errand import Errand, decide, leave_out, narrowed, process_named, tell_undue
+
+        refused = self._makers(self._settle_inspectors()) | self._settle_edits()
+        if process_named(self._definition, request.process).process_id in refused:
+            return
+        definition = narrowed(self._definition, request)
+        leave_out(self._store, self._definition, request)
+        decisions = decide(self._store, definition, request)
+        tell_undue(self._report, definition, decisions)
+        self._execute(Errand(self._store, definition, decisions))
 
     def _recover(self, *, was_killed: bool) -> None:
         with self._store.begin() as connection:
@@ -139,27 +186,58 @@ class _Run:
 
     def _process(self, no_inspector: frozenset[int]) -> None:
         """Build what is stale, but for products whose inspectors must not be used."""
-        refused: frozenset[int] = frozenset()
-        if any_code_touched(self._definition):
-            from dbproc.edits import settle_edits
-
-            self._definition, refused = settle_edits(self._store, self._definition, self._report)
+        refused = self._settle_edits() | self._makers(no_inspector)
+        self._start_up(self._allowed - refused)
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
         if waits.queued or waits.retries:
-            hindered = (p.process_id for p in self._definition.processes.values() if no_inspector & set(p.outputs))
-            self._build(self._allowed - refused - frozenset(hindered))
+            from dbproc.walk import Walk
 
-    def _build(self, allowed: frozenset[int]) -> None:
+            self._execute(Walk(self._store, self._definition, self._allowed - refused))
+
+    def _settle_edits(self) -> frozenset[int]:
+        """Do what the policy says about edited codes; the processes that must not run."""
+        if not any_code_touched(self._definition):
+            return frozenset()
+        from dbproc.edits import settle_edits
+
+        self._definition, refused = settle_edits(self._store, self._definition, self._report)
+        return refused
+
+    def _makers(self, products: frozenset[int]) -> frozenset[int]:
+        """The processes that make one of these products."""
+        made_by = self._definition.processes.values()
+        return frozenset(process.process_id for process in made_by if not products.isdisjoint(process.outputs))
+
+    def _start_up(self, allowed: frozenset[int]) -> None:
+        """Run what every run begins with."""
+        processes = startup_processes(self._definition, allowed)
+        if not processes:
+            return
+        from dbproc.errand import Errand
+        from dbproc.plan import startup_decision
+
+        today = dt.datetime.now(dt.UTC).date()
+        decisions = [startup_decision(self._definition, process, today) for process in processes]
+        self._execute(Errand(self._store, self._definition, decisions))
+
+    def _execute(self, agenda: Agenda) -> None:
         from dbproc.engines.local import LocalEngine
         from dbproc.execution import Execution
         from dbproc.inspection import Inspection
-        from dbproc.walk import Walk
 
-        walk = Walk(self._store, self._definition, allowed)
         engine = LocalEngine(self._options.slots, self._options.ram)
-        with Inspection(self._definition) as inspection:
-            Execution(walk, inspection, self._workspace, engine, self._run_id, self._report, self._progress).run()
+        with Inspection(agenda.definition) as inspection:
+            Execution(agenda, inspection, self._workspace, engine, self._run_id, self._report, self._progress).run()
+
+
+def startup_processes(definition: Definition, allowed: Collection[int]) -> list[Process]:
+    """The processes among those allowed that every run begins with."""
+    return [
+        process
+        for process_id, process in definition.processes.items()
+        if process.timebase is Timebase.STARTUP and process_id in allowed
+    ]
 
 
 def allowed_processes(definition: Definition, options: Options) -> frozenset[int]:

@@ -6,22 +6,47 @@ import datetime as dt
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from dbproc import queue
 from dbproc.catalogue import placements
 from dbproc.catalogue.attempts import NewAttempt, insert_attempts, interrupt_running
 from dbproc.engines import Engine
 from dbproc.inspection import Inspection
-from dbproc.model import Ending, Job, Outcome, Slot, Task
-from dbproc.plan import Decision, State
+from dbproc.model import Definition, Ending, Job, Outcome, Slot, Task
+from dbproc.plan import Confirmation, Decision, Queued, State
 from dbproc.register import Failure, Register, Result
 from dbproc.report import Event, Progress, Report
 from dbproc.run import changed_input, command_line, input_stats, job_of, obstacle
 from dbproc.signals import signals_ignored
-from dbproc.walk import Walk
+from dbproc.store import Store
 from dbproc.workspace import Workspace
 
 _LONGEST_WAIT = 1.0  # seconds between two looks at a signal
+
+
+class Agenda(Protocol):
+    """What an execution works off: :class:`dbproc.walk.Walk`, or :class:`dbproc.errand.Errand`."""
+
+    store: Store
+    definition: Definition
+    done_with: list[int]
+    confirmed: list[Confirmation]
+
+    def begin(self) -> None:
+        """Take up what there is."""
+
+    def decide(self) -> Iterator[Decision]:
+        """What can be decided now."""
+
+    def settle(self, slot: Slot) -> None:
+        """What was decided for a slot is done."""
+
+    def enqueue(self, queued: Sequence[Queued]) -> None:
+        """Take up files that were made."""
+
+    def take_done_with(self) -> tuple[list[int], list[Confirmation]]:
+        """The queued files that may leave the queue, and what was confirmed."""
 
 
 @dataclass(slots=True)
@@ -50,11 +75,11 @@ class _Running:
 
 
 class Execution:
-    """Runs what the walk decides, until nothing is stale any more."""
+    """Runs what the agenda decides, until nothing is left of it."""
 
     def __init__(
         self,
-        walk: Walk,
+        walk: Agenda,
         inspection: Inspection,
         workspace: Workspace,
         engine: Engine,

@@ -46,6 +46,7 @@ class Scan:
 
     settled: tuple[Arrival, ...]
     unsettled: int
+    names: tuple[str, ...] = ()  #: of what is left for a later run
 
 
 def scan(directory: str, *, settle_seconds: float, now: float, pattern: str = "*") -> Scan:
@@ -74,21 +75,21 @@ def scan(directory: str, *, settle_seconds: float, now: float, pattern: str = "*
         raise UserError(f"cannot read the incoming directory {directory}: {error.strerror}") from error
     companions = _companions(found)
     settled: list[Arrival] = []
-    unsettled = 0
+    unsettled: list[str] = []
     for entry in found:
         if entry.name in companions or not fnmatchcase(entry.name, pattern):
             continue
         if is_unfinished(entry.name):
-            unsettled += 1
+            unsettled.append(entry.name)
             continue
         arrival, changed = _arrival(entry)
         if arrival is None:
             continue
         if abs(now - changed) < settle_seconds:
-            unsettled += 1
+            unsettled.append(entry.name)
         else:
             settled.append(arrival)
-    return Scan(tuple(settled), unsettled)
+    return Scan(tuple(settled), len(unsettled), tuple(unsettled))
 
 
 def scan_mission(mission: Mission, pattern: str = "*") -> Scan:
@@ -115,12 +116,12 @@ def _companions(entries: list[os.DirEntry[str]]) -> set[str]:
     if not directories:
         return set()
     names = [entry.name for entry in entries if entry.name not in directories]
-    stems = {os.path.splitext(name)[0] for name in (*names, *map(_finished, names))}
+    stems = {os.path.splitext(name)[0] for name in (*names, *map(finished_name, names))}
     return directories & stems
 
 
-def _finished(name: str) -> str:
-    """The name that an unfinished file will have."""
+def finished_name(name: str) -> str:
+    """The name that an unfinished file will have, and that a finished one has."""
     stem, suffix = os.path.splitext(name)
     return stem if suffix.lower() in UNFINISHED_SUFFIXES else name.rstrip("~")
 

@@ -208,6 +208,8 @@ class Planner:
     def decide(self, slot: Slot, forced: Part | None = None) -> Decision:
         """Decide one slot; `forced` rebuilds it even when it is up to date, raising that part of its version."""
         process = self._definition.processes[slot.process_id]
+        if process.timebase is Timebase.STARTUP:
+            return startup_decision(self._definition, process, slot.date)
         wanted, missing = self._wanted(process, slot)
         if missing:
             return Decision(slot, State.NOT_DUE, missing)
@@ -222,16 +224,31 @@ class Planner:
         """The wanted inputs in the order of the command line, or why the slot is not due."""
         wanted: dict[int, File] = {}
         for links in alternatives(process.inputs):
-            found = (self._candidates_of(process, slot, link) for link in links)
-            files = next((files for files in found if files), [])
+            files = self._chosen(process, slot, links)
             if not files and not links[0].optional:
                 names = " or ".join(self._definition.products[link.product_id].name for link in links)
                 return (), f"no file of the required input {names} for {_words(process.timebase, slot)}"
             wanted.update((file.file_id, file) for file in files)
-        last = period_end(process.timebase, slot.date)
-        if not any(_covers(process.timebase, file, slot.date, last) for file in wanted.values()):
+        if process.inputs and not _covering(process, slot, wanted.values()):
             return (), f"no input covers {_words(process.timebase, slot)} itself"
         return tuple(wanted.values()), ""
+
+    def _chosen(self, process: Process, slot: Slot, links: Sequence[Input]) -> list[File]:
+        """The files of one input; of several that stand for each other, those of the first product that covers the
+        slot's own days, or else of the first that has any in the window."""
+        found = [files for link in links if (files := self._candidates_of(process, slot, link))]
+        return next((files for files in found if _covering(process, slot, files)), found[0] if found else [])
+
+    def lacking(self, slot: Slot) -> list[Input]:
+        """The inputs for want of which a slot is not due: those required that are missing, or else all of them."""
+        process = self._definition.processes[slot.process_id]
+        missing = [
+            link
+            for links in alternatives(process.inputs)
+            if not links[0].optional and not self._chosen(process, slot, links)
+            for link in links
+        ]
+        return missing or list(process.inputs)
 
     def _candidates_of(self, process: Process, slot: Slot, link: Input) -> list[File]:
         last = period_end(process.timebase, slot.date)
@@ -306,6 +323,9 @@ class Planner:
             outputs=tuple(planned),
             level=min(product.level for product in products),
         )
+        twin = _twin_names([plan.name for plan in planned])
+        if twin is not None:
+            return Decision(slot, State.REFUSED, f"two outputs would be named {twin}; give their formats other names")
         for (product, output, _), plan in zip(found, planned, strict=True):
             if output is not None and plan.name == output.file.filename:
                 return Decision(slot, State.REFUSED, _needs_version(product, output, reasons), task)
@@ -360,6 +380,17 @@ class Planner:
             text = f"failed, tried again after {tried.next_try:%Y-%m-%d %H:%M}Z: {tried.message}"
             return Decision(task.slot, State.DELAYED, text, task)
         return Decision(task.slot, State.STALE, f"{why}; tried again", task)
+
+
+def startup_decision(definition: Definition, process: Process, today: dt.date) -> Decision:
+    """What a run that begins `today` is to do for a process of timebase STARTUP."""
+    slot = Slot(process.process_id, today)
+    code = valid_code(definition.codes.get(process.process_id, ()), today)
+    if code is None:
+        return Decision(slot, State.NO_CODE, f"no active code of process {process.name} is valid for {today}")
+    why = Reason("once at the beginning of every run")
+    task = Task(slot=slot, process=process, code=code, inputs=(), reasons=(why,), outputs=(), level=float("-inf"))
+    return Decision(slot, State.STALE, why.text, task)
 
 
 def valid_code(codes: Iterable[Code], date: dt.date) -> Code | None:
@@ -420,9 +451,16 @@ def _ranks(inputs: Sequence[Input]) -> dict[int, tuple[int, int]]:
 def _input_reasons(
     made_from: Iterable[File], wanted: Iterable[File], ranks: _Ranks, *, by_content: bool
 ) -> Iterator[Reason]:
+    made_from, wanted = list(made_from), list(wanted)
     added, replaced, removed = _compared(made_from, wanted, ranks)
+    before, after = _taken(made_from, ranks), _taken(wanted, ranks)
     for file in added:
-        yield Reason(f"input {file.filename} added", Part.QUALITY)
+        old_rank = before.get(_choice(file, ranks))
+        if old_rank is None or old_rank == ranks[file.product_id][1]:
+            yield Reason(f"input {file.filename} added", Part.QUALITY)
+        else:
+            quality = "better " if ranks[file.product_id][1] < old_rank else "other "
+            yield Reason(f"{quality}input {file.filename}", Part.QUALITY)
     for old, new in replaced:
         if by_content and old.content == new.content:
             continue
@@ -434,7 +472,18 @@ def _input_reasons(
         else:
             yield Reason(f"input {new.filename} in the place of {old.filename}, which is gone", Part.QUALITY)
     for file in removed:
-        yield Reason(f"input {file.filename} removed", Part.QUALITY)
+        if after.get(_choice(file, ranks)) in (None, before.get(_choice(file, ranks))):
+            yield Reason(f"input {file.filename} removed", Part.QUALITY)
+
+
+def _choice(file: File, ranks: _Ranks) -> int | None:
+    """The choice that a file's product belongs to, None for a product that stands alone."""
+    return ranks[file.product_id][0] if file.product_id in ranks else None
+
+
+def _taken(files: Iterable[File], ranks: _Ranks) -> dict[int | None, int]:
+    """By choice: the place of the product that is used of it."""
+    return {ranks[file.product_id][0]: ranks[file.product_id][1] for file in files if file.product_id in ranks}
 
 
 def _compared(
@@ -500,6 +549,17 @@ def _identity(file: File, ranks: _Ranks) -> tuple[object, dt.date, str]:
     """The same for versions of one file, and for files of products that stand for each other."""
     choice = ranks.get(file.product_id)
     return (file.product_id if choice is None else ("choice", choice[0])), file.date, file.keywords
+
+
+def _covering(process: Process, slot: Slot, files: Iterable[File]) -> bool:
+    """Whether one of the files covers a day of the slot itself."""
+    last = period_end(process.timebase, slot.date)
+    return any(_covers(process.timebase, file, slot.date, last) for file in files)
+
+
+def _twin_names(names: Sequence[str]) -> str | None:
+    """The first name that is there twice."""
+    return next((name for position, name in enumerate(names) if name in names[:position]), None)
 
 
 def _covers(timebase: Timebase, file: File, first: dt.date, last: dt.date) -> bool:

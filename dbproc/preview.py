@@ -7,13 +7,13 @@ from typing import Any
 
 from dbproc.catalogue import reading
 from dbproc.catalogue.definition import load_definition
-from dbproc.cycle import Options, allowed_processes
+from dbproc.cycle import Options, allowed_processes, startup_processes
 from dbproc.edits import edits_in_words
 from dbproc.incoming import scan_mission
 from dbproc.ingest import preview
 from dbproc.inspection import Inspection
 from dbproc.model import Definition, Slot
-from dbproc.plan import Decision, State
+from dbproc.plan import Decision, State, startup_decision
 from dbproc.store import Store
 from dbproc.walk import Walk, descendants
 
@@ -54,9 +54,10 @@ def _is_due(failure: Facts) -> bool:
 
 
 def _decisions(store: Store, definition: Definition, options: Options) -> Facts:
-    walk = Walk(store, definition, allowed_processes(definition, options))
+    allowed = allowed_processes(definition, options)
+    walk = Walk(store, definition, allowed)
     walk.begin()
-    decisions = list(walk.decide())
+    decisions = [*_startup(definition, allowed), *walk.decide()]
     return {
         "tasks": [_decided(definition, decision) for decision in decisions if decision.state is State.STALE],
         "problems": [_decided(definition, decision) for decision in decisions if decision.state is State.REFUSED],
@@ -65,12 +66,18 @@ def _decisions(store: Store, definition: Definition, options: Options) -> Facts:
     }
 
 
+def _startup(definition: Definition, allowed: frozenset[int]) -> list[Decision]:
+    today = dt.datetime.now(dt.UTC).date()
+    return [startup_decision(definition, process, today) for process in startup_processes(definition, allowed)]
+
+
 def _decided(definition: Definition, decision: Decision) -> Facts:
     task = decision.task
     return {
         **_slot(definition, decision.slot),
         "state": str(decision.state),
         "output": task.output_name if task else None,
+        "outputs": [planned.name for planned in task.outputs] if task else [],
         "inputs": [file.filename for file in task.inputs] if task else [],
         "why": decision.explanation,
     }

@@ -32,6 +32,7 @@ from dbproc.model import (
     Planned,
     Product,
     Task,
+    Timebase,
     Verdict,
 )
 from dbproc.names import keywords_of, keywords_text
@@ -303,8 +304,10 @@ class Register:
         )
 
     def _next_try(self, task: Task, failures: int, ended: dt.datetime) -> dt.datetime | None:
-        """When it is tried again; None when it is given up."""
+        """When it is tried again; None when it is given up, or every run begins with it anyway."""
         mission, code = self._definition.mission, task.code
+        if task.process.timebase is Timebase.STARTUP:
+            return None
         limit = mission.retry_limit if code.retry_limit is None else code.retry_limit
         if failures >= limit:
             return None
@@ -342,6 +345,19 @@ def _fault(task: Task, outcome: Outcome) -> str | None:
         fault = _absent(os.path.join(outcome.job.directory, planned.name), planned.name, outcome.job.directory)
         if fault is not None:
             return fault
+    return _shared_companion([os.path.join(outcome.job.directory, planned.name) for planned in task.outputs])
+
+
+def _shared_companion(paths: Sequence[str]) -> str | None:
+    """What is wrong when two outputs have the same companion directory."""
+    owners: dict[str, str] = {}
+    for path in paths:
+        companion = placement.companion_of(path)
+        if companion is not None and companion in owners:
+            names = f"{os.path.basename(owners[companion])} and {os.path.basename(path)}"
+            return f"the directory {os.path.basename(companion)}/ would belong to both {names}; give them other stems"
+        if companion is not None:
+            owners[companion] = path
     return None
 
 

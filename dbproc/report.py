@@ -17,6 +17,7 @@ Progress = Callable[[int, int], None]
 """Told how much of how much is done."""
 
 LOGGER = logging.getLogger("dbproc")
+LOGGER.addHandler(logging.NullHandler())  # outside of runs there is no daily log
 
 
 class Event(StrEnum):

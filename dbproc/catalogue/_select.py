@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, exists, or_, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_
 
 from dbproc import schema
-from dbproc.model import File
+from dbproc.model import File, Timebase
 from dbproc.periods import DayRange
 from dbproc.version import Version
 
@@ -74,6 +74,23 @@ def is_last_attempt() -> ColumnElement[bool]:
         later.c.attempt_id > one.attempt_id,
         later.c.status.in_(("failed", "refused", "succeeded")),
     )
+
+
+def startup_processes() -> Select[tuple[int]]:
+    """The processes that every run begins with."""
+    process = schema.process.c
+    return select(process.process_id).where(process.output_timebase == Timebase.STARTUP)
+
+
+def is_last_of_startup() -> ColumnElement[bool]:
+    """Of a process that every run begins with, no later attempt on whatever date came to an end of its own."""
+    one, later = schema.attempt.c, schema.attempt.alias()
+    superseded = exists().where(
+        later.c.process_id == one.process_id,
+        later.c.attempt_id > one.attempt_id,
+        later.c.status.in_(("failed", "succeeded")),
+    )
+    return or_(one.process_id.not_in(startup_processes()), ~superseded)
 
 
 def overlaps(ranges: Sequence[DayRange]) -> ColumnElement[bool]:

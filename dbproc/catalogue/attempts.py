@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from dbproc import schema
-from dbproc.catalogue._select import is_last_attempt
+from dbproc.catalogue._select import is_last_attempt, startup_processes
 from dbproc.model import Slot, Task
 
 _ATTEMPT = schema.attempt
@@ -159,8 +159,14 @@ def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
 
 
 def arm(connection: Connection, process_ids: Collection[int] | None, date: dt.date | None) -> int:
-    """Make failed and refused slots due for another try now, given-up ones too; how many attempts there were."""
-    chosen: list[ColumnElement[bool]] = [_ATTEMPT.c.status.in_(("failed", "refused"))]
+    """Make failed and refused slots due for another try now, given-up ones too; how many attempts there were.
+
+    What every run begins with is run by the next one anyway.
+    """
+    chosen: list[ColumnElement[bool]] = [
+        _ATTEMPT.c.status.in_(("failed", "refused")),
+        _ATTEMPT.c.process_id.not_in(startup_processes()),
+    ]
     if process_ids is not None:
         chosen.append(_ATTEMPT.c.process_id.in_(process_ids))
     if date is not None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, literal, or_, select
 
 from dbproc import schema
-from dbproc.catalogue._select import FILE, batches, is_last_attempt
+from dbproc.catalogue._select import FILE, batches, is_last_attempt, is_last_of_startup
 from dbproc.errors import NotFoundError
+from dbproc.model import Slot
 
 _ATTEMPT = schema.attempt
 Row = dict[str, Any]
@@ -40,7 +41,7 @@ def open_failures(connection: Connection, limit: int = 50) -> list[Row]:
     """The slots whose last attempt failed or was refused, the latest first."""
     statement = (
         _attempts()
-        .where(_ATTEMPT.c.status.in_(("failed", "refused")), is_last_attempt())
+        .where(_ATTEMPT.c.status.in_(("failed", "refused")), is_last_attempt(), is_last_of_startup())
         .order_by(_ATTEMPT.c.attempt_id.desc())
     )
     return [_attempt(row) for row in _rows(connection, statement.limit(limit))]
@@ -139,6 +140,80 @@ def codes_of_file(connection: Connection, file_id: int) -> list[Row]:
     return [_with_version(row) for row in _rows(connection, statement)]
 
 
+def code_parts(connection: Connection, code_ids: Collection[int]) -> dict[int, dict[str, str]]:
+    """By code: the digest of each file that belongs to it, by its path."""
+    table = schema.codefile.c
+    parts: dict[int, dict[str, str]] = {code_id: {} for code_id in code_ids}
+    rows = connection.execute(select(table.code_id, table.path, table.shasum).where(table.code_id.in_(code_ids)))
+    for code_id, path, digest in rows:
+        parts[code_id][path] = digest
+    return parts
+
+
+def makers_of_product(connection: Connection, product_id: int) -> list[Row]:
+    """The processes that make a product, the retired as well."""
+    process, further = schema.process.c, schema.processoutput.c
+    besides = select(further.process_id).where(further.product_id == product_id)
+    is_maker = or_(process.output_product == product_id, process.process_id.in_(besides))
+    return _rows(connection, select(process.process_id, process.process_name.label("process")).where(is_maker))
+
+
+def codes_in_use(connection: Connection, process_id: int) -> list[Row]:
+    """The codes of a process that are not replaced, with the dates that they are for; none when it is retired."""
+    code = schema.code.c
+    statement = (
+        select(
+            code.filename.label("code"),
+            code.interface_version,
+            code.quality_version,
+            code.revision_version,
+            code.code_start_date.label("first"),
+            code.code_stop_date.label("last"),
+            code.active_code.label("active"),
+        )
+        .where(code.process_id == process_id, code.newest_version)
+        .order_by(code.code_start_date)
+    )
+    return [_with_version(dict(row)) for row in connection.execute(statement).mappings()]
+
+
+def retired_product(connection: Connection, name: str) -> int | None:
+    """The number of the product of this name that files are of though it is not defined any more."""
+    product = schema.product.c
+    found: int | None = connection.scalar(select(product.product_id).where(product.product_name == name))
+    return found
+
+
+def slots_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, Slot]:
+    """By file: the slot of the attempt that made it; of those that were made."""
+    further = schema.attemptoutput.c
+    where = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    slots: dict[int, Slot] = {}
+    for some in batches(file_ids):
+        first = select(_ATTEMPT.c.output_file, *where).where(_ATTEMPT.c.output_file.in_(some))
+        others = select(further.file_id, *where).join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.attempt_id)
+        for statement in (first, others.where(further.file_id.in_(some))):
+            slots.update((row[0], Slot(*row[1:])) for row in connection.execute(statement))
+    return slots
+
+
+def outputs_of_attempt(connection: Connection, attempt_id: int) -> list[Row]:
+    """The files that an attempt made, the first of its outputs first."""
+    further = schema.attemptoutput.c
+    besides = select(further.file_id).where(further.attempt_id == attempt_id)
+    first = select(_ATTEMPT.c.output_file).where(_ATTEMPT.c.attempt_id == attempt_id)
+    statement = _files().where(or_(FILE.c.file_id.in_(first), FILE.c.file_id.in_(besides)))
+    return _rows(connection, statement.order_by(FILE.c.file_id))
+
+
+def tried_keywords(connection: Connection, process_id: int, date: dt.date) -> set[str]:
+    """The keywords that a process was tried with for a date."""
+    statement = select(_ATTEMPT.c.process_keywords).where(
+        _ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date
+    )
+    return set(connection.scalars(statement.distinct()))
+
+
 def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> list[Row]:
     """Every version of a product's file for a date, the newest first."""
     statement = (
@@ -228,6 +303,7 @@ def _attempts() -> Select[*tuple[Any, ...]]:
             _ATTEMPT.c.attempt_id,
             process.c.process_id,
             process.c.process_name.label("process"),
+            process.c.output_timebase.label("timebase"),
             _ATTEMPT.c.utc_file_date.label("date"),
             _ATTEMPT.c.process_keywords.label("keywords"),
             _ATTEMPT.c.status,

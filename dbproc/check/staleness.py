@@ -46,12 +46,18 @@ def stale_slots(
         Files whose lineage is wrong: what they were made from cannot be told, and is not judged.
     """
     slots = {slot for slot, _ in candidates(consumers(definition), newest)}
-    slots.update(slot for slot in built if slot.process_id in definition.processes)
+    slots.update(slot for slot in built if _is_made_by_runs(definition, slot))
     ordered = sorted(slots, key=attrgetter("process_id", "date", "keywords"))
     stale: dict[Slot, Stale] = {}
     for start in range(0, len(ordered), _DECIDED_AT_ONCE):
         stale.update(_decided(definition, ordered[start : start + _DECIDED_AT_ONCE], load, doubtful))
     return stale
+
+
+def _is_made_by_runs(definition: Definition, slot: Slot) -> bool:
+    """Whether a run makes the output of a slot: what has no inputs is made by hand alone."""
+    process = definition.processes.get(slot.process_id)
+    return process is not None and bool(process.inputs)
 
 
 def _decided(

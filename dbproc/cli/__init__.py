@@ -19,6 +19,7 @@ COMMANDS = {
     "ingest": "runs",
     "process": "runs",
     "plan": "runs",
+    "run-process": "byhand",
     "status": "asking",
     "queue": "asking",
     "why": "asking",
@@ -47,7 +48,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"dbproc.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
 

@@ -129,10 +129,15 @@ def queue_command(mission: str, as_json: bool, flush: bool) -> None:
 def why_command(subject: str, date: str | None, mission: str, as_json: bool) -> None:
     """Explain a FILE: the reasons it was made for, its inputs and code, and whether it is up to date.
 
-    With PRODUCT and DATE (YYYY-MM-DD): why there is a file, or none.
+    With PRODUCT and DATE (YYYY-MM-DD): why there is a file, or none, down to the cause: what was not delivered, failed,
+    has no code, and so on, each below what waits for it.
+
+    Example: dbproc why clean 2024-05-01
     """
+    from dbproc import why
+
     with open_store(mission, read_only=True) as store:
-        facts = explain.why_file(store, subject) if date is None else explain.why_date(store, subject, _date(date))
+        facts = why.why_file(store, subject) if date is None else why.why_date(store, subject, _date(date))
     if as_json:
         print_json(facts)
     elif date is None:
@@ -154,6 +159,10 @@ def _print_why_file(facts: Facts) -> None:
         click.echo(f"  is replaced by {cell(facts['newest'])}")
     elif "state" in facts:
         click.echo(f"  now: {facts['state']}: {cell(facts['explanation'])}")
+        for change in facts["changes"]:
+            click.echo(f"    {cell(change)}")
+    for row in facts.get("upstream", ()):
+        click.echo(f"  it came from {cell(row['file'])}, which is {row['state']}: {cell(row['explanation'])}")
 
 
 def _print_attempt(facts: Facts) -> None:
@@ -164,19 +173,46 @@ def _print_attempt(facts: Facts) -> None:
     for reason in attempt["reasons"]:
         click.echo(f"  because: {cell(reason)}")
     for row in facts["inputs"]:
-        click.echo(f"  from {cell(row['filename'])}")
+        click.echo(f"  from {cell(row['filename'])}{_choice_words(row)}")
+    for name in facts["made_with"]:
+        click.echo(f"  together with {cell(name)}")
 
 
-def _print_why_date(facts: Facts) -> None:
-    click.echo(f"{facts['product']} {facts['date']}: {facts['state']}: {cell(facts['explanation'])}")
+def _choice_words(row: Facts) -> str:
+    """Which of several products that stand for each other an input is of."""
+    choice = row.get("choice")
+    if choice is None:
+        return ""
+    place = "the first" if choice["place"] == 1 else f"number {choice['place']}"
+    return f" ({row['product']}, {place} of {', '.join(choice['of'])})"
+
+
+def _print_why_date(facts: Facts, depth: int = 0) -> None:
+    """One cause, and below it, indented, what it is caused by."""
+    subject = f"{facts['product']} {facts['date']} {facts['keywords']}".rstrip()
+    _print_at(depth, f"{subject}: {facts['state']}: {cell(facts['explanation'])}")
     for row in facts["files"]:
-        click.echo(f"  there is {cell(row['filename'])}")
+        _print_at(depth + 1, f"there is {cell(row['filename'])}{'' if row['exists_on_disk'] else ', gone from disk'}")
+    for line in facts["details"]:
+        _print_at(depth + 1, cell(line))
     attempt = facts["last_attempt"]
     if attempt:
         message = f": {cell(attempt['message'])}" if attempt["message"] else ""
-        click.echo(f"  last attempt {cell(attempt['created'])}: {attempt['status']}{message}")
+        retry = f" ({retry_words(attempt)})" if attempt["status"] in ("failed", "refused") else ""
+        _print_at(depth + 1, f"last attempt {cell(attempt['created'])}: {attempt['status']}{message}{retry}")
         if attempt["log"] and os.path.exists(attempt["log"]):
-            click.echo(f"  log: {attempt['log']}")
+            _print_at(depth + 1, f"log: {attempt['log']}")
+    for row in facts["incoming"]:
+        _print_at(depth + 1, f"in incoming: {cell(row['file'])} {row['text']}")
+    for row in facts["quarantined"]:
+        entry = f"{row['quarantine_id']} {cell(row['filename'])}: {row['reason']}: {cell(row['message'])}"
+        _print_at(depth + 1, f"in quarantine: {entry}")
+    for cause in facts["because"]:
+        _print_why_date(cause, depth + 1)
+
+
+def _print_at(depth: int, line: str) -> None:
+    click.echo(f"{'  ' * depth}{line}")
 
 
 @click.command("lineage")

@@ -70,6 +70,8 @@ def cell(value: object) -> str:
 def retry_words(failure: Mapping[str, Any]) -> str:
     """How often a job failed, and when it is tried again."""
     times = f"failed {failure['failures']} time{'' if failure['failures'] == 1 else 's'}"
+    if failure["timebase"] == "STARTUP":
+        return "run again by the next run"
     if failure["status"] == "refused":
         return "not tried until its inputs, its code or the definition change"
     if failure["next_try"] is None:

@@ -141,12 +141,67 @@ def _html_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(("<table>", line(head, "th"), *(line(row, "td") for row in rows), "</table>"))
 
 
+class _AnyDay(click.ParamType[dt.date]):
+    """A date with or without hyphens, as dbprocessing takes it."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
+        """Read the date."""
+        if isinstance(value, dt.date):
+            return value
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date; write 2012-10-02 or 20121002", param, ctx)
+
+
+@click.command("DBRunner.py", context_settings=_HELP)
+@click.option("-d", "--dryrun", "dry_run", is_flag=True, help="Say what would be done, and change nothing.")
+@mission_option
+@click.option("-e", "--endDate", "end", type=_AnyDay(), help="Last date, included.  [default: the first]")
+@click.option("--echo", is_flag=True, help="Print every SQL statement.")
+@click.option("--force", type=click.IntRange(0, 2), help="Raise this part of the versions, up to date or not.")
+@click.option(
+    "-i", "--ingest", is_flag=True, help="Take the outputs into the catalogue.  [default: into this directory]"
+)
+@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=click.IntRange(1), help="CPUs for jobs.")
+@click.option("--nooptional", "no_optional", is_flag=True, help="Leave optional inputs out.")
+@click.option("-s", "--startDate", "start", type=_AnyDay(), required=True, help="First date, such as 2012-10-02.")
+@click.option("-u", "--update", is_flag=True, help="Only what is stale.")
+@click.argument("process")
+def db_runner(
+    process: str,
+    start: dt.date,
+    end: dt.date | None,
+    update: bool,
+    force: int | None,
+    no_optional: bool,
+    **options: Any,
+) -> int:
+    """Run PROCESS, by name or number, over a range of dates: dbproc run-process."""
+    from dbproc.cli.byhand import perform
+    from dbproc.errand import Request
+    from dbproc.version import Part
+
+    request = Request(
+        process=process,
+        first=start,
+        last=end or start,
+        only_stale=update,
+        force=None if force is None else Part(force),
+        with_optional=not no_optional,
+    )
+    return perform(request, output=None, as_json=False, **options)
+
+
 _COMMANDS = {
     "clearProcessingFlag.py": clear_processing_flag,
     "CreateDB.py": init_command,
     "addFromConfig.py": add_from_config,
     "printProcessQueue.py": print_process_queue,
     "flushProcessQueue.py": flush_process_queue,
+    "DBRunner.py": db_runner,
 }
 
 

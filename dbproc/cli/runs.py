@@ -175,8 +175,8 @@ def _print_plan(facts: dict[str, Any], as_json: bool) -> None:
     for edit in facts.get("edited_codes", ()):
         click.echo(f"edited {edit['code']}: {edit['changed']}; {edit['consequence']}")
     for task in facts.get("tasks", ()):
-        what = task["output"] or f"{task['process']} {task['date']}"
-        click.echo(f"would build {what}: {task['why']}")
+        what = ", ".join(task["outputs"]) or f"{task['process']} {task['date']}"
+        click.echo(f"would {'build' if task['output'] else 'run'} {what}: {task['why']}")
     for problem in facts.get("problems", ()):
         click.echo(f"{problem['state']} {problem['process']} {problem['date']}: {problem['why']}")
     for item in facts.get("waiting", ()):

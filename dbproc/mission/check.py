@@ -194,10 +194,20 @@ def _input_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
     if not process.inputs and timebase_of(process) is Timebase.RUN:
         yield Problem(path, "a process of timebase RUN is run for its inputs; name them, or take timebase STARTUP")
     names = [given.product for given in process.inputs]
-    for position, given in enumerate(process.inputs):
-        if given.product in names[:position]:
+    for at, (position, given) in enumerate(zip(_places(process), process.inputs, strict=True)):
+        if given.product in names[:at]:
             yield Problem((*path, position), f"the product {given.product!r} is an input already; list it once")
-        yield from _window_problems((*path, position), given)
+        if given.choice in (None, given.product):
+            yield from _window_problems((*path, position), given)
+
+
+def _places(process: ProcessSpec) -> list[int]:
+    """For each input its place in the list of the mission file: the products of a choice share one."""
+    places: list[int] = []
+    for at, given in enumerate(process.inputs):
+        shares = at > 0 and given.choice is not None and given.choice == process.inputs[at - 1].choice
+        places.append(places[-1] + (not shares) if places else 0)
+    return places
 
 
 def _window_problems(path: KeyPath, given: InputSpec) -> Iterator[Problem]:
@@ -249,7 +259,9 @@ def _reference_problems(definition: Definition) -> Iterator[Problem]:
         return
     for process in definition.processes.values():
         path: KeyPath = ("process", process.name)
-        named = [((*path, "inputs", at), given.product) for at, given in enumerate(process.inputs)]
+        named = [
+            ((*path, "inputs", at), given.product) for at, given in zip(_places(process), process.inputs, strict=True)
+        ]
         named += [((*path, "output"), name) for name in process.outputs]
         for place, name in named:
             if name not in definition.products:

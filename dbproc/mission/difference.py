@@ -297,6 +297,8 @@ def _input_words(given: InputSpec) -> str:
         words.append("optional")
     if given.choice and given.choice != given.product:
         words.append(f"where there is no {given.choice}")
+    elif given.choice:
+        words.append("the best of its choice")
     return f"{words[0]} ({', '.join(words[1:])})" if len(words) > 1 else words[0]
 
 

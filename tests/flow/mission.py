@@ -31,7 +31,7 @@ LONGEST_SECONDS = 90.0
 
 TABLES = """
 mission satellite instrument product inspector process productprocesslink code file filemember filefilelink
-filecodelink processqueue logging attempt attemptinput placement quarantine release
+filecodelink processqueue logging attempt attemptinput attemptoutput placement quarantine release
 """
 
 JOIN = """#!/bin/sh
@@ -93,7 +93,13 @@ def product(name: str, level: float, format: str | None = None, **keys: object) 
 
 
 def process(
-    name: str, output: str | None, inputs: list[object], timebase: str = "DAILY", *, keys: Any = None, **code: object
+    name: str,
+    output: str | list[str] | None,
+    inputs: list[object],
+    timebase: str = "DAILY",
+    *,
+    keys: Any = None,
+    **code: object,
 ) -> str:
     """A process and its one code; `keys` are of the process, the others of the code."""
     made = {} if output is None else {"output": output}
@@ -325,8 +331,9 @@ class Mission:
         assert self.rows("SELECT * FROM attempt WHERE status = 'running'") == []
         work = self.root / ".dbproc" / "work"
         assert not work.exists() or list(work.iterdir()) == []
-        unlinked = "SELECT output_file FROM attempt WHERE status = 'succeeded' AND output_file NOT IN "
-        assert self.rows(unlinked + "(SELECT resulting_file FROM filecodelink)") == []
+        made = {row[0] for row in self.rows("SELECT output_file FROM attempt WHERE output_file IS NOT NULL")}
+        made |= {row[0] for row in self.rows("SELECT file_id FROM attemptoutput")}
+        assert made <= {row[0] for row in self.rows("SELECT resulting_file FROM filecodelink")}
         stored = {row[0] for row in self.rows("SELECT stored_name FROM quarantine WHERE released_time IS NULL")}
         held = set(os.listdir(self.quarantine)) if self.quarantine.exists() else set()
         assert stored <= held
