@@ -130,6 +130,11 @@ class _Run:
             ingest = Ingest(self._store, self._definition, inspection, self._run_id, self._report)
             ingest.take(settled, self._progress)
 
+    def _ingest_more(self) -> None:
+        """Take in what has settled since."""
+        if self._options.ingest:
+            self._ingest(scan_mission(self._definition.mission, self._options.pattern).settled)
+
     def _process(self) -> None:
         refused: frozenset[int] = frozenset()
         if any_program_touched(self._definition):
@@ -138,7 +143,7 @@ class _Run:
             self._definition, refused = settle_edits(self._store, self._definition, self._report)
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
-        if waits.queued or waits.retries:
+        if waits.queued or waits.retries or waits.campaigns:
             self._build(self._allowed - refused)
 
     def _build(self, allowed: frozenset[int]) -> None:
@@ -150,7 +155,17 @@ class _Run:
         walk = Walk(self._store, self._definition, allowed)
         engine = LocalEngine(self._options.slots, self._options.ram)
         with Inspection(self._definition) as inspection:
-            Execution(walk, inspection, self._workspace, engine, self._run_id, self._report, self._progress).run()
+            execution = Execution(
+                walk,
+                inspection,
+                self._workspace,
+                engine,
+                self._run_id,
+                self._report,
+                self._progress,
+                self._ingest_more,
+            )
+            execution.run()
 
 
 def allowed_processes(definition: Definition, options: Options) -> frozenset[int]:

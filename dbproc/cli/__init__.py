@@ -27,6 +27,8 @@ COMMANDS = {
     "check": "checking",
     "quarantine": "quarantine",
     "retry": "runs",
+    "reprocess": "campaigns",
+    "campaign": "campaigns",
     "export": "definition",
     "unlock": "database",
     "upgrade": "database",
