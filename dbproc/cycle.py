@@ -25,6 +25,7 @@ from dbproc.store import Store
 from dbproc.workspace import Workspace
 
 if TYPE_CHECKING:
+    from dbproc.campaigns import Campaigns
     from dbproc.errand import Request
     from dbproc.execution import Agenda
 
@@ -184,16 +185,23 @@ class _Run:
             ingest = Ingest(self._store, self._definition, inspection, self._run_id, self._report)
             ingest.take(settled, self._progress)
 
+    def _ingest_more(self) -> None:
+        """Take in what has settled since."""
+        if self._options.ingest and not self._settle_inspectors():
+            self._ingest(scan_mission(self._definition.mission, self._options.pattern).settled)
+
     def _process(self, no_inspector: frozenset[int]) -> None:
         """Build what is stale, but for products whose inspectors must not be used."""
         refused = self._settle_edits() | self._makers(no_inspector)
         self._start_up(self._allowed - refused)
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
-        if waits.queued or waits.retries:
+        if waits.queued or waits.retries or waits.campaigns:
+            from dbproc.campaigns import Campaigns
             from dbproc.walk import Walk
 
-            self._execute(Walk(self._store, self._definition, self._allowed - refused))
+            walk = Walk(self._store, self._definition, self._allowed - refused)
+            self._execute(walk, Campaigns(walk))
 
     def _settle_edits(self) -> frozenset[int]:
         """Do what the policy says about edited codes; the processes that must not run."""
@@ -221,14 +229,25 @@ class _Run:
         decisions = [startup_decision(self._definition, process, today) for process in processes]
         self._execute(Errand(self._store, self._definition, decisions))
 
-    def _execute(self, agenda: Agenda) -> None:
+    def _execute(self, agenda: Agenda, campaigns: Campaigns | None = None) -> None:
         from dbproc.engines.local import LocalEngine
         from dbproc.execution import Execution
         from dbproc.inspection import Inspection
 
         engine = LocalEngine(self._options.slots, self._options.ram)
         with Inspection(agenda.definition) as inspection:
-            Execution(agenda, inspection, self._workspace, engine, self._run_id, self._report, self._progress).run()
+            execution = Execution(
+                agenda,
+                inspection,
+                self._workspace,
+                engine,
+                self._run_id,
+                self._report,
+                self._progress,
+                campaigns,
+                self._ingest_more,
+            )
+            execution.run()
 
 
 def startup_processes(definition: Definition, allowed: Collection[int]) -> list[Process]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dbproc import queue
+from dbproc.catalogue.campaigns import ItemEnd
 from dbproc.catalogue.facts import load_facts
 from dbproc.errors import NotFoundError, UserError
 from dbproc.model import Definition, File, Process, Slot, Timebase
@@ -43,8 +44,7 @@ class Errand:
     def __init__(self, store: Store, definition: Definition, decisions: Sequence[Decision]) -> None:
         self.store = store
         self.definition = definition
-        self.done_with: list[int] = []
-        self.confirmed: list[Confirmation] = []
+        self._done_with: list[int] = []
         self._decisions = decisions
         self._taken = consumers(definition)
 
@@ -56,17 +56,29 @@ class Errand:
         decisions, self._decisions = self._decisions, ()
         yield from decisions
 
+    def can_wait(self, slot: Slot) -> bool:
+        """Nothing is more urgent."""
+        return False
+
+    def start(self, slot: Slot) -> None:
+        """Nothing waits for it."""
+
     def settle(self, slot: Slot) -> None:
         """Nothing waits for it."""
 
+    @property
+    def has_decided(self) -> bool:
+        """Whether there is anything for :meth:`take_done_with` to give."""
+        return bool(self._done_with)
+
     def enqueue(self, queued: Sequence[Queued]) -> None:
         """What comes of new files is the next run's business; those that nothing comes of leave the queue."""
-        self.done_with += [item.file_id for item in queued if item.product_id not in self._taken]
+        self._done_with += [item.file_id for item in queued if item.product_id not in self._taken]
 
-    def take_done_with(self) -> tuple[list[int], list[Confirmation]]:
+    def take_done_with(self) -> tuple[list[int], list[Confirmation], list[ItemEnd]]:
         """The files that nothing comes of."""
-        done, self.done_with = self.done_with, []
-        return done, []
+        done, self._done_with = self._done_with, []
+        return done, [], []
 
 
 def process_named(definition: Definition, name: str) -> Process:

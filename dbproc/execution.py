@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from dbproc import queue
+from dbproc.campaigns import Campaigns
 from dbproc.catalogue import placements
 from dbproc.catalogue.attempts import NewAttempt, insert_attempts, interrupt_running
+from dbproc.catalogue.campaigns import ItemEnd
 from dbproc.engines import Engine
 from dbproc.inspection import Inspection
 from dbproc.model import Definition, Ending, Job, Outcome, Slot, Task
@@ -23,6 +26,7 @@ from dbproc.store import Store
 from dbproc.workspace import Workspace
 
 _LONGEST_WAIT = 1.0  # seconds between two looks at a signal
+_LOOK_SECONDS = 2.0  # between two looks at what has arrived, while a campaign is at work
 
 
 class Agenda(Protocol):
@@ -30,8 +34,10 @@ class Agenda(Protocol):
 
     store: Store
     definition: Definition
-    done_with: list[int]
-    confirmed: list[Confirmation]
+
+    @property
+    def has_decided(self) -> bool:
+        """Whether there is anything for :meth:`take_done_with` to give."""
 
     def begin(self) -> None:
         """Take up what there is."""
@@ -39,31 +45,50 @@ class Agenda(Protocol):
     def decide(self) -> Iterator[Decision]:
         """What can be decided now."""
 
+    def can_wait(self, slot: Slot) -> bool:
+        """Whether anything else is more urgent than a slot."""
+
+    def start(self, slot: Slot) -> None:
+        """What was decided for a slot is being built."""
+
     def settle(self, slot: Slot) -> None:
         """What was decided for a slot is done."""
 
     def enqueue(self, queued: Sequence[Queued]) -> None:
         """Take up files that were made."""
 
-    def take_done_with(self) -> tuple[list[int], list[Confirmation]]:
-        """The queued files that may leave the queue, and what was confirmed."""
+    def take_done_with(self) -> tuple[list[int], list[Confirmation], list[ItemEnd]]:
+        """The queued files that may leave the queue, what was confirmed, and items for which nothing is built."""
 
 
 @dataclass(slots=True)
 class _Ready:
-    """Tasks that wait for room in the engine, lower levels and earlier dates first."""
+    """Tasks that wait for room in the engine, in the order of their ranks."""
 
-    heap: list[tuple[float, dt.date, int, Task]] = field(default_factory=list)
+    heap: list[tuple[tuple[float, ...], int, Task]] = field(default_factory=list)
     count: int = 0
 
-    def push(self, task: Task) -> None:
+    def push(self, rank: tuple[float, ...], task: Task) -> None:
         """Put a task in its place."""
         self.count += 1
-        heapq.heappush(self.heap, (task.level, task.slot.date, self.count, task))
+        heapq.heappush(self.heap, (rank, self.count, task))
 
     def take(self, most: int) -> list[Task]:
         """The next tasks, at most so many."""
-        return [heapq.heappop(self.heap)[3] for _ in range(min(most, len(self.heap)))]
+        return [self.pop() for _ in range(min(most, len(self.heap)))]
+
+    def next(self) -> Task:
+        """The next task, which stays."""
+        return self.heap[0][2]
+
+    def pop(self) -> Task:
+        """Take the next task."""
+        return heapq.heappop(self.heap)[2]
+
+    def remove(self, slots: Collection[Slot]) -> None:
+        """Take out the tasks of some slots."""
+        self.heap = [entry for entry in self.heap if entry[2].slot not in slots]
+        heapq.heapify(self.heap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +100,37 @@ class _Running:
 
 
 class Execution:
-    """Runs what the agenda decides, until nothing is left of it."""
+    """Runs what the agenda decides, until nothing is left of it; then what campaigns want.
+
+    What can wait is started only into free slots, and while it is at work, `ingest` takes in what has arrived.
+    """
 
     def __init__(
         self,
-        walk: Agenda,
+        agenda: Agenda,
         inspection: Inspection,
         workspace: Workspace,
         engine: Engine,
         run_id: int,
         report: Report,
         progress: Progress | None,
+        campaigns: Campaigns | None = None,
+        ingest: Callable[[], None] = lambda: None,
     ) -> None:
-        self._walk = walk
-        self._store = walk.store
-        self._definition = walk.definition
+        self._agenda = agenda
+        self._store = agenda.store
+        self._definition = agenda.definition
         self._report = report
         self._workspace = workspace
         self._engine = engine
         self._run_id = run_id
         self._progress = progress
-        self._register = Register(walk.store, walk.definition, inspection, run_id)
+        self._register = Register(agenda.store, agenda.definition, inspection, run_id)
+        self._campaigns = campaigns
+        self._ingest = ingest
+        self._looked = 0.0
         self._ready = _Ready()
+        self._spare = _Ready()
         self._refused: list[Decision] = []
         self._running: dict[int, _Running] = {}
         self._jobs = 0
@@ -105,23 +139,84 @@ class Execution:
     def run(self) -> None:
         """Work until nothing is left; however it ends, no job is left running."""
         try:
-            self._walk.begin()
+            self._agenda.begin()
             self._decide()
-            while self._ready.heap or self._running:
-                tasks = self._ready.take(self._engine.room())
-                outcomes = self._engine.finished(0.0 if tasks else _LONGEST_WAIT)
-                self._step(tasks, [self._ended_task(outcome) for outcome in outcomes])
-            self._step([], [])
+            self._work()
+            while self._admit():
+                self._work()
+            if self._campaigns is not None:
+                self._campaigns.say(self._report)
         finally:
             with signals_ignored():
                 self._stop()
 
+    def _work(self) -> None:
+        """Build what is stale."""
+        while self._ready.heap or self._spare.heap or self._running:
+            tasks = self._next_tasks()
+            outcomes = self._engine.finished(0.0 if tasks else _LONGEST_WAIT)
+            self._step(tasks, [self._ended_task(outcome) for outcome in outcomes])
+            self._look_in_time()
+        self._step([], [])
+
+    def _look_in_time(self) -> None:
+        """While campaigns are at work, look every few seconds whether something else has come."""
+        campaigns = self._campaigns
+        is_time = time.monotonic() - self._looked > _LOOK_SECONDS
+        if campaigns is not None and (campaigns.must_stop or (is_time and campaigns.are_at_work)):
+            self._look(campaigns)
+
+    def _next_tasks(self) -> list[Task]:
+        """What is started next: as much as the engine takes; of what can wait, only what begins at once."""
+        tasks = self._ready.take(self._engine.room())
+        if tasks or self._ready.heap:
+            return tasks
+        cpu, ram = 0, 0.0
+        while self._spare.heap:
+            code = self._spare.next().code
+            cpu, ram = cpu + code.cpu, ram + code.ram
+            is_alone = not tasks and not self._running
+            if not (is_alone or self._engine.fits(cpu, ram)):
+                break
+            tasks.append(self._spare.pop())
+        return tasks
+
+    def _admit(self) -> bool:
+        """Take up what campaigns want, unless something else has come; whether there is anything to build."""
+        campaigns = self._campaigns
+        if campaigns is None or not campaigns.have_items:
+            return False
+        if not self._look(campaigns) and not campaigns.admit():
+            return False
+        self._decide()
+        return True
+
+    def _look(self, campaigns: Campaigns) -> bool:
+        """Take in what has arrived since, and see which campaigns are to stop; whether anything has arrived."""
+        self._looked = time.monotonic()
+        self._spare.remove(campaigns.withdraw())
+        self._ingest()
+        has_new = campaigns.walk.enqueue_new()
+        if has_new:
+            waiting = [task.slot for ready in (self._ready, self._spare) for task in ready.take(len(ready.heap))]
+            campaigns.walk.reopen(waiting)
+        self._decide()
+        return has_new
+
     def _decide(self) -> None:
-        for decision in self._walk.decide():
+        for decision in self._agenda.decide():
             if decision.state is State.STALE and decision.task is not None:
-                self._ready.push(decision.task)
+                self._push(decision.task)
             elif decision.state is State.REFUSED:
                 self._refused.append(decision)
+
+    def _push(self, task: Task) -> None:
+        """Lower levels and earlier dates come first; in a campaign, dates in its order."""
+        day = task.slot.date.toordinal()
+        if self._campaigns is not None and self._agenda.can_wait(task.slot):
+            self._spare.push((*self._campaigns.rank(task), task.level), task)
+        else:
+            self._ready.push((task.level, day), task)
 
     def _step(self, tasks: Sequence[Task], ended: Sequence[tuple[Task, Outcome]]) -> None:
         """Start tasks and record outcomes: two transactions, however many there are of either."""
@@ -140,8 +235,8 @@ class Execution:
             self._report.add(Event.REFUSED, self._subject(decision.slot), decision.explanation)
         for result in results:
             if not (isinstance(result, Failure) and result.is_interrupted):
-                self._walk.settle(result.task.slot)
-        if results or self._walk.done_with or self._walk.confirmed:
+                self._agenda.settle(result.task.slot)
+        if results or self._agenda.has_decided:
             self._record(results)
 
     def _attempt(self, task: Task) -> tuple[NewAttempt, str]:
@@ -153,6 +248,9 @@ class Execution:
     def _start(self, attempt_id: int, attempt: NewAttempt, name: str) -> Result | None:
         """Hand a task to the engine; a task that cannot be started is a failure at once."""
         task = attempt.task
+        self._agenda.start(task.slot)
+        if self._campaigns is not None:
+            self._campaigns.started(task)
         job = job_of(task, attempt.command, self._workspace, name, attempt_id)
         hindrance = obstacle(self._definition, task)
         if hindrance is not None:
@@ -164,23 +262,27 @@ class Execution:
     def _ended_task(self, outcome: Outcome) -> tuple[Task, Outcome]:
         """The task of an outcome; the outcome is a failure when an input is not what it was."""
         running = self._running.pop(outcome.job.attempt_id)
+        if self._campaigns is not None:
+            self._campaigns.ended(running.task, outcome)
         changed = changed_input(self._definition, running.task, running.inputs)
         if changed is not None and outcome.ending is not Ending.INTERRUPTED:
             outcome = replace(outcome, ending=Ending.FAILED, message=changed)
         return running.task, outcome
 
     def _record(self, results: Sequence[Result]) -> None:
-        recorded = self._register.record(results, *self._walk.take_done_with())
+        recorded = self._register.record(results, *self._agenda.take_done_with())
         made = [file_id for _, file_ids in recorded for file_id in file_ids]
         for result, _ in recorded:
             self._say(result)
         self._ended += len(recorded)
         if self._progress is not None:
-            self._progress(self._ended, self._ended + len(self._ready.heap) + len(self._running))
+            self._progress(
+                self._ended, self._ended + len(self._ready.heap) + len(self._spare.heap) + len(self._running)
+            )
         if made:
             with self._store.begin() as connection:
                 queued = queue.load(connection, made)
-            self._walk.enqueue(queued)
+            self._agenda.enqueue(queued)
         self._decide()
 
     def _say(self, result: Result) -> None:
@@ -210,6 +312,7 @@ class Execution:
         if not self._running:
             return
         self._ready.heap.clear()
+        self._spare.heap.clear()
         self._step([], [self._ended_task(outcome) for outcome in outcomes])
         with self._store.begin() as connection:
             interrupt_running(connection, "the run was ended before it began")

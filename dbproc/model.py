@@ -257,7 +257,8 @@ class Task:
     outputs: tuple[Planned, ...]
     level: float
     failures: int = 0  #: how often it failed before with the same inputs and code
-    campaign_id: int | None = None  #: the campaign that asked for it
+    campaign_id: int | None = None  #: the campaign that asked for it, or for what it is made from
+    carries_out: tuple[int, ...] = ()  #: the campaigns of which it is an item
 
     @property
     def output_name(self) -> str | None:

@@ -31,6 +31,7 @@ class Queued:
     keywords: str
     spans: tuple[DayRange, ...]
     version_bump: int | None = None
+    campaign_id: int | None = None  #: the campaign that it was made for
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,12 +368,14 @@ class Planner:
         """The task, unless it failed before with the same inputs and code and is to wait."""
         why = "; ".join(reason.text for reason in task.reasons)
         tried = self._facts.tried.get(task.slot)
-        if forced is not None or tried is None or tried.status != "failed":
+        if tried is None or tried.status != "failed":
             return Decision(task.slot, State.STALE, why, task)
         same_code = task.code.is_same(tried.code_id) and tried.code_digest == task.code.digest
         if not same_code or tried.inputs != {file.file_id for file in task.inputs}:
             return Decision(task.slot, State.STALE, why, task)
         task = replace(task, failures=tried.failures)
+        if forced is not None:
+            return Decision(task.slot, State.STALE, why, task)
         if tried.next_try is None:
             text = f"failed, and given up: {tried.message}"
             return Decision(task.slot, State.DELAYED, text, task)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, select
 
 from dbproc import schema
 from dbproc.catalogue._select import batches
@@ -19,6 +19,9 @@ from dbproc.plan import Queued
 
 _QUEUE = schema.processqueue
 _FILE = schema.file
+
+MADE = "made"
+"""Why an output is queued: a job made it."""
 
 
 def push(connection: Connection, file_ids: Sequence[int], reason: str, version_bump: int | None = None) -> None:
@@ -40,6 +43,11 @@ def remove(connection: Connection, file_ids: Iterable[int]) -> None:
     """Take files out of the queue."""
     for some in batches(list(file_ids)):
         connection.execute(delete(_QUEUE).where(_QUEUE.c.file_id.in_(some)))
+
+
+def file_ids(connection: Connection) -> set[int]:
+    """The numbers of all queued files."""
+    return set(connection.scalars(select(_QUEUE.c.file_id)))
 
 
 def length(connection: Connection) -> int:
@@ -93,6 +101,7 @@ def _load(connection: Connection, file_ids: Sequence[int] | None) -> list[Queued
             _QUEUE.c.version_bump,
             version.c.utc_start_time,
             version.c.utc_stop_time,
+            _campaign_of_made(),
         )
         .join(_FILE, _FILE.c.file_id == _QUEUE.c.file_id)
         .join(
@@ -108,10 +117,22 @@ def _load(connection: Connection, file_ids: Sequence[int] | None) -> list[Queued
         statement = statement.where(_QUEUE.c.file_id.in_(file_ids))
     spans: dict[int, list[DayRange]] = defaultdict(list)
     heads: dict[int, tuple[Any, ...]] = {}
-    for file_id, product_id, date, keywords, bump, start, stop in connection.execute(statement):
-        heads[file_id] = (product_id, date, keywords, bump)
+    for file_id, product_id, date, keywords, bump, start, stop, campaign_id in connection.execute(statement):
+        heads[file_id] = (product_id, date, keywords, bump, campaign_id)
         spans[file_id].append((start.date(), stop.date()))
     return [
-        Queued(file_id, product_id, date, keywords, tuple(spans[file_id]), bump)
-        for file_id, (product_id, date, keywords, bump) in heads.items()
+        Queued(file_id, product_id, date, keywords, tuple(spans[file_id]), bump, campaign_id)
+        for file_id, (product_id, date, keywords, bump, campaign_id) in heads.items()
     ]
+
+
+def _campaign_of_made() -> ColumnElement[int | None]:
+    """The campaign of the attempt that made a queued file, when that is why it is queued."""
+    attempt, further = schema.attempt, schema.attemptoutput
+    first = select(attempt.c.campaign_id).where(attempt.c.output_file == _QUEUE.c.file_id)
+    besides = (
+        select(attempt.c.campaign_id)
+        .join(further, further.c.attempt_id == attempt.c.attempt_id)
+        .where(further.c.file_id == _QUEUE.c.file_id)
+    )
+    return case((_QUEUE.c.reason == MADE, func.coalesce(first.scalar_subquery(), besides.scalar_subquery())))

@@ -11,12 +11,13 @@ import os
 import random
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dbproc import placement, queue
-from dbproc.catalogue import audit, files, placements
+from dbproc.catalogue import audit, campaigns, files, placements
 from dbproc.catalogue.attempts import Closing, close_attempts
+from dbproc.catalogue.campaigns import ItemEnd
 from dbproc.catalogue.placements import Move
 from dbproc.errors import ConflictError, FormatError, PlacementError
 from dbproc.inspection import Inspection
@@ -143,22 +144,28 @@ class Register:
         return [move for result in results if isinstance(result, Success) for move in result.moves]
 
     def record(
-        self, results: Sequence[Result], settled_queue: Sequence[int], confirmed: Sequence[Confirmation]
+        self,
+        results: Sequence[Result],
+        settled_queue: Sequence[int],
+        confirmed: Sequence[Confirmation],
+        ended_items: Sequence[ItemEnd] = (),
     ) -> list[tuple[Result, list[int]]]:
         """Move the outputs home and record everything; gives each result as it ended, with the ids of its files.
 
-        `settled_queue` are the queued files for which everything is decided with these results, and `confirmed` is what
-        was found to be up to date because of equal contents.
+        `settled_queue` are the queued files for which everything is decided with these results, `confirmed` is what
+        was found to be up to date because of equal contents, and `ended_items` are items of campaigns for which
+        nothing is built.
         """
         placed = [self._placed(result) for result in results]
         placement.sync(move.target for move in self.announcements(placed))
         moves = self.announcements(results)
         try:
-            recorded = self._write(placed, moves, settled_queue, confirmed)
+            recorded = self._write(placed, moves, settled_queue, confirmed, ended_items)
         except ConflictError:
             recorded = [pair for result in placed for pair in self._write_alone(result)]
             with self._store.begin() as connection:
                 files.confirm(connection, self._run_id, confirmed)
+                campaigns.end_items(connection, self._run_id, ended_items)
                 queue.remove(connection, settled_queue)
                 placements.withdraw(connection, moves)
         for result, _ in recorded:
@@ -244,6 +251,7 @@ class Register:
         moves: Sequence[Move] = (),
         settled_queue: Sequence[int] = (),
         confirmed: Sequence[Confirmation] = (),
+        ended_items: Sequence[ItemEnd] = (),
     ) -> list[tuple[Result, list[int]]]:
         made = [(result, file) for result in results if isinstance(result, Success) for file in result.files]
         with self._store.begin() as connection:
@@ -258,8 +266,9 @@ class Register:
             )
             files.link_codes(connection, {file_id: result.task.code.code_id for file_id, result in of_file.items()})
             close_attempts(connection, [self._closing(result, by_result[id(result)]) for result in results])
-            queue.push(connection, ids, "made")
+            queue.push(connection, ids, queue.MADE)
             files.confirm(connection, self._run_id, confirmed)
+            campaigns.end_items(connection, self._run_id, [*_items_of(results), *ended_items])
             queue.remove(connection, settled_queue)
             placements.withdraw(connection, moves)
         return [(result, by_result[id(result)]) for result in results]
@@ -399,6 +408,18 @@ def _result(task: Task, outcome: Outcome, fault: str | None, outputs: Sequence[_
         return Failure(task, outcome, "; ".join(wrong), is_interrupted=is_interrupted)
     good = [each for each in outputs if isinstance(each, _Output)]
     return Success(task, outcome, tuple(each.file for each in good), tuple(each.move for each in good))
+
+
+def _items_of(results: Sequence[Result]) -> Iterator[ItemEnd]:
+    """The items of campaigns that results carried out, or failed to."""
+    for result in results:
+        if isinstance(result, Failure):
+            if not result.is_interrupted:
+                for campaign_id in result.task.carries_out:
+                    yield ItemEnd(campaign_id, result.task.slot, "failed", result.message)
+        else:
+            for campaign_id in result.task.carries_out:
+                yield ItemEnd(campaign_id, result.task.slot, "done")
 
 
 def _without_twins(results: Sequence[Result]) -> list[Result]:

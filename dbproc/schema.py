@@ -464,9 +464,10 @@ campaignitem = Table(
     Column("process_keywords", Text, primary_key=True),
     Column("status", String(12), nullable=False),
     Column("message", Text),
+    Column("logging_id", Integer, ForeignKey("logging.logging_id")),
     CheckConstraint("status IN ('waiting', 'done', 'failed', 'not needed')", name="status"),
 )
-"""One output that a campaign is to make again: a process, a date and keywords."""
+"""One output that a campaign is to make again: a process, a date and keywords. ``logging_id``: the run that did."""
 
 canary = Table(
     "canary",
@@ -552,6 +553,7 @@ PARTIAL_INDEXES = (
     ("ix_inspector_active", inspector.c.product, True, "active_code"),
     ("ix_logging_lock", logging.c.mission_id, True, "currently_processing"),
     ("ix_attempt_open", attempt.c.status, False, "status IN ('running', 'failed', 'refused')"),
+    ("ix_campaignitem_open", campaignitem.c.campaign_id, False, "status IN ('waiting', 'failed')"),
 )
 """Name, column, whether it is unique, and the rows that it covers: one active inspector of a product, one open run."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, upd
 
 from dbproc import schema
 from dbproc.catalogue._select import is_last_attempt, startup_processes
+from dbproc.catalogue.campaigns import is_held
 from dbproc.model import Slot, Task
 
 _ATTEMPT = schema.attempt
@@ -151,9 +152,9 @@ def interrupt_running(connection: Connection, message: str) -> int:
 
 
 def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
-    """The slots whose last attempt failed and is to be tried again by now."""
+    """The slots whose last attempt failed and is to be tried again by now; not items of a campaign that is paused."""
     statement = select(_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords).where(
-        _ATTEMPT.c.status == "failed", _ATTEMPT.c.next_try_time <= now, is_last_attempt()
+        _ATTEMPT.c.status == "failed", _ATTEMPT.c.next_try_time <= now, is_last_attempt(), ~is_held(_ATTEMPT.c)
     )
     return [Slot(*row) for row in connection.execute(statement)]
 

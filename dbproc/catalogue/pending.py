@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, exists, select
 
 from dbproc import schema
+from dbproc.catalogue.campaigns import is_held
 
 
 class Pending(NamedTuple):
@@ -17,18 +18,21 @@ class Pending(NamedTuple):
     running: bool  #: attempts of a dead run
     queued: bool
     retries: bool  #: failed attempts whose time has come
+    campaigns: bool  #: items of active campaigns
 
 
 def pending(connection: Connection, now: dt.datetime) -> Pending:
     """Look, under the lock."""
     attempt = schema.attempt.c
+    is_due = (attempt.status == "failed", attempt.next_try_time <= now, ~is_held(attempt))
     row = connection.execute(
         select(
             exists(select(schema.placement.c.placement_id)).label("moves"),
             exists(select(attempt.attempt_id).where(attempt.status == "running")).label("running"),
             exists(select(schema.processqueue.c.file_id)).label("queued"),
-            exists(select(attempt.attempt_id).where(attempt.status == "failed", attempt.next_try_time <= now)).label(
-                "retries"
+            exists(select(attempt.attempt_id).where(*is_due)).label("retries"),
+            exists(select(schema.campaign.c.campaign_id).where(schema.campaign.c.status == "active")).label(
+                "campaigns"
             ),
         )
     ).one()

@@ -29,6 +29,8 @@ COMMANDS = {
     "check": "checking",
     "quarantine": "quarantine",
     "retry": "runs",
+    "reprocess": "campaigns",
+    "campaign": "campaigns",
     "export": "definition",
     "unlock": "database",
     "upgrade": "database",

@@ -12,7 +12,7 @@ import click
 
 from dbproc import queue
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli import guarded
+from dbproc.cli import guarded, legacy_reprocess
 from dbproc.cli.common import mission_option
 from dbproc.cli.database import clear_lock, init_command
 from dbproc.cli.definition import apply
@@ -202,6 +202,7 @@ _COMMANDS = {
     "printProcessQueue.py": print_process_queue,
     "flushProcessQueue.py": flush_process_queue,
     "DBRunner.py": db_runner,
+    **legacy_reprocess.COMMANDS,
 }
 
 

@@ -1,4 +1,4 @@
-"""How jobs are executed. An engine is four verbs, and never touches the database."""
+"""How jobs are executed. An engine is a few verbs, and never touches the database."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ class Engine(Protocol):
 
     def room(self) -> int:
         """How many more jobs may be started now."""
+
+    def fits(self, cpu: int, ram: float) -> bool:
+        """Whether jobs that ask for so much together would begin at once."""
 
     def start(self, job: Job) -> None:
         """Execute a job as soon as its slots are free."""

@@ -38,6 +38,11 @@ class LocalEngine:
         """How many more jobs may be started now."""
         return 0 if self._stop.is_set else max(0, self._slots * (_AHEAD + 1) - self._pending)
 
+    def fits(self, cpu: int, ram: float) -> bool:
+        """Whether jobs that ask for so much together would begin at once."""
+        with self._lock:
+            return not self._stop.is_set and not self._waiting and self._has_slots(cpu, ram)
+
     def start(self, job: Job) -> None:
         """Execute a job as soon as its slots are free."""
         self._pending += 1
@@ -76,10 +81,11 @@ class LocalEngine:
             threading.Thread(target=self._execute, args=(job,), daemon=True).start()
 
     def _fits(self, job: Job) -> bool:
-        if not self._running:
-            return True
-        cpu = sum(running.cpu for running in self._running.values()) + job.cpu
-        ram = sum(running.ram for running in self._running.values()) + job.ram
+        return not self._running or self._has_slots(job.cpu, job.ram)
+
+    def _has_slots(self, cpu: int, ram: float) -> bool:
+        cpu += sum(running.cpu for running in self._running.values())
+        ram += sum(running.ram for running in self._running.values())
         return cpu <= self._slots and (self._ram is None or ram <= self._ram)
 
     def _execute(self, job: Job) -> None:

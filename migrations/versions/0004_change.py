@@ -183,14 +183,23 @@ def _create_campaign_tables() -> None:
         sa.Column("process_keywords", sa.Text(), nullable=False),
         sa.Column("status", sa.String(length=12), nullable=False),
         sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("logging_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "status IN ('waiting', 'done', 'failed', 'not needed')", name=op.f("ck_campaignitem_status")
         ),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaign.campaign_id"], name=op.f("fk_campaignitem_campaign_id")),
         sa.ForeignKeyConstraint(["process_id"], ["process.process_id"], name=op.f("fk_campaignitem_process_id")),
+        sa.ForeignKeyConstraint(["logging_id"], ["logging.logging_id"], name=op.f("fk_campaignitem_logging_id")),
         sa.PrimaryKeyConstraint(
             "campaign_id", "process_id", "utc_file_date", "process_keywords", name=op.f("pk_campaignitem")
         ),
+    )
+    op.create_index(
+        "ix_campaignitem_open",
+        "campaignitem",
+        ["campaign_id"],
+        sqlite_where=sa.text("status IN ('waiting', 'failed')"),
+        postgresql_where=sa.text("status IN ('waiting', 'failed')"),
     )
     _add_reference("attempt", "campaign_id", "campaign", "campaign_id")
     op.create_index(op.f("ix_attempt_campaign_id"), "attempt", ["campaign_id"])
