@@ -21,7 +21,7 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 _FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y-%m", "%Y%m")
 
 
-class _Day(click.ParamType["dt.date"]):
+class _Day(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """A date; a month without a day is its first day, or its `last` one."""
 
     name = "date"
