@@ -151,6 +151,16 @@ class _Run:
         engine = LocalEngine(self._options.slots, self._options.ram)
         with Inspection(self._definition) as inspection:
             Execution(walk, inspection, self._workspace, engine, self._run_id, self._report, self._progress).run()
+        self._remark()
+
+    def _remark(self) -> None:
+        """Say which versions of codes are slower than the one before, or make files of another size."""
+        if not (self._report.counts[Event.BUILT] or self._report.counts[Event.RAN]):
+            return
+        from dbproc.history import remarks_on_run
+
+        for process, remark in remarks_on_run(self._store, self._run_id):
+            self._report.add(Event.NOTE, process, remark)
 
 
 def allowed_processes(definition: Definition, options: Options) -> frozenset[int]:
