@@ -248,6 +248,16 @@ class _Run:
                 self._ingest_more,
             )
             execution.run()
+        self._remark()
+
+    def _remark(self) -> None:
+        """Say which versions of codes are slower than the one before, or make files of another size."""
+        if not (self._report.counts[Event.BUILT] or self._report.counts[Event.RAN]):
+            return
+        from dbproc.history import remarks_on_run
+
+        for process, remark in remarks_on_run(self._store, self._run_id):
+            self._report.add(Event.NOTE, process, remark)
 
 
 def startup_processes(definition: Definition, allowed: Collection[int]) -> list[Process]:

@@ -97,6 +97,19 @@ def scan_mission(mission: Mission, pattern: str = "*") -> Scan:
     return scan(mission.incoming, settle_seconds=_settle_seconds(mission), now=time.time(), pattern=pattern)
 
 
+def arrival_at(path: str) -> Arrival:
+    """A file as it would be seen if it were in incoming, settled.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing.
+    """
+    path = os.path.abspath(path)
+    status = os.lstat(path)
+    return Arrival(path, os.path.basename(path), _kind(status.st_mode), status.st_size)
+
+
 def _settle_seconds(mission: Mission) -> float:
     given = os.environ.get("DBPROC_SETTLE_SECONDS", "")
     try:

@@ -10,15 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, insert, null, select
 
 from dbproc import schema
-from dbproc.catalogue._select import batches
+from dbproc.catalogue._select import batches, is_newest
 from dbproc.periods import DayRange
 from dbproc.plan import Queued
 
 _QUEUE = schema.processqueue
 _FILE = schema.file
+_HEAD = (_FILE.c.file_id, _FILE.c.product_id, _FILE.c.utc_file_date, _FILE.c.process_keywords)
 
 MADE = "made"
 """Why an output is queued: a job made it."""
@@ -90,39 +91,50 @@ def load(connection: Connection, file_ids: Sequence[int] | None = None) -> list[
     return [item for some in batches(file_ids) for item in _load(connection, some)]
 
 
+def as_queued(
+    connection: Connection, *, file_ids: Sequence[int] | None = None, product_ids: Sequence[int] = ()
+) -> list[Queued]:
+    """Files as the planner would see them if they were queued: those of `file_ids`, or else the newest existing ones of
+    some products."""
+    if file_ids is None:
+        return _seen(
+            connection,
+            select(*_HEAD, null(), null()).where(_FILE.c.product_id.in_(product_ids), is_newest(existing=True)),
+        )
+    return [
+        item
+        for some in batches(file_ids)
+        for item in _seen(connection, select(*_HEAD, null(), null()).where(_FILE.c.file_id.in_(some)))
+    ]
+
+
 def _load(connection: Connection, file_ids: Sequence[int] | None) -> list[Queued]:
-    version = _FILE.alias()
-    statement = (
-        select(
-            _QUEUE.c.file_id,
-            _FILE.c.product_id,
-            _FILE.c.utc_file_date,
-            _FILE.c.process_keywords,
-            _QUEUE.c.version_bump,
-            version.c.utc_start_time,
-            version.c.utc_stop_time,
-            _campaign_of_made(),
-        )
-        .join(_FILE, _FILE.c.file_id == _QUEUE.c.file_id)
-        .join(
-            version,
-            and_(
-                version.c.product_id == _FILE.c.product_id,
-                version.c.utc_file_date == _FILE.c.utc_file_date,
-                version.c.process_keywords == _FILE.c.process_keywords,
-            ),
-        )
-    )
+    statement = select(*_HEAD, _QUEUE.c.version_bump, _campaign_of_made())
+    statement = statement.join(_QUEUE, _QUEUE.c.file_id == _FILE.c.file_id)
     if file_ids is not None:
         statement = statement.where(_QUEUE.c.file_id.in_(file_ids))
+    return _seen(connection, statement)
+
+
+def _seen(connection: Connection, heads: Select[*tuple[Any, ...]]) -> list[Queued]:
+    """Files with the days of all versions of them; `heads` gives what else is to be known of each."""
+    version = _FILE.alias()
+    statement = heads.add_columns(version.c.utc_start_time, version.c.utc_stop_time).join(
+        version,
+        and_(
+            version.c.product_id == _FILE.c.product_id,
+            version.c.utc_file_date == _FILE.c.utc_file_date,
+            version.c.process_keywords == _FILE.c.process_keywords,
+        ),
+    )
     spans: dict[int, list[DayRange]] = defaultdict(list)
-    heads: dict[int, tuple[Any, ...]] = {}
-    for file_id, product_id, date, keywords, bump, start, stop, campaign_id in connection.execute(statement):
-        heads[file_id] = (product_id, date, keywords, bump, campaign_id)
+    known: dict[int, tuple[Any, ...]] = {}
+    for file_id, product_id, date, keywords, bump, campaign_id, start, stop in connection.execute(statement):
+        known[file_id] = (product_id, date, keywords, bump, campaign_id)
         spans[file_id].append((start.date(), stop.date()))
     return [
         Queued(file_id, product_id, date, keywords, tuple(spans[file_id]), bump, campaign_id)
-        for file_id, (product_id, date, keywords, bump, campaign_id) in heads.items()
+        for file_id, (product_id, date, keywords, bump, campaign_id) in known.items()
     ]
 
 

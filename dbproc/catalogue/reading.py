@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, literal, or_, select
 
 from dbproc import schema
-from dbproc.catalogue._select import FILE, batches, is_last_attempt, is_last_of_startup
+from dbproc.catalogue._select import FILE, batches, is_last_attempt, is_last_of_startup, is_newest
 from dbproc.errors import NotFoundError
 from dbproc.model import Slot
 
@@ -85,6 +85,22 @@ def find_file(connection: Connection, name: str) -> Row:
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise NotFoundError(f"no file {wanted} in the catalogue{hint}")
     return rows[0]
+
+
+def files_named(connection: Connection, names: Sequence[str]) -> list[Row]:
+    """The files of these names."""
+    return _rows(connection, _files().where(FILE.c.filename.in_(names)))
+
+
+def newest_of(connection: Connection, product_id: int, date: dt.date, keywords: str) -> Row | None:
+    """The newest of the existing versions of a file."""
+    statement = _files().where(
+        FILE.c.product_id == product_id,
+        FILE.c.utc_file_date == date,
+        FILE.c.process_keywords == keywords,
+        is_newest(existing=True),
+    )
+    return next(iter(_rows(connection, statement)), None)
 
 
 def _beginning(name: str) -> str:

@@ -1,0 +1,194 @@
+"""whatif: what a change would do, before it is made."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from dbproc.cli.common import Function, cell, json_option, mission_option, print_json
+from dbproc.store import open_store
+
+_SHOWN = 20
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def all_option(function: Function) -> Function:
+    """--all."""
+    return click.option("--all", "everything", is_flag=True, help=f"List every file, not {_SHOWN} of each product.")(
+        function
+    )
+
+
+@click.group("whatif")
+def whatif_command() -> None:
+    """Say exactly what would be made if something changed, down to the last descendant. Changes nothing at all.
+
+    Every job is taken to succeed. What is queued already is part of what would be made.
+    """
+
+
+@whatif_command.command("release", short_help="If the code of a process had a new version.")
+@click.argument("process")
+@click.option("--version", required=True, help="The new version, for example 2.1.0.")
+@click.option("--file", help="The new file, below the codes directory.  [default: the present one]")
+@click.option("--from", "start", type=_DAY, help="The first date that it is for.  [default: as at present]")
+@click.option("--to", "end", type=_DAY, help="The last date that it is for.  [default: as at present]")
+@click.option("--output-interface", type=click.IntRange(1), help="The interface version of what it makes.")
+@click.option("--rollback", is_flag=True, help="An earlier version is meant.")
+@all_option
+@json_option
+@mission_option
+def release_command(
+    process: str,
+    version: str,
+    file: str | None,
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    output_interface: int | None,
+    rollback: bool,
+    everything: bool,
+    as_json: bool,
+    mission: str,
+) -> None:
+    """Say what would be made if a new version of the code of PROCESS were released.
+
+    For example: dbproc whatif release to_clean --version 2.0.0 --from 2024-01-01
+    """
+    from dbproc.version import Version
+    from dbproc.whatif import Release, if_released
+
+    release = Release(
+        process=process,
+        version=Version.parse(version),
+        file=file,
+        start=_date(start),
+        end=_date(end),
+        output_interface=output_interface,
+        rollback=rollback,
+    )
+    with open_store(mission, read_only=True) as store:
+        foresight = if_released(store, release)
+    _print(foresight, everything=everything, as_json=as_json)
+
+
+@whatif_command.command("reprocess", short_help="If outputs were made again.")
+@click.option("--product", metavar="PRODUCT", help="Files of this product; of one that is delivered, what it is for.")
+@click.option("--process", metavar="PROCESS", help="What this process made.")
+@click.option("--code", metavar="CODE", help="What this code made: file name, 'NAME VERSION', or number.")
+@click.option("--instrument", metavar="INSTRUMENT", help="What is of this instrument.")
+@click.option("--level", type=float, metavar="LEVEL", help="What is of this level.")
+@click.option("--start", type=_DAY, help="From this date on.")
+@click.option("--end", type=_DAY, help="Up to this date.")
+@click.option("--file", metavar="FILE", help="This file; of one that was delivered, what was made from it.")
+@click.option(
+    "--force",
+    type=click.IntRange(0, 2),
+    help="Make it even where it is up to date, and raise this part: 0 interface, 1 quality, 2 revision.",
+)
+@all_option
+@json_option
+@mission_option
+def reprocess_command(
+    mission: str,
+    force: int | None,
+    everything: bool,
+    as_json: bool,
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    **chosen: Any,
+) -> None:
+    """Say what would be made if the outputs that are chosen were looked at again, or made again with --force.
+
+    For example: dbproc whatif reprocess --product clean --start 2024-01-01 --end 2024-01-31 --force 1
+    """
+    from dbproc.catalogue.selection import Selection
+    from dbproc.version import Part
+    from dbproc.whatif import if_reprocessed
+
+    selection = Selection(start=_date(start), end=_date(end), **chosen)
+    with open_store(mission, read_only=True) as store:
+        foresight = if_reprocessed(store, selection, None if force is None else Part(force))
+    _print(foresight, everything=everything, as_json=as_json)
+
+
+@whatif_command.command("file", short_help="If a file were delivered.")
+@click.argument("path")
+@click.option(
+    "--bump",
+    type=click.IntRange(0, 2),
+    default=2,
+    show_default=True,
+    help="Of a file of the catalogue: the part by which its next version is higher.",
+)
+@all_option
+@json_option
+@mission_option
+def file_command(path: str, bump: int, everything: bool, as_json: bool, mission: str) -> int:
+    """Say what would be made if PATH were delivered now, or of a file of the catalogue, if it had a new version.
+
+    The file is inspected where it is, and not moved. Exit status 1 when it would be refused.
+
+    For example: dbproc whatif file /tmp/raw_20240501_v1.1.0.csv
+    """
+    from dbproc.version import Part
+    from dbproc.whatif import if_delivered
+
+    with open_store(mission, read_only=True) as store:
+        foresight = if_delivered(store, path, Part(bump))
+    _print(foresight, everything=everything, as_json=as_json)
+    return int(foresight.is_refused)
+
+
+def _print(foresight: Any, *, everything: bool, as_json: bool) -> None:
+    from dbproc.whatif import foreseen_facts
+
+    facts = foreseen_facts(foresight)
+    if as_json:
+        print_json(facts)
+        return
+    for note in facts["notes"]:
+        click.echo(cell(note))
+    most = len(facts["files"]) if everything else _SHOWN
+    for group in facts["products"]:
+        level = "without output" if group["level"] is None else f"level {group['level']:g}"
+        click.echo(f"{level}  {group['product']}: {_amount(group)}")
+        of_group = [each for each in facts["files"] if each["product"] == group["product"]]
+        of_group += [each for each in facts["jobs"] if not of_group and each["process"] == group["product"]]
+        _print_files(of_group, most)
+    for each in facts["hindered"]:
+        subject = f"{each['process']} {each['date']} {each['keywords']}".rstrip()
+        click.echo(f"{each['state']} {subject}: {cell(each['why'])}")
+    click.echo(f"in all: {_amount(facts['totals'])}" if facts["products"] else "nothing would be made")
+
+
+def _print_files(files: Sequence[dict[str, Any]], most: int) -> None:
+    for each in files[:most]:
+        what = each.get("file") or f"{each['date']} {each['keywords']}".rstrip()
+        click.echo(f"  {cell(what)}: {cell('; '.join(each['reasons']))}")
+    if len(files) > most:
+        click.echo(f"  … and {len(files) - most} more; to see them: --all")
+
+
+def _amount(totals: dict[str, Any]) -> str:
+    """How many files and jobs, with the CPU hours and bytes that they are expected to take."""
+    files, jobs = totals["files"], totals["jobs"]
+    words = [_counted(files, "file")] if files else []
+    words += [_counted(jobs, "job")] if jobs != files else []
+    if totals["cpu_hours"] is not None:
+        words.append(f"{totals['cpu_hours']:.3g} CPU hours")
+    if totals["bytes"] is not None:
+        words.append(f"{totals['bytes']:,} bytes")
+    if totals["jobs_without_history"]:
+        words.append(f"{_counted(totals['jobs_without_history'], 'job')} without a history to judge by")
+    return ", ".join(words)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _date(day: dt.datetime | None) -> dt.date | None:
+    return None if day is None else day.date()
