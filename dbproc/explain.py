@@ -35,6 +35,7 @@ def why_file(store: Store, name: str) -> Facts:
             "attempt": reading.attempt_of_output(connection, file["file_id"]),
             "inputs": reading.inputs_of_file(connection, file["file_id"]),
             "codes": reading.codes_of_file(connection, file["file_id"]),
+            "confirmed": reading.confirmations(connection, [file["file_id"]]),
         }
         newest = reading.files_of_slot(connection, file["product_id"], file["date"])
         facts["newest"] = next(row["filename"] for row in newest if row["keywords"] == file["keywords"])
@@ -88,8 +89,10 @@ def lineage(store: Store, name: str) -> Facts:
         ids = [row["file_id"] for row in everything]
         codes = reading.codes_of_files(connection, ids)
         links = reading.links_among(connection, ids)
+        confirmed = reading.confirmations(connection, ids)
     for row in everything:
         row["code"] = codes.get(row["file_id"])
+        row["confirmed"] = [each for each in confirmed if each["result"] == row["file_id"]]
     return {"file": file, "ancestors": ancestors, "descendants": descendants, "links": links}
 
 
