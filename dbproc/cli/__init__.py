@@ -26,6 +26,7 @@ COMMANDS = {
     "inspect": "asking",
     "check": "checking",
     "quarantine": "quarantine",
+    "canary": "canaries",
     "retry": "runs",
     "export": "definition",
     "unlock": "database",
