@@ -1,16 +1,24 @@
-"""Whether two files have the same contents where their bytes may differ: asked of a process of its own."""
+"""How two files differ where their bytes may: asked of a process of its own, which a broken file may end."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 from typing import Any
 
 from dbproc.model import Comparison
+from dbproc.products import confined
 
 TIME_LIMIT = 600.0
 """Seconds that a comparison of two files may take."""
+
+MEMORY_LIMIT = 4 << 30
+"""Bytes of address space that a comparison may take."""
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
+_NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf")
 
 
 def same_contents(kind: Comparison, old: str, new: str) -> bool:
@@ -24,15 +32,38 @@ def compare(kind: Comparison, old: str, new: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``same``; ``differences``: a list of what differs, each with its name and in which way; ``problem``: why they
-        could not be compared.
+        ``same``; ``differences``: a list of what differs, each with its ``name`` and ``what`` in words, for values with
+        ``values``, ``differing`` and ``largest``; ``problem``: why they could not be compared.
     """
-    command = [sys.executable, "-P", "-m", "dbproc.products.contents", kind.value, old, new]
+    command = confined.command("dbproc.products.contents", [kind.value, old, new], MEMORY_LIMIT)
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIME_LIMIT, check=False)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIME_LIMIT,
+            check=False,
+            env=confined.environment(),
+        )
         facts: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        return {"same": False, "problem": f"it took longer than {TIME_LIMIT:g} s"}
+        return {"same": False, "differences": [], "problem": f"it took longer than {TIME_LIMIT:g} s"}
     except ValueError:
-        return {"same": False, "problem": f"the comparison ended with exit status {done.returncode}"}
+        text = f"the comparison ended with exit status {done.returncode}"
+        return {"same": False, "differences": [], "problem": text}
     return facts
+
+
+def kind_of(path: str) -> Comparison:
+    """How the contents of a file can be compared, by its first bytes; NetCDF-4 is told from HDF5 by its suffix."""
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(8)
+    except OSError:
+        return Comparison.BYTES
+    if head.startswith(_NETCDF):
+        return Comparison.NETCDF
+    if head == _HDF5:
+        suffix = os.path.splitext(path)[1].lower()
+        return Comparison.NETCDF if suffix in _NETCDF_SUFFIXES else Comparison.HDF5
+    return Comparison.BYTES

@@ -31,8 +31,10 @@ def lineage(store: Store, name: str) -> Facts:
         ids = [row["file_id"] for row in everything]
         codes = reading.codes_of_files(connection, ids)
         links = reading.links_among(connection, ids)
+        confirmed = reading.confirmations(connection, ids)
     for row in everything:
         row["code"] = codes.get(row["file_id"])
+        row["confirmed"] = [each for each in confirmed if each["result"] == row["file_id"]]
     return {"file": file, "ancestors": ancestors, "descendants": descendants, "links": links}
 
 

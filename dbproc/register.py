@@ -40,7 +40,7 @@ from dbproc.names import keywords_of, keywords_text
 from dbproc.periods import period_end
 from dbproc.plan import Confirmation
 from dbproc.run import directory_of, file_path
-from dbproc.store import Store
+from dbproc.store import Store, Transaction
 
 _JITTER = 0.25
 """What a delay may be longer by, as a part of it: jobs that failed together are not all tried again together."""
@@ -156,7 +156,7 @@ class Register:
         was found to be up to date because of equal contents, and `ended_items` are items of campaigns for which
         nothing is built.
         """
-        placed = [self._placed(result) for result in results]
+        placed = [self.place(result) for result in results]
         placement.sync(move.target for move in self.announcements(placed))
         moves = self.announcements(results)
         try:
@@ -230,8 +230,8 @@ class Register:
         is_same = same_contents(product.comparison, file_path(self._definition, replaced), made.path)
         return replaced.content if is_same else None
 
-    def _placed(self, result: Result) -> Result:
-        """The result with its outputs at home, or the failure to put one of them there: then none is."""
+    def place(self, result: Result) -> Result:
+        """Move the outputs home: the result, or the failure to put one of them there: then none is."""
         if isinstance(result, Failure):
             return result
         done: list[Move] = []
@@ -253,24 +253,27 @@ class Register:
         confirmed: Sequence[Confirmation] = (),
         ended_items: Sequence[ItemEnd] = (),
     ) -> list[tuple[Result, list[int]]]:
-        made = [(result, file) for result in results if isinstance(result, Success) for file in result.files]
         with self._store.begin() as connection:
-            ids = files.insert_files(connection, [file for _, file in made])
-            by_result: dict[int, list[int]] = defaultdict(list)
-            for (result, _), file_id in zip(made, ids, strict=True):
-                by_result[id(result)].append(file_id)
-            of_file = {file_id: result for (result, _), file_id in zip(made, ids, strict=True)}
-            files.link_inputs(
-                connection,
-                {file_id: [file.file_id for file in result.task.inputs] for file_id, result in of_file.items()},
-            )
-            files.link_codes(connection, {file_id: result.task.code.code_id for file_id, result in of_file.items()})
-            close_attempts(connection, [self._closing(result, by_result[id(result)]) for result in results])
-            queue.push(connection, ids, queue.MADE)
+            recorded = self.enter(connection, results)
             files.confirm(connection, self._run_id, confirmed)
             campaigns.end_items(connection, self._run_id, [*_items_of(results), *ended_items])
             queue.remove(connection, settled_queue)
             placements.withdraw(connection, moves)
+        return recorded
+
+    def enter(self, connection: Transaction, results: Sequence[Result]) -> list[tuple[Result, list[int]]]:
+        """Enter files that are at home with their lineage, queue them, and close the attempts; gives their ids."""
+        made = [(result, file) for result in results if isinstance(result, Success) for file in result.files]
+        ids = files.insert_files(connection, [file for _, file in made])
+        by_result: dict[int, list[int]] = defaultdict(list)
+        for (result, _), file_id in zip(made, ids, strict=True):
+            by_result[id(result)].append(file_id)
+        of_file = {file_id: result for (result, _), file_id in zip(made, ids, strict=True)}
+        inputs = {file_id: [file.file_id for file in result.task.inputs] for file_id, result in of_file.items()}
+        files.link_inputs(connection, inputs)
+        files.link_codes(connection, {file_id: result.task.code.code_id for file_id, result in of_file.items()})
+        close_attempts(connection, [self._closing(result, by_result[id(result)]) for result in results])
+        queue.push(connection, ids, queue.MADE)
         return [(result, by_result[id(result)]) for result in results]
 
     def _write_alone(self, result: Result) -> list[tuple[Result, list[int]]]:

@@ -43,14 +43,21 @@ def file_path(definition: Definition, file: File) -> str:
 
 def obstacle(definition: Definition, task: Task) -> str | None:
     """Why a task cannot be started now: its code or an input is not there; None when it can."""
-    path = task.code.path
+    hindrance = code_obstacle(task.code.path)
+    if hindrance is not None:
+        return hindrance
+    for file in task.inputs:
+        if not os.path.exists(file_path(definition, file)):
+            return f"the input {file_path(definition, file)} is missing from disk; put it back"
+    return None
+
+
+def code_obstacle(path: str) -> str | None:
+    """Why a code cannot be run; None when it can."""
     if not os.path.isfile(path):
         return f"the code {path} does not exist; put it there, or correct the mission file"
     if not _is_shipped(path) and not os.access(path, os.X_OK):
         return f"the code {path} is not executable; chmod +x it"
-    for file in task.inputs:
-        if not os.path.exists(file_path(definition, file)):
-            return f"the input {file_path(definition, file)} is missing from disk; put it back"
     return None
 
 

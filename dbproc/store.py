@@ -25,6 +25,9 @@ from sqlalchemy.exc import (
 
 from dbproc.errors import ConflictError, DatabaseError, DatabaseLostError, SchemaError
 
+Transaction = Connection
+"""What :meth:`Store.begin` gives: committed when its block ends, rolled back when that raises."""
+
 SCHEMA_VERSION = "0004"
 """The newest migration; a test holds it equal to what ``migrations/`` says."""
 

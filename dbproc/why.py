@@ -53,6 +53,7 @@ def why_file(store: Store, name: str) -> Facts:
         made = reading.outputs_of_attempt(connection, attempt["attempt_id"]) if attempt else []
         facts: Facts = {
             "file": file,
+            "confirmed": reading.confirmations(connection, [file_id]),
             "attempt": attempt,
             "inputs": reading.inputs_of_file(connection, file_id),
             "codes": reading.codes_of_file(connection, file_id),

@@ -20,10 +20,13 @@ JOB_MARK = "DBPROC_JOB"
 
 
 class Workspace:
-    """Paths of the private directory; it is on the filesystem of the root, so that outputs are moved by a rename."""
+    """Paths of the private directory; it is on the filesystem of the root, so that outputs are moved by a rename.
 
-    def __init__(self, root: str) -> None:
-        self.path = os.path.join(root, NAME)
+    `place` is a directory in it that has jobs of its own.
+    """
+
+    def __init__(self, root: str, place: str = "") -> None:
+        self.path = os.path.normpath(os.path.join(root, NAME, place))
         self.work = os.path.join(self.path, "work")
         self.job_logs = os.path.join(self.path, "jobs")
         self.logs = os.path.join(self.path, "logs")

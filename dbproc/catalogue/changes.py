@@ -311,7 +311,7 @@ def _code_values(code: CodeSpec) -> dict[str, object]:
 
 def _code_identity(code: CodeSpec) -> dict[str, object]:
     """What stays with a version: the file and how it is called."""
-    directory, filename = _code_place(code)
+    directory, filename = code_place(code)
     return {
         "filename": filename,
         "relative_path": directory,
@@ -324,7 +324,7 @@ def _code_identity(code: CodeSpec) -> dict[str, object]:
 
 def _enter_bytes(connection: Connection, code_id: int, code: CodeSpec) -> None:
     """Keep the bytes of a code and record them; nothing when it cannot be read, as one that is not active may."""
-    directory, filename = _code_place(code)
+    directory, filename = code_place(code)
     mission = load_mission(connection)
     path = code_path(mission.code_directory, directory, filename, str(code.version))
     if code.kept:
@@ -337,7 +337,8 @@ def _enter_bytes(connection: Connection, code_id: int, code: CodeSpec) -> None:
     codes.enter_bundle(connection, code_id, bundle)
 
 
-def _code_place(code: CodeSpec) -> tuple[str, str]:
+def code_place(code: CodeSpec) -> tuple[str, str]:
+    """The directory and the name of a code's file, as they stand in its row."""
     if code.is_shipped:
         return SHIPPED_CODES, code.file.removeprefix(SHIPPED) + ".py"
     return _split(code.file)

@@ -138,6 +138,31 @@ def inputs_of_file(connection: Connection, file_id: int) -> list[Row]:
     )
 
 
+def confirmations(connection: Connection, file_ids: Sequence[int]) -> list[Row]:
+    """Which of these files were not made again, because a newer version of an input has the same contents.
+
+    Each with ``result``, ``replaced`` (what it was made from), ``source`` (the newer version) and ``confirmed``, when.
+    """
+    table, source, replaced = schema.confirmation, FILE.alias(), FILE.alias()
+    columns = (
+        table.c.resulting_file.label("result"),
+        replaced.c.filename.label("replaced"),
+        source.c.filename.label("source"),
+        table.c.confirmed_time.label("confirmed"),
+    )
+    found: list[Row] = []
+    for some in batches(file_ids):
+        statement = (
+            select(*columns)
+            .join(source, source.c.file_id == table.c.source_file)
+            .join(replaced, replaced.c.file_id == table.c.replaced_file)
+            .where(table.c.resulting_file.in_(some))
+            .order_by(table.c.resulting_file, table.c.source_file)
+        )
+        found.extend(dict(row) for row in connection.execute(statement).mappings())
+    return found
+
+
 def codes_of_file(connection: Connection, file_id: int) -> list[Row]:
     """The code that a file was made by."""
     link, code = schema.filecodelink, schema.code

@@ -30,6 +30,7 @@ COMMANDS = {
     "code": "codes",
     "check": "checking",
     "quarantine": "quarantine",
+    "canary": "canaries",
     "retry": "runs",
     "reprocess": "campaigns",
     "campaign": "campaigns",

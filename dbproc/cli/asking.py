@@ -176,6 +176,16 @@ def _print_attempt(facts: Facts) -> None:
         click.echo(f"  from {cell(row['filename'])}{_choice_words(row)}")
     for name in facts["made_with"]:
         click.echo(f"  together with {cell(name)}")
+    for words in _confirmed_words(facts["confirmed"]):
+        click.echo(f"  {words}")
+
+
+def _confirmed_words(confirmed: list[Facts]) -> list[str]:
+    """What a file was not made again for."""
+    return [
+        f"confirmed with {cell(each['source'])}, which equals {cell(each['replaced'])} ({cell(each['confirmed'])})"
+        for each in confirmed
+    ]
 
 
 def _choice_words(row: Facts) -> str:
@@ -229,10 +239,17 @@ def lineage_command(file: str, mission: str, as_json: bool) -> None:
     for depth, row, is_repeated in explain.ancestry(facts):
         made = f"  [{row['code']}]" if row["code"] else "  [delivered]"
         click.echo(f"{'  ' * depth}{cell(row['filename'])}{made}{' …' if is_repeated else ''}")
+        _print_confirmed(row, depth)
     if facts["descendants"]:
         click.echo("\nwhat came from it:")
     for row in facts["descendants"]:
         click.echo(f"{'  ' * row['depth']}{cell(row['filename'])}  [{row['code']}]")
+        _print_confirmed(row, row["depth"])
+
+
+def _print_confirmed(row: Facts, depth: int) -> None:
+    for words in _confirmed_words(row["confirmed"]):
+        click.echo(f"{'  ' * depth}  {words}")
 
 
 @click.command("inspect")

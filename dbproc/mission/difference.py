@@ -244,7 +244,8 @@ def _compare_processes(
         if before is None:
             found.changes.append(_change(Kind.ADD, f"process {name}", process, None, (_summary(process),)))
         else:
-            found.changes.extend(_process_changes(before, process, not reformatted.isdisjoint(process.outputs)))
+            again = _look_again(old, new, before, process, not reformatted.isdisjoint(process.outputs))
+            found.changes.extend(_process_changes(before, process, again))
         codes = _Codes(process, before.codes if before else (), held.retired.get(old_name, ()), rollback)
         _compare_codes(codes, found)
 
@@ -255,26 +256,35 @@ def _reformatted(old: Definition | None, new: Definition) -> set[str]:
     return {name for name, product in new.products.items() if name in held and held[name].format != product.format}
 
 
-def _process_changes(old: ProcessSpec, new: ProcessSpec, reformatted: bool) -> Iterator[Change]:
+def _process_changes(old: ProcessSpec, new: ProcessSpec, again: str) -> Iterator[Change]:
+    """`again`: why it is looked at again although it may be as it was."""
     telling = [f"name {old.name} → {new.name}"] if old.name != new.name else []
     telling += _differences(old, new, ("early_cutoff",))
     details = [
         *_differences(old, new, ("timebase", "output", "further_outputs", "extra_params")),
         *_input_differences(old.inputs, new.inputs),
     ]
+    place = f"process {new.name}"
     if telling or details:
-        again = f"process {new.name}: {'; '.join(details)}" if details else ""
-        text = (*telling, *details)
-        yield _change(
-            Kind.CHANGE, f"process {new.name}", new, old, text, again=again or _format_again(new, reformatted)
-        )
-    elif reformatted:
-        text = (f"looked at again, because the format of {', '.join(new.outputs)} changes",)
-        yield _change(Kind.CHANGE, f"process {new.name}", new, old, text, again=_format_again(new, True))
+        why = f"process {new.name}: {'; '.join(details)}" if details else again
+        yield _change(Kind.CHANGE, place, new, old, (*telling, *details), again=why)
+    elif again:
+        yield _change(Kind.CHANGE, place, new, old, (f"looked at again, because {again}",), again=again)
 
 
-def _format_again(process: ProcessSpec, reformatted: bool) -> str:
-    return f"the format of {', '.join(process.outputs)} changed" if reformatted else ""
+def _look_again(
+    old: Definition | None, new: Definition, before: ProcessSpec, after: ProcessSpec, reformatted: bool
+) -> str:
+    """Why what a process made may be stale, though nothing of the process itself changes."""
+    if reformatted:
+        return f"the format of {', '.join(after.outputs)} changed"
+    if old is not None and _cuts_off(old.mission, before) and not _cuts_off(new.mission, after):
+        return "early_cutoff is off from now on"
+    return ""
+
+
+def _cuts_off(mission: MissionSpec, process: ProcessSpec) -> bool:
+    return mission.early_cutoff if process.early_cutoff is None else process.early_cutoff
 
 
 def _input_differences(old: tuple[InputSpec, ...], new: tuple[InputSpec, ...]) -> Iterator[str]:

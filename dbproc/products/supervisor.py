@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dbproc.errors import InspectionError
+from dbproc.products.confined import environment
 from dbproc.products.wire import READY, Reply, line
 
 DEFAULT_TIME_LIMIT = 60.0
@@ -167,7 +168,7 @@ class _Worker:
             stderr=self._complaints,
             pass_fds=(questions, answers),
             start_new_session=True,
-            env=_environment(),
+            env=environment(),
         )
 
     def _close_files(self) -> None:
@@ -239,14 +240,6 @@ class _Worker:
         words = self._complaints.read()[-2_000:].decode("utf-8", "replace").strip().splitlines()
         limit = _mebibytes(self._memory_limit)
         return InspectionError(f"the inspection worker {how} (memory limit {limit}): {words[-1] if words else ''}")
-
-
-def _environment() -> dict[str, str]:
-    """The worker finds this very dbproc, starts no threads for arithmetic, and locks no HDF5 file that it reads."""
-    home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    paths = [home, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    defaults = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE"}
-    return {**defaults, **os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
 def _signal_name(number: int) -> str:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from dbproc.names import Format, compile_format
 from dbproc.products import legacy
 from dbproc.products.base import Nonsense, NotMine
+from dbproc.products.confined import die_with, limit_memory
 from dbproc.products.loading import Kind, Loader, LoadError, described
 from dbproc.products.registry import BUILT_IN, built_in
 from dbproc.products.settled import Settled, settle
@@ -103,8 +104,8 @@ class _Memory:
 def main(arguments: list[str]) -> None:
     """Serve until the questions end."""
     questions_fd, answers_fd, memory_limit, parent = map(int, arguments)
-    _die_with(parent)
-    _limit(memory_limit)
+    die_with(parent)
+    limit_memory(memory_limit)
     for fd in (questions_fd, answers_fd):
         os.set_inheritable(fd, False)
     with os.fdopen(questions_fd, "rb") as questions:
@@ -143,29 +144,6 @@ def _keep_printing_possible() -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     if sys.stderr is None or sys.stderr.closed:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-
-
-def _limit(memory: int) -> None:
-    """Limit the address space, and leave no core files."""
-    try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if memory:
-            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    except (ImportError, OSError, ValueError):
-        return  # a system without such limits: the supervisor's time limit remains
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel end this process when its parent ends, on Linux."""
-    if sys.platform == "linux":
-        import ctypes
-
-        set_parent_death_signal, kill = 1, 9
-        ctypes.CDLL(None).prctl(set_parent_death_signal, kill, 0, 0, 0)
-    if os.getppid() != parent:
-        raise SystemExit("its parent is gone")
 
 
 if __name__ == "__main__":

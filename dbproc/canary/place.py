@@ -1,0 +1,79 @@
+"""Where the sample of a canary is: a directory of its own in ``.dbproc``, with a lock that dies with its holder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dbproc.errors import BusyError, StorageError
+from dbproc.model import Mission
+from dbproc.workspace import Workspace
+
+_OF_REPORT = ("report.html", "pictures")
+
+
+class Place:
+    """The directory of one canary: jobs work in ``work``, their logs are in ``jobs``, and ``report.html`` stays."""
+
+    def __init__(self, mission: Mission, canary_id: int) -> None:
+        self.canary_id = canary_id
+        self.workspace = Workspace(mission.root, os.path.join("canary", str(canary_id)))
+        self.path = self.workspace.path
+        self.report = os.path.join(self.path, "report.html")
+        self.pictures = os.path.join(self.path, "pictures")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other commands away from this canary; what a dead one left running is ended first.
+
+        Raises
+        ------
+        BusyError
+            Another command is at work on it.
+        StorageError
+            Its directory cannot be made.
+        """
+        try:
+            os.makedirs(self.path, exist_ok=True)
+            descriptor = os.open(os.path.join(self.path, "lock"), os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise StorageError(f"cannot write in {self.path}: {error.strerror}") from error
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BusyError(f"canary {self.canary_id} is being worked on; wait until that has ended") from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def clear(self) -> None:
+        """Make room for a sample that is built anew."""
+        self.workspace.end_orphans()
+        for name in os.listdir(self.path):
+            if name != "lock":
+                _remove(os.path.join(self.path, name))
+        self.workspace.prepare()
+        os.makedirs(self.pictures)
+
+    def tidy(self) -> None:
+        """Remove everything but the report; all of it where there is none."""
+        if not os.path.isdir(self.path):
+            return
+        self.workspace.end_orphans()
+        stays = _OF_REPORT if os.path.exists(self.report) else ()
+        for name in os.listdir(self.path):
+            if name not in stays:
+                _remove(os.path.join(self.path, name))
+        if not os.listdir(self.path):
+            os.rmdir(self.path)
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
