@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dbproc import lock
+from dbproc import access, lock
 from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.pending import pending
 from dbproc.digest import stat_text
@@ -84,7 +84,12 @@ class _Run:
         self._workspace = Workspace(self._definition.mission.root)
 
     def work(self, *, was_killed: bool) -> None:
-        """Recover, ingest, process; said in the daily log. `was_killed`: the lock was taken from a dead run."""
+        """Recover, ingest, process, with the mission's umask and group; `was_killed`: the lock is a dead run's."""
+        with access.in_force(self._definition.mission):
+            self._work(was_killed=was_killed)
+
+    def _work(self, *, was_killed: bool) -> None:
+        """Do it all, and say it in the daily log."""
         self._workspace.prepare()
         log = log_to(self._workspace.logs, self._options.log_level)
         try:
