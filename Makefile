@@ -38,6 +38,7 @@ bench: .venv/installed-test
 
 crash: .venv/installed-test
 	$(BIN)/python -m tests.crash.campaign $(CRASH_ARGS)
+	$(BIN)/python -m tests.crash.load $(LOAD_ARGS)
 
 clean:
 	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

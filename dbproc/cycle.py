@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dbproc import lock
+from dbproc import access, lock
 from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.pending import pending
 from dbproc.edits import any_code_touched, any_inspector_touched
@@ -115,7 +115,12 @@ class _Run:
         self._workspace = Workspace(self._definition.mission.root)
 
     def work(self, task: Callable[[], None], *, was_killed: bool) -> None:
-        """Recover, and do a task; said in the daily log. `was_killed`: the lock was taken from a dead run."""
+        """Recover, and do a task, with the mission's umask and group; `was_killed`: the lock is a dead run's."""
+        with access.in_force(self._definition.mission):
+            self._work(task, was_killed=was_killed)
+
+    def _work(self, task: Callable[[], None], *, was_killed: bool) -> None:
+        """Do it all, and say it in the daily log."""
         self._workspace.prepare()
         log = log_to(self._workspace.logs, self._options.log_level)
         try:

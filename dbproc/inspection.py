@@ -1,7 +1,7 @@
 """File → what it is, or a reason why not.
 
 The filename formats choose who is asked; the inspectors of the products so chosen confirm or refuse. Inspectors run in
-a worker process (:mod:`dbproc.products.supervisor`), except ``filename``, which opens nothing.
+worker processes (:mod:`dbproc.products.supervisor`), except ``filename``, which opens nothing.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from functools import cached_property
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from dbproc.model import Definition, FileFacts, Product, Verdict
+from dbproc.model import Definition, FileFacts, Mission, Product, Verdict
 from dbproc.names import Format, NameFacts
 from dbproc.products.base import Nonsense, NotMine
+from dbproc.products.child import Answer, Limits, Question
 from dbproc.products.filename import FilenameInspector
 from dbproc.products.settled import Settled, settle
-from dbproc.products.supervisor import DEFAULT_MEMORY_LIMIT, DEFAULT_TIME_LIMIT, Answer, Question, Supervisor
+from dbproc.products.supervisor import Supervisor
 from dbproc.products.wire import Reply, facts_of, mission_line, one_line
 
 _BY_NAME = "filename"
@@ -91,36 +92,21 @@ class _Asked(NamedTuple):
 
 
 class Inspection:
-    """Identifies files of one mission. Use it as a context manager: it owns a worker process.
-
-    Parameters
-    ----------
-    definition
-        The mission.
-    time_limit
-        Seconds that an inspector may take for one file.
-    memory_limit
-        Bytes of address space for the worker, 0 for no limit.
+    """Identifies files of one mission, within its limits. Use it as a context manager: it owns worker processes.
 
     Notes
     -----
-    The worker is started when it is first needed, and by the thread that needs it: it dies with that thread.
+    Workers are started when they are needed, and by the thread that needs them: they die with that thread.
     """
 
-    def __init__(
-        self,
-        definition: Definition,
-        *,
-        time_limit: float = DEFAULT_TIME_LIMIT,
-        memory_limit: int = DEFAULT_MEMORY_LIMIT,
-    ) -> None:
+    def __init__(self, definition: Definition) -> None:
         self._candidates = {
             product_id: _Candidate(product, product.compiled)
             for product_id, product in sorted(definition.products.items())
         }
         self._by_prefix = _by_prefix(self._candidates.values())
         self._prefix_lengths = sorted({len(prefix) for prefix in self._by_prefix})
-        self._supervisor = Supervisor(mission_line(definition), time_limit, memory_limit)
+        self._supervisor = Supervisor(mission_line(definition), _limits(definition.mission))
         self._broken: list[str] = []
 
     def __enter__(self) -> Self:
@@ -132,7 +118,7 @@ class Inspection:
         self.close()
 
     def close(self) -> None:
-        """End the worker."""
+        """End the workers."""
         self._supervisor.close()
 
     def identify(self, paths: Sequence[str]) -> list[Identity | Refusal]:
@@ -141,7 +127,7 @@ class Inspection:
         Raises
         ------
         InspectionError
-            The worker cannot be started.
+            No worker can be started.
         """
         unfit = [_unfit(path) for path in paths]
         asked = [[] if refusal else self._matching(path) for path, refusal in zip(paths, unfit, strict=True)]
@@ -165,7 +151,7 @@ class Inspection:
         Raises
         ------
         InspectionError
-            The worker cannot be started.
+            No worker can be started.
         """
         return self.confirm_many([(path, product_id)])[0]
 
@@ -269,6 +255,8 @@ class Inspection:
             if self._is_legacy(asked.candidate):
                 return None
             return _refused(product.product_id, f"its name is not of the format {product.format}")
+        if product.inspector.is_builtin and _is_empty(asked.path):
+            return _refused(product.product_id, "it is empty")
         if product.inspector.name != _BY_NAME or product.inspector.arguments:
             return None
         try:
@@ -279,6 +267,11 @@ class Inspection:
             return _refused(product.product_id, str(refusal))
         except Nonsense as nonsense:
             return _failed(product.product_id, str(nonsense))
+
+
+def _limits(mission: Mission) -> Limits:
+    memory = min(mission.inspector_memory * (1 << 30), 1 << 62)
+    return Limits(seconds=mission.inspector_seconds, memory=int(memory))
 
 
 def _by_prefix(candidates: Iterable[_Candidate]) -> dict[str, list[_Candidate]]:
@@ -349,6 +342,13 @@ def _unfit(path: str) -> Refusal | None:
     if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
         return Refusal(path, RefusalReason.UNREADABLE, "its permissions do not let it be read")
     return None
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return os.path.getsize(path) == 0
+    except OSError:
+        return False
 
 
 def _is_not_utf8(name: str) -> bool:

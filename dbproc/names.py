@@ -11,16 +11,28 @@ import calendar
 import datetime as dt
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from urllib.parse import quote, unquote
 
 from dbproc.errors import FormatError, VersionError
 from dbproc.version import Version
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_KEYWORD = r"[^/\x00-\x1f\x7f]+?"
+_HIGHEST = 30_000
+"""The highest part of a version that is read: the database takes 32767, and rebuilding raises it further."""
+_LONGEST = 255
+"""Bytes of the name of a file or a directory: more than that no filesystem takes."""
+_UNFIT = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_STRANGE = "/" + _UNFIT
+_IS_STRANGE = re.compile(f"[{_STRANGE}]")
+
+UNFIT = re.compile(f"[{_UNFIT}]")
+"""What no name may hold: characters that end a line or move a cursor, and bytes that are no UTF-8."""
+
+_KEYWORD = f"[^{_STRANGE}]+?"
 _DAY = r"(?:19|2\d)\d\d(?:0\d|1[0-2])[0-3]\d"
 
 FIELDS: dict[str, str] = {
@@ -41,9 +53,9 @@ FIELDS: dict[str, str] = {
     "datetime": r"(?:(?:19|2\d)\d\d-(?:0\d|1[0-2])-[0-3]\d|" + _DAY + ")",
     "mday": r"-?\d+",
     "APID": r"[\da-fA-F]+",
-    "??": r"[^/\x00-\x1f\x7f]{2}",
-    "???": r"[^/\x00-\x1f\x7f]{3}",
-    "????": r"[^/\x00-\x1f\x7f]{4}",
+    "??": f"[^{_STRANGE}]{{2}}",
+    "???": f"[^{_STRANGE}]{{3}}",
+    "????": f"[^{_STRANGE}]{{4}}",
     "nn": r"\d\d",
     "nnn": r"\d{3}",
     "nnnn": r"\d{4}",
@@ -65,6 +77,9 @@ _TIME_FIELDS: dict[str, Callable[[dt.datetime], object]] = {
     "DATE": lambda t: f"{t.year:04d}{t.month:02d}{t.day:02d}",
     "datetime": lambda t: t.date().isoformat(),
 }
+
+_OF_ANY_LENGTH = frozenset({"QACODE", "VERSION", "datetime", "mday", "APID"})
+"""The fields of :data:`FIELDS` that may be longer or shorter."""
 
 TIME_OF_DAY = frozenset({"H", "M", "S", "MILLI", "MICRO"})
 """Fields that are keywords as well: several files of a product on one day differ in them."""
@@ -118,7 +133,7 @@ class Format:
         Raises
         ------
         FormatError
-            The format has a keyword that `keywords` does not give.
+            The format has a keyword that `keywords` does not give, or what comes of it is no filename.
         """
         return render(self.text, time, version, keywords)
 
@@ -126,26 +141,49 @@ class Format:
 def render(text: str, time: dt.datetime, version: str, keywords: Keywords) -> str:
     """Replace the fields of `text`, a filename format or a directory pattern.
 
+    Whatever the keywords are, each name between the slashes of `text` stays one name, and none of them leads upwards.
+
     Raises
     ------
     FormatError
-        A field is neither one of :data:`FIELDS` that can be written nor given in `keywords`.
+        A field is neither one of :data:`FIELDS` that can be written nor given in `keywords`, or with what is given a
+        name would hold a slash or a control character, would be ``.``, ``..`` or empty, or longer than a name can be.
     """
+    return "/".join(_name(text, part, time, version, keywords) for part in text.split("/"))
+
+
+def _name(text: str, part: str, time: dt.datetime, version: str, keywords: Keywords) -> str:
+    """Replace the fields of one name of a pattern."""
     parts: list[str] = []
-    for literal, name, spec, _ in _parsed(text):
+    has_fields = False
+    for literal, name, spec, _ in _parsed(part):
         parts.append(literal)
-        if name is None:
-            continue
-        if name in keywords:
-            parts.append(keywords[name])
-        elif name == "VERSION":
-            parts.append(version)
-        elif name in _TIME_FIELDS:
-            value = _TIME_FIELDS[name](time)
-            parts.append(format(int(str(value)), spec) if spec and spec.endswith("d") else str(value))
-        else:
-            raise FormatError(f"{text!r} needs the keyword {{{name}}}, and none of the inputs gives it")
-    return "".join(parts)
+        if name is not None:
+            has_fields = True
+            parts.append(_value(text, name, spec or "", time, version, keywords))
+    rendered = "".join(parts)
+    if has_fields and (rendered in ("", ".", "..") or len(rendered.encode()) > _LONGEST):
+        raise FormatError(f"{text!r}: {part!r} becomes {_shown(rendered)}, which no file and no directory can be named")
+    return rendered
+
+
+def _value(text: str, name: str, spec: str, time: dt.datetime, version: str, keywords: Keywords) -> str:
+    """What stands for a field."""
+    if name in keywords:
+        if _IS_STRANGE.search(keywords[name]):
+            raise FormatError(f"{text!r}: its keyword {{{name}}} is {_shown(keywords[name])}, which no name can hold")
+        return keywords[name]
+    if name == "VERSION":
+        return version
+    if name in _TIME_FIELDS:
+        value = str(_TIME_FIELDS[name](time))
+        return format(int(value), spec) if spec.endswith("d") else value
+    raise FormatError(f"{text!r} needs the keyword {{{name}}}, and none of the inputs gives it")
+
+
+def _shown(value: str) -> str:
+    shown = ascii(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
 @lru_cache(maxsize=4096)
@@ -159,20 +197,47 @@ def compile_format(text: str) -> Format:
     """
     if "/" in text or not text:
         raise FormatError(f"{text!r} is no filename format: it must be one name without '/'")
-    regex: list[str] = []
+    pieces: list[_Piece] = []
     groups: list[tuple[str, str]] = []
     for literal, name, spec, conversion in _parsed(text):
-        regex.append(re.escape(literal))
+        pieces.append(_Piece(re.escape(literal), is_fixed=not _IS_STRANGE.search(literal)))
         if name is None:
             continue
         if not name or conversion:
             raise FormatError(f"{text!r}: every field needs a name and takes no conversion, for example {{Y}}")
         group = f"g{len(groups)}"
         groups.append((name, group))
-        regex.append(f"(?P<{group}>{_field_regex(text, name, spec or '')})")
+        field_regex = _field_regex(text, name, spec or "")
+        is_fixed = field_regex != _KEYWORD and name not in _OF_ANY_LENGTH
+        pieces.append(_Piece(f"(?P<{group}>{field_regex})", is_fixed=is_fixed, is_keyword=field_regex == _KEYWORD))
     fields = frozenset(name for name, _ in groups)
     timeless = fields - (_TIME_FIELDS.keys() - TIME_OF_DAY) - {"VERSION"}
-    return Format(text, re.compile("".join(regex), re.DOTALL | re.ASCII), tuple(groups), fields, timeless)
+    return Format(text, re.compile(_in_one_pass(pieces), re.DOTALL | re.ASCII), tuple(groups), fields, timeless)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of a format as a regular expression; what is fixed always has the same length."""
+
+    regex: str
+    is_fixed: bool
+    is_keyword: bool = False
+
+
+def _in_one_pass(pieces: Sequence[_Piece]) -> str:
+    """The pieces one after the other, without trying a name in every way in which keywords may share it.
+
+    A keyword ends where what stands between it and the next keyword is found first, and for good: the next one takes
+    whatever is left. So it is as long as what stands between them has one length; else, and at the end, all is tried.
+    """
+    starts = [number for number, piece in enumerate(pieces) if piece.is_keyword]
+    if not starts:
+        return "".join(piece.regex for piece in pieces)
+    regex = [piece.regex for piece in pieces[: starts[0]]]
+    for start, end in pairwise(starts):
+        part = "".join(piece.regex for piece in pieces[start:end])
+        regex.append(f"(?>{part})" if all(piece.is_fixed for piece in pieces[start + 1 : end]) else part)
+    return "".join([*regex, *(piece.regex for piece in pieces[starts[-1] :])])
 
 
 def substitute(text: str, constants: Mapping[str, str]) -> str:
@@ -211,13 +276,27 @@ def _field_regex(text: str, name: str, spec: str) -> str:
 
 def _facts(values: dict[str, str], keyword_fields: frozenset[str]) -> NameFacts:
     keywords = {name: value for name, value in values.items() if name in keyword_fields}
-    version = Version.parse(values["VERSION"]) if "VERSION" in values else None
+    version = read_version(values["VERSION"]) if "VERSION" in values else None
     first, last = _dates(values)
     if first is None or last is None:
         return NameFacts(None, None, None, version, keywords)
     start = dt.datetime.combine(first, _time(values), dt.UTC)
     stop = dt.datetime.combine(last, dt.time.max, dt.UTC)
     return NameFacts(first, start, stop, version, keywords)
+
+
+def read_version(text: str) -> Version:
+    """A version that a file gives itself.
+
+    Raises
+    ------
+    VersionError
+        It is none, or higher than the database can hold.
+    """
+    version = Version.parse(text)
+    if max(version.interface, version.quality, version.revision) > _HIGHEST:
+        raise VersionError(f"{text} has a part above {_HIGHEST}")
+    return version
 
 
 def _dates(values: dict[str, str]) -> tuple[dt.date | None, dt.date | None]:

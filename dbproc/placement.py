@@ -2,7 +2,8 @@
 
 A file is never overwritten. On one filesystem a move is one atomic rename; across filesystems a copy is made beside
 the target, synced and renamed, and the source is removed last. A file's companion directory (``x/`` of ``x.idx``) is
-moved before it and back after it: where the file is, all of it is.
+moved before it and back after it: where the file is, all of it is. Whatever is moved has the mission's umask and group
+before it has its new name (:mod:`dbproc.access`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,21 @@ import errno
 import filecmp
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
+from dbproc import access
 from dbproc.errors import PlacementError
+from dbproc.model import Mission, Product
+
+PRIVATE = ".dbproc"
+"""The directory below the root that is dbproc's own."""
+
+_LONGEST_PATH = 2000
+"""Bytes; PostgreSQL keeps no more than 2704 in an index."""
 
 
 def companion_of(path: str) -> str | None:
@@ -35,12 +46,61 @@ def inside(root: str, relative: str) -> str:
     Raises
     ------
     PlacementError
-        It would lie outside of `root`.
+        It would lie outside of `root`, by its text or because a link leads there; or it is longer than any path that
+        is recorded.
     """
-    path = os.path.normpath(os.path.join(root, relative))
-    if os.path.commonpath([path, os.path.normpath(root)]) != os.path.normpath(root):
-        raise PlacementError(f"{relative!r} leads outside of {root}")
+    return _inside(root, relative)[0]
+
+
+def home(mission: Mission, product: Product, directory: str, filename: str) -> str:
+    """The absolute path of a file of a product in its `directory`, relative to the root.
+
+    Raises
+    ------
+    PlacementError
+        It would lie outside of the root, or in a directory of the mission that is not for products: incoming, codes,
+        ``.dbproc`` … where a keyword leads, and not the definition itself.
+    """
+    path, real = _inside(mission.root, os.path.join(directory, filename))
+    for place in _other_places(mission):
+        if _is_below(real, place) and not _is_below(_meant(mission.root, product.directory), place):
+            raise PlacementError(f"{directory!r} leads into {place}, which is not for products")
     return path
+
+
+def _inside(root: str, relative: str) -> tuple[str, str]:
+    """The path of :func:`inside`, and its directory without links on the way."""
+    path, top = os.path.normpath(os.path.join(root, relative)), os.path.normpath(root)
+    if not _is_below(path, top):
+        raise PlacementError(f"{relative!r} leads outside of {root}")
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        raise PlacementError(f"its path below {root} would have more than {_LONGEST_PATH} bytes")
+    real = os.path.realpath(os.path.dirname(path))
+    if not _is_below(real, _real(top)):
+        raise PlacementError(f"{relative!r} leads outside of {root}: a link on the way leads to {real}")
+    return path, real
+
+
+_real = lru_cache(maxsize=4)(os.path.realpath)
+"""Of directories that stay what they are while a run is live."""
+
+
+@lru_cache(maxsize=4)
+def _other_places(mission: Mission) -> tuple[str, ...]:
+    """The directories of a mission that are not for products."""
+    own = os.path.join(mission.root, PRIVATE)
+    places = (own, mission.incoming, mission.quarantine, mission.code_directory, mission.inspector_directory)
+    return tuple(os.path.realpath(place) for place in places)
+
+
+def _meant(root: str, pattern: str) -> str:
+    """The directory below which a pattern has all its directories."""
+    fixed, brace, _ = pattern.partition("{")
+    return os.path.realpath(os.path.join(root, os.path.dirname(fixed) if brace else fixed))
+
+
+def _is_below(path: str, top: str) -> bool:
+    return path == top or path.startswith(top.rstrip("/") + "/")
 
 
 def set_aside_path(directory: str, name: str) -> str:
@@ -70,11 +130,26 @@ def move(source: str, target: str) -> None:
         if os.path.lexists(wanted):
             raise PlacementError(f"{wanted} exists already and is not overwritten")
     try:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        access.make_directories(os.path.dirname(target))
         _move_all([*([(companion, companion_target(target))] if companion else []), (source, target)])
     except OSError as error:
         move_back(source, target)
         raise PlacementError(f"cannot move {source} to {target}: {error.strerror or error}") from error
+
+
+def place(source: str, target: str) -> None:
+    """:func:`move` a file of a product: what has become a link, or anything else, since it was looked at is refused.
+
+    Raises
+    ------
+    PlacementError
+        As :func:`move` does, or `source` is no regular file any more.
+    OSError
+        As :func:`move` does.
+    """
+    if not os.path.isfile(source) or os.path.islink(source):
+        raise PlacementError(f"{source} is no regular file any more")
+    move(source, target)
 
 
 def move_back(source: str, target: str) -> None:
@@ -104,7 +179,7 @@ def move_back(source: str, target: str) -> None:
         if os.path.lexists(stem):
             _discard_part(stem, target_stem)
         pairs.insert(0, (target_stem, stem))
-    os.makedirs(os.path.dirname(source), exist_ok=True)
+    access.make_directories(os.path.dirname(source))
     _move_all(pairs)
 
 
@@ -133,7 +208,10 @@ def remove(path: str) -> None:
 
 
 def sync(paths: Iterable[str]) -> None:
-    """Make files durable, companion directories and all below a directory included, then what names them."""
+    """Make files durable, companion directories and all below a directory included, then what names them.
+
+    Links, fifos and devices are not opened.
+    """
     wanted = list(paths)
     files = [file for path in wanted for file in _all_of(path)]
     _sync_all(files)
@@ -166,11 +244,19 @@ def remove_tree(path: str) -> None:
 
 
 def _files_below(path: str) -> list[str]:
-    return [os.path.join(place, name) for place, _, names in os.walk(path) for name in names]
+    """The regular files below a directory."""
+    found: list[str] = []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found += _files_below(entry.path)
+            elif entry.is_file(follow_symlinks=False):
+                found.append(entry.path)
+    return found
 
 
 def _sync_one(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         os.fsync(descriptor)
     finally:
@@ -178,32 +264,63 @@ def _sync_one(path: str) -> None:
 
 
 def _move_all(pairs: Sequence[tuple[str, str]]) -> None:
-    """Move by renames; between filesystems everything is copied before anything is removed, the file first."""
+    """Move by renames, everything with the mission's access before it has its new name.
+
+    Between filesystems, and where the access of something cannot be changed, everything is copied before anything is
+    removed, the file first.
+    """
     copied = []
     for source, target in pairs:
-        try:
-            os.rename(source, target)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            _copy_across(source, target)
+        if not (access.settled(source) and _is_renamed(source, target)):
+            _copy(source, target)
             copied.append(source)
     for source in reversed(copied):
         _remove(source)
 
 
-def _copy_across(source: str, target: str) -> None:
-    """Copy to another filesystem: the target appears whole or not at all."""
+def _is_renamed(source: str, target: str) -> bool:
+    """Rename; False when the target is on another filesystem."""
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return False
+    return True
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy: the target appears whole, synced and with its access, or not at all."""
     partial = _partial(target)
     _remove(partial)
-    if os.path.isdir(source) and not os.path.islink(source):
-        shutil.copytree(source, partial, symlinks=True)
-    else:
-        shutil.copy2(source, partial, follow_symlinks=False)
-    if not os.path.islink(partial):
-        sync([partial])
-    os.rename(partial, target)
+    try:
+        _copy_all(source, partial)
+        if not os.path.islink(partial):
+            sync([partial])
+        os.rename(partial, target)
+    except OSError:
+        _remove(partial)  # on a full disk it would keep the room that others need
+        raise
     _sync_one(os.path.dirname(target))
+
+
+def _copy_all(source: str, target: str) -> None:
+    """Copy a file, a link, or a directory with all below it; it is for nobody but us before it is whole."""
+    status = os.lstat(source)
+    if stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(source), target)
+        return
+    if stat.S_ISDIR(status.st_mode):
+        os.mkdir(target, 0o700)
+        for name in os.listdir(source):
+            _copy_all(os.path.join(source, name), os.path.join(target, name))
+    elif stat.S_ISREG(status.st_mode):
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        shutil.copyfile(source, target, follow_symlinks=False)
+    else:
+        raise OSError(errno.EINVAL, "a fifo, socket or device cannot be copied", source)
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    access.give_like(target, status)
 
 
 def _partial(path: str) -> str:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from dbproc.errors import EXIT_DONE, EXIT_SOME_FAILED, StorageError
+from dbproc.secrecy import masked
 
 Progress = Callable[[int, int], None]
 """Told how much of how much is done."""
@@ -56,6 +57,7 @@ class Report:
 
     def add(self, event: Event, subject: str, text: str = "", **facts: object) -> None:
         """Report one event; `facts` are what ``--json`` prints besides."""
+        text = masked(text)
         self.counts[event] += 1
         self.events.append({"event": str(event), "subject": subject, "text": text, **facts})
         line = one_line(f"{event} {subject}" + (f": {text}" if text else ""))
@@ -93,6 +95,18 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+class _Line(logging.Formatter):
+    """A line of the log: when, who, and what, without passwords."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)sZ %(process)d %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
+        self.converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        return masked(super().format(record))
+
+
 class _DailyLog(logging.FileHandler):
     """A log that a full disk silences, while the run goes on."""
 
@@ -113,9 +127,7 @@ def log_to(directory: str, level: str) -> logging.Handler:
         handler = _DailyLog(path, encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}; every run writes there") from error
-    formatter = logging.Formatter("%(asctime)sZ %(process)d %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
+    handler.setFormatter(_Line())
     LOGGER.addHandler(handler)
     LOGGER.setLevel(level.upper())
     LOGGER.propagate = False

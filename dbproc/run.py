@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 
 from dbproc.digest import stat_text
 from dbproc.model import Definition, File, FileFacts, Job, Product, Task
 from dbproc.names import keywords_of, render
+from dbproc.secrecy import public_environment
 from dbproc.version import Version
 from dbproc.workspace import Workspace
+
+_VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})", re.ASCII)
 
 
 def command_line(definition: Definition, task: Task, directory: str) -> tuple[str, ...]:
@@ -28,12 +32,16 @@ def command_line(definition: Definition, task: Task, directory: str) -> tuple[st
 
 
 def argument(word: str, constants: Mapping[str, str], date: dt.date) -> str:
-    """One word of the command line, its fields replaced, ``~`` and ``$NAME`` expanded as dbprocessing does."""
+    """One word of the command line, its fields replaced, ``~`` and ``$NAME`` expanded as dbprocessing does.
+
+    A variable that holds the password of the database stays as it is written: command lines are seen by everybody.
+    """
     for name, value in constants.items():
         word = word.replace("{" + name + "}", value)
     if "{" in word:
         word = _with_time(word, date)
-    return os.path.expanduser(os.path.expandvars(word))
+    environment = public_environment()
+    return os.path.expanduser(_VARIABLE.sub(lambda found: environment.get(found[1].strip("{}"), found[0]), word))
 
 
 def file_path(definition: Definition, file: File) -> str:

@@ -7,6 +7,7 @@ A path is SQLite; ``postgresql://…`` is a URL; a bare name that is no file is 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import (
     ArgumentError,
+    DBAPIError,
     IntegrityError,
     InterfaceError,
     InternalError,
@@ -24,6 +26,7 @@ from sqlalchemy.exc import (
 )
 
 from dbproc.errors import ConflictError, DatabaseError, DatabaseLostError, SchemaError
+from dbproc.secrecy import masked
 
 Transaction = Connection
 """What :meth:`Store.begin` gives: committed when its block ends, rolled back when that raises."""
@@ -32,6 +35,11 @@ SCHEMA_VERSION = "0004"
 """The newest migration; a test holds it equal to what ``migrations/`` says."""
 
 _SQLITE_SUFFIXES = (".sqlite", ".sqlite3", ".db")
+_SQLITE_MODE = 0o664
+"""Of a new file, less what the umask takes; SQLite gives it to the files beside it, too."""
+_IS_OTHERS = re.compile(r"\s*(?:postgres(?:ql)?(?:\+\w+)?:|(?:host|hostaddr|port|user|dbname|password|service)\s*=)")
+"""A name that looks like a URL without its slashes, or like the settings that libpq takes."""
+_NO_URL = "the database URL cannot be read: write postgresql://user@host/database"
 
 
 class Store:
@@ -77,7 +85,9 @@ class Store:
                 yield connection
         except IntegrityError as error:
             raise ConflictError(_first_line(error)) from error
-        except (OperationalError, InterfaceError, InternalError) as error:
+        except DBAPIError as error:
+            if not _is_lost(error):
+                raise
             raise DatabaseLostError(f"{self.name}: {_first_line(error)}; what was not recorded is done anew") from error
 
     def close(self) -> None:
@@ -201,6 +211,8 @@ def database_url(name: str, *, creating: bool = False) -> URL:
         raise DatabaseError("no database is named: give -m DATABASE, or set DBPROC_MISSION")
     if "://" in name:
         return _parsed_url(name)
+    if _IS_OTHERS.match(name):
+        raise DatabaseError(_NO_URL)
     path = Path(name).expanduser()
     if creating or path.exists() or os.sep in name or path.suffix in _SQLITE_SUFFIXES:
         return URL.create("sqlite", database=str(path.absolute()))
@@ -208,9 +220,10 @@ def database_url(name: str, *, creating: bool = False) -> URL:
 
 
 def shown_name(url: URL) -> str:
-    """A database as messages name it and commands take it, without its password."""
+    """A database as messages name it and commands take it, without its passwords."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
+    url = url.difference_update_query(["sslpassword"])
     if url.host is None and not url.query and url.username is None:
         return str(url.database)
     return url.set(drivername="postgresql").render_as_string(hide_password=True)
@@ -224,29 +237,49 @@ def server_url(database: str) -> URL:
 def _parsed_url(name: str) -> URL:
     try:
         url = make_url(name)
-    except ArgumentError as error:
-        raise DatabaseError("the database URL cannot be read: write postgresql://user@host/database") from error
+    except (ArgumentError, ValueError):
+        raise DatabaseError(_NO_URL) from None
     if url.get_backend_name() not in ("postgresql", "sqlite"):
         raise DatabaseError(f"{url.get_backend_name()} is not supported: use a SQLite path or postgresql://…")
-    return url.set(drivername="postgresql+psycopg2") if url.get_backend_name() == "postgresql" else url
+    if url.get_backend_name() == "sqlite" and (url.host or url.username):
+        raise DatabaseError("a SQLite database is named by its path, with three slashes in a URL: sqlite:///path")
+    if "@" in (url.host or ""):
+        raise DatabaseError(f"{_NO_URL}; in a password, @ is written %40")
+    return _server_url(url) if url.get_backend_name() == "postgresql" else url
+
+
+def _server_url(url: URL) -> URL:
+    """The URL with its password where passwords are looked for, wherever it was given."""
+    given = url.query.get("password")
+    if given is not None:
+        password = given if isinstance(given, str) else given[-1]
+        url = url.difference_update_query(["password"]).set(password=password)
+    return url.set(drivername="postgresql+psycopg2")
 
 
 def _opened(name: str, *, echo: bool, read_only: bool) -> Store:
     url = database_url(name)
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
-        raise DatabaseError(f"there is no database {url.database}; create it with: dbproc init {name}")
+        raise DatabaseError(f"there is no database {url.database}; create it with: dbproc init {masked(name)}")
     store = Store(name, echo=echo, read_only=read_only)
     try:
         with store.engine.begin():
             return store
     except OperationalError as error:
         store.close()
-        tried = f"no file {name!r} here, and " if store.is_server and "://" not in name else ""
-        text = f"cannot open the database: {tried}PostgreSQL {store.name}: {_first_line(error)}"
-        raise DatabaseError(f"{text}; a new one is created with: dbproc init") from error
+        raise DatabaseError(_cannot_open(name, store, _first_line(error))) from error
     except SQLAlchemyError as error:
         store.close()
         raise DatabaseError(f"{store.name} is no dbproc database: {_first_line(error)}") from error
+
+
+def _cannot_open(name: str, store: Store, why: str) -> str:
+    if not store.is_server:
+        return (
+            f"cannot open the database {store.name}: {why}; see to the file, its directory and its disk, then run again"
+        )
+    tried = "" if "://" in name else f"no file {name!r} here, and "
+    return f"cannot open the database: {tried}PostgreSQL {store.name}: {why}; a new one is created with: dbproc init"
 
 
 def _check_schema(store: Store) -> None:
@@ -272,7 +305,7 @@ def _create_sqlite_file(path: Path) -> None:
     if not path.parent.is_dir():
         raise DatabaseError(f"the directory {path.parent} does not exist; make it first")
     try:
-        path.touch(exist_ok=False)
+        path.touch(_SQLITE_MODE, exist_ok=False)
     except OSError as error:
         raise DatabaseError(f"cannot create {path}: {error.strerror}") from error
 
@@ -335,6 +368,11 @@ def _begin_deferred(connection: Connection) -> None:
 def _is_missing_table(error: SQLAlchemyError) -> bool:
     message = str(getattr(error, "orig", error))
     return "no such table" in message or 'relation "alembic_version" does not exist' in message
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    """Whether the database is gone, or cannot be written: some drivers say so with their most general error."""
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError | InternalError)
 
 
 def _first_line(error: Exception) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dbproc import access
 from dbproc.errors import StorageError
-from dbproc.placement import remove_tree
+from dbproc.placement import PRIVATE, remove_tree
 
 if TYPE_CHECKING:
     from psutil import Process
 
-NAME = ".dbproc"
+NAME = PRIVATE
 
 JOB_MARK = "DBPROC_JOB"
 """Names a job's directory in its environment, so that what it started is known when its run is no more."""
@@ -33,9 +34,10 @@ class Workspace:
 
     def prepare(self) -> None:
         """Make the directories."""
-        for path in (self.work, self.job_logs, self.logs):
+        for path in (self.path, self.work, self.job_logs, self.logs):
             try:
-                os.makedirs(path, exist_ok=True)
+                access.make_directories(path)
+                access.give(path)
             except OSError as error:
                 raise StorageError(f"cannot make {path}: {error.strerror}; every run writes there") from error
 

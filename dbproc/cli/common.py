@@ -6,12 +6,16 @@ import datetime as dt
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
 
+from dbproc import access
+from dbproc.catalogue.definition import load_mission
 from dbproc.report import one_line
+from dbproc.store import Store
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,6 +36,15 @@ def _named(_: click.Context, __: click.Parameter, value: str | None) -> str:
     if not value:
         raise click.UsageError("no database is named: give -m DATABASE, or set DBPROC_MISSION")
     return value
+
+
+@contextmanager
+def mission_access(store: Store) -> Iterator[None]:
+    """The umask and group of the mission, for a command that moves its files."""
+    with store.begin() as connection:
+        mission = load_mission(connection)
+    with access.in_force(mission):
+        yield
 
 
 def json_option(function: Function) -> Function:

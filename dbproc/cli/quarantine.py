@@ -9,7 +9,7 @@ import click
 
 from dbproc import quarantine as custody
 from dbproc.catalogue import quarantine
-from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table
+from dbproc.cli.common import cell, json_option, mission_access, mission_option, print_json, print_table
 from dbproc.store import open_store
 
 _SHOWN = ("quarantine_id", "quarantine_time", "filename", "reason", "message")
@@ -60,7 +60,7 @@ def show_command(number: int, mission: str, as_json: bool) -> None:
 @click.option("--comment", default="", help="Why; kept with the entry.")
 def release_command(numbers: tuple[int, ...], mission: str, comment: str) -> None:
     """Put files back into incoming, where the next run takes them."""
-    with open_store(mission) as store:
+    with open_store(mission) as store, mission_access(store):
         for number in numbers:
             click.echo(f"released {custody.release(store, number, comment)}")
 
@@ -71,7 +71,7 @@ def release_command(numbers: tuple[int, ...], mission: str, comment: str) -> Non
 @click.option("--comment", required=True, help="Why; kept with the entry.")
 def discard_command(numbers: tuple[int, ...], mission: str, comment: str) -> None:
     """Delete files from quarantine for good; their entries stay."""
-    with open_store(mission) as store:
+    with open_store(mission) as store, mission_access(store):
         for number in numbers:
             click.echo(f"deleted {custody.discard(store, number, comment)}")
 

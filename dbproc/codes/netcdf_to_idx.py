@@ -48,9 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[NetcdfSource]:
     """Open a NetCDF file; ``options["variables"]`` names the variables wanted, none meaning the only one there is."""
     from dbproc.codes.classic import require_whole
+    from dbproc.codes.hdf5_links import require_own
 
     (path,) = inputs
     require_whole(path)
+    require_own(path)
     with importlib.import_module("netCDF4").Dataset(path) as dataset:
         dataset.set_auto_maskandscale(False)
         dataset.set_always_mask(False)

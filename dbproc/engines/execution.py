@@ -16,6 +16,8 @@ import time
 from typing import BinaryIO
 
 from dbproc.model import Ending, Job, Outcome
+from dbproc.report import one_line
+from dbproc.secrecy import masked, public_environment
 from dbproc.workspace import JOB_MARK
 
 GRACE_SECONDS = 5.0
@@ -90,9 +92,11 @@ def _start(job: Job, log: BinaryIO) -> subprocess.Popen[bytes]:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a code: ours, with this Python's directory first in the path, because cron's has little."""
-    path = os.environ.get("PATH", "/usr/bin:/bin")
-    return {**os.environ, "PATH": os.pathsep.join((os.path.dirname(sys.executable), path))}
+    """The environment of a code: ours without the database's password, with this Python's directory first in the path,
+    because cron's has little."""
+    ours = public_environment()
+    path = ours.get("PATH", "/usr/bin:/bin")
+    return {**ours, "PATH": os.pathsep.join((os.path.dirname(sys.executable), path))}
 
 
 def _wait(pid: int, time_limit: float | None, stop: StopSign) -> Ending | None:
@@ -132,7 +136,7 @@ def _header(job: Job) -> bytes:
 
 
 def _last_words(log: str) -> str:
-    """The last line that a failed job printed: often its error."""
+    """The last line that a failed job printed: often its error. Nothing in it moves a terminal's cursor."""
     try:
         with open(log, "rb") as stream:
             stream.seek(max(0, os.path.getsize(log) - 2000))
@@ -140,7 +144,7 @@ def _last_words(log: str) -> str:
     except OSError:
         return ""
     last = next((line for line in reversed(lines) if line), "")
-    return "" if not last or last == "-" * 80 else f": {last[:200]}"
+    return "" if not last or last == "-" * 80 else f": {masked(one_line(last[:200]))}"
 
 
 def _words(code: int) -> str:

@@ -10,6 +10,8 @@ import runpy
 import sys
 from collections.abc import Sequence
 
+from dbproc.secrecy import public_environment
+
 
 def limit_memory(memory: int) -> None:
     """Limit the address space in bytes, 0 for no limit, and leave no core files."""
@@ -41,11 +43,12 @@ def command(module: str, arguments: Sequence[str], memory: int) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """The child finds this very dbproc, starts no threads for arithmetic, and locks no HDF5 file that it reads."""
+    """The child finds this very dbproc, starts no threads for arithmetic, locks no HDF5 file that it reads, and is not
+    given the password of the database."""
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     paths = [home, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     defaults = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE"}
-    return {**defaults, **os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    return {**defaults, **public_environment(), "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from dbproc.names import NameFacts
 from dbproc.products.base import Facts, Inspector, NotMine, days, reading
+from dbproc.products.hdf5_links import own, own_children
 from dbproc.products.netcdf import Times, named_times, require_same_version, required_clock
 from dbproc.products.times import as_text, cf_times, clock, ends, is_cf
 
@@ -89,20 +90,20 @@ def _look_at_everything(file: Any) -> None:
 
 
 def _dataset(file: Any, path: str) -> _WithUnits:
-    found = file.get(path)
+    found = own(file, path)
     if not hasattr(found, "shape"):
-        raise NotMine(f"it has no dataset {path!r}")
+        raise NotMine(f"it has no dataset {path!r} of its own")
     return _WithUnits(found)
 
 
 def _text(file: Any, path: str) -> str:
-    found = file.get(path)
+    found = own(file, path)
     if hasattr(found, "shape"):
         return as_text(found[()])
     parent, _, attribute = path.strip("/").rpartition("/")
-    holder = file.get(parent) if parent else file
+    holder = own(file, parent)
     if holder is None or attribute not in holder.attrs:
-        raise NotMine(f"it has no attribute or dataset {path!r}")
+        raise NotMine(f"it has no attribute or dataset {path!r} of its own")
     return as_text(holder.attrs[attribute])
 
 
@@ -116,7 +117,7 @@ def _times(file: Any, dataset: str, attributes: tuple[str, str], pattern: str) -
 
 
 def _usual_times(file: Any) -> Times:
-    groups = [each for each in file.values() if each is not None and not hasattr(each, "shape")]
+    groups = [each for each in own_children(file) if hasattr(each, "keys")]
     for holder in (file, *groups):
         times = _time_dataset(holder)
         if times is not None:
@@ -126,7 +127,7 @@ def _usual_times(file: Any) -> Times:
 
 
 def _time_dataset(holder: Any) -> tuple[dt.datetime, dt.datetime] | None:
-    found = holder.get("time")
+    found = own(holder, "time")
     if not hasattr(found, "shape"):
         return None
     dataset = _WithUnits(found)
@@ -145,7 +146,7 @@ def _nexus_times(groups: list[Any]) -> Times:
 
 def _clocks(entries: list[Any], name: str) -> Iterator[dt.datetime]:
     for entry in entries:
-        found = entry.get(name)
+        found = own(entry, name)
         time = clock(as_text(found[()])) if hasattr(found, "shape") else None
         if time is not None:
             yield time

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 from dbproc.names import NameFacts
@@ -13,6 +14,7 @@ from dbproc.products.base import Facts, Inspector, NotMine, days
 from dbproc.products.times import as_text, cf_times, clock, is_cf
 
 _LARGEST_HEADER = 64 << 20
+_BESIDE = ("./", "$(CurrentFileDirectory)/")  # anything else is below the reader's working directory, or absolute
 _NEEDED = ("version", "box", "fields", "bits", "filename_template")
 
 
@@ -29,6 +31,7 @@ class IdxInspector(Inspector):
         _require_box(header["box"])
         if not header["fields"].strip():
             raise NotMine("is damaged: its header names no field")
+        _require_own_blocks(path, header)
         _require_blocks(path)
         start, stop = _times(header.get("metadata", ""))
         return Facts(start=start, stop=stop, tolerance=days(tolerance))
@@ -75,6 +78,18 @@ def _require_box(text: str) -> None:
         raise NotMine(f"is damaged: its box is {text.strip()[:80]!r}")
 
 
+def _require_own_blocks(path: str, header: Mapping[str, str]) -> None:
+    """See that the header sends readers to the companion directory, and nowhere else."""
+    companion = os.path.splitext(os.path.basename(path))[0]
+    template = header["filename_template"].strip()
+    places = [template.removeprefix(each).split("/") for each in _BESIDE if template.startswith(each)]
+    if not any(first == companion and rest and ".." not in rest for first, *rest in places):
+        raise NotMine(f"its blocks lie in {template[:80]!r}, not in its companion directory {companion!r}")
+    times = header.get("time", "").replace("/", " / ").split()
+    if ".." in times:
+        raise NotMine(f"its blocks lie in {' '.join(times)[:80]!r}, not in its companion directory {companion!r}")
+
+
 def _require_blocks(path: str) -> None:
     companion = os.path.splitext(path)[0]
     if not os.path.isdir(companion):
@@ -88,7 +103,7 @@ def _require_blocks(path: str) -> None:
 def _times(metadata: str) -> tuple[dt.datetime | None, dt.datetime | None]:
     try:
         content = json.loads(metadata)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, None
     if not isinstance(content, Mapping):
         return None, None
@@ -113,6 +128,8 @@ def _axis_times(axis: Mapping[str, Any]) -> tuple[dt.datetime, dt.datetime] | No
     try:
         scale, offset = float(packing.get("scale_factor", 1)), float(packing.get("add_offset", 0))
         first, last = sorted(float(coordinates[end]) * scale + offset for end in (0, -1))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not (isfinite(first) and isfinite(last)):
         return None
     return cf_times((first, last), units, as_text(axis.get("calendar")))

@@ -7,6 +7,7 @@ from typing import Any
 
 from dbproc.names import NameFacts
 from dbproc.products.base import Facts, Inspector, NotMine, days, reading
+from dbproc.products.hdf5_links import require_own
 from dbproc.products.netcdf_classic import require_whole
 from dbproc.products.times import as_text, cf_times, clock, ends, is_cf
 
@@ -53,6 +54,7 @@ class NetcdfInspector(Inspector):
 
         with reading("NetCDF"):
             require_whole(path)
+            require_own(path)
             with netCDF4.Dataset(path) as dataset:
                 start, stop = _times(dataset, time, (start_attribute, stop_attribute), time_format)
                 version = _attribute(dataset, version_attribute) if version_attribute else None

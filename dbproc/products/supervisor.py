@@ -1,252 +1,203 @@
-"""Asks a worker process about files, and outlives whatever an inspector does to that process."""
+"""Asks worker processes about files, and outlives whatever an inspector does to them."""
 
 from __future__ import annotations
 
-import json
 import os
 import select
-import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Sequence
 
 from dbproc.errors import InspectionError
-from dbproc.products.confined import environment
-from dbproc.products.wire import READY, Reply, line
+from dbproc.products.child import Answer, Child, Fault, Limits, Question
+from dbproc.products.wire import Reply
 
-DEFAULT_TIME_LIMIT = 60.0
-DEFAULT_MEMORY_LIMIT = 2 << 30
+MOST_WORKERS = 4
 
-_START_LIMIT = 60.0
 _LOOK_AROUND = 0.5
-_LONGEST_ANSWER = 4 << 20
-_CHUNK = 1 << 16
-
-Question = tuple[str, object] | tuple[str, object, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of a question."""
-
-    reply: Reply
-    content: object
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """How a worker failed at a question; `is_final` when a second try would be no use."""
-
-    message: str
-    is_final: bool = False
+_WORTH = 0.5
 
 
 class Supervisor:
-    """One worker process that is started when needed and replaced when an inspector has spoilt it.
+    """Worker processes that are started when there is work for them and replaced when an inspector has spoilt them.
+
+    One worker does what is soon done. A further one is started when questions waited, or at the present pace will wait,
+    for longer than it takes to start one. What waits behind a file that takes long is given to others.
 
     Parameters
     ----------
     greeting
         The first line to each worker.
-    time_limit
-        Seconds for one question.
-    memory_limit
-        Bytes of address space of the worker; 0 for no limit.
+    limits
+        What an inspector may take for one question.
+    size
+        How many workers there are at most; by default as many as there are CPUs to use, and no more than four.
+
+    Notes
+    -----
+    The workers die with the thread that started them: ask from one thread.
     """
 
-    def __init__(
-        self, greeting: bytes, time_limit: float = DEFAULT_TIME_LIMIT, memory_limit: int = DEFAULT_MEMORY_LIMIT
-    ) -> None:
+    def __init__(self, greeting: bytes, limits: Limits = Limits(), size: int | None = None) -> None:  # noqa: B008
         self._greeting = greeting
-        self._time_limit = time_limit
-        self._memory_limit = memory_limit
-        self._worker: _Worker | None = None
+        self._limits = limits
+        self._size = size or min(MOST_WORKERS, _usable_cpus())
+        self._children: list[Child] = []
+        self._is_warm = False
+        self._waited = 0.0
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer all questions, in their order.
 
-        A question at which the worker dies, or runs out of memory, after it has answered others is asked once more in a
-        fresh worker: an earlier inspector may have left what killed it.
+        A question at which a worker dies, or runs out of memory, after it has answered others is asked once more in a
+        fresh worker: an earlier inspector may have left what killed it. Questions that the worker had not come to are
+        asked elsewhere.
 
         Raises
         ------
         InspectionError
             No worker can be started.
         """
-        answers: list[Answer] = []
-        while len(answers) < len(questions):
-            worker = self._worker = self._worker or self._started()
-            try:
-                fault = worker.converse(questions, answers, self._time_limit)
-            except BaseException:
-                self.close()
-                raise
-            if worker.is_tired or fault is not None:
-                self.close()
-            if fault is not None and (fault.is_final or not worker.served):
-                answers.append(Answer(Reply.FAILED, fault.message))
-        return answers
+        round_ = _Round(questions)
+        try:
+            while round_.is_open:
+                self._hand_out(round_)
+                self._listen(round_)
+        except BaseException:
+            self.close()
+            raise
+        return round_.answers()
 
     def close(self) -> None:
-        """End the worker and all its children at once; it holds nothing."""
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker = None
+        """End the workers and all their children at once; they hold nothing."""
+        for child in self._children:
+            child.end()
+        self._children = []
 
-    def _started(self) -> _Worker:
-        return _Worker(self._greeting, self._memory_limit)
+    def _hand_out(self, round_: _Round) -> None:
+        """Give each worker what it has room for, and start workers for what remains."""
+        while round_.suspects:
+            round_.give(self._start(), round_.suspects.popleft())
+        for child in self._children:
+            while round_.waiting and child.has_room:
+                round_.give(child, round_.waiting.popleft())
+        if round_.waiting and not self._children:
+            round_.give(self._start(), round_.waiting.popleft())
+        elif round_.waiting and self._is_another_worth_it(len(round_.waiting)):
+            self._start_spare()
 
+    def _is_another_worth_it(self, waiting: int) -> bool:
+        """Whether the workers that there are need help."""
+        pace = max(child.pace for child in self._children)
+        is_needed = self._waited + waiting * pace / len(self._children) > _WORTH
+        return is_needed and len(self._children) < self._size
 
-class _Worker:
-    """A running worker process and the two pipes to it."""
+    def _start(self, *, is_spare: bool = False) -> Child:
+        child = Child(self._greeting, self._limits, is_spare=is_spare)
+        self._children.append(child)
+        return child
 
-    def __init__(self, greeting: bytes, memory_limit: int) -> None:
-        self.served = 0
-        self.is_tired = False
-        self._is_ready = False
-        self._memory_limit = memory_limit
-        self._out = memoryview(greeting)
-        self._received = bytearray()
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill
-        their_questions, self._questions = os.pipe()
-        self._answers, their_answers = os.pipe()
+    def _start_spare(self) -> None:
+        """Start a worker to help those that there are; it is asked once it is ready."""
+        self._waited = 0.0
         try:
-            self._process = self._spawn(their_questions, their_answers)
-        except OSError as error:
-            self._close_files()
-            raise InspectionError(f"the inspection worker cannot be started: {error}") from error
-        finally:
-            os.close(their_questions)
-            os.close(their_answers)
-        os.set_blocking(self._questions, False)
-        os.set_blocking(self._answers, False)
+            self._start(is_spare=True)
+        except InspectionError:
+            self._size = len(self._children)
 
-    def converse(self, questions: Sequence[Question], answers: list[Answer], time_limit: float) -> _Fault | None:
-        """Ask the questions from the first without an answer on, until all are answered or the worker fails."""
-        first = len(answers)
-        numbered = (line([number, *questions[number]]) for number in range(first, len(questions)))
-        self._out = memoryview(bytes(self._out) + b"".join(numbered))
+    def _listen(self, round_: _Round) -> None:
+        """Wait for a worker to say something, and see to those that are silent."""
         poller = select.poll()
-        poller.register(self._answers, select.POLLIN)
-        poller.register(self._questions, select.POLLOUT)
-        deadline = time.monotonic() + (time_limit if self._is_ready else _START_LIMIT)
-        while len(answers) < len(questions) and not self.is_tired:
-            left = max(deadline - time.monotonic(), 0.0)
-            events = dict(poller.poll(min(left, _LOOK_AROUND) * 1000))
-            if events.pop(self._questions, None):
-                self._send(poller)
-            if events:
-                before = (len(answers), self._is_ready)
-                fault = self._receive(answers)
-                if fault is not None:
-                    return fault
-                if before != (len(answers), self._is_ready):
-                    deadline = time.monotonic() + time_limit
-            elif time.monotonic() >= deadline:
-                return self._hung(time_limit)
-            elif self._process.poll() is not None and not poller.poll(0):
-                return self._died()
-        return None
+        watched = [(child, child.register(poller)) for child in self._children]
+        began = time.monotonic()
+        events = dict(poller.poll(_LOOK_AROUND * 1000))
+        if round_.waiting and (self._is_warm or all(child.is_long_at_it for child in self._children)):
+            self._waited += time.monotonic() - began
+        for child, answers in watched:
+            child.write()
+            self._attend(child, round_, has_words=answers in events)
 
-    def kill(self) -> None:
-        """End the process with its whole group."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._close_files()
-
-    def _spawn(self, questions: int, answers: int) -> subprocess.Popen[bytes]:
-        arguments = [questions, answers, self._memory_limit, os.getpid()]
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "dbproc.products.worker", *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._complaints,
-            pass_fds=(questions, answers),
-            start_new_session=True,
-            env=environment(),
-        )
-
-    def _close_files(self) -> None:
-        os.close(self._questions)
-        os.close(self._answers)
-        self._complaints.close()
-
-    def _send(self, poller: select.poll) -> None:
+    def _attend(self, child: Child, round_: _Round, *, has_words: bool) -> None:
+        """Take what a worker says, and end it when it is of no more use."""
         try:
-            while self._out:
-                self._out = self._out[os.write(self._questions, self._out[:_CHUNK]) :]
-        except BlockingIOError:
+            if has_words:
+                for number, answer in child.read():
+                    self._is_warm = True
+                    round_.settle(number, answer)
+            if not child.is_tired:
+                child.look()
+        except Fault as fault:
+            self._is_warm = True
+            self._dismiss(child)
+            round_.mourn(child, fault)
+        except InspectionError:
+            if not child.is_spare or len(self._children) == 1:
+                raise
+            self._dismiss(child)
+            self._size = len(self._children)
+        else:
+            self._relieve(child, round_)
+
+    def _relieve(self, child: Child, round_: _Round) -> None:
+        """See that nothing waits behind a file that takes long, or in a worker that is to be replaced."""
+        if child.is_tired:
+            self._dismiss(child)
+            round_.put_back(child.asked)
+        elif len(child.asked) > 1 and self._size > 1 and child.is_long_at_it:
+            round_.put_back(child.take_back())
+
+    def _dismiss(self, child: Child) -> None:
+        self._children.remove(child)
+        child.end()
+
+
+class _Round:
+    """The questions of one call, by their numbers.
+
+    `waiting` are those that no worker has; `suspects` those at which one died that may have been spoilt before.
+    """
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        self.waiting = deque(range(len(questions)))
+        self.suspects: deque[int] = deque()
+        self._questions = questions
+        self._answers: dict[int, Answer] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a question has no answer yet."""
+        return len(self._answers) < len(self._questions)
+
+    def answers(self) -> list[Answer]:
+        """The answers, in the order of the questions."""
+        return [self._answers[number] for number in range(len(self._questions))]
+
+    def give(self, child: Child, number: int) -> None:
+        """Have a worker answer a question."""
+        child.ask(number, self._questions[number])
+
+    def settle(self, number: int, answer: Answer) -> None:
+        """Take an answer."""
+        self._answers[number] = answer
+
+    def put_back(self, numbers: Iterable[int]) -> None:
+        """Have others answer questions, before those that wait already."""
+        self.waiting.extendleft(reversed(list(numbers)))
+
+    def mourn(self, child: Child, fault: Fault) -> None:
+        """Lay a worker's failure at the door of the file that it worked on, unless another may have left the cause."""
+        first, *rest = child.asked or [None]
+        self.put_back(number for number in rest if number is not None)
+        if first is None:
             return
-        except BrokenPipeError:
-            self._out = memoryview(b"")  # it died; the end of its answers will say so
-        poller.unregister(self._questions)
-
-    def _receive(self, answers: list[Answer]) -> _Fault | None:
-        data = os.read(self._answers, _CHUNK)
-        if not data:
-            return self._died()
-        self._received += data
-        *lines, rest = self._received.split(b"\n")
-        self._received = bytearray(rest)
-        if len(rest) > _LONGEST_ANSWER:
-            return _Fault(f"its inspector answered with more than {_LONGEST_ANSWER >> 20} MiB", is_final=True)
-        for each in lines:
-            fault = self._understand(each, answers)
-            if fault is not None:
-                return fault
-        return None
-
-    def _understand(self, text: bytes | bytearray, answers: list[Answer]) -> _Fault | None:
-        try:
-            content = json.loads(text)
-            if not self._is_ready:
-                self._is_ready = content == READY
-                return None
-            number, reply, found, is_tired = content
-            answer = Answer(Reply(reply), found)
-        except (ValueError, TypeError):
-            return _Fault("its inspector wrote into the worker's connection")
-        if number != len(answers):
-            return _Fault("its inspector wrote into the worker's connection")
-        if answer.reply is Reply.MEMORY:
-            return _Fault(f"its inspector needs more than the memory limit of {_mebibytes(self._memory_limit)}")
-        answers.append(answer)
-        self.served += 1
-        self.is_tired = is_tired is True
-        return None
-
-    def _hung(self, time_limit: float) -> _Fault:
-        if not self._is_ready:
-            raise self._start_error(f"is not ready after {_START_LIMIT:g} s")
-        return _Fault(f"its inspector hung for {time_limit:g} s and was ended", is_final=True)
-
-    def _died(self) -> _Fault:
-        try:
-            status = self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            return _Fault("its inspector closed the worker's connection")
-        how = _signal_name(-status) if status < 0 else f"with exit status {status}"
-        if not self._is_ready:
-            raise self._start_error(f"ended {how}")
-        return _Fault(f"its inspector died {how}" if status < 0 else f"its inspector ended its process {how}")
-
-    def _start_error(self, how: str) -> InspectionError:
-        self._complaints.seek(0)
-        words = self._complaints.read()[-2_000:].decode("utf-8", "replace").strip().splitlines()
-        limit = _mebibytes(self._memory_limit)
-        return InspectionError(f"the inspection worker {how} (memory limit {limit}): {words[-1] if words else ''}")
+        if fault.is_final or not child.served:
+            self._answers[first] = Answer(Reply.FAILED, str(fault))
+        else:
+            self.suspects.append(first)
 
 
-def _signal_name(number: int) -> str:
-    with suppress(ValueError):
-        return f"by signal {signal.Signals(number).name}"
-    return f"by signal {number}"
-
-
-def _mebibytes(size: int) -> str:
-    return f"{size / (1 << 20):g} MiB"
+def _usable_cpus() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1

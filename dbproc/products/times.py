@@ -10,7 +10,7 @@ from typing import Any
 from dbproc.products.base import NotMine
 
 _EXIF = "%Y:%m:%d %H:%M:%S"
-_OFFSET = re.compile(r"[+-]\d\d:\d\d")
+_OFFSET = re.compile(r"[+-]([01]\d|2[0-3]):[0-5]\d")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _YEARS = range(1900, 2101)
 
@@ -37,19 +37,20 @@ def clock(text: str, pattern: str = "") -> dt.datetime | None:
     text = _FRACTION.sub(r"\1", text.strip().strip('"'))
     try:
         time = dt.datetime.strptime(text, pattern) if pattern else dt.datetime.fromisoformat(text)
-    except ValueError:
+        return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
 
 
 def exif_clock(text: str, offset: str = "") -> dt.datetime | None:
     """Read EXIF's ``2019:01:02 03:04:05``; without an offset it is UTC; None for anything else."""
+    offset = offset.strip("\x00 ")
     try:
         time = dt.datetime.strptime(text.strip("\x00 "), _EXIF)
-    except ValueError:
+        zone = dt.datetime.strptime(offset, "%z").tzinfo if _OFFSET.fullmatch(offset) else dt.UTC
+        return time.replace(tzinfo=zone).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    zone = dt.datetime.strptime(offset, "%z").tzinfo if _OFFSET.fullmatch(offset.strip("\x00 ")) else dt.UTC
-    return time.replace(tzinfo=zone).astimezone(dt.UTC)
 
 
 def ends(variable: Any) -> tuple[float, float] | None:

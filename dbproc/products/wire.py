@@ -1,8 +1,8 @@
 """What the worker and the process that asks it say to each other: one line of JSON each way for one question.
 
 The first line to the worker is the mission (:func:`mission_line`); the worker answers :data:`READY`. Then each question
-is ``[number, "inspect", product_id, path]`` or ``[number, "kind", path of an inspector]``, and its answer is
-``[number, Reply, content, whether the worker wants to be replaced]``.
+is ``[key, "inspect", product_id, path]`` or ``[key, "kind", path of an inspector]``, and its answer is
+``[key, Reply, content, whether the worker wants to be replaced]``. The keys are random numbers.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from dbproc.errors import VersionError
+from dbproc.names import read_version
 from dbproc.products.base import Nonsense
 from dbproc.products.settled import EXTRA, Settled, checked, text, version_of
+from dbproc.secrecy import masked
+from dbproc.version import Version
 
 if TYPE_CHECKING:
     from dbproc.model import Definition, Product
 
 READY = "ready"
 _LONGEST_REASON = 1_000
+_LONGEST_KEYWORDS = 2_000  # bytes; PostgreSQL keeps no more than 2704 in an index
 
 
 class Reply(StrEnum):
@@ -75,6 +80,7 @@ def facts_of(content: object) -> Settled:
     version = version_of(content.get("version"))
     if version is None or not extra.keys() <= EXTRA:
         raise Nonsense("its worker answered with something that are no facts")
+    _require_storable(version, text("keywords", content.get("keywords")))
     return checked(
         Settled(
             _day(content.get("date")),
@@ -88,11 +94,22 @@ def facts_of(content: object) -> Settled:
 
 
 def one_line(words: str) -> str:
-    """Foreign words on one line: no line breaks, no control characters, no more than fit."""
+    """Foreign words on one line: no line breaks, no control characters, no passwords, no more than fit."""
+    words = masked(words)
     if len(words) > _LONGEST_REASON:
         words = words[:_LONGEST_REASON] + " …"
     words = " ".join(words.split())
     return words if words.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+
+
+def _require_storable(version: Version, keywords: str) -> None:
+    """Raise Nonsense for what an index of the database, or the database itself, does not take."""
+    if len(keywords.encode()) > _LONGEST_KEYWORDS:
+        raise Nonsense(f"its keywords take more than {_LONGEST_KEYWORDS} bytes")
+    try:
+        read_version(str(version))
+    except VersionError as error:
+        raise Nonsense(f"its version is nonsense: {error}") from error
 
 
 def _product_row(product: Product) -> dict[str, Any]:

@@ -79,26 +79,44 @@ class Desk:
         return self._formats[product_id]
 
 
-class _Memory:
-    """How much of the limit is in use."""
+class _Burden:
+    """What inspectors have left in this process: the next file shall not suffer from it."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, memory_limit: int) -> None:
+        self._bytes = memory_limit * 3 // 4 or sys.maxsize
+        self._files = _most_files() * 3 // 4
+        self._page = os.sysconf("SC_PAGE_SIZE")
         try:
             self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             self._statm = -1
-        self._page = os.sysconf("SC_PAGE_SIZE")
 
-    def is_short(self) -> bool:
-        """Whether three quarters are in use: the next file shall not suffer from what others left."""
-        if self._statm < 0 or not self._limit:
-            return False
+    def is_heavy(self) -> bool:
+        """Whether three quarters of the memory or of the file descriptors are in use."""
         try:
-            pages = int(os.pread(self._statm, 100, 0).split()[0])
+            return self._memory() > self._bytes or _next_file() > self._files
         except OSError:
-            return True  # an inspector closed it; whatever else it closed, start afresh
-        return pages * self._page > self._limit * 3 // 4
+            return True  # an inspector closed a file of ours, or used up all there are; start afresh
+
+    def _memory(self) -> int:
+        return 0 if self._statm < 0 else int(os.pread(self._statm, 100, 0).split()[0]) * self._page
+
+
+def _next_file() -> int:
+    """The lowest file descriptor that is free."""
+    free = os.dup(0)
+    os.close(free)
+    return free
+
+
+def _most_files() -> int:
+    try:
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return sys.maxsize if most == resource.RLIM_INFINITY else most
+    except ImportError:
+        return sys.maxsize
 
 
 def main(arguments: list[str]) -> None:
@@ -112,15 +130,15 @@ def main(arguments: list[str]) -> None:
         desk = Desk(**json.loads(questions.readline()))
         _be_silent()
         _write(answers_fd, line(READY))
-        _serve(questions, answers_fd, desk, _Memory(memory_limit))
+        _serve(questions, answers_fd, desk, _Burden(memory_limit))
 
 
-def _serve(questions: BinaryIO, answers_fd: int, desk: Desk, memory: _Memory) -> None:
+def _serve(questions: BinaryIO, answers_fd: int, desk: Desk, burden: _Burden) -> None:
     for text in questions:
         question = json.loads(text)
         reply, content = desk.answer(question)
         _keep_printing_possible()
-        _write(answers_fd, line([question[0], reply, content, memory.is_short()]))
+        _write(answers_fd, line([question[0], reply, content, burden.is_heavy()]))
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The whole crash campaign: every point of every stage, on both databases, with one kill and with two.
+"""The whole crash campaign: every point of every stage, on both databases, with one kill and with two, or cleared.
 
     python -m tests.crash.campaign                                         everything
     python -m tests.crash.campaign --database sqlite --stage first         a part of it
@@ -20,9 +20,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
 from tests.crash.scenario import STAGES
-from tests.crash.trials import DATABASES, Laboratories, Trial, Verdict, double_kills, single_kills
+from tests.crash.trials import DATABASES, Laboratories, Trial, Verdict, cleared_kills, double_kills, single_kills
 from tests.postgres import PostgresServer, running_server
 
+MODES = ("one", "two", "cleared")
 _SHOWN = 40
 
 
@@ -46,19 +47,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--free", action="store_true", help="jobs are taken ahead: points come in another order each time"
     )
-    parser.add_argument("--mode", action="append", choices=("one", "two"))
+    parser.add_argument("--cleared", action="store_true", help="a person clears the lock after the kill")
+    parser.add_argument("--mode", action="append", choices=MODES)
     parser.add_argument("--every", type=int, default=1, help="only every so-manieth point")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1))
     given = parser.parse_args()
     given.database = given.database or list(DATABASES)
     given.stage = given.stage or list(STAGES)
-    given.mode = given.mode or ["one", "two"]
+    given.mode = given.mode or list(MODES)
     return given
 
 
 def _one(given: argparse.Namespace) -> Trial:
-    return Trial(given.database[0], given.stage[0], given.point, given.second, not given.free)
+    return Trial(given.database[0], given.stage[0], given.point, given.second, not given.free, given.cleared)
 
 
 def _all(given: argparse.Namespace, server: PostgresServer | None) -> list[Trial]:
@@ -72,6 +74,8 @@ def _all(given: argparse.Namespace, server: PostgresServer | None) -> list[Trial
                     trials += single_kills(database, stage, points)[:: given.every]
                 if "two" in given.mode:
                     trials += double_kills(database, stage, points, given.seed)[:: given.every]
+                if "cleared" in given.mode:
+                    trials += cleared_kills(database, stage, points)[:: given.every]
     return trials
 
 

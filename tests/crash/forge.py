@@ -91,7 +91,7 @@ class Forge:
 
 def _serve() -> None:
     """Fork a run for every line on stdin, and answer with its end."""
-    _import_everything()
+    import_everything()
     gc.freeze()
     replies = os.dup(1)
     orders = os.dup(0)
@@ -142,7 +142,8 @@ def _end_of(pid: int) -> int:
         os.close(descriptor)
 
 
-def _import_everything() -> None:
+def import_everything() -> None:
+    """Import what a run may come to need, so that its forks need not."""
     package = importlib.import_module("dbproc")
     names = [each.name for each in pkgutil.walk_packages(package.__path__, "dbproc.")]
     for name in (*_IMPORTED_BY_USE, *names):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 
 from dbproc.workspace import JOB_MARK
 from tests.crash.picture import Picture, picture
-from tests.flow.mission import PROCESS_QUEUE, REPOSITORY, Mission, chain, name_of, wait_for
+from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Mission, chain, name_of, wait_for
 
 DAYS = (1, 2, 3)
 RAW = [name_of("raw", day) for day in DAYS]
@@ -89,6 +89,15 @@ class Held(Mission):
                 continue
         return found
 
+    def end_one_of_two_jobs(self, run: subprocess.Popen[str]) -> None:
+        """Have a job of a run die, of two that wait."""
+        wait_for(lambda: len(self._jobs_of(run)) == 2, "two jobs")
+        self._jobs_of(run)[0].kill()
+
+    def _jobs_of(self, run: subprocess.Popen[str]) -> list[psutil.Process]:
+        jobs = self.jobs()
+        return [process for process in psutil.Process(run.pid).children() if process in jobs]
+
     def end_jobs(self) -> None:
         """Leave nothing behind, however a test went."""
         self.let_go()
@@ -99,17 +108,25 @@ class Held(Mission):
 
     def hard(self, *hardship: str) -> subprocess.CompletedProcess[str]:
         """A run of less means than usual, see :mod:`tests.crash.hardship`."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.crash.hardship", *hardship, "--", PROCESS_QUEUE, "-m", self.database],
+        done = self._by("tests.crash.hardship", *hardship, "--", PROCESS_QUEUE, "-m", self.database)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def die_on(self, point: str) -> None:
+        """A run that is killed at the first point of a kind, see :mod:`tests.crash.killer`."""
+        done = self._by("tests.crash.killer", "--on", point, "--", "-m", self.database)
+        assert done.returncode == -signal.SIGKILL, done
+
+    def _by(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
             cwd=REPOSITORY,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=LONGEST_SECONDS,
             check=False,
         )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
 
     # --- looking ---
 
@@ -118,7 +135,7 @@ class Held(Mission):
 
     def picture(self) -> Picture:
         """What the mission is, wherever it is, but for attempts that failed: a want that is over has left them."""
-        seen = picture(SimpleNamespace(root=self.root, incoming=self.incoming, database=self.database))
+        seen = picture(self)
         lines = [line for line in seen.lines if not (line.startswith("attempt") and "failed" in line)]
         return Picture(tuple(sorted(line.replace(str(self.root.parent), "HOME") for line in lines)))
 

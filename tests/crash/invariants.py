@@ -18,7 +18,7 @@ from dbproc.catalogue.facts import load_facts
 from dbproc.model import Slot
 from dbproc.plan import Planner, Queued, State, candidates, consumers, needs
 from dbproc.store import Store
-from tests.crash.site import Site
+from tests.crash.site import Place
 
 FILE = schema.file
 UNLINKED = """
@@ -29,18 +29,18 @@ SELECT filename FROM file f WHERE verbose_provenance IS NOT NULL AND (
 """
 
 
-def violations(site: Site, delivered: frozenset[str]) -> list[str]:
+def violations(site: Place, delivered: frozenset[str]) -> list[str]:
     """What should never be, in words; `delivered` are the digests of the contents that somebody delivered."""
     with Store(site.database, read_only=True) as store, store.begin() as connection:
         found = [*_damage(connection), *_without_file(connection, site.root), *_without_lineage(connection)]
         found += _forgotten(connection)
-    lost = delivered - contents(site)
+    lost = delivered - contents(site) if delivered else delivered
     if lost:
         found.append(f"{len(lost)} delivered contents are nowhere any more")
     return found
 
 
-def contents(site: Site) -> frozenset[str]:
+def contents(site: Place) -> frozenset[str]:
     """The digests of all files of the mission."""
     places = {site.root, site.incoming}
     return frozenset(_digest(path) for place in places for path in _files(place))

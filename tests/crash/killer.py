@@ -1,6 +1,7 @@
 """Runs one of dbproc's commands and counts the points at which it touches the outside; ends it with SIGKILL at one.
 
     python -m tests.crash.killer --at 117 -- -m mission.sqlite
+    python -m tests.crash.killer --on "INSERT INTO file " -- -m mission.sqlite
 
 A point is a statement, the begin or the end of a transaction, a call that changes the file system below a watched
 directory, the start or the end of a child process, a signal sent. Each is noticed just before it happens (the end of a
@@ -58,10 +59,15 @@ class Points:
         The point at which to die, from 1; None: never.
     trace
         A file that receives a line for every point: what it is, and where in the product.
+    on
+        The beginning of what a point is: to die at the first such one.
     """
 
-    def __init__(self, watched: Sequence[str], at: int | None = None, trace: str | None = None) -> None:
+    def __init__(
+        self, watched: Sequence[str], at: int | None = None, trace: str | None = None, on: str | None = None
+    ) -> None:
         self.count = 0
+        self._on = on
         self._watched = tuple(directory.rstrip("/") for directory in watched)
         self._at = at
         self._trace = None if trace is None else os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -76,7 +82,7 @@ class Points:
             self.count += 1
             if self._trace is not None:
                 os.write(self._trace, f"{self.count}\t{what}\t{_place()}\n".encode(errors="backslashreplace"))
-            if self.count == self._at:
+            if self.count == self._at or (self._on is not None and what.startswith(self._on)):
                 self._is_dying = True
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -156,6 +162,7 @@ def _place() -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.crash.killer", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--at", type=int, help="the point to die at, from 1; without it the run is only counted")
+    parser.add_argument("--on", help="die at the first point of which this is the beginning")
     parser.add_argument("--side", choices=("before", "after"), default="before")
     parser.add_argument("--trace", help="file for a line about every point")
     parser.add_argument("--watch", action="append", default=[], help="directory whose changes count; all, without it")
@@ -167,7 +174,7 @@ def main() -> int:
     if not given.free:
         be_steady()
     at = None if given.at is None else given.at + (given.side == "after")
-    points = Points(given.watch or [""], at, given.trace)
+    points = Points(given.watch or [""], at, given.trace, given.on)
     points.watch()
     status = program(given.arguments)
     points.reach("the end")

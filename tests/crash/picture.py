@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table
 
 from dbproc import schema
 from dbproc.store import Store
-from tests.crash.site import Site
+from tests.crash.site import Place
 
 NATURAL = {
     "mission": ("mission_name",),
@@ -55,7 +55,7 @@ class Picture:
         return [f"- {line}" for line in theirs] + [f"+ {line}" for line in mine]
 
 
-def picture(site: Site) -> Picture:
+def picture(site: Place) -> Picture:
     """The picture of a mission of which no run is live."""
     with Store(site.database, read_only=True) as store, store.begin() as connection:
         rows = list(_rows(connection))

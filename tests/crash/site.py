@@ -8,11 +8,28 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from tests.crash.forge import End, Forge, Order
 from tests.postgres import PostgresServer
 
 MEMORY = "/dev/shm"
+
+
+class Place(Protocol):
+    """What is needed to look at a mission."""
+
+    @property
+    def root(self) -> Path:
+        """The mission folder."""
+
+    @property
+    def incoming(self) -> Path:
+        """Where files arrive."""
+
+    @property
+    def database(self) -> str:
+        """What ``-m`` is given."""
 
 
 class Site:
@@ -107,7 +124,7 @@ class Site:
 @contextmanager
 def new_site(server: PostgresServer | None, forge: Forge, *, far: bool) -> Iterator[Site]:
     """A site in memory where that is possible, removed at the end."""
-    with _directory(_memory()) as base, _directory(_other_than(base)) as away:
+    with _directory(_memory()) as base, _directory(other_filesystem(base)) as away:
         site = Site(base, away if far else None, server, forge)
         try:
             yield site
@@ -128,7 +145,7 @@ def _memory() -> str:
     return MEMORY if os.access(MEMORY, os.W_OK) else tempfile.gettempdir()
 
 
-def _other_than(base: Path) -> str:
+def other_filesystem(base: Path) -> str:
     """A directory on another filesystem than `base`, where there is one."""
     places = (tempfile.gettempdir(), "/var/tmp", MEMORY, str(Path.home()))
     device = base.stat().st_dev

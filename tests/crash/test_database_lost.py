@@ -6,14 +6,16 @@ import random
 import sqlite3
 import subprocess
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import psycopg2
 import pytest
 
 from tests.crash.held import Held
 from tests.flow.mission import LONGEST_SECONDS
-from tests.postgres import PostgresServer
+from tests.postgres import OwnServer, PostgresServer, Stop
 
 LOCKED_SECONDS = 2.0
 TERMINATE = """
@@ -65,6 +67,62 @@ def test_connections_ended_again_and_again(seed: int, held_postgres: Held, postg
     held_postgres.check_is_like_undisturbed()
 
 
+@pytest.mark.xdist_group("own server")
+@pytest.mark.parametrize("way", Stop, ids=lambda way: way.name)
+def test_a_server_that_is_started_anew_while_jobs_run(
+    way: Stop, held_by_own_server: Held, own_server: OwnServer
+) -> None:
+    run = held_by_own_server.set_up().start_held(prepared="sleep 1000 &")
+    own_server.stop(way)
+    own_server.start()
+    check_ends_with_its_jobs(held_by_own_server, run)
+    assert held_by_own_server.open_runs() == 0
+    held_by_own_server.let_go()
+    held_by_own_server.run()
+    held_by_own_server.check_is_like_undisturbed()
+
+
+@pytest.mark.xdist_group("own server")
+@pytest.mark.parametrize("way", Stop, ids=lambda way: way.name)
+def test_a_server_that_is_gone_for_longer_than_the_run(
+    way: Stop, held_by_own_server: Held, own_server: OwnServer
+) -> None:
+    run = held_by_own_server.set_up().start_held(prepared="sleep 1000 &")
+    own_server.stop(way)
+    try:
+        check_ends_with_its_jobs(held_by_own_server, run)
+        again = held_by_own_server.run(status=2)
+        assert "cannot open the database" in again.err
+    finally:
+        own_server.start()
+    held_by_own_server.let_go()
+    held_by_own_server.run()
+    held_by_own_server.check_is_like_undisturbed()
+
+
+def check_ends_with_its_jobs(mission: Held, run: subprocess.Popen[str]) -> None:
+    """A run whose database is gone notices when a job ends; it ends the other one, and itself."""
+    mission.end_one_of_two_jobs(run)
+    check_said_clearly(run, {1})
+    assert mission.jobs() == []
+
+
+@pytest.mark.xdist_group("own server")
+@pytest.mark.parametrize("seed", range(2))
+def test_a_server_that_is_started_anew_at_any_moment(
+    seed: int, held_by_own_server: Held, own_server: OwnServer
+) -> None:
+    chance = random.Random(seed)
+    run = held_by_own_server.set_up().start()
+    time.sleep(chance.uniform(0.4, 1.0))
+    own_server.stop(chance.choice(list(Stop)))
+    own_server.start()
+    check_said_clearly(run, {0, 1, 2})
+    assert held_by_own_server.jobs() == []
+    held_by_own_server.run()
+    held_by_own_server.check_is_like_undisturbed()
+
+
 def test_a_locked_database_is_waited_for_in_mid_run(held_sqlite: Held) -> None:
     run = held_sqlite.set_up().start_held()
     with closing(sqlite3.connect(held_sqlite.database, timeout=30, isolation_level=None)) as other:
@@ -91,3 +149,59 @@ def test_a_locked_database_is_waited_for_at_the_beginning(held_sqlite: Held) -> 
     assert run.communicate(timeout=LONGEST_SECONDS)[1] == ""
     assert run.returncode == 0
     held_sqlite.check_is_like_undisturbed()
+
+
+IMPATIENT = """
+import sqlite3.dbapi2 as driver
+connect = driver.connect
+driver.connect = lambda *words, **options: connect(*words, **{**options, "timeout": SECONDS})
+"""
+"""Executed by every Python at its start: SQLite waits for a lock so long, and not as long as dbproc would have it."""
+
+
+@pytest.fixture
+def impatient(held_sqlite: Held, tmp_path: Path) -> Held:
+    (tmp_path / "sitecustomize.py").write_text(IMPATIENT.replace("SECONDS", "0.5"))
+    held_sqlite.environment["PYTHONPATH"] = f"{tmp_path}:{held_sqlite.environment['PYTHONPATH']}"
+    return held_sqlite.set_up()
+
+
+@contextmanager
+def locked(mission: Held) -> Iterator[None]:
+    """Another process writes, and does not come to an end."""
+    with closing(sqlite3.connect(mission.database, timeout=30, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def check_says_locked(err: str, mission: Held) -> None:
+    (line,) = err.splitlines()[-1:]
+    assert line.startswith("ProcessQueue.py: ")
+    assert f"{mission.database}: database is locked" in line
+    assert "PostgreSQL" not in line
+    assert "dbproc init" not in line
+
+
+def test_a_database_that_stays_locked_in_mid_run_ends_the_run_with_its_jobs(impatient: Held) -> None:
+    run = impatient.start_held(prepared="sleep 1000 &")
+    with locked(impatient):
+        impatient.end_one_of_two_jobs(run)
+        out, err = run.communicate(timeout=LONGEST_SECONDS)
+        assert "Traceback" not in out + err
+        assert run.returncode == 1
+        check_says_locked(err, impatient)
+        assert impatient.jobs() == []
+    impatient.let_go()
+    impatient.run()
+    impatient.check_is_like_undisturbed()
+
+
+def test_a_database_that_stays_locked_at_the_beginning_is_left_alone(impatient: Held) -> None:
+    before = impatient.state()
+    with locked(impatient):
+        done = impatient.run(status=2)
+        check_says_locked(done.err, impatient)
+    assert impatient.state() == before
+    impatient.run()
+    impatient.check_is_like_undisturbed()

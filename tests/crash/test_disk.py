@@ -1,7 +1,7 @@
 """No room and no right to write: a clear message, the right exit status, nothing lost, and the next run goes on.
 
-A limit on the size of files stands for the full disk, because any user may set it: renames go on, writing ends in the
-middle of a file. Where a copy is needed, incoming is on another filesystem.
+The disk that is full is a small tmpfs; where mounting is not allowed, a limit on the size of files stands for it. Some
+tests have the limit anyway: it ends one file in its middle, and no other.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +16,8 @@ import pytest
 
 from dbproc import placement
 from dbproc.errors import PlacementError
+from tests.crash.disk import Disk
 from tests.crash.held import RAW, Held
-from tests.crash.site import _other_than
 from tests.flow.mission import chain, name_of, product
 
 LARGE = 6_000_000
@@ -28,23 +26,28 @@ LIMIT = 5_000_000
 SMALL_LIMIT = 48_000
 """Less than the database's log needs for a run."""
 
-WRITER = f"""#!/bin/sh
-head -c {LARGE} /dev/zero > "$2" || exit 4
-printf 'clean(%s)' "$(cat "$1")" >> "$2"
-"""
+SPENDER = f'head -c {LARGE} /dev/zero > "$2" || exit 4'
+"""What a job does that needs more room than there is."""
 TALKER = f"""#!/bin/sh
 head -c {LARGE} /dev/zero
 printf 'clean(%s)' "$(cat "$1")" > "$2"
 """
 
 
-@pytest.fixture
-def far(tmp_path: Path) -> Iterator[Path]:
-    """A directory on another filesystem than the missions."""
-    path = Path(tempfile.mkdtemp(prefix="dbproc-far-", dir=_other_than(tmp_path)))
-    assert path.stat().st_dev != tmp_path.stat().st_dev, "these tests need two filesystems, /dev/shm is one usually"
-    yield path
-    shutil.rmtree(path)
+def lodge(place: Path, disk: Disk) -> None:
+    """Have a directory of a mission on the disk."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        place.rmdir()
+    (disk.place / place.name).mkdir()
+    place.symlink_to(disk.place / place.name)
+
+
+def return_home(place: Path) -> None:
+    """Have the directory, by now empty, where it is in other missions."""
+    assert list(place.iterdir()) == []
+    place.unlink()
+    place.mkdir()
 
 
 def sums(place: Path) -> dict[str, str]:
@@ -60,7 +63,9 @@ def partials(place: Path) -> list[Path]:
 # --- the root ---
 
 
-def test_a_full_root_leaves_in_incoming_what_does_not_fit(held: Held, far: Path) -> None:
+def test_a_full_root_leaves_in_incoming_what_does_not_fit(held_on_disk: Held, disk: Disk, tmp_path: Path) -> None:
+    held, far = held_on_disk, tmp_path / "far"
+    far.mkdir()
     held.create(*chain(), product("scan", 0, "scan_{Y}{m}{d}_v{VERSION}.dat"), incoming=str(far), retry_seconds=0)
     (far / RAW[0]).write_bytes(b"1" * LARGE)
     (far / RAW[1]).write_text("2")
@@ -70,11 +75,12 @@ def test_a_full_root_leaves_in_incoming_what_does_not_fit(held: Held, far: Path)
     (scan / "1.bin").write_bytes(b"s" * LARGE)
     scan.with_name(f"{scan.name}.dat").write_text("scan")
     delivered = sums(far)
-    done = held.hard("--file-size", str(LIMIT))
+    with disk.room(LIMIT, LIMIT) as hardship:
+        done = held.hard(*hardship)
     assert done.returncode == 1
     for name in (RAW[0], f"{scan.name}.dat"):
-        assert f"problem {name}: cannot move " in done.stderr + done.stdout
-    assert "File too large; it stays in incoming" in done.stderr + done.stdout
+        assert f"problem {name}: cannot move " in done.stderr
+    assert f"{disk.complaint}; it stays in incoming" in done.stderr
     assert sums(far) == {name: digest for name, digest in delivered.items() if name != RAW[1]}
     assert partials(held.root) == partials(far) == []
     assert held.names("raw") == [RAW[1]]
@@ -91,24 +97,35 @@ def test_a_full_root_leaves_in_incoming_what_does_not_fit(held: Held, far: Path)
     assert held.queued() == 0
 
 
+@pytest.mark.parametrize("make_database", ["sqlite"], indirect=True)
+def test_a_full_root_fails_the_job_and_the_next_run_makes_its_output(held_on_disk: Held, disk: Disk) -> None:
+    check_jobs_fail_for_want_of_room(held_on_disk.set_up(), disk)
+    held_on_disk.check_is_like_undisturbed()
+
+
 # --- the workspace ---
 
 
-def test_a_full_workspace_fails_the_job_and_the_next_run_makes_its_output(held: Held) -> None:
-    held.code("to_clean.sh", WRITER)
-    held.create(*chain(), retry_seconds=0)
-    held.deliver(*RAW[:2])
-    done = held.hard("--file-size", str(LIMIT))
+def test_a_full_workspace_fails_the_job_and_the_next_run_makes_its_output(held_sqlite: Held, disk: Disk) -> None:
+    work = held_sqlite.root / ".dbproc" / "work"
+    lodge(work, disk)
+    check_jobs_fail_for_want_of_room(held_sqlite.set_up(), disk)
+    return_home(work)
+    held_sqlite.check_is_like_undisturbed()
+
+
+def check_jobs_fail_for_want_of_room(mission: Held, disk: Disk) -> None:
+    mission.hold(SPENDER)
+    with disk.room(0, LIMIT) as hardship:
+        done = mission.hard(*hardship)
     assert done.returncode == 1
-    assert "failed to_clean 2020-01-01" in done.stdout + done.stderr
-    assert held.names("clean") == []
-    assert {(name, status) for name, _, status in held.attempts()} == {("to_clean", "failed")}
-    held.check()
-    held.run()
-    assert held.names("clean") == [name_of("clean", day) for day in (1, 2)]
-    sizes = {file.size for file in held.files().values() if file.product == "clean"}
-    assert sizes == {LARGE + len("clean(raw_20200101)")}
-    assert held.names("smooth") == [name_of("smooth", day) for day in (1, 2)]
+    assert "failed to_clean 2020-01-01" in done.stderr
+    assert mission.names("raw") == RAW
+    assert mission.names("clean") == []
+    assert {(name, status) for name, _, status in mission.attempts()} == {("to_clean", "failed")}
+    mission.check()
+    mission.let_go()
+    mission.run()
 
 
 def test_a_log_that_cannot_be_written_does_not_end_the_run(held_sqlite: Held) -> None:
@@ -137,18 +154,66 @@ def test_a_daily_log_that_cannot_grow_does_not_end_the_run(held_sqlite: Held) ->
     held_sqlite.check_is_like_undisturbed()
 
 
+# --- incoming ---
+
+
+def test_a_full_incoming_is_emptied(held_sqlite: Held, disk: Disk) -> None:
+    lodge(held_sqlite.incoming, disk)
+    held_sqlite.set_up()
+    with disk.room(0, LIMIT) as hardship:
+        done = held_sqlite.hard(*hardship)
+    assert (done.returncode, done.stderr) == (0, "")
+    return_home(held_sqlite.incoming)
+    held_sqlite.check_is_like_undisturbed()
+
+
+def test_what_a_dead_run_moved_waits_for_room_in_incoming(held_sqlite: Held, disk: Disk) -> None:
+    lodge(held_sqlite.incoming, disk)
+    held_sqlite.create(*chain(), retry_seconds=0)
+    held_sqlite.deliver(RAW[0], content="1" * LARGE)
+    held_sqlite.die_on("INSERT INTO file ")
+    moved = held_sqlite.root / "data" / "raw" / RAW[0]
+    for _ in range(2):
+        with disk.room(LIMIT, LIMIT) as hardship:
+            done = held_sqlite.hard(*hardship)
+        assert done.returncode == 78
+        assert f"moved {held_sqlite.incoming}/{RAW[0]} to {moved}, and it cannot be moved back: " in done.stderr
+        assert disk.complaint in done.stderr
+        assert moved.stat().st_size == LARGE
+        assert partials(disk.place) == []
+    held_sqlite.run()
+    assert held_sqlite.waiting() == []
+    assert moved.read_bytes() == b"1" * LARGE
+    assert held_sqlite.names("smooth") == [name_of("smooth", 1)]
+
+
 # --- the database's directory ---
 
 
-@pytest.mark.parametrize("limit", [SMALL_LIMIT, 3 * SMALL_LIMIT])
-def test_a_full_directory_of_the_database_ends_the_run_and_loses_nothing(limit: int, held_sqlite: Held) -> None:
-    held_sqlite.set_up()
-    done = held_sqlite.hard("--file-size", str(limit))
+@pytest.mark.parametrize(
+    ("by_disk", "room"),
+    [("database", 0), ("database", SMALL_LIMIT), ("database", 3 * SMALL_LIMIT), ("mission", 3 * SMALL_LIMIT)],
+    indirect=["by_disk"],
+)
+def test_a_full_directory_of_the_database_ends_the_run_and_loses_nothing(by_disk: tuple[Held, Disk], room: int) -> None:
+    mission, disk = by_disk
+    mission.set_up()
+    with disk.room(room, room) as hardship:
+        done = mission.hard(*hardship)
     assert done.returncode in (1, 2), done
-    assert held_sqlite.database in done.stderr
-    assert held_sqlite.one("PRAGMA quick_check") == "ok"
-    held_sqlite.run()
-    held_sqlite.check_is_like_undisturbed()
+    check_names_the_file(done.stderr, mission)
+    assert mission.one("PRAGMA quick_check") == "ok"
+    mission.run()
+    mission.check_is_like_undisturbed()
+
+
+def check_names_the_file(err: str, mission: Held) -> None:
+    """The last line says which file is in trouble, and neither speaks of a server nor asks for another file."""
+    (line,) = err.splitlines()[-1:]
+    assert line.startswith("ProcessQueue.py: ")
+    assert mission.database in line
+    assert "PostgreSQL" not in line
+    assert "dbproc init" not in line
 
 
 # --- read-only ---
@@ -212,6 +277,22 @@ def test_a_read_only_incoming_loses_and_doubles_nothing(read_only: Held) -> None
     read_only.check_is_like_undisturbed()
 
 
+def test_a_read_only_quarantine_leaves_in_incoming_what_belongs_there(read_only: Held) -> None:
+    close(read_only.quarantine)
+    (read_only.incoming / "unknown.xyz").write_text("of nobody")
+    done = read_only.hard("--obedient")
+    assert done.returncode == 1
+    assert "problem unknown.xyz: cannot move " in done.stderr
+    assert "Permission denied; it stays in incoming" in done.stderr
+    assert read_only.waiting() == ["unknown.xyz"]
+    assert read_only.quarantined() == {}
+    read_only.check()
+    read_only.quarantine.chmod(0o755)
+    read_only.run(status=1)
+    assert read_only.quarantined() == {"unknown.xyz": "no_product"}
+    assert read_only.waiting() == []
+
+
 @pytest.mark.parametrize("place", ["", ".dbproc/work", ".dbproc/logs", ".dbproc/jobs"])
 def test_a_read_only_private_directory_is_named(place: str, read_only: Held) -> None:
     closed = read_only.root / place
@@ -237,7 +318,7 @@ def test_a_read_only_directory_of_the_database(read_only: Held) -> None:
     done = read_only.hard("--obedient")
     directory.chmod(0o755)
     assert done.returncode in (1, 2, 78)
-    assert read_only.database in done.stderr
+    check_names_the_file(done.stderr, read_only)
     assert read_only.waiting() == RAW
     read_only.run()
     read_only.check_is_like_undisturbed()

@@ -15,7 +15,8 @@ from tests.crash.trials import DATABASES, Laboratories, Trial, laboratories
 from tests.postgres import PostgresServer
 
 PARTS = 6
-"""Each stage's points are cut into so many parts, and one point of each is tried; every third one with two kills."""
+"""Each stage's points are cut into so many parts, and one point of each is tried: with one kill, with one after which
+the lock is cleared, and with two."""
 CASES = [
     pytest.param(database, stage, part, id=f"{database}-{stage}-{part}", marks=pytest.mark.xdist_group(f"k-{database}"))
     for database in DATABASES
@@ -34,7 +35,8 @@ def trial(database: str, stage: str, part: int, points: int) -> Trial:
     """One point of a part, the same in every test run as long as the product comes to the same points."""
     chance = random.Random(f"{database} {stage} {part}")
     point = chance.randint(1 + part * points // PARTS, (part + 1) * points // PARTS)
-    return Trial(database, stage, point, chance.randint(1, points) if part % 3 == 2 else None)
+    second = chance.randint(1, points) if part % 3 == 2 else None
+    return Trial(database, stage, point, second, is_cleared=part % 3 == 1)
 
 
 @pytest.mark.parametrize(("database", "stage", "part"), CASES)
@@ -49,7 +51,7 @@ def test_the_first_run_after_a_kill_brings_the_mission_where_it_belongs(
 def test_the_sample_is_spread() -> None:
     chosen = [trial(*case.values, points=600) for case in CASES]
     assert len(chosen) >= 60
-    assert {each.second is None for each in chosen} == {True, False}
+    assert {each.mode for each in chosen} == {"one kill", "one kill, cleared", "two kills"}
     for database in DATABASES:
         for stage in STAGES:
             points = sorted(each.point for each in chosen if (each.database, each.stage) == (database, stage))

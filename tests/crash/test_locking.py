@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from dbproc.store import database_url, shown_name
+from tests.crash.crowd import crowd
 from tests.crash.held import ALL, RAW, Held
 from tests.flow.mission import LONGEST_SECONDS, kill, wait_for
 
-RUNS = 8
+RUNS = 32
 
 
 def died(mission: Held) -> None:
@@ -23,30 +24,34 @@ def died(mission: Held) -> None:
     assert mission.open_runs() == 1
 
 
-def test_of_runs_started_at_once_one_works_and_the_others_change_nothing(held: Held) -> None:
-    held.set_up().hold()
-    runs = [held.start() for _ in range(RUNS)]
-    try:
-        wait_for(lambda: sum(run.poll() is None for run in runs) == 1, "all runs but one to end")
-        (worker,) = [run for run in runs if run.poll() is None]
-        turned_away = [run for run in runs if run is not worker]
-        for run in turned_away:
-            out, err = run.communicate()
-            assert (run.returncode, out) == (75, "")
-            assert re.search(rf"another run is live .*PID {worker.pid} ", err), err
-            assert len(err.splitlines()) == 1
+def fresh(_: Held) -> None:
+    """Leave nothing: no run has been there."""
+
+
+@pytest.mark.parametrize("before", [fresh, died], ids=lambda before: before.__name__)
+def test_of_runs_started_at_once_one_works_and_the_others_change_nothing(
+    before: Callable[[Held], None], held: Held, tmp_path: Path
+) -> None:
+    before(held.set_up())
+    dead = held.rows("SELECT pid FROM logging")
+    held.hold()
+    with crowd(held, RUNS, tmp_path / "crowd") as runs:
+        wait_for(lambda: len(runs.ended()) == RUNS - 1, "all runs but one to end")
+        turned_away = runs.ended()
         wait_for((held.root.parent / "began").exists, "a job to begin")
-        assert held.rows("SELECT pid, currently_processing FROM logging") == [(worker.pid, True)]
+        worker = held.one("SELECT pid FROM logging WHERE currently_processing")
+        assert held.rows("SELECT pid FROM logging ORDER BY logging_id") == [*dead, (worker,)]
+        assert worker not in turned_away
+        for pid, status in turned_away.items():
+            out, err = runs.said(pid)
+            assert (status, out) == (75, ""), err
+            assert re.search(rf"another run is live .*PID {worker} ", err), err
+            assert len(err.splitlines()) == 1
         held.let_go()
-        assert worker.communicate(timeout=LONGEST_SECONDS)[1] == ""
-        assert worker.returncode == 0
-    finally:
-        for run in runs:
-            run.kill()
-            run.communicate()
-    assert sorted(held.files()) == ALL
-    assert len(held.attempts()) == 2 * len(RAW)
-    assert held.one("SELECT count(*) FROM logging") == 1
+        wait_for(lambda: worker in runs.ended(), "the worker to end")
+        assert (runs.ended()[worker], runs.said(worker)[1]) == (0, "")
+    assert [status for *_, status in held.attempts()].count("succeeded") == 2 * len(RAW)
+    held.check_is_like_undisturbed()
 
 
 def test_a_run_that_is_turned_away_leaves_every_byte_as_it_is(held: Held) -> None:
@@ -93,6 +98,17 @@ def test_a_holder_on_another_host_needs_a_person_and_loses_nothing_when_cleared(
     held.script("clearProcessingFlag.py", held.database, "it burnt down")
     assert held.rows("SELECT currently_processing, comment FROM logging") == [(False, "cleared: it burnt down")]
     held.run()
+    held.check_is_like_undisturbed()
+
+
+def test_a_lock_that_was_cleared_after_a_kill_loses_nothing(held: Held) -> None:
+    kill(held.set_up().start_held(prepared="sleep 1000 &"))
+    assert held.jobs() != []
+    held.script("clearProcessingFlag.py", held.database, "it was killed")
+    assert held.rows("SELECT currently_processing, comment FROM logging") == [(False, "cleared: it was killed")]
+    held.let_go()
+    held.run()
+    assert held.jobs() == []
     held.check_is_like_undisturbed()
 
 

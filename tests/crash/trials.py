@@ -15,29 +15,38 @@ from tests.crash.site import Site, new_site
 from tests.postgres import PostgresServer
 
 DATABASES = ("sqlite", "postgresql")
+CLEARED_EVERY = 5
 _MOST_LINES = 12
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A run to kill at `point`; with `second`, its recovery is killed at that point, too."""
+    """A run to kill at `point`; with `second`, its recovery is killed at that point, too.
+
+    `is_cleared`: before the next run a person clears the lock, though nobody has to.
+    """
 
     database: str
     stage: str
     point: int
     second: int | None = None
     is_steady: bool = True
+    is_cleared: bool = False
 
     @property
     def mode(self) -> str:
-        kills = "one kill" if self.second is None else "two kills"
-        return kills if self.is_steady else f"{kills}, free-running"
+        words = ["one kill" if self.second is None else "two kills"]
+        words += ["cleared"] if self.is_cleared else []
+        words += [] if self.is_steady else ["free-running"]
+        return ", ".join(words)
 
     def __str__(self) -> str:
         words = [f"--database {self.database} --stage {self.stage} --point {self.point}"]
         if self.second is not None:
             words.append(f"--second {self.second}")
-        return " ".join(words if self.is_steady else [*words, "--free"])
+        words += ["--cleared"] if self.is_cleared else []
+        words += [] if self.is_steady else ["--free"]
+        return " ".join(words)
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,7 @@ class Laboratory:
             if end.was_killed:
                 places.append(self.site.points()[-1])
                 faults += self._faults_now(reference)
+                faults += self._clear() if trial.is_cleared else ()
             elif end.status not in (0, 1):
                 faults.append(f"status {end.status}: {self.site.said()}")
         if places and not faults:
@@ -109,6 +119,11 @@ class Laboratory:
     def _faults_now(self, reference: _Reference) -> list[str]:
         found = violations(self.site, reference.before)
         return [f"after the kill: {fault}" for fault in found if fault not in reference.known]
+
+    def _clear(self) -> Iterator[str]:
+        end = self.site.run("dbproc", ("unlock", "it was killed"))
+        if end.status != 0:
+            yield f"the lock cannot be cleared: status {end.status}: {self.site.said()}"
 
     def _faults_afterwards(self, stage: Stage, reference: _Reference, *, is_steady: bool) -> Iterator[str]:
         for number in (1, 2):
@@ -182,3 +197,8 @@ def double_kills(database: str, stage: str, points: int, seed: int) -> list[Tria
     """A kill at every point, and one at a random point of the recovery."""
     chance = random.Random(f"{seed} {database} {stage}")
     return [Trial(database, stage, point, chance.randint(1, points)) for point in range(1, points + 1)]
+
+
+def cleared_kills(database: str, stage: str, points: int) -> list[Trial]:
+    """A kill at every so-manieth point, after which the lock is cleared."""
+    return [Trial(database, stage, point, is_cleared=True) for point in range(1, points + 1, CLEARED_EVERY)]

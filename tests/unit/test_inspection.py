@@ -10,6 +10,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,10 @@ def product(number: int, text: str, inspector: str = "filename", **arguments: st
 def inspection() -> Iterator[Make]:
     made: list[Inspection] = []
 
-    def make(*products: Product, **limits: Any) -> Inspection:
-        definition = Definition(
-            mission=MISSION, products={each.product_id: each for each in products}, processes={}, codes={}
-        )
-        made.append(Inspection(definition, **limits))
+    def make(*products: Product, **settings: Any) -> Inspection:
+        mission = replace(MISSION, **settings)
+        known = {each.product_id: each for each in products}
+        made.append(Inspection(Definition(mission=mission, products=known, processes={}, codes={})))
         return made[-1]
 
     yield make
@@ -134,6 +134,12 @@ class TestByName:
         path = files.file("a_20190101.x")
         watch = f"sys.addaudithook(lambda event, args: args and args[0] == {path!r} and print(event))"
         assert identified_elsewhere(path, before=watch).splitlines() == ["Identity"]
+
+    @pytest.mark.parametrize("kind", ["filename", "netcdf", "hdf5", "tiff", "image", "idx"])
+    def test_an_empty_file_is_of_no_product(self, inspection: Make, files: Files, kind: str) -> None:
+        one = inspection(product(1, "a_{Y}{m}{d}.x", kind))
+        found = refusal(one.identify([files.file("a_20190101.x", "")])[0])
+        assert (found.reason, found.message) == (RefusalReason.NO_PRODUCT, "product1: it is empty")
 
     def test_a_name_that_nothing_fits_is_refused(self, inspection: Make, files: Files) -> None:
         found = refusal(inspection(product(1, "a_{Y}{m}{d}.x")).identify([files.file("b.x")])[0])
@@ -288,7 +294,7 @@ class TestOwnInspectors:
         self, inspection: Make, files: Files, body: str, words: str
     ) -> None:
         own = files.own(f"if open(path).read() == 'good': return Facts()\n{body}")
-        one = inspection(product(1, "a_{Y}{m}{d}.x", own), time_limit=3.0)
+        one = inspection(product(1, "a_{Y}{m}{d}.x", own), inspector_seconds=3.0)
         paths = [files.file(f"a_2019010{day}.x", "bad" if day == 3 else "good") for day in range(1, 7)]
         found = one.identify(paths)
         bad = refusal(found.pop(2))
@@ -296,6 +302,21 @@ class TestOwnInspectors:
         assert bad.reason is RefusalReason.INSPECTOR_FAILED
         assert bad.message.startswith("product1: inspector failed: ")
         assert words in bad.message
+
+    @pytest.mark.parametrize(
+        ("gibibytes", "words"), [(0.5, "memory limit of 512 MiB; a larger inspector_memory"), (0.0, "")]
+    )
+    def test_the_mission_says_how_much_memory_it_may_take(
+        self, inspection: Make, files: Files, gibibytes: float, words: str
+    ) -> None:
+        own = files.own("bytearray(1 << 30)\nreturn Facts()")
+        one = inspection(product(1, "a_{Y}{m}{d}.x", own), inspector_memory=gibibytes)
+        assert words in getattr(one.identify([files.file("a_20190102.x")])[0], "message", "")
+
+    @pytest.mark.parametrize("gibibytes", [1e9, 1e300])
+    def test_any_number_is_a_limit(self, inspection: Make, files: Files, gibibytes: float) -> None:
+        one = inspection(product(1, "a_{Y}{m}{d}.x", files.own("return Facts()")), inspector_memory=gibibytes)
+        identity(one.identify([files.file("a_20190102.x")])[0])
 
     def test_one_products_failure_does_not_take_a_file_from_another(self, inspection: Make, files: Files) -> None:
         one = inspection(product(1, "a_{Y}{m}{d}.x", files.own("1 / 0")), product(2, "{s}_{Y}{m}{d}.x"))
@@ -335,6 +356,10 @@ class TestOwnInspectors:
         one = inspection(product(1, "a_{Y}{m}{d}.x", "netcdf", tiem="x"))
         found = refusal(one.identify([files.file("a_20190102.x")])[0])
         assert "unexpected keyword argument 'tiem'" in found.message
+
+    def test_what_an_empty_file_means_is_for_it_to_say(self, inspection: Make, files: Files) -> None:
+        one = inspection(product(1, "a_{Y}{m}{d}.x", files.own("return Facts()")))
+        identity(one.identify([files.file("a_20190101.x", "")])[0])
 
     def test_it_can_import_its_neighbours_and_leaves_no_traces(self, inspection: Make, files: Files) -> None:
         files.file("neighbour.py", "STATION = 'sgp'\n")

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbproc.errors import FormatError
@@ -156,6 +156,12 @@ def test_keywords_hold_neither_a_separator_nor_a_control_character() -> None:
         assert compile_format("{station}_{Y}").match(f"{value}_2019") is None
 
 
+def test_no_keyword_holds_what_ends_a_line() -> None:
+    for value in ("a\x85b", "a\x9b2J", "a\u2028b", "a\u2029b", "a\udcffb"):
+        assert compile_format("{station}_{Y}").match(f"{value}_2019") is None
+        assert compile_format("{??}_{Y}").match(f"{value[1]}b_2019") is None
+
+
 def test_a_keyword_takes_as_little_as_it_can() -> None:
     assert read("{station}_{Y}{m}{d}_v{VERSION}.nc", "a_b_20190131_v1.0.0.nc").keywords == {"station": "a_b"}
     assert read("{first}_{second}", "a_b_c").keywords == {"first": "a", "second": "b_c"}
@@ -168,6 +174,42 @@ def test_the_version_is_read_and_is_no_keyword() -> None:
     assert not compile_format("x_{Y}").has_version
     assert compiled.match("x_v0.1.0") is None
     assert compiled.match("x_v1.0") is None
+
+
+def test_a_version_that_the_database_cannot_hold_is_not_of_the_format() -> None:
+    for version in ("30001.0.0", "1.40000.0", "1.0." + "9" * 200):
+        assert compile_format("x_v{VERSION}").match(f"x_v{version}") is None
+    assert read("x_v{VERSION}", "x_v30000.0.0").version == Version(30000, 0, 0)
+
+
+@pytest.mark.timeout(10)
+def test_a_name_that_keywords_could_share_in_a_billion_ways_is_answered_at_once() -> None:
+    compiled = compile_format("{one}_{two}_{three}_{four}_{five}_{six}_{Y}{m}{d}_v{VERSION}.txt")
+    assert compiled.match("_" * 240 + ".txt") is None
+    assert compiled.match("a_b_c_d_e_f_20190131_v1.0.txt") is None
+
+
+PIECES = ("{u}", "{v}", "{w}", "{nn}", "{??}", "{m}", "{APID}", "{VERSION}", "_", "1", "1.1", "a", ".")
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.sampled_from(PIECES), min_size=1, max_size=7, unique=True),
+    st.lists(st.sampled_from(["_", "1", "0", "12", "1.1.1", "a", ".", "__"]), max_size=12),
+)
+def test_keywords_are_what_trying_every_way_would_find_first(pieces: list[str], name: list[str]) -> None:
+    every_way = "".join(
+        f"(?P<g{number}>{FIELDS.get(piece[1:-1], '[^/]+?')})" if piece[0] == "{" else re.escape(piece)
+        for number, piece in enumerate(pieces)
+    )
+    found = re.fullmatch(every_way, "".join(name))
+    compiled = compile_format("".join(pieces)).pattern.fullmatch("".join(name))
+    assert (compiled and compiled.groups()) == (found and found.groups())
+
+
+def test_a_field_of_any_length_leaves_the_next_keyword_something() -> None:
+    assert read("{u}_v{VERSION}{w}", "x_v1.0.10").keywords == {"u": "x", "w": "0"}
+    assert read("{u}_{APID}{v}_{w}", "x_1f_y").keywords == {"u": "x", "APID": "1", "v": "f", "w": "y"}
 
 
 def test_digits_are_ascii() -> None:
@@ -234,10 +276,45 @@ def test_a_missing_keyword_is_named() -> None:
         render("{station}_{Y}", NOON, "1.0.0", {})
 
 
+@pytest.mark.parametrize(
+    "value", ["a/b", "../x", "/etc", "a\nb", "a\x00b", "a\x1b[2Jb", "a\u2028b", "a\x85b", "\udcff"]
+)
+def test_a_keyword_that_no_name_can_hold_is_refused(value: str) -> None:
+    for format in ("{station}_{Y}", "data/{station}", "{Y}/x{station}"):
+        with pytest.raises(FormatError, match=r"keyword \{station\} is .*, which no name can hold") as error:
+            render(format, NOON, "1.0.0", {"station": value})
+        assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("value", ["", ".", ".."])
+def test_no_keyword_leads_upwards_or_leaves_a_directory_out(value: str) -> None:
+    for format in ("{station}", "data/{station}", "data/{station}/{Y}", "{station}/data"):
+        with pytest.raises(FormatError, match="no file and no directory can be named"):
+            render(format, NOON, "1.0.0", {"station": value})
+    assert render("data/x{station}", NOON, "1.0.0", {"station": value}) == f"data/x{value}"
+
+
+def test_what_keywords_make_together_does_not_lead_upwards_either() -> None:
+    with pytest.raises(FormatError, match="no file and no directory can be named"):
+        render("data/{a}{b}", NOON, "1.0.0", {"a": ".", "b": "."})
+
+
+def test_a_name_that_no_filesystem_takes_is_refused() -> None:
+    with pytest.raises(FormatError, match="which no file and no directory can be named") as error:
+        render("{station}", NOON, "1.0.0", {"station": "é" * 128})
+    assert len(str(error.value)) < 200
+    assert render("{station}", NOON, "1.0.0", {"station": "é" * 127 + "e"})
+
+
+def test_what_the_definition_itself_says_is_left_alone() -> None:
+    assert render("./data/../{Y}//x/", NOON, "1.0.0", {}) == "./data/../2019//x/"
+
+
 def test_constants_are_substituted_and_fields_stay() -> None:
     assert substitute("{MISSION}/{Y}/{x}", {"MISSION": "sgp"}) == "sgp/{Y}/{x}"
 
 
+SEPARATING = ("Cc", "Cs", "Zl", "Zp")
 DATED = ("{Y}{m}{d}", "{Y}-{b}-{d}", "{y}{j}", "{DATE}", "{datetime}", "{Y}_{Y}{j}")
 
 
@@ -245,7 +322,9 @@ DATED = ("{Y}{m}{d}", "{Y}-{b}-{d}", "{y}{j}", "{DATE}", "{datetime}", "{Y}_{Y}{
     st.sampled_from(DATED),
     st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2069, 12, 31), timezones=st.just(dt.UTC)),
     st.builds(Version, st.integers(1, 99), st.integers(0, 99), st.integers(0, 99)),
-    st.text(st.characters(exclude_characters="/\x7f", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12),
+    st.text(
+        st.characters(exclude_characters="/", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=12
+    ),
 )
 def test_a_name_that_is_written_is_read_back(date: str, time: dt.datetime, version: Version, word: str) -> None:
     compiled = compile_format("a_" + date + "T{H}{M}{S}{MILLI}{MICRO}_{station}_v{VERSION}.nc")

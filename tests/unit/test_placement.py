@@ -7,14 +7,29 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dbproc import placement
 from dbproc.errors import PlacementError
+from dbproc.model import Inspector, Mission, Product
+from tests.unit.facts import MISSION
 
 OTHER_FILESYSTEM = Path("/dev/shm")
+PRODUCT = Product(
+    product_id=1,
+    name="raw",
+    level=0,
+    directory="",
+    format="raw_{Y}",
+    instrument="i",
+    satellite="s",
+    mission="m",
+    inspector=Inspector(inspector_id=1, name="filename"),
+)
 
 
 @pytest.fixture(params=["on one filesystem", "across filesystems"])
@@ -213,3 +228,104 @@ def test_a_place_outside_of_the_root_is_refused(relative: str) -> None:
 
 def test_a_place_inside_of_the_root_is_made_plain() -> None:
     assert placement.inside("/mission/root/", "a/./b/../c") == "/mission/root/a/c"
+
+
+def test_a_place_to_which_a_link_leads_out_of_the_root_is_refused(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    (root / "data").mkdir(parents=True)
+    outside.mkdir()
+    (root / "data" / "raw").symlink_to(outside)
+    for relative in ("data/raw/x", "data/raw/2020/x"):
+        with pytest.raises(PlacementError, match=f"a link on the way leads to {outside}"):
+            placement.inside(str(root), relative)
+
+
+def test_links_that_stay_inside_and_links_to_the_root_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "root" / "disk" / "raw").mkdir(parents=True)
+    (tmp_path / "root" / "data").symlink_to("disk")
+    (tmp_path / "mission").symlink_to("root")
+    assert placement.inside(str(tmp_path / "mission"), "data/raw/x") == str(tmp_path / "mission" / "data" / "raw" / "x")
+
+
+def test_a_place_of_a_path_that_no_index_holds_is_refused() -> None:
+    with pytest.raises(PlacementError, match="more than 2000 bytes"):
+        placement.inside("/mission", "/".join(["é" * 100] * 11))
+    assert placement.inside("/mission", "/".join(["é" * 100] * 9))
+
+
+# --- links, fifos, devices ---
+
+
+def test_what_a_link_names_is_neither_copied_nor_removed_nor_put_back(
+    source: Path, target: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a").write_text("mine")
+    file = cube(source)
+    (source / "x_v1.0.0" / "to_directory").symlink_to(tmp_path / "mine")
+    (source / "x_v1.0.0" / "to_file").symlink_to(tmp_path / "mine" / "a")
+    placement.move(str(file), str(target / "x_v1.0.0.idx"))
+    assert (target / "x_v1.0.0" / "to_directory").readlink() == tmp_path / "mine"
+    assert (target / "x_v1.0.0" / "to_file").readlink() == tmp_path / "mine" / "a"
+    placement.move_back(str(file), str(target / "x_v1.0.0.idx"))
+    placement.remove(str(file))
+    assert tree(tmp_path / "mine") == {"a": "mine"}
+
+
+def test_links_and_fifos_are_not_opened_to_be_synced(source: Path) -> None:
+    file = cube(source)
+    (source / "x_v1.0.0" / "gone").symlink_to("nowhere")
+    os.mkfifo(source / "x_v1.0.0" / "fifo")
+    other_end = os.open(source / "x_v1.0.0" / "fifo", os.O_RDWR)  # else whoever opens it waits for ever
+    placement.sync([str(file), str(source)])
+    os.close(other_end)
+
+
+def test_a_fifo_goes_along_on_one_filesystem_and_is_not_read_for_another(source: Path, target: Path) -> None:
+    file = cube(source)
+    os.mkfifo(source / "x_v1.0.0" / "fifo")
+    other_end = os.open(source / "x_v1.0.0" / "fifo", os.O_RDWR)
+    is_one = source.stat().st_dev == target.parent.stat().st_dev
+    refused = pytest.raises(PlacementError, match="a fifo, socket or device cannot be copied")
+    with nullcontext() if is_one else refused:
+        placement.move(str(file), str(target / "x_v1.0.0.idx"))
+    assert tree(target if is_one else source) == CUBE
+    assert tree(source if is_one else target) == {}
+    os.close(other_end)
+
+
+# --- homes ---
+
+
+def product_in(directory: str) -> Product:
+    return replace(PRODUCT, directory=directory)
+
+
+def mission_in(root: Path) -> Mission:
+    places = {"incoming": "incoming", "quarantine": "away/quarantine", "code_directory": "codes"}
+    named = {name: str(root / place) for name, place in places.items()}
+    return replace(MISSION, root=str(root), inspector_directory=str(root / "codes" / "inspectors"), **named)
+
+
+@pytest.mark.parametrize(
+    "directory", ["incoming", "codes/x", "codes", "codes/inspectors", ".dbproc/work", "away/quarantine"]
+)
+def test_no_keyword_leads_a_product_into_another_directory_of_the_mission(directory: str, tmp_path: Path) -> None:
+    with pytest.raises(PlacementError, match=f"'{directory}' leads into .*, which is not for products"):
+        placement.home(mission_in(tmp_path), product_in("{a}/{b}"), directory, "x")
+    assert placement.home(mission_in(tmp_path), product_in(directory), directory, "x") == f"{tmp_path}/{directory}/x"
+    below = placement.home(mission_in(tmp_path), product_in(directory + "/a{b}"), directory + "/ab", "x")
+    assert below == f"{tmp_path}/{directory}/ab/x"
+
+
+def test_no_link_leads_a_product_into_another_directory_of_the_mission(tmp_path: Path) -> None:
+    (tmp_path / "codes").mkdir()
+    (tmp_path / "data").symlink_to("codes")
+    with pytest.raises(PlacementError, match="not for products"):
+        placement.home(mission_in(tmp_path), product_in("{a}"), "data", "x")
+
+
+def test_the_root_and_what_is_beside_are_for_products(tmp_path: Path) -> None:
+    for pattern, directory in (("{a}", "a"), ("", ""), (".", "."), ("codes2/{a}", "codes2/a"), ("away/{a}", "away/a")):
+        home = placement.home(mission_in(tmp_path), product_in(pattern), directory, "x")
+        assert home == os.path.normpath(f"{tmp_path}/{directory}/x")

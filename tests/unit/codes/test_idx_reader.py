@@ -104,6 +104,16 @@ def test_a_dataset_from_elsewhere_is_read_as_its_idx_tells(foreign: Path, values
     assert same_bits(dataset.read("v"), values)
 
 
+@pytest.mark.parametrize("place", ["DIR/other/", "./out/../other/", "./other/", "out/", ""])
+def test_blocks_that_lie_elsewhere_are_not_read(tmp_path: Path, foreign: Path, place: str) -> None:
+    shutil.copytree(foreign.with_suffix(""), tmp_path / "other")
+    text = foreign.read_text()
+    assert "./out/%04x.bin" in text
+    foreign.write_text(text.replace("./out/", place.replace("DIR", str(tmp_path))))
+    with pytest.raises(Refusal, match="its blocks lie in"):
+        open_idx(foreign)
+
+
 @pytest.mark.parametrize("damage", [delete, empty])
 def test_missing_blocks_are_found_without_a_manifest_too(foreign: Path, damage: Callable[[Path], None]) -> None:
     damage(foreign.with_suffix("") / "0000.bin")

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import h5py
 import netCDF4
 import numpy as np
 import pytest
@@ -256,6 +257,22 @@ def test_a_cut_record_variable_is_refused(tmp_path: Path, refused: Refused) -> N
     whole = (tmp_path / "in.nc").read_bytes()
     (tmp_path / "in.nc").write_bytes(whole[:-7])
     assert "it is cut" in refused("netcdf_to_idx", "--variable=v", "in.nc", "out.idx")
+
+
+@pytest.mark.parametrize("how", ["data outside", "virtual", "link"])
+def test_what_lies_in_another_file_is_not_converted(tmp_path: Path, refused: Refused, how: str) -> None:
+    one(tmp_path / "in.nc", wild("uint8", (4, 4)))
+    one(tmp_path / "other.nc", wild("uint8", (4, 4)))
+    with h5py.File(tmp_path / "in.nc", "a") as file:
+        if how == "link":
+            file["w"] = h5py.ExternalLink(str(tmp_path / "other.nc"), "/v")
+        elif how == "virtual":
+            layout = h5py.VirtualLayout((4, 4), "u1")
+            layout[:] = h5py.VirtualSource(str(tmp_path / "other.nc"), "v", shape=(4, 4))
+            file.create_virtual_dataset("w", layout)
+        else:
+            file.create_dataset("w", (4, 4), "u1", external=[(str(tmp_path / "other.nc"), 0, 16)])
+    assert "'w' lies in another file" in refused("netcdf_to_idx", "--variable=v", "in.nc", "out.idx")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a NetCDF file at all", b"CDF\x01" + b"\xff" * 40])

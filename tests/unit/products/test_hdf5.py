@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import h5py
@@ -91,9 +92,9 @@ def test_contents_without_times_leave_them_to_the_name(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"time": "nothing"}, "no dataset 'nothing'"),
+        ({"time": "nothing"}, "no dataset 'nothing' of its own"),
         ({"time": "data"}, "units of 'data'"),
-        ({"start_attribute": "nothing"}, "no attribute or dataset 'nothing'"),
+        ({"start_attribute": "nothing"}, "no attribute or dataset 'nothing' of its own"),
         ({"start_attribute": "no/thing"}, "no attribute or dataset 'no/thing'"),
     ],
 )
@@ -117,3 +118,95 @@ def test_dangling_links_do_no_harm(path: Path) -> None:
         file["soft"] = h5py.SoftLink("/nothing")
         file["outside"] = h5py.ExternalLink("/nothing.h5", "/")
     assert inspected(path).date == dt.date(2019, 1, 2)
+
+
+def elsewhere(directory: Path) -> Path:
+    """Another file, with times and attributes of its own."""
+    path = directory / "elsewhere.h5"
+    with h5py.File(path, "w") as file:
+        time_dataset(file, "time")
+        entry = file.create_group("entry")
+        entry.attrs["NX_class"] = "NXentry"
+        entry["start_time"] = "2019-01-02T04:00:00"
+        file.attrs["when"] = "2019-01-02T05:00:00"
+    (directory / "raw").write_bytes(np.array([60.0, 3600.0]).tobytes())
+    return path
+
+
+def reach(path: Path, other: Path, how: str) -> None:
+    """Make a file whose ``time`` or ``entry`` is in another one."""
+    with h5py.File(path, "w") as file:
+        if how == "link":
+            file["time"] = h5py.ExternalLink(str(other), "/time")
+        elif how == "linked group":
+            file["entry"] = h5py.ExternalLink(str(other), "/")
+        elif how == "link to a link":
+            file["group/link"] = h5py.ExternalLink(str(other), "/")
+            file["time"] = h5py.SoftLink("/group/link/time")
+        elif how == "NeXus entry":
+            file["run"] = h5py.ExternalLink(str(other), "/entry")
+        elif how == "data outside":
+            file.create_dataset("time", (2,), "f8", external=[(str(other.with_name("raw")), 0, 16)])
+        else:
+            layout = h5py.VirtualLayout((2,), "f8")
+            layout[:] = h5py.VirtualSource(str(other), "time", shape=(2,))
+            file.create_virtual_dataset("time", layout)
+        if how in ("data outside", "virtual"):
+            file["time"].attrs["units"] = "seconds since 2019-01-02"
+
+
+OUTSIDE = ("link", "linked group", "link to a link", "NeXus entry", "data outside", "virtual")
+
+
+@pytest.mark.parametrize("how", OUTSIDE)
+def test_times_of_other_files_are_not_taken_for_its_own(path: Path, tmp_path: Path, how: str) -> None:
+    reach(path, elsewhere(tmp_path), how)
+    assert inspected(path).stop == dt.datetime(2019, 1, 2, 23, 59, 59, 999999, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("how", "arguments"),
+    [
+        ("link", {"time": "time"}),
+        ("virtual", {"time": "time"}),
+        ("linked group", {"time": "entry/time"}),
+        ("linked group", {"start_attribute": "entry/when"}),
+        ("NeXus entry", {"start_attribute": "run/start_time"}),
+        ("link to a link", {"version_attribute": "group/link/when"}),
+    ],
+)
+def test_what_the_arguments_name_must_be_in_the_file_itself(
+    path: Path, tmp_path: Path, how: str, arguments: dict[str, str]
+) -> None:
+    reach(path, elsewhere(tmp_path), how)
+    with pytest.raises(NotMine, match=r"it has no .* of its own"):
+        inspected(path, **arguments)
+
+
+def test_a_link_to_what_can_only_be_waited_for_is_not_opened(path: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with h5py.File(path, "w") as file:
+        file["time"] = h5py.ExternalLink(str(tmp_path / "fifo"), "/time")
+        file["entry"] = h5py.ExternalLink(str(tmp_path / "fifo"), "/")
+    assert inspected(path).date == dt.date(2019, 1, 2)
+
+
+def test_links_within_the_file_are_followed(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        time_dataset(file, "a/b/epoch")
+        file["a/c"] = h5py.SoftLink("b/./epoch")
+        file["time"] = h5py.SoftLink("/a/c")
+        file["ring"] = h5py.SoftLink("/ring")
+    assert inspected(path).start.minute == 1
+    assert inspected(path, time="a/c").start.minute == 1
+    with pytest.raises(NotMine, match="no dataset 'ring'"):
+        inspected(path, time="ring")
+
+
+def test_a_virtual_dataset_of_the_file_itself_is_its_own(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        time_dataset(file, "a/epoch")
+        layout = h5py.VirtualLayout((2,), "f8")
+        layout[:] = h5py.VirtualSource(".", "a/epoch", shape=(2,))
+        file.create_virtual_dataset("time", layout).attrs["units"] = "seconds since 2019-01-02"
+    assert inspected(path).start.minute == 1

@@ -27,7 +27,7 @@ V010101
 (blocksperfile)
 1
 (filename_template)
-./x/%04x.bin
+./x_20190102/%04x.bin
 """
 
 
@@ -69,10 +69,24 @@ def test_times_of_attributes_are_used(tmp_path: Path, inside: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [[], "text", {"axes": 3}, {"axes": [3, {"units": "s since x", "coordinates": ["a", None]}]}]
+    "content",
+    [
+        [],
+        "text",
+        {"axes": 3},
+        {"axes": [3, {"units": "s since x", "coordinates": ["a", None]}]},
+        {"axes": [{"units": "days since 2000-01-01", "coordinates": [10**400]}]},
+        {"axes": [{"units": "days since 2000-01-01", "coordinates": [float("nan"), 1.0]}]},
+        {"time_coverage_start": "0001-01-01T00:00:00+23:59"},
+    ],
 )
 def test_odd_metadata_do_no_harm(tmp_path: Path, content: Any) -> None:
     assert inspected(dataset(tmp_path, with_metadata(content))).date == dt.date(2019, 1, 2)
+
+
+def test_metadata_that_are_nested_without_end_do_no_harm(tmp_path: Path) -> None:
+    header = f"{HEADER}(metadata)\n{'[' * 100_000}\n"
+    assert inspected(dataset(tmp_path, header)).date == dt.date(2019, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +104,35 @@ def test_odd_metadata_do_no_harm(tmp_path: Path, content: Any) -> None:
 def test_a_damaged_header_is_refused(tmp_path: Path, header: str, words: str) -> None:
     with pytest.raises(NotMine, match=words):
         inspected(dataset(tmp_path, header))
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "/etc/%04x.bin",
+        "../other/%04x.bin",
+        "./x_20190102/../other/%04x.bin",
+        "./other/%04x.bin",
+        "%04x.bin",
+        "x_20190102/%04x.bin",  # OpenVisus takes that to be below its working directory
+        "C:\\x_20190102\\%04x.bin",
+        "",
+    ],
+)
+def test_a_dataset_whose_blocks_lie_elsewhere_is_refused(tmp_path: Path, template: str) -> None:
+    with pytest.raises(NotMine, match=r"its blocks lie in '.*', not in its companion directory 'x_20190102'"):
+        inspected(dataset(tmp_path, HEADER.replace("./x_20190102/%04x.bin", template)))
+
+
+def test_times_that_lead_elsewhere_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotMine, match="its blocks lie in"):
+        inspected(dataset(tmp_path, f"{HEADER}(time)\n0 9 ../../other/t%03d/\n"))
+
+
+@pytest.mark.parametrize("template", ["./x_20190102/%02x/%04x.bin", "$(CurrentFileDirectory)/x_20190102/%04x.bin"])
+def test_blocks_in_the_companion_directory_may_be_named_in_several_ways(tmp_path: Path, template: str) -> None:
+    header = HEADER.replace("./x_20190102/%04x.bin", template) + "(time)\n0 9 time%03d/\n"
+    assert inspected(dataset(tmp_path, header)).date == dt.date(2019, 1, 2)
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import h5py
 import netCDF4
 import numpy as np
 import pytest
@@ -183,4 +184,22 @@ def test_what_is_no_netcdf_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "met_20190102.nc"
     path.write_bytes(content)
     with pytest.raises(NotMine):
+        inspected(path)
+
+
+@pytest.mark.parametrize("how", ["link", "link in a group", "data outside", "virtual"])
+def test_a_file_that_takes_its_data_from_another_is_refused(tmp_path: Path, how: str) -> None:
+    path, other = written(tmp_path / "met_20190102.nc"), written(tmp_path / "other.nc")
+    with h5py.File(path, "a") as file:
+        if how == "link":
+            file["more"] = h5py.ExternalLink(str(other), "/data")
+        elif how == "link in a group":
+            file["group/more"] = h5py.ExternalLink(str(other), "/data")
+        elif how == "data outside":
+            file.create_dataset("more", (16,), "u1", external=[(str(other), 0, 16)])
+        else:
+            layout = h5py.VirtualLayout((3, 3), "i2")
+            layout[:] = h5py.VirtualSource(str(other), "data", shape=(3, 3))
+            file.create_virtual_dataset("more", layout)
+    with pytest.raises(NotMine, match=r"is not whole by itself: '(group/)?more' lies in another file"):
         inspected(path)

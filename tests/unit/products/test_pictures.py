@@ -65,6 +65,15 @@ def test_a_picture_that_was_cut_off_is_refused(tmp_path: Path, ending: str, shar
         inspected(ImageInspector(), path, f"cam_{{Y}}{{m}}{{d}}.{ending}")
 
 
+@pytest.mark.parametrize(
+    ("taken", "offset", "hour"),
+    [("2019:01:02 03:04:05", "+99:99", 3), ("0001:01:01 00:00:00", "+14:00", 0), ("yesterday", "now", 0)],
+)
+def test_exif_that_says_nonsense_does_no_harm(tmp_path: Path, taken: str, offset: str, hour: int) -> None:
+    path = photograph(tmp_path / "cam_20190102.jpg", taken, offset)
+    assert inspected(ImageInspector(), path, "cam_{Y}{m}{d}.jpg").start.hour == hour
+
+
 def test_other_pictures_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "cam_20190102.jpg"
     Image.fromarray(PIXELS).save(path, format="GIF")

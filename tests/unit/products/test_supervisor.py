@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -16,10 +17,30 @@ import psutil
 import pytest
 
 from dbproc.errors import InspectionError
-from dbproc.products.supervisor import Answer, Supervisor
+from dbproc.products.child import Answer, Child, Limits
+from dbproc.products.supervisor import Supervisor
 from dbproc.products.wire import Reply, line
 
 HEAD = "import os, sys, time, ctypes, signal\nfrom dbproc.products import Facts, Inspector\n"
+WRITE = """
+def write(data, times):
+    for fd in range(3, 64):
+        for _ in range(times):
+            try:
+                os.write(fd, data)
+            except OSError:
+                break
+
+def later(work):
+    time.sleep(0.2)
+    work()
+"""
+LIMIT = 400 << 20
+TOO_LARGE = (
+    "its inspector needs more than the memory limit of 400 MiB; "
+    "a larger inspector_memory in the mission file gives it more"
+)
+HUNG = "its inspector hung for {} s and was ended; a larger inspector_seconds in the mission file gives it longer"
 
 
 def greeting(inspector: Path | str) -> bytes:
@@ -36,12 +57,14 @@ class Bench:
         self._directory = directory
         self.supervisors: list[Supervisor] = []
 
-    def supervisor(self, body: str, **limits: Any) -> Supervisor:
+    def supervisor(
+        self, body: str, *, seconds: float = 20.0, memory: int = 2 << 30, size: int | None = None, more: str = ""
+    ) -> Supervisor:
         inspector = self._directory / "insp.py"
         method = "class Mine(Inspector):\n    def inspect(self, path, name):\n        name = os.path.basename(path)\n"
         rest = textwrap.indent(textwrap.dedent(body).strip(), "        ") + "\n        return name\n"
-        inspector.write_text(HEAD + method + rest)
-        self.supervisors.append(Supervisor(greeting(inspector), **{"time_limit": 20.0, **limits}))
+        inspector.write_text(HEAD + more + method + rest)
+        self.supervisors.append(Supervisor(greeting(inspector), Limits(seconds, memory), size))
         return self.supervisors[-1]
 
 
@@ -70,9 +93,70 @@ def test_answers_come_in_the_order_of_the_questions(bench: Bench) -> None:
     assert [answer.content for answer in answers] == names
 
 
-def test_one_worker_serves_all_questions(bench: Bench) -> None:
-    supervisor = bench.supervisor("return str(os.getpid())")
-    assert len({answer.content for _ in range(3) for answer in asked(supervisor, "a", "b")}) == 1
+def test_one_worker_serves_a_handful_of_questions(bench: Bench) -> None:
+    supervisor = bench.supervisor("return str(os.getpid())", size=4)
+    assert len({answer.content for _ in range(3) for answer in asked(supervisor, "a", "b", "c", "d")}) == 1
+    assert len(workers()) == 1
+
+
+def test_many_questions_are_answered_by_several_workers_and_no_more_than_allowed(bench: Bench) -> None:
+    supervisor = bench.supervisor("time.sleep(0.05)\nreturn name + ' ' + str(os.getpid())", size=3)
+    names = [f"f{number}" for number in range(100)]
+    answers = [str(answer.content).split() for answer in asked(supervisor, *names)]
+    assert [name for name, _ in answers] == names
+    assert len({pid for _, pid in answers}) == 3
+    assert len(workers()) == 3
+
+
+@pytest.mark.parametrize("place", [0, 400], ids=["first", "among quick ones"])
+def test_a_file_that_hangs_holds_up_one_worker_and_no_other_file(bench: Bench, place: int) -> None:
+    supervisor = bench.supervisor("time.sleep(1000 * (name == 'bad'))\nreturn str(time.time())", seconds=6.0, size=2)
+    names = ["a"] * 500
+    names.insert(place, "bad")
+    began = time.time()
+    answers = asked(supervisor, *names)
+    assert answers.pop(place) == Answer(Reply.FAILED, HUNG.format(6))
+    assert max(float(str(answer.content)) for answer in answers) < began + 5.5
+
+
+def test_what_waits_behind_a_file_that_takes_long_is_given_to_others(bench: Bench) -> None:
+    supervisor = bench.supervisor("time.sleep(1.7 * (name == 'slow'))", size=2)
+    names = [*["a"] * 400, "slow", *["b"] * 40, "slow", *["c"] * 40]
+    assert [answer.content for answer in asked(supervisor, *names)] == names
+
+
+def test_each_file_that_kills_its_worker_is_blamed_and_no_other(bench: Bench) -> None:
+    supervisor = bench.supervisor("if name == 'bad': os.abort()\ntime.sleep(0.02)", size=3)
+    names = ["bad" if number % 20 == 7 else "a" for number in range(100)]
+    died = Answer(Reply.FAILED, "its inspector died by signal SIGABRT")
+    assert asked(supervisor, *names) == [died if name == "bad" else GOOD[0] for name in names]
+
+
+def test_a_file_that_kills_its_worker_is_asked_about_twice_at_most(bench: Bench, tmp_path: Path) -> None:
+    mark = f"with open({str(tmp_path / 'asked')!r}, 'a') as log: log.write('x')"
+    supervisor = bench.supervisor(f"if name == 'bad':\n    {mark}\n    os.abort()\ntime.sleep(0.05)", size=3)
+    asked(supervisor, *["a"] * 60, "bad", *["a"] * 60)
+    assert (tmp_path / "asked").read_text() == "xx"
+
+
+def test_what_waits_for_a_worker_that_is_replaced_is_asked_elsewhere(bench: Bench) -> None:
+    supervisor = bench.supervisor("sys.left = bytearray(330 << 20) if name == 'large' else b''", memory=LIMIT, size=2)
+    names = [*["a"] * 200, "large", *["b"] * 200]
+    assert [answer.content for answer in asked(supervisor, *names)] == names
+
+
+@pytest.mark.parametrize("how", ["cannot be started", "ends before it is ready"])
+def test_helpers_that_cannot_start_are_done_without(bench: Bench, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def child(first_line: bytes, limits: Limits, *, is_spare: bool = False) -> Child:
+        if is_spare and how == "cannot be started":
+            raise InspectionError("no more processes")
+        return Child(b"no json\n" if is_spare else first_line, limits, is_spare=is_spare)
+
+    monkeypatch.setattr("dbproc.products.supervisor.Child", child)
+    names = [f"f{number}" for number in range(30)]
+    answers = asked(bench.supervisor("time.sleep(0.05)", size=3), *names)
+    assert [answer.content for answer in answers] == names
+    assert len(workers()) == 1
 
 
 def test_no_worker_runs_before_it_is_needed_nor_after_the_end(bench: Bench) -> None:
@@ -91,6 +175,7 @@ DEATHS = {
     "os.kill(os.getpid(), signal.SIGKILL)": "died by signal SIGKILL",
     "os._exit(0)": "ended its process with exit status 0",
     "os._exit(7)": "ended its process with exit status 7",
+    "os.fork() and os._exit(7); os.setsid(); time.sleep(5); os._exit(0)": "ended its process with exit status 7",
     "os.closerange(0, 256)": "died by signal|ended its process|closed the worker's connection|is not ready",
 }
 
@@ -105,14 +190,33 @@ def test_a_death_costs_one_file_its_answer_and_no_other(bench: Bench, deed: str,
 
 
 def test_a_hang_is_ended_after_the_time_limit(bench: Bench) -> None:
-    answers = asked(bench.supervisor("while name == 'bad': pass", time_limit=2.0), "a", "b", "bad", "c", "d")
-    assert answers.pop(2) == Answer(Reply.FAILED, "its inspector hung for 2 s and was ended")
+    answers = asked(bench.supervisor("while name == 'bad': pass", seconds=2.0), "a", "b", "bad", "c", "d")
+    assert answers.pop(2) == Answer(Reply.FAILED, HUNG.format(2))
     assert answers == GOOD
+
+
+def test_what_says_a_little_now_and_then_hangs_all_the_same(bench: Bench) -> None:
+    body = """
+        while name == "bad":
+            write(b"x", 1)
+            time.sleep(0.1)
+    """
+    answers = asked(bench.supervisor(body, seconds=2.0, more=WRITE), "a", "b", "bad", "c", "d")
+    assert answers.pop(2) == Answer(Reply.FAILED, HUNG.format(2))
+    assert answers == GOOD
+
+
+def test_the_start_of_a_worker_does_not_count_as_time_of_a_file(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(1.5)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert asked(bench.supervisor("pass", seconds=1.0), "a", "b") == GOOD[:2]
 
 
 def test_the_time_limit_is_for_each_file_not_for_all(bench: Bench) -> None:
     names = ["a", "b", "c", "d"]
-    assert [a.content for a in asked(bench.supervisor("time.sleep(0.8)", time_limit=3.0), *names)] == names
+    assert [a.content for a in asked(bench.supervisor("time.sleep(0.8)", seconds=3.0), *names)] == names
 
 
 def test_the_end_of_a_hang_ends_the_children_of_the_inspector_too(bench: Bench, tmp_path: Path) -> None:
@@ -122,7 +226,7 @@ def test_the_end_of_a_hang_ends_the_children_of_the_inspector_too(bench: Bench, 
         open({str(tmp_path / "pid")!r}, "w").write(str(child.pid))
         child.wait()
     """
-    asked(bench.supervisor(body, time_limit=2.0), "a")
+    asked(bench.supervisor(body, seconds=2.0), "a")
     pid = int((tmp_path / "pid").read_text())
     for _ in range(100):
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -160,13 +264,10 @@ def test_what_it_raises_is_told_with_its_place(bench: Bench, deed: str, words: s
     assert str(bad.content).startswith(words)
 
 
-LIMIT = 400 << 20
-
-
 def test_a_file_that_needs_more_memory_than_allowed_is_named(bench: Bench) -> None:
-    supervisor = bench.supervisor("x = bytearray(1 << 30) if name == 'bad' else b''", memory_limit=LIMIT)
+    supervisor = bench.supervisor("x = bytearray(1 << 30) if name == 'bad' else b''", memory=LIMIT)
     answers = asked(supervisor, "a", "b", "bad", "c", "d")
-    assert answers.pop(2) == Answer(Reply.FAILED, "its inspector needs more than the memory limit of 400 MiB")
+    assert answers.pop(2) == Answer(Reply.FAILED, TOO_LARGE)
     assert answers == GOOD
 
 
@@ -176,18 +277,44 @@ def test_a_leak_harms_no_later_file(bench: Bench) -> None:
         leaked.append(bytearray(120 << 20))
     """
     names = [str(number) for number in range(12)]
-    answers = asked(bench.supervisor(body, memory_limit=LIMIT), *names)
+    answers = asked(bench.supervisor(body, memory=LIMIT), *names)
     assert [answer.content for answer in answers] == names
 
 
-def test_what_an_inspector_leaves_behind_is_not_laid_at_the_next_files_door(bench: Bench) -> None:
-    body = """
+LEFT_BEHIND = {
+    "an alarm": "signal.setitimer(signal.ITIMER_REAL, 0.2)",
+    "a thread that writes rubbish": "Thread(target=later, args=[lambda: write(b'rubbish\\n', 1)]).start()",
+    "a thread that writes without end": "Thread(target=later, args=[lambda: write(b'x' * 65536, 80)]).start()",
+    "a child that writes rubbish": "os.fork() or (os.setsid(), later(lambda: write(b'rubbish\\n', 1)), os._exit(0))",
+    "a child that goes on as its parent does": "os.fork()",
+}
+
+
+@pytest.mark.parametrize("what", LEFT_BEHIND)
+def test_what_an_inspector_leaves_behind_is_not_laid_at_the_next_files_door(bench: Bench, what: str) -> None:
+    body = f"""
         if name == "a":
-            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            {LEFT_BEHIND[what]}
         if name == "b":
             time.sleep(0.5)
     """
-    assert asked(bench.supervisor(body), "a", "b", "c", "d") == GOOD
+    assert asked(bench.supervisor(body, more="from threading import Thread\n" + WRITE), "a", "b", "c", "d") == GOOD
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """No process may have more than 200 files open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("few_files")
+def test_files_left_open_are_no_burden_to_later_files(bench: Bench) -> None:
+    supervisor = bench.supervisor("sys.__dict__.setdefault('left', []).extend(open('/dev/null') for _ in range(40))")
+    names = [str(number) for number in range(12)]
+    assert [answer.content for answer in asked(supervisor, *names)] == names
 
 
 def test_writing_into_the_connection_is_noticed(bench: Bench) -> None:
@@ -203,6 +330,21 @@ def test_writing_into_the_connection_is_noticed(bench: Bench) -> None:
     bad = answers.pop(2)
     assert answers == GOOD
     assert "wrote into the worker's connection" in str(bad.content)
+
+
+def test_an_answer_cannot_be_given_for_another_file(bench: Bench) -> None:
+    body = """
+        if name == "bad":
+            frame = sys._getframe()
+            while "question" not in frame.f_locals:
+                frame = frame.f_back
+            (key, *_) = frame.f_locals["question"]
+            for number in range(key, key + 3):
+                write(b'[%d,"reason","forged",false]\\n' % number, 1)
+    """
+    answers = asked(bench.supervisor(body, more=WRITE), "a", "b", "bad", "c", "d")
+    del answers[2]  # what it says of its own file is its own affair
+    assert answers == GOOD
 
 
 def test_an_endless_answer_is_cut(bench: Bench) -> None:

@@ -1,0 +1,92 @@
+"""A hundred slow writers: no file is taken before it is whole, and every one soon after."""
+
+from __future__ import annotations
+
+import random
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.crash.held import Held
+from tests.crash.writers import WRITERS, Writer, append, lines_of, part, pausing, rsync
+from tests.flow.mission import days, name_of, product
+
+OF_EACH_KIND = 25
+NAMES = [name_of("raw", day) for day in days("2020-01-01", OF_EACH_KIND * len(WRITERS))]
+WRITER_OF = dict(zip(NAMES, WRITERS * OF_EACH_KIND, strict=True))
+SETTLE_SECONDS = 2.0
+LATEST_SECONDS = 2.0
+"""When the last writer begins."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many lines a kind of writer writes, and in how many seconds, at least and at most."""
+
+    lines: int
+    seconds: tuple[float, float]
+
+
+PACES: dict[Writer, Pace] = {
+    append: Pace(8, (0.5, 4.0)),
+    part: Pace(2, (4.2, 5.0)),
+    rsync: Pace(2, (4.2, 5.0)),
+    pausing: Pace(8, (0.3, 1.0)),
+}
+"""Under its final name no file stands still until it seems to have settled; under another name it may."""
+
+
+def lines(name: str) -> list[str]:
+    """What a file is made of."""
+    return lines_of(name, PACES[WRITER_OF[name]].lines)
+
+
+def write(path: Path, wait: float, seconds: float) -> float:
+    """Begin a while from now; when it was done."""
+    time.sleep(wait)
+    WRITER_OF[path.name](path, lines(path.name), seconds)
+    return time.time()
+
+
+def start_writers(pool: ThreadPoolExecutor, incoming: Path, chance: random.Random) -> dict[str, Future[float]]:
+    """As many writers as there are names, each at its own pace."""
+    begun = {}
+    for name, writer in WRITER_OF.items():
+        wait, seconds = chance.uniform(0, LATEST_SECONDS), chance.uniform(*PACES[writer].seconds)
+        begun[name] = pool.submit(write, incoming / name, wait, seconds)
+    return begun
+
+
+def settled(writers: dict[str, Future[float]], now: float) -> set[str]:
+    """The names of the files that nobody has touched for long enough."""
+    return {name for name, done in writers.items() if done.done() and done.result() + SETTLE_SECONDS <= now}
+
+
+def check_whole(mission: Held) -> set[str]:
+    """Every file in the catalogue is whole; their names."""
+    assert mission.quarantined() == {}
+    files = mission.files()
+    for name, file in files.items():
+        assert file.path.read_text() == "".join(lines(name))
+        assert file.size == file.path.stat().st_size
+    return set(files)
+
+
+def test_files_are_taken_when_they_are_whole_and_not_before(held_sqlite: Held) -> None:
+    held_sqlite.create(product("raw", 0), settle_seconds=SETTLE_SECONDS)
+    with ThreadPoolExecutor(len(NAMES)) as pool:
+        writers = start_writers(pool, held_sqlite.incoming, random.Random(1))
+        partly = 0
+        while not all(done.done() for done in writers.values()):
+            ready = settled(writers, time.time())
+            held_sqlite.run()
+            taken = check_whole(held_sqlite)
+            assert ready <= taken
+            partly += 0 < len(taken) < len(NAMES)
+    assert partly >= 2
+    time.sleep(SETTLE_SECONDS)
+    held_sqlite.run()
+    held_sqlite.run()
+    assert check_whole(held_sqlite) == set(NAMES)
+    assert held_sqlite.waiting() == []

@@ -1,0 +1,274 @@
+"""The mission's umask and group, on real files and directories."""
+
+from __future__ import annotations
+
+import grp
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbproc import access, placement
+from dbproc.errors import UserError
+from tests.unit.facts import MISSION
+
+SOMEBODY = 12345
+
+
+def other_group() -> str:
+    """A group that files can be given to, another than they get by themselves where there is one."""
+    numbers = [group.gr_gid for group in grp.getgrall()] if os.geteuid() == 0 else os.getgroups()
+    own = os.getegid()
+    return grp.getgrgid(next((number for number in numbers if number != own), own)).gr_name
+
+
+def shown(path: Path) -> tuple[str, str]:
+    """Mode and group."""
+    status = path.lstat()
+    return f"{stat.S_IMODE(status.st_mode):04o}", grp.getgrgid(status.st_gid).gr_name
+
+
+def modes(directory: Path) -> dict[str, str]:
+    return {str(path.relative_to(directory)): shown(path)[0] for path in sorted(directory.rglob("*"))}
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def secretive() -> Iterator[None]:
+    with access.in_force(replace(MISSION, umask=0o027, group=None)):
+        yield
+
+
+@pytest.fixture
+def shared() -> Iterator[str]:
+    group = other_group()
+    with access.in_force(replace(MISSION, umask=0o007, group=group)):
+        yield group
+
+
+def file(path: Path, mode: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x")
+    path.chmod(mode)
+    return path
+
+
+def foreign(monkeypatch: pytest.MonkeyPatch, *paths: Path) -> None:
+    """Make these somebody else's."""
+    inodes = {path.stat().st_ino for path in paths}
+    really = access._change
+
+    def change(path: str, wanted: access.Access) -> None:
+        if os.lstat(path).st_ino in inodes:
+            raise PermissionError(1, "Operation not permitted", path)
+        really(path, wanted)
+
+    monkeypatch.setattr(access, "_change", change)
+
+
+# --- the process ---
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [(0o022, 0o022), (0o027, 0o027), (0, 0o002), (0o070, 0o072)])
+def test_the_umask_holds_while_it_is_in_force_and_nothing_is_for_everybody(wanted: int, expected: int) -> None:
+    with access.in_force(replace(MISSION, umask=wanted, group=None)):
+        assert os.umask(expected) == expected
+    assert os.umask(0) == 0
+
+
+def test_a_group_that_does_not_exist_is_named() -> None:
+    with pytest.raises(UserError, match=r"group 'no-such-group' does not exist on .*: have it made"):
+        access.in_force(replace(MISSION, group="no-such-group")).__enter__()
+    assert os.umask(0) == 0
+
+
+def test_a_group_that_one_is_not_in_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = other_group()
+    monkeypatch.setattr("dbproc.access.os.geteuid", lambda: SOMEBODY)
+    monkeypatch.setattr("dbproc.access.os.getegid", lambda: SOMEBODY)
+    monkeypatch.setattr("dbproc.access.os.getgroups", list)
+    with pytest.raises(UserError, match=r"is not in the mission's group '\S+' and cannot give files to it"):
+        access.in_force(replace(MISSION, group=group)).__enter__()
+
+
+# --- files ---
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(0o666, "0640"), (0o777, "0750"), (0o600, "0600"), (0o644, "0640"), (0o4755, "0750"), (0o2755, "0750")],
+)
+@pytest.mark.usefixtures("secretive")
+def test_a_file_has_the_missions_umask_when_it_has_its_new_name(before: int, after: str, tmp_path: Path) -> None:
+    placement.move(str(file(tmp_path / "in" / "a", before)), str(tmp_path / "home" / "2020" / "a"))
+    assert modes(tmp_path / "home") == {"2020": "0750", "2020/a": after}
+
+
+def test_without_a_mission_nothing_becomes_writable_for_everybody(tmp_path: Path) -> None:
+    placement.move(str(file(tmp_path / "in" / "a", 0o666)), str(tmp_path / "home" / "a"))
+    assert modes(tmp_path / "home") == {"a": "0664"}
+
+
+@pytest.mark.usefixtures("secretive")
+def test_a_companion_directory_with_all_that_is_in_it_has_the_missions_umask(tmp_path: Path) -> None:
+    file(tmp_path / "in" / "x.idx", 0o666)
+    file(tmp_path / "in" / "x" / "deep" / "0.bin", 0o666)
+    (tmp_path / "in" / "x" / "deep").chmod(0o777)
+    placement.move(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "x.idx"))
+    assert modes(tmp_path / "home") == {"x": "0750", "x.idx": "0640", "x/deep": "0750", "x/deep/0.bin": "0640"}
+
+
+def test_all_that_is_made_and_placed_is_of_the_missions_group(tmp_path: Path, shared: str) -> None:
+    file(tmp_path / "in" / "x.idx", 0o644)
+    file(tmp_path / "in" / "x" / "0.bin", 0o666)
+    placement.move(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "2020" / "x.idx"))
+    home = tmp_path / "home"
+    assert {shown(path)[1] for path in (home, *home.rglob("*"))} == {shared}
+    assert modes(home) == {"2020": "2770", "2020/x": "2770", "2020/x.idx": "0640", "2020/x/0.bin": "0660"}
+    file(home / "2020" / "later", 0o600)
+    assert shown(home / "2020" / "later")[1] == shared
+
+
+def test_directories_that_are_there_stay_as_they_are(tmp_path: Path, shared: str) -> None:
+    (tmp_path / "home").mkdir(mode=0o755)
+    before = shown(tmp_path / "home")
+    access.make_directories(str(tmp_path / "home" / "a" / "b"))
+    access.make_directories(str(tmp_path / "home" / "a" / "b"))
+    assert shown(tmp_path / "home") == before
+    assert shown(tmp_path / "home" / "a") == shown(tmp_path / "home" / "a" / "b") == ("2770", shared)
+
+
+@pytest.mark.usefixtures("secretive")
+def test_a_link_is_moved_and_what_it_names_keeps_its_mode(tmp_path: Path) -> None:
+    file(tmp_path / "mine", 0o666)
+    (tmp_path / "link").symlink_to("mine")
+    (tmp_path / "mine.d").mkdir()
+    (tmp_path / "mine.d").chmod(0o777)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "directory").symlink_to(tmp_path / "mine.d")
+    assert access.settled(str(tmp_path / "link"))
+    assert access.settled(str(tmp_path / "x"))
+    assert (shown(tmp_path / "mine")[0], shown(tmp_path / "mine.d")[0]) == ("0666", "0777")
+
+
+@pytest.mark.usefixtures("secretive")
+def test_what_is_as_it_should_be_costs_one_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(file(tmp_path / "a", 0o640))
+    looks: list[str] = []
+    really = os.lstat
+    monkeypatch.setattr("dbproc.access.os.lstat", lambda place: looks.append(place) or really(place))
+    for name in ("open", "chmod", "chown", "stat"):
+        monkeypatch.setattr(f"dbproc.access.os.{name}", None)
+    assert access.settled(path)
+    assert looks == [path]
+
+
+# --- files of others ---
+
+
+@pytest.mark.usefixtures("secretive")
+def test_a_file_that_cannot_be_changed_is_copied_and_becomes_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = file(tmp_path / "in" / "a", 0o666), tmp_path / "home" / "a"
+    os.utime(source, (1e9, 1e9))
+    inode = source.stat().st_ino
+    foreign(monkeypatch, source)
+    placement.move(str(source), str(target))
+    assert target.stat().st_ino != inode
+    assert (shown(target)[0], target.read_text(), target.stat().st_mtime) == ("0640", "x", 1e9)
+    assert os.listdir(tmp_path / "in") == []
+    assert os.listdir(tmp_path / "home") == ["a"]
+
+
+@pytest.mark.usefixtures("secretive")
+def test_a_copy_is_for_nobody_else_while_it_grows_and_never_runs_as_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ours, and its content is a stranger's."""
+    file(tmp_path / "in" / "x.idx", 0o6777)
+    file(tmp_path / "in" / "x" / "a", 0o6777)
+    (tmp_path / "in" / "x").chmod(0o777)
+    for name in ("x.idx", "x/a"):
+        os.link(tmp_path / "in" / name, tmp_path / f"other name of {Path(name).name}")
+    during: list[dict[str, str]] = []
+    really = shutil.copyfile
+
+    def watched(source: str, target: str, *, follow_symlinks: bool) -> None:
+        really(source, target, follow_symlinks=follow_symlinks)
+        during.append(modes(tmp_path / "home"))
+
+    monkeypatch.setattr("dbproc.placement.shutil.copyfile", watched)
+    placement.move(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "x.idx"))
+    whole = {"x": "0750", "x/a": "0750"}
+    partial = {".x.dbproc-partial": "0700", ".x.dbproc-partial/a": "0600"}
+    assert during == [partial, {**whole, ".x.idx.dbproc-partial": "0600"}]
+    assert modes(tmp_path / "home") == {**whole, "x.idx": "0750"}
+
+
+@pytest.mark.usefixtures("secretive")
+def test_one_member_that_cannot_be_changed_has_the_companion_directory_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file(tmp_path / "in" / "x.idx", 0o666)
+    members = [file(tmp_path / "in" / "x" / name, 0o666) for name in "ab"]
+    foreign(monkeypatch, members[1])
+    placement.move(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "x.idx"))
+    assert modes(tmp_path / "home") == {"x": "0750", "x.idx": "0640", "x/a": "0640", "x/b": "0640"}
+    assert os.listdir(tmp_path / "in") == []
+
+
+def test_a_file_of_another_stays_his_while_it_is_for_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = file(tmp_path / "in" / "a", 0o664)
+    inode = source.stat().st_ino
+    foreign(monkeypatch, source)
+    with access.in_force(replace(MISSION, umask=0o022, group=None)):
+        placement.move(str(source), str(tmp_path / "home" / "a"))
+    assert (tmp_path / "home" / "a").stat().st_ino == inode
+
+
+@pytest.mark.usefixtures("secretive")
+def test_another_name_of_a_file_keeps_its_mode(tmp_path: Path) -> None:
+    source = file(tmp_path / "in" / "a", 0o666)
+    os.link(source, tmp_path / "archived")
+    placement.move(str(source), str(tmp_path / "home" / "a"))
+    assert (shown(tmp_path / "archived")[0], shown(tmp_path / "home" / "a")[0]) == ("0666", "0640")
+    assert not source.exists()
+
+
+@pytest.mark.usefixtures("secretive")
+def test_a_move_that_died_before_or_after_the_mode_was_set_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = file(tmp_path / "in" / "a", 0o666), tmp_path / "home" / "a"
+    assert access.settled(str(source))
+    placement.move_back(str(source), str(target))
+    assert shown(source)[0] == "0640"
+    placement.move(str(source), str(target))
+    placement.move_back(str(source), str(target))
+    placement.move(str(source), str(target))
+    assert modes(tmp_path / "home") == {"a": "0640"}
+
+
+# --- what is no file any more ---
+
+
+def test_what_has_become_a_link_is_not_placed(tmp_path: Path) -> None:
+    file(tmp_path / "mine", 0o600)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a").symlink_to(tmp_path / "mine")
+    with pytest.raises(placement.PlacementError, match="no regular file any more"):
+        placement.place(str(tmp_path / "in" / "a"), str(tmp_path / "home" / "a"))
+    assert not (tmp_path / "home").exists()
