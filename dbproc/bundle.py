@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dbproc import access
 from dbproc.digest import algorithm_of, digest_file, digest_text, stat_text
 from dbproc.errors import StorageError, UnsettledError
 
@@ -99,6 +100,7 @@ def keep(path: str, bundle: Bundle, store: str) -> str:
         partial = f"{kept}.{os.getpid()}.partial"
         try:
             _copy(os.path.dirname(path), bundle, partial)
+            access.settled(partial)
             os.rename(partial, kept)
         except OSError as error:
             if not os.path.isdir(kept):
@@ -122,7 +124,7 @@ def _copy(home: str, bundle: Bundle, partial: str) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     for part in bundle.parts:
         source, target = os.path.join(home, part.path), os.path.join(partial, part.path)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        access.make_directories(os.path.dirname(target))
         if not os.access(source, os.R_OK):
             raise UnsettledError(f"{source} went away, or cannot be read; put it right and try again")
         shutil.copy2(source, target)
