@@ -156,7 +156,7 @@ def _definition(code: Code) -> Definition:
     return Definition(mission=MISSION, products=products, processes={MAKE: process}, codes={MAKE: (code,)})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_versions_rise_by_the_rules_through_any_history(data: st.DataObject) -> None:
     """A history of changes: after each the output is built if it must be, and its version is the model's."""
