@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, or_, select, tuple_, update
 
 from dbproc import schema
 from dbproc.catalogue._select import batches, is_last_attempt
@@ -286,7 +286,7 @@ def end_items(connection: Connection, run_id: int, ends: Iterable[ItemEnd]) -> N
             _ITEM.c.process_id == bindparam("b_process"),
             _ITEM.c.utc_file_date == bindparam("b_date"),
             _ITEM.c.process_keywords == bindparam("b_keywords"),
-            _ITEM.c.status.in_(("waiting", "failed")),
+            or_(_ITEM.c.status == "waiting", _ITEM.c.status == "failed"),
         )
         .values(status=bindparam("b_status"), message=bindparam("b_message"), logging_id=bindparam("b_run"))
     )
@@ -302,21 +302,15 @@ def finish(connection: Connection) -> None:
 
 def disarm(connection: Connection, slots: Collection[Slot]) -> None:
     """Try failed jobs of campaigns no more: nothing is to be built in these slots."""
-    stopping = (
-        update(_ATTEMPT)
-        .where(
-            _ATTEMPT.c.process_id == bindparam("b_process"),
-            _ATTEMPT.c.utc_file_date == bindparam("b_date"),
-            _ATTEMPT.c.process_keywords == bindparam("b_keywords"),
-            _ATTEMPT.c.status == "failed",
-            _ATTEMPT.c.campaign_id.is_not(None),
-            is_last_attempt(),
+    place = tuple_(_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    for some in batches([(slot.process_id, slot.date, slot.keywords) for slot in slots], 2000):
+        connection.execute(
+            update(_ATTEMPT)
+            .where(
+                place.in_(some), _ATTEMPT.c.status == "failed", _ATTEMPT.c.campaign_id.is_not(None), is_last_attempt()
+            )
+            .values(next_try_time=None)
         )
-        .values(next_try_time=None)
-    )
-    rows = [{"b_process": slot.process_id, "b_date": slot.date, "b_keywords": slot.keywords} for slot in slots]
-    if rows:
-        connection.execute(stopping, rows)
 
 
 def mean_cpu_seconds(connection: Connection) -> Mapping[int, float]:

@@ -48,13 +48,13 @@ def campaign(mission: Mission, name: str = "again") -> dict[str, int]:
     )
 
 
-def jobs(mission: Mission, after: int = 0) -> list[tuple[str, str]]:
+def jobs(mission: Mission) -> list[tuple[str, str]]:
     """Process and day of each attempt that was made for a campaign, in their order."""
     rows = mission.rows(
         "SELECT p.process_name, a.utc_file_date FROM attempt a JOIN process p ON p.process_id = a.process_id "
         "WHERE a.campaign_id IS NOT NULL ORDER BY a.attempt_id"
     )
-    return [(name, str(date)[-2:]) for name, date in rows][after:]
+    return [(name, str(date)[-2:]) for name, date in rows]
 
 
 def is_idle(mission: Mission) -> bool:
@@ -118,16 +118,14 @@ def test_without_force_only_what_is_stale_is_queued_again(sqlite_mission: Missio
         (["--code", "x"], "no code x; the mission has: to_clean.sh, to_smooth.sh"),
         (["--code", "to_clean", "--code-version", "9.0.0"], "has no version 9.0.0; there is: 1.0.0"),
         (["--instrument", "x"], "no instrument x; the mission has: test"),
-        (["--file", "raw_x"], "no file raw_x in the catalogue; near it: raw_2020"),
+        (["--file", "raw_2"], "no file raw_2 in the catalogue; near it: raw_2020"),
         (["--start", "2020-01-02", "--end", "2020-01-01"], "2020-01-02 is after 2020-01-01"),
         ([], "select what to make again"),
         (["--level", "1", "--campaign", "again"], "there is a campaign again already"),
         (["--level", "1", "--jobs-per-run", "1"], "--campaign NAME"),
     ],
 )
-def test_what_cannot_be_selected_is_refused_with_what_can(
-    words: list[str], message: str, tmp_path_factory: pytest.TempPathFactory, shared: Mission
-) -> None:
+def test_what_cannot_be_selected_is_refused_with_what_can(words: list[str], message: str, shared: Mission) -> None:
     before = shared.everything()
     assert message in force(shared, *words, status=2)
     assert shared.everything() == before
@@ -197,7 +195,7 @@ def test_new_files_do_not_wait_for_a_campaign(sqlite_mission: Mission) -> None:
     run = mission.start("-n", "1")
     wait_for((mission.root / "began").exists, "the campaign to begin")
     mission.deliver(RAW[5])
-    assert run.wait(60) == 0
+    assert run.communicate(timeout=60)[1] == ""
     order = [date[-2:] for _, date, _ in mission.attempts()][5:]
     assert order.index("06") < 5
     assert sorted(order) == ["01", "02", "03", "04", "05", "06"]
@@ -218,7 +216,7 @@ def test_a_paused_campaign_rests_until_it_is_resumed_and_a_cancelled_one_for_goo
     run = mission.start("-n", "1")
     wait_for((mission.root / "began").exists, "the campaign to begin")
     mission.dbproc("campaign", "pause", "again")
-    assert run.wait(60) == 0
+    assert run.communicate(timeout=60)[1] == ""
     (mission.root / "slow").unlink()
     done = campaign(mission)["done"]
     assert 0 < done < 6
@@ -267,6 +265,21 @@ def test_an_item_that_failed_is_tried_again_forced_and_rises_once(sqlite_mission
     mission.run()
     assert campaign(mission) == {"done": 1}
     assert mission.names("clean") == [name_of("clean", 1), name_of("clean", 1, "1.1.0")]
+    assert is_idle(mission)
+
+
+def test_what_failed_for_a_campaign_is_tried_no_more_when_that_is_cancelled(mission: Mission) -> None:
+    mission.code("to_clean.sh", FAILING.replace("ROOT", str(mission.root)))
+    built(mission, *plain(), days=3, retry_seconds=0)
+    (mission.root / "broken").touch()
+    force(mission, "--product", "clean", "--campaign", "again")
+    mission.run("-n", "3", status=1)
+    assert campaign(mission) == {"failed": 3}
+    mission.dbproc("reprocess", "--product", "clean", "--force", "2", "--campaign", "more")
+    mission.execute("UPDATE campaign SET status = 'cancelled'")
+    (mission.root / "broken").unlink()
+    mission.run()
+    assert mission.names("clean") == [name_of("clean", day) for day in (1, 2, 3)]
     assert is_idle(mission)
 
 
