@@ -1,4 +1,4 @@
-"""What it costs a run with nothing to do to notice that codes were edited: many codes, against a single one."""
+"""What a run with nothing to do spends on noticing edited codes: many codes, each of which uses a file beside it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from bench import mission
 from bench.places import Place
 from bench.table import Row
 from bench.timing import in_turn, seconds_of
+from dbproc import edits
+from dbproc.catalogue.definition import load_definition
+from dbproc.store import open_store
 
 MOST_MILLISECONDS = 20.0
 
 
 def measure(place: Place, *, codes: int, rounds: int) -> list[Row]:
-    """Time a real run of a mission with so many codes that use files each, in turn with the same without them."""
-    many, few = mission.set_up_codes(place, codes), mission.set_up_codes(place, 1)
-    for made in (many, few):
-        made.run_process("-i", "-p")
-    seconds = in_turn(
-        {
-            "many": lambda: seconds_of(lambda: many.run_process("-i", "-p")),
-            "few": lambda: seconds_of(lambda: few.run_process("-i", "-p")),
-        },
-        rounds,
-    )
-    more = [1000 * (one - other) for one, other in zip(seconds["many"], seconds["few"], strict=True)]
-    what = f"a run with nothing to do: {codes} codes instead of one"
-    return [Row("edits", place.database.kind, what, more, "ms", target=MOST_MILLISECONDS)]
+    """Time how every run looks at all codes and inspectors, when none was touched."""
+    made = mission.set_up_codes(place, codes)
+    with open_store(made.database, read_only=True) as store, store.begin() as connection:
+        definition = load_definition(connection)
+
+    def look() -> None:
+        assert not edits.any_code_touched(definition)
+        assert not edits.any_inspector_touched(definition)
+
+    seconds = in_turn({"look": lambda: seconds_of(look)}, rounds)
+    values = [each * 1000 for each in seconds["look"]]
+    return [Row("edits", place.database.kind, f"looking at {codes} codes", values, "ms", target=MOST_MILLISECONDS)]
