@@ -99,6 +99,30 @@ def set_up(place: Place, *, legacy: bool = False) -> Mission:
     return mission
 
 
+def set_up_codes(place: Place, count: int) -> Mission:
+    """Make a mission of so many processes, each with a code of its own that uses a file beside it."""
+    root = place.new()
+    (root / "incoming").mkdir()
+    blocks = ['[mission]\nname = "bench"\nroot = "."\nsettle_seconds = 0\n']
+    blocks.append(PRODUCT.format(level=0, inspector="filename", arguments=""))
+    for number in range(1, count + 1):
+        home = root / "codes" / str(number)
+        home.mkdir(parents=True)
+        (home / "code.sh").write_text(CODE)
+        (home / "code.sh").chmod(0o755)
+        (home / "table.json").write_text("{}")
+        blocks.append(PRODUCT.format(level=number, inspector="filename", arguments=""))
+        process = PROCESS.format(level=number, below=0).replace('"code.sh"', f'"{number}/code.sh"')
+        blocks.append(process + 'uses = ["*.json"]\n')
+    definition = root / "mission.toml"
+    definition.write_text("".join(blocks))
+    mission = Mission(root, place.database.name_for(root))
+    create_database(mission.database)
+    with open_store(mission.database) as store:
+        apply_definition(store, read_mission_file(definition))
+    return mission
+
+
 def deliver(directory: Path, days: int) -> None:
     """Put one level 0 file a day into a directory, durably, so that their writing is not counted later."""
     for number in range(days):

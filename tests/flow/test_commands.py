@@ -164,6 +164,9 @@ def asking(mission: Mission) -> list[list[str]]:
         ["inspect", str(mission.incoming / "nobody.txt")],
         ["quarantine", "list"],
         ["quarantine", "show", "1"],
+        ["code", "list"],
+        ["code", "show", "to_smooth"],
+        ["code", "diff", "to_smooth"],
         ["export"],
     ]
 
@@ -174,12 +177,13 @@ def asking(mission: Mission) -> list[list[str]]:
 def test_json_of_every_command_parses(sqlite_mission: Mission, ask: Ask) -> None:
     mission = in_every_state(sqlite_mission)
     words = [*(words for words in asking(mission) if words[0] != "export"), ["apply", str(mission.file)]]
+    words += [["code", "accept", "to_smooth", "--reason", "x"], ["code", "release", "to_clean", "--version", "2.0.0"]]
     words += [["run", "-d"], ["ingest"], ["process"], ["run"]]
     seen = set()
     for each in words:
         done = ask(*each, "--json", "-m", mission.database, status=1 if each[0] in ("inspect", "ingest") else 0)
         assert isinstance(json.loads(done.out), dict | list), each
-        seen.add(" ".join(word for word in each[:2] if word in COMMANDS or each[0] == "quarantine"))
+        seen.add(" ".join(word for word in each[:2] if word in COMMANDS or each[0] in ("code", "quarantine")))
     assert seen == {name for name, command in every_command() if takes_json(command)} - {"check"}
 
 

@@ -326,6 +326,12 @@ def test_a_released_code_raises_what_it_made(released: str, expected: str) -> No
     assert version(decision) == expected
 
 
+def test_what_the_same_code_made_before_a_rollback_or_for_other_dates_is_up_to_date() -> None:
+    output = made(file(9, version="1.2.3", product=CLEAN), file(1), by=code(99))
+    assert Site(codes=[code(100, same_as=99)]).decide(file(1), outputs=[output]).state is State.UP_TO_DATE
+    assert Site(codes=[code(100, same_as=98)]).decide(file(1), outputs=[output]).state is State.STALE
+
+
 def test_a_code_with_a_new_output_interface_starts_it_anew() -> None:
     output = made(file(9, version="1.2.3", product=CLEAN), file(1), by=code(99))
     decision = Site(codes=[code(100, "1.0.1", output_interface=2)]).decide(file(1), outputs=[output])
