@@ -258,9 +258,10 @@ def keywords_of(text: str | None) -> dict[str, str]:
     return {key: unquote(value) for key, equals, value in pairs if equals}
 
 
-def _parsed(text: str) -> list[tuple[str, str | None, str | None, str | None]]:
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> tuple[tuple[str, str | None, str | None, str | None], ...]:
     try:
-        return list(string.Formatter().parse(text))
+        return tuple(string.Formatter().parse(text))
     except ValueError as error:
         raise FormatError(f"{text!r}: {error}; write {{Y}} for a field, {{{{ and }}}} for braces") from error
 

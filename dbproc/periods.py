@@ -71,5 +71,7 @@ def coalesced(ranges: Iterable[DayRange], most: int = 40) -> list[DayRange]:
 
 
 def _plus(day: dt.date, days: int) -> dt.date:
+    if not days:
+        return day
     ordinal = min(max(day.toordinal() + days, 1), dt.date.max.toordinal())
     return dt.date.fromordinal(ordinal)

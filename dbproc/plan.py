@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -205,6 +205,8 @@ class Planner:
         self._now = now
         self._by_day = {key: _day_index(files, asked.by_time[key]) for key, files in facts.by_time.items()}
         self._by_date = {key: _date_index(files) for key, files in facts.by_date.items()}
+        self._by_keywords = {key: _keyword_index(files) for key, files in facts.by_date.items()}
+        self._standing: dict[tuple[int, dt.date], _Standing] = {}
 
     def decide(self, slot: Slot, forced: Part | None = None) -> Decision:
         """Decide one slot; `forced` rebuilds it even when it is up to date, raising that part of its version."""
@@ -254,15 +256,14 @@ class Planner:
     def _candidates_of(self, process: Process, slot: Slot, link: Input) -> list[File]:
         last = period_end(process.timebase, slot.date)
         first, last = widened(slot.date, last, link.yesterday, link.tomorrow)
-        index = (self._by_day if process.timebase.by_time else self._by_date).get(link.product_id, {})
-        found: dict[int, File] = {}
-        for ordinal in range(first.toordinal(), last.toordinal() + 1):
-            for file in index.get(ordinal, ()):
-                found[file.file_id] = file
-        files = list(found.values())
+        ordinals = range(first.toordinal(), last.toordinal() + 1)
         if process.timebase is Timebase.FILE:
-            files = [file for file in files if file.keywords == slot.keywords]
-        return sorted(files, key=lambda file: (file.date, file.keywords, file.filename))
+            of_keywords = self._by_keywords.get(link.product_id, {})
+            found = {file.file_id: file for day in ordinals for file in of_keywords.get((day, slot.keywords), ())}
+        else:
+            index = (self._by_day if process.timebase.by_time else self._by_date).get(link.product_id, {})
+            found = {file.file_id: file for day in ordinals for file in index.get(day, ())}
+        return sorted(found.values(), key=lambda file: (file.date, file.keywords, file.filename))
 
     def _decide_run(
         self, slot: Slot, process: Process, code: Code, wanted: tuple[File, ...], forced: Part | None
@@ -355,14 +356,11 @@ class Planner:
         the keywords that the output will have, named by a format that the product had before."""
         fields = product.compiled.keyword_fields
         expected = keywords_text({key: value for key, value in keywords.items() if key in fields})
-        newest: Output | None = None
-        for output in self._facts.outputs.get((product.product_id, slot.date), ()):
-            file = output.file
-            if file.keywords != expected and not _is_named(product, file, time, keywords):
-                continue
-            if newest is None or file.version > newest.file.version:
-                newest = output
-        return newest
+        place = product.product_id, slot.date
+        standing = self._standing.get(place)
+        if standing is None:
+            standing = self._standing[place] = _Standing(self._facts.outputs.get(place, ()))
+        return standing.newest(expected, lambda version: product.compiled.render(time, str(version), keywords))
 
     def _unless_delayed(self, task: Task, forced: Part | None) -> Decision:
         """The task, unless it failed before with the same inputs and code and is to wait."""
@@ -608,6 +606,31 @@ def _day_index(files: Iterable[File], asked: Sequence[DayRange]) -> dict[int, li
         first, last = max(file.first_day, earliest), min(file.last_day, latest)
         for ordinal in range(first.toordinal(), last.toordinal() + 1):
             index[ordinal].append(file)
+    return index
+
+
+class _Standing:
+    """What stands on one date of a product, by keywords and by name."""
+
+    def __init__(self, outputs: Sequence[Output]) -> None:
+        self._by_keywords: dict[str, list[Output]] = defaultdict(list)
+        self._by_name = {output.file.filename: output for output in outputs}
+        self._versions = {output.file.version for output in outputs}
+        for output in outputs:
+            self._by_keywords[output.file.keywords].append(output)
+
+    def newest(self, keywords: str, name_of: Callable[[Version], str]) -> Output | None:
+        """The newest version of those with `keywords`, and of those that have the name of their version."""
+        named = ((version, self._by_name.get(name_of(version))) for version in self._versions)
+        found = list(self._by_keywords.get(keywords, ()))
+        found += [output for version, output in named if output is not None and output.file.version == version]
+        return max(found, key=lambda output: output.file.version, default=None)
+
+
+def _keyword_index(files: Iterable[File]) -> dict[tuple[int, str], list[File]]:
+    index: dict[tuple[int, str], list[File]] = defaultdict(list)
+    for file in files:
+        index[file.date.toordinal(), file.keywords].append(file)
     return index
 
 

@@ -81,15 +81,7 @@ class VirtualFiles:
 
     def _output(self, task: Task, planned: Planned) -> File:
         """The file that a job is to make, as it would be registered."""
-        product = self._definition.products[planned.product_id]
-        name = product.compiled.match(planned.name)
-        keywords = keywords_text(name.keywords) if name else ""
-        first, last = task.slot.date, period_end(task.process.timebase, task.slot.date)
-        if name and name.start and name.stop:
-            first, last = name.start.date(), max(last, name.stop.date())
-        before = planned.replaces
-        if before is not None and product.inspector.name != "filename":
-            first, last, keywords = before.first_day, before.last_day, before.keywords
+        first, last, keywords = self._extent(task, planned)
         return File(
             file_id=self._next_id(),
             product_id=planned.product_id,
@@ -101,6 +93,17 @@ class VirtualFiles:
             keywords=keywords,
             directory="",
         )
+
+    def _extent(self, task: Task, planned: Planned) -> tuple[dt.date, dt.date, str]:
+        """The first and last day and the keywords of an output: of the file that it replaces, where that tells."""
+        product = self._definition.products[planned.product_id]
+        before, end = planned.replaces, period_end(task.process.timebase, task.slot.date)
+        if before is not None and (product.inspector.name != "filename" or _is_alike(planned, before, end)):
+            return before.first_day, before.last_day, before.keywords
+        name = product.compiled.match(planned.name)
+        if name is None or name.start is None or name.stop is None:
+            return task.slot.date, end, ""
+        return name.start.date(), max(end, name.stop.date()), keywords_text(name.keywords)
 
     def _overlapping(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
         days = self._by_day.get(product_id)
@@ -141,6 +144,12 @@ class VirtualFiles:
 def _identity(file: File) -> _Identity:
     """The same for versions of one file."""
     return file.product_id, file.date, file.keywords
+
+
+def _is_alike(planned: Planned, before: File, end: dt.date) -> bool:
+    """Whether the names differ in their version alone, and the file before covers the whole period."""
+    name = before.filename.replace(str(before.version), str(planned.version))
+    return name == planned.name and before.last_day >= end
 
 
 def _succeeded(task: Task) -> Tried:

@@ -225,10 +225,12 @@ class _Simulation:
         self._frontier.add(slot for slot in slots if slot.process_id in self._allowed)
 
     def _enqueue(self, queued: Sequence[Queued]) -> None:
+        slots: list[Slot] = []
         for slot, item in candidates(self._consumers, queued):
+            slots.append(slot)
             if item.version_bump is not None:
                 self._forced[slot] = Part(item.version_bump)
-        self._add(slot for slot, _ in candidates(self._consumers, queued))
+        self._add(slots)
 
     def _decide(self, slots: Sequence[Slot]) -> Iterator[Foreseen]:
         asked = needs(self._definition, slots)

@@ -1,0 +1,140 @@
+"""Seconds and memory to foresee what a release of a code does that made very many files."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bench import mission
+from bench.places import Place
+from bench.table import Row
+from dbproc.catalogue.definition import load_definition
+from dbproc.catalogue.files import insert_files, link_codes, link_inputs
+from dbproc.mission.apply import apply_definition
+from dbproc.mission.read import read_mission_file
+from dbproc.model import FileFacts, NewFile, Product
+from dbproc.names import render
+from dbproc.store import Store, create_database, open_store
+from dbproc.version import Version
+
+SECONDS = 60
+GIBIBYTES = 1
+STATIONS = 100
+LEVELS = 4
+_VERSION = Version(1, 0, 0)
+
+PRODUCT = """
+[product.l{level}]
+level = {level}
+directory = "L{level}/{{Y}}"
+format = "bench_l{level}_{{station}}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt"
+"""
+
+PROCESS = """
+[process.to_l{level}]
+output = "l{level}"
+timebase = "FILE"
+inputs = ["l{below}"]
+[process.to_l{level}.code]
+file = "code.sh"
+version = "1.0.0"
+"""
+
+ASK = """
+import json, resource, sys, time
+began = time.perf_counter()
+from dbproc.store import open_store
+from dbproc.version import Version
+from dbproc.whatif import Release, foreseen_facts, if_released
+with open_store(sys.argv[1], read_only=True) as store:
+    foresight = if_released(store, Release(process="to_l1", version=Version(1, 1, 0)))
+seconds = time.perf_counter() - began
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
+print(json.dumps({"files": len(foresight.made), "seconds": seconds, "peak": peak}))
+"""
+
+
+def measure(place: Place, *, files: int, rounds: int) -> list[Row]:
+    """Release the code of level 1, which made `files` files, with two levels below it."""
+    database = _filled(place, files // STATIONS)
+    answers = [_asked(database) for _ in range(rounds)]
+    assert all(answer["files"] == (LEVELS - 1) * files for answer in answers), answers
+    what = f"a release that touches {files} files, two levels below"
+    kind = place.database.kind
+    return [
+        Row("whatif", kind, what, [answer["seconds"] for answer in answers], "s", target=SECONDS),
+        Row(
+            "whatif", kind, "the memory of its process", [answer["peak"] for answer in answers], "GiB", target=GIBIBYTES
+        ),
+    ]
+
+
+def _asked(database: str) -> dict[str, float]:
+    """Ask in a process of its own, whose memory can be told."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    command = [sys.executable, "-c", ASK, database]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    answer: dict[str, float] = json.loads(done.stdout)
+    return answer
+
+
+def _filled(place: Place, days: int) -> str:
+    """A mission whose catalogue holds what `days` days of all stations make, entered without running the jobs."""
+    root = place.new()
+    for name in ("incoming", "quarantine", "codes"):
+        (root / name).mkdir()
+    code = root / "codes" / "code.sh"
+    code.write_text(mission.CODE)
+    code.chmod(0o755)
+    definition = root / "mission.toml"
+    blocks = [PRODUCT.format(level=level) for level in range(LEVELS)]
+    blocks += [PROCESS.format(level=level, below=level - 1) for level in range(1, LEVELS)]
+    definition.write_text("".join(['[mission]\nname = "bench"\nroot = "."\n', *blocks]))
+    database = place.database.name_for(root)
+    create_database(database)
+    with open_store(database) as store:
+        apply_definition(store, read_mission_file(definition))
+        for number in range(0, days, 100):
+            _enter(store, range(number, min(number + 100, days)))
+    return database
+
+
+def _enter(store: Store, days: range) -> None:
+    with store.begin() as connection:
+        definition = load_definition(connection)
+        below: list[int] = []
+        for product in sorted(definition.products.values(), key=lambda product: product.level):
+            new = [_file(product, day, station) for day in days for station in range(STATIONS)]
+            ids = insert_files(connection, new)
+            if below:
+                (process,) = (p for p in definition.processes.values() if product.product_id in p.outputs)
+                link_inputs(connection, {result: [source] for source, result in zip(below, ids, strict=True)})
+                link_codes(connection, dict.fromkeys(ids, definition.codes[process.process_id][0].code_id))
+            below = ids
+
+
+def _file(product: Product, day: int, station: int) -> NewFile:
+    start = dt.datetime.combine(mission.FIRST_DAY + dt.timedelta(days=day), dt.time(), dt.UTC)
+    keywords = {"station": f"s{station:03d}"}
+    facts = FileFacts(
+        date=start.date(),
+        start=start,
+        stop=dt.datetime.combine(start.date(), dt.time.max, dt.UTC),
+        version=_VERSION,
+        keywords=f"station=s{station:03d}",
+    )
+    return NewFile(
+        filename=product.compiled.render(start, str(_VERSION), keywords),
+        product_id=product.product_id,
+        facts=facts,
+        version=_VERSION,
+        level=product.level,
+        directory=render(product.directory, start, str(_VERSION), keywords),
+        size=mission.FILE_BYTES,
+        digest=f"sha256:{day * STATIONS + station:064x}",
+        created=start,
+    )
