@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -70,6 +71,11 @@ def sample_of(mission: Mission, number: int = 1) -> Path:
     return mission.root / ".dbproc" / "canary" / str(number)
 
 
+def as_utc(time: Any) -> dt.datetime:
+    """A time as either database gives it."""
+    return time if isinstance(time, dt.datetime) else dt.datetime.fromisoformat(time).replace(tzinfo=dt.UTC)
+
+
 def test_a_sample_is_built_beside_the_published_files_and_nothing_else_changes(mission: Mission) -> None:
     built(mission)
     before = mission.tables()
@@ -104,7 +110,7 @@ def test_promoted_the_sample_is_taken_and_only_the_rest_is_built(mission: Missio
         "SELECT status, start_time, command_line, reasons FROM attempt WHERE output_filename = '" + NEW[0] + "'"
     )[0]
     assert attempt[0] == "succeeded"
-    assert json.loads(recorded)["started"][:19] == str(attempt[1])[:19].replace(" ", "T")
+    assert as_utc(attempt[1]) == dt.datetime.fromisoformat(json.loads(recorded)["started"])
     assert json.loads(attempt[2]) == json.loads(recorded)["command"]
     assert json.loads(attempt[3])[-1] == "taken from canary 1"
     events = "SELECT event, reason FROM codeevent WHERE event <> 'added' ORDER BY codeevent_id"
