@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from dbproc.canary import promotion
 from dbproc.cli import main
+from dbproc.errors import ConflictError
 from tests.flow.mission import Mission, chain, kill, name_of, optional, process, product, wait_for
 
 DAYS = (1, 2, 3)
@@ -387,4 +389,23 @@ def test_killed_in_promoting_everything_is_undone_by_the_next_run(
     looks_sound(mission)
     assert main(["canary", "promote", "1", "-m", mission.database]) == 0
     assert mission.names("clean") == sorted([*(name_of("clean", day) for day in DAYS), *NEW[:2]])
+    looks_sound(mission)
+
+
+def test_a_promotion_that_the_database_refuses_puts_everything_back(
+    sqlite_mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mission = built(sqlite_mission)
+    canary(mission, "--dates", DATES)
+    before = mission.tables("logging")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ConflictError("no")
+
+    monkeypatch.setattr(promotion.codes, "record_event", refuse)
+    assert main(["canary", "promote", "1", "-m", mission.database]) == 1
+    assert mission.tables("logging") == before
+    assert sorted(path.name for path in (mission.root / "data" / "clean").iterdir()) == mission.names("clean")
+    monkeypatch.undo()
+    assert main(["canary", "promote", "1", "-m", mission.database]) == 0
     looks_sound(mission)
