@@ -27,6 +27,7 @@ from dbproc.catalogue import canaries, codes, placements
 from dbproc.catalogue.attempts import NewAttempt, insert_attempts
 from dbproc.catalogue.changes import lock_definition, write_changes
 from dbproc.catalogue.definition import load_definition, load_mission
+from dbproc.catalogue.placements import Move
 from dbproc.definition import SHIPPED
 from dbproc.errors import UserError
 from dbproc.inspection import Inspection
@@ -167,25 +168,32 @@ class _Promotion:
         moves = register.announcements(results)
         with self._store.begin() as connection:
             placements.announce(connection, moves)
-        placed = []
+        placed: list[Success] = []
+        settled: list[Move] = []
         try:
-            for result in map(register.place, results):
-                if isinstance(result, Success):
-                    placed.append(result)
+            for result in results:
+                at_home = register.place(result)
+                settled += register.announcements([result])
+                if isinstance(at_home, Success):
+                    placed.append(at_home)
                 else:
-                    left.update({planned.name: result.message for planned in result.task.outputs})
+                    left.update({planned.name: at_home.message for planned in at_home.task.outputs})
             placement.sync(move.target for move in register.announcements(placed))
             with self._store.begin() as connection:
                 self._record(connection, register, tried, placed)
                 placements.withdraw(connection, moves)
         except BaseException:
-            for move in register.announcements(placed):
-                placement.move_back(move.source, move.target)
-            with self._store.begin() as connection:
-                placements.withdraw(connection, moves)
+            self._undo(register.announcements(placed), settled)
             raise
         taken = tuple(file.filename for result in placed for file in result.files)
         return Promoted(self._row["canary_id"], taken, left)
+
+    def _undo(self, made: Sequence[Move], settled: Sequence[Move]) -> None:
+        """Move files back; what was announced and is not `settled`, the next run undoes."""
+        for move in made:
+            placement.move_back(move.source, move.target)
+        with self._store.begin() as connection:
+            placements.withdraw(connection, settled)
 
     def _record(self, connection: Transaction, register: Register, tried: Candidate, placed: Sequence[Success]) -> None:
         """The release and the files, all or nothing."""
