@@ -88,7 +88,8 @@ def why_date(store: Store, product_name: str, date: dt.date) -> Facts:
     -------
     dict
         ``product``, ``date``, ``keywords``, ``state``, ``explanation``, ``details`` (sentences), ``files``,
-        ``process``, ``last_attempt``; ``incoming`` and ``quarantined``: what fits and was not taken; ``because``: the causes.
+        ``process``, ``last_attempt``; ``incoming`` and ``quarantined``: what fits and was not taken; ``because``: the
+        causes.
 
     Raises
     ------
