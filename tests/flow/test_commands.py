@@ -161,6 +161,7 @@ def asking(mission: Mission) -> list[list[str]]:
         ["why", CLEAN[0]],
         ["why", "clean", "2020-01-02"],
         ["lineage", name_of("smooth", 1)],
+        ["run-process", "to_clean", "--start", "2020-01-01", "--end", "2020-01-02", "--dry-run"],
         ["inspect", str(mission.incoming / "nobody.txt")],
         ["quarantine", "list"],
         ["quarantine", "show", "1"],

@@ -51,8 +51,8 @@ def test_both_have_lineage_and_what_comes_of_either_is_built(mission: Mission) -
     left, right = both(1)
     for name in (left, right):
         assert (mission.files()[name].inputs, mission.files()[name].code) == ({name_of("raw", 1)}, "1.0.0")
-    assert mission.content(right).strip() == "10102020_war"
-    assert mission.content(name_of("after", 1)).startswith("after(10102020_war")
+    assert mission.content(right).strip() == "10100202_war"
+    assert mission.content(name_of("after", 1)).startswith("after(10100202_war")
     assert [row[0] for row in mission.attempts()].count("split") == 2
     assert f"together with {left}" in mission.dbproc("why", right).out
     assert mission.dbproc("why", "right", "2020-01-01", "--json").json["state"] == "up to date"

@@ -40,7 +40,7 @@ def test_entries_come_in_the_order_of_their_bytes_with_path_and_size(incoming: P
 
 def test_what_changed_a_moment_ago_is_left_for_later(incoming: Path) -> None:
     (incoming / "a").write_text("x")
-    assert look(incoming, later=59) == Scan((), 1)
+    assert look(incoming, later=59) == Scan((), 1, ("a",))
     assert settled(incoming, later=61) == {"a": Kind.FILE}
     assert settled(incoming, later=0, settle_seconds=0) == {"a": Kind.FILE}
 
@@ -62,7 +62,8 @@ def test_a_clock_that_was_set_back_does_not_hold_files_for_ever(incoming: Path) 
 def test_names_of_unfinished_files_are_left(name: str, incoming: Path) -> None:
     (incoming / name).write_text("x")
     assert is_unfinished(name)
-    assert look(incoming) == Scan((), 1)
+    found = look(incoming)
+    assert (found.settled, found.unsettled, len(found.names)) == ((), 1, 1)
 
 
 @pytest.mark.parametrize("name", ["a.nc", "part", "a.part.nc", "tmp", "a.b.c"])
