@@ -148,7 +148,8 @@ class _Run:
 
     def by_hand(self, request: Request) -> None:
         """Run one process over a range of dates."""
-        from dbproc.errand import Errand, decide, leave_out, narrowed, process_named, tell_undue
+        from dbproc.errand import Errand, decide, leave_out, narrowed, tell_undue
+        from dbproc.explain import process_named
 
         refused = self._makers(self._settle_inspectors()) | self._settle_edits()
         if process_named(self._definition, request.process).process_id in refused:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from dbproc import queue
 from dbproc.catalogue.campaigns import ItemEnd
 from dbproc.catalogue.facts import load_facts
-from dbproc.errors import NotFoundError, UserError
+from dbproc.errors import UserError
+from dbproc.explain import process_named
 from dbproc.model import Definition, File, Process, Slot, Timebase
 from dbproc.periods import period_starts
 from dbproc.plan import Confirmation, Decision, Planner, Queued, State, consumers, needs
@@ -79,21 +80,6 @@ class Errand:
         """The files that nothing comes of."""
         done, self._done_with = self._done_with, []
         return done, [], []
-
-
-def process_named(definition: Definition, name: str) -> Process:
-    """The process of this name or number.
-
-    Raises
-    ------
-    NotFoundError
-        There is none; the message lists what there is.
-    """
-    for process in definition.processes.values():
-        if name in (process.name, str(process.process_id)):
-            return process
-    names = ", ".join(sorted(process.name for process in definition.processes.values())) or "none"
-    raise NotFoundError(f"no process {name}; the mission has: {names}")
 
 
 def narrowed(definition: Definition, request: Request) -> Definition:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dbproc.catalogue import reading
 from dbproc.errors import NotFoundError
-from dbproc.model import Definition, Product, Slot
+from dbproc.model import Definition, Process, Product, Slot
 from dbproc.plan import descendants
 from dbproc.store import Store
 
@@ -70,6 +70,21 @@ def ancestry(facts: Facts) -> Iterable[tuple[int, Facts, bool]]:
         if not seen:
             below = sorted((source for source in sources[file_id] if source in rows), key=lambda i: rows[i]["filename"])
             todo.extend((depth + 1, source) for source in reversed(below))
+
+
+def process_named(definition: Definition, name: str) -> Process:
+    """The process of this name or number.
+
+    Raises
+    ------
+    NotFoundError
+        There is none; the message lists what there is.
+    """
+    for process in definition.processes.values():
+        if name in (process.name, str(process.process_id)):
+            return process
+    names = ", ".join(sorted(process.name for process in definition.processes.values())) or "none"
+    raise NotFoundError(f"no process {name}; the mission has: {names}")
 
 
 def product_named(definition: Definition, name: str) -> Product:

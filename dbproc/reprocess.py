@@ -12,7 +12,7 @@ from dbproc.catalogue import campaigns, reading, selecting
 from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.facts import load_facts
 from dbproc.errors import NotFoundError, UserError
-from dbproc.explain import product_named
+from dbproc.explain import process_named, product_named
 from dbproc.model import Definition, File, Process, Slot, Timebase
 from dbproc.periods import period_end
 from dbproc.plan import Decision, Planner, Queued, State, candidates, needs
@@ -96,8 +96,7 @@ def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:
         raise UserError(
             "select what to make again: --product, --process, --code, --instrument, --level, --file, --start, --end"
         )
-    if selection.start and selection.end and selection.start > selection.end:
-        raise UserError(f"the dates are reversed: {selection.start} is after {selection.end}; exchange them")
+    check_dates(selection.start, selection.end)
     with store.begin() as connection:
         definition = load_definition(connection)
         selector = _Selector(connection, definition, selection)
@@ -108,6 +107,18 @@ def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:
     stale = tuple(each for each in decided if each.state in (State.STALE, State.REFUSED))
     used = dict.fromkeys(file.file_id for each in stale if each.task for file in each.task.inputs)
     return Chosen(definition, tuple(each.slot for each in decided), stale, tuple(used))
+
+
+def check_dates(start: dt.date | None, end: dt.date | None) -> None:
+    """See that dates are not reversed.
+
+    Raises
+    ------
+    UserError
+        They are.
+    """
+    if start is not None and end is not None and start > end:
+        raise UserError(f"the dates are reversed: {start} is after {end}; exchange them")
 
 
 def queue_inputs(store: Store, chosen: Chosen) -> int:
@@ -210,13 +221,10 @@ class _Selector:
         }
 
     def _process_named(self, name: str) -> Process:
-        for process in self._definition.processes.values():
-            if name in (process.name, str(process.process_id)):
-                if process.timebase is Timebase.STARTUP:
-                    raise UserError(f"process {process.name} is of timebase STARTUP: every run runs it anyhow")
-                return process
-        names = ", ".join(sorted(process.name for process in self._definition.processes.values())) or "none"
-        raise NotFoundError(f"no process {name}; the mission has: {names}")
+        process = process_named(self._definition, name)
+        if process.timebase is Timebase.STARTUP:
+            raise UserError(f"process {process.name} is of timebase STARTUP: every run runs it anyhow")
+        return process
 
     def _codes(self, name: str) -> list[int]:
         """The codes of a file name, a process or a number, of one version or of all."""

@@ -23,13 +23,14 @@ from dbproc.catalogue.audit import hold_still
 from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.facts import files_by_id, load_facts
 from dbproc.catalogue.reading import Row
-from dbproc.catalogue.selection import Selection, check_dates, check_force, process_named, select_slots
 from dbproc.definition import FIRST_DAY, LAST_DAY
 from dbproc.errors import UserError
+from dbproc.explain import process_named
 from dbproc.frontier import Frontier
 from dbproc.model import Code, Definition, File, NewFile, Process, Slot, Task
 from dbproc.periods import ONE_DAY
 from dbproc.plan import Decision, Facts, Needs, Planner, Queued, State, candidates, consumers, needs
+from dbproc.reprocess import Selection, check_dates, choose
 from dbproc.store import Store
 from dbproc.version import Part, Version
 from dbproc.virtual import VirtualFiles
@@ -143,11 +144,9 @@ def if_reprocessed(store: Store, selection: Selection, forced: Part | None) -> F
     UserError
         What is selected is not known, or cannot be forced.
     """
-    with store.begin() as connection:
-        definition = load_definition(connection)
-        slots = select_slots(connection, definition, selection)
-    check_force(definition, slots, forced)
-    return _foreseen(store, Change(definition, slots=slots, forced=forced))
+    chosen = choose(store, selection, forced)
+    slots = [decision.slot for decision in chosen.decisions]
+    return _foreseen(store, Change(chosen.definition, slots=slots, forced=forced))
 
 
 def if_delivered(store: Store, path: str, part: Part = Part.REVISION) -> Foresight:

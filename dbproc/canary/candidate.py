@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dbproc import explain
 from dbproc.bundle import Bundle, read_bundle
 from dbproc.catalogue.changes import code_place
 from dbproc.catalogue.definition import code_path
@@ -13,7 +14,7 @@ from dbproc.catalogue.specs import load_holdings
 from dbproc.definition import SHIPPED, Change, CodeSpec
 from dbproc.definition import Definition as NamedDefinition
 from dbproc.digest import algorithm_of
-from dbproc.errors import NotFoundError, UserError
+from dbproc.errors import UserError
 from dbproc.mission.check import check
 from dbproc.mission.difference import difference, merged
 from dbproc.mission.problems import raise_for
@@ -47,18 +48,15 @@ class Candidate:
     definition: Definition
 
 
-def process_named(definition: Definition, name: str) -> Process:
-    """The process of this name or number, which must have outputs and an active code.
+def replaceable(definition: Definition, name: str) -> Process:
+    """The process of this name or number, when it has outputs and an active code.
 
     Raises
     ------
     UserError
         There is none such; the message says what is possible.
     """
-    found = next((each for each in definition.processes.values() if name in (each.name, str(each.process_id))), None)
-    if found is None:
-        names = ", ".join(sorted(process.name for process in definition.processes.values())) or "none"
-        raise NotFoundError(f"no process {name}; the mission has: {names}")
+    found = explain.process_named(definition, name)
     if not found.outputs:
         raise UserError(f"process {found.name} ({found.timebase}) makes no files that could be compared")
     if not definition.codes.get(found.process_id):

@@ -18,7 +18,7 @@ from dbproc.canary.candidate import (
     Wanted,
     candidate,
     changes_of,
-    process_named,
+    replaceable,
     require_same_bytes,
 )
 from dbproc.canary.place import Place
@@ -139,7 +139,7 @@ class _Promotion:
         row = self._row
         with self._store.begin() as connection:
             definition = load_definition(connection)
-            process = process_named(definition, row["process"])
+            process = replaceable(definition, row["process"])
             old = valid_code(definition.codes[process.process_id], self._files[0]["date"])
             if old is None:
                 raise UserError(f"no active code of process {process.name} is valid for {self._files[0]['date']}")

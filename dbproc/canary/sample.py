@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dbproc.canary.candidate import Candidate, Wanted, candidate, process_named, require_same_bytes
+from dbproc.canary.candidate import Candidate, Wanted, candidate, replaceable, require_same_bytes
 from dbproc.canary.differences import compared
 from dbproc.canary.place import Place
 from dbproc.canary.report import write_report
@@ -78,7 +78,7 @@ def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs:
     """
     with store.begin() as connection:
         definition = load_definition(connection)
-        process = process_named(definition, process_name)
+        process = replaceable(definition, process_name)
         found = _slots(definition, process, canaries.input_files(connection, _products(process)), choice)
         old = valid_code(definition.codes[process.process_id], found[0].date)
         if old is None:

@@ -104,7 +104,7 @@ def reprocess_command(
 
     For example: dbproc whatif reprocess --product clean --start 2024-01-01 --end 2024-01-31 --force 1
     """
-    from dbproc.catalogue.selection import Selection
+    from dbproc.reprocess import Selection
     from dbproc.version import Part
     from dbproc.whatif import if_reprocessed
 
