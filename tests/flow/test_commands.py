@@ -178,8 +178,8 @@ def asking(mission: Mission) -> list[list[str]]:
 def test_json_of_every_command_parses(sqlite_mission: Mission, ask: Ask) -> None:
     mission = in_every_state(sqlite_mission)
     words = [*(words for words in asking(mission) if words[0] != "export"), ["apply", str(mission.file)]]
-    words += [["code", "accept", "to_smooth", "--reason", "x"], ["code", "release", "to_clean", "--version", "2.0.0"]]
-    words += [["run", "-d"], ["ingest"], ["process"], ["run"]]
+    words += [["code", "accept", "to_smooth", "--reason", "x"], ["run", "-d"], ["ingest"], ["process"], ["run"]]
+    words += [["code", "release", "to_clean", "--version", "2.0.0"]]
     seen = set()
     for each in words:
         done = ask(*each, "--json", "-m", mission.database, status=1 if each[0] in ("inspect", "ingest") else 0)
