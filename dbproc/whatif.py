@@ -458,8 +458,15 @@ def _assumptions(definition: Definition, made: Sequence[Foreseen]) -> Iterator[s
 # --- as facts ---
 
 
-def foreseen_facts(foresight: Foresight) -> dict[str, Any]:
+def foreseen_facts(foresight: Foresight, most: int | None = None) -> dict[str, Any]:
     """What would be done, as ``dbproc whatif --json`` prints it.
+
+    Parameters
+    ----------
+    foresight
+        What would be done.
+    most
+        So many files and jobs of each product; None: all.
 
     Returns
     -------
@@ -469,11 +476,12 @@ def foreseen_facts(foresight: Foresight) -> dict[str, Any]:
         is a history; ``hindered``: slots that are refused or delayed, and why.
     """
     definition, made = foresight.definition, foresight.made
+    shown = [each for _, _, group in _groups(foresight) for each in group[:most]]
     return {
         "notes": list(foresight.notes),
         "refused": foresight.is_refused,
-        "files": [_file_facts(foresight, each) for each in made if each.name is not None],
-        "jobs": [_job_facts(definition, each) for each in made if each.name is None],
+        "files": [_file_facts(foresight, each) for each in shown if each.name is not None],
+        "jobs": [_job_facts(definition, each) for each in shown if each.name is None],
         "products": [
             {"level": level, "product": name, **_totals(foresight, group)} for level, name, group in _groups(foresight)
         ],
