@@ -8,9 +8,11 @@ and its output to differ from the one that it replaces: with early cutoff what i
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -180,13 +182,26 @@ def _foreseen(store: Store, change: Change, allowed: frozenset[int] | None = Non
         hold_still(connection)
         simulation = _Simulation(change.definition, partial(load_facts, connection), allowed, now)
         simulation.begin(change, queue.load(connection), due_retries(connection, now))
-        made = sorted(simulation.run(), key=lambda each: (each.level, each.product_id or 0, each.slot))
+        with _no_collection():
+            made = sorted(simulation.run(), key=lambda each: (each.level, each.product_id or 0, each.slot))
         cost = Cost(
             _medians(history.recent_cpu(connection, {each.slot.process_id for each in made})),
             _medians(history.recent_sizes(connection, {each.product_id for each in made if each.product_id})),
         )
     notes = (*change.notes, *_assumptions(change.definition, made))
     return Foresight(change.definition, tuple(made), tuple(simulation.hindered), cost, notes, change.is_refused)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No search for circles of references: of the many objects here none is in one, and all are still needed."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Simulation:
@@ -457,8 +472,15 @@ def _assumptions(definition: Definition, made: Sequence[Foreseen]) -> Iterator[s
 # --- as facts ---
 
 
-def foreseen_facts(foresight: Foresight) -> dict[str, Any]:
+def foreseen_facts(foresight: Foresight, most: int | None = None) -> dict[str, Any]:
     """What would be done, as ``dbproc whatif --json`` prints it.
+
+    Parameters
+    ----------
+    foresight
+        What would be done.
+    most
+        So many files and jobs of each product; None: all.
 
     Returns
     -------
@@ -468,11 +490,12 @@ def foreseen_facts(foresight: Foresight) -> dict[str, Any]:
         is a history; ``hindered``: slots that are refused or delayed, and why.
     """
     definition, made = foresight.definition, foresight.made
+    shown = [each for _, _, group in _groups(foresight) for each in group[:most]]
     return {
         "notes": list(foresight.notes),
         "refused": foresight.is_refused,
-        "files": [_file_facts(foresight, each) for each in made if each.name is not None],
-        "jobs": [_job_facts(definition, each) for each in made if each.name is None],
+        "files": [_file_facts(foresight, each) for each in shown if each.name is not None],
+        "jobs": [_job_facts(definition, each) for each in shown if each.name is None],
         "products": [
             {"level": level, "product": name, **_totals(foresight, group)} for level, name, group in _groups(foresight)
         ],

@@ -145,31 +145,31 @@ def file_command(path: str, bump: int, everything: bool, as_json: bool, mission:
 def _print(foresight: Any, *, everything: bool, as_json: bool) -> None:
     from dbproc.whatif import foreseen_facts
 
-    facts = foreseen_facts(foresight)
+    facts = foreseen_facts(foresight, None if everything or as_json else _SHOWN)
     if as_json:
         print_json(facts)
         return
     for note in facts["notes"]:
         click.echo(cell(note))
-    most = len(facts["files"]) if everything else _SHOWN
     for group in facts["products"]:
         level = "without output" if group["level"] is None else f"level {group['level']:g}"
         click.echo(f"{level}  {group['product']}: {_amount(group)}")
         of_group = [each for each in facts["files"] if each["product"] == group["product"]]
         of_group += [each for each in facts["jobs"] if not of_group and each["process"] == group["product"]]
-        _print_files(of_group, most)
+        _print_files(of_group, group["files"] or group["jobs"])
     for each in facts["hindered"]:
         subject = f"{each['process']} {each['date']} {each['keywords']}".rstrip()
         click.echo(f"{each['state']} {subject}: {cell(each['why'])}")
     click.echo(f"in all: {_amount(facts['totals'])}" if facts["products"] else "nothing would be made")
 
 
-def _print_files(files: Sequence[dict[str, Any]], most: int) -> None:
-    for each in files[:most]:
+def _print_files(files: Sequence[dict[str, Any]], number: int) -> None:
+    """Some of the files of a product, and how many there are besides."""
+    for each in files:
         what = each.get("file") or f"{each['date']} {each['keywords']}".rstrip()
         click.echo(f"  {cell(what)}: {cell('; '.join(each['reasons']))}")
-    if len(files) > most:
-        click.echo(f"  … and {len(files) - most} more; to see them: --all")
+    if number > len(files):
+        click.echo(f"  … and {number - len(files)} more; to see them: --all")
 
 
 def _amount(totals: dict[str, Any]) -> str:
