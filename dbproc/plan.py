@@ -452,29 +452,37 @@ def _ranks(inputs: Sequence[Input]) -> dict[int, tuple[int, int]]:
 def _input_reasons(
     made_from: Iterable[File], wanted: Iterable[File], ranks: _Ranks, *, by_content: bool
 ) -> Iterator[Reason]:
+    """What differs, in the order of the wanted inputs, then what is no longer wanted."""
     made_from, wanted = list(made_from), list(wanted)
     added, replaced, removed = _compared(made_from, wanted, ranks)
     before, after = _taken(made_from, ranks), _taken(wanted, ranks)
-    for file in added:
-        old_rank = before.get(_choice(file, ranks))
-        if old_rank is None or old_rank == ranks[file.product_id][1]:
-            yield Reason(f"input {file.filename} added", Part.QUALITY)
-        else:
-            quality = "better " if ranks[file.product_id][1] < old_rank else "other "
-            yield Reason(f"{quality}input {file.filename}", Part.QUALITY)
-    for old, new in replaced:
-        if by_content and old.content == new.content:
-            continue
-        if old.product_id == new.product_id:
-            part = _part(risen_part(old.version, new.version), Part.QUALITY)
-            yield Reason(f"input {old.filename} replaced by {new.filename}", part)
-        elif ranks[new.product_id][1] < ranks[old.product_id][1]:
-            yield Reason(f"better input {new.filename} in the place of {old.filename}", Part.QUALITY)
-        else:
-            yield Reason(f"input {new.filename} in the place of {old.filename}, which is gone", Part.QUALITY)
+    reasons = {file.file_id: _added(file, before, ranks) for file in added}
+    reasons |= {
+        new.file_id: _replaced(old, new, ranks)
+        for old, new in replaced
+        if not (by_content and old.content == new.content)
+    }
+    yield from (reasons[file.file_id] for file in wanted if file.file_id in reasons)
     for file in removed:
         if after.get(_choice(file, ranks)) in (None, before.get(_choice(file, ranks))):
             yield Reason(f"input {file.filename} removed", Part.QUALITY)
+
+
+def _added(file: File, before: Mapping[int | None, int], ranks: _Ranks) -> Reason:
+    """An input that takes the place of none in particular; `before`: which product of each choice was used."""
+    old_rank = before.get(_choice(file, ranks))
+    if old_rank is None or old_rank == ranks[file.product_id][1]:
+        return Reason(f"input {file.filename} added", Part.QUALITY)
+    quality = "better " if ranks[file.product_id][1] < old_rank else "other "
+    return Reason(f"{quality}input {file.filename}", Part.QUALITY)
+
+
+def _replaced(old: File, new: File, ranks: _Ranks) -> Reason:
+    if old.product_id == new.product_id:
+        part = _part(risen_part(old.version, new.version), Part.QUALITY)
+        return Reason(f"input {old.filename} replaced by {new.filename}", part)
+    quality = "better " if ranks[new.product_id][1] < ranks[old.product_id][1] else "other "
+    return Reason(f"{quality}input {new.filename} in the place of {old.filename}", Part.QUALITY)
 
 
 def _choice(file: File, ranks: _Ranks) -> int | None:

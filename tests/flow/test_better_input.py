@@ -56,7 +56,7 @@ def test_when_the_better_one_goes_away_the_other_is_used(sqlite_mission: Mission
     lose(mission, name_of("final", 1))
     done = mission.run()
     new = name_of("map", 1, "1.1.0")
-    assert f"input {name_of('quick', 1)} in the place of {name_of('final', 1)}, which is gone" in done.out
+    assert f"other input {name_of('quick', 1)} in the place of {name_of('final', 1)}" in done.out
     assert mission.content(new) == "map(quick_20200101)"
     mission.deliver(name_of("final", 1), content=kept)
     mission.run()

@@ -223,8 +223,8 @@ def test_of_a_file_every_component_that_changed_is_named(sqlite_mission: Mission
     changes = mission.dbproc("why", made, "--json").json["changes"]
     assert changes == [
         "code to_clean.sh changed from 1.0.0 to 1.1.0",
-        f"input {name_of('side', 1)} added",
         f"input {name_of('raw', 1)} replaced by {name_of('raw', 1, '1.1.0')}",
+        f"input {name_of('side', 1)} added",
         "the code's file lib/a.txt changed",
         "the code's file lib/b.txt was removed",
     ]
