@@ -203,3 +203,12 @@ def test_a_file_that_takes_its_data_from_another_is_refused(tmp_path: Path, how:
             file.create_virtual_dataset("more", layout)
     with pytest.raises(NotMine, match=r"is not whole by itself: '(group/)?more' lies in another file"):
         inspected(path)
+
+
+def test_a_virtual_dataset_of_the_file_itself_is_no_harm(tmp_path: Path) -> None:
+    path = written(tmp_path / "met_20190102.nc")
+    with h5py.File(path, "a") as file:
+        layout = h5py.VirtualLayout((3, 3), "i2")
+        layout[:] = h5py.VirtualSource(".", "data", shape=(3, 3))
+        file.create_virtual_dataset("more", layout)
+    assert inspected(path).stop.hour == 1

@@ -121,8 +121,9 @@ def test_a_file_that_hangs_holds_up_one_worker_and_no_other_file(bench: Bench, p
 
 def test_what_waits_behind_a_file_that_takes_long_is_given_to_others(bench: Bench) -> None:
     supervisor = bench.supervisor("time.sleep(1.7 * (name == 'slow'))", size=2)
-    names = [*["a"] * 400, "slow", *["b"] * 40, "slow", *["c"] * 40]
+    names = [*["a"] * 400, "slow", *["b"] * 80]
     assert [answer.content for answer in asked(supervisor, *names)] == names
+    assert asked(supervisor, "a", "b", "c") == GOOD[:3]
 
 
 def test_each_file_that_kills_its_worker_is_blamed_and_no_other(bench: Bench) -> None:
@@ -175,7 +176,6 @@ DEATHS = {
     "os.kill(os.getpid(), signal.SIGKILL)": "died by signal SIGKILL",
     "os._exit(0)": "ended its process with exit status 0",
     "os._exit(7)": "ended its process with exit status 7",
-    "os.fork() and os._exit(7); os.setsid(); time.sleep(5); os._exit(0)": "ended its process with exit status 7",
     "os.closerange(0, 256)": "died by signal|ended its process|closed the worker's connection|is not ready",
 }
 
@@ -217,6 +217,20 @@ def test_the_start_of_a_worker_does_not_count_as_time_of_a_file(
 def test_the_time_limit_is_for_each_file_not_for_all(bench: Bench) -> None:
     names = ["a", "b", "c", "d"]
     assert [a.content for a in asked(bench.supervisor("time.sleep(0.8)", seconds=3.0), *names)] == names
+
+
+def test_a_child_that_holds_the_connection_of_a_dead_worker_is_no_hang(bench: Bench) -> None:
+    body = """
+        if name == "bad" and os.fork():
+            os._exit(7)
+        if name == "bad":
+            os.setsid()
+            time.sleep(8)
+            os._exit(0)
+    """
+    answers = asked(bench.supervisor(body, seconds=3.0), "a", "b", "bad", "c", "d")
+    assert answers.pop(2) == Answer(Reply.FAILED, "its inspector ended its process with exit status 7")
+    assert answers == GOOD
 
 
 def test_the_end_of_a_hang_ends_the_children_of_the_inspector_too(bench: Bench, tmp_path: Path) -> None:
@@ -274,7 +288,11 @@ def test_a_file_that_needs_more_memory_than_allowed_is_named(bench: Bench) -> No
 def test_a_leak_harms_no_later_file(bench: Bench) -> None:
     body = """
         leaked = sys.__dict__.setdefault("leaked", [])
-        leaked.append(bytearray(120 << 20))
+        leaked.append(bytearray(60 << 20))
+        try:
+            bytearray(80 << 20)
+        except MemoryError:
+            return "cannot be read, says a library that has no memory left"
     """
     names = [str(number) for number in range(12)]
     answers = asked(bench.supervisor(body, memory=LIMIT), *names)
