@@ -73,15 +73,38 @@ def _release(store: Store, request: Request, *, dry_run: bool) -> Released:
             raise NotFoundError(NO_MISSION)
         process = process_named(definition, request.process)
         wanted = _wanted(definition, process, holdings, request)
-        changes = [
-            change
-            for change in needed_changes(holdings, wanted, rollback=request.is_rollback)
-            if change.name == process.name and isinstance(change.new or change.old, CodeSpec)
-        ]
+        changes = code_changes(holdings, wanted, process.name, rollback=request.is_rollback)
         _check_files(changes, wanted)
         if not dry_run:
             write_changes(connection, changes, request.reason)
     return Released(tuple(changes), export_codes(wanted.processes[process.name]))
+
+
+def code_changes(holdings: Holdings, wanted: Definition, process: str, *, rollback: bool = False) -> list[Change]:
+    """What has to change in the database so that the codes of one process are those of `wanted`.
+
+    Raises
+    ------
+    DefinitionError
+        A code cannot take the place of the one before.
+    """
+    return [
+        change
+        for change in needed_changes(holdings, wanted, rollback=rollback)
+        if change.name == process and isinstance(change.new or change.old, CodeSpec)
+    ]
+
+
+def with_process(definition: Definition, process: ProcessSpec, source: str) -> Definition:
+    """What is in use of a definition, with another form of one process; `source` says where that comes from."""
+    products = {name: product for name, product in definition.products.items() if product.active}
+    processes = {name: each for name, each in definition.processes.items() if each.codes}
+    return replace(definition, products=products, processes={**processes, process.name: process}, source=source)
+
+
+def unreleased(code: CodeSpec) -> CodeSpec:
+    """A code as a mission file would have it: nothing of it is in the database yet."""
+    return replace(code, running=code.version, code_id=None, digest="", kept=False, released=None)
 
 
 def process_named(definition: Definition, name: str) -> ProcessSpec:
@@ -102,10 +125,7 @@ def _wanted(definition: Definition, process: ProcessSpec, holdings: Holdings, re
     retired = holdings.retired.get(process.name, ())
     code = _new_code(process, retired, request, definition)
     released = replace(process, codes=with_code(process.codes, code))
-    products = {name: product for name, product in definition.products.items() if product.active}
-    processes = {name: each for name, each in definition.processes.items() if each.codes}
-    source = f"the release of {request.version}"
-    return replace(definition, products=products, processes={**processes, process.name: released}, source=source)
+    return with_process(definition, released, source=f"the release of {request.version}")
 
 
 def _new_code(process: ProcessSpec, retired: Sequence[CodeSpec], request: Request, definition: Definition) -> CodeSpec:
@@ -122,7 +142,7 @@ def _new_code(process: ProcessSpec, retired: Sequence[CodeSpec], request: Reques
     _check_version(process, retired, replaced, request)
     if request.is_rollback:
         pattern = _as_it_was(process, retired, pattern, request)
-    return replace(
+    changed = replace(
         pattern,
         version=request.version,
         file=file or pattern.file,
@@ -130,12 +150,8 @@ def _new_code(process: ProcessSpec, retired: Sequence[CodeSpec], request: Reques
         stop=last,
         output_interface=request.output_interface or pattern.output_interface,
         active=True,
-        running=request.version,
-        code_id=None,
-        digest="",
-        kept=False,
-        released=None,
     )
+    return unreleased(changed)
 
 
 def _dates(

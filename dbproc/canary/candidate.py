@@ -12,13 +12,10 @@ from dbproc.catalogue.changes import code_place
 from dbproc.catalogue.definition import code_path
 from dbproc.catalogue.specs import load_holdings
 from dbproc.definition import SHIPPED, Change, CodeSpec
-from dbproc.definition import Definition as NamedDefinition
 from dbproc.digest import algorithm_of
 from dbproc.errors import UserError
-from dbproc.mission.check import check
-from dbproc.mission.difference import difference, merged
-from dbproc.mission.problems import raise_for
 from dbproc.model import Code, Definition, Process
+from dbproc.releases import code_changes, unreleased, with_process
 from dbproc.run import code_obstacle
 from dbproc.store import Transaction
 from dbproc.version import Version
@@ -116,15 +113,9 @@ def changes_of(connection: Transaction, process: str, old_code: int, spec: CodeS
     present = holdings.definition
     assert present is not None
     owner = present.processes[process]
-    codes = tuple(spec if code.code_id == old_code else code for code in owner.codes)
-    new = NamedDefinition(
-        mission=present.mission,
-        processes={process: replace(owner, codes=codes)},
-        partial=True,
-        source=f"code {spec.file} {spec.version}",
-    )
-    raise_for(check(merged(present, new)), new.source, None)
-    return difference(present, new, holdings)
+    codes = tuple(unreleased(spec) if code.code_id == old_code else code for code in owner.codes)
+    wanted = with_process(present, replace(owner, codes=codes), source=f"code {spec.file} {spec.version}")
+    return code_changes(holdings, wanted, process)
 
 
 def require_same_bytes(path: str, uses: Sequence[str], digest: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
-from dbproc import schema
+from dbproc import access, schema
 from dbproc.bundle import keep, kept_path, read_bundle
 from dbproc.catalogue import codes
 from dbproc.catalogue._definition_rows import SHIPPED_CODES, SHIPPED_DIRECTORY
@@ -333,7 +333,8 @@ def _enter_bytes(connection: Connection, code_id: int, code: CodeSpec) -> None:
         bundle = read_bundle(path, code.uses, mission.digest)
     except OSError:
         return
-    keep(path, bundle, mission.kept_codes)
+    with access.in_force(mission):
+        keep(path, bundle, mission.kept_codes)
     codes.enter_bundle(connection, code_id, bundle)
 
 

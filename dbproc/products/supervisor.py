@@ -15,7 +15,7 @@ from dbproc.products.wire import Reply
 MOST_WORKERS = 4
 
 _LOOK_AROUND = 0.5
-_WORTH = 0.5
+_WORTH = 0.2
 
 
 class Supervisor:

@@ -9,6 +9,7 @@ Exit status 1 when something was lost, doubled, damaged or built wrongly.
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import signal
 import subprocess
@@ -35,8 +36,10 @@ from tests.postgres import running_server
 SETTLE_SECONDS = 2.0
 WRITER_SECONDS = 0.6
 WRITERS_OF_A_KIND = 2
-LIVES = (0.7, 1.8)
-"""How long a run lives, at least and at most, in parts of what a run takes that finds nothing to do."""
+LIVES = (0.7, 2.5)
+"""How long a run lives, at least and at most, in parts of what the shortest run took that found nothing to do."""
+LAST_SECONDS = 600.0
+"""So long may the run take to which all the rest is left."""
 LOOKED_AFTER_EVERY = 10
 AHEAD = 4
 """Files that are there when the first run begins."""
@@ -45,7 +48,7 @@ SHOWN = 20
 SLOW = """#!/bin/sh
 printf '%s' NAME > made
 while [ $# -gt 1 ]; do printf '(%s)' "$(cat "$1")" >> made; shift; done
-sleep 0.1
+sleep 0.05
 mv made "$1"
 """
 
@@ -71,7 +74,9 @@ class Figures:
     runs: int = 0
     kills: int = 0  #: runs that were alive when they were killed
     kills_at_work: int = 0  #: of these, the ones that had the lock
-    made: int = 0
+    made: int = 0  #: files that jobs made
+    made_last: int = 0  #: of these, the ones that were left to the run that nothing disturbed
+    said: str = ""  #: by the last of the runs
     faults: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -87,18 +92,20 @@ def bear(mission: Mission, load: Load, say: Callable[[str], None] = lambda _: No
     figures, chance = Figures(), random.Random(load.seed)
     with arriving(mission.incoming, chance.sample(load.names, load.files)) as deliveries:
         deliveries.allow(AHEAD)
-        idle = seconds_of_a_run(mission)
+        shortest = start_and_kill(mission, LAST_SECONDS, figures)
         time.sleep(WRITER_SECONDS + SETTLE_SECONDS)
         for number in range(1, load.rounds + 1):
             deliveries.allow(AHEAD + load.files * number // load.rounds)
             while figures.kills < number and not figures.faults:
-                start_and_kill(mission, idle * chance.uniform(*LIVES), figures)
+                shortest = min(shortest, start_and_kill(mission, shortest * chance.uniform(*LIVES), figures))
             if number % LOOKED_AFTER_EVERY == 0:
                 figures.faults += violations(mission, frozenset())
                 say(f"{figures}")
     time.sleep(SETTLE_SECONDS)
+    before = number_made(mission)
     figures.faults += faults_at_the_end(mission, load)
-    figures.made = len(mission.files()) - load.files
+    figures.made = number_made(mission)
+    figures.made_last = figures.made - before
     return figures
 
 
@@ -109,11 +116,9 @@ def define(mission: Mission) -> None:
     mission.create(*chain(), settle_seconds=SETTLE_SECONDS, retry_seconds=0)
 
 
-def seconds_of_a_run(mission: Mission) -> float:
-    """How long a run takes that finds nothing to do."""
-    began = time.monotonic()
-    mission.run()
-    return time.monotonic() - began
+def number_made(mission: Mission) -> int:
+    """How many files jobs have made by now."""
+    return int(mission.one("SELECT count(*) FROM attempt WHERE status = 'succeeded'"))
 
 
 # --- arrivals ---
@@ -160,20 +165,25 @@ def arriving(incoming: Path, names: Sequence[str]) -> Iterator[Deliveries]:
 # --- kills ---
 
 
-def start_and_kill(mission: Mission, seconds: float, figures: Figures) -> None:
-    """A run that is killed after so many seconds, unless it has ended before."""
+def start_and_kill(mission: Mission, seconds: float, figures: Figures) -> float:
+    """A run that is killed after so many seconds, unless it ends before: then it gives how long it took."""
+    began = time.monotonic()
     run = mission.start()
     try:
         run.wait(seconds)
+        took = time.monotonic() - began
         out, err = run.communicate()
     except subprocess.TimeoutExpired:
+        took = math.inf
         out, err = kill_tree(run)
     figures.runs += 1
+    figures.said = out
     if run.returncode == -signal.SIGKILL:
         figures.kills += 1
         figures.kills_at_work += mission.one("SELECT count(*) FROM logging WHERE currently_processing")
     elif run.returncode or err:
         figures.faults.append(f"run {figures.runs}: exit status {run.returncode}\n{out}{err}")
+    return took
 
 
 def kill_tree(run: subprocess.Popen[str]) -> tuple[str, str]:
@@ -197,10 +207,14 @@ def kill_tree(run: subprocess.Popen[str]) -> tuple[str, str]:
 
 def faults_at_the_end(mission: Mission, load: Load) -> Iterator[str]:
     """What is not as it should be after a run that nothing disturbed, in words."""
-    for step in (mission.run, mission.check, lambda: mission.dbproc("check", "--deep")):
+    last = Figures()
+    start_and_kill(mission, LAST_SECONDS, last)
+    yield from last.faults
+    for step in (mission.check, lambda: mission.dbproc("check", "--deep")):
         yield from failed(step)
     yield from violations(mission, frozenset())
-    yield from left_over(mission)
+    for fault in left_over(mission):
+        yield f"{fault}; the last run said:\n{last.said}"
     yield from wrong_files(mission, load.names)
     before = mission.state()
     yield from failed(mission.run)
@@ -300,7 +314,7 @@ def _bear_on(database: str, load: Load) -> int:
         print(f"FAULT {fault}")
     print(
         f"{database}, seed {load.seed}: {load.rounds} rounds: {figures}; {load.files} files delivered, "
-        f"{figures.made} made, in {time.monotonic() - began:.0f} s",
+        f"{figures.made} made, {figures.made_last} of them by the last run, in {time.monotonic() - began:.0f} s",
         flush=True,
     )
     return 1 if figures.faults else 0

@@ -25,11 +25,17 @@ NATURAL = {
     "process": ("process_name",),
     "code": ("process_id", "filename", "interface_version", "quality_version", "revision_version"),
     "file": ("filename",),
+    "campaign": ("campaign_name",),
     "attempt": ("process_id", "utc_file_date", "process_keywords", "code_id", "status"),
 }
 """What names a row in place of its number."""
 IGNORED = {
-    "code": {"stat"},
+    "code": {"stat", "release_time"},
+    "inspector": {"stat"},
+    "codeevent": {"event_time"},
+    "confirmation": {"confirmed_time", "logging_id"},
+    "campaign": {"created_time"},
+    "campaignitem": {"logging_id"},
     "attempt": {"logging_id", "created_time", "start_time", "end_time", "cpu_seconds", "memory_bytes", "log_path"},
     "processqueue": {"queued_time"},
     "placement": {"announced_time"},
@@ -96,6 +102,8 @@ def _line(table: Table, row: Mapping[str, Any], names: Mapping[str, Mapping[int,
         value = row[column.name]
         if column.name == "next_try_time":
             value = value is not None
+        if column.name == "same_as" and value is not None:
+            value = names[table.name][value]
         if column.name == "file_create_date" and row["verbose_provenance"]:
             continue  # when the job ended
         parts.append(f"{column.name}={_shown(column, value, names)}")

@@ -1,4 +1,4 @@
-"""A hundred slow writers: no file is taken before it is whole, and every one soon after."""
+"""No file is taken before it is whole, and every one soon after: of a hundred slow writers, and after a kill."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.held import Held
+import pytest
+
+from tests.crash.held import RAW, Held
 from tests.crash.writers import WRITERS, Writer, append, lines_of, part, pausing, rsync
 from tests.flow.mission import days, name_of, product
 
@@ -90,3 +92,29 @@ def test_files_are_taken_when_they_are_whole_and_not_before(held_sqlite: Held) -
     held_sqlite.run()
     assert check_whole(held_sqlite) == set(NAMES)
     assert held_sqlite.waiting() == []
+
+
+def kill_when(mission: Held, point: str) -> None:
+    """Deliver what has settled, have a run killed that takes it, and let what changes settle for long from then on."""
+    mission.create(product("raw", 0))
+    mission.deliver(*RAW)
+    mission.die_on(point)
+    mission.environment["DBPROC_SETTLE_SECONDS"] = "3600"
+
+
+@pytest.mark.parametrize("second", [(), ("DELETE FROM placement ",)], ids=["one kill", "two kills"])
+def test_what_a_killed_run_had_taken_has_settled_for_the_next_one(second: tuple[str, ...], held_sqlite: Held) -> None:
+    kill_when(held_sqlite, "INSERT INTO file ")
+    for point in second:
+        held_sqlite.die_on(point)
+    held_sqlite.run()
+    assert held_sqlite.waiting() == []
+    assert held_sqlite.names("raw") == RAW
+
+
+def test_what_has_changed_since_a_killed_run_took_it_is_to_settle_anew(held_sqlite: Held) -> None:
+    kill_when(held_sqlite, "os.rename ")
+    held_sqlite.deliver(RAW[0], content="first line of a better one")
+    held_sqlite.run()
+    assert RAW[0] in held_sqlite.waiting()
+    assert RAW[0] not in held_sqlite.names("raw")

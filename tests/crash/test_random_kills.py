@@ -10,7 +10,7 @@ from tests.crash.load import Load, bear
 
 
 def test_nothing_is_lost_doubled_or_truncated(held: Held) -> None:
-    load = Load(rounds=8, files=20, seed=1)
+    load = Load(rounds=6, files=16, seed=1)
     figures = bear(held, load)
     assert figures.faults == []
     assert figures.kills_at_work > 0

@@ -98,7 +98,8 @@ def ask(mission: Mission, *words: str) -> int:
 def test_everything_has_the_missions_umask_and_group(sqlite_mission: Mission) -> None:
     group = other_group()
     define(sqlite_mission, umask="027", group=group)
-    (sqlite_mission.root / ".dbproc").mkdir()  # as a mission had it that got its umask and group later
+    os.chown(sqlite_mission.root / ".dbproc", -1, os.getegid())
+    (sqlite_mission.root / ".dbproc").chmod(0o777)  # as a mission had it that got its umask and group later
     (sqlite_mission.root / ".dbproc" / "logs").mkdir()
     deliver(sqlite_mission, RAW[0], RAW[1], "unknown")
     (sqlite_mission.incoming / RAW[0][:-4]).mkdir()
