@@ -8,7 +8,7 @@ import click
 
 from dbproc.catalogue import canaries
 from dbproc.catalogue.definition import load_mission
-from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table
+from dbproc.cli.common import cell, json_option, mission_access, mission_option, print_json, print_table
 from dbproc.errors import EXIT_SOME_FAILED, UserError
 from dbproc.store import Store, open_store
 from dbproc.version import Version
@@ -73,7 +73,7 @@ def start_command(
     choice = Choice(dates_of(dates) if dates else (), sample)
     wanted = Wanted(Version.parse(version), file, output_interface)
     with open_store(mission) as store:
-        with signals_interrupt():
+        with mission_access(store), signals_interrupt():
             number = start(store, process, wanted, choice, jobs, (lambda _: None) if as_json else click.echo)
         facts = _facts(store, str(number))
     _print(facts, as_json)
@@ -115,7 +115,7 @@ def promote_command(canary: str, mission: str, as_json: bool, reason: str) -> No
     """Release the candidate, and take the sample's files into the catalogue; the next runs build the other dates."""
     from dbproc.canary.promotion import promote
 
-    with open_store(mission) as store:
+    with open_store(mission) as store, mission_access(store):
         promoted = promote(store, canary, reason)
     if as_json:
         facts = {"canary_id": promoted.canary_id, "taken": list(promoted.taken), "left": dict(promoted.left)}
@@ -136,7 +136,7 @@ def discard_command(canary: str, mission: str, as_json: bool) -> None:
     """Remove a sample; nothing stays but the report."""
     from dbproc.canary.promotion import discard
 
-    with open_store(mission) as store:
+    with open_store(mission) as store, mission_access(store):
         number = discard(store, canary)
     if as_json:
         print_json({"canary_id": number, "status": "discarded"})

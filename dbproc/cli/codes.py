@@ -10,7 +10,7 @@ import click
 
 from dbproc import archive, edits, lock, releases
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table
+from dbproc.cli.common import cell, json_option, mission_access, mission_option, print_json, print_table
 from dbproc.cli.definition import change_facts
 from dbproc.errors import NotFoundError, VersionError
 from dbproc.explain import product_named
@@ -82,7 +82,7 @@ def release_command(
         is_rollback=rollback,
         reason=reason,
     )
-    with open_store(mission, read_only=dry_run) as store:
+    with open_store(mission, read_only=dry_run) as store, mission_access(store):
         released = releases.release(store, request, dry_run=dry_run)
     if as_json:
         changes = [change_facts(change) for change in released.changes]
@@ -169,7 +169,7 @@ def accept_command(process: str | None, product: str | None, reason: str, missio
     """
     if (process is None) == (product is None):
         raise click.UsageError("name a PROCESS, or a product with --inspector PRODUCT")
-    with open_store(mission) as store, lock.holding(store, "code accept"):
+    with open_store(mission) as store, mission_access(store), lock.holding(store, "code accept"):
         accepted = _accept(store, process, product, reason)
     if as_json:
         print_json(accepted)

@@ -141,6 +141,21 @@ def test_commands_that_move_files_give_them_the_same(sqlite_mission: Mission) ->
     assert access(sqlite_mission.incoming / "unknown") == ("0660", group)
 
 
+def test_what_a_canary_makes_and_a_release_keeps_has_it_too(sqlite_mission: Mission) -> None:
+    group = other_group()
+    define(sqlite_mission, umask="027", group=group)
+    deliver(sqlite_mission, RAW[0], "unknown")
+    sqlite_mission.run(status=1)
+    sqlite_mission.code("new.sh", CODE + "# new\n")
+    words = ("--version", "2.0.0", "--file", "new.sh", "--dates", "2020-01-01")
+    assert ask(sqlite_mission, "canary", "to_clean", *words) == 0
+    assert ask(sqlite_mission, "canary", "promote", "1") == 0
+    assert name_of("clean", 1, "1.1.0") in sqlite_mission.files()
+    found = kinds(all_made(sqlite_mission))
+    assert found["directories"] == {("2750", group)}
+    assert found["files"] <= {("0640", group), ("0750", group)}
+
+
 def test_a_group_that_does_not_exist_is_named_and_nothing_is_moved(
     sqlite_mission: Mission, capsys: pytest.CaptureFixture[str]
 ) -> None:
