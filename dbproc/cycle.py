@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbproc import access, lock
+from dbproc.catalogue import placements
 from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.pending import pending
+from dbproc.catalogue.placements import Move
 from dbproc.edits import any_code_touched, any_inspector_touched
 from dbproc.errors import NotFoundError, UserError
 from dbproc.incoming import Arrival, scan_mission
@@ -113,6 +115,7 @@ class _Run:
             self._definition = load_definition(connection)
         self._allowed = allowed_processes(self._definition, options)
         self._workspace = Workspace(self._definition.mission.root)
+        self._returned: tuple[Move, ...] = ()  # of files that a dead run had taken, and that are in incoming again
 
     def work(self, task: Callable[[], None], *, was_killed: bool) -> None:
         """Recover, and do a task, with the mission's umask and group; `was_killed`: the lock is a dead run's."""
@@ -126,6 +129,7 @@ class _Run:
         try:
             self._recover(was_killed=was_killed)
             task()
+            self._forget_returned()
             LOGGER.info("run %d: %s", self._run_id, self._report.summary())
         except BaseException as error:
             if isinstance(error, Interrupted):
@@ -139,7 +143,8 @@ class _Run:
         """Ingest and process, as the options say."""
         no_inspector = self._settle_inspectors()
         if self._options.ingest:
-            found = scan_mission(self._definition.mission, self._options.pattern)
+            returned = frozenset(move.source for move in self._returned)
+            found = scan_mission(self._definition.mission, self._options.pattern, returned)
             self._report.unsettled = found.unsettled
             if not no_inspector:
                 self._ingest(found.settled)
@@ -167,11 +172,17 @@ class _Run:
         if has_leftovers:
             from dbproc.recovery import recover
 
-            recover(self._store, self._definition.mission, self._workspace, self._run_id, self._report)
+            mission = self._definition.mission
+            self._returned = recover(self._store, mission, self._workspace, self._run_id, self._report)
         if has_leftovers or was_killed:
             from dbproc.check.aftermath import check_aftermath
 
             check_aftermath(self._store, self._report)
+
+    def _forget_returned(self) -> None:
+        if self._returned:
+            with self._store.begin() as connection:
+                placements.withdraw(connection, self._returned)
 
     def _settle_inspectors(self) -> frozenset[int]:
         """What is to be done about edited inspectors; the products whose inspectors must not be used."""

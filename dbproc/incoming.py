@@ -49,7 +49,9 @@ class Scan:
     names: tuple[str, ...] = ()  #: of what is left for a later run
 
 
-def scan(directory: str, *, settle_seconds: float, now: float, pattern: str = "*") -> Scan:
+def scan(
+    directory: str, *, settle_seconds: float, now: float, pattern: str = "*", returned: frozenset[str] = frozenset()
+) -> Scan:
     """Look at the incoming directory, names in order.
 
     Parameters
@@ -62,6 +64,8 @@ def scan(directory: str, *, settle_seconds: float, now: float, pattern: str = "*
         Seconds since the epoch.
     pattern
         Only names that match this glob are looked at.
+    returned
+        Paths of files that had settled, and were moved away and back by dbproc itself since.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def scan(directory: str, *, settle_seconds: float, now: float, pattern: str = "*
         if is_unfinished(entry.name):
             unsettled.append(entry.name)
             continue
-        arrival, changed = _arrival(entry)
+        arrival, changed = _arrival(entry, was_moved=entry.path in returned)
         if arrival is None:
             continue
         if abs(now - changed) < settle_seconds:
@@ -92,9 +96,10 @@ def scan(directory: str, *, settle_seconds: float, now: float, pattern: str = "*
     return Scan(tuple(settled), len(unsettled), tuple(unsettled))
 
 
-def scan_mission(mission: Mission, pattern: str = "*") -> Scan:
+def scan_mission(mission: Mission, pattern: str = "*", returned: frozenset[str] = frozenset()) -> Scan:
     """What has settled in a mission's incoming directory now; ``DBPROC_SETTLE_SECONDS`` stands above the mission's."""
-    return scan(mission.incoming, settle_seconds=_settle_seconds(mission), now=time.time(), pattern=pattern)
+    settle_seconds = _settle_seconds(mission)
+    return scan(mission.incoming, settle_seconds=settle_seconds, now=time.time(), pattern=pattern, returned=returned)
 
 
 def arrival_at(path: str) -> Arrival:
@@ -139,12 +144,16 @@ def finished_name(name: str) -> str:
     return stem if suffix.lower() in UNFINISHED_SUFFIXES else name.rstrip("~")
 
 
-def _arrival(entry: os.DirEntry[str]) -> tuple[Arrival | None, float]:
-    """The entry and when it, or anything that belongs to it, last changed; None when it vanished."""
+def _arrival(entry: os.DirEntry[str], *, was_moved: bool) -> tuple[Arrival | None, float]:
+    """The entry and when it, or anything that belongs to it, last changed; None when it vanished.
+
+    `was_moved`: of the entry itself and its companion directory the time tells of that move alone.
+    """
     try:
         status = entry.stat(follow_symlinks=False)
         tree = entry.path if stat.S_ISDIR(status.st_mode) else os.path.splitext(entry.path)[0]
-        changed = max([status.st_ctime, *_change_times(tree)])
+        inside = list(_change_times(tree))
+        changed = max(inside[1:], default=0.0) if was_moved else max([status.st_ctime, *inside])
         if stat.S_ISLNK(status.st_mode):
             changed = max(changed, _target_change_time(entry.path))
     except FileNotFoundError:

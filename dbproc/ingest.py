@@ -69,6 +69,7 @@ class Ingest:
         moves = {id(decision): self._move_of(decision) for decision in decisions}
         announced = [move for move in moves.values() if move is not None]
         with self._store.begin() as connection:
+            placements.withdraw(connection, announced)  # of a dead run, whose files these are
             placements.announce(connection, announced)
         made = [decision for decision in decisions if self._made(decision.arrival, moves[id(decision)])]
         placement.sync(decision.target for decision in made if isinstance(decision, Accepted | Restored))

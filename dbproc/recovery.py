@@ -7,6 +7,7 @@ import os
 from dbproc import placement
 from dbproc.catalogue import attempts, audit, placements, quarantine
 from dbproc.catalogue.placements import Move
+from dbproc.digest import algorithm_of, digest_file
 from dbproc.errors import PlacementError, RepairError
 from dbproc.model import Mission
 from dbproc.report import Event, Report
@@ -14,8 +15,11 @@ from dbproc.store import Store
 from dbproc.workspace import Workspace
 
 
-def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, report: Report) -> None:
+def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, report: Report) -> tuple[Move, ...]:
     """Bring the mission to a state from which this run can go on; quick when nothing is left over.
+
+    Gives the moves whose files are in incoming again, with the bytes with which they had settled there. They stay
+    announced until the caller has looked at these files: else another crash would have them settle anew.
 
     Raises
     ------
@@ -27,16 +31,29 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
         interrupted = attempts.interrupt_running(connection, "its run ended before it did")
     if interrupted:
         report.add(Event.NOTE, "recovery", f"{interrupted} attempts of a dead run are closed as interrupted")
-    entries = [entry for move in moves if (entry := _undo(mission, move)) is not None]
+    undone = [(move, _undo(mission, move)) for move in moves]
+    entries = [entry for _, entry in undone if entry is not None]
+    returned = tuple(move for move, entry in undone if entry is None and _is_returned(move))
     if moves:
         with store.begin() as connection:
             quarantine.insert_entries(connection, run_id, entries)
-            placements.withdraw(connection, moves)
+            placements.withdraw(connection, [move for move in moves if move not in returned])
         report.add(Event.NOTE, "recovery", f"{len(moves)} moves of a dead run are undone")
     for entry in entries:
         report.add(Event.QUARANTINED, entry.filename, entry.message, reason=entry.reason)
     workspace.sweep()
     _remove_stray_logs(store, workspace)
+    return returned
+
+
+def _is_returned(move: Move) -> bool:
+    """Whether the file is in incoming with the bytes that were announced."""
+    if move.purpose == "output" or not move.digest:
+        return False
+    try:
+        return digest_file(move.source, algorithm_of(move.digest)) == move.digest
+    except OSError:
+        return False
 
 
 def _remove_stray_logs(store: Store, workspace: Workspace) -> None:

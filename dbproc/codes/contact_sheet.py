@@ -10,6 +10,7 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import importlib
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,16 +60,28 @@ def _image(path: Path) -> Any:
     """The pixels of an image; of several pages the first."""
     import numpy as np
 
-    with open(path, "rb") as stream:
-        is_tiff = stream.read(4) in (b"II*\0", b"MM\0*")
-    if is_tiff:
-        pixels = importlib.import_module("tifffile").imread(path, key=0)
-    else:
-        with importlib.import_module("PIL.Image").open(path) as image:
-            pixels = np.asarray(image.convert("RGB") if image.mode in ("P", "CMYK", "YCbCr") else image)
+    try:
+        pixels = _decoded(path)
+    except MemoryError:
+        raise
+    except Exception as error:
+        what = f"it cannot be read: {type(error).__name__}: {error}"
+        raise Refusal(path, what, "It seems damaged, or is no image") from error
     if pixels.ndim not in (2, 3):
         raise Refusal(path, f"it has {pixels.ndim} axes", "Two, or three with colours, can be drawn")
     return np.ma.masked_array(pixels)
+
+
+def _decoded(path: Path) -> Any:
+    import numpy as np
+
+    with open(path, "rb") as stream:
+        is_tiff = stream.read(4) in (b"II*\0", b"MM\0*")
+    if is_tiff:
+        logging.getLogger("tifffile").disabled = True  # it logs what is damaged, and goes on
+        return importlib.import_module("tifffile").imread(path, key=0)
+    with importlib.import_module("PIL.Image").open(path) as image:
+        return np.asarray(image.convert("RGB") if image.mode in ("P", "CMYK", "YCbCr") else image)
 
 
 def _draw_row(figure: Any, row: Any, name: str, old: Any, new: Any) -> None:

@@ -30,7 +30,7 @@ class Refusal(Exception):
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" + (f". {self.todo}" if self.todo else "")
-        return " ".join(text.split())
+        return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in " ".join(text.split()))
 
 
 def run(name: str, program: Callable[[], None]) -> int:

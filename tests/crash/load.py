@@ -9,7 +9,6 @@ Exit status 1 when something was lost, doubled, damaged or built wrongly.
 from __future__ import annotations
 
 import argparse
-import math
 import random
 import signal
 import subprocess
@@ -36,8 +35,6 @@ from tests.postgres import running_server
 SETTLE_SECONDS = 2.0
 WRITER_SECONDS = 0.6
 WRITERS_OF_A_KIND = 2
-LIVES = (0.7, 2.5)
-"""How long a run lives, at least and at most, in parts of what the shortest run took that found nothing to do."""
 LAST_SECONDS = 600.0
 """So long may the run take to which all the rest is left."""
 LOOKED_AFTER_EVERY = 10
@@ -68,6 +65,24 @@ class Load:
 
 
 @dataclass
+class Patience:
+    """How long runs live until they are killed: so long that most of them are, and some come to their end.
+
+    It finds its measure by itself, on any machine and with any amount of work.
+    """
+
+    seconds: float = 1.0
+
+    def drawn(self, chance: random.Random) -> float:
+        """How long the next one lives at most."""
+        return self.seconds * chance.uniform(0.3, 1.0)
+
+    def learn(self, *, was_killed: bool) -> None:
+        """Grow slowly as long as runs are killed, and shrink quickly when one was not."""
+        self.seconds *= 1.1 if was_killed else 0.7
+
+
+@dataclass
 class Figures:
     """What came of it."""
 
@@ -89,15 +104,14 @@ class Figures:
 def bear(mission: Mission, load: Load, say: Callable[[str], None] = lambda _: None) -> Figures:
     """Deliver and kill, let one run do what is left, and look whether all is well."""
     define(mission)
-    figures, chance = Figures(), random.Random(load.seed)
+    figures, chance, patience = Figures(), random.Random(load.seed), Patience()
     with arriving(mission.incoming, chance.sample(load.names, load.files)) as deliveries:
         deliveries.allow(AHEAD)
-        shortest = start_and_kill(mission, LAST_SECONDS, figures)
         time.sleep(WRITER_SECONDS + SETTLE_SECONDS)
         for number in range(1, load.rounds + 1):
             deliveries.allow(AHEAD + load.files * number // load.rounds)
             while figures.kills < number and not figures.faults:
-                shortest = min(shortest, start_and_kill(mission, shortest * chance.uniform(*LIVES), figures))
+                patience.learn(was_killed=start_and_kill(mission, patience.drawn(chance), figures))
             if number % LOOKED_AFTER_EVERY == 0:
                 figures.faults += violations(mission, frozenset())
                 say(f"{figures}")
@@ -165,25 +179,22 @@ def arriving(incoming: Path, names: Sequence[str]) -> Iterator[Deliveries]:
 # --- kills ---
 
 
-def start_and_kill(mission: Mission, seconds: float, figures: Figures) -> float:
-    """A run that is killed after so many seconds, unless it ends before: then it gives how long it took."""
-    began = time.monotonic()
+def start_and_kill(mission: Mission, seconds: float, figures: Figures) -> bool:
+    """A run that is killed after so many seconds; not, when it ends before."""
     run = mission.start()
     try:
         run.wait(seconds)
-        took = time.monotonic() - began
-        out, err = run.communicate()
+        figures.said, err = run.communicate()
     except subprocess.TimeoutExpired:
-        took = math.inf
-        out, err = kill_tree(run)
+        figures.said, err = kill_tree(run)
     figures.runs += 1
-    figures.said = out
-    if run.returncode == -signal.SIGKILL:
+    was_killed = run.returncode == -signal.SIGKILL
+    if was_killed:
         figures.kills += 1
         figures.kills_at_work += mission.one("SELECT count(*) FROM logging WHERE currently_processing")
     elif run.returncode or err:
-        figures.faults.append(f"run {figures.runs}: exit status {run.returncode}\n{out}{err}")
-    return took
+        figures.faults.append(f"run {figures.runs}: exit status {run.returncode}\n{figures.said}{err}")
+    return was_killed
 
 
 def kill_tree(run: subprocess.Popen[str]) -> tuple[str, str]:

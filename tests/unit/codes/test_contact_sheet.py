@@ -58,6 +58,18 @@ def test_images_of_other_shapes_and_kinds_are_shown_too(shape: tuple[int, ...], 
     assert layers(tmp_path / "a.tif")["image"].shape == shape
 
 
+@pytest.mark.parametrize("name", ["cut.png", "cut.jpg", "cut.tif", "empty.png", "text.tif"])
+def test_what_is_no_whole_image_is_refused_in_one_line(tmp_path: Path, refused: Callable[..., str], name: str) -> None:
+    path, values = tmp_path / name, np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, values, compression="lzw")
+    else:
+        png(path, values)
+    content = {"cut": path.read_bytes()[:2000], "empty": b"", "text": b"II*\0 no more"}
+    path.write_bytes(content[path.stem])
+    assert f"{name}: it " in refused("contact_sheet", name, name, "out.png")
+
+
 def test_datasets_are_drawn_field_by_field_within_the_limits_of_a_canary(tmp_path: Path, convert: Convert) -> None:
     for name, value in (("old", 1.0), ("new", 5.0)):
         (tmp_path / name).mkdir()

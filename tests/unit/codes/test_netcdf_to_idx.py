@@ -281,6 +281,13 @@ def test_what_is_no_netcdf_is_refused(tmp_path: Path, refused: Refused, content:
     assert "in.nc" in refused("netcdf_to_idx", "in.nc", "out.idx")
 
 
+def test_a_name_with_control_characters_is_not_printed_as_it_is(tmp_path: Path, refused: Refused) -> None:
+    (tmp_path / "in\x1b[31m.nc").write_text("no NetCDF")
+    said = refused("netcdf_to_idx", "in\x1b[31m.nc", "out.idx")
+    assert r"in\x1b[31m.nc" in said
+    assert said.rstrip("\n").isprintable()
+
+
 def test_a_missing_input_is_refused(refused: Refused) -> None:
     assert "no such file" in refused("netcdf_to_idx", "in.nc", "out.idx")
 
