@@ -16,6 +16,9 @@ from dbproc import access
 from dbproc.digest import algorithm_of, digest_file, digest_text, stat_text
 from dbproc.errors import StorageError, UnsettledError
 
+_UNFINISHED = "work"
+"""Beside the directory of kept bundles: where copies are made; what a crash leaves there, the next run sweeps away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -97,11 +100,13 @@ def keep(path: str, bundle: Bundle, store: str) -> str:
     """
     kept = os.path.dirname(kept_path(store, bundle.digest, path))
     if not os.path.isdir(kept):
-        partial = f"{kept}.{os.getpid()}.partial"
+        partial = os.path.join(os.path.dirname(store), _UNFINISHED, os.path.basename(kept))
         try:
+            access.make_directories(store)
             _copy(os.path.dirname(path), bundle, partial)
             access.settled(partial)
             os.rename(partial, kept)
+            _sync(store)
         except OSError as error:
             if not os.path.isdir(kept):
                 raise StorageError(f"cannot keep a copy of {path} in {kept}: {error.strerror or error}") from error
@@ -130,6 +135,15 @@ def _copy(home: str, bundle: Bundle, partial: str) -> None:
         shutil.copy2(source, target)
         if digest_file(target, algorithm_of(part.digest)) != part.digest:
             raise UnsettledError(f"{source} was changed in this moment; try again")
+        _sync(target)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _names(path: str, uses: Sequence[str]) -> list[str]:
