@@ -16,8 +16,8 @@ from dbproc import access
 from dbproc.digest import algorithm_of, digest_file, digest_text, stat_text
 from dbproc.errors import StorageError, UnsettledError
 
-_UNFINISHED = "work"
-"""Beside the directory of kept bundles: where copies are made; what a crash leaves there, the next run sweeps away."""
+PARTIAL = ".partial"
+"""Ends the name of a copy that is being made: what a crash leaves of one, the next run sweeps away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def keep(path: str, bundle: Bundle, store: str) -> str:
     """
     kept = os.path.dirname(kept_path(store, bundle.digest, path))
     if not os.path.isdir(kept):
-        partial = os.path.join(os.path.dirname(store), _UNFINISHED, os.path.basename(kept))
+        partial = kept + PARTIAL
         try:
             access.make_directories(store)
             _copy(os.path.dirname(path), bundle, partial)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbproc import access
+from dbproc.bundle import PARTIAL
 from dbproc.errors import StorageError
 from dbproc.placement import PRIVATE, remove_tree
 
@@ -31,6 +32,7 @@ class Workspace:
         self.work = os.path.join(self.path, "work")
         self.job_logs = os.path.join(self.path, "jobs")
         self.logs = os.path.join(self.path, "logs")
+        self.codes = os.path.join(self.path, "codes")
 
     def prepare(self) -> None:
         """Make the directories."""
@@ -50,11 +52,9 @@ class Workspace:
         return os.path.join(self.job_logs, f"{name}.log")
 
     def leftovers(self) -> list[str]:
-        """The directories of jobs of runs that are no more."""
-        try:
-            return sorted(entry.path for entry in os.scandir(self.work))
-        except FileNotFoundError:
-            return []
+        """The directories of jobs of runs that are no more, and copies of codes that were not finished."""
+        copies = (path for path in _paths_in(self.codes) if path.endswith(PARTIAL))
+        return sorted([*_paths_in(self.work), *copies])
 
     def sweep(self) -> int:
         """End what still runs for dead runs, and remove its directories; how many there were."""
@@ -81,6 +81,13 @@ class Workspace:
                     yield process
             except psutil.Error:
                 continue
+
+
+def _paths_in(directory: str) -> list[str]:
+    try:
+        return [entry.path for entry in os.scandir(directory)]
+    except FileNotFoundError:
+        return []
 
 
 def _end(process: Process) -> None:
