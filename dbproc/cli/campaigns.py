@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dbproc.catalogue import campaigns
-from dbproc.cli.common import Function, cell, json_option, mission_option, print_json, print_table
+from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table, selection_options
 from dbproc.errors import EXIT_DONE
 from dbproc.pace import RunPace, expected_end
 from dbproc.reprocess import Chosen, Order, Selection, begin_campaign, choose, queue_inputs
@@ -17,25 +17,6 @@ from dbproc.version import Part
 
 Facts = dict[str, Any]
 _SHOWN = 20
-_DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
-
-
-def selection_options(function: Function) -> Function:
-    """What is selected."""
-    options = (
-        click.option("--product", metavar="PRODUCT", help="Files of this product; from it, if it is delivered."),
-        click.option("--process", metavar="PROCESS", help="What this process makes."),
-        click.option("--code", metavar="CODE", help="What this code made: its file name, process or number."),
-        click.option("--code-version", metavar="X.Y.Z", help="Only this version of the code."),
-        click.option("--instrument", metavar="INSTRUMENT", help="Files of this instrument."),
-        click.option("--level", type=float, help="Files of this level."),
-        click.option("--start", type=_DAY, metavar="DATE", help="From this day on."),
-        click.option("--end", type=_DAY, metavar="DATE", help="Up to this day, itself included."),
-        click.option("--file", metavar="FILE", help="This file; what is made from it, if it was delivered."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
 
 
 @click.command("reprocess", short_help="Have things made again.")

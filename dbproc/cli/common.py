@@ -17,6 +17,7 @@ from dbproc.catalogue.definition import load_mission
 from dbproc.report import one_line
 from dbproc.store import Store
 
+DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -45,6 +46,24 @@ def mission_access(store: Store) -> Iterator[None]:
         mission = load_mission(connection)
     with access.in_force(mission):
         yield
+
+
+def selection_options(function: Function) -> Function:
+    """What is selected."""
+    options = (
+        click.option("--product", metavar="PRODUCT", help="Files of this product; from it, if it is delivered."),
+        click.option("--process", metavar="PROCESS", help="What this process makes."),
+        click.option("--code", metavar="CODE", help="What this code made: its file name, process or number."),
+        click.option("--code-version", metavar="X.Y.Z", help="Only this version of the code."),
+        click.option("--instrument", metavar="INSTRUMENT", help="Files of this instrument."),
+        click.option("--level", type=float, help="Files of this level."),
+        click.option("--start", type=DAY, metavar="DATE", help="From this day on."),
+        click.option("--end", type=DAY, metavar="DATE", help="Up to this day, itself included."),
+        click.option("--file", metavar="FILE", help="This file; what is made from it, if it was delivered."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def json_option(function: Function) -> Function:

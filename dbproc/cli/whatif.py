@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dbproc.cli.common import Function, cell, json_option, mission_option, print_json
+from dbproc.cli.common import Function, cell, json_option, mission_option, print_json, selection_options
 from dbproc.store import open_store
 
 _SHOWN = 20
@@ -75,14 +75,7 @@ def release_command(
 
 
 @whatif_command.command("reprocess", short_help="If outputs were made again.")
-@click.option("--product", metavar="PRODUCT", help="Files of this product; of one that is delivered, what it is for.")
-@click.option("--process", metavar="PROCESS", help="What this process made.")
-@click.option("--code", metavar="CODE", help="What this code made: file name, 'NAME VERSION', or number.")
-@click.option("--instrument", metavar="INSTRUMENT", help="What is of this instrument.")
-@click.option("--level", type=float, metavar="LEVEL", help="What is of this level.")
-@click.option("--start", type=_DAY, help="From this date on.")
-@click.option("--end", type=_DAY, help="Up to this date.")
-@click.option("--file", metavar="FILE", help="This file; of one that was delivered, what was made from it.")
+@selection_options
 @click.option(
     "--force",
     type=click.IntRange(0, 2),

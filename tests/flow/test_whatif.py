@@ -81,7 +81,7 @@ def test_what_is_forced_is_made_again_and_what_comes_from_it(sqlite_mission: Mis
     [
         (["--process", "to_smooth"], {"smooth"}),
         (["--code", "to_smooth.sh"], {"smooth"}),
-        (["--code", "to_clean.sh 1.0.0"], {"clean", "smooth"}),
+        (["--code", "to_clean.sh", "--code-version", "1.0.0"], {"clean", "smooth"}),
         (["--level", "2"], {"smooth"}),
         (["--instrument", "default"], {"clean", "smooth"}),
         (["--product", "raw"], {"clean", "smooth"}),
@@ -182,10 +182,10 @@ def test_early_cutoff_is_said_to_make_less_of_it(sqlite_mission: Mission) -> Non
             "the dates are reversed: 2020-02-01 is after 2020-01-01",
         ),
         (["reprocess", "--start", "2020-02-01", "--end", "2020-01-01"], "the dates are reversed"),
-        (["reprocess"], "nothing is chosen"),
+        (["reprocess"], "select what to make again: --product"),
         (["reprocess", "--product", "rough"], "no product rough; the mission has: clean, raw, smooth"),
-        (["reprocess", "--code", "x.sh"], "the mission has: to_clean.sh 1.0.0, to_smooth.sh 1.0.0"),
-        (["reprocess", "--level", "7"], "no level with outputs 7; the mission has: 1, 2"),
+        (["reprocess", "--code", "x.sh"], "no code x.sh; the mission has: to_clean.sh, to_smooth.sh"),
+        (["reprocess", "--code", "to_clean.sh", "--code-version", "7.0.0"], "has no version 7.0.0; there is: 1.0.0"),
         (["file", "nowhere.txt"], "no file nowhere.txt in the catalogue"),
     ],
 )
@@ -211,6 +211,6 @@ def test_a_product_without_a_version_cannot_be_forced(sqlite_mission: Mission) -
     sqlite_mission.deliver(name_of("raw", 1))
     sqlite_mission.run()
     done = sqlite_mission.dbproc("whatif", "reprocess", "--product", "flat", "--force", "1", status=2)
-    assert "no {VERSION} in the format of flat (flat_{Y}{m}{d}.txt)" in done.err
+    assert "product flat has no {VERSION} in its format" in done.err
     hindered = sqlite_mission.dbproc("whatif", "release", "to_flat", "--version", "2.0.0", "--json").json["hindered"]
     assert [each["state"] for each in hindered] == ["refused"]
