@@ -46,6 +46,14 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
     return returned
 
 
+def recover_at_once(store: Store, mission: Mission, workspace: Workspace, run_id: int, report: Report) -> None:
+    """:func:`recover` for those who do not look into incoming: what is there again is to settle anew."""
+    returned = recover(store, mission, workspace, run_id, report)
+    if returned:
+        with store.begin() as connection:
+            placements.withdraw(connection, returned)
+
+
 def _is_returned(move: Move) -> bool:
     """Whether the file is in incoming with the bytes that were announced."""
     if move.purpose == "output" or not move.digest:

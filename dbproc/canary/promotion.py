@@ -33,7 +33,7 @@ from dbproc.errors import UserError
 from dbproc.inspection import Inspection
 from dbproc.model import Ending, Job, Outcome, Reason, Slot, Task
 from dbproc.plan import valid_code
-from dbproc.recovery import recover
+from dbproc.recovery import recover_at_once
 from dbproc.register import Register, Result, Success
 from dbproc.report import Report
 from dbproc.store import Store, Transaction
@@ -115,7 +115,7 @@ class _Promotion:
         _require_promotable(self._row, self._files)
         workspace = Workspace(mission.root)
         workspace.prepare()
-        recover(store, mission, workspace, run_id, Report())
+        recover_at_once(store, mission, workspace, run_id, Report())
         self.place = Place(mission, canary_id)
 
     def promote(self) -> Promoted:

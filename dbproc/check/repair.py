@@ -19,7 +19,7 @@ from dbproc.check.look import Findings, look
 from dbproc.digest import algorithm_of
 from dbproc.errors import PlacementError
 from dbproc.measure import measure
-from dbproc.recovery import recover
+from dbproc.recovery import recover_at_once
 from dbproc.report import Event, Report, one_line
 from dbproc.store import Store
 from dbproc.triage import storable
@@ -86,7 +86,7 @@ class _Repair:
     def do(self, cures: Collection[Cure]) -> None:
         """Do everything, what changes the queue last: it depends on which files there are."""
         if Recover() in cures:
-            recover(self._store, self._mission, Workspace(self._mission.root), self._run_id, self._report)
+            recover_at_once(self._store, self._mission, Workspace(self._mission.root), self._run_id, self._report)
         self._mark([cure for cure in cures if isinstance(cure, Mark)])
         self._move_home([cure for cure in cures if isinstance(cure, MoveHome)])
         self._set_aside([cure for cure in cures if isinstance(cure, SetAside)])
