@@ -179,13 +179,36 @@ def test_json_of_every_command_parses(sqlite_mission: Mission, ask: Ask) -> None
     mission = in_every_state(sqlite_mission)
     words = [*(words for words in asking(mission) if words[0] != "export"), ["apply", str(mission.file)]]
     words += [["code", "accept", "to_smooth", "--reason", "x"], ["run", "-d"], ["ingest"], ["process"], ["run"]]
-    words += [["code", "release", "to_clean", "--version", "2.0.0"]]
+    words += [["code", "release", "to_clean", "--version", "2.0.0"], *changing()]
     seen = set()
     for each in words:
         done = ask(*each, "--json", "-m", mission.database, status=1 if each[0] in ("inspect", "ingest") else 0)
         assert isinstance(json.loads(done.out), dict | list), each
-        seen.add(" ".join(word for word in each[:2] if word in COMMANDS or each[0] in ("code", "quarantine")))
+        seen.add(" ".join(word for word in each[:2] if word in COMMANDS or each[0] in GROUPS))
     assert seen == {name for name, command in every_command() if takes_json(command)} - {"check"}
+
+
+GROUPS = ("campaign", "canary", "code", "quarantine", "whatif")
+
+
+def changing() -> list[list[str]]:
+    """Commands about changes, in an order in which all of them have something to tell."""
+    canary = ["canary", "start", "to_clean", "--version", "3.0.0", "--dates", "2020-01-01"]
+    return [
+        ["stats"],
+        ["whatif", "release", "to_clean", "--version", "3.0.0"],
+        ["whatif", "reprocess", "--product", "clean", "--force", "2"],
+        ["whatif", "file", RAW[1]],
+        ["reprocess", "--product", "clean", "--force", "2", "--campaign", "again"],
+        ["campaign", "list"],
+        *(["campaign", verb, "again"] for verb in ("show", "pause", "resume", "cancel")),
+        canary,
+        ["canary", "list"],
+        ["canary", "show", "1"],
+        ["canary", "discard", "1"],
+        canary,
+        ["canary", "promote", "2"],
+    ]
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:
