@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib
 import os
+import stat
 from typing import Any
 
 from dbproc.errors import UserError
@@ -34,10 +36,19 @@ def digest_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
     if missing is not None:
         raise UserError(missing)
     hasher = hashlib.sha256() if algorithm == "sha256" else _blake3().blake3()
-    with open(path, "rb") as stream:
+    with open(path, "rb", opener=_opened) as stream:
         while chunk := stream.read(_CHUNK):
             hasher.update(chunk)
     return f"{algorithm}:{hasher.hexdigest()}"
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open a regular file; on what has become a fifo meanwhile nobody waits."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "no regular file", path)
+    return descriptor
 
 
 def digest_text(text: str, algorithm: str = "sha256") -> str:

@@ -92,8 +92,9 @@ class Ingest:
     def _made(self, arrival: Arrival, move: Move | None) -> bool:
         if move is None:
             return True
+        put = placement.move if move.purpose == "quarantine" else placement.place
         try:
-            placement.move(move.source, move.target)
+            put(move.source, move.target)
         except PlacementError as error:
             self._report.add(Event.PROBLEM, arrival.name, f"{error}; it stays in incoming")
             return False

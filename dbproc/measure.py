@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from dbproc.digest import digest_file
 from dbproc.errors import PlacementError
 from dbproc.model import Member
+from dbproc.names import UNFIT
 from dbproc.placement import companion_of
 
 _WORTH_A_THREAD = 4 << 20  # bytes; hashing releases the interpreter
+_LONGEST_MEMBER = 1_000  # bytes; an index of the database takes not much more
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def measure(path: str, algorithm: str) -> Measured:
     OSError
         Something cannot be read.
     PlacementError
-        The companion directory holds something other than files and directories.
+        The companion directory holds something other than files and directories, or a name that cannot be recorded.
     """
     size = os.stat(path).st_size
     companion = companion_of(path)
@@ -66,9 +68,26 @@ def _is_large(path: str) -> bool:
 def _members(companion: str, algorithm: str) -> Iterator[Member]:
     for place, directories, names in os.walk(companion):
         directories.sort()
+        for name in directories:
+            _status(os.path.join(place, name))
         for name in sorted(names):
             path = os.path.join(place, name)
-            status = os.lstat(path)
-            if not stat.S_ISREG(status.st_mode):
-                raise PlacementError(f"{path} is no regular file; a companion directory holds files alone")
-            yield Member(os.path.relpath(path, companion), status.st_size, digest_file(path, algorithm))
+            status = _status(path)
+            yield Member(_storable(os.path.relpath(path, companion)), status.st_size, digest_file(path, algorithm))
+
+
+def _status(path: str) -> os.stat_result:
+    """What a member is; a link is none, wherever it leads."""
+    status = os.lstat(path)
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise PlacementError(f"{ascii(path)[1:-1]} is no regular file; a companion directory holds files alone")
+    return status
+
+
+def _storable(path: str) -> str:
+    """The path of a member, when a database can hold it and a line of a log show it."""
+    if UNFIT.search(path):
+        raise PlacementError(f"the name {path!a} in its companion directory holds control characters or is not UTF-8")
+    if len(path.encode()) > _LONGEST_MEMBER:
+        raise PlacementError(f"a path in its companion directory has more than {_LONGEST_MEMBER} bytes: {path[:80]}…")
+    return path

@@ -12,6 +12,7 @@ from dbproc.errors import PlacementError, RepairError
 from dbproc.model import Mission
 from dbproc.report import Event, Report
 from dbproc.store import Store
+from dbproc.triage import storable
 from dbproc.workspace import Workspace
 
 
@@ -94,10 +95,10 @@ def _set_aside(mission: Mission, move: Move, place: str) -> quarantine.Entry:
     stored = placement.set_aside_path(mission.quarantine, os.path.basename(place))
     placement.move(place, stored)
     return quarantine.Entry(
-        filename=name,
+        filename=storable(name),
         stored_name=os.path.basename(stored),
-        came_from=move.source,
+        came_from=storable(move.source),
         reason="dead_run",
-        message=f"a dead run had moved it to {place}, and another file of its name has arrived since",
+        message=storable(f"a dead run had moved it to {place}, and another file of its name has arrived since"),
         digest=move.digest or None,
     )

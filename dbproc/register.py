@@ -39,8 +39,10 @@ from dbproc.model import (
 from dbproc.names import keywords_of, keywords_text
 from dbproc.periods import period_end
 from dbproc.plan import Confirmation
+from dbproc.report import one_line
 from dbproc.run import directory_of, file_path
 from dbproc.store import Store, Transaction
+from dbproc.triage import storable
 
 _JITTER = 0.25
 """What a delay may be longer by, as a part of it: jobs that failed together are not all tried again together."""
@@ -187,7 +189,7 @@ class Register:
             return f"{name} is not what was promised: {fault}"
         try:
             file = self._new_file(made, product, facts, measured, before)
-            target = placement.inside(self._definition.mission.root, os.path.join(file.directory, file.filename))
+            target = placement.home(self._definition.mission, product, file.directory, file.filename)
         except (PlacementError, FormatError) as error:
             return str(error)
         return _Output(file, Move("output", made.path, target, file.digest))
@@ -293,7 +295,7 @@ class Register:
         failures, next_try = 0, None
         status, message = "succeeded", None
         if isinstance(result, Failure):
-            status, message = "failed", result.message
+            status, message = "failed", storable(result.message)
             failures = result.task.failures + 1
             next_try = self._next_try(result.task, failures, outcome.ended)
             if result.is_interrupted:
@@ -377,7 +379,7 @@ def _absent(path: str, name: str, directory: str) -> str | None:
     """What is wrong with the presence of an output."""
     if not os.path.lexists(path):
         others = _names_in(directory)[:5]
-        wrote = f"it wrote {', '.join(others)} instead" if others else "it wrote nothing"
+        wrote = f"it wrote {', '.join(map(one_line, others))} instead" if others else "it wrote nothing"
         return f"exit status 0, but its output {name} is not there; {wrote}"
     if os.path.islink(path) or not os.path.isfile(path):
         return f"exit status 0, but its output {name} is no regular file"
@@ -419,7 +421,7 @@ def _items_of(results: Sequence[Result]) -> Iterator[ItemEnd]:
         if isinstance(result, Failure):
             if not result.is_interrupted:
                 for campaign_id in result.task.carries_out:
-                    yield ItemEnd(campaign_id, result.task.slot, "failed", result.message)
+                    yield ItemEnd(campaign_id, result.task.slot, "failed", storable(result.message))
         else:
             for campaign_id in result.task.carries_out:
                 yield ItemEnd(campaign_id, result.task.slot, "done")

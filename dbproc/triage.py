@@ -20,6 +20,7 @@ from dbproc.store import Store
 from dbproc.version import Version
 
 _FIRST = Version(1, 0, 0)
+_EARLIEST, _LATEST = (dt.datetime(year, 1, 1, tzinfo=dt.UTC).timestamp() for year in (1, 9999))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ class Triage:
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[Decision]:
         """What is to be done with each arrival that is still as it was scanned; nothing is changed."""
-        early = [refused for arrival in arrivals if (refused := _refused_early(arrival)) is not None]
+        root = os.path.realpath(self._definition.mission.root)
+        early = [refused for arrival in arrivals if (refused := _refused_early(arrival, root)) is not None]
         known_early = {decision.arrival.path for decision in early}
         rest = [arrival for arrival in arrivals if arrival.path not in known_early]
         paths = [os.path.realpath(arrival.path) if arrival.kind is Kind.LINK else arrival.path for arrival in rest]
@@ -128,7 +130,7 @@ class Triage:
         product, facts = answer.product, answer.facts
         version = facts.version or _FIRST
         directory = directory_of(product, facts, version)
-        target = placement.inside(self._definition.mission.root, os.path.join(directory, arrival.name))
+        target = placement.home(self._definition.mission, product, directory, arrival.name)
         if arrival.kind is Kind.LINK and os.path.realpath(arrival.path) != os.path.realpath(target):
             text = (
                 f"links to {os.path.realpath(arrival.path)}, which is not its product's place {target}; move it there"
@@ -173,8 +175,8 @@ def is_copy(measured: Measured, known: KnownFile) -> bool:
     return measured.digest == known.digest and set(measured.members) == set(known.members)
 
 
-def _refused_early(arrival: Arrival) -> Refused | None:
-    """What is refused by what it is, unopened."""
+def _refused_early(arrival: Arrival, root: str) -> Refused | None:
+    """What is refused by what it is, unopened; `root` is the mission's, without links on the way."""
     if arrival.kind is Kind.DIRECTORY:
         return Refused(arrival, "directory", "it is a directory; put its files into incoming themselves")
     if arrival.kind is Kind.OTHER:
@@ -183,6 +185,8 @@ def _refused_early(arrival: Arrival) -> Refused | None:
         target = os.path.realpath(arrival.path)
         if not os.path.isfile(target):
             return Refused(arrival, "dangling_link", f"links to {target}, which is no file")
+        if os.path.commonpath([target, root]) != root:
+            return Refused(arrival, "link_elsewhere", f"links to {target}, which is outside of {root}; deliver a copy")
         if os.path.basename(target) != arrival.name:
             return Refused(arrival, "link_renamed", f"links to {target}, a file of another name")
     return None
@@ -215,9 +219,14 @@ def _new_file(
         directory=directory,
         size=measured.size,
         digest=measured.digest,
-        created=dt.datetime.fromtimestamp(os.stat(arrival.path).st_mtime, dt.UTC),
+        created=time_of(os.stat(arrival.path).st_mtime),
         members=measured.members,
     )
+
+
+def time_of(seconds: float) -> dt.datetime:
+    """The time that a file bears; the beginning of the calendar or its end for what lies outside of it."""
+    return dt.datetime.fromtimestamp(min(max(seconds, _EARLIEST), _LATEST), dt.UTC)
 
 
 def _is_text(name: str) -> bool:

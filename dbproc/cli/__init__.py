@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
 
 from dbproc import __version__
-from dbproc.errors import EXIT_USAGE, DbprocError
+from dbproc.errors import EXIT_SOME_FAILED, EXIT_USAGE, DbprocError, DefinitionError
+from dbproc.report import one_line
+from dbproc.secrecy import masked
 
 COMMANDS = {
     "init": "database",
@@ -81,16 +85,27 @@ def guarded(command: click.Command, arguments: Sequence[str] | None, name: str) 
         result = command.main(None if arguments is None else list(arguments), prog_name=name, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
-        error.show()
+        words = io.StringIO()
+        error.show(words)
+        _complain(masked(words.getvalue().rstrip()))
         return EXIT_USAGE
     except click.Abort:
         return 130
     except DbprocError as error:
-        _complain(f"{name}: {error}")
+        _complain(f"{name}: {_shown(error)}")
         return error.exit_status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except Exception:
+        _complain(masked(traceback.format_exc().rstrip()))
+        return EXIT_SOME_FAILED
+
+
+def _shown(error: DbprocError) -> str:
+    """The message, without passwords; only one about a mission file has several lines."""
+    lines = str(error).split("\n") if isinstance(error, DefinitionError) else [str(error)]
+    return masked("\n".join(map(one_line, lines)))
 
 
 def _complain(message: str) -> None:

@@ -81,7 +81,7 @@ def _print_status(facts: Facts) -> None:
         click.echo("\nfailed:")
     for failure in facts["failures"]:
         subject = f"{failure['process']} {failure['date']} {failure['keywords']}".strip()
-        click.echo(f"  {subject}: {cell(failure['message'])} ({retry_words(failure)})")
+        click.echo(f"  {cell(subject)}: {cell(failure['message'])} ({retry_words(failure)})")
         if failure["log"]:
             click.echo(f"    log: {failure['log']}")
         if failure["waiting"]:
@@ -148,9 +148,9 @@ def why_command(subject: str, date: str | None, mission: str, as_json: bool) -> 
 
 def _print_why_file(facts: Facts) -> None:
     file, attempt = facts["file"], facts["attempt"]
-    keywords = f" {file['keywords']}" if file["keywords"] else ""
+    keywords = f" {cell(file['keywords'])}" if file["keywords"] else ""
     click.echo(f"{cell(file['filename'])}: {file['product']} {file['date']}{keywords} version {file['version']}")
-    click.echo(f"  in {file['directory']}, {file['size']} bytes, {file['digest']}")
+    click.echo(f"  in {cell(file['directory'])}, {file['size']} bytes, {file['digest']}")
     if attempt is None:
         click.echo("  was delivered")
     else:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import Screen, json_option, mission_option, print_json
+from dbproc.cli.common import Screen, cell, json_option, mission_option, print_json
 from dbproc.edits import edits_in_words
 from dbproc.errand import Request, decide, narrowed, tell_undue
 from dbproc.model import Definition
@@ -146,10 +146,10 @@ def _preview(mission: str, request: Request, *, ingest: bool, as_json: bool, ech
     for row in rows:
         subject = f"{row['date']} {row['keywords']}".rstrip()
         if row["is_run"]:
-            click.echo(f"would make {', '.join(row['outputs']) or subject}: {row['why']}")
-            click.echo(f"  {shlex.join(row['command_line'])}")
+            click.echo(cell(f"would make {', '.join(row['outputs']) or subject}: {row['why']}"))
+            click.echo(f"  {cell(shlex.join(row['command_line']))}")
         else:
-            click.echo(f"{subject}: {row['state']}: {row['why']}")
+            click.echo(cell(f"{subject}: {row['state']}: {row['why']}"))
     return 0
 
 

@@ -89,7 +89,7 @@ def _print_chosen(chosen: Chosen, facts: Facts, *, is_forced: bool, dry_run: boo
         click.echo(f"{len(chosen.slots)} outputs are selected, and none is stale; to make them anyhow: --force 0|1|2")
     elif dry_run:
         for row in facts["outputs"]:
-            click.echo(f"would make {row['output'] or row['process']} {row['date']}: {cell(row['why'])}")
+            click.echo(cell(f"would make {row['output'] or row['process']} {row['date']}: {row['why']}"))
     elif facts["campaign"] is not None:
         again = "again" if is_forced else "where they are stale"
         click.echo(f"campaign {facts['campaign']}: {count} outputs are made {again}, by the next runs")

@@ -72,10 +72,10 @@ def json_option(function: Function) -> Function:
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON; dates and times as ISO text."""
+    """Print a value as JSON; dates and times as ISO text, and nothing that a terminal would act on."""
     text = json.dumps(value, indent=2, default=_as_text, ensure_ascii=False)
-    has_strange_names = any("\ud800" <= char <= "\udfff" for char in text)
-    click.echo(json.dumps(value, indent=2, default=_as_text) if has_strange_names else text)
+    is_plain = text.replace("\n", "").isprintable()
+    click.echo(text if is_plain else json.dumps(value, indent=2, default=_as_text))
 
 
 def _as_text(value: object) -> str:

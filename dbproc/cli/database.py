@@ -24,7 +24,7 @@ def init_command(database: str, dialect: str | None) -> None:
     is_server = dialect == "postgresql" and "://" not in database
     name = server_url(database).render_as_string(hide_password=False) if is_server else database
     create_database(name)
-    shown = shlex.quote(database) if "@" not in database else "DATABASE"
+    shown = shlex.quote(database) if "://" not in database else "DATABASE"
     created = shown_name(database_url(name, creating=True))
     click.echo(f"created {created}; define the mission with: dbproc apply MISSION.toml -m {shown}")
 

@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from dbproc import lock
+from dbproc.access import make_directories
 from dbproc.catalogue.definition import load_mission
 from dbproc.catalogue.specs import current_definition
-from dbproc.cli.common import json_option, mission_option, print_json
+from dbproc.cli.common import json_option, mission_access, mission_option, print_json
 from dbproc.definition import Change
 from dbproc.errors import NO_MISSION, NotFoundError, UserError
 from dbproc.mission.apply import apply_definition
@@ -59,10 +60,11 @@ def _made_incoming(store: Store) -> str | None:
         incoming = load_mission(connection).incoming
     if os.path.isdir(incoming):
         return None
-    try:
-        os.makedirs(incoming)
-    except OSError as error:
-        raise UserError(f"the mission is applied, but cannot make {incoming}: {error.strerror}") from error
+    with mission_access(store):
+        try:
+            make_directories(incoming)
+        except OSError as error:
+            raise UserError(f"the mission is applied, but cannot make {incoming}: {error.strerror}") from error
     return incoming
 
 

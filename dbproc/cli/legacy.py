@@ -13,7 +13,7 @@ import click
 from dbproc import queue
 from dbproc.catalogue.definition import load_definition
 from dbproc.cli import guarded, legacy_reprocess
-from dbproc.cli.common import mission_option
+from dbproc.cli.common import cell, mission_option
 from dbproc.cli.database import clear_lock, init_command
 from dbproc.cli.definition import apply
 from dbproc.explain import product_named
@@ -120,7 +120,7 @@ def _as_text(mission: str, rows: Sequence[dict[str, Any]], products: Sequence[tu
     if products:
         lines += ["Products", *(f"{number}\t{name}" for number, name in products)]
     lines.append("ProcessQueue")
-    lines += [f"{index}\t{row['filename']}\t{row['product_name']}" for index, row in enumerate(rows)]
+    lines += [f"{index}\t{cell(row['filename'])}\t{row['product_name']}" for index, row in enumerate(rows)]
     return "\n".join(lines)
 
 

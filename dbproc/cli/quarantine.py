@@ -10,6 +10,7 @@ import click
 from dbproc import quarantine as custody
 from dbproc.catalogue import quarantine
 from dbproc.cli.common import cell, json_option, mission_access, mission_option, print_json, print_table
+from dbproc.report import one_line
 from dbproc.store import open_store
 
 _SHOWN = ("quarantine_id", "quarantine_time", "filename", "reason", "message")
@@ -62,7 +63,7 @@ def release_command(numbers: tuple[int, ...], mission: str, comment: str) -> Non
     """Put files back into incoming, where the next run takes them."""
     with open_store(mission) as store, mission_access(store):
         for number in numbers:
-            click.echo(f"released {custody.release(store, number, comment)}")
+            click.echo(one_line(f"released {custody.release(store, number, comment)}"))
 
 
 @quarantine_command.command("discard")
@@ -73,7 +74,7 @@ def discard_command(numbers: tuple[int, ...], mission: str, comment: str) -> Non
     """Delete files from quarantine for good; their entries stay."""
     with open_store(mission) as store, mission_access(store):
         for number in numbers:
-            click.echo(f"deleted {custody.discard(store, number, comment)}")
+            click.echo(one_line(f"deleted {custody.discard(store, number, comment)}"))
 
 
 def _facts(row: dict[str, Any]) -> dict[str, Any]:

@@ -176,9 +176,9 @@ def _print_plan(facts: dict[str, Any], as_json: bool) -> None:
         click.echo(f"edited {edit['code']}: {edit['changed']}; {edit['consequence']}")
     for task in facts.get("tasks", ()):
         what = ", ".join(task["outputs"]) or f"{task['process']} {task['date']}"
-        click.echo(f"would {'build' if task['output'] else 'run'} {what}: {task['why']}")
+        click.echo(one_line(f"would {'build' if task['output'] else 'run'} {what}: {task['why']}"))
     for problem in facts.get("problems", ()):
-        click.echo(f"{problem['state']} {problem['process']} {problem['date']}: {problem['why']}")
+        click.echo(one_line(f"{problem['state']} {problem['process']} {problem['date']}: {problem['why']}"))
     for item in facts.get("waiting", ()):
         click.echo(f"decided later {item['process']} {item['date']}: waits for {item['waits_for']}")
     for product in facts.get("follows", ()):

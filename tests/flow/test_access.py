@@ -97,7 +97,9 @@ def ask(mission: Mission, *words: str) -> int:
 
 def test_everything_has_the_missions_umask_and_group(sqlite_mission: Mission) -> None:
     group = other_group()
+    sqlite_mission.incoming.rmdir()
     define(sqlite_mission, umask="027", group=group)
+    assert access(sqlite_mission.incoming) == ("2750", group)
     os.chown(sqlite_mission.root / ".dbproc", -1, os.getegid())
     (sqlite_mission.root / ".dbproc").chmod(0o777)  # as a mission had it that got its umask and group later
     (sqlite_mission.root / ".dbproc" / "logs").mkdir()

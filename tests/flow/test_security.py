@@ -4,6 +4,7 @@ no line of a log is forged; and the database's password is seen by nobody."""
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from dbproc.cli import main
+from dbproc.catalogue import placements
+from dbproc.catalogue.placements import Move
+from dbproc.cli import legacy, main
+from dbproc.store import open_store
 from tests.flow.mission import Mission, name_of, process, product
 
 RAW = [name_of("raw", day) for day in range(1, 31)]
@@ -157,12 +161,140 @@ def test_no_link_leads_out_of_the_root(fenced: Mission) -> None:
     (fenced.root / "data" / "clean").unlink()
 
 
+PRIVATE = ["codes", "inspectors", "incoming", "quarantine", ".dbproc"]
+
+
+@pytest.mark.parametrize("way", ["delivered", "made"])
+def test_no_keyword_leads_into_another_directory_of_the_mission(way: str, tmp_path: Path) -> None:
+    mission = Mission(tmp_path / "mission", str(tmp_path / "mission.sqlite"))
+    raw, clean = ("{station}", "data") if way == "delivered" else ("data", "{station}")
+    mission.create(
+        product("raw", 0, STATION, directory=raw),
+        product("clean", 1, STATION.replace("raw", "clean"), directory=clean),
+        process("to_clean", "clean", ["raw"], "FILE"),
+        product("beside", 0, directory="codes/beside"),
+    )
+    mission.deliver(*(of_station(name) for name in [*PRIVATE, "north"]), name_of("beside", 1))
+    done = mission.run(status=1)
+    assert done.err.count("which is not for products") == len(PRIVATE)
+    assert mission.names("clean") == ["clean_north_20200101_v1.0.0.txt"]
+    if way == "delivered":
+        assert mission.quarantined() == {of_station(name): "bad_place" for name in PRIVATE}
+    (beside,) = mission.names("beside")  # for it is the definition that says so
+    mission.files()[beside].path.unlink()
+    (mission.root / "codes" / "beside").rmdir()
+    check_only_in(mission, "data", "north")
+
+
+def companions_that_cannot_be_recorded(mission: Mission) -> None:
+    """A companion directory for each of the first six files."""
+    beside = mission.root.parent / "beside"
+    members = [f"{RAW[number][:-4]}/good" for number in range(6)]
+    for member in members:
+        (mission.incoming / member).parent.mkdir()
+        (mission.incoming / member).write_text("good")
+    places = [mission.incoming / RAW[number][:-4] for number in range(6)]
+    (places[0] / "away").symlink_to(beside)
+    (places[1] / "away").symlink_to(beside / "mine")
+    (places[2] / "new\nline").write_text("x")
+    (places[3] / "esc\x1b[2J").write_text("x")
+    (places[4] / os.fsdecode(b"\xff")).write_text("x")
+    long = places[5] / "/".join(["x" * 200] * 5)
+    long.mkdir(parents=True)
+    (long / "x").write_text("x")
+
+
+def test_companion_directories_with_what_cannot_be_recorded_are_refused(fenced: Mission) -> None:
+    fenced.create(product("raw", 0))
+    companions_that_cannot_be_recorded(fenced)
+    fenced.deliver(*RAW[:7])
+    done = fenced.run(status=1)
+    assert fenced.quarantined() == dict.fromkeys(RAW[:6], "unreadable")
+    assert fenced.names("raw") == [RAW[6]]
+    check_lines(done.err, "quarantined raw_2020")
+    check_only_in(fenced, "data/raw")
+
+
+SLOVEN = f"""#!{sys.executable}
+import os, sys
+out = sys.argv[-1]
+companion = out.removesuffix(".txt")
+os.mkdir(companion)
+open(out, "w").write("made")
+if "20200101" in out:
+    os.symlink("/etc", companion + "/away")
+elif "20200102" in out:
+    open(os.fsencode(companion) + b"/x\\xff\\n", "w")
+else:
+    os.unlink(out)
+    open(b"x\\xff\\n\\x1b[2J", "w")
+"""
+
+
+def test_a_job_that_leaves_what_cannot_be_recorded_has_failed(mission: Mission) -> None:
+    mission.code("to_clean.sh", SLOVEN)
+    mission.create(product("raw", 0), product("clean", 1), process("to_clean", "clean", ["raw"]))
+    mission.deliver(*RAW[:3])
+    done = mission.run(status=1)
+    assert [status for _, _, status in mission.attempts()] == ["failed"] * 3
+    expected = ("away is no regular file", "holds control characters", "x\\udcff\\n\\x1b[2J instead")
+    assert all(any(words in message for message in mission.messages()) for words in expected)
+    check_lines(done.err, "failed to_clean 2020-01-0")
+
+
+def test_a_link_out_of_the_root_is_refused_unread(fenced: Mission) -> None:
+    fenced.create(product("raw", 0))
+    (fenced.incoming / "mine").symlink_to(fenced.root.parent / "beside" / "mine")
+    fenced.run(status=1)
+    assert fenced.rows("SELECT reason, shasum FROM quarantine") == [("link_elsewhere", None)]
+
+
+SWAPPED = """
+import os
+from dbproc.products import Facts, Inspector
+
+class Swapped(Inspector):
+    def inspect(self, path, name):
+        if name.date.day == 1:
+            os.unlink(path)
+            os.symlink("AWAY", path)
+        return Facts()
+"""
+
+
+def test_a_file_that_becomes_a_link_while_it_is_looked_at_is_left(fenced: Mission) -> None:
+    away = fenced.root.parent / "beside" / "mine"
+    fenced.inspector("swap.py", SWAPPED.replace("AWAY", str(away)))
+    fenced.create(product("raw", 0, inspector="swap.py"))
+    fenced.deliver(*RAW[:2], content="x" * len(str(away)))  # so that the link has its size
+    done = fenced.run(status=1)
+    assert "is no regular file any more; it stays in incoming" in done.err
+    assert fenced.names("raw") == [RAW[1]]
+    assert (fenced.incoming / RAW[0]).readlink() == away
+    (fenced.incoming / RAW[0]).unlink()
+
+
+def test_what_a_dead_run_moved_is_put_aside_whatever_its_name_is(mission: Mission) -> None:
+    mission.create(product("raw", 0))
+    name = os.fsdecode(b"raw\xff\n")
+    (mission.incoming / name).write_text("new")
+    mission.quarantine.mkdir()
+    (mission.quarantine / "moved").write_text("moved")
+    with open_store(mission.database) as store, store.begin() as connection:
+        move = Move("quarantine", str(mission.incoming / name), str(mission.quarantine / "moved"))
+        placements.announce(connection, [move])
+    done = mission.run(status=1)
+    reasons = sorted(row[0] for row in mission.rows("SELECT reason FROM quarantine"))
+    assert reasons == ["bad_name", "dead_run"]
+    check_lines(done.err, "quarantined raw")
+
+
 def test_devices_and_links_to_them_are_refused_unopened(fenced: Mission) -> None:
     fenced.create(product("raw", 0))
     for name, device in zip(RAW, ("/dev/zero", "/dev/stdin", "/dev/tty", "/proc/self/mem", "/dev"), strict=False):
         (fenced.incoming / name).symlink_to(device)
     fenced.run(status=1)
-    assert set(fenced.quarantined().values()) <= {"dangling_link", "link_renamed"}
+    assert set(fenced.quarantined().values()) <= {"dangling_link", "link_renamed", "link_elsewhere"}
     assert len(fenced.quarantined()) == 5
 
 
@@ -270,7 +402,14 @@ def test_no_name_forges_a_line(fenced: Mission, terminal: Terminal) -> None:
     check_lines(done.err, "quarantined raw_x")
     check_log(fenced)
     about = (["why", accepted], ["why", "raw", "2020-01-01"], ["lineage", accepted], ["check"])
-    terminal.check(fenced, *TELLING, *about)
+    terminal.check(
+        fenced, *TELLING, *about, ["why", "raw_"], ["quarantine", "release", "1"], ["quarantine", "release", "1"]
+    )
+    terminal.check(fenced, ["status", "--json"], ["quarantine", "list", "--json"], ["why", accepted, "--json"])
+    fenced.execute("INSERT INTO processqueue (file_id, queued_time) SELECT file_id, '2020-01-01' FROM file")
+    terminal.check(fenced, ["queue"])
+    assert legacy.main("printProcessQueue.py", [fenced.database]) == 0
+    check_lines(terminal.capture.readouterr().out.replace("\t", " "), "")
 
 
 LIAR = f"""
@@ -404,6 +543,9 @@ def commands(mission: Mission, url: str) -> list[list[str]]:
         ["unlock", "why"],
         ["status", "--no-such-option"],
         ["run", "-o", "none"],
+        ["status", url],
+        [url],
+        ["why", url],
         ["status", "-m", url + "x"],
     ]
     return [*good, *asking, *why, *bad, ["init", f"postgresql://postgres@/x?host=/nowhere&password={SECRET}"]]

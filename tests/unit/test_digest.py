@@ -44,3 +44,11 @@ def test_the_sign_changes_with_every_write_and_replacement(tmp_path: Path) -> No
     os.utime(other, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     other.rename(path)
     assert stat_text(path) != first
+
+
+def test_what_has_become_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    other_end = os.open(tmp_path / "fifo", os.O_RDWR)  # else whoever opens it to read waits for ever
+    with pytest.raises(OSError, match="no regular file"):
+        digest_file(tmp_path / "fifo")
+    os.close(other_end)
