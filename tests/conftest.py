@@ -37,6 +37,7 @@ settings.load_profile("dbproc")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "thorough: a finer point, run by make test-all")
     config.stash[CLEANUP] = ExitStack()
     for name in [name for name in os.environ if name.startswith(("DBPROC_", "PG"))]:
         del os.environ[name]
@@ -102,21 +103,25 @@ def database(make_database: Callable[[], str]) -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--thorough``: every test of the flow on PostgreSQL as well; see :func:`pytest_collection_modifyitems`."""
-    parser.addoption("--thorough", action="store_true", help="every test of the flow on both databases")
+    """``--thorough``: every test, those of the flow on PostgreSQL as well; see :func:`pytest_collection_modifyitems`."""
+    parser.addoption("--thorough", action="store_true", help="every test, those of the flow on both databases")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests of the flow run on SQLite, and every fourth of them on PostgreSQL too, the same ones each time.
 
-    What a flow does differs little between the databases; the tests of the database itself run on both, always.
+    What a flow does differs little between the databases; the tests of the database itself run on both, always. Tests
+    marked ``thorough`` are finer points of what others hold as well.
     """
     if config.getoption("--thorough"):
         return
-    config.hook.pytest_deselected(items=[item for item in items if _is_spared(item.nodeid)])
-    items[:] = [item for item in items if not _is_spared(item.nodeid)]
+    config.hook.pytest_deselected(items=[item for item in items if _is_spared(item)])
+    items[:] = [item for item in items if not _is_spared(item)]
 
 
-def _is_spared(nodeid: str) -> bool:
+def _is_spared(item: pytest.Item) -> bool:
+    if item.get_closest_marker("thorough") is not None:
+        return True
+    nodeid = item.nodeid
     name, _, parameters = nodeid.partition("[")
     return "/flow/" in name and "postgresql" in parameters and zlib.crc32(nodeid.encode()) % 4 != 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.flow.mission import Mission, name_of, process, product
 
 
@@ -79,6 +81,7 @@ def test_the_choice_is_made_for_each_slot_by_what_covers_its_own_days(sqlite_mis
     assert len(mission.names("map")) == 5
 
 
+@pytest.mark.thorough
 def test_an_optional_choice_may_be_empty(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.create(
@@ -95,6 +98,7 @@ def test_an_optional_choice_may_be_empty(sqlite_mission: Mission) -> None:
     assert mission.content(name_of("map", 1, "1.2.0")) == "map(raw_20200101)(final_20200101)"
 
 
+@pytest.mark.thorough
 def test_products_of_a_choice_whose_files_have_other_keywords_are_still_in_each_others_place(
     sqlite_mission: Mission,
 ) -> None:
@@ -140,6 +144,7 @@ def test_the_definition_comes_out_as_it_went_in_and_a_second_apply_changes_nothi
     assert "the best of its choice)" in done.out
 
 
+@pytest.mark.thorough
 def test_a_new_order_of_the_choice_is_a_reason_to_make_it_again(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.create(*blocks())

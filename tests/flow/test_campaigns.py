@@ -79,6 +79,7 @@ def test_what_is_forced_rises_in_the_part_that_was_named_and_once(
     assert is_idle(mission)
 
 
+@pytest.mark.thorough
 def test_each_way_to_select_comes_to_the_outputs_that_it_names(sqlite_mission: Mission) -> None:
     mission = built(sqlite_mission)
 
@@ -97,6 +98,7 @@ def test_each_way_to_select_comes_to_the_outputs_that_it_names(sqlite_mission: M
     assert mission.everything() == before
 
 
+@pytest.mark.thorough
 def test_without_force_only_what_is_stale_is_queued_again(sqlite_mission: Mission) -> None:
     mission = built(sqlite_mission)
     assert "none is stale" in mission.dbproc("reprocess", "--level", "1").out
@@ -140,6 +142,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Mission:
     return mission
 
 
+@pytest.mark.thorough
 def test_a_product_without_a_version_is_not_forced_and_an_empty_selection_is_said(sqlite_mission: Mission) -> None:
     blocks = [product("raw", 0), product("clean", 1, "clean_{Y}{m}{d}.txt"), process("to_clean", "clean", ["raw"])]
     mission = built(sqlite_mission, *blocks, days=1)
@@ -174,6 +177,7 @@ def test_a_run_does_no_more_jobs_than_the_limit_with_what_follows_from_them(miss
     assert is_idle(mission)
 
 
+@pytest.mark.thorough
 def test_what_follows_from_an_item_counts_and_the_first_item_always_goes(sqlite_mission: Mission) -> None:
     mission = built(sqlite_mission)
     force(mission, "--product", "clean", "--campaign", "again", "--jobs-per-run", "3")
@@ -182,6 +186,7 @@ def test_what_follows_from_an_item_counts_and_the_first_item_always_goes(sqlite_
     assert sorted(jobs(mission)) == [("to_clean", "01"), ("to_smooth", "01"), ("to_smooth", "02")]
 
 
+@pytest.mark.thorough
 def test_a_run_ends_a_campaign_when_its_cpu_hours_are_spent(sqlite_mission: Mission) -> None:
     mission = built(sqlite_mission, *plain(), days=4)
     force(mission, "--product", "clean", "--campaign", "again", "--cpu-hours-per-run", "0.0000001")
@@ -250,6 +255,7 @@ def test_a_campaign_survives_kills_and_makes_each_item_once(mission: Mission) ->
     assert is_idle(mission)
 
 
+@pytest.mark.thorough
 def test_an_item_that_failed_is_tried_again_forced_and_rises_once(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.code("to_clean.sh", FAILING.replace("ROOT", str(mission.root)))
@@ -268,6 +274,7 @@ def test_an_item_that_failed_is_tried_again_forced_and_rises_once(sqlite_mission
     assert is_idle(mission)
 
 
+@pytest.mark.thorough
 def test_what_failed_for_a_campaign_is_tried_no_more_when_that_is_cancelled(mission: Mission) -> None:
     mission.code("to_clean.sh", FAILING.replace("ROOT", str(mission.root)))
     built(mission, *plain(), days=3, retry_seconds=0)
@@ -283,6 +290,7 @@ def test_what_failed_for_a_campaign_is_tried_no_more_when_that_is_cancelled(miss
     assert is_idle(mission)
 
 
+@pytest.mark.thorough
 def test_a_slot_that_is_stale_and_wanted_by_a_campaign_is_one_job(sqlite_mission: Mission) -> None:
     mission = built(sqlite_mission, *plain(), days=2)
     force(mission, "--product", "clean", "--campaign", "again", part=0)
@@ -327,6 +335,7 @@ def test_dbprocessings_scripts_force_what_is_made_from_files_or_was_made_by_a_co
     assert not any("_v2.0.0" in each for each in mission.files() if not each.startswith(risen))
 
 
+@pytest.mark.thorough
 def test_dbprocessings_scripts_without_force_queue_what_stale_outputs_are_made_from(sqlite_mission: Mission) -> None:
     mission = built(sqlite_mission, *plain(), days=1)
     mission.code("to_clean.sh", JOIN + "# edited\n")

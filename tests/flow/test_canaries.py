@@ -147,6 +147,7 @@ def test_discarded_it_leaves_no_trace_but_the_report(
     assert "discarded" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_what_has_changed_since_is_left_to_the_next_run(sqlite_mission: Mission) -> None:
     mission = built(sqlite_mission)
     canary(mission, "--dates", "2020-01-01..2020-01-03")
@@ -165,6 +166,7 @@ def test_what_has_changed_since_is_left_to_the_next_run(sqlite_mission: Mission)
     looks_sound(mission)
 
 
+@pytest.mark.thorough
 def test_a_revision_that_was_published_meanwhile_stays_below_the_sample(sqlite_mission: Mission) -> None:
     mission = built(sqlite_mission)
     canary(mission, "--dates", "2020-01-01")
@@ -178,6 +180,7 @@ def test_a_revision_that_was_published_meanwhile_stays_below_the_sample(sqlite_m
     looks_sound(mission)
 
 
+@pytest.mark.thorough
 def test_the_sample_takes_the_name_that_is_free_by_now(sqlite_mission: Mission) -> None:
     """A version that is published from the same inputs after the sample was built raises that of the sample."""
     mission = built(sqlite_mission)
@@ -192,6 +195,7 @@ def test_the_sample_takes_the_name_that_is_free_by_now(sqlite_mission: Mission) 
     looks_sound(mission)
 
 
+@pytest.mark.thorough
 def test_netcdf_is_compared_variable_by_variable_whatever_the_product_says(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     for name, value in (("old", 4), ("equal", 4), ("new", 9)):
@@ -208,6 +212,7 @@ def test_netcdf_is_compared_variable_by_variable_whatever_the_product_says(sqlit
     assert verdicts == {"equal": ("same", []), "new": ("differs", ["1 of 4 values differ, by 5.0 at most"])}
 
 
+@pytest.mark.thorough
 def test_images_are_shown_side_by_side(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     for name, colour in (("old", "(10, 20, 30)"), ("new", "(10, 20, 90)")):
@@ -223,6 +228,7 @@ def test_images_are_shown_side_by_side(sqlite_mission: Mission) -> None:
     assert f"pictures/{picture.name}" in Path(facts["report"]).read_text()
 
 
+@pytest.mark.thorough
 def test_several_outputs_are_taken_together(sqlite_mission: Mission) -> None:
     def two(version: str, file: str) -> list[str]:
         names = (("raw", 0), ("extra", 0), ("a", 1), ("b", 1))
@@ -247,6 +253,7 @@ def test_several_outputs_are_taken_together(sqlite_mission: Mission) -> None:
     looks_sound(mission)
 
 
+@pytest.mark.thorough
 def test_a_job_that_fails_is_told_and_keeps_the_canary_from_being_promoted(
     sqlite_mission: Mission, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -297,6 +304,7 @@ def defined(tmp_path_factory: pytest.TempPathFactory) -> Mission:
     return built(mission, *chain(), process("to_run", None, ["raw"], "RUN"))
 
 
+@pytest.mark.thorough
 def test_promoting_twice_is_refused(sqlite_mission: Mission, capsys: pytest.CaptureFixture[str]) -> None:
     mission = built(sqlite_mission)
     canary(mission, "--dates", DATES)
@@ -305,6 +313,7 @@ def test_promoting_twice_is_refused(sqlite_mission: Mission, capsys: pytest.Capt
     assert "canary 1 was promoted already" in refused(mission, capsys, "discard", "1")
 
 
+@pytest.mark.thorough
 def test_a_code_that_changed_since_is_not_promoted(sqlite_mission: Mission, capsys: pytest.CaptureFixture[str]) -> None:
     mission = built(sqlite_mission)
     canary(mission, "--dates", DATES)
@@ -329,6 +338,7 @@ def start_held(mission: Mission, tmp_path: Path) -> subprocess.Popen[str]:
     return building
 
 
+@pytest.mark.thorough
 def test_runs_go_on_while_a_sample_is_built(
     sqlite_mission: Mission, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -345,6 +355,7 @@ def test_runs_go_on_while_a_sample_is_built(
     looks_sound(mission)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("then", ["discard", "start"])
 def test_killed_in_building_it_can_be_discarded_or_built_again(
     then: str, sqlite_mission: Mission, tmp_path: Path
@@ -392,6 +403,7 @@ def test_killed_in_promoting_everything_is_undone_by_the_next_run(
     looks_sound(mission)
 
 
+@pytest.mark.thorough
 def test_a_promotion_that_the_database_refuses_puts_everything_back(
     sqlite_mission: Mission, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def test_without_the_switch_everything_is_made_again(sqlite_mission: Mission) ->
     assert mission.rows(CONFIRMED) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("mission_wide", "own", "is_rebuilt"), [(True, False, True), (False, True, False)])
 def test_a_process_has_a_switch_of_its_own(
     mission_wide: bool, own: bool, is_rebuilt: bool, sqlite_mission: Mission
@@ -113,6 +114,7 @@ def test_a_process_has_a_switch_of_its_own(
     looks_sound(mission)
 
 
+@pytest.mark.thorough
 def test_switched_off_what_was_confirmed_is_made_again(sqlite_mission: Mission) -> None:
     mission = built_once(sqlite_mission)
     cutting(mission, version="1.1.0")
@@ -136,6 +138,7 @@ def test_a_difference_two_versions_later_rebuilds_once(sqlite_mission: Mission) 
     looks_sound(mission)
 
 
+@pytest.mark.thorough
 def test_equality_reaches_over_several_versions(sqlite_mission: Mission) -> None:
     mission = built_once(sqlite_mission)
     for version in ("1.1.0", "1.2.0"):
@@ -151,6 +154,7 @@ def test_equality_reaches_over_several_versions(sqlite_mission: Mission) -> None
     ]
 
 
+@pytest.mark.thorough
 def test_an_equal_input_does_not_raise_what_another_one_makes_stale(sqlite_mission: Mission) -> None:
     def blocks(a: str, b: str, b_file: str = "to_b.sh") -> list[str]:
         return [
@@ -221,6 +225,7 @@ def test_a_companion_directory_is_part_of_the_contents(sqlite_mission: Mission) 
     assert mission.names("smooth") == [SMOOTH, name_of("smooth", 1, "1.1.0")]
 
 
+@pytest.mark.thorough
 def test_a_run_killed_in_between_leaves_the_rest_to_the_next(mission: Mission, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     mission.code("hold.sh", f'#!/bin/sh\nwhile [ ! -e {gate} ]; do sleep 0.05; done\nprintf x > "$2"\n')
@@ -239,6 +244,7 @@ def test_a_run_killed_in_between_leaves_the_rest_to_the_next(mission: Mission, t
     looks_sound(mission)
 
 
+@pytest.mark.thorough
 def test_of_several_outputs_each_is_compared_by_itself(sqlite_mission: Mission) -> None:
     def blocks(version: str, text: str) -> list[str]:
         sqlite_mission.code(f"two_{text}.sh", TWO.replace("TEXT", text))
@@ -260,6 +266,7 @@ def test_of_several_outputs_each_is_compared_by_itself(sqlite_mission: Mission) 
     looks_sound(mission)
 
 
+@pytest.mark.thorough
 def test_what_has_several_outputs_is_confirmed_with_all_of_them(sqlite_mission: Mission) -> None:
     def blocks(version: str) -> list[str]:
         return [

@@ -86,6 +86,7 @@ def test_a_release_has_the_same_effect_as_the_edited_mission_file(mission: Missi
     assert mission.tables("logging") == before
 
 
+@pytest.mark.thorough
 def test_a_dry_release_says_the_same_and_changes_nothing(sqlite_mission: Mission, ask: Ask) -> None:
     sqlite_mission.create(*only_clean())
     before = sqlite_mission.everything()
@@ -168,6 +169,7 @@ def test_a_rollback_runs_the_bytes_of_the_earlier_version(way: str, sqlite_missi
     assert [code[0] for code in codes(mission)] == ["1.0.0", "1.1.0", "1.0.0", "1.1.0"]
 
 
+@pytest.mark.thorough
 def test_a_rollback_before_anything_was_made_rebuilds_nothing(mission: Mission, ask: Ask) -> None:
     built(mission, 2)
     ask(mission, "code", "release", "to_clean", "--version", "1.1.0")
@@ -202,6 +204,7 @@ def test_what_the_newer_code_made_rises_by_the_part_that_fell(
     assert list(newest(mission)) == [name_of("clean", 1, version)]
 
 
+@pytest.mark.thorough
 def test_a_rollback_whose_bytes_are_kept_no_more_is_refused(sqlite_mission: Mission, ask: Ask) -> None:
     mission = sqlite_mission.create(*only_clean())
     mission.code("to_clean.sh", BETTER)
@@ -247,6 +250,7 @@ def test_a_release_for_some_dates_rebuilds_those_and_leaves_the_others_with_thei
     ]
 
 
+@pytest.mark.thorough
 def test_the_mission_file_may_divide_the_dates_of_a_code(sqlite_mission: Mission, ask: Ask) -> None:
     mission = built(sqlite_mission, 3)
     mission.code("new.sh", BETTER)
@@ -446,6 +450,7 @@ def test_the_versions_of_a_code_are_listed_shown_and_compared(sqlite_mission: Mi
     assert mission.everything() == before
 
 
+@pytest.mark.thorough
 def test_files_that_came_to_a_code_and_went_are_told(sqlite_mission: Mission, ask: Ask) -> None:
     mission = with_used_files(sqlite_mission)
     EDITS["new"](mission.codes / "new")

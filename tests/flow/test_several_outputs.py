@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from tests.flow.mission import Mission, kill, name_of, process, product, wait_for
 
 SPLIT = """#!/bin/sh
@@ -95,6 +97,7 @@ def test_one_that_its_inspector_refuses_spoils_the_other(sqlite_mission: Mission
     assert (outputs(mission), homes(mission)) == ([], [])
 
 
+@pytest.mark.thorough
 def test_a_place_that_is_taken_or_cannot_be_written_leaves_neither(sqlite_mission: Mission) -> None:
     mission = split(sqlite_mission)
     place = mission.root / "data" / "right"
@@ -155,6 +158,7 @@ def test_a_run_killed_between_the_two_moves_is_put_right(sqlite_mission: Mission
     mission.dbproc("check", "--deep")
 
 
+@pytest.mark.thorough
 def test_a_run_killed_in_the_job_leaves_nothing(sqlite_mission: Mission) -> None:
     mission = split(sqlite_mission, code="#!/bin/sh\ncp $1 $2\ntouch ../../../half\nexec sleep 60\n")
     run = mission.start()
@@ -165,6 +169,7 @@ def test_a_run_killed_in_the_job_leaves_nothing(sqlite_mission: Mission) -> None
     assert sorted(homes(mission)) == sorted(outputs(mission)) != []
 
 
+@pytest.mark.thorough
 def test_files_with_keywords_and_companion_directories(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     code = '#!/bin/sh\ncp "$1" "$2"; cp "$1" "$3"; mkdir "${3%.txt}"; echo block > "${3%.txt}/0"\n'
@@ -184,6 +189,7 @@ def test_files_with_keywords_and_companion_directories(sqlite_mission: Mission) 
     mission.dbproc("check", "--deep")
 
 
+@pytest.mark.thorough
 def test_two_outputs_cannot_own_one_companion_directory(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.code("split.sh", '#!/bin/sh\ncp "$1" "$2"; cp "$1" "$3"; mkdir "${3%.dat}"; echo block > "${3%.dat}/0"\n')
