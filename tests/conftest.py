@@ -103,7 +103,7 @@ def database(make_database: Callable[[], str]) -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--thorough``: every test, those of the flow on PostgreSQL as well; see :func:`pytest_collection_modifyitems`."""
+    """``--thorough``: every test; see :func:`pytest_collection_modifyitems`."""
     parser.addoption("--thorough", action="store_true", help="every test, those of the flow on both databases")
 
 

@@ -83,12 +83,9 @@ def test_a_server_that_is_started_anew_while_jobs_run(
 
 
 @pytest.mark.xdist_group("own server")
-@pytest.mark.parametrize("way", Stop, ids=lambda way: way.name)
-def test_a_server_that_is_gone_for_longer_than_the_run(
-    way: Stop, held_by_own_server: Held, own_server: OwnServer
-) -> None:
+def test_a_server_that_is_gone_for_longer_than_the_run(held_by_own_server: Held, own_server: OwnServer) -> None:
     run = held_by_own_server.set_up().start_held(prepared="sleep 1000 &")
-    own_server.stop(way)
+    own_server.stop()
     try:
         check_ends_with_its_jobs(held_by_own_server, run)
         again = held_by_own_server.run(status=2)
@@ -108,11 +105,8 @@ def check_ends_with_its_jobs(mission: Held, run: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.xdist_group("own server")
-@pytest.mark.parametrize("seed", range(2))
-def test_a_server_that_is_started_anew_at_any_moment(
-    seed: int, held_by_own_server: Held, own_server: OwnServer
-) -> None:
-    chance = random.Random(seed)
+def test_a_server_that_is_started_anew_at_any_moment(held_by_own_server: Held, own_server: OwnServer) -> None:
+    chance = random.Random(1)
     run = held_by_own_server.set_up().start()
     time.sleep(chance.uniform(0.4, 1.0))
     own_server.stop(chance.choice(list(Stop)))

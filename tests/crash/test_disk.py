@@ -192,7 +192,7 @@ def test_what_a_dead_run_moved_waits_for_room_in_incoming(held_sqlite: Held, dis
 
 @pytest.mark.parametrize(
     ("by_disk", "room"),
-    [("database", 0), ("database", SMALL_LIMIT), ("database", 3 * SMALL_LIMIT), ("mission", 3 * SMALL_LIMIT)],
+    [("database", 0), ("database", SMALL_LIMIT), ("mission", 3 * SMALL_LIMIT)],
     indirect=["by_disk"],
 )
 def test_a_full_directory_of_the_database_ends_the_run_and_loses_nothing(by_disk: tuple[Held, Disk], room: int) -> None:

@@ -18,6 +18,8 @@ OF_EACH_KIND = 25
 NAMES = [name_of("raw", day) for day in days("2020-01-01", OF_EACH_KIND * len(WRITERS))]
 WRITER_OF = dict(zip(NAMES, WRITERS * OF_EACH_KIND, strict=True))
 SETTLE_SECONDS = 2.0
+BETWEEN_SECONDS = 0.4
+"""From one run to the next."""
 LATEST_SECONDS = 2.0
 """When the last writer begins."""
 
@@ -86,6 +88,7 @@ def test_files_are_taken_when_they_are_whole_and_not_before(held_sqlite: Held) -
             taken = check_whole(held_sqlite)
             assert ready <= taken
             partly += 0 < len(taken) < len(NAMES)
+            time.sleep(BETWEEN_SECONDS)
     assert partly >= 2
     time.sleep(SETTLE_SECONDS)
     held_sqlite.run()
