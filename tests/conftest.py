@@ -108,7 +108,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of the flow run on SQLite, and every fourth of them on PostgreSQL too, the same ones each time.
+    """Tests of the flow run on SQLite, and every eighth of them on PostgreSQL too, the same ones each time.
 
     What a flow does differs little between the databases; the tests of the database itself run on both, always. Tests
     marked ``thorough`` are finer points of what others hold as well.
@@ -124,4 +124,4 @@ def _is_spared(item: pytest.Item) -> bool:
         return True
     nodeid = item.nodeid
     name, _, parameters = nodeid.partition("[")
-    return "/flow/" in name and "postgresql" in parameters and zlib.crc32(nodeid.encode()) % 4 != 0
+    return "/flow/" in name and "postgresql" in parameters and zlib.crc32(nodeid.encode()) % 8 != 0

@@ -83,6 +83,7 @@ def test_a_server_that_is_started_anew_while_jobs_run(
 
 
 @pytest.mark.xdist_group("own server")
+@pytest.mark.thorough
 def test_a_server_that_is_gone_for_longer_than_the_run(held_by_own_server: Held, own_server: OwnServer) -> None:
     run = held_by_own_server.set_up().start_held(prepared="sleep 1000 &")
     own_server.stop()

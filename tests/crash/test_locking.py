@@ -28,6 +28,7 @@ def test_of_runs_started_at_once_one_works_and_the_others_change_nothing(held: H
     check_one_works(held.set_up(), tmp_path / "crowd")
 
 
+@pytest.mark.thorough
 def test_of_runs_that_find_a_dead_holder_at_once_one_takes_its_lock(held_postgres: Held, tmp_path: Path) -> None:
     """SQLite lets one write at a time anyway."""
     died(held_postgres.set_up())

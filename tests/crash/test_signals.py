@@ -48,6 +48,7 @@ def check_ends(mission: Held, prepared: str, number: signal.Signals) -> None:
     mission.check_is_like_undisturbed()
 
 
+@pytest.mark.thorough
 def test_signals_that_come_at_once_are_as_one(held_sqlite: Held) -> None:
     run = held_sqlite.set_up().start_held(prepared=DEAF)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):

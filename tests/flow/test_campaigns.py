@@ -215,6 +215,7 @@ def slow(mission: Mission, days: int = 5) -> Mission:
     return mission
 
 
+@pytest.mark.thorough
 def test_a_paused_campaign_rests_until_it_is_resumed_and_a_cancelled_one_for_good(sqlite_mission: Mission) -> None:
     mission = slow(sqlite_mission, 6)
     force(mission, "--product", "clean", "--campaign", "again")
@@ -321,6 +322,7 @@ def test_a_slot_that_is_stale_and_wanted_by_a_campaign_is_one_job(sqlite_mission
         (["reprocessByCode.py", "to_smooth.sh"], "Added 3 files to be reprocessed for code to_smooth.sh", "smooth"),
     ],
 )
+@pytest.mark.thorough
 def test_dbprocessings_scripts_force_what_is_made_from_files_or_was_made_by_a_code(
     sqlite_mission: Mission, words: list[str], said: str, risen: str
 ) -> None:

@@ -54,6 +54,7 @@ def test_outputs_go_into_the_directory_and_the_mission_stays_as_it_was(mission: 
     assert mission.everything() == before
 
 
+@pytest.mark.thorough
 def test_without_output_the_current_directory_is_meant(sqlite_mission: Mission) -> None:
     built(sqlite_mission)
     sqlite_mission.dbproc("run-process", "to_clean", "--start", "2020-01-02", "--end", "2020-01-02")
@@ -71,6 +72,7 @@ def test_update_makes_only_what_is_stale(sqlite_mission: Mission, here: Path) ->
     assert mission.queued() == 1
 
 
+@pytest.mark.thorough
 def test_force_raises_the_part_that_is_named(sqlite_mission: Mission, here: Path) -> None:
     mission = built(sqlite_mission)
     for part, version in (("0", "2.0.0"), ("1", "1.1.0"), ("2", "1.0.1")):
@@ -81,6 +83,7 @@ def test_force_raises_the_part_that_is_named(sqlite_mission: Mission, here: Path
         assert name_of("clean", 1, version) in made(here)
 
 
+@pytest.mark.thorough
 def test_windows_are_honoured_and_dates_that_are_not_due_are_said(sqlite_mission: Mission, here: Path) -> None:
     mission = built(sqlite_mission)
     done = mission.dbproc(
@@ -134,6 +137,7 @@ def test_a_process_without_inputs_is_made_by_hand_alone(mission: Mission, here: 
     assert name_of("sun", 1, "1.0.1") in mission.names("sun")
 
 
+@pytest.mark.thorough
 def test_optional_inputs_can_be_left_out_and_the_next_run_makes_up_for_them(
     sqlite_mission: Mission, here: Path
 ) -> None:
@@ -156,6 +160,7 @@ def test_optional_inputs_can_be_left_out_and_the_next_run_makes_up_for_them(
     assert len(mission.files()[name_of("clean", 1, "1.2.0")].inputs) == 2
 
 
+@pytest.mark.thorough
 def test_a_dry_run_tells_the_command_lines_and_does_nothing(sqlite_mission: Mission) -> None:
     mission = built(sqlite_mission)
     before = mission.everything()
@@ -178,6 +183,7 @@ def test_nothing_is_overwritten_and_the_other_dates_are_made(sqlite_mission: Mis
     assert len(made(here)) == 3
 
 
+@pytest.mark.thorough
 def test_a_failure_leaves_its_log_and_no_output(sqlite_mission: Mission, here: Path) -> None:
     mission = built(sqlite_mission)
     mission.code("to_clean.sh", "#!/bin/sh\necho half > $2; echo out of luck; exit 4\n")
@@ -191,6 +197,7 @@ def test_a_failure_leaves_its_log_and_no_output(sqlite_mission: Mission, here: P
     assert "changed under version 1.0.0" in done.out
 
 
+@pytest.mark.thorough
 def test_it_goes_on_beside_a_live_run_but_not_with_ingest(sqlite_mission: Mission, here: Path) -> None:
     mission = built(sqlite_mission)
     gate = mission.root / "gate"
@@ -225,6 +232,7 @@ def test_what_cannot_be_is_refused(sqlite_mission: Mission) -> None:
         assert message in sqlite_mission.dbproc("run-process", *words, status=2).err
 
 
+@pytest.mark.thorough
 def test_keywords_of_files_make_slots_of_their_own(sqlite_mission: Mission, here: Path) -> None:
     mission = sqlite_mission
     mission.create(

@@ -41,6 +41,7 @@ def test_a_release_is_foreseen_to_the_last_descendant_and_nothing_changes(missio
     assert made == set(files)
 
 
+@pytest.mark.thorough
 def test_the_cost_is_the_median_of_what_jobs_and_files_took(sqlite_mission: Mission) -> None:
     built(sqlite_mission)
     sqlite_mission.execute("UPDATE attempt SET cpu_seconds = 3600 * process_id")
@@ -56,6 +57,7 @@ def test_the_cost_is_the_median_of_what_jobs_and_files_took(sqlite_mission: Miss
     assert facts["totals"]["jobs_without_history"] == 0
 
 
+@pytest.mark.thorough
 def test_a_release_for_some_dates_leaves_the_others_with_their_code(sqlite_mission: Mission) -> None:
     built(sqlite_mission, 5)
     words = ("release", "to_smooth", "--version", "1.0.1", "--from", "2020-01-02", "--to", "2020-01-03", "--json")
@@ -119,6 +121,7 @@ def test_a_file_is_inspected_where_it_is_and_stays_there(sqlite_mission: Mission
     assert path.read_text() == "new"
 
 
+@pytest.mark.thorough
 def test_an_older_version_that_arrives_would_change_nothing(sqlite_mission: Mission) -> None:
     sqlite_mission.create(*chain())
     sqlite_mission.deliver(name_of("raw", 1, "2.0.0"))
@@ -130,6 +133,7 @@ def test_an_older_version_that_arrives_would_change_nothing(sqlite_mission: Miss
     assert facts["notes"][1] == "raw_20200101_v2.0.0.txt is newer, and stays the one that is used"
 
 
+@pytest.mark.thorough
 def test_a_file_that_would_be_refused_is_said_to_be(sqlite_mission: Mission) -> None:
     built(sqlite_mission)
     path = sqlite_mission.root / name_of("raw", 1)
@@ -139,6 +143,7 @@ def test_a_file_that_would_be_refused_is_said_to_be(sqlite_mission: Mission) -> 
     assert "nothing would be made" in done.out
 
 
+@pytest.mark.thorough
 def test_a_file_of_the_catalogue_is_taken_to_have_a_new_version(sqlite_mission: Mission) -> None:
     built(sqlite_mission)
     home = sqlite_mission.files()[name_of("raw", 1)].path
@@ -151,6 +156,7 @@ def test_a_file_of_the_catalogue_is_taken_to_have_a_new_version(sqlite_mission: 
         ]
 
 
+@pytest.mark.thorough
 def test_a_long_list_is_shortened_unless_all_is_asked_for(sqlite_mission: Mission) -> None:
     built(sqlite_mission, 25)
     words = ("whatif", "release", "to_smooth", "--version", "3.0.0")
@@ -161,6 +167,7 @@ def test_a_long_list_is_shortened_unless_all_is_asked_for(sqlite_mission: Missio
     assert short.splitlines()[-1].startswith("in all: 25 files, ")
 
 
+@pytest.mark.thorough
 def test_early_cutoff_is_said_to_make_less_of_it(sqlite_mission: Mission) -> None:
     sqlite_mission.create(*chain(), early_cutoff=True)
     sqlite_mission.deliver(name_of("raw", 1))
