@@ -279,7 +279,7 @@ def test_one_undisturbed_run_makes_everything_that_is_due_once(data: st.DataObje
     check_undisturbed(data, sqlite_place)
 
 
-@settings(QUICK, max_examples=30)
+@settings(QUICK, max_examples=20)
 @given(data=st.data())
 def test_order_batches_and_interruptions_leave_no_trace(data: st.DataObject, sqlite_place: Place) -> None:
     check_disturbed(data, sqlite_place)

@@ -208,7 +208,7 @@ pytestmark = pytest.mark.timeout(400)  # two cores may be shared by many
 
 
 @settings(
-    max_examples=15,
+    max_examples=10,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     print_blob=True,
