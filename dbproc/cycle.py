@@ -190,7 +190,8 @@ class _Run:
             return frozenset()
         from dbproc.edits import settle_inspector_edits
 
-        return settle_inspector_edits(self._store, self._definition, self._report)
+        self._definition, refused = settle_inspector_edits(self._store, self._definition, self._report)
+        return refused
 
     def _ingest(self, settled: Sequence[Arrival]) -> None:
         if not settled:

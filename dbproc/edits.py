@@ -167,8 +167,9 @@ def _settled(store: Store, allowed: Iterable[Edit], touched: Iterable[Edit]) -> 
         return load_definition(connection)
 
 
-def settle_inspector_edits(store: Store, definition: Definition, report: Report) -> frozenset[int]:
-    """Apply the mission's policy to edited inspectors; the products whose inspectors must not be used.
+def settle_inspector_edits(store: Store, definition: Definition, report: Report) -> tuple[Definition, frozenset[int]]:
+    """Apply the mission's policy to edited inspectors; the definition to go on with, and the products whose inspectors
+    must not be used.
 
     While there is one, nothing may be ingested, for it could have been of that product.
     """
@@ -182,11 +183,12 @@ def settle_inspector_edits(store: Store, definition: Definition, report: Report)
                 codes.enter_inspector(
                     connection, edit.inspector.inspector_id, edit.digest, edit.stat, event=event, reason=_BY_POLICY
                 )
+        settled = load_definition(connection)
     for edit in found:
         if _is_edited(edit):
             _say_inspector(edit, policy, report)
     names = {name for edit in refused for name in edit.products}
-    return frozenset(product.product_id for product in definition.products.values() if product.name in names)
+    return settled, frozenset(p.product_id for p in definition.products.values() if p.name in names)
 
 
 def accept_edit(store: Store, definition: Definition, process_id: int, reason: str) -> list[Edit]:

@@ -402,6 +402,18 @@ def test_an_edited_inspector_is_noticed_by_the_next_run(policy: str, sqlite_miss
     assert "nothing to change" in ask(mission, "apply", str(mission.file)).out
 
 
+def test_an_edited_inspector_is_taken_up_once_however_often_a_run_looks(sqlite_mission: Mission, ask: Ask) -> None:
+    sqlite_mission.inspector("raw.py", INSPECTOR)
+    blocks = [product("raw", 0, inspector="raw.py"), *only_clean()[1:]]
+    mission = sqlite_mission.create(*blocks)
+    mission.deliver(RAW[0])
+    ask(mission, "run")
+    ask(mission, "reprocess", "--product", "clean", "--force", "2")  # while a campaign is at work, a run looks again
+    mission.inspector("raw.py", INSPECTOR + "# edited\n")
+    assert ask(mission, "run").out.count("the inspector of raw changed") == 1
+    assert [event for event, _ in events(mission)].count("bumped") == 1
+
+
 def test_a_pattern_that_nothing_is_like_is_refused(sqlite_mission: Mission, ask: Ask) -> None:
     sqlite_mission.create(*only_clean())
     sqlite_mission.write(*only_clean(uses=["lib/*.py"]))
