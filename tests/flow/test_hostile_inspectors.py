@@ -36,7 +36,7 @@ def flood():
     raise RuntimeError("flooded")
 
 def answer():
-    for fd in range(3, 64):
+    for fd in sorted(map(int, os.listdir("/proc/self/fd")))[3:]:
         try:
             os.write(fd, b"FLOOD\\n")
         except OSError:
