@@ -7,7 +7,6 @@ renames it into place.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +14,14 @@ from typing import Any
 
 from dbproc.codes import manifest
 from dbproc.codes.refusal import Refusal
-from dbproc.codes.slabs import BUDGET
 from dbproc.codes.source import require_files
 from dbproc.codes.staging import Staging, staging
 from dbproc.codes.supervision import PATIENCE, child
+
+MEMORY = 1 << 30
+"""Bytes that a conversion may take, unless told otherwise."""
+SHARE = 8
+"""A slab is this part of the memory: reading one back through OpenVisus takes several times its size."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,10 @@ class Conversion:
         The ``.idx`` to write; its companion directory is placed beside it.
     options
         What the opener is told besides, as JSON.
-    budget
-        Bytes of one slab.
+    memory
+        Bytes that the conversion may take at most, all processes together.
+    slab
+        Bytes of one slab; by default what the memory allows.
     patience
         Seconds that any one step may take, besides the time its size asks for.
     """
@@ -45,7 +50,8 @@ class Conversion:
     inputs: Sequence[Path]
     output: Path
     options: Mapping[str, Any] = field(default_factory=dict)
-    budget: int = BUDGET
+    memory: int = MEMORY
+    slab: int | None = None
     patience: float = PATIENCE
 
 
@@ -75,20 +81,6 @@ def convert(conversion: Conversion) -> str:
     return _summary(target, report)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that all converters have."""
-    parser.add_argument(
-        "--slab", type=_mebibytes, default=BUDGET, metavar="MIB", help="memory for one slab (default: 256)"
-    )
-    parser.add_argument(
-        "--patience",
-        type=_seconds,
-        default=PATIENCE,
-        metavar="SECONDS",
-        help="how long a step may take, besides the time its size asks for (default: %(default)s)",
-    )
-
-
 def _build(conversion: Conversion, place: Staging) -> dict[str, Any]:
     inputs = [path.absolute() for path in conversion.inputs]
     about = inputs[0] if len(inputs) == 1 else f"{inputs[0]} and {len(inputs) - 1} more"
@@ -97,7 +89,7 @@ def _build(conversion: Conversion, place: Staging) -> dict[str, Any]:
         "inputs": [str(path) for path in inputs],
         "options": dict(conversion.options),
         "idx": str(place.idx),
-        "budget": conversion.budget,
+        "budget": conversion.slab or conversion.memory // SHARE,
         "patience": conversion.patience,
     }
     report: dict[str, Any] = {}
@@ -111,14 +103,3 @@ def _summary(target: Path, report: Mapping[str, Any]) -> str:
     shape = "x".join(str(size) for size in report["shape"])
     notes = "".join(f"; {note}" for note in report["notes"])
     return f"{target.name}: {', '.join(report['fields'])}, shape {shape}, read back equal{notes}"
-
-
-def _mebibytes(text: str) -> int:
-    return max(1, int(float(text) * (1 << 20)))
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return seconds

@@ -13,7 +13,6 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
 import importlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,16 +20,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from dbproc.codes.converter import Converter
 from dbproc.codes.description import Axis, Description, Field, Number, number, plain
-from dbproc.codes.idx_writer import Conversion, add_arguments, convert
-from dbproc.codes.refusal import Refusal, run
+from dbproc.codes.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.slabs import Box
     from dbproc.codes.values import Values
 
 NAME = "netcdf_to_idx"
-OPENER = f"dbproc.codes.{NAME}:open_source"
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".nc", ".nc4", ".cdf"))
 DIMENSIONS = (2, 3)
 POINTERS = ("bounds", "climatology", "coordinates", "grid_mapping", "ancillary_variables")
 """CF attributes that name variables which only serve another one."""
@@ -38,10 +37,11 @@ POINTERS = ("bounds", "climatology", "coordinates", "grid_mapping", "ancillary_v
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
-    given = _parser().parse_args(arguments)
-    options = {"variables": given.variable}
-    conversion = Conversion(OPENER, [given.input], given.output, options, given.slab, given.patience)
-    return run(NAME, lambda: print(convert(conversion)))
+    parser = CONVERTER.parser("Convert variables of a NetCDF file to IDX, exactly.")
+    parser.add_argument(
+        "--variable", action="append", metavar="NAME", help="a 2D or 3D variable (group/name); may be repeated"
+    )
+    return CONVERTER.main(parser, arguments, lambda given: {"variables": given.variable})
 
 
 @contextmanager
@@ -267,19 +267,6 @@ def _safe(name: str) -> str:
     """``name`` with what OpenVisus could stumble over replaced."""
     safe = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
     return safe if re.match(r"[A-Za-z_]", safe) else f"v_{safe}"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=NAME, description="Convert variables of a NetCDF file to IDX, exactly.")
-    parser.add_argument(
-        "--variable", action="append", metavar="NAME", help="a 2D or 3D variable (group/name); may be repeated"
-    )
-    add_arguments(parser)
-    parser.add_argument("input", type=Path, metavar="INPUT", help="a NetCDF file, classic or 4")
-    parser.add_argument(
-        "output", type=Path, metavar="OUTPUT.idx", help="the dataset to write, with a directory beside it"
-    )
-    return parser
 
 
 if __name__ == "__main__":

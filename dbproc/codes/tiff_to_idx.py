@@ -14,26 +14,23 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import argparse
 import importlib
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from dbproc.codes.converter import Converter
 from dbproc.codes.description import Axis, Description, Field, Regular, plain
-from dbproc.codes.idx_writer import Conversion, add_arguments, convert
-from dbproc.codes.refusal import Refusal, run
+from dbproc.codes.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.slabs import Box
     from dbproc.codes.values import Values
 
 NAME = "tiff_to_idx"
-OPENER = f"dbproc.codes.{NAME}:open_source"
-SUFFIXES = (".tif", ".tiff")
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff"))
 PAGE_BYTES = 1 << 30
 """The largest page that is taken into memory."""
 SAMPLE_BYTES = 32
@@ -49,8 +46,8 @@ JPEG_END = b"\xff\xd9"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
-    given = _parser().parse_args(arguments)
-    return run(NAME, lambda: print(_convert(given)))
+    parser = CONVERTER.parser("Convert TIFF images, stacks or slices to IDX, exactly.")
+    return CONVERTER.main(parser, arguments, lambda given: {})
 
 
 @contextmanager
@@ -156,32 +153,6 @@ class _File:
             what = f"it has more than three axes: {told.axes} {tuple(told.shape)}"
             raise Refusal(self.path, what, "Supported are images and stacks; save one stack for each time or channel")
         return outer[0] if outer else ""
-
-
-def _convert(given: argparse.Namespace) -> str:
-    inputs = _listed(given.inputs)
-    return convert(Conversion(OPENER, inputs, given.output, {}, given.slab, given.patience))
-
-
-def _listed(inputs: Sequence[Path]) -> list[Path]:
-    """The files that are meant: those named, or those of the one directory that is named, in natural order."""
-    if len(inputs) > 1 or not inputs[0].is_dir():
-        return list(inputs)
-    found = [path for path in inputs[0].iterdir() if not path.name.startswith(".")]
-    slices = sorted((path for path in found if path.suffix.lower() in SUFFIXES), key=_natural)
-    others = sorted(path.name for path in found if path.suffix.lower() not in SUFFIXES)
-    if not slices:
-        raise Refusal(inputs[0], "the directory holds no .tif or .tiff files", "Name a directory of TIFF slices")
-    if others:
-        what = f"the directory holds other things than TIFF files: {', '.join(others[:3])}"
-        raise Refusal(inputs[0], what, "Move them away, or name the slices one by one")
-    return slices
-
-
-def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """A key that sorts numbers within names by their value."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts], path.name
 
 
 def _require_single_pages(files: Sequence[_File]) -> None:
@@ -305,18 +276,6 @@ def _heard() -> Iterator[list[str]]:
         yield complaints
     finally:
         logger.removeHandler(handler)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=NAME, description="Convert TIFF images, stacks or slices to IDX, exactly.")
-    add_arguments(parser)
-    parser.add_argument(
-        "inputs", type=Path, nargs="+", metavar="INPUT", help="TIFFs in order, or one directory of them"
-    )
-    parser.add_argument(
-        "output", type=Path, metavar="OUTPUT.idx", help="the dataset to write, with a directory beside it"
-    )
-    return parser
 
 
 if __name__ == "__main__":

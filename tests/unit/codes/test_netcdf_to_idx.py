@@ -317,7 +317,7 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path, refused: Refused, o
 
 
 def test_wrong_usage_ends_with_status_2(run: Convert) -> None:
-    for arguments in ((), ("in.nc",), ("--patience", "0", "in.nc", "out.idx"), ("a", "b", "c")):
+    for arguments in ((), ("in.nc",), ("--patience", "0", "in.nc", "out.idx"), ("--slab", "in.nc", "out.idx")):
         assert run("netcdf_to_idx", *arguments).returncode == 2
 
 

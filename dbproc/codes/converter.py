@@ -1,0 +1,84 @@
+"""What every converter's command line has in common: inputs, an output, and how the dataset is to be stored."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dbproc.codes.idx_writer import MEMORY, Conversion, convert
+from dbproc.codes.inputs import listed
+from dbproc.codes.refusal import run
+from dbproc.codes.supervision import PATIENCE
+
+
+@dataclass(frozen=True)
+class Converter:
+    """A program that converts files of one kind to IDX.
+
+    Parameters
+    ----------
+    name
+        The program's name, such as ``netcdf_to_idx``.
+    opener
+        ``module:function`` that opens the inputs: a :data:`dbproc.codes.source.Opener`.
+    suffixes
+        The endings, in lower case and with their dot, of the files that are meant in a directory or an archive.
+    """
+
+    name: str
+    opener: str
+    suffixes: tuple[str, ...]
+
+    def parser(self, summary: str) -> argparse.ArgumentParser:
+        """A parser of what all converters have; a converter adds its own options to it."""
+        parser = argparse.ArgumentParser(prog=self.name, description=summary)
+        parser.add_argument("inputs", type=Path, nargs="+", metavar="INPUT", help="a file")
+        parser.add_argument("output", type=Path, metavar="OUTPUT.idx", help="the dataset to write")
+        stored = parser.add_argument_group("how it is stored")
+        stored.add_argument(
+            "--memory", type=_mebibytes, default=MEMORY, metavar="MIB", help="most memory to use (default: 1024)"
+        )
+        stored.add_argument("--slab", type=_mebibytes, metavar="MIB", help="size of a slab (default: as memory allows)")
+        stored.add_argument(
+            "--patience",
+            type=_seconds,
+            default=PATIENCE,
+            metavar="SECONDS",
+            help="how long a step may take, besides the time its size asks for (default: %(default)s)",
+        )
+        return parser
+
+    def main(
+        self,
+        parser: argparse.ArgumentParser,
+        arguments: Sequence[str] | None,
+        options: Callable[[argparse.Namespace], Mapping[str, Any]],
+    ) -> int:
+        """Run the program; ``options`` picks what the opener is told. Returns the exit status."""
+        given = parser.parse_args(arguments)
+        return run(self.name, lambda: print(convert(self._conversion(given, options(given)))))
+
+    def _conversion(self, given: argparse.Namespace, options: Mapping[str, Any]) -> Conversion:
+        return Conversion(
+            opener=self.opener,
+            inputs=listed(given.inputs, self.suffixes),
+            output=given.output,
+            options=options,
+            memory=given.memory,
+            slab=given.slab,
+            patience=given.patience,
+        )
+
+
+def _mebibytes(text: str) -> int:
+    return max(1, int(float(text) * (1 << 20)))
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return seconds
