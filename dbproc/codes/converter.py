@@ -26,11 +26,17 @@ class Converter:
         ``module:function`` that opens the inputs: a :data:`dbproc.codes.source.Opener`.
     suffixes
         The endings, in lower case and with their dot, of the files that are meant in a directory or an archive.
+    joins
+        Whether several inputs are joined along an axis; else the opener takes them all together.
+    new_axis
+        The name of the axis along which several inputs are joined, where they have none in common.
     """
 
     name: str
     opener: str
     suffixes: tuple[str, ...]
+    joins: bool = True
+    new_axis: str = "file"
 
     def parser(self, summary: str) -> argparse.ArgumentParser:
         """A parser of what all converters have; a converter adds its own options to it."""
@@ -38,6 +44,19 @@ class Converter:
         parser.add_argument("inputs", type=Path, nargs="+", metavar="INPUT", help="a file")
         parser.add_argument("output", type=Path, metavar="OUTPUT.idx", help="the dataset to write")
         stored = parser.add_argument_group("how it is stored")
+        if self.joins:
+            stored.add_argument(
+                "--join",
+                default="",
+                metavar="AXIS",
+                help="the axis along which several inputs are joined, one that they have or a new one",
+            )
+        stored.add_argument(
+            "--timesteps",
+            default="",
+            metavar="AXIS",
+            help="the axis that becomes the timesteps of the IDX; none for no axis",
+        )
         stored.add_argument(
             "--memory", type=_mebibytes, default=MEMORY, metavar="MIB", help="most memory to use (default: 1024)"
         )
@@ -69,6 +88,10 @@ class Converter:
             options=options,
             memory=given.memory,
             slab=given.slab,
+            join=given.join if self.joins else "",
+            new_axis=self.new_axis,
+            is_whole=not self.joins,
+            timesteps=given.timesteps,
             patience=given.patience,
         )
 

@@ -42,6 +42,14 @@ class Conversion:
         Bytes that the conversion may take at most, all processes together.
     slab
         Bytes of one slab; by default what the memory allows.
+    join
+        The axis along which several inputs are joined; see :func:`dbproc.codes.joined.joined`.
+    new_axis
+        The name of a new axis to join along, where nothing else is said.
+    is_whole
+        Whether the opener takes all inputs together; they are not joined then.
+    timesteps
+        The axis that becomes timesteps; see :func:`dbproc.codes.stepped.arranged`.
     patience
         Seconds that any one step may take, besides the time its size asks for.
     """
@@ -52,6 +60,10 @@ class Conversion:
     options: Mapping[str, Any] = field(default_factory=dict)
     memory: int = MEMORY
     slab: int | None = None
+    join: str = ""
+    new_axis: str = "file"
+    is_whole: bool = False
+    timesteps: str = ""
     patience: float = PATIENCE
 
 
@@ -89,13 +101,18 @@ def _build(conversion: Conversion, place: Staging) -> dict[str, Any]:
         "inputs": [str(path) for path in inputs],
         "options": dict(conversion.options),
         "idx": str(place.idx),
-        "budget": conversion.slab or conversion.memory // SHARE,
+        "slab": conversion.slab or conversion.memory // SHARE,
+        "join": conversion.join,
+        "new_axis": conversion.new_axis,
+        "is_whole": conversion.is_whole,
+        "timesteps": conversion.timesteps,
         "patience": conversion.patience,
     }
     report: dict[str, Any] = {}
     with child("convert", about, job, keep=(place.lock,)) as worker:
         for each in worker.reports():
-            report = each
+            if "progress" not in each:
+                report = each
     return report
 
 

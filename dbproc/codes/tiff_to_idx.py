@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dbproc.codes.values import Values
 
 NAME = "tiff_to_idx"
-CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff"))
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff"), new_axis="page")
 PAGE_BYTES = 1 << 30
 """The largest page that is taken into memory."""
 SAMPLE_BYTES = 32
