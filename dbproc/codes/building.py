@@ -1,110 +1,58 @@
-"""Building a dataset in a staging directory: written slab by slab, read back, packed, audited, described.
+"""Building a dataset in a staging directory: written and read back, packed, audited, described.
 
-To be used in a child process only. While one thread reads the source, another writes; the inputs' digests are taken
-besides. What is written is read back through OpenVisus before it is packed, and packing compares every block.
+To be used in a child process only. The inputs' digests are taken while the blocks are written; timesteps that an
+earlier dataset holds already are taken over from it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
-import traceback
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from math import prod
+from dataclasses import replace
 from pathlib import Path
-from queue import Queue
-from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dbproc.codes import slabs
-from dbproc.codes.description import Description, Field, Metadata, Origin, Part, Tally
+from dbproc.codes import hz, idx_file, manifest, packing
+from dbproc.codes.codec import Codec
+from dbproc.codes.description import Description, Metadata, Origin, Part, Tally
+from dbproc.codes.inputs import found
 from dbproc.codes.joined import joined
 from dbproc.codes.refusal import Refusal
 from dbproc.codes.reports import Reports
-from dbproc.codes.slabs import Box
-from dbproc.codes.source import Source, digested, opener, state
+from dbproc.codes.reuse import Earlier, newest, take_over
+from dbproc.codes.source import Source, digested, opener, origins, state
 from dbproc.codes.stepped import arranged
-
-if TYPE_CHECKING:
-    from dbproc.codes.values import Values
+from dbproc.codes.writing import Piece, Plan, read_back, reading, sample_bytes, write
 
 SPACE = 2.2
-"""Free space that is asked for, as a multiple of the padded size."""
-THREADS = 2
-"""Threads that read back; each takes several times the memory of a slab."""
+"""Free space that is asked for, as a multiple of the size of all blocks: raw ones, and packed ones beside them."""
+UNPACKED = "inputs"
+"""Where archives are unpacked, in the staging directory."""
+
+Job = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A box of one field in one timestep, as it was read from the source; ``box`` is the stored one."""
-
-    field: Field
-    step: int
-    box: Box
-    checksum: int
-    tally: Tally
-
-    @property
-    def bytes(self) -> int:
-        """Size of its values."""
-        return prod(slabs.shape_of(self.box)) * sample_bytes(self.field)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a description is stored: shape of a timestep, number of timesteps (None: no time), bytes of a slab."""
-
-    description: Description
-    shape: tuple[int, ...]
-    steps: int | None
-    slab: int
-
-    @staticmethod
-    def of(description: Description, slab: int) -> Plan:
-        """The plan for a description whose timesteps, if any, are its first axis."""
-        steps = description.shape[0] if description.timesteps else None
-        spatial = description.shape[1:] if description.timesteps else description.shape
-        return Plan(description, slabs.stored_shape(spatial or (1,)), steps, slab)
-
-    @property
-    def bytes(self) -> int:
-        """Size of all values."""
-        return prod(self.description.shape) * sum(sample_bytes(each) for each in self.description.fields)
-
-    def boxes(self) -> Iterator[tuple[Box, Field]]:
-        """Boxes of the source, fields within boxes."""
-        sample = max(sample_bytes(each) for each in self.description.fields)
-        for box in slabs.plan(self.description.shape, sample, self.slab):
-            for field in self.description.fields:
-                yield box, field
-
-    def stored(self, box: Box) -> Iterator[tuple[int, int, Box]]:
-        """The timesteps that a box of the source touches: place within the box, step, stored box."""
-        spatial = box[1:] if self.steps is not None else box
-        inside = spatial[len(spatial) - len(self.shape) :] or (slice(0, 1),)
-        steps = range(box[0].start, box[0].stop) if self.steps is not None else range(1)
-        for place, step in enumerate(steps):
-            yield place, step, inside
-
-
-def convert(job: dict[str, Any], reports: Reports) -> None:
+def convert(job: Job, reports: Reports) -> None:
     """Write the dataset of a source into a staging directory and verify it: ``x.idx`` and ``x/``."""
-    inputs = [Path(name) for name in job["inputs"]]
-    before = state(inputs)
+    named = [Path(name) for name in job["inputs"]]
+    before = state(named)
+    path, unpacked = Path(job["idx"]), Path(job["idx"]).parent / UNPACKED
+    inputs = found(named, job["suffixes"], unpacked, companions=job["companions"], progress=reports.step)
     with ExitStack() as stack:
         with reading(job["about"]):
-            found = stack.enter_context(opened(job, inputs))
-            source = arranged(found, job["timesteps"], job["about"])
-        _build(source, Path(job["idx"]), job, reports)
-    if state(inputs) != before:
+            source = arranged(stack.enter_context(_opened(job, inputs.files)), job["timesteps"], job["about"])
+        _build(source, origins(inputs.archives), path, job, reports)
+    if state(named) != before:
         raise Refusal(job["about"], "it changed while it was converted", "Convert it again once it is complete")
 
 
 @contextmanager
-def opened(job: dict[str, Any], inputs: Sequence[Path]) -> Iterator[Source]:
+def _opened(job: Job, inputs: Sequence[Path]) -> Iterator[Source]:
     """The inputs as one source."""
     function = opener(job["opener"])
     if job["is_whole"]:
@@ -115,181 +63,113 @@ def opened(job: dict[str, Any], inputs: Sequence[Path]) -> Iterator[Source]:
             yield source
 
 
-@contextmanager
-def reading(about: str) -> Iterator[None]:
-    """Whatever a library raises while it reads a source is said to be the source's fault."""
-    try:
-        yield
-    except (Refusal, MemoryError):
-        raise
-    except Exception as error:
-        traceback.print_exc()
-        what = f"it cannot be read: {type(error).__name__}: {error}"
-        raise Refusal(about, what, "It seems damaged or of another kind; get it again from where it came") from error
-
-
-def sample_bytes(field: Field) -> int:
-    """Bytes of one sample of a field, all components of it."""
-    import numpy as np
-
-    return int(np.dtype(field.dtype).itemsize * field.components)
-
-
-def _build(source: Source, path: Path, job: dict[str, Any], reports: Reports) -> None:
+def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, reports: Reports) -> None:
     from dbproc.codes import blocks
 
-    description = source.description
-    plan = Plan.of(description, job["slab"])
-    _check_space(path.parent, plan)
-    blocks.create(path, plan.shape, description.fields, description.axes[-len(plan.shape) :], plan.steps)
-    with ThreadPoolExecutor(THREADS) as pool:
-        origins = [pool.submit(digested, each) for each in description.origins]
-        pieces = list(_written(source, plan, path, job["about"], reports))
-        _verify(path, pieces, plan, pool, reports)
-        absent = blocks.Blocks(path).absent()
-        if absent:
-            raise Refusal(path.name, f"blocks were not written: {', '.join(absent[:5])}", "Is the disk full?")
-        metadata = _metadata(plan, pieces, origins)
-    blocks.annotate(path, metadata.to_text())
+    description = replace(source.description, origins=(*source.description.origins, *archives))
+    plan, codec = Plan(description, job["slab"]), Codec.parse(job["codec"])
+    blocks.create(path, plan.shape, description.fields, plan.axes, plan.steps)
+    codec.require_fit(job["about"], len(plan.shape), idx_file.read(path).fields)
+    _check_space(path, plan)
+    with ThreadPoolExecutor(1) as hashing:
+        digests = [hashing.submit(digested, each) for each in description.origins]
+        earlier, steps = _earlier(job, plan, digests)
+        plan = replace(plan, done=steps)
+        pieces = list(write(source, plan, path, job["about"], reports))
+        read_back(path, pieces, reports)
+        description = replace(description, origins=tuple(each.result() for each in digests))
+    packed = _packed(path, codec, plan, reports)
+    taken = take_over(earlier, path, steps) if earlier else {}
+    packing.audit(path)
+    description = _counted(description, plan, pieces, earlier, steps).noting(*packed.notes)
+    tallies = _tallies(description, pieces, steps)
+    blocks.annotate(path, Metadata(description, plan.shape, tallies, job["options"], recipe(job)).to_text())
+    manifest.write(path, {**packed.files, **taken})
+    shared = [f"{len(steps)} of {plan.steps} timesteps shared with {earlier.path.name}"] if earlier and steps else []
     fields = [f"{each.name} {each.openvisus_dtype}" for each in description.fields]
-    reports.send({"fields": fields, "shape": description.shape, "notes": metadata.description.notes})
+    reports.send({"fields": fields, "shape": description.shape, "notes": [*description.notes, *shared]})
 
 
-def _metadata(plan: Plan, pieces: Sequence[Piece], origins: Sequence[Future[Origin]]) -> Metadata:
+def recipe(job: Job) -> str:
+    """A digest of how a dataset is made: the options, how it is stored, and the programs themselves."""
+    told = [job[name] for name in ("opener", "options", "codec", "join", "timesteps")]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
+def _earlier(job: Job, plan: Plan, digests: Sequence[Future[Origin]]) -> tuple[Earlier | None, dict[int, int]]:
+    """The dataset from which timesteps are to be taken over, and which: new numbers and old ones."""
+    if not job["reuse"]:
+        return None, {}
+    if plan.steps is None:
+        raise Refusal(job["about"], "only timesteps can be taken over from an earlier dataset", "Give --timesteps AXIS")
+    earlier = newest(job["reuse"])
+    if earlier is None:
+        return None, {}
+    description = replace(plan.description, origins=tuple(each.result() for each in digests))
+    return earlier, earlier.steps_of(description, plan.shape, recipe(job))
+
+
+def _packed(path: Path, codec: Codec, plan: Plan, reports: Reports) -> packing.Packed:
+    done = 0
+
+    def progress(size: int) -> None:
+        nonlocal done
+        reports.advance(size - done)
+        reports.step(size - done)
+        done = size
+
+    reports.begin("packing", sum(each.stat().st_size for each in path.with_suffix("").rglob("*.bin")))
+    return packing.pack(path, codec, progress=progress, fields=plan.description.fields)
+
+
+def _counted(
+    description: Description, plan: Plan, pieces: Sequence[Piece], earlier: Earlier | None, steps: dict[int, int]
+) -> Description:
+    """The description with what was counted in each part, and with what its storing calls for."""
     from dbproc.codes.values import total
 
-    description = replace(plan.description, origins=tuple(each.result() for each in origins))
-    spatial = description.shape[1:] if plan.steps is not None else description.shape
+    spatial = description.shape[1:] if description.timesteps else description.shape
     if len(plan.shape) < len(spatial):
         description = description.noting(f"stored as {plan.shape}: leading axes of size 1 are left out of the IDX")
-    tallies: dict[str, list[Tally]] = {each.name: [] for each in description.fields}
+    if not description.timesteps:
+        return description
     of_steps: dict[tuple[int, str], list[Tally]] = defaultdict(list)
     for piece in pieces:
-        tallies[piece.field.name].append(piece.tally)
         of_steps[piece.step, piece.field.name].append(piece.tally)
-    if plan.steps is not None:
-        parts = tuple(_counted(part, of_steps, tallies) for part in description.parts)
-        description = replace(description, parts=parts)
-    return Metadata(description, plan.shape, {name: total(found) for name, found in tallies.items()})
+
+    def counted(part: Part) -> Part:
+        if earlier and part.start in steps:
+            return earlier.counted(description, part)
+        names = [each.name for each in description.fields]
+        within = range(part.start, part.stop)
+        return replace(part, tallies={name: total(t for i in within for t in of_steps[i, name]) for name in names})
+
+    return replace(description, parts=tuple(counted(part) for part in description.parts))
 
 
-def _counted(part: Part, of_steps: dict[tuple[int, str], list[Tally]], fields: Sequence[str] | Any) -> Part:
+def _tallies(description: Description, pieces: Sequence[Piece], steps: dict[int, int]) -> dict[str, Tally]:
+    """What was counted in each field as a whole."""
     from dbproc.codes.values import total
 
-    steps = range(part.start, part.stop)
-    return replace(part, tallies={name: total(t for step in steps for t in of_steps[step, name]) for name in fields})
+    tallies = {
+        field.name: [part.tallies[field.name] for part in description.parts if part.start in steps]
+        for field in description.fields
+    }
+    for piece in pieces:
+        tallies[piece.field.name].append(piece.tally)
+    return {name: total(each) for name, each in tallies.items()}
 
 
-def _written(source: Source, plan: Plan, path: Path, about: str, reports: Reports) -> Iterator[Piece]:
-    """Write everything, reading ahead by one slab."""
-    from dbproc.codes.blocks import Blocks
-
-    target = Blocks(path)
-    reports.begin("writing", plan.bytes)
-    for box, field, values, checked in _read_ahead(source, plan, about, reports):
-        for (place, step, inside), (checksum, tally) in zip(plan.stored(box), checked, strict=True):
-            part = values[place] if plan.steps is not None else values
-            piece = Piece(field, step, inside, checksum, tally)
-            target.write(field, inside, part.reshape(_array_shape(field, inside)), step)
-            yield piece
-            reports.advance(piece.bytes)
-
-
-Slab = tuple[Box, Field, "Values", list[tuple[int, Tally]]]
-
-
-def _read_ahead(source: Source, plan: Plan, about: str, reports: Reports) -> Iterator[Slab]:
-    """Slabs with their checksums and tallies, the next one being read in a thread while one is worked on."""
-    queue: Queue[Slab | BaseException | None] = Queue(1)
-    stopped = Event()
-
-    def produce() -> None:
-        try:
-            for box, field in plan.boxes():
-                reports.step(prod(slabs.shape_of(box)) * sample_bytes(field))
-                with reading(about):
-                    found = source.read(field.name, box)
-                values = _values(found, field, box)
-                queue.put((box, field, values, _checked(values, plan, field)))
-                del found, values
-                if stopped.is_set():
-                    return
-            queue.put(None)
-        except BaseException as error:
-            queue.put(error)
-
-    Thread(target=produce, daemon=True).start()
-    try:
-        while (found := queue.get()) is not None:
-            if isinstance(found, BaseException):
-                raise found
-            yield found
-    finally:
-        stopped.set()
-
-
-def _values(found: Values, field: Field, box: Box) -> Values:
-    """What a source read for a box, contiguous and in this machine's byte order."""
-    from dbproc.codes.values import native
-
-    values = native(found)
-    wanted = _array_shape(field, box)
-    if values.dtype.name != field.dtype or values.shape != wanted:
-        raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
-    return values
-
-
-def _checked(values: Values, plan: Plan, field: Field) -> list[tuple[int, Tally]]:
-    """Checksum and tally of each timestep in a slab."""
-    from dbproc.codes.values import measure
-
-    parts = values if plan.steps is not None else [values]
-    return [(checksum(part), measure(part, field)) for part in parts]
-
-
-def checksum(values: Values) -> int:
-    """A checksum (CRC-32) of contiguous values."""
-    from isal import isal_zlib
-
-    return int(isal_zlib.crc32(values.reshape(-1).view("uint8").data))
-
-
-def _array_shape(field: Field, box: Box) -> tuple[int, ...]:
-    return slabs.shape_of(box) if field.components == 1 else (*slabs.shape_of(box), field.components)
-
-
-def _verify(path: Path, pieces: Sequence[Piece], plan: Plan, pool: ThreadPoolExecutor, reports: Reports) -> None:
-    """Read everything back through OpenVisus, from the files, and compare."""
-    reports.begin("reading back", plan.bytes)
-    waiting = iter(pieces)
-
-    def work() -> None:
-        from dbproc.codes.blocks import Blocks
-
-        target = Blocks(path)
-        for piece in waiting:
-            reports.step(piece.bytes)
-            _compare(target, piece, path)
-            reports.advance(piece.bytes)
-
-    for each in [pool.submit(work) for _ in range(THREADS)]:
-        each.result()
-
-
-def _compare(target: Any, piece: Piece, path: Path) -> None:
-    from dbproc.codes.values import native
-
-    values = native(target.read(piece.field.name, piece.box, piece.step))
-    if values.dtype.name != piece.field.dtype or checksum(values) != piece.checksum:
-        where = f"at {slabs.to_json(piece.box)}" + (f" of timestep {piece.step}" if piece.step else "")
-        what = f"field {piece.field.name!r} reads back otherwise than it was written, {where}"
-        raise Refusal(path.name, what, "Is the disk sound? Nothing was kept")
-
-
-def _check_space(directory: Path, plan: Plan) -> None:
-    sample = sum(sample_bytes(each) for each in plan.description.fields)
-    needed = int(SPACE * slabs.padded_size(plan.shape) * sample * (plan.steps or 1))
-    free = shutil.disk_usage(directory).free
-    if free < needed:
+def _check_space(path: Path, plan: Plan) -> None:
+    """Refuse what there is no room for."""
+    needed, free = SPACE * plan.bytes, shutil.disk_usage(path.parent).free
+    if needed <= free:
+        stored = idx_file.read(path)
+        block = sum(sample_bytes(each) for each in plan.description.fields) << stored.bits_per_block
+        needed = SPACE * block * sum(1 for _ in hz.needed(stored)) * (plan.steps or 1)
+    if needed > free:
         what = f"{needed / 1e6:.0f} MB of free space are needed, there are {free / 1e6:.0f} MB"
-        raise Refusal(directory.parent, what, "Make room or name another directory")
+        raise Refusal(path.parent.parent, what, "Make room or name another directory")

@@ -160,11 +160,15 @@ class Metadata:
     """A dataset's description with what was measured while it was written.
 
     ``stored_shape`` is the shape inside the IDX, of each timestep where there are some: without leading axes of size 1.
+    ``options`` are what the converter was told, ``recipe`` a digest of those, of how it is stored and of the programs:
+    under the same recipe the same input gives the same blocks.
     """
 
     description: Description
     stored_shape: tuple[int, ...]
     tallies: Mapping[str, Tally]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    recipe: str = ""
 
     def to_text(self) -> str:
         """One line of ASCII JSON, the same for the same facts."""
@@ -172,6 +176,8 @@ class Metadata:
             "format": FORMAT,
             **asdict(self.description),
             "stored_shape": self.stored_shape,
+            "options": self.options,
+            "recipe": self.recipe,
             "tallies": {name: asdict(tally) for name, tally in self.tallies.items()},
         }
         for origin in content["origins"]:
@@ -186,7 +192,8 @@ class Metadata:
             raise ValueError(f"its metadata is not of the format {FORMAT!r}")
         stored_shape = tuple(content.pop("stored_shape"))
         tallies = {name: Tally(**tally) for name, tally in content.pop("tallies").items()}
-        return Metadata(_description(content), stored_shape, tallies)
+        options, recipe = content.pop("options"), content.pop("recipe")
+        return Metadata(_description(content), stored_shape, tallies, options, recipe)
 
 
 def number(value: Any) -> Number:

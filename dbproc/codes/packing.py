@@ -136,7 +136,6 @@ def pack(
     if codec.in_idx:
         told = idx_file.with_compression(idx.read_text(), {each.name: codec.in_idx for each in stored.fields})
         idx.write_text(told)
-    audit(idx)
     packed = sum(each.bytes for each in files.values())
     return Packed(codec, files, raw_bytes, packed, errors if codec.lossy else {})
 

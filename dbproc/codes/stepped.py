@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dbproc.codes.description import Description
+from dbproc.codes.description import Description, Part
 from dbproc.codes.refusal import Refusal
 from dbproc.codes.source import Source
 
@@ -69,7 +69,7 @@ class Stepped:
             return
         order = (axis, *(i for i in range(len(found.axes)) if i != axis))
         axes = tuple(found.axes[i] for i in order)
-        parts = found.parts if axis == 0 else ()
+        parts = found.parts or (Part(0, 0, axes[0].size),) if axis == 0 else ()
         shape = tuple(each.size for each in axes)
         self.description = replace(found, shape=shape, axes=axes, timesteps=axes[0].name, parts=parts)
 

@@ -210,7 +210,7 @@ def test_complex_pixels_are_refused(tmp_path: Path, refused: Refused) -> None:
 
 def test_a_directory_with_other_things_is_refused(tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "slices").mkdir()
-    assert "holds no .tif" in refused("tiff_to_idx", "slices", "out.idx")
+    assert "holds no files that end in .tif, .tiff" in refused("tiff_to_idx", "slices", "out.idx")
     grey(tmp_path / "slices" / "a.tif", wild("uint8", (6, 5)))
     (tmp_path / "slices" / "notes.txt").touch()
     assert "notes.txt" in refused("tiff_to_idx", "slices", "out.idx")
