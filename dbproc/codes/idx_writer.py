@@ -20,7 +20,7 @@ from dbproc.codes.supervision import PATIENCE, child
 
 MEMORY = 1 << 30
 """Bytes that a conversion may take, unless told otherwise."""
-SHARE = 8
+SHARE = 16
 """A slab is this part of the memory: reading one back through OpenVisus takes several times its size."""
 
 

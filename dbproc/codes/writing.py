@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from queue import Queue
-from threading import Event, Thread
+from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes import slabs
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from dbproc.codes.values import Values
 
 THREADS = 2
-"""Threads that read back; each takes several times the memory of a slab."""
+"""Threads that read back."""
+PIECE = 16 << 20
+"""Bytes that are read back at once: OpenVisus takes several times as much for it."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Piece:
-    """A box of one field in one timestep, as it was written: the checksum and the tally of its values."""
+    """A box of one field in one timestep that was written: the checksum and the tally of its values."""
 
     field: Field
     step: int
@@ -164,10 +166,10 @@ def write(source: Source, plan: Plan, path: Path, about: str, reports: Reports) 
     target = Blocks(path)
     reports.begin("writing", plan.bytes)
     for slab in _read_ahead(source, plan, about, reports):
-        for piece, values in slab:
-            target.write(piece.field, piece.box, values, piece.step)
-            yield piece
-            reports.advance(piece.bytes)
+        for each in slab:
+            target.write(each.field, each.box, each.values, each.step)
+            reports.advance(each.values.nbytes)
+            yield from each.pieces
 
 
 def read_back(path: Path, pieces: Sequence[Piece], reports: Reports) -> None:
@@ -195,38 +197,46 @@ def read_back(path: Path, pieces: Sequence[Piece], reports: Reports) -> None:
             each.result()
 
 
-Slab = list[tuple[Piece, "Values"]]
+@dataclass(frozen=True)
+class Layer:
+    """What of a slab goes into one timestep, and the pieces in which it is read back."""
+
+    field: Field
+    step: int
+    box: Box
+    values: Values
+    pieces: Sequence[Piece]
+
+
+Slab = list[Layer]
 
 
 def _read_ahead(source: Source, plan: Plan, about: str, reports: Reports) -> Iterator[Slab]:
     """Slabs, the next one being read in a thread while one is worked on."""
-    queue: Queue[Slab | BaseException | None] = Queue(1)
-    stopped = Event()
+    queue: Queue[Slab | BaseException | None] = Queue()
+    wanted = Semaphore(1)
 
     def produce() -> None:
         try:
             for box, field in plan.boxes():
+                wanted.acquire()
                 reports.step(plan.size(box, field))
                 queue.put(_slab(source, plan, box, field, about))
-                if stopped.is_set():
-                    return
             queue.put(None)
         except BaseException as error:
             queue.put(error)
 
     Thread(target=produce, daemon=True).start()
-    try:
-        while (found := queue.get()) is not None:
-            if isinstance(found, BaseException):
-                raise found
-            yield found
-    finally:
-        stopped.set()
+    while (found := queue.get()) is not None:
+        if isinstance(found, BaseException):
+            raise found
+        wanted.release()
+        yield found
 
 
 def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Slab:
     """What a source has in a box, told apart by timesteps."""
-    from dbproc.codes.values import measure, native
+    from dbproc.codes.values import native
 
     with reading(about):
         found = source.read(field.name, box)
@@ -235,9 +245,19 @@ def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Sla
         raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
     steps = values if plan.steps is not None else [values]
     return [
-        (Piece(field, step, inside, checksum(part), measure(part, field)), part.reshape(_array_shape(field, inside)))
+        _layer(field, step, inside, part.reshape(_array_shape(field, inside)))
         for (step, inside), part in zip(plan.stored(box), steps, strict=True)
     ]
+
+
+def _layer(field: Field, step: int, box: Box, values: Values) -> Layer:
+    from dbproc.codes.values import measure, native
+
+    pieces = []
+    for part in slabs.tiles(slabs.shape_of(box), sample_bytes(field), PIECE):
+        inside = native(values[part])
+        pieces.append(Piece(field, step, slabs.shifted(part, box), checksum(inside), measure(inside, field)))
+    return Layer(field, step, box, values, pieces)
 
 
 def _compare(target: Any, piece: Piece, path: Path) -> None:
