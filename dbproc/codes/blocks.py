@@ -55,7 +55,7 @@ def create(
         idx.bitmask = ov.DatasetBitmask.fromString("V0")
     idx.axis = " ".join(_token(axis.name) for axis in reversed(axes))
     idx.bounds = ov.Position(_physic_box(ov, axes))
-    idx.blocksperfile = -1 if _bytes(shape, fields) < 2 << 30 else 0
+    idx.blocksperfile = 0  # as many as OpenVisus thinks right: 256 at most
     idx.filename_template = f"./{path.stem}/%04x.bin"
     if steps is not None:
         idx.timesteps = ov.DatasetTimesteps(0, steps - 1, 1)
@@ -184,11 +184,6 @@ def _check(path: Path, wanted: Layout) -> None:
     found = layout(path)
     if found != wanted:
         raise Refusal(path.name, f"OpenVisus made {found} where {wanted} was asked for", "Please report this input")
-
-
-def _bytes(shape: tuple[int, ...], fields: Sequence[Field]) -> int:
-    sample = sum(np.dtype(each.dtype).itemsize * each.components for each in fields)
-    return int(np.prod(shape, dtype=object)) * sample
 
 
 def _require_own(path: Path, template: str, times: str) -> None:

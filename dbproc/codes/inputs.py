@@ -82,7 +82,7 @@ def _meant(holder: Path, held: Sequence[Path], suffixes: Sequence[str], companio
     """Those of the files that a directory or an archive holds that are to be converted."""
     seen = [path for path in held if not path.name.startswith(".") and not set(JUNK) & set(path.parts)]
     meant = sorted((path for path in seen if path.name.lower().endswith(tuple(suffixes))), key=natural)
-    others = sorted(path.name for path in seen if path not in meant)
+    others = sorted({path.name for path in set(seen) - set(meant)})
     told = ", ".join(suffixes)
     if not meant:
         raise Refusal(holder, f"it holds no files that end in {told}", "Name one that does")
