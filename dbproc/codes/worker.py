@@ -102,7 +102,20 @@ def inspect(job: dict[str, Any], reports: IO[bytes]) -> None:
     _send(reports, {"shape": layout.shape, "fields": layout.fields, "absent": blocks.absent()})
 
 
-JOBS: dict[str, Callable[[dict[str, Any], IO[bytes]], None]] = {"convert": convert, "read": read, "inspect": inspect}
+def call(job: dict[str, Any], reports: IO[bytes]) -> None:
+    """Do what the function ``job["call"]``, named ``module:function``, does; it announces steps by their bytes."""
+    from dbproc.codes.source import opener
+
+    function: Any = opener(job["call"])
+    function(job, lambda size: _step(reports, size, job))
+
+
+JOBS: dict[str, Callable[[dict[str, Any], IO[bytes]], None]] = {
+    "convert": convert,
+    "read": read,
+    "inspect": inspect,
+    "call": call,
+}
 
 
 def _write(source: Any, path: Path, job: dict[str, Any], reports: IO[bytes]) -> None:
