@@ -1,9 +1,9 @@
 """The ``.bin`` files of OpenVisus 2.2.149 with many blocks in a file, as they were found on disk.
 
 All numbers are big-endian and of 32 bits. A file begins with ten zeros. Then follow ten numbers for each block, all of
-the first field first: two zeros, the low and the high half of the block's offset, its size, its flags, four zeros; all
-are zero where there is no block. The low four bits of the flags name the codec, the bit above them says that samples
-lie in rows.
+the first field first: two zeros, the low and the high half of the block's offset, its size, its flags, four zeros; the
+size is zero where there is no block. The low four bits of the flags name the codec, the bit above them says that
+samples lie in rows.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def decode_table(header: bytes) -> Table:
     """The entries in a header that is known to be whole."""
     words = struct.unpack(f">{len(header) // 4}I", header)
     rows = (words[i : i + 10] for i in range(10, len(words), 10))
-    return [Entry(row[2] | row[3] << 32, row[4], row[5]) if any(row) else None for row in rows]
+    return [Entry(row[2] | row[3] << 32, row[4], row[5]) if row[4] else None for row in rows]
 
 
 def encode_table(table: Table) -> bytes:
@@ -105,9 +105,9 @@ def _told(idx: IdxFile, i: int) -> str:
 
 
 def _entry(path: Path, name: str, words: Sequence[int]) -> Entry | None:
-    if not any(words):
+    if words[4] == 0 and not any(words[:2]) and not any(words[6:]):
         return None
-    if any(words[:2]) or any(words[6:]) or words[4] == 0 or words[5] & ~(ROWS | 0xF):
+    if any(words[:2]) or any(words[6:]) or words[5] & ~(ROWS | 0xF):
         raise _refusal(path, f"the entry of {name} is not as OpenVisus writes it")
     return Entry(words[2] | words[3] << 32, words[4], words[5])
 

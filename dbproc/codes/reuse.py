@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbproc.codes import manifest
+from dbproc.codes import idx_file, manifest
 from dbproc.codes.description import Description, Metadata, Part
 from dbproc.codes.idx_reader import read_metadata
 from dbproc.codes.inputs import natural
@@ -75,6 +75,8 @@ def newest(pattern: str) -> Earlier | None:
         return None
     path = found[-1].absolute()
     metadata = read_metadata(path)
+    if idx_file.read(path).arco:
+        raise Refusal(path, "it is a published copy, of another layout", "Name the dataset that it is a copy of")
     if metadata is None or not manifest.verify(path):
         raise Refusal(
             path, "it has no metadata or no manifest, so nothing of it can be taken over", "Leave out --reuse"

@@ -27,6 +27,7 @@ from dbproc.codes import slabs
 from dbproc.codes.building import convert
 from dbproc.codes.refusal import Refusal
 from dbproc.codes.reports import Reports
+from dbproc.codes.source import opener
 
 MEMORY = 4 << 30
 """Address space beyond what slabs need: libraries, their threads, one page of a picture."""
@@ -84,7 +85,13 @@ def inspect(job: Job, reports: Reports) -> None:
     reports.send({"shape": layout.shape, "fields": layout.fields, "steps": layout.steps, "absent": blocks.absent()})
 
 
-JOBS: dict[str, Callable[[Job, Reports], None]] = {"convert": convert, "read": read, "inspect": inspect}
+def call(job: Job, reports: Reports) -> None:
+    """Do what the function ``job["call"]``, named ``module:function``, does; it announces steps by their bytes."""
+    function: Any = opener(job["call"])
+    function(job, reports.step)
+
+
+JOBS: dict[str, Callable[[Job, Reports], None]] = {"convert": convert, "read": read, "inspect": inspect, "call": call}
 
 
 def _die_with_parent() -> None:
