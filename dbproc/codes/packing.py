@@ -35,6 +35,7 @@ AHEAD = 4
 PROBES = 24
 """Blocks that are read through OpenVisus after packing."""
 Progress = Callable[[int], None]
+Checks = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def pack(
         raise Refusal(idx, "it is of the arco layout", "Pack it as such")
     codec.require_fit(idx, len(stored.box), stored.fields)
     meanings = {each.name: each for each in fields}
-    files: dict[str, Facts] = {}
+    found: dict[str, tuple[Path, Checks, Future[str]]] = {}
     errors: dict[str, float] = {}
     raw_bytes = 0
     with ThreadPoolExecutor(threads) as pool:
@@ -129,13 +130,14 @@ def pack(
             if path.exists():
                 done = partial(_advance, progress, raw_bytes)
                 size = path.stat().st_size
-                facts = _pack_bin(path, stored, first, codec, meanings, errors, (pool, threads * AHEAD), done)
-                files[path.relative_to(idx.parent).as_posix()] = facts
+                checks = _pack_bin(path, stored, first, codec, meanings, errors, (pool, threads * AHEAD), done)
+                found[path.relative_to(idx.parent).as_posix()] = path, checks, pool.submit(sha256, path)
                 raw_bytes += size
                 progress(raw_bytes)
     if codec.in_idx:
         told = idx_file.with_compression(idx.read_text(), {each.name: codec.in_idx for each in stored.fields})
         idx.write_text(told)
+    files = {name: Facts(path.stat().st_size, sha.result(), checks) for name, (path, checks, sha) in found.items()}
     packed = sum(each.bytes for each in files.values())
     return Packed(codec, files, raw_bytes, packed, errors if codec.lossy else {})
 
@@ -168,14 +170,14 @@ def told(stored: IdxFile, step: int, field: int, block: int) -> str:
     return f"{time}field {stored.fields[field].name} block {block}"
 
 
-def facts(path: Path, stored: IdxFile) -> Facts:
-    """Size and digests of a bin as it is: of the whole, of its table, and of each block."""
+def _checks(path: Path, stored: IdxFile) -> Checks:
+    """The CRC-32 of the table and of each block of a bin as it is."""
     table = bins.read_table(path, stored)
     with path.open("rb") as source:
         crcs = [_crc(source.read(bins.table_bytes(stored)))]
         for entry in table:
             crcs.append(0 if entry is None else _crc(os.pread(source.fileno(), entry.size, entry.offset)))
-    return Facts(path.stat().st_size, sha256(path), tuple(crcs))
+    return tuple(crcs)
 
 
 def in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[R]:
@@ -225,11 +227,12 @@ def _pack_bin(
     errors: dict[str, float],
     workers: tuple[ThreadPoolExecutor, int],
     progress: Progress,
-) -> Facts:
+) -> Checks:
+    """Pack one bin; returns the CRC-32 of its table and of each block."""
     table = bins.read_table(path, stored)
     bins.require_raw(path, stored, table)
     if codec.name == "raw":
-        return facts(path, stored)
+        return _checks(path, stored)
     packed = path.with_name(f"{path.name}.packed")
     crcs = [0] * len(table)
     new: Table = [None] * len(table)
@@ -252,7 +255,7 @@ def _pack_bin(
         os.replace(packed, path)
     finally:
         packed.unlink(missing_ok=True)
-    return Facts(path.stat().st_size, sha256(path), (_crc(header), *crcs))
+    return (_crc(header), *crcs)
 
 
 def _tasks(descriptor: int, table: Table, stored: IdxFile, first: int) -> Iterator[tuple[int, _Task]]:
