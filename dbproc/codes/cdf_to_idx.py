@@ -117,12 +117,12 @@ class _Content:
         self.columns_first = info.Majority == "Column_major"
         self.order = ">" if info.Encoding in BIG_ENDIAN else "<"
         self.told = {"cdf_version": info.Version, "majority": info.Majority}
-        self.kinds = {name: self._kind(name) for name in (*info.rVariables, *info.zVariables)}
+        self.kinds: dict[str, _Kind] = {name: self._kind(name) for name in (*info.rVariables, *info.zVariables)}
         self.attributes = {name: _entries(self.cdf.varattsget(name)) for name in self.kinds}
 
     def only(self) -> str:
         """The one variable of data, when nothing else could be meant."""
-        data = [name for name in self.kinds if self._var_type(name) == "data" and not self._unfit(name)]
+        data: list[str] = [name for name in self.kinds if self._var_type(name) == "data" and not self._unfit(name)]
         if len(data) == 1:
             return data[0]
         what = "several variables of data could be meant" if data else "no variable is marked as the data to convert"
