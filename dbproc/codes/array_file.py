@@ -118,10 +118,14 @@ class Copy:
         read: Callable[[Box], Values],
     ) -> None:
         self._stream = tempfile.TemporaryFile(prefix="dbproc-copy-")  # noqa: SIM115 -- lives as long as this object
-        _reserve(where, self._stream, prod(shape) * dtype.itemsize)
         self._values = ArrayFile(self._stream, 0, dtype, shape)
-        for box in boxes:
-            self._values.write(box, read(box))
+        try:
+            _reserve(where, self._stream, prod(shape) * dtype.itemsize)
+            for box in boxes:
+                self._values.write(box, read(box))
+        except BaseException:
+            self.close()
+            raise
 
     def read(self, box: Box) -> Values:
         """The values inside ``box``."""

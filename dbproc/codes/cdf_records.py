@@ -58,8 +58,12 @@ class CdfFile:
         self.path, self.about = path, about
         self._stream = path.open("rb")
         self._size = os.fstat(self._stream.fileno()).st_size
-        self._wide = MAGIC[self._bytes(0, 4)]
-        self._require_whole()
+        try:
+            self._wide = MAGIC[self._bytes(0, 4)]
+            self._require_whole()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -229,7 +233,7 @@ def _inflate(path: Path, stream: BinaryIO, wide: bool, head: bytes, copy: Path) 
         stream.read(4)
         start = stream.tell()
         stream.seek(method_at)
-        _, found = struct.unpack(code, stream.read(struct.calcsize(code)))
+        method_size, found = struct.unpack(code, stream.read(struct.calcsize(code)))
         (method,) = struct.unpack(">i", stream.read(4))
     except (struct.error, OSError, ValueError) as error:
         raise Refusal(path, "its header is damaged or cut", TODO) from error
@@ -238,8 +242,9 @@ def _inflate(path: Path, stream: BinaryIO, wide: bool, head: bytes, copy: Path) 
     if method != GZIP:
         name = METHODS.get(method, f"method {method}")
         raise Refusal(path, f"it is compressed as a whole by {name}", "Convert it to GZIP with cdfconvert")
-    if 8 + size > path.stat().st_size:
-        raise Refusal(path, f"it is cut: {size} bytes should follow its beginning", TODO)
+    end = max(8 + size, method_at + method_size)
+    if end > path.stat().st_size:
+        raise Refusal(path, f"it is cut: {path.stat().st_size} bytes long where its header tells of {end}", TODO)
     _require_room(path, copy, made)
     stream.seek(start)
     inflater, left = zlib.decompressobj(wbits=31), 8 + size - start
