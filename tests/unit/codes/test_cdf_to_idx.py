@@ -131,6 +131,7 @@ def as_epoch16(path: Path, name: str, records: int) -> None:
     entries = int.from_bytes(content[index + 20 : index + 24], "big")
     last = index + 28 + 4 * entries
     content[variable + 20 : variable + 28] = EPOCH16.to_bytes(4, "big") + (records - 1).to_bytes(4, "big")
+    content[variable + 47] &= ~2  # its pad value is but one double
     content[last : last + 4] = (records - 1).to_bytes(4, "big")
     path.write_bytes(content)
 
