@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Convert variables of a NetCDF file to an IDX dataset: ``[--variable NAME]... INPUT OUTPUT.idx``.
 
-Classic, 64-bit and NetCDF-4 files, groups included; variables of two or three dimensions. Values are kept exactly as
-they are stored: packed ones stay packed (scale and offset go into the metadata), missing ones keep their fill.
+Classic, 64-bit and NetCDF-4 files, groups included; variables of one to five dimensions. Values are kept exactly as
+they are stored: packed ones stay packed (scale and offset go into the metadata) unless ``--unpack`` is given, missing
+ones keep their fill.
 """
 
 from __future__ import annotations
@@ -14,98 +15,176 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import importlib
-import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.converter import Converter
 from dbproc.codes.description import Axis, Description, Field, Number, number, plain
+from dbproc.codes.field_names import distinct
 from dbproc.codes.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.slabs import Box
+    from dbproc.codes.unpacking import Unpacking
     from dbproc.codes.values import Values
 
 NAME = "netcdf_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".nc", ".nc4", ".cdf"))
-DIMENSIONS = (2, 3)
-POINTERS = ("bounds", "climatology", "coordinates", "grid_mapping", "ancillary_variables")
-"""CF attributes that name variables which only serve another one."""
+DIMENSIONS = range(1, 6)
+"""How many dimensions a variable may have."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = CONVERTER.parser("Convert variables of a NetCDF file to IDX, exactly.")
     parser.add_argument(
-        "--variable", action="append", metavar="NAME", help="a 2D or 3D variable (group/name); may be repeated"
+        "--variable", action="append", metavar="NAME", help="a variable of 1 to 5 dimensions (group/name); repeatable"
     )
-    return CONVERTER.main(parser, arguments, lambda given: {"variables": given.variable})
+    parser.add_argument(
+        "--unpack",
+        action="store_true",
+        help="store packed values as the floats they stand for, missing ones as NaN (default: as they are)",
+    )
+    return CONVERTER.main(parser, arguments, lambda given: {"variables": given.variable, "unpack": given.unpack})
 
 
 @contextmanager
 def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[NetcdfSource]:
-    """Open a NetCDF file; ``options["variables"]`` names the variables wanted, none meaning the only one there is."""
+    """Open a NetCDF file.
+
+    ``options["variables"]`` names the variables wanted, none meaning the only one there is; ``options["unpack"]`` says
+    whether packed ones are unpacked.
+    """
     from dbproc.codes.classic import require_whole
     from dbproc.codes.hdf5_links import require_own
 
     (path,) = inputs
     require_whole(path)
     require_own(path)
-    with importlib.import_module("netCDF4").Dataset(path) as dataset:
+    with ExitStack() as stack, warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        dataset = stack.enter_context(importlib.import_module("netCDF4").Dataset(path))
         dataset.set_auto_maskandscale(False)
         dataset.set_always_mask(False)
-        variables = _Variables(path, dataset)
-        names = options["variables"] or [variables.only()]
-        yield NetcdfSource(path, dataset, [variables.named(name) for name in names])
+        variables = _Variables(path, dataset, [str(each.message) for each in heard])
+        names = options.get("variables") or [variables.only()]
+        source = NetcdfSource(path, dataset, [variables.named(name) for name in names], bool(options.get("unpack")))
+        stack.callback(source.close)
+        yield source
 
 
 class NetcdfSource:
     """Variables of one shape in an open NetCDF file, as the writer wants them."""
 
-    def __init__(self, path: Path, dataset: Any, variables: Sequence[Any]) -> None:
+    def __init__(self, path: Path, dataset: Any, variables: Sequence[Any], unpack: bool) -> None:
         _require_same_dimensions(path, variables)
-        names = [_safe(_path(each)) for each in variables]
-        if len(set(names)) < len(names):
-            raise Refusal(path, f"the variables would have the same field names: {names}", "Convert one at a time")
-        self._variables = dict(zip(names, variables, strict=True))
-        self.description = _describe(path, dataset, self._variables)
+        names = distinct(path, [_path(each) for each in variables])
+        self._stored = {name: _Stored(path, each) for name, each in zip(names, variables, strict=True)}
+        fields = {name: _field(name, each) for name, each in zip(names, variables, strict=True)}
+        self._unpacking: dict[str, Unpacking] = {}
+        if unpack:
+            found = {name: _unpacking(fields[name], each.variable) for name, each in self._stored.items()}
+            self._unpacking = {name: each for name, each in found.items() if each is not None}
+        fields.update((name, each.field) for name, each in self._unpacking.items())
+        notes = [note for each in self._stored.values() for note in each.notes()]
+        notes += [f"{name} = {each.formula}" for name, each in self._unpacking.items()]
+        self.description = replace(_describe(path, dataset, variables), fields=tuple(fields.values()), notes=(*notes,))
 
     def read(self, field: str, box: Box) -> Values:
-        """The stored values of a field inside ``box``."""
+        """The values of a field inside ``box``."""
+        from dbproc.codes.values import native
+
+        values = self._stored[field].read(box)
+        return self._unpacking[field].apply(native(values)) if field in self._unpacking else values
+
+    def close(self) -> None:
+        """Give back what copies took."""
+        for each in self._stored.values():
+            each.close()
+
+
+class _Stored:
+    """The stored values of one variable, no chunk decoded again and again."""
+
+    def __init__(self, path: Path, variable: Any) -> None:
+        from dbproc.codes import chunks
+
+        self._path, self.variable = path, variable
+        self._copy: Any = None
+        self._chunk: tuple[int, ...] | None = None
+        found = variable.chunking()
+        if isinstance(found, list):
+            layer = chunks.layer_bytes(variable.shape, tuple(found), variable.dtype.itemsize)
+            if layer > chunks.LAYER:
+                self._chunk = tuple(found)
+            else:
+                count = chunks.count(variable.shape, tuple(found))
+                variable.set_var_chunk_cache(size=min(2 * layer, chunks.CACHE), nelems=2 * min(count, 50_000) + 1)
+
+    def read(self, box: Box) -> Values:
+        """The values inside ``box``, from a copy in the order of slabs where the chunks lie across it."""
+        if self._chunk is not None and self._copy is None:
+            self._copy = self._copied(self._chunk)
+        return self._decoded(box) if self._copy is None else self._copy.read(box)
+
+    def notes(self) -> Iterator[str]:
+        """What is to be told about how the values are kept."""
+        unwritten = _unwritten(self._path, self.variable)
+        if unwritten:
+            yield f"{_path(self.variable)}: {unwritten} never written; they read as the fill value"
+
+    def close(self) -> None:
+        """Give back what a copy took."""
+        if self._copy is not None:
+            self._copy.close()
+
+    def _decoded(self, box: Box) -> Values:
         import numpy as np
 
-        values = np.asarray(self._variables[field][box])
-        return values.view(self._variables[field].dtype) if values.dtype.kind == "b" else values
+        values = np.asarray(self.variable[box])
+        return values.view(self.variable.dtype) if values.dtype.kind == "b" else values
+
+    def _copied(self, chunk: tuple[int, ...]) -> Any:
+        from dbproc.codes import array_file, chunks
+
+        shape, dtype = self.variable.shape, self.variable.dtype.newbyteorder("=")
+        steps = chunks.steps(shape, chunk, dtype.itemsize, array_file.WINDOW)
+        return array_file.Copy(self._path, shape, dtype, array_file.tiles(shape, steps), self._decoded)
 
 
 class _Variables:
-    """The numeric variables of a file by their paths, and what of them may be meant."""
+    """The variables of a file by their paths, and what of them may be meant."""
 
-    def __init__(self, path: Path, dataset: Any) -> None:
+    def __init__(self, path: Path, dataset: Any, complaints: Sequence[str]) -> None:
+        from dbproc.codes import cf
+
         self._path = path
+        self._complaints = complaints
         self._all = {_path(each): each for each in _walk(dataset)}
-        serving = {name for each in self._all.values() for name in _pointed(each)}
+        serving = {name for each in self._all.values() for name in cf.pointed(_attributes(each))}
         self._data = {name: each for name, each in self._all.items() if _is_data(each, serving)}
 
     def only(self) -> str:
-        """The one data variable that can be converted, when nothing else could be meant."""
-        plausible = [name for name, each in self._data.items() if each.ndim > 1]
-        if len(plausible) == 1 and self._data[plausible[0]].ndim in DIMENSIONS:
-            return plausible[0]
-        what = "several variables could be meant" if plausible else "no data variable has two or three dimensions"
+        """The one data variable, when nothing else could be meant."""
+        if len(self._data) == 1:
+            return next(iter(self._data))
+        what = "several variables could be meant" if self._data else "it has no data variable that can be converted"
         raise Refusal(self._path, what, self._choices())
 
     def named(self, name: str) -> Any:
         """The variable of that path, or a refusal that lists the choices."""
         found = self._all.get(name.strip("/"))
         if found is None:
-            raise Refusal(self._path, f"it has no variable {name!r}", self._choices())
-        if not _is_numeric(found):
-            raise Refusal(self._path, f"variable {name!r} is of type {found.dtype}, not of numbers", self._choices())
+            unread = [each for each in self._complaints if f"'{name.strip('/').split('/')[-1]}'" in each]
+            what = f"variable {name!r} is of an unsupported type" if unread else f"it has no variable {name!r}"
+            raise Refusal(self._path, what, self._choices())
+        if kind := _foreign(found):
+            raise Refusal(self._path, f"variable {name!r} is {kind}, not of numbers", self._choices())
         if found.ndim not in DIMENSIONS:
-            what = f"variable {name!r} is {found.ndim}D {_shape(found)}; two and three dimensions are supported"
+            what = f"variable {name!r} is {found.ndim}D {_shape(found)}; one to five dimensions are supported"
             raise Refusal(self._path, what, self._choices())
         if 0 in found.shape:
             raise Refusal(self._path, f"variable {name!r} holds no values: its shape is {found.shape}", self._choices())
@@ -113,118 +192,189 @@ class _Variables:
 
     def _choices(self) -> str:
         fit = [f"{name} {_shape(each)}" for name, each in self._data.items() if each.ndim in DIMENSIONS]
-        other = [f"{name} ({each.ndim}D)" for name, each in self._data.items() if each.ndim > max(DIMENSIONS)]
+        deep = [f"{name} ({each.ndim}D)" for name, each in self._data.items() if each.ndim > max(DIMENSIONS)]
+        kinds = {name: _foreign(each) for name, each in self._all.items()}
+        other = deep + [f"{name} ({kind})" for name, kind in kinds.items() if kind]
         told = f"Choose with --variable: {', '.join(fit)}" if fit else "There is none that can be converted"
         return told + (f". Not supported: {', '.join(other)}" if other else "")
 
 
-def _describe(path: Path, dataset: Any, variables: Mapping[str, Any]) -> Description:
+def _describe(path: Path, dataset: Any, variables: Sequence[Any]) -> Description:
+    from dbproc.codes import orientation
     from dbproc.codes.source import origins
 
-    first = next(iter(variables.values()))
+    first = variables[0]
+    axes = tuple(_axis(first, name, int(size)) for name, size in zip(first.dimensions, first.shape, strict=True))
     return Description(
         code=NAME,
         origins=origins([path]),
         shape=tuple(int(size) for size in first.shape),
-        axes=tuple(_axis(first, name, int(size)) for name, size in zip(first.dimensions, first.shape, strict=True)),
-        fields=tuple(_field(name, each) for name, each in variables.items()),
-        orientation="as the coordinates say",
-        attributes=_attributes(dataset),
+        axes=axes,
+        fields=(),
+        orientation=orientation.told(axes),
+        attributes={
+            **_attributes(dataset),
+            **_group_attributes(variables),
+            **_auxiliary(variables),
+            "axes_without_coordinates": [axis.name for axis in axes if axis.coordinates is None],
+        },
     )
 
 
 def _axis(variable: Any, name: str, size: int) -> Axis:
-    """The axis of a dimension, with its coordinate variable's values where there is one."""
+    """The axis of a dimension, with its coordinate variable's values where there is one, and its bounds."""
     import numpy as np
 
+    from dbproc.codes import cf
     from dbproc.codes.values import regular
 
     found = _coordinate(variable.group(), name)
     if found is None:
         return Axis(name, size)
     values, attributes = np.asarray(found[...]), _attributes(found)
+    bounds = _found(found.group(), cf.text(attributes, "bounds") or cf.text(attributes, "climatology"))
+    told = {**attributes, "dtype": found.dtype.newbyteorder("=").name}
+    if bounds is not None and not _foreign(bounds) and bounds.ndim == 2:
+        told["bounds_values"] = plain(bounds[...])
     axis = Axis(
         name,
         size,
-        units=_text(attributes, "units"),
-        long_name=_text(attributes, "long_name"),
-        standard_name=_text(attributes, "standard_name"),
-        calendar=_text(attributes, "calendar"),
+        units=cf.text(attributes, "units"),
+        long_name=cf.text(attributes, "long_name"),
+        standard_name=cf.text(attributes, "standard_name"),
+        calendar=cf.text(attributes, "calendar"),
         coordinates=tuple(number(each) for each in values),
-        attributes=attributes,
+        attributes=told,
     )
     return replace(axis, regular=regular(np.asarray(axis.positions())))
 
 
 def _coordinate(group: Any, name: str) -> Any:
     """The coordinate variable of a dimension: of its name, in this group or the nearest one above."""
+    found = _found(group, name)
+    return found if found is not None and found.dimensions == (name,) and not _foreign(found) else None
+
+
+def _found(group: Any, name: str) -> Any:
+    """The variable of that name in this group or the nearest one above; None where there is none."""
     while group is not None:
-        found = group.variables.get(name)
-        if found is not None:
-            return found if found.dimensions == (name,) and _is_numeric(found) else None
+        if name in group.variables:
+            return group.variables[name]
         group = group.parent
     return None
 
 
+def _auxiliary(variables: Sequence[Any]) -> dict[str, Any]:
+    """What serves the variables besides the axes: further coordinates, the grid mapping."""
+    from dbproc.codes import cf
+
+    coordinates, mappings = {}, {}
+    for each in variables:
+        attributes = _attributes(each)
+        for name in cf.text(attributes, "coordinates").split():
+            found = _found(each.group(), name)
+            if found is not None and name not in each.dimensions:
+                coordinates[name] = _auxiliary_coordinate(found)
+        for name in cf.text(attributes, "grid_mapping").replace(":", " ").split():
+            found = _found(each.group(), name)
+            if found is not None:
+                mappings[name] = _attributes(found)
+    told = {"auxiliary_coordinates": coordinates, "grid_mappings": mappings}
+    return {name: content for name, content in told.items() if content}
+
+
+def _auxiliary_coordinate(variable: Any) -> dict[str, Any]:
+    """A scalar or one-dimensional coordinate with its values; of larger ones what they are."""
+    told = {"dimensions": list(variable.dimensions), "shape": list(variable.shape), **_attributes(variable)}
+    if variable.dtype == "S1" and variable.ndim in (1, 2):
+        return {**told, "values": plain(importlib.import_module("netCDF4").chartostring(variable[...]))}
+    if variable.ndim > 1 or _foreign(variable) not in ("", "text"):
+        return {**told, "values": "not kept"}
+    return {**told, "values": plain(variable[...])}
+
+
+def _group_attributes(variables: Sequence[Any]) -> dict[str, Any]:
+    """The attributes of the groups that the variables lie in, by the groups' paths."""
+    found: dict[str, Any] = {}
+    for each in variables:
+        group = each.group()
+        while group is not None and group.parent is not None:
+            found[group.path] = _attributes(group)
+            group = group.parent
+    return {"groups": found} if found else {}
+
+
 def _field(name: str, variable: Any) -> Field:
+    from dbproc.codes import cf
+
     attributes = _attributes(variable)
-    low, high = _valid_range(variable, attributes)
+    low, high = cf.valid_range(variable.dtype, attributes)
+    meanings = {"enum": plain(variable.datatype.enum_dict)} if hasattr(variable.datatype, "enum_dict") else {}
     return Field(
         name=name,
         variable=_path(variable),
         dtype=variable.dtype.newbyteorder("=").name,
-        units=_text(attributes, "units"),
-        long_name=_text(attributes, "long_name"),
-        standard_name=_text(attributes, "standard_name"),
-        scale_factor=_first(attributes.get("scale_factor")),
-        add_offset=_first(attributes.get("add_offset")),
+        units=cf.text(attributes, "units"),
+        long_name=cf.text(attributes, "long_name"),
+        standard_name=cf.text(attributes, "standard_name"),
+        scale_factor=cf.first(attributes.get("scale_factor")),
+        add_offset=cf.first(attributes.get("add_offset")),
         fills=_fills(variable, attributes),
         valid_min=low,
         valid_max=high,
-        unsigned=str(attributes.get("_Unsigned", "")).lower() == "true",
-        attributes=attributes,
+        unsigned=cf.unsigned(attributes),
+        attributes={**attributes, **meanings},
     )
 
 
 def _fills(variable: Any, attributes: Mapping[str, Any]) -> tuple[Number, ...]:
     """Declared fill and missing values; for want of a fill value the library's own, which bytes have not."""
-    declared = [each for key in ("_FillValue", "missing_value") for each in _all_of(attributes.get(key))]
-    if "_FillValue" not in attributes and variable.dtype.itemsize > 1:
-        fills = importlib.import_module("netCDF4").default_fillvals
-        declared.append(number(variable.dtype.type(fills[variable.dtype.str[1:]])))
-    return tuple(
-        dict.fromkeys(
-            each for each in declared if not isinstance(each, str) or each in ("NaN", "Infinity", "-Infinity")
-        )
-    )
+    from dbproc.codes import cf
+
+    declared = cf.declared_fills(attributes)
+    if "_FillValue" in attributes or variable.dtype.itemsize == 1:
+        return declared
+    fills = importlib.import_module("netCDF4").default_fillvals
+    default = number(variable.dtype.type(fills[variable.dtype.str[1:]]))
+    return declared if default in declared else (*declared, default)
 
 
-def _valid_range(variable: Any, attributes: Mapping[str, Any]) -> tuple[Number | None, Number | None]:
-    """The range of valid stored values. Floats given for packed whole numbers mean unpacked ones: not used here."""
-    pair = _all_of(attributes.get("valid_range"))
-    if len(pair) != 2:
-        pair = [_first(attributes.get("valid_min")), _first(attributes.get("valid_max"))]
-    packed = "scale_factor" in attributes or "add_offset" in attributes
-    usable = [each for each in pair if not isinstance(each, str)]
-    if len(usable) < 2 or (packed and variable.dtype.kind in "iu" and any(isinstance(each, float) for each in pair)):
-        return None, None
-    return pair[0], pair[1]
+def _unpacking(field: Field, variable: Any) -> Unpacking | None:
+    """How a field is to be unpacked; None where it is not packed."""
+    import numpy as np
+
+    from dbproc.codes import cf
+    from dbproc.codes.unpacking import Unpacking
+
+    if not field.packed:
+        return None
+    packing = [
+        np.asarray(variable.getncattr(key)) for key in ("scale_factor", "add_offset") if key in variable.ncattrs()
+    ]
+    single = all(each.dtype == np.float32 for each in packing)
+    return Unpacking(field, "float32" if single else "float64", cf.unpacked_range(variable.dtype, field.attributes))
 
 
-def _text(attributes: Mapping[str, Any], name: str) -> str:
-    return str(attributes.get(name, ""))
+def _unwritten(path: Path, variable: Any) -> str:
+    """How much of a variable of an HDF5 file has no place in it; empty where all has."""
+    import h5py
+
+    from dbproc.codes import chunks
+
+    if not h5py.is_hdf5(path):
+        return ""
+    with h5py.File(path, "r") as file:
+        dataset = file.get(_path(variable))
+        if not isinstance(dataset, h5py.Dataset) or not dataset.size:
+            return ""
+        if dataset.chunks is None:
+            return "" if dataset.id.get_storage_size() else "its values were"
+        missing = chunks.count(dataset.shape, dataset.chunks) - int(dataset.id.get_num_chunks())
+        return f"{missing} of {missing + int(dataset.id.get_num_chunks())} chunks were" if missing else ""
 
 
 def _attributes(holder: Any) -> dict[str, Any]:
     return {name: plain(holder.getncattr(name)) for name in holder.ncattrs()}
-
-
-def _all_of(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _first(value: Any) -> Any:
-    return next(iter(_all_of(value)), None)
 
 
 def _require_same_dimensions(path: Path, variables: Sequence[Any]) -> None:
@@ -241,18 +391,18 @@ def _walk(group: Any) -> Iterator[Any]:
         yield from _walk(each)
 
 
-def _pointed(variable: Any) -> list[str]:
-    texts = (str(variable.getncattr(name)) for name in variable.ncattrs() if name in POINTERS)
-    return [word for text in texts for word in text.split()]
-
-
 def _is_data(variable: Any, serving: set[str]) -> bool:
     """Whether a variable holds data, and does not only serve others as coordinates, bounds or a quality flag."""
-    return _is_numeric(variable) and variable.name not in serving and variable.name not in variable.dimensions
+    serves = variable.name in serving or variable.name in variable.dimensions
+    return not _foreign(variable) and not serves and variable.ndim > 0
 
 
-def _is_numeric(variable: Any) -> bool:
-    return getattr(variable.dtype, "kind", "") in ("i", "u", "f")
+def _foreign(variable: Any) -> str:
+    """What a variable is that does not hold numbers; empty when it does."""
+    if getattr(variable, "_isvlen", False):
+        return "text" if variable.dtype is str else "of variable length"
+    kind = getattr(variable.dtype, "kind", "")
+    return "" if kind in ("i", "u", "f") else {"S": "text", "U": "text", "V": "compound"}.get(kind, str(variable.dtype))
 
 
 def _path(variable: Any) -> str:
@@ -261,12 +411,6 @@ def _path(variable: Any) -> str:
 
 def _shape(variable: Any) -> str:
     return f"({', '.join(f'{name}={size}' for name, size in zip(variable.dimensions, variable.shape, strict=True))})"
-
-
-def _safe(name: str) -> str:
-    """``name`` with what OpenVisus could stumble over replaced."""
-    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
-    return safe if re.match(r"[A-Za-z_]", safe) else f"v_{safe}"
 
 
 if __name__ == "__main__":

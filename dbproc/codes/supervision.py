@@ -112,7 +112,7 @@ def child(kind: str, about: object, job: Mapping[str, Any], keep: Sequence[int] 
             stdout=subprocess.DEVNULL,
             stderr=sys.stderr if os.environ.get("DBPROC_CODES_DEBUG") else subprocess.DEVNULL,
             pass_fds=(writer, *keep),
-            env={**os.environ, "VISUS_HOME": home, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "VISUS_HOME": home, "TMPDIR": home, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )
         os.close(writer)
         try:

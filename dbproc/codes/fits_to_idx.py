@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""Convert an image of a FITS file to an IDX dataset: ``[--hdu NAME|NUMBER] INPUT OUTPUT.idx``.
+
+Images and cubes of one to five axes, tile-compressed ones included. Values are kept exactly as they are stored, BZERO
+and BSCALE go into the metadata; where these two only say that whole numbers are unsigned, so they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+import gzip
+import importlib
+import re
+import shutil
+import tempfile
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dbproc.codes.converter import Converter
+from dbproc.codes.description import Axis, Description, Field, Regular, number
+from dbproc.codes.field_names import safe
+from dbproc.codes.refusal import Refusal
+
+if TYPE_CHECKING:
+    from dbproc.codes.fits_units import Unit
+    from dbproc.codes.slabs import Box
+    from dbproc.codes.values import Values
+
+NAME = "fits_to_idx"
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".fits", ".fit", ".fts", ".fz"))
+DIMENSIONS = range(1, 6)
+"""How many axes an image may have."""
+TYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
+"""numpy's types by BITPIX."""
+AXES = ("x", "y", "z", "v", "w")
+"""How axes without CTYPE are named, quickest first."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; returns its exit status."""
+    parser = CONVERTER.parser("Convert an image of a FITS file to IDX, exactly.")
+    parser.add_argument("--hdu", metavar="NAME|NUMBER", help="which HDU, where there are several images")
+    return CONVERTER.main(parser, arguments, lambda given: {"hdu": given.hdu})
+
+
+@contextmanager
+def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[FitsSource]:
+    """Open a FITS file; ``options["hdu"]`` names the HDU wanted, None meaning the only image."""
+    (path,) = inputs
+    _astropy(path)
+    from dbproc.codes import fits_units
+
+    with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        plain = stack.enter_context(_inflated(path))
+        stream = stack.enter_context(plain.open("rb"))
+        units = fits_units.units(path, stream)
+        unit = _chosen(path, units, options.get("hdu"))
+        fits_units.require_sums(path, stream, unit)
+        yield FitsSource(path, units, unit, _reader(stack, plain, stream, unit))
+
+
+class FitsSource:
+    """An image of an open FITS file, as the writer wants it."""
+
+    def __init__(self, path: Path, units: Sequence[Unit], unit: Unit, reader: Callable[[Box], Values]) -> None:
+        self._reader, self._flip = reader, _flip(unit)
+        self.description = _describe(path, units, unit)
+
+    def read(self, field: str, box: Box) -> Values:
+        """The values inside ``box``: as stored, or unsigned where BZERO says just that."""
+        import numpy as np
+
+        from dbproc.codes.values import native
+
+        values = native(self._reader(box))
+        if self._flip is None:
+            return values
+        bits = values.view(f"u{values.dtype.itemsize}")
+        flipped: Values = (bits ^ bits.dtype.type(1 << (8 * values.dtype.itemsize - 1))).view(np.dtype(self._flip))
+        return flipped
+
+
+def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[Box], Values]:
+    """What reads a box of the stored values."""
+    import numpy as np
+
+    if not unit.compressed:
+        from dbproc.codes.array_file import ArrayFile
+
+        return ArrayFile(stream, unit.data, np.dtype(f">{TYPES[unit.bitpix]}"), unit.shape).read
+    fits = importlib.import_module("astropy.io.fits")
+    image = stack.enter_context(fits.open(path, memmap=False, do_not_scale_image_data=True))[unit.number]
+
+    def read(box: Box) -> Values:
+        values: Values = np.asarray(image.section[box])
+        if values.dtype.newbyteorder("=").str[1:] != TYPES[unit.bitpix]:
+            raise Refusal(path.name, f"its tiles hold {values.dtype.name} where its header tells of {unit.bitpix} bits")
+        return values
+
+    return read
+
+
+def _chosen(path: Path, units: Sequence[Unit], wanted: str | None) -> Unit:
+    """The HDU that is meant, or a refusal that lists the choices."""
+    images = [each for each in units if each.kind == "image"]
+    listed = ", ".join(f"{each.number} {each.name} {each.shape}".replace("  ", " ") for each in images)
+    others = ", ".join(
+        f"{each.number} {each.name} ({each.kind})" for each in units if each.kind not in ("image", "empty")
+    )
+    told = f"Choose with --hdu: {listed}" if images else "There is none that can be converted"
+    choices = told + (f". Not supported: {others}" if others else "")
+    if wanted is None:
+        if len(images) == 1:
+            return _fit(path, images[0])
+        raise Refusal(path, "several images could be meant" if images else "it holds no image", choices)
+    found = [each for each in units if wanted in (str(each.number), each.name)]
+    named = found or [each for each in units if each.name.upper() == wanted.upper()]
+    if len(named) != 1:
+        what = f"{len(named)} HDUs are called {wanted!r}" if named else f"it has no HDU {wanted!r}"
+        raise Refusal(path, what, choices)
+    if named[0].kind != "image":
+        raise Refusal(path, f"HDU {wanted!r} is no image: {named[0].kind}", choices)
+    return _fit(path, named[0])
+
+
+def _fit(path: Path, unit: Unit) -> Unit:
+    if len(unit.shape) not in DIMENSIONS:
+        what = f"HDU {unit.number} has {len(unit.shape)} axes {unit.shape}; one to five are supported"
+        raise Refusal(path, what, "Convert its parts apart")
+    if unit.bitpix not in TYPES:
+        raise Refusal(path, f"HDU {unit.number} has BITPIX {unit.bitpix}", "It seems damaged")
+    return unit
+
+
+def _describe(path: Path, units: Sequence[Unit], unit: Unit) -> Description:
+    from dbproc.codes import orientation
+    from dbproc.codes.source import origins
+
+    axes = _axes(unit)
+    primary = {"primary": units[0].cards()} if unit.number else {}
+    return Description(
+        code=NAME,
+        origins=origins([path]),
+        shape=unit.shape,
+        axes=axes,
+        fields=(_field(unit),),
+        orientation=f"first row at the bottom, as FITS has it; {orientation.told(axes)}",
+        notes=tuple(_notes(unit)),
+        attributes={
+            **unit.cards(),
+            **primary,
+            "hdu": unit.number,
+            "axes_without_coordinates": [axis.name for axis in axes if axis.coordinates is None],
+        },
+    )
+
+
+def _field(unit: Unit) -> Field:
+    import numpy as np
+
+    name, flipped = unit.name if unit.name not in ("", "PRIMARY", "COMPRESSED_IMAGE") else "image", _flip(unit)
+    scale, zero, blank = unit.get("BSCALE", 1), unit.get("BZERO", 0), _blank(unit)
+    scaled = flipped is None and (scale, zero) != (1, 0)
+    if blank is not None and flipped is not None:
+        blank += int(zero)
+    return Field(
+        name=safe(name),
+        variable=unit.name or str(unit.number),
+        dtype=np.dtype(flipped or TYPES[unit.bitpix]).name,
+        units=str(unit.get("BUNIT") or ""),
+        long_name=str(unit.get("OBJECT") or ""),
+        scale_factor=number(scale) if scaled else None,
+        add_offset=number(zero) if scaled else None,
+        fills=() if blank is None else (blank,),
+        attributes={"bitpix": unit.bitpix, **({"bzero": number(zero)} if flipped else {})},
+    )
+
+
+def _blank(unit: Unit) -> int | None:
+    """The stored value of missing pixels, which only whole numbers have."""
+    value = unit.get("BLANK", unit.get("ZBLANK") if unit.compressed else None)
+    return int(value) if unit.bitpix > 0 and isinstance(value, int) else None
+
+
+def _flip(unit: Unit) -> str | None:
+    """The type that BZERO turns whole numbers into where that is all it does: unsigned ones, or signed bytes."""
+    bits = unit.bitpix
+    zero = {8: -128, 16: 1 << 15, 32: 1 << 31, 64: 1 << 63}.get(bits)
+    if zero is None or unit.get("BSCALE", 1) != 1 or unit.get("BZERO", 0) != zero:
+        return None
+    return "i1" if bits == 8 else f"u{bits // 8}"
+
+
+def _notes(unit: Unit) -> Iterator[str]:
+    if not unit.compressed:
+        return
+    method = str(unit.get("ZCMPTYPE", "")).strip()
+    options = {unit.get(f"ZNAME{i}"): unit.get(f"ZVAL{i}") for i in range(1, 10)}
+    columns = {unit.get(f"TTYPE{i}") for i in range(1, int(unit.get("TFIELDS", 0)) + 1)}
+    quantised = unit.bitpix < 0 and str(unit.get("ZQUANTIZ", "")).strip() != "NONE" and "ZSCALE" in columns
+    if quantised or (method.startswith("HCOMPRESS") and options.get("SCALE")):
+        yield f"the source itself keeps it with loss ({method}); these are the values it gives back"
+
+
+def _axes(unit: Unit) -> tuple[Axis, ...]:
+    """The axes, slowest first; coordinates where the header makes them linear."""
+    count = len(unit.shape)
+    types = [str(unit.get(f"CTYPE{i + 1}") or "").strip() for i in range(count)]
+    names = [each.split("-")[0] or AXES[i] for i, each in enumerate(types)]
+    if len(set(names)) < count:
+        names = list(AXES[:count])
+    return tuple(_axis(unit, i, names[i], types[i]) for i in reversed(range(count)))
+
+
+def _axis(unit: Unit, index: int, name: str, kind: str) -> Axis:
+    size, units = unit.shape[::-1][index], str(unit.get(f"CUNIT{index + 1}") or "").strip()
+    attributes = {"ctype": kind} if kind else {}
+    line = _line(unit, index + 1, kind)
+    if line is None:
+        return Axis(name, size, units=units, attributes=attributes)
+    coordinates = tuple(line.start + line.step * i for i in range(size))
+    return Axis(name, size, units=units, coordinates=coordinates, regular=line, attributes=attributes)
+
+
+def _line(unit: Unit, axis: int, kind: str) -> Regular | None:
+    """The line that the coordinates of an axis lie on; None where they are curved, turned or not told."""
+    others = [i for i in range(1, int(unit.get("WCSAXES", len(unit.shape))) + 1) if i != axis]
+    turned = any(
+        _number(unit, f"{key}{a}_{b}") for key in ("PC", "CD") for i in others for a, b in ((axis, i), (i, axis))
+    )
+    turned = turned or any(_number(unit, f"CROTA{i}") for i in (axis, *others))
+    distorted = (
+        any(unit.get(f"{key}{axis}") is not None for key in ("CPDIS", "CQDIS")) or unit.get("A_ORDER") is not None
+    )
+    step = _step(unit, axis)
+    reference, place = _number(unit, f"CRVAL{axis}"), _number(unit, f"CRPIX{axis}") or 0.0
+    if re.match(r".{4}-", kind) or turned or distorted or not step or reference is None:
+        return None
+    return Regular(reference + step * (1 - place), step)
+
+
+def _step(unit: Unit, axis: int) -> float | None:
+    matrix, step = _number(unit, f"CD{axis}_{axis}"), _number(unit, f"CDELT{axis}")
+    if matrix is not None:
+        return matrix
+    own = _number(unit, f"PC{axis}_{axis}")
+    return None if step is None else step * (1.0 if own is None else own)
+
+
+def _number(unit: Unit, key: str) -> float | None:
+    value = unit.get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+@contextmanager
+def _inflated(path: Path) -> Iterator[Path]:
+    """The file itself, or where gzip packed it, a temporary copy that is not."""
+    with path.open("rb") as stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+    if not packed:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="dbproc-fits-") as directory:
+        copy = Path(directory) / "plain.fits"
+        try:
+            with gzip.open(path) as source, copy.open("wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise Refusal(path, f"it does not inflate: {error}", "Get it again from where it came") from error
+        except OSError as error:
+            place = tempfile.gettempdir()
+            what = f"it cannot be inflated into {place}: {error.strerror}"
+            raise Refusal(path, what, "Make room there, or set TMPDIR to a directory that has it") from error
+        yield copy
+
+
+def _astropy(path: Path) -> None:
+    try:
+        importlib.import_module("astropy.io.fits")
+    except ImportError as error:
+        raise Refusal(path, "FITS files need the package astropy", "pip install 'dbproc[formats]'") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
