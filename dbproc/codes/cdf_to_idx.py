@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NAME = "cdf_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".cdf",))
-DIMENSIONS = range(1, 6)
+DIMENSIONS = range(1, 7)
 """How many dimensions a variable may have, records included."""
 TYPES = {
     **{1: "i1", 2: "i2", 4: "i4", 8: "i8", 11: "u1", 12: "u2", 14: "u4", 21: "f4", 22: "f8"},

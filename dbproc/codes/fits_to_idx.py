@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 NAME = "fits_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".fits", ".fit", ".fts", ".fz"))
-DIMENSIONS = range(1, 6)
+DIMENSIONS = range(1, 7)
 """How many axes an image may have."""
 TYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
 """numpy's types by BITPIX."""
-AXES = ("x", "y", "z", "v", "w")
+AXES = ("x", "y", "z", "v", "w", "u")
 """How axes without CTYPE are named, quickest first."""
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 NAME = "netcdf_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".nc", ".nc4", ".cdf"))
-DIMENSIONS = range(1, 6)
+DIMENSIONS = range(1, 7)
 """How many dimensions a variable may have."""
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 NAME = "raw_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".raw", ".bin", ".dat"))
-AXES = ("w", "v", "z", "y", "x")
+AXES = ("u", "w", "v", "z", "y", "x")
 """How axes are named for want of names, slowest first."""
 SAMPLE_BYTES = 32
 """The largest sample that OpenVisus stores exactly."""

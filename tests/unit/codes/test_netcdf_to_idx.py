@@ -251,8 +251,8 @@ def test_a_wrong_name_is_answered_with_the_choices(tmp_path: Path, refused: Refu
     assert "v (a=3, b=4)" in said
 
 
-def test_six_dimensions_or_none_are_refused_by_name(tmp_path: Path) -> None:
-    sizes = dict(zip(AXES, (2, 1, 2, 1, 2, 2), strict=True))
+def test_seven_dimensions_or_none_are_refused_by_name(tmp_path: Path) -> None:
+    sizes = dict(zip((*AXES, "g"), (2, 1, 2, 1, 2, 2, 1), strict=True))
     path = write_netcdf(
         tmp_path / "in.nc",
         sizes,
@@ -262,7 +262,7 @@ def test_six_dimensions_or_none_are_refused_by_name(tmp_path: Path) -> None:
             "alone": ((), np.float32(1), {}),
         },
     )
-    assert "'deep' is 6D" in refusal(path, "deep")
+    assert "'deep' is 7D" in refusal(path, "deep")
     assert "'alone' is 0D" in refusal(path, "alone")
     assert "fit (a=2, b=1). Not supported: deep (6D)" in refusal(path)
 

@@ -97,7 +97,7 @@ def test_a_size_that_does_not_agree_is_refused_with_what_would(tmp_path: Path, r
         (told((4,), "f4", fill="1e99"), "--fill 1e99 is no float32"),
         (told((4,), "u1", axes=["a", "b"]), "--axes tells 2 where --shape has 1"),
         (told((2, 2), "u1", axes=["a", "a"]), "twice"),
-        (told((1, 1, 1, 2, 2, 1), "u1"), "6 axes"),
+        (told((1, 1, 1, 1, 2, 2, 1), "u1"), "7 axes"),
         (told((4,), "f8", components=5), "not a sample"),
     ],
 )
