@@ -1,0 +1,107 @@
+"""What a JPEG stream must hold to be whole: decoders paint what is missing grey and say nothing.
+
+Follows ITU-T T.81. A stream has no checksum, so values that were changed in place may go unseen; missing ones do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dbproc.codes.refusal import Refusal
+
+START, END = b"\xff\xd8", b"\xff\xd9"
+ALONE = (0x01, *range(0xD0, 0xD9))
+"""Markers that no length follows."""
+RESTARTS = range(0xD0, 0xD8)
+SCAN, STOP = 0xDA, 0xD9
+MORE = bytes((index * 37 + 11) % 251 for index in range(64))
+"""Bytes that mean something to any decoder that still wants data; 0xff is not among them."""
+TODO = "It is damaged; get it again from where it came"
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The places behind each run of entropy-coded data, and the place behind the end marker."""
+
+    runs: tuple[int, ...]
+    end: int
+
+
+def structure(where: object, data: bytes) -> Structure:
+    """Walk through the markers of a stream; refuses one that is cut or broken."""
+    if data[:2] != START:
+        raise Refusal(where, "the JPEG data do not begin with their start marker", TODO)
+    runs: list[int] = []
+    place = 2
+    while True:
+        marker, place = _marker(where, data, place)
+        if marker == STOP:
+            return Structure(tuple(runs), place)
+        if marker in ALONE:
+            continue
+        length = int.from_bytes(data[place : place + 2], "big")
+        if length < 2 or place + length > len(data):
+            raise Refusal(where, "the JPEG data are cut or damaged", TODO)
+        place += length
+        if marker == SCAN:
+            found = list(_runs(where, data, place))
+            runs += found
+            place = found[-1]
+
+
+def require_whole(where: object, data: bytes, decode: Callable[[bytes], Any]) -> Any:
+    """Decode a stream, having made sure that no part of its data is missing; returns the pixels.
+
+    Besides the markers it is looked at whether the decoder wants more data than there are: bytes added behind each run
+    of them are passed over if the run is whole, and change the picture if it is not.
+    """
+    import numpy as np
+
+    told = structure(where, data)
+    pixels = decode(data)
+    if not np.array_equal(pixels, decode(lengthened(data, told))):
+        raise Refusal(where, "JPEG data are missing: the decoder wants more than there are", TODO)
+    return pixels
+
+
+def lengthened(data: bytes, told: Structure) -> bytes:
+    """The stream with bytes added behind each run of entropy-coded data."""
+    edges = (0, *told.runs)
+    parts = (data[low:high] + MORE for low, high in zip(edges, told.runs, strict=False))
+    return b"".join((*parts, data[edges[-1] :]))
+
+
+def _marker(where: object, data: bytes, place: int) -> tuple[int, int]:
+    """The marker at a place, fill bytes before it passed over, and the place behind it."""
+    if data[place : place + 1] != b"\xff":
+        raise Refusal(where, "the JPEG data are cut or damaged", TODO)
+    while data[place : place + 1] == b"\xff":
+        place += 1
+    if place >= len(data):
+        raise Refusal(where, "the JPEG data are cut", TODO)
+    return data[place], place + 1
+
+
+def _runs(where: object, data: bytes, place: int) -> Iterator[int]:
+    """The places where the runs of one scan end: before each restart marker, and before what follows the scan."""
+    wanted = 0
+    while True:
+        place = data.find(b"\xff", place)
+        if place < 0 or place + 1 >= len(data):
+            raise Refusal(where, "the JPEG data are cut", TODO)
+        marker = data[place + 1]
+        if marker == 0:
+            place += 2
+        elif marker == 0xFF:
+            place += 1
+        elif marker in RESTARTS:
+            if marker - RESTARTS.start != wanted:
+                raise Refusal(where, "the JPEG data are damaged: parts of them are missing or misplaced", TODO)
+            wanted = (wanted + 1) % len(RESTARTS)
+            yield place
+            place += 2
+        else:
+            yield place
+            return
