@@ -105,3 +105,39 @@ def _runs(where: object, data: bytes, place: int) -> Iterator[int]:
         else:
             yield place
             return
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a stream says of its picture before its pixels: ``segments`` are its applications' (APPn) parts."""
+
+    rows: int
+    columns: int
+    components: int
+    bits: int
+    lossless: bool
+    segments: tuple[tuple[int, bytes], ...]
+
+
+FRAMES = tuple(each for each in range(0xC0, 0xD0) if each not in (0xC4, 0xC8, 0xCC))
+LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+APPLICATIONS = range(0xE0, 0xF0)
+
+
+def header(where: object, data: bytes) -> Header:
+    """What stands before the pixels; refuses a stream that is cut before them."""
+    if data[:2] != START:
+        raise Refusal(where, "it is no JPEG file", "Check its name")
+    place, segments = 2, []
+    while True:
+        marker, place = _marker(where, data, place)
+        length = int.from_bytes(data[place : place + 2], "big")
+        if marker in ALONE or marker in (STOP, SCAN) or length < 2 or place + length > len(data):
+            raise Refusal(where, "the JPEG header is cut or damaged", TODO)
+        body = data[place + 2 : place + length]
+        place += length
+        if marker in APPLICATIONS:
+            segments.append((marker - APPLICATIONS.start, body))
+        if marker in FRAMES and len(body) >= 6:
+            rows, columns = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
+            return Header(rows, columns, body[5], body[0], marker in LOSSLESS, tuple(segments))

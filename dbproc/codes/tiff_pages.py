@@ -37,6 +37,8 @@ TAGS = (
 """The tags that are kept as metadata."""
 JPEG = (6, 7, 34892, 33007)
 """Compressions whose strips and tiles are JPEG streams; of the last three, whole ones."""
+FAX = (2, 3, 4)
+"""Compressions (CCITT) whose decoders draw what is missing white."""
 JPEG2000 = (33003, 33004, 33005, 34712)
 HARMLESS = re.compile(r"coercing invalid ASCII|parsing GDAL_NODATA|SonyRawFileType")
 """Complaints that are not about pixels."""
@@ -67,6 +69,9 @@ class Page:
         self.nbytes = int(page.nbytes)
         self.lossy = getattr(page.compression, "name", "") in ("JPEG", "OJPEG")
         self._check_type()
+        if page.compression in FAX:
+            what = "it is compressed as a fax (CCITT), where nobody can tell whether data are missing"
+            raise Refusal(self.where, what, "Save it with another compression")
         self.fill = _fill(self.where, page, sparse)
         self.missing = _check_segments(self.where, page, self.fill is not None)
         self.attributes = _attributes(page)
