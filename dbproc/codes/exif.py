@@ -72,7 +72,7 @@ def tags(block: bytes) -> dict[str, Any]:
 def tags_of(page: Any) -> dict[str, Any]:
     """The tags of a page of tifffile's that are about the picture, those of EXIF and GPS below their names."""
     found = {tag.name: tag.value for tag in page.tags}
-    return {name: found[name] for name in (*PICTURE, "ExifTag", "GPSTag") if name in found}
+    return {name: found[name] for name in (*PICTURE, "ExifTag", "GPSTag", "XMP") if name in found}
 
 
 def orientation(found: Mapping[str, Any]) -> int:

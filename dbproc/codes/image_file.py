@@ -40,9 +40,9 @@ class Facts:
     notes: tuple[str, ...] = ()
 
     @property
-    def kind(self) -> tuple[str, int]:
+    def kind(self) -> tuple[Any, ...]:
         """What must be the same in all tiles of a mosaic."""
-        return self.dtype, self.components
+        return self.dtype, self.components, *(self.attributes.get(name) for name in ("photometric", "ColorMap"))
 
     def __str__(self) -> str:
         return f"{self.columns} by {self.rows} pixels of {self.dtype}, {self.components} components"

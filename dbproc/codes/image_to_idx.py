@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Convert a picture, or tiles of one, to an IDX dataset: ``[--mosaic TABLE.csv] INPUT... OUTPUT.idx``.
 
-JPEG, PNG and TIFF, grey or in colour, 8 or 16 bits. The picture stands upright: a camera's orientation is applied to the
-pixels. Place, time and camera are kept.
+JPEG, PNG and TIFF, grey or in colour, 8 or 16 bits. The picture stands upright: a camera's orientation is applied to
+the pixels. Place, time and camera are kept.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.converter import Converter
@@ -37,6 +38,8 @@ CACHE_BYTES = 256 << 20
 OPEN_TILES = 32
 """So many tiles are kept open at most."""
 SAMPLE_BYTES = 32
+KEPT = ("make", "model", "date", "latitude", "longitude", "altitude")
+"""What is kept of each tile of a mosaic."""
 UPRIGHT = "upright: the first row is the top of the picture"
 
 
@@ -160,15 +163,16 @@ class MosaicSource:
         from dbproc.codes import image_file
 
         if name not in self._open:
-            known = getattr(self, "_facts", {}).get(name)
-            size = 0 if known is None else _bytes(known)
-            held = sum(_bytes(picture.facts) for picture, _ in self._open.values())
-            room = OPEN_TILES if held + size <= CACHE_BYTES else max(1, OPEN_TILES * 0)
-            self._close(min(room, OPEN_TILES) - 1)
             closing = ExitStack()
             self._open[name] = closing.enter_context(image_file.opened(self._paths[name])), closing
+            self._close(self._room())
         self._open.move_to_end(name)
         return self._open[name][0]
+
+    def _room(self) -> int:
+        """How many of the open tiles, the last used ones, may stay so."""
+        sizes = accumulate(_bytes(picture.facts) for picture, _ in reversed(self._open.values()))
+        return max(1, min(OPEN_TILES, sum(size <= CACHE_BYTES for size in sizes)))
 
     def _close(self, keep: int) -> None:
         """Close the tiles longest unused, but for so many."""
@@ -185,7 +189,8 @@ class MosaicSource:
         if gaps and self._fill is None:
             what = f"{plan.gaps} of the mosaic's {plan.rows * plan.columns} pixels are in no tile"
             raise Refusal(paths[0], what, "Say what to store there: --fill VALUE")
-        fills = (_fill(self._fill, facts),) if gaps else ()
+        fill = _fill(self._fill, facts)
+        fills = (fill,) if gaps else ()
         fields = [Field("image", "image", facts.dtype, facts.components, fills=fills)]
         if mask:
             fields.append(Field("mask", "mask", "uint8", long_name="1 where there is a tile, 0 where there is none"))
@@ -197,7 +202,7 @@ class MosaicSource:
             told = f"the {self._overlap} one named counts" if self._overlap else "their pixels agree there"
             notes.append(f"tiles overlap, {plan.overlap} for one: {told}")
         if gaps:
-            notes.append(f"{plan.gaps} pixels are in no tile: {fills[0]} is stored there")
+            notes.append(f"{plan.gaps} pixels are in no tile: {fill} is stored there")
         return Description(
             code=NAME,
             origins=origins(paths),
@@ -237,15 +242,11 @@ def squeezed(pixels: Values) -> Values:
 
 def _mosaic_axes(plan: Plan, facts: Mapping[str, Facts]) -> tuple[Axis, Axis]:
     """Rows and columns, with the coordinates of the tile in the mosaic's corner carried on where tiles have some."""
-    pair = [Axis("y", plan.rows, units="pixel"), Axis("x", plan.columns, units="pixel")]
-    if all(each.axes is not None for each in facts.values()):
-        tile = plan.tiles[0]
-        known = facts[tile.name].axes or ()
-        pair = [
-            _carried(axis, shift, size)
-            for axis, shift, size in zip(known, (tile.row, tile.column), (plan.rows, plan.columns), strict=True)
-        ]
-    return pair[0], pair[1]
+    tile = plan.tiles[0]
+    known = facts[tile.name].axes
+    if known is None or any(each.axes is None for each in facts.values()):
+        return Axis("y", plan.rows, units="pixel"), Axis("x", plan.columns, units="pixel")
+    return _carried(known[0], tile.row, plan.rows), _carried(known[1], tile.column, plan.columns)
 
 
 def _carried(axis: Axis, shift: int, size: int) -> Axis:
@@ -296,7 +297,8 @@ def _bytes(facts: Facts) -> int:
 
 
 def _told(tile: Tile, facts: Facts) -> dict[str, Any]:
-    return {"file": tile.name, "x": tile.column, "y": tile.row, **dict(facts.attributes)}
+    told = {name: facts.attributes[name] for name in KEPT if name in facts.attributes}
+    return {"file": tile.name, "x": tile.column, "y": tile.row, **told}
 
 
 def _absolute(text: str) -> str:

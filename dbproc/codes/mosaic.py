@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from dbproc.codes.refusal import Refusal
@@ -68,7 +68,7 @@ def from_table(where: object, text: str, sizes: Mapping[str, tuple[int, int]]) -
 
 
 def from_names(pattern: str, sizes: Mapping[str, tuple[int, int]]) -> list[Tile]:
-    """Places from the numbers of row and column in the names, as ``{row}_{column}`` tells with ``*`` for anything."""
+    """Places from the numbers of row and column in the names, as ``*_{row}_{column}`` tells; ``*`` is anything."""
     if pattern.count("{row}") != 1 or pattern.count("{column}") != 1:
         raise Refusal(
             "--tiles", f"{pattern!r} does not hold {{row}} and {{column}} once each", "For example {row}_{column}"
@@ -97,7 +97,8 @@ def from_coordinates(facts: Mapping[str, Facts]) -> list[Tile]:
             raise Refusal(name, "it has no coordinates", "Place the tiles with --mosaic TABLE.csv or --tiles PATTERN")
         places = []
         for axis, first in zip(each.axes, next(iter(facts.values())).axes or (), strict=True):
-            assert axis.regular is not None and first.regular is not None
+            assert axis.regular is not None
+            assert first.regular is not None
             step = first.regular.step
             if abs(axis.regular.step - step) * axis.size > NEAR * abs(step) or axis.name != first.name:
                 what = f"its pixels are {axis.regular.step} apart along {axis.name}, those of the first tile {step}"
@@ -157,7 +158,7 @@ def _covered(tiles: Sequence[Tile]) -> int:
     edges = sorted({edge for tile in tiles for edge in (tile.row, tile.row + tile.rows)})
     ordered = sorted(tiles, key=lambda tile: tile.row)
     total, active, waiting = 0, list[Tile](), 0
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         while waiting < len(ordered) and ordered[waiting].row <= low:
             active.append(ordered[waiting])
             waiting += 1
@@ -166,9 +167,9 @@ def _covered(tiles: Sequence[Tile]) -> int:
     return total
 
 
-def _length(spans: object) -> int:
+def _length(spans: Iterable[tuple[int, int]]) -> int:
     total, reached = 0, 0
-    for low, high in sorted(spans):  # type: ignore[call-overload]
+    for low, high in sorted(spans):
         total += max(0, high - max(low, reached))
         reached = max(reached, high)
     return total

@@ -138,7 +138,7 @@ def _series(tiff: Tiff, told: Any, ome: _Ome | None, imagej: Mapping[str, Any]) 
     if shape[-depth:] != page.shape or planes is None:
         what = f"it tells of {letters} {shape}, but holds {len(numbers)} pages like {page}"
         raise Refusal(tiff.path, what, "Take the pages as they come with --plain")
-    levels = len(told.levels) - 1
+    levels = sum(not _numbers(tiff, level) for level in told.levels[1:])
     return Series(
         name=str(told.name or ""),
         letters="".join(letter for letter, _ in outer),
@@ -146,7 +146,7 @@ def _series(tiff: Tiff, told: Any, ome: _Ome | None, imagej: Mapping[str, Any]) 
         planes=planes,
         facts=ome.axes if ome else _imagej_axes(page, dict(outer), imagej),
         channels=ome.channels if ome else (),
-        notes=(f"{levels} reduced levels of it are left out",) if levels else (),
+        notes=(f"{levels} reduced levels below its pages are left out",) if levels else (),
         attributes=ome.attributes if ome else plain({k: v for k, v in imagej.items() if k not in ("LUTs", "Info")}),
     )
 
