@@ -15,38 +15,51 @@ START, END = b"\xff\xd8", b"\xff\xd9"
 ALONE = (0x01, *range(0xD0, 0xD9))
 """Markers that no length follows."""
 RESTARTS = range(0xD0, 0xD8)
+SEQUENTIAL = (0xC0, 0xC1)
 SCAN, STOP = 0xDA, 0xD9
 MORE = bytes((index * 37 + 11) % 251 for index in range(64))
 """Bytes that mean something to any decoder that still wants data; 0xff is not among them."""
+RUNS = 16
+"""Streams of so many runs are looked at run by run; of more, restart markers tell where they are damaged."""
+TAIL = 3
+"""Bytes at the end of a run that are looked at."""
 TODO = "It is damaged; get it again from where it came"
 
 
 @dataclass(frozen=True)
 class Structure:
-    """The places behind each run of entropy-coded data, and the place behind the end marker."""
+    """The places where runs of entropy-coded data start, those behind them, and the place behind the end marker.
 
+    ``sequential`` where each run holds whole blocks, as in all but progressive streams.
+    """
+
+    starts: tuple[int, ...]
     runs: tuple[int, ...]
     end: int
+    sequential: bool
 
 
 def structure(where: object, data: bytes) -> Structure:
     """Walk through the markers of a stream; refuses one that is cut or broken."""
     if data[:2] != START:
         raise Refusal(where, "the JPEG data do not begin with their start marker", TODO)
+    starts: list[int] = []
     runs: list[int] = []
-    place = 2
+    place, sequential = 2, False
     while True:
         marker, place = _marker(where, data, place)
         if marker == STOP:
-            return Structure(tuple(runs), place)
+            return Structure(tuple(starts), tuple(runs), place, sequential)
         if marker in ALONE:
             continue
         length = int.from_bytes(data[place : place + 2], "big")
         if length < 2 or place + length > len(data):
             raise Refusal(where, "the JPEG data are cut or damaged", TODO)
         place += length
+        sequential |= marker in SEQUENTIAL
         if marker == SCAN:
             found = list(_runs(where, data, place))
+            starts += [place, *(end + 2 for end in found[:-1])]
             runs += found
             place = found[-1]
 
@@ -55,7 +68,8 @@ def require_whole(where: object, data: bytes, decode: Callable[[bytes], Any]) ->
     """Decode a stream, having made sure that no part of its data is missing; returns the pixels.
 
     Besides the markers it is looked at whether the decoder wants more data than there are: bytes added behind each run
-    of them are passed over if the run is whole, and change the picture if it is not.
+    of them are passed over if the run is whole, and change the picture if it is not. And whether it wants fewer: other
+    bytes at the end of a run of whole blocks change the picture if they are read.
     """
     import numpy as np
 
@@ -63,6 +77,9 @@ def require_whole(where: object, data: bytes, decode: Callable[[bytes], Any]) ->
     pixels = decode(data)
     if not np.array_equal(pixels, decode(lengthened(data, told))):
         raise Refusal(where, "JPEG data are missing: the decoder wants more than there are", TODO)
+    for others in _altered(data, told) if told.sequential and len(told.runs) <= RUNS else ():
+        if all(_same(pixels, other, decode) for other in others):
+            raise Refusal(where, "JPEG data are left over: the decoder lost its way among them", TODO)
     return pixels
 
 
@@ -71,6 +88,24 @@ def lengthened(data: bytes, told: Structure) -> bytes:
     edges = (0, *told.runs)
     parts = (data[low:high] + MORE for low, high in zip(edges, told.runs, strict=False))
     return b"".join((*parts, data[edges[-1] :]))
+
+
+def _altered(data: bytes, told: Structure) -> Iterator[list[bytes]]:
+    """For each run the stream with other bytes in place of its last, padding aside, in several ways."""
+    for start, end in zip(told.starts, told.runs, strict=True):
+        run = data[start:end]
+        place = start + len(run.rstrip(run[-1:])) - TAIL
+        if place > start:
+            yield [data[:place] + more + data[end:] for more in (MORE, MORE[::-1], MORE[7::2])]
+
+
+def _same(pixels: Any, data: bytes, decode: Callable[[bytes], Any]) -> bool:
+    import numpy as np
+
+    try:
+        return bool(np.array_equal(pixels, decode(data)))
+    except Exception:  # the decoder stumbles: so it has read these bytes
+        return False
 
 
 def _marker(where: object, data: bytes, place: int) -> tuple[int, int]:
