@@ -162,8 +162,8 @@ def test_a_jpeg_with_a_part_missing_in_its_middle_is_refused(tmp_path: Path, pro
     whole = path.read_bytes()
     half = len(whole) * 2 // 5
     path.write_bytes(whole[:half] + whole[half + 200 :])
-    assert np.asarray(Image.open(path)).shape == (64, 64, 3)  # a decoder sees nothing wrong
-    with pytest.raises(Refusal, match="JPEG data"):
+    imagecodecs.jpeg_decode(path.read_bytes())  # a decoder says nothing
+    with pytest.raises(Refusal, match=r"JPEG data|it reads as"):
         opened(path)
 
 

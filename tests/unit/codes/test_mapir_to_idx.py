@@ -63,7 +63,7 @@ def test_a_declared_camera_counts(tmp_path: Path, camera: str, names: tuple[str,
 
 def test_a_camera_that_does_not_tell_is_refused_with_the_choices(tmp_path: Path) -> None:
     path = survey(tmp_path / "in.tif", wild("uint16", (4, 5, 3)), "Survey3W")
-    with pytest.raises(Refusal, match=r"Survey3W.*RGN \(red green nir\), NGB \(nir green blue\)"):
+    with pytest.raises(Refusal, match=r"Survey3W.*RGN \(red green nir\), OCN"):
         opened(path)
 
 
