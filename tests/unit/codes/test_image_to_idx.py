@@ -167,6 +167,14 @@ def test_a_jpeg_with_a_part_missing_in_its_middle_is_refused(tmp_path: Path, pro
         opened(path)
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_ends_too_early_is_refused(tmp_path: Path, progressive: bool) -> None:
+    path = photograph(tmp_path / "in.jpg", smooth(64, 64), progressive=progressive)
+    path.write_bytes(path.read_bytes()[:-202] + b"\xff\xd9")
+    with pytest.raises(Refusal, match=r"the JPEG data|JPEG data are missing"):
+        opened(path)
+
+
 def test_bytes_behind_a_jpeg_are_told(tmp_path: Path) -> None:
     path = photograph(tmp_path / "in.jpg", smooth(16, 16))
     path.write_bytes(path.read_bytes() + b"preview")
