@@ -35,6 +35,7 @@ COMMANDS = {
     "check": "checking",
     "quarantine": "quarantine",
     "canary": "canaries",
+    "idx": "idx",
     "retry": "runs",
     "reprocess": "campaigns",
     "campaign": "campaigns",

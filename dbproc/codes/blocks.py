@@ -21,20 +21,30 @@ from dbproc.codes.values import Values
 
 BESIDE = ("./", "$(CurrentFileDirectory)/")
 """How a template of filenames says that they lie beside the ``.idx``; OpenVisus takes others as they are."""
+TIME_TEMPLATE = "t%06d/"
 SAMPLE_BYTES = 32
 """Samples up to this size are stored exactly; of larger ones OpenVisus knows but a few."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the ``.idx`` says of itself: shape (slowest first), and each field's name and OpenVisus type."""
+    """What the ``.idx`` says of itself: shape (slowest first), each field's name and OpenVisus type, the timesteps.
+
+    A dataset without a time of its own has the one timestep 0.
+    """
 
     shape: tuple[int, ...]
     fields: tuple[tuple[str, str], ...]
+    steps: tuple[int, ...] = (0,)
 
 
-def create(path: Path, shape: tuple[int, ...], fields: Sequence[Field], axes: Sequence[Axis]) -> None:
-    """Write the ``.idx`` of a dataset that has no blocks yet, its companion named after it, and check what it says."""
+def create(
+    path: Path, shape: tuple[int, ...], fields: Sequence[Field], axes: Sequence[Axis], steps: int | None = None
+) -> None:
+    """Write the ``.idx`` of a dataset that has no blocks yet, its companion named after it, and check what it says.
+
+    With ``steps`` it has that many timesteps, each with a directory of its own in the companion: ``t000000`` ….
+    """
     ov = _openvisus()
     idx = ov.IdxFile()
     dims = [int(size) for size in reversed(shape)]
@@ -45,10 +55,13 @@ def create(path: Path, shape: tuple[int, ...], fields: Sequence[Field], axes: Se
         idx.bitmask = ov.DatasetBitmask.fromString("V0")
     idx.axis = " ".join(_token(axis.name) for axis in reversed(axes))
     idx.bounds = ov.Position(_physic_box(ov, axes))
-    idx.blocksperfile = -1 if _bytes(shape, fields) < 2 << 30 else 0
+    idx.blocksperfile = 0  # as many as OpenVisus thinks right: 256 at most
     idx.filename_template = f"./{path.stem}/%04x.bin"
+    if steps is not None:
+        idx.timesteps = ov.DatasetTimesteps(0, steps - 1, 1)
+        idx.time_template = TIME_TEMPLATE
     idx.save(str(path))
-    _check(path, Layout(shape, tuple((each.name, each.openvisus_dtype) for each in fields)))
+    _check(path, Layout(shape, tuple((each.name, each.openvisus_dtype) for each in fields), tuple(range(steps or 1))))
 
 
 def annotate(path: Path, text: str) -> None:
@@ -94,23 +107,24 @@ class Blocks:
         size = [int(box.p2[i]) - int(box.p1[i]) for i in range(self._db.getPointDim())]
         self._origin = [int(box.p1[i]) for i in range(self._db.getPointDim())]
         found = tuple((fields[i].name, fields[i].dtype.toString()) for i in range(fields.size()))
-        self.layout = Layout(tuple(reversed(size)), found)
+        steps = tuple(int(each) for each in self._db.getTimesteps())
+        self.layout = Layout(tuple(reversed(size)), found, steps)
         if not found or min(size, default=0) < 1:
             raise Refusal(path, "it describes no data", "It is damaged, or no IDX file at all")
 
-    def write(self, field: Field, box: Box, values: Values) -> None:
-        """Store ``values`` (of exactly the box's shape and the field's type) into ``box``."""
+    def write(self, field: Field, box: Box, values: Values, step: int = 0) -> None:
+        """Store ``values`` (of exactly the box's shape and the field's type) into ``box`` of a timestep."""
         self._assert_fits(field, box, values)
         try:
-            self._db.write(values, field=field.name, logic_box=self._logic(box))
+            self._db.write(values, field=field.name, logic_box=self._logic(box), time=step)
         except Exception as error:
             todo = "Is the disk full, or the directory gone?"
             raise Refusal(self.path.name, f"OpenVisus could not write field {field.name!r}", todo) from error
 
-    def read(self, name: str, box: Box) -> Values:
-        """The values of a field inside ``box``, components last."""
+    def read(self, name: str, box: Box, step: int = 0) -> Values:
+        """The values of a field inside ``box`` of a timestep, components last."""
         try:
-            values = np.asarray(self._db.read(field=name, logic_box=self._logic(box)))
+            values = np.asarray(self._db.read(field=name, logic_box=self._logic(box), time=step))
         except Exception as error:
             raise Refusal(self.path.name, f"OpenVisus could not read field {name!r}") from error
         if values.shape[: len(box)] != shape_of(box):
@@ -119,17 +133,27 @@ class Blocks:
 
     def absent(self) -> list[str]:
         """The blocks that hold a part of the data but cannot be read, each as ``field block 17``."""
-        return [f"{name} block {block}" for name, _ in self.layout.fields for block in self._absent(name)]
+        steps = self.layout.steps
+        told = [f" of timestep {step}" if len(steps) > 1 else "" for step in steps]
+        return [
+            f"{name} block {block}{words}"
+            for step, words in zip(steps, told, strict=True)
+            for name, _ in self.layout.fields
+            for block in self._absent(name, step)
+        ]
 
-    def _absent(self, name: str) -> Iterable[int]:
+    def _absent(self, name: str, step: int) -> Iterable[int]:
         access = self._db.createAccess()
         access.beginRead()
         try:
             for block in range(int(self._db.getTotalNumberOfBlocks())):
-                if self._meets(block, name) and self._db.readBlock(block, field=name, access=access) is None:
+                if self._meets(block, name) and not self._is_there(block, name, step, access):
                     yield block
         finally:
             access.endRead()
+
+    def _is_there(self, block: int, name: str, step: int, access: Any) -> bool:
+        return self._db.readBlock(block, time=step, field=name, access=access) is not None
 
     def _meets(self, block: int, name: str) -> bool:
         """Whether a block's box meets the data's: others are padding and need not exist."""
@@ -160,11 +184,6 @@ def _check(path: Path, wanted: Layout) -> None:
     found = layout(path)
     if found != wanted:
         raise Refusal(path.name, f"OpenVisus made {found} where {wanted} was asked for", "Please report this input")
-
-
-def _bytes(shape: tuple[int, ...], fields: Sequence[Field]) -> int:
-    sample = sum(np.dtype(each.dtype).itemsize * each.components for each in fields)
-    return int(np.prod(shape, dtype=object)) * sample
 
 
 def _require_own(path: Path, template: str, times: str) -> None:

@@ -14,7 +14,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from dbproc.codes.idx_reader import open_idx
+from dbproc.codes.description import Field
+from dbproc.codes.idx_reader import IdxDataset, open_idx
 from dbproc.codes.picture import colour_range, view
 from dbproc.codes.refusal import Refusal, run
 
@@ -51,9 +52,14 @@ def layers(path: Path) -> dict[str, Any]:
     """What can be seen of a file, by name: arrays with rows downwards; colours, if any, are a last axis."""
     if path.suffix == ".idx":
         dataset = open_idx(path)
-        fields = dataset.description.fields[:MOST_ROWS]
-        return {field.name: view(dataset, field, None).values[::-1] for field in fields}
+        return {field.name: _seen(dataset, field) for field in dataset.description.fields[:MOST_ROWS]}
     return {"image": _image(path)}
+
+
+def _seen(dataset: IdxDataset, field: Field) -> Any:
+    """The rows of a field, the last one first; of a single line its one row."""
+    seen = view(dataset, field)
+    return seen.values[None] if seen.vertical is None else seen.values[::-1]
 
 
 def _image(path: Path) -> Any:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.idx_writer import MEMORY, Conversion, convert
-from dbproc.codes.inputs import listed
 from dbproc.codes.refusal import run
 from dbproc.codes.supervision import PATIENCE
 
@@ -26,18 +25,47 @@ class Converter:
         ``module:function`` that opens the inputs: a :data:`dbproc.codes.source.Opener`.
     suffixes
         The endings, in lower case and with their dot, of the files that are meant in a directory or an archive.
+    joins
+        Whether several inputs are joined along an axis; else the opener takes them all together.
+    new_axis
+        The name of the axis along which several inputs are joined, where they have none in common.
+    companions
+        Whether the files that are meant have other files beside them.
     """
 
     name: str
     opener: str
     suffixes: tuple[str, ...]
+    joins: bool = True
+    new_axis: str = "file"
+    companions: bool = False
 
     def parser(self, summary: str) -> argparse.ArgumentParser:
         """A parser of what all converters have; a converter adds its own options to it."""
         parser = argparse.ArgumentParser(prog=self.name, description=summary)
-        parser.add_argument("inputs", type=Path, nargs="+", metavar="INPUT", help="a file")
+        parser.add_argument("inputs", type=Path, nargs="+", metavar="INPUT", help="a file, directory or archive")
         parser.add_argument("output", type=Path, metavar="OUTPUT.idx", help="the dataset to write")
         stored = parser.add_argument_group("how it is stored")
+        if self.joins:
+            stored.add_argument(
+                "--join",
+                default="",
+                metavar="AXIS",
+                help="the axis along which several inputs are joined, one that they have or a new one",
+            )
+        stored.add_argument(
+            "--timesteps",
+            default="",
+            metavar="AXIS",
+            help="the axis that becomes the timesteps of the IDX; none for no axis",
+        )
+        stored.add_argument("--codec", default="zip", help="raw, zip (default), zfp or zfp-accuracy=E")
+        stored.add_argument(
+            "--reuse",
+            default="",
+            metavar="IDX",
+            help="share equal timesteps with this dataset, or the last that matches a pattern",
+        )
         stored.add_argument(
             "--memory", type=_mebibytes, default=MEMORY, metavar="MIB", help="most memory to use (default: 1024)"
         )
@@ -64,11 +92,19 @@ class Converter:
     def _conversion(self, given: argparse.Namespace, options: Mapping[str, Any]) -> Conversion:
         return Conversion(
             opener=self.opener,
-            inputs=listed(given.inputs, self.suffixes),
+            inputs=given.inputs,
             output=given.output,
             options=options,
             memory=given.memory,
             slab=given.slab,
+            join=given.join if self.joins else "",
+            new_axis=self.new_axis,
+            is_whole=not self.joins,
+            timesteps=given.timesteps,
+            suffixes=self.suffixes,
+            companions=self.companions,
+            codec=given.codec,
+            reuse=given.reuse,
             patience=given.patience,
         )
 

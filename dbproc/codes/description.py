@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 FORMAT = "dbproc-idx 1"
@@ -103,18 +104,35 @@ class Tally:
 
 @dataclass(frozen=True)
 class Origin:
-    """One file the dataset was made from."""
+    """One file the dataset was made from; the writer adds its digest while it works, for which it has its ``path``."""
 
     name: str
     bytes: int
-    sha256: str
+    sha256: str = ""
+    path: Path | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one origin of several gave: indices ``start`` to ``stop`` of the first axis.
+
+    ``origin`` is its place among the description's origins, ``attributes`` are those in which the origins differ;
+    ``tallies``, one for each field, are counted while it is written where it is a number of timesteps.
+    """
+
+    origin: int
+    start: int
+    stop: int
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Description:
     """All that is known about a dataset before its values are read.
 
-    ``shape`` and ``axes`` are the source's, slowest first; ``components`` of a field are not among them.
+    ``shape`` and ``axes`` are the source's, slowest first; ``components`` of a field are not among them. The axis
+    named by ``timesteps`` becomes the timesteps of the IDX; once arranged for it, it is the first.
     """
 
     code: str
@@ -125,6 +143,8 @@ class Description:
     orientation: str
     notes: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    timesteps: str = ""
+    parts: tuple[Part, ...] = ()
 
     def named(self, name: str) -> Field:
         """The field of that name; raises KeyError."""
@@ -139,12 +159,16 @@ class Description:
 class Metadata:
     """A dataset's description with what was measured while it was written.
 
-    ``stored_shape`` is the shape inside the IDX: the original one without its leading axes of size 1.
+    ``stored_shape`` is the shape inside the IDX, of each timestep where there are some: without leading axes of size 1.
+    ``options`` are what the converter was told, ``recipe`` a digest of those, of how it is stored and of the programs:
+    under the same recipe the same input gives the same blocks.
     """
 
     description: Description
     stored_shape: tuple[int, ...]
     tallies: Mapping[str, Tally]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    recipe: str = ""
 
     def to_text(self) -> str:
         """One line of ASCII JSON, the same for the same facts."""
@@ -152,8 +176,12 @@ class Metadata:
             "format": FORMAT,
             **asdict(self.description),
             "stored_shape": self.stored_shape,
+            "options": self.options,
+            "recipe": self.recipe,
             "tallies": {name: asdict(tally) for name, tally in self.tallies.items()},
         }
+        for origin in content["origins"]:
+            del origin["path"]
         return json.dumps(plain(content), allow_nan=False, sort_keys=True, separators=(",", ":"))
 
     @staticmethod
@@ -164,7 +192,8 @@ class Metadata:
             raise ValueError(f"its metadata is not of the format {FORMAT!r}")
         stored_shape = tuple(content.pop("stored_shape"))
         tallies = {name: Tally(**tally) for name, tally in content.pop("tallies").items()}
-        return Metadata(_description(content), stored_shape, tallies)
+        options, recipe = content.pop("options"), content.pop("recipe")
+        return Metadata(_description(content), stored_shape, tallies, options, recipe)
 
 
 def number(value: Any) -> Number:
@@ -199,8 +228,14 @@ def _description(content: dict[str, Any]) -> Description:
             "axes": tuple(_axis(each) for each in content["axes"]),
             "fields": tuple(Field(**{**each, "fills": tuple(each["fills"])}) for each in content["fields"]),
             "notes": tuple(content["notes"]),
+            "parts": tuple(_part(each) for each in content["parts"]),
         }
     )
+
+
+def _part(content: dict[str, Any]) -> Part:
+    tallies = {name: Tally(**tally) for name, tally in content["tallies"].items()}
+    return Part(**{**content, "tallies": tallies})
 
 
 def _axis(content: dict[str, Any]) -> Axis:

@@ -28,10 +28,13 @@ class IdxDataset:
         The ``.idx``.
     metadata
         What its converter left; for datasets made elsewhere, what the ``.idx`` itself tells.
+    steps
+        The numbers of its timesteps, for datasets made elsewhere; those of converters count from 0.
     """
 
     path: Path
     metadata: Metadata
+    steps: tuple[int, ...] = ()
 
     @property
     def description(self) -> Description:
@@ -97,7 +100,7 @@ def open_idx(path: str | Path, *, verify: bool = True) -> IdxDataset:
     listed = manifest.verify(idx, digests=verify)
     metadata = read_metadata(idx)
     if metadata is None:
-        return IdxDataset(idx, _inspected(idx))
+        return _inspected(idx)
     if not listed:
         raise Refusal(manifest.path(idx), "the dataset's manifest is missing", "Make the dataset again from its source")
     return IdxDataset(idx, metadata)
@@ -125,8 +128,7 @@ def _fetch(dataset: IdxDataset, field: Field, box: Box) -> Values:
     shape = shape_of(box) if field.components == 1 else (*shape_of(box), field.components)
     values = np.empty(shape, dtype=field.dtype)
     target, filled = values.reshape(-1).view(np.uint8).data, 0
-    stored = box[len(box) - len(dataset.metadata.stored_shape) :]
-    with child("read", dataset.path, _job(dataset, field, stored)) as worker:
+    with child("read", dataset.path, _job(dataset, field, box)) as worker:
         for report in worker.reports():
             worker.read_into(target[filled : filled + report["bytes"]])
             filled += report["bytes"]
@@ -134,28 +136,37 @@ def _fetch(dataset: IdxDataset, field: Field, box: Box) -> Values:
 
 
 def _job(dataset: IdxDataset, field: Field, box: Box) -> dict[str, Any]:
+    has_steps = bool(dataset.description.timesteps)
+    inside = box[len(box) - len(dataset.metadata.stored_shape) :] if len(box) > has_steps else (slice(0, 1),)
+    steps = range(box[0].start, box[0].stop) if has_steps else range(1)
     return {
         "idx": str(dataset.path),
         "field": field.name,
         "dtype": field.dtype,
         "components": field.components,
-        "box": to_json(box),
-        "budget": BUDGET,
+        "box": to_json(inside),
+        "steps": [dataset.steps[step] if dataset.steps else step for step in steps],
+        "slab": BUDGET,
         "patience": PATIENCE,
     }
 
 
-def _inspected(idx: Path) -> Metadata:
+def _inspected(idx: Path) -> IdxDataset:
     """What OpenVisus makes of a dataset, every block of it being there."""
-    with child("inspect", idx, {"idx": str(idx), "budget": BUDGET, "patience": PATIENCE}) as worker:
+    with child("inspect", idx, {"idx": str(idx), "slab": BUDGET, "patience": PATIENCE}) as worker:
         (report,) = worker.reports()
     if report["absent"]:
         absent = report["absent"]
         raise Refusal(idx, f"{len(absent)} of its blocks are missing or cut, first {absent[0]}", "Get it again")
-    shape = tuple(report["shape"])
-    axes = tuple(Axis(f"axis{i}", size) for i, size in enumerate(shape))
+    stored, steps = tuple(report["shape"]), tuple(report["steps"])
+    has_steps = len(steps) > 1
+    axes = tuple(Axis(f"axis{i}", size) for i, size in enumerate(stored))
+    if has_steps:
+        axes = (Axis("timestep", len(steps), coordinates=steps), *axes)
     fields = tuple(_foreign(idx, name, dtype) for name, dtype in report["fields"])
-    return Metadata(Description("", (), shape, axes, fields, "unknown"), shape, {})
+    shape = tuple(axis.size for axis in axes)
+    about = Description("", (), shape, axes, fields, "unknown", timesteps="timestep" if has_steps else "")
+    return IdxDataset(idx, Metadata(about, stored, {}), steps)
 
 
 def _foreign(idx: Path, name: str, dtype: str) -> Field:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dbproc.codes import manifest
+from dbproc.codes.progress import Progress
 from dbproc.codes.refusal import Refusal
 from dbproc.codes.source import require_files
 from dbproc.codes.staging import Staging, staging
@@ -20,7 +20,7 @@ from dbproc.codes.supervision import PATIENCE, child
 
 MEMORY = 1 << 30
 """Bytes that a conversion may take, unless told otherwise."""
-SHARE = 8
+SHARE = 16
 """A slab is this part of the memory: reading one back through OpenVisus takes several times its size."""
 
 
@@ -42,6 +42,20 @@ class Conversion:
         Bytes that the conversion may take at most, all processes together.
     slab
         Bytes of one slab; by default what the memory allows.
+    join
+        The axis along which several inputs are joined; see :func:`dbproc.codes.joined.joined`.
+    new_axis
+        The name of a new axis to join along, where nothing else is said.
+    is_whole
+        Whether the opener takes all inputs together; they are not joined then.
+    timesteps
+        The axis that becomes timesteps; see :func:`dbproc.codes.stepped.arranged`.
+    suffixes, companions
+        Which files of directories and archives are meant; see :func:`dbproc.codes.inputs.found`.
+    codec
+        How blocks are compressed; see :class:`dbproc.codes.codec.Codec`.
+    reuse
+        The dataset, or a pattern of names, of which equal timesteps are taken over; see :mod:`dbproc.codes.reuse`.
     patience
         Seconds that any one step may take, besides the time its size asks for.
     """
@@ -52,6 +66,14 @@ class Conversion:
     options: Mapping[str, Any] = field(default_factory=dict)
     memory: int = MEMORY
     slab: int | None = None
+    join: str = ""
+    new_axis: str = "file"
+    is_whole: bool = False
+    timesteps: str = ""
+    suffixes: Sequence[str] = ()
+    companions: bool = False
+    codec: str = "zip"
+    reuse: str = ""
     patience: float = PATIENCE
 
 
@@ -69,12 +91,11 @@ def convert(conversion: Conversion) -> str:
         When the input is not fit, the output cannot be written, or anything is not exactly as it should be. Nothing of
         the target is left then.
     """
-    require_files(conversion.inputs)
+    require_files(path for path in conversion.inputs if not path.is_dir())
     target = conversion.output.absolute()
     try:
         with staging(target) as place:
             report = _build(conversion, place)
-            manifest.write(place.idx)
             place.publish()
     except OSError as error:
         raise Refusal(error.filename or target, str(error.strerror), "Nothing was kept; mend that first") from error
@@ -89,13 +110,28 @@ def _build(conversion: Conversion, place: Staging) -> dict[str, Any]:
         "inputs": [str(path) for path in inputs],
         "options": dict(conversion.options),
         "idx": str(place.idx),
-        "budget": conversion.slab or conversion.memory // SHARE,
+        "slab": conversion.slab or conversion.memory // SHARE,
+        "join": conversion.join,
+        "new_axis": conversion.new_axis,
+        "is_whole": conversion.is_whole,
+        "timesteps": conversion.timesteps,
+        "suffixes": list(conversion.suffixes),
+        "companions": conversion.companions,
+        "codec": conversion.codec,
+        "reuse": conversion.reuse,
         "patience": conversion.patience,
     }
     report: dict[str, Any] = {}
-    with child("convert", about, job, keep=(place.lock,)) as worker:
-        for each in worker.reports():
-            report = each
+    progress = Progress(conversion.output.name)
+    try:
+        with child("convert", about, job, keep=(place.lock,)) as worker:
+            for each in worker.reports():
+                if "progress" in each:
+                    progress.show(each["progress"])
+                else:
+                    report = each
+    finally:
+        progress.clear()
     return report
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dbproc.codes.values import Values
 
 NAME = "image_to_idx"
-CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", SUFFIXES)
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", SUFFIXES, joins=False)
 CACHE_BYTES = 256 << 20
 """Decoded tiles that are kept open for the next box."""
 OPEN_TILES = 32

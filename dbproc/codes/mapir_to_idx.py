@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dbproc.codes.values import Values
 
 NAME = "mapir_to_idx"
-CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", SUFFIXES)
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", SUFFIXES, joins=False)
 BAND_NAME = re.compile(rb"<Camera:BandName>\s*(?:<rdf:Seq>\s*<rdf:li>)?\s*([^<]+?)\s*<|Camera:BandName=\"([^\"]+)\"")
 """How the cameras with one sensor for each band tell in XMP which one it is."""
 

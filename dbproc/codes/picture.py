@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Draw a field of an IDX dataset as PNG: ``[--field F] [--slice AXIS=INDEX] INPUT.idx OUTPUT.png``.
+"""Draw a field of an IDX dataset as PNG: ``[--field F] [--slice AXIS=INDEX]... INPUT.idx OUTPUT.png``.
 
-A 2D field, or one slice of a 3D one, with axes, units and a colour bar; missing values stay blank. Colours span the
-values' range, or where a few extremes would wash out the rest, their 2nd to 98th percentile.
+Two axes of a field, with units and a colour bar, or one as a line; the other axes are cut, in the middle where no
+``--slice`` says otherwise. Missing values stay blank. Colours span the values' range, or where a few extremes would
+wash out the rest, their 2nd to 98th percentile.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ if not __package__:
 
 import argparse
 import importlib
-import os
-import tempfile
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dbproc.codes import slicing
 from dbproc.codes.description import Axis, Field
 from dbproc.codes.idx_reader import IdxDataset, open_idx
 from dbproc.codes.refusal import Refusal, run
-from dbproc.codes.slabs import Box, whole
+from dbproc.codes.slabs import Box
+from dbproc.codes.slicing import Cut
 
 if TYPE_CHECKING:
     from dbproc.codes.values import Values
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 NAME = "picture"
 SIZE = (10.0, 5.6)
 DPI = 120
+MARKED = 200
+"""Lines of up to so many values have their points marked."""
 PERCENTILES = (2.0, 98.0)
 SKEW = 3.0
 """Extremes wash out the rest when the whole range is more than this many times the one between the percentiles."""
@@ -42,39 +45,58 @@ DOWNWARD_UNITS = ("hpa", "pa", "mbar", "mb", "millibar")
 
 @dataclass(frozen=True)
 class View:
-    """What is drawn: values with rows upwards, missing ones masked, and what lies along the two sides."""
+    """What is drawn: values with rows upwards, missing ones masked, and what lies along the two sides.
+
+    Of a single line of values ``vertical`` is None.
+    """
 
     values: Any
-    vertical: Axis
+    vertical: Axis | None
     horizontal: Axis
     slice: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to draw: the field and its slices, a colour map of matplotlib, the values that colours span, and a title."""
+
+    field: str | None = None
+    cuts: tuple[Cut, ...] = ()
+    cmap: str = "viridis"
+    span: tuple[float, float] | None = None
+    title: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     given = _parser().parse_args(arguments)
-    return run(NAME, lambda: _draw_file(given))
+    span = tuple(given.range) if given.range else None
+    options = Options(given.field, tuple(given.slice), given.cmap, span, given.title or "")
+    return run(NAME, lambda: print(draw(given.input, given.output, options)))
 
 
-def view(dataset: IdxDataset, field: Field, chosen: tuple[str, int] | None) -> View:
+def view(dataset: IdxDataset, field: Field, cuts: Sequence[Cut] = ()) -> View:
     """What of a field is to be drawn.
 
     Parameters
     ----------
     dataset, field
         The dataset and one of its fields.
-    chosen
-        Name (or number) of the axis to cut and the index on it; needed for 3D alone, where the middle of the first
-        axis is taken when it is left out.
+    cuts
+        Name (or number) of each axis to cut and the index on it. Where more than two axes are left, the first of them
+        are cut in the middle.
     """
     import numpy as np
 
     from dbproc.codes.values import missing, unpacked
 
-    box, cut, told = _cut(dataset, chosen)
-    axes = [axis for i, axis in enumerate(dataset.description.axes) if i not in cut]
-    stored = np.squeeze(dataset.read(field.name, box), axis=cut)
+    box, chosen = _cut(dataset, cuts)
+    axes = [axis for i, axis in enumerate(dataset.description.axes) if i not in chosen]
+    told = "".join(f", {_place(dataset.description.axes[i], index)}" for i, index in chosen.items())
+    stored = np.squeeze(dataset.read(field.name, box), axis=tuple(chosen))
     values = np.ma.masked_array(unpacked(stored, field), mask=missing(stored, field))
+    if len(axes) == 1:
+        return View(values, None, axes[0], told)
     if _lies(axes[0]) and not _lies(axes[1]):
         values, axes = values.swapaxes(0, 1), axes[::-1]
     return View(values, axes[0], axes[1], told)
@@ -97,47 +119,33 @@ def colour_range(values: Any) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _draw_file(given: argparse.Namespace) -> None:
-    if given.output.suffix.lower() != ".png":
-        raise Refusal(given.output, "the output's name does not end in .png", "Name it something.png")
-    if os.path.lexists(given.output):
-        raise Refusal(given.output, "it exists already, and nothing is overwritten", "Remove it or choose another name")
-    dataset = open_idx(given.input)
-    field = dataset.field(given.field)
-    seen = view(dataset, field, given.slice)
-    figure = _figure(seen, field, given, dataset)
-    _save(figure, given.output)
-    print(f"{given.output.name}: {field.name}{seen.slice}")
+def draw(path: Path, output: Path, options: Options) -> str:
+    """Draw a field of a dataset; returns one line that says what was drawn.
+
+    Raises
+    ------
+    Refusal
+        When there is nothing to draw, or the picture is there already.
+    """
+    if output.suffix.lower() != ".png":
+        raise Refusal(output, "the output's name does not end in .png", "Name it something.png")
+    with slicing.placed(output) as place:
+        dataset = open_idx(path)
+        field = dataset.field(options.field)
+        seen = view(dataset, field, options.cuts)
+        _figure(seen, field, options, dataset).savefig(place, format="png", metadata={"Software": None})
+    return f"{output.name}: {field.name}{seen.slice}"
 
 
-def _cut(dataset: IdxDataset, chosen: tuple[str, int] | None) -> tuple[Box, tuple[int, ...], str]:
-    """The box to read, the axes that it cuts to one index, and how to tell that."""
-    axes, box = dataset.description.axes, list(whole(dataset.shape))
-    if chosen is None and len(axes) == 2:
-        return tuple(box), (), ""
-    if len(axes) - (chosen is not None) > 2 and len(axes) != 3:
-        raise Refusal(dataset.path, f"it has {len(axes)} axes", "Two or three can be drawn")
-    number = 0 if chosen is None else _axis_number(dataset, chosen[0])
-    index = axes[number].size // 2 if chosen is None else _index(dataset, axes[number], chosen[1])
-    if len(axes) != 3:
-        raise Refusal(dataset.path, f"a slice of its {len(axes)} axes leaves no picture", "Leave out --slice")
-    box[number] = slice(index, index + 1)
-    return tuple(box), (number,), f", {_place(axes[number], index)}"
-
-
-def _axis_number(dataset: IdxDataset, name: str) -> int:
-    names = [axis.name for axis in dataset.description.axes]
-    if name in names:
-        return names.index(name)
-    if name.isdigit() and int(name) < len(names):
-        return int(name)
-    raise Refusal(dataset.path, f"it has no axis {name!r}", f"Its axes are: {', '.join(names)}")
-
-
-def _index(dataset: IdxDataset, axis: Axis, index: int) -> int:
-    if -axis.size <= index < axis.size:
-        return index % axis.size
-    raise Refusal(dataset.path, f"axis {axis.name!r} has no index {index}", f"Choose one from 0 to {axis.size - 1}")
+def _cut(dataset: IdxDataset, cuts: Sequence[Cut]) -> tuple[Box, dict[int, int]]:
+    """The box to read, and the index on each axis that it cuts."""
+    axes = dataset.description.axes
+    _, chosen = slicing.box(dataset, cuts)
+    if len(chosen) == len(axes):
+        raise Refusal(dataset.path, f"a slice of its {len(axes)} axes leaves no picture", "Leave out a --slice")
+    left = [i for i in range(len(axes)) if i not in chosen]
+    middle = [(str(i), axes[i].size // 2) for i in left[:-2]]
+    return slicing.box(dataset, [*middle, *((str(i), index) for i, index in chosen.items())])
 
 
 def _place(axis: Axis, index: int) -> str:
@@ -159,28 +167,54 @@ def _lies(axis: Axis) -> bool:
     return _is_time(axis) or axis.standard_name == "longitude" or axis.units in ("degrees_east", "degree_east")
 
 
-def _figure(seen: View, field: Field, given: argparse.Namespace, dataset: IdxDataset) -> Any:
+def _figure(seen: View, field: Field, options: Options, dataset: IdxDataset) -> Any:
     matplotlib = importlib.import_module("matplotlib")
-    matplotlib.use("Agg")
-    plot = importlib.import_module("matplotlib.pyplot")
-    _check_map(matplotlib, given.cmap)
+    _check_map(matplotlib, options.cmap)
     layout = "compressed" if _aspect(seen) == "equal" else "constrained"
-    figure, area = plot.subplots(figsize=SIZE, dpi=DPI, layout=layout)
-    if field.components > 1:
-        _draw(area, seen, {"values": _colours(seen.values)})
+    figure = importlib.import_module("matplotlib.figure").Figure(figsize=SIZE, dpi=DPI, layout=layout)
+    area = figure.subplots()
+    if seen.vertical is None:
+        _draw_line(area, seen, field, options.span)
+    elif _is_coloured(field):
+        _draw(area, seen, seen.vertical, {"values": _colours(seen.values)})
     else:
-        low, high = given.range or colour_range(seen.values)
-        style = {"cmap": given.cmap, "vmin": low, "vmax": high}
-        image = _draw(area, seen, {"values": seen.values, **style})
-        figure.colorbar(image, ax=area, extend=_extend(seen.values, low, high), label=_label(field))
-    _label_sides(area, seen)
-    area.set_title(given.title or _title(dataset, field, seen), fontsize=10, wrap=True)
+        low, high = options.span or colour_range(_single(seen.values, field))
+        values = _single(seen.values, field)
+        image = _draw(area, seen, seen.vertical, {"values": values, "cmap": options.cmap, "vmin": low, "vmax": high})
+        figure.colorbar(image, ax=area, extend=_extend(values, low, high), label=_label(field))
+    _label_sides(area, seen, field)
+    area.set_title(options.title or _title(dataset, field, seen), fontsize=10, wrap=True)
     return figure
 
 
-def _draw(area: Any, seen: View, style: dict[str, Any]) -> Any:
+def _is_coloured(field: Field) -> bool:
+    """Whether components are red, green and blue, with or without opacity; or, of whole numbers, grey and opacity."""
+    return field.components in (3, 4) or (field.components == 2 and field.dtype.startswith("uint"))
+
+
+def _single(values: Any, field: Field) -> Any:
+    """The values, or of several components that are no colours the first."""
+    return values if field.components == 1 else values[..., 0]
+
+
+def _draw_line(area: Any, seen: View, field: Field, span: tuple[float, float] | None) -> None:
+    """Draw values along one axis, one line for each component."""
+    side = _side(seen.horizontal)
+    few = len(side) <= MARKED
+    for i in range(field.components):
+        values = seen.values if field.components == 1 else seen.values[:, i]
+        area.plot(side, values, marker="." if few else None, linewidth=1, label=f"component {i}")
+    if field.components > 1:
+        area.legend()
+    area.set_xlim(*_outer(side) if _even(side) else (side.min(), side.max()))
+    if span:
+        area.set_ylim(*span)
+    area.grid(alpha=0.3)
+
+
+def _draw(area: Any, seen: View, vertical: Axis, style: dict[str, Any]) -> Any:
     """Draw the values: as an image where cells are as good as even, else cell by cell."""
-    values, sides = style.pop("values"), [_side(seen.horizontal), _side(seen.vertical)]
+    values, sides = style.pop("values"), [_side(seen.horizontal), _side(vertical)]
     area.set_facecolor("0.85")
     if all(_even(side) for side in sides):
         (left, right), (bottom, top) = (_outer(side) for side in sides)
@@ -188,7 +222,7 @@ def _draw(area: Any, seen: View, style: dict[str, Any]) -> Any:
     else:
         image = area.pcolormesh(*(_edges(side) for side in sides), values, rasterized=True, **style)
     area.set_xlim(*_direction(seen.horizontal, *_outer(sides[0])))
-    area.set_ylim(*_direction(seen.vertical, *_outer(sides[1])))
+    area.set_ylim(*_direction(vertical, *_outer(sides[1])))
     return image
 
 
@@ -261,16 +295,18 @@ def _direction(axis: Axis, first: float, last: float) -> tuple[float, float]:
 
 def _aspect(seen: View) -> str:
     """Equal for maps and images, whose two sides have one unit; else whatever fills the picture."""
+    if seen.vertical is None:
+        return "auto"
     vertical, horizontal = seen.vertical.units, seen.horizontal.units
     degrees = vertical.startswith("degree") and horizontal.startswith("degree")
     return "equal" if degrees or vertical == horizontal == "pixel" else "auto"
 
 
-def _label_sides(area: Any, seen: View) -> None:
+def _label_sides(area: Any, seen: View, field: Field) -> None:
     area.set_xlabel(_side_label(seen.horizontal))
-    area.set_ylabel(_side_label(seen.vertical))
+    area.set_ylabel(_label(field) if seen.vertical is None else _side_label(seen.vertical))
     for axis, side in ((seen.horizontal, area.xaxis), (seen.vertical, area.yaxis)):
-        days = _days(axis)
+        days = _days(axis) if axis else []
         if days:
             dates = importlib.import_module("matplotlib.dates")
             locator = dates.AutoDateLocator()
@@ -317,11 +353,14 @@ def _colours(values: Any) -> Any:
     """Colour components as matplotlib wants them: bytes as they are, others between 0 and 1."""
     import numpy as np
 
+    if values.shape[-1] == 2:
+        values = values[..., [0, 0, 0, 1]]
+
     if values.dtype == np.uint8:
         return values.data
     if values.dtype.kind in "iu":
         return (values.data / np.iinfo(values.dtype).max).astype(np.float64)
-    return np.clip(values.data, 0, 1)
+    return np.clip(values.data.astype(np.float64), 0, 1)
 
 
 def _check_map(matplotlib: Any, name: str) -> None:
@@ -329,23 +368,16 @@ def _check_map(matplotlib: Any, name: str) -> None:
         raise Refusal(f"--cmap {name}", "matplotlib has no such colour map", "Try viridis, cividis, magma or gray")
 
 
-def _save(figure: Any, output: Path) -> None:
-    """Write the picture beside its place, then put it there: never half of it, never over another."""
-    target = output.absolute()
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as directory:
-            drawn = Path(directory) / target.name
-            figure.savefig(drawn, format="png", metadata={"Software": None})
-            os.link(drawn, target)
-    except OSError as error:
-        raise Refusal(target, f"it cannot be written: {error.strerror}", "Mend that or name another place") from error
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=NAME, description="Draw a field of an IDX dataset as PNG.")
     parser.add_argument("--field", metavar="NAME", help="the field, where there are several")
     parser.add_argument(
-        "--slice", type=_slice, metavar="AXIS=INDEX", help="a slice of a 3D field (default: the middle one)"
+        "--slice",
+        type=_slice,
+        action="append",
+        default=[],
+        metavar="AXIS=INDEX",
+        help="cut an axis there; may be repeated (default: the middle of all but two)",
     )
     parser.add_argument("--cmap", default="viridis", metavar="MAP", help="a colour map (default: %(default)s)")
     parser.add_argument("--range", type=float, nargs=2, metavar=("LO", "HI"), help="the values that colours span")
@@ -355,12 +387,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _slice(text: str) -> tuple[str, int]:
-    name, sign, index = text.rpartition("=")
+def _slice(text: str) -> Cut:
     try:
-        return name, int(index) if name and sign else int("")
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not AXIS=INDEX, such as time=3") from None
+        return slicing.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
 
 Box = tuple[slice, ...]
@@ -33,6 +34,22 @@ def plan(shape: tuple[int, ...], sample_bytes: int, budget: int = BUDGET) -> lis
         (*(slice(i, i + 1) for i in outer), slice(start, min(start + thickness, shape[cut])), *_whole(shape[cut + 1 :]))
         for outer in _indices(shape[:cut])
         for start in range(0, shape[cut], thickness)
+    ]
+
+
+def tiles(shape: tuple[int, ...], sample_bytes: int, budget: int) -> list[Box]:
+    """Boxes that cover ``shape`` once, of at most ``budget`` bytes and about as long on each axis, as blocks are.
+
+    All are cut at multiples of a power of two.
+    """
+    edges = [1 << (size - 1).bit_length() for size in shape]
+    while prod(map(min, edges, shape)) * sample_bytes > budget and max(edges) > 1:
+        edges[edges.index(max(edges))] //= 2
+    starts = [range(0, size, edge) for size, edge in zip(shape, edges, strict=True)]
+    ends = list(zip(edges, shape, strict=True))
+    return [
+        tuple(slice(start, min(start + edge, size)) for start, (edge, size) in zip(corner, ends, strict=True))
+        for corner in product(*starts)
     ]
 
 

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -42,8 +43,13 @@ def opener(name: str) -> Opener:
 
 
 def origins(paths: Iterable[Path]) -> tuple[Origin, ...]:
-    """Name, size and SHA-256 of each input."""
-    return tuple(_origin(path) for path in paths)
+    """Name and size of each input; the writer adds their digests while it works."""
+    return tuple(Origin(path.name, path.stat().st_size, path=path) for path in paths)
+
+
+def digested(origin: Origin) -> Origin:
+    """An origin with the SHA-256 of its file."""
+    return origin if origin.path is None else replace(origin, sha256=sha256(origin.path))
 
 
 def state(paths: Iterable[Path]) -> list[tuple[int, int, int]]:
@@ -67,7 +73,3 @@ def require_files(paths: Iterable[Path]) -> None:
             raise Refusal(path, "it is not a plain file", "Name a file")
         if path.stat().st_size == 0:
             raise Refusal(path, "the file is empty", "Get it again from where it came")
-
-
-def _origin(path: Path) -> Origin:
-    return Origin(path.name, path.stat().st_size, sha256(path))

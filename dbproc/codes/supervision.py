@@ -100,7 +100,7 @@ def child(kind: str, about: object, job: Mapping[str, Any], keep: Sequence[int] 
     about
         What the job works on, for messages.
     job
-        What that kind of job asks for; ``patience`` (seconds) and ``budget`` (bytes) always.
+        What that kind of job asks for; ``patience`` (seconds) and ``slab`` (bytes) always.
     keep
         File descriptors that the child holds open as long as it lives.
     """

@@ -16,9 +16,8 @@ if not __package__:
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.converter import Converter
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from dbproc.codes.values import Values
 
 NAME = "tiff_to_idx"
-CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff"))
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff"), new_axis="page")
 SAMPLE_BYTES = 32
 """The largest sample (all components of a pixel) that OpenVisus stores."""
 COMPONENTS = 4
@@ -63,17 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[TiffSource | Slices]:
+def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[TiffSource]:
     """Look through a file's pages; ``options`` are those of the command line, all of which may be left out."""
-    with ExitStack() as stack:
-        sources = [stack.enter_context(_open(path, options)) for path in inputs]
-        yield sources[0] if len(sources) == 1 else Slices(sources)
-
-
-@contextmanager
-def _open(path: Path, options: Mapping[str, Any]) -> Iterator[TiffSource]:
     from dbproc.codes import tiff_pages, tiff_series
 
+    (path,) = inputs
     with tiff_pages.opened(path, tiff_pages.Sparse(options.get("sparse"))) as tiff:
         series = tiff_series.chosen(tiff, options.get("series"), plain_pages=bool(options.get("plain")))
         yield TiffSource(tiff, series, options.get("channels"), options.get("stack") or ())
@@ -176,35 +169,6 @@ class TiffSource:
         if stack:
             axes = [replace(axis, name=name) for axis, name in zip(axes, stack, strict=True)]
         return tuple(_distinct(axes))
-
-
-class Slices:
-    """Several files of one image each, as a stack in the order given."""
-
-    def __init__(self, sources: Sequence[TiffSource]) -> None:
-        self._sources = sources
-        first = sources[0].description
-        for each in sources:
-            found = each.description
-            where = found.origins[0].name
-            if len(found.shape) != 2:
-                what = f"it has {prod(found.shape[:-2])} pages; of several files each must have one"
-                raise Refusal(where, what, "Convert it alone")
-            if (found.shape, _kind(found)) != (first.shape, _kind(first)):
-                what = f"it is of another kind ({_told(found)}) than {first.origins[0].name} ({_told(first)})"
-                raise Refusal(f"{where} page 1", what, "A stack needs slices of one size and type")
-        self.description = replace(
-            first,
-            origins=tuple(each.description.origins[0] for each in sources),
-            shape=(len(sources), *first.shape),
-            axes=(Axis("page", len(sources)), *first.axes),
-        )
-
-    def read(self, field: str, box: Box) -> Values:
-        """The values of a field inside ``box``: (page, row, column)."""
-        import numpy as np
-
-        return np.stack([self._sources[i].read(field, box[1:]) for i in range(box[0].start, box[0].stop)])
 
 
 @dataclass(frozen=True)
@@ -331,15 +295,6 @@ def _indices(parts: Sequence[slice]) -> list[tuple[int, ...]]:
     for part in parts:
         found = [(*index, i) for index in found for i in range(part.start, part.stop)]
     return found
-
-
-def _kind(description: Description) -> list[tuple[str, str, Any]]:
-    return [(each.name, each.openvisus_dtype, each.attributes["photometric"]) for each in description.fields]
-
-
-def _told(description: Description) -> str:
-    field = description.fields[0]
-    return f"{description.shape[1]} by {description.shape[0]} pixels of {field.openvisus_dtype}"
 
 
 def _names(text: str) -> list[str]:

@@ -43,6 +43,9 @@ def unpacked(values: Values, field: Field) -> Values:
 def measure(values: Values, field: Field) -> Tally:
     """Count and range ``values``, all components of a sample together."""
     bits = _readable(values, field)
+    low, high = bits.min(), bits.max()
+    if _all_valid(low, high, field, bits.dtype):
+        return Tally(valid=bits.size, minimum=number(low), maximum=number(high))
     nan, fill, outside = _kinds(bits, field)
     infinite = np.isinf(bits) & ~(nan | fill | outside) if bits.dtype.kind == "f" else np.zeros_like(nan)
     usable = ~(nan | fill | outside | infinite)
@@ -74,6 +77,16 @@ def regular(coordinates: Values) -> Regular | None:
     if step == 0 or float(np.max(np.abs(points - ideal))) > REGULAR_TOLERANCE * abs(step):
         return None
     return Regular(float(points[0]), step)
+
+
+def _all_valid(low: Any, high: Any, field: Field, dtype: np.dtype[Any]) -> bool:
+    """Whether nothing between two values can be missing or infinite; NaN makes its way into both."""
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return False
+    fills = [_stored(each, dtype, field) for each in field.fills]
+    outside = [field.valid_min is not None and low < _bound(field.valid_min)]
+    outside.append(field.valid_max is not None and high > _bound(field.valid_max))
+    return not any(outside) and not any(low <= each <= high for each in fills)
 
 
 def _readable(values: Values, field: Field) -> Values:

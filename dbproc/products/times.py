@@ -78,7 +78,7 @@ def cf_times(values: tuple[float, float], units: str, calendar: str = "") -> tup
     NotMine
         They are no times of our calendar, or not of the years that files have.
     """
-    import cftime  # type: ignore[import-untyped]
+    import cftime
 
     try:
         decoded: Sequence[Any] = cftime.num2date(list(values), units, calendar or "standard")

@@ -76,7 +76,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def make(place: Path, source: str, **options: object) -> str:
-    return convert(Conversion(f"sources:{source}", [place / "in"], place / "x.idx", options, budget=128, patience=3))
+    return convert(Conversion(f"sources:{source}", [place / "in"], place / "x.idx", options, slab=128, patience=3))
 
 
 def refusal(place: Path, source: str, **options: object) -> str:

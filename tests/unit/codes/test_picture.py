@@ -87,7 +87,7 @@ def test_time_lies_along_the_bottom(tmp_path: Path, dataset: Callable[..., None]
     time = {"units": "seconds since 2019-01-01 00:00:00 0:00", "standard_name": "time"}
     dataset(values, {"time": (np.arange(50.0), time), "range": (np.arange(20.0), {"units": "m"})})
     opened = open_idx(tmp_path / "x.idx")
-    seen = view(opened, opened.field(), None)
+    seen = view(opened, opened.field())
     assert (seen.vertical.name, seen.horizontal.name) == ("range", "time")
     assert (seen.values == values.T).all()
     draw()
@@ -108,9 +108,9 @@ def test_a_slice_of_a_volume_is_that_slice(tmp_path: Path, dataset: Callable[...
     values = wild("int8", (4, 5, 6))
     dataset(values, {"z": (np.arange(4.0), {}), "y": (np.arange(5.0), {}), "x": (np.arange(6.0), {})})
     opened = open_idx(tmp_path / "x.idx")
-    assert (view(opened, opened.field(), ("y", -2)).values == values[:, 3]).all()
-    assert (view(opened, opened.field(), ("2", 0)).values == values[:, :, 0]).all()
-    assert (view(opened, opened.field(), None).values == values[2]).all()
+    assert (view(opened, opened.field(), [("y", -2)]).values == values[:, 3]).all()
+    assert (view(opened, opened.field(), [("2", 0)]).values == values[:, :, 0]).all()
+    assert (view(opened, opened.field()).values == values[2]).all()
     picture = draw("--slice", "y=1", "--title", "a slice")
     assert picture.shape[0] > 400
     assert picture.shape[1] > 800
@@ -166,7 +166,8 @@ def test_a_constant_or_missing_field_has_a_range() -> None:
     ("arguments", "complaint"),
     [
         (("--slice", "w=0"), "no axis 'w'. Its axes are: y, x"),
-        (("--slice", "y=0"), "leaves no picture"),
+        (("--slice", "y=0", "--slice", "1=0"), "leaves no picture"),
+        (("--slice", "y=0", "--slice", "0=1"), "cut twice"),
         (("--field", "w"), "no field 'w'. Choose one of: v"),
         (("--cmap", "none"), "no such colour map"),
     ],

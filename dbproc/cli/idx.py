@@ -1,0 +1,180 @@
+"""idx verify | info | picture | slice | compare: what can be asked of a finished IDX dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from dbproc.cli.common import json_option, print_json
+from dbproc.errors import EXIT_DONE, EXIT_SOME_FAILED, DbprocError
+from dbproc.report import one_line
+
+PATH = click.Path(path_type=Path)
+SHOWN = 20
+"""Damages of a dataset, and differences of metadata, that are shown as text."""
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@click.group("idx")
+def idx_command() -> None:
+    """Verify IDX datasets, look at them and compare them; no mission is needed."""
+
+
+@idx_command.command("verify")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+@json_option
+def verify_command(paths: tuple[Path, ...], as_json: bool) -> int:
+    """Read all of each dataset PATH and name every missing, cut or changed file and block.
+
+    A directory stands for all datasets below it. Of a dataset that was made elsewhere, without a manifest, missing,
+    cut and undecodable blocks are found; changed values of uncompressed blocks cannot be.
+
+    Exit status: 0 all are whole, 1 something is damaged.
+    """
+    from dbproc.codes.verification import verify
+
+    with _refusals():
+        verdicts = [verify(path) for path in _datasets(paths)]
+    if as_json:
+        print_json([{"whole": each.whole, **asdict(each)} for each in verdicts])
+    else:
+        for each in verdicts:
+            told = "whole" if each.whole else f"damaged in {len(each.damages)} places"
+            click.echo(one_line(f"{each.path}: {told} ({each.files} files, {each.bytes} bytes)"))
+            for line in [*each.damages[:SHOWN], *each.notes]:
+                click.echo(one_line(f"  {line}"))
+            if len(each.damages) > SHOWN:
+                click.echo(f"  … and {len(each.damages) - SHOWN} more (--json lists all)")
+    return EXIT_DONE if all(each.whole for each in verdicts) else EXIT_SOME_FAILED
+
+
+@idx_command.command("info")
+@click.argument("path", type=PATH)
+@json_option
+def info_command(path: Path, as_json: bool) -> None:
+    """Say what the dataset PATH is: shape, axes, fields, timesteps, codec, size, and what it was made from.
+
+    No values are read and nothing is verified.
+    """
+    from dbproc.codes.facts import facts, lines
+
+    with _refusals():
+        found = facts(path)
+    if as_json:
+        print_json(found)
+        return
+    for line in lines(found):
+        click.echo(one_line(line))
+
+
+def _field_option(function: Function) -> Function:
+    return click.option("--field", metavar="NAME", help="The field, where there are several.")(function)
+
+
+@idx_command.command("picture")
+@click.argument("path", type=PATH)
+@click.argument("output", type=PATH, metavar="OUT.png")
+@_field_option
+@click.option(
+    "--slice", "cuts", multiple=True, metavar="AXIS=INDEX", help="Cut an axis there.  [default: middle of all but two]"
+)
+@click.option("--cmap", default="viridis", show_default=True, metavar="MAP", help="A colour map of matplotlib.")
+@click.option("--range", "span", nargs=2, type=float, metavar="LO HI", help="The values that colours span.")
+@click.option("--title", default="", help="The picture's title.")
+def picture_command(
+    path: Path,
+    output: Path,
+    field: str | None,
+    cuts: tuple[str, ...],
+    cmap: str,
+    span: tuple[float, float] | None,
+    title: str,
+) -> None:
+    """Draw a field of the dataset PATH as PNG: two axes with a colour bar, or one as a line."""
+    from dbproc.codes.picture import Options, draw
+
+    with _refusals():
+        click.echo(one_line(draw(path, output, Options(field, _cuts(cuts), cmap, span, title))))
+
+
+@idx_command.command("slice")
+@click.argument("path", type=PATH)
+@click.argument("output", type=PATH, metavar="OUT")
+@click.option("--at", "cuts", multiple=True, metavar="AXIS=INDEX", help="Cut an axis there; may be repeated.")
+@_field_option
+def slice_command(path: Path, output: Path, cuts: tuple[str, ...], field: str | None) -> None:
+    """Write the stored values of a slice of the dataset PATH: OUT is .npy, .csv, or .png for a picture."""
+    from dbproc.codes.picture import Options, draw
+    from dbproc.codes.slicing import extract
+
+    with _refusals():
+        if output.suffix.lower() == ".png":
+            click.echo(one_line(draw(path, output, Options(field, _cuts(cuts)))))
+        else:
+            click.echo(one_line(extract(path, output, _cuts(cuts), field)))
+
+
+@idx_command.command("compare")
+@click.argument("old", type=PATH)
+@click.argument("new", type=PATH)
+@json_option
+def compare_command(old: Path, new: Path, as_json: bool) -> int:
+    """Compare two datasets: fields, shapes, types, every value bit for bit, and what their metadata say.
+
+    Exit status: 0 all values are the same, 1 some differ.
+    """
+    from dbproc.codes.comparing import compare
+
+    with _refusals():
+        found = compare(old, new)
+    if as_json:
+        print_json({"same": found.same, **asdict(found)})
+    else:
+        for each in found.fields:
+            click.echo(one_line(str(each)))
+        for name, (before, after) in list(found.metadata.items())[:SHOWN]:
+            click.echo(one_line(f"{name}: {_short(before)} → {_short(after)}"))
+        if len(found.metadata) > SHOWN:
+            click.echo(f"… and {len(found.metadata) - SHOWN} more (--json lists all)")
+    return EXIT_DONE if found.same else EXIT_SOME_FAILED
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What a code refuses is told like any other error of a person's to mend."""
+    from dbproc.codes.refusal import Refusal
+
+    try:
+        yield
+    except Refusal as refusal:
+        raise DbprocError(str(refusal)) from refusal
+
+
+def _cuts(texts: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    from dbproc.codes.slicing import parse
+
+    try:
+        return tuple(parse(text) for text in texts)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _datasets(paths: tuple[Path, ...]) -> list[Path]:
+    """The datasets that are meant: those named, and those below directories."""
+    found: list[Path] = []
+    for path in paths:
+        below = sorted(path.rglob("*.idx")) if path.is_dir() else [path]
+        if not below:
+            raise click.UsageError(f"there is no .idx below {path}")
+        found += below
+    return found
+
+
+def _short(value: object, most: int = 80) -> str:
+    text = str(value)
+    return text if len(text) <= most else f"{text[:most]}…"

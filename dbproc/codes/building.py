@@ -1,0 +1,175 @@
+"""Building a dataset in a staging directory: written and read back, packed, audited, described.
+
+To be used in a child process only. The inputs' digests are taken while the blocks are written; timesteps that an
+earlier dataset holds already are taken over from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dbproc.codes import hz, idx_file, manifest, packing
+from dbproc.codes.codec import Codec
+from dbproc.codes.description import Description, Metadata, Origin, Part, Tally
+from dbproc.codes.inputs import found
+from dbproc.codes.joined import joined
+from dbproc.codes.refusal import Refusal
+from dbproc.codes.reports import Reports
+from dbproc.codes.reuse import Earlier, newest, take_over
+from dbproc.codes.source import Source, digested, opener, origins, state
+from dbproc.codes.stepped import arranged
+from dbproc.codes.writing import Piece, Plan, read_back, reading, sample_bytes, write
+
+SPACE = 2.2
+"""Free space that is asked for, as a multiple of the size of all blocks: raw ones, and packed ones beside them."""
+UNPACKED = "inputs"
+"""Where archives are unpacked, in the staging directory."""
+
+Job = dict[str, Any]
+
+
+def convert(job: Job, reports: Reports) -> None:
+    """Write the dataset of a source into a staging directory and verify it: ``x.idx`` and ``x/``."""
+    named = [Path(name) for name in job["inputs"]]
+    before = state(named)
+    path, unpacked = Path(job["idx"]), Path(job["idx"]).parent / UNPACKED
+    inputs = found(named, job["suffixes"], unpacked, companions=job["companions"], progress=reports.step)
+    with ExitStack() as stack:
+        with reading(job["about"]):
+            source = arranged(stack.enter_context(_opened(job, inputs.files)), job["timesteps"], job["about"])
+        _build(source, origins(inputs.archives), path, job, reports)
+    if state(named) != before:
+        raise Refusal(job["about"], "it changed while it was converted", "Convert it again once it is complete")
+
+
+@contextmanager
+def _opened(job: Job, inputs: Sequence[Path]) -> Iterator[Source]:
+    """The inputs as one source."""
+    function = opener(job["opener"])
+    if job["is_whole"]:
+        with function(inputs, job["options"]) as source:
+            yield source
+    else:
+        with joined(function, inputs, job["options"], job["join"], job["new_axis"]) as source:
+            yield source
+
+
+def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, reports: Reports) -> None:
+    from dbproc.codes import blocks
+
+    description = replace(source.description, origins=(*source.description.origins, *archives))
+    plan, codec = Plan(description, job["slab"]), Codec.parse(job["codec"])
+    blocks.create(path, plan.shape, description.fields, plan.axes, plan.steps)
+    codec.require_fit(job["about"], len(plan.shape), idx_file.read(path).fields)
+    _check_space(path, plan)
+    with ThreadPoolExecutor(1) as hashing:
+        digests = [hashing.submit(digested, each) for each in description.origins]
+        earlier, steps = _earlier(job, plan, digests)
+        plan = replace(plan, done=steps)
+        pieces = list(write(source, plan, path, job["about"], reports))
+        read_back(path, pieces, reports)
+        description = replace(description, origins=tuple(each.result() for each in digests))
+    packed = _packed(path, codec, plan, reports)
+    taken = take_over(earlier, path, steps) if earlier else {}
+    packing.audit(path)
+    description = _counted(description, plan, pieces, earlier, steps).noting(*packed.notes)
+    tallies = _tallies(description, pieces, steps)
+    blocks.annotate(path, Metadata(description, plan.shape, tallies, job["options"], recipe(job)).to_text())
+    manifest.write(path, {**packed.files, **taken})
+    shared = [f"{len(steps)} of {plan.steps} timesteps shared with {earlier.path.name}"] if earlier and steps else []
+    fields = [f"{each.name} {each.openvisus_dtype}" for each in description.fields]
+    reports.send({"fields": fields, "shape": description.shape, "notes": [*description.notes, *shared]})
+
+
+def recipe(job: Job) -> str:
+    """A digest of how a dataset is made: the options, how it is stored, and the programs themselves."""
+    told = [job[name] for name in ("opener", "options", "codec", "join", "timesteps")]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
+def _earlier(job: Job, plan: Plan, digests: Sequence[Future[Origin]]) -> tuple[Earlier | None, dict[int, int]]:
+    """The dataset from which timesteps are to be taken over, and which: new numbers and old ones."""
+    if not job["reuse"]:
+        return None, {}
+    if plan.steps is None:
+        raise Refusal(job["about"], "only timesteps can be taken over from an earlier dataset", "Give --timesteps AXIS")
+    earlier = newest(job["reuse"])
+    if earlier is None:
+        return None, {}
+    description = replace(plan.description, origins=tuple(each.result() for each in digests))
+    return earlier, earlier.steps_of(description, plan.shape, recipe(job))
+
+
+def _packed(path: Path, codec: Codec, plan: Plan, reports: Reports) -> packing.Packed:
+    done = 0
+
+    def progress(size: int) -> None:
+        nonlocal done
+        reports.advance(size - done)
+        reports.step(size - done)
+        done = size
+
+    reports.begin("packing", sum(each.stat().st_size for each in path.with_suffix("").rglob("*.bin")))
+    return packing.pack(path, codec, progress=progress, fields=plan.description.fields)
+
+
+def _counted(
+    description: Description, plan: Plan, pieces: Sequence[Piece], earlier: Earlier | None, steps: dict[int, int]
+) -> Description:
+    """The description with what was counted in each part, and with what its storing calls for."""
+    from dbproc.codes.values import total
+
+    spatial = description.shape[1:] if description.timesteps else description.shape
+    if len(plan.shape) < len(spatial):
+        description = description.noting(f"stored as {plan.shape}: leading axes of size 1 are left out of the IDX")
+    if not description.timesteps:
+        return description
+    of_steps: dict[tuple[int, str], list[Tally]] = defaultdict(list)
+    for piece in pieces:
+        of_steps[piece.step, piece.field.name].append(piece.tally)
+
+    def counted(part: Part) -> Part:
+        if earlier and part.start in steps:
+            return earlier.counted(description, part)
+        names = [each.name for each in description.fields]
+        within = range(part.start, part.stop)
+        return replace(part, tallies={name: total(t for i in within for t in of_steps[i, name]) for name in names})
+
+    return replace(description, parts=tuple(counted(part) for part in description.parts))
+
+
+def _tallies(description: Description, pieces: Sequence[Piece], steps: dict[int, int]) -> dict[str, Tally]:
+    """What was counted in each field as a whole."""
+    from dbproc.codes.values import total
+
+    tallies = {
+        field.name: [part.tallies[field.name] for part in description.parts if part.start in steps]
+        for field in description.fields
+    }
+    for piece in pieces:
+        tallies[piece.field.name].append(piece.tally)
+    return {name: total(each) for name, each in tallies.items()}
+
+
+def _check_space(path: Path, plan: Plan) -> None:
+    """Refuse what there is no room for."""
+    needed, free = SPACE * plan.bytes, shutil.disk_usage(path.parent).free
+    if needed <= free:
+        stored = idx_file.read(path)
+        block = sum(sample_bytes(each) for each in plan.description.fields) << stored.bits_per_block
+        needed = SPACE * block * sum(1 for _ in hz.needed(stored)) * (plan.steps or 1)
+    if needed > free:
+        what = f"{needed / 1e6:.0f} MB of free space are needed, there are {free / 1e6:.0f} MB"
+        raise Refusal(path.parent.parent, what, "Make room or name another directory")

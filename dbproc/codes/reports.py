@@ -1,0 +1,57 @@
+"""What a child process tells its parent: JSON lines through a pipe, and how long its next step may take."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import threading
+from collections.abc import Mapping
+from typing import IO, Any
+
+RATE = 1 << 20
+"""Bytes a second below which a step counts as hanging."""
+
+
+class Reports:
+    """The writing end of the pipe; any thread may use it.
+
+    Parameters
+    ----------
+    stream
+        Where the lines go.
+    patience
+        Seconds that a step may take, besides what its size asks for.
+    """
+
+    def __init__(self, stream: IO[bytes], patience: float) -> None:
+        self._stream, self._patience = stream, patience
+        self._lock = threading.Lock()
+        self._done = {"phase": "", "done": 0, "total": 0}
+
+    def send(self, message: Mapping[str, Any], data: Any = b"") -> None:
+        """Send a message, and raw bytes behind it."""
+        with self._lock:
+            self._stream.write(json.dumps(message).encode() + b"\n")
+            self._stream.write(data)
+            self._stream.flush()
+
+    def step(self, size: int) -> None:
+        """Announce a step over ``size`` bytes: it is given its time, and CPU time accordingly."""
+        seconds = self._patience + size / RATE
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        limit = int(used.ru_utime + used.ru_stime + (os.cpu_count() or 1) * seconds) + 1
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (limit if hard < 0 else min(limit, hard), hard))
+        self.send({"seconds": seconds})
+
+    def begin(self, phase: str, total: int) -> None:
+        """Announce a phase over so many bytes."""
+        self._done = {"phase": phase, "done": 0, "total": total}
+
+    def advance(self, size: int) -> None:
+        """Tell that so many bytes more of the phase are done."""
+        with self._lock:
+            self._done["done"] += size  # type: ignore[operator]
+            message = {"progress": dict(self._done)}
+        self.send(message)
