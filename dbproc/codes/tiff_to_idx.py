@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Convert TIFF images to an IDX dataset: ``INPUT... OUTPUT.idx``.
+"""Convert TIFF images to an IDX dataset: ``[--series N] [--channels HOW] [--stack NAMES] INPUT... OUTPUT.idx``.
 
-One image of one page becomes a 2D dataset; a multi-page file, or several files of one page in the order given, a stack
-(3D). A directory stands for its TIFF files in natural order (2 before 10). Grey and colour images keep their exact
+One image of one page becomes a 2D dataset; a file of many pages, an OME-TIFF or ImageJ's hyperstack one of up to five
+axes; several files of one image each, in the order given, a stack. Grey, colour and multi-band images keep their exact
 type; every page must be like the first.
 """
 
@@ -14,268 +14,291 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-import importlib
-import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from math import prod
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.converter import Converter
-from dbproc.codes.description import Axis, Description, Field, Regular, plain
+from dbproc.codes.description import Axis, Description, Field, Number
 from dbproc.codes.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.slabs import Box
+    from dbproc.codes.tiff_pages import Page, Tiff
+    from dbproc.codes.tiff_series import Plane, Series
     from dbproc.codes.values import Values
 
 NAME = "tiff_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff"), new_axis="page")
-PAGE_BYTES = 1 << 30
-"""The largest page that is taken into memory."""
 SAMPLE_BYTES = 32
 """The largest sample (all components of a pixel) that OpenVisus stores."""
-TAGS = (
-    *("Orientation", "ImageDescription", "XResolution", "YResolution", "ResolutionUnit", "Compression", "ColorMap"),
-    *("ModelPixelScaleTag", "ModelTiepointTag", "ModelTransformationTag", "GDAL_NODATA", "GDAL_METADATA"),
-)
-"""The tags that are kept as metadata."""
-JPEG = (6, 7)
-JPEG_END = b"\xff\xd9"
+COMPONENTS = 4
+"""So many components are those of a colour; more are bands."""
+MOST_AXES = 6
+"""Five, and one for the timesteps."""
+CHANNELS = ("components", "fields", "axis")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = CONVERTER.parser("Convert TIFF images, stacks or slices to IDX, exactly.")
-    return CONVERTER.main(parser, arguments, lambda given: {})
+    parser.add_argument("--series", type=int, metavar="N", help="the series of images, counted from 1, of several")
+    parser.add_argument("--plain", action="store_true", help="take the pages as they come, whatever metadata tell")
+    parser.add_argument(
+        "--channels",
+        choices=CHANNELS,
+        help="channels as several fields or as an axis, bands of a page also as the components of one field",
+    )
+    parser.add_argument(
+        "--stack", type=_names, metavar="NAME[,NAME]", help="the axes besides rows and columns, slowest first"
+    )
+    parser.add_argument(
+        "--sparse", type=float, metavar="VALUE", help="what strips and tiles stand for that a file leaves out"
+    )
+    names = ("series", "plain", "channels", "stack", "sparse")
+    return CONVERTER.main(parser, arguments, lambda given: {name: getattr(given, name) for name in names})
 
 
 @contextmanager
 def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[TiffSource]:
-    """Look through the files' pages; ``options`` is not used."""
-    yield TiffSource(inputs)
+    """Look through a file's pages; ``options`` are those of the command line, all of which may be left out."""
+    from dbproc.codes import tiff_pages, tiff_series
+
+    (path,) = inputs
+    with tiff_pages.opened(path, tiff_pages.Sparse(options.get("sparse"))) as tiff:
+        series = tiff_series.chosen(tiff, options.get("series"), plain_pages=bool(options.get("plain")))
+        yield TiffSource(tiff, series, options.get("channels"), options.get("stack") or ())
+
+
+@dataclass(frozen=True)
+class Band:
+    """What one field is made of: a channel of the series, or the mask; and a component of its pages, or all."""
+
+    channel: int | None = None
+    component: int | None = None
+    mask: bool = False
 
 
 class TiffSource:
-    """Pages of one size and type, from one file or several, as the writer wants them."""
+    """The images of one series of a file, as the writer wants them.
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        files = [_File(path) for path in paths]
-        self._pages = [(file.path, i) for file in files for i in range(len(file.pages))]
-        _require_single_pages(files)
-        _require_alike(files)
-        self._axes = files[0].pages[0].axes
-        self._cached: tuple[tuple[Path, int] | None, Any] = (None, None)
-        self.description = _describe(files, len(paths) > 1 or len(self._pages) > 1)
+    Parameters
+    ----------
+    tiff
+        The open file.
+    series
+        Which of its pages, along which axes.
+    channels
+        Whether channels, or components that are too many for a colour, are ``fields``, an ``axis`` or ``components``.
+    stack
+        Names for the outer axes, slowest first; none for those that the file tells.
+    """
+
+    def __init__(self, tiff: Tiff, series: Series, channels: str | None, stack: Sequence[str]) -> None:
+        self._tiff, self._series = tiff, series
+        self._page = tiff.pages[series.planes[0].page]
+        _require_one_palette(tiff, series)
+        self._way = _way(self._page, series, channels)
+        self._bands = _bands(self._page, series, self._way)
+        self.description = self._describe(stack)
 
     def read(self, field: str, box: Box) -> Values:
-        """The values inside ``box``: (page, row, column) for a stack, (row, column) for one image."""
+        """The values of a field inside ``box``, its last two axes being rows and columns."""
         import numpy as np
 
-        rows, columns = box[-2:]
-        if len(box) == 2:
-            return np.asarray(self._page(0)[rows, columns])
-        return np.stack([self._page(i)[rows, columns] for i in range(box[0].start, box[0].stop)])
+        band = self._bands[field]
+        *outer, rows, columns = box
+        images = [self._image(band, index, rows, columns) for index in _indices(outer)]
+        values = np.stack(images).reshape(*(part.stop - part.start for part in outer), *images[0].shape)
+        return values.astype(np.uint8) if values.dtype.kind == "b" else values
 
-    def _page(self, index: int) -> Values:
-        """One page, components last; kept until another one is asked for."""
-        key = self._pages[index]
-        if self._cached[0] != key:
-            self._cached = (None, None)
-            self._cached = (key, _decoded(*key))
-        pixels: Values = self._cached[1]
-        return pixels
+    def _image(self, band: Band, index: tuple[int, ...], rows: slice, columns: slice) -> Values:
+        component = band.component
+        if self._way.sample_axis:
+            *index_of_planes, component = index
+            index = tuple(index_of_planes)
+        if band.channel is not None and "C" in self._series.letters:
+            place = self._series.letters.index("C")
+            index = (*index[:place], band.channel, *index[place:])
+        number = _flat(index, self._series.shape)
+        plane = self._plane(band, number)
+        pixels = self._tiff.read(plane.page, rows, columns, plane.shift)
+        if component is not None:
+            return pixels[:, :, component]
+        return pixels[:, :, 0] if pixels.shape[-1] == 1 else pixels
 
+    def _plane(self, band: Band, number: int) -> Plane:
+        from dbproc.codes.tiff_series import Plane
 
-class _Page:
-    """What a page says of itself, its pixels not read."""
+        return Plane(self._series.masks[number]) if band.mask else self._series.planes[number]
 
-    def __init__(self, path: Path, number: int, page: Any) -> None:
-        self.where = f"{path} page {number + 1}"
-        if page.dtype is None or not page.shape or 0 in page.shape:
-            raise Refusal(self.where, f"it holds no image: its size is {page.shape}", "It seems damaged")
-        self.dtype, self.shape, self.axes = page.dtype, tuple(page.shape), str(page.axes)
-        self.rows, self.columns = int(page.imagelength), int(page.imagewidth)
-        self.components = int(page.samplesperpixel)
-        self.photometric = getattr(page.photometric, "name", str(page.photometric))
-        self._check_type()
-        _check_segments(self.where, page)
-        self.attributes = _attributes(page)
+    def _describe(self, stack: Sequence[str]) -> Description:
+        from dbproc.codes.source import origins
 
-    @property
-    def kind(self) -> tuple[tuple[int, ...], Any, str, str]:
-        """What must be the same in all pages of a stack."""
-        return self.shape, self.dtype, self.axes, self.photometric
+        axes = (*self._outer(stack), *_geographic(self._page, self._series))
+        if len(axes) > MOST_AXES:
+            what = f"it has {len(axes)} axes: {', '.join(f'{axis.name} {axis.size}' for axis in axes)}"
+            raise Refusal(self._tiff.path, what, "Five are supported; make fields of the channels: --channels fields")
+        fields = tuple(_field(self._page, name, band) for name, band in self._bands.items())
+        page = self._page
+        return Description(
+            code=NAME,
+            origins=origins([self._tiff.path]),
+            shape=tuple(axis.size for axis in axes),
+            axes=axes,
+            fields=fields,
+            orientation=f"first row {page.attributes.get('Orientation', 'TOPLEFT')}",
+            notes=(*self._series.notes, *_notes(self._tiff, self._series)),
+            attributes={**page.attributes, **self._series.attributes},
+        )
 
-    def __str__(self) -> str:
-        samples = "" if self.components == 1 else f", {self.components} components"
-        return f"{self.columns} by {self.rows} pixels of {self.dtype}{samples}, {self.photometric}"
-
-    def _check_type(self) -> None:
-        if self.axes not in ("YX", "YXS", "SYX") or self.components > 4:
-            what = f"its axes are {self.axes}, {self.components} components; supported are images of 1 to 4 components"
-            raise Refusal(self.where, what, "Convert its planes one at a time")
-        if self.dtype.kind not in "iufb" or self.dtype.itemsize * self.components > SAMPLE_BYTES:
-            raise Refusal(self.where, f"pixels of {self.dtype} are not supported", "Use whole numbers or floats")
-        size = prod(self.shape) * self.dtype.itemsize
-        if size > PAGE_BYTES:
-            what = f"the page takes {size / 1e9:.1f} GB, more than the {PAGE_BYTES >> 30} GiB that are read at once"
-            raise Refusal(self.where, what, "Cut it into smaller pages")
-
-
-class _File:
-    """The pages of one file, all of them accounted for."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with _heard() as complaints, _opened(path) as tiff:
-            self.pages = [_Page(path, i, page) for i, page in enumerate(tiff.pages)]
-            if not self.pages:
-                raise Refusal(path, "it holds no pages", "It seems damaged; get it again from where it came")
-            self.byteorder = str(tiff.byteorder)
-            self.stack_axis = self._stack_axis(tiff)
-        if complaints:
-            todo = "It is damaged; get it again from where it came"
-            raise Refusal(path, f"the TIFF structure is not sound: {complaints[0]}", todo)
-
-    def _stack_axis(self, tiff: Any) -> str:
-        """The letter of the axis along which the pages lie, as the file's own description tells it."""
-        if len({page.kind for page in self.pages}) > 1:
-            return ""
-        told = tiff.series[0]
-        if len(tiff.series) > 1 or prod(told.shape) != len(self.pages) * prod(self.pages[0].shape):
-            what = (
-                f"it tells of {told.axes} {tuple(told.shape)}, but holds {len(self.pages)} pages like {self.pages[0]}"
-            )
-            raise Refusal(self.path, what, "Save it as a plain multi-page TIFF")
-        outer = [axis for axis, size in zip(told.axes, told.shape, strict=True) if axis not in "YXS" and size > 1]
-        if len(outer) > 1:
-            what = f"it has more than three axes: {told.axes} {tuple(told.shape)}"
-            raise Refusal(self.path, what, "Supported are images and stacks; save one stack for each time or channel")
-        return outer[0] if outer else ""
+    def _outer(self, stack: Sequence[str]) -> tuple[Axis, ...]:
+        axes = [
+            self._series.axis(i)
+            for i, letter in enumerate(self._series.letters)
+            if not self._way.splits or letter != "C"
+        ]
+        if self._way.sample_axis:
+            axes.append(Axis("band", self._page.components))
+        if stack and len(stack) != len(axes):
+            told = ", ".join(f"{axis.name} {axis.size}" for axis in axes) or "none"
+            what = f"{len(stack)} axes are named, it has {len(axes)} besides rows and columns: {told}"
+            raise Refusal(self._tiff.path, what, "Name as many with --stack")
+        if stack:
+            axes = [replace(axis, name=name) for axis, name in zip(axes, stack, strict=True)]
+        return tuple(_distinct(axes))
 
 
-def _require_single_pages(files: Sequence[_File]) -> None:
-    for file in files:
-        if len(files) > 1 and len(file.pages) != 1:
-            what = f"it has {len(file.pages)} pages; of several files each must have one"
-            raise Refusal(file.path, what, "Convert it alone")
+@dataclass(frozen=True)
+class Way:
+    """How channels and components are stored: channels split into fields, components into fields or along an axis."""
+
+    splits: bool = False
+    sample_fields: bool = False
+    sample_axis: bool = False
 
 
-def _require_alike(files: Sequence[_File]) -> None:
-    pages = [page for file in files for page in file.pages]
-    for page in pages[1:]:
-        if page.kind != pages[0].kind:
-            what = f"it is of another kind ({page}) than {pages[0].where} ({pages[0]})"
-            raise Refusal(page.where, what, "A stack needs slices of one size and type; convert them apart")
+def _way(page: Page, series: Series, channels: str | None) -> Way:
+    size = page.dtype.itemsize * page.components
+    if "C" in series.letters:
+        if size > SAMPLE_BYTES:
+            raise Refusal(page.where, f"a pixel takes {size} bytes, more than {SAMPLE_BYTES}", "Save its bands apart")
+        if channels == "components":
+            raise Refusal(page.where, "its channels are pages, not components", "Say --channels fields or axis")
+        return Way(splits=channels == "fields")
+    if page.components == 1:
+        return Way()
+    if channels is None and (page.components > COMPONENTS or size > SAMPLE_BYTES):
+        what = f"it has {page.components} components of {page.dtype}"
+        raise Refusal(page.where, what, "Say with --channels what they are to be: fields, axis or components")
+    if channels in (None, "components") and size > SAMPLE_BYTES:
+        raise Refusal(
+            page.where, f"a pixel takes {size} bytes, more than {SAMPLE_BYTES}", "Say --channels fields or axis"
+        )
+    return Way(sample_fields=channels == "fields", sample_axis=channels == "axis")
 
 
-def _describe(files: Sequence[_File], stacked: bool) -> Description:
-    from dbproc.codes.source import origins
-
-    page, count = files[0].pages[0], sum(len(file.pages) for file in files)
-    rows, columns = _geographic(page)
-    stack = (Axis({"T": "time", "C": "channel", "Z": "z"}.get(files[0].stack_axis, "page"), count),) if stacked else ()
-    return Description(
-        code=NAME,
-        origins=origins(file.path for file in files),
-        shape=(*(axis.size for axis in stack), page.rows, page.columns),
-        axes=(*stack, rows, columns),
-        fields=(_field(page),),
-        orientation=f"first row {page.attributes.get('Orientation', 'TOPLEFT')}",
-        attributes=page.attributes,
-    )
-
-
-def _field(page: _Page) -> Field:
-    dtype = "uint8" if page.dtype.kind == "b" else page.dtype.newbyteorder("=").name
-    attributes = {"photometric": page.photometric, "tiff_dtype": str(page.dtype)}
-    return Field(name="image", variable="image", dtype=dtype, components=page.components, attributes=attributes)
-
-
-def _geographic(page: _Page) -> tuple[Axis, Axis]:
-    """The axes of rows and columns, with coordinates of pixel centres where GeoTIFF tags tell them."""
-    scale, tie = page.attributes.get("ModelPixelScaleTag"), page.attributes.get("ModelTiepointTag")
-    if not scale or not tie or len(tie) != 6 or not all(scale[:2]):
-        return Axis("y", page.rows, units="pixel"), Axis("x", page.columns, units="pixel")
-    half = 0.5 if page.attributes.get("GTRasterTypeGeoKey", 1) == 1 else 0.0  # 1: the tie point is a pixel's corner
-    x = Regular(tie[3] + (half - tie[0]) * scale[0], scale[0])
-    y = Regular(tie[4] - (half - tie[1]) * scale[1], -scale[1])
-    degrees = page.attributes.get("GTModelTypeGeoKey") == 2
-    return (
-        _placed("latitude" if degrees else "y", "degrees_north" if degrees else "", page.rows, y),
-        _placed("longitude" if degrees else "x", "degrees_east" if degrees else "", page.columns, x),
-    )
-
-
-def _placed(name: str, units: str, size: int, line: Regular) -> Axis:
-    coordinates = tuple(line.start + line.step * i for i in range(size))
-    return Axis(name, size, units=units, coordinates=coordinates, regular=line)
-
-
-def _attributes(page: Any) -> dict[str, Any]:
-    """Tags that tell what the pixels mean; GeoTIFF keys by their names."""
-    found = {tag.name: plain(getattr(tag.value, "name", tag.value)) for tag in page.tags if tag.name in TAGS}
-    geographic = page.geotiff_tags or {}
-    keys = {name: plain(value) for name, value in geographic.items() if name.endswith("GeoKey")}
-    return {**found, **keys}
-
-
-def _check_segments(where: str, page: Any) -> None:
-    """Refuse a page whose data are not all in the file: tifffile reads those as zeros."""
-    todo = "It is damaged; get it again from where it came"
-    if page.is_contiguous:
-        offset, size = page.dataoffsets[0], prod(page.shape) * page.bitspersample // 8
-        segments = [(offset, size)]
+def _bands(page: Page, series: Series, way: Way) -> dict[str, Band]:
+    if way.splits:
+        count = series.shape[series.letters.index("C")]
+        found = {name: Band(channel=i) for i, name in enumerate(_field_names(count, series.channels, "channel"))}
+    elif way.sample_fields:
+        names = ("red", "green", "blue", "alpha")[: page.components] if page.photometric in ("RGB", "YCBCR") else ()
+        given = _field_names(page.components, names if len(names) == page.components else (), "band")
+        found = {name: Band(component=i) for i, name in enumerate(given)}
     else:
-        segments = list(zip(page.dataoffsets, page.databytecounts, strict=False))
-        if len(segments) != prod(page.chunked):
-            raise Refusal(where, f"it has {len(segments)} strips or tiles where {prod(page.chunked)} are needed", todo)
-    end = page.parent.filehandle.size
-    for offset, size in segments:
-        if size <= 0 or offset <= 0 or offset + size > end:
-            raise Refusal(where, f"the file is cut: {size} bytes of pixels at {offset}, the file ends at {end}", todo)
-        if page.compression in JPEG and not _ends(page, offset, size):
-            raise Refusal(where, f"the JPEG data at {offset} are cut", todo)
+        found = {"image": Band()}
+    return {**found, "mask": Band(mask=True)} if series.masks and not way.sample_axis else found
 
 
-def _ends(page: Any, offset: int, size: int) -> bool:
-    """Whether JPEG data come to their end, padding aside: a decoder paints the missing part grey."""
-    handle = page.parent.filehandle
-    handle.seek(offset)
-    return bool(handle.read(size).rstrip(b"\x00").endswith(JPEG_END))
+def _field_names(count: int, told: Sequence[str], word: str) -> list[str]:
+    """Names that OpenVisus can work with: those told if they are distinct, else numbers."""
+    names = [re.sub(r"[^A-Za-z0-9_.-]", "_", name) for name in told]
+    usable = len(names) == count == len({name.lower() for name in names}) and all(
+        re.match("[A-Za-z_]", n) for n in names
+    )
+    return names if usable else [f"{word}_{i}" for i in range(count)]
 
 
-def _decoded(path: Path, number: int) -> Values:
-    """The pixels of a page, components last, truth values as 0 and 1."""
-    import numpy as np
-
-    with _opened(path) as tiff:
-        page = tiff.pages[number]
-        pixels: Values = page.asarray()
-        if pixels.shape != page.shape or pixels.dtype != page.dtype:
-            raise Refusal(path, f"page {number + 1} reads as {pixels.shape} {pixels.dtype}", "It seems damaged")
-        if page.axes == "SYX":
-            pixels = np.moveaxis(pixels, 0, -1)
-        return pixels.astype(np.uint8) if pixels.dtype.kind == "b" else pixels
+def _field(page: Page, name: str, band: Band) -> Field:
+    if band.mask:
+        return Field(name, name, "uint8", attributes={"meaning": "0 where the image is not valid"})
+    dtype = "uint8" if page.dtype.kind == "b" else page.dtype.newbyteorder("=").name
+    components = page.components if band.component is None else 1
+    attributes = {"photometric": page.photometric, "tiff_dtype": str(page.dtype), "bits": page.bits}
+    return Field(name, name, dtype, components, fills=_fills(page), attributes=attributes)
 
 
-def _opened(path: Path) -> Any:
-    return importlib.import_module("tifffile").TiffFile(path, _multifile=False)
-
-
-@contextmanager
-def _heard() -> Iterator[list[str]]:
-    """What tifffile complains about: it logs a broken structure and goes on with what it has."""
-    complaints: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger("tifffile")
-    logger.addHandler(handler)
+def _fills(page: Page) -> tuple[Number, ...]:
+    """GDAL's nodata value, a whole number where the pixels are."""
+    text = str(page.attributes.get("GDAL_NODATA", "")).strip("\0 ")
     try:
-        yield complaints
-    finally:
-        logger.removeHandler(handler)
+        value = float(text)
+        if page.dtype.kind == "f":
+            return () if value != value else (value,)
+        return (int(text),) if re.fullmatch(r"[+-]?\d+", text) else (int(value),) if value.is_integer() else ()
+    except (ValueError, OverflowError):
+        return ()
+
+
+def _notes(tiff: Tiff, series: Series) -> Iterator[str]:
+    pages = [tiff.pages[number] for number in dict.fromkeys(plane.page for plane in series.planes)]
+    sparse = sum(page.missing for page in pages)
+    if sparse:
+        yield f"{sparse} strips or tiles are left out of the file: they are filled with {pages[0].fill}"
+    if pages[0].lossy:
+        yield "its pixels were compressed with loss (JPEG) before"
+
+
+def _require_one_palette(tiff: Tiff, series: Series) -> None:
+    first = tiff.pages[series.planes[0].page]
+    for plane in series.planes:
+        page = tiff.pages[plane.page]
+        if page.attributes.get("ColorMap") != first.attributes.get("ColorMap"):
+            what = f"its colour map is another one than that of {first.where}"
+            raise Refusal(page.where, what, "The same index would mean two colours; convert them apart")
+
+
+def _geographic(page: Page, series: Series) -> tuple[Axis, Axis]:
+    """The axes of rows and columns, with coordinates where the file tells them."""
+    from dbproc.codes.georeference import axes
+
+    placed = axes(page.attributes, page.rows, page.columns)
+    if placed is not None:
+        return placed
+    told = (series.facts.get(letter) for letter in "YX")
+    plain_axes = (Axis("y", page.rows, units="pixel"), Axis("x", page.columns, units="pixel"))
+    y, x = (a if a is not None and a.regular and a.size == b.size else b for a, b in zip(told, plain_axes, strict=True))
+    return y, x
+
+
+def _distinct(axes: Sequence[Axis]) -> Iterator[Axis]:
+    """The axes, their names told apart by numbers where they are the same."""
+    seen: list[str] = []
+    for axis in axes:
+        seen.append(axis.name)
+        count = seen.count(axis.name)
+        yield axis if count == 1 else replace(axis, name=f"{axis.name}_{count}")
+
+
+def _flat(index: Sequence[int], shape: Sequence[int]) -> int:
+    number = 0
+    for i, size in zip(index, shape, strict=True):
+        number = number * size + i
+    return number
+
+
+def _indices(parts: Sequence[slice]) -> list[tuple[int, ...]]:
+    found: list[tuple[int, ...]] = [()]
+    for part in parts:
+        found = [(*index, i) for index in found for i in range(part.start, part.stop)]
+    return found
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 if __name__ == "__main__":
