@@ -11,7 +11,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.description import Axis, Description, Number, Part, number
+from dbproc.codes.description import Axis, Description, Field, Number, Part, number
 from dbproc.codes.refusal import Refusal
 from dbproc.codes.source import Opener, Source
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Open = Callable[[Path], AbstractContextManager[Source]]
 
+MEANING = ("photometric", "flag_values", "flag_masks", "flag_meanings")
+"""Attributes of a field that say what its numbers mean."""
 PACKING = ("scale_factor", "add_offset")
 MOST_WORDS = 80
 TIME = "time"
@@ -143,6 +145,7 @@ def _require_alike(path: Path, found: Description, first_path: Path, first: Desc
 def _kept(description: Description, place: int | None) -> dict[str, object]:
     """What must be the same in all files, by the words for it."""
     facts: dict[str, object] = {"number of axes": len(description.axes)}
+    facts["colour map"] = description.attributes.get("ColorMap")
     for i, axis in enumerate(description.axes):
         packing = [axis.attributes.get(key) for key in PACKING]
         if i == place:
@@ -154,6 +157,7 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
         facts[f"field {field.name}"] = field.openvisus_dtype
         facts[f"fill and valid range of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
         facts[f"scale, offset and units of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
+        facts[f"meaning of {field.name}"] = {key: field.attributes[key] for key in MEANING if key in field.attributes}
     return facts
 
 
@@ -169,26 +173,38 @@ def _whole(
     first = descriptions[0]
     new = Axis(axis, len(descriptions)) if place is None else _joined_axis(inputs, descriptions, place)
     axes = (new, *first.axes) if place is None else (*first.axes[:place], new, *first.axes[place + 1 :])
-    shared = {
-        key: value
-        for key, value in first.attributes.items()
-        if all(key in each.attributes and each.attributes[key] == value for each in descriptions)
-    }
+    shared = _shared([each.attributes for each in descriptions])
+    of_fields = [_shared([each.fields[i].attributes for each in descriptions]) for i in range(len(first.fields))]
+    fields = tuple(replace(field, attributes=own) for field, own in zip(first.fields, of_fields, strict=True))
     origins = tuple(origin for each in descriptions for origin in each.origins)
     heads = [0, *accumulate(len(each.origins) for each in descriptions)]
     parts = tuple(
-        Part(heads[i], starts[i], starts[i + 1], {k: v for k, v in each.attributes.items() if k not in shared})
-        for i, each in enumerate(descriptions)
+        Part(heads[i], starts[i], starts[i + 1], _own(each, shared, fields)) for i, each in enumerate(descriptions)
     )
     return replace(
         first,
         origins=origins,
         shape=tuple(each.size for each in axes),
         axes=axes,
+        fields=fields,
         attributes=shared,
         notes=_notes(descriptions, place),
         parts=parts if not place else (),
     )
+
+
+def _shared(attributes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Those attributes that are the same in all files."""
+    first, *rest = attributes
+    return {key: value for key, value in first.items() if all(key in each and each[key] == value for each in rest)}
+
+
+def _own(description: Description, shared: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
+    """What a file says that others do not; of a field after its name and a colon."""
+    own = {key: value for key, value in description.attributes.items() if key not in shared}
+    for mine, joint in zip(description.fields, fields, strict=True):
+        own |= {f"{mine.name}:{key}": v for key, v in mine.attributes.items() if key not in joint.attributes}
+    return own
 
 
 def _notes(descriptions: Sequence[Description], place: int | None) -> tuple[str, ...]:

@@ -264,7 +264,7 @@ def test_seven_dimensions_or_none_are_refused_by_name(tmp_path: Path) -> None:
     )
     assert "'deep' is 7D" in refusal(path, "deep")
     assert "'alone' is 0D" in refusal(path, "alone")
-    assert "fit (a=2, b=1). Not supported: deep (6D)" in refusal(path)
+    assert "fit (a=2, b=1). Not supported: deep (7D)" in refusal(path)
 
 
 def test_what_is_not_of_numbers_is_refused_by_name(tmp_path: Path) -> None:
