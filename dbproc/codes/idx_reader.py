@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes import manifest
+from dbproc.codes import idx_file, manifest
 from dbproc.codes.description import KEY, Axis, Description, Field, Metadata
 from dbproc.codes.refusal import Refusal
 from dbproc.codes.slabs import BUDGET, Box, shape_of, to_json, whole
@@ -152,10 +152,22 @@ def _inspected(idx: Path) -> Metadata:
     if report["absent"]:
         absent = report["absent"]
         raise Refusal(idx, f"{len(absent)} of its blocks are missing or cut, first {absent[0]}", "Get it again")
+    _require_no_timesteps(idx)
     shape = tuple(report["shape"])
     axes = tuple(Axis(f"axis{i}", size) for i, size in enumerate(shape))
     fields = tuple(_foreign(idx, name, dtype) for name, dtype in report["fields"])
     return Metadata(Description("", (), shape, axes, fields, "unknown"), shape, {})
+
+
+def _require_no_timesteps(idx: Path) -> None:
+    """Refuse a dataset of several timesteps, of which only the first would be read."""
+    try:
+        steps = idx_file.read(idx).steps
+    except Refusal:  # OpenVisus knows more kinds
+        return
+    if len(steps) > 1:
+        what = f"it has {len(steps)} timesteps and was made elsewhere"
+        raise Refusal(idx, what, "Datasets of dbproc with timesteps are read; of others those without")
 
 
 def _foreign(idx: Path, name: str, dtype: str) -> Field:
