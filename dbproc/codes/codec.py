@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -86,15 +87,17 @@ class Codec:
 
 
 def zipped(raw: bytes) -> bytes:
-    """A zlib stream."""
-    stream: bytes = importlib.import_module("isal.isal_zlib").compress(raw, ZIP_LEVEL)
+    """A zlib stream that was inflated again and compared."""
+    isal = importlib.import_module("isal.isal_zlib")
+    stream: bytes = isal.compress(raw, ZIP_LEVEL)
+    unpacker = isal.decompressobj()
+    if unpacker.decompress(stream, len(raw) + 1) != raw or not unpacker.eof:
+        raise AssertionError("a block inflates to other than it was")
     return stream
 
 
 def unzipped(stream: bytes, size: int) -> bytes:
     """The content of a zlib stream of which ``size`` bytes are expected; raises ValueError when it is damaged."""
-    import zlib
-
     unpacker = zlib.decompressobj()
     try:
         content = unpacker.decompress(stream, size + 1)

@@ -33,9 +33,13 @@ def lattice(bitmask: Sequence[int], bits_per_block: int, block: int, axes: int) 
 
 def needed(idx: IdxFile) -> Iterator[int]:
     """The blocks that hold at least one sample of the box: the others are padding and need not exist."""
+    axes = [(*edges, [k for k, axis in enumerate(idx.bitmask) if axis == i]) for i, edges in enumerate(idx.box)]
+    if all(stop - start == 1 << len(own) for start, stop, own in axes):
+        yield from range(idx.blocks)
+        return
     for block in range(idx.blocks):
-        rows = lattice(idx.bitmask, idx.bits_per_block, block, len(idx.box))
-        if all(row.meets(*edges) for row, edges in zip(rows, idx.box, strict=True)):
+        pattern = _pattern(len(idx.bitmask), idx.bits_per_block, block)
+        if all(_row([pattern[k] for k in own]).meets(start, stop) for start, stop, own in axes):
             yield block
 
 
