@@ -125,6 +125,7 @@ class Description:
     orientation: str
     notes: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    timesteps: str = ""
 
     def named(self, name: str) -> Field:
         """The field of that name; raises KeyError."""

@@ -7,7 +7,7 @@ at first, and every file that gave something is known in the end.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,8 @@ from dbproc.codes.refusal import Refusal
 
 CACHE = 128 << 20
 """Bytes of decoded chunks that are kept, unless told otherwise."""
+CACHE_SHARE = 8
+"""The decoded chunks that are kept are this part of the memory, for all fields together."""
 SLOTS = 100_003
 """Places in the library's table of chunks: prime, and more than there are chunks in a row of them."""
 HOPS = 32
@@ -208,6 +210,12 @@ class Tree:
         return self._files[file_of(holder).resolve()]
 
 
+def cache_size(options: Mapping[str, Any], fields: int) -> int:
+    """Bytes of decoded chunks to keep for each of so many fields."""
+    memory = options.get("memory")
+    return int(memory) // CACHE_SHARE // max(fields, 1) if memory else CACHE
+
+
 def is_group(found: Any) -> bool:
     """Whether an object is a group."""
     import h5py
@@ -234,6 +242,14 @@ def attributes(holder: Any) -> dict[str, Any]:
     return {
         name: _told(holder, name) for name in sorted(holder.attrs) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")
     }
+
+
+def surroundings(tree: Tree, paths: Sequence[str]) -> dict[str, Any]:
+    """The attributes of the groups that lead to datasets, by their paths, the root's first."""
+    parts = [path.strip("/").split("/")[:-1] for path in paths]
+    groups = dict.fromkeys("/".join(each[:depth]) for each in parts for depth in range(len(each) + 1))
+    found = {f"/{path}": attributes(tree.find(path)) for path in sorted(groups)}
+    return {path: told for path, told in found.items() if told}
 
 
 def text(value: Any) -> str:

@@ -112,16 +112,15 @@ def axes(tree: Tree, path: str, dataset: Any) -> tuple[Axis, ...]:
     return distinct([_axis(tree, path, dataset, i) for i in range(len(dataset.shape))])
 
 
-def axis(tree: Tree, name: str, size: int, scale: Any, where: str) -> Axis:
-    """The axis that a dataset of one dimension gives coordinates for.
+def axis(tree: Tree, name: str, size: int, scale: Any, where: str, further: Mapping[str, Any] | None = None) -> Axis:
+    """The axis that a dataset of one dimension gives coordinates for; ``further`` attributes join its own.
 
     Coordinates that are not as many as the axis is long are left out, and its attributes say so; one more than that
     are edges, whose middles are the coordinates. Words are kept as labels.
     """
     import h5py
-    import numpy as np
 
-    found = _numbers(attributes(scale))
+    found = _numbers({**attributes(scale), **(further or {})})
     told = Axis(
         name,
         size,

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 NAME = "hdf5_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".h5", ".hdf5", ".hdf", ".he5"))
-CACHE_SHARE = 8
-"""The decoded chunks that are kept are this part of the memory, for all fields together."""
 SERVING = ("DIMENSION_SCALE", "PALETTE")
 """Classes of datasets which only serve other ones."""
 ODIM_GROUPS = ("what", "where", "how")
@@ -53,20 +51,12 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     ``options["datasets"]`` names the datasets wanted, none meaning the only one there is; ``options["memory"]`` is
     what the conversion may take.
     """
-    from dbproc.codes.hdf5 import opened
+    from dbproc.codes.hdf5 import cache_size, opened
 
     (path,) = inputs
     names = options.get("datasets") or []
     with opened(path, cache_size(options, len(names))) as tree:
         yield Hdf5Source(tree, [name.strip("/") for name in names] or [_only(tree)])
-
-
-def cache_size(options: Mapping[str, Any], fields: int) -> int:
-    """Bytes of decoded chunks to keep for each of so many fields."""
-    from dbproc.codes.hdf5 import CACHE
-
-    memory = options.get("memory")
-    return int(memory) // CACHE_SHARE // max(fields, 1) if memory else CACHE
 
 
 class Hdf5Source:
@@ -86,16 +76,6 @@ class Hdf5Source:
         from dbproc.codes.hdf5_fields import read
 
         return read(self._tree, self._datasets[field], box)
-
-
-def surroundings(tree: Tree, paths: Sequence[str]) -> dict[str, Any]:
-    """The attributes of the groups that lead to datasets, by their paths, the root's first."""
-    from dbproc.codes.hdf5 import attributes
-
-    parts = [path.strip("/").split("/")[:-1] for path in paths]
-    groups = dict.fromkeys("/".join(each[:depth]) for each in parts for depth in range(len(each) + 1))
-    found = {f"/{path}": attributes(tree.find(path)) for path in sorted(groups)}
-    return {path: told for path, told in found.items() if told}
 
 
 def _only(tree: Tree) -> str:
@@ -149,6 +129,7 @@ def _require_one_shape(tree: Tree, found: Mapping[str, Any]) -> None:
 
 
 def _describe(tree: Tree, found: Mapping[str, Any]) -> Description:
+    from dbproc.codes.hdf5 import surroundings
     from dbproc.codes.hdf5_fields import axes, common, field, field_names, form
     from dbproc.codes.hdf5_storage import require_readable
 
