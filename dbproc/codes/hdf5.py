@@ -94,7 +94,17 @@ class Tree:
         return self._walk(self.root if start is None else start, name, HOPS)
 
     def entries(self) -> Iterator[tuple[str, Any]]:
-        """All groups and datasets by path, each once; links to other files are followed where that is possible."""
+        """All groups and datasets by path, each once; links to other files are followed where that is possible.
+
+        Nothing is taken from those files by that alone.
+        """
+        used = dict(self.states)
+        try:
+            yield from self._entries()
+        finally:
+            self.states = used
+
+    def _entries(self) -> Iterator[tuple[str, Any]]:
         seen = {_identity(self.root)}
         pending = [("", self.root)]
         while pending:

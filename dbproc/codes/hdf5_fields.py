@@ -204,7 +204,8 @@ def alone(value: Any) -> Number | None:
 def shape(dataset: Any) -> str:
     """A dataset's shape and type, for messages."""
     sizes = ", ".join(str(size) for size in dataset.shape or ())
-    return f"({sizes}) {dataset.dtype.str if dataset.dtype.subdtype is None else dataset.dtype}"
+    base, inner = dataset.dtype.subdtype or (dataset.dtype, ())
+    return f"({sizes}) {base.str}{list(inner) if inner else ''}"
 
 
 def _unfit_type(dataset: Any) -> str:

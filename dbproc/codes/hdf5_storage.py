@@ -192,7 +192,7 @@ def _require_sources(tree: Tree, dataset: Any, made: Any, where: str, nested: in
     mapped = 0
     for i in range(made.get_virtual_count()):
         source, name = _source(tree, dataset, made.get_virtual_filename(i), made.get_virtual_dsetname(i), where)
-        _require_extent(tree, source, made.get_virtual_srcspace(i), name, where)
+        _require_extent(tree, source, made, i, name, where)
         if nested == 0 or (_is_virtual(source) and file_of(source).parent != file_of(dataset).parent):
             what = f"{where} is made of virtual datasets in a way that is not followed: {name}"
             raise Refusal(tree.path, what, "Copy it into a plain dataset with h5repack")
@@ -217,17 +217,25 @@ def _source(tree: Tree, dataset: Any, file: str, name: str, where: str) -> tuple
         found = tree.find(name, holder)
     except KeyError:
         found = None
-    if not is_dataset(found):
+    if not is_dataset(found) or not found.shape:
         raise Refusal(tree.path, f"{where} takes values from {told!r}, where there is no dataset", ODD_FILE)
     return found, repr(told)
 
 
-def _require_extent(tree: Tree, source: Any, space: Any, name: str, where: str) -> None:
+def _require_extent(tree: Tree, source: Any, made: Any, i: int, name: str, where: str) -> None:
+    """Refuse a source that is not as large as the virtual dataset supposes."""
+    import h5py
+
+    space = made.get_virtual_srcspace(i)
     if _is_unlimited(space):
         return
-    _, last = space.get_select_bounds()
-    if len(last) != len(source.shape or ()) or any(end >= size for end, size in zip(last, source.shape, strict=True)):
-        what = f"{name} is smaller ({source.shape}) than {where}, which takes values from it, supposes"
+    if space.get_select_type() == h5py.h5s.SEL_ALL:
+        fits = source.size == made.get_virtual_vspace(i).get_select_npoints()
+    else:
+        _, last = space.get_select_bounds()
+        fits = len(last) == len(source.shape) and all(e < size for e, size in zip(last, source.shape, strict=True))
+    if not fits:
+        what = f"{name} {source.shape} is of another size than {where}, which takes values from it, supposes"
         raise Refusal(tree.path, what, ODD_FILE)
 
 
