@@ -5,6 +5,7 @@ for chunks that were never written, for what external files lack, and for what a
 from __future__ import annotations
 
 import importlib
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from math import prod
@@ -36,6 +37,10 @@ FILTERS = {
     32028: "sperr",
 }
 """Registered filters by number, for those that do not tell their name."""
+KEEPING = (2, 3)
+"""Filters that do not change how a chunk begins and how large it is: shuffle, fletcher32."""
+HEADERS = {32001: ("<I", 4), 32004: (">Q", 0)}
+"""How and where chunks of blosc and lz4 say of how many bytes they are made."""
 ODD_FILE = "Put that file right, or everything into one file with h5repack"
 
 
@@ -59,8 +64,9 @@ def require_readable(tree: Tree, dataset: Any, where: str, nested: int = NESTED)
         return ()
     if layout == h5py.h5d.CHUNKED:
         _require_small_chunks(tree, dataset, where)
-        count = prod(-(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True))
-        return tuple(_unwritten(tree, dataset, where, count - dataset.id.get_num_chunks(), f"{count} chunks"))
+        grid = [-(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
+        written = _require_chunks(tree, dataset, made, where, grid)
+        return tuple(_unwritten(tree, dataset, where, prod(grid) - written, f"{prod(grid)} chunks"))
     absent = layout == h5py.h5d.CONTIGUOUS and dataset.id.get_space_status() == h5py.h5d.SPACE_STATUS_NOT_ALLOCATED
     return tuple(_unwritten(tree, dataset, where, dataset.size if absent else 0, f"{dataset.size} values"))
 
@@ -112,6 +118,43 @@ def _require_small_chunks(tree: Tree, dataset: Any, where: str) -> None:
             f"a chunk of {where} takes {size >> 20} MiB, more than the {tree.largest_chunk >> 20} MiB there are for it"
         )
         raise Refusal(tree.path, what, "Give more --memory, or make its chunks smaller with h5repack -l CHUNK=...")
+
+
+def _require_chunks(tree: Tree, dataset: Any, made: Any, where: str, grid: Sequence[int]) -> int:
+    """How many chunks were written. All of them must be found in their places, each in bytes of its own, and say that
+    they are whole: the library takes a chunk that is not found for one that was never written.
+    """
+    raw = prod(dataset.chunks) * dataset.id.get_type().get_size()
+    codes = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+    chunks: list[Any] = []
+    dataset.id.chunk_iter(chunks.append)
+    inside = {each.chunk_offset for each in chunks if _is_corner(each.chunk_offset, dataset.chunks, grid)}
+    places = {each.byte_offset for each in chunks}
+    if len({len(chunks), len(inside), len(places), dataset.id.get_num_chunks()}) > 1:
+        what = f"the index of the chunks of {where} is not sound"
+        raise Refusal(tree.path, what, "It is damaged; get it again from where it came")
+    for each in chunks:
+        mask, data = dataset.id.read_direct_chunk(each.chunk_offset)
+        whole = len(data) == each.size and (len(data) == raw if not codes else mask or _is_whole(data, codes, raw))
+        if not whole:
+            what = f"the chunk of {where} at {each.chunk_offset} is not whole"
+            raise Refusal(tree.path, what, "It is damaged; get it again from where it came")
+    return len(chunks)
+
+
+def _is_corner(offset: Sequence[int], chunk: Sequence[int], grid: Sequence[int]) -> bool:
+    """Whether a chunk of the grid begins there."""
+    return all(at % size == 0 and at // size < count for at, size, count in zip(offset, chunk, grid, strict=True))
+
+
+def _is_whole(data: bytes, codes: Sequence[int], raw: int) -> bool:
+    """Whether a chunk says to be made of as many bytes as it should, where its last filter makes it say that."""
+    outer = [code for code in codes if code not in KEEPING]
+    if len(outer) != 1 or outer[0] not in HEADERS:
+        return True
+    layout, place = HEADERS[outer[0]]
+    end = place + struct.calcsize(layout)
+    return len(data) >= end and struct.unpack(layout, data[place:end])[0] == raw
 
 
 def _unwritten(tree: Tree, dataset: Any, where: str, absent: int, of: str) -> Iterator[str]:
