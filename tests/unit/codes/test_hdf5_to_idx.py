@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,14 +80,15 @@ def test_datasets_in_groups_come_back_bit_for_bit(tmp_path: Path, convert: Conve
 @pytest.mark.parametrize(
     "how",
     [
-        "Blosc",
+        "Zstd",
         pytest.param("Bitshuffle", marks=pytest.mark.thorough),
         pytest.param("LZ4", marks=pytest.mark.thorough),
-        pytest.param("Zstd", marks=pytest.mark.thorough),
+        pytest.param("Blosc", marks=pytest.mark.thorough),
     ],
 )
 def test_a_plugin_filter_is_decoded_in_a_conversion(tmp_path: Path, convert: Convert, how: str) -> None:
-    pytest.importorskip("hdf5plugin")
+    if importlib.util.find_spec("hdf5plugin") is None:
+        pytest.skip("hdf5plugin is not installed")
     values = wild("float32", (30, 20))
     np.save(tmp_path / "v.npy", values)
     subprocess.run([sys.executable, "-c", COMPRESS.format(how)], cwd=tmp_path, check=True)
