@@ -326,17 +326,17 @@ def test_a_wrong_checksum_is_refused(tmp_path: Path, refused: Refused) -> None:
     assert "filter returned failure" in refused("hdf5_to_idx", "in.h5", "out.idx")
 
 
-def test_a_chunk_that_is_listed_twice_or_in_no_place_is_damage(tmp_path: Path) -> None:
-    """A chunk whose coordinates in the index were changed would read as one never written."""
+@pytest.mark.parametrize("key", range(5))
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_chunk_that_the_index_no_longer_finds_is_damage(tmp_path: Path, key: int, axis: int) -> None:
+    """The library would take it for one that was never written, and read fill values."""
     with h5py.File(tmp_path / "in.h5", "w") as file:
         file.create_dataset("v", data=wild("int16", (8, 8)), chunks=(4, 4), compression="gzip")
-    sound = (tmp_path / "in.h5").read_bytes()
-    tree = sound.index(b"TREE\x01")
-    damaged = bytearray(sound)
-    damaged[tree + 24 + 32 + 8 + 8] ^= 1
+    damaged = bytearray((tmp_path / "in.h5").read_bytes())
+    damaged[damaged.index(b"TREE\x01") + 24 + 40 * key + 8 * (1 + axis)] ^= 4
     (tmp_path / "in.h5").write_bytes(damaged)
     with pytest.raises((Refusal, OSError, RuntimeError)):
-        opened(tmp_path / "in.h5")
+        opened(tmp_path / "in.h5", "v")
 
 
 def test_a_file_cut_anywhere_or_of_another_kind_is_refused(tmp_path: Path) -> None:
