@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""Convert the data of a NeXus file to an IDX dataset: ``[--data PATH] [--signal NAME]... INPUT OUTPUT.idx``.
+
+The default path is followed to an NXdata; its signal is converted with its axes, exactly as it is stored. Every axis
+stays one, slowest first, but time where the NXdata has it: that becomes the timesteps.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+import argparse
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dbproc.codes.converter import Converter
+from dbproc.codes.description import Axis, Description, Field
+from dbproc.codes.refusal import Refusal
+
+if TYPE_CHECKING:
+    from dbproc.codes.hdf5 import Tree
+    from dbproc.codes.nexus import Data
+    from dbproc.codes.slabs import Box
+    from dbproc.codes.values import Values
+
+NAME = "nexus_to_idx"
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".nxs", ".nx5", ".nexus", ".h5", ".hdf5", ".hdf"))
+SPACE = (2, 3)
+"""How many axes space may have."""
+NO_TIMESTEPS = "none"
+"""What is given for ``--timesteps`` when no axis is to become timesteps."""
+TIME_NAMES = ("time", "times", "timestamp", "timestamps", "epoch", "frame_time", "elapsed_time")
+"""Names of axes that are time."""
+TIME_UNITS = re.compile(r"(?:ms|s|sec|secs|seconds?|min|mins|minutes?|h|hrs?|hours?|d|days?)", re.IGNORECASE)
+"""Units which make the slowest axis time, unless its name says that it is the time something takes."""
+DURATIONS = re.compile(r"flight|tof|delay|exposure|count|dwell|period|lifetime", re.IGNORECASE)
+LENGTHS = re.compile(r"(?:[munpck]?m|[µμ]m|microns?|(?:milli|micro|nano|centi)?met(?:er|re)s?|angstroms?|Å|pixels?|px)")
+"""Units of axes in space."""
+SPACE_NAMES = ("x", "y", "z", "row", "rows", "column", "columns")
+"""Names of axes in space."""
+ABOUT = ("title", "start_time", "end_time", "definition", "run_number", "entry_identifier", "experiment_identifier")
+"""What an NXentry says of itself in datasets."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; returns its exit status."""
+    parser = CONVERTER.parser("Convert the data of a NeXus file to IDX, exactly.")
+    parser.add_argument(
+        "--data", default="", metavar="PATH", help="the group with the data (default: as the file says)"
+    )
+    parser.add_argument(
+        "--signal", action="append", metavar="NAME", help="a signal of the group (default: its own); may be repeated"
+    )
+    parser.add_argument(
+        "--space", type=_names, default=[], metavar="NAMES", help="the two or three axes that are space, with commas"
+    )
+    return CONVERTER.main(parser, arguments, _options)
+
+
+@contextmanager
+def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[NexusSource]:
+    """Open a NeXus file.
+
+    ``options`` may have ``data`` (path of a group), ``signals``, ``space`` and ``timesteps`` (names of axes), and
+    ``memory``, what the conversion may take.
+    """
+    from dbproc.codes.hdf5 import cache_size, opened
+    from dbproc.codes.nexus import default_data
+
+    (path,) = inputs
+    signals = options.get("signals") or []
+    with opened(path, cache_size(options, len(signals))) as tree:
+        data = default_data(tree, options.get("data") or "")
+        yield NexusSource(tree, data, signals or [data.signal], options)
+
+
+class NexusSource:
+    """Signals of one group in an open NeXus file, as the writer wants them."""
+
+    def __init__(self, tree: Tree, data: Data, names: Sequence[str], options: Mapping[str, Any]) -> None:
+        from dbproc.codes.hdf5_fields import field_names
+        from dbproc.codes.nexus import dataset
+
+        found = {name: dataset(tree, data, name) for name in dict.fromkeys(names)}
+        shapes = {name: each.shape for name, each in found.items()}
+        if len(set(shapes.values())) > 1:
+            told = " and ".join(f"{name} {shape}" for name, shape in shapes.items())
+            raise Refusal(tree.path, f"the signals have different shapes: {told}", "Convert them one at a time")
+        self._tree = tree
+        self._datasets = dict(zip(field_names(list(found)), found.values(), strict=True))
+        self.description = _describe(tree, data, found, options)
+
+    def read(self, field: str, box: Box) -> Values:
+        """The stored values of a signal inside ``box``, components last."""
+        from dbproc.codes.hdf5_fields import read
+
+        return read(self._tree, self._datasets[field], box)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which axes are space (none where nobody said so), and which one is time ("" for none)."""
+
+    space: tuple[str, ...] = ()
+    time: str = ""
+
+
+def roles(axes: Sequence[Axis], interpretation: str, space: Sequence[str], timesteps: str) -> Roles:
+    """Which axes are what: as declared, else as they say themselves.
+
+    Parameters
+    ----------
+    axes
+        All of them, slowest first.
+    interpretation
+        What the signal says of itself: ``image`` when its last two axes are space.
+    space, timesteps
+        What was declared; empty for nothing.
+
+    Raises
+    ------
+    ValueError
+        When what was declared does not fit, or nobody says which of four axes or more are space.
+    """
+    names = [axis.name for axis in axes]
+    unknown = [name for name in space if name not in names]
+    if unknown or (space and len(set(space)) not in SPACE) or timesteps in space:
+        raise ValueError(f"two or three axes can be space, other than time: not {', '.join(space)}")
+    declared = "" if timesteps == NO_TIMESTEPS else timesteps
+    time = declared or ("" if timesteps else _time([axis for axis in axes if axis.name not in space], len(axes)))
+    others = [axis for axis in axes if axis.name != time]
+    found = tuple(space) or _space(others, interpretation)
+    if not found and len(others) > max(SPACE) and not timesteps:
+        raise ValueError(f"nothing says which of its {len(others)} axes are space")
+    return Roles(found, time)
+
+
+def _time(axes: Sequence[Axis], rank: int) -> str:
+    """The axis that is time, where two others at least remain: by its name, its units, or both."""
+    named = [axis.name for axis in axes if axis.name.lower() in TIME_NAMES or " since " in axis.units]
+    slowest = [axis.name for axis in axes[:1] if TIME_UNITS.fullmatch(axis.units) and not DURATIONS.search(axis.name)]
+    found = named or slowest
+    return found[0] if len(found) == 1 and rank > min(SPACE) else ""
+
+
+def _space(axes: Sequence[Axis], interpretation: str) -> tuple[str, ...]:
+    """The axes that say themselves that they are space, where they are two or three."""
+    if interpretation == "image" and len(axes) >= min(SPACE):
+        return tuple(axis.name for axis in axes[-2:])
+    found = tuple(axis.name for axis in axes if _is_space(axis))
+    return found if len(found) in SPACE else ()
+
+
+def _is_space(axis: Axis) -> bool:
+    moved = axis.attributes.get("transformation_type") == "translation"
+    return moved or axis.name.lower() in SPACE_NAMES or bool(LENGTHS.fullmatch(axis.units))
+
+
+def _describe(tree: Tree, data: Data, found: Mapping[str, Any], options: Mapping[str, Any]) -> Description:
+    from dbproc.codes.hdf5 import attributes, surroundings, text
+    from dbproc.codes.hdf5_fields import form
+    from dbproc.codes.hdf5_storage import require_readable
+    from dbproc.codes.nexus import data_axes
+
+    first, signal = next(iter(found.items()))
+    unwritten = [note for name, each in found.items() for note in require_readable(tree, each, name)]
+    told = [f"{name}: {form(each).note}" for name, each in found.items() if form(each).note]
+    axes, doubts = data_axes(tree, data, first, signal)
+    parts = _roles(tree, axes, text(attributes(signal).get("interpretation")), options)
+    others = [axis.name for axis in axes if axis.name not in (*parts.space, parts.time)]
+    about = {"data": f"/{data.path}", "space": parts.space, "timesteps": parts.time, "other_axes": others}
+    return Description(
+        code=NAME,
+        shape=tuple(int(size) for size in signal.shape),
+        axes=axes,
+        fields=_fields(tree, data, found),
+        orientation="as the coordinates say",
+        notes=(*told, *doubts, *_left(tree, data, found), *unwritten),
+        attributes={"nexus": about, **surroundings(tree, [f"{data.path}/{first}"]), **_about(tree, data)},
+        timesteps=parts.time,
+        origins=tree.origins(),
+    )
+
+
+def _roles(tree: Tree, axes: Sequence[Axis], interpretation: str, options: Mapping[str, Any]) -> Roles:
+    try:
+        return roles(axes, interpretation, options.get("space") or [], options.get("timesteps") or "")
+    except ValueError as error:
+        told = ", ".join(f"{axis.name} {axis.size}{f' {axis.units}' if axis.units else ''}" for axis in axes)
+        todo = f"Say --space NAMES, --timesteps AXIS, or --timesteps none, with these axes: {told}"
+        raise Refusal(tree.path, str(error), todo) from None
+
+
+def _fields(tree: Tree, data: Data, found: Mapping[str, Any]) -> tuple[Field, ...]:
+    from dbproc.codes.hdf5_fields import field, field_names
+    from dbproc.codes.nexus import scaled, uncertainties
+
+    fields = []
+    for short, (name, each) in zip(field_names(list(found)), found.items(), strict=True):
+        one = scaled(tree, data, field(short, f"{data.path}/{name}", each), name)
+        beside = uncertainties(tree, data, name)
+        fields.append(replace(one, attributes={**one.attributes, "uncertainties": beside}) if beside else one)
+    return tuple(fields)
+
+
+def _left(tree: Tree, data: Data, found: Mapping[str, Any]) -> list[str]:
+    """Notes on signals and uncertainties that belong to what is converted and are not themselves."""
+    from dbproc.codes.nexus import auxiliary, uncertainties
+
+    beside = [*auxiliary(data), *(uncertainties(tree, data, name) for name in found)]
+    left = [name for name in dict.fromkeys(beside) if name and name not in found]
+    return [f"not converted, but there: {', '.join(left)} (--signal)"] if left else []
+
+
+def _about(tree: Tree, data: Data) -> dict[str, Any]:
+    """What the entry of the data says of itself, by path."""
+    from dbproc.codes.description import plain
+    from dbproc.codes.hdf5 import is_dataset
+
+    found = {}
+    for place in (f"{data.path.split('/')[0]}/{name}" for name in ABOUT):
+        try:
+            told: Any = tree.find(place)
+        except KeyError:
+            continue
+        if is_dataset(told) and told.size == 1 and told.dtype.kind in "iufSO":
+            value = told[()] if told.shape == () else told[...].reshape(-1)[0]
+            found[f"/{place}"] = value.decode("utf-8", "replace") if isinstance(value, bytes) else plain(value)
+    return found
+
+
+def _options(given: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "data": given.data,
+        "signals": given.signal,
+        "space": given.space,
+        "memory": given.memory,
+        "timesteps": getattr(given, "timesteps", ""),
+    }
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
