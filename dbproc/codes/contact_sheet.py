@@ -84,7 +84,8 @@ def _decoded(path: Path) -> Any:
     with open(path, "rb") as stream:
         is_tiff = stream.read(4) in (b"II*\0", b"MM\0*")
     if is_tiff:
-        logging.getLogger("tifffile").disabled = True  # it logs what is damaged, and goes on
+        logging.getLogger("tifffile").propagate = False  # it logs what is damaged, and goes on
+        logging.getLogger("tifffile").addHandler(logging.NullHandler())
         return importlib.import_module("tifffile").imread(path, key=0)
     with importlib.import_module("PIL.Image").open(path) as image:
         return np.asarray(image.convert("RGB") if image.mode in ("P", "CMYK", "YCbCr") else image)
