@@ -76,7 +76,7 @@ def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, rep
     _check_space(path, plan)
     with ThreadPoolExecutor(1) as hashing:
         digests = [hashing.submit(digested, each) for each in description.origins]
-        earlier, steps = _earlier(job, plan, digests)
+        earlier, steps = _earlier(job, plan, codec, digests)
         plan = replace(plan, done=steps)
         pieces = list(write(source, plan, path, job["about"], reports))
         read_back(path, pieces, reports)
@@ -108,10 +108,15 @@ def recipe(job: Job) -> str:
     return digest.hexdigest()
 
 
-def _earlier(job: Job, plan: Plan, digests: Sequence[Future[Origin]]) -> tuple[Earlier | None, dict[int, int]]:
+def _earlier(
+    job: Job, plan: Plan, codec: Codec, digests: Sequence[Future[Origin]]
+) -> tuple[Earlier | None, dict[int, int]]:
     """The dataset from which timesteps are to be taken over, and which: new numbers and old ones."""
     if not job["reuse"]:
         return None, {}
+    if codec.lossy:
+        what = f"timesteps that are stored with loss, as {codec} does, cannot be taken over"
+        raise Refusal(job["about"], what, "Leave out --reuse, or choose zip, raw or zfp")
     if plan.steps is None:
         raise Refusal(job["about"], "only timesteps can be taken over from an earlier dataset", "Give --timesteps AXIS")
     earlier = newest(job["reuse"])
@@ -151,7 +156,7 @@ def _counted(
 
     def counted(part: Part) -> Part:
         if earlier and part.start in steps:
-            return earlier.counted(description, part)
+            return earlier.counted(part, steps[part.start])
         names = [each.name for each in description.fields]
         within = range(part.start, part.stop)
         return replace(part, tallies={name: total(t for i in within for t in of_steps[i, name]) for name in names})

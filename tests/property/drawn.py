@@ -5,6 +5,7 @@ The opener is one that any converter might have; what is below it is all real.
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -210,9 +211,7 @@ def built(world: World, directory: Path) -> Path | str:
 
 def plain(idx: Path, steps: int | None) -> Array:
     """All values as OpenVisus alone reads them, timesteps first."""
-    import OpenVisus as ov
-
-    db = ov.LoadDataset(str(idx))
+    db = importlib.import_module("OpenVisus").LoadDataset(str(idx))
     if steps is None:
         return np.array(db.read(field="v"))
     return np.stack([np.array(db.read(field="v", time=step)) for step in range(steps)])

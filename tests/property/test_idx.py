@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def cuts(draw: st.DrawFn, size: int) -> tuple[int, ...]:
     """``size`` cut into a few parts."""
     ends = draw(st.sets(st.integers(1, max(1, size - 1)), max_size=3)) if size > 1 else set()
     edges = [0, *sorted(ends), size]
-    return tuple(b - a for a, b in zip(edges, edges[1:], strict=False))
+    return tuple(b - a for a, b in pairwise(edges))
 
 
 @st.composite
