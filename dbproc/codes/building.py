@@ -26,7 +26,7 @@ from dbproc.codes.refusal import Refusal
 from dbproc.codes.reports import Reports
 from dbproc.codes.reuse import Earlier, newest, take_over
 from dbproc.codes.source import Source, digested, opener, origins, state
-from dbproc.codes.stepped import arranged
+from dbproc.codes.stepped import MOST_AXES, arranged
 from dbproc.codes.writing import Piece, Plan, read_back, reading, sample_bytes, write
 
 SPACE = 2.2
@@ -71,6 +71,7 @@ def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, rep
 
     description = replace(source.description, origins=(*source.description.origins, *archives))
     plan, codec = Plan(description, job["slab"]), Codec.parse(job["codec"])
+    _require_few_axes(job["about"], plan)
     blocks.create(path, plan.shape, description.fields, plan.axes, plan.steps)
     codec.require_fit(job["about"], len(plan.shape), idx_file.read(path).fields)
     _check_space(path, plan)
@@ -175,6 +176,15 @@ def _tallies(description: Description, pieces: Sequence[Piece], steps: dict[int,
     for piece in pieces:
         tallies[piece.field.name].append(piece.tally)
     return {name: total(each) for name, each in tallies.items()}
+
+
+def _require_few_axes(about: str, plan: Plan) -> None:
+    """Refuse what OpenVisus cannot take as an array: components count as an axis for it."""
+    several = [each for each in plan.description.fields if each.components > 1]
+    if several and len(plan.shape) >= MOST_AXES:
+        told = f"field {several[0].name} has {several[0].components} components"
+        what = f"it has {len(plan.shape)} axes, and {told}; {MOST_AXES - 1} axes can be stored then"
+        raise Refusal(about, what, "Store one as timesteps (--timesteps AXIS), or convert a part")
 
 
 def _check_space(path: Path, plan: Plan) -> None:

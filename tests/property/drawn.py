@@ -78,9 +78,12 @@ class World:
         """The axis of the timesteps."""
         return self.timesteps if self.timesteps not in ("", "none") else None
 
-    def fits(self, axes: int) -> bool:
-        """Whether zfp can hold it in so many axes."""
-        return axes in (2, 3) and self.components == 1 and self.dtype in ("float32", "float64", "int32", "int64")
+    def refused(self, axes: int) -> str:
+        """Why it cannot be stored in so many axes; empty where it can."""
+        if self.components > 1 and axes == 5:
+            return "4 axes can be stored then"
+        is_fit = axes in (2, 3) and self.components == 1 and self.dtype in ("float32", "float64", "int32", "int64")
+        return "" if self.codec != "zfp" or is_fit else "zfp cannot hold"
 
     def _joined(self) -> Array:
         if self.is_along_new:
