@@ -19,6 +19,7 @@ from typing import Any
 
 from dbproc.codes import hz, idx_file, manifest, packing
 from dbproc.codes.codec import Codec
+from dbproc.codes.coordinates import require_few
 from dbproc.codes.description import Description, Metadata, Origin, Part, Tally
 from dbproc.codes.inputs import found
 from dbproc.codes.joined import joined
@@ -72,6 +73,7 @@ def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, rep
     description = replace(source.description, origins=(*source.description.origins, *archives))
     plan, codec = Plan(description, job["slab"]), Codec.parse(job["codec"])
     _require_few_axes(job["about"], plan)
+    require_few(job["about"], sum(len(axis.coordinates or ()) for axis in description.axes))
     blocks.create(path, plan.shape, description.fields, plan.axes, plan.steps)
     codec.require_fit(job["about"], len(plan.shape), idx_file.read(path).fields)
     _check_space(path, plan)

@@ -11,6 +11,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dbproc.codes.coordinates import require_few
 from dbproc.codes.description import Axis, Description, Field, Number, Part, number
 from dbproc.codes.refusal import Refusal
 from dbproc.codes.source import Opener, Source
@@ -225,6 +226,7 @@ def _joined_axis(inputs: Sequence[Path], descriptions: Sequence[Description], pl
     size = sum(axis.size for axis in axes)
     if any(axis.coordinates is None for axis in axes):
         return replace(axes[0], size=size, coordinates=None, regular=None)
+    require_few(f"axis {axes[0].name}", size)
     shifts = [_shift(path, axis, axes[0]) for path, axis in zip(inputs, axes, strict=True)]
     values = [_moved(each, shift) for axis, shift in zip(axes, shifts, strict=True) for each in axis.coordinates or ()]
     whole = replace(axes[0], size=size, coordinates=tuple(values), regular=None)
