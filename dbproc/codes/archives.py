@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import importlib
 import shutil
@@ -23,9 +24,17 @@ ALWAYS = 1 << 30
 RESERVE = 64 << 20
 """Free space that is left alone."""
 
+ROOM = "Make room or name another directory"
+GET_AGAIN = "It is damaged; get it again from where it came"
+
 ENDINGS = (".zip", ".7z", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _CHUNK = 1 << 20
+_LONGEST_END = 22 + (1 << 16)
+"""Bytes of the end of a zip, which tells how many files there are, with the longest comment."""
+_ZIP64 = 0xFFFF
+"""What the end of a zip tells where there are more files than it has digits for."""
 _BLOCK = 512
 
 
@@ -60,7 +69,7 @@ def unpack(archive: Path, directory: Path, progress: Callable[[int], None] = lam
     """
     budget = _Budget(archive, directory, progress)
     name = archive.name.lower()
-    with _sound(archive):
+    with _sound(archive, directory):
         if name.endswith(".zip"):
             return list(_unzipped(archive, directory, budget))
         if name.endswith(".7z"):
@@ -101,7 +110,7 @@ class _Budget:
             raise Refusal(self._archive, what, "It may be a bomb; if it is not, unpack it by hand")
         if self._size > self._free:
             what = f"it unpacks to more than the {self._free / 1e6:.0f} MB that there is room for"
-            raise Refusal(self._archive, what, "Make room or name another directory")
+            raise Refusal(self._archive, what, ROOM)
 
     def copy(self, source: IO[bytes], path: Path, size: int) -> Path:
         """Write one member, which says that it has ``size`` bytes."""
@@ -116,11 +125,9 @@ class _Budget:
         return path
 
 
-GET_AGAIN = "It is damaged; get it again from where it came"
-
-
 def _unzipped(archive: Path, directory: Path, budget: _Budget) -> Iterator[Path]:
     with zipfile.ZipFile(archive) as packed:
+        _require_all(archive, packed)
         for member in packed.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -128,9 +135,21 @@ def _unzipped(archive: Path, directory: Path, budget: _Budget) -> Iterator[Path]
             if member.flag_bits & 1:
                 raise _encrypted(archive)
             path = budget.place(member.filename)
+            if member.is_dir() and member.file_size:
+                raise Refusal(archive, f"{member.filename!r} in it is a directory that holds bytes", GET_AGAIN)
             if not member.is_dir():
                 with packed.open(member) as source:
                     yield budget.copy(source, path, member.file_size)
+
+
+def _require_all(archive: Path, packed: zipfile.ZipFile) -> None:
+    """Refuse a zip of which a damaged directory tells fewer files than its end: the library passes them over."""
+    with archive.open("rb") as stream:
+        stream.seek(max(0, archive.stat().st_size - _LONGEST_END))
+        _, _, end = stream.read().rpartition(b"PK\5\6")
+    told, found = int.from_bytes(end[6:8], "little"), len(packed.infolist())
+    if found != told and not (told == _ZIP64 and found > told):
+        raise Refusal(archive, f"it lists {found} files where it tells of {told}", GET_AGAIN)
 
 
 def _untarred(archive: Path, directory: Path, budget: _Budget) -> Iterator[Path]:
@@ -152,11 +171,14 @@ def _un7zipped(archive: Path, directory: Path, budget: _Budget) -> Iterator[Path
         py7zr = importlib.import_module("py7zr")
     except ImportError as error:
         raise Refusal(archive, "7z needs the package py7zr", "pip install 'dbproc[formats]'") from error
-    with py7zr.SevenZipFile(archive) as packed:
-        if packed.needs_password():
-            raise _encrypted(archive)
-        found = _places(archive, packed.files, budget)
-        packed.extractall(directory)
+    try:
+        with py7zr.SevenZipFile(archive) as packed:
+            if packed.needs_password():
+                raise _encrypted(archive)
+            found = _places(archive, packed.files, budget)
+            packed.extractall(directory)
+    except py7zr.PasswordRequired as error:
+        raise _encrypted(archive) from error
     for path, size in found:
         if path.is_symlink() or not path.is_file() or path.stat().st_size != size:
             raise Refusal(archive, f"{path.name!r} in it is not as long as it tells", GET_AGAIN)
@@ -207,16 +229,16 @@ def _require_end(archive: Path, stream: IO[bytes], offset: int) -> None:
 
 
 @contextmanager
-def _sound(archive: Path) -> Iterator[None]:
-    """Whatever a library raises is said to be the archive's fault."""
+def _sound(archive: Path, directory: Path) -> Iterator[None]:
+    """Whatever a library raises is said to be the archive's fault, but for what the disk has no room for."""
     try:
         yield
     except (Refusal, MemoryError):
         raise
     except OSError as error:
-        if error.errno:
-            raise
-        raise Refusal(archive, f"it cannot be unpacked: {error}", GET_AGAIN) from error
+        name = str(error.filename or "").removeprefix(f"{directory}/")
+        what = f"it cannot be unpacked: {error.strerror or error}" + (f": {name!r}" if name else "")
+        raise Refusal(archive, what, ROOM if error.errno in _FULL else GET_AGAIN) from error
     except Exception as error:
         raise Refusal(archive, f"it cannot be unpacked: {type(error).__name__}: {error}", GET_AGAIN) from error
 

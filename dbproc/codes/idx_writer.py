@@ -91,9 +91,9 @@ def convert(conversion: Conversion) -> str:
         When the input is not fit, the output cannot be written, or anything is not exactly as it should be. Nothing of
         the target is left then.
     """
-    require_files(path for path in conversion.inputs if not path.is_dir())
     target = conversion.output.absolute()
     try:
+        require_files(path for path in conversion.inputs if not path.is_dir())
         with staging(target) as place:
             report = _build(conversion, place)
             place.publish()

@@ -65,7 +65,7 @@ def found(
     archives: list[Path] = []
     for path in named:
         if path.is_dir():
-            files += _meant(path, [each for each in path.iterdir() if each.is_file()], suffixes, companions)
+            files += _meant(path, [each for each in path.iterdir() if not each.is_dir()], suffixes, companions)
         elif is_archive(path):
             require_files([path])
             place = directory / str(len(archives))

@@ -64,9 +64,16 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def is_text(path: Path) -> bool:
+    """Whether a path is text, and not bytes of another encoding than UTF-8."""
+    return not any("\ud800" <= each <= "\udfff" for each in str(path))
+
+
 def require_files(paths: Iterable[Path]) -> None:
-    """Refuse inputs that are missing, empty or no plain files."""
+    """Refuse inputs that are missing, empty or no plain files, or whose names no library can be told."""
     for path in paths:
+        if not is_text(path):
+            raise Refusal(path, "its name is not UTF-8", "Rename it")
         if not path.exists():
             raise Refusal(path, "there is no such file", "Check the input's name")
         if not path.is_file():

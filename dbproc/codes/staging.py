@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dbproc.codes.manifest import companion
 from dbproc.codes.refusal import Refusal
+from dbproc.codes.source import is_text
 
 UNSAFE = "%?\n\r"
 """Characters with which OpenVisus writes blocks elsewhere or not at all."""
@@ -92,6 +93,8 @@ def _check_path(target: Path) -> None:
     unsafe = sorted(set(UNSAFE) & set(str(target)))
     if unsafe:
         raise Refusal(target, f"OpenVisus cannot work with {unsafe} in a path", "Choose another name or directory")
+    if not is_text(target):
+        raise Refusal(target, "its name is not UTF-8", "Choose another name or directory")
     if not target.parent.is_dir():
         raise Refusal(target.parent, "there is no such directory", "Make it first, or name another one")
     if not os.access(target.parent, os.W_OK | os.X_OK):

@@ -1,0 +1,95 @@
+"""Which files are meant by what is named."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dbproc.codes.idx_writer import Conversion, convert
+from dbproc.codes.inputs import found
+from dbproc.codes.refusal import Refusal
+from dbproc.codes.staging import staging
+
+
+def written(directory: Path, *names: str) -> Path:
+    for name in names:
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    return directory
+
+
+def names(named: list[Path], directory: Path) -> list[str]:
+    return [path.name for path in found(named, (".nc",), directory / "unpacked").files]
+
+
+def refused(named: Path, directory: Path) -> str:
+    with pytest.raises(Refusal) as caught:
+        found([named], (".nc",), directory / "unpacked")
+    return str(caught.value)
+
+
+def test_a_directory_stands_for_its_files_in_natural_order(tmp_path: Path) -> None:
+    held = written(tmp_path / "held", "a10.nc", "a9.NC", ".hidden.nc", "Thumbs.db", "deeper/b.nc")
+    assert names([held], tmp_path) == ["a9.NC", "a10.nc"]
+
+
+def test_an_archive_stands_for_its_files_at_any_depth(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in ("b/a10.nc", "b/a9.nc", "__MACOSX/b/a9.nc"):
+            archive.writestr(name, "x")
+    assert names([tmp_path / "x.zip"], tmp_path) == ["a9.nc", "a10.nc"]
+
+
+def test_an_archive_within_an_archive_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("inner.zip", "x")
+    assert "no files that end in .nc" in refused(tmp_path / "x.zip", tmp_path)
+
+
+def test_files_named_one_by_one_keep_their_order(tmp_path: Path) -> None:
+    held = written(tmp_path / "held", "b.nc", "a.dat")
+    assert names([held / "b.nc", held / "a.dat"], tmp_path) == ["b.nc", "a.dat"]
+
+
+def test_other_files_beside_those_meant_are_refused(tmp_path: Path) -> None:
+    assert "other files" in refused(written(tmp_path / "held", "a.nc", "b.txt"), tmp_path)
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def circle(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("make", [fifo, dangling, circle])
+def test_what_is_no_file_in_a_directory_is_not_passed_over(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    held = written(tmp_path / "held", "a.nc")
+    make(held / "b.nc")
+    assert "b.nc" in refused(held, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".nc", "no.nc/x.nc", os.fsdecode(b"\xff.nc"), "pipe"])
+def test_an_input_that_cannot_be_a_file_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    written(tmp_path, "no.nc")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Refusal) as caught:
+        convert(Conversion("nobody:nothing", [tmp_path / name], tmp_path / "x.idx"))
+    assert ascii(name)[1:4] in str(caught.value)
+    assert not list(tmp_path.glob("*x.idx*"))
+
+
+def test_an_output_whose_name_is_not_text_is_refused(tmp_path: Path) -> None:
+    target = tmp_path / os.fsdecode(b"\xff.idx")
+    with pytest.raises(Refusal, match="not UTF-8"), staging(target):
+        pass
