@@ -12,6 +12,9 @@ from dbproc.codes.idx_writer import MEMORY, Conversion, convert
 from dbproc.codes.refusal import run
 from dbproc.codes.supervision import PATIENCE
 
+MOST = 1e8
+"""Mebibytes or seconds that may be asked for: more than there are, and few enough for every system call."""
+
 
 @dataclass(frozen=True)
 class Converter:
@@ -110,11 +113,15 @@ class Converter:
 
 
 def _mebibytes(text: str) -> int:
-    return max(1, int(float(text) * (1 << 20)))
+    return max(1, int(_amount(text) * (1 << 20)))
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return seconds
+    return _amount(text)
+
+
+def _amount(text: str) -> float:
+    amount = float(text)
+    if not 0 < amount <= MOST:
+        raise argparse.ArgumentTypeError(f"must be more than 0 and at most {MOST:.0f}")
+    return amount

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dbproc.codes.converter import Converter
 from dbproc.codes.idx_writer import Conversion, convert
 from dbproc.codes.inputs import found
 from dbproc.codes.refusal import Refusal
@@ -93,3 +94,14 @@ def test_an_output_whose_name_is_not_text_is_refused(tmp_path: Path) -> None:
     target = tmp_path / os.fsdecode(b"\xff.idx")
     with pytest.raises(Refusal, match="not UTF-8"), staging(target):
         pass
+
+
+@pytest.mark.parametrize("option", ["--memory", "--slab", "--patience"])
+@pytest.mark.parametrize("amount", ["0", "-1", "nan", "inf", "1e300", "much"])
+def test_an_amount_that_nobody_can_have_is_refused(
+    option: str, amount: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = Converter("some_to_idx", "nobody:nothing", (".nc",)).parser("Convert.")
+    with pytest.raises(SystemExit):
+        parser.parse_args([option, amount, "a.nc", "b.idx"])
+    assert option in capsys.readouterr().err
