@@ -83,7 +83,7 @@ class _Budget:
     def __init__(self, archive: Path, directory: Path, progress: Callable[[int], None]) -> None:
         self._archive, self._directory, self._progress = archive, directory, progress
         self._allowed = max(RATIO * archive.stat().st_size, ALWAYS)
-        self._free = shutil.disk_usage(directory).free - RESERVE
+        self._free = max(0, shutil.disk_usage(directory).free - RESERVE)
         self._names: set[str] = set()
         self._size = 0
 

@@ -60,7 +60,7 @@ def create(
     if steps is not None:
         idx.timesteps = ov.DatasetTimesteps(0, steps - 1, 1)
         idx.time_template = TIME_TEMPLATE
-    idx.save(str(path))
+    _save(idx, path)
     _check(path, Layout(shape, tuple((each.name, each.openvisus_dtype) for each in fields), tuple(range(steps or 1))))
 
 
@@ -71,7 +71,7 @@ def annotate(path: Path, text: str) -> None:
     idx = ov.IdxFile()
     idx.load(str(path))
     idx.metadata.setValue(KEY, text)
-    idx.save(str(path))
+    _save(idx, path)
     again = ov.IdxFile()
     again.load(str(path))
     if again.metadata.getValue(KEY) != text:
@@ -193,6 +193,13 @@ def _require_own(path: Path, template: str, times: str) -> None:
     if not inside or times.startswith("/") or ".." in times.split("/"):
         what = f"its blocks lie in {' '.join((template, times)).strip()!r}, not in {path.stem!r} beside it"
         raise Refusal(path, what, "Put them there, and mend the (filename_template)")
+
+
+def _save(idx: Any, path: Path) -> None:
+    """Write the ``.idx``; OpenVisus does not say where nothing or a part of it was written."""
+    idx.save(str(path))
+    if not path.is_file() or not path.read_bytes().endswith(b"\n"):
+        raise Refusal(path.name, "it could not be written", "Is the disk full, or the directory gone?")
 
 
 def _token(name: str) -> str:

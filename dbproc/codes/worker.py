@@ -50,6 +50,10 @@ def main() -> None:
     except MemoryError:
         todo = "Give a smaller --slab, or a machine with more memory"
         reports.send({"refusal": [job["about"], "it needs more memory than a conversion may take", todo]})
+    except OSError as error:
+        traceback.print_exc()
+        where = error.filename or job.get("idx") or job["about"]
+        reports.send({"refusal": [str(where), str(error.strerror or error), "Nothing was kept; mend that first"]})
     except Exception as error:
         traceback.print_exc()
         reports.send({"refusal": [job["about"], _defect(error), "This is a defect; please report it"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ def names(named: list[Path], directory: Path) -> list[str]:
     return [path.name for path in found(named, (".nc",), directory / "unpacked").files]
 
 
-def refused(named: Path, directory: Path) -> str:
+def turned_away(named: Path, directory: Path) -> str:
     with pytest.raises(Refusal) as caught:
         found([named], (".nc",), directory / "unpacked")
     return str(caught.value)
@@ -49,7 +50,7 @@ def test_an_archive_stands_for_its_files_at_any_depth(tmp_path: Path) -> None:
 def test_an_archive_within_an_archive_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("inner.zip", "x")
-    assert "no files that end in .nc" in refused(tmp_path / "x.zip", tmp_path)
+    assert "no files that end in .nc" in turned_away(tmp_path / "x.zip", tmp_path)
 
 
 def test_files_named_one_by_one_keep_their_order(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_files_named_one_by_one_keep_their_order(tmp_path: Path) -> None:
 
 
 def test_other_files_beside_those_meant_are_refused(tmp_path: Path) -> None:
-    assert "other files" in refused(written(tmp_path / "held", "a.nc", "b.txt"), tmp_path)
+    assert "other files" in turned_away(written(tmp_path / "held", "a.nc", "b.txt"), tmp_path)
 
 
 def fifo(path: Path) -> None:
@@ -77,7 +78,7 @@ def circle(path: Path) -> None:
 def test_what_is_no_file_in_a_directory_is_not_passed_over(tmp_path: Path, make: Callable[[Path], None]) -> None:
     held = written(tmp_path / "held", "a.nc")
     make(held / "b.nc")
-    assert "b.nc" in refused(held, tmp_path)
+    assert "b.nc" in turned_away(held, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".nc", "no.nc/x.nc", os.fsdecode(b"\xff.nc"), "pipe"])
@@ -105,3 +106,22 @@ def test_an_amount_that_nobody_can_have_is_refused(
     with pytest.raises(SystemExit):
         parser.parse_args([option, amount, "a.nc", "b.idx"])
     assert option in capsys.readouterr().err
+
+
+def test_what_the_system_does_not_allow_is_told_as_it_is(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "in.raw").write_bytes(bytes(24))
+    shape = ("--shape", "4,6", "--dtype", "u1", "--timesteps", "y")
+    told = refused("raw_to_idx", *shape, "--reuse", tmp_path, tmp_path / "in.raw", tmp_path / "out.idx")
+    assert f"{tmp_path}: Is a directory" in told
+    assert "defect" not in told
+
+
+def test_an_idx_that_the_disk_did_not_take_is_told(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "in.raw").write_bytes(bytes(24))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        told = refused("raw_to_idx", "--shape", "4,6", "--dtype", "u1", tmp_path / "in.raw", tmp_path / "out.idx")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "Is the disk full" in told
