@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes import hz, idx_file, manifest, packing
+from dbproc.codes.archives import is_archive
 from dbproc.codes.codec import Codec
 from dbproc.codes.description import Description, Metadata, Origin, Part, Tally
 from dbproc.codes.inputs import found
@@ -42,13 +43,28 @@ def convert(job: Job, reports: Reports) -> None:
     named = [Path(name) for name in job["inputs"]]
     before = state(named)
     path, unpacked = Path(job["idx"]), Path(job["idx"]).parent / UNPACKED
-    inputs = found(named, job["suffixes"], unpacked, companions=job["companions"], progress=reports.step)
     with ExitStack() as stack:
+        stack.enter_context(_naming(named, unpacked))
+        inputs = found(named, job["suffixes"], unpacked, companions=job["companions"], progress=reports.step)
         with reading(job["about"]):
             source = arranged(stack.enter_context(_opened(job, inputs.files)), job["timesteps"], job["about"])
         _build(source, origins(inputs.archives), path, job, reports)
     if state(named) != before:
         raise Refusal(job["about"], "it changed while it was converted", "Convert it again once it is complete")
+
+
+@contextmanager
+def _naming(named: Sequence[Path], unpacked: Path) -> Iterator[None]:
+    """Whatever is refused of a file that was unpacked names the archive that it came from."""
+    try:
+        yield
+    except Refusal as refusal:
+        where = Path(refusal.where)
+        if not where.is_relative_to(unpacked) or where == unpacked:
+            raise
+        number, *inside = where.relative_to(unpacked).parts
+        archives = [path for path in named if is_archive(path) and not path.is_dir()]
+        raise Refusal(archives[int(number)].joinpath(*inside), refusal.what, refusal.todo) from refusal
 
 
 @contextmanager

@@ -135,10 +135,10 @@ def _place(description: Description, axis: str) -> int | None:
 def _require_alike(path: Path, found: Description, first_path: Path, first: Description, place: int | None) -> None:
     """Refuse a file that cannot follow the first: other fields, or other axes than the one that is joined along."""
     mine, theirs = _kept(found, place), _kept(first, place)
-    for name in theirs | mine:
+    for name in {**theirs, **mine}:
         here, there = mine.get(name), theirs.get(name)
         if here != there:
-            what = f"it cannot be joined to {first_path.name}: its {name} is {_shown(here)}, not {_shown(there)}"
+            what = f"it cannot be joined to {first_path.name}: its {name} {_difference(here, there)}"
             raise Refusal(path, what, "The files of one dataset must be alike; convert them apart")
 
 
@@ -152,13 +152,23 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
             facts[f"packing of axis {axis.name}"] = packing
         else:
             facts[f"axis {i}"] = f"{axis.name} of size {axis.size}"
-            facts[f"coordinates of axis {axis.name}"] = (axis.coordinates, axis.units, packing)
+            facts[f"units of axis {axis.name}"] = f"{axis.units} {axis.calendar}".strip()
+            facts[f"packing of axis {axis.name}"] = packing
+            facts[f"coordinates of axis {axis.name}"] = axis.coordinates
     for field in description.fields:
         facts[f"field {field.name}"] = field.openvisus_dtype
         facts[f"fill and valid range of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
         facts[f"scale, offset and units of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
         facts[f"meaning of {field.name}"] = {key: field.attributes[key] for key in MEANING if key in field.attributes}
     return facts
+
+
+def _difference(here: object, there: object) -> str:
+    """What a fact is and what it should be; of sequences where they begin to differ."""
+    if isinstance(here, tuple) and isinstance(there, tuple) and len(here) == len(there):
+        i = next(i for i, (a, b) in enumerate(zip(here, there, strict=True)) if a != b)
+        return f"at index {i} is {_shown(here[i])}, not {_shown(there[i])}"
+    return f"is {_shown(here)}, not {_shown(there)}"
 
 
 def _shown(fact: object) -> str:
@@ -248,5 +258,9 @@ def _shift(path: Path, axis: Axis, first: Axis) -> Number:
         shift = number(cftime.date2num(start, first.units, calendar))
         if cftime.num2date(shift, first.units, calendar) == start:
             return shift
-    what = f"its axis {axis.name} is in {axis.units!r}, not in {first.units!r}"
+    what = f"its axis {axis.name} is in {_measure(axis)}, not in {_measure(first)}"
     raise Refusal(path, what, "Files of one dataset must have the same units; convert them apart")
+
+
+def _measure(axis: Axis) -> str:
+    return f"{axis.units!r}" + (f" ({axis.calendar})" if axis.calendar else "")

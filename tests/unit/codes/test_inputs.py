@@ -125,3 +125,10 @@ def test_an_idx_that_the_disk_did_not_take_is_told(refused: Callable[..., str], 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "Is the disk full" in told
+
+
+def test_a_file_in_an_archive_is_refused_by_the_names_of_both(refused: Callable[..., str], tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("deep/a.raw", b"")
+    told = refused("raw_to_idx", "--shape", "4,6", "--dtype", "u1", tmp_path / "x.zip", tmp_path / "out.idx")
+    assert f"{tmp_path / 'x.zip/deep/a.raw'}: the file is empty" in told

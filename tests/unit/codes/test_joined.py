@@ -110,7 +110,7 @@ def test_what_differs_between_files_is_told_of_each(tmp_path: Path) -> None:
 
 
 CHANGES: list[tuple[Mapping[str, Any], str]] = [
-    ({"heights": [1.0, 2.0]}, "coordinates of axis height"),
+    ({"heights": [1.0, 2.0]}, "coordinates of axis height at index 1 is 2.0, not 2.5"),
     ({"heights": [1.0, 2.0, 3.0]}, "axis 1"),
     ({"units": "days since 2019-01-01"}, "its axis time is in"),
     ({"scale_factor": 2.0}, "scale, offset and units of T"),
