@@ -147,8 +147,8 @@ def _draw(idx: Path, output: Path) -> None:
     assert metadata is not None
     try:
         draw(idx, output, Options(metadata.description.fields[0].name), verify=False)
-    except Exception as error:
-        why = error.what if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+    except (Exception, KeyboardInterrupt) as error:
+        why = error.what if isinstance(error, Refusal) else f"{type(error).__name__} {error}".rstrip()
         todo = f"Draw it by: dbproc idx picture {idx.name} OUT.png"
         raise Refusal(output, f"{idx.name} is complete, but no picture of it was drawn: {why}", todo) from error
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from dbproc.cli import main
+from dbproc.codes import raw_to_idx
 from dbproc.codes.idx_reader import IdxDataset, open_idx
 from tests.flow.mission import REPOSITORY, Mission
 
@@ -133,6 +134,15 @@ def raw(path: Path) -> Wanted:
     return {"": values}
 
 
+def elsewhere(path: Path) -> Wanted:
+    values = numbers((5, 6), "u1")
+    values.tofile(path.with_suffix(".raw"))
+    words = ["--shape", "5,6", "--dtype", "uint8", "--codec", "raw", str(path.with_suffix(".raw")), str(path)]
+    assert raw_to_idx.main(words) == 0
+    path.with_suffix(".raw").unlink()
+    return {"": values}
+
+
 def slices(path: Path) -> Wanted:
     import tifffile
 
@@ -152,6 +162,7 @@ INPUTS: dict[str, Callable[[Path], Wanted]] = {
     "cdf-0": cdf,
     "fits-0": fits,
     "hdf5-0": sweep,
+    "idx-0": elsewhere,
     "image-0": jpeg,
     "looking-0": variable,
     "mapir-0": survey,
