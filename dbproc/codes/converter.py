@@ -90,7 +90,7 @@ class Converter:
         options: Callable[[argparse.Namespace], Mapping[str, Any]],
     ) -> int:
         """Run the program; ``options`` picks what the opener is told. Returns the exit status."""
-        given = parser.parse_args(arguments)
+        given = parser.parse_intermixed_args(arguments)
         picture = _picture(given)
         conversion = self._conversion(given, options(given))
         return run(self.name, lambda: _program(conversion, picture))

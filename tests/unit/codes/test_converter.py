@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dbproc.codes import picture, raw_to_idx
+from dbproc.codes import converter, netcdf_to_idx, picture, raw_to_idx
 from dbproc.codes.description import Axis, Description, Field, Metadata
 from dbproc.codes.idx_reader import IdxDataset, read_field
+from dbproc.codes.idx_writer import Conversion
 from tests.unit.codes.conftest import same_bits
 
 VALUES = np.arange(600, dtype=np.uint16).reshape(20, 30)
@@ -33,6 +34,17 @@ def test_a_picture_named_behind_the_dataset_is_drawn(raw: list[str], tmp_path: P
     with Image.open(tmp_path / "seen.png") as image:
         assert image.format == "PNG"
         assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) > 100
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_options_may_stand_anywhere(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Conversion] = []
+    monkeypatch.setattr(converter, "convert", lambda conversion: made.append(conversion) or "made")
+    words = ["a.nc", "b.nc", "c.nc", "x.idx"]
+    assert netcdf_to_idx.main([*words[:place], "--timesteps", "time", "--unpack", *words[place:]]) == 0
+    (conversion,) = made
+    assert [*map(str, conversion.inputs), str(conversion.output)] == words
+    assert (conversion.timesteps, conversion.options["unpack"]) == ("time", True)
 
 
 def test_a_picture_that_is_there_already_is_refused_before_anything_is_converted(
