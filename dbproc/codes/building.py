@@ -42,15 +42,16 @@ Job = dict[str, Any]
 def convert(job: Job, reports: Reports) -> None:
     """Write the dataset of a source into a staging directory and verify it: ``x.idx`` and ``x/``."""
     named = [Path(name) for name in job["inputs"]]
-    before = state(named)
+    archived = state(named)
     path, unpacked = Path(job["idx"]), Path(job["idx"]).parent / UNPACKED
     inputs = found(named, job["suffixes"], unpacked, companions=job["companions"], progress=reports.step)
+    before = state(inputs.files)
     reports.step(LOOKS * sum(_size(path) for path in inputs.files))
     with ExitStack() as stack:
         with reading(job["about"]):
             source = arranged(stack.enter_context(_opened(job, inputs.files)), job["timesteps"], job["about"])
         _build(source, origins(inputs.archives), path, job, reports)
-    if state(named) != before:
+    if (state(named), state(inputs.files)) != (archived, before):
         raise Refusal(job["about"], "it changed while it was converted", "Convert it again once it is complete")
 
 
