@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dbproc.catalogue import reading
@@ -80,23 +80,24 @@ def process_named(definition: Definition, name: str) -> Process:
     NotFoundError
         There is none; the message lists what there is.
     """
-    for process in definition.processes.values():
-        if name in (process.name, str(process.process_id)):
-            return process
-    names = ", ".join(sorted(process.name for process in definition.processes.values())) or "none"
-    raise NotFoundError(f"no process {name}; the mission has: {names}")
+    numbered = {number: process.name for number, process in definition.processes.items()}
+    return definition.processes[_number("process", numbered, name)]
 
 
 def product_named(definition: Definition, name: str) -> Product:
-    """The product of this name.
+    """The product of this name or number.
 
     Raises
     ------
     NotFoundError
         There is none; the message lists what there is.
     """
-    for product in definition.products.values():
-        if name in (product.name, str(product.product_id)):
-            return product
-    names = ", ".join(sorted(product.name for product in definition.products.values())) or "none"
-    raise NotFoundError(f"no product {name}; the mission has: {names}")
+    numbered = {number: product.name for number, product in definition.products.items()}
+    return definition.products[_number("product", numbered, name)]
+
+
+def _number(kind: str, numbered: Mapping[int, str], wanted: str) -> int:
+    for number, name in numbered.items():
+        if wanted in (name, str(number)):
+            return number
+    raise NotFoundError(f"no {kind} {wanted}; the mission has: {', '.join(sorted(numbered.values())) or 'none'}")

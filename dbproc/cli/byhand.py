@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import Screen, cell, json_option, mission_option, print_json
+from dbproc.cli.common import Screen, cell, json_option, mission_option, print_json, print_report
 from dbproc.edits import edits_in_words
 from dbproc.errand import Request, decide, narrowed, tell_undue
 from dbproc.model import Definition
@@ -100,11 +99,7 @@ def perform(
         return 130
     finally:
         screen.clear()
-    if as_json:
-        print_json({"events": report.events, "counts": report.counts, "exit_status": report.exit_status})
-    elif report.did_something or sys.stdout.isatty():
-        click.echo(report.summary())
-    return report.exit_status
+    return print_report(report, as_json=as_json)
 
 
 def _ingest(mission: str, request: Request, report: Report, screen: Screen, *, slots: int, echo: bool) -> None:

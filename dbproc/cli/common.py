@@ -14,7 +14,7 @@ import click
 
 from dbproc import access
 from dbproc.catalogue.definition import load_mission
-from dbproc.report import one_line
+from dbproc.report import Report, one_line
 from dbproc.store import Store
 
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
@@ -69,6 +69,15 @@ def selection_options(function: Function) -> Function:
 def json_option(function: Function) -> Function:
     """--json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def print_report(report: Report, *, as_json: bool) -> int:
+    """Print how a run ended; gives its exit status. Where nobody looks on, a run with nothing to do says nothing."""
+    if as_json:
+        print_json({"events": report.events, "counts": report.counts, "exit_status": report.exit_status})
+    elif report.did_something or sys.stdout.isatty():
+        click.echo(report.summary())
+    return report.exit_status
 
 
 def print_json(value: object) -> None:

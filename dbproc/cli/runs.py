@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from typing import Any
 
 import click
@@ -11,7 +10,7 @@ import click
 from dbproc import cycle
 from dbproc.catalogue import attempts
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import Function, Screen, json_option, mission_option, print_json, retry_words
+from dbproc.cli.common import Function, Screen, json_option, mission_option, print_json, print_report, retry_words
 from dbproc.cycle import Options
 from dbproc.report import Report, one_line, unsettled_words
 from dbproc.signals import Interrupted
@@ -150,11 +149,7 @@ def perform(
             return 130
         finally:
             screen.clear()
-    if as_json:
-        print_json({"events": report.events, "counts": report.counts, "exit_status": report.exit_status})
-    elif report.did_something or sys.stdout.isatty():
-        click.echo(report.summary())
-    return report.exit_status
+    return print_report(report, as_json=as_json)
 
 
 def _preview(mission: str, options: Options, *, as_json: bool, echo: bool = False) -> int:

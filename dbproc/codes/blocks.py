@@ -112,6 +112,17 @@ class Blocks:
         if not found or min(size, default=0) < 1:
             raise Refusal(path, "it describes no data", "It is damaged, or no IDX file at all")
 
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """The names of the axes as the ``.idx`` has them, quickest first; none, where it has none."""
+        return tuple(str(self._db.db.idxfile.axis).split())
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        """The physical box: start and stop of each axis, quickest first."""
+        box = self._db.db.idxfile.bounds.toAxisAlignedBox()
+        return tuple((float(box.p1[i]), float(box.p2[i])) for i in range(len(self.layout.shape)))
+
     def write(self, field: Field, box: Box, values: Values, step: int = 0) -> None:
         """Store ``values`` (of exactly the box's shape and the field's type) into ``box`` of a timestep."""
         self._assert_fits(field, box, values)

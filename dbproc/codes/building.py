@@ -32,6 +32,8 @@ from dbproc.codes.writing import Piece, Plan, read_back, reading, sample_bytes, 
 
 SPACE = 2.2
 """Free space that is asked for, as a multiple of the size of all blocks: raw ones, and packed ones beside them."""
+LOOKS = 4
+"""How many times an opener may read an input before it tells what there is."""
 UNPACKED = "inputs"
 """Where archives are unpacked, in the staging directory."""
 
@@ -41,15 +43,17 @@ Job = dict[str, Any]
 def convert(job: Job, reports: Reports) -> None:
     """Write the dataset of a source into a staging directory and verify it: ``x.idx`` and ``x/``."""
     named = [Path(name) for name in job["inputs"]]
-    before = state(named)
+    archived = state(named)
     path, unpacked = Path(job["idx"]), Path(job["idx"]).parent / UNPACKED
     with ExitStack() as stack:
         stack.enter_context(_naming(named, unpacked))
         inputs = found(named, job["suffixes"], unpacked, companions=job["companions"], progress=reports.step)
+        before = state(inputs.files)
+        reports.step(LOOKS * sum(_size(path) for path in inputs.files))
         with reading(job["about"]):
             source = arranged(stack.enter_context(_opened(job, inputs.files)), job["timesteps"], job["about"])
         _build(source, origins(inputs.archives), path, job, reports)
-    if state(named) != before:
+    if (state(named), state(inputs.files)) != (archived, before):
         raise Refusal(job["about"], "it changed while it was converted", "Convert it again once it is complete")
 
 
@@ -104,6 +108,12 @@ def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, rep
     shared = [f"{len(steps)} of {plan.steps} timesteps shared with {earlier.path.name}"] if earlier and steps else []
     fields = [f"{each.name} {each.openvisus_dtype}" for each in description.fields]
     reports.send({"fields": fields, "shape": description.shape, "notes": [*description.notes, *shared]})
+
+
+def _size(path: Path) -> int:
+    """Bytes of an input, with the directory of blocks that belongs to an ``.idx``."""
+    blocks = manifest.companion(path).rglob("*") if path.suffix == ".idx" else ()
+    return path.stat().st_size + sum(each.stat().st_size for each in blocks if each.is_file())
 
 
 def recipe(job: Job) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dbproc.codes.idx_reader import read_metadata
 from dbproc.codes.idx_writer import MEMORY, Conversion, convert
-from dbproc.codes.refusal import run
+from dbproc.codes.refusal import Refusal, run
 from dbproc.codes.supervision import PATIENCE
 
 MOST = 1e8
@@ -47,7 +49,9 @@ class Converter:
         """A parser of what all converters have; a converter adds its own options to it."""
         parser = argparse.ArgumentParser(prog=self.name, description=summary)
         parser.add_argument("inputs", type=Path, nargs="+", metavar="INPUT", help="a file, directory or archive")
-        parser.add_argument("output", type=Path, metavar="OUTPUT.idx", help="the dataset to write")
+        parser.add_argument(
+            "output", type=Path, metavar="OUTPUT.idx [OUTPUT.png]", help="the dataset to write, and a picture of it"
+        )
         stored = parser.add_argument_group("how it is stored")
         if self.joins:
             stored.add_argument(
@@ -89,8 +93,10 @@ class Converter:
         options: Callable[[argparse.Namespace], Mapping[str, Any]],
     ) -> int:
         """Run the program; ``options`` picks what the opener is told. Returns the exit status."""
-        given = parser.parse_args(arguments)
-        return run(self.name, lambda: print(convert(self._conversion(given, options(given)))))
+        given = parser.parse_intermixed_args(arguments)
+        picture = _picture(given)
+        conversion = self._conversion(given, options(given))
+        return run(self.name, lambda: _program(conversion, picture))
 
     def _conversion(self, given: argparse.Namespace, options: Mapping[str, Any]) -> Conversion:
         return Conversion(
@@ -110,6 +116,44 @@ class Converter:
             reuse=given.reuse,
             patience=given.patience,
         )
+
+
+def _picture(given: argparse.Namespace) -> Path | None:
+    """The picture that is asked for: a ``.png`` behind the ``.idx``, which is the output then."""
+    if given.output.suffix.lower() != ".png" or len(given.inputs) < 2 or given.inputs[-1].suffix != ".idx":
+        return None
+    picture: Path = given.output
+    *given.inputs, given.output = given.inputs
+    return picture
+
+
+def _program(conversion: Conversion, picture: Path | None) -> None:
+    if picture:
+        _require_free(picture)
+    print(convert(conversion), flush=True)
+    if picture:
+        _draw(conversion.output, picture)
+
+
+def _require_free(picture: Path) -> None:
+    if os.path.lexists(picture):
+        raise Refusal(picture, "it exists already, and nothing is overwritten", "Remove it or choose another name")
+    if not picture.absolute().parent.is_dir():
+        raise Refusal(picture.parent, "there is no such directory", "Make it first, or name another one")
+
+
+def _draw(idx: Path, output: Path) -> None:
+    """Draw the first field of a dataset that was just made; where that fails, the dataset stays."""
+    from dbproc.codes.picture import Options, draw
+
+    metadata = read_metadata(idx)
+    assert metadata is not None
+    try:
+        draw(idx, output, Options(metadata.description.fields[0].name), verify=False)
+    except (Exception, KeyboardInterrupt) as error:
+        why = error.what if isinstance(error, Refusal) else f"{type(error).__name__} {error}".rstrip()
+        todo = f"Draw it by: dbproc idx picture {idx.name} OUT.png"
+        raise Refusal(output, f"{idx.name} is complete, but no picture of it was drawn: {why}", todo) from error
 
 
 def _mebibytes(text: str) -> int:

@@ -67,6 +67,7 @@ def is_idle(mission: Mission) -> bool:
 
 
 @pytest.mark.parametrize(("part", "version"), [(0, "2.0.0"), (1, "1.1.0"), (2, "1.0.1")])
+@pytest.mark.thorough
 def test_what_is_forced_rises_in_the_part_that_was_named_and_once(
     sqlite_mission: Mission, part: int, version: str
 ) -> None:
@@ -165,6 +166,7 @@ def test_a_campaign_goes_by_dates_in_its_order_and_lower_levels_come_first(sqlit
     assert is_idle(mission)
 
 
+@pytest.mark.thorough
 def test_a_run_does_no_more_jobs_than_the_limit_with_what_follows_from_them(mission: Mission) -> None:
     built(mission, *plain(), days=5)
     force(mission, "--product", "clean", "--campaign", "again", "--jobs-per-run", "2")

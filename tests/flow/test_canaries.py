@@ -129,6 +129,7 @@ def test_promoted_the_sample_is_taken_and_only_the_rest_is_built(mission: Missio
     assert not (sample_of(mission) / "work").exists()
 
 
+@pytest.mark.thorough
 def test_discarded_it_leaves_no_trace_but_the_report(
     sqlite_mission: Mission, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -285,6 +286,7 @@ def test_a_job_that_fails_is_told_and_keeps_the_canary_from_being_promoted(
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
+@pytest.mark.thorough
 def test_what_cannot_be_is_refused_with_what_is_possible(
     arguments: tuple[str, ...], words: str, defined: Mission, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -607,6 +607,7 @@ def test_a_name_that_forges_lines_is_printed_in_one(sound: Mission) -> None:
 # --- while a run is live ---
 
 
+@pytest.mark.thorough
 def test_what_a_live_run_is_at_work_on_is_no_fault(mission: Mission) -> None:
     os.mkfifo(mission.root / "gate")
     mission.code("to_clean.sh", WAITING.replace("ROOT", str(mission.root)))

@@ -115,6 +115,7 @@ def test_a_code_that_hangs_is_ended_with_all_its_children(sqlite_mission: Missio
     assert not [p for p in psutil.process_iter(["cmdline"]) if "86399" in (p.info["cmdline"] or [])]
 
 
+@pytest.mark.thorough
 def test_a_code_that_ignores_the_order_to_end_is_killed(sqlite_mission: Mission) -> None:
     sqlite_mission.code("to_clean.sh", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.1; done\n")
     sqlite_mission.create(*chain(time_limit_seconds=0.5))

@@ -20,7 +20,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted(path.stem.partition("_")[2] for path in HERE.glob("scenario_*.json"))
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(
+    "name",
+    [each if each in ("chain", "keywords") else pytest.param(each, marks=pytest.mark.thorough) for each in SCENARIOS],
+)
 def test_a_legacy_mission_gives_what_dbprocessing_gave(name: str, tmp_path: Path) -> None:
     mission = Mission(load("scenario", name), tmp_path / "home")
     appeared: dict[str, int] = {}

@@ -189,6 +189,7 @@ def test_a_job_of_a_killed_run_that_went_elsewhere_is_ended_too(sqlite_mission: 
 
 
 @pytest.mark.parametrize("delay", [0.3, 0.5, 0.7, 0.9, 1.1])
+@pytest.mark.thorough
 def test_a_run_killed_at_any_moment_is_put_right_by_the_next(delay: float, mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(*RAW)
@@ -203,6 +204,7 @@ def test_a_run_killed_at_any_moment_is_put_right_by_the_next(delay: float, missi
     check_all_is_built(mission)
 
 
+@pytest.mark.thorough
 def test_a_run_killed_again_and_again_comes_to_its_end(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(*RAW)
@@ -239,6 +241,7 @@ def test_a_run_ends_within_seconds_of_a_signal_and_the_next_goes_on(number: sign
     check_all_is_built(waiting)
 
 
+@pytest.mark.thorough
 def test_a_job_that_ignores_the_signal_does_not_hold_the_run(sqlite_mission: Mission) -> None:
     mission = prepared(sqlite_mission, elsewhere="trap '' TERM INT;")
     first = mission.start()

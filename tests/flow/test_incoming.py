@@ -55,6 +55,7 @@ def test_other_bytes_under_a_known_name_go_to_quarantine_with_both_digests(missi
     assert mission.content(RAW[0]) == "first"
 
 
+@pytest.mark.thorough
 def test_files_that_are_refused_again_and_again_do_not_collide_in_quarantine(mission: Mission) -> None:
     mission.create(*chain())
     for content in ("a", "b", "b"):
@@ -72,6 +73,7 @@ def test_a_second_file_of_a_date_and_version_is_refused(mission: Mission) -> Non
     assert len(mission.names("raw")) == 1
 
 
+@pytest.mark.thorough
 def test_a_duplicate_of_a_file_that_is_missing_at_home_takes_its_place(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(RAW[0])
@@ -230,6 +232,7 @@ def test_the_longest_names_are_refused_too(mission: Mission) -> None:
     assert set(mission.quarantined()) == set(LONG)
 
 
+@pytest.mark.thorough
 def test_what_is_told_of_a_name_that_is_not_utf8_is_still_json(sqlite_mission: Mission) -> None:
     sqlite_mission.create(*chain())
     sqlite_mission.environment["PYTHONIOENCODING"] = "utf-8"
@@ -239,6 +242,7 @@ def test_what_is_told_of_a_name_that_is_not_utf8_is_still_json(sqlite_mission: M
     assert sqlite_mission.dbproc("status", "--json").json
 
 
+@pytest.mark.thorough
 def test_names_with_blanks_and_quotes_are_built_from_like_any_other(mission: Mission) -> None:
     blocks = [
         product("raw", 0, "-raw {station}; $(x) {Y}{m}{d}.txt"),
@@ -376,6 +380,7 @@ INSPECTORS = {
 
 
 @pytest.mark.parametrize("fault", INSPECTORS)
+@pytest.mark.thorough
 def test_a_file_whose_inspector_fails_is_refused_and_the_others_are_taken(fault: str, sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.inspector(

@@ -94,6 +94,7 @@ def test_windows_are_honoured_and_dates_that_are_not_due_are_said(sqlite_mission
     assert "not due: 2020-01-04 (no input covers 2020-01-04 itself), 2020-01-05 (no file" in done.out
 
 
+@pytest.mark.thorough
 def test_ingested_outputs_are_registered_as_by_a_run_and_what_follows_is_built_by_the_next(mission: Mission) -> None:
     built(mission)
     mission.dbproc("run-process", "to_clean", "--start", "2020-01-02", "--end", "2020-01-02", "--ingest")
@@ -109,6 +110,7 @@ def test_ingested_outputs_are_registered_as_by_a_run_and_what_follows_is_built_b
     assert len(mission.names("clean")) == 4
 
 
+@pytest.mark.thorough
 def test_a_process_without_inputs_is_made_by_hand_alone(mission: Mission, here: Path) -> None:
     mission.code("sun.sh", '#!/bin/sh\necho "sun $1" > $2\n')
     mission.create(

@@ -204,6 +204,7 @@ def test_two_outputs_cannot_own_one_companion_directory(sqlite_mission: Mission)
     assert homes(mission) == []
 
 
+@pytest.mark.thorough
 def test_the_definition_comes_out_as_it_went_in_and_the_list_of_outputs_may_change(sqlite_mission: Mission) -> None:
     mission = split(sqlite_mission)
     assert "nothing to change" in mission.dbproc("apply", str(mission.file)).out

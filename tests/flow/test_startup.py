@@ -63,6 +63,7 @@ def test_it_is_left_out_by_ingest_alone_by_skip_run_and_where_only_others_are_na
     assert begun(log) == 1
 
 
+@pytest.mark.thorough
 def test_a_failure_is_reported_and_the_run_goes_on_and_the_next_run_tries_again(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.code("begin.sh", "#!/bin/sh\necho no disk; exit 3\n")
@@ -109,6 +110,7 @@ def test_the_plan_tells_it_and_changes_nothing(sqlite_mission: Mission, log: Pat
     sqlite_mission.dbproc("check")
 
 
+@pytest.mark.thorough
 def test_a_run_killed_in_it_leaves_nothing_and_the_next_run_does_it_again(sqlite_mission: Mission, log: Path) -> None:
     mission = sqlite_mission
     mission.code("begin.sh", f"#!/bin/sh\necho begun >> {log}\ntest $(wc -l < {log}) -gt 1 || sleep 60\n")

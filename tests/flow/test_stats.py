@@ -65,6 +65,7 @@ LONGER = "#!/bin/sh\nfor output; do :; done\nprintf '%060d' 0 > \"$output\"\n"
 
 
 @pytest.mark.parametrize("jobs", [2, 3])
+@pytest.mark.thorough
 def test_a_run_says_once_that_a_version_makes_files_of_another_size(jobs: int, sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.create(*chain())

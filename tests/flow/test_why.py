@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from tests.flow.mission import Mission, chain, name_of, optional, process, product, window
 
 
@@ -115,6 +117,7 @@ def test_retired_processes_and_products_are_said_to_be(sqlite_mission: Mission) 
     assert "product smooth is retired" in tree(mission, "smooth", "2020-01-05")
 
 
+@pytest.mark.thorough
 def test_what_is_stale_tells_when_it_is_built(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.create(*chain(on_code_edit="refuse"))
@@ -130,6 +133,7 @@ def test_what_is_stale_tells_when_it_is_built(sqlite_mission: Mission) -> None:
     assert "was edited, and is not run until it is released or accepted" in tree(mission, "clean")
 
 
+@pytest.mark.thorough
 def test_what_is_refused_and_what_has_no_inputs_and_what_is_gone(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.create(
@@ -168,6 +172,7 @@ def test_of_a_week_the_first_days_are_looked_at_and_nothing_is_told_twice(sqlite
     assert "raw 2020-01-06: told above" in text
 
 
+@pytest.mark.thorough
 def test_files_with_keywords_have_each_their_own_cause(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.code("to_clean.sh", "#!/bin/sh\ngrep -v b $1 > $2\n")

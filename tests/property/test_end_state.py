@@ -287,5 +287,6 @@ def test_order_batches_and_interruptions_leave_no_trace(data: st.DataObject, sql
 
 @settings(QUICK, max_examples=6)
 @given(data=st.data())
+@pytest.mark.thorough
 def test_order_and_interruptions_leave_no_trace_on_postgresql(data: st.DataObject, postgres_place: Place) -> None:
     check_disturbed(data, postgres_place)

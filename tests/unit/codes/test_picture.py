@@ -117,6 +117,7 @@ def test_a_slice_of_a_volume_is_that_slice(tmp_path: Path, dataset: Callable[...
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
 
 
+@pytest.mark.thorough
 def test_uneven_coordinates_are_drawn_too(dataset: Callable[..., None], draw: Draw) -> None:
     time = {"units": "days since 2001-01-01", "calendar": "360_day"}
     axes = {"time": (np.array([0, 1, 5, 30.0]), time), "plev": (np.array([1000, 500, 10.0]), {"units": "hPa"})}
@@ -134,6 +135,7 @@ def test_colours_are_drawn_as_they_are(tmp_path: Path, convert: Convert, draw: D
     assert picture[height // 2, width // 2].tolist() == [200, 0, 30]
 
 
+@pytest.mark.thorough
 def test_the_same_dataset_gives_the_same_picture(
     tmp_path: Path, dataset: Callable[..., None], convert: Convert
 ) -> None:

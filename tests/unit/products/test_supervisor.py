@@ -109,6 +109,7 @@ def test_many_questions_are_answered_by_several_workers_and_no_more_than_allowed
 
 
 @pytest.mark.parametrize("place", [0, 400], ids=["first", "among quick ones"])
+@pytest.mark.thorough
 def test_a_file_that_hangs_holds_up_one_worker_and_no_other_file(bench: Bench, place: int) -> None:
     supervisor = bench.supervisor("time.sleep(1000 * (name == 'bad'))\nreturn str(time.time())", seconds=6.0, size=2)
     names = ["a"] * 500
@@ -147,6 +148,7 @@ def test_what_waits_for_a_worker_that_is_replaced_is_asked_elsewhere(bench: Benc
 
 
 @pytest.mark.parametrize("how", ["cannot be started", "ends before it is ready"])
+@pytest.mark.thorough
 def test_helpers_that_cannot_start_are_done_without(bench: Bench, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def child(first_line: bytes, limits: Limits, *, is_spare: bool = False) -> Child:
         if is_spare and how == "cannot be started":

@@ -1,0 +1,143 @@
+"""Datasets that were made elsewhere: taken over whole, or refused by name."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dbproc.codes import idx_to_idx
+from dbproc.codes.idx_reader import open_idx
+from dbproc.codes.refusal import Refusal
+from dbproc.codes.verification import verify
+from tests.unit.codes.conftest import environment, same_bits
+
+Convert = Callable[..., "subprocess.CompletedProcess[str]"]
+Refused = Callable[..., str]
+
+ELSEWHERE = """
+import OpenVisus as ov, numpy as np
+
+def made(name, dims, fields):
+    idx = ov.IdxFile()
+    idx.logic_box = ov.BoxNi(ov.PointNi.zero(len(dims)), ov.PointNi(dims))
+    for field in fields:
+        idx.fields.push_back(ov.Field(*field, "row_major"))
+    idx.filename_template = f"./{name}/%04x.bin"
+    return idx
+
+idx = made("a", [20, 12], [("v", "float32"), ("rgb", "uint8[3]")])
+idx.timesteps, idx.time_template = ov.DatasetTimesteps(3, 5, 1), "t%02d/"
+idx.axis, idx.bounds = "lon lat", ov.Position(ov.BoxNd(ov.PointNd([100, 0]), ov.PointNd([110, 12])))
+idx.save("a.idx")
+db = ov.LoadDataset("a.idx")
+rng = np.random.default_rng(0)
+for step in (3, 4, 5):
+    for name, shape in (("v", (12, 20)), ("rgb", (12, 20, 3))):
+        values = (rng.normal(size=shape) * 100).astype("f4" if name == "v" else "u1")
+        db.write(values, field=name, time=step)
+        np.save(f"{name}{step}.npy", values)
+db.compressDataset(["zip"])
+idx = made("b", [64, 64, 64], [("v", "uint16")])
+idx.bitsperblock = 12
+idx.save("b.idx")
+ov.LoadDataset("b.idx").write(np.ones((8, 64, 64), "u2"), logic_box=([0, 0, 0], [64, 64, 8]))
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two datasets of OpenVisus itself: a whole one, and one of which only a part was written."""
+    place = tmp_path_factory.mktemp("elsewhere")
+    command = [sys.executable, "-c", ELSEWHERE]
+    subprocess.run(command, cwd=place, env={**environment(), "VISUS_HOME": str(place)}, check=True, capture_output=True)
+    return place
+
+
+@pytest.fixture
+def here(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def test_a_dataset_is_taken_over_with_all_it_has(here: Path, convert: Convert) -> None:
+    convert("idx_to_idx", "a.idx", "out.idx")
+    dataset = open_idx(here / "out.idx")
+    assert verify(here / "out.idx").whole
+    assert [axis.name for axis in dataset.description.axes] == ["timestep", "lat", "lon"]
+    assert dataset.description.axes[0].coordinates == (3, 4, 5)
+    assert dataset.description.axes[2].positions() == [100 + 0.5 * i for i in range(20)]
+    for name in ("v", "rgb"):
+        wanted = np.stack([np.load(here / f"{name}{step}.npy") for step in (3, 4, 5)])
+        assert same_bits(dataset.read(name), wanted)
+    assert "a/t03/0000.bin" in [origin.name for origin in dataset.description.origins]
+
+
+def test_what_a_converter_made_stays_what_it_is(here: Path, convert: Convert) -> None:
+    convert("idx_to_idx", "a.idx", "first.idx")
+    convert("idx_to_idx", "first.idx", "second.idx")
+    first, second = (open_idx(here / f"{name}.idx") for name in ("first", "second"))
+    assert second.description.axes == first.description.axes
+    assert second.description.notes == ("copied from first.idx",)
+    assert same_bits(second.read("v"), first.read("v"))
+
+
+def test_blocks_that_were_never_written_are_refused_or_noted(here: Path, convert: Convert, refused: Refused) -> None:
+    assert "of its blocks are missing, first b/" in refused("idx_to_idx", "b.idx", "out.idx")
+    convert("idx_to_idx", "--missing", "zero", "b.idx", "out.idx")
+    dataset = open_idx(here / "out.idx")
+    assert "were never written and are zeros" in dataset.description.notes[0]
+    wanted = np.zeros((64, 64, 64), "u2")
+    wanted[:8] = 1
+    assert same_bits(dataset.read(), wanted)
+
+
+def test_a_damaged_block_is_refused_by_name(here: Path, refused: Refused) -> None:
+    file = here / "a" / "t04" / "0000.bin"
+    content = bytearray(file.read_bytes())
+    content[-20] ^= 1
+    file.write_bytes(content)
+    assert "timestep 4 field rgb block 0" in refused("idx_to_idx", "--missing", "zero", "a.idx", "out.idx")
+
+
+def test_blocks_elsewhere_than_beside_it_are_refused(here: Path, refused: Refused) -> None:
+    text = (here / "b.idx").read_text()
+    (here / "evil.idx").write_text(text.replace("./b/", "/etc/"))
+    assert "its blocks lie in '/etc/" in refused("idx_to_idx", "evil.idx", "out.idx")
+
+
+MIDX = "<dataset typename='IdxMultipleDataset'>{}</dataset>"
+
+
+def part(path: Path, content: str, name: str | None) -> Path:
+    path.write_text(content)
+    return idx_to_idx._part(path, name)
+
+
+def test_one_dataset_of_a_midx_file_is_meant(tmp_path: Path) -> None:
+    one, two = "<dataset name='one' url='./a.idx' offset='0 0'/>", "<dataset name='two' url='sub/b.idx'/>"
+    assert part(tmp_path / "x.midx", MIDX.format(one), None) == tmp_path / "a.idx"
+    assert part(tmp_path / "x.midx", MIDX.format(one + two), "two") == tmp_path / "sub" / "b.idx"
+    with pytest.raises(Refusal, match=r"several datasets\. Choose with --part: one, two"):
+        part(tmp_path / "x.midx", MIDX.format(one + two), None)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (MIDX.format("<dataset url='http://example.org/a.idx'/>"), "no .idx beside or below it"),
+        (MIDX.format("<dataset url='../a.idx'/>"), "no .idx beside or below it"),
+        (MIDX.format("<dataset url='/etc/passwd'/>"), "no .idx beside or below it"),
+        (MIDX.format(""), "names 0 datasets"),
+        ("<!DOCTYPE d [<!ENTITY a 'b'>]><dataset url='a.idx'/>", "declares entities"),
+        ("<dataset", "no XML"),
+    ],
+)
+def test_a_midx_file_that_leads_elsewhere_is_refused(tmp_path: Path, content: str, complaint: str) -> None:
+    with pytest.raises(Refusal, match=complaint):
+        part(tmp_path / "x.midx", content, None)

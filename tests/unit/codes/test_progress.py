@@ -1,0 +1,57 @@
+"""How far a conversion is, on a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+
+import pytest
+
+from dbproc.codes import progress
+from dbproc.codes.progress import Progress, line
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds", "told"),
+    [
+        (0, 0.0, "x.idx: writing 0 of 200 MB, 0 MB/s"),
+        (50_000_000, 2.0, "x.idx: writing 50 of 200 MB, 25 MB/s, 6 s left"),
+        (200_000_000, 4.0, "x.idx: writing 200 of 200 MB, 50 MB/s"),
+    ],
+)
+def test_a_line_tells_what_is_done_how_quickly_and_how_long_it_takes(done: int, seconds: float, told: str) -> None:
+    assert line("x.idx", "writing", done, 200_000_000, seconds) == told
+
+
+def report(done: int) -> dict[str, object]:
+    return {"phase": "writing", "done": done, "total": 10_000_000}
+
+
+def test_a_terminal_has_one_line_that_is_rewritten_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "OFTEN", 0.0)
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        shown = Progress("x.idx", terminal)
+        shown.show(report(0))
+        shown.show(report(5_000_000))
+        shown.clear()
+        said = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert said.count("\r") == 3
+    assert "\n" not in said
+    assert "writing 5 of 10 MB" in said
+    assert said.endswith("\r\033[K")
+
+
+def test_elsewhere_lines_are_plain_and_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = io.StringIO()
+    shown = Progress("x.idx", quiet)
+    shown.show(report(1_000_000))
+    assert quiet.getvalue() == ""
+    monkeypatch.setattr(progress, "SELDOM", 0.0)
+    shown.show(report(2_000_000))
+    shown.clear()
+    assert quiet.getvalue().startswith("x.idx: writing 2 of 10 MB")
+    assert quiet.getvalue().endswith("\n")
+    assert "\033" not in quiet.getvalue()
