@@ -27,7 +27,7 @@ from dbproc.codes.refusal import Refusal
 from dbproc.codes.reports import Reports
 from dbproc.codes.reuse import Earlier, newest, take_over
 from dbproc.codes.source import Source, digested, opener, origins, state
-from dbproc.codes.stepped import arranged
+from dbproc.codes.stepped import MOST_AXES, arranged
 from dbproc.codes.writing import Piece, Plan, read_back, reading, sample_bytes, write
 
 SPACE = 2.2
@@ -88,12 +88,13 @@ def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, rep
 
     description = replace(source.description, origins=(*source.description.origins, *archives))
     plan, codec = Plan(description, job["slab"]), Codec.parse(job["codec"])
+    _require_few_axes(job["about"], plan)
     blocks.create(path, plan.shape, description.fields, plan.axes, plan.steps)
     codec.require_fit(job["about"], len(plan.shape), idx_file.read(path).fields)
     _check_space(path, plan)
     with ThreadPoolExecutor(1) as hashing:
         digests = [hashing.submit(digested, each) for each in description.origins]
-        earlier, steps = _earlier(job, plan, digests)
+        earlier, steps = _earlier(job, plan, codec, digests)
         plan = replace(plan, done=steps)
         pieces = list(write(source, plan, path, job["about"], reports))
         read_back(path, pieces, reports)
@@ -125,10 +126,15 @@ def recipe(job: Job) -> str:
     return digest.hexdigest()
 
 
-def _earlier(job: Job, plan: Plan, digests: Sequence[Future[Origin]]) -> tuple[Earlier | None, dict[int, int]]:
+def _earlier(
+    job: Job, plan: Plan, codec: Codec, digests: Sequence[Future[Origin]]
+) -> tuple[Earlier | None, dict[int, int]]:
     """The dataset from which timesteps are to be taken over, and which: new numbers and old ones."""
     if not job["reuse"]:
         return None, {}
+    if codec.lossy:
+        what = f"timesteps that are stored with loss, as {codec} does, cannot be taken over"
+        raise Refusal(job["about"], what, "Leave out --reuse, or choose zip, raw or zfp")
     if plan.steps is None:
         raise Refusal(job["about"], "only timesteps can be taken over from an earlier dataset", "Give --timesteps AXIS")
     earlier = newest(job["reuse"])
@@ -168,7 +174,7 @@ def _counted(
 
     def counted(part: Part) -> Part:
         if earlier and part.start in steps:
-            return earlier.counted(description, part)
+            return earlier.counted(part, steps[part.start])
         names = [each.name for each in description.fields]
         within = range(part.start, part.stop)
         return replace(part, tallies={name: total(t for i in within for t in of_steps[i, name]) for name in names})
@@ -187,6 +193,15 @@ def _tallies(description: Description, pieces: Sequence[Piece], steps: dict[int,
     for piece in pieces:
         tallies[piece.field.name].append(piece.tally)
     return {name: total(each) for name, each in tallies.items()}
+
+
+def _require_few_axes(about: str, plan: Plan) -> None:
+    """Refuse what OpenVisus cannot take as an array: components count as an axis for it."""
+    several = [each for each in plan.description.fields if each.components > 1]
+    if several and len(plan.shape) >= MOST_AXES:
+        told = f"field {several[0].name} has {several[0].components} components"
+        what = f"it has {len(plan.shape)} axes, and {told}; {MOST_AXES - 1} axes can be stored then"
+        raise Refusal(about, what, "Store one as timesteps (--timesteps AXIS), or convert a part")
 
 
 def _check_space(path: Path, plan: Plan) -> None:

@@ -74,7 +74,11 @@ class Converter:
             help="share equal timesteps with this dataset, or the last that matches a pattern",
         )
         stored.add_argument(
-            "--memory", type=_mebibytes, default=MEMORY, metavar="MIB", help="most memory to use (default: 1024)"
+            "--memory",
+            type=_mebibytes,
+            default=MEMORY,
+            metavar="MIB",
+            help="most memory to use, at least 512 (default: 1024)",
         )
         stored.add_argument("--slab", type=_mebibytes, metavar="MIB", help="size of a slab (default: as memory allows)")
         stored.add_argument(

@@ -22,6 +22,8 @@ CACHE_SHARE = 8
 """The decoded chunks that are kept are this part of the memory, for all fields together."""
 SLOTS = 100_003
 """Places in the library's table of chunks: prime, and more than there are chunks in a row of them."""
+PREEMPTION = 0.75
+"""How much chunks that were read whole are the first to go; with 1 the library never lets others go."""
 HOPS = 32
 """Links that one path may lead through."""
 PREFIXES = ("HDF5_EXT_PREFIX", "HDF5_EXTFILE_PREFIX", "HDF5_VDS_PREFIX")
@@ -160,7 +162,8 @@ class Tree:
         if not h5py.is_hdf5(path):
             raise Refusal(path, "it is no HDF5 file", _other_kind(path))
         try:
-            file = h5py.File(path, "r", locking="best-effort", rdcc_nbytes=self._cache, rdcc_nslots=SLOTS, rdcc_w0=1.0)
+            kept = {"rdcc_nbytes": self._cache, "rdcc_nslots": SLOTS, "rdcc_w0": PREEMPTION}
+            file = h5py.File(path, "r", locking="best-effort", **kept)
         except OSError as error:
             what = "the file is cut" if "truncated" in str(error) else "it cannot be opened"
             raise Refusal(path, f"{what}: {error}", "Get it again from where it came") from error

@@ -20,8 +20,12 @@ from dbproc.codes.supervision import PATIENCE, child
 
 MEMORY = 1 << 30
 """Bytes that a conversion may take, unless told otherwise."""
+LEAST = 512 << 20
+"""Bytes below which nothing can be promised: libraries, and OpenVisus while it reads back, take most of it."""
 SHARE = 16
 """A slab is this part of the memory: reading one back through OpenVisus takes several times its size."""
+MOST_SHARE = 8
+"""A slab that is asked for may be this part of the memory at most: several are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Conversion:
     options
         What the opener is told besides, as JSON.
     memory
-        Bytes that the conversion may take at most, all processes together.
+        Bytes that the conversion may take at most, all processes together; at least :data:`LEAST`.
     slab
         Bytes of one slab; by default what the memory allows.
     join
@@ -91,6 +95,7 @@ def convert(conversion: Conversion) -> str:
         When the input is not fit, the output cannot be written, or anything is not exactly as it should be. Nothing of
         the target is left then.
     """
+    _require_memory(conversion)
     target = conversion.output.absolute()
     try:
         require_files(path for path in conversion.inputs if not path.is_dir())
@@ -100,6 +105,22 @@ def convert(conversion: Conversion) -> str:
     except OSError as error:
         raise Refusal(error.filename or target, str(error.strerror), "Nothing was kept; mend that first") from error
     return _summary(target, report)
+
+
+def _require_memory(conversion: Conversion) -> None:
+    """Refuse a limit that could not be kept."""
+    if conversion.memory < LEAST:
+        what = f"a conversion cannot be kept within {_mebibytes(conversion.memory)} MiB"
+        raise Refusal("--memory", what, f"Give at least {_mebibytes(LEAST)}")
+    most = conversion.memory // MOST_SHARE
+    if (conversion.slab or 0) > most:
+        told = f"{_mebibytes(conversion.slab or 0)} MiB are too many for a slab"
+        what = f"{told} within {_mebibytes(conversion.memory)} MiB of memory"
+        raise Refusal("--slab", what, f"Give at most {_mebibytes(most)}, or more --memory")
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):g}"
 
 
 def _build(conversion: Conversion, place: Staging) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from dbproc.codes import idx_file, manifest
@@ -18,6 +19,8 @@ from dbproc.codes.refusal import Refusal
 
 STEP = "t{:06d}"
 """The directory of a timestep in the companion."""
+
+Content = tuple[tuple[str, ...], int]
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,18 @@ class Earlier:
         is_alike = (mine.recipe, mine.stored_shape) == (recipe, stored_shape)
         if not is_alike or _kind(mine.description) != _kind(description):
             return {}
-        known = {_content(mine.description, part): part for part in mine.description.parts}
-        pairs = [(part, known.get(_content(description, part))) for part in description.parts]
+        known = dict(_contents(mine.description))
+        pairs = [(part, known.get(content)) for content, part in _contents(description)]
         equal = [(part, old) for part, old in pairs if old is not None]
         return {part.start + i: old.start + i for part, old in equal for i in range(part.stop - part.start)}
 
-    def counted(self, description: Description, part: Part) -> Part:
-        """A part of a new dataset with the tallies of the equal one of this dataset."""
-        content, mine = _content(description, part), self.metadata.description
-        return replace(part, tallies=next(each.tallies for each in mine.parts if _content(mine, each) == content))
+    def counted(self, part: Part, start: int) -> Part:
+        """A part of a new dataset with the tallies of the one of this dataset that begins at ``start``."""
+        return replace(part, tallies=self._parts[start].tallies)
+
+    @cached_property
+    def _parts(self) -> dict[int, Part]:
+        return {part.start: part for part in self.metadata.description.parts}
 
 
 def newest(pattern: str) -> Earlier | None:
@@ -70,7 +76,7 @@ def newest(pattern: str) -> Earlier | None:
     Refusal
         When it is damaged, or was not made by a converter of dbproc.
     """
-    found = sorted(map(Path, glob.glob(pattern)), key=natural)
+    found = [Path(pattern)] if os.path.lexists(pattern) else sorted(map(Path, glob.glob(pattern)), key=natural)
     if not found:
         return None
     path = found[-1].absolute()
@@ -116,15 +122,29 @@ def take_over(earlier: Earlier, idx: Path, steps: Mapping[int, int]) -> dict[str
 def _link(file: Path, target: Path) -> None:
     try:
         os.link(file, target)
+    except FileNotFoundError as error:
+        raise Refusal(file, "it was removed while it was taken over", "Convert again") from error
     except OSError:  # another filesystem, or one without hard links
         shutil.copyfile(file, target)
 
 
-def _content(description: Description, part: Part) -> tuple[str, int]:
-    """What a part is made of, and how long it is."""
-    return description.origins[part.origin].sha256, part.stop - part.start
+def _contents(description: Description) -> list[tuple[Content, Part]]:
+    """The parts, and what each is made of: the digests of all its origins, and how long it is.
+
+    The origins of a part are those up to the next part's; what they were unpacked from counts as the last one's.
+    """
+    parts = description.parts
+    ends = [*(part.origin for part in parts[1:]), len(description.origins)]
+    own = [description.origins[part.origin : end] for part, end in zip(parts, ends, strict=True)]
+    digests = [tuple(each.sha256 for each in origins) for origins in own]
+    return [((each, part.stop - part.start), part) for each, part in zip(digests, parts, strict=True)]
 
 
 def _kind(description: Description) -> tuple[object, ...]:
-    """What must be equal for timesteps to be interchangeable."""
-    return description.code, description.shape[1:], description.axes[1:], description.fields, description.timesteps
+    """What must be equal for timesteps that came from equal files to be interchangeable."""
+    axes = [(axis.name, axis.size) for axis in description.axes[1:]]
+    fields = [
+        (each.name, each.variable, each.openvisus_dtype, each.fills, each.valid_min, each.valid_max, each.unsigned)
+        for each in description.fields
+    ]
+    return description.code, axes, fields, description.timesteps
