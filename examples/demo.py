@@ -274,7 +274,7 @@ def read_back() -> None:
     import netCDF4
     import numpy as np
 
-    from dbproc.codes.idx_reader import read_field
+    from dbproc.codes.idx.idx_reader import read_field
 
     idx = "ceil/idx/2019/sgpceilC1.backscatter.20190101.v1.0.0.idx"
     values = read_field(WORKSPACE / idx, "backscatter")

@@ -22,15 +22,15 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes import slabs, slicing
-from dbproc.codes.description import Axis, Field
-from dbproc.codes.idx_reader import IdxDataset, open_idx
-from dbproc.codes.refusal import Refusal, run
-from dbproc.codes.slabs import Box
-from dbproc.codes.slicing import Cut
+from dbproc.codes.idx import slabs, slicing
+from dbproc.codes.idx.description import Axis, Field
+from dbproc.codes.idx.idx_reader import IdxDataset, open_idx
+from dbproc.codes.idx.refusal import Refusal, run
+from dbproc.codes.idx.slabs import Box
+from dbproc.codes.idx.slicing import Cut
 
 if TYPE_CHECKING:
-    from dbproc.codes.values import Values
+    from dbproc.codes.idx.values import Values
 
 NAME = "picture"
 SIZE = (10.0, 5.6)
@@ -94,7 +94,7 @@ def view(dataset: IdxDataset, field: Field, cuts: Sequence[Cut] = ()) -> View:
     """
     import numpy as np
 
-    from dbproc.codes.values import missing, unpacked
+    from dbproc.codes.idx.values import missing, unpacked
 
     box, chosen = _cut(dataset, cuts)
     steps = _steps(slabs.shape_of(box))
@@ -139,7 +139,7 @@ def draw(path: Path, output: Path, options: Options, *, verify: bool = True) -> 
     options
         How to draw it.
     verify
-        Whether to read all of the dataset first; see :func:`dbproc.codes.idx_reader.open_idx`.
+        Whether to read all of the dataset first; see :func:`dbproc.codes.idx.idx_reader.open_idx`.
 
     Raises
     ------

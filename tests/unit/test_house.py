@@ -24,7 +24,16 @@ def modules(place: Path) -> set[str]:
 
 def test_the_house_names_every_module() -> None:
     station, codes = HOUSE.split("## The codes")
-    for there, told in ((modules(PACKAGE), named(station)), (modules(PACKAGE / "codes"), named(codes))):
-        told = {name.partition("/")[0] + "/" if "/" in name else name for name in told}
+    programs, *packages = re.split(r"^\| module of `(\w+)/` \|", codes, flags=re.MULTILINE)
+    pairs = [(PACKAGE, station), (PACKAGE / "codes", programs)]
+    pairs += [(PACKAGE / "codes" / name, part) for name, part in zip(packages[::2], packages[1::2], strict=True)]
+    for place, part in pairs:
+        there, told = modules(place), {name.partition("/")[0] + "/" if "/" in name else name for name in named(part)}
         assert {name for name in there if not any(fnmatch(name, each) for each in told)} == set()
         assert {name for name in told if not any(fnmatch(each, name) for each in there)} == set()
+
+
+def test_each_package_of_the_codes_has_its_table() -> None:
+    assert set(re.findall(r"^\| module of `(\w+/)` \|", HOUSE, re.MULTILINE)) == {
+        each for each in modules(PACKAGE / "codes") if each.endswith("/")
+    }

@@ -14,9 +14,9 @@ from pathlib import Path
 import py7zr
 import pytest
 
-from dbproc.codes import archives
-from dbproc.codes.archives import unpack
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.conversion import archives
+from dbproc.codes.conversion.archives import unpack
+from dbproc.codes.idx.refusal import Refusal
 
 FILES = {"a.tif": bytes(range(256)) * 8, "b/c.tif": b"second " * 99, "b/d.tif": b"third" * 50}
 

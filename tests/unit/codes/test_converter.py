@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dbproc.codes import converter, netcdf_to_idx, picture, raw_to_idx
-from dbproc.codes.description import Axis, Description, Field, Metadata
-from dbproc.codes.idx_reader import IdxDataset, read_field
-from dbproc.codes.idx_writer import Conversion
+from dbproc.codes import netcdf_to_idx, picture, raw_to_idx
+from dbproc.codes.conversion import converter
+from dbproc.codes.conversion.idx_writer import Conversion
+from dbproc.codes.idx.description import Axis, Description, Field, Metadata
+from dbproc.codes.idx.idx_reader import IdxDataset, read_field
 from tests.unit.codes.conftest import same_bits
 
 VALUES = np.arange(600, dtype=np.uint16).reshape(20, 30)

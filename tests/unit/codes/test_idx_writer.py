@@ -11,17 +11,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dbproc.codes.idx_reader import read_field
-from dbproc.codes.idx_writer import Conversion, convert
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.staging import staging
+from dbproc.codes.conversion.idx_writer import Conversion, convert
+from dbproc.codes.conversion.staging import staging
+from dbproc.codes.idx.idx_reader import read_field
+from dbproc.codes.idx.refusal import Refusal
 from tests.unit.codes.conftest import command, environment, same_bits, wild, write_netcdf
 
 SOURCE = """
 import os, sys, time
 from contextlib import contextmanager
 import numpy as np
-from dbproc.codes.description import Axis, Description, Field
+from dbproc.codes.idx.description import Axis, Description, Field
 
 class Source:
     def __init__(self, shape, dtype):

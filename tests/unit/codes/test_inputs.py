@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from dbproc.codes.converter import Converter
-from dbproc.codes.idx_writer import Conversion, convert
-from dbproc.codes.inputs import found
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.staging import staging
+from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.conversion.idx_writer import Conversion, convert
+from dbproc.codes.conversion.inputs import found
+from dbproc.codes.conversion.staging import staging
+from dbproc.codes.idx.refusal import Refusal
 
 
 def written(directory: Path, *names: str) -> Path:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from dbproc.codes import netcdf_to_idx
-from dbproc.codes.description import Description
-from dbproc.codes.joined import joined
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.slabs import plan, whole
-from dbproc.codes.source import Source
+from dbproc.codes.conversion.joined import joined
+from dbproc.codes.conversion.source import Source
+from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.slabs import plan, whole
 from tests.unit.codes.conftest import same_bits, wild, write_netcdf
 
 UNITS = "hours since 2019-01-{:02d} 00:00:00"

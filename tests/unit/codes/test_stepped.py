@@ -8,12 +8,12 @@ from math import prod
 import numpy as np
 import pytest
 
-from dbproc.codes.description import Axis, Description, Field
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.slabs import Box, plan, whole
-from dbproc.codes.stepped import arranged
-from dbproc.codes.values import Values
-from dbproc.codes.writing import Plan
+from dbproc.codes.conversion.stepped import arranged
+from dbproc.codes.conversion.writing import Plan
+from dbproc.codes.idx.description import Axis, Description, Field
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.slabs import Box, plan, whole
+from dbproc.codes.idx.values import Values
 from tests.unit.codes.conftest import same_bits
 
 
