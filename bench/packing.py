@@ -44,8 +44,8 @@ def main() -> None:
 def _write(idx: Path, side: int) -> None:
     import numpy as np
 
-    from dbproc.codes import blocks
-    from dbproc.codes.description import Axis, Field
+    from dbproc.codes.idx import blocks
+    from dbproc.codes.idx.description import Axis, Field
 
     field, shape = Field("v", "v", "float32"), (side, side, side)
     blocks.create(idx, shape, [field], [Axis(name, side) for name in "zyx"])
@@ -58,7 +58,7 @@ def _write(idx: Path, side: int) -> None:
 
 
 def _zlib_ratio(idx: Path) -> float:
-    from dbproc.codes import bins, idx_file
+    from dbproc.codes.idx import bins, idx_file
 
     stored, before, after = idx_file.read(idx), 0, 0
     for _, _, path in stored.bins(idx):
@@ -70,8 +70,8 @@ def _zlib_ratio(idx: Path) -> float:
 
 
 def _pack(idx: Path, codec: str, threads: int) -> None:
-    from dbproc.codes.codec import Codec
-    from dbproc.codes.packing import audit, pack
+    from dbproc.codes.idx.codec import Codec
+    from dbproc.codes.idx.packing import audit, pack
 
     importlib.import_module("OpenVisus")
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -129,6 +129,11 @@ def outputs(kind: str, days: Iterable[int], version: str) -> list[str]:
     return [f"{kind} {day:02d} {version}" for day in days]
 
 
+def month(version: str) -> list[str]:
+    """Expected outputs of the month: the dataset and its picture, dated by its first day."""
+    return [*outputs("month", [1], version), *outputs("month_picture", [1], version)]
+
+
 def summary(wanted: Iterable[str]) -> str:
     """``clean 01 02 03 v1.0.0, daily 01 v1.0.0``."""
     groups: dict[tuple[str, str], list[str]] = {}
@@ -173,8 +178,9 @@ def set_up() -> None:
     shutil.copytree(EXAMPLES / "sgp" / "codes", WORKSPACE / "codes", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(EXAMPLES / "sgp" / "mission.toml", WORKSPACE / "mission.toml")
     say("""One site of the ARM user facility, Southern Great Plains, in January 2019. Surface meteorology is cleaned
-        (level 1), then summed up for each day, and smoothed over each day and its neighbours (level 2). Ceilometer
-        backscatter becomes an IDX dataset for OpenVisus, and that a picture.""")
+        (level 1), then summed up for each day, and smoothed over each day and its neighbours (level 2). The days of a
+        month become one IDX dataset for OpenVisus, which grows with each day, and a picture of it. Ceilometer
+        backscatter becomes another, and that a picture.""")
     run("dbproc", "init", DATABASE)
     run("dbproc", "apply", "mission.toml", "-m", DATABASE)
 
@@ -187,6 +193,7 @@ def first_files(watch: Watch) -> None:
     days = (1, 2, 3)
     watch.expect(
         *(each for kind in ("clean", "daily", "smooth") for each in outputs(kind, days, "1.0.0")),
+        *month("1.0.0"),
         *outputs("idx", [1], "1.0.0"),
         *outputs("picture", [1], "1.0.0"),
     )
@@ -205,8 +212,9 @@ def new_day(watch: Watch) -> None:
     deliver(MET_DAYS[3])
     process_queue()
     say("""Day 04 is new. Day 03 was smoothed before its tomorrow was there, so it is smoothed again under a new
-        version; days 01 and 02, the daily statistics of old days and the ceilometer are left alone.""")
-    watch.expect(*outputs("clean", [4], "1.0.0"), *outputs("daily", [4], "1.0.0"),
+        version, and the month gains a day; days 01 and 02, the daily statistics of old days and the ceilometer are left
+        alone.""")
+    watch.expect(*outputs("clean", [4], "1.0.0"), *outputs("daily", [4], "1.0.0"), *month("1.1.0"),
                  *outputs("smooth", [4], "1.0.0"), *outputs("smooth", [3], "1.1.0"))  # fmt: skip
     why("sgpmetE13.smooth.20190103.v1.1.0.nc", "input sgpmetE13.clean.20190104.v1.0.0.nc added")
 
@@ -225,6 +233,7 @@ def release(watch: Watch) -> None:
         *outputs("daily", (1, 2, 3, 4), "1.1.0"),
         *outputs("smooth", (1, 2, 4), "1.1.0"),
         *outputs("smooth", [3], "1.2.0"),
+        *month("1.2.0"),
     )
     why("sgpmetE13.clean.20190103.v1.1.0.nc", "code clean_met.py changed from 1.0.0 to 1.1.0")
     before, after = (daily_wind(f"met/daily/2019/sgpmetE13.daily.20190103.v1.{quality}.0.nc") for quality in (0, 1))
@@ -265,7 +274,7 @@ def read_back() -> None:
     import netCDF4
     import numpy as np
 
-    from dbproc.codes.idx_reader import read_field
+    from dbproc.codes.idx.idx_reader import read_field
 
     idx = "ceil/idx/2019/sgpceilC1.backscatter.20190101.v1.0.0.idx"
     values = read_field(WORKSPACE / idx, "backscatter")
@@ -282,6 +291,20 @@ def read_back() -> None:
     print(f"  {display(picture)}")
     pixels = "{} x {}".format(*struct.unpack(">II", header[16:])) if len(header) == 24 else "no"
     check(header.startswith(b"\x89PNG\r\n\x1a\n"), f"a picture of it, {pixels} pixels", "this is no PNG")
+
+
+def growth() -> None:
+    """The month shares the days that it had before with its last version; every dataset is whole."""
+    title("8. The month that grew, and all datasets verified")
+    name = "met/month/2019/sgpmetE13.month.20190101.v1.{}.0{}"
+    run("dbproc", "idx", "info", name.format(1, ".idx"))
+    days = sorted((WORKSPACE / name.format(1, "")).glob("t*"))
+    old = {member.stat().st_ino for member in (WORKSPACE / name.format(0, "")).rglob("*.bin")}
+    shared = [all(member.stat().st_ino in old for member in day.rglob("*.bin")) for day in days]
+    told = "days 01, 02 and 03 of version 1.1.0 are the very files of version 1.0.0, by hard links; day 04 is its own"
+    check(shared == [True, True, True, False], told, f"shared: {shared}")
+    shown = run("dbproc", "idx", "verify", "ceil", "met")
+    check(shown.count(": whole (") == 4, "every block of all four datasets is there, bit for bit", "some are not")
 
 
 def display(path: str) -> str:
@@ -302,6 +325,7 @@ def main() -> int:
         nothing(watch, "5. Nothing new: nothing to do")
         explain()
         read_back()
+        growth()
     except NotAsToldError as error:
         sys.stdout.flush()
         print(f"\nThe demo failed: {error}", file=sys.stderr)

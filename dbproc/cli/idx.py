@@ -36,7 +36,7 @@ def verify_command(paths: tuple[Path, ...], as_json: bool) -> int:
 
     Exit status: 0 all are whole, 1 something is damaged.
     """
-    from dbproc.codes.verification import verify
+    from dbproc.codes.idx.verification import verify
 
     with _refusals():
         verdicts = [verify(path) for path in _datasets(paths)]
@@ -61,7 +61,7 @@ def info_command(path: Path, as_json: bool) -> None:
 
     No values are read and nothing is verified.
     """
-    from dbproc.codes.facts import facts, lines
+    from dbproc.codes.idx.facts import facts, lines
 
     with _refusals():
         found = facts(path)
@@ -109,8 +109,8 @@ def picture_command(
 @_field_option
 def slice_command(path: Path, output: Path, cuts: tuple[str, ...], field: str | None) -> None:
     """Write the stored values of a slice of the dataset PATH: OUT is .npy, .csv, or .png for a picture."""
+    from dbproc.codes.idx.slicing import extract
     from dbproc.codes.picture import Options, draw
-    from dbproc.codes.slicing import extract
 
     with _refusals():
         if output.suffix.lower() == ".png":
@@ -128,7 +128,7 @@ def compare_command(old: Path, new: Path, as_json: bool) -> int:
 
     Exit status: 0 all values are the same, 1 some differ.
     """
-    from dbproc.codes.comparing import compare
+    from dbproc.codes.idx.comparing import compare
 
     with _refusals():
         found = compare(old, new)
@@ -147,7 +147,7 @@ def compare_command(old: Path, new: Path, as_json: bool) -> int:
 @contextmanager
 def _refusals() -> Iterator[None]:
     """What a code refuses is told like any other error of a person's to mend."""
-    from dbproc.codes.refusal import Refusal
+    from dbproc.codes.idx.refusal import Refusal
 
     try:
         yield
@@ -156,7 +156,7 @@ def _refusals() -> Iterator[None]:
 
 
 def _cuts(texts: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    from dbproc.codes.slicing import parse
+    from dbproc.codes.idx.slicing import parse
 
     try:
         return tuple(parse(text) for text in texts)

@@ -20,16 +20,16 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.converter import Converter
-from dbproc.codes.coordinates import require_few
-from dbproc.codes.description import Axis, Description, Field, Number, number, plain
-from dbproc.codes.field_names import distinct
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.formats.field_names import distinct
+from dbproc.codes.idx.coordinates import require_few
+from dbproc.codes.idx.description import Axis, Description, Field, Number, number, plain
+from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.cdf_records import CdfFile, Extent
-    from dbproc.codes.slabs import Box
-    from dbproc.codes.values import Values
+    from dbproc.codes.formats.cdf_records import CdfFile, Extent
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
 
 NAME = "cdf_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".cdf",))
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[CdfSource]:
     """Open a CDF file; ``options["variables"]`` names the variables wanted, none meaning the only one of data."""
-    from dbproc.codes import cdf_records
+    from dbproc.codes.formats import cdf_records
 
     cdflib = _cdflib(inputs[0])
     (path,) = inputs
@@ -305,7 +305,7 @@ class _Variable:
 
 
 def _describe(content: _Content, variables: Mapping[str, _Variable]) -> Description:
-    from dbproc.codes.source import origins
+    from dbproc.codes.idx.files import origins
 
     first = next(iter(variables.values()))
     axes = _distinct_axes(_axes(content, first))
@@ -422,7 +422,7 @@ def _no_coordinates(content: _Content, name: str, size: int, records: bool) -> s
 
 
 def _placed(content: _Content, axis: Axis, variable: _Variable) -> Axis:
-    from dbproc.codes.values import native, regular
+    from dbproc.codes.idx.values import native, regular
 
     require_few(f"axis {axis.name}", axis.size)
     values = native(variable.whole()).reshape(axis.size, -1)

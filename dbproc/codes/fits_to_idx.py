@@ -24,16 +24,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.converter import Converter
-from dbproc.codes.coordinates import require_few
-from dbproc.codes.description import Axis, Description, Field, Regular, number
-from dbproc.codes.field_names import safe
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.formats.field_names import safe
+from dbproc.codes.idx.coordinates import require_few
+from dbproc.codes.idx.description import Axis, Description, Field, Regular, number
+from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.fits_units import Unit
-    from dbproc.codes.slabs import Box
-    from dbproc.codes.values import Values
+    from dbproc.codes.formats.fits_units import Unit
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
 
 NAME = "fits_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".fits", ".fit", ".fts", ".fz"))
@@ -57,7 +57,7 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     """Open a FITS file; ``options["hdu"]`` names the HDU wanted, None meaning the only image."""
     (path,) = inputs
     _astropy(path)
-    from dbproc.codes import fits_units
+    from dbproc.codes.formats import fits_units
 
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
@@ -81,7 +81,7 @@ class FitsSource:
         """The values inside ``box``: as stored, or unsigned where BZERO says just that."""
         import numpy as np
 
-        from dbproc.codes.values import native
+        from dbproc.codes.idx.values import native
 
         values = native(self._reader(box))
         if self._flip is None:
@@ -96,7 +96,7 @@ def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[
     import numpy as np
 
     if not unit.compressed:
-        from dbproc.codes.array_file import ArrayFile
+        from dbproc.codes.formats.array_file import ArrayFile
 
         return ArrayFile(stream, unit.data, np.dtype(f">{TYPES[unit.bitpix]}"), unit.shape).read
     fits = importlib.import_module("astropy.io.fits")
@@ -144,8 +144,8 @@ def _fit(path: Path, unit: Unit) -> Unit:
 
 
 def _describe(path: Path, units: Sequence[Unit], unit: Unit) -> Description:
-    from dbproc.codes import orientation
-    from dbproc.codes.source import origins
+    from dbproc.codes.formats import orientation
+    from dbproc.codes.idx.files import origins
 
     axes = _axes(unit)
     primary = {"primary": units[0].cards()} if unit.number else {}

@@ -18,14 +18,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.converter import Converter
-from dbproc.codes.description import Description, Field
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.idx.description import Description, Field
+from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.hdf5 import Tree
-    from dbproc.codes.slabs import Box
-    from dbproc.codes.values import Values
+    from dbproc.codes.formats.hdf5 import Tree
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
 
 NAME = "hdf5_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".h5", ".hdf5", ".hdf", ".he5"))
@@ -51,7 +51,7 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     ``options["datasets"]`` names the datasets wanted, none meaning the only one there is; ``options["memory"]`` is
     what the conversion may take.
     """
-    from dbproc.codes.hdf5 import cache_size, opened
+    from dbproc.codes.formats.hdf5 import cache_size, opened
 
     (path,) = inputs
     names = options.get("datasets") or []
@@ -63,7 +63,7 @@ class Hdf5Source:
     """Datasets of one shape in an open HDF5 file, as the writer wants them."""
 
     def __init__(self, tree: Tree, paths: Sequence[str]) -> None:
-        from dbproc.codes.hdf5_fields import field_names
+        from dbproc.codes.formats.hdf5_fields import field_names
 
         found = {path: _named(tree, path) for path in dict.fromkeys(paths)}
         _require_one_shape(tree, found)
@@ -73,7 +73,7 @@ class Hdf5Source:
 
     def read(self, field: str, box: Box) -> Values:
         """The stored values of a field inside ``box``, components last."""
-        from dbproc.codes.hdf5_fields import read
+        from dbproc.codes.formats.hdf5_fields import read
 
         return read(self._tree, self._datasets[field], box)
 
@@ -89,16 +89,16 @@ def _only(tree: Tree) -> str:
 
 def _data(tree: Tree) -> list[tuple[str, Any]]:
     """The datasets that can be converted and do not only serve others."""
-    from dbproc.codes.hdf5 import attributes, is_dataset, text
-    from dbproc.codes.hdf5_fields import unfit
+    from dbproc.codes.formats.hdf5 import attributes, is_dataset, text
+    from dbproc.codes.formats.hdf5_fields import unfit
 
     found = [(path, each) for path, each in tree.entries() if is_dataset(each) and not unfit(each)]
     return [(path, each) for path, each in found if text(attributes(each).get("CLASS")) not in SERVING]
 
 
 def _choices(tree: Tree) -> str:
-    from dbproc.codes.hdf5 import listed
-    from dbproc.codes.hdf5_fields import shape
+    from dbproc.codes.formats.hdf5 import listed
+    from dbproc.codes.formats.hdf5_fields import shape
 
     fit = [f"{path.strip('/')} {shape(each)}" for path, each in _data(tree)]
     return f"Choose with --dataset: {listed(fit)}" if fit else "There is none that can be converted"
@@ -106,8 +106,8 @@ def _choices(tree: Tree) -> str:
 
 def _named(tree: Tree, path: str) -> Any:
     """The dataset of that path, all of it readable, or a refusal that lists the choices."""
-    from dbproc.codes.hdf5 import is_dataset
-    from dbproc.codes.hdf5_fields import unfit
+    from dbproc.codes.formats.hdf5 import is_dataset
+    from dbproc.codes.formats.hdf5_fields import unfit
 
     try:
         found = tree.find(path)
@@ -129,9 +129,9 @@ def _require_one_shape(tree: Tree, found: Mapping[str, Any]) -> None:
 
 
 def _describe(tree: Tree, found: Mapping[str, Any]) -> Description:
-    from dbproc.codes.hdf5 import surroundings
-    from dbproc.codes.hdf5_fields import axes, common, field, field_names, form
-    from dbproc.codes.hdf5_storage import require_readable
+    from dbproc.codes.formats.hdf5 import surroundings
+    from dbproc.codes.formats.hdf5_fields import axes, common, field, field_names, form
+    from dbproc.codes.formats.hdf5_storage import require_readable
 
     unwritten = [note for path, each in found.items() for note in require_readable(tree, each, path)]
     told = [f"{path}: {form(each).note}" for path, each in found.items() if form(each).note]
@@ -158,7 +158,7 @@ def _describe(tree: Tree, found: Mapping[str, Any]) -> Description:
 
 def _orientation(fields: Sequence[Field]) -> str:
     """Where the first row of an HDF5 image is; of other datasets what their coordinates say."""
-    from dbproc.codes.hdf5 import text
+    from dbproc.codes.formats.hdf5 import text
 
     told = fields[0].attributes
     if text(told.get("CLASS")) != "IMAGE":
@@ -168,8 +168,8 @@ def _orientation(fields: Sequence[Field]) -> str:
 
 def _palette(tree: Tree, dataset: Any) -> Any:
     """The palette of an indexed image, as rows of colours."""
-    from dbproc.codes.hdf5 import attributes, is_dataset, text
-    from dbproc.codes.hdf5_fields import unfit
+    from dbproc.codes.formats.hdf5 import attributes, is_dataset, text
+    from dbproc.codes.formats.hdf5_fields import unfit
 
     name = text(attributes(dataset).get("PALETTE"))
     try:
@@ -181,7 +181,7 @@ def _palette(tree: Tree, dataset: Any) -> Any:
 
 def _odim(tree: Tree, field: Field) -> Field:
     """A field with the gain, offset, nodata and undetect of the nearest ODIM group ``what``."""
-    from dbproc.codes.hdf5_fields import alone
+    from dbproc.codes.formats.hdf5_fields import alone
 
     found = _what(tree, field.variable)
     gain, offset = alone(found.get("gain")), alone(found.get("offset"))
@@ -202,7 +202,7 @@ def _what(tree: Tree, path: str) -> dict[str, Any]:
 
 def _odim_groups(tree: Tree, paths: Sequence[str]) -> dict[str, Any]:
     """The attributes of ODIM's groups beside datasets and above, by their paths, the root's first."""
-    from dbproc.codes.hdf5 import attributes, is_group
+    from dbproc.codes.formats.hdf5 import attributes, is_group
 
     parts = [path.strip("/").split("/")[:-1] for path in paths]
     above = dict.fromkeys("/".join(each[:depth]) for each in parts for depth in range(len(each) + 1))

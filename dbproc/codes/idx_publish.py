@@ -17,14 +17,14 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dbproc.codes import arco, idx_file, manifest
-from dbproc.codes.description import KEY
-from dbproc.codes.idx_reader import read_metadata
-from dbproc.codes.refusal import Refusal, run
-from dbproc.codes.source import sha256, state
-from dbproc.codes.staging import staging
-from dbproc.codes.supervision import PATIENCE, child
-from dbproc.codes.verification import verify
+from dbproc.codes.conversion.staging import staging
+from dbproc.codes.idx import arco, idx_file, manifest
+from dbproc.codes.idx.description import KEY
+from dbproc.codes.idx.files import sha256, state
+from dbproc.codes.idx.idx_reader import read_metadata
+from dbproc.codes.idx.refusal import Refusal, run
+from dbproc.codes.idx.supervision import PATIENCE, child
+from dbproc.codes.idx.verification import verify
 
 NAME = "idx_publish"
 BUDGET = 64 << 20
@@ -63,8 +63,10 @@ def publish(source: Path, target: Path, *, threads: int = THREADS, patience: flo
         with staging(target) as place:
             known = arco.arrange(source, place.idx, threads=threads)
             _note(source, place.idx)
-            job = {"call": "dbproc.codes.arco:check", "source": str(source), "copy": str(place.idx)}
-            with child("call", source, {**job, "slab": BUDGET, "patience": patience}, keep=(place.lock,)) as worker:
+            job = {"source": str(source), "copy": str(place.idx)}
+            with child(
+                "dbproc.codes.idx.arco:check", source, {**job, "slab": BUDGET, "patience": patience}, keep=(place.lock,)
+            ) as worker:
                 for _ in worker.reports():
                     pass
             if state(originals) != before:

@@ -20,15 +20,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from dbproc.codes import idx_file, manifest
-from dbproc.codes.converter import Converter
-from dbproc.codes.description import Axis, Description, Field, Metadata, Origin, Regular
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.idx import idx_file, manifest
+from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Regular
+from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.blocks import Blocks
-    from dbproc.codes.slabs import Box
-    from dbproc.codes.values import Values
+    from dbproc.codes.idx.blocks import Blocks
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
 
 NAME = "idx_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".idx", ".midx"), companions=True)
@@ -69,8 +69,8 @@ class IdxSource:
     """
 
     def __init__(self, path: Path, missing: str) -> None:
-        from dbproc.codes.blocks import Blocks
-        from dbproc.codes.idx_reader import read_metadata
+        from dbproc.codes.idx.blocks import Blocks
+        from dbproc.codes.idx.idx_reader import read_metadata
 
         self._blocks = Blocks(path)
         notes = _checked(path, self._blocks, missing)
@@ -124,7 +124,7 @@ def _parts(path: Path) -> Iterator[tuple[str, Path]]:
 
 def _checked(path: Path, blocks: Blocks, missing: str) -> tuple[str, ...]:
     """Refuse a dataset with damaged blocks, or missing ones unless they may be; returns what is to be noted."""
-    from dbproc.codes.verification import verify
+    from dbproc.codes.idx.verification import verify
 
     if not _is_plain(path):
         absent = blocks.absent()

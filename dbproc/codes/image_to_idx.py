@@ -20,16 +20,16 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.converter import Converter
-from dbproc.codes.description import Axis, Description, Field, number
-from dbproc.codes.image_file import SUFFIXES
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.formats.image_file import SUFFIXES
+from dbproc.codes.idx.description import Axis, Description, Field, number
+from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.image_file import Facts, Picture
-    from dbproc.codes.mosaic import Plan, Tile
-    from dbproc.codes.slabs import Box
-    from dbproc.codes.values import Values
+    from dbproc.codes.formats.image_file import Facts, Picture
+    from dbproc.codes.formats.mosaic import Plan, Tile
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
 
 NAME = "image_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", SUFFIXES, joins=False)
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[PictureSource | MosaicSource]:
     """Open one picture, or the tiles of one; ``options`` are those of the command line, all may be left out."""
-    from dbproc.codes import image_file
+    from dbproc.codes.formats import image_file
 
     if any(options.get(name) for name in ("mosaic", "tiles", "by_coordinates")):
         with ExitStack() as stack:
@@ -81,7 +81,7 @@ class PictureSource:
     """One picture, as the writer wants it."""
 
     def __init__(self, path: Path, picture: Picture) -> None:
-        from dbproc.codes.source import origins
+        from dbproc.codes.idx.files import origins
 
         facts = picture.facts
         _require_sample(path, facts)
@@ -160,7 +160,7 @@ class MosaicSource:
             pixels[...] = found
 
     def _picture(self, name: str) -> Picture:
-        from dbproc.codes import image_file
+        from dbproc.codes.formats import image_file
 
         if name not in self._open:
             closing = ExitStack()
@@ -181,7 +181,7 @@ class MosaicSource:
             closing.close()
 
     def _describe(self, paths: Sequence[Path], mask: bool) -> Description:
-        from dbproc.codes.source import origins
+        from dbproc.codes.idx.files import origins
 
         plan, facts = self._plan, next(iter(self._facts.values()))
         _require_sample(paths[0], facts)
@@ -217,7 +217,7 @@ class MosaicSource:
 
 def placed(facts: Mapping[str, Facts], options: Mapping[str, Any]) -> Plan:
     """Where the tiles lie, in the way that the options tell."""
-    from dbproc.codes import mosaic
+    from dbproc.codes.formats import mosaic
 
     sizes = {name: (each.rows, each.columns) for name, each in facts.items()}
     if options.get("mosaic"):

@@ -19,17 +19,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes import bands
-from dbproc.codes.converter import Converter
-from dbproc.codes.description import Description, Field
-from dbproc.codes.image_file import SUFFIXES
+from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.formats import bands
+from dbproc.codes.formats.image_file import SUFFIXES
+from dbproc.codes.idx.description import Description, Field
+from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.image_to_idx import UPRIGHT, axes
-from dbproc.codes.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.image_file import Facts, Picture
-    from dbproc.codes.slabs import Box
-    from dbproc.codes.values import Values
+    from dbproc.codes.formats.image_file import Facts, Picture
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
 
 NAME = "mapir_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", SUFFIXES, joins=False)
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[BandSource]:
     """Open the picture, or the files of its bands; ``options`` are those of the command line."""
-    from dbproc.codes import image_file
+    from dbproc.codes.formats import image_file
 
     with ExitStack() as stack:
         pictures = [stack.enter_context(image_file.opened(path)) for path in inputs]
@@ -112,7 +112,7 @@ class BandSource:
         return self._lines[name].applied(stored) if self._lines else stored
 
     def _describe(self, paths: Sequence[Path]) -> Description:
-        from dbproc.codes.source import origins
+        from dbproc.codes.idx.files import origins
 
         facts = self._pictures[0].facts
         notes = dict.fromkeys(note for each in self._pictures for note in each.facts.notes)

@@ -21,16 +21,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.converter import Converter
-from dbproc.codes.coordinates import require_few
-from dbproc.codes.description import Axis, Description, Field, Number, number, plain
-from dbproc.codes.field_names import distinct
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.formats.field_names import distinct
+from dbproc.codes.idx.coordinates import require_few
+from dbproc.codes.idx.description import Axis, Description, Field, Number, number, plain
+from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.slabs import Box
-    from dbproc.codes.unpacking import Unpacking
-    from dbproc.codes.values import Values
+    from dbproc.codes.formats.unpacking import Unpacking
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
 
 NAME = "netcdf_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".nc", ".nc4", ".cdf"))
@@ -59,8 +59,8 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     ``options["variables"]`` names the variables wanted, none meaning the only one there is; ``options["unpack"]`` says
     whether packed ones are unpacked.
     """
-    from dbproc.codes.classic import require_whole
-    from dbproc.codes.hdf5_links import require_own
+    from dbproc.codes.formats.classic import require_whole
+    from dbproc.codes.formats.hdf5_links import require_own
 
     (path,) = inputs
     require_whole(path)
@@ -96,7 +96,7 @@ class NetcdfSource:
 
     def read(self, field: str, box: Box) -> Values:
         """The values of a field inside ``box``."""
-        from dbproc.codes.values import native
+        from dbproc.codes.idx.values import native
 
         values = self._stored[field].read(box)
         return self._unpacking[field].apply(native(values)) if field in self._unpacking else values
@@ -111,7 +111,7 @@ class _Stored:
     """The stored values of one variable, no chunk decoded again and again."""
 
     def __init__(self, path: Path, variable: Any) -> None:
-        from dbproc.codes import chunks
+        from dbproc.codes.formats import chunks
 
         self._path, self.variable = path, variable
         self._copy: Any = None
@@ -149,7 +149,7 @@ class _Stored:
         return values.view(self.variable.dtype) if values.dtype.kind == "b" else values
 
     def _copied(self, chunk: tuple[int, ...]) -> Any:
-        from dbproc.codes import array_file, chunks
+        from dbproc.codes.formats import array_file, chunks
 
         shape, dtype = self.variable.shape, self.variable.dtype.newbyteorder("=")
         steps = chunks.steps(shape, chunk, dtype.itemsize, array_file.WINDOW)
@@ -160,7 +160,7 @@ class _Variables:
     """The variables of a file by their paths, and what of them may be meant."""
 
     def __init__(self, path: Path, dataset: Any, complaints: Sequence[str]) -> None:
-        from dbproc.codes import cf
+        from dbproc.codes.formats import cf
 
         self._path = path
         self._complaints = complaints
@@ -201,8 +201,8 @@ class _Variables:
 
 
 def _describe(path: Path, dataset: Any, variables: Sequence[Any]) -> Description:
-    from dbproc.codes import orientation
-    from dbproc.codes.source import origins
+    from dbproc.codes.formats import orientation
+    from dbproc.codes.idx.files import origins
 
     first = variables[0]
     axes = tuple(_axis(first, name, int(size)) for name, size in zip(first.dimensions, first.shape, strict=True))
@@ -226,8 +226,8 @@ def _axis(variable: Any, name: str, size: int) -> Axis:
     """The axis of a dimension, with its coordinate variable's values where there is one, and its bounds."""
     import numpy as np
 
-    from dbproc.codes import cf
-    from dbproc.codes.values import regular
+    from dbproc.codes.formats import cf
+    from dbproc.codes.idx.values import regular
 
     found = _coordinate(variable.group(), name)
     if found is None:
@@ -269,7 +269,7 @@ def _found(group: Any, name: str) -> Any:
 
 def _auxiliary(variables: Sequence[Any]) -> dict[str, Any]:
     """What serves the variables besides the axes: further coordinates, the grid mapping."""
-    from dbproc.codes import cf
+    from dbproc.codes.formats import cf
 
     coordinates, mappings = {}, {}
     for each in variables:
@@ -308,7 +308,7 @@ def _group_attributes(variables: Sequence[Any]) -> dict[str, Any]:
 
 
 def _field(name: str, variable: Any) -> Field:
-    from dbproc.codes import cf
+    from dbproc.codes.formats import cf
 
     attributes = _attributes(variable)
     low, high = cf.valid_range(variable.dtype, attributes)
@@ -332,7 +332,7 @@ def _field(name: str, variable: Any) -> Field:
 
 def _fills(variable: Any, attributes: Mapping[str, Any]) -> tuple[Number, ...]:
     """Declared fill and missing values; for want of a fill value the library's own, which bytes have not."""
-    from dbproc.codes import cf
+    from dbproc.codes.formats import cf
 
     declared = cf.declared_fills(attributes)
     if "_FillValue" in attributes or variable.dtype.itemsize == 1:
@@ -346,8 +346,8 @@ def _unpacking(field: Field, variable: Any) -> Unpacking | None:
     """How a field is to be unpacked; None where it is not packed."""
     import numpy as np
 
-    from dbproc.codes import cf
-    from dbproc.codes.unpacking import Unpacking
+    from dbproc.codes.formats import cf
+    from dbproc.codes.formats.unpacking import Unpacking
 
     if not field.packed:
         return None
@@ -362,7 +362,7 @@ def _unwritten(path: Path, variable: Any) -> str:
     """How much of a variable of an HDF5 file has no place in it; empty where all has."""
     import h5py
 
-    from dbproc.codes import chunks
+    from dbproc.codes.formats import chunks
 
     if not h5py.is_hdf5(path):
         return ""

@@ -20,15 +20,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.converter import Converter
-from dbproc.codes.description import Axis, Description, Field
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.idx.description import Axis, Description, Field
+from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.hdf5 import Tree
-    from dbproc.codes.nexus import Data
-    from dbproc.codes.slabs import Box
-    from dbproc.codes.values import Values
+    from dbproc.codes.formats.hdf5 import Tree
+    from dbproc.codes.formats.nexus import Data
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
 
 NAME = "nexus_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".nxs", ".nx5", ".nexus", ".h5", ".hdf5", ".hdf"))
@@ -71,8 +71,8 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     ``options`` may have ``data`` (path of a group), ``signals``, ``space`` and ``timesteps`` (names of axes), and
     ``memory``, what the conversion may take.
     """
-    from dbproc.codes.hdf5 import cache_size, opened
-    from dbproc.codes.nexus import default_data
+    from dbproc.codes.formats.hdf5 import cache_size, opened
+    from dbproc.codes.formats.nexus import default_data
 
     (path,) = inputs
     signals = options.get("signals") or []
@@ -85,8 +85,8 @@ class NexusSource:
     """Signals of one group in an open NeXus file, as the writer wants them."""
 
     def __init__(self, tree: Tree, data: Data, names: Sequence[str], options: Mapping[str, Any]) -> None:
-        from dbproc.codes.hdf5_fields import field_names
-        from dbproc.codes.nexus import dataset
+        from dbproc.codes.formats.hdf5_fields import field_names
+        from dbproc.codes.formats.nexus import dataset
 
         found = {name: dataset(tree, data, name) for name in dict.fromkeys(names)}
         shapes = {name: each.shape for name, each in found.items()}
@@ -99,7 +99,7 @@ class NexusSource:
 
     def read(self, field: str, box: Box) -> Values:
         """The stored values of a signal inside ``box``, components last."""
-        from dbproc.codes.hdf5_fields import read
+        from dbproc.codes.formats.hdf5_fields import read
 
         return read(self._tree, self._datasets[field], box)
 
@@ -164,10 +164,10 @@ def _is_space(axis: Axis) -> bool:
 
 
 def _describe(tree: Tree, data: Data, found: Mapping[str, Any], options: Mapping[str, Any]) -> Description:
-    from dbproc.codes.hdf5 import attributes, surroundings, text
-    from dbproc.codes.hdf5_fields import form
-    from dbproc.codes.hdf5_storage import require_readable
-    from dbproc.codes.nexus import data_axes
+    from dbproc.codes.formats.hdf5 import attributes, surroundings, text
+    from dbproc.codes.formats.hdf5_fields import form
+    from dbproc.codes.formats.hdf5_storage import require_readable
+    from dbproc.codes.formats.nexus import data_axes
 
     first, signal = next(iter(found.items()))
     unwritten = [note for name, each in found.items() for note in require_readable(tree, each, name)]
@@ -199,8 +199,8 @@ def _roles(tree: Tree, axes: Sequence[Axis], interpretation: str, options: Mappi
 
 
 def _fields(tree: Tree, data: Data, found: Mapping[str, Any]) -> tuple[Field, ...]:
-    from dbproc.codes.hdf5_fields import field, field_names
-    from dbproc.codes.nexus import scaled, uncertainties
+    from dbproc.codes.formats.hdf5_fields import field, field_names
+    from dbproc.codes.formats.nexus import scaled, uncertainties
 
     fields = []
     for short, (name, each) in zip(field_names(list(found)), found.items(), strict=True):
@@ -212,7 +212,7 @@ def _fields(tree: Tree, data: Data, found: Mapping[str, Any]) -> tuple[Field, ..
 
 def _left(tree: Tree, data: Data, found: Mapping[str, Any]) -> list[str]:
     """Notes on signals and uncertainties that belong to what is converted and are not themselves."""
-    from dbproc.codes.nexus import auxiliary, uncertainties
+    from dbproc.codes.formats.nexus import auxiliary, uncertainties
 
     beside = [*auxiliary(data), *(uncertainties(tree, data, name) for name in found)]
     left = [name for name in dict.fromkeys(beside) if name and name not in found]
@@ -221,8 +221,8 @@ def _left(tree: Tree, data: Data, found: Mapping[str, Any]) -> list[str]:
 
 def _about(tree: Tree, data: Data) -> dict[str, Any]:
     """What the entry of the data says of itself, by path."""
-    from dbproc.codes.description import plain
-    from dbproc.codes.hdf5 import is_dataset
+    from dbproc.codes.formats.hdf5 import is_dataset
+    from dbproc.codes.idx.description import plain
 
     found = {}
     for place in (f"{data.path.split('/')[0]}/{name}" for name in ABOUT):

@@ -19,17 +19,18 @@ import importlib
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes import slicing
-from dbproc.codes.description import Axis, Field
-from dbproc.codes.idx_reader import IdxDataset, open_idx
-from dbproc.codes.refusal import Refusal, run
-from dbproc.codes.slabs import Box
-from dbproc.codes.slicing import Cut
+from dbproc.codes.idx import slabs, slicing
+from dbproc.codes.idx.description import Axis, Field
+from dbproc.codes.idx.idx_reader import IdxDataset, open_idx
+from dbproc.codes.idx.refusal import Refusal, run
+from dbproc.codes.idx.slabs import Box
+from dbproc.codes.idx.slicing import Cut
 
 if TYPE_CHECKING:
-    from dbproc.codes.values import Values
+    from dbproc.codes.idx.values import Values
 
 NAME = "picture"
 SIZE = (10.0, 5.6)
@@ -37,6 +38,9 @@ DPI = 120
 MARKED = 200
 """Lines of up to so many values have their points marked."""
 PERCENTILES = (2.0, 98.0)
+MOST = 1 << 22
+"""Of more values than this every second, third … one along the longer side is drawn, so that memory holds them."""
+BUDGET = 64 << 20
 SKEW = 3.0
 """Extremes wash out the rest when the whole range is more than this many times the one between the percentiles."""
 UPWARD = ("height", "altitude", "range", "depth", "lev", "level", "plev", "z")
@@ -47,13 +51,15 @@ DOWNWARD_UNITS = ("hpa", "pa", "mbar", "mb", "millibar")
 class View:
     """What is drawn: values with rows upwards, missing ones masked, and what lies along the two sides.
 
-    Of a single line of values ``vertical`` is None.
+    Of a single line of values ``vertical`` is None. ``steps`` are the distances between the indices that are drawn,
+    as the values have their axes.
     """
 
     values: Any
     vertical: Axis | None
     horizontal: Axis
     slice: str
+    steps: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -88,18 +94,20 @@ def view(dataset: IdxDataset, field: Field, cuts: Sequence[Cut] = ()) -> View:
     """
     import numpy as np
 
-    from dbproc.codes.values import missing, unpacked
+    from dbproc.codes.idx.values import missing, unpacked
 
     box, chosen = _cut(dataset, cuts)
+    steps = _steps(slabs.shape_of(box))
     axes = [axis for i, axis in enumerate(dataset.description.axes) if i not in chosen]
+    kept = tuple(step for i, step in enumerate(steps) if i not in chosen)
     told = "".join(f", {_place(dataset.description.axes[i], index)}" for i, index in chosen.items())
-    stored = np.squeeze(dataset.read(field.name, box), axis=tuple(chosen))
+    stored = np.squeeze(_sampled(dataset, field, box, steps), axis=tuple(chosen))
     values = np.ma.masked_array(unpacked(stored, field), mask=missing(stored, field))
     if len(axes) == 1:
-        return View(values, None, axes[0], told)
+        return View(values, None, axes[0], told, kept)
     if _lies(axes[0]) and not _lies(axes[1]):
-        values, axes = values.swapaxes(0, 1), axes[::-1]
-    return View(values, axes[0], axes[1], told)
+        values, axes, kept = values.swapaxes(0, 1), axes[::-1], kept[::-1]
+    return View(values, axes[0], axes[1], told, kept)
 
 
 def colour_range(values: Any) -> tuple[float, float]:
@@ -119,8 +127,19 @@ def colour_range(values: Any) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def draw(path: Path, output: Path, options: Options) -> str:
+def draw(path: Path, output: Path, options: Options, *, verify: bool = True) -> str:
     """Draw a field of a dataset; returns one line that says what was drawn.
+
+    Parameters
+    ----------
+    path
+        The ``.idx``.
+    output
+        The ``.png``, which is not there yet.
+    options
+        How to draw it.
+    verify
+        Whether to read all of the dataset first; see :func:`dbproc.codes.idx.idx_reader.open_idx`.
 
     Raises
     ------
@@ -130,7 +149,7 @@ def draw(path: Path, output: Path, options: Options) -> str:
     if output.suffix.lower() != ".png":
         raise Refusal(output, "the output's name does not end in .png", "Name it something.png")
     with slicing.placed(output) as place:
-        dataset = open_idx(path)
+        dataset = open_idx(path, verify=verify)
         field = dataset.field(options.field)
         seen = view(dataset, field, options.cuts)
         _figure(seen, field, options, dataset).savefig(place, format="png", metadata={"Software": None})
@@ -146,6 +165,32 @@ def _cut(dataset: IdxDataset, cuts: Sequence[Cut]) -> tuple[Box, dict[int, int]]
     left = [i for i in range(len(axes)) if i not in chosen]
     middle = [(str(i), axes[i].size // 2) for i in left[:-2]]
     return slicing.box(dataset, [*middle, *((str(i), index) for i, index in chosen.items())])
+
+
+def _steps(shape: Sequence[int]) -> list[int]:
+    """Of each axis the distance of the indices that are drawn."""
+    steps, sizes = [1] * len(shape), list(shape)
+    while prod(sizes) > MOST:
+        longest = sizes.index(max(sizes))
+        steps[longest] += 1
+        sizes[longest] = -(-shape[longest] // steps[longest])
+    return steps
+
+
+def _sampled(dataset: IdxDataset, field: Field, box: Box, steps: Sequence[int]) -> Values:
+    """Every so-many-th value on each axis of a box, no more than a slab of the others being in memory."""
+    import numpy as np
+
+    shape = [-(-size // step) for size, step in zip(slabs.shape_of(box), steps, strict=True)]
+    values = np.empty(shape if field.components == 1 else [*shape, field.components], field.dtype)
+    sample = values.itemsize * field.components
+    for part in slabs.plan(slabs.shape_of(box), sample, BUDGET):
+        sides = list(zip(part, steps, strict=True))
+        target = tuple(slice(-(-side.start // step), -(-side.stop // step)) for side, step in sides)
+        if all(side.start < side.stop for side in target):
+            read = dataset.read(field.name, slabs.shifted(part, box))
+            values[target] = read[tuple(slice(-side.start % step, None, step) for side, step in sides)]
+    return values
 
 
 def _place(axis: Axis, index: int) -> str:
@@ -199,7 +244,7 @@ def _single(values: Any, field: Field) -> Any:
 
 def _draw_line(area: Any, seen: View, field: Field, span: tuple[float, float] | None) -> None:
     """Draw values along one axis, one line for each component."""
-    side = _side(seen.horizontal)
+    side = _side(seen.horizontal)[:: seen.steps[0]]
     few = len(side) <= MARKED
     for i in range(field.components):
         values = seen.values if field.components == 1 else seen.values[:, i]
@@ -214,7 +259,8 @@ def _draw_line(area: Any, seen: View, field: Field, span: tuple[float, float] | 
 
 def _draw(area: Any, seen: View, vertical: Axis, style: dict[str, Any]) -> Any:
     """Draw the values: as an image where cells are as good as even, else cell by cell."""
-    values, sides = style.pop("values"), [_side(seen.horizontal), _side(vertical)]
+    values, (down, along) = style.pop("values"), seen.steps
+    sides = [_side(seen.horizontal)[::along], _side(vertical)[::down]]
     area.set_facecolor("0.85")
     if all(_even(side) for side in sides):
         (left, right), (bottom, top) = (_outer(side) for side in sides)

@@ -21,16 +21,16 @@ from dataclasses import dataclass
 from math import prod
 from typing import IO, TYPE_CHECKING, Any
 
-from dbproc.codes.converter import Converter
-from dbproc.codes.description import Axis, Description, Field, Number, number
-from dbproc.codes.field_names import safe
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.formats.field_names import safe
+from dbproc.codes.idx.description import Axis, Description, Field, Number, number
+from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from dbproc.codes.slabs import Box
-    from dbproc.codes.values import Values
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
 
 NAME = "raw_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".raw", ".bin", ".dat"))
@@ -85,7 +85,7 @@ class RawSource:
     """An array of raw values in an open file, as the writer wants it."""
 
     def __init__(self, layout: _Layout, stream: IO[bytes], options: Mapping[str, Any]) -> None:
-        from dbproc.codes.array_file import ArrayFile
+        from dbproc.codes.formats.array_file import ArrayFile
 
         self._layout = layout
         self._file = ArrayFile(stream, layout.offset, layout.sample, layout.filed(layout.shape))
@@ -112,7 +112,7 @@ class RawSource:
         return _contiguous(values)
 
     def _copy(self) -> Any:
-        from dbproc.codes.array_file import Copy, tiles, transposing_steps
+        from dbproc.codes.formats.array_file import Copy, tiles, transposing_steps
 
         layout = self._layout
         boxes = tiles(layout.shape, transposing_steps(layout.shape, layout.sample.itemsize))
@@ -190,7 +190,7 @@ class _Layout:
 
 
 def _describe(layout: _Layout, stream: IO[bytes], options: Mapping[str, Any]) -> Description:
-    from dbproc.codes.source import origins
+    from dbproc.codes.idx.files import origins
 
     fill = options["fill"]
     field = Field(

@@ -20,15 +20,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.converter import Converter
-from dbproc.codes.description import Axis, Description, Field, Number
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.idx.description import Axis, Description, Field, Number
+from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.slabs import Box
-    from dbproc.codes.tiff_pages import Page, Tiff
-    from dbproc.codes.tiff_series import Plane, Series
-    from dbproc.codes.values import Values
+    from dbproc.codes.formats.tiff_pages import Page, Tiff
+    from dbproc.codes.formats.tiff_series import Plane, Series
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
 
 NAME = "tiff_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff"), new_axis="page")
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[TiffSource]:
     """Look through a file's pages; ``options`` are those of the command line, all of which may be left out."""
-    from dbproc.codes import tiff_pages, tiff_series
+    from dbproc.codes.formats import tiff_pages, tiff_series
 
     (path,) = inputs
     with tiff_pages.opened(path, tiff_pages.Sparse(options.get("sparse"))) as tiff:
@@ -130,12 +130,12 @@ class TiffSource:
         return pixels[:, :, 0] if pixels.shape[-1] == 1 else pixels
 
     def _plane(self, band: Band, number: int) -> Plane:
-        from dbproc.codes.tiff_series import Plane
+        from dbproc.codes.formats.tiff_series import Plane
 
         return Plane(self._series.masks[number]) if band.mask else self._series.planes[number]
 
     def _describe(self, stack: Sequence[str]) -> Description:
-        from dbproc.codes.source import origins
+        from dbproc.codes.idx.files import origins
 
         axes = (*self._outer(stack), *_geographic(self._page, self._series))
         if len(axes) > MOST_AXES:
@@ -263,7 +263,7 @@ def _require_one_palette(tiff: Tiff, series: Series) -> None:
 
 def _geographic(page: Page, series: Series) -> tuple[Axis, Axis]:
     """The axes of rows and columns, with coordinates where the file tells them."""
-    from dbproc.codes.georeference import axes
+    from dbproc.codes.formats.georeference import axes
 
     placed = axes(page.attributes, page.rows, page.columns)
     if placed is not None:

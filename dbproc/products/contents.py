@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from dbproc.codes.slabs import plan
+from dbproc.codes.idx.slabs import plan
 from dbproc.placement import companion_of
 from dbproc.products.trees import Tree, Unreadable, Variable, hdf5_tree, netcdf_tree
 from dbproc.products.values import differing, is_equal

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from dbproc.codes.description import Axis, Description, Field, Tally, number
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.slabs import Box
-from dbproc.codes.source import origins
+from dbproc.codes.idx.description import Axis, Description, Field, Tally, number
+from dbproc.codes.idx.files import origins
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.slabs import Box
 
 Array = np.ndarray[Any, Any]
 OPENER = "tests.property.drawn:open_source"
@@ -185,8 +185,8 @@ def quiet() -> None:
 
 def built(world: World, directory: Path) -> Path | str:
     """Convert a world in this process, as the child of a conversion does; the ``.idx``, or why it was refused."""
-    from dbproc.codes.building import convert
-    from dbproc.codes.reports import Reports
+    from dbproc.codes.conversion.building import convert
+    from dbproc.codes.idx.reports import Reports
 
     idx = directory / "x.idx"
     job = {

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from dbproc.codes import manifest
-from dbproc.codes.idx_reader import read_field, read_metadata
-from dbproc.codes.idx_writer import Conversion, convert
-from dbproc.codes.slabs import stored_shape
+from dbproc.codes.conversion.idx_writer import Conversion, convert
+from dbproc.codes.idx import manifest
+from dbproc.codes.idx.idx_reader import read_field, read_metadata
+from dbproc.codes.idx.slabs import stored_shape
 from tests.property import drawn
 from tests.property.drawn import NEW, World
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -19,8 +20,14 @@ from docs import generate
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"
-PROGRAMS = ("netcdf_to_idx", "tiff_to_idx", "picture")
-
+CODES = CHECKOUT / "dbproc" / "codes"
+CONVERTERS = sorted(path.stem for path in CODES.glob("*_to_idx.py"))
+OTHERS = {
+    "idx_publish": ("idx/packing.md", "## idx_publish"),
+    "picture": ("idx/looking.md", "### picture"),
+    "contact_sheet": ("idx/looking.md", "### contact_sheet"),
+}
+OF_ALL = "## Options of all"
 
 COMMANDS = [
     ("dbproc", dbproc),
@@ -66,12 +73,42 @@ def test_every_script_is_a_command_of_that_name() -> None:
     assert {path.name for path in (CHECKOUT / "scripts").glob("*.py")} == set(LEGACY)
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_the_documents_name_every_option_of_a_program(name: str) -> None:
-    parser = importlib.import_module(f"dbproc.codes.{name}")._parser()
-    options = {action.option_strings[-1] for action in parser._actions if action.option_strings} - {"--help"}
-    written = section(read("codes.md"), f"### {name}")
-    assert set(re.findall(r"(?<=`)--\w+", written)) == options
+@pytest.mark.parametrize("name", [*CONVERTERS, *OTHERS])
+def test_the_documents_name_every_option_of_a_program(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if name in OTHERS:
+        page, heading = OTHERS[name]
+        assert options(section(read(page), heading)) == told_options(name, capsys)
+        return
+    told, common = told_options(name, capsys), options(section(read("idx/index.md"), OF_ALL))
+    if "--join" not in told:
+        common.discard("--join")
+        assert f"[{name}]" in section(read("idx/index.md"), OF_ALL), "the documents say that it has no --join"
+    assert common <= told
+    assert options(read(f"idx/{name.removesuffix('_to_idx')}.md")) == told - common
+
+
+@pytest.mark.parametrize("document", ["codes.md", "idx/index.md", "../README.md"])
+def test_every_converter_is_in_the_tables(document: str) -> None:
+    named = re.findall(r"^\|.*\|$", read(document), re.MULTILINE)
+    assert [each for each in CONVERTERS if not any(f"[{each}](" in row for row in named)] == []
+
+
+def test_every_page_is_in_the_site() -> None:
+    site = (CHECKOUT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")}
+    assert pages == set(re.findall(r"^ +- ([\w/-]+\.md)$", site, re.MULTILINE))
+
+
+def options(text: str) -> set[str]:
+    """The options of a table: what begins its rows."""
+    return set(re.findall(r"^\| `(--[\w-]+)", text, re.MULTILINE))
+
+
+def told_options(name: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """The options that a program tells of by its own ``--help``; one without options tells its usage."""
+    with suppress(SystemExit):
+        importlib.import_module(f"dbproc.codes.{name}").main(["--help"])
+    return set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", capsys.readouterr().out, re.MULTILINE)) - {"--help"}
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

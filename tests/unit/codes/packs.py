@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from dbproc.codes import blocks, manifest
-from dbproc.codes.codec import Codec
-from dbproc.codes.description import Axis, Description, Field, Metadata
-from dbproc.codes.packing import pack
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.idx import blocks, manifest
+from dbproc.codes.idx.codec import Codec
+from dbproc.codes.idx.description import Axis, Description, Field, Metadata
+from dbproc.codes.idx.packing import pack
+from dbproc.codes.idx.refusal import Refusal
 
 
 def values(dtype: str, shape: tuple[int, ...], seed: int) -> np.ndarray[Any, Any]:

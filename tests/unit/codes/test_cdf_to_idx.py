@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from dbproc.codes.cdf_to_idx import open_source
-from dbproc.codes.description import Description
-from dbproc.codes.idx_reader import open_idx
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.slabs import plan, whole
-from dbproc.codes.values import native
+from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.idx_reader import open_idx
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.slabs import plan, whole
+from dbproc.codes.idx.values import native
 from tests.unit.codes.conftest import same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -7,9 +7,9 @@ from pathlib import Path
 import netCDF4
 import pytest
 
-from dbproc.codes import coordinates
+from dbproc.codes.idx import coordinates
+from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.netcdf_to_idx import open_source
-from dbproc.codes.refusal import Refusal
 
 
 def test_too_many_coordinates_are_refused_by_the_name_of_their_axis(

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from dbproc.codes.description import Axis, Description, Field, Metadata, Origin, Regular, Tally, number, plain
+from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Regular, Tally, number, plain
 
 
 def metadata() -> Metadata:

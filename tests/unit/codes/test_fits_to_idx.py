@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from dbproc.codes import array_file
-from dbproc.codes.description import Description
 from dbproc.codes.fits_to_idx import open_source
-from dbproc.codes.idx_reader import open_idx
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.slabs import plan, whole
+from dbproc.codes.formats import array_file
+from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.idx_reader import open_idx
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.slabs import plan, whole
 from tests.unit.codes.conftest import same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]

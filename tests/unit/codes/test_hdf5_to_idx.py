@@ -13,11 +13,11 @@ import h5py
 import numpy as np
 import pytest
 
-from dbproc.codes import slabs
-from dbproc.codes.description import Description
 from dbproc.codes.hdf5_to_idx import open_source
-from dbproc.codes.idx_reader import open_idx
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.idx import slabs
+from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.idx_reader import open_idx
+from dbproc.codes.idx.refusal import Refusal
 from tests.unit.codes.conftest import same_bits, wild
 
 COMPRESS = """

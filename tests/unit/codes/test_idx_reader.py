@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dbproc.codes.idx_reader import open_idx, read_field, read_metadata
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.idx.idx_reader import open_idx, read_field, read_metadata
+from dbproc.codes.idx.refusal import Refusal
 from tests.unit.codes.conftest import same_bits, wild, write_netcdf
 
 SHAPE = (40, 50, 60)

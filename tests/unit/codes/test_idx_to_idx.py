@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from dbproc.codes import idx_to_idx
-from dbproc.codes.idx_reader import open_idx
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.verification import verify
+from dbproc.codes.idx.idx_reader import open_idx
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.verification import verify
 from tests.unit.codes.conftest import environment, same_bits
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
-from dbproc.codes.idx_reader import read_field
-from dbproc.codes.idx_writer import Conversion, convert
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.staging import staging
+from dbproc.codes.conversion.idx_writer import Conversion, convert
+from dbproc.codes.conversion.staging import staging
+from dbproc.codes.idx.idx_reader import read_field
+from dbproc.codes.idx.refusal import Refusal
 from tests.unit.codes.conftest import command, environment, same_bits, wild, write_netcdf
 
 SOURCE = """
 import os, sys, time
 from contextlib import contextmanager
 import numpy as np
-from dbproc.codes.description import Axis, Description, Field
+from dbproc.codes.idx.description import Axis, Description, Field
 
 class Source:
     def __init__(self, shape, dtype):
@@ -75,8 +75,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "work"
 
 
-def make(place: Path, source: str, **options: object) -> str:
-    return convert(Conversion(f"sources:{source}", [place / "in"], place / "x.idx", options, slab=128, patience=3))
+def make(place: Path, source: str, *, suffixes: Sequence[str] = (), **options: object) -> str:
+    inputs, output = [place / "in"], place / "x.idx"
+    told = Conversion(f"sources:{source}", inputs, output, options, slab=128, patience=3, suffixes=suffixes)
+    return convert(told)
 
 
 def refusal(place: Path, source: str, **options: object) -> str:
@@ -121,6 +123,14 @@ def test_a_child_that_leaves_early_is_noticed(place: Path) -> None:
 
 def test_an_input_that_changes_meanwhile_is_refused(place: Path) -> None:
     assert "it changed while it was converted" in refusal(place, "reading", do="inputs[0].write_text('other')")
+
+
+def test_a_file_of_a_directory_that_changes_meanwhile_is_refused(place: Path) -> None:
+    (place / "in").unlink()
+    (place / "in").mkdir()
+    (place / "in" / "a.txt").write_text("input")
+    with pytest.raises(Refusal, match="it changed while it was converted"):
+        make(place, "reading", suffixes=[".txt"], do="inputs[0].write_text('other')")
 
 
 @pytest.mark.parametrize(("shape", "dtype"), [((1, 3), "float32"), ((4, 8), "float64"), ((4, 8), "int32")])

@@ -15,11 +15,11 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from dbproc.codes import mosaic
-from dbproc.codes.description import Description
-from dbproc.codes.idx_reader import open_idx, read_field
+from dbproc.codes.formats import mosaic
+from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.idx_reader import open_idx, read_field
+from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.image_to_idx import open_source
-from dbproc.codes.refusal import Refusal
 from tests.unit.codes.conftest import same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from dbproc.cli import main
-from dbproc.codes.comparing import Difference, _added
-from dbproc.codes.description import Axis, Description, Field, Metadata
-from dbproc.codes.idx_reader import IdxDataset
+from dbproc.codes.idx.comparing import Difference, _added
+from dbproc.codes.idx.description import Axis, Description, Field, Metadata
+from dbproc.codes.idx.idx_reader import IdxDataset
 from dbproc.codes.picture import view
 from tests.unit.codes.conftest import same_bits, wild, write_netcdf
 

@@ -13,11 +13,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dbproc.codes import bands
-from dbproc.codes.description import Description
-from dbproc.codes.idx_reader import open_idx
+from dbproc.codes.formats import bands
+from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.idx_reader import open_idx
+from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.mapir_to_idx import open_source
-from dbproc.codes.refusal import Refusal
 from tests.unit.codes.conftest import same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbproc.codes.idx_writer import LEAST
+from dbproc.codes.conversion.idx_writer import LEAST
 from tests.big.idx import converted
 
 Refused = Callable[..., str]

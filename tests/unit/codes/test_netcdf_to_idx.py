@@ -16,12 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dbproc.codes import array_file, chunks
-from dbproc.codes.description import Description
-from dbproc.codes.idx_reader import open_idx, read_field
+from dbproc.codes.formats import array_file, chunks
+from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.idx_reader import open_idx, read_field
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.slabs import plan
 from dbproc.codes.netcdf_to_idx import open_source
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.slabs import plan
 from tests.unit.codes.conftest import ROOT, environment, same_bits, wild, write_netcdf
 
 DTYPES = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]

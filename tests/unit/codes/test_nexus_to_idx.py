@@ -10,11 +10,11 @@ import h5py
 import numpy as np
 import pytest
 
-from dbproc.codes.description import Axis, Description
-from dbproc.codes.idx_reader import open_idx
-from dbproc.codes.nexus import numbered
+from dbproc.codes.formats.nexus import numbered
+from dbproc.codes.idx.description import Axis, Description
+from dbproc.codes.idx.idx_reader import open_idx
+from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.nexus_to_idx import Roles, open_source, roles
-from dbproc.codes.refusal import Refusal
 from tests.unit.codes.conftest import same_bits, wild
 
 Convert = Callable[..., Any]

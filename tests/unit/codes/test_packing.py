@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 from dbproc.cli import main
-from dbproc.codes import bins, hz, idx_file, manifest
-from dbproc.codes.codec import Codec
+from dbproc.codes.idx import bins, hz, idx_file, manifest
+from dbproc.codes.idx.codec import Codec
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.verification import verify
 from dbproc.codes.idx_publish import publish
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.verification import verify
 from tests.unit.codes.conftest import environment
 from tests.unit.codes.packs import array
 
@@ -268,7 +268,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 def test_an_arco_copy_is_read_over_plain_http_bit_for_bit(
     made: Made, tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch, name: str, field: int, step: int
 ) -> None:
-    monkeypatch.setattr("dbproc.codes.arco.BLOCK_BYTES", 8192)
+    monkeypatch.setattr("dbproc.codes.idx.arco.BLOCK_BYTES", 8192)
     case, copy = CASE[name], tmp_path / "copy.idx"
     assert "read back equal" in publish(made[0] / f"{name}.idx", copy)
     dims = ",".join(map(str, reversed(case["shape"])))

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dbproc.codes.idx_reader import open_idx
+from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.picture import colour_range, view
 from tests.unit.codes.conftest import wild, write_netcdf
 

@@ -8,8 +8,8 @@ import pty
 
 import pytest
 
-from dbproc.codes import progress
-from dbproc.codes.progress import Progress, line
+from dbproc.codes.conversion import progress
+from dbproc.codes.conversion.progress import Progress, line
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 
 from dbproc import access
-from dbproc.codes import manifest, reuse
-from dbproc.codes.description import Axis, Description, Field, Metadata, Origin, Part, Tally
-from dbproc.codes.idx_reader import read_field
-from dbproc.codes.idx_writer import Conversion, convert
-from dbproc.codes.refusal import Refusal
-from dbproc.codes.reuse import Earlier
+from dbproc.codes.conversion import reuse
+from dbproc.codes.conversion.idx_writer import Conversion, convert
+from dbproc.codes.conversion.reuse import Earlier
+from dbproc.codes.idx import manifest
+from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Part, Tally
+from dbproc.codes.idx.idx_reader import read_field
+from dbproc.codes.idx.refusal import Refusal
 from tests.unit.codes.conftest import command, environment, wild
 
 SHAPE = (3, 40, 50)
@@ -238,7 +239,7 @@ def test_what_is_made_otherwise_is_not_taken_over(change: dict[str, Any], recipe
 
 
 def test_another_version_of_the_programs_has_another_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from dbproc.codes import building
+    from dbproc.codes.conversion import building
 
     job = {"opener": "o", "options": {}, "codec": "zip", "join": "", "timesteps": ""}
     (tmp_path / "building.py").write_text("one")

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbproc.codes import slabs
+from dbproc.codes.idx import slabs
 
 SHAPES = st.lists(st.integers(1, 17), min_size=1, max_size=4).map(tuple)
 

@@ -12,10 +12,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dbproc.codes import tiff_pages
-from dbproc.codes.description import Description
-from dbproc.codes.idx_reader import open_idx, read_field
-from dbproc.codes.refusal import Refusal
+from dbproc.codes.formats import tiff_pages
+from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.idx_reader import open_idx, read_field
+from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.tiff_to_idx import open_source
 from tests.unit.codes.conftest import same_bits, wild
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dbproc.codes.description import Field, Tally
-from dbproc.codes.values import measure, missing, native, regular, total, unpacked
+from dbproc.codes.idx.description import Field, Tally
+from dbproc.codes.idx.values import measure, missing, native, regular, total, unpacked
 
 
 def field(dtype: str, **more: object) -> Field:

@@ -1,0 +1,1 @@
+"""From inputs to a dataset: what all converters share."""

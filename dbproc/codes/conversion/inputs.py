@@ -1,0 +1,98 @@
+"""Which files are meant: those that are named, or those of a directory or an archive in natural order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbproc.codes.conversion.archives import is_archive, unpack
+from dbproc.codes.idx.files import require_files
+from dbproc.codes.idx.refusal import Refusal
+
+JUNK = ("__MACOSX", "Thumbs.db", "desktop.ini")
+"""What operating systems leave in archives and directories."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files of a conversion.
+
+    Parameters
+    ----------
+    files
+        What is converted, in order.
+    archives
+        What they were unpacked from.
+    """
+
+    files: tuple[Path, ...]
+    archives: tuple[Path, ...] = ()
+
+
+def found(
+    named: Sequence[Path],
+    suffixes: Sequence[str],
+    directory: Path,
+    *,
+    companions: bool = False,
+    progress: Callable[[int], None] = lambda size: None,
+) -> Inputs:
+    """The files that are meant.
+
+    Parameters
+    ----------
+    named
+        Files, directories and archives. A directory stands for the files in it, an archive for those in it at any
+        depth, both in natural order.
+    suffixes
+        How the files of a directory or an archive end, in lower case.
+    directory
+        Where archives are unpacked, each in a directory of its own; it need not exist.
+    companions
+        Whether other files lie beside those that are meant.
+    progress
+        Called with the number of bytes that were unpacked, from time to time.
+
+    Raises
+    ------
+    Refusal
+        When something named is missing or empty, or when a directory or an archive holds no files that are meant, or
+        others besides.
+    """
+    files: list[Path] = []
+    archives: list[Path] = []
+    for path in named:
+        if path.is_dir():
+            files += _meant(path, [each for each in path.iterdir() if not each.is_dir()], suffixes, companions)
+        elif is_archive(path):
+            require_files([path])
+            place = directory / str(len(archives))
+            place.mkdir(parents=True)
+            files += _meant(path, unpack(path, place, progress), suffixes, companions)
+            archives.append(path)
+        else:
+            files.append(path)
+    require_files(files)
+    return Inputs(tuple(files), tuple(archives))
+
+
+def _meant(holder: Path, held: Sequence[Path], suffixes: Sequence[str], companions: bool) -> list[Path]:
+    """Those of the files that a directory or an archive holds that are to be converted."""
+    seen = [path for path in held if not path.name.startswith(".") and not set(JUNK) & set(path.parts)]
+    meant = sorted((path for path in seen if path.name.lower().endswith(tuple(suffixes))), key=natural)
+    others = sorted({path.name for path in set(seen) - set(meant)})
+    told = ", ".join(suffixes)
+    if not meant:
+        raise Refusal(holder, f"it holds no files that end in {told}", "Name one that does")
+    if others and not companions:
+        what = f"it holds other files than those that end in {told}: {', '.join(others[:3])}"
+        raise Refusal(holder, what, "Move them away, or name the files one by one")
+    return meant
+
+
+def natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """A key that sorts numbers within paths by their value: 2 before 10."""
+    parts = re.split(r"(\d+)", str(path))
+    return [(int(part), "") if part.isdecimal() and part.isascii() else (-1, part) for part in parts], path.name

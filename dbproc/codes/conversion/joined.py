@@ -1,0 +1,268 @@
+"""Several files as one source: joined along an axis that each of them has, or along a new one."""
+
+from __future__ import annotations
+
+import importlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dbproc.codes.conversion.source import Opener, Source
+from dbproc.codes.idx.coordinates import require_few
+from dbproc.codes.idx.description import Axis, Description, Field, Number, Part, number
+from dbproc.codes.idx.refusal import Refusal
+
+if TYPE_CHECKING:
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
+
+Open = Callable[[Path], AbstractContextManager[Source]]
+
+MEANING = ("photometric", "flag_values", "flag_masks", "flag_meanings")
+"""Attributes of a field that say what its numbers mean."""
+PACKING = ("scale_factor", "add_offset")
+MOST_WORDS = 80
+TIME = "time"
+"""The axis along which files are joined unless told otherwise, where it is the first of each."""
+
+
+@contextmanager
+def joined(opener: Opener, inputs: Sequence[Path], options: Mapping[str, Any], axis: str, new: str) -> Iterator[Source]:
+    """Open one file as it is, several as one source.
+
+    Parameters
+    ----------
+    opener
+        Opens one file.
+    inputs
+        The files, in the order in which they are joined.
+    options
+        What the opener is told.
+    axis
+        The axis to join along. When the files have it, they follow one another on it; else it is a new first axis with
+        one index for each file. Empty: along ``time`` where that is the first axis of each, else along a new one.
+    new
+        The name of a new axis that is not named by ``axis``.
+
+    Raises
+    ------
+    Refusal
+        Naming the first file that differs from those before it in anything but what it holds on that axis.
+    """
+    if len(inputs) == 1 and not axis:
+        with opener(inputs, options) as source:
+            yield source
+        return
+    with ExitStack() as stack:
+
+        def opened(path: Path) -> AbstractContextManager[Source]:
+            return opener([path], options)
+
+        yield Joined(opened, inputs, axis, new, stack)
+
+
+class Joined:
+    """Files that are opened one at a time, as they are needed.
+
+    Parameters
+    ----------
+    opened
+        Opens one file.
+    inputs
+        The files, in order.
+    axis
+        The axis to join along; see :func:`joined`.
+    new
+        The name of a new axis, where ``axis`` is empty.
+    stack
+        Closes the file that is open last.
+    """
+
+    def __init__(self, opened: Open, inputs: Sequence[Path], axis: str, new: str, stack: ExitStack) -> None:
+        self._open, self._inputs = opened, inputs
+        self._current: tuple[int, Source] | None = None
+        self._closing = stack.enter_context(ExitStack())
+        descriptions = [self._source(i).description for i in range(len(inputs))]
+        first = descriptions[0]
+        self._place = _place(first, axis)
+        for path, each in zip(inputs, descriptions, strict=True):
+            _require_alike(path, each, inputs[0], first, self._place)
+        sizes = [1 if self._place is None else each.shape[self._place] for each in descriptions]
+        self._starts = [0, *accumulate(sizes)]
+        self.description = _whole(inputs, descriptions, self._starts, self._place, axis or new)
+
+    def read(self, field: str, box: Box) -> Values:
+        """The stored values of a field inside ``box``, from as many files as it touches."""
+        import numpy as np
+
+        place = self._place or 0
+        pieces = [self._piece(field, box, i) for i in self._touched(box[place])]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=place)
+
+    def _touched(self, part: slice) -> range:
+        return range(bisect_right(self._starts, part.start) - 1, bisect_right(self._starts, part.stop - 1))
+
+    def _piece(self, field: str, box: Box, index: int) -> Values:
+        """What one file gives of a box."""
+        import numpy as np
+
+        source = self._source(index)
+        if self._place is None:
+            return np.asarray(source.read(field, box[1:]))[np.newaxis]
+        start, stop = self._starts[index], self._starts[index + 1]
+        part = box[self._place]
+        inside = slice(max(part.start, start) - start, min(part.stop, stop) - start)
+        return source.read(field, (*box[: self._place], inside, *box[self._place + 1 :]))
+
+    def _source(self, index: int) -> Source:
+        if self._current is None or self._current[0] != index:
+            self._closing.close()
+            self._current = (index, self._closing.enter_context(self._open(self._inputs[index])))
+        return self._current[1]
+
+
+def _place(description: Description, axis: str) -> int | None:
+    """Where the axis is in each file; None for a new one."""
+    names = [each.name for each in description.axes]
+    if not axis:
+        return 0 if names[0] == TIME else None
+    return names.index(axis) if axis in names else None
+
+
+def _require_alike(path: Path, found: Description, first_path: Path, first: Description, place: int | None) -> None:
+    """Refuse a file that cannot follow the first: other fields, or other axes than the one that is joined along."""
+    mine, theirs = _kept(found, place), _kept(first, place)
+    for name in {**theirs, **mine}:
+        here, there = mine.get(name), theirs.get(name)
+        if here != there:
+            what = f"it cannot be joined to {first_path.name}: its {name} {_difference(here, there)}"
+            raise Refusal(path, what, "The files of one dataset must be alike; convert them apart")
+
+
+def _kept(description: Description, place: int | None) -> dict[str, object]:
+    """What must be the same in all files, by the words for it."""
+    facts: dict[str, object] = {"number of axes": len(description.axes)}
+    facts["colour map"] = description.attributes.get("ColorMap")
+    for i, axis in enumerate(description.axes):
+        packing = [axis.attributes.get(key) for key in PACKING]
+        if i == place:
+            facts[f"packing of axis {axis.name}"] = packing
+        else:
+            facts[f"axis {i}"] = f"{axis.name} of size {axis.size}"
+            facts[f"units of axis {axis.name}"] = f"{axis.units} {axis.calendar}".strip()
+            facts[f"packing of axis {axis.name}"] = packing
+            facts[f"coordinates of axis {axis.name}"] = axis.coordinates
+    for field in description.fields:
+        facts[f"field {field.name}"] = field.openvisus_dtype
+        facts[f"fill and valid range of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
+        facts[f"scale, offset and units of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
+        facts[f"meaning of {field.name}"] = {key: field.attributes[key] for key in MEANING if key in field.attributes}
+    return facts
+
+
+def _difference(here: object, there: object) -> str:
+    """What a fact is and what it should be; of sequences where they begin to differ."""
+    if isinstance(here, tuple) and isinstance(there, tuple) and len(here) == len(there):
+        i = next(i for i, (a, b) in enumerate(zip(here, there, strict=True)) if a != b)
+        return f"at index {i} is {_shown(here[i])}, not {_shown(there[i])}"
+    return f"is {_shown(here)}, not {_shown(there)}"
+
+
+def _shown(fact: object) -> str:
+    words = "nothing" if fact is None else str(fact)
+    return words if len(words) < MOST_WORDS else f"{words[:MOST_WORDS]}…"
+
+
+def _whole(
+    inputs: Sequence[Path], descriptions: Sequence[Description], starts: Sequence[int], place: int | None, axis: str
+) -> Description:
+    """The description of all files as one."""
+    first = descriptions[0]
+    new = Axis(axis, len(descriptions)) if place is None else _joined_axis(inputs, descriptions, place)
+    axes = (new, *first.axes) if place is None else (*first.axes[:place], new, *first.axes[place + 1 :])
+    shared = _shared([each.attributes for each in descriptions])
+    of_fields = [_shared([each.fields[i].attributes for each in descriptions]) for i in range(len(first.fields))]
+    fields = tuple(replace(field, attributes=own) for field, own in zip(first.fields, of_fields, strict=True))
+    origins = tuple(origin for each in descriptions for origin in each.origins)
+    heads = [0, *accumulate(len(each.origins) for each in descriptions)]
+    parts = tuple(
+        Part(heads[i], starts[i], starts[i + 1], _own(each, shared, fields)) for i, each in enumerate(descriptions)
+    )
+    return replace(
+        first,
+        origins=origins,
+        shape=tuple(each.size for each in axes),
+        axes=axes,
+        fields=fields,
+        attributes=shared,
+        notes=_notes(descriptions, place),
+        parts=parts if not place else (),
+    )
+
+
+def _shared(attributes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Those attributes that are the same in all files."""
+    first, *rest = attributes
+    return {key: value for key, value in first.items() if all(key in each and each[key] == value for each in rest)}
+
+
+def _own(description: Description, shared: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
+    """What a file says that others do not; of a field after its name and a colon."""
+    own = {key: value for key, value in description.attributes.items() if key not in shared}
+    for mine, joint in zip(description.fields, fields, strict=True):
+        own |= {f"{mine.name}:{key}": v for key, v in mine.attributes.items() if key not in joint.attributes}
+    return own
+
+
+def _notes(descriptions: Sequence[Description], place: int | None) -> tuple[str, ...]:
+    own = [note for each in descriptions for note in each.notes]
+    units = [] if place is None else [each.axes[place].units for each in descriptions]
+    if len(set(units)) > 1:
+        own.append(f"coordinates of all files are told in {units[0]!r}")
+    return tuple(dict.fromkeys(own))
+
+
+def _joined_axis(inputs: Sequence[Path], descriptions: Sequence[Description], place: int) -> Axis:
+    """One axis after the other, in the units of the first."""
+    import numpy as np
+
+    from dbproc.codes.idx.values import regular
+
+    axes = [each.axes[place] for each in descriptions]
+    size = sum(axis.size for axis in axes)
+    if any(axis.coordinates is None for axis in axes):
+        return replace(axes[0], size=size, coordinates=None, regular=None)
+    require_few(f"axis {axes[0].name}", size)
+    shifts = [_shift(path, axis, axes[0]) for path, axis in zip(inputs, axes, strict=True)]
+    values = [_moved(each, shift) for axis, shift in zip(axes, shifts, strict=True) for each in axis.coordinates or ()]
+    whole = replace(axes[0], size=size, coordinates=tuple(values), regular=None)
+    return replace(whole, regular=regular(np.asarray(whole.positions())))
+
+
+def _moved(value: Number, shift: Number) -> Number:
+    return value if shift == 0 or isinstance(value, str) or isinstance(shift, str) else value + shift
+
+
+def _shift(path: Path, axis: Axis, first: Axis) -> Number:
+    """What is to be added to coordinates in one file's units to have them in the first's."""
+    if (axis.units, axis.calendar) == (first.units, first.calendar):
+        return 0
+    unit, since, _ = axis.units.partition(" since ")
+    is_packed = any(key in axis.attributes for key in PACKING)
+    if since and unit == first.units.partition(" since ")[0] and axis.calendar == first.calendar and not is_packed:
+        cftime = importlib.import_module("cftime")
+        calendar = axis.calendar or "standard"
+        start = cftime.num2date(0, axis.units, calendar)
+        shift = number(cftime.date2num(start, first.units, calendar))
+        if cftime.num2date(shift, first.units, calendar) == start:
+            return shift
+    what = f"its axis {axis.name} is in {_measure(axis)}, not in {_measure(first)}"
+    raise Refusal(path, what, "Files of one dataset must have the same units; convert them apart")
+
+
+def _measure(axis: Axis) -> str:
+    return f"{axis.units!r}" + (f" ({axis.calendar})" if axis.calendar else "")

@@ -1,0 +1,281 @@
+"""Writing a source into the blocks of a dataset slab by slab, and reading all of it back.
+
+To be used in a child process only. While one thread reads the source, another one writes.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Container, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from queue import Queue
+from threading import Semaphore, Thread
+from typing import TYPE_CHECKING, Any
+
+from dbproc.codes.conversion.source import Source
+from dbproc.codes.idx import slabs
+from dbproc.codes.idx.description import Description, Field, Tally
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.reports import Reports
+from dbproc.codes.idx.slabs import Box
+
+if TYPE_CHECKING:
+    from dbproc.codes.idx.values import Values
+
+THREADS = 2
+"""Threads that read back."""
+PIECE = 16 << 20
+"""Bytes that are read back at once: OpenVisus takes several times as much for it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a description is stored.
+
+    Parameters
+    ----------
+    description
+        Of the source, its timesteps, if any, being the first axis.
+    slab
+        Bytes of a slab.
+    done
+        Timesteps that are not to be written.
+    """
+
+    description: Description
+    slab: int
+    done: Container[int] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The stored shape: of a timestep, where there are some."""
+        return slabs.stored_shape(self._spatial(self.description.shape) or (1,))
+
+    @property
+    def steps(self) -> int | None:
+        """How many timesteps; None where there is no time."""
+        return self.description.shape[0] if self.description.timesteps else None
+
+    @property
+    def axes(self) -> tuple[Any, ...]:
+        """The axes of :attr:`shape`."""
+        axes = self.description.axes
+        return axes[max(0, len(axes) - len(self.shape)) :]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all values that are to be written."""
+        rows = sum(stop - start for start, stop in self._runs())
+        samples = rows * prod(self.description.shape[1:])
+        return samples * sum(sample_bytes(each) for each in self.description.fields)
+
+    def boxes(self) -> Iterator[tuple[Box, Field]]:
+        """Boxes of the source, all fields of a box after one another."""
+        sample = max(sample_bytes(each) for each in self.description.fields)
+        for start, stop in self._runs():
+            shape = (stop - start, *self.description.shape[1:])
+            for box in slabs.plan(shape, sample, self.slab):
+                for field in self.description.fields:
+                    yield (slice(box[0].start + start, box[0].stop + start), *box[1:]), field
+
+    def stored(self, box: Box) -> Iterator[tuple[int, Box]]:
+        """The timesteps that a box of the source touches, and the stored box in each."""
+        spatial = self._spatial(box)
+        inside = spatial[len(spatial) - len(self.shape) :] if spatial else (slice(0, 1),)
+        for step in range(box[0].start, box[0].stop) if self.steps is not None else (0,):
+            yield step, inside
+
+    def size(self, box: Box, field: Field) -> int:
+        """Bytes of a field's values in a box."""
+        return prod(slabs.shape_of(box)) * sample_bytes(field)
+
+    def _spatial(self, axes: Any) -> Any:
+        return axes[1:] if self.description.timesteps else axes
+
+    def _runs(self) -> Iterator[tuple[int, int]]:
+        """Where to start and stop on the first axis, so that what is done is passed over."""
+        size, start = self.description.shape[0], 0
+        if self.steps is None:
+            yield 0, size
+            return
+        for stop in range(1, size + 1):
+            if stop == size or (stop in self.done) != (start in self.done):
+                if start not in self.done:
+                    yield start, stop
+                start = stop
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A box of one field in one timestep that was written: the checksum and the tally of its values."""
+
+    field: Field
+    step: int
+    box: Box
+    checksum: int
+    tally: Tally
+
+    @property
+    def bytes(self) -> int:
+        """Size of its values."""
+        return prod(slabs.shape_of(self.box)) * sample_bytes(self.field)
+
+
+@contextmanager
+def reading(about: str) -> Iterator[None]:
+    """Whatever a library raises while it reads a source is said to be the source's fault."""
+    try:
+        yield
+    except (Refusal, MemoryError):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        what = f"it cannot be read: {type(error).__name__}: {error}"
+        raise Refusal(about, what, "It seems damaged or of another kind; get it again from where it came") from error
+
+
+def sample_bytes(field: Field) -> int:
+    """Bytes of one sample of a field, all components of it."""
+    import numpy as np
+
+    return int(np.dtype(field.dtype).itemsize * field.components)
+
+
+def write(source: Source, plan: Plan, path: Path, about: str, reports: Reports) -> Iterator[Piece]:
+    """Write everything that is planned, reading ahead by one slab; yields what was written.
+
+    Parameters
+    ----------
+    source
+        What the plan's description is of.
+    plan
+        What is to be written.
+    path
+        The ``.idx``, which has no blocks of it yet.
+    about
+        The input, for messages.
+    reports
+        Where the progress is told.
+    """
+    from dbproc.codes.idx.blocks import Blocks
+
+    target = Blocks(path)
+    reports.begin("writing", plan.bytes)
+    for slab in _read_ahead(source, plan, about, reports):
+        for each in slab:
+            target.write(each.field, each.box, each.values, each.step)
+            reports.advance(each.values.nbytes)
+            yield from each.pieces
+
+
+def read_back(path: Path, pieces: Sequence[Piece], reports: Reports) -> None:
+    """Read what was written through OpenVisus, from the files, and compare.
+
+    Raises
+    ------
+    Refusal
+        Naming the first box that reads otherwise.
+    """
+    reports.begin("reading back", sum(each.bytes for each in pieces))
+    waiting = iter(pieces)
+
+    def work() -> None:
+        from dbproc.codes.idx.blocks import Blocks
+
+        target = Blocks(path)
+        for piece in waiting:
+            reports.step(piece.bytes)
+            _compare(target, piece, path)
+            reports.advance(piece.bytes)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for each in [pool.submit(work) for _ in range(THREADS)]:
+            each.result()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What of a slab goes into one timestep, and the pieces in which it is read back."""
+
+    field: Field
+    step: int
+    box: Box
+    values: Values
+    pieces: Sequence[Piece]
+
+
+Slab = list[Layer]
+
+
+def _read_ahead(source: Source, plan: Plan, about: str, reports: Reports) -> Iterator[Slab]:
+    """Slabs, the next one being read in a thread while one is worked on."""
+    queue: Queue[Slab | BaseException | None] = Queue()
+    wanted = Semaphore(1)
+
+    def produce() -> None:
+        try:
+            for box, field in plan.boxes():
+                wanted.acquire()
+                reports.step(plan.size(box, field))
+                queue.put(_slab(source, plan, box, field, about))
+            queue.put(None)
+        except BaseException as error:
+            queue.put(error)
+
+    Thread(target=produce, daemon=True).start()
+    while (found := queue.get()) is not None:
+        if isinstance(found, BaseException):
+            raise found
+        wanted.release()
+        yield found
+
+
+def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Slab:
+    """What a source has in a box, told apart by timesteps."""
+    from dbproc.codes.idx.values import native
+
+    with reading(about):
+        found = source.read(field.name, box)
+    values, wanted = native(found), _array_shape(field, box)
+    if values.dtype.name != field.dtype or values.shape != wanted:
+        raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
+    steps = values if plan.steps is not None else [values]
+    return [
+        _layer(field, step, inside, part.reshape(_array_shape(field, inside)))
+        for (step, inside), part in zip(plan.stored(box), steps, strict=True)
+    ]
+
+
+def _layer(field: Field, step: int, box: Box, values: Values) -> Layer:
+    from dbproc.codes.idx.values import measure, native
+
+    pieces = []
+    for part in slabs.tiles(slabs.shape_of(box), sample_bytes(field), PIECE):
+        inside = native(values[part])
+        pieces.append(Piece(field, step, slabs.shifted(part, box), checksum(inside), measure(inside, field)))
+    return Layer(field, step, box, values, pieces)
+
+
+def _compare(target: Any, piece: Piece, path: Path) -> None:
+    from dbproc.codes.idx.values import native
+
+    values = native(target.read(piece.field.name, piece.box, piece.step))
+    if values.dtype.name != piece.field.dtype or checksum(values) != piece.checksum:
+        where = f"at {slabs.to_json(piece.box)}" + (f" of timestep {piece.step}" if piece.step else "")
+        what = f"field {piece.field.name!r} reads back otherwise than it was written, {where}"
+        raise Refusal(path.name, what, "Is the disk sound? Nothing was kept")
+
+
+def checksum(values: Values) -> int:
+    """The CRC-32 of contiguous values."""
+    from isal import isal_zlib
+
+    return int(isal_zlib.crc32(values.reshape(-1).view("uint8").data))
+
+
+def _array_shape(field: Field, box: Box) -> tuple[int, ...]:
+    return slabs.shape_of(box) if field.components == 1 else (*slabs.shape_of(box), field.components)

@@ -1,0 +1,87 @@
+"""What the attributes of a variable mean by the conventions of NetCDF: CF, and the users' guide before it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dbproc.codes.idx.description import Number
+
+Range = tuple[Number | None, Number | None]
+
+POINTERS = ("bounds", "climatology", "coordinates", "grid_mapping", "ancillary_variables")
+"""Attributes that name variables which only serve another one."""
+SPECIAL = ("NaN", "Infinity", "-Infinity")
+"""The numbers that a description holds as text."""
+
+
+def text(attributes: Mapping[str, Any], name: str) -> str:
+    """An attribute as text, empty where there is none."""
+    return str(attributes.get(name, ""))
+
+
+def pointed(attributes: Mapping[str, Any]) -> list[str]:
+    """The variables that serve this one, as its attributes name them."""
+    return [word for name in POINTERS if name in attributes for word in text(attributes, name).split()]
+
+
+def unsigned(attributes: Mapping[str, Any]) -> bool:
+    """Whether the stored bits are meant as an unsigned number."""
+    return text(attributes, "_Unsigned").lower() == "true"
+
+
+def declared_fills(attributes: Mapping[str, Any]) -> tuple[Number, ...]:
+    """The values that stand for missing ones, ``_FillValue`` first, each once."""
+    declared = [each for key in ("_FillValue", "missing_value") for each in all_of(attributes.get(key))]
+    return tuple(dict.fromkeys(each for each in declared if not isinstance(each, str) or each in SPECIAL))
+
+
+def valid_range(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> Range:
+    """The range of valid stored values; none where it is told in unpacked units."""
+    low, high = _declared_range(attributes)
+    if _tells_unpacked(dtype, attributes, (low, high)):
+        return None, None
+    if not unsigned(attributes) or dtype.kind != "i":
+        return low, high
+    return _wrapped(low, dtype), _wrapped(high, dtype)
+
+
+def unpacked_range(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> Range:
+    """The range of valid unpacked values, where it is told in their units: as floats, for packed whole numbers."""
+    pair = _declared_range(attributes)
+    return pair if _tells_unpacked(dtype, attributes, pair) else (None, None)
+
+
+def packed(attributes: Mapping[str, Any]) -> bool:
+    """Whether the values are to be scaled."""
+    return "scale_factor" in attributes or "add_offset" in attributes
+
+
+def all_of(value: Any) -> list[Any]:
+    """The values of an attribute, whether it holds none, one or several."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def first(value: Any) -> Any:
+    """The first value of an attribute."""
+    return next(iter(all_of(value)), None)
+
+
+def _declared_range(attributes: Mapping[str, Any]) -> Range:
+    pair = all_of(attributes.get("valid_range"))
+    if len(pair) != 2:
+        pair = [first(attributes.get("valid_min")), first(attributes.get("valid_max"))]
+    usable = not any(isinstance(each, str) for each in pair)
+    return (pair[0], pair[1]) if usable else (None, None)
+
+
+def _tells_unpacked(dtype: np.dtype[Any], attributes: Mapping[str, Any], pair: Range) -> bool:
+    return packed(attributes) and dtype.kind in "iu" and any(isinstance(each, float) for each in pair)
+
+
+def _wrapped(value: Number | None, dtype: np.dtype[Any]) -> Number | None:
+    """A bound that is written in the signed type, as the unsigned number that its bits mean."""
+    negative = isinstance(value, int) and value < 0
+    return value + (1 << 8 * dtype.itemsize) if negative and isinstance(value, int) else value

@@ -1,0 +1,43 @@
+"""The axes of an image's rows and columns from GeoTIFF tags. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dbproc.codes.idx.description import Axis, Regular
+
+GEOGRAPHIC = 2
+"""GTModelType of latitude and longitude."""
+AREA = 1
+"""GTRasterType of pixels that are areas: the tie point is a pixel's corner."""
+
+
+def axes(attributes: Mapping[str, Any], rows: int, columns: int) -> tuple[Axis, Axis] | None:
+    """The axes with the coordinates of pixel centres; None where the tags tell none, or the image is rotated."""
+    lines = _lines(attributes)
+    if lines is None:
+        return None
+    half = 0.5 if attributes.get("GTRasterTypeGeoKey", AREA) == AREA else 0.0
+    y, x = (Regular(line.start + half * line.step, line.step) for line in lines)
+    if attributes.get("GTModelTypeGeoKey") == GEOGRAPHIC:
+        return _placed("latitude", "degrees_north", rows, y), _placed("longitude", "degrees_east", columns, x)
+    return _placed("y", "", rows, y), _placed("x", "", columns, x)
+
+
+def _lines(attributes: Mapping[str, Any]) -> tuple[Regular, Regular] | None:
+    """Where row and column 0 begin, and the steps."""
+    matrix = attributes.get("ModelTransformationTag")
+    if matrix and len(matrix) == 16:
+        if matrix[1] or matrix[4] or not matrix[0] or not matrix[5]:
+            return None
+        return Regular(matrix[7], matrix[5]), Regular(matrix[3], matrix[0])
+    scale, tie = attributes.get("ModelPixelScaleTag"), attributes.get("ModelTiepointTag")
+    if not scale or not tie or len(tie) != 6 or not all(scale[:2]):
+        return None
+    return Regular(tie[4] + tie[1] * scale[1], -scale[1]), Regular(tie[3] - tie[0] * scale[0], scale[0])
+
+
+def _placed(name: str, units: str, size: int, line: Regular) -> Axis:
+    coordinates = tuple(line.start + line.step * i for i in range(size))
+    return Axis(name, size, units=units, coordinates=coordinates, regular=line)

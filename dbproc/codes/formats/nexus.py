@@ -1,0 +1,311 @@
+"""The plottable data of a NeXus file: default paths, signals, and the axes that belong to them, in all three styles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dbproc.codes.formats.hdf5 import HOPS, Tree, attributes, is_dataset, is_group, listed, text
+from dbproc.codes.formats.hdf5_fields import alone, axes, axis, distinct, shape, unfit
+from dbproc.codes.idx.description import Axis, Field
+from dbproc.codes.idx.refusal import Refusal
+
+UNCERTAINTIES = ("{}_errors", "{}_uncertainties", "{}_error")
+"""How the uncertainties of a signal are called."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """A group with plottable data.
+
+    ``path`` has no slash at its ends; ``signal`` is its default one.
+    """
+
+    path: str
+    group: Any
+    signal: str
+
+
+def default_data(tree: Tree, start: str = "") -> Data:
+    """The data that the ``default`` attributes lead to from ``start``, or the only data there are below.
+
+    Raises
+    ------
+    Refusal
+        Where the path breaks off, or several data could be meant: with the choices.
+    """
+    place = start.strip("/")
+    for _ in range(HOPS):
+        group = _group(tree, place)
+        found = attributes(group)
+        if text(found.get("NX_class")) == "NXdata" or "signal" in found:
+            return Data(place, group, _default_signal(tree, group))
+        name = text(found.get("default"))
+        if name in ("", "."):
+            return _only(tree, place)
+        place = name.strip("/") if name.startswith("/") else f"{place}/{name}".strip("/")
+    raise Refusal(tree.path, f"its default path leads in a circle, by {place!r}", _choices(tree))
+
+
+def dataset(tree: Tree, data: Data, name: str) -> Any:
+    """A dataset of the group that can be converted, or a refusal that lists the choices."""
+    if not name:
+        raise Refusal(
+            tree.path, f"{data.path} does not say which of its datasets is the signal", _signals(tree, data.group)
+        )
+    found = _child(tree, data.group, name)
+    why = "there is none" if not is_dataset(found) else unfit(found)
+    if why:
+        raise Refusal(
+            tree.path, f"signal {name!r} of {data.path} cannot be converted: {why}", _signals(tree, data.group)
+        )
+    return found
+
+
+def auxiliary(data: Data) -> list[str]:
+    """The names of the signals that go with the default one."""
+    return _names(attributes(data.group).get("auxiliary_signals"))
+
+
+def uncertainties(tree: Tree, data: Data, name: str) -> str:
+    """The name of the dataset with the uncertainties of a signal; empty when there is none."""
+    told = text(attributes(tree.find(name, data.group)).get("uncertainties"))
+    usual = [each.format(name) for each in UNCERTAINTIES] + (["errors"] if name == data.signal else [])
+    return next((each for each in (told, *usual) if each and is_dataset(_child(tree, data.group, each))), "")
+
+
+def scaled(tree: Tree, data: Data, field: Field, name: str) -> Field:
+    """A field with its scaling factor and offset: what it means is (stored + offset) * factor."""
+    found = scaling(tree, data, name)
+    if not found or field.packed:
+        return field
+    return replace(
+        field,
+        scale_factor=found.get("scale_factor"),
+        add_offset=found.get("add_offset"),
+        attributes={**field.attributes, "nexus_scaling": found["nexus_scaling"]},
+    )
+
+
+def scaling(tree: Tree, data: Data, name: str) -> dict[str, Any]:
+    """Scale and offset as stored values are to be scaled and moved by; the numbers of the file with them."""
+    prefixes = (f"{name}_", "") if name == data.signal else (f"{name}_",)
+    for prefix in prefixes:
+        factor = _value(tree, data.group, f"{prefix}scaling_factor")
+        offset = _value(tree, data.group, f"{prefix}offset")
+        if factor is None and offset is None:
+            continue
+        found: dict[str, Any] = {"nexus_scaling": {"scaling_factor": factor, "offset": offset}}
+        if factor is not None:
+            found["scale_factor"] = factor
+        if offset is not None:
+            found["add_offset"] = offset if factor is None else offset * factor
+        return found
+    return {}
+
+
+def data_axes(tree: Tree, data: Data, name: str, signal: Any) -> tuple[tuple[Axis, ...], tuple[str, ...]]:
+    """The axes of a signal, and notes on what the file says of them that does not fit together."""
+    names, notes = _axis_names(tree, data, name, signal)
+    if names is None:
+        return axes(tree, f"{data.path}/{name}", signal), notes
+    found = [
+        _axis(tree, data, each, i, int(size)) for i, (each, size) in enumerate(zip(names, signal.shape, strict=True))
+    ]
+    left_out = [
+        f"axis {each.name}: {each.attributes['coordinates_left_out']}"
+        for each in found
+        if "coordinates_left_out" in each.attributes
+    ]
+    return distinct(found), (*notes, *left_out)
+
+
+def numbered(
+    by_number: Mapping[int, str], sizes: Mapping[str, tuple[int, ...]], shape: Sequence[int]
+) -> list[str] | None:
+    """Names by axis of what ``axis=N`` attributes number from 1: the quickest axis first, as the manual has it, or
+    the slowest, as others do, whichever fits; None when neither does.
+    """
+    rank = len(shape)
+
+    def fits(order: Sequence[int]) -> bool:
+        return all(_fits(sizes[name], shape[order[number - 1]]) for number, name in by_number.items())
+
+    if any(not 1 <= number <= rank for number in by_number):
+        return None
+    for order in (range(rank - 1, -1, -1), range(rank)):
+        if fits(order):
+            places = {order[number - 1]: name for number, name in by_number.items()}
+            return [places.get(i, "") for i in range(rank)]
+    return None
+
+
+def split_names(value: Any) -> list[str]:
+    """The names in an ``axes`` attribute: a list, or one text in which colons or commas part them."""
+    if isinstance(value, list) and len(value) != 1:
+        return [text(each) for each in value]
+    told = text(value).strip().strip("[]")
+    return [each.strip() for each in re.split(r"[:,]", told)] if told else []
+
+
+def _group(tree: Tree, place: str) -> Any:
+    try:
+        found = tree.find(place)
+    except KeyError:
+        raise Refusal(tree.path, f"there is no group {place!r}", _choices(tree)) from None
+    if not is_group(found):
+        raise Refusal(tree.path, f"{place!r} is no group with data", _choices(tree))
+    return found
+
+
+def _only(tree: Tree, place: str) -> Data:
+    below = {path: group for path, group in _all(tree).items() if f"{path}/".startswith(f"{place}/" if place else "")}
+    if len(below) == 1:
+        ((path, group),) = below.items()
+        return Data(path, group, _default_signal(tree, group))
+    what = f"{len(below)} groups of data could be meant" if below else "it has no NXdata with a signal"
+    raise Refusal(tree.path, what, _choices(tree))
+
+
+def _all(tree: Tree) -> dict[str, Any]:
+    """The NXdata groups of the file that have a signal."""
+    return {
+        path.strip("/"): each
+        for path, each in tree.entries()
+        if is_group(each) and text(attributes(each).get("NX_class")) == "NXdata" and _default_signal(tree, each)
+    }
+
+
+def _choices(tree: Tree) -> str:
+    found = []
+    for path, group in _all(tree).items():
+        name = _default_signal(tree, group)
+        signal = _child(tree, group, name)
+        found.append(f"{path} ({name} {shape(signal) if is_dataset(signal) else 'is missing'})")
+    return f"Choose with --data: {listed(found)}" if found else "Use hdf5_to_idx, and name a dataset"
+
+
+def _default_signal(tree: Tree, group: Any) -> str:
+    """The name of the default signal: what the group says, or the dataset that says so itself; empty for none."""
+    told = _names(attributes(group).get("signal"))
+    if told:
+        return told[0]
+    marked = [name for name, each in _datasets(tree, group).items() if text(attributes(each).get("signal")) == "1"]
+    return marked[0] if len(marked) == 1 else ""
+
+
+def _signals(tree: Tree, group: Any) -> str:
+    fit = [f"{name} {shape(each)}" for name, each in _datasets(tree, group).items() if not unfit(each)]
+    return f"Choose with --signal: {listed(fit)}" if fit else "It has no dataset of numbers"
+
+
+def _axis_names(tree: Tree, data: Data, name: str, signal: Any) -> tuple[list[str] | None, tuple[str, ...]]:
+    """A name for each axis of a signal ("" for none); None when the file names none."""
+    rank = len(signal.shape)
+    ways = [split_names(attributes(data.group).get("axes")), split_names(attributes(signal).get("axes"))]
+    told = [names for names in (ways if name == data.signal else reversed(ways)) if names]
+    whole = next((names for names in told if len(names) == rank), None)
+    if whole is not None:
+        return ["" if each == "." else each for each in whole], tuple(_contradictions(data, whole))
+    placed = _by_indices(data, told[0], rank) if told else None
+    if placed is not None:
+        return placed, ()
+    if told:
+        return None, (f"{len(told[0])} axes are named for {rank}, {', '.join(told[0])}: the names are not used",)
+    return _by_number(tree, data, signal)
+
+
+def _contradictions(data: Data, names: Sequence[str]) -> list[str]:
+    found = ((name, i, _indices(data, name)) for i, name in enumerate(names))
+    return [
+        f"{name}_indices says {indices}, but it is named for axis {i}, where it was taken"
+        for name, i, indices in found
+        if indices and i not in indices
+    ]
+
+
+def _by_indices(data: Data, names: Sequence[str], rank: int) -> list[str] | None:
+    """Names placed by ``AXISNAME_indices`` alone, where each has one of its own."""
+    places = {indices[0]: name for name in names if len(indices := _indices(data, name)) == 1}
+    if len(places) != len(names) or not all(0 <= i < rank for i in places):
+        return None
+    return [places.get(i, "") for i in range(rank)]
+
+
+def _by_number(tree: Tree, data: Data, signal: Any) -> tuple[list[str] | None, tuple[str, ...]]:
+    """Names by the ``axis`` and ``primary`` attributes of the datasets beside the signal."""
+    marked = [(name, attributes(each), each) for name, each in _datasets(tree, data.group).items()]
+    numbers = [(text(told.get("axis")), text(told.get("primary")) != "1", name) for name, told, _ in marked]
+    usable = sorted(each for each in numbers if each[0].isdigit())
+    by_number = {int(number): name for number, _, name in reversed(usable)}
+    if not by_number:
+        return None, ()
+    sizes = {name: each.shape or () for name, _, each in marked}
+    names = numbered(by_number, sizes, signal.shape)
+    if names is None:
+        return None, (f"the axes that are numbered, {', '.join(by_number.values())}, do not fit {signal.shape}",)
+    return names, ()
+
+
+def _axis(tree: Tree, data: Data, name: str, i: int, size: int) -> Axis:
+    """The axis called ``name``, with other coordinates that the group has for it."""
+    if not name:
+        return Axis(f"dim_{i}", size)
+    scale = _child(tree, data.group, name)
+    if not is_dataset(scale):
+        return Axis(name, size, attributes={"coordinates_left_out": f"there is no dataset {name}"})
+    found = axis(tree, name, size, scale, name, scaling(tree, data, name))
+    others = {other: _coordinates(tree, data, other, size) for other in _alternatives(data, name, i)}
+    kept = {other: told for other, told in others.items() if told}
+    return replace(found, attributes={**found.attributes, "alternatives": kept}) if kept else found
+
+
+def _alternatives(data: Data, name: str, i: int) -> list[str]:
+    """Other datasets that the group says belong to axis ``i`` alone."""
+    named = [key.removesuffix("_indices") for key in attributes(data.group) if key.endswith("_indices")]
+    used = set(split_names(attributes(data.group).get("axes")))
+    return [other for other in named if other != name and other not in used and _indices(data, other) == [i]]
+
+
+def _coordinates(tree: Tree, data: Data, name: str, size: int) -> dict[str, Any]:
+    scale = _child(tree, data.group, name)
+    if not is_dataset(scale):
+        return {}
+    found = axis(tree, name, size, scale, name)
+    return {"units": found.units, "coordinates": found.coordinates, **found.attributes}
+
+
+def _indices(data: Data, name: str) -> list[int]:
+    told = attributes(data.group).get(f"{name}_indices")
+    each = told if isinstance(told, list) else [] if told is None else re.split(r"[,:\s]+", str(told))
+    return [int(one) for one in each if str(one).strip().isdigit()]
+
+
+def _names(value: Any) -> list[str]:
+    return [str(each) for each in (value if isinstance(value, list) else [value]) if each]
+
+
+def _datasets(tree: Tree, group: Any) -> dict[str, Any]:
+    found = {name: _child(tree, group, name) for name in group}
+    return {name: each for name, each in found.items() if is_dataset(each)}
+
+
+def _child(tree: Tree, group: Any, name: str) -> Any:
+    try:
+        return tree.find(name, group) if name else None
+    except KeyError:
+        return None
+
+
+def _value(tree: Tree, group: Any, name: str) -> Any:
+    """The number that a dataset of a group holds alone."""
+    found = _child(tree, group, name)
+    if not is_dataset(found) or found.size != 1 or found.dtype.kind not in "iuf":
+        return None
+    return alone(found[()].reshape(-1).tolist() if found.shape else [found[()].item()])
+
+
+def _fits(sizes: tuple[int, ...], size: int) -> bool:
+    return sizes in ((size,), (size + 1,))

@@ -1,0 +1,330 @@
+"""The pages of a TIFF file: what each says of itself, whether all of it is there, and boxes of its pixels.
+
+tifffile goes on with what it has where a file is damaged, and fills with zeros; so every page is checked first, and
+what the library complains about is heard.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from math import ceil, prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dbproc.codes.formats import jpeg
+from dbproc.codes.idx.description import plain
+from dbproc.codes.idx.refusal import Refusal
+
+if TYPE_CHECKING:
+    from dbproc.codes.idx.values import Values
+
+SEGMENT_BYTES = 512 << 20
+"""The largest strip or tile that is decoded, as it must be at once."""
+CACHE_BYTES = 64 << 20
+"""Decoded strips and tiles that are kept for the next box."""
+TAGS = (
+    *("Orientation", "ImageDescription", "XResolution", "YResolution", "ResolutionUnit", "Compression", "ColorMap"),
+    *("ModelPixelScaleTag", "ModelTiepointTag", "ModelTransformationTag", "GDAL_NODATA", "GDAL_METADATA"),
+    *("Make", "Model", "Software", "DateTime", "Artist", "Copyright", "PageName", "DocumentName"),
+)
+"""The tags that are kept as metadata."""
+JPEG = (6, 7, 34892, 33007)
+"""Compressions whose strips and tiles are JPEG streams; of the last three, whole ones."""
+FAX = (2, 3, 4)
+"""Compressions (CCITT) whose decoders draw what is missing white."""
+JPEG2000 = (33003, 33004, 33005, 34712)
+HARMLESS = re.compile(r"coercing invalid ASCII|parsing GDAL_NODATA|SonyRawFileType")
+"""Complaints that are not about pixels."""
+DAMAGED = "It is damaged; get it again from where it came"
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """What strips and tiles mean that a file leaves out: ``value``, or nothing known where it is None."""
+
+    value: float | None = None
+
+
+class Page:
+    """What a page says of itself, its pixels not read."""
+
+    def __init__(self, path: Path, number: int, page: Any, sparse: Sparse) -> None:
+        self.where = f"{path} page {number + 1}"
+        self.number = number
+        if page.dtype is None or not page.shape or 0 in page.shape:
+            raise Refusal(self.where, f"it holds no image: its size is {page.shape}", "It seems damaged")
+        self.dtype, self.shape, self.axes = page.dtype, tuple(page.shape), str(page.axes)
+        self.rows, self.columns = int(page.imagelength), int(page.imagewidth)
+        self.components = int(page.samplesperpixel)
+        self.photometric = getattr(page.photometric, "name", str(page.photometric))
+        self.bits = page.bitspersample
+        self.reduced, self.mask = bool(page.is_reduced), bool(page.is_mask)
+        self.nbytes = int(page.nbytes)
+        self.lossy = getattr(page.compression, "name", "") in ("JPEG", "OJPEG")
+        self._check_type()
+        if page.compression in FAX:
+            what = "it is compressed as a fax (CCITT), where nobody can tell whether data are missing"
+            raise Refusal(self.where, what, "Save it with another compression")
+        self.fill = _fill(self.where, page, sparse)
+        self.missing = _check_segments(self.where, page, self.fill is not None)
+        self.attributes = _attributes(page)
+
+    @property
+    def kind(self) -> tuple[tuple[int, ...], Any, str, str]:
+        """What must be the same in all pages of a stack."""
+        return self.shape, self.dtype, self.axes, self.photometric
+
+    def __str__(self) -> str:
+        samples = "" if self.components == 1 else f", {self.components} components"
+        return f"{self.columns} by {self.rows} pixels of {self.dtype}{samples}, {self.photometric}"
+
+    def _check_type(self) -> None:
+        if self.axes not in ("YX", "YXS", "SYX"):
+            what = f"its axes are {self.axes} {self.shape}; supported are rows, columns and components"
+            raise Refusal(self.where, what, "Save its planes as pages")
+        if self.dtype.kind not in "iufb":
+            raise Refusal(self.where, f"pixels of {self.dtype} are not supported", "Use whole numbers or floats")
+        if isinstance(self.bits, tuple):
+            what = f"its components have different numbers of bits: {self.bits}"
+            raise Refusal(self.where, what, "Save it with the same number for all")
+
+
+class Tiff:
+    """An open TIFF file whose pages are all accounted for.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sparse
+        What is left out of it, if anything, stands for.
+    """
+
+    def __init__(self, path: Path, tiff: Any, sparse: Sparse) -> None:
+        self.path, self._tiff = path, tiff
+        self.pages = [Page(path, number, page, sparse) for number, page in enumerate(tiff.pages)]
+        if not self.pages:
+            raise Refusal(path, "it holds no pages", "It seems damaged; get it again from where it came")
+        self.size = int(tiff.filehandle.size)
+        self._opened: tuple[int, Any] = (-1, None)
+        self._cache: OrderedDict[tuple[int, int], Values] = OrderedDict()
+
+    def read(self, number: int, rows: slice, columns: slice, shift: int = 0) -> Values:
+        """A box of a page, components last; ``shift`` bytes behind it, where a file tells of one page for many."""
+        import numpy as np
+
+        page, known = self._page(number), self.pages[number]
+        if page.is_final:
+            return _contiguous(self.path, page, known, rows, columns, shift)
+        values = np.empty((rows.stop - rows.start, columns.stop - columns.start, known.components), known.dtype)
+        for segment in _segments(page, rows, columns):
+            pixels = self._segment(page, known, segment.index)
+            inside = pixels[segment.rows(rows), segment.columns(columns)]
+            place = values[segment.placed_rows(rows), segment.placed_columns(columns)]
+            if inside.shape[:2] != place.shape[:2]:
+                raise Refusal(known.where, f"strip or tile {segment.index + 1} is cut", DAMAGED)
+            if page.planarconfig == 2:
+                place[:, :, segment.component] = inside[:, :, 0]
+            else:
+                place[...] = inside
+        return values
+
+    def contiguous(self, number: int, count: int) -> bool:
+        """Whether ``count`` images like a page follow one another in the file, uncompressed, beginning with it."""
+        page = self._page(number)
+        return bool(page.is_final) and int(page.dataoffsets[0]) + count * self.pages[number].nbytes <= self.size
+
+    def _page(self, number: int) -> Any:
+        if self._opened[0] != number:
+            self._opened = (number, self._tiff.pages[number])
+        return self._opened[1]
+
+    def _segment(self, page: Any, known: Page, index: int) -> Values:
+        key = (known.number, index)
+        if key in self._cache:
+            self._cache.move_to_end(key)
+        else:
+            pixels = _decoded(page, known, index)
+            while self._cache and sum(each.nbytes for each in self._cache.values()) + pixels.nbytes > CACHE_BYTES:
+                self._cache.popitem(last=False)
+            self._cache[key] = pixels
+        return self._cache[key]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A strip or tile: its number, its first row and column, its size, and its component where these lie apart."""
+
+    index: int
+    component: int
+    row: int
+    column: int
+    height: int
+    width: int
+
+    def rows(self, wanted: slice) -> slice:
+        """The wanted rows, told from the segment's first."""
+        return _common(wanted, self.row, self.height, self.row)
+
+    def columns(self, wanted: slice) -> slice:
+        """The wanted columns, told from the segment's first."""
+        return _common(wanted, self.column, self.width, self.column)
+
+    def placed_rows(self, wanted: slice) -> slice:
+        """The segment's rows, told from the first wanted one."""
+        return _common(wanted, self.row, self.height, wanted.start)
+
+    def placed_columns(self, wanted: slice) -> slice:
+        """The segment's columns, told from the first wanted one."""
+        return _common(wanted, self.column, self.width, wanted.start)
+
+
+@contextmanager
+def opened(path: Path, sparse: Sparse | None = None) -> Iterator[Tiff]:
+    """A TIFF file, its structure sound and all its pages there; refuses others."""
+    with heard(path), _file(path) as tiff:
+        yield Tiff(path, tiff, sparse or Sparse())
+
+
+@contextmanager
+def library(path: Path) -> Iterator[Any]:
+    """The file as tifffile has it, for what it tells of series."""
+    with heard(path), _file(path) as tiff:
+        yield tiff
+
+
+@contextmanager
+def heard(path: Path) -> Iterator[None]:
+    """Refuse what tifffile complains about: it logs a broken structure and goes on with what it has."""
+    complaints: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("tifffile")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+    serious = [each for each in complaints if not HARMLESS.search(each)]
+    if serious:
+        raise Refusal(path, f"the TIFF structure is not sound: {serious[0]}", DAMAGED)
+
+
+def _file(path: Path) -> Any:
+    return importlib.import_module("tifffile").TiffFile(path, _multifile=False)
+
+
+def _fill(where: str, page: Any, sparse: Sparse) -> float | int | None:
+    """The value of pixels in strips or tiles that are left out: what was declared, else GDAL's nodata."""
+    if sparse.value is not None:
+        return sparse.value
+    return page.nodata if "GDAL_NODATA" in page.tags else None
+
+
+def _check_segments(where: str, page: Any, filled: bool) -> int:
+    """Refuse a page whose data are not all in the file, which read as zeros. Returns how many are left out."""
+    if page.is_contiguous:
+        segments = [(page.dataoffsets[0], prod(page.shape) * page.bitspersample // 8)]
+    else:
+        segments = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+        if len(segments) != prod(page.chunked):
+            what = f"it has {len(segments)} strips or tiles where {prod(page.chunked)} are needed"
+            raise Refusal(where, what, DAMAGED)
+    absent = segments.count((0, 0))
+    if absent and not filled:
+        what = f"{absent} of its {len(segments)} strips or tiles are left out, and it tells no nodata value for them"
+        raise Refusal(where, what, "It is damaged, or sparse: if you know what they stand for, say --sparse VALUE")
+    end = page.parent.filehandle.size
+    for offset, size in segments:
+        if (offset, size) != (0, 0) and (size <= 0 or offset <= 0 or offset + size > end):
+            what = f"the file is cut: {size} bytes of pixels at {offset}, the file ends at {end}"
+            raise Refusal(where, what, DAMAGED)
+    size = prod(page.chunks) * page.dtype.itemsize
+    if not page.is_final and size > SEGMENT_BYTES:
+        what = f"a strip or tile takes {size / 1e9:.1f} GB, more than the {SEGMENT_BYTES >> 20} MiB decoded at once"
+        raise Refusal(where, what, "Save it uncompressed or in smaller tiles")
+    return absent
+
+
+def _attributes(page: Any) -> dict[str, Any]:
+    """Tags that tell what the pixels mean; GeoTIFF keys by their names."""
+    found = {tag.name: plain(getattr(tag.value, "name", tag.value)) for tag in page.tags if tag.name in TAGS}
+    keys = {name: plain(value) for name, value in (page.geotiff_tags or {}).items() if name.endswith("GeoKey")}
+    return {**found, **keys}
+
+
+def _segments(page: Any, rows: slice, columns: slice) -> Iterator[Segment]:
+    """The strips or tiles that a box meets."""
+    height = int(page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength))
+    width = int(page.tilewidth if page.is_tiled else page.imagewidth)
+    down, across = ceil(page.imagelength / height), ceil(page.imagewidth / width)
+    for component in range(page.samplesperpixel if page.planarconfig == 2 else 1):
+        for i in range(rows.start // height, ceil(rows.stop / height)):
+            for j in range(columns.start // width, ceil(columns.stop / width)):
+                yield Segment((component * down + i) * across + j, component, i * height, j * width, height, width)
+
+
+def _common(wanted: slice, start: int, size: int, origin: int) -> slice:
+    return slice(max(wanted.start, start) - origin, min(wanted.stop, start + size) - origin)
+
+
+def _contiguous(path: Path, page: Any, known: Page, rows: slice, columns: slice, shift: int) -> Values:
+    """A box of an uncompressed page: just the rows wanted are read."""
+    import numpy as np
+
+    dtype = known.dtype.newbyteorder(page.parent.byteorder)
+    planes, samples = (known.components, 1) if known.axes == "SYX" else (1, known.components)
+    row = known.columns * samples
+    parts = []
+    for plane in range(planes):
+        first = (plane * known.rows + rows.start) * row
+        count = (rows.stop - rows.start) * row
+        place = int(page.dataoffsets[0]) + shift + first * dtype.itemsize
+        values = np.fromfile(path, dtype, count, offset=place)
+        if values.size != count:
+            raise Refusal(known.where, "the file is cut", DAMAGED)
+        parts.append(values.reshape(-1, known.columns, samples)[:, columns])
+    return parts[0] if planes == 1 else np.concatenate(parts, axis=-1)
+
+
+def _decoded(page: Any, known: Page, index: int) -> Values:
+    """The pixels of a strip or tile: (row, column, component)."""
+    import numpy as np
+
+    offset, size = page.dataoffsets[index], page.databytecounts[index]
+    where = f"{known.where} strip or tile {index + 1}"
+    if (offset, size) == (0, 0):
+        _, _, shape = page.decode(None, index, _fullsize=True)
+        return np.full(shape[1:], known.fill, known.dtype)
+    handle = page.parent.filehandle
+    handle.seek(offset)
+    data = handle.read(size)
+    if len(data) != size:
+        raise Refusal(where, "the file is cut", DAMAGED)
+    pixels = _pixels(where, page, data, index)
+    if pixels.dtype.newbyteorder("=") != known.dtype.newbyteorder("="):
+        raise Refusal(where, f"it reads as {pixels.dtype}, not {known.dtype}", DAMAGED)
+    found: Values = pixels[0]
+    return found
+
+
+def _pixels(where: str, page: Any, data: bytes, index: int) -> Any:
+    if page.compression not in JPEG:
+        if page.compression in JPEG2000 and not data.rstrip(b"\x00").endswith(jpeg.END):
+            raise Refusal(where, "the JPEG 2000 data are cut", DAMAGED)
+        return page.decode(data, index)[0]
+    decode = partial(_jpeg_pixels, page, index)
+    if page.compression == 6 and data[:2] != jpeg.START:  # old-style: only the entropy-coded data
+        return decode(data)
+    return jpeg.require_whole(where, data, decode)
+
+
+def _jpeg_pixels(page: Any, index: int, data: bytes) -> Any:
+    return page.decode(data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader)[0]

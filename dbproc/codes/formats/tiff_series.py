@@ -1,0 +1,253 @@
+"""How the pages of a TIFF file belong together: series of pages with axes, as the file's own metadata tell it.
+
+OME-TIFF, ImageJ's hyperstacks and plain pages alike; pyramids count by their full resolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from dbproc.codes.formats.tiff_pages import Page, Tiff, library
+from dbproc.codes.idx.description import Axis, Regular, plain
+from dbproc.codes.idx.refusal import Refusal
+
+NAMES = {"T": "time", "Z": "z", "C": "channel", "S": "sample", "R": "tile", "P": "position", "A": "angle", "H": "phase"}
+"""Axis names by tifffile's letters; other outer axes are called ``page``."""
+VIRTUAL = ("imagej", "shaped")
+"""Kinds of series whose first page may stand for all, whose pixels follow one another."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One image: a page, or what lies ``shift`` bytes behind its pixels."""
+
+    page: int
+    shift: int = 0
+
+
+@dataclass(frozen=True)
+class Series:
+    """Images of one kind along outer axes, slowest first; ``letters`` are tifffile's for these axes.
+
+    ``facts`` are the axes as the file's metadata tell them, by letter, the axes of rows and columns included.
+    """
+
+    name: str
+    letters: str
+    shape: tuple[int, ...]
+    planes: tuple[Plane, ...]
+    masks: tuple[int, ...] = ()
+    facts: Mapping[str, Axis] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def axis(self, position: int) -> Axis:
+        """An outer axis."""
+        letter, size = self.letters[position], self.shape[position]
+        known = self.facts.get(letter)
+        return known if known is not None and known.size == size else Axis(NAMES.get(letter, "page"), size)
+
+
+def chosen(tiff: Tiff, number: int | None, *, plain_pages: bool) -> Series:
+    """The series that is wanted: number ``number``, counted from 1, or the only one; the pages as they are if plain."""
+    found = [_of_pages(tiff.pages)] if plain_pages else _told(tiff)
+    if number is not None:
+        if not 1 <= number <= len(found):
+            raise Refusal(tiff.path, f"it has no series {number}", _choices(tiff, found))
+        return found[number - 1]
+    if len(found) > 1:
+        raise _several(tiff, found)
+    return found[0]
+
+
+def _told(tiff: Tiff) -> list[Series]:
+    """The series as the file tells of them, every page of the file in one of them."""
+    with library(tiff.path) as told:
+        ome = _ome(tiff.path, told.ome_metadata) if told.is_ome else []
+        imagej = dict(told.imagej_metadata or {}) if told.is_imagej else {}
+        if told.is_ome and len(ome) != len(told.series):
+            what = "its OME-XML does not tell which page is what"
+            raise Refusal(tiff.path, what, "Take the pages as they come with --plain")
+        described = list(enumerate(told.series))
+        found = [_series(tiff, each, ome[i] if ome else None, imagej) for i, each in described if _main(tiff, each)]
+        seen = {page for _, each in described for level in each.levels for page in _numbers(tiff, level)}
+    lost = [page.number + 1 for page in tiff.pages if page.number not in seen]
+    if lost:
+        what = f"its metadata tell nothing of page {lost[0]}" + (f" and {len(lost) - 1} more" if lost[1:] else "")
+        raise Refusal(tiff.path, what, "Take the pages as they come with --plain")
+    if not found:
+        raise Refusal(tiff.path, "it holds but reduced images and masks", "Take the pages as they come with --plain")
+    return _masked(tiff, found)
+
+
+def _main(tiff: Tiff, told: Any) -> bool:
+    """Whether a series is an image, no mask and no reduced copy."""
+    pages = [tiff.pages[number] for number in _numbers(tiff, told)]
+    return not (pages and all(page.mask or page.reduced for page in pages))
+
+
+def _masked(tiff: Tiff, found: list[Series]) -> list[Series]:
+    """The series with the masks of their size; a note on what is left out."""
+    if len(found) > 1:
+        return found
+    (only,) = found
+    first = tiff.pages[only.planes[0].page]
+    masks = [page for page in tiff.pages if page.mask and not page.reduced and _size(page) == _size(first)]
+    others = [page for page in tiff.pages if (page.mask or page.reduced) and page not in masks]
+    if len(masks) != len(only.planes):
+        masks, others = [], others + masks
+    notes = (f"{len(others)} reduced images or masks are left out",) if others else ()
+    numbers = tuple(page.number for page in masks)
+    return [replace(only, masks=numbers, notes=(*only.notes, *notes))]
+
+
+def _size(page: Page) -> tuple[int, int]:
+    return page.rows, page.columns
+
+
+def _of_pages(pages: Sequence[Page]) -> Series:
+    """All pages one after another; refused where one is of another kind."""
+    for page in pages[1:]:
+        if page.kind != pages[0].kind:
+            what = f"it is of another kind ({page}) than {pages[0].where} ({pages[0]})"
+            raise Refusal(page.where, what, "A stack needs pages of one size and type")
+    planes = tuple(Plane(page.number) for page in pages)
+    return Series("", "I" if pages[1:] else "", (len(planes),) if pages[1:] else (), planes)
+
+
+def _series(tiff: Tiff, told: Any, ome: _Ome | None, imagej: Mapping[str, Any]) -> Series:
+    numbers = _numbers(tiff, told)
+    page = tiff.pages[numbers[0]]
+    for number in numbers[1:]:
+        if tiff.pages[number].kind != page.kind:
+            what = f"it is of another kind ({tiff.pages[number]}) than {page.where} ({page})"
+            raise Refusal(tiff.pages[number].where, what, "A stack needs pages of one size and type")
+    depth = len(page.shape)
+    shape, letters = tuple(int(size) for size in told.shape), str(told.axes)
+    if "S" in letters and "S" not in page.axes and shape[letters.index("S")] == 1:
+        shape = shape[: letters.index("S")] + shape[letters.index("S") + 1 :]
+        letters = letters.replace("S", "")
+    outer = [(letter, size) for letter, size in zip(letters[:-depth], shape[:-depth], strict=True) if size > 1]
+    planes = _planes(tiff, told, numbers, prod(size for _, size in outer))
+    if shape[-depth:] != page.shape or planes is None:
+        what = f"it tells of {letters} {shape}, but holds {len(numbers)} pages like {page}"
+        raise Refusal(tiff.path, what, "Take the pages as they come with --plain")
+    levels = sum(not _numbers(tiff, level) for level in told.levels[1:])
+    return Series(
+        name=str(told.name or ""),
+        letters="".join(letter for letter, _ in outer),
+        shape=tuple(size for _, size in outer),
+        planes=planes,
+        facts=ome.axes if ome else _imagej_axes(page, dict(outer), imagej),
+        channels=ome.channels if ome else (),
+        notes=(f"{levels} reduced levels below its pages are left out",) if levels else (),
+        attributes=ome.attributes if ome else plain({k: v for k, v in imagej.items() if k not in ("LUTs", "Info")}),
+    )
+
+
+def _planes(tiff: Tiff, told: Any, numbers: Sequence[int], count: int) -> tuple[Plane, ...] | None:
+    """The images of a series in order; None where their number is not what its axes ask for."""
+    if len(numbers) == count:
+        return tuple(Plane(number) for number in numbers)
+    if len(numbers) == 1 and told.kind in VIRTUAL and tiff.contiguous(numbers[0], count):
+        return tuple(Plane(numbers[0], i * tiff.pages[numbers[0]].nbytes) for i in range(count))
+    return None
+
+
+def _numbers(tiff: Tiff, told: Any) -> list[int]:
+    """The pages of a series in its order. Levels of a pyramid may lie below pages: they are none."""
+    if any(page is None for page in told.pages):
+        what = "its metadata tell of pages that are not in it"
+        raise Refusal(tiff.path, what, "Get the missing files, or take the pages as they come with --plain")
+    return [int(page.index) for page in told.pages if isinstance(page.index, int)]
+
+
+def _several(tiff: Tiff, found: Sequence[Series]) -> Refusal:
+    first, other = (tiff.pages[each.planes[0].page] for each in found[:2])
+    what = f"it is of another kind ({other}) than {first.where} ({first})"
+    if other.kind == first.kind:
+        what = f"it begins another series than {first.where}"
+    return Refusal(other.where, what, _choices(tiff, found))
+
+
+def _choices(tiff: Tiff, found: Sequence[Series]) -> str:
+    told = (f"{i} {_shape(tiff, each)}" + (f" {each.name!r}" if each.name else "") for i, each in enumerate(found, 1))
+    return f"Choose with --series: {', '.join(told)}"
+
+
+def _shape(tiff: Tiff, series: Series) -> str:
+    page = tiff.pages[series.planes[0].page]
+    return f"{(*series.shape, *page.shape)} {page.dtype}"
+
+
+@dataclass(frozen=True)
+class _Ome:
+    axes: Mapping[str, Axis]
+    channels: tuple[str, ...]
+    attributes: Mapping[str, Any]
+
+
+def _ome(path: Path, text: str) -> list[_Ome]:
+    """What the OME-XML tells of each image; refused where other files hold a part of them."""
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise Refusal(path, f"its OME-XML cannot be read: {error}", "Take the pages with --plain") from error
+    own = root.get("UUID")
+    for each in root.iter():
+        other = each.tag.endswith("}BinaryOnly") or (each.tag.endswith("}UUID") and (each.text or "") != (own or ""))
+        if other and each.get("FileName", each.get("MetadataFile", "")) != path.name:
+            name = each.get("FileName", each.get("MetadataFile", "another file"))
+            what = f"it is one of several files of an OME-TIFF: {name} belongs to it"
+            raise Refusal(path, what, "Convert each file's pages alone with --plain, or save the set as one file")
+    return [_ome_image(image, each) for image in _below(root, "Image") for each in _below(image, "Pixels")]
+
+
+def _ome_image(image: ElementTree.Element, pixels: ElementTree.Element) -> _Ome:
+    given = dict(pixels.attrib)
+    channels = [each.get("Name") or "" for each in _below(pixels, "Channel")]
+    axes = {letter: _measured(letter, given) for letter in "XYZT"}
+    axes["C"] = Axis("channel", int(given["SizeC"]), attributes={"names": channels} if any(channels) else {})
+    date = [each.text for each in _below(image, "AcquisitionDate")]
+    named = {"Name": image.get("Name", ""), "AcquisitionDate": date[0] if date else ""}
+    details = [dict(each.attrib) for each in _below(pixels, "Channel")]
+    return _Ome(axes, tuple(channels), {"ome": plain({**given, **named, "Channels": details})})
+
+
+def _measured(letter: str, given: Mapping[str, str]) -> Axis:
+    """An axis with the distance of its samples, where the metadata tell one; the first is at 0."""
+    name = NAMES.get(letter, letter.lower())
+    size = int(given[f"Size{letter}"])
+    key = "TimeIncrement" if letter == "T" else f"PhysicalSize{letter}"
+    if not float(given.get(key) or 0) > 0:
+        return Axis(name, size)
+    units = given.get(f"{key}Unit", "s" if letter == "T" else "µm")
+    return _even(name, size, float(given[key]), units)
+
+
+def _imagej_axes(page: Page, outer: Mapping[str, int], imagej: Mapping[str, Any]) -> dict[str, Axis]:
+    """ImageJ's distances: of columns and rows as a resolution in samples per unit, of slices and frames as they are."""
+    units = str(imagej.get("unit", "")).replace("\\u00B5", "µ")
+    found = {}
+    for letter, name, size in (("X", "XResolution", page.columns), ("Y", "YResolution", page.rows)):
+        resolution = page.attributes.get(name)
+        if units and resolution and all(resolution):
+            found[letter] = _even(letter.lower(), size, resolution[1] / resolution[0], units)
+    for letter, key, unit in (("Z", "spacing", units), ("T", "finterval", str(imagej.get("tunit", "s")))):
+        if letter in outer and isinstance(imagej.get(key), int | float) and imagej[key] > 0:
+            found[letter] = _even(NAMES[letter], outer[letter], float(imagej[key]), unit)
+    return found
+
+
+def _even(name: str, size: int, step: float, units: str) -> Axis:
+    return Axis(name, size, units=units, coordinates=tuple(i * step for i in range(size)), regular=Regular(0.0, step))
+
+
+def _below(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:
+    return [each for each in element if each.tag.rpartition("}")[2] == name]

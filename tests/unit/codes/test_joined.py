@@ -1,0 +1,128 @@
+"""Several files as one source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dbproc.codes import netcdf_to_idx
+from dbproc.codes.conversion.joined import joined
+from dbproc.codes.conversion.source import Source
+from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.slabs import plan, whole
+from tests.unit.codes.conftest import same_bits, wild, write_netcdf
+
+UNITS = "hours since 2019-01-{:02d} 00:00:00"
+
+
+def day(
+    directory: Path,
+    number: int,
+    hours: Sequence[float] = (0.0, 6.0, 18.0),
+    units: str = UNITS.format(1),
+    heights: Sequence[float] = (1.0, 2.5),
+    **attributes: Any,
+) -> Path:
+    values = wild("float32", (len(hours), len(heights)), seed=number)
+    return write_netcdf(
+        directory / f"day{number}.nc",
+        {"time": len(hours), "height": len(heights)},
+        {
+            "time": (("time",), np.array(hours), {"units": units}),
+            "height": (("height",), np.array(heights), {"units": "m"}),
+            "T": (("time", "height"), values, {"units": "K", **attributes}),
+        },
+    )
+
+
+@contextmanager
+def opened(files: Sequence[Path], axis: str = "", new: str = "file") -> Iterator[Source]:
+    with joined(netcdf_to_idx.open_source, files, {"variables": ["T"]}, axis, new) as source:
+        yield source
+
+
+def described(files: Sequence[Path], axis: str = "") -> Description:
+    with opened(files, axis) as source:
+        return source.description
+
+
+def refused(files: Sequence[Path], axis: str = "") -> str:
+    with pytest.raises(Refusal) as caught:
+        described(files, axis)
+    return str(caught.value)
+
+
+def stored(number: int, length: int = 3) -> np.ndarray[Any, Any]:
+    return wild("float32", (length, 2), seed=number)
+
+
+@pytest.mark.parametrize("budget", [1, 20, 10**6])
+def test_files_follow_one_another_on_time_however_they_are_cut(tmp_path: Path, budget: int) -> None:
+    files = [day(tmp_path, 1), day(tmp_path, 2, [24.0]), day(tmp_path, 3, [30.0, 36.0])]
+    wanted = np.concatenate([stored(1), stored(2, 1), stored(3, 2)])
+    with opened(files) as source:
+        assert source.description.shape == wanted.shape
+        found = np.empty_like(wanted)
+        for box in plan(wanted.shape, 4, budget):
+            found[box] = source.read("T", box)
+        assert same_bits(found, wanted)
+        assert source.description.axes[0].coordinates == (0.0, 6.0, 18.0, 24.0, 30.0, 36.0)
+        assert [(part.start, part.stop) for part in source.description.parts] == [(0, 3), (3, 4), (4, 6)]
+        assert [each.name for each in source.description.origins] == ["day1.nc", "day2.nc", "day3.nc"]
+
+
+def test_files_are_stacked_along_a_new_axis_that_is_named(tmp_path: Path) -> None:
+    files = [day(tmp_path, 1), day(tmp_path, 2)]
+    with opened(files, "member") as source:
+        assert [axis.name for axis in source.description.axes] == ["member", "time", "height"]
+        assert same_bits(source.read("T", whole((2, 3, 2))), np.stack([stored(1), stored(2)]))
+
+
+def test_files_follow_one_another_on_an_axis_that_is_not_the_first(tmp_path: Path) -> None:
+    files = [day(tmp_path, 1), day(tmp_path, 2, heights=[3.0, 4.0])]
+    with opened(files, "height") as source:
+        assert source.description.axes[1].coordinates == (1.0, 2.5, 3.0, 4.0)
+        assert source.description.parts == ()
+        assert same_bits(source.read("T", whole((3, 4))), np.concatenate([stored(1), stored(2)], axis=1))
+        box = (slice(1, 3), slice(1, 3))
+        assert same_bits(source.read("T", box), np.concatenate([stored(1), stored(2)], axis=1)[box])
+
+
+def test_times_are_told_in_the_units_of_the_first_file(tmp_path: Path) -> None:
+    files = [day(tmp_path, number, units=UNITS.format(number)) for number in (1, 2)]
+    found = described(files)
+    assert found.axes[0].coordinates == (0.0, 6.0, 18.0, 24.0, 30.0, 42.0)
+    assert found.axes[0].units == UNITS.format(1)
+    assert any("told in" in note for note in found.notes)
+
+
+def test_what_differs_between_files_is_told_of_each(tmp_path: Path) -> None:
+    found = described([day(tmp_path, 1, comment="calm", site="C1"), day(tmp_path, 2, comment="windy", site="C1")])
+    assert found.fields[0].attributes["site"] == "C1"
+    assert "comment" not in found.fields[0].attributes
+    assert [part.attributes["T:comment"] for part in found.parts] == ["calm", "windy"]
+
+
+CHANGES: list[tuple[Mapping[str, Any], str]] = [
+    ({"heights": [1.0, 2.0]}, "coordinates of axis height at index 1 is 2.0, not 2.5"),
+    ({"heights": [1.0, 2.0, 3.0]}, "axis 1"),
+    ({"units": "days since 2019-01-01"}, "its axis time is in"),
+    ({"scale_factor": 2.0}, "scale, offset and units of T"),
+    ({"missing_value": np.float32(-1)}, "fill and valid range of T"),
+    ({"flag_meanings": "good bad"}, "meaning of T"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), CHANGES)
+def test_a_file_that_means_something_else_is_refused_by_name(
+    tmp_path: Path, change: Mapping[str, Any], words: str
+) -> None:
+    told = refused([day(tmp_path, 1), day(tmp_path, 2), day(tmp_path, 3, **change)])
+    assert "day3.nc" in told
+    assert words in told
