@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import distinct
+from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import Axis, Description, Field, Number, number, plain
 from dbproc.codes.idx.refusal import Refusal
 
@@ -423,6 +424,7 @@ def _no_coordinates(content: _Content, name: str, size: int, records: bool) -> s
 def _placed(content: _Content, axis: Axis, variable: _Variable) -> Axis:
     from dbproc.codes.idx.values import native, regular
 
+    require_few(f"axis {axis.name}", axis.size)
     values = native(variable.whole()).reshape(axis.size, -1)
     time = TIMES.get(variable.kind.type)
     if time is None:

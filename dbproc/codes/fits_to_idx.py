@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import safe
+from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import Axis, Description, Field, Regular, number
 from dbproc.codes.idx.refusal import Refusal
 
@@ -228,6 +229,7 @@ def _axis(unit: Unit, index: int, name: str, kind: str) -> Axis:
     line = _line(unit, index + 1, kind)
     if line is None:
         return Axis(name, size, units=units, attributes=attributes)
+    require_few(f"axis {name}", size)
     coordinates = tuple(line.start + line.step * i for i in range(size))
     return Axis(name, size, units=units, coordinates=coordinates, regular=line, attributes=attributes)
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import distinct
+from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import Axis, Description, Field, Number, number, plain
 from dbproc.codes.idx.refusal import Refusal
 
@@ -231,8 +232,10 @@ def _axis(variable: Any, name: str, size: int) -> Axis:
     found = _coordinate(variable.group(), name)
     if found is None:
         return Axis(name, size)
-    values, attributes = np.asarray(found[...]), _attributes(found)
+    attributes = _attributes(found)
     bounds = _found(found.group(), cf.text(attributes, "bounds") or cf.text(attributes, "climatology"))
+    require_few(f"axis {name}", size if bounds is None else size + bounds.size)
+    values = np.asarray(found[...])
     told = {**attributes, "dtype": found.dtype.newbyteorder("=").name}
     if bounds is not None and not _foreign(bounds) and bounds.ndim == 2:
         told["bounds_values"] = plain(bounds[...])

@@ -144,7 +144,7 @@ def test_what_is_drawn_is_read_back_equal(process: ProcessPoolExecutor, world: W
 @pytest.mark.thorough
 @pytest.mark.timeout(1800)
 @given(worlds())
-@settings(MANY, max_examples=1500)
+@settings(MANY, max_examples=500)
 def test_much_that_is_drawn_is_read_back_equal(process: ProcessPoolExecutor, world: World) -> None:
     check(world, process)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.source import Opener, Source
+from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import Axis, Description, Field, Number, Part, number
 from dbproc.codes.idx.refusal import Refusal
 
@@ -252,6 +253,7 @@ def _joined_axis(inputs: Sequence[Path], descriptions: Sequence[Description], pl
     size = sum(axis.size for axis in axes)
     if any(axis.coordinates is None for axis in axes):
         return replace(axes[0], size=size, coordinates=None, regular=None)
+    require_few(f"axis {axes[0].name}", size)
     shifts = [_shift(path, axis, axes[0]) for path, axis in zip(inputs, axes, strict=True)]
     values = [_moved(each, shift) for axis, shift in zip(axes, shifts, strict=True) for each in axis.coordinates or ()]
     whole = replace(axes[0], size=size, coordinates=tuple(values), regular=None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.formats.hdf5 import Tree, attributes, is_dataset, text
 from dbproc.codes.formats.hdf5_storage import filters, require_readable, stored
+from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import Axis, Field, Number, number, plain
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import whole
@@ -139,6 +140,7 @@ def axis(tree: Tree, name: str, size: int, scale: Any, where: str, further: Mapp
     if unfit(scale) or form(scale).components > 1:
         return _without(told, f"{where} holds no plain numbers: {scale.dtype}")
     require_readable(tree, scale, where)
+    require_few(f"axis {told.name}", scale.size)
     return placed(told, read(tree, scale, whole(scale.shape)))
 
 
