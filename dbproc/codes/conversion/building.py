@@ -97,7 +97,7 @@ def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, rep
     _check_space(path, plan)
     with ThreadPoolExecutor(1) as hashing:
         digests = [hashing.submit(digested, each) for each in description.origins]
-        earlier, steps = _earlier(job, plan, codec, digests)
+        earlier, steps, told = _earlier(job, plan, codec, digests)
         plan = replace(plan, done=steps)
         pieces = list(write(source, plan, path, job["about"], reports))
         read_back(path, pieces, reports)
@@ -109,9 +109,8 @@ def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, rep
     tallies = _tallies(description, pieces, steps)
     blocks.annotate(path, Metadata(description, plan.shape, tallies, job["options"], recipe(job)).to_text())
     manifest.write(path, {**packed.files, **taken})
-    shared = [f"{len(steps)} of {plan.steps} timesteps shared with {earlier.path.name}"] if earlier and steps else []
     fields = [f"{each.name} {each.openvisus_dtype}" for each in description.fields]
-    reports.send({"fields": fields, "shape": description.shape, "notes": [*description.notes, *shared]})
+    reports.send({"fields": fields, "shape": description.shape, "notes": [*description.notes, *told]})
 
 
 def _size(path: Path) -> int:
@@ -131,20 +130,27 @@ def recipe(job: Job) -> str:
 
 def _earlier(
     job: Job, plan: Plan, codec: Codec, digests: Sequence[Future[Origin]]
-) -> tuple[Earlier | None, dict[int, int]]:
-    """The dataset from which timesteps are to be taken over, and which: new numbers and old ones."""
+) -> tuple[Earlier | None, dict[int, int], list[str]]:
+    """The dataset from which timesteps are to be taken over, which (new numbers and old ones), and what to tell of it.
+
+    Nothing is taken from one that is damaged: the new dataset does not depend on it.
+    """
     if not job["reuse"]:
-        return None, {}
+        return None, {}, []
     if codec.lossy:
         what = f"timesteps that are stored with loss, as {codec} does, cannot be taken over"
         raise Refusal(job["about"], what, "Leave out --reuse, or choose zip, raw or zfp")
     if plan.steps is None:
         raise Refusal(job["about"], "only timesteps can be taken over from an earlier dataset", "Give --timesteps AXIS")
-    earlier = newest(job["reuse"])
+    try:
+        earlier = newest(job["reuse"])
+    except Refusal as refusal:
+        return None, {}, [f"no timesteps were shared: {refusal}"]
     if earlier is None:
-        return None, {}
+        return None, {}, [f"no timesteps were shared: there is no {job['reuse']} yet"]
     description = replace(plan.description, origins=tuple(each.result() for each in digests))
-    return earlier, earlier.steps_of(description, plan.shape, recipe(job))
+    steps = earlier.steps_of(description, plan.shape, recipe(job))
+    return earlier, steps, [f"{len(steps)} of {plan.steps} timesteps shared with {earlier.path.name}"]
 
 
 def _packed(path: Path, codec: Codec, plan: Plan, reports: Reports) -> packing.Packed:

@@ -146,7 +146,8 @@ def _build(conversion: Conversion, place: Staging) -> dict[str, Any]:
     report: dict[str, Any] = {}
     progress = Progress(conversion.output.name)
     try:
-        with child("dbproc.codes.conversion.building:convert", about, job, keep=(place.lock,)) as worker:
+        work = "dbproc.codes.conversion.building:convert"
+        with child(work, about, job, keep=(place.lock,), home=place.directory) as worker:
             for each in worker.reports():
                 if "progress" in each:
                     progress.show(each["progress"])

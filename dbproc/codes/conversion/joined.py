@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,7 @@ class Joined:
         self._open, self._inputs = opened, inputs
         self._current: tuple[int, Source] | None = None
         self._closing = stack.enter_context(ExitStack())
+        _require_once(inputs)
         descriptions = [self._source(i).description for i in range(len(inputs))]
         first = descriptions[0]
         self._place = _place(first, axis)
@@ -131,6 +133,12 @@ def _place(description: Description, axis: str) -> int | None:
     if not axis:
         return 0 if names[0] == TIME else None
     return names.index(axis) if axis in names else None
+
+
+def _require_once(inputs: Sequence[Path]) -> None:
+    for path, count in Counter(inputs).items():
+        if count > 1:
+            raise Refusal(path, "it is given twice", "Name each file once")
 
 
 def _require_alike(path: Path, found: Description, first_path: Path, first: Description, place: int | None) -> None:
@@ -199,7 +207,7 @@ def _whole(
         axes=axes,
         fields=fields,
         attributes=shared,
-        notes=_notes(descriptions, place),
+        notes=_notes(descriptions, place, new),
         parts=parts if not place else (),
     )
 
@@ -218,9 +226,18 @@ def _own(description: Description, shared: Mapping[str, Any], fields: Sequence[F
     return own
 
 
-def _notes(descriptions: Sequence[Description], place: int | None) -> tuple[str, ...]:
+def _is_monotonic(axis: Axis) -> bool:
+    """Whether coordinates rise, or fall, all along an axis."""
+    positions = axis.positions() or []
+    pairs = list(pairwise(positions))
+    return all(a < b for a, b in pairs) or all(a > b for a, b in pairs)
+
+
+def _notes(descriptions: Sequence[Description], place: int | None, axis: Axis) -> tuple[str, ...]:
     own = [note for each in descriptions for note in each.notes]
     units = [] if place is None else [each.axes[place].units for each in descriptions]
+    if axis.coordinates is not None and not _is_monotonic(axis):
+        own.append(f"coordinates of {axis.name} go to and fro: the files overlap or are not in order")
     if len(set(units)) > 1:
         own.append(f"coordinates of all files are told in {units[0]!r}")
     return tuple(dict.fromkeys(own))

@@ -42,7 +42,8 @@ class Staging:
 
     def publish(self) -> None:
         """Make all durable, then put it into place. Never overwrites."""
-        for path in [*self.directory.rglob("*"), self.directory]:
+        blocks = companion(self.idx)
+        for path in [self.idx, *blocks.rglob("*"), blocks, self.directory]:
             _sync(path)
         _refuse_existing(self.target)
         os.rename(companion(self.idx), companion(self.target))

@@ -90,7 +90,9 @@ class Child:
 
 
 @contextmanager
-def child(work: str, about: object, job: Mapping[str, Any], keep: Sequence[int] = ()) -> Iterator[Child]:
+def child(
+    work: str, about: object, job: Mapping[str, Any], keep: Sequence[int] = (), home: Path | None = None
+) -> Iterator[Child]:
     """Start a job of :mod:`dbproc.codes.idx.worker` and end it, whatever happens.
 
     Parameters
@@ -103,8 +105,10 @@ def child(work: str, about: object, job: Mapping[str, Any], keep: Sequence[int] 
         What the function asks for; ``patience`` (seconds) and ``slab`` (bytes) always.
     keep
         File descriptors that the child holds open as long as it lives.
+    home
+        The directory in which its temporary files are made; by default the system's.
     """
-    with tempfile.TemporaryDirectory(prefix="dbproc-visus-") as home:
+    with tempfile.TemporaryDirectory(prefix="dbproc-visus-", dir=home) as temporary:
         reader, writer = os.pipe()
         process = subprocess.Popen(
             [sys.executable, str(WORKER), str(writer)],
@@ -112,7 +116,13 @@ def child(work: str, about: object, job: Mapping[str, Any], keep: Sequence[int] 
             stdout=subprocess.DEVNULL,
             stderr=sys.stderr if os.environ.get("DBPROC_CODES_DEBUG") else subprocess.DEVNULL,
             pass_fds=(writer, *keep),
-            env={**os.environ, "VISUS_HOME": home, "TMPDIR": home, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env={
+                **os.environ,
+                "VISUS_HOME": temporary,
+                "TMPDIR": temporary,
+                "OPENBLAS_NUM_THREADS": "1",
+                "OMP_NUM_THREADS": "1",
+            },
         )
         os.close(writer)
         try:

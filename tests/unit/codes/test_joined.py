@@ -126,3 +126,16 @@ def test_a_file_that_means_something_else_is_refused_by_name(
     told = refused([day(tmp_path, 1), day(tmp_path, 2), day(tmp_path, 3, **change)])
     assert "day3.nc" in told
     assert words in told
+
+
+def test_a_file_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    first, second = day(tmp_path, 1), day(tmp_path, 2, units=UNITS.format(2))
+    assert f"{first}: it is given twice" in refused([first, second, first])
+
+
+def test_files_that_overlap_or_are_out_of_order_are_noted(tmp_path: Path) -> None:
+    days = [day(tmp_path, number, units=UNITS.format(number)) for number in (1, 2, 3)]
+    noted = "coordinates of time go to and fro: the files overlap or are not in order"
+    assert noted not in described(days).notes
+    assert noted in described([days[0], days[2], days[1]]).notes
+    assert noted in described([days[0], day(tmp_path, 4)]).notes

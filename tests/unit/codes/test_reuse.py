@@ -23,6 +23,7 @@ from dbproc.codes.idx import manifest
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Part, Tally
 from dbproc.codes.idx.idx_reader import read_field
 from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.verification import verify
 from tests.unit.codes.conftest import command, environment, wild
 
 SHAPE = (3, 40, 50)
@@ -122,21 +123,23 @@ def test_under_other_options_nothing_is_shared(
 ) -> None:
     old, days = grown
     said = month(tmp_path / "new.idx", days, str(old), **told)
-    assert "shared" not in said
+    assert "; 0 of " in said
     assert shared(old, tmp_path / "new.idx") == {}
 
 
-def test_a_damaged_dataset_is_refused_by_name(grown: tuple[Path, list[Path]], tmp_path: Path) -> None:
+def test_nothing_is_taken_from_a_damaged_dataset(grown: tuple[Path, list[Path]], tmp_path: Path) -> None:
     old, days = grown
     bin_ = next(old.with_suffix("").glob("t000004/*.bin"))
     content = bytearray(bin_.read_bytes())
     content[-1] ^= 1
     bin_.write_bytes(content)
-    with pytest.raises(Refusal, match=r"t000004/0000\.bin: its bytes are not those that were written"):
-        month(tmp_path / "new.idx", days, str(old))
-    assert not (tmp_path / "new.idx").exists()
+    said = month(tmp_path / "new.idx", days, str(old))
+    assert "no timesteps were shared" in said
+    assert "t000004/0000.bin: its bytes are not those that were written" in said
+    assert shared(old, tmp_path / "new.idx") == {}
+    assert verify(tmp_path / "new.idx").whole
     with pytest.raises(Refusal, match="stored with loss"):
-        month(tmp_path / "new.idx", days, str(old), codec="zfp-accuracy=0.1")
+        month(tmp_path / "lossy.idx", days, str(old), codec="zfp-accuracy=0.1")
 
 
 def test_killed_in_the_middle_it_leaves_the_old_one_whole(grown: tuple[Path, list[Path]], tmp_path: Path) -> None:
