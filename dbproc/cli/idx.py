@@ -44,7 +44,8 @@ def verify_command(paths: tuple[Path, ...], as_json: bool) -> int:
         print_json([{"whole": each.whole, **asdict(each)} for each in verdicts])
     else:
         for each in verdicts:
-            told = "whole" if each.whole else f"damaged in {len(each.damages)} places"
+            count = len(each.damages)
+            told = "whole" if each.whole else f"damaged in {count} place{'s' if count > 1 else ''}"
             click.echo(one_line(f"{each.path}: {told} ({each.files} files, {each.bytes} bytes)"))
             for line in [*each.damages[:SHOWN], *each.notes]:
                 click.echo(one_line(f"  {line}"))
@@ -169,6 +170,8 @@ def _datasets(paths: tuple[Path, ...]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         below = sorted(path.rglob("*.idx")) if path.is_dir() else [path]
+        if not path.exists():
+            raise click.UsageError(f"there is no file {path}")
         if not below:
             raise click.UsageError(f"there is no .idx below {path}")
         found += below

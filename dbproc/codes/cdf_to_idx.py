@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import distinct
 from dbproc.codes.idx.coordinates import require_few
-from dbproc.codes.idx.description import Axis, Description, Field, Number, number, plain
+from dbproc.codes.idx.description import UTC, UTC_ENDS, Axis, Description, Field, Number, number, plain
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -432,7 +432,8 @@ def _placed(content: _Content, axis: Axis, variable: _Variable) -> Axis:
         return replace(axis, coordinates=coordinates, regular=regular(values[:, 0]))
     attributes = {**axis.attributes, "time_type": time[0], "counts": time[2], **_utc(content, variable, values)}
     coordinates = tuple(number(each) for each in values[:, 0]) if variable.components == 1 else _picoseconds(values)
-    found = replace(axis, units=time[1], coordinates=coordinates, attributes={**attributes, "UNITS": axis.units})
+    attributes["UNITS"] = axis.units
+    found = replace(axis, units=time[1], standard_name="time", coordinates=coordinates, attributes=attributes)
     return replace(found, regular=regular([float(each) for each in coordinates])) if coordinates else found  # type: ignore[arg-type]
 
 
@@ -454,7 +455,7 @@ def _utc(content: _Content, variable: _Variable, values: Values) -> dict[str, An
         with suppress(Exception):
             text = str(encode(complex(*each) if variable.components == 2 else each[0]))
         found.append(text)
-    return {"utc" if len(chosen) == len(values) else "utc_first_and_last": found}
+    return {UTC if len(chosen) == len(values) else UTC_ENDS: found}
 
 
 def _distinct_axes(axes: Iterator[Axis]) -> tuple[Axis, ...]:

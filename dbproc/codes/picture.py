@@ -295,6 +295,8 @@ def _monotonic(positions: Sequence[float]) -> bool:
 
 def _dates(axis: Axis, positions: Sequence[float]) -> list[Any]:
     """The positions as dates, where they are times of the calendar in use; else nothing."""
+    if axis.ends_in_utc():
+        return _between(axis, positions)
     if " since " not in axis.units:
         return []
     try:
@@ -303,6 +305,21 @@ def _dates(axis: Axis, positions: Sequence[float]) -> list[Any]:
         return list(convert(positions, axis.units, calendar, only_use_cftime_datetimes=False, **wanted))
     except (ValueError, OverflowError):
         return []
+
+
+def _between(axis: Axis, positions: Sequence[float]) -> list[Any]:
+    """Positions as dates between the first and the last time, which are told in UTC; leap seconds are passed over."""
+    import datetime as dt
+
+    ends, all_of_them = axis.ends_in_utc(), axis.positions()
+    assert ends
+    assert all_of_them
+    try:
+        first, last = (dt.datetime.fromisoformat(each[:26]) for each in ends)
+    except ValueError:
+        return []
+    low, high = all_of_them[0], all_of_them[-1]
+    return [first + (last - first) * ((each - low) / (high - low) if high > low else 0) for each in positions]
 
 
 def _even(side: Values) -> bool:

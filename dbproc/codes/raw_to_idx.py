@@ -280,10 +280,10 @@ def _options(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _sizes(text: str) -> list[int]:
-    sizes = [int(part) for part in text.split(",")]
-    if min(sizes) < 1:
-        raise argparse.ArgumentTypeError("must be whole numbers from 1 up")
-    return sizes
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} are not whole numbers from 1 up, such as 10,512,512")
+    return [int(part) for part in parts]
 
 
 def _count(text: str) -> int:

@@ -20,6 +20,7 @@ from typing import Any
 from dbproc.codes.conversion.archives import is_archive
 from dbproc.codes.conversion.inputs import found
 from dbproc.codes.conversion.joined import joined
+from dbproc.codes.conversion.kinds import advice
 from dbproc.codes.conversion.reuse import Earlier, newest, take_over
 from dbproc.codes.conversion.source import Source, opener
 from dbproc.codes.conversion.stepped import MOST_AXES, arranged
@@ -52,7 +53,7 @@ def convert(job: Job, reports: Reports) -> None:
         inputs = found(named, job["suffixes"], unpacked, companions=job["companions"], progress=reports.step)
         before = state(inputs.files)
         reports.step(LOOKS * sum(_size(path) for path in inputs.files))
-        with reading(job["about"]):
+        with reading(job["about"], advice(inputs.files[0], job["opener"])):
             source = arranged(stack.enter_context(_opened(job, inputs.files)), job["timesteps"], job["about"])
         _build(source, origins(inputs.archives), path, job, reports)
     if (state(named), state(inputs.files)) != (archived, before):
@@ -110,7 +111,10 @@ def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, rep
     blocks.annotate(path, Metadata(description, plan.shape, tallies, job["options"], recipe(job)).to_text())
     manifest.write(path, {**packed.files, **taken})
     fields = [f"{each.name} {each.openvisus_dtype}" for each in description.fields]
-    reports.send({"fields": fields, "shape": description.shape, "notes": [*description.notes, *told]})
+    verdict = f"stored by {codec}, within its bound" if codec.lossy else "read back equal"
+    reports.send(
+        {"verdict": verdict, "fields": fields, "shape": description.shape, "notes": [*description.notes, *told]}
+    )
 
 
 def _size(path: Path) -> int:

@@ -98,9 +98,12 @@ class Converter:
     ) -> int:
         """Run the program; ``options`` picks what the opener is told. Returns the exit status."""
         given = parser.parse_intermixed_args(arguments)
-        picture = _picture(given)
-        conversion = self._conversion(given, options(given))
-        return run(self.name, lambda: _program(conversion, picture))
+
+        def program() -> None:
+            picture = _picture(given)
+            _program(self._conversion(given, options(given)), picture)
+
+        return run(self.name, program)
 
     def _conversion(self, given: argparse.Namespace, options: Mapping[str, Any]) -> Conversion:
         return Conversion(
@@ -125,10 +128,17 @@ class Converter:
 def _picture(given: argparse.Namespace) -> Path | None:
     """The picture that is asked for: a ``.png`` behind the ``.idx``, which is the output then."""
     if given.output.suffix.lower() != ".png" or len(given.inputs) < 2 or given.inputs[-1].suffix != ".idx":
+        _require_picture(given)
         return None
     picture: Path = given.output
     *given.inputs, given.output = given.inputs
     return picture
+
+
+def _require_picture(given: argparse.Namespace) -> None:
+    """Refuse something else than a picture behind the dataset."""
+    if given.output.suffix != ".idx" and given.inputs[-1].suffix == ".idx" and len(given.inputs) > 1:
+        raise Refusal(given.output, "a picture's name ends in .png", "Name it something.png, or leave it out")
 
 
 def _program(conversion: Conversion, picture: Path | None) -> None:

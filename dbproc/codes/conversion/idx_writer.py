@@ -161,4 +161,4 @@ def _build(conversion: Conversion, place: Staging) -> dict[str, Any]:
 def _summary(target: Path, report: Mapping[str, Any]) -> str:
     shape = "x".join(str(size) for size in report["shape"])
     notes = "".join(f"; {note}" for note in report["notes"])
-    return f"{target.name}: {', '.join(report['fields'])}, shape {shape}, read back equal{notes}"
+    return f"{target.name}: {', '.join(report['fields'])}, shape {shape}, {report['verdict']}{notes}"

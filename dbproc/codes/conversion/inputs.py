@@ -85,7 +85,7 @@ def _meant(holder: Path, held: Sequence[Path], suffixes: Sequence[str], companio
     others = sorted({path.name for path in set(seen) - set(meant)})
     told = ", ".join(suffixes)
     if not meant:
-        raise Refusal(holder, f"it holds no files that end in {told}", "Name one that does")
+        raise Refusal(holder, f"it holds no files that end in {told}", "Name one that holds such files")
     if others and not companions:
         what = f"it holds other files than those that end in {told}: {', '.join(others[:3])}"
         raise Refusal(holder, what, "Move them away, or name the files one by one")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.source import Opener, Source
 from dbproc.codes.idx.coordinates import require_few
-from dbproc.codes.idx.description import Axis, Description, Field, Number, Part, number
+from dbproc.codes.idx.description import UTC_ENDS, Axis, Description, Field, Number, Part, number
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ MEANING = ("photometric", "flag_values", "flag_masks", "flag_meanings")
 PACKING = ("scale_factor", "add_offset")
 MOST_WORDS = 80
 TIME = "time"
-"""The axis along which files are joined unless told otherwise, where it is the first of each."""
+"""Name or standard name of the axis along which files are joined unless told otherwise, where it is their first."""
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def joined(opener: Opener, inputs: Sequence[Path], options: Mapping[str, Any], a
         What the opener is told.
     axis
         The axis to join along. When the files have it, they follow one another on it; else it is a new first axis with
-        one index for each file. Empty: along ``time`` where that is the first axis of each, else along a new one.
+        one index for each file. Empty: along the first axis where it is time, else along a new one.
     new
         The name of a new axis that is not named by ``axis``.
 
@@ -131,8 +131,12 @@ def _place(description: Description, axis: str) -> int | None:
     """Where the axis is in each file; None for a new one."""
     names = [each.name for each in description.axes]
     if not axis:
-        return 0 if names[0] == TIME else None
+        return 0 if _is_time(description.axes[0]) else None
     return names.index(axis) if axis in names else None
+
+
+def _is_time(axis: Axis) -> bool:
+    return axis.name.lower() == TIME or axis.standard_name == TIME or " since " in axis.units
 
 
 def _require_once(inputs: Sequence[Path]) -> None:
@@ -148,7 +152,15 @@ def _require_alike(path: Path, found: Description, first_path: Path, first: Desc
         here, there = mine.get(name), theirs.get(name)
         if here != there:
             what = f"it cannot be joined to {first_path.name}: its {name} {_difference(here, there)}"
-            raise Refusal(path, what, "The files of one dataset must be alike; convert them apart")
+            raise Refusal(path, what, _advice(found, first))
+
+
+def _advice(found: Description, first: Description) -> str:
+    """What to do about files that are not alike."""
+    pairs = list(zip(found.axes, first.axes, strict=False))
+    other = [mine.name for mine, theirs in pairs if mine != theirs and mine.name == theirs.name]
+    join = f"If they follow one another on {other[0]}, --join {other[0]}; else convert" if other else "Convert"
+    return f"{join} them apart: the files of one dataset must be alike"
 
 
 def _kept(description: Description, place: int | None) -> dict[str, object]:
@@ -240,6 +252,8 @@ def _notes(descriptions: Sequence[Description], place: int | None, axis: Axis) -
         own.append(f"coordinates of {axis.name} go to and fro: the files overlap or are not in order")
     if len(set(units)) > 1:
         own.append(f"coordinates of all files are told in {units[0]!r}")
+    if place is None:
+        own.append(f"{axis.name} is a new axis, with an index for each file")
     return tuple(dict.fromkeys(own))
 
 
@@ -250,14 +264,26 @@ def _joined_axis(inputs: Sequence[Path], descriptions: Sequence[Description], pl
     from dbproc.codes.idx.values import regular
 
     axes = [each.axes[place] for each in descriptions]
-    size = sum(axis.size for axis in axes)
+    size, attributes = sum(axis.size for axis in axes), _axis_attributes(axes)
     if any(axis.coordinates is None for axis in axes):
-        return replace(axes[0], size=size, coordinates=None, regular=None)
+        return replace(axes[0], size=size, coordinates=None, regular=None, attributes=attributes)
     require_few(f"axis {axes[0].name}", size)
     shifts = [_shift(path, axis, axes[0]) for path, axis in zip(inputs, axes, strict=True)]
     values = [_moved(each, shift) for axis, shift in zip(axes, shifts, strict=True) for each in axis.coordinates or ()]
-    whole = replace(axes[0], size=size, coordinates=tuple(values), regular=None)
+    whole = replace(axes[0], size=size, coordinates=tuple(values), regular=None, attributes=attributes)
     return replace(whole, regular=regular(np.asarray(whole.positions())))
+
+
+def _axis_attributes(axes: Sequence[Axis]) -> dict[str, Any]:
+    """Attributes of a joined axis: those that are the same in all files, and those that tell of each index."""
+    found = _shared([axis.attributes for axis in axes])
+    for key in axes[0].attributes:
+        lists = [axis.attributes.get(key) for axis in axes]
+        if key == UTC_ENDS and all(lists):
+            found[key] = [lists[0][0], lists[-1][-1]]  # type: ignore[index]
+        elif all(isinstance(each, list) and len(each) == axis.size for each, axis in zip(lists, axes, strict=True)):
+            found[key] = [item for each in lists for item in each or ()]
+    return found
 
 
 def _moved(value: Number, shift: Number) -> Number:

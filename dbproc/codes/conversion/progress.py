@@ -50,6 +50,9 @@ class Progress:
 
 def line(name: str, phase: str, done: int, total: int, seconds: float) -> str:
     """One line: what is done of what, how quickly, and how long the rest of the phase takes at that pace."""
-    rate = done / seconds if seconds > 0 else 0.0
-    left = f", {(total - done) / rate:.0f} s left" if rate and total > done else ""
-    return f"{name}: {phase} {done / 1e6:.0f} of {total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s{left}"
+    told = f"{name}: {phase} {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+    if not done or seconds <= 0:
+        return told
+    rate = done / seconds
+    left = f", {(total - done) / rate:.0f} s left" if total > done else ""
+    return f"{told}, {rate / 1e6:.0f} MB/s{left}"

@@ -156,9 +156,11 @@ def _sweep(directory: Path, target: Path) -> None:
 
 
 def _refuse_existing(target: Path) -> None:
-    for path in (target, companion(target)):
-        if os.path.lexists(path):
-            raise _exists(path)
+    if os.path.lexists(target):
+        raise _exists(target)
+    if os.path.lexists(companion(target)):
+        what = f"it exists already; {target.name} would keep its blocks under this name"
+        raise Refusal(companion(target), what, "Choose another output name")
 
 
 def _exists(path: Path) -> Refusal:

@@ -126,8 +126,8 @@ class Piece:
 
 
 @contextmanager
-def reading(about: str) -> Iterator[None]:
-    """Whatever a library raises while it reads a source is said to be the source's fault."""
+def reading(about: str, todo: str = "") -> Iterator[None]:
+    """Whatever a library raises while it reads a source is said to be the source's fault, and what to do about it."""
     try:
         yield
     except (Refusal, MemoryError):
@@ -135,7 +135,8 @@ def reading(about: str) -> Iterator[None]:
     except Exception as error:
         traceback.print_exc()
         what = f"it cannot be read: {type(error).__name__}: {error}"
-        raise Refusal(about, what, "It seems damaged or of another kind; get it again from where it came") from error
+        todo = todo or "It seems damaged or of another kind; get it again from where it came"
+        raise Refusal(about, what, todo) from error
 
 
 def sample_bytes(field: Field) -> int:

@@ -13,6 +13,9 @@ FORMAT = "dbproc-idx 1"
 KEY = "metadata"
 """The key of the ``.idx`` file that holds the JSON."""
 
+UTC, UTC_ENDS = "utc", "utc_first_and_last"
+"""Attributes of an axis whose coordinates are times that units of CF cannot tell: all of them, or the ends, in UTC."""
+
 Number = int | float | str
 """A JSON number, exact; or one of the strings "NaN", "Infinity", "-Infinity", which ``float()`` reads."""
 
@@ -42,6 +45,11 @@ class Axis:
     coordinates: tuple[Number, ...] | None = None
     regular: Regular | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def ends_in_utc(self) -> tuple[str, str] | None:
+        """The first and the last time, where the attributes tell them."""
+        told = self.attributes.get(UTC) or self.attributes.get(UTC_ENDS) or [None]
+        return (told[0], told[-1]) if told[0] and told[-1] else None
 
     def positions(self) -> list[float] | None:
         """The coordinates in ``units``, or None where the source has none."""

@@ -61,8 +61,14 @@ def lines(found: dict[str, Any]) -> list[str]:
     told.append(f"codec: {codecs}; {found['values_bytes']} bytes of values in {found['stored_bytes']}{ratio}")
     told.append(f"{found['files']} files, {'a' if found['manifest'] else 'no'} manifest")
     told += [f"from {each['name']}, {each['bytes']} bytes, SHA-256 {each['sha256']}" for each in found["origins"]]
-    told += [f"note: {each}" for each in found["notes"][:SHOWN]]
-    return told + [f"{name}: {value}" for name, value in list(found["attributes"].items())[:SHOWN]]
+    told += _some([f"note: {each}" for each in found["notes"]], "notes")
+    return told + _some([f"{name}: {value}" for name, value in found["attributes"].items()], "attributes")
+
+
+def _some(told: list[str], what: str) -> list[str]:
+    """The first lines, and how many there are more."""
+    more = [f"… and {len(told) - SHOWN} more {what} (--json lists all)"] if len(told) > SHOWN else []
+    return told[:SHOWN] + more
 
 
 def _axes(stored: IdxFile, metadata: Metadata | None) -> tuple[Axis, ...]:
@@ -81,7 +87,14 @@ def _axis(axis: Axis) -> dict[str, Any]:
     positions = axis.positions()
     ends = None if positions is None else plain([positions[0], positions[-1]])
     step = None if axis.regular is None else axis.regular.step
-    return {"name": axis.name, "size": axis.size, "units": axis.units, "range": ends, "step": step}
+    return {
+        "name": axis.name,
+        "size": axis.size,
+        "units": axis.units,
+        "range": ends,
+        "step": step,
+        "utc": axis.ends_in_utc(),
+    }
 
 
 def _field(field: Field, metadata: Metadata | None) -> dict[str, Any]:
@@ -121,6 +134,8 @@ def _axis_line(axis: dict[str, Any]) -> str:
     if axis["range"] is None:
         return str(axis["size"])
     step = "" if axis["step"] is None else f" by {axis['step']:g}"
+    if axis["utc"]:
+        return f"{axis['size']}, {axis['utc'][0]} to {axis['utc'][1]} UTC"
     return f"{axis['size']}, {axis['range'][0]} to {axis['range'][1]} {axis['units']}".rstrip() + step
 
 
@@ -132,7 +147,11 @@ def _field_line(field: dict[str, Any]) -> str:
     if field["counts"]:
         told += "; " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in field["counts"].items())
     if "scale_factor" in field:
-        told += f"; scale {field['scale_factor']}, offset {field['add_offset']}"
+        told += "; " + ", ".join(
+            f"{word} {field[key]}"
+            for word, key in (("scale", "scale_factor"), ("offset", "add_offset"))
+            if field[key] is not None
+        )
     return told
 
 

@@ -33,6 +33,10 @@ class Refusal(Exception):
         return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in " ".join(text.split()))
 
 
+class Terminated(SystemExit):
+    """The program was told to end."""
+
+
 def run(name: str, program: Callable[[], None]) -> int:
     """Run ``program`` and turn a refusal into one line on stderr.
 
@@ -48,11 +52,14 @@ def run(name: str, program: Callable[[], None]) -> int:
         print(f"{name}: {refusal}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print(f"{name}: interrupted; nothing was written", file=sys.stderr)
+        print(f"{name}: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
+    except Terminated:
+        print(f"{name}: ended by SIGTERM", file=sys.stderr)
+        return 128 + signal.SIGTERM
     return 0
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     """Leave through every ``finally``, so that a terminated program cleans up behind itself."""
-    raise SystemExit(128 + number)
+    raise Terminated(128 + number)

@@ -48,6 +48,7 @@ class Reports:
     def begin(self, phase: str, total: int) -> None:
         """Announce a phase over so many bytes."""
         self._done = {"phase": phase, "done": 0, "total": total}
+        self.send({"progress": dict(self._done)})
 
     def advance(self, size: int) -> None:
         """Tell that so many bytes more of the phase are done."""

@@ -76,7 +76,7 @@ def extract(path: str | Path, output: Path, cuts: Sequence[Cut], name: str | Non
         The field, where there are several.
     """
     if output.suffix.lower() not in SUFFIXES:
-        raise Refusal(output, "the output's name ends in neither .npy nor .csv", "Name it something.npy")
+        raise Refusal(output, "the output's name ends in neither .npy, .csv nor .png", "Name it something.npy")
     dataset = open_idx(path)
     field = dataset.field(name)
     wanted, chosen = box(dataset, cuts)

@@ -15,7 +15,7 @@ from dbproc.codes.conversion.progress import Progress, line
 @pytest.mark.parametrize(
     ("done", "seconds", "told"),
     [
-        (0, 0.0, "x.idx: writing 0 of 200 MB, 0 MB/s"),
+        (0, 0.0, "x.idx: writing 0 of 200 MB"),
         (50_000_000, 2.0, "x.idx: writing 50 of 200 MB, 25 MB/s, 6 s left"),
         (200_000_000, 4.0, "x.idx: writing 200 of 200 MB, 50 MB/s"),
     ],
