@@ -108,7 +108,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of the flow run on SQLite, and every eighth of them on PostgreSQL too, the same ones each time.
+    """Tests of the flow run on SQLite, and a few of them on PostgreSQL too, the same ones each time.
 
     What a flow does differs little between the databases; the tests of the database itself run on both, always. Tests
     marked ``thorough`` are finer points of what others hold as well.

@@ -28,7 +28,9 @@ class StopSign:
     """Tells every running job to end: a file descriptor that becomes readable."""
 
     def __init__(self) -> None:
+        self._is_open = False
         self._read, self._write = os.pipe()
+        self._is_open = True
         self.is_set = False
 
     def fileno(self) -> int:
@@ -42,8 +44,14 @@ class StopSign:
 
     def close(self) -> None:
         """Give the descriptors back."""
-        os.close(self._read)
-        os.close(self._write)
+        if self._is_open:
+            self._is_open = False
+            os.close(self._read)
+            os.close(self._write)
+
+    def __del__(self) -> None:
+        """A run that ends by itself needs no sign."""
+        self.close()
 
 
 def execute(job: Job, stop: StopSign) -> Outcome:

@@ -53,6 +53,7 @@ def test_connections_ended_while_a_job_runs(held_postgres: Held, postgres_server
 
 
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.thorough
 def test_connections_ended_again_and_again(seed: int, held_postgres: Held, postgres_server: PostgresServer) -> None:
     chance = random.Random(seed)
     run = held_postgres.set_up().start()
@@ -132,6 +133,7 @@ def test_a_locked_database_is_waited_for_in_mid_run(held_sqlite: Held) -> None:
     held_sqlite.check_is_like_undisturbed()
 
 
+@pytest.mark.thorough
 def test_a_locked_database_is_waited_for_at_the_beginning(held_sqlite: Held) -> None:
     held_sqlite.set_up()
     with closing(sqlite3.connect(held_sqlite.database, timeout=30, isolation_level=None)) as other:

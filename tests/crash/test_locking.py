@@ -158,6 +158,7 @@ def check_is_taken(mission: Held, event: Callable[[Held], None]) -> None:
 
 
 @pytest.mark.parametrize("event", [lambda mission: None, clock], ids=["now", "clock"])
+@pytest.mark.thorough
 def test_a_live_holder_keeps_its_lock_whatever_the_clock_says(event: Callable[[Held], None], held_sqlite: Held) -> None:
     held_sqlite.set_up()
     died(held_sqlite)

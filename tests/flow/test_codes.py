@@ -391,6 +391,7 @@ def test_a_mission_set_up_anew_in_the_same_folder_runs_in_spite_of_old_logs(sqli
     [(["-n", "1"], {}, 1), (["-n", "3"], {}, 3), (["-n", "3"], {"cpu": 2}, 1), (["-n", "1"], {"cpu": 4}, 1)],
     ids=["one slot", "three slots", "two slots each of three", "more than there are"],
 )
+@pytest.mark.thorough
 def test_jobs_never_use_more_slots_than_there_are(
     arguments: list[str], keys: dict[str, int], most: int, sqlite_mission: Mission
 ) -> None:

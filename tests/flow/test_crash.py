@@ -160,6 +160,7 @@ def hold(mission: Mission, hostname: str, pid: int = 1) -> None:
 # --- kill -9 ---
 
 
+@pytest.mark.thorough
 def test_a_run_killed_while_jobs_run_is_put_right_by_the_next(waiting: Mission) -> None:
     first = waiting.start()
     began(waiting)
@@ -173,6 +174,7 @@ def test_a_run_killed_while_jobs_run_is_put_right_by_the_next(waiting: Mission) 
     check_all_is_built(waiting)
 
 
+@pytest.mark.thorough
 def test_a_job_of_a_killed_run_that_went_elsewhere_is_ended_too(sqlite_mission: Mission) -> None:
     mission = prepared(sqlite_mission, elsewhere="cd /;")
     first = mission.start()
