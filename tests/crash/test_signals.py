@@ -19,7 +19,9 @@ def test_a_run_ends_with_all_that_its_jobs_started(number: signal.Signals, held:
     check_ends(held, GRANDCHILDREN, number)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.thorough)], ids=["SIGTERM", "SIGINT"]
+)
 def test_jobs_that_do_not_hear_get_a_moment_and_are_ended(number: signal.Signals, held_sqlite: Held) -> None:
     check_ends(held_sqlite, DEAF, number)
 

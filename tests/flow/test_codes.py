@@ -213,7 +213,7 @@ def test_a_job_that_fails_once_succeeds_when_it_is_tried_again(mission: Mission)
 
 
 @pytest.mark.parametrize("policy", ["bump", "accept"])
-@pytest.mark.parametrize("retry_limit", [1, 8])
+@pytest.mark.parametrize("retry_limit", [pytest.param(1, marks=pytest.mark.thorough), 8])
 def test_a_failed_job_is_tried_again_at_once_when_its_code_changes(
     policy: str, retry_limit: int, sqlite_mission: Mission
 ) -> None:

@@ -22,7 +22,7 @@ SCENARIOS = sorted(path.stem.partition("_")[2] for path in HERE.glob("scenario_*
 
 @pytest.mark.parametrize(
     "name",
-    [each if each in ("chain", "keywords") else pytest.param(each, marks=pytest.mark.thorough) for each in SCENARIOS],
+    [each if each == "chain" else pytest.param(each, marks=pytest.mark.thorough) for each in SCENARIOS],
 )
 def test_a_legacy_mission_gives_what_dbprocessing_gave(name: str, tmp_path: Path) -> None:
     mission = Mission(load("scenario", name), tmp_path / "home")

@@ -178,6 +178,7 @@ def test_an_equal_input_does_not_raise_what_another_one_makes_stale(sqlite_missi
 
 
 @pytest.mark.parametrize("kind", TIMESTAMPED)
+@pytest.mark.thorough
 def test_a_declared_comparison_of_contents_overlooks_the_time_of_writing(kind: str, sqlite_mission: Mission) -> None:
     def blocks(version: str, value: int) -> list[str]:
         sqlite_mission.code(f"make_{value}.py", TIMESTAMPED[kind].replace("VALUE", str(value)))

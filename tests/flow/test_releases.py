@@ -67,6 +67,7 @@ def events(mission: Mission) -> list[tuple[str, str]]:
 # --- releasing ---
 
 
+@pytest.mark.thorough
 def test_a_release_has_the_same_effect_as_the_edited_mission_file(mission: Mission, ask: Ask) -> None:
     mission.create(*chain())
     mission.deliver(RAW[0])
