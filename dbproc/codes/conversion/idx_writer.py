@@ -23,9 +23,9 @@ MEMORY = 1 << 30
 LEAST = 512 << 20
 """Bytes below which nothing can be promised: libraries, and OpenVisus while it reads back, take most of it."""
 SHARE = 16
-"""A slab is this part of the memory: reading one back through OpenVisus takes several times its size."""
+"""A slab is this part of the memory, or a quarter of what is beyond the least: large ones are written quicker."""
 MOST_SHARE = 8
-"""A slab that is asked for may be this part of the memory at most: several are held at a time."""
+"""A slab may be this part of the memory at most: several are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,11 @@ def convert(conversion: Conversion) -> str:
     return _summary(target, report)
 
 
+def slab_of(memory: int) -> int:
+    """Bytes of a slab within a memory."""
+    return min(max(memory // SHARE, (memory - LEAST) // 4), memory // MOST_SHARE)
+
+
 def _require_memory(conversion: Conversion) -> None:
     """Refuse a limit that could not be kept."""
     if conversion.memory < LEAST:
@@ -132,7 +137,7 @@ def _build(conversion: Conversion, place: Staging) -> dict[str, Any]:
         "inputs": [str(path) for path in inputs],
         "options": dict(conversion.options),
         "idx": str(place.idx),
-        "slab": conversion.slab or conversion.memory // SHARE,
+        "slab": conversion.slab or slab_of(conversion.memory),
         "join": conversion.join,
         "new_axis": conversion.new_axis,
         "is_whole": conversion.is_whole,

@@ -125,13 +125,13 @@ def pack(
     found: dict[str, tuple[Path, Checks, Future[str]]] = {}
     errors: dict[str, float] = {}
     raw_bytes = 0
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as pool, ThreadPoolExecutor(1) as settling:
         for _, first, path in stored.bins(idx):
             if path.exists():
                 done = partial(_advance, progress, raw_bytes)
                 size = path.stat().st_size
                 checks = _pack_bin(path, stored, first, codec, meanings, errors, (pool, threads * AHEAD), done)
-                found[path.relative_to(idx.parent).as_posix()] = path, checks, pool.submit(sha256, path)
+                found[path.relative_to(idx.parent).as_posix()] = path, checks, settling.submit(_settled, path)
                 raw_bytes += size
                 progress(raw_bytes)
     if codec.in_idx:
@@ -168,6 +168,13 @@ def told(stored: IdxFile, step: int, field: int, block: int) -> str:
     """A block's name for people."""
     time = f"timestep {step} " if stored.time_template else ""
     return f"{time}field {stored.fields[field].name} block {block}"
+
+
+def _settled(path: Path) -> str:
+    """Have a finished bin written to the disk while others are packed; returns its SHA-256."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+    return sha256(path)
 
 
 def _checks(path: Path, stored: IdxFile) -> Checks:
