@@ -17,7 +17,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dbproc.codes.conversion.staging import staging
+from dbproc.codes.conversion.staging import refusing, staging
 from dbproc.codes.idx import arco, idx_file, manifest
 from dbproc.codes.idx.description import KEY
 from dbproc.codes.idx.files import sha256, state
@@ -59,22 +59,19 @@ def publish(source: Path, target: Path, *, threads: int = THREADS, patience: flo
     _require_whole(source)
     originals = manifest.files(source)
     before = state(originals)
-    try:
-        with staging(target) as place:
-            known = arco.arrange(source, place.idx, threads=threads)
-            _note(source, place.idx)
-            job = {"source": str(source), "copy": str(place.idx)}
-            with child(
-                "dbproc.codes.idx.arco:check", source, {**job, "slab": BUDGET, "patience": patience}, keep=(place.lock,)
-            ) as worker:
-                for _ in worker.reports():
-                    pass
-            if state(originals) != before:
-                raise Refusal(source, "it changed while it was published", "Publish it again")
-            manifest.write(place.idx, known)
-            place.publish()
-    except OSError as error:
-        raise Refusal(error.filename or target, str(error.strerror), "Nothing was kept; mend that first") from error
+    with refusing(target), staging(target) as place:
+        known = arco.arrange(source, place.idx, threads=threads)
+        _note(source, place.idx)
+        job = {"source": str(source), "copy": str(place.idx)}
+        with child(
+            "dbproc.codes.idx.arco:check", source, {**job, "slab": BUDGET, "patience": patience}, keep=(place.lock,)
+        ) as worker:
+            for _ in worker.reports():
+                pass
+        if state(originals) != before:
+            raise Refusal(source, "it changed while it was published", "Publish it again")
+        manifest.write(place.idx, known)
+        place.publish()
     size = sum(each.bytes for each in known.values())
     return f"{target.name}: arco, {len(known)} blocks, {size} bytes, read back equal"
 

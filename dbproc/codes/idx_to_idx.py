@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.idx import idx_file, manifest
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Regular
-from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.idx.blocks import Blocks
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 NAME = "idx_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".idx", ".midx"), companions=True)
 MOST_PARTS = 10_000
-GET_AGAIN = "It is damaged; get it again from where it came"
 MISSING = ("refuse", "zero")
 
 

@@ -115,7 +115,9 @@ def survey(path: Path) -> Wanted:
 
 
 def cdf(path: Path) -> Wanted:
-    writer = pytest.importorskip("cdflib").cdfwrite.CDF(path, cdf_spec={"Compressed": 0})
+    from cdflib.cdfwrite import CDF
+
+    writer = CDF(path, cdf_spec={"Compressed": 0})
     name, shape = "psp_fld_l2_mag_RTN_1min", (4, 3)
     common = {"Data_Type": 44, "Num_Elements": 1, "Rec_Vary": True, "Dim_Sizes": [3], "Variable": name}
     writer.write_var(common, {"VAR_TYPE": "data"}, numbers(shape, "f4"))
@@ -124,7 +126,9 @@ def cdf(path: Path) -> Wanted:
 
 
 def fits(path: Path) -> Wanted:
-    pytest.importorskip("astropy.io.fits").PrimaryHDU(numbers((5, 6), "i2")).writeto(path)
+    from astropy.io.fits import PrimaryHDU
+
+    PrimaryHDU(numbers((5, 6), "i2")).writeto(path)
     return {"": numbers((5, 6), "i2")}
 
 

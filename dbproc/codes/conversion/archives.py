@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 MOST_FILES = 100_000
 RATIO = 200
@@ -25,7 +25,6 @@ RESERVE = 64 << 20
 """Free space that is left alone."""
 
 ROOM = "Make room or name another directory"
-GET_AGAIN = "It is damaged; get it again from where it came"
 
 ENDINGS = (".zip", ".7z", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 

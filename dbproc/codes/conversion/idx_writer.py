@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.conversion.progress import Progress
-from dbproc.codes.conversion.staging import Staging, staging
+from dbproc.codes.conversion.staging import Staging, refusing, staging
 from dbproc.codes.idx.files import require_files
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.supervision import PATIENCE, child
@@ -98,13 +98,11 @@ def convert(conversion: Conversion) -> str:
     """
     _require_memory(conversion)
     target = conversion.output.absolute()
-    try:
+    with refusing(target):
         require_files(path for path in conversion.inputs if not path.is_dir())
         with staging(target) as place:
             report = _build(conversion, place)
             place.publish()
-    except OSError as error:
-        raise Refusal(error.filename or target, str(error.strerror), "Nothing was kept; mend that first") from error
     return _summary(target, report)
 
 

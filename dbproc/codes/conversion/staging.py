@@ -68,6 +68,15 @@ class Staging:
 
 
 @contextmanager
+def refusing(target: Path) -> Iterator[None]:
+    """Whatever the system does not allow while a target is made is told as a refusal; nothing of it is left then."""
+    try:
+        yield
+    except OSError as error:
+        raise Refusal(error.filename or target, str(error.strerror), "Nothing was kept; mend that first") from error
+
+
+@contextmanager
 def staging(target: Path) -> Iterator[Staging]:
     """A staging directory for ``target`` (an absolute path ending in ``.idx``), removed in the end.
 

@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 MAGIC = {b"\xcd\xf3\x00\x01": True, b"\xcd\xf2\x60\x02": False, b"\x00\x00\xff\xff": False}
 """How a file begins, and whether its offsets take eight bytes: version 3, later and earlier version 2."""
@@ -30,7 +30,6 @@ METHODS = {1: "RLE", 2: "HUFF", 3: "AHUFF", 5: "GZIP"}
 GZIP = 5
 STEP = 1 << 20
 """Bytes that are inflated or digested at a time."""
-TODO = "It is damaged; get it again from where it came"
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ class CdfFile:
         general = self._record(self._offset(control, 0), GDR)
         end = self._offset(general, 3 * self._step) + (16 if summed and self.path == self.about else 0)
         if self._size < end:
-            raise Refusal(self.about, f"it is cut: {self._size} bytes long where its header tells of {end}", TODO)
+            raise Refusal(self.about, f"it is cut: {self._size} bytes long where its header tells of {end}", GET_AGAIN)
         if summed:
             require_digest(self.about)
 
@@ -192,7 +191,7 @@ class CdfFile:
         return found
 
     def _damaged(self, what: str) -> Refusal:
-        return Refusal(self.about, what, TODO)
+        return Refusal(self.about, what, GET_AGAIN)
 
 
 def require_digest(path: Path) -> None:
@@ -204,7 +203,7 @@ def require_digest(path: Path) -> None:
             digest.update(part)
             left -= len(part)
         if digest.digest() != stream.read(16):
-            raise Refusal(path, "its checksum is wrong", TODO)
+            raise Refusal(path, "its checksum is wrong", GET_AGAIN)
 
 
 @contextmanager
@@ -236,15 +235,15 @@ def _inflate(path: Path, stream: BinaryIO, wide: bool, head: bytes, copy: Path) 
         method_size, found = struct.unpack(code, stream.read(struct.calcsize(code)))
         (method,) = struct.unpack(">i", stream.read(4))
     except (struct.error, OSError, ValueError) as error:
-        raise Refusal(path, "its header is damaged or cut", TODO) from error
+        raise Refusal(path, "its header is damaged or cut", GET_AGAIN) from error
     if kind != CCR or found != CPR:
-        raise Refusal(path, "its header is damaged or cut", TODO)
+        raise Refusal(path, "its header is damaged or cut", GET_AGAIN)
     if method != GZIP:
         name = METHODS.get(method, f"method {method}")
         raise Refusal(path, f"it is compressed as a whole by {name}", "Convert it to GZIP with cdfconvert")
     end = max(8 + size, method_at + method_size)
     if end > path.stat().st_size:
-        raise Refusal(path, f"it is cut: {path.stat().st_size} bytes long where its header tells of {end}", TODO)
+        raise Refusal(path, f"it is cut: {path.stat().st_size} bytes long where its header tells of {end}", GET_AGAIN)
     _require_room(path, copy, made)
     stream.seek(start)
     inflater, left = zlib.decompressobj(wbits=31), 8 + size - start
@@ -256,9 +255,9 @@ def _inflate(path: Path, stream: BinaryIO, wide: bool, head: bytes, copy: Path) 
             try:
                 target.write(inflater.decompress(part))
             except zlib.error as error:
-                raise Refusal(path, f"it does not inflate: {error}", TODO) from error
+                raise Refusal(path, f"it does not inflate: {error}", GET_AGAIN) from error
         if not inflater.eof or target.tell() != made + len(head):
-            raise Refusal(path, f"it inflates to {target.tell()} bytes where it tells of {made + len(head)}", TODO)
+            raise Refusal(path, f"it inflates to {target.tell()} bytes where it tells of {made + len(head)}", GET_AGAIN)
 
 
 def _require_room(path: Path, copy: Path, size: int) -> None:

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dbproc.codes.idx.description import plain
-from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 BLOCK = 2880
 """Headers and data fill whole blocks of so many bytes."""
 STEP = 364 * BLOCK
 ONES = (1 << 32) - 1
-TODO = "It is damaged; get it again from where it came"
 
 
 @dataclass(frozen=True)
@@ -117,16 +116,16 @@ def units(path: Path, stream: BinaryIO) -> list[Unit]:
             end = unit.data + _padded(unit.data_bytes())
         except Exception as error:
             what = f"behind HDU {len(found) - 1} is no further one at byte {where}: {error}"
-            raise Refusal(path, what if found else f"its header cannot be read: {error}", TODO) from error
+            raise Refusal(path, what if found else f"its header cannot be read: {error}", GET_AGAIN) from error
         if end > size or end < unit.data or (found and "XTENSION" not in header):
             raise Refusal(
-                path, f"it is cut or damaged: HDU {unit.number} should end at byte {end}, the file at {size}", TODO
+                path, f"it is cut or damaged: HDU {unit.number} should end at byte {end}, the file at {size}", GET_AGAIN
             )
         found.append(Unit(unit.number, header, where, unit.data, end))
         where = end
     told = found[0].get("NEXTEND")
     if isinstance(told, int) and told > len(found) - 1:
-        raise Refusal(path, f"it is cut: its header tells of {told} extensions, there are {len(found) - 1}", TODO)
+        raise Refusal(path, f"it is cut: its header tells of {told} extensions, there are {len(found) - 1}", GET_AGAIN)
     return found
 
 
@@ -135,9 +134,9 @@ def require_sums(path: Path, stream: BinaryIO, unit: Unit) -> None:
     told = str(unit.get("DATASUM") or "").strip()
     data = _sum(stream, unit.data, unit.end)
     if told and not (told.isdigit() and int(told) % ONES == data):
-        raise Refusal(path, f"the DATASUM of HDU {unit.number} is wrong: {told}, its data make {data}", TODO)
+        raise Refusal(path, f"the DATASUM of HDU {unit.number} is wrong: {told}, its data make {data}", GET_AGAIN)
     if str(unit.get("CHECKSUM") or "").strip() and (_sum(stream, unit.start, unit.data) + data) % ONES:
-        raise Refusal(path, f"the CHECKSUM of HDU {unit.number} is wrong", TODO)
+        raise Refusal(path, f"the CHECKSUM of HDU {unit.number} is wrong", GET_AGAIN)
 
 
 def _sum(stream: BinaryIO, start: int, end: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 START, END = b"\xff\xd8", b"\xff\xd9"
 ALONE = (0x01, *range(0xD0, 0xD9))
@@ -23,7 +23,6 @@ RUNS = 16
 """Streams of so many runs are looked at run by run; of more, restart markers tell where they are damaged."""
 TAIL = 3
 """Bytes at the end of a run that are looked at."""
-TODO = "It is damaged; get it again from where it came"
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Structure:
 def structure(where: object, data: bytes) -> Structure:
     """Walk through the markers of a stream; refuses one that is cut or broken."""
     if data[:2] != START:
-        raise Refusal(where, "the JPEG data do not begin with their start marker", TODO)
+        raise Refusal(where, "the JPEG data do not begin with their start marker", GET_AGAIN)
     starts: list[int] = []
     runs: list[int] = []
     place, sequential = 2, False
@@ -54,7 +53,7 @@ def structure(where: object, data: bytes) -> Structure:
             continue
         length = int.from_bytes(data[place : place + 2], "big")
         if length < 2 or place + length > len(data):
-            raise Refusal(where, "the JPEG data are cut or damaged", TODO)
+            raise Refusal(where, "the JPEG data are cut or damaged", GET_AGAIN)
         place += length
         sequential |= marker in SEQUENTIAL
         if marker == SCAN:
@@ -76,10 +75,10 @@ def require_whole(where: object, data: bytes, decode: Callable[[bytes], Any]) ->
     told = structure(where, data)
     pixels = decode(data)
     if not np.array_equal(pixels, decode(lengthened(data, told))):
-        raise Refusal(where, "JPEG data are missing: the decoder wants more than there are", TODO)
+        raise Refusal(where, "JPEG data are missing: the decoder wants more than there are", GET_AGAIN)
     for others in _altered(data, told) if told.sequential and len(told.runs) <= RUNS else ():
         if all(_same(pixels, other, decode) for other in others):
-            raise Refusal(where, "JPEG data are left over: the decoder lost its way among them", TODO)
+            raise Refusal(where, "JPEG data are left over: the decoder lost its way among them", GET_AGAIN)
     return pixels
 
 
@@ -111,11 +110,11 @@ def _same(pixels: Any, data: bytes, decode: Callable[[bytes], Any]) -> bool:
 def _marker(where: object, data: bytes, place: int) -> tuple[int, int]:
     """The marker at a place, fill bytes before it passed over, and the place behind it."""
     if data[place : place + 1] != b"\xff":
-        raise Refusal(where, "the JPEG data are cut or damaged", TODO)
+        raise Refusal(where, "the JPEG data are cut or damaged", GET_AGAIN)
     while data[place : place + 1] == b"\xff":
         place += 1
     if place >= len(data):
-        raise Refusal(where, "the JPEG data are cut", TODO)
+        raise Refusal(where, "the JPEG data are cut", GET_AGAIN)
     return data[place], place + 1
 
 
@@ -125,7 +124,7 @@ def _runs(where: object, data: bytes, place: int) -> Iterator[int]:
     while True:
         place = data.find(b"\xff", place)
         if place < 0 or place + 1 >= len(data):
-            raise Refusal(where, "the JPEG data are cut", TODO)
+            raise Refusal(where, "the JPEG data are cut", GET_AGAIN)
         marker = data[place + 1]
         if marker == 0:
             place += 2
@@ -133,7 +132,7 @@ def _runs(where: object, data: bytes, place: int) -> Iterator[int]:
             place += 1
         elif marker in RESTARTS:
             if marker - RESTARTS.start != wanted:
-                raise Refusal(where, "the JPEG data are damaged: parts of them are missing or misplaced", TODO)
+                raise Refusal(where, "the JPEG data are damaged: parts of them are missing or misplaced", GET_AGAIN)
             wanted = (wanted + 1) % len(RESTARTS)
             yield place
             place += 2
@@ -168,7 +167,7 @@ def header(where: object, data: bytes) -> Header:
         marker, place = _marker(where, data, place)
         length = int.from_bytes(data[place : place + 2], "big")
         if marker in ALONE or marker in (STOP, SCAN) or length < 2 or place + length > len(data):
-            raise Refusal(where, "the JPEG header is cut or damaged", TODO)
+            raise Refusal(where, "the JPEG header is cut or damaged", GET_AGAIN)
         body = data[place + 2 : place + length]
         place += length
         if marker in APPLICATIONS:

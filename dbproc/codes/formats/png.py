@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.idx.values import Values
@@ -23,7 +23,6 @@ COMPONENTS = {GREY: 1, RGB: 3, PALETTE: 3, GREY_ALPHA: 2, RGB_ALPHA: 4}
 DEPTHS = (1, 2, 4, 8, 16)
 PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 """The chunks that pixels are made of."""
-TODO = "It is damaged; get it again from where it came"
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,14 @@ def chunks(where: object, data: bytes) -> list[tuple[bytes, bytes]]:
     place = len(SIGNATURE)
     while not found or found[-1][0] != b"IEND":
         if place + 12 > len(data):
-            raise Refusal(where, "the file is cut: its PNG end is missing", TODO)
+            raise Refusal(where, "the file is cut: its PNG end is missing", GET_AGAIN)
         (size,), name = struct.unpack(">I", data[place : place + 4]), data[place + 4 : place + 8]
         body = data[place + 8 : place + 8 + size]
         told = data[place + 8 + size : place + 12 + size]
         if len(told) != 4:
-            raise Refusal(where, f"the file is cut in its PNG chunk {name.decode('latin-1')}", TODO)
+            raise Refusal(where, f"the file is cut in its PNG chunk {name.decode('latin-1')}", GET_AGAIN)
         if zlib.crc32(name + body) != int.from_bytes(told, "big"):
-            raise Refusal(where, f"its PNG chunk {name.decode('latin-1')} is damaged: its checksum differs", TODO)
+            raise Refusal(where, f"its PNG chunk {name.decode('latin-1')} is damaged: its checksum differs", GET_AGAIN)
         found.append((name, body))
         place += 12 + size
     return found
@@ -73,10 +72,12 @@ def header(where: object, found: Sequence[tuple[bytes, bytes]]) -> Header:
     """What the first chunk says."""
     name, body = found[0]
     if name != b"IHDR" or len(body) != 13:
-        raise Refusal(where, "it does not begin with a PNG header", TODO)
+        raise Refusal(where, "it does not begin with a PNG header", GET_AGAIN)
     columns, rows, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", body)
     if not columns or not rows or depth not in DEPTHS or colour not in COMPONENTS:
-        raise Refusal(where, f"its PNG header makes no sense: {columns} by {rows}, {depth} bits, kind {colour}", TODO)
+        raise Refusal(
+            where, f"its PNG header makes no sense: {columns} by {rows}, {depth} bits, kind {colour}", GET_AGAIN
+        )
     names = {name for name, _ in found}
     if b"acTL" in names:
         raise Refusal(where, "it is an animation of several frames", "Save its frames as files")

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+GET_AGAIN = "It is damaged; get it again from where it came"
+"""What to do about a damaged file."""
 FAILED = 1
 """Exit status of a program that refused its input or could not write its output."""
 
