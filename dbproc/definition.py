@@ -73,6 +73,11 @@ class InspectorSpec:
         """Whether dbproc brings it along."""
         return not self.file.endswith(".py")
 
+    @property
+    def has_companions(self) -> bool:
+        """Whether its files own the directory of their stem unless the definition says otherwise: IDX datasets do."""
+        return self.file == "idx"
+
     def is_raised_from(self, declared: InspectorSpec) -> bool:
         """Whether it is a later revision of what was declared: its bytes changed under that version."""
         mine, other = self.version, declared.version
@@ -93,6 +98,7 @@ class ProductSpec:
     description: str = ""
     inspector: InspectorSpec = field(default_factory=InspectorSpec)
     comparison: str = "bytes"
+    companion: bool = False  #: whether a file owns the directory of its stem beside it
     active: bool = True
 
 

@@ -79,6 +79,8 @@ class Mission:
     inspector_seconds: float = 60.0  #: how long an inspector may take for one file
     inspector_memory: float = 2.0  #: GiB that a process of inspectors may take; 0: no limit
     early_cutoff: bool = False  #: whether what comes from a rebuilt file with the same contents is left as it is
+    identity: str = ""  #: of its database; it stands in the mark of the root
+    root_marked: bool = False  #: whether the root has borne that mark
 
     @property
     def kept_codes(self) -> str:
@@ -119,6 +121,7 @@ class Product:
     mission: str
     inspector: Inspector
     comparison: Comparison = Comparison.BYTES
+    companion: bool = False  #: whether a file owns the directory of its stem beside it
 
     @property
     def compiled(self) -> Format:

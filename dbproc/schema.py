@@ -86,11 +86,14 @@ mission = Table(
     Column("inspector_seconds", Float, nullable=False, server_default="60"),
     Column("inspector_memory", Float, nullable=False, server_default="2"),
     Column("early_cutoff", Boolean, nullable=False, server_default=text("false")),
+    Column("identity", Text, nullable=False, server_default=""),
+    Column("root_marked", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("on_code_edit IN ('bump', 'refuse', 'accept')", name="on_code_edit"),
     CheckConstraint("digest IN ('sha256', 'blake3')", name="digest"),
     CheckConstraint("settle_seconds >= 0 AND retry_seconds >= 0 AND retry_limit >= 0", name="not_negative"),
 )
-"""The mission of this database: exactly one row. Directories are relative to ``rootdir`` or absolute."""
+"""The mission of this database: exactly one row. Directories are relative to ``rootdir`` or absolute.
+``identity`` is that of this database, and stands in the mark of its root; ``root_marked``: the root has borne it."""
 
 satellite = Table(
     "satellite",
@@ -123,9 +126,11 @@ product = Table(
     Column("format", Text, nullable=False),
     Column("product_description", Text),
     Column("comparison", Text, nullable=False, server_default="bytes"),
+    Column("companion", Boolean, nullable=False, server_default=text("false")),
 )
 """A kind of file. ``format`` and ``relative_path`` keep their fields; constants are substituted. ``comparison``: how
-two versions are held against each other: ``bytes``, ``netcdf`` or ``hdf5``."""
+two versions are held against each other: ``bytes``, ``netcdf`` or ``hdf5``. ``companion``: whether a file owns the
+directory of its stem beside it (``x.idx`` and ``x/``)."""
 
 inspector = Table(
     "inspector",
@@ -223,6 +228,7 @@ code = Table(
     Column("release_time", UtcTime),
     Column("same_as", Integer),
     Column("kept", Boolean, nullable=False, server_default=text("false")),
+    Column("inputs_by", Text, nullable=False, server_default="arguments"),
     CheckConstraint("code_start_date <= code_stop_date", name="dates"),
     CheckConstraint("interface_version >= 1 AND output_interface_version >= 1", name="interface_version"),
     CheckConstraint("quality_version >= 0 AND revision_version >= 0", name="version"),
@@ -234,7 +240,8 @@ an unchanged version. ``stat`` is size, mtime and inode when ``shasum`` was take
 when it differs. ``uses`` is a JSON list of patterns: what the code reads besides; ``shasum`` and ``stat`` cover it, and
 ``codefile`` holds each file of it. ``on_code_edit`` is the mission's where it is null. ``same_as``: the number of the
 first row that is the same code (version, bytes, arguments), which other dates or a rollback brought here again.
-``kept``: the copy that was kept of its bytes is run, because the file in its place has others."""
+``kept``: the copy that was kept of its bytes is run, because the file in its place has others. ``inputs_by``: how inputs
+are handed over, as ``arguments`` or as a ``file`` that lists them."""
 
 codefile = Table(
     "codefile",
@@ -295,6 +302,7 @@ file = Table(
     Column("met_start_time", Float),
     Column("met_stop_time", Float),
     Column("same_as", BIG_ID),
+    Column("stat", Text),
     UniqueConstraint(
         "product_id",
         "utc_file_date",
@@ -310,7 +318,8 @@ file = Table(
     Index("ix_file_product_time", "product_id", "utc_start_time", "utc_stop_time"),
 )
 """One file of one product for one date, with one version. ``same_as``: the number of the oldest of the earlier versions
-that it equals, without a break between them; null when it differs from the version before."""
+that it equals, without a break between them; null when it differs from the version before. ``stat``: what the system said of it when
+its digest was taken; the digest is taken again, before it is used, only when that differs."""
 
 filemember = Table(
     "filemember",
@@ -319,8 +328,10 @@ filemember = Table(
     Column("member_path", Text, primary_key=True),
     Column("member_size", BigInteger, nullable=False),
     Column("shasum", Text, nullable=False),
+    Column("stat", Text),
 )
-"""A file of a companion directory (``x.idx`` owns ``x/``), its path inside it, size and digest."""
+"""A file of a companion directory (``x.idx`` owns ``x/``), its path inside it, size and digest, ``stat`` as that of a
+file."""
 
 filefilelink = Table(
     "filefilelink",
@@ -365,8 +376,12 @@ logging = Table(
     Column("mission_id", Integer, ForeignKey("mission.mission_id"), nullable=False),
     Column("user", Text, nullable=False),
     Column("hostname", Text, nullable=False),
+    Column("machine_id", Text),
+    Column("pid_namespace", Text),
+    Column("lock_mark", Text),
 )
-"""A run, or a command that keeps runs away; the open row, ``currently_processing``, is the lock."""
+"""A run, or a command that keeps runs away; the open row, ``currently_processing``, is the lock. ``lock_mark`` is what
+its holder wrote into the file that it keeps locked, ``.dbproc/lock``."""
 
 attempt = Table(
     "attempt",
@@ -513,11 +528,13 @@ placement = Table(
     Column("target", Text, nullable=False, unique=True),
     Column("shasum", Text, nullable=False),
     Column("announced_time", UtcTime, nullable=False),
+    Column("members", Text, nullable=False, server_default="[]"),
     CheckConstraint("purpose IN ('incoming', 'output', 'quarantine')", name="purpose"),
 )
 """A file about to be moved, announced before it is: what a crash leaves half done is found here.
 
-``source`` and ``target`` are absolute paths; ``purpose``: incoming, output or quarantine."""
+``source`` and ``target`` are absolute paths; ``purpose``: incoming, output or quarantine. ``members`` is a JSON list:
+what is moved along, by its path in the companion directory."""
 
 quarantine = Table(
     "quarantine",
@@ -537,9 +554,11 @@ quarantine = Table(
     Column("released_time", UtcTime),
     Column("discarded_time", UtcTime),
     Column("comment", Text),
+    Column("members", Text, nullable=False, server_default="[]"),
 )
 """A file that was refused. ``verdicts`` is a JSON list of each product's answer; ``stored_name`` is its name in the
-error directory, where it is until it is released (put back into incoming) or discarded."""
+error directory, where it is until it is released (put back into incoming) or discarded; ``members`` is a JSON list of
+what lies in its companion directory there."""
 
 release = Table(
     "release",

@@ -31,7 +31,7 @@ from dbproc.secrecy import masked
 Transaction = Connection
 """What :meth:`Store.begin` gives: committed when its block ends, rolled back when that raises."""
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The newest migration; a test holds it equal to what ``migrations/`` says."""
 
 _SQLITE_SUFFIXES = (".sqlite", ".sqlite3", ".db")

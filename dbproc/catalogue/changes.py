@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import uuid
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
@@ -86,7 +87,7 @@ def _write_mission(connection: Connection, change: Change) -> None:
         "early_cutoff": mission.early_cutoff,
     }
     if change.kind is Kind.ADD:
-        connection.execute(insert(schema.mission).values(**values))
+        connection.execute(insert(schema.mission).values(**values, identity=uuid.uuid4().hex))
     else:
         connection.execute(update(schema.mission).values(**values))
 
@@ -121,6 +122,7 @@ def _product_values(connection: Connection, product: ProductSpec) -> dict[str, o
         "format": product.format,
         "product_description": product.description,
         "comparison": product.comparison,
+        "companion": product.companion,
     }
 
 

@@ -111,6 +111,8 @@ def _mission(row: AnyRow) -> model.Mission:
         inspector_seconds=row.inspector_seconds,
         inspector_memory=row.inspector_memory,
         early_cutoff=row.early_cutoff,
+        identity=row.identity,
+        root_marked=row.root_marked,
     )
 
 
@@ -129,6 +131,7 @@ def _products(connection: Connection, mission: model.Mission) -> dict[int, model
             mission=mission.name,
             inspector=inspectors[row.product_id],
             comparison=model.Comparison(row.comparison),
+            companion=row.companion,
         )
         for row in product_rows(connection)
         if row.product_id in inspectors

@@ -98,6 +98,7 @@ def _product_specs(connection: Connection) -> tuple[dict[str, ProductSpec], dict
             description=row.product_description or "",
             inspector=_inspector_spec(inspector) if inspector else InspectorSpec(),
             comparison=row.comparison,
+            companion=row.companion,
             active=inspector is not None and inspector.active_code,
         )
     return products, names

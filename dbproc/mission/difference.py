@@ -37,7 +37,7 @@ _CODE_IN_PLACE = (
     "written",
 )
 _CODE_DATES = ("start", "stop", "active")
-_PRODUCT_FIELDS = ("level", "directory", "format", "satellite", "instrument", "description", "comparison")
+_PRODUCT_FIELDS = ("level", "directory", "format", "satellite", "instrument", "description", "comparison", "companion")
 _NOT_IN_INI = ("time_limit", "retry_limit", "retry_longest", "on_code_edit", "uses")
 _MISSION_FIELDS = ("root", "incoming", "quarantine", "codes", "inspectors", "settle_seconds", "on_code_edit", "digest")
 _FIELDS_OF_TOML = (

@@ -72,6 +72,8 @@ def _product(product: ProductSpec, group: str) -> str:
     lines += [f"instrument = {_value(group)}"] if group else []
     lines += [f"description = {_value(product.description)}"] if product.description else []
     lines += [f"comparison = {_value(product.comparison)}"] if product.comparison != "bytes" else []
+    is_usual = product.companion == product.inspector.has_companions
+    lines += [] if is_usual else [f"companion = {_value(product.companion)}"]
     return _section([*lines, *_inspector(product.inspector)])
 
 

@@ -138,6 +138,7 @@ def _groups(top: Table, mission_table: Table, mission: MissionSpec) -> Mapping[s
 
 def _product(table: Table, name: str, mission: MissionSpec, groups: Mapping[str, _Group]) -> ProductSpec:
     group = _group(table, groups)
+    inspector = _inspector(table)
     product = ProductSpec(
         name=name,
         level=table.number("level"),
@@ -146,8 +147,9 @@ def _product(table: Table, name: str, mission: MissionSpec, groups: Mapping[str,
         satellite=group.satellite,
         instrument=group.instrument,
         description=table.text("description", "", lines=True),
-        inspector=_inspector(table),
+        inspector=inspector,
         comparison=table.choice("comparison", [each.value for each in Comparison], "bytes"),
+        companion=table.flag("companion", inspector.has_companions),
     )
     table.close()
     return completed(product, mission)
