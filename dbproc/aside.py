@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from dbproc import placement
+from dbproc import moves, placement
 from dbproc.engines import Engine
 from dbproc.errors import PlacementError, UserError
 from dbproc.inspection import Inspection
-from dbproc.model import Definition, Ending, Outcome, Task
+from dbproc.model import Definition, Ending, Move, Outcome, Task
 from dbproc.plan import Decision, State
-from dbproc.register import Failure, Register, Result
+from dbproc.register import Failure, Register, Result, Success
 from dbproc.report import Event, Progress, Report
 from dbproc.run import changed_input, command_line, input_stats, job_of, obstacle
 from dbproc.signals import signals_ignored
@@ -142,28 +142,27 @@ class Aside:
         """Place the outputs of a job that did what it promised, or say what went wrong."""
         task, job = result.task, result.outcome.job
         why = "; ".join(reason.text for reason in task.reasons)
-        fault = result.message if isinstance(result, Failure) else self._placed(result.task, job.directory)
+        fault = result.message if isinstance(result, Failure) else self._placed(result)
         if fault is None:
             names = ", ".join(self._targets(task))
             event = Event.BUILT if names else Event.RAN
             self._report.add(event, names or _subject(task), why, **_facts(task, self._targets(task)))
         else:
             log = placement.set_aside_path(self._directory, f"{_subject(task).replace(' ', '_')}.log")
-            placement.move(job.log, log)
+            moves.move(Move("output", job.log, log))
             self._report.add(Event.FAILED, _subject(task), f"{fault}; its log: {log}", **_facts(task, []), log=log)
-        placement.remove_tree(job.directory)
+        moves.remove_tree(job.directory)
 
-    def _placed(self, task: Task, directory: str) -> str | None:
+    def _placed(self, result: Success) -> str | None:
         """Move all outputs of a task to the target, or none; then it is said why."""
-        done: list[tuple[str, str]] = []
+        done: list[Move] = []
         try:
-            for planned, target in zip(task.outputs, self._targets(task), strict=True):
-                source = os.path.join(directory, planned.name)
-                placement.move(source, target)
-                done.append((source, target))
+            for move, target in zip(result.moves, self._targets(result.task), strict=True):
+                done.append(replace(move, target=target))
+                moves.move(done[-1])
         except PlacementError as error:
-            for source, target in reversed(done):
-                placement.move_back(source, target)
+            for move in reversed(done[:-1]):
+                moves.move_back(move)
             return str(error)
         return None
 

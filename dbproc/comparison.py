@@ -21,13 +21,13 @@ _NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 _NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf")
 
 
-def same_contents(kind: Comparison, old: str, new: str) -> bool:
+def same_contents(kind: Comparison, old: str, new: str, *, companion: bool) -> bool:
     """Whether `new` has the contents of `old`; when they cannot be compared it has not."""
-    return bool(compare(kind, old, new).get("same"))
+    return bool(compare(kind, old, new, companion=companion).get("same"))
 
 
-def compare(kind: Comparison, old: str, new: str) -> dict[str, Any]:
-    """How two files differ.
+def compare(kind: Comparison, old: str, new: str, *, companion: bool) -> dict[str, Any]:
+    """How two files differ, with `companion` and the directories of their stems.
 
     Returns
     -------
@@ -35,7 +35,9 @@ def compare(kind: Comparison, old: str, new: str) -> dict[str, Any]:
         ``same``; ``differences``: a list of what differs, each with its ``name`` and ``what`` in words, for values with
         ``values``, ``differing`` and ``largest``; ``problem``: why they could not be compared.
     """
-    command = confined.command("dbproc.products.contents", [kind.value, old, new], MEMORY_LIMIT)
+    command = confined.command(
+        "dbproc.products.contents", [kind.value, old, new, *(["companions"] if companion else [])], MEMORY_LIMIT
+    )
     try:
         done = subprocess.run(
             command,

@@ -16,11 +16,10 @@ from dbproc import access, lock
 from dbproc.catalogue import placements
 from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.pending import pending
-from dbproc.catalogue.placements import Move
 from dbproc.edits import any_code_touched, any_inspector_touched
 from dbproc.errors import NotFoundError, UserError
 from dbproc.incoming import Arrival, scan_mission
-from dbproc.model import Definition, Process, Timebase
+from dbproc.model import Definition, Move, Process, Timebase
 from dbproc.report import LOGGER, Event, Progress, Report, log_to, one_line, stop_logging
 from dbproc.signals import Interrupted, signals_interrupt
 from dbproc.store import Store
@@ -115,6 +114,7 @@ class _Run:
             self._definition = load_definition(connection)
         self._allowed = allowed_processes(self._definition, options)
         self._workspace = Workspace(self._definition.mission.root)
+        self._unreadable: set[str] = set()  # of incoming, told already
         self._returned: tuple[Move, ...] = ()  # of files that a dead run had taken, and that are in incoming again
 
     def work(self, task: Callable[[], None], *, was_killed: bool) -> None:
@@ -144,10 +144,9 @@ class _Run:
         no_inspector = self._settle_inspectors()
         if self._options.ingest:
             returned = frozenset(move.source for move in self._returned)
-            found = scan_mission(self._definition.mission, self._options.pattern, returned)
-            self._report.unsettled = found.unsettled
+            settled = self._settled(returned)
             if not no_inspector:
-                self._ingest(found.settled)
+                self._ingest(settled)
         if self._options.process:
             self._process(no_inspector)
 
@@ -193,6 +192,18 @@ class _Run:
         self._definition, refused = settle_inspector_edits(self._store, self._definition, self._report)
         return refused
 
+    def _settled(self, returned: frozenset[str] = frozenset()) -> Sequence[Arrival]:
+        """What may be taken from incoming; what cannot be looked at is told once."""
+        found = scan_mission(self._definition, self._options.pattern, returned)
+        self._report.unsettled = found.unsettled
+        for name, why in found.unreadable:
+            if name not in self._unreadable:
+                self._report.add(
+                    Event.PROBLEM, name, f"{why}; it stays in incoming, give dbproc's user the right to it"
+                )
+        self._unreadable.update(name for name, _ in found.unreadable)
+        return found.settled
+
     def _ingest(self, settled: Sequence[Arrival]) -> None:
         if not settled:
             return
@@ -206,7 +217,7 @@ class _Run:
     def _ingest_more(self) -> None:
         """Take in what has settled since."""
         if self._options.ingest and not self._settle_inspectors():
-            self._ingest(scan_mission(self._definition.mission, self._options.pattern).settled)
+            self._ingest(self._settled())
 
     def _process(self, no_inspector: frozenset[int]) -> None:
         """Build what is stale, but for products whose inspectors must not be used."""

@@ -75,6 +75,15 @@ def stat_text(path: str | os.PathLike[str]) -> str:
     return f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ino}"
 
 
+def state_of(status: os.stat_result) -> str:
+    """Size, time of change of the bytes and of the inode: whoever changes a byte changes this, whatever time he sets.
+
+    Of a file with several names the inode changes with each name that it gets, so that its time does not count.
+    """
+    inode_time = status.st_ctime_ns if status.st_nlink == 1 else ""
+    return f"{status.st_size}:{status.st_mtime_ns}:{inode_time}"
+
+
 def missing_algorithm(algorithm: str) -> str | None:
     """What to do before `algorithm` can be used; None when it can be used now."""
     if algorithm not in ALGORITHMS:

@@ -99,3 +99,7 @@ class InspectionError(DbprocError):
 
 class PlacementError(DbprocError):
     """A file cannot be put where it belongs."""
+
+
+class ForeignFileError(PlacementError):
+    """What has the name of a file that was moved is not that file; it is left alone."""

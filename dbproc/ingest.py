@@ -7,22 +7,25 @@ database before it is made and recorded in one transaction afterwards.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
-from dbproc import placement, queue
+from dbproc import moves, placement, queue
 from dbproc.catalogue import files, placements, quarantine
-from dbproc.catalogue.placements import Move
-from dbproc.digest import algorithm_of
-from dbproc.errors import PlacementError
+from dbproc.digest import algorithm_of, state_of
+from dbproc.errors import PlacementError, UnsettledError
 from dbproc.incoming import Arrival, Kind
 from dbproc.inspection import Inspection
-from dbproc.measure import measure
-from dbproc.model import Definition, KnownFile
+from dbproc.measure import measure_recorded
+from dbproc.model import Definition, KnownFile, Move
 from dbproc.report import Event, Progress, Report
 from dbproc.store import Store
 from dbproc.triage import Accepted, Decision, Duplicate, Refused, Restored, Triage, is_copy, storable
 
 _BATCH = 250
+
+_Step = tuple[Decision, Move | None]
+"""A decision, and the move that carries it out; None where nothing has to be moved."""
 
 
 def preview(
@@ -65,60 +68,83 @@ class Ingest:
                 progress(start + len(batch), len(arrivals))
 
     def _take_batch(self, arrivals: Sequence[Arrival]) -> None:
-        decisions = self._triage.decide(arrivals)
-        moves = {id(decision): self._move_of(decision) for decision in decisions}
-        announced = [move for move in moves.values() if move is not None]
+        steps = [(decision, self._move_of(decision)) for decision in self._triage.decide(arrivals)]
+        announced = [move for _, move in steps if move is not None]
         with self._store.begin() as connection:
             placements.withdraw(connection, announced)  # of a dead run, whose files these are
             placements.announce(connection, announced)
-        made = [decision for decision in decisions if self._made(decision.arrival, moves[id(decision)])]
-        placement.sync(decision.target for decision in made if isinstance(decision, Accepted | Restored))
-        self._record(made, announced, moves)
+        moved = [step for step in steps if self._is_moved(*step)]
+        moves.sync(move for _, move in moved if move is not None)
+        made = [step for each in moved if (step := self._as_placed(*each)) is not None]
+        self._record(made, announced)
         self._tidy(made)
 
     def _move_of(self, decision: Decision) -> Move | None:
-        source = decision.arrival.path
-        if isinstance(decision, Refused):
-            return Move("quarantine", source, self._quarantine_path(decision.arrival), decision.digest or "")
-        if isinstance(decision, Restored):
-            return Move("incoming", source, decision.target, decision.known.digest)
-        if isinstance(decision, Duplicate) or decision.arrival.kind is Kind.LINK or os.path.lexists(decision.target):
+        arrival, measured = decision.arrival, decision.measured
+        if isinstance(decision, Duplicate):
             return None
-        return Move("incoming", source, decision.target, decision.file.digest)
+        target = self._quarantine_path(arrival) if isinstance(decision, Refused) else decision.target
+        is_home = not isinstance(decision, Refused) and (arrival.kind is Kind.LINK or os.path.lexists(target))
+        if is_home:
+            return None
+        return Move(
+            purpose="quarantine" if isinstance(decision, Refused) else "incoming",
+            source=arrival.path,
+            target=target,
+            digest="" if measured is None else measured.digest,
+            members=() if measured is None or arrival.kind is Kind.LINK else measured.members,
+            state=arrival.state if arrival.kind is Kind.FILE else "",
+        )
 
     def _quarantine_path(self, arrival: Arrival) -> str:
         return placement.set_aside_path(self._definition.mission.quarantine, arrival.name)
 
-    def _made(self, arrival: Arrival, move: Move | None) -> bool:
+    def _is_moved(self, decision: Decision, move: Move | None) -> bool:
+        """Make a move; False when the file stays in incoming."""
         if move is None:
             return True
-        put = placement.move if move.purpose == "quarantine" else placement.place
+        put = moves.move if move.purpose == "quarantine" else moves.place
         try:
-            put(move.source, move.target)
+            put(move)
         except PlacementError as error:
-            self._report.add(Event.PROBLEM, arrival.name, f"{error}; it stays in incoming")
+            self._report.add(Event.PROBLEM, decision.arrival.name, f"{error}; it stays in incoming")
             return False
         return True
 
-    def _record(self, made: Sequence[Decision], announced: Sequence[Move], moves: Mapping[int, Move | None]) -> None:
-        placed = [decision.file for decision in made if isinstance(decision, Accepted)]
-        restored = [decision.known.file_id for decision in made if isinstance(decision, Restored)]
-        entries = {
-            id(decision): _entry(decision, move)
-            for decision in made
-            if isinstance(decision, Refused) and (move := moves[id(decision)]) is not None
-        }
+    def _as_placed(self, decision: Decision, move: Move | None) -> _Step | None:
+        """What is to be recorded of a file at its place; None when it was written to, and is in incoming again."""
+        if not isinstance(decision, Accepted) or move is None:
+            return decision, move
+        try:
+            state, members = moves.as_placed(move)
+        except PlacementError as error:
+            moves.move_back(replace(move, digest="", members=()))
+            self._report.add(Event.PROBLEM, decision.arrival.name, f"{error}; it is in incoming again")
+            return None
+        return replace(decision, file=replace(decision.file, state=state, members=members)), move
+
+    def _record(self, made: Sequence[_Step], announced: Sequence[Move]) -> None:
+        placed = [decision.file for decision, _ in made if isinstance(decision, Accepted)]
+        restored = [decision.known.file_id for decision, _ in made if isinstance(decision, Restored)]
+        entries = [
+            (decision, _entry(decision, move))
+            for decision, move in made
+            if isinstance(decision, Refused) and move is not None
+        ]
         with self._store.begin() as connection:
             ids = files.insert_files(connection, placed)
             queue.push(connection, ids, "ingested")
             files.set_existing(connection, restored, exists=True)
             queue.push(connection, restored, "restored")
-            quarantine.insert_entries(connection, self._run_id, list(entries.values()))
+            quarantine.insert_entries(connection, self._run_id, [entry for _, entry in entries])
             placements.withdraw(connection, announced)
-        for decision in made:
-            self._say(decision, entries.get(id(decision)))
+        for decision, _ in made:
+            self._say(decision)
+        for decision, entry in entries:
+            text = f"{decision.message} (now {entry.stored_name} in {self._definition.mission.quarantine})"
+            self._report.add(Event.QUARANTINED, decision.arrival.name, text, reason=decision.reason)
 
-    def _say(self, decision: Decision, entry: quarantine.Entry | None) -> None:
+    def _say(self, decision: Decision) -> None:
         name = decision.arrival.name
         if isinstance(decision, Accepted):
             file, product = decision.file, self._name(decision.file.product_id)
@@ -126,25 +152,22 @@ class Ingest:
             self._report.add(Event.INGESTED, name, f"{product} {date} {file.version}", product=product, date=date)
         elif isinstance(decision, Restored):
             self._report.add(Event.RESTORED, name, f"it was missing from {decision.target}")
-        elif isinstance(decision, Refused) and entry is not None:
-            text = f"{decision.message} (now {entry.stored_name} in {self._definition.mission.quarantine})"
-            self._report.add(Event.QUARANTINED, name, text, reason=decision.reason)
 
-    def _tidy(self, made: Sequence[Decision]) -> None:
+    def _tidy(self, made: Sequence[_Step]) -> None:
         """Remove from incoming what is safe elsewhere: links, and bytes that are in the catalogue."""
-        for decision in made:
+        for decision, move in made:
             if isinstance(decision, Duplicate):
                 self._drop(decision)
-            elif isinstance(decision, Accepted) and os.path.lexists(decision.arrival.path):
-                self._remove(decision.arrival)
+            elif isinstance(decision, Accepted) and move is None:
+                self._remove(decision)
 
     def _drop(self, duplicate: Duplicate) -> None:
         """Remove a duplicate once the bytes at home are seen to be good."""
         arrival, known = duplicate.arrival, duplicate.known
         if arrival.kind is Kind.LINK or _is_sound(duplicate.target, known):
-            self._remove(arrival)
             self._mark_existing(known)
-            self._report.add(Event.DUPLICATE, arrival.name, "its bytes are in the catalogue already")
+            if self._remove(duplicate):
+                self._report.add(Event.DUPLICATE, arrival.name, "its bytes are in the catalogue already")
         else:
             text = (
                 f"{duplicate.target} does not have the bytes that were recorded; move it away, this one takes its place"
@@ -158,11 +181,20 @@ class Ingest:
             files.set_existing(connection, [known.file_id], exists=True)
             queue.push(connection, [known.file_id], "restored")
 
-    def _remove(self, arrival: Arrival) -> None:
-        if arrival.kind is Kind.LINK:
-            os.unlink(arrival.path)
-        else:
-            placement.remove(arrival.path)
+    def _remove(self, decision: Accepted | Duplicate) -> bool:
+        """Remove what is safe elsewhere, unless it is something else by now; whether it is gone."""
+        arrival = decision.arrival
+        try:
+            if state_of(os.lstat(arrival.path)) != arrival.state:
+                return False
+            moves.remove(arrival.path, () if arrival.kind is Kind.LINK else decision.measured.members)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            text = f"its bytes are in the catalogue already, and it cannot be removed from incoming: {error.strerror}"
+            self._report.add(Event.PROBLEM, arrival.name, text)
+            return False
+        return True
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name
@@ -171,8 +203,8 @@ class Ingest:
 def _is_sound(path: str, known: KnownFile) -> bool:
     """Whether the file at home still has the bytes that were recorded."""
     try:
-        return is_copy(measure(path, algorithm_of(known.digest)), known)
-    except (OSError, PlacementError):
+        return is_copy(measure_recorded(path, algorithm_of(known.digest), known.members), known)
+    except (OSError, UnsettledError, PlacementError):
         return False
 
 
@@ -187,4 +219,5 @@ def _entry(decision: Refused, move: Move) -> quarantine.Entry:
         size=decision.arrival.size,
         digest=decision.digest,
         other_digest=decision.other_digest,
+        members=move.members,
     )

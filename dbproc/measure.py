@@ -6,74 +6,118 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from dbproc.digest import digest_file
-from dbproc.errors import PlacementError
+from dbproc.digest import digest_file, state_of
+from dbproc.errors import PlacementError, UnsettledError
 from dbproc.model import Member
-from dbproc.names import UNFIT
-from dbproc.placement import companion_of
+from dbproc.names import UNFIT, companion_of
 
 _WORTH_A_THREAD = 4 << 20  # bytes; hashing releases the interpreter
 _LONGEST_MEMBER = 1_000  # bytes; an index of the database takes not much more
 
 
+Unmeasured = OSError | UnsettledError | PlacementError
+"""Why something could not be measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Size in bytes, digest, and the members of the companion directory by path."""
+    """Size in bytes, digest, the members of the companion directory by path, and what the system said of the file."""
 
     size: int
     digest: str
     members: tuple[Member, ...] = ()
+    state: str = field(default="", compare=False)
+    modified: float = field(default=0.0, compare=False)  #: seconds since the epoch
 
 
-def measure(path: str, algorithm: str) -> Measured:
-    """Read a file and its companion directory through.
+def measure(path: str, algorithm: str, *, companion: bool = False) -> Measured:
+    """Read a file through and, where it owns the directory of its stem, everything in that.
 
     Raises
     ------
     OSError
         Something cannot be read.
+    UnsettledError
+        Something was changed while it was read.
     PlacementError
         The companion directory holds something other than files and directories, or a name that cannot be recorded.
     """
-    size = os.stat(path).st_size
-    companion = companion_of(path)
-    members = tuple(_members(companion, algorithm)) if companion else ()
-    return Measured(size, digest_file(path, algorithm), members)
+    members = tuple(_members(companion_of(path), algorithm)) if companion else ()
+    status, digest = _read(path, algorithm)
+    return Measured(status.st_size, digest, members, state_of(status), status.st_mtime)
 
 
-def measure_all(paths: Sequence[str], algorithm: str) -> list[Measured | OSError | PlacementError]:
-    """Measure many files, large ones at the same time; a failure stands in the place of its result."""
+def measure_recorded(path: str, algorithm: str, members: Sequence[Member]) -> Measured:
+    """Read a file of the catalogue through, with the members that were recorded; others may lie beside them.
 
-    def attempt(path: str) -> Measured | OSError | PlacementError:
+    Raises
+    ------
+    OSError, UnsettledError, PlacementError
+        As :func:`measure` does.
+    """
+    directory = companion_of(path)
+    found = tuple(_member(directory, member.path, algorithm) for member in members)
+    status, digest = _read(path, algorithm)
+    return Measured(status.st_size, digest, found, state_of(status), status.st_mtime)
+
+
+def measure_all(wanted: Sequence[tuple[str, bool]], algorithm: str) -> list[Measured | Unmeasured]:
+    """Measure many files, each with whether it has a companion directory, large ones at the same time.
+
+    A failure stands in the place of its result.
+    """
+
+    def attempt(item: tuple[str, bool]) -> Measured | Unmeasured:
+        path, companion = item
         try:
-            return measure(path, algorithm)
-        except (OSError, PlacementError) as error:
+            return measure(path, algorithm, companion=companion)
+        except (OSError, UnsettledError, PlacementError) as error:
             return error
 
-    if len(paths) < 2 or not any(_is_large(path) for path in paths):
-        return [attempt(path) for path in paths]
+    if len(wanted) < 2 or not any(companion or _is_large(path) for path, companion in wanted):
+        return [attempt(item) for item in wanted]
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        return list(pool.map(attempt, paths))
+        return list(pool.map(attempt, wanted))
 
 
 def _is_large(path: str) -> bool:
     try:
-        return os.stat(path).st_size > _WORTH_A_THREAD or companion_of(path) is not None
+        return os.stat(path).st_size > _WORTH_A_THREAD
     except OSError:
         return False
 
 
+def _read(path: str, algorithm: str) -> tuple[os.stat_result, str]:
+    """The status and digest of a file that stayed what it was while it was read."""
+    before = os.stat(path)
+    digest = digest_file(path, algorithm)
+    after = os.stat(path)
+    if state_of(before) != state_of(after) or not os.path.samestat(before, after):
+        raise UnsettledError(f"{os.path.basename(path)!a} was changed while it was read")
+    return after, digest
+
+
 def _members(companion: str, algorithm: str) -> Iterator[Member]:
-    for place, directories, names in os.walk(companion):
+    for place, directories, names in os.walk(companion, onerror=_refuse):
         directories.sort()
         for name in directories:
             _status(os.path.join(place, name))
         for name in sorted(names):
-            path = os.path.join(place, name)
-            status = _status(path)
-            yield Member(_storable(os.path.relpath(path, companion)), status.st_size, digest_file(path, algorithm))
+            yield _member(companion, os.path.relpath(os.path.join(place, name), companion), algorithm)
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _member(companion: str, name: str, algorithm: str) -> Member:
+    path = os.path.join(companion, name)
+    _status(path)
+    status, digest = _read(path, algorithm)
+    return Member(_storable(name), status.st_size, digest, state_of(status))
 
 
 def _status(path: str) -> os.stat_result:

@@ -302,6 +302,23 @@ class Member:
     path: str
     size: int
     digest: str
+    state: str = field(default="", compare=False)  #: what the system said of it when its digest was taken
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A file about to be moved, with those files of its companion directory that are `members`, and no others.
+
+    `source` and `target` are absolute; `purpose` is incoming, output or quarantine. `digest` is of the bytes that are
+    to be moved, `state` what the system said of them when it was taken; nothing where they were not read.
+    """
+
+    purpose: str
+    source: str
+    target: str
+    digest: str = ""
+    members: tuple[Member, ...] = ()
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +335,7 @@ class NewFile:
     digest: str
     created: dt.datetime
     members: tuple[Member, ...] = ()
+    state: str = ""  #: what the system said of it, at its place, when its digest was taken
     provenance: str | None = None
     same_as: int | None = None  #: the oldest of the earlier versions with the same contents
 

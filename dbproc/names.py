@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import posixpath
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -336,3 +337,8 @@ def _time(values: dict[str, str]) -> dt.time:
     micro = int(values.get("MILLI", 0)) * 1000 + int(values.get("MICRO", 0))
     second = min(int(values.get("S", 0)), 59)
     return dt.time(int(values.get("H", 0)), int(values.get("M", 0)), second, micro)
+
+
+def companion_of(path: str) -> str:
+    """The directory that is the companion of a file of this path or name, where its product says that it has one."""
+    return posixpath.splitext(path)[0]

@@ -34,7 +34,7 @@ def planned(store: Store, options: Options) -> Facts:
         definition = load_definition(connection)
     facts: Facts = {}
     if options.ingest:
-        found = scan_mission(definition.mission, options.pattern)
+        found = scan_mission(definition, options.pattern)
         with Inspection(definition) as inspection:
             facts["incoming"] = preview(store, definition, inspection, found.settled)
         facts["unsettled"] = found.unsettled

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from dbproc import lock, placement
+from dbproc import lock, moves
 from dbproc.catalogue import placements, quarantine
 from dbproc.catalogue.definition import load_mission
-from dbproc.catalogue.placements import Move
 from dbproc.errors import PlacementError, UserError
+from dbproc.model import Move
 from dbproc.store import Store
 
 
@@ -28,10 +28,10 @@ def release(store: Store, quarantine_id: int, comment: str) -> str:
             target = os.path.join(load_mission(connection).incoming, row["filename"])
             if os.path.lexists(target):
                 raise UserError(f"{target} exists; let a run take it first, then release entry {quarantine_id}")
-            move = Move("quarantine", source, target, row["shasum"] or "")
+            move = Move("quarantine", source, target, row["shasum"] or "", placements.members_of(row["members"]))
             placements.announce(connection, [move])
         try:
-            placement.move(source, target)
+            moves.move(move)
         except PlacementError as error:
             with store.begin() as connection:
                 placements.withdraw(connection, [move])
@@ -53,11 +53,11 @@ def discard(store: Store, quarantine_id: int, comment: str) -> str:
         A run is live.
     """
     with lock.holding(store, f"quarantine entry {quarantine_id} discarded"):
-        _, source = _present(store, quarantine_id)
+        row, source = _present(store, quarantine_id)
         with store.begin() as connection:
             quarantine.close_entry(connection, quarantine_id, discarded=True, comment=comment)
         try:
-            placement.remove(source)
+            moves.remove(source, placements.members_of(row["members"]))
         except OSError as error:
             raise UserError(f"entry {quarantine_id} is discarded, but {source} is still there: {error}") from error
     return source

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 
-from dbproc import placement
+from dbproc import moves, placement
 from dbproc.catalogue import attempts, audit, placements, quarantine
-from dbproc.catalogue.placements import Move
 from dbproc.digest import algorithm_of, digest_file
-from dbproc.errors import PlacementError, RepairError
-from dbproc.model import Mission
+from dbproc.errors import ForeignFileError, PlacementError, RepairError
+from dbproc.model import Mission, Move
+from dbproc.names import companion_of
 from dbproc.report import Event, Report
+from dbproc.rescue import holds_files, keep_aside, put_back
 from dbproc.store import Store
 from dbproc.triage import storable
 from dbproc.workspace import Workspace
@@ -28,20 +31,22 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
         A file of a dead run cannot be moved back.
     """
     with store.begin() as connection:
-        moves = placements.announced(connection)
+        announced = placements.announced(connection)
+        inputs = attempts.running_inputs(connection)
         interrupted = attempts.interrupt_running(connection, "its run ended before it did")
     if interrupted:
         report.add(Event.NOTE, "recovery", f"{interrupted} attempts of a dead run are closed as interrupted")
-    undone = [(move, _undo(mission, move)) for move in moves]
-    entries = [entry for _, entry in undone if entry is not None]
-    returned = tuple(move for move, entry in undone if entry is None and _is_returned(move))
-    if moves:
+    in_the_way = [
+        move for move in reversed(announced) if not _undo(move, report)
+    ]  # what was set aside comes back first
+    returned = tuple(move for move in announced if move not in in_the_way and _is_returned(move))
+    for move in in_the_way:
+        _set_aside(store, mission, move, run_id, report)
+    if announced:
         with store.begin() as connection:
-            quarantine.insert_entries(connection, run_id, entries)
-            placements.withdraw(connection, [move for move in moves if move not in returned])
-        report.add(Event.NOTE, "recovery", f"{len(moves)} moves of a dead run are undone")
-    for entry in entries:
-        report.add(Event.QUARANTINED, entry.filename, entry.message, reason=entry.reason)
+            placements.withdraw(connection, [move for move in announced if move not in (*returned, *in_the_way)])
+        report.add(Event.NOTE, "recovery", f"{len(announced)} moves of a dead run are undone")
+    _put_back_inputs(store, mission, workspace, inputs, run_id, report)
     workspace.sweep()
     _remove_stray_logs(store, workspace)
     return returned
@@ -53,6 +58,20 @@ def recover_at_once(store: Store, mission: Mission, workspace: Workspace, run_id
     if returned:
         with store.begin() as connection:
             placements.withdraw(connection, returned)
+
+
+def _put_back_inputs(
+    store: Store, mission: Mission, workspace: Workspace, inputs: Sequence[int], run_id: int, report: Report
+) -> None:
+    """Put back what jobs of dead runs moved into their directories; where that cannot be, the directories are kept."""
+    directories = [path for path in workspace.leftovers() if os.path.isdir(path)]
+    if not directories:
+        return
+    workspace.end_orphans()
+    lost = put_back(store, mission, directories, inputs, report)
+    for directory in directories:
+        if lost and holds_files(directory):
+            keep_aside(store, mission, directory, lost, run_id, report)
 
 
 def _is_returned(move: Move) -> bool:
@@ -74,31 +93,67 @@ def _remove_stray_logs(store: Store, workspace: Workspace) -> None:
             os.unlink(entry.path)
 
 
-def _undo(mission: Mission, move: Move) -> quarantine.Entry | None:
-    """Move a file back where it came from; when something else is there by now, into quarantine."""
+def _undo(move: Move, report: Report) -> bool:
+    """Move a file back where it came from; False when another one has its name by now."""
     try:
-        try:
-            placement.move_back(move.source, move.target)
-        except PlacementError:
-            is_whole = os.path.lexists(move.target)
-            return _set_aside(mission, move, move.target if is_whole else placement.companion_target(move.target))
-    except (OSError, PlacementError) as error:
+        moves.move_back(move)
+    except ForeignFileError as error:
+        report.add(
+            Event.PROBLEM, os.path.basename(move.target), f"{error} by a dead run; it is left there: dbproc check"
+        )
+    except PlacementError:
+        return False
+    except OSError as error:
         raise RepairError(
             f"a dead run moved {move.source} to {move.target}, and it cannot be moved back: {error}; "
             "mend that and run again"
         ) from error
-    return None
+    return True
 
 
-def _set_aside(mission: Mission, move: Move, place: str) -> quarantine.Entry:
-    name = os.path.basename(move.source)
-    stored = placement.set_aside_path(mission.quarantine, os.path.basename(place))
-    placement.move(place, stored)
+def _set_aside(store: Store, mission: Mission, undone: Move, run_id: int, report: Report) -> None:
+    """Take what a dead run had moved to quarantine, because another file of its name has arrived since."""
+    name = os.path.basename(undone.source)
+    message = f"a dead run had moved it to {undone.target}, and another file of its name has arrived since"
+    whole = replace(undone, purpose="quarantine", source=undone.target)
+    pieces = [whole] if _is_whole(whole) else _pieces(whole)
+    aside = [replace(piece, target=placement.set_aside_path(mission.quarantine, name)) for piece in pieces]
+    try:
+        with store.begin() as connection:
+            placements.announce(connection, aside)
+        for move in aside:
+            moves.move(move)
+    except PlacementError as error:
+        text = f"{undone.target} of a dead run cannot be moved to quarantine: {error}; mend that and run again"
+        raise RepairError(text) from error
+    entries = [_entry(undone, move, message) for move in aside]
+    with store.begin() as connection:
+        quarantine.insert_entries(connection, run_id, entries)
+        placements.withdraw(connection, [undone, *aside])
+    for entry in entries:
+        report.add(Event.QUARANTINED, entry.filename, entry.message, reason=entry.reason)
+
+
+def _is_whole(move: Move) -> bool:
+    """Whether a file is there with its members and nothing else."""
+    listed = sorted(member.path for member in move.members)
+    return os.path.lexists(move.source) and (not listed or listed == moves.files_below(companion_of(move.source)))
+
+
+def _pieces(move: Move) -> list[Move]:
+    """What is there of a file and its members, each by itself."""
+    digests = (move.digest, *(member.digest for member in move.members))
+    paths = zip(moves.parts(move.source, move.members), digests, strict=True)
+    return [replace(move, source=path, digest=digest, members=()) for path, digest in paths if os.path.lexists(path)]
+
+
+def _entry(undone: Move, aside: Move, message: str) -> quarantine.Entry:
     return quarantine.Entry(
-        filename=storable(name),
-        stored_name=os.path.basename(stored),
-        came_from=storable(move.source),
+        filename=storable(os.path.basename(undone.source)),
+        stored_name=os.path.basename(aside.target),
+        came_from=storable(undone.source),
         reason="dead_run",
-        message=storable(f"a dead run had moved it to {place}, and another file of its name has arrived since"),
-        digest=move.digest or None,
+        message=storable(message),
+        digest=aside.digest or None,
+        members=aside.members,
     )

@@ -14,20 +14,20 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dbproc import placement, queue
+from dbproc import moves, placement, queue
 from dbproc.catalogue import audit, campaigns, files, placements
 from dbproc.catalogue.attempts import Closing, close_attempts
 from dbproc.catalogue.campaigns import ItemEnd
-from dbproc.catalogue.placements import Move
 from dbproc.errors import ConflictError, FormatError, PlacementError
 from dbproc.inspection import Inspection
-from dbproc.measure import Measured, measure_all
+from dbproc.measure import Measured, Unmeasured, measure_all
 from dbproc.model import (
     Comparison,
     Definition,
     Ending,
     FileFacts,
     Member,
+    Move,
     NewFile,
     Outcome,
     Planned,
@@ -36,7 +36,7 @@ from dbproc.model import (
     Timebase,
     Verdict,
 )
-from dbproc.names import keywords_of, keywords_text
+from dbproc.names import companion_of, keywords_of, keywords_text
 from dbproc.periods import period_end
 from dbproc.plan import Confirmation
 from dbproc.report import one_line
@@ -108,7 +108,8 @@ class Register:
 
     def check(self, ended: Sequence[tuple[Task, Outcome]]) -> list[Result]:
         """Whether each job did what it promised."""
-        faults = [_fault(task, outcome) for task, outcome in ended]
+        products = self._definition.products
+        faults = [_fault(task, outcome) or _shared_companion(task, products) for task, outcome in ended]
         made = [
             _Made(task, outcome, planned, os.path.join(outcome.job.directory, planned.name))
             for (task, outcome), fault in zip(ended, faults, strict=True)
@@ -126,12 +127,16 @@ class Register:
     def _checked_outputs(self, made: Sequence[_Made]) -> dict[int, list[_Output | str]]:
         """By attempt: each output as it is to be entered, or what is wrong with it."""
         verdicts = self._inspection.confirm_many([(each.path, each.planned.product_id) for each in made])
-        measured = measure_all([each.path for each in made], self._definition.mission.digest)
+        wanted = [(each.path, self._has_companion(each.planned)) for each in made]
+        measured = measure_all(wanted, self._definition.mission.digest)
         before = self._before([each.planned for each in made])
         checked: dict[int, list[_Output | str]] = defaultdict(list)
         for each, verdict, size in zip(made, verdicts, measured, strict=True):
             checked[each.outcome.job.attempt_id].append(self._checked(each, verdict, size, before))
         return checked
+
+    def _has_companion(self, planned: Planned) -> bool:
+        return self._definition.products[planned.product_id].companion
 
     def _before(self, planned: Sequence[Planned]) -> _Recorded:
         """What is recorded of the files that outputs replace."""
@@ -159,26 +164,27 @@ class Register:
         nothing is built.
         """
         placed = [self.place(result) for result in results]
-        placement.sync(move.target for move in self.announcements(placed))
-        moves = self.announcements(results)
+        moves.sync(self.announcements(placed))
+        placed = [self._as_placed(result) for result in placed]
+        announced = self.announcements(results)
         try:
-            recorded = self._write(placed, moves, settled_queue, confirmed, ended_items)
+            recorded = self._write(placed, announced, settled_queue, confirmed, ended_items)
         except ConflictError:
             recorded = [pair for result in placed for pair in self._write_alone(result)]
             with self._store.begin() as connection:
                 files.confirm(connection, self._run_id, confirmed)
                 campaigns.end_items(connection, self._run_id, ended_items)
                 queue.remove(connection, settled_queue)
-                placements.withdraw(connection, moves)
+                placements.withdraw(connection, announced)
         for result, _ in recorded:
             self._tidy(result)
         return recorded
 
     def _checked(
-        self, made: _Made, verdict: Verdict, measured: Measured | OSError | PlacementError, before: _Recorded
+        self, made: _Made, verdict: Verdict, measured: Measured | Unmeasured, before: _Recorded
     ) -> _Output | str:
         name = "its output" if len(made.task.outputs) == 1 else f"its output {made.planned.name}"
-        if isinstance(measured, OSError | PlacementError):
+        if not isinstance(measured, Measured):
             return f"{name} cannot be read: {measured}"
         facts = verdict.facts
         if facts is None:
@@ -192,7 +198,7 @@ class Register:
             target = placement.home(self._definition.mission, product, file.directory, file.filename)
         except (PlacementError, FormatError) as error:
             return str(error)
-        return _Output(file, Move("output", made.path, target, file.digest))
+        return _Output(file, Move("output", made.path, target, file.digest, file.members, measured.state))
 
     def _new_file(
         self, made: _Made, product: Product, facts: FileFacts, measured: Measured, before: _Recorded
@@ -229,7 +235,9 @@ class Register:
             return None
         from dbproc.comparison import same_contents
 
-        is_same = same_contents(product.comparison, file_path(self._definition, replaced), made.path)
+        is_same = same_contents(
+            product.comparison, file_path(self._definition, replaced), made.path, companion=product.companion
+        )
         return replaced.content if is_same else None
 
     def place(self, result: Result) -> Result:
@@ -239,18 +247,31 @@ class Register:
         done: list[Move] = []
         try:
             for move in result.moves:
-                placement.move(move.source, move.target)
+                moves.move(move)
                 done.append(move)
         except PlacementError as error:
             for move in reversed(done):
-                placement.move_back(move.source, move.target)
+                moves.move_back(move)
             return Failure(result.task, result.outcome, str(error))
         return result
+
+    def _as_placed(self, result: Result) -> Result:
+        """The result with what the system says of its files at their places; a failure when one was written to."""
+        if isinstance(result, Failure):
+            return result
+        try:
+            states = [moves.as_placed(move) for move in result.moves]
+        except PlacementError as error:
+            for move in reversed(result.moves):
+                moves.move_back(replace(move, digest="", members=()))
+            return Failure(result.task, result.outcome, str(error))
+        pairs = zip(result.files, states, strict=True)
+        return replace(result, files=tuple(replace(file, state=s, members=m) for file, (s, m) in pairs))
 
     def _write(
         self,
         results: Sequence[Result],
-        moves: Sequence[Move] = (),
+        announced: Sequence[Move] = (),
         settled_queue: Sequence[int] = (),
         confirmed: Sequence[Confirmation] = (),
         ended_items: Sequence[ItemEnd] = (),
@@ -260,7 +281,7 @@ class Register:
             files.confirm(connection, self._run_id, confirmed)
             campaigns.end_items(connection, self._run_id, [*_items_of(results), *ended_items])
             queue.remove(connection, settled_queue)
-            placements.withdraw(connection, moves)
+            placements.withdraw(connection, announced)
         return recorded
 
     def enter(self, connection: Transaction, results: Sequence[Result]) -> list[tuple[Result, list[int]]]:
@@ -286,7 +307,7 @@ class Register:
             if isinstance(result, Failure) or not result.moves:
                 raise
             for move in reversed(result.moves):
-                placement.move_back(move.source, move.target)
+                moves.move_back(move)
             message = f"another file has this name, or this date and version: {error}"
             return self._write([Failure(result.task, result.outcome, message)])
 
@@ -329,7 +350,7 @@ class Register:
 
     def _tidy(self, result: Result) -> None:
         """Remove the job's directory; its log stays when it failed."""
-        placement.remove_tree(result.outcome.job.directory)
+        moves.remove_tree(result.outcome.job.directory)
         if isinstance(result, Success) and os.path.exists(result.outcome.job.log):
             os.unlink(result.outcome.job.log)
 
@@ -359,19 +380,20 @@ def _fault(task: Task, outcome: Outcome) -> str | None:
         fault = _absent(os.path.join(outcome.job.directory, planned.name), planned.name, outcome.job.directory)
         if fault is not None:
             return fault
-    return _shared_companion([os.path.join(outcome.job.directory, planned.name) for planned in task.outputs])
+    return None
 
 
-def _shared_companion(paths: Sequence[str]) -> str | None:
+def _shared_companion(task: Task, products: Mapping[int, Product]) -> str | None:
     """What is wrong when two outputs have the same companion directory."""
     owners: dict[str, str] = {}
-    for path in paths:
-        companion = placement.companion_of(path)
-        if companion is not None and companion in owners:
-            names = f"{os.path.basename(owners[companion])} and {os.path.basename(path)}"
-            return f"the directory {os.path.basename(companion)}/ would belong to both {names}; give them other stems"
-        if companion is not None:
-            owners[companion] = path
+    for planned in task.outputs:
+        if not products[planned.product_id].companion:
+            continue
+        companion = companion_of(planned.name)
+        if companion in owners:
+            names = f"{owners[companion]} and {planned.name}"
+            return f"the directory {companion}/ would belong to both {names}; give them other stems"
+        owners[companion] = planned.name
     return None
 
 

@@ -240,8 +240,8 @@ an unchanged version. ``stat`` is size, mtime and inode when ``shasum`` was take
 when it differs. ``uses`` is a JSON list of patterns: what the code reads besides; ``shasum`` and ``stat`` cover it, and
 ``codefile`` holds each file of it. ``on_code_edit`` is the mission's where it is null. ``same_as``: the number of the
 first row that is the same code (version, bytes, arguments), which other dates or a rollback brought here again.
-``kept``: the copy that was kept of its bytes is run, because the file in its place has others. ``inputs_by``: how inputs
-are handed over, as ``arguments`` or as a ``file`` that lists them."""
+``kept``: the copy that was kept of its bytes is run, because the file in its place has others. ``inputs_by``: how
+inputs are handed over, as ``arguments`` or as a ``file`` that lists them."""
 
 codefile = Table(
     "codefile",
@@ -318,8 +318,8 @@ file = Table(
     Index("ix_file_product_time", "product_id", "utc_start_time", "utc_stop_time"),
 )
 """One file of one product for one date, with one version. ``same_as``: the number of the oldest of the earlier versions
-that it equals, without a break between them; null when it differs from the version before. ``stat``: what the system said of it when
-its digest was taken; the digest is taken again, before it is used, only when that differs."""
+that it equals, without a break between them; null when it differs from the version before. ``stat``: what the system
+said of it when its digest was taken; the digest is taken again, before it is used, only when that differs."""
 
 filemember = Table(
     "filemember",

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from dbproc import placement
 from dbproc.catalogue import files
-from dbproc.errors import FormatError, PlacementError
+from dbproc.digest import algorithm_of, state_of
+from dbproc.errors import FormatError, PlacementError, UnsettledError
 from dbproc.incoming import Arrival, Kind
 from dbproc.inspection import Identity, Inspection, Refusal
-from dbproc.measure import Measured, measure, measure_all
+from dbproc.measure import Measured, Unmeasured, measure, measure_all
 from dbproc.model import Definition, KnownFile, NewFile, Product
 from dbproc.run import directory_of
 from dbproc.store import Store
@@ -30,6 +31,7 @@ class Accepted:
     arrival: Arrival
     file: NewFile
     target: str
+    measured: Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Duplicate:
     arrival: Arrival
     known: KnownFile
     target: str
+    measured: Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Restored:
     arrival: Arrival
     known: KnownFile
     target: str
+    measured: Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,13 @@ class Refused:
     reason: str
     message: str
     verdicts: str = "[]"
-    digest: str | None = None
+    measured: Measured | None = None
     other_digest: str | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of its bytes, where they were read."""
+        return None if self.measured is None else self.measured.digest
 
 
 Decision = Accepted | Duplicate | Restored | Refused
@@ -84,11 +93,12 @@ class Triage:
         rest = [arrival for arrival in arrivals if arrival.path not in known_early]
         paths = [os.path.realpath(arrival.path) if arrival.kind is Kind.LINK else arrival.path for arrival in rest]
         answers = self._inspection.identify(paths)
-        measured = measure_all(paths, self._definition.mission.digest)
+        owners = [_has_companion(arrival, answer) for arrival, answer in zip(rest, answers, strict=True)]
+        measured = measure_all(list(zip(paths, owners, strict=True)), self._definition.mission.digest)
         steady = [
             (arrival, answer, size)
             for arrival, answer, size in zip(rest, answers, measured, strict=True)
-            if _is_steady(arrival)
+            if _is_steady(arrival, size)
         ]
         with self._store.begin() as connection:
             known = files.known_by_name(
@@ -101,30 +111,30 @@ class Triage:
         self,
         arrival: Arrival,
         answer: Identity | Refusal,
-        measured: Measured | OSError | PlacementError,
+        measured: Measured | Unmeasured,
         known: KnownFile | None,
     ) -> Decision:
-        if isinstance(measured, OSError | PlacementError):
+        if not isinstance(measured, Measured):
             text = getattr(measured, "strerror", None) or str(measured)
             return Refused(arrival, "unreadable", f"cannot be read: {text}")
         if known is not None:
             return self._judge_known(arrival, measured, known)
         if isinstance(answer, Refusal):
             verdicts = [{"product": self._name(v.product_id), "reason": v.reason} for v in answer.verdicts]
-            return Refused(arrival, answer.reason, answer.message, json.dumps(verdicts), measured.digest)
+            return Refused(arrival, answer.reason, answer.message, json.dumps(verdicts), measured)
         try:
             return self._accepted(arrival, answer, measured)
         except (PlacementError, FormatError) as error:
-            return Refused(arrival, "bad_place", str(error), digest=measured.digest)
+            return Refused(arrival, "bad_place", str(error), measured=measured)
 
     def _judge_known(self, arrival: Arrival, measured: Measured, known: KnownFile) -> Decision:
         place = os.path.join(self._definition.mission.root, known.directory, known.filename)
         if is_copy(measured, known) and arrival.kind is Kind.FILE and not os.path.lexists(place):
-            return Restored(arrival, known, place)
+            return Restored(arrival, known, place, measured)
         if measured.digest == known.digest and set(measured.members) <= set(known.members):
-            return Duplicate(arrival, known, place)
+            return Duplicate(arrival, known, place, measured)
         message = f"a file of this name with other bytes is in the catalogue ({place}); give the new one a new name"
-        return Refused(arrival, "same_name", message, digest=measured.digest, other_digest=known.digest)
+        return Refused(arrival, "same_name", message, measured=measured, other_digest=known.digest)
 
     def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured) -> Decision:
         product, facts = answer.product, answer.facts
@@ -135,11 +145,12 @@ class Triage:
             text = (
                 f"links to {os.path.realpath(arrival.path)}, which is not its product's place {target}; move it there"
             )
-            return Refused(arrival, "link_elsewhere", text, digest=measured.digest)
-        if arrival.kind is not Kind.LINK and os.path.lexists(target) and not _same_bytes(target, measured):
+            return Refused(arrival, "link_elsewhere", text, measured=measured)
+        if arrival.kind is not Kind.LINK and os.path.lexists(target) and not _same_bytes(target, measured, product):
             text = f"{target} exists and is not in the catalogue; move it away, or deliver it first"
-            return Refused(arrival, "place_taken", text, digest=measured.digest)
-        return Accepted(arrival, _new_file(arrival, product, answer, version, directory, measured), target)
+            return Refused(arrival, "place_taken", text, measured=measured)
+        file = _new_file(arrival, product, answer, version, directory, measured)
+        return Accepted(arrival, file, target, measured)
 
     def _without_twins(self, decisions: list[Decision]) -> list[Decision]:
         """Refuse a file whose product, date, keywords and version another file has, known or in the same batch."""
@@ -164,7 +175,7 @@ class Triage:
             f"{other} is already {self._name(file.product_id)} of {file.facts.date}{keywords} in version "
             f"{file.version}; give this one another version, or a keyword that tells them apart"
         )
-        return Refused(decision.arrival, "same_version", message, digest=file.digest)
+        return Refused(decision.arrival, "same_version", message, measured=decision.measured)
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name
@@ -192,18 +203,26 @@ def _refused_early(arrival: Arrival, root: str) -> Refused | None:
     return None
 
 
-def _is_steady(arrival: Arrival) -> bool:
-    """Whether the file still is what was scanned: not gone, not grown while it was read."""
+def _has_companion(arrival: Arrival, answer: Identity | Refusal) -> bool:
+    """Whether the directory of its stem belongs to it: its product says so, its name where it is of no product."""
+    return answer.product.companion if isinstance(answer, Identity) else arrival.has_companion
+
+
+def _is_steady(arrival: Arrival, measured: Measured | Unmeasured) -> bool:
+    """Whether it still is what was scanned: not gone, not replaced, and not changed while it was looked at."""
     try:
-        return os.lstat(arrival.path).st_size == arrival.size
+        is_same = state_of(os.lstat(arrival.path)) == arrival.state
     except OSError:
         return False
+    if not isinstance(measured, Measured):
+        return is_same and not isinstance(measured, UnsettledError | FileNotFoundError)
+    return is_same and (arrival.kind is not Kind.FILE or measured.state == arrival.state)
 
 
-def _same_bytes(path: str, measured: Measured) -> bool:
+def _same_bytes(path: str, measured: Measured, product: Product) -> bool:
     try:
-        return measure(path, measured.digest.partition(":")[0]) == measured
-    except (OSError, PlacementError):
+        return measure(path, algorithm_of(measured.digest), companion=product.companion) == measured
+    except (OSError, UnsettledError, PlacementError):
         return False
 
 
@@ -219,7 +238,7 @@ def _new_file(
         directory=directory,
         size=measured.size,
         digest=measured.digest,
-        created=time_of(os.stat(arrival.path).st_mtime),
+        created=time_of(measured.modified),
         members=measured.members,
     )
 

@@ -398,7 +398,7 @@ def _triaged(store: Store, definition: Definition, path: str) -> Change:
     from dbproc.inspection import Inspection
     from dbproc.triage import Accepted, Duplicate, Refused, Restored, Triage
 
-    arrival = arrival_at(path)
+    arrival = arrival_at(path, definition)
     if is_unfinished(arrival.name):
         note = f"{arrival.name} would not be taken in: its name says that it is not finished"
         return Change(definition, notes=[note], is_refused=True)

@@ -197,7 +197,7 @@ class _Inquiry:
     @cached_property
     def _scan(self) -> Scan:
         try:
-            return scan_mission(self._definition.mission)
+            return scan_mission(self._definition)
         except UserError:
             return Scan((), 0)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from dbproc import access
 from dbproc.bundle import PARTIAL
 from dbproc.errors import StorageError
-from dbproc.placement import PRIVATE, remove_tree
+from dbproc.moves import remove_tree
+from dbproc.placement import PRIVATE
 
 if TYPE_CHECKING:
     from psutil import Process

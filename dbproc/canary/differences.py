@@ -35,12 +35,13 @@ def compared(
         why = "nothing is published for it" if published is None else f"{old} is gone from disk"
         return "new", {"sizes": [None, file.size], "differences": [], "problem": why}
     report: dict[str, Any] = {"sizes": [os.path.getsize(old), file.size], "how": "bytes"}
-    found = compare(Comparison.BYTES, old, path)
+    product = definition.products[planned.product_id]
+    found = compare(Comparison.BYTES, old, path, companion=product.companion)
     if not found["same"]:
-        kind = definition.products[planned.product_id].comparison
+        kind = product.comparison
         kind = kind_of(path) if kind is Comparison.BYTES else kind
         if kind is not Comparison.BYTES:
-            found, report["how"] = compare(kind, old, path), kind.value
+            found, report["how"] = compare(kind, old, path, companion=product.companion), kind.value
         report.update(_picture(old, path, picture))
     report["differences"] = found["differences"]
     report.update({key: found[key] for key in ("problem", "more") if found.get(key)})

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dbproc import lock, placement
+from dbproc import lock, moves
 from dbproc.canary.candidate import (
     Candidate,
     Wanted,
@@ -27,11 +27,10 @@ from dbproc.catalogue import canaries, codes, placements
 from dbproc.catalogue.attempts import NewAttempt, insert_attempts
 from dbproc.catalogue.changes import lock_definition, write_changes
 from dbproc.catalogue.definition import load_definition, load_mission
-from dbproc.catalogue.placements import Move
 from dbproc.definition import SHIPPED
 from dbproc.errors import UserError
 from dbproc.inspection import Inspection
-from dbproc.model import Ending, Job, Outcome, Reason, Slot, Task
+from dbproc.model import Ending, Job, Move, Outcome, Reason, Slot, Task
 from dbproc.plan import valid_code
 from dbproc.recovery import recover_at_once
 from dbproc.register import Register, Result, Success
@@ -165,9 +164,9 @@ class _Promotion:
         return tasks, left
 
     def _take(self, register: Register, tried: Candidate, results: Sequence[Result], left: dict[str, str]) -> Promoted:
-        moves = register.announcements(results)
+        announced = register.announcements(results)
         with self._store.begin() as connection:
-            placements.announce(connection, moves)
+            placements.announce(connection, announced)
         placed: list[Success] = []
         settled: list[Move] = []
         try:
@@ -178,10 +177,10 @@ class _Promotion:
                     placed.append(at_home)
                 else:
                     left.update({planned.name: at_home.message for planned in at_home.task.outputs})
-            placement.sync(move.target for move in register.announcements(placed))
+            moves.sync(register.announcements(placed))
             with self._store.begin() as connection:
                 self._record(connection, register, tried, placed)
-                placements.withdraw(connection, moves)
+                placements.withdraw(connection, announced)
         except BaseException:
             self._undo(register.announcements(placed), settled)
             raise
@@ -191,7 +190,7 @@ class _Promotion:
     def _undo(self, made: Sequence[Move], settled: Sequence[Move]) -> None:
         """Move files back; what was announced and is not `settled`, the next run undoes."""
         for move in made:
-            placement.move_back(move.source, move.target)
+            moves.move_back(move)
         with self._store.begin() as connection:
             placements.withdraw(connection, settled)
 

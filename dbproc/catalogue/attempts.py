@@ -141,6 +141,13 @@ def _link_further_outputs(connection: Connection, closings: Sequence[Closing]) -
         connection.execute(insert(schema.attemptoutput), rows)
 
 
+def running_inputs(connection: Connection) -> list[int]:
+    """The files that attempts read which have not ended."""
+    table = schema.attemptinput
+    joined = select(table.c.file_id).join(schema.attempt, schema.attempt.c.attempt_id == table.c.attempt_id)
+    return list(connection.scalars(joined.where(schema.attempt.c.status == "running").distinct()))
+
+
 def interrupt_running(connection: Connection, message: str) -> int:
     """Close every attempt that is still running, because its run is no more; how many there were."""
     statement = (

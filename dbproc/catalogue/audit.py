@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, sel
 
 from dbproc import schema
 from dbproc.catalogue._select import FILE, batches, is_newest
-from dbproc.catalogue.placements import Move, announced
-from dbproc.model import Member, Slot
+from dbproc.catalogue.placements import announced, members_of
+from dbproc.model import Member, Move, Slot
 from dbproc.plan import Queued
 
 _ATTEMPT = schema.attempt
@@ -61,12 +61,21 @@ class QueuedRow(NamedTuple):
     is_newest: bool
 
 
+class Quarantined(NamedTuple):
+    """A file in quarantine: its name there, the name it came with, and whether it has a companion directory there."""
+
+    stored_name: str
+    filename: str
+    has_companion: bool
+
+
 class ProductPlace(NamedTuple):
     """Where the files of a product are, and how they are called; of retired products as well."""
 
     name: str
     directory: str
     format: str
+    has_companions: bool = False
 
 
 def hold_still(connection: Connection) -> None:
@@ -78,7 +87,7 @@ def hold_still(connection: Connection) -> None:
 def product_places(connection: Connection) -> list[ProductPlace]:
     """Every product."""
     product = schema.product.c
-    rows = connection.execute(select(product.product_name, product.relative_path, product.format))
+    rows = connection.execute(select(product.product_name, product.relative_path, product.format, product.companion))
     return [ProductPlace(*row) for row in rows]
 
 
@@ -132,7 +141,7 @@ class Records:
     moves: Sequence[Move]  #: announced, and neither recorded nor undone
     running: Sequence[tuple[int, str, dt.date]]  #: attempts that have not ended: number, process, date
     job_logs: Collection[str]  #: the logs that attempts name
-    quarantined: Sequence[tuple[str, str]]  #: stored and former name of each file in quarantine
+    quarantined: Sequence[Quarantined]
     queue: Sequence[QueuedRow]
     without_attempt: Sequence[MadeRow]  #: files that have a code or inputs, and no attempt that made them
     without_code: Sequence[MadeRow]  #: files that an attempt made, and that have no code
@@ -161,12 +170,12 @@ def records(connection: Connection) -> Records:
     )
 
 
-def _quarantined(connection: Connection) -> list[tuple[str, str]]:
-    """The stored name and the former name of every file in quarantine."""
+def _quarantined(connection: Connection) -> list[Quarantined]:
+    """Every file in quarantine."""
     entry = schema.quarantine.c
     is_there = and_(entry.released_time.is_(None), entry.discarded_time.is_(None))
-    rows = connection.execute(select(entry.stored_name, entry.filename).where(is_there))
-    return [(row[0], row[1]) for row in rows]
+    rows = connection.execute(select(entry.stored_name, entry.filename, entry.members).where(is_there))
+    return [Quarantined(row[0], row[1], bool(members_of(row[2]))) for row in rows]
 
 
 def job_logs(connection: Connection) -> set[str]:

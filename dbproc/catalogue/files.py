@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, insert, select, tuple_, update
 
 from dbproc import schema
 from dbproc.catalogue._select import FILE, batches
 from dbproc.model import KnownFile, Member, NewFile
+from dbproc.names import companion_of
 from dbproc.plan import Confirmation
 
 Identity = tuple[int, object, str, int, int, int]
@@ -61,7 +62,13 @@ def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     statement = insert(FILE).returning(FILE.c.file_id, sort_by_parameter_order=True)
     ids = list(connection.scalars(statement, [_values(file) for file in files]))
     members = [
-        {"file_id": file_id, "member_path": member.path, "member_size": member.size, "shasum": member.digest}
+        {
+            "file_id": file_id,
+            "member_path": member.path,
+            "member_size": member.size,
+            "shasum": member.digest,
+            "stat": member.state or None,
+        }
         for file_id, file in zip(ids, files, strict=True)
         for member in file.members
     ]
@@ -111,9 +118,57 @@ def confirm(connection: Connection, run_id: int, confirmed: Sequence[Confirmatio
 
 
 def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: bool) -> None:
-    """Record that files are on disk, or are not."""
+    """Record that files are on disk, or are not; before they are used, their digests are taken again."""
     for some in batches(file_ids):
-        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists))
+        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
+
+
+class Part(NamedTuple):
+    """A file of the catalogue or a member of its companion directory; `path` is relative to the root."""
+
+    file_id: int
+    member: str | None  #: its path in the companion directory; None: the file itself
+    path: str
+    size: int
+    digest: str
+    state: str | None
+
+
+def parts_of(connection: Connection, file_ids: Sequence[int]) -> Iterator[Part]:
+    """The files of these numbers, each before its members."""
+    for some in batches(file_ids):
+        yield from _parts(connection, FILE.c.file_id.in_(some), schema.filemember.c.file_id.in_(some))
+
+
+def parts_of_sizes(connection: Connection, sizes: Sequence[int]) -> Iterator[Part]:
+    """Everything of the catalogue that has one of these sizes and should be on disk."""
+    for some in batches(sizes):
+        is_size = FILE.c.file_size.in_(some) & FILE.c.exists_on_disk
+        yield from _parts(connection, is_size, schema.filemember.c.member_size.in_(some) & FILE.c.exists_on_disk)
+
+
+def _parts(connection: Connection, of_files: ColumnElement[bool], of_members: ColumnElement[bool]) -> Iterator[Part]:
+    c, member = FILE.c, schema.filemember.c
+    columns = (c.file_id, c.relative_path, c.filename)
+    whole = select(*columns, c.file_size, c.shasum, c.stat).where(of_files)
+    for file_id, directory, name, *facts in connection.execute(whole):
+        yield Part(file_id, None, f"{directory}/{name}", *facts)
+    joined = select(*columns, member.member_path, member.member_size, member.shasum, member.stat)
+    joined = joined.join(FILE, c.file_id == member.file_id).where(of_members)
+    for file_id, directory, name, member_path, *facts in connection.execute(joined):
+        yield Part(file_id, member_path, f"{companion_of(f'{directory}/{name}')}/{member_path}", *facts)
+
+
+def record_states(connection: Connection, states: Iterable[tuple[Part, str]]) -> None:
+    """Record what the system says of files whose bytes were seen to be those that were recorded."""
+    table = schema.filemember
+    for part, state in states:
+        of_file = update(FILE).where(FILE.c.file_id == part.file_id)
+        if part.member is None:
+            connection.execute(of_file.values(stat=state))
+        else:
+            of_member = update(table).where(table.c.file_id == part.file_id, table.c.member_path == part.member)
+            connection.execute(of_member.values(stat=state))
 
 
 def _known(connection: Connection, names: Sequence[str]) -> list[KnownFile]:
@@ -168,6 +223,7 @@ def _values(file: NewFile) -> dict[str, Any]:
         "exists_on_disk": True,
         "file_create_date": file.created,
         "same_as": file.same_as,
+        "stat": file.state or None,
         **extra,
         "verbose_provenance": file.provenance or extra["verbose_provenance"],
     }

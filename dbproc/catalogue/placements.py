@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 from sqlalchemy import Connection, delete, insert, select
 
 from dbproc import schema
 from dbproc.catalogue._select import batches
+from dbproc.model import Member, Move
 
 _BYTES = "bytes:"
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A file about to be moved; `purpose` is incoming, output or quarantine."""
-
-    purpose: str
-    source: str
-    target: str
-    digest: str = ""
 
 
 def announce(connection: Connection, moves: Sequence[Move]) -> None:
@@ -36,6 +27,7 @@ def announce(connection: Connection, moves: Sequence[Move]) -> None:
             "target": _text_of(move.target),
             "shasum": move.digest,
             "announced_time": now,
+            "members": members_text(move.members),
         }
         for move in moves
     ]
@@ -50,9 +42,28 @@ def withdraw(connection: Connection, moves: Sequence[Move]) -> None:
 
 
 def announced(connection: Connection) -> list[Move]:
-    """Every move that was neither recorded nor undone."""
+    """Every move that was neither recorded nor undone, in the order in which they were announced."""
     rows = connection.execute(select(schema.placement).order_by(schema.placement.c.placement_id)).mappings()
-    return [Move(row["purpose"], _path_of(row["source"]), _path_of(row["target"]), row["shasum"]) for row in rows]
+    return [
+        Move(
+            purpose=row["purpose"],
+            source=_path_of(row["source"]),
+            target=_path_of(row["target"]),
+            digest=row["shasum"],
+            members=members_of(row["members"]),
+        )
+        for row in rows
+    ]
+
+
+def members_text(members: Sequence[Member]) -> str:
+    """Members as they are kept beside the file that they belong to."""
+    return json.dumps([[member.path, member.size, member.digest] for member in members])
+
+
+def members_of(text: str) -> tuple[Member, ...]:
+    """The members of :func:`members_text`."""
+    return tuple(Member(*facts) for facts in json.loads(text))
 
 
 def _text_of(path: str) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, insert, select, update
 
 from dbproc import schema
+from dbproc.catalogue.placements import members_text
 from dbproc.errors import ConflictError, NotFoundError
+from dbproc.model import Member
 
 _TABLE = schema.quarantine
 _STILL_THERE = and_(_TABLE.c.released_time.is_(None), _TABLE.c.discarded_time.is_(None))
@@ -29,6 +31,7 @@ class Entry:
     size: int | None = None
     digest: str | None = None
     other_digest: str | None = None
+    members: tuple[Member, ...] = ()
 
 
 def insert_entries(connection: Connection, run_id: int, entries: Sequence[Entry]) -> None:
@@ -47,6 +50,7 @@ def insert_entries(connection: Connection, run_id: int, entries: Sequence[Entry]
             "other_shasum": entry.other_digest,
             "quarantine_time": now,
             "logging_id": run_id,
+            "members": members_text(entry.members),
         }
         for entry in entries
     ]

@@ -108,9 +108,10 @@ class MoveHome:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """Move a file that is not in the catalogue to quarantine."""
+    """Move a file that is not in the catalogue to quarantine, with its companion directory where it has one."""
 
     path: str
+    has_companion: bool = False
 
     def __str__(self) -> str:
         return f"move {self.path} to quarantine"

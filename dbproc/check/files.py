@@ -13,6 +13,7 @@ from dbproc.catalogue.audit import FileRow, MemberRow
 from dbproc.check.faults import Fault, Kind, Mark, MoveHome
 from dbproc.check.strangers import Strangers
 from dbproc.check.tree import Ground, Tree
+from dbproc.names import companion_of
 
 _FROM_COPY = "move it away and deliver the file from a copy again"
 
@@ -51,11 +52,11 @@ class Files:
             home = self.home_of(row)
             if home is not None:
                 self._names[home].add(row.filename)
-                self._stems.add(_stem(os.path.join(home, row.filename)))
         for member in members:
             self.members.append(member)
             path = self.member_path(member)
             if path is not None:
+                self._stems.add(companion_of(self.path_of(self.rows[member.file_id])))
                 self._member_names[os.path.dirname(path)].add(os.path.basename(path))
 
     def home_of(self, row: FileRow) -> str | None:
@@ -73,7 +74,7 @@ class Files:
         row = self.rows[member.file_id]
         if self.home_of(row) is None:
             return None
-        companion = _stem(self.path_of(row))
+        companion = companion_of(self.path_of(row))
         path = os.path.normpath(os.path.join(companion, member.path))
         return path if path.startswith(companion + os.sep) else None
 
@@ -228,13 +229,12 @@ class Files:
                 continue
             source = places.pop(0)
             unknown.discard(source)
-            is_alone = not self.ground.holds_ours(_stem(source))
             yield Fault(
                 kind=Kind.MOVED,
                 place=path,
                 text=f"is now {source}",
-                remedy="move it back" + ("; dbproc check --repair does" if is_alone else ""),
-                cure=MoveHome(row.file_id, source, path) if is_alone else None,
+                remedy="move it back; dbproc check --repair does",
+                cure=MoveHome(row.file_id, source, path),
             )
 
     def _missing_fault(self, row: FileRow, path: str) -> Fault:
@@ -276,7 +276,3 @@ def _no_file(path: str, what: str) -> Fault:
         text=f"is {what}",
         remedy="put the file itself in its place",
     )
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(path)[0]

@@ -27,6 +27,7 @@ from dbproc.check.set_aside import quarantine_faults
 from dbproc.check.staleness import forgotten, queued_in_vain, stale_slots
 from dbproc.check.tree import Directory, Ground, Tree
 from dbproc.model import Definition
+from dbproc.names import companion_of
 from dbproc.report import Progress, one_line
 from dbproc.store import Store
 from dbproc.workspace import Workspace
@@ -153,7 +154,9 @@ def _on_disk(site: _Site, files: Files, records: Records) -> Iterator[Fault]:
 def _announced(records: Records) -> set[str]:
     """The places of announced moves, and of the companion directories that move with them."""
     places = {path for move in records.moves for path in (move.source, move.target)}
-    return places | {os.path.splitext(path)[0] for path in places}
+    return places | {
+        companion_of(path) for move in records.moves if move.members for path in (move.source, move.target)
+    }
 
 
 def _is_explained(fault: Fault) -> bool:

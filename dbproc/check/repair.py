@@ -10,15 +10,15 @@ import os
 import stat
 from collections.abc import Collection, Iterable, Sequence
 
-from dbproc import lock, placement, queue
+from dbproc import lock, moves, placement, queue
 from dbproc.catalogue import audit, files, placements, quarantine
 from dbproc.catalogue.definition import load_mission
-from dbproc.catalogue.placements import Move
 from dbproc.check.faults import Cure, Dequeue, Enqueue, Fault, Kind, Mark, MoveHome, Recover, SetAside
 from dbproc.check.look import Findings, look
 from dbproc.digest import algorithm_of
-from dbproc.errors import PlacementError
-from dbproc.measure import measure
+from dbproc.errors import PlacementError, UnsettledError
+from dbproc.measure import Measured, measure, measure_recorded
+from dbproc.model import Move
 from dbproc.recovery import recover_at_once
 from dbproc.report import Event, Report, one_line
 from dbproc.store import Store
@@ -108,21 +108,22 @@ class _Repair:
 
     def _move_home(self, cures: Sequence[MoveHome]) -> None:
         right = self._of_right_bytes({cure.file_id: cure.source for cure in cures})
-        moves = [Move("incoming", cure.source, cure.target) for cure in cures if cure.file_id in right]
-        for move in self._made(moves):
+        found = [(cure, right[cure.file_id]) for cure in cures if cure.file_id in right]
+        wanted = [Move("incoming", cure.source, cure.target, file.digest, file.members) for cure, file in found]
+        for move in self._made(wanted):
             self._done(move.target, f"moved back from {move.source}")
         with self._store.begin() as connection:
-            placements.withdraw(connection, moves)
+            placements.withdraw(connection, wanted)
 
     def _set_aside(self, cures: Sequence[SetAside]) -> None:
         with self._store.begin() as connection:
             known = files.known_by_name(connection, [storable(os.path.basename(cure.path)) for cure in cures])
         places = {os.path.join(self._mission.root, file.directory, file.filename) for file in known.values()}
-        moves = [self._to_quarantine(cure.path) for cure in cures if cure.path not in places]
-        made = self._made(moves)
+        wanted = [self._to_quarantine(cure) for cure in cures if cure.path not in places]
+        made = self._made(wanted)
         with self._store.begin() as connection:
             quarantine.insert_entries(connection, self._run_id, [_entry(move) for move in made])
-            placements.withdraw(connection, moves)
+            placements.withdraw(connection, wanted)
         for move in made:
             self._done(move.source, f"in quarantine as {os.path.basename(move.target)}")
 
@@ -139,50 +140,54 @@ class _Repair:
         for item in unwanted:
             self._done("queue", f"{item.filename} taken out")
 
-    def _made(self, moves: Sequence[Move]) -> list[Move]:
+    def _made(self, wanted: Sequence[Move]) -> list[Move]:
         """Announce moves and make them; those that were made."""
         with self._store.begin() as connection:
-            placements.announce(connection, moves)
+            placements.announce(connection, wanted)
         made = []
-        for move in moves:
+        for move in wanted:
             try:
-                placement.move(move.source, move.target)
+                moves.move(move)
             except PlacementError as error:
                 self._failed(move.source, str(error))
             else:
                 made.append(move)
-        placement.sync(move.target for move in made if _is_regular(move.target))
+        moves.sync(made)
         return made
 
-    def _of_right_bytes(self, paths: dict[int, str]) -> set[int]:
-        """The files whose bytes, and those of their companion directories, are what was recorded."""
+    def _of_right_bytes(self, paths: dict[int, str]) -> dict[int, Measured]:
+        """The files whose bytes, and those of their members, are what was recorded."""
         with self._store.begin() as connection:
             recorded = audit.recorded(connection, list(paths))
-        right: set[int] = set()
+        right: dict[int, Measured] = {}
         for file_id, path in paths.items():
             try:
-                found = measure(path, algorithm_of(recorded[file_id][1]))
-            except (OSError, PlacementError) as error:
+                _, digest, members = recorded[file_id]
+                found = measure_recorded(path, algorithm_of(digest), sorted(members, key=lambda each: each.path))
+            except (OSError, UnsettledError, PlacementError) as error:
                 self._failed(path, f"cannot be read: {error}")
                 continue
             if (found.size, found.digest, frozenset(found.members)) == recorded[file_id]:
-                right.add(file_id)
+                right[file_id] = found
             else:
                 self._failed(path, "does not have the bytes that were recorded; it is left as it is")
         return right
 
-    def _to_quarantine(self, path: str) -> Move:
-        target = placement.set_aside_path(self._mission.quarantine, os.path.basename(path))
-        return Move("quarantine", path, target, self._digest(path))
+    def _to_quarantine(self, cure: SetAside) -> Move:
+        target = placement.set_aside_path(self._mission.quarantine, os.path.basename(cure.path))
+        measured = self._measured(cure)
+        if measured is None:
+            return Move("quarantine", cure.path, target)
+        return Move("quarantine", cure.path, target, measured.digest, measured.members)
 
-    def _digest(self, path: str) -> str:
-        """The digest of a file, nothing where there is nothing to be read."""
-        if not _is_regular(path):
-            return ""
+    def _measured(self, cure: SetAside) -> Measured | None:
+        """What there is of a file, None where there is nothing to be read."""
         try:
-            return measure(path, self._mission.digest).digest
-        except (OSError, PlacementError):
-            return ""
+            if not _is_regular(cure.path):
+                return None
+            return measure(cure.path, self._mission.digest, companion=cure.has_companion)
+        except (OSError, UnsettledError, PlacementError):
+            return None
 
     def _done(self, subject: str, text: str) -> None:
         self._report.add(Event.NOTE, one_line(subject), text)
@@ -205,4 +210,5 @@ def _entry(move: Move) -> quarantine.Entry:
         message="found in a directory of products, and not in the catalogue",
         size=os.lstat(move.target).st_size,
         digest=move.digest or None,
+        members=move.members,
     )

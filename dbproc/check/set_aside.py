@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterator
 from dbproc.catalogue.audit import Records
 from dbproc.check.faults import Fault, Kind
 from dbproc.check.tree import Directory, Ground
+from dbproc.names import companion_of
 
 
 def quarantine_faults(
     directory: str, found: Directory, records: Records, ground: Ground, announced: Collection[str]
 ) -> Iterator[Fault]:
     """Entries without a file, and what has no entry."""
-    stored = dict(records.quarantined)
+    stored = {entry.stored_name: entry.filename for entry in records.quarantined}
     present = {*found.names(), *found.directories}
     for name in sorted(stored.keys() - present):
         path = os.path.join(directory, name)
@@ -25,7 +26,7 @@ def quarantine_faults(
                 text=f"the entry of {stored[name]} says that it is here",
                 remedy="put it back; or discard the entry: dbproc quarantine discard",
             )
-    companions = {os.path.splitext(name)[0] for name in stored}
+    companions = {companion_of(entry.stored_name) for entry in records.quarantined if entry.has_companion}
     for name in sorted(present - stored.keys() - companions):
         path = os.path.join(directory, name)
         if path not in announced and not ground.holds_ours(path) and os.path.lexists(path):

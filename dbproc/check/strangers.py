@@ -9,6 +9,7 @@ from typing import Protocol
 
 from dbproc.check.faults import Fault, Kind, SetAside
 from dbproc.check.tree import Directory, Ground, Tree
+from dbproc.names import companion_of
 
 
 class Known(Protocol):
@@ -23,7 +24,7 @@ class Known(Protocol):
 
 @dataclass(slots=True)
 class Strangers:
-    """Looks for what has no row. The directory of an unknown file's stem belongs to it and is not looked into."""
+    """Looks for what has no row. What belongs to an unknown file of a product with companions is not looked into."""
 
     ground: Ground
     tree: Tree
@@ -54,15 +55,19 @@ class Strangers:
     def _unknown_fault(self, path: str) -> Fault:
         product = self.ground.product_of(os.path.basename(path))
         what = f"its name is that of product {product}" if product else "its name is of no product"
-        is_alone = not self.ground.holds_ours(os.path.splitext(path)[0])
-        repair = "; dbproc check --repair moves it to quarantine" if is_alone else ""
         return Fault(
             kind=Kind.UNKNOWN_FILE,
             place=path,
             text=f"not in the catalogue; {what}",
-            remedy=f"move it to incoming to have it, or away{repair}",
-            cure=SetAside(path) if is_alone else None,
+            remedy="move it to incoming to have it, or away; dbproc check --repair moves it to quarantine",
+            cure=SetAside(path, has_companion=self._owns_directory(path)),
         )
+
+    def _owns_directory(self, path: str) -> bool:
+        """Whether the directory of an unknown file's stem is its companion, and not one of ours."""
+        companion = companion_of(path)
+        is_free = not self.ground.holds_ours(companion) and not self.known.is_companion(companion)
+        return is_free and self.ground.has_companion(os.path.basename(path))
 
     def _companions_below(self, own: Sequence[str]) -> set[str]:
         """The companion directories, and all below them, where `own` was read without what is below."""
@@ -96,9 +101,8 @@ class Strangers:
             self._partial(place)
         else:
             self.unknown.add(place)
-            companion = os.path.splitext(place)[0]
-            if not self.ground.holds_ours(companion):
-                self._belonging.add(companion)
+            if self._owns_directory(place):
+                self._belonging.add(companion_of(place))
 
     def _partial(self, place: str) -> None:
         fault = Fault(

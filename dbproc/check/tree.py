@@ -118,6 +118,7 @@ class Ground:
     ) -> None:
         self.root = os.path.normpath(mission.root)
         self.formats = [(place.name, format) for place in products for format in _components(place.format)[:1]]
+        self._with_companions = [format for p in products if p.has_companions for format in _components(p.format)[:1]]
         self._patterns: list[tuple[Format, ...]] = []
         self._whole: set[str] = set()
         self._single = {home for text in in_use if (home := self.home_of(text)) is not None}
@@ -156,6 +157,10 @@ class Ground:
     def holds_ours(self, path: str) -> bool:
         """Whether a directory of the mission is here or below: then it is no companion directory of a file."""
         return path in self._ours
+
+    def has_companion(self, name: str) -> bool:
+        """Whether a filename is that of a product whose files own the directory of their stem."""
+        return any(format.match(name) is not None for format in self._with_companions)
 
     def product_of(self, name: str) -> str | None:
         """The product whose format a filename has."""

@@ -55,7 +55,7 @@ def mission_status(mission: str) -> Facts:
         failure["waiting"] = explain.waiting_for(definition, failure)
     facts["edited_codes"] = edits_in_words(definition)
     try:
-        found = scan_mission(definition.mission)
+        found = scan_mission(definition)
         facts["incoming"] = {"settled": len(found.settled), "unsettled": found.unsettled}
     except UserError as error:
         facts["incoming"] = {"problem": str(error)}

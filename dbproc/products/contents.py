@@ -1,9 +1,10 @@
-"""Holds two files against each other: ``python -m dbproc.products.contents KIND OLD NEW`` prints one JSON object.
+"""Holds two files against each other: ``python -m dbproc.products.contents KIND OLD NEW [companions]`` prints one
+JSON object.
 
 ``netcdf`` and ``hdf5`` compare what is in the files: groups, dimensions, types, shapes, values, attributes, whatever
 the storage (compression, chunks, order of bytes). The attributes of the file itself that tell when, where and by whom
-it was written do not count (:data:`NOT_CONTENTS`). ``bytes`` compares every byte. Companion directories are compared
-byte by byte in any case. The exit status is 0 whatever the answer.
+it was written do not count (:data:`NOT_CONTENTS`). ``bytes`` compares every byte. With ``companions`` the
+directories of their stems are compared, too, byte by byte. The exit status is 0 whatever the answer.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from itertools import zip_longest
 from typing import Any
 
 from dbproc.codes.idx.slabs import plan
-from dbproc.placement import companion_of
+from dbproc.names import companion_of
 from dbproc.products.trees import Tree, Unreadable, Variable, hdf5_tree, netcdf_tree
 from dbproc.products.values import differing, is_equal
 
@@ -46,7 +47,7 @@ _TREES = {"netcdf": netcdf_tree, "hdf5": hdf5_tree}
 Difference = dict[str, Any]
 
 
-def compare(kind: str, old: str, new: str, budget: int = BUDGET) -> dict[str, Any]:
+def compare(kind: str, old: str, new: str, budget: int = BUDGET, *, companion: bool = False) -> dict[str, Any]:
     """How the contents of two files differ.
 
     Parameters
@@ -57,6 +58,8 @@ def compare(kind: str, old: str, new: str, budget: int = BUDGET) -> dict[str, An
         The files.
     budget
         Bytes of each of the two pieces that are in memory at a time, where a row fits into them.
+    companion
+        Whether the directories of their stems belong to them.
 
     Returns
     -------
@@ -64,17 +67,18 @@ def compare(kind: str, old: str, new: str, budget: int = BUDGET) -> dict[str, An
         ``same``; ``differences``, each with ``name`` and ``what``, and for values ``values``, ``differing`` and
         ``largest``; ``more``: how many are not listed.
     """
-    found = list(_differences(kind, old, new, budget))
+    found = list(_differences(kind, old, new, budget, companion=companion))
     return {"same": not found, "differences": found[:MOST], "more": max(0, len(found) - MOST)}
 
 
-def _differences(kind: str, old: str, new: str, budget: int) -> Iterator[Difference]:
+def _differences(kind: str, old: str, new: str, budget: int, *, companion: bool) -> Iterator[Difference]:
     if kind in _TREES:
         with _TREES[kind](old) as one, _TREES[kind](new) as other:
             yield from _compare_trees(one, other, budget)
     else:
         yield from _compare_bytes(os.path.basename(new), old, new)
-    yield from _compare_companions(companion_of(old), companion_of(new))
+    if companion:
+        yield from _compare_companions(companion_of(old), companion_of(new))
 
 
 def _compare_trees(old: Tree, new: Tree, budget: int) -> Iterator[Difference]:
@@ -184,7 +188,7 @@ def _first_difference(old: str, new: str) -> int | None:
             offset += len(a)
 
 
-def _compare_companions(old: str | None, new: str | None) -> Iterator[Difference]:
+def _compare_companions(old: str, new: str) -> Iterator[Difference]:
     before, after = _members(old), _members(new)
     for name in _all(before, after):
         if name not in before or name not in after:
@@ -193,10 +197,8 @@ def _compare_companions(old: str | None, new: str | None) -> Iterator[Difference
             yield from _compare_bytes(name, before[name], after[name])
 
 
-def _members(companion: str | None) -> dict[str, str]:
-    """The files of a companion directory by their path in it."""
-    if companion is None:
-        return {}
+def _members(companion: str) -> dict[str, str]:
+    """The files of a companion directory by their path in it; none where there is no such directory."""
     paths = (os.path.join(place, name) for place, _, names in os.walk(companion) for name in names)
     return {os.path.relpath(path, companion): path for path in sorted(paths)}
 
@@ -231,9 +233,9 @@ def _told(largest: float | None) -> float | str | None:
 
 def main(arguments: Sequence[str]) -> None:
     """Compare, and print the answer."""
-    kind, old, new = arguments
+    kind, old, new, *companions = arguments
     try:
-        answer = compare(kind, old, new)
+        answer = compare(kind, old, new, companion=bool(companions))
     except MemoryError:
         answer = {"same": False, "differences": [], "problem": "it needs more memory than a comparison may take"}
     except Exception as error:

@@ -30,6 +30,9 @@ NATURAL = {
 }
 """What names a row in place of its number."""
 IGNORED = {
+    "mission": {"identity"},
+    "file": {"stat"},
+    "filemember": {"stat"},
     "code": {"stat", "release_time"},
     "inspector": {"stat"},
     "codeevent": {"event_time"},

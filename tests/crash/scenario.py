@@ -30,6 +30,7 @@ format = "raw_{Y}{m}{d}_v{VERSION}.txt"
 [product.scan]
 level = 0
 directory = "data/scan"
+companion = true
 format = "scan_{Y}{m}{d}_{SITE}_v{VERSION}.dat"
 
 [product.clean]
@@ -45,6 +46,7 @@ format = "bad_{Y}{m}{d}_v{VERSION}.txt"
 [product.cube]
 level = 1
 directory = "data/cube/{SITE}"
+companion = true
 format = "cube_{Y}{m}{d}_{SITE}_v{VERSION}.dat"
 
 [product.smooth]

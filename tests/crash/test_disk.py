@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from dbproc import placement
+from dbproc import moves
 from dbproc.errors import PlacementError
+from dbproc.measure import measure
+from dbproc.model import Move
 from tests.crash.disk import Disk
 from tests.crash.held import RAW, Held
 from tests.flow.mission import chain, name_of, product
@@ -57,7 +59,7 @@ def sums(place: Path) -> dict[str, str]:
 
 
 def partials(place: Path) -> list[Path]:
-    return list(place.rglob("*dbproc-partial*"))
+    return list(place.rglob("*.dbproc.partial"))
 
 
 # --- the root ---
@@ -66,7 +68,12 @@ def partials(place: Path) -> list[Path]:
 def test_a_full_root_leaves_in_incoming_what_does_not_fit(held_on_disk: Held, disk: Disk, tmp_path: Path) -> None:
     held, far = held_on_disk, tmp_path / "far"
     far.mkdir()
-    held.create(*chain(), product("scan", 0, "scan_{Y}{m}{d}_v{VERSION}.dat"), incoming=str(far), retry_seconds=0)
+    held.create(
+        *chain(),
+        product("scan", 0, "scan_{Y}{m}{d}_v{VERSION}.dat", companion=True),
+        incoming=str(far),
+        retry_seconds=0,
+    )
     (far / RAW[0]).write_bytes(b"1" * LARGE)
     (far / RAW[1]).write_text("2")
     scan = far / "scan_20200101_v1.0.0"
@@ -335,7 +342,8 @@ def test_a_companion_whose_file_cannot_follow_is_put_back(tmp_path: Path) -> Non
     before = sums(tmp_path)
     longest = os.pathconf(tmp_path, "PC_NAME_MAX")
     target = tmp_path / "home" / ("n" * (longest - 3) + ".idx")  # the directory's name fits, the file's does not
+    members = measure(str(source), "sha256", companion=True).members
     with pytest.raises(PlacementError, match="File name too long"):
-        placement.move(str(source), str(target))
+        moves.move(Move("incoming", str(source), str(target), members=members))
     assert sums(tmp_path) == before
     assert list((tmp_path / "home").iterdir()) == []

@@ -209,7 +209,7 @@ def test_a_companion_directory_is_part_of_the_contents(sqlite_mission: Mission) 
         sqlite_mission.code(f"make_{block}.sh", WITH_COMPANION.replace("BLOCK", block))
         return [
             product("raw", 0),
-            product("clean", 1, "clean_{Y}{m}{d}_v{VERSION}.idx"),
+            product("clean", 1, "clean_{Y}{m}{d}_v{VERSION}.idx", companion=True),
             product("smooth", 2),
             process("to_clean", "clean", ["raw"], version=version, file=f"make_{block}.sh"),
             process("to_smooth", "smooth", ["clean"]),

@@ -22,7 +22,7 @@ printf 'idx of %s' "$(cat "$1")" > "$2"
 
 
 def idx(name: str, level: float) -> str:
-    return product(name, level, name + "_{Y}{m}{d}_v{VERSION}.idx", inspector="filename")
+    return product(name, level, name + "_{Y}{m}{d}_v{VERSION}.idx", inspector="filename", companion=True)
 
 
 # --- the same again, or nearly ---

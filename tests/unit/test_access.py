@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from dbproc import access, placement
-from dbproc.errors import UserError
+from dbproc import access, moves
+from dbproc.errors import PlacementError, UserError
+from dbproc.measure import measure
+from dbproc.model import Move
 from tests.unit.facts import MISSION
 
 SOMEBODY = 12345
@@ -34,6 +36,12 @@ def shown(path: Path) -> tuple[str, str]:
 
 def modes(directory: Path) -> dict[str, str]:
     return {str(path.relative_to(directory)): shown(path)[0] for path in sorted(directory.rglob("*"))}
+
+
+def moving(source: str, target: str) -> Move:
+    """The move of a file; of a dataset, with its members."""
+    members = measure(source, "sha256", companion=True).members if source.endswith(".idx") else ()
+    return Move("incoming", source, target, members=members)
 
 
 @pytest.fixture(autouse=True)
@@ -110,12 +118,12 @@ def test_a_group_that_one_is_not_in_is_named(monkeypatch: pytest.MonkeyPatch) ->
 )
 @pytest.mark.usefixtures("secretive")
 def test_a_file_has_the_missions_umask_when_it_has_its_new_name(before: int, after: str, tmp_path: Path) -> None:
-    placement.move(str(file(tmp_path / "in" / "a", before)), str(tmp_path / "home" / "2020" / "a"))
+    moves.move(moving(str(file(tmp_path / "in" / "a", before)), str(tmp_path / "home" / "2020" / "a")))
     assert modes(tmp_path / "home") == {"2020": "0750", "2020/a": after}
 
 
 def test_without_a_mission_nothing_becomes_writable_for_everybody(tmp_path: Path) -> None:
-    placement.move(str(file(tmp_path / "in" / "a", 0o666)), str(tmp_path / "home" / "a"))
+    moves.move(moving(str(file(tmp_path / "in" / "a", 0o666)), str(tmp_path / "home" / "a")))
     assert modes(tmp_path / "home") == {"a": "0664"}
 
 
@@ -124,14 +132,14 @@ def test_a_companion_directory_with_all_that_is_in_it_has_the_missions_umask(tmp
     file(tmp_path / "in" / "x.idx", 0o666)
     file(tmp_path / "in" / "x" / "deep" / "0.bin", 0o666)
     (tmp_path / "in" / "x" / "deep").chmod(0o777)
-    placement.move(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "x.idx"))
+    moves.move(moving(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "x.idx")))
     assert modes(tmp_path / "home") == {"x": "0750", "x.idx": "0640", "x/deep": "0750", "x/deep/0.bin": "0640"}
 
 
 def test_all_that_is_made_and_placed_is_of_the_missions_group(tmp_path: Path, shared: str) -> None:
     file(tmp_path / "in" / "x.idx", 0o644)
     file(tmp_path / "in" / "x" / "0.bin", 0o666)
-    placement.move(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "2020" / "x.idx"))
+    moves.move(moving(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "2020" / "x.idx")))
     home = tmp_path / "home"
     assert {shown(path)[1] for path in (home, *home.rglob("*"))} == {shared}
     assert modes(home) == {"2020": "2770", "2020/x": "2770", "2020/x.idx": "0640", "2020/x/0.bin": "0660"}
@@ -184,7 +192,7 @@ def test_a_file_that_cannot_be_changed_is_copied_and_becomes_ours(
     os.utime(source, (1e9, 1e9))
     inode = source.stat().st_ino
     foreign(monkeypatch, source)
-    placement.move(str(source), str(target))
+    moves.move(moving(str(source), str(target)))
     assert target.stat().st_ino != inode
     assert (shown(target)[0], target.read_text(), target.stat().st_mtime) == ("0640", "x", 1e9)
     assert os.listdir(tmp_path / "in") == []
@@ -208,11 +216,12 @@ def test_a_copy_is_for_nobody_else_while_it_grows_and_never_runs_as_somebody_els
         really(source, target, follow_symlinks=follow_symlinks)
         during.append(modes(tmp_path / "home"))
 
-    monkeypatch.setattr("dbproc.placement.shutil.copyfile", watched)
-    placement.move(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "x.idx"))
+    monkeypatch.setattr("dbproc.moves.shutil.copyfile", watched)
+    moves.move(moving(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "x.idx")))
     whole = {"x": "0750", "x/a": "0750"}
-    partial = {".x.dbproc-partial": "0700", ".x.dbproc-partial/a": "0600"}
-    assert during == [partial, {**whole, ".x.idx.dbproc-partial": "0600"}]
+    (directory, member), (copy,) = sorted(during[0].items()), set(during[1].items()) - set(whole.items())
+    assert (directory[1], member[1], copy[1]) == ("0700", "0600", "0600")
+    assert (member[0], directory[0][0], copy[0][0]) == (f"{directory[0]}/a", ".", ".")
     assert modes(tmp_path / "home") == {**whole, "x.idx": "0750"}
 
 
@@ -223,7 +232,7 @@ def test_one_member_that_cannot_be_changed_has_the_companion_directory_copied(
     file(tmp_path / "in" / "x.idx", 0o666)
     members = [file(tmp_path / "in" / "x" / name, 0o666) for name in "ab"]
     foreign(monkeypatch, members[1])
-    placement.move(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "x.idx"))
+    moves.move(moving(str(tmp_path / "in" / "x.idx"), str(tmp_path / "home" / "x.idx")))
     assert modes(tmp_path / "home") == {"x": "0750", "x.idx": "0640", "x/a": "0640", "x/b": "0640"}
     assert os.listdir(tmp_path / "in") == []
 
@@ -235,7 +244,7 @@ def test_a_file_of_another_stays_his_while_it_is_for_nobody_else(
     inode = source.stat().st_ino
     foreign(monkeypatch, source)
     with access.in_force(replace(MISSION, umask=0o022, group=None)):
-        placement.move(str(source), str(tmp_path / "home" / "a"))
+        moves.move(moving(str(source), str(tmp_path / "home" / "a")))
     assert (tmp_path / "home" / "a").stat().st_ino == inode
 
 
@@ -243,7 +252,7 @@ def test_a_file_of_another_stays_his_while_it_is_for_nobody_else(
 def test_another_name_of_a_file_keeps_its_mode(tmp_path: Path) -> None:
     source = file(tmp_path / "in" / "a", 0o666)
     os.link(source, tmp_path / "archived")
-    placement.move(str(source), str(tmp_path / "home" / "a"))
+    moves.move(moving(str(source), str(tmp_path / "home" / "a")))
     assert (shown(tmp_path / "archived")[0], shown(tmp_path / "home" / "a")[0]) == ("0666", "0640")
     assert not source.exists()
 
@@ -254,11 +263,11 @@ def test_a_move_that_died_before_or_after_the_mode_was_set_is_made_again(
 ) -> None:
     source, target = file(tmp_path / "in" / "a", 0o666), tmp_path / "home" / "a"
     assert access.settled(str(source))
-    placement.move_back(str(source), str(target))
+    moves.move_back(moving(str(source), str(target)))
     assert shown(source)[0] == "0640"
-    placement.move(str(source), str(target))
-    placement.move_back(str(source), str(target))
-    placement.move(str(source), str(target))
+    moves.move(moving(str(source), str(target)))
+    moves.move_back(moving(str(source), str(target)))
+    moves.move(moving(str(source), str(target)))
     assert modes(tmp_path / "home") == {"a": "0640"}
 
 
@@ -269,6 +278,6 @@ def test_what_has_become_a_link_is_not_placed(tmp_path: Path) -> None:
     file(tmp_path / "mine", 0o600)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a").symlink_to(tmp_path / "mine")
-    with pytest.raises(placement.PlacementError, match="no regular file any more"):
-        placement.place(str(tmp_path / "in" / "a"), str(tmp_path / "home" / "a"))
+    with pytest.raises(PlacementError, match="no regular file any more"):
+        moves.place(moving(str(tmp_path / "in" / "a"), str(tmp_path / "home" / "a")))
     assert not (tmp_path / "home").exists()

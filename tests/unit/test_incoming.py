@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,26 @@ def incoming(tmp_path: Path) -> Path:
 
 def look(incoming: Path, *, later: float = 100, settle_seconds: float = 60, pattern: str = "*") -> Scan:
     """Scan as if `later` seconds had gone by."""
-    return scan(str(incoming), settle_seconds=settle_seconds, now=time.time() + later, pattern=pattern)
+    now = time.time() + later
+    return scan(str(incoming), settle_seconds=settle_seconds, now=now, pattern=pattern, has_companion=is_dataset)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """The permissions of files hold, for root as well."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def is_dataset(name: str) -> bool:
+    """What the products of a mission say of a name."""
+    return name.endswith(".idx")
 
 
 def settled(incoming: Path, **keys: object) -> dict[str, Kind]:
@@ -115,6 +136,14 @@ def test_a_directory_beside_a_file_of_its_stem_belongs_to_it(incoming: Path) -> 
     assert settled(incoming, pattern="*.idx") == {"x.idx": Kind.FILE}
 
 
+def test_a_directory_beside_a_file_of_another_kind_is_on_its_own(incoming: Path) -> None:
+    (incoming / "x.csv").write_text("x")
+    (incoming / "x").mkdir()
+    (incoming / "y").mkdir()
+    (incoming / "y.csv.part").write_text("x")
+    assert settled(incoming) == {"x": Kind.DIRECTORY, "x.csv": Kind.FILE, "y": Kind.DIRECTORY}
+
+
 def test_a_stem_may_have_dots(incoming: Path) -> None:
     (incoming / "cube_v1.0.0.idx").write_text("x")
     (incoming / "cube_v1.0.0").mkdir()
@@ -140,13 +169,48 @@ def test_a_file_settles_with_all_that_is_below_its_companion(incoming: Path) -> 
     time.sleep(0.05)
     (incoming / "x" / "deep" / "0.bin").write_text("late")
     changed = (incoming / "x" / "deep" / "0.bin").stat().st_ctime
-    assert scan(str(incoming), settle_seconds=changed - moment, now=changed).unsettled == 1
+    assert scan(str(incoming), settle_seconds=changed - moment, now=changed, has_companion=is_dataset).unsettled == 1
 
 
 def test_a_directory_whose_file_is_still_on_its_way_waits_for_it(incoming: Path) -> None:
     (incoming / "x").mkdir()
     (incoming / "x.idx.part").write_text("x")
     assert look(incoming).settled == ()
+
+
+# --- what cannot be looked at ---
+
+
+def test_where_a_filesystem_check_puts_what_it_found_is_nothing_that_arrived(incoming: Path) -> None:
+    (incoming / "lost+found").mkdir()
+    (incoming / "a").write_text("x")
+    found = look(incoming)
+    assert ([arrival.name for arrival in found.settled], found.unsettled, found.unreadable) == (["a"], 0, ())
+    (incoming / "lost+found").rmdir()
+    (incoming / "lost+found").write_text("a file of this name did arrive")
+    assert settled(incoming) == {"a": Kind.FILE, "lost+found": Kind.FILE}
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o000, 0o311])
+def test_a_directory_that_cannot_be_looked_into_is_told_and_the_rest_is_seen(mode: int, incoming: Path) -> None:
+    (incoming / "a").write_text("x")
+    for name in ("b", "c/deep"):
+        (incoming / name).mkdir(parents=True)
+        (incoming / name / "x").write_text("x")
+        (incoming / name).chmod(mode)
+    (incoming / "d.idx").write_text("x")
+    (incoming / "d").mkdir()
+    (incoming / "d" / "x").write_text("x")
+    (incoming / "d").chmod(mode)
+    for place in (incoming, *incoming.parents[:4]):
+        place.chmod(place.stat().st_mode | 0o055)
+    with without_rights():
+        found = look(incoming)
+    for name in ("b", "c/deep", "d"):
+        (incoming / name).chmod(0o755)
+    assert [arrival.name for arrival in found.settled] == ["a"]
+    assert [name for name, _ in found.unreadable] == ["b", "c", "d.idx"]
+    assert all("cannot look into" in why and "Permission denied" in why for _, why in found.unreadable)
 
 
 def test_an_incoming_directory_that_is_not_there_is_named(tmp_path: Path) -> None:

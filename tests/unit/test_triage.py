@@ -30,5 +30,5 @@ def test_a_member_that_cannot_be_recorded_is_told_of_in_printable_words(member: 
     path.parent.mkdir(parents=True)
     path.write_text("y")
     with pytest.raises(PlacementError, match="in its companion directory") as error:
-        measure(str(tmp_path / "x.idx"), "sha256")
+        measure(str(tmp_path / "x.idx"), "sha256", companion=True)
     assert str(error.value).isprintable()

@@ -277,15 +277,20 @@ def test_bytes_are_compared_with_companion_directories(tmp_path: Path) -> None:
         (tmp_path / name / "x.idx").write_text("same")
         (tmp_path / name / "x" / "0.bin").write_bytes(b"\0" * 5)
     paths = [str(tmp_path / name / "x.idx") for name in ("old", "new")]
-    assert compare("bytes", *paths)["same"]
+    assert compare("bytes", *paths, companion=True)["same"]
+    assert comparison.same_contents(Comparison.BYTES, *paths, companion=True)
     (tmp_path / "new" / "x" / "0.bin").write_bytes(b"\0\0\0\1\0\0")
     (tmp_path / "new" / "x" / "1.bin").write_bytes(b"")
     (tmp_path / "new" / "x.idx").write_text("sane")
-    assert words(compare("bytes", *paths)) == {
+    assert words(compare("bytes", *paths, companion=True)) == {
         "x.idx": "first difference at byte 2",
         "0.bin": "size 5 → 6 bytes; first difference at byte 3",
         "1.bin": "member added",
     }
+    (tmp_path / "new" / "x.idx").write_text("same")
+    assert compare("bytes", *paths)["same"]  # the directories are somebody else's
+    assert comparison.same_contents(Comparison.BYTES, *paths, companion=False)
+    assert not comparison.same_contents(Comparison.BYTES, *paths, companion=True)
 
 
 def test_many_differences_are_counted_and_not_all_told(pair: Pair) -> None:
@@ -306,10 +311,10 @@ def two_files(tmp_path: Path, *contents: bytes) -> Iterator[list[str]]:
 
 def test_a_broken_file_is_a_problem_and_not_the_same(tmp_path: Path) -> None:
     with two_files(tmp_path, b"CDF\x01broken", b"\x89HDF\r\n\x1a\nbroken") as paths:
-        found = comparison.compare(Comparison.NETCDF, *paths)
+        found = comparison.compare(Comparison.NETCDF, *paths, companion=False)
         assert not found["same"]
         assert "OSError" in found["problem"]
-        assert not comparison.same_contents(Comparison.NETCDF, *paths)
+        assert not comparison.same_contents(Comparison.NETCDF, *paths, companion=False)
 
 
 def test_a_comparison_that_dies_or_takes_too_long_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,9 +322,9 @@ def test_a_comparison_that_dies_or_takes_too_long_is_a_problem(tmp_path: Path, m
         os.unlink(paths[1])
         os.mkfifo(paths[1])
         monkeypatch.setattr(comparison, "TIME_LIMIT", 1.0)
-        assert comparison.compare(Comparison.BYTES, *paths)["problem"] == "it took longer than 1 s"
+        assert comparison.compare(Comparison.BYTES, *paths, companion=False)["problem"] == "it took longer than 1 s"
         monkeypatch.setattr(comparison, "MEMORY_LIMIT", 1 << 20)
-        assert "ended with exit status" in comparison.compare(Comparison.BYTES, *paths)["problem"]
+        assert "ended with exit status" in comparison.compare(Comparison.BYTES, *paths, companion=False)["problem"]
 
 
 def test_a_confined_process_cannot_take_more_memory_than_it_may(tmp_path: Path) -> None:
