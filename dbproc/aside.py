@@ -14,11 +14,13 @@ from dataclasses import replace
 from dbproc import moves, placement
 from dbproc.engines import Engine
 from dbproc.errors import PlacementError, UserError
+from dbproc.inputs import changed_before
 from dbproc.inspection import Inspection
 from dbproc.model import Definition, Ending, Move, Outcome, Task
 from dbproc.plan import Decision, State
 from dbproc.register import Failure, Register, Result, Success
 from dbproc.report import Event, Progress, Report
+from dbproc.rescue import holds_files, put_back
 from dbproc.run import changed_input, command_line, input_stats, job_of, obstacle
 from dbproc.signals import signals_ignored
 from dbproc.store import Store
@@ -60,6 +62,7 @@ class Aside:
         directory: str,
         report: Report,
     ) -> None:
+        self._store = store
         self._definition = definition
         self._engine = engine
         self._directory = os.path.abspath(directory)
@@ -123,6 +126,7 @@ class Aside:
     def _start(self, number: int, task: Task, workspace: Workspace) -> bool:
         """Hand a task to the engine; False when it cannot be started."""
         hindrance = obstacle(self._definition, task)
+        hindrance = hindrance or changed_before(self._store, self._definition.mission, [task])[0]
         if hindrance is not None:
             self._report.add(Event.FAILED, _subject(task), hindrance)
             return False
@@ -136,7 +140,17 @@ class Aside:
         changed = changed_input(self._definition, task, before)
         if changed is None:
             return task, outcome
-        return task, _failed(outcome, changed)
+        return task, _failed(outcome, changed + self._put_back(task, outcome.job.directory))
+
+    def _put_back(self, task: Task, directory: str) -> str:
+        """Put back inputs that a job moved into its directory; where it is kept when it may hold them, changed."""
+        inputs = [file.file_id for file in task.inputs]
+        lost = put_back(self._store, self._definition.mission, [directory], inputs, self._report)
+        if not lost or not holds_files(directory):
+            return ""
+        kept = placement.set_aside_path(self._directory, f"job-{os.path.basename(directory)}")
+        moves.move(Move("output", directory, kept))
+        return f"; what may be left of it is in {kept}"
 
     def _finish(self, result: Result) -> None:
         """Place the outputs of a job that did what it promised, or say what went wrong."""

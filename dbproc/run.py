@@ -79,6 +79,8 @@ def changed_input(definition: Definition, task: Task, before: Sequence[str]) -> 
     for file, was, now in zip(task.inputs, before, input_stats(definition, task), strict=True):
         if was != now:
             path = file_path(definition, file)
+            if not now:
+                return f"it moved its input {path} away or removed it, which no code may do"
             return f"it changed its input {path}, which no code may do; to see what is damaged: dbproc check --deep"
     return None
 

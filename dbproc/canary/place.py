@@ -10,6 +10,9 @@ from contextlib import contextmanager
 
 from dbproc.errors import BusyError, StorageError
 from dbproc.model import Mission
+from dbproc.report import Report
+from dbproc.rescue import put_back
+from dbproc.store import Store
 from dbproc.workspace import Workspace
 
 _OF_REPORT = ("report.html", "pictures")
@@ -20,6 +23,7 @@ class Place:
 
     def __init__(self, mission: Mission, canary_id: int) -> None:
         self.canary_id = canary_id
+        self._mission = mission
         self.workspace = Workspace(mission.root, os.path.join("canary", str(canary_id)))
         self.path = self.workspace.path
         self.report = os.path.join(self.path, "report.html")
@@ -50,26 +54,31 @@ class Place:
         finally:
             os.close(descriptor)
 
-    def clear(self) -> None:
+    def clear(self, store: Store) -> None:
         """Make room for a sample that is built anew."""
-        self.workspace.end_orphans()
+        self._give_back(store)
         for name in os.listdir(self.path):
             if name != "lock":
                 _remove(os.path.join(self.path, name))
         self.workspace.prepare()
         os.makedirs(self.pictures)
 
-    def tidy(self) -> None:
+    def tidy(self, store: Store) -> None:
         """Remove everything but the report; all of it where there is none."""
         if not os.path.isdir(self.path):
             return
-        self.workspace.end_orphans()
+        self._give_back(store)
         stays = _OF_REPORT if os.path.exists(self.report) else ()
         for name in os.listdir(self.path):
             if name not in stays:
                 _remove(os.path.join(self.path, name))
         if not os.listdir(self.path):
             os.rmdir(self.path)
+
+    def _give_back(self, store: Store) -> None:
+        """Put back what jobs that died had moved into their directories."""
+        self.workspace.end_orphans()
+        put_back(store, self._mission, self.workspace.leftovers(), [], Report())
 
 
 def _remove(path: str) -> None:

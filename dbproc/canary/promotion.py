@@ -71,7 +71,7 @@ def discard(store: Store, name: str) -> int:
     with place.held():
         with store.begin() as connection:
             canaries.change_status(connection, canary_id, ["building", "built"], "discarded")
-        place.tidy()
+        place.tidy(store)
     return canary_id
 
 
@@ -93,7 +93,7 @@ def promote(store: Store, name: str, reason: str = "") -> Promoted:
         promotion = _Promotion(store, canary_id, acquired.run_id, reason)
         with promotion.place.held():
             promoted = promotion.promote()
-        promotion.place.tidy()
+        promotion.place.tidy(store)
         comment = "done"
     finally:
         lock.release(store, acquired.run_id, comment)

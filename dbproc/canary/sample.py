@@ -18,12 +18,15 @@ from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.facts import load_facts
 from dbproc.engines.local import LocalEngine
 from dbproc.errors import UserError
+from dbproc.inputs import changed_before
 from dbproc.inspection import Inspection
 from dbproc.lock import this_process
 from dbproc.model import Definition, Ending, Outcome, Process, Slot, Task
 from dbproc.periods import DayRange, period_end
 from dbproc.plan import Planner, Queued, State, candidates, needs, valid_code
 from dbproc.register import Register, Result, Success
+from dbproc.report import Report
+from dbproc.rescue import put_back
 from dbproc.run import changed_input, command_line, input_stats, job_of, obstacle
 from dbproc.store import Store
 from dbproc.words import arguments_text
@@ -92,7 +95,7 @@ def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs:
             again = canaries.insert_canary(connection, canary)
     place = Place(definition.mission, again)
     with place.held():
-        place.clear()
+        place.clear(store)
         with store.begin() as connection:
             canaries.begin_again(connection, again, canary)
         _Building(store, tried, place, say).build(tasks, jobs)
@@ -210,6 +213,7 @@ class _Building:
 
     def _start(self, engine: LocalEngine, number: int, task: Task) -> None:
         hindrance = obstacle(self._definition, task)
+        hindrance = hindrance or changed_before(self._store, self._definition.mission, [task])[0]
         if hindrance is not None:
             raise UserError(hindrance)
         name = str(number)
@@ -228,6 +232,9 @@ class _Building:
     def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:
         task, inputs = self._running.pop(outcome.job.attempt_id)
         changed = changed_input(self._definition, task, inputs)
+        if changed is not None:
+            ids = [file.file_id for file in task.inputs]
+            put_back(self._store, self._definition.mission, [outcome.job.directory], ids, Report())
         if changed is not None and outcome.ending is Ending.SUCCEEDED:
             raise UserError(changed)
         return task, outcome
