@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dbproc import placement
@@ -16,6 +16,7 @@ from dbproc.incoming import Arrival, Kind
 from dbproc.inspection import Identity, Inspection, Refusal
 from dbproc.measure import Measured, Unmeasured, measure, measure_all
 from dbproc.model import Definition, KnownFile, NewFile, Product
+from dbproc.names import companion_of
 from dbproc.run import directory_of
 from dbproc.store import Store
 from dbproc.version import Version
@@ -105,7 +106,7 @@ class Triage:
                 connection, [arrival.name for arrival, _, _ in steady if _is_text(arrival.name)]
             )
         decisions = [*early, *(self._judge(*item, known.get(item[0].name)) for item in steady)]
-        return self._without_twins(decisions)
+        return self._without_twins([*decisions, *_companions_unread(decisions)])
 
     def _judge(
         self,
@@ -201,6 +202,16 @@ def _refused_early(arrival: Arrival, root: str) -> Refused | None:
         if os.path.basename(target) != arrival.name:
             return Refused(arrival, "link_renamed", f"links to {target}, a file of another name")
     return None
+
+
+def _companions_unread(decisions: Sequence[Decision]) -> Iterator[Refused]:
+    """The companion directories of files that could not be read through: they leave with their files, each by itself."""
+    for decision in decisions:
+        arrival = decision.arrival
+        companion = companion_of(arrival.path)
+        if arrival.has_companion and decision.measured is None and os.path.isdir(companion):
+            directory = Arrival(companion, os.path.basename(companion), Kind.DIRECTORY, 0)
+            yield Refused(directory, "unreadable", f"it belongs to {arrival.name}, which is refused")
 
 
 def _has_companion(arrival: Arrival, answer: Identity | Refusal) -> bool:
