@@ -205,7 +205,7 @@ def _refused_early(arrival: Arrival, root: str) -> Refused | None:
 
 
 def _companions_unread(decisions: Sequence[Decision]) -> Iterator[Refused]:
-    """The companion directories of files that could not be read through: they leave with their files, each by itself."""
+    """The companion directories of files that could not be read through: they leave with their files."""
     for decision in decisions:
         arrival = decision.arrival
         companion = companion_of(arrival.path)
