@@ -69,7 +69,11 @@ def _all(given: argparse.Namespace, server: PostgresServer | None) -> list[Trial
         for database in given.database:
             for stage in given.stage:
                 points = laboratories.points(database, stage)
+                faults = laboratories.faults(database, stage)
                 print(f"{database}, {stage}: {points} points", flush=True)
+                if faults:
+                    print("\n  ".join([f"FAILED without any kill: {database}, {stage}", *faults]), flush=True)
+                    points = 1
                 if "one" in given.mode:
                     trials += single_kills(database, stage, points)[:: given.every]
                 if "two" in given.mode:
@@ -115,10 +119,10 @@ def _say(verdicts: Iterable[Verdict], seconds: float) -> int:
         counts[verdict.trial.database, verdict.trial.stage, verdict.trial.mode, outcome] += 1
         if verdict.faults:
             failed.append(verdict)
-    print(f"{'database':12}{'stage':10}{'mode':24}{'tried':>8}{'survived':>10}{'failed':>8}")
+    print(f"{'database':12}{'stage':20}{'mode':24}{'tried':>8}{'survived':>10}{'failed':>8}")
     for database, stage, mode in dict.fromkeys(key[:3] for key in sorted(counts)):
         survived, lost = (counts[database, stage, mode, outcome] for outcome in ("survived", "failed"))
-        print(f"{database:12}{stage:10}{mode:24}{survived + lost:8}{survived:10}{lost:8}")
+        print(f"{database:12}{stage:20}{mode:24}{survived + lost:8}{survived:10}{lost:8}")
     tried = sum(number for key, number in counts.items() if key[3] != "beyond")
     print(f"{tried} points tried, {tried - len(failed)} survived, {len(failed)} failed, in {seconds:.0f} s")
     for verdict in failed[:_SHOWN]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.crash import neighbours
 from tests.crash.site import Site
+from tests.crash.stage import Stage
+from tests.crash.writing import deliver, write_code
 
 MISSION = """
 [mission]
@@ -31,6 +32,7 @@ format = "raw_{Y}{m}{d}_v{VERSION}.txt"
 level = 0
 directory = "data/scan"
 format = "scan_{Y}{m}{d}_{SITE}_v{VERSION}.dat"
+companion = true
 
 [product.clean]
 level = 1
@@ -46,6 +48,7 @@ format = "bad_{Y}{m}{d}_v{VERSION}.txt"
 level = 1
 directory = "data/cube/{SITE}"
 format = "cube_{Y}{m}{d}_{SITE}_v{VERSION}.dat"
+companion = true
 
 [product.smooth]
 level = 2
@@ -122,23 +125,6 @@ CODES = {
 }
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A part of the mission's life: what comes before it, and the run (or another command) that is killed in it.
-
-    `far`: incoming is on another filesystem than the root.
-    """
-
-    name: str
-    before: Callable[[Site], None]
-    program: str = "ProcessQueue.py"
-    arguments: tuple[str, ...] = ("-n", "1")
-    status: int = 1
-    after: str | None = None
-    far: bool = False
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-
 def define(site: Site) -> None:
     """Create the database and define the mission."""
     for name, text in CODES.items():
@@ -193,7 +179,8 @@ STAGES = {
         Stage("release", release, "dbproc", ("apply", "mission.toml"), status=0, after="first"),
         Stage("second", second_delivery, after="release"),
         Stage("far", first_delivery, arguments=("-i",), far=True),
-        Stage("far again", second_delivery, arguments=("-i",), after="far", far=True),
+        Stage("far-again", second_delivery, arguments=("-i",), after="far", far=True),
+        *neighbours.STAGES,
     )
 }
 """The stages in their order."""
@@ -203,19 +190,6 @@ def write_mission(site: Site, clean_version: str) -> None:
     """Write the mission file."""
     text = MISSION.replace("INCOMING", str(site.incoming)).replace("CLEAN_VERSION", clean_version)
     site.mission_file.write_text(text)
-
-
-def write_code(site: Site, name: str, text: str) -> None:
-    """Write a code as a new file, so that a snapshot's link to the old one keeps the old bytes."""
-    path = site.codes / name
-    path.unlink(missing_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-
-
-def deliver(site: Site, name: str, content: str | None = None) -> None:
-    """Put a file into incoming."""
-    (site.incoming / name).write_text(f"content of {name}" if content is None else content)
 
 
 def deliver_scan(site: Site, stem: str) -> None:
