@@ -10,10 +10,12 @@ Exit status 1 when something is not as it should be; then the directory is kept,
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -54,11 +56,17 @@ def _on(database: str, extent: Extent, seed: int, kinds: frozenset[str]) -> int:
         return 0
     for line in chaos.events[-400:]:
         print(f"  {line}")
-    for fault in faults:
-        print(f"FAULT {fault}")
+    for fault, count in Counter(map(_kind_of, faults)).items():
+        print(f"FAULT, {count} like this: {next(each for each in faults if _kind_of(each) == fault)}")
     without = "".join(f" --without {kind}" for kind in KINDS if kind not in kinds)
     print(f"seed {seed}, kept: {base}; again: python -m tests.crash.chaos --database {database} --seed {seed}{without}")
     return 1
+
+
+def _kind_of(fault: str) -> str:
+    """What faults that are told once have in common: their last line, but for numbers."""
+    lines = [line for line in fault.splitlines() if line.strip()]
+    return re.sub(r"\d+", "#", lines[-1])
 
 
 if __name__ == "__main__":

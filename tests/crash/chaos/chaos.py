@@ -31,7 +31,6 @@ KINDS = (
 """What can be left out. The last line are habits of codes and senders."""
 HABITS = frozenset({"late", "movers", "leavers", "linked", "replaced"})
 _MOST_ALIVE = 5
-_MOST_HOLDS = 3
 _MOST_TICKS = 40
 _SHOWN = 12
 _PAUSE_SECONDS = (0.02, 0.4)
@@ -297,12 +296,10 @@ def _connection(chaos: Chaos) -> str:
         return f"{cursor.fetchone()} ended"
 
 
-def _held(make: Callable[[Ground, random.Random], Hold | None]) -> Callable[[Chaos], str]:
+def _held(make: Callable[[Ground, random.Random], Hold]) -> Callable[[Chaos], str]:
     def act(chaos: Chaos) -> str:
-        if not chaos.ground.root.exists() or len(chaos.holds) >= _MOST_HOLDS:
-            return ""
         hold = make(chaos.ground, chaos.chance)
-        if hold is None:
+        if any(hold.overlaps(each) for each in chaos.holds) or not hold.do():
             return ""
         chaos.holds.append(hold)
         return f"{hold.name} for {hold.ticks}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -17,74 +18,81 @@ from tests.crash.chaos.ground import Ground
 
 @dataclass
 class Hold:
-    """Something that lasts; `ticks`: so many events more. `undo` gives faults in words."""
+    """Something that lasts.
+
+    `ticks`: so many events more. `path`: what it is done to. `do` says whether it could be done; `undo` gives faults
+    in words.
+    """
 
     name: str
     ticks: int
+    path: Path
+    do: Callable[[], bool]
     undo: Callable[[], list[str]]
 
+    def overlaps(self, other: Hold) -> bool:
+        """Whether one is done to a part of what the other is done to."""
+        return self.path == other.path or self.path in other.path.parents or other.path in self.path.parents
 
-def forbidden(ground: Ground, chance: random.Random) -> Hold | None:
+
+def forbidden(ground: Ground, chance: random.Random) -> Hold:
     """A directory loses its rights."""
     path = chance.choice(_directories(ground))
     mode = chance.choice((0o000, 0o444, 0o555))
-    if not path.is_dir():
-        return None
-    before = path.stat().st_mode & 0o7777
-    if before & 0o700 != 0o700:
-        return None
-    path.chmod(mode)
+
+    def do() -> bool:
+        if path.is_dir():
+            path.chmod(mode)
+        return path.is_dir()
 
     def undo() -> list[str]:
-        path.chmod(before)
+        path.chmod(0o755)
         return []
 
-    return Hold(f"chmod {mode:03o} {path.relative_to(ground.base)}", chance.randint(1, 6), undo)
+    return Hold(f"chmod {mode:03o} {path.relative_to(ground.base)}", chance.randint(1, 6), path, do, undo)
 
 
-def away(ground: Ground, chance: random.Random) -> Hold | None:
+def away(ground: Ground, chance: random.Random) -> Hold:
     """A directory of a product, or incoming, is somewhere else for a while."""
     path = chance.choice([each for each in _directories(ground) if ".dbproc" not in each.parts])
     return _moved(ground, path, chance.randint(1, 6))
 
 
-def root_away(ground: Ground, chance: random.Random) -> Hold | None:
+def root_away(ground: Ground, chance: random.Random) -> Hold:
     """The root is gone for a while, as a filesystem is that was unmounted."""
     return _moved(ground, ground.root, chance.randint(1, 3))
 
 
-def _moved(ground: Ground, path: Path, ticks: int) -> Hold | None:
+def _moved(ground: Ground, path: Path, ticks: int) -> Hold:
     place = ground.base / f"away-{path.name}"
-    if not path.is_dir() or place.exists():
-        return None
-    path.rename(place)
+
+    def do() -> bool:
+        if path.is_dir():
+            path.rename(place)
+        return place.is_dir()
 
     def undo() -> list[str]:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             place.rename(path)
             return []
-        faults = (
-            [f"while the root was away, {each} was made in its place" for each in _below(path)]
-            if (path == ground.root)
-            else []
-        )
-        return faults + list(_merge(place, path))
+        made = _below(path) if path == ground.root else []
+        _merge(place, path)
+        return [f"while the root was away, {each} was made in its place" for each in made]
 
-    return Hold(f"{path.relative_to(ground.base)} is away", ticks, undo)
+    return Hold(f"{path.relative_to(ground.base)} is away", ticks, path, do, undo)
 
 
 def _below(path: Path) -> list[Path]:
     return sorted(each for each in path.rglob("*") if each.is_file())[:5]
 
 
-def _merge(source: Path, target: Path) -> Iterator[str]:
+def _merge(source: Path, target: Path) -> None:
     """Bring back what was away into what was made meanwhile; nothing is overwritten."""
     for each in sorted(source.iterdir()):
         other = target / each.name
         if each.is_dir() and other.is_dir():
-            yield from _merge(each, other)
+            _merge(each, other)
         elif not os.path.lexists(other):
             each.rename(other)
         elif each.is_file() and other.is_file() and each.read_bytes() == other.read_bytes():
@@ -94,32 +102,32 @@ def _merge(source: Path, target: Path) -> Iterator[str]:
     source.rmdir()
 
 
-def locked(ground: Ground, chance: random.Random) -> Hold | None:
+def locked(ground: Ground, chance: random.Random) -> Hold:
     """Somebody else holds a lock on the database."""
-    ticks = chance.randint(1, 8)
-    if ground.is_sqlite:
-        connection = sqlite3.connect(ground.database, timeout=5, isolation_level=None)
+    way = chance.choice(("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"))
+    table = chance.choice(("file", "processqueue", "logging"))
+    held: list[Any] = []
+
+    def do() -> bool:
+        if ground.is_sqlite:
+            held.append(sqlite3.connect(ground.database, timeout=5, isolation_level=None))
+            statement = way
+        else:
+            held.append(psycopg2.connect(ground.database, options="-c lock_timeout=2000"))
+            statement = f"LOCK TABLE {table}"
         try:
-            connection.execute(chance.choice(("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE")))
-        except sqlite3.OperationalError:
-            connection.close()
-            return None
-        close = connection.close
-    else:
-        other = psycopg2.connect(ground.database, options="-c lock_timeout=2000")
-        try:
-            other.cursor().execute(f"LOCK TABLE {chance.choice(('file', 'processqueue', 'logging'))}")
-        except psycopg2.Error:
-            other.close()
-            return None
-        close = other.close
+            held[0].cursor().execute(statement)
+        except (sqlite3.OperationalError, psycopg2.Error):
+            held[0].close()
+            return False
+        return True
 
     def undo() -> list[str]:
         with suppress(psycopg2.Error, sqlite3.Error):
-            close()
+            held[0].close()
         return []
 
-    return Hold("the database is locked", ticks, undo)
+    return Hold("the database is locked", chance.randint(1, 8), Path("/database"), do, undo)
 
 
 def _directories(ground: Ground) -> list[Path]:

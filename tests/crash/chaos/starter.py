@@ -184,6 +184,8 @@ def _perform(order: Order) -> int:
         if order.clock:
             shift_clock(order.clock)
         status = main_of(order.program)(order.arguments)
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 1
     except BaseException:
         import traceback
 
