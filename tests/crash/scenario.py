@@ -96,24 +96,29 @@ inputs = ["week"]
 code = { file = "report.sh", version = "1.0.0", arguments = ["{ROOTDIR}/reported"] }
 """
 
-JOIN = """#!/bin/sh
+READ = """#!/bin/sh
+read_all() { [ -r "$1" ] || exit 9; IFS= read -r text < "$1" || [ -n "$text" ]; }  # one line; cat would be a process
+"""
+JOIN = f"""{READ}
 printf '%s' NAME > made
-while [ $# -gt 1 ]; do printf '(%s)' "$(cat "$1")" >> made; shift; done
+while [ $# -gt 1 ]; do read_all "$1"; printf '(%s)' "$text" >> made; shift; done
 mv made "$1"
 """
-CUBE = """#!/bin/sh
-mkdir -p "${2%.dat}/sub"
-printf 'cube(%s)' "$(cat "$1")" > "$2"
-for member in "${1%.dat}"/*; do printf 'block(%s)' "$(cat "$member")" > "${2%.dat}/sub/${member##*/}"; done
-printf header > "${2%.dat}/0.bin"
+CUBE = f"""{READ}
+mkdir -p "${{2%.dat}}/sub"
+read_all "$1"; printf 'cube(%s)' "$text" > "$2"
+for member in "${{1%.dat}}"/*; do
+    read_all "$member"; printf 'block(%s)' "$text" > "${{2%.dat}}/sub/${{member##*/}}"
+done
+printf header > "${{2%.dat}}/0.bin"
 """
 BAD = """#!/bin/sh
 echo "cannot be done"
 exit 3
 """
-REPORT = """#!/bin/sh
-mkdir -p "$1"
-printf 'report(%s)' "$(cat "$2")" > "$1/${2##*/}"
+REPORT = f"""{READ}
+[ -d "$1" ] || mkdir -p "$1"
+read_all "$2"; printf 'report(%s)' "$text" > "$1/${{2##*/}}"
 """
 CODES = {
     "clean.sh": JOIN.replace("NAME", "clean"),

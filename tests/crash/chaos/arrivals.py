@@ -142,7 +142,7 @@ def _junk(ground: Ground, path: Path, number: int) -> None:
     path.write_text(content)
 
 
-JUNK: tuple[Callable[[Ground, int], None], ...] = (unknown, unreadable, lost_and_found, odd_name, fifo)
+JUNK: tuple[Callable[[Ground, int], None], ...] = (unknown, unreadable, odd_name, fifo)
 
 
 Way = Callable[[Ground, Delivery], Arrival]

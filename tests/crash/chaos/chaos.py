@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg2
 
 from tests.crash.chaos import hardships
-from tests.crash.chaos.arrivals import JUNK, Arrival, arrival, replaced, slowly
+from tests.crash.chaos.arrivals import JUNK, Arrival, arrival, lost_and_found, replaced, slowly
 from tests.crash.chaos.children import RUN, Children, said, send, send_to_all
 from tests.crash.chaos.definition import EDITED, Delivery, deliveries
 from tests.crash.chaos.end import finish, lost, state, taken
@@ -25,7 +25,7 @@ from tests.postgres import PostgresServer
 
 KINDS = (
     *("kill", "term", "machine", "shutdown", "full", "output", "connection", "lock", "clock"),
-    *("rights", "away", "root", "edit", "apply", "repair", "retry", "unlock", "reading", "junk"),
+    *("rights", "away", "root", "edit", "apply", "repair", "retry", "unlock", "reading", "junk", "lost"),
     *("late", "movers", "leavers", "linked", "replaced"),
 )
 """What can be left out. The last line are habits of codes and senders."""
@@ -333,13 +333,16 @@ def _command(*choices: tuple[str, ...]) -> Callable[[Chaos], str]:
     return act
 
 
-def _junk(chaos: Chaos) -> str:
-    if not chaos.ground.incoming.exists():
-        return ""
-    chaos.junk += 1
-    make = chaos.chance.choice(JUNK)
-    make(chaos.ground, chaos.junk)
-    return make.__name__
+def _arrives(*junk: Callable[[Ground, int], None]) -> Callable[[Chaos], str]:
+    def act(chaos: Chaos) -> str:
+        if not chaos.ground.incoming.exists():
+            return ""
+        chaos.junk += 1
+        make = chaos.chance.choice(junk)
+        make(chaos.ground, chaos.junk)
+        return make.__name__
+
+    return act
 
 
 EVENTS: dict[str, tuple[int, Callable[[Chaos], str]]] = {
@@ -362,6 +365,7 @@ EVENTS: dict[str, tuple[int, Callable[[Chaos], str]]] = {
     "retry": (1, _command(("retry",))),
     "unlock": (1, _command(("unlock", "in chaos"))),
     "reading": (5, _command(*_READING)),
-    "junk": (4, _junk),
+    "junk": (3, _arrives(*JUNK)),
+    "lost": (1, _arrives(lost_and_found)),
 }
 """How often each kind comes, of so many together, and what it does: in words, empty when nothing could be done."""
