@@ -44,6 +44,15 @@ def violations(site: Place, delivered: frozenset[str], *, while_moved: bool = Fa
     return found
 
 
+def stray_logs(site: Place) -> list[str]:
+    """Logs of jobs that no attempt names: of a mission that has recovered there are none."""
+    with Store(site.database, read_only=True) as store, store.begin() as connection:
+        named = {path for (path,) in connection.execute(text("SELECT log_path FROM attempt"))}
+    folder = site.root / ".dbproc" / "jobs"
+    found = sorted(folder.iterdir()) if folder.exists() else []
+    return [f"no attempt names the log {path}" for path in found if str(path) not in named]
+
+
 def contents(site: Place, *, with_jobs: bool = False) -> frozenset[str]:
     """The digests of all files of the mission; `with_jobs`: those in the directories of jobs, too."""
     places = {site.root, site.incoming}

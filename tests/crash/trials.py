@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from tests.crash.forge import End, Forge
-from tests.crash.invariants import contents, violations
+from tests.crash.invariants import contents, stray_logs, violations
 from tests.crash.picture import Picture, picture
 from tests.crash.scenario import STAGES
 from tests.crash.site import EMPTY, Site, new_site
@@ -160,9 +160,9 @@ class Laboratory:
             if difference:
                 yield f"after run {number} the mission is not as it would be (+ too much, - missing):"
                 yield from (f"    {line}" for line in difference[:_MOST_LINES])
-            lost = list(self._lost(reference.before))
-            yield from lost
-            if difference or lost:
+            others = [*self._lost(reference.before), *stray_logs(self.site)]
+            yield from others
+            if difference or others:
                 return
 
     def _run(self, stage: Stage, at: int | None = None, *, is_steady: bool = True) -> End:

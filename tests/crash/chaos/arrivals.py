@@ -25,7 +25,8 @@ def slowly(ground: Ground, delivery: Delivery) -> Arrival:
     unfinished = path.with_name(f"{path.name}.part")
     third = max(1, len(delivery.content) // 3)
     for start in range(0, len(delivery.content), third):
-        yield from _away(ground)
+        while not (unfinished.exists() if start else ground.incoming.exists()):
+            yield
         with unfinished.open("a" if start else "w") as stream:
             stream.write(delivery.content[start : start + third])
         yield
@@ -35,7 +36,8 @@ def slowly(ground: Ground, delivery: Delivery) -> Arrival:
         member.parent.mkdir(exist_ok=True)
         member.write_text(content)
         yield
-    yield from _away(ground)
+    while not unfinished.exists():  # incoming is elsewhere for a while
+        yield
     taken_back = _place(unfinished, path)
     if taken_back is not None:
         ground.ledger.withdraw(taken_back)

@@ -34,7 +34,7 @@ _MOST_ALIVE = 5
 _MOST_TICKS = 40
 _SHOWN = 12
 _PAUSE_SECONDS = (0.02, 0.4)
-_CLOCKS = (-400 * 86400.0, -7200.0, -90.0, 90.0, 7200.0, 400 * 86400.0)
+_CLOCKS = (-400 * 86400.0, -7200.0, 7200.0, 400 * 86400.0)
 _READING = (
     ("status",),
     ("status", "--json"),
