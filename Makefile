@@ -1,5 +1,5 @@
 # Each target makes what it needs, .venv first; nothing has to be installed but Python 3.11 to 3.13 and make.
-#   make demo   make test   make test-all   make lint   make docs   make bench   make crash   make idx-big   make clean
+#   make demo   make test   make test-all   make lint   make docs   make bench   make crash   make chaos   make idx-big   make clean
 # PYTHON=python3.12 picks another Python for .venv; PYTEST_ARGS="-k lock" reaches pytest.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -9,7 +9,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PACKAGING := setup.py pyproject.toml ProcessQueue.py $(wildcard scripts/*.py)
 
-.PHONY: help demo test test-all lint docs bench crash idx-big clean
+.PHONY: help demo test test-all lint docs bench crash chaos idx-big clean
 
 help:
 	@sed -n '/^#/s/^# //p;/^$$/q' Makefile
@@ -39,6 +39,9 @@ bench: .venv/installed-bench
 crash: .venv/installed-test
 	$(BIN)/python -m tests.crash.campaign $(CRASH_ARGS)
 	$(BIN)/python -m tests.crash.load $(LOAD_ARGS)
+
+chaos: .venv/installed-test
+	$(BIN)/python -m tests.crash.chaos $(CHAOS_ARGS)
 
 idx-big: .venv/installed-test
 	$(BIN)/python -m tests.big.idx $(BIG_ARGS)

@@ -6,9 +6,11 @@ meanwhile. Jobs run in a directory of their own inside the target, so that an ou
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from dbproc import moves, placement
@@ -27,6 +29,8 @@ from dbproc.store import Store
 from dbproc.workspace import Workspace
 
 _LONGEST_WAIT = 1.0  # seconds between two looks at a signal
+_PREFIX = ".dbproc-"  # of the directory that jobs run in
+_LOCK = "lock"
 
 
 def prepare(definition: Definition, directory: str) -> None:
@@ -48,6 +52,32 @@ def prepare(definition: Definition, directory: str) -> None:
         raise UserError(f"cannot make {directory}: {error.strerror}; give another directory: --output") from error
     if not os.access(directory, os.W_OK):
         raise UserError(f"cannot write into {directory}; give another directory: --output")
+
+
+@contextmanager
+def _held(place: str) -> Iterator[None]:
+    """Hold a lock in a directory as long as its process lives."""
+    descriptor = os.open(os.path.join(place, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_dead(place: str) -> bool:
+    """Whether nobody holds the lock of a directory any more."""
+    try:
+        descriptor = os.open(os.path.join(place, _LOCK), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 class Aside:
@@ -73,10 +103,14 @@ class Aside:
 
     def run(self, decisions: Sequence[Decision], progress: Progress | None = None) -> None:
         """Run every task; however it ends, no job is left running, and no unfinished file."""
+        self._name_leftovers()
         tasks = list(self._runnable(decisions))
         if not tasks:
             return
-        with tempfile.TemporaryDirectory(prefix=".dbproc-", dir=self._directory, ignore_cleanup_errors=True) as place:
+        with (
+            tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self._directory, ignore_cleanup_errors=True) as place,
+            _held(place),
+        ):
             workspace = Workspace(place)
             workspace.prepare()
             try:
@@ -84,6 +118,13 @@ class Aside:
             finally:
                 with signals_ignored():
                     self._engine.stop()
+
+    def _name_leftovers(self) -> None:
+        """Say what was left by those that were killed; it may hold what a code moved there, so nothing is removed."""
+        for entry in os.scandir(self._directory):
+            if entry.name.startswith(_PREFIX) and _is_dead(entry.path):
+                text = "a killed run-process left it; remove it when nothing in it is needed"
+                self._report.add(Event.NOTE, entry.path, text)
 
     def _runnable(self, decisions: Sequence[Decision]) -> Iterator[Task]:
         """The tasks whose outputs have a free place; the others are refused."""

@@ -47,8 +47,8 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
             placements.withdraw(connection, [move for move in announced if move not in (*returned, *in_the_way)])
         report.add(Event.NOTE, "recovery", f"{len(announced)} moves of a dead run are undone")
     _put_back_inputs(store, mission, workspace, inputs, run_id, report)
-    workspace.sweep()
     _remove_stray_logs(store, workspace)
+    workspace.sweep()  # last: what is left of it tells the next run that there is something to recover
     return returned
 
 

@@ -350,9 +350,9 @@ class Register:
 
     def _tidy(self, result: Result) -> None:
         """Remove the job's directory; its log stays when it failed."""
-        moves.remove_tree(result.outcome.job.directory)
         if isinstance(result, Success) and os.path.exists(result.outcome.job.log):
             os.unlink(result.outcome.job.log)
+        moves.remove_tree(result.outcome.job.directory)  # last: after a kill it tells that logs are to be looked at
 
 
 def retry_delay(failures: int, first: float, longest: float, chance: float) -> dt.timedelta:

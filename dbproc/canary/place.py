@@ -63,6 +63,11 @@ class Place:
         self.workspace.prepare()
         os.makedirs(self.pictures)
 
+    @property
+    def is_tidy(self) -> bool:
+        """Whether nothing is left but the report."""
+        return not os.path.isdir(self.path) or set(os.listdir(self.path)) <= set(_OF_REPORT)
+
     def tidy(self, store: Store) -> None:
         """Remove everything but the report; all of it where there is none."""
         if not os.path.isdir(self.path):

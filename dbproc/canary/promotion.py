@@ -78,6 +78,8 @@ def discard(store: Store, name: str) -> int:
 def promote(store: Store, name: str, reason: str = "") -> Promoted:
     """Release the candidate, and take of its sample what the next run would build in just this way.
 
+    One that was promoted already is refused; what the promotion left, when it was killed at its end, is removed then.
+
     Raises
     ------
     UserError
@@ -86,7 +88,13 @@ def promote(store: Store, name: str, reason: str = "") -> Promoted:
         A run is live.
     """
     with store.begin() as connection:
-        canary_id = int(canaries.find(connection, name)["canary_id"])
+        row = canaries.find(connection, name)
+        mission = load_mission(connection)
+    canary_id = int(row["canary_id"])
+    place = Place(mission, canary_id)
+    if row["status"] == "promoted" and not place.is_tidy:
+        with place.held():
+            place.tidy(store)
     acquired = lock.acquire(store, f"canary {canary_id} promoted")
     comment = "ended by an exception"
     try:

@@ -13,11 +13,14 @@ import argparse
 import os
 import queue
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
 from tests.crash.scenario import STAGES
 from tests.crash.trials import DATABASES, Laboratories, Trial, Verdict, cleared_kills, double_kills, single_kills
@@ -25,6 +28,7 @@ from tests.postgres import PostgresServer, running_server
 
 MODES = ("one", "two", "cleared")
 _SHOWN = 40
+_LOOK_SECONDS = 5.0
 
 
 def main() -> int:
@@ -69,7 +73,11 @@ def _all(given: argparse.Namespace, server: PostgresServer | None) -> list[Trial
         for database in given.database:
             for stage in given.stage:
                 points = laboratories.points(database, stage)
+                faults = laboratories.faults(database, stage)
                 print(f"{database}, {stage}: {points} points", flush=True)
+                if faults:
+                    print("\n  ".join([f"FAILED without any kill: {database}, {stage}", *faults]), flush=True)
+                    points = 1
                 if "one" in given.mode:
                     trials += single_kills(database, stage, points)[:: given.every]
                 if "two" in given.mode:
@@ -80,31 +88,41 @@ def _all(given: argparse.Namespace, server: PostgresServer | None) -> list[Trial
 
 
 def _attempt(trials: Sequence[Trial], server: PostgresServer | None, workers: int) -> list[Verdict]:
-    todo: queue.SimpleQueue[Trial] = queue.SimpleQueue()
-    for trial in trials:
-        todo.put(trial)
+    """Make the trials in processes of their own; those of one stage together, so that it is prepared once by each."""
+    directory = None if server is None else server.directory
+    shares = [trials[number::workers] for number in range(min(workers, len(trials)))]
     verdicts: list[Verdict] = []
-
-    def work() -> None:
-        with Laboratories(server) as laboratories:
-            while True:
-                try:
-                    trial = todo.get_nowait()
-                except queue.Empty:
-                    return
-                verdict = laboratories.attempt(trial)
-                verdicts.append(verdict)
-                if verdict.faults:
-                    print(f"FAILED {verdict}", flush=True)
-                if len(verdicts) % 250 == 0:
-                    print(f"{len(verdicts)} of {len(trials)}", flush=True)
-
-    threads = [threading.Thread(target=work) for _ in range(min(workers, len(trials)))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn")) as pool, _queue() as told:
+        begun = [pool.submit(_work, share, directory, told) for share in shares]
+        while len(verdicts) < len(trials):
+            try:
+                verdict: Verdict = told.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                if all(each.done() for each in begun) and told.empty():
+                    break
+                continue
+            verdicts.append(verdict)
+            if verdict.faults:
+                print(f"FAILED {verdict}", flush=True)
+            if len(verdicts) % 250 == 0:
+                print(f"{len(verdicts)} of {len(trials)}", flush=True)
+        for each in begun:
+            each.result()
     return verdicts
+
+
+@contextmanager
+def _queue() -> Iterator[Any]:
+    """A queue between processes."""
+    with get_context("spawn").Manager() as manager:
+        yield manager.Queue()
+
+
+def _work(trials: Sequence[Trial], directory: Path | None, told: Any) -> None:
+    """What one process does."""
+    with Laboratories(None if directory is None else PostgresServer(directory)) as laboratories:
+        for trial in trials:
+            told.put(laboratories.attempt(trial))
 
 
 def _say(verdicts: Iterable[Verdict], seconds: float) -> int:
@@ -115,10 +133,10 @@ def _say(verdicts: Iterable[Verdict], seconds: float) -> int:
         counts[verdict.trial.database, verdict.trial.stage, verdict.trial.mode, outcome] += 1
         if verdict.faults:
             failed.append(verdict)
-    print(f"{'database':12}{'stage':10}{'mode':24}{'tried':>8}{'survived':>10}{'failed':>8}")
+    print(f"{'database':12}{'stage':20}{'mode':24}{'tried':>8}{'survived':>10}{'failed':>8}")
     for database, stage, mode in dict.fromkeys(key[:3] for key in sorted(counts)):
         survived, lost = (counts[database, stage, mode, outcome] for outcome in ("survived", "failed"))
-        print(f"{database:12}{stage:10}{mode:24}{survived + lost:8}{survived:10}{lost:8}")
+        print(f"{database:12}{stage:20}{mode:24}{survived + lost:8}{survived:10}{lost:8}")
     tried = sum(number for key, number in counts.items() if key[3] != "beyond")
     print(f"{tried} points tried, {tried - len(failed)} survived, {len(failed)} failed, in {seconds:.0f} s")
     for verdict in failed[:_SHOWN]:

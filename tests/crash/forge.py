@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.crash.hardship import be_obedient
 from tests.crash.killer import Points, be_steady, main_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ _NOT_IMPORTED = ("dbproc.codes.", "dbproc.compat", "dbproc.products.worker", "db
 
 @dataclass(frozen=True)
 class Order:
-    """A run to start; `at`: the point at which it is killed."""
+    """A run to start; `at`: the point at which it is killed; `is_obedient`: root, too, obeys the modes of files."""
 
     program: str
     arguments: tuple[str, ...]
@@ -38,6 +39,7 @@ class Order:
     watched: tuple[str, ...]
     at: int | None = None
     is_steady: bool = True
+    is_obedient: bool = False
     out: str = "/dev/null"
     trace: str | None = None
 
@@ -116,6 +118,8 @@ def _perform(order: Order) -> int:
         os.chdir(order.cwd)
         if order.is_steady:
             be_steady()
+        if order.is_obedient:
+            be_obedient()
         points = Points(order.watched, order.at, order.trace)
         points.watch()
         status = main_of(order.program)(order.arguments)

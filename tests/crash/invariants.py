@@ -25,30 +25,43 @@ UNLINKED = """
 SELECT filename FROM file f WHERE verbose_provenance IS NOT NULL AND (
     NOT EXISTS (SELECT 1 FROM filecodelink l WHERE l.resulting_file = f.file_id)
     OR NOT EXISTS (SELECT 1 FROM filefilelink l WHERE l.resulting_file = f.file_id)
-    OR NOT EXISTS (SELECT 1 FROM attempt a WHERE a.output_file = f.file_id AND a.status = 'succeeded'))
+    OR NOT EXISTS (SELECT 1 FROM attempt a LEFT JOIN attemptoutput o ON o.attempt_id = a.attempt_id
+                   WHERE (a.output_file = f.file_id OR o.file_id = f.file_id) AND a.status = 'succeeded'))
 """
 
 
-def violations(site: Place, delivered: frozenset[str]) -> list[str]:
-    """What should never be, in words; `delivered` are the digests of the contents that somebody delivered."""
+def violations(site: Place, delivered: frozenset[str], *, while_moved: bool = False) -> list[str]:
+    """What should never be, in words; `delivered` are the digests of the contents that somebody delivered.
+
+    `while_moved`: a code may have moved them into its own directory, from which they are still to be taken back.
+    """
     with Store(site.database, read_only=True) as store, store.begin() as connection:
-        found = [*_damage(connection), *_without_file(connection, site.root), *_without_lineage(connection)]
-        found += _forgotten(connection)
-    lost = delivered - contents(site) if delivered else delivered
+        found = [*_damage(connection), *_without_lineage(connection), *_forgotten(connection)]
+        found += [] if while_moved else _without_file(connection, site.root)
+    lost = delivered - contents(site, with_jobs=while_moved) if delivered else delivered
     if lost:
         found.append(f"{len(lost)} delivered contents are nowhere any more")
     return found
 
 
-def contents(site: Place) -> frozenset[str]:
-    """The digests of all files of the mission."""
+def stray_logs(site: Place) -> list[str]:
+    """Logs of jobs that no attempt names: of a mission that has recovered there are none."""
+    with Store(site.database, read_only=True) as store, store.begin() as connection:
+        named = {path for (path,) in connection.execute(text("SELECT log_path FROM attempt"))}
+    folder = site.root / ".dbproc" / "jobs"
+    found = sorted(folder.iterdir()) if folder.exists() else []
+    return [f"no attempt names the log {path}" for path in found if str(path) not in named]
+
+
+def contents(site: Place, *, with_jobs: bool = False) -> frozenset[str]:
+    """The digests of all files of the mission; `with_jobs`: those in the directories of jobs, too."""
     places = {site.root, site.incoming}
-    return frozenset(_digest(path) for place in places for path in _files(place))
+    return frozenset(_digest(path) for place in places for path in _files(place, with_jobs=with_jobs))
 
 
-def _files(place: Path) -> Iterator[Path]:
+def _files(place: Path, *, with_jobs: bool) -> Iterator[Path]:
     for directory, _, names in os.walk(place):
-        if "/.dbproc/" not in f"{directory}/":
+        if "/.dbproc/" not in f"{directory}/" or (with_jobs and "/.dbproc/work/" in f"{directory}/"):
             yield from (path for name in names if (path := Path(directory, name)).is_file() and not path.is_symlink())
 
 

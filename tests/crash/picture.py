@@ -129,14 +129,15 @@ def _plain(text: str) -> str:
 
 def _tree(root: Path) -> Iterator[str]:
     for place, directories, names in os.walk(root):
-        directories[:] = [name for name in directories if os.path.join(place, name) not in _private(root)]
+        directories[:] = [name for name in directories if not _is_private(root, os.path.join(place, name))]
         for name in (*directories, *names):
             path = Path(place, name)
             yield f"{_plain(str(path.relative_to(root.parent)))} {_fact(path)}"
 
 
-def _private(root: Path) -> tuple[str, ...]:
-    return tuple(str(root / ".dbproc" / name) for name in ("logs", "jobs"))
+def _is_private(root: Path, path: str) -> bool:
+    """Whether a directory is for logs, or for the jobs of ``run-process``, which names what a killed one left."""
+    return path in (str(root / ".dbproc/logs"), str(root / ".dbproc/jobs")) or "/.dbproc-" in path
 
 
 def _fact(path: Path) -> str:

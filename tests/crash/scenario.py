@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.crash import neighbours
 from tests.crash.site import Site
+from tests.crash.stage import Stage
+from tests.crash.writing import deliver, write_code
 
 MISSION = """
 [mission]
@@ -95,24 +96,29 @@ inputs = ["week"]
 code = { file = "report.sh", version = "1.0.0", arguments = ["{ROOTDIR}/reported"] }
 """
 
-JOIN = """#!/bin/sh
+READ = """#!/bin/sh
+read_all() { [ -r "$1" ] || exit 9; IFS= read -r text < "$1" || [ -n "$text" ]; }  # one line; cat would be a process
+"""
+JOIN = f"""{READ}
 printf '%s' NAME > made
-while [ $# -gt 1 ]; do printf '(%s)' "$(cat "$1")" >> made; shift; done
+while [ $# -gt 1 ]; do read_all "$1"; printf '(%s)' "$text" >> made; shift; done
 mv made "$1"
 """
-CUBE = """#!/bin/sh
-mkdir -p "${2%.dat}/sub"
-printf 'cube(%s)' "$(cat "$1")" > "$2"
-for member in "${1%.dat}"/*; do printf 'block(%s)' "$(cat "$member")" > "${2%.dat}/sub/${member##*/}"; done
-printf header > "${2%.dat}/0.bin"
+CUBE = f"""{READ}
+mkdir -p "${{2%.dat}}/sub"
+read_all "$1"; printf 'cube(%s)' "$text" > "$2"
+for member in "${{1%.dat}}"/*; do
+    read_all "$member"; printf 'block(%s)' "$text" > "${{2%.dat}}/sub/${{member##*/}}"
+done
+printf header > "${{2%.dat}}/0.bin"
 """
 BAD = """#!/bin/sh
 echo "cannot be done"
 exit 3
 """
-REPORT = """#!/bin/sh
-mkdir -p "$1"
-printf 'report(%s)' "$(cat "$2")" > "$1/${2##*/}"
+REPORT = f"""{READ}
+[ -d "$1" ] || mkdir -p "$1"
+read_all "$2"; printf 'report(%s)' "$text" > "$1/${{2##*/}}"
 """
 CODES = {
     "clean.sh": JOIN.replace("NAME", "clean"),
@@ -122,23 +128,6 @@ CODES = {
     "bad.sh": BAD,
     "report.sh": REPORT,
 }
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the mission's life: what comes before it, and the run (or another command) that is killed in it.
-
-    `far`: incoming is on another filesystem than the root.
-    """
-
-    name: str
-    before: Callable[[Site], None]
-    program: str = "ProcessQueue.py"
-    arguments: tuple[str, ...] = ("-n", "1")
-    status: int = 1
-    after: str | None = None
-    far: bool = False
-    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def define(site: Site) -> None:
@@ -195,7 +184,8 @@ STAGES = {
         Stage("release", release, "dbproc", ("apply", "mission.toml"), status=0, after="first"),
         Stage("second", second_delivery, after="release"),
         Stage("far", first_delivery, arguments=("-i",), far=True),
-        Stage("far again", second_delivery, arguments=("-i",), after="far", far=True),
+        Stage("far-again", second_delivery, arguments=("-i",), after="far", far=True),
+        *neighbours.STAGES,
     )
 }
 """The stages in their order."""
@@ -205,19 +195,6 @@ def write_mission(site: Site, clean_version: str) -> None:
     """Write the mission file."""
     text = MISSION.replace("INCOMING", str(site.incoming)).replace("CLEAN_VERSION", clean_version)
     site.mission_file.write_text(text)
-
-
-def write_code(site: Site, name: str, text: str) -> None:
-    """Write a code as a new file, so that a snapshot's link to the old one keeps the old bytes."""
-    path = site.codes / name
-    path.unlink(missing_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-
-
-def deliver(site: Site, name: str, content: str | None = None) -> None:
-    """Put a file into incoming."""
-    (site.incoming / name).write_text(f"content of {name}" if content is None else content)
 
 
 def deliver_scan(site: Site, stem: str) -> None:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,8 @@ from tests.crash.forge import End, Forge, Order
 from tests.postgres import PostgresServer
 
 MEMORY = "/dev/shm"
+EMPTY = "nothing"
+"""The name under which a new site is kept."""
 
 
 class Place(Protocol):
@@ -56,12 +59,14 @@ class Site:
         self.trace = base / "trace.txt"
         self._server = server
         self._name: str | None = None
+        self._copy: str | None = None
         self._templates: dict[str, str] = {}
         self._folders = [self.root, base / "database", *([] if far is None else [far])]
         for folder in (self.root, base / "database", self.codes, self.incoming):
             folder.mkdir(parents=True, exist_ok=True)
         if server is not None:
             self._name = server.create()
+        self.keep(EMPTY)
 
     @property
     def database(self) -> str:
@@ -71,20 +76,48 @@ class Site:
         return self._server.url(self._name)
 
     @property
+    def copy(self) -> str:
+        """What ``-m`` is given for the copy of the database."""
+        if self._server is None:
+            return str(self.base / "database" / "copy.sqlite")
+        assert self._copy is not None
+        return self._server.url(self._copy)
+
+    def copy_database(self) -> None:
+        """Make a copy of the database, as ``cp`` or a template does."""
+        if self._server is None:
+            shutil.copy2(self.database, self.copy)
+            return
+        if self._copy is not None:
+            self._server.drop(self._copy)
+        self._copy = self._server.create(template=str(self._name))
+
+    @property
     def watched(self) -> tuple[str, ...]:
         """The directories whose changes are points."""
         return tuple(str(folder) for folder in self._folders)
 
-    def command(self, program: str, *arguments: str, status: int = 0) -> None:
-        """Run a command that is to end well."""
+    def command(self, program: str, *arguments: str, status: int | None = 0) -> None:
+        """Run a command that is to end well; `status` None: with what it failed at before, too."""
         end = self.forge.run(self._order(program, arguments))
-        assert end.status == status, f"{program} {arguments}: status {end.status}\n{self.said()}"
+        expected = (0, 1) if status is None else (status,)
+        assert end.status in expected, f"{program} {arguments}: status {end.status}\n{self.said()}"
 
-    def run(self, program: str, arguments: tuple[str, ...], at: int | None = None, *, is_steady: bool = True) -> End:
+    def run(
+        self,
+        program: str,
+        arguments: tuple[str, ...],
+        at: int | None = None,
+        *,
+        is_steady: bool = True,
+        is_obedient: bool = False,
+        on_copy: bool = False,
+    ) -> End:
         """Run a command on the mission, killed at a point; the points it came to are in `trace`."""
         self.trace.write_text("")
-        order = self._order(program, (*arguments, "-m", self.database))
-        return self.forge.run(Order(**{**vars(order), "at": at, "is_steady": is_steady, "trace": str(self.trace)}))
+        order = self._order(program, (*arguments, "-m", self.copy if on_copy else self.database))
+        special = {"at": at, "is_steady": is_steady, "is_obedient": is_obedient, "trace": str(self.trace)}
+        return self.forge.run(replace(order, **special))
 
     def _order(self, program: str, arguments: tuple[str, ...]) -> Order:
         self.out.write_text("")
@@ -112,13 +145,14 @@ class Site:
             _copy(self.base / "kept" / name / str(number), folder)
         if self._server is not None:
             self._server.drop(str(self._name))
-            self._name = self._server.create(template=self._templates[name])
+            self._server.create(template=self._templates[name], name=str(self._name))
 
     def close(self) -> None:
         """Remove the databases."""
         if self._server is not None:
-            for name in (str(self._name), *self._templates.values()):
-                self._server.drop(name)
+            for name in (self._name, self._copy, *self._templates.values()):
+                if name is not None:
+                    self._server.drop(name)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A spread sample of the crash campaign: 60 kills over both databases, all stages, with one kill and with two.
+"""A spread sample of the crash campaign: over both databases, all stages, with one kill and with two.
 
 ``make crash`` makes all of them; a failure here names the command that makes it again.
 """
@@ -14,7 +14,7 @@ from tests.crash.scenario import STAGES
 from tests.crash.trials import DATABASES, Laboratories, Trial, laboratories
 from tests.postgres import PostgresServer
 
-PARTS = 6
+PARTS = 3
 """Each stage's points are cut into so many parts, and one point of each is tried: with one kill, with one after which
 the lock is cleared, and with two."""
 CASES = [
@@ -50,11 +50,11 @@ def test_the_first_run_after_a_kill_brings_the_mission_where_it_belongs(
 
 def test_the_sample_is_spread() -> None:
     chosen = [trial(*case.values, points=600) for case in CASES]
-    assert len(chosen) >= 60
+    assert len(chosen) >= 80
     assert {each.mode for each in chosen} == {"one kill", "one kill, cleared", "two kills"}
     for database in DATABASES:
         for stage in STAGES:
             points = sorted(each.point for each in chosen if (each.database, each.stage) == (database, stage))
             assert points == sorted(set(points))
-            assert points[0] <= 100
-            assert points[-1] > 500
+            assert points[0] <= 200
+            assert points[-1] > 400

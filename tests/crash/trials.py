@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from tests.crash.forge import End, Forge
-from tests.crash.invariants import contents, violations
+from tests.crash.invariants import contents, stray_logs, violations
 from tests.crash.picture import Picture, picture
-from tests.crash.scenario import STAGES, Stage
-from tests.crash.site import Site, new_site
+from tests.crash.scenario import STAGES
+from tests.crash.site import EMPTY, Site, new_site
+from tests.crash.stage import Stage
 from tests.postgres import PostgresServer
 
 DATABASES = ("sqlite", "postgresql")
@@ -65,12 +66,13 @@ class Verdict:
 
 @dataclass
 class _Reference:
-    """What an undisturbed run of a stage makes of the mission."""
+    """What an undisturbed run of a stage makes of the mission; `faults`: what is wrong with that already."""
 
     picture: Picture
     points: list[str]
     before: frozenset[str]
     known: frozenset[str]
+    faults: tuple[str, ...]
 
 
 @dataclass
@@ -82,23 +84,38 @@ class Laboratory:
 
     def prepare(self, stage: Stage) -> None:
         """Bring the mission to the beginning of a stage, keep it, and run it undisturbed."""
-        if stage.after is not None:
-            self.site.put_back(f"{stage.after} done")
-        stage.before(self.site)
+        self.site.put_back(EMPTY if stage.after is None else f"{stage.after} done")
+        try:
+            stage.before(self.site)
+        except (AssertionError, OSError) as error:
+            self.site.keep(f"{stage.name} done")
+            self.references[stage.name] = _Reference(
+                Picture(()), [], frozenset(), frozenset(), (f"before it: {error}",)
+            )
+            return
         before, known = contents(self.site), violations(self.site, frozenset())
         self.site.keep(stage.name)
+        faults: list[str] = []
         end = self._run(stage)
-        assert end.status == stage.status, f"{stage.name}: status {end.status}\n{self.site.said()}"
-        points, seen = self.site.points(), picture(self.site)
+        if end.status != stage.status or "Traceback" in self.site.said():
+            faults.append(f"undisturbed: status {end.status} instead of {stage.status}: {self.site.said()}")
+        points = self.site.points()
+        faults += [f"undisturbed: {fault}" for fault in self._lost(before)]
+        for program, *arguments in stage.again[:-1]:
+            self._command(stage, program, arguments)
+        seen = picture(self.site)
         self.site.keep(f"{stage.name} done")
-        self._run(stage)
+        program, *arguments = stage.afterwards[-1]
+        self._command(stage, program, arguments)
         changed = picture(self.site).difference(seen)
-        assert not changed, f"{stage.name}: a second run changes\n" + "\n".join(changed)
-        self.references[stage.name] = _Reference(seen, points, before, frozenset(known))
+        faults += [f"undisturbed: another run changes {line}" for line in changed[:_MOST_LINES]]
+        self.references[stage.name] = _Reference(seen, points, before, frozenset(known), tuple(faults))
 
     def attempt(self, trial: Trial) -> Verdict:
         """Make a trial."""
         stage, reference = STAGES[trial.stage], self.references[trial.stage]
+        if reference.faults:
+            return Verdict(trial, reference.faults, ())
         self.site.put_back(stage.name)
         places: list[str] = []
         faults: list[str] = []
@@ -108,17 +125,23 @@ class Laboratory:
             end = self._run(stage, point, is_steady=trial.is_steady)
             if end.was_killed:
                 places.append(self.site.points()[-1])
-                faults += self._faults_now(reference)
+                faults += self._faults_now(stage, reference)
                 faults += self._clear() if trial.is_cleared else ()
-            elif end.status not in (0, 1):
+            elif end.status not in (stage.status, *stage.accepted):
                 faults.append(f"status {end.status}: {self.site.said()}")
         if places and not faults:
             faults += self._faults_afterwards(stage, reference, is_steady=trial.is_steady)
         return Verdict(trial, tuple(faults), tuple(places), is_beyond=not places)
 
-    def _faults_now(self, reference: _Reference) -> list[str]:
-        found = violations(self.site, reference.before)
-        return [f"after the kill: {fault}" for fault in found if fault not in reference.known]
+    def _faults_now(self, stage: Stage, reference: _Reference) -> Iterator[str]:
+        found = violations(self.site, reference.before, while_moved=stage.moves_inputs)
+        yield from (f"after the kill: {fault}" for fault in found if fault not in reference.known)
+        yield from (f"after the kill: {fault}" for fault in stage.meanwhile(self.site))
+
+    def _lost(self, before: frozenset[str]) -> Iterator[str]:
+        lost = before - contents(self.site)
+        if lost:
+            yield f"{len(lost)} contents that were there are nowhere any more"
 
     def _clear(self) -> Iterator[str]:
         end = self.site.run("dbproc", ("unlock", "it was killed"))
@@ -126,18 +149,36 @@ class Laboratory:
             yield f"the lock cannot be cleared: status {end.status}: {self.site.said()}"
 
     def _faults_afterwards(self, stage: Stage, reference: _Reference, *, is_steady: bool) -> Iterator[str]:
-        for number in (1, 2):
-            end = self._run(stage, is_steady=is_steady)
-            if end.status not in (0, 1) or "Traceback" in self.site.said():
+        """The commands that follow; after the last two of them the mission is to be as it would be."""
+        for number, (program, *arguments) in enumerate(stage.afterwards, start=1):
+            end = self._command(stage, program, arguments, is_steady=is_steady)
+            if end.status not in stage.accepted or "Traceback" in self.site.said():
                 yield f"run {number} after it: status {end.status}: {self.site.said()}"
+            if number < len(stage.afterwards) - 1:
+                continue
             difference = picture(self.site).difference(reference.picture)
             if difference:
                 yield f"after run {number} the mission is not as it would be (+ too much, - missing):"
                 yield from (f"    {line}" for line in difference[:_MOST_LINES])
+            others = [*self._lost(reference.before), *stray_logs(self.site)]
+            yield from others
+            if difference or others:
                 return
 
     def _run(self, stage: Stage, at: int | None = None, *, is_steady: bool = True) -> End:
-        return self.site.run(stage.program, stage.arguments, at, is_steady=is_steady)
+        """What is killed in a stage."""
+        return self.site.run(
+            stage.program,
+            stage.arguments,
+            at,
+            is_steady=is_steady,
+            is_obedient=stage.is_obedient,
+            on_copy=stage.on_copy,
+        )
+
+    def _command(self, stage: Stage, program: str, arguments: Sequence[str], *, is_steady: bool = True) -> End:
+        """What follows it."""
+        return self.site.run(program, tuple(arguments), is_steady=is_steady, is_obedient=stage.is_obedient)
 
 
 class Laboratories:
@@ -159,6 +200,10 @@ class Laboratories:
     def points(self, database: str, stage: str) -> int:
         """How many points an undisturbed run of a stage has."""
         return len(self._for(database, STAGES[stage]).references[stage].points)
+
+    def faults(self, database: str, stage: str) -> tuple[str, ...]:
+        """What is wrong with an undisturbed run of a stage."""
+        return self._for(database, STAGES[stage]).references[stage].faults
 
     def attempt(self, trial: Trial) -> Verdict:
         """Make a trial where it belongs."""
