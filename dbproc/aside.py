@@ -16,14 +16,14 @@ from dataclasses import replace
 from dbproc import moves, placement
 from dbproc.engines import Engine
 from dbproc.errors import PlacementError, UserError
-from dbproc.inputs import changed_before
+from dbproc.inputs import Inputs, changed_since, look
 from dbproc.inspection import Inspection
 from dbproc.model import Definition, Ending, Move, Outcome, Task
 from dbproc.plan import Decision, State
 from dbproc.register import Failure, Register, Result, Success
 from dbproc.report import Event, Progress, Report
 from dbproc.rescue import holds_files, put_back
-from dbproc.run import changed_input, command_line, input_stats, job_of, obstacle
+from dbproc.run import command_line, job_of, obstacle
 from dbproc.signals import signals_ignored
 from dbproc.store import Store
 from dbproc.workspace import Workspace
@@ -98,7 +98,7 @@ class Aside:
         self._directory = os.path.abspath(directory)
         self._report = report
         self._register = Register(store, definition, inspection, run_id=0)
-        self._running: dict[int, tuple[Task, tuple[str, ...]]] = {}
+        self._running: dict[int, tuple[Task, Inputs]] = {}
         self._names: set[str] = set()
 
     def run(self, decisions: Sequence[Decision], progress: Progress | None = None) -> None:
@@ -166,19 +166,19 @@ class Aside:
 
     def _start(self, number: int, task: Task, workspace: Workspace) -> bool:
         """Hand a task to the engine; False when it cannot be started."""
-        hindrance = obstacle(self._definition, task)
-        hindrance = hindrance or changed_before(self._store, self._definition.mission, [task])[0]
+        (inputs,) = look(self._store, self._definition.mission, [task])
+        hindrance = obstacle(self._definition, task) or inputs.fault
         if hindrance is not None:
             self._report.add(Event.FAILED, _subject(task), hindrance)
             return False
         command = command_line(self._definition, task, workspace.job_directory(str(number)))
-        self._running[number] = task, input_stats(self._definition, task)
+        self._running[number] = task, inputs
         self._engine.start(job_of(task, command, workspace, str(number), number))
         return True
 
     def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:
         task, before = self._running.pop(outcome.job.attempt_id)
-        changed = changed_input(self._definition, task, before)
+        changed = changed_since(before)
         if changed is None:
             return task, outcome
         return task, _failed(outcome, changed + self._put_back(task, outcome.job.directory))

@@ -15,14 +15,14 @@ from dbproc.catalogue import placements
 from dbproc.catalogue.attempts import NewAttempt, insert_attempts, interrupt_running
 from dbproc.catalogue.campaigns import ItemEnd
 from dbproc.engines import Engine
-from dbproc.inputs import changed_before
+from dbproc.inputs import Inputs, changed_since, look
 from dbproc.inspection import Inspection
 from dbproc.model import Definition, Ending, Job, Outcome, Slot, Task
 from dbproc.plan import Confirmation, Decision, Queued, State
 from dbproc.register import Failure, Register, Result
 from dbproc.report import Event, Progress, Report
 from dbproc.rescue import holds_files, keep_aside, put_back
-from dbproc.run import changed_input, command_line, input_stats, job_of, obstacle
+from dbproc.run import command_line, job_of, obstacle
 from dbproc.signals import signals_ignored
 from dbproc.store import Store
 from dbproc.workspace import Workspace
@@ -98,7 +98,7 @@ class _Running:
     """A task that the engine has, and what its inputs were when it got it."""
 
     task: Task
-    inputs: tuple[str, ...]
+    inputs: Inputs
 
 
 class Execution:
@@ -223,15 +223,15 @@ class Execution:
     def _step(self, tasks: Sequence[Task], ended: Sequence[tuple[Task, Outcome]]) -> None:
         """Start tasks and record outcomes: two transactions, however many there are of either."""
         results = self._register.check(ended)
-        changed = changed_before(self._store, self._definition.mission, tasks)
+        inputs = look(self._store, self._definition.mission, tasks)
         started = [self._attempt(task) for task in tasks]
         refused, self._refused = self._refused, []
         with self._store.begin() as connection:
             placements.announce(connection, self._register.announcements(results))
             ids = insert_attempts(connection, self._run_id, [attempt for attempt, _ in started])
             insert_attempts(connection, self._run_id, list(_refusals(refused)))
-        for attempt_id, (attempt, name), fault in zip(ids, started, changed, strict=True):
-            result = self._start(attempt_id, attempt, name, fault)
+        for attempt_id, (attempt, name), looked in zip(ids, started, inputs, strict=True):
+            result = self._start(attempt_id, attempt, name, looked)
             if result is not None:
                 results.append(result)
         for decision in refused:
@@ -248,17 +248,17 @@ class Execution:
         command = command_line(self._definition, task, self._workspace.job_directory(name))
         return NewAttempt(task=task, command=command, log=self._workspace.job_log(name)), name
 
-    def _start(self, attempt_id: int, attempt: NewAttempt, name: str, fault: str | None) -> Result | None:
-        """Hand a task to the engine; a task that cannot be started, or has a `fault`, is a failure at once."""
+    def _start(self, attempt_id: int, attempt: NewAttempt, name: str, inputs: Inputs) -> Result | None:
+        """Hand a task to the engine; a task that cannot be started is a failure at once."""
         task = attempt.task
         self._agenda.start(task.slot)
         if self._campaigns is not None:
             self._campaigns.started(task)
         job = job_of(task, attempt.command, self._workspace, name, attempt_id)
-        hindrance = obstacle(self._definition, task) or fault
+        hindrance = obstacle(self._definition, task) or inputs.fault
         if hindrance is not None:
             return Failure(task, _not_started(job, hindrance), hindrance, is_obstacle=True)
-        self._running[attempt_id] = _Running(task, input_stats(self._definition, task))
+        self._running[attempt_id] = _Running(task, inputs)
         self._engine.start(job)
         return None
 
@@ -267,7 +267,7 @@ class Execution:
         running = self._running.pop(outcome.job.attempt_id)
         if self._campaigns is not None:
             self._campaigns.ended(running.task, outcome)
-        changed = changed_input(self._definition, running.task, running.inputs)
+        changed = changed_since(running.inputs)
         if changed is not None:
             self._put_back(running.task, outcome.job.directory)
         if changed is not None and outcome.ending is not Ending.INTERRUPTED:

@@ -6,9 +6,8 @@ import datetime as dt
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from dbproc.digest import stat_text
 from dbproc.model import Definition, File, FileFacts, Job, Product, Task
 from dbproc.names import keywords_of, render
 from dbproc.secrecy import public_environment
@@ -67,29 +66,6 @@ def code_obstacle(path: str) -> str | None:
     if not _is_shipped(path) and not os.access(path, os.X_OK):
         return f"the code {path} is not executable; chmod +x it"
     return None
-
-
-def input_stats(definition: Definition, task: Task) -> tuple[str, ...]:
-    """Size, time of change and inode of each input, in their order; empty text for one that is not there."""
-    return tuple(_stat(file_path(definition, file)) for file in task.inputs)
-
-
-def changed_input(definition: Definition, task: Task, before: Sequence[str]) -> str | None:
-    """The sentence that names the first input that is not what it was before the task was started."""
-    for file, was, now in zip(task.inputs, before, input_stats(definition, task), strict=True):
-        if was != now:
-            path = file_path(definition, file)
-            if not now:
-                return f"it moved its input {path} away or removed it, which no code may do"
-            return f"it changed its input {path}, which no code may do; to see what is damaged: dbproc check --deep"
-    return None
-
-
-def _stat(path: str) -> str:
-    try:
-        return stat_text(path)
-    except OSError:
-        return ""
 
 
 def job_of(task: Task, command: tuple[str, ...], workspace: Workspace, name: str, attempt_id: int) -> Job:

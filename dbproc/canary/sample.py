@@ -18,7 +18,7 @@ from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.facts import load_facts
 from dbproc.engines.local import LocalEngine
 from dbproc.errors import UserError
-from dbproc.inputs import changed_before
+from dbproc.inputs import Inputs, changed_since, look
 from dbproc.inspection import Inspection
 from dbproc.lock import this_process
 from dbproc.model import Definition, Ending, Outcome, Process, Slot, Task
@@ -27,7 +27,7 @@ from dbproc.plan import Planner, Queued, State, candidates, needs, valid_code
 from dbproc.register import Register, Result, Success
 from dbproc.report import Report
 from dbproc.rescue import put_back
-from dbproc.run import changed_input, command_line, input_stats, job_of, obstacle
+from dbproc.run import command_line, job_of, obstacle
 from dbproc.store import Store
 from dbproc.words import arguments_text
 
@@ -195,7 +195,7 @@ class _Building:
         self._definition = tried.definition
         self._place = place
         self._say = say
-        self._running: dict[int, tuple[Task, tuple[str, ...]]] = {}
+        self._running: dict[int, tuple[Task, Inputs]] = {}
 
     def build(self, tasks: Sequence[Task], jobs: int) -> None:
         """Build all, `jobs` at a time; however it ends, no job is left running."""
@@ -212,13 +212,13 @@ class _Building:
                 engine.stop()
 
     def _start(self, engine: LocalEngine, number: int, task: Task) -> None:
-        hindrance = obstacle(self._definition, task)
-        hindrance = hindrance or changed_before(self._store, self._definition.mission, [task])[0]
+        (inputs,) = look(self._store, self._definition.mission, [task])
+        hindrance = obstacle(self._definition, task) or inputs.fault
         if hindrance is not None:
             raise UserError(hindrance)
         name = str(number)
         command = command_line(self._definition, task, self._place.workspace.job_directory(name))
-        self._running[number] = task, input_stats(self._definition, task)
+        self._running[number] = task, inputs
         engine.start(job_of(task, command, self._place.workspace, name, number))
 
     def _record(self, register: Register, outcomes: Sequence[Outcome]) -> None:
@@ -231,7 +231,7 @@ class _Building:
 
     def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:
         task, inputs = self._running.pop(outcome.job.attempt_id)
-        changed = changed_input(self._definition, task, inputs)
+        changed = changed_since(inputs)
         if changed is not None:
             ids = [file.file_id for file in task.inputs]
             put_back(self._store, self._definition.mission, [outcome.job.directory], ids, Report())
