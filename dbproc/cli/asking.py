@@ -12,17 +12,16 @@ import click
 from dbproc import explain, lock, queue
 from dbproc.catalogue import quarantine, reading
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table, retry_words
+from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_table, retry_words
 from dbproc.edits import edits_in_words
 from dbproc.errors import UserError
 from dbproc.incoming import scan_mission
-from dbproc.store import open_store
 
 Facts = dict[str, Any]
 _SHOWN = 5
 
 
-@click.command("status", short_help="Say how the mission stands.")
+@click.command("status")
 @mission_option
 @json_option
 def status_command(mission: str, as_json: bool) -> None:
@@ -36,7 +35,7 @@ def status_command(mission: str, as_json: bool) -> None:
 
 def mission_status(mission: str) -> Facts:
     """The facts of ``dbproc status``."""
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         holder = lock.current(store)
         with store.begin() as connection:
             definition = load_definition(connection)
@@ -108,10 +107,10 @@ def _waiting_words(waiting: list[Facts]) -> str:
 def queue_command(mission: str, as_json: bool, flush: bool) -> None:
     """List the files still to be looked at as inputs of new work."""
     if flush:
-        with open_store(mission) as store, store.begin() as connection:
+        with open_mission(mission) as store, store.begin() as connection:
             click.echo(f"flushed {queue.flush(connection)} files from the queue")
         return
-    with open_store(mission, read_only=True) as store, store.begin() as connection:
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
         rows = queue.entries(connection)
     if as_json:
         print_json(rows)
@@ -121,7 +120,7 @@ def queue_command(mission: str, as_json: bool, flush: bool) -> None:
         click.echo("the queue is empty")
 
 
-@click.command("why", short_help="Explain a file, or why there is none.")
+@click.command("why")
 @click.argument("subject", metavar="FILE | PRODUCT DATE")
 @click.argument("date", required=False, metavar="")
 @mission_option
@@ -136,7 +135,7 @@ def why_command(subject: str, date: str | None, mission: str, as_json: bool) -> 
     """
     from dbproc import why
 
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         facts = why.why_file(store, subject) if date is None else why.why_date(store, subject, _date(date))
     if as_json:
         print_json(facts)
@@ -231,7 +230,7 @@ def _print_at(depth: int, line: str) -> None:
 @json_option
 def lineage_command(file: str, mission: str, as_json: bool) -> None:
     """Show what FILE came from, step by step, and what came from it."""
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         facts = explain.lineage(store, file)
     if as_json:
         print_json(facts)
@@ -263,7 +262,7 @@ def inspect_command(file: Path, mission: str, as_json: bool) -> int:
     path = str(file.absolute())
     if not os.path.lexists(path):
         raise UserError(f"there is no file {path}")
-    with open_store(mission, read_only=True) as store, store.begin() as connection:
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
         definition = load_definition(connection)
     with Inspection(definition) as inspection:
         verdicts = inspection.verdicts(path)

@@ -10,11 +10,11 @@ import click
 
 from dbproc import archive, edits, lock, releases
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import cell, json_option, mission_access, mission_option, print_json, print_table
+from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
 from dbproc.cli.definition import change_facts
 from dbproc.errors import NotFoundError, VersionError
 from dbproc.explain import product_named
-from dbproc.store import Store, open_store
+from dbproc.store import Store
 from dbproc.version import Version
 
 _LISTED = ("process", "file", "version", "first", "last", "active", "files", "released", "digest")
@@ -82,7 +82,7 @@ def release_command(
         is_rollback=rollback,
         reason=reason,
     )
-    with open_store(mission, read_only=dry_run) as store, mission_access(store):
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         released = releases.release(store, request, dry_run=dry_run)
     if as_json:
         changes = [change_facts(change) for change in released.changes]
@@ -100,7 +100,7 @@ def release_command(
 @json_option
 def list_command(process: str | None, mission: str, as_json: bool) -> None:
     """List the versions of all codes, or of those of PROCESS: file, dates, files made, and since when."""
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         rows = archive.list_codes(store, process)
     if as_json:
         print_json(rows)
@@ -116,7 +116,7 @@ def list_command(process: str | None, mission: str, as_json: bool) -> None:
 @json_option
 def show_command(process: str, version: Version | None, part: str | None, mission: str, as_json: bool) -> None:
     """Show a version of the code of PROCESS: facts, what happened to it, its files, and its text as it was kept."""
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         facts = archive.show_code(store, process, version, part)
     if as_json:
         print_json(facts)
@@ -143,7 +143,7 @@ def diff_command(process: str, old: Version | None, new: Version | None, mission
 
     A file that was edited since it was recorded is compared with what was recorded.
     """
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         found = archive.compare_codes(store, process, old, new)
     if as_json:
         print_json(asdict(found))
@@ -169,7 +169,7 @@ def accept_command(process: str | None, product: str | None, reason: str, missio
     """
     if (process is None) == (product is None):
         raise click.UsageError("name a PROCESS, or a product with --inspector PRODUCT")
-    with open_store(mission) as store, mission_access(store), lock.holding(store, "code accept"):
+    with open_mission(mission) as store, mission_access(store), lock.holding(store, "code accept"):
         accepted = _accept(store, process, product, reason)
     if as_json:
         print_json(accepted)

@@ -14,8 +14,9 @@ import click
 
 from dbproc import access
 from dbproc.catalogue.definition import load_mission
+from dbproc.cli import output
 from dbproc.report import Report, one_line
-from dbproc.store import Store
+from dbproc.store import Store, open_store
 
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -37,6 +38,14 @@ def _named(_: click.Context, __: click.Parameter, value: str | None) -> str:
     if not value:
         raise click.UsageError("no database is named: give -m DATABASE, or set DBPROC_MISSION")
     return value
+
+
+def open_mission(name: str, *, read_only: bool = False, echo: bool = False) -> Store:
+    """Open a mission's database; a command that may write to it is at work, see
+    :func:`dbproc.cli.output.tell_of_work`."""
+    if not read_only:
+        output.tell_of_work()
+    return open_store(name, echo=echo, read_only=read_only)
 
 
 @contextmanager

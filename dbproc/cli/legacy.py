@@ -13,12 +13,11 @@ import click
 from dbproc import queue
 from dbproc.catalogue.definition import load_definition
 from dbproc.cli import guarded, legacy_reprocess
-from dbproc.cli.common import cell, mission_option
+from dbproc.cli.common import cell, mission_option, open_mission
 from dbproc.cli.database import clear_lock, init_command
 from dbproc.cli.definition import apply
 from dbproc.explain import product_named
 from dbproc.mission.read import read_mission_file
-from dbproc.store import open_store
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -48,7 +47,7 @@ def add_from_config(mission: str, verify: bool, config_file: Path) -> None:
 @click.argument("database")
 def flush_process_queue(database: str) -> None:
     """Empty the process queue of DATABASE."""
-    with open_store(database) as store, store.begin() as connection:
+    with open_mission(database) as store, store.begin() as connection:
         count = queue.flush(connection)
     click.echo(f"Flushed {count} items from queue")
 
@@ -97,7 +96,7 @@ def print_process_queue(
         raise click.UsageError("--html, -o, and -s are useless with -q.")
     if exist and count:
         raise click.UsageError("-e and -c exclude each other.")
-    with open_store(database, read_only=True) as store, store.begin() as connection:
+    with open_mission(database, read_only=True) as store, store.begin() as connection:
         definition = load_definition(connection)
         chosen = [product_named(definition, name) for name in products]
         rows = queue.entries(connection, [product.name for product in chosen])

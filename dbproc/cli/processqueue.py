@@ -8,7 +8,7 @@ import click
 
 from dbproc.cli import guarded
 from dbproc.cli.common import json_option, mission_option
-from dbproc.cli.runs import LEVELS, perform
+from dbproc.cli.runs import LEVELS, perform, quiet_if_busy_option
 
 
 @click.command("ProcessQueue.py", context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,6 +23,7 @@ from dbproc.cli.runs import LEVELS, perform
 @click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=click.IntRange(1), help="CPUs for jobs.")
 @click.option("--glb", "pattern", default="*", show_default=True, help="Only files in incoming like this.")
 @click.option("--echo", is_flag=True, help="Print every SQL statement.")
+@quiet_if_busy_option
 @json_option
 @mission_option
 def command(ingest: bool, process: bool, skip_run: bool, only: str | None, **options: object) -> int:

@@ -10,11 +10,20 @@ import click
 from dbproc import cycle
 from dbproc.catalogue import attempts
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import Function, Screen, json_option, mission_option, print_json, print_report, retry_words
+from dbproc.cli.common import (
+    Function,
+    Screen,
+    json_option,
+    mission_option,
+    open_mission,
+    print_json,
+    print_report,
+    retry_words,
+)
 from dbproc.cycle import Options
+from dbproc.errors import EXIT_INTERRUPTED, BusyError
 from dbproc.report import Report, one_line, unsettled_words
 from dbproc.signals import Interrupted
-from dbproc.store import open_store
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -36,6 +45,12 @@ def run_options(function: Function) -> Function:
     return function
 
 
+def quiet_if_busy_option(function: Function) -> Function:
+    """--quiet-if-busy."""
+    text = "Print nothing when another run is live, as cron mails what is printed. The exit status is 75 all the same."
+    return click.option("--quiet-if-busy", is_flag=True, help=text)(function)
+
+
 def common_options(function: Function) -> Function:
     """Options of every run."""
     options = (
@@ -44,6 +59,7 @@ def common_options(function: Function) -> Function:
             "-l", "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="For the log file."
         ),
         click.option("--echo", is_flag=True, help="Print every SQL statement."),
+        quiet_if_busy_option,
         json_option,
         mission_option,
     )
@@ -101,7 +117,7 @@ def plan_command(mission: str, as_json: bool, pattern: str, only: str | None, sk
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Only this date.")
 def retry_command(mission: str, only: str | None, date: dt.datetime | None) -> int:
     """Have the next run try again what failed or was given up, at once."""
-    with open_store(mission) as store, store.begin() as connection:
+    with open_mission(mission) as store, store.begin() as connection:
         processes = None
         if only is not None:
             processes = cycle.allowed_processes(load_definition(connection), Options(only=_names(only)))
@@ -124,6 +140,7 @@ def perform(
     ram: float | None = None,
     only: str | None = None,
     skip_run: bool = False,
+    quiet_if_busy: bool = False,
 ) -> int:
     """Do what run, ingest, process and ProcessQueue.py are for; gives the exit status."""
     options = Options(
@@ -140,13 +157,17 @@ def perform(
         return _preview(mission, options, as_json=as_json, echo=echo)
     screen = Screen()
     report = Report(None if as_json else screen.say)
-    with open_store(mission, echo=echo) as store:
+    with open_mission(mission, echo=echo) as store:
         try:
             cycle.run(store, options, report, screen.progress)
         except Interrupted as signal:
             screen.clear()
             click.echo(f"ended by {signal}; what was finished is recorded, the next run goes on", err=True)
-            return 130
+            return EXIT_INTERRUPTED
+        except BusyError as error:
+            if quiet_if_busy:
+                return error.exit_status
+            raise
         finally:
             screen.clear()
     return print_report(report, as_json=as_json)
@@ -155,7 +176,7 @@ def perform(
 def _preview(mission: str, options: Options, *, as_json: bool, echo: bool = False) -> int:
     from dbproc.preview import planned
 
-    with open_store(mission, echo=echo, read_only=True) as store:
+    with open_mission(mission, echo=echo, read_only=True) as store:
         facts = planned(store, options)
     _print_plan(facts, as_json)
     return 0

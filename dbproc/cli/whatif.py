@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from dbproc.cli.common import Function, cell, json_option, mission_option, print_json, selection_options
-from dbproc.store import open_store
+from dbproc.cli.common import Function, cell, json_option, mission_option, open_mission, print_json, selection_options
 
 _SHOWN = 20
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -69,7 +68,7 @@ def release_command(
         output_interface=output_interface,
         rollback=rollback,
     )
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         foresight = if_released(store, release)
     _print(foresight, everything=everything, as_json=as_json)
 
@@ -102,7 +101,7 @@ def reprocess_command(
     from dbproc.whatif import if_reprocessed
 
     selection = Selection(start=_date(start), end=_date(end), **chosen)
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         foresight = if_reprocessed(store, selection, None if force is None else Part(force))
     _print(foresight, everything=everything, as_json=as_json)
 
@@ -129,7 +128,7 @@ def file_command(path: str, bump: int, everything: bool, as_json: bool, mission:
     from dbproc.version import Part
     from dbproc.whatif import if_delivered
 
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         foresight = if_delivered(store, path, Part(bump))
     _print(foresight, everything=everything, as_json=as_json)
     return int(foresight.is_refused)

@@ -12,7 +12,9 @@ import click
 import psutil
 import pytest
 
+from dbproc import lock
 from dbproc.cli import COMMANDS, dbproc, legacy, main, processqueue
+from dbproc.store import open_store
 from tests.flow.mission import (
     JOIN,
     Done,
@@ -607,3 +609,19 @@ def test_create_db_creates_a_database_on_the_server(postgres_server: Any, ask: A
         assert ask("-d", "postgresql", name, name="CreateDB.py").out.startswith(f"created {name}; ")
         assert "holds no mission yet" in ask("status", "-m", name, status=2).err
     postgres_server.drop(name)
+
+
+# --- another run is at work ---
+
+
+def test_a_run_of_cron_that_finds_another_at_work_says_nothing(mission: Mission, ask: Ask) -> None:
+    mission.create(*chain())
+    commands = [("run",), ("ingest",), ("process",), ("run", "--json")]
+    with open_store(mission.database) as store, lock.holding(store, "test"):
+        for words in commands:
+            done = ask(*words, "--quiet-if-busy", "-m", mission.database, status=75)
+            assert (done.out, done.err) == ("", "")
+        done = ask("--quiet-if-busy", "-m", mission.database, status=75, name="ProcessQueue.py")
+        assert (done.out, done.err) == ("", "")
+        assert "another run" in ask("run", "-m", mission.database, status=75).err
+    mission.dbproc("run", "--quiet-if-busy")
