@@ -16,9 +16,12 @@ from dbproc.cli.common import cell, json_option, mission_option, open_mission, p
 from dbproc.edits import edits_in_words
 from dbproc.errors import UserError
 from dbproc.incoming import scan_mission
+from dbproc.model import Definition
+from dbproc.store import Transaction
 
 Facts = dict[str, Any]
 _SHOWN = 5
+_LATEST = 10
 
 
 @click.command("status")
@@ -45,10 +48,9 @@ def mission_status(mission: str) -> Facts:
                 "lock": None if holder is None else lock.describe(holder),
                 "queue": queue.length(connection),
                 "last_run": next(iter(reading.last_runs(connection)), None),
-                "products": reading.products_in_numbers(connection),
-                "failures": reading.open_failures(connection),
-                "quarantine": quarantine.count(connection),
-                "quarantined": quarantine.entries(connection, limit=10),
+                "products": _products(connection, definition),
+                "failures": explain.open_failures(connection, definition),
+                **_quarantine(connection, definition),
             }
     for failure in facts["failures"]:
         failure["waiting"] = explain.waiting_for(definition, failure)
@@ -59,6 +61,29 @@ def mission_status(mission: str) -> Facts:
     except UserError as error:
         facts["incoming"] = {"problem": str(error)}
     return facts
+
+
+def _products(connection: Transaction, definition: Definition) -> list[Facts]:
+    """The products in numbers: those of the mission file, and those retired of which files are left."""
+    names = {product.name for product in definition.products.values()}
+    return [row for row in reading.products_in_numbers(connection) if row["files"] or row["product"] in names]
+
+
+def _quarantine(connection: Transaction, definition: Definition) -> Facts:
+    """How many files are in quarantine, how many are recorded there and gone, and the latest that are there."""
+    recorded = quarantine.stored_names(connection)
+    try:
+        there = set(os.listdir(definition.mission.quarantine))
+    except FileNotFoundError:
+        there = set()
+    except OSError:  # nobody can tell; check says why
+        there = set(recorded.values())
+    numbers = [number for number, name in recorded.items() if name in there]
+    return {
+        "quarantine": len(numbers),
+        "quarantine_gone": len(recorded) - len(numbers),
+        "quarantined": [quarantine.entry(connection, number) for number in numbers[:_LATEST]],
+    }
 
 
 def _print_status(facts: Facts) -> None:
@@ -89,6 +114,8 @@ def _print_status(facts: Facts) -> None:
         click.echo(f"\nin quarantine: {facts['quarantine']}")
     for entry in facts["quarantined"]:
         click.echo(f"  {cell(entry['filename'])}: {entry['reason']}: {cell(entry['message'])}")
+    if facts["quarantine_gone"]:
+        click.echo(f"\ngone from quarantine: {facts['quarantine_gone']}; dbproc check names them")
 
 
 def _waiting_words(waiting: list[Facts]) -> str:
@@ -196,10 +223,18 @@ def _choice_words(row: Facts) -> str:
     return f" ({row['product']}, {place} of {', '.join(choice['of'])})"
 
 
-def _print_why_date(facts: Facts, depth: int = 0) -> None:
-    """One cause, and below it, indented, what it is caused by."""
+def _print_why_date(facts: Facts) -> None:
+    """Each cause, and below it, indented, what it is caused by."""
+    todo = [(facts, 0)]
+    while todo:
+        node, depth = todo.pop()
+        _print_cause(node, depth)
+        todo.extend((cause, depth + 1) for cause in reversed(node["because"]))
+
+
+def _print_cause(facts: Facts, depth: int) -> None:
     subject = f"{facts['product']} {facts['date']} {facts['keywords']}".rstrip()
-    _print_at(depth, f"{subject}: {facts['state']}: {cell(facts['explanation'])}")
+    _print_at(depth, f"{cell(subject)}: {facts['state']}: {cell(facts['explanation'])}")
     for row in facts["files"]:
         _print_at(depth + 1, f"there is {cell(row['filename'])}{'' if row['exists_on_disk'] else ', gone from disk'}")
     for line in facts["details"]:
@@ -216,8 +251,6 @@ def _print_why_date(facts: Facts, depth: int = 0) -> None:
     for row in facts["quarantined"]:
         entry = f"{row['quarantine_id']} {cell(row['filename'])}: {row['reason']}: {cell(row['message'])}"
         _print_at(depth + 1, f"in quarantine: {entry}")
-    for cause in facts["because"]:
-        _print_why_date(cause, depth + 1)
 
 
 def _print_at(depth: int, line: str) -> None:

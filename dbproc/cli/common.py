@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ import click
 from dbproc import access
 from dbproc.catalogue.definition import load_mission
 from dbproc.cli import output
+from dbproc.cli.json_text import json_text
 from dbproc.report import Report, one_line
 from dbproc.store import Store, open_store
 
@@ -91,13 +91,7 @@ def print_report(report: Report, *, as_json: bool) -> int:
 
 def print_json(value: object) -> None:
     """Print a value as JSON; dates and times as ISO text, and nothing that a terminal would act on."""
-    text = json.dumps(value, indent=2, default=_as_text, ensure_ascii=False)
-    is_plain = text.replace("\n", "").isprintable()
-    click.echo(text if is_plain else json.dumps(value, indent=2, default=_as_text))
-
-
-def _as_text(value: object) -> str:
-    return value.isoformat() if isinstance(value, dt.date) else str(value)
+    click.echo(json_text(value))
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from dbproc.cli.common import (
 )
 from dbproc.cycle import Options
 from dbproc.errors import EXIT_INTERRUPTED, BusyError
+from dbproc.explain import standing_failures
 from dbproc.report import Report, one_line, unsettled_words
 from dbproc.signals import Interrupted
 
@@ -118,10 +119,10 @@ def plan_command(mission: str, as_json: bool, pattern: str, only: str | None, sk
 def retry_command(mission: str, only: str | None, date: dt.datetime | None) -> int:
     """Have the next run try again what failed or was given up, at once."""
     with open_mission(mission) as store, store.begin() as connection:
-        processes = None
-        if only is not None:
-            processes = cycle.allowed_processes(load_definition(connection), Options(only=_names(only)))
-        count = attempts.arm(connection, processes, None if date is None else date.date())
+        definition = load_definition(connection)
+        processes = cycle.allowed_processes(definition, Options(only=_names(only)))
+        standing = standing_failures(connection, definition)
+        count = attempts.arm(connection, processes, None if date is None else date.date(), standing)
     click.echo(f"{count} failed jobs are tried again by the next run")
     return 0
 
@@ -186,6 +187,8 @@ def _print_plan(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
+    if "incoming_problem" in facts:
+        click.echo(one_line(facts["incoming_problem"]))
     for name, text in facts.get("incoming", ()):
         click.echo(one_line(f"incoming {name}: {text}"))
     for edit in facts.get("edited_codes", ()):
