@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, literal, or_, select
 
 from dbproc import schema
-from dbproc.catalogue._select import FILE, batches, is_last_attempt, is_last_of_startup, is_newest
+from dbproc.catalogue._select import FILE, batches, is_last_attempt, is_last_of_startup, is_newest, number_of
 from dbproc.errors import NotFoundError
 from dbproc.model import Slot
 
@@ -84,8 +84,8 @@ def find_file(connection: Connection, name: str) -> Row:
     """
     wanted = name.rstrip("/").rsplit("/", 1)[-1]
     rows = _rows(connection, _files().where(FILE.c.filename == wanted))
-    if not rows and name.isascii() and name.isdigit():
-        rows = _rows(connection, _files().where(FILE.c.file_id == int(name)))
+    if not rows and (number := number_of(name)) is not None:
+        rows = _rows(connection, _files().where(FILE.c.file_id == number))
     if not rows:
         near = connection.scalars(
             select(FILE.c.filename).where(FILE.c.filename.contains(_beginning(wanted), autoescape=True)).limit(5)

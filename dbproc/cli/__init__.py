@@ -108,15 +108,25 @@ def _ended(command: click.Command, arguments: Sequence[str] | None, name: str) -
     except Interrupted as signal:
         _complain(f"{name}: ended by {signal}")
         return EXIT_INTERRUPTED
-    except DbprocError as error:
-        _complain(f"{name}: {_shown(error)}")
-        return error.exit_status
-    except OSError as error:
-        _complain(f"{name}: {masked(one_line(_system_words(error)))}")
-        return EXIT_SOME_FAILED
-    except Exception:
-        _complain(masked(traceback.format_exc().rstrip()))
-        return EXIT_SOME_FAILED
+    except Exception as error:
+        mendable = _mendable(error)
+        if mendable is None:
+            _complain(masked(traceback.format_exc().rstrip()))
+            return EXIT_SOME_FAILED
+        words, status = mendable
+        _complain(f"{name}: {words}")
+        return status
+
+
+def _mendable(error: Exception) -> tuple[str, int] | None:
+    """What a person is told of an error that they can mend, and the exit status; None for a defect of dbproc."""
+    if isinstance(error, DbprocError):
+        return _shown(error), error.exit_status
+    if isinstance(error, UnicodeEncodeError) and error.reason == _NOT_UTF8:
+        return f"this is not UTF-8 and cannot be used here: {masked(one_line(error.object[:200]))}", EXIT_USAGE
+    if isinstance(error, OSError):
+        return masked(one_line(_system_words(error))), EXIT_SOME_FAILED
+    return None
 
 
 def _told(status: int, name: str) -> int:
@@ -132,6 +142,9 @@ def _told(status: int, name: str) -> int:
         return status
     return status or (_SIGPIPE if is_reader_gone else EXIT_SOME_FAILED)
 
+
+_NOT_UTF8 = "surrogates not allowed"
+"""What Python says of a text that came from bytes that are not UTF-8."""
 
 _SIGPIPE = 141
 """The exit status of what SIGPIPE ends, as shells give it."""

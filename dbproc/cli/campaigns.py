@@ -17,6 +17,7 @@ from dbproc.cli.common import (
     print_table,
     selection_options,
 )
+from dbproc.cli.numbers import AMOUNT, NUMBER
 from dbproc.errors import EXIT_DONE
 from dbproc.pace import RunPace, expected_end
 from dbproc.reprocess import Chosen, Order, Selection, begin_campaign, choose, queue_inputs
@@ -32,8 +33,8 @@ _SHOWN = 20
 @click.option("--force", type=click.IntRange(0, 2), help="Raise 0 interface, 1 quality, 2 revision, stale or not.")
 @click.option("--campaign", metavar="NAME", help="Do it bit by bit under this name, after everything else.")
 @click.option("--newest-first/--oldest-first", help="The order of dates in the campaign.  [default: oldest first]")
-@click.option("--jobs-per-run", type=click.IntRange(1), metavar="N", help="At most so many jobs of it in a run.")
-@click.option("--cpu-hours-per-run", type=click.FloatRange(0, min_open=True), metavar="H", help="Likewise CPU hours.")
+@click.option("--jobs-per-run", type=NUMBER, metavar="N", help="At most so many jobs of it in a run.")
+@click.option("--cpu-hours-per-run", type=AMOUNT, metavar="H", help="Likewise CPU hours.")
 @click.option("--comment", default="", help="Why; kept with the campaign.")
 @click.option("-d", "--dry-run", is_flag=True, help="List what would be made, and change nothing.")
 @mission_option

@@ -9,6 +9,7 @@ import click
 from dbproc.catalogue import canaries
 from dbproc.catalogue.definition import load_mission
 from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
+from dbproc.cli.numbers import NUMBER
 from dbproc.errors import EXIT_SOME_FAILED, UserError
 from dbproc.store import Store
 from dbproc.version import Version
@@ -45,10 +46,10 @@ def canary_command() -> None:
 @json_option
 @click.option("--version", required=True, help="The version that the candidate is to have.")
 @click.option("--file", help="The candidate, below the codes directory or elsewhere.  [default: the present file]")
-@click.option("--output-interface", type=click.IntRange(1), help="Interface of what it makes.  [default: as now]")
+@click.option("--output-interface", type=NUMBER, help="Interface of what it makes.  [default: as now]")
 @click.option("--dates", metavar="D1,D2,A..B", help="Dates to build, YYYY-MM-DD, and ranges of them.")
-@click.option("--sample", type=click.IntRange(1), metavar="N", help="N dates spread evenly, of --dates or of all.")
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="CPUs for jobs.")
+@click.option("--sample", type=NUMBER, metavar="N", help="N dates spread evenly, of --dates or of all.")
+@click.option("--jobs", default=1, show_default=True, type=NUMBER, help="CPUs for jobs.")
 def start_command(
     process: str,
     mission: str,

@@ -12,6 +12,7 @@ from dbproc import archive, edits, lock, releases
 from dbproc.catalogue.definition import load_definition
 from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
 from dbproc.cli.definition import change_facts
+from dbproc.cli.numbers import NUMBER
 from dbproc.errors import NotFoundError, VersionError
 from dbproc.explain import product_named
 from dbproc.store import Store
@@ -47,9 +48,7 @@ def code_command() -> None:
 @click.option("--file", metavar="FILE", help="The program, as in the mission file.  [default: as before]")
 @click.option("--from", "first", type=DATE, help="The first date of data that it is for.  [default: as before]")
 @click.option("--to", "last", type=DATE, help="The last date of data that it is for.  [default: as before]")
-@click.option(
-    "--output-interface", type=click.IntRange(1), metavar="N", help="The interface of its output.  [default: as before]"
-)
+@click.option("--output-interface", type=NUMBER, metavar="N", help="The interface of its output.  [default: as before]")
 @click.option("--reason", default="", help="Why; kept with the release.")
 @click.option("--rollback", is_flag=True, help="Take up an earlier version again, with its bytes.")
 @click.option("-d", "--dry-run", is_flag=True, help="Say what would change, and change nothing.")

@@ -15,6 +15,7 @@ from dbproc import access
 from dbproc.catalogue.definition import load_mission
 from dbproc.cli import output
 from dbproc.cli.json_text import json_text
+from dbproc.cli.numbers import LEVEL
 from dbproc.report import Report, one_line
 from dbproc.store import Store, open_store
 
@@ -65,7 +66,7 @@ def selection_options(function: Function) -> Function:
         click.option("--code", metavar="CODE", help="What this code made: its file name, process or number."),
         click.option("--code-version", metavar="X.Y.Z", help="Only this version of the code."),
         click.option("--instrument", metavar="INSTRUMENT", help="Files of this instrument."),
-        click.option("--level", type=float, help="Files of this level."),
+        click.option("--level", type=LEVEL, help="Files of this level."),
         click.option("--start", type=DAY, metavar="DATE", help="From this day on."),
         click.option("--end", type=DAY, metavar="DATE", help="Up to this day, itself included."),
         click.option("--file", metavar="FILE", help="This file; what is made from it, if it was delivered."),

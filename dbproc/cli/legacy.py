@@ -16,6 +16,7 @@ from dbproc.cli import guarded, legacy_reprocess
 from dbproc.cli.common import cell, mission_option, open_mission
 from dbproc.cli.database import clear_lock, init_command
 from dbproc.cli.definition import apply
+from dbproc.cli.numbers import NUMBER
 from dbproc.explain import product_named
 from dbproc.mission.read import read_mission_file
 
@@ -164,7 +165,7 @@ class _AnyDay(click.ParamType[dt.date]):
 @click.option(
     "-i", "--ingest", is_flag=True, help="Take the outputs into the catalogue.  [default: into this directory]"
 )
-@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=click.IntRange(1), help="CPUs for jobs.")
+@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs.")
 @click.option("--nooptional", "no_optional", is_flag=True, help="Leave optional inputs out.")
 @click.option("-s", "--startDate", "start", type=_AnyDay(), required=True, help="First date, such as 2012-10-02.")
 @click.option("-u", "--update", is_flag=True, help="Only what is stale.")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from dbproc.cli.common import Function, mission_option, open_mission
+from dbproc.cli.numbers import LEVEL
 from dbproc.reprocess import Order, Selection, begin_campaign, choose, queue_inputs
 from dbproc.store import Store
 from dbproc.version import Part
@@ -76,7 +77,7 @@ def by_product(
 
 @click.command("reprocessByDate.py", context_settings=_HELP)
 @_options(required=True)
-@click.option("--level", type=float, help="Only files of this level.")
+@click.option("--level", type=LEVEL, help="Only files of this level.")
 def by_date(mission: str, start: dt.date, end: dt.date, force: int | None, echo: bool, level: float | None) -> None:
     """Put the files of a range of dates before the next run as inputs."""
     with open_mission(mission, echo=echo) as store:
@@ -86,7 +87,7 @@ def by_date(mission: str, start: dt.date, end: dt.date, force: int | None, echo:
 
 @click.command("reprocessByInstrument.py", context_settings=_HELP)
 @_options()
-@click.option("-l", "--level", type=float, help="Only files of this level.")
+@click.option("-l", "--level", type=LEVEL, help="Only files of this level.")
 @click.argument("instrument")
 def by_instrument(
     instrument: str,

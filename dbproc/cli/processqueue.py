@@ -8,6 +8,7 @@ import click
 
 from dbproc.cli import guarded
 from dbproc.cli.common import json_option, mission_option
+from dbproc.cli.numbers import NUMBER
 from dbproc.cli.runs import LEVELS, perform, quiet_if_busy_option
 
 
@@ -20,7 +21,7 @@ from dbproc.cli.runs import LEVELS, perform, quiet_if_busy_option
 @click.option(
     "-l", "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="For the log file."
 )
-@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=click.IntRange(1), help="CPUs for jobs.")
+@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs.")
 @click.option("--glb", "pattern", default="*", show_default=True, help="Only files in incoming like this.")
 @click.option("--echo", is_flag=True, help="Print every SQL statement.")
 @quiet_if_busy_option

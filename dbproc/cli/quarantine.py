@@ -10,6 +10,7 @@ import click
 from dbproc import quarantine as custody
 from dbproc.catalogue import quarantine
 from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
+from dbproc.cli.numbers import NUMBER
 from dbproc.report import one_line
 
 _SHOWN = ("quarantine_id", "quarantine_time", "filename", "reason", "message")
@@ -23,7 +24,7 @@ def quarantine_command() -> None:
 @quarantine_command.command("list")
 @mission_option
 @json_option
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="At most so many, latest first.")
+@click.option("--limit", default=100, show_default=True, type=NUMBER, help="At most so many, latest first.")
 def list_command(mission: str, as_json: bool, limit: int) -> None:
     """List what is in quarantine, and why."""
     with open_mission(mission, read_only=True) as store, store.begin() as connection:
@@ -37,7 +38,7 @@ def list_command(mission: str, as_json: bool, limit: int) -> None:
 
 
 @quarantine_command.command("show")
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @mission_option
 @json_option
 def show_command(number: int, mission: str, as_json: bool) -> None:
@@ -55,7 +56,7 @@ def show_command(number: int, mission: str, as_json: bool) -> None:
 
 
 @quarantine_command.command("release")
-@click.argument("numbers", type=int, nargs=-1, required=True, metavar="NUMBER...")
+@click.argument("numbers", type=NUMBER, nargs=-1, required=True, metavar="NUMBER...")
 @mission_option
 @click.option("--comment", default="", help="Why; kept with the entry.")
 def release_command(numbers: tuple[int, ...], mission: str, comment: str) -> None:
@@ -66,7 +67,7 @@ def release_command(numbers: tuple[int, ...], mission: str, comment: str) -> Non
 
 
 @quarantine_command.command("discard")
-@click.argument("numbers", type=int, nargs=-1, required=True, metavar="NUMBER...")
+@click.argument("numbers", type=NUMBER, nargs=-1, required=True, metavar="NUMBER...")
 @mission_option
 @click.option("--comment", required=True, help="Why; kept with the entry.")
 def discard_command(numbers: tuple[int, ...], mission: str, comment: str) -> None:

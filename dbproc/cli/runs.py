@@ -20,6 +20,7 @@ from dbproc.cli.common import (
     print_report,
     retry_words,
 )
+from dbproc.cli.numbers import AMOUNT, NUMBER
 from dbproc.cycle import Options
 from dbproc.errors import EXIT_INTERRUPTED, BusyError
 from dbproc.explain import standing_failures
@@ -32,12 +33,8 @@ LEVELS = ("debug", "info", "warning", "error")
 def run_options(function: Function) -> Function:
     """Options of commands that process."""
     options = (
-        click.option(
-            "-n", "--num-proc", "slots", default=2, show_default=True, type=click.IntRange(1), help="CPUs for jobs."
-        ),
-        click.option(
-            "--ram", type=click.FloatRange(0, min_open=True), help="Memory for jobs, GiB.  [default: no limit]"
-        ),
+        click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs."),
+        click.option("--ram", type=AMOUNT, help="Memory for jobs, GiB.  [default: no limit]"),
         click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number."),
         click.option("-s", "--skip-run", is_flag=True, help="Skip processes of timebase RUN."),
     )

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dbproc.cli.common import Function, cell, json_option, mission_option, open_mission, print_json, selection_options
+from dbproc.cli.numbers import NUMBER
 
 _SHOWN = 20
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -35,7 +36,7 @@ def whatif_command() -> None:
 @click.option("--file", help="The new file, below the codes directory.  [default: the present one]")
 @click.option("--from", "start", type=_DAY, help="The first date that it is for.  [default: as at present]")
 @click.option("--to", "end", type=_DAY, help="The last date that it is for.  [default: as at present]")
-@click.option("--output-interface", type=click.IntRange(1), help="The interface version of what it makes.")
+@click.option("--output-interface", type=NUMBER, help="The interface version of what it makes.")
 @click.option("--rollback", is_flag=True, help="An earlier version is meant.")
 @all_option
 @json_option

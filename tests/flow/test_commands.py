@@ -719,6 +719,43 @@ def test_create_db_creates_a_database_on_the_server(postgres_server: Any, ask: A
     postgres_server.drop(name)
 
 
+# --- where a command is called, and by whom ---
+
+
+def test_a_directory_that_is_gone_is_named_where_it_is_needed(
+    sqlite_mission: Mission, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mission = sqlite_mission.create(*chain())
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for command in ("status", "plan", "check", "run"):
+        ask(command, "-m", mission.database)
+    for words in (["status", "-m", "mission.sqlite"], ["inspect", "x", "-m", mission.database], ["init", "x.sqlite"]):
+        done = ask(*words, status=1)
+        assert (
+            done.err == "dbproc: the current directory does not exist any more, or cannot be read; cd to another one\n"
+        )
+
+
+def test_a_user_who_does_not_exist_is_named(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission.create(*chain())
+    for words in (["status", "-m", "~nobody0/m.sqlite"], ["init", "~nobody0/m.sqlite"]):
+        assert "~nobody0/m.sqlite means nothing here: there is no user nobody0" in ask(*words, status=2).err
+    mission.write(*chain(), incoming="~nobody0/incoming")
+    done = ask("apply", str(mission.file), "-m", mission.database, status=2)
+    assert "there is no user nobody0" in done.err
+
+
+def test_what_the_system_refuses_is_one_line(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission.create(*chain())
+    done = ask("-o", "/proc/nowhere/at/all", mission.database, status=1, name="printProcessQueue.py")
+    assert (
+        done.err
+        == "printProcessQueue.py: /proc/nowhere/at/all: No such file or directory; see to it, then run it again\n"
+    )
+
+
 # --- another run is at work ---
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
-from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Mission, process, product
+from dbproc.cli import main
+from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Mission, process, product, wait_for
 
 RUN = f"exec {sys.executable} {PROCESS_QUEUE} -m"
 IMPATIENT = f"""exec {sys.executable} -c 'import sys
@@ -149,6 +152,26 @@ def test_a_command_that_is_asked_ends_silently_when_its_reader_is_gone(waiting: 
     with reader_gone() as stream:
         done = shell(waiting, f"{sys.executable} -m dbproc status", stdout=stream)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_ctrl_c_ends_any_command_without_a_traceback(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    assert main(["init", mission.database]) == 0
+    os.mkfifo(mission.root / "mission.toml")
+    words = [sys.executable, "-m", "dbproc", "apply", "mission.toml", "-m", mission.database]
+    run = subprocess.Popen(words, cwd=mission.root, env=mission.environment, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: has_reader(mission.root / "mission.toml"), "the command to read its file")
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=LONGEST_SECONDS)
+    assert (run.returncode, said.strip()) == (130, "")
+
+
+def has_reader(fifo: Path) -> bool:
+    try:
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 # --- the locale ---
