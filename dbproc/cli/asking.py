@@ -22,6 +22,7 @@ from dbproc.store import Transaction
 Facts = dict[str, Any]
 _SHOWN = 5
 _LATEST = 10
+_DEEPEST = 20
 
 
 @click.command("status")
@@ -254,7 +255,12 @@ def _print_cause(facts: Facts, depth: int) -> None:
 
 
 def _print_at(depth: int, line: str) -> None:
-    click.echo(f"{'  ' * depth}{line}")
+    click.echo(f"{_indent(depth)}{line}")
+
+
+def _indent(depth: int) -> str:
+    """Two blanks for each step; where these would fill the screen, the number of the step."""
+    return "  " * depth if depth <= _DEEPEST else f"{'  ' * _DEEPEST}[{depth}] "
 
 
 @click.command("lineage")
@@ -270,18 +276,18 @@ def lineage_command(file: str, mission: str, as_json: bool) -> None:
         return
     for depth, row, is_repeated in explain.ancestry(facts):
         made = f"  [{row['code']}]" if row["code"] else "  [delivered]"
-        click.echo(f"{'  ' * depth}{cell(row['filename'])}{made}{' …' if is_repeated else ''}")
+        click.echo(f"{_indent(depth)}{cell(row['filename'])}{made}{' …' if is_repeated else ''}")
         _print_confirmed(row, depth)
     if facts["descendants"]:
         click.echo("\nwhat came from it:")
     for row in facts["descendants"]:
-        click.echo(f"{'  ' * row['depth']}{cell(row['filename'])}  [{row['code']}]")
+        click.echo(f"{_indent(row['depth'])}{cell(row['filename'])}  [{row['code']}]")
         _print_confirmed(row, row["depth"])
 
 
 def _print_confirmed(row: Facts, depth: int) -> None:
     for words in _confirmed_words(row["confirmed"]):
-        click.echo(f"{'  ' * depth}  {words}")
+        click.echo(f"{_indent(depth + 1)}{words}")
 
 
 @click.command("inspect")

@@ -260,5 +260,5 @@ def test_causes_may_be_many_levels_down(sqlite_mission: Mission, capsys: pytest.
     finally:
         sys.setrecursionlimit(limit)
     assert len(lines) == 161
-    assert lines[-1].strip().startswith("p0 2020-01-01: not delivered")
+    assert lines[-1].strip().startswith("[160] p0 2020-01-01: not delivered")
     assert text.count('"because"') == 161
