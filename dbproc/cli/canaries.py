@@ -11,8 +11,8 @@ from dbproc.catalogue.definition import load_mission
 from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
 from dbproc.cli.numbers import NUMBER
 from dbproc.errors import EXIT_SOME_FAILED, UserError
+from dbproc.names import read_version
 from dbproc.store import Store
-from dbproc.version import Version
 
 Facts = dict[str, Any]
 _SHOWN = ("canary_id", "process", "version", "status", "files", "created", "user")
@@ -72,7 +72,7 @@ def start_command(
     if dates is None and sample is None:
         raise UserError("say what to build: --dates 2024-05-01,2024-06-01..2024-06-07, or --sample 5")
     choice = Choice(dates_of(dates) if dates else (), sample)
-    wanted = Wanted(Version.parse(version), file, output_interface)
+    wanted = Wanted(read_version(version), file, output_interface)
     with open_mission(mission) as store:
         with mission_access(store), signals_interrupt():
             number = start(store, process, wanted, choice, jobs, (lambda _: None) if as_json else click.echo)

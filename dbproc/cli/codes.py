@@ -15,6 +15,7 @@ from dbproc.cli.definition import change_facts
 from dbproc.cli.numbers import NUMBER
 from dbproc.errors import NotFoundError, VersionError
 from dbproc.explain import product_named
+from dbproc.names import read_version
 from dbproc.store import Store
 from dbproc.version import Version
 
@@ -28,7 +29,7 @@ class _VersionType(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Version:
         """``2.1.0`` → version."""
         try:
-            return value if isinstance(value, Version) else Version.parse(value)
+            return value if isinstance(value, Version) else read_version(value)
         except VersionError as error:
             self.fail(str(error), param, ctx)
 

@@ -57,12 +57,12 @@ def release_command(
 
     For example: dbproc whatif release to_clean --version 2.0.0 --from 2024-01-01
     """
-    from dbproc.version import Version
+    from dbproc.names import read_version
     from dbproc.whatif import Release, if_released
 
     release = Release(
         process=process,
-        version=Version.parse(version),
+        version=read_version(version),
         file=file,
         start=_date(start),
         end=_date(end),
