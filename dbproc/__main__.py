@@ -1,7 +1,5 @@
 """``python -m dbproc``."""
 
-import sys
+from dbproc import entry
 
-from dbproc.cli import main
-
-sys.exit(main())
+entry.dbproc()

@@ -161,7 +161,14 @@ def _group_number(name: str) -> int:
         ) from None
     if os.geteuid() != 0 and number not in (os.getegid(), *os.getgroups()):
         raise UserError(
-            f"{getpass.getuser()} is not in the mission's group {name!r} and cannot give files to it: have him added "
+            f"{_user()} is not in the mission's group {name!r} and cannot give files to it: have him added "
             "(he logs in again then), run as somebody who is, or name another group in the mission file and apply it"
         )
     return number
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name is known for the number
+        return f"user {os.geteuid()}"

@@ -19,6 +19,7 @@ from dbproc.store import Store
 from dbproc.version import Part
 
 _DECIDED_AT_ONCE = 2000
+_MOST_DAYS = 100_000
 _SHOWN = 3
 _LEFT_OUT = "left out by run-process --no-optional"
 
@@ -104,6 +105,9 @@ def narrowed(definition: Definition, request: Request) -> Definition:
 def _refuse_nonsense(definition: Definition, process: Process, request: Request) -> None:
     if request.last < request.first:
         raise UserError(f"the dates are reversed: {request.first} is after {request.last}; give --start before --end")
+    days = (request.last - request.first).days + 1
+    if days > _MOST_DAYS:
+        raise UserError(f"{request.first} to {request.last} are {days} days; give at most {_MOST_DAYS} at a time")
     if process.timebase is Timebase.STARTUP:
         raise UserError(
             f"process {process.name} of timebase STARTUP has no dates: every run begins with it; "

@@ -11,6 +11,7 @@ EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2
 EXIT_BUSY = 75
 EXIT_NEEDS_PERSON = 78
+EXIT_INTERRUPTED = 130
 
 NO_MISSION = "the database holds no mission yet; define it with: dbproc apply MISSION.toml"
 

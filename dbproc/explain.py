@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dbproc.catalogue import reading
+from dbproc.catalogue.facts import load_facts
 from dbproc.errors import NotFoundError
 from dbproc.model import Definition, Process, Product, Slot
-from dbproc.plan import descendants
-from dbproc.store import Store
+from dbproc.plan import Planner, State, descendants, needs
+from dbproc.store import Store, Transaction
 
 Facts = dict[str, Any]
+_DECIDED_AT_ONCE = 2000
 
 
 def lineage(store: Store, name: str) -> Facts:
@@ -36,6 +39,37 @@ def lineage(store: Store, name: str) -> Facts:
         row["code"] = codes.get(row["file_id"])
         row["confirmed"] = [each for each in confirmed if each["result"] == row["file_id"]]
     return {"file": file, "ancestors": ancestors, "descendants": descendants, "links": links}
+
+
+def open_failures(connection: Transaction, definition: Definition, limit: int = 50) -> list[Facts]:
+    """The attempts that failed or were refused, whose slots there still are, the latest first."""
+    return reading.attempts_numbered(connection, standing_failures(connection, definition)[:limit])
+
+
+def standing_failures(connection: Transaction, definition: Definition) -> list[int]:
+    """The numbers of the attempts that failed or were refused, whose slots there still are, the latest first.
+
+    A slot is no more when its process or product is retired, no code is for its date, or its inputs are gone or
+    withdrawn; and nothing has failed any more when the output is up to date without it, unless it was forced.
+    """
+    failed = reading.failed_slots(connection)
+    states: dict[Slot, State] = {}
+    slots = sorted(slot for _, slot, _ in failed if slot.process_id in definition.processes)
+    for start in range(0, len(slots), _DECIDED_AT_ONCE):
+        states.update(_states(connection, definition, slots[start : start + _DECIDED_AT_ONCE]))
+    return [
+        number
+        for number, slot, reasons in failed
+        if (state := states.get(slot, State.NOT_DUE)) not in (State.NOT_DUE, State.NO_CODE)
+        and (state is not State.UP_TO_DATE or any(reason.startswith("forced") for reason in reasons))
+    ]
+
+
+def _states(connection: Transaction, definition: Definition, slots: Sequence[Slot]) -> dict[Slot, State]:
+    asked = needs(definition, slots)
+    facts = load_facts(connection, definition, asked, slots)
+    planner = Planner(definition, facts, asked, dt.datetime.now(dt.UTC))
+    return {slot: planner.decide(slot).state for slot in slots}
 
 
 def waiting_for(definition: Definition, attempt: Facts) -> list[Facts]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from dbproc.model import Definition, Process, Slot
 from dbproc.periods import LONGEST, widened
@@ -172,25 +172,35 @@ def upstream_reach(definition: Definition) -> dict[int, dict[int, Reach]]:
     d lies between D - before and D + after days."""
     makers = {product_id: p for p in definition.processes.values() for product_id in p.outputs}
     reach: dict[int, dict[int, Reach]] = {}
-
-    def of(process: Process) -> dict[int, Reach]:
-        if process.process_id in reach:
-            return reach[process.process_id]
-        result: dict[int, Reach] = {}
-        reach[process.process_id] = result
+    for process in _makers_first(definition, makers):
+        result = reach[process.process_id] = {}
         for link in process.inputs:
             maker = makers.get(link.product_id)
             if maker is None:
                 continue
             before, after = _direct(process, maker, link.yesterday, link.tomorrow)
             _widen(result, maker.process_id, before, after)
-            for process_id, (more_before, more_after) in of(maker).items():
+            for process_id, (more_before, more_after) in reach.get(maker.process_id, {}).items():
                 _widen(result, process_id, before + more_before, after + more_after)
-        return result
-
-    for process in definition.processes.values():
-        of(process)
     return reach
+
+
+def _makers_first(definition: Definition, makers: Mapping[int, Process]) -> Iterator[Process]:
+    """Every process after those that make its inputs; without recursion, because a chain may be long."""
+    entered: set[int] = set()
+    left: set[int] = set()
+    todo = list(definition.processes.values())[::-1]
+    while todo:
+        process = todo[-1]
+        if process.process_id not in entered:
+            entered.add(process.process_id)
+            inputs = (makers.get(link.product_id) for link in process.inputs)
+            todo.extend(maker for maker in inputs if maker is not None and maker.process_id not in entered)
+            continue
+        todo.pop()
+        if process.process_id not in left:
+            left.add(process.process_id)
+            yield process
 
 
 def _direct(process: Process, maker: Process, yesterday: int, tomorrow: int) -> Reach:

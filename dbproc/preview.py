@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from dbproc.catalogue import reading
 from dbproc.catalogue.definition import load_definition
 from dbproc.cycle import Options, allowed_processes, startup_processes
 from dbproc.edits import edits_in_words
+from dbproc.errors import UserError
+from dbproc.explain import open_failures
 from dbproc.incoming import scan_mission
 from dbproc.ingest import preview
 from dbproc.inspection import Inspection
@@ -26,25 +27,33 @@ def planned(store: Store, options: Options) -> Facts:
     Returns
     -------
     dict
-        ``incoming``: [name, sentence]; ``unsettled``: files left for later; ``edited_codes``; ``tasks`` to be built
-        first; ``problems``: refused slots; ``failures``: what failed and waits; ``waiting``: slots decided later, with
-        what they wait for; ``follows``: products that may be rebuilt after them.
+        ``incoming``: [name, sentence]; ``incoming_problem``: why it cannot be read; ``unsettled``: files left for
+        later; ``edited_codes``; ``tasks`` to be built first; ``problems``: refused slots; ``failures``: what failed and
+        waits; ``waiting``: slots decided later, with what they wait for; ``follows``: products that may be rebuilt
+        after them.
     """
     with store.begin() as connection:
         definition = load_definition(connection)
     facts: Facts = {}
     if options.ingest:
-        found = scan_mission(definition, options.pattern)
-        with Inspection(definition) as inspection:
-            facts["incoming"] = preview(store, definition, inspection, found.settled)
-        facts["unsettled"] = found.unsettled
+        facts.update(_arrived(store, definition, options))
     if options.process:
         facts["edited_codes"] = edits_in_words(definition)
         facts.update(_decisions(store, definition, options))
         with store.begin() as connection:
-            failures = reading.open_failures(connection)
+            failures = open_failures(connection, definition)
         facts["failures"] = [failure for failure in failures if not _is_due(failure)]
     return facts
+
+
+def _arrived(store: Store, definition: Definition, options: Options) -> Facts:
+    """What the next run would ingest; or why that cannot be seen."""
+    try:
+        found = scan_mission(definition, options.pattern)
+    except UserError as error:
+        return {"incoming": [], "unsettled": 0, "incoming_problem": str(error)}
+    with Inspection(definition) as inspection:
+        return {"incoming": preview(store, definition, inspection, found.settled), "unsettled": found.unsettled}
 
 
 def _is_due(failure: Facts) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-import sys
 from collections.abc import Mapping
 
+from dbproc.encoding import this_python
 from dbproc.model import Definition, File, FileFacts, Job, Product, Task
 from dbproc.names import keywords_of, render
 from dbproc.secrecy import public_environment
@@ -111,7 +111,7 @@ def _with_time(word: str, date: dt.date) -> str:
 
 def _program(path: str) -> tuple[str, ...]:
     """A shipped code runs under this Python; any other as the operating system runs it."""
-    return (sys.executable, path) if _is_shipped(path) else (path,)
+    return (*this_python(), path) if _is_shipped(path) else (path,)
 
 
 def _is_shipped(path: str) -> bool:

@@ -26,6 +26,7 @@ from sqlalchemy.exc import (
 )
 
 from dbproc.errors import ConflictError, DatabaseError, DatabaseLostError, SchemaError
+from dbproc.home import expanded
 from dbproc.secrecy import masked
 
 Transaction = Connection
@@ -213,7 +214,7 @@ def database_url(name: str, *, creating: bool = False) -> URL:
         return _parsed_url(name)
     if _IS_OTHERS.match(name):
         raise DatabaseError(_NO_URL)
-    path = Path(name).expanduser()
+    path = Path(expanded(name))
     if creating or path.exists() or os.sep in name or path.suffix in _SQLITE_SUFFIXES:
         return URL.create("sqlite", database=str(path.absolute()))
     return server_url(name)

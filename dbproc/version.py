@@ -12,6 +12,9 @@ from enum import IntEnum
 
 from dbproc.errors import VersionError
 
+_DIGITS = 1000
+"""So many digits of a number Python reads without hesitation."""
+
 
 class Part(IntEnum):
     """A part of a version, by its position."""
@@ -46,8 +49,8 @@ class Version:
             The text is not three whole numbers with dots between.
         """
         parts = text.strip().split(".")
-        if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
-            raise VersionError(f"{text!r} is no version: write interface.quality.revision, for example 1.0.0")
+        if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < _DIGITS for part in parts):
+            raise VersionError(f"{text[:200]!r} is no version: write interface.quality.revision, for example 1.0.0")
         return cls(*(int(part) for part in parts))
 
     def bumped(self, part: Part) -> Version:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -110,6 +110,19 @@ def why_date(store: Store, product_name: str, date: dt.date) -> Facts:
     return _Inquiry(store, definition).product(product, date)
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Why has a product what it has for a date? The answer goes into `answers`."""
+
+    product: Product
+    date: dt.date
+    answers: list[Facts]
+
+
+_Answer = tuple[Facts, list[_Question]]
+"""What was found, and what is to be asked because of it."""
+
+
 class _Inquiry:
     """Looks for causes; each product and date is looked at once."""
 
@@ -119,24 +132,37 @@ class _Inquiry:
         self._seen: set[tuple[int, dt.date]] = set()
 
     def product(self, product: Product, date: dt.date) -> Facts:
-        """Why a product has what it has for a date."""
+        """Why a product has what it has for a date, and the causes below it; a chain of causes may be long."""
+        top: list[Facts] = []
+        todo = [_Question(product, date, top)]
+        while todo:
+            question = todo.pop()
+            node, questions = self._answered(question.product, question.date)
+            question.answers.append(node)
+            todo.extend(reversed(questions))
+        return top[0]
+
+    def _answered(self, product: Product, date: dt.date) -> _Answer:
+        """Why a product has what it has for a date, and what is to be asked next."""
         maker = _maker(self._definition, product.product_id)
         date = date if maker is None else period_start(maker.timebase, date)
         node = _node(product.name, date)
         if (product.product_id, date) in self._seen:
-            return {**node, "state": "told above", "explanation": "its causes are listed above"}
+            return {**node, "state": "told above", "explanation": "its causes are listed above"}, []
         self._seen.add((product.product_id, date))
         with self._store.begin() as connection:
             node["files"] = reading.files_of_slot(connection, product.product_id, date)
         if maker is None:
-            return self._delivered(product, date, node)
+            return self._delivered(product, date, node), []
         slots = self._slots(maker, date)
         if len(slots) == 1:
             return self._made(slots[0], node)
-        parts = [self._made(slot, {**_node(product.name, date), "keywords": slot.keywords}) for slot in slots]
+        answers = [self._made(slot, {**_node(product.name, date), "keywords": slot.keywords}) for slot in slots]
+        parts = [part for part, _ in answers]
         state = next((part["state"] for part in parts if part["state"] != State.UP_TO_DATE), State.UP_TO_DATE)
         text = f"there are {len(parts)} of it, by keywords"
-        return {**node, "process": maker.name, "state": str(state), "explanation": text, "because": parts}
+        node = {**node, "process": maker.name, "state": str(state), "explanation": text, "because": parts}
+        return node, [question for _, questions in answers for question in questions]
 
     def decided(self, slot: Slot) -> Decision:
         """How a slot stands."""
@@ -216,7 +242,7 @@ class _Inquiry:
 
     # --- what is made ---
 
-    def _made(self, slot: Slot, node: Facts) -> Facts:
+    def _made(self, slot: Slot, node: Facts) -> _Answer:
         process = self._definition.processes[slot.process_id]
         planner = self._planner(slot)
         decision = planner.decide(slot)
@@ -230,22 +256,23 @@ class _Inquiry:
         elif decision.state is State.NO_CODE:
             node["details"] = list(map(_code_words, codes))
         elif decision.state is State.NOT_DUE:
-            node["because"] = list(self._causes(process, slot, planner.lacking(slot), node["details"]))
+            return node, list(self._causes(process, slot, planner.lacking(slot), node))
         elif decision.state is State.STALE:
             node["details"] = list(self._prospects(process, slot))
-        return node
+        return node, []
 
-    def _causes(self, process: Process, slot: Slot, lacking: Sequence[Input], details: list[str]) -> Iterator[Facts]:
-        """Why each of the inputs is not there."""
+    def _causes(self, process: Process, slot: Slot, lacking: Sequence[Input], node: Facts) -> Iterator[_Question]:
+        """Ask of each of the inputs why it is not there."""
         last = period_end(process.timebase, slot.date)
         for link in lacking:
             product = self._definition.products[link.product_id]
             maker = _maker(self._definition, link.product_id)
             dates = list(period_starts(maker.timebase if maker else Timebase.DAILY, slot.date, last))
             for date in dates[:_MOST_DATES]:
-                yield self.product(product, date)
+                yield _Question(product, date, node["because"])
             if len(dates) > _MOST_DATES:
-                details.append(f"of the {len(dates)} dates of {product.name} the first {_MOST_DATES} are looked at")
+                text = f"of the {len(dates)} dates of {product.name} the first {_MOST_DATES} are looked at"
+                node["details"].append(text)
 
     def _prospects(self, process: Process, slot: Slot) -> Iterator[str]:
         """When a stale slot is built."""

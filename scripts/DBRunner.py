@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 """``DBRunner.py``: hands over to dbproc.cli.legacy."""
 
-import sys
-
-from dbproc.cli.legacy import main
+from dbproc.entry import enter
 
 if __name__ == "__main__":
-    sys.exit(main("DBRunner.py"))
+    enter("DBRunner.py")

@@ -16,6 +16,11 @@ from dbproc.version import Version
 FILE = schema.file
 Item = TypeVar("Item")
 
+LARGEST_NUMBER = 2**31 - 1
+"""The largest number that a row can have on every database."""
+
+_MOST_DIGITS = 20
+
 FILE_COLUMNS = (
     FILE.c.file_id,
     FILE.c.product_id,
@@ -112,6 +117,12 @@ def batches(items: Sequence[Item], size: int = 5000) -> Iterator[Sequence[Item]]
     """Slices of `items` that fit the number of parameters of one statement."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def number_of(text: str) -> int | None:
+    """The number of a row that a text is, None for what no row can have."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+    return number if number is not None and number <= LARGEST_NUMBER else None
 
 
 def _start_of(day: dt.date) -> dt.datetime:

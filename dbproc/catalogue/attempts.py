@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from dbproc import schema
-from dbproc.catalogue._select import is_last_attempt, startup_processes
+from dbproc.catalogue._select import batches, is_last_attempt, startup_processes
 from dbproc.catalogue.campaigns import is_held
 from dbproc.model import Slot, Task
 
@@ -166,10 +166,15 @@ def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
     return [Slot(*row) for row in connection.execute(statement)]
 
 
-def arm(connection: Connection, process_ids: Collection[int] | None, date: dt.date | None) -> int:
+def arm(
+    connection: Connection,
+    process_ids: Collection[int] | None,
+    date: dt.date | None,
+    among: Sequence[int] | None = None,
+) -> int:
     """Make failed and refused slots due for another try now, given-up ones too; how many attempts there were.
 
-    What every run begins with is run by the next one anyway.
+    `among`: only these attempts. What every run begins with is run by the next one anyway.
     """
     chosen: list[ColumnElement[bool]] = [
         _ATTEMPT.c.status.in_(("failed", "refused")),
@@ -184,4 +189,6 @@ def arm(connection: Connection, process_ids: Collection[int] | None, date: dt.da
         .where(*chosen, is_last_attempt())
         .values(status="failed", failures=0, next_try_time=dt.datetime.now(dt.UTC))
     )
-    return connection.execute(arming).rowcount
+    if among is None:
+        return connection.execute(arming).rowcount
+    return sum(connection.execute(arming.where(_ATTEMPT.c.attempt_id.in_(some))).rowcount for some in batches(among))

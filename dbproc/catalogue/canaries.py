@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from dbproc import schema
-from dbproc.catalogue._select import FILE, is_newest
+from dbproc.catalogue._select import FILE, is_newest, number_of
 from dbproc.errors import NotFoundError
 from dbproc.plan import Queued
 
@@ -115,10 +115,9 @@ def find(connection: Connection, name: str) -> Row:
     NotFoundError
         There is none; the message says what there is.
     """
-    if name.isascii() and name.isdigit():
-        found = _canaries(connection, _CANARY.c.canary_id == int(name))
-    else:
-        found = _canaries(connection, schema.process.c.process_name == name)
+    number = number_of(name)
+    is_meant = schema.process.c.process_name == name if number is None else _CANARY.c.canary_id == number
+    found = _canaries(connection, is_meant)
     if not found:
         known = [f"{row['canary_id']} ({row['process']} {row['version']})" for row in _canaries(connection)[:10]]
         raise NotFoundError(f"no canary {name}; there are: {', '.join(known) or 'none'}")

@@ -91,7 +91,7 @@ def _resolved(directory: str, name: str) -> str:
 
 
 def _mission(row: AnyRow) -> model.Mission:
-    root = _resolved(os.getcwd(), row.rootdir)
+    root = os.path.abspath(_resolved("", row.rootdir))
     codes = _resolved(root, row.codedir or ".")
     return model.Mission(
         mission_id=row.mission_id,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
 from dbproc import schema
 from dbproc.catalogue.placements import members_text
@@ -58,9 +58,10 @@ def insert_entries(connection: Connection, run_id: int, entries: Sequence[Entry]
         connection.execute(insert(_TABLE), rows)
 
 
-def count(connection: Connection) -> int:
-    """How many files are in quarantine."""
-    return connection.scalar(select(func.count()).select_from(_TABLE).where(_STILL_THERE)) or 0
+def stored_names(connection: Connection) -> dict[int, str]:
+    """What is in quarantine, the latest first: the names of the files by their entries."""
+    statement = select(_TABLE.c.quarantine_id, _TABLE.c.stored_name).where(_STILL_THERE)
+    return {row[0]: row[1] for row in connection.execute(statement.order_by(_TABLE.c.quarantine_id.desc()))}
 
 
 def entries(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, or_, select
+from sqlalchemy import Connection, Select, and_, func, literal, or_, select
 
 from dbproc import schema
-from dbproc.catalogue._select import FILE, batches, is_last_attempt, is_last_of_startup, is_newest
+from dbproc.catalogue._select import FILE, batches, is_last_attempt, is_last_of_startup, is_newest, number_of
 from dbproc.errors import NotFoundError
 from dbproc.model import Slot
 
@@ -20,7 +20,8 @@ Row = dict[str, Any]
 
 
 def products_in_numbers(connection: Connection) -> list[Row]:
-    """Each product with how many files it has, and the first and last date."""
+    """Each product with how many of its files exist, and the first and last date of these; a retired one as long as
+    there are files of it."""
     product = schema.product
     statement = (
         select(
@@ -30,21 +31,28 @@ def products_in_numbers(connection: Connection) -> list[Row]:
             func.min(FILE.c.utc_file_date).label("first"),
             func.max(FILE.c.utc_file_date).label("last"),
         )
-        .outerjoin(FILE, FILE.c.product_id == product.c.product_id)
+        .outerjoin(FILE, and_(FILE.c.product_id == product.c.product_id, FILE.c.exists_on_disk))
         .group_by(product.c.product_id, product.c.product_name, product.c.level)
         .order_by(product.c.level, product.c.product_name)
     )
     return _rows(connection, statement)
 
 
-def open_failures(connection: Connection, limit: int = 50) -> list[Row]:
-    """The slots whose last attempt failed or was refused, the latest first."""
+def failed_slots(connection: Connection) -> list[tuple[int, Slot, list[str]]]:
+    """The slots whose last attempt failed or was refused, the latest first: number and reasons of that attempt."""
+    where = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
     statement = (
-        _attempts()
+        select(_ATTEMPT.c.attempt_id, *where, _ATTEMPT.c.reasons)
         .where(_ATTEMPT.c.status.in_(("failed", "refused")), is_last_attempt(), is_last_of_startup())
         .order_by(_ATTEMPT.c.attempt_id.desc())
     )
-    return [_attempt(row) for row in _rows(connection, statement.limit(limit))]
+    return [(number, Slot(*slot), json.loads(reasons)) for number, *slot, reasons in connection.execute(statement)]
+
+
+def attempts_numbered(connection: Connection, attempt_ids: Sequence[int]) -> list[Row]:
+    """The attempts of these numbers, the latest first."""
+    statement = _attempts().where(_ATTEMPT.c.attempt_id.in_(attempt_ids)).order_by(_ATTEMPT.c.attempt_id.desc())
+    return [_attempt(row) for row in _rows(connection, statement)]
 
 
 def last_runs(connection: Connection, limit: int = 1) -> list[Row]:
@@ -76,8 +84,8 @@ def find_file(connection: Connection, name: str) -> Row:
     """
     wanted = name.rstrip("/").rsplit("/", 1)[-1]
     rows = _rows(connection, _files().where(FILE.c.filename == wanted))
-    if not rows and name.isascii() and name.isdigit():
-        rows = _rows(connection, _files().where(FILE.c.file_id == int(name)))
+    if not rows and (number := number_of(name)) is not None:
+        rows = _rows(connection, _files().where(FILE.c.file_id == number))
     if not rows:
         near = connection.scalars(
             select(FILE.c.filename).where(FILE.c.filename.contains(_beginning(wanted), autoescape=True)).limit(5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -12,38 +13,40 @@ from collections.abc import Sequence
 import click
 
 from dbproc import __version__
-from dbproc.errors import EXIT_SOME_FAILED, EXIT_USAGE, DbprocError, DefinitionError
+from dbproc.cli import output
+from dbproc.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_USAGE, DbprocError, DefinitionError
 from dbproc.report import one_line
 from dbproc.secrecy import masked
+from dbproc.signals import Interrupted
 
 COMMANDS = {
-    "init": "database",
-    "apply": "definition",
-    "run": "runs",
-    "ingest": "runs",
-    "process": "runs",
-    "plan": "runs",
-    "run-process": "byhand",
-    "whatif": "whatif",
-    "status": "asking",
-    "queue": "asking",
-    "why": "asking",
-    "lineage": "asking",
-    "stats": "stats",
-    "inspect": "asking",
-    "code": "codes",
-    "check": "checking",
-    "quarantine": "quarantine",
-    "canary": "canaries",
-    "idx": "idx",
-    "retry": "runs",
-    "reprocess": "campaigns",
-    "campaign": "campaigns",
-    "export": "definition",
-    "unlock": "database",
-    "upgrade": "database",
+    "init": ("database", "Create an empty mission database."),
+    "apply": ("definition", "Bring a mission file into the database."),
+    "run": ("runs", "Ingest what arrived, build everything that is stale, and exit."),
+    "ingest": ("runs", "Ingest what arrived, and build nothing."),
+    "process": ("runs", "Build everything that is stale, without looking into incoming."),
+    "plan": ("runs", "Say what the next run would do and why."),
+    "run-process": ("byhand", "Run one process over a range of dates, by hand."),
+    "whatif": ("whatif", "Say exactly what would be made if something changed."),
+    "status": ("asking", "Say how the mission stands."),
+    "queue": ("asking", "List the files still to be looked at as inputs of new work."),
+    "why": ("asking", "Explain a file, or why there is none."),
+    "lineage": ("asking", "Show what a file came from, and what came from it."),
+    "stats": ("stats", "Show what jobs took and made, by process and code version."),
+    "inspect": ("asking", "Ask every product about a file, and print each verdict."),
+    "code": ("codes", "Release codes, roll them back, look at their versions."),
+    "check": ("checking", "Hold database and disk against each other; repair."),
+    "quarantine": ("quarantine", "Look at files that were refused, and take them out of quarantine."),
+    "canary": ("canaries", "Try a code out before it is released."),
+    "idx": ("idx", "Verify IDX datasets, look at them and compare them."),
+    "retry": ("runs", "Have the next run try again what failed or was given up."),
+    "reprocess": ("campaigns", "Have things made again."),
+    "campaign": ("campaigns", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
+    "export": ("definition", "Write the definition as a mission file."),
+    "unlock": ("database", "Clear the lock of a dead run."),
+    "upgrade": ("database", "Bring an older database to this schema."),
 }
-"""Each command and the module of this package that it is in, in the order of the help."""
+"""Each command, the module of this package that it is in, and its line in the help, in the order of the help."""
 
 
 class LazyGroup(click.Group):
@@ -57,9 +60,14 @@ class LazyGroup(click.Group):
         """Import the module that has the command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"dbproc.cli.{COMMANDS[cmd_name]}")
+        module = importlib.import_module(f"dbproc.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -82,25 +90,82 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def guarded(command: click.Command, arguments: Sequence[str] | None, name: str) -> int:
     """Run a command; what a person can mend is one message on stderr, without a traceback."""
+    output.begin()
+    status = _ended(command, arguments, name)
+    return _told(status, name)
+
+
+def _ended(command: click.Command, arguments: Sequence[str] | None, name: str) -> int:
+    """Run a command, and say how it ended, if not well."""
     try:
         result = command.main(None if arguments is None else list(arguments), prog_name=name, standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        return result if isinstance(result, int) else EXIT_DONE
     except click.ClickException as error:
-        words = io.StringIO()
-        error.show(words)
-        _complain(masked(words.getvalue().rstrip()))
+        _complain(_usage_words(error))
         return EXIT_USAGE
-    except click.Abort:
-        return 130
-    except DbprocError as error:
-        _complain(f"{name}: {_shown(error)}")
-        return error.exit_status
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except Exception:
-        _complain(masked(traceback.format_exc().rstrip()))
-        return EXIT_SOME_FAILED
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except Interrupted as signal:
+        _complain(f"{name}: ended by {signal}")
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        mendable = _mendable(error)
+        if mendable is None:
+            _complain(masked(traceback.format_exc().rstrip()))
+            return EXIT_SOME_FAILED
+        words, status = mendable
+        _complain(f"{name}: {words}")
+        return status
+
+
+def _mendable(error: Exception) -> tuple[str, int] | None:
+    """What a person is told of an error that they can mend, and the exit status; None for a defect of dbproc."""
+    if isinstance(error, DbprocError):
+        return _shown(error), error.exit_status
+    if isinstance(error, UnicodeEncodeError) and error.reason == _NOT_UTF8:
+        return f"this is not UTF-8 and cannot be used here: {masked(one_line(error.object[:200]))}", EXIT_USAGE
+    if isinstance(error, OSError):
+        return masked(one_line(_system_words(error))), EXIT_SOME_FAILED
+    return None
+
+
+def _told(status: int, name: str) -> int:
+    """The exit status when it is known what became of the words: work that was done counts, an answer that nobody got
+    does not."""
+    failure = output.failure()
+    if failure is None:
+        return status
+    is_reader_gone = failure.errno == errno.EPIPE
+    if not is_reader_gone:
+        _complain(f"{name}: cannot write to standard output: {failure.strerror}{_CONSOLATION * output.are_of_work()}")
+    if output.are_of_work():
+        return status
+    return status or (_SIGPIPE if is_reader_gone else EXIT_SOME_FAILED)
+
+
+_NOT_UTF8 = "surrogates not allowed"
+"""What Python says of a text that came from bytes that are not UTF-8."""
+
+_SIGPIPE = 141
+"""The exit status of what SIGPIPE ends, as shells give it."""
+
+_CONSOLATION = "; the exit status tells how the work went, and the daily log of a run has every line"
+
+
+def _usage_words(error: click.ClickException) -> str:
+    words = io.StringIO()
+    error.show(words)
+    return masked("\n".join(map(one_line, words.getvalue().rstrip().split("\n"))))
+
+
+def _system_words(error: OSError) -> str:
+    """What the system refused, and where."""
+    try:
+        os.getcwd()
+    except OSError:
+        return "the current directory does not exist any more, or cannot be read; cd to another one"
+    place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{place}{error.strerror or error}; see to it, then run it again"
 
 
 def _shown(error: DbprocError) -> str:

@@ -12,17 +12,20 @@ import click
 from dbproc import explain, lock, queue
 from dbproc.catalogue import quarantine, reading
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table, retry_words
+from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_table, retry_words
 from dbproc.edits import edits_in_words
 from dbproc.errors import UserError
 from dbproc.incoming import scan_mission
-from dbproc.store import open_store
+from dbproc.model import Definition
+from dbproc.store import Transaction
 
 Facts = dict[str, Any]
 _SHOWN = 5
+_LATEST = 10
+_DEEPEST = 20
 
 
-@click.command("status", short_help="Say how the mission stands.")
+@click.command("status")
 @mission_option
 @json_option
 def status_command(mission: str, as_json: bool) -> None:
@@ -36,7 +39,7 @@ def status_command(mission: str, as_json: bool) -> None:
 
 def mission_status(mission: str) -> Facts:
     """The facts of ``dbproc status``."""
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         holder = lock.current(store)
         with store.begin() as connection:
             definition = load_definition(connection)
@@ -46,10 +49,9 @@ def mission_status(mission: str) -> Facts:
                 "lock": None if holder is None else lock.describe(holder),
                 "queue": queue.length(connection),
                 "last_run": next(iter(reading.last_runs(connection)), None),
-                "products": reading.products_in_numbers(connection),
-                "failures": reading.open_failures(connection),
-                "quarantine": quarantine.count(connection),
-                "quarantined": quarantine.entries(connection, limit=10),
+                "products": _products(connection, definition),
+                "failures": explain.open_failures(connection, definition),
+                **_quarantine(connection, definition),
             }
     for failure in facts["failures"]:
         failure["waiting"] = explain.waiting_for(definition, failure)
@@ -60,6 +62,29 @@ def mission_status(mission: str) -> Facts:
     except UserError as error:
         facts["incoming"] = {"problem": str(error)}
     return facts
+
+
+def _products(connection: Transaction, definition: Definition) -> list[Facts]:
+    """The products in numbers: those of the mission file, and those retired of which files are left."""
+    names = {product.name for product in definition.products.values()}
+    return [row for row in reading.products_in_numbers(connection) if row["files"] or row["product"] in names]
+
+
+def _quarantine(connection: Transaction, definition: Definition) -> Facts:
+    """How many files are in quarantine, how many are recorded there and gone, and the latest that are there."""
+    recorded = quarantine.stored_names(connection)
+    try:
+        there = set(os.listdir(definition.mission.quarantine))
+    except FileNotFoundError:
+        there = set()
+    except OSError:  # nobody can tell; check says why
+        there = set(recorded.values())
+    numbers = [number for number, name in recorded.items() if name in there]
+    return {
+        "quarantine": len(numbers),
+        "quarantine_gone": len(recorded) - len(numbers),
+        "quarantined": [quarantine.entry(connection, number) for number in numbers[:_LATEST]],
+    }
 
 
 def _print_status(facts: Facts) -> None:
@@ -90,6 +115,8 @@ def _print_status(facts: Facts) -> None:
         click.echo(f"\nin quarantine: {facts['quarantine']}")
     for entry in facts["quarantined"]:
         click.echo(f"  {cell(entry['filename'])}: {entry['reason']}: {cell(entry['message'])}")
+    if facts["quarantine_gone"]:
+        click.echo(f"\ngone from quarantine: {facts['quarantine_gone']}; dbproc check names them")
 
 
 def _waiting_words(waiting: list[Facts]) -> str:
@@ -108,10 +135,10 @@ def _waiting_words(waiting: list[Facts]) -> str:
 def queue_command(mission: str, as_json: bool, flush: bool) -> None:
     """List the files still to be looked at as inputs of new work."""
     if flush:
-        with open_store(mission) as store, store.begin() as connection:
+        with open_mission(mission) as store, store.begin() as connection:
             click.echo(f"flushed {queue.flush(connection)} files from the queue")
         return
-    with open_store(mission, read_only=True) as store, store.begin() as connection:
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
         rows = queue.entries(connection)
     if as_json:
         print_json(rows)
@@ -121,7 +148,7 @@ def queue_command(mission: str, as_json: bool, flush: bool) -> None:
         click.echo("the queue is empty")
 
 
-@click.command("why", short_help="Explain a file, or why there is none.")
+@click.command("why")
 @click.argument("subject", metavar="FILE | PRODUCT DATE")
 @click.argument("date", required=False, metavar="")
 @mission_option
@@ -136,7 +163,7 @@ def why_command(subject: str, date: str | None, mission: str, as_json: bool) -> 
     """
     from dbproc import why
 
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         facts = why.why_file(store, subject) if date is None else why.why_date(store, subject, _date(date))
     if as_json:
         print_json(facts)
@@ -197,10 +224,18 @@ def _choice_words(row: Facts) -> str:
     return f" ({row['product']}, {place} of {', '.join(choice['of'])})"
 
 
-def _print_why_date(facts: Facts, depth: int = 0) -> None:
-    """One cause, and below it, indented, what it is caused by."""
+def _print_why_date(facts: Facts) -> None:
+    """Each cause, and below it, indented, what it is caused by."""
+    todo = [(facts, 0)]
+    while todo:
+        node, depth = todo.pop()
+        _print_cause(node, depth)
+        todo.extend((cause, depth + 1) for cause in reversed(node["because"]))
+
+
+def _print_cause(facts: Facts, depth: int) -> None:
     subject = f"{facts['product']} {facts['date']} {facts['keywords']}".rstrip()
-    _print_at(depth, f"{subject}: {facts['state']}: {cell(facts['explanation'])}")
+    _print_at(depth, f"{cell(subject)}: {facts['state']}: {cell(facts['explanation'])}")
     for row in facts["files"]:
         _print_at(depth + 1, f"there is {cell(row['filename'])}{'' if row['exists_on_disk'] else ', gone from disk'}")
     for line in facts["details"]:
@@ -217,12 +252,15 @@ def _print_why_date(facts: Facts, depth: int = 0) -> None:
     for row in facts["quarantined"]:
         entry = f"{row['quarantine_id']} {cell(row['filename'])}: {row['reason']}: {cell(row['message'])}"
         _print_at(depth + 1, f"in quarantine: {entry}")
-    for cause in facts["because"]:
-        _print_why_date(cause, depth + 1)
 
 
 def _print_at(depth: int, line: str) -> None:
-    click.echo(f"{'  ' * depth}{line}")
+    click.echo(f"{_indent(depth)}{line}")
+
+
+def _indent(depth: int) -> str:
+    """Two blanks for each step; where these would fill the screen, the number of the step."""
+    return "  " * depth if depth <= _DEEPEST else f"{'  ' * _DEEPEST}[{depth}] "
 
 
 @click.command("lineage")
@@ -231,25 +269,25 @@ def _print_at(depth: int, line: str) -> None:
 @json_option
 def lineage_command(file: str, mission: str, as_json: bool) -> None:
     """Show what FILE came from, step by step, and what came from it."""
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         facts = explain.lineage(store, file)
     if as_json:
         print_json(facts)
         return
     for depth, row, is_repeated in explain.ancestry(facts):
         made = f"  [{row['code']}]" if row["code"] else "  [delivered]"
-        click.echo(f"{'  ' * depth}{cell(row['filename'])}{made}{' …' if is_repeated else ''}")
+        click.echo(f"{_indent(depth)}{cell(row['filename'])}{made}{' …' if is_repeated else ''}")
         _print_confirmed(row, depth)
     if facts["descendants"]:
         click.echo("\nwhat came from it:")
     for row in facts["descendants"]:
-        click.echo(f"{'  ' * row['depth']}{cell(row['filename'])}  [{row['code']}]")
+        click.echo(f"{_indent(row['depth'])}{cell(row['filename'])}  [{row['code']}]")
         _print_confirmed(row, row["depth"])
 
 
 def _print_confirmed(row: Facts, depth: int) -> None:
     for words in _confirmed_words(row["confirmed"]):
-        click.echo(f"{'  ' * depth}  {words}")
+        click.echo(f"{_indent(depth + 1)}{words}")
 
 
 @click.command("inspect")
@@ -263,7 +301,7 @@ def inspect_command(file: Path, mission: str, as_json: bool) -> int:
     path = str(file.absolute())
     if not os.path.lexists(path):
         raise UserError(f"there is no file {path}")
-    with open_store(mission, read_only=True) as store, store.begin() as connection:
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
         definition = load_definition(connection)
     with Inspection(definition) as inspection:
         verdicts = inspection.verdicts(path)

@@ -11,22 +11,24 @@ from typing import Any
 import click
 
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import Screen, cell, json_option, mission_option, print_json, print_report
+from dbproc.cli.common import Screen, cell, json_option, mission_option, open_mission, print_json, print_report
+from dbproc.cli.numbers import NUMBER
+from dbproc.cli.output import tell_of_work
 from dbproc.edits import edits_in_words
 from dbproc.errand import Request, decide, narrowed, tell_undue
+from dbproc.errors import EXIT_INTERRUPTED
 from dbproc.model import Definition
 from dbproc.plan import Decision, State
 from dbproc.report import Event, Report
 from dbproc.run import command_line
 from dbproc.signals import Interrupted, signals_interrupt
-from dbproc.store import open_store
 from dbproc.version import Part
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _NO_DIRECTORY = "OUTPUT_DIRECTORY"
 
 
-@click.command("run-process", short_help="Run one process over a range of dates, by hand.")
+@click.command("run-process")
 @click.argument("process")
 @click.option("--start", type=_DAY, required=True, help="The first date (YYYY-MM-DD).")
 @click.option("--end", type=_DAY, required=True, help="The last date, included.")
@@ -36,7 +38,7 @@ _NO_DIRECTORY = "OUTPUT_DIRECTORY"
 )
 @click.option("--no-optional", is_flag=True, help="Leave optional inputs out.")
 @click.option("--ingest", is_flag=True, help="Take the outputs into the catalogue, as a run does.")
-@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=click.IntRange(1), help="CPUs for jobs.")
+@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs.")
 @click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where outputs go.  [default: here]")
 @json_option
@@ -87,6 +89,7 @@ def perform(
         raise click.UsageError("--ingest puts outputs where their products live; leave --output out")
     if dry_run:
         return _preview(mission, request, ingest=ingest, as_json=as_json, echo=echo)
+    tell_of_work()
     screen = Screen()
     report = Report(None if as_json else screen.say)
     try:
@@ -96,7 +99,7 @@ def perform(
             _put_aside(mission, request, report, screen, slots=slots, directory=str(output or Path.cwd()), echo=echo)
     except Interrupted as signal:
         click.echo(f"ended by {signal}; what was finished stays", err=True)
-        return 130
+        return EXIT_INTERRUPTED
     finally:
         screen.clear()
     return print_report(report, as_json=as_json)
@@ -105,7 +108,7 @@ def perform(
 def _ingest(mission: str, request: Request, report: Report, screen: Screen, *, slots: int, echo: bool) -> None:
     from dbproc import cycle
 
-    with open_store(mission, echo=echo) as store:
+    with open_mission(mission, echo=echo) as store:
         cycle.run_by_hand(store, request, cycle.Options(slots=slots), report, screen.progress)
 
 
@@ -116,7 +119,7 @@ def _put_aside(
     from dbproc.engines.local import LocalEngine
     from dbproc.inspection import Inspection
 
-    with open_store(mission, read_only=True, echo=echo) as store, signals_interrupt():
+    with open_mission(mission, read_only=True, echo=echo) as store, signals_interrupt():
         with store.begin() as connection:
             definition = narrowed(load_definition(connection), request)
         prepare(definition, directory)
@@ -131,7 +134,7 @@ def _put_aside(
 
 
 def _preview(mission: str, request: Request, *, ingest: bool, as_json: bool, echo: bool) -> int:
-    with open_store(mission, read_only=True, echo=echo) as store:
+    with open_mission(mission, read_only=True, echo=echo) as store:
         with store.begin() as connection:
             definition = narrowed(load_definition(connection), request)
         rows = [_row(definition, decision, ingest=ingest) for decision in decide(store, definition, request)]

@@ -8,24 +8,33 @@ from typing import Any
 import click
 
 from dbproc.catalogue import campaigns
-from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table, selection_options
+from dbproc.cli.common import (
+    cell,
+    json_option,
+    mission_option,
+    open_mission,
+    print_json,
+    print_table,
+    selection_options,
+)
+from dbproc.cli.numbers import AMOUNT, NUMBER
 from dbproc.errors import EXIT_DONE
 from dbproc.pace import RunPace, expected_end
 from dbproc.reprocess import Chosen, Order, Selection, begin_campaign, choose, queue_inputs
-from dbproc.store import Store, open_store
+from dbproc.store import Store
 from dbproc.version import Part
 
 Facts = dict[str, Any]
 _SHOWN = 20
 
 
-@click.command("reprocess", short_help="Have things made again.")
+@click.command("reprocess")
 @selection_options
 @click.option("--force", type=click.IntRange(0, 2), help="Raise 0 interface, 1 quality, 2 revision, stale or not.")
 @click.option("--campaign", metavar="NAME", help="Do it bit by bit under this name, after everything else.")
 @click.option("--newest-first/--oldest-first", help="The order of dates in the campaign.  [default: oldest first]")
-@click.option("--jobs-per-run", type=click.IntRange(1), metavar="N", help="At most so many jobs of it in a run.")
-@click.option("--cpu-hours-per-run", type=click.FloatRange(0, min_open=True), metavar="H", help="Likewise CPU hours.")
+@click.option("--jobs-per-run", type=NUMBER, metavar="N", help="At most so many jobs of it in a run.")
+@click.option("--cpu-hours-per-run", type=AMOUNT, metavar="H", help="Likewise CPU hours.")
 @click.option("--comment", default="", help="Why; kept with the campaign.")
 @click.option("-d", "--dry-run", is_flag=True, help="List what would be made, and change nothing.")
 @mission_option
@@ -58,7 +67,7 @@ def reprocess_command(
         cpu_hours_per_run=cpu_hours_per_run,
         comment=comment,
     )
-    with open_store(mission, read_only=dry_run) as store:
+    with open_mission(mission, read_only=dry_run) as store:
         chosen = choose(store, Selection(**_days(selected)), part)
         facts = {"outputs": chosen.rows(), "campaign": None, "queued": 0}
         if not dry_run and chosen.decisions:
@@ -107,7 +116,7 @@ def campaign_command() -> None:
 @json_option
 def list_command(mission: str, as_json: bool) -> None:
     """List the campaigns and how far they are."""
-    with open_store(mission, read_only=True) as store, store.begin() as connection:
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
         rows = campaigns.entries(connection)
     if as_json:
         print_json(rows)
@@ -124,7 +133,7 @@ def list_command(mission: str, as_json: bool) -> None:
 @json_option
 def show_command(name: str, mission: str, as_json: bool) -> None:
     """Show how campaign NAME stands, what it has spent, what failed, and when it may be at its end."""
-    with open_store(mission, read_only=True) as store, store.begin() as connection:
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
         facts = campaigns.entry(connection, name)
         facts["failures"] = campaigns.failed_items(connection, facts["campaign_id"])
         runs = [RunPace(*row) for row in campaigns.run_history(connection, facts["campaign_id"])]
@@ -171,7 +180,7 @@ def _changes(name: str, status: str, help_text: str) -> click.Command:
     @mission_option
     @json_option
     def change(campaign: str, mission: str, as_json: bool) -> None:
-        with open_store(mission) as store, store.begin() as connection:
+        with open_mission(mission) as store, store.begin() as connection:
             campaigns.set_status(connection, campaign, status)
             facts = campaigns.entry(connection, campaign)
         if as_json:

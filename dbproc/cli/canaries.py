@@ -8,10 +8,11 @@ import click
 
 from dbproc.catalogue import canaries
 from dbproc.catalogue.definition import load_mission
-from dbproc.cli.common import cell, json_option, mission_access, mission_option, print_json, print_table
+from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
+from dbproc.cli.numbers import NUMBER
 from dbproc.errors import EXIT_SOME_FAILED, UserError
-from dbproc.store import Store, open_store
-from dbproc.version import Version
+from dbproc.names import read_version
+from dbproc.store import Store
 
 Facts = dict[str, Any]
 _SHOWN = ("canary_id", "process", "version", "status", "files", "created", "user")
@@ -29,7 +30,7 @@ class _StartsByDefault(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group("canary", cls=_StartsByDefault, short_help="Try a code out before it is released.")
+@click.group("canary", cls=_StartsByDefault)
 def canary_command() -> None:
     """Try a code out: build a sample with it beside the published files, compare, then promote or discard it.
 
@@ -45,10 +46,10 @@ def canary_command() -> None:
 @json_option
 @click.option("--version", required=True, help="The version that the candidate is to have.")
 @click.option("--file", help="The candidate, below the codes directory or elsewhere.  [default: the present file]")
-@click.option("--output-interface", type=click.IntRange(1), help="Interface of what it makes.  [default: as now]")
+@click.option("--output-interface", type=NUMBER, help="Interface of what it makes.  [default: as now]")
 @click.option("--dates", metavar="D1,D2,A..B", help="Dates to build, YYYY-MM-DD, and ranges of them.")
-@click.option("--sample", type=click.IntRange(1), metavar="N", help="N dates spread evenly, of --dates or of all.")
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="CPUs for jobs.")
+@click.option("--sample", type=NUMBER, metavar="N", help="N dates spread evenly, of --dates or of all.")
+@click.option("--jobs", default=1, show_default=True, type=NUMBER, help="CPUs for jobs.")
 def start_command(
     process: str,
     mission: str,
@@ -71,8 +72,8 @@ def start_command(
     if dates is None and sample is None:
         raise UserError("say what to build: --dates 2024-05-01,2024-06-01..2024-06-07, or --sample 5")
     choice = Choice(dates_of(dates) if dates else (), sample)
-    wanted = Wanted(Version.parse(version), file, output_interface)
-    with open_store(mission) as store:
+    wanted = Wanted(read_version(version), file, output_interface)
+    with open_mission(mission) as store:
         with mission_access(store), signals_interrupt():
             number = start(store, process, wanted, choice, jobs, (lambda _: None) if as_json else click.echo)
         facts = _facts(store, str(number))
@@ -85,7 +86,7 @@ def start_command(
 @json_option
 def list_command(mission: str, as_json: bool) -> None:
     """List canaries, the latest first."""
-    with open_store(mission, read_only=True) as store, store.begin() as connection:
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
         rows = canaries.all_canaries(connection)
     if as_json:
         print_json(rows)
@@ -101,7 +102,7 @@ def list_command(mission: str, as_json: bool) -> None:
 @json_option
 def show_command(canary: str, mission: str, as_json: bool) -> None:
     """Show how each file of a sample compares with the published one; of a PROCESS its latest canary."""
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         facts = _facts(store, canary)
     _print(facts, as_json)
 
@@ -115,7 +116,7 @@ def promote_command(canary: str, mission: str, as_json: bool, reason: str) -> No
     """Release the candidate, and take the sample's files into the catalogue; the next runs build the other dates."""
     from dbproc.canary.promotion import promote
 
-    with open_store(mission) as store, mission_access(store):
+    with open_mission(mission) as store, mission_access(store):
         promoted = promote(store, canary, reason)
     if as_json:
         facts = {"canary_id": promoted.canary_id, "taken": list(promoted.taken), "left": dict(promoted.left)}
@@ -136,7 +137,7 @@ def discard_command(canary: str, mission: str, as_json: bool) -> None:
     """Remove a sample; nothing stays but the report."""
     from dbproc.canary.promotion import discard
 
-    with open_store(mission) as store, mission_access(store):
+    with open_mission(mission) as store, mission_access(store):
         number = discard(store, canary)
     if as_json:
         print_json({"canary_id": number, "status": "discarded"})

@@ -9,9 +9,9 @@ import click
 from dbproc.check.faults import Fault
 from dbproc.check.look import Findings, look
 from dbproc.check.repair import intentions, repair
-from dbproc.cli.common import Screen, json_option, mission_access, mission_option, print_json
+from dbproc.cli.common import Screen, json_option, mission_access, mission_option, open_mission, print_json
 from dbproc.report import Report
-from dbproc.store import Store, open_store
+from dbproc.store import Store
 
 Facts = dict[str, Any]
 
@@ -31,7 +31,7 @@ def check_command(mission: str, deep: bool, is_repair: bool, dry_run: bool, as_j
     if dry_run and not is_repair:
         raise click.UsageError("--dry-run is of use with --repair alone: check changes nothing by itself")
     changes = is_repair and not dry_run
-    with open_store(mission, read_only=not changes) as store:
+    with open_mission(mission, read_only=not changes) as store:
         found = _look(store, deep=deep)
         facts = _facts(found)
         if is_repair:

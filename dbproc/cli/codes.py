@@ -10,11 +10,13 @@ import click
 
 from dbproc import archive, edits, lock, releases
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import cell, json_option, mission_access, mission_option, print_json, print_table
+from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
 from dbproc.cli.definition import change_facts
+from dbproc.cli.numbers import NUMBER
 from dbproc.errors import NotFoundError, VersionError
 from dbproc.explain import product_named
-from dbproc.store import Store, open_store
+from dbproc.names import read_version
+from dbproc.store import Store
 from dbproc.version import Version
 
 _LISTED = ("process", "file", "version", "first", "last", "active", "files", "released", "digest")
@@ -27,7 +29,7 @@ class _VersionType(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Version:
         """``2.1.0`` → version."""
         try:
-            return value if isinstance(value, Version) else Version.parse(value)
+            return value if isinstance(value, Version) else read_version(value)
         except VersionError as error:
             self.fail(str(error), param, ctx)
 
@@ -47,9 +49,7 @@ def code_command() -> None:
 @click.option("--file", metavar="FILE", help="The program, as in the mission file.  [default: as before]")
 @click.option("--from", "first", type=DATE, help="The first date of data that it is for.  [default: as before]")
 @click.option("--to", "last", type=DATE, help="The last date of data that it is for.  [default: as before]")
-@click.option(
-    "--output-interface", type=click.IntRange(1), metavar="N", help="The interface of its output.  [default: as before]"
-)
+@click.option("--output-interface", type=NUMBER, metavar="N", help="The interface of its output.  [default: as before]")
 @click.option("--reason", default="", help="Why; kept with the release.")
 @click.option("--rollback", is_flag=True, help="Take up an earlier version again, with its bytes.")
 @click.option("-d", "--dry-run", is_flag=True, help="Say what would change, and change nothing.")
@@ -82,7 +82,7 @@ def release_command(
         is_rollback=rollback,
         reason=reason,
     )
-    with open_store(mission, read_only=dry_run) as store, mission_access(store):
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         released = releases.release(store, request, dry_run=dry_run)
     if as_json:
         changes = [change_facts(change) for change in released.changes]
@@ -100,7 +100,7 @@ def release_command(
 @json_option
 def list_command(process: str | None, mission: str, as_json: bool) -> None:
     """List the versions of all codes, or of those of PROCESS: file, dates, files made, and since when."""
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         rows = archive.list_codes(store, process)
     if as_json:
         print_json(rows)
@@ -116,7 +116,7 @@ def list_command(process: str | None, mission: str, as_json: bool) -> None:
 @json_option
 def show_command(process: str, version: Version | None, part: str | None, mission: str, as_json: bool) -> None:
     """Show a version of the code of PROCESS: facts, what happened to it, its files, and its text as it was kept."""
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         facts = archive.show_code(store, process, version, part)
     if as_json:
         print_json(facts)
@@ -143,7 +143,7 @@ def diff_command(process: str, old: Version | None, new: Version | None, mission
 
     A file that was edited since it was recorded is compared with what was recorded.
     """
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         found = archive.compare_codes(store, process, old, new)
     if as_json:
         print_json(asdict(found))
@@ -169,7 +169,7 @@ def accept_command(process: str | None, product: str | None, reason: str, missio
     """
     if (process is None) == (product is None):
         raise click.UsageError("name a PROCESS, or a product with --inspector PRODUCT")
-    with open_store(mission) as store, mission_access(store), lock.holding(store, "code accept"):
+    with open_mission(mission) as store, mission_access(store), lock.holding(store, "code accept"):
         accepted = _accept(store, process, product, reason)
     if as_json:
         print_json(accepted)

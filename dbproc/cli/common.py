@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,8 +13,11 @@ import click
 
 from dbproc import access
 from dbproc.catalogue.definition import load_mission
+from dbproc.cli import output
+from dbproc.cli.json_text import json_text
+from dbproc.cli.numbers import LEVEL
 from dbproc.report import Report, one_line
-from dbproc.store import Store
+from dbproc.store import Store, open_store
 
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -39,6 +41,14 @@ def _named(_: click.Context, __: click.Parameter, value: str | None) -> str:
     return value
 
 
+def open_mission(name: str, *, read_only: bool = False, echo: bool = False) -> Store:
+    """Open a mission's database; a command that may write to it is at work, see
+    :func:`dbproc.cli.output.tell_of_work`."""
+    if not read_only:
+        output.tell_of_work()
+    return open_store(name, echo=echo, read_only=read_only)
+
+
 @contextmanager
 def mission_access(store: Store) -> Iterator[None]:
     """The umask and group of the mission, for a command that moves its files."""
@@ -56,7 +66,7 @@ def selection_options(function: Function) -> Function:
         click.option("--code", metavar="CODE", help="What this code made: its file name, process or number."),
         click.option("--code-version", metavar="X.Y.Z", help="Only this version of the code."),
         click.option("--instrument", metavar="INSTRUMENT", help="Files of this instrument."),
-        click.option("--level", type=float, help="Files of this level."),
+        click.option("--level", type=LEVEL, help="Files of this level."),
         click.option("--start", type=DAY, metavar="DATE", help="From this day on."),
         click.option("--end", type=DAY, metavar="DATE", help="Up to this day, itself included."),
         click.option("--file", metavar="FILE", help="This file; what is made from it, if it was delivered."),
@@ -82,13 +92,7 @@ def print_report(report: Report, *, as_json: bool) -> int:
 
 def print_json(value: object) -> None:
     """Print a value as JSON; dates and times as ISO text, and nothing that a terminal would act on."""
-    text = json.dumps(value, indent=2, default=_as_text, ensure_ascii=False)
-    is_plain = text.replace("\n", "").isprintable()
-    click.echo(text if is_plain else json.dumps(value, indent=2, default=_as_text))
-
-
-def _as_text(value: object) -> str:
-    return value.isoformat() if isinstance(value, dt.date) else str(value)
+    click.echo(json_text(value))
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:

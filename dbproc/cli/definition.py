@@ -12,16 +12,16 @@ from dbproc import lock
 from dbproc.access import make_directories
 from dbproc.catalogue.definition import load_mission
 from dbproc.catalogue.specs import current_definition
-from dbproc.cli.common import json_option, mission_access, mission_option, print_json
+from dbproc.cli.common import json_option, mission_access, mission_option, open_mission, print_json
 from dbproc.definition import Change
 from dbproc.errors import NO_MISSION, NotFoundError, UserError
 from dbproc.mission.apply import apply_definition
 from dbproc.mission.export import export_toml
 from dbproc.mission.read import read_mission_file
-from dbproc.store import Store, open_store
+from dbproc.store import Store
 
 
-@click.command("apply", short_help="Bring a mission file into the database.")
+@click.command("apply")
 @click.argument("mission_file", type=click.Path(path_type=Path))
 @mission_option
 @click.option("-d", "--dry-run", is_flag=True, help="Show the difference, and change nothing.")
@@ -35,7 +35,7 @@ def apply_command(mission_file: Path, mission: str, dry_run: bool, rollback: boo
 def apply(mission_file: Path, mission: str, *, dry_run: bool, rollback: bool = False, as_json: bool = False) -> None:
     """Apply a mission file and say what changed."""
     definition = read_mission_file(mission_file)
-    with open_store(mission, read_only=dry_run) as store:
+    with open_mission(mission, read_only=dry_run) as store:
         changes = apply_definition(store, definition, dry_run=True, rollback=rollback)
         if changes and not dry_run:
             with lock.holding(store, "apply"):
@@ -79,12 +79,12 @@ def change_facts(change: Change) -> dict[str, Any]:
     }
 
 
-@click.command("export", short_help="Write the definition as a mission file.")
+@click.command("export")
 @mission_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a file instead of the screen.")
 def export_command(mission: str, output: Path | None) -> None:
     """Write the definition that the database holds as a mission file (TOML)."""
-    with open_store(mission, read_only=True) as store, store.begin() as connection:
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
         definition = current_definition(connection)
     if definition is None:
         raise NotFoundError(NO_MISSION)

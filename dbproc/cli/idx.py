@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from dbproc.cli.common import json_option, print_json
+from dbproc.cli.output import tell_of_work
 from dbproc.errors import EXIT_DONE, EXIT_SOME_FAILED, DbprocError
 from dbproc.report import one_line
 
@@ -99,6 +100,7 @@ def picture_command(
     """Draw a field of the dataset PATH as PNG: two axes with a colour bar, or one as a line."""
     from dbproc.codes.picture import Options, draw
 
+    tell_of_work()
     with _refusals():
         click.echo(one_line(draw(path, output, Options(field, _cuts(cuts), cmap, span, title))))
 
@@ -113,6 +115,7 @@ def slice_command(path: Path, output: Path, cuts: tuple[str, ...], field: str | 
     from dbproc.codes.idx.slicing import extract
     from dbproc.codes.picture import Options, draw
 
+    tell_of_work()
     with _refusals():
         if output.suffix.lower() == ".png":
             click.echo(one_line(draw(path, output, Options(field, _cuts(cuts)))))

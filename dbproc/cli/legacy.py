@@ -13,12 +13,12 @@ import click
 from dbproc import queue
 from dbproc.catalogue.definition import load_definition
 from dbproc.cli import guarded, legacy_reprocess
-from dbproc.cli.common import cell, mission_option
+from dbproc.cli.common import cell, mission_option, open_mission
 from dbproc.cli.database import clear_lock, init_command
 from dbproc.cli.definition import apply
+from dbproc.cli.numbers import NUMBER
 from dbproc.explain import product_named
 from dbproc.mission.read import read_mission_file
-from dbproc.store import open_store
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -48,7 +48,7 @@ def add_from_config(mission: str, verify: bool, config_file: Path) -> None:
 @click.argument("database")
 def flush_process_queue(database: str) -> None:
     """Empty the process queue of DATABASE."""
-    with open_store(database) as store, store.begin() as connection:
+    with open_mission(database) as store, store.begin() as connection:
         count = queue.flush(connection)
     click.echo(f"Flushed {count} items from queue")
 
@@ -97,7 +97,7 @@ def print_process_queue(
         raise click.UsageError("--html, -o, and -s are useless with -q.")
     if exist and count:
         raise click.UsageError("-e and -c exclude each other.")
-    with open_store(database, read_only=True) as store, store.begin() as connection:
+    with open_mission(database, read_only=True) as store, store.begin() as connection:
         definition = load_definition(connection)
         chosen = [product_named(definition, name) for name in products]
         rows = queue.entries(connection, [product.name for product in chosen])
@@ -165,7 +165,7 @@ class _AnyDay(click.ParamType[dt.date]):
 @click.option(
     "-i", "--ingest", is_flag=True, help="Take the outputs into the catalogue.  [default: into this directory]"
 )
-@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=click.IntRange(1), help="CPUs for jobs.")
+@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs.")
 @click.option("--nooptional", "no_optional", is_flag=True, help="Leave optional inputs out.")
 @click.option("-s", "--startDate", "start", type=_AnyDay(), required=True, help="First date, such as 2012-10-02.")
 @click.option("-u", "--update", is_flag=True, help="Only what is stale.")

@@ -8,7 +8,8 @@ import click
 
 from dbproc.cli import guarded
 from dbproc.cli.common import json_option, mission_option
-from dbproc.cli.runs import LEVELS, perform
+from dbproc.cli.numbers import NUMBER
+from dbproc.cli.runs import LEVELS, perform, quiet_if_busy_option
 
 
 @click.command("ProcessQueue.py", context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,9 +21,10 @@ from dbproc.cli.runs import LEVELS, perform
 @click.option(
     "-l", "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="For the log file."
 )
-@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=click.IntRange(1), help="CPUs for jobs.")
+@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs.")
 @click.option("--glb", "pattern", default="*", show_default=True, help="Only files in incoming like this.")
 @click.option("--echo", is_flag=True, help="Print every SQL statement.")
+@quiet_if_busy_option
 @json_option
 @mission_option
 def command(ingest: bool, process: bool, skip_run: bool, only: str | None, **options: object) -> int:

@@ -9,9 +9,9 @@ import click
 
 from dbproc import quarantine as custody
 from dbproc.catalogue import quarantine
-from dbproc.cli.common import cell, json_option, mission_access, mission_option, print_json, print_table
+from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
+from dbproc.cli.numbers import NUMBER
 from dbproc.report import one_line
-from dbproc.store import open_store
 
 _SHOWN = ("quarantine_id", "quarantine_time", "filename", "reason", "message")
 
@@ -24,10 +24,10 @@ def quarantine_command() -> None:
 @quarantine_command.command("list")
 @mission_option
 @json_option
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="At most so many, latest first.")
+@click.option("--limit", default=100, show_default=True, type=NUMBER, help="At most so many, latest first.")
 def list_command(mission: str, as_json: bool, limit: int) -> None:
     """List what is in quarantine, and why."""
-    with open_store(mission, read_only=True) as store, store.begin() as connection:
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
         rows = quarantine.entries(connection, limit)
     if as_json:
         print_json([_facts(row) for row in rows])
@@ -38,12 +38,12 @@ def list_command(mission: str, as_json: bool, limit: int) -> None:
 
 
 @quarantine_command.command("show")
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @mission_option
 @json_option
 def show_command(number: int, mission: str, as_json: bool) -> None:
     """Show everything about entry NUMBER: reason, each product's verdict, digests, when and from where."""
-    with open_store(mission, read_only=True) as store, store.begin() as connection:
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
         facts = _facts(quarantine.entry(connection, number))
     if as_json:
         print_json(facts)
@@ -56,23 +56,23 @@ def show_command(number: int, mission: str, as_json: bool) -> None:
 
 
 @quarantine_command.command("release")
-@click.argument("numbers", type=int, nargs=-1, required=True, metavar="NUMBER...")
+@click.argument("numbers", type=NUMBER, nargs=-1, required=True, metavar="NUMBER...")
 @mission_option
 @click.option("--comment", default="", help="Why; kept with the entry.")
 def release_command(numbers: tuple[int, ...], mission: str, comment: str) -> None:
     """Put files back into incoming, where the next run takes them."""
-    with open_store(mission) as store, mission_access(store):
+    with open_mission(mission) as store, mission_access(store):
         for number in numbers:
             click.echo(one_line(f"released {custody.release(store, number, comment)}"))
 
 
 @quarantine_command.command("discard")
-@click.argument("numbers", type=int, nargs=-1, required=True, metavar="NUMBER...")
+@click.argument("numbers", type=NUMBER, nargs=-1, required=True, metavar="NUMBER...")
 @mission_option
 @click.option("--comment", required=True, help="Why; kept with the entry.")
 def discard_command(numbers: tuple[int, ...], mission: str, comment: str) -> None:
     """Delete files from quarantine for good; their entries stay."""
-    with open_store(mission) as store, mission_access(store):
+    with open_mission(mission) as store, mission_access(store):
         for number in numbers:
             click.echo(one_line(f"deleted {custody.discard(store, number, comment)}"))
 

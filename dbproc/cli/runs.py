@@ -10,11 +10,22 @@ import click
 from dbproc import cycle
 from dbproc.catalogue import attempts
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import Function, Screen, json_option, mission_option, print_json, print_report, retry_words
+from dbproc.cli.common import (
+    Function,
+    Screen,
+    json_option,
+    mission_option,
+    open_mission,
+    print_json,
+    print_report,
+    retry_words,
+)
+from dbproc.cli.numbers import AMOUNT, NUMBER
 from dbproc.cycle import Options
+from dbproc.errors import EXIT_INTERRUPTED, BusyError
+from dbproc.explain import standing_failures
 from dbproc.report import Report, one_line, unsettled_words
 from dbproc.signals import Interrupted
-from dbproc.store import open_store
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -22,18 +33,20 @@ LEVELS = ("debug", "info", "warning", "error")
 def run_options(function: Function) -> Function:
     """Options of commands that process."""
     options = (
-        click.option(
-            "-n", "--num-proc", "slots", default=2, show_default=True, type=click.IntRange(1), help="CPUs for jobs."
-        ),
-        click.option(
-            "--ram", type=click.FloatRange(0, min_open=True), help="Memory for jobs, GiB.  [default: no limit]"
-        ),
+        click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs."),
+        click.option("--ram", type=AMOUNT, help="Memory for jobs, GiB.  [default: no limit]"),
         click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number."),
         click.option("-s", "--skip-run", is_flag=True, help="Skip processes of timebase RUN."),
     )
     for option in options:
         function = option(function)
     return function
+
+
+def quiet_if_busy_option(function: Function) -> Function:
+    """--quiet-if-busy."""
+    text = "Print nothing when another run is live, as cron mails what is printed. The exit status is 75 all the same."
+    return click.option("--quiet-if-busy", is_flag=True, help=text)(function)
 
 
 def common_options(function: Function) -> Function:
@@ -44,6 +57,7 @@ def common_options(function: Function) -> Function:
             "-l", "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="For the log file."
         ),
         click.option("--echo", is_flag=True, help="Print every SQL statement."),
+        quiet_if_busy_option,
         json_option,
         mission_option,
     )
@@ -101,11 +115,11 @@ def plan_command(mission: str, as_json: bool, pattern: str, only: str | None, sk
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Only this date.")
 def retry_command(mission: str, only: str | None, date: dt.datetime | None) -> int:
     """Have the next run try again what failed or was given up, at once."""
-    with open_store(mission) as store, store.begin() as connection:
-        processes = None
-        if only is not None:
-            processes = cycle.allowed_processes(load_definition(connection), Options(only=_names(only)))
-        count = attempts.arm(connection, processes, None if date is None else date.date())
+    with open_mission(mission) as store, store.begin() as connection:
+        definition = load_definition(connection)
+        processes = cycle.allowed_processes(definition, Options(only=_names(only)))
+        standing = standing_failures(connection, definition)
+        count = attempts.arm(connection, processes, None if date is None else date.date(), standing)
     click.echo(f"{count} failed jobs are tried again by the next run")
     return 0
 
@@ -124,6 +138,7 @@ def perform(
     ram: float | None = None,
     only: str | None = None,
     skip_run: bool = False,
+    quiet_if_busy: bool = False,
 ) -> int:
     """Do what run, ingest, process and ProcessQueue.py are for; gives the exit status."""
     options = Options(
@@ -140,13 +155,17 @@ def perform(
         return _preview(mission, options, as_json=as_json, echo=echo)
     screen = Screen()
     report = Report(None if as_json else screen.say)
-    with open_store(mission, echo=echo) as store:
+    with open_mission(mission, echo=echo) as store:
         try:
             cycle.run(store, options, report, screen.progress)
         except Interrupted as signal:
             screen.clear()
             click.echo(f"ended by {signal}; what was finished is recorded, the next run goes on", err=True)
-            return 130
+            return EXIT_INTERRUPTED
+        except BusyError as error:
+            if quiet_if_busy:
+                return error.exit_status
+            raise
         finally:
             screen.clear()
     return print_report(report, as_json=as_json)
@@ -155,7 +174,7 @@ def perform(
 def _preview(mission: str, options: Options, *, as_json: bool, echo: bool = False) -> int:
     from dbproc.preview import planned
 
-    with open_store(mission, echo=echo, read_only=True) as store:
+    with open_mission(mission, echo=echo, read_only=True) as store:
         facts = planned(store, options)
     _print_plan(facts, as_json)
     return 0
@@ -165,6 +184,8 @@ def _print_plan(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
+    if "incoming_problem" in facts:
+        click.echo(one_line(facts["incoming_problem"]))
     for name, text in facts.get("incoming", ()):
         click.echo(one_line(f"incoming {name}: {text}"))
     for edit in facts.get("edited_codes", ()):

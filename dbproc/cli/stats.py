@@ -6,13 +6,12 @@ from typing import Any
 
 import click
 
-from dbproc.cli.common import cell, json_option, mission_option, print_json, print_table
-from dbproc.store import open_store
+from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_table
 
 _COLUMNS = ("process", "code", "jobs", "failed", "seconds", "CPU seconds", "memory MiB", "output bytes")
 
 
-@click.command("stats", short_help="What jobs took and made, by process and code version.")
+@click.command("stats")
 @click.argument("process", required=False)
 @mission_option
 @json_option
@@ -26,7 +25,7 @@ def stats_command(process: str | None, mission: str, as_json: bool) -> None:
     """
     from dbproc.history import record_facts, records
 
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         facts = [record_facts(record) for record in records(store, process)]
     if as_json:
         print_json(facts)

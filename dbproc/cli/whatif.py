@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from dbproc.cli.common import Function, cell, json_option, mission_option, print_json, selection_options
-from dbproc.store import open_store
+from dbproc.cli.common import Function, cell, json_option, mission_option, open_mission, print_json, selection_options
+from dbproc.cli.numbers import NUMBER
 
 _SHOWN = 20
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -36,7 +36,7 @@ def whatif_command() -> None:
 @click.option("--file", help="The new file, below the codes directory.  [default: the present one]")
 @click.option("--from", "start", type=_DAY, help="The first date that it is for.  [default: as at present]")
 @click.option("--to", "end", type=_DAY, help="The last date that it is for.  [default: as at present]")
-@click.option("--output-interface", type=click.IntRange(1), help="The interface version of what it makes.")
+@click.option("--output-interface", type=NUMBER, help="The interface version of what it makes.")
 @click.option("--rollback", is_flag=True, help="An earlier version is meant.")
 @all_option
 @json_option
@@ -57,19 +57,19 @@ def release_command(
 
     For example: dbproc whatif release to_clean --version 2.0.0 --from 2024-01-01
     """
-    from dbproc.version import Version
+    from dbproc.names import read_version
     from dbproc.whatif import Release, if_released
 
     release = Release(
         process=process,
-        version=Version.parse(version),
+        version=read_version(version),
         file=file,
         start=_date(start),
         end=_date(end),
         output_interface=output_interface,
         rollback=rollback,
     )
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         foresight = if_released(store, release)
     _print(foresight, everything=everything, as_json=as_json)
 
@@ -102,7 +102,7 @@ def reprocess_command(
     from dbproc.whatif import if_reprocessed
 
     selection = Selection(start=_date(start), end=_date(end), **chosen)
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         foresight = if_reprocessed(store, selection, None if force is None else Part(force))
     _print(foresight, everything=everything, as_json=as_json)
 
@@ -129,7 +129,7 @@ def file_command(path: str, bump: int, everything: bool, as_json: bool, mission:
     from dbproc.version import Part
     from dbproc.whatif import if_delivered
 
-    with open_store(mission, read_only=True) as store:
+    with open_mission(mission, read_only=True) as store:
         foresight = if_delivered(store, path, Part(bump))
     _print(foresight, everything=everything, as_json=as_json)
     return int(foresight.is_refused)

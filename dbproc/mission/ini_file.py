@@ -30,6 +30,7 @@ from dbproc.definition import (
     ProductSpec,
 )
 from dbproc.errors import DefinitionError, VersionError
+from dbproc.home import expanded
 from dbproc.mission import paths
 from dbproc.mission.problems import Problems, suggestion
 from dbproc.mission.toml_file import completed
@@ -179,7 +180,7 @@ class _IniFile:
         inspectors = section.get("inspectordir") if "inspectordir" in section.values else codes
         return MissionSpec(
             name=section.required("mission_name", "name"),
-            root=os.path.abspath(os.path.expanduser(section.required("rootdir", "root"))),
+            root=os.path.abspath(expanded(section.required("rootdir", "root"))),
             incoming=paths.directory(section.required("incoming_dir", "incoming")),
             quarantine=paths.directory(section.get("errordir", "") or os.path.join(codes, "errors")),
             codes=paths.directory(codes),

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from dbproc.definition import SHIPPED, MissionSpec, ProductSpec
+from dbproc.home import expanded
 from dbproc.model import KEPT_CODES
 from dbproc.names import substitute
 
@@ -42,7 +43,7 @@ def product_constants(mission: MissionSpec, product: ProductSpec) -> dict[str, s
 
 def directory(text: str) -> str:
     """A directory of the mission: absolute, or relative to its root."""
-    return os.path.normpath(os.path.expanduser(text))
+    return os.path.normpath(expanded(text))
 
 
 def product_directory(text: str, root: str) -> str:

@@ -8,7 +8,6 @@ import random
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections import deque
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from dbproc.encoding import this_python
 from dbproc.errors import InspectionError
 from dbproc.products.confined import environment
 from dbproc.products.wire import READY, Reply, line
@@ -209,7 +209,7 @@ class Child:
     def _spawn(self, questions: int, answers: int) -> subprocess.Popen[bytes]:
         arguments = [questions, answers, self._limits.memory, os.getpid()]
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "dbproc.products.worker", *map(str, arguments)],
+            [*this_python(), "-P", "-m", "dbproc.products.worker", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._complaints,

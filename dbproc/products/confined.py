@@ -10,6 +10,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 
+from dbproc.encoding import this_python
 from dbproc.secrecy import public_environment
 
 
@@ -39,7 +40,7 @@ def die_with(parent: int) -> None:
 def command(module: str, arguments: Sequence[str], memory: int) -> list[str]:
     """The command line that runs `module` as a child of this process, with at most `memory` bytes (0: no limit)."""
     limits = (str(memory), str(os.getpid()))
-    return [sys.executable, "-P", "-m", "dbproc.products.confined", *limits, module, *arguments]
+    return [*this_python(), "-P", "-m", "dbproc.products.confined", *limits, module, *arguments]
 
 
 def environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -12,7 +13,9 @@ import click
 import psutil
 import pytest
 
+from dbproc import lock
 from dbproc.cli import COMMANDS, dbproc, legacy, main, processqueue
+from dbproc.store import open_store
 from tests.flow.mission import (
     JOIN,
     Done,
@@ -498,6 +501,113 @@ def test_status_says_what_waits_for_a_failed_job_and_when_it_is_tried_again(miss
     assert "announce 2020-01-02 and 1 more" in said
 
 
+def without_its_process(mission: Mission) -> None:
+    mission.define(product("raw", 0), product("clean", 1))
+
+
+def without_its_product(mission: Mission) -> None:
+    mission.define(product("raw", 0))
+
+
+def with_a_code_for_other_dates(mission: Mission) -> None:
+    mission.define(*chain(**{"from": dt.date(2020, 1, 3)}))
+
+
+def without_its_input(mission: Mission) -> None:
+    mission.files()[RAW[1]].path.unlink()
+    assert main(["check", "--repair", "-m", mission.database]) in (0, 1)
+
+
+@pytest.mark.parametrize(
+    "change", [without_its_process, without_its_product, with_a_code_for_other_dates, without_its_input]
+)
+def test_what_failed_and_is_no_more_vanishes(
+    change: Callable[[Mission], None], sqlite_mission: Mission, ask: Ask
+) -> None:
+    mission = sqlite_mission
+    mission.code("to_clean.sh", FAILING_ON_DAY_2)
+    mission.create(*chain(), retry_seconds=3600)
+    mission.deliver(*RAW[:2])
+    mission.run(status=1)
+    asked = ("-m", mission.database)
+    assert [each["date"] for each in ask("status", "--json", *asked).json["failures"]] == ["2020-01-02"]
+    change(mission)
+    assert ask("status", "--json", *asked).json["failures"] == []
+    assert "\nfailed:" not in ask("status", *asked).out
+    assert ask("plan", "--json", *asked).json["failures"] == []
+    assert ask("retry", *asked).out.startswith("0 failed jobs")
+    mission.files()[RAW[1]].path.write_text("raw_20200102")
+
+
+def test_what_failed_is_there_again_when_its_input_is(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission
+    mission.code("to_clean.sh", FAILING_ON_DAY_2)
+    mission.create(*chain(), retry_seconds=3600)
+    mission.deliver(RAW[1])
+    mission.run(status=1)
+    without_its_input(mission)
+    mission.deliver(RAW[1])
+    mission.run("-i")
+    (failure,) = ask("status", "--json", "-m", mission.database).json["failures"]
+    assert failure["process"] == "to_clean"
+    assert ask("retry", "-m", mission.database).out.startswith("1 failed jobs")
+
+
+def test_a_failure_that_was_forced_stays_though_the_output_is_up_to_date(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission
+    mission.code("to_clean.sh", JOIN.replace("printf", f"[ ! -e {mission.root}/broken ] || exit 3; printf", 1))
+    mission.create(product("raw", 0), product("clean", 1), process("to_clean", "clean", ["raw"]), retry_seconds=3600)
+    mission.deliver(RAW[0])
+    mission.run()
+    (mission.root / "broken").touch()
+    ask("reprocess", "--process", "to_clean", "--force", "1", "-m", mission.database)
+    mission.run(status=1)
+    (failure,) = ask("status", "--json", "-m", mission.database).json["failures"]
+    assert failure["reasons"] == ["forced to raise quality"]
+
+
+def test_status_counts_what_is_there(mission: Mission, ask: Ask) -> None:
+    mission.create(*chain())
+    mission.deliver(*RAW)
+    mission.deliver("nobody.txt", "noone.txt")
+    mission.run(status=1)
+    facts = ask("status", "--json", "-m", mission.database).json
+    assert [(row["product"], row["files"]) for row in facts["products"]] == [("raw", 3), ("clean", 3), ("smooth", 3)]
+    assert (facts["quarantine"], facts["quarantine_gone"]) == (2, 0)
+    mission.files()[RAW[2]].path.unlink()
+    (refused,) = mission.quarantine.glob("nobody*")
+    refused.unlink()
+    ask("check", "--repair", "-m", mission.database, status=1)
+    mission.define(product("raw", 0), product("clean", 1), product("other", 1))
+    facts = ask("status", "--json", "-m", mission.database).json
+    rows = {row["product"]: (row["files"], row["first"], row["last"]) for row in facts["products"]}
+    assert rows["raw"] == (2, "2020-01-01", "2020-01-02")
+    assert rows["smooth"][0] == 3, "it is retired, and its files are there"
+    assert rows["other"] == (0, None, None)
+    mission.define(product("raw", 0))
+    assert "other" not in ask("status", "-m", mission.database).out
+    assert (facts["quarantine"], facts["quarantine_gone"]) == (1, 1)
+    assert [entry["filename"] for entry in facts["quarantined"]] == ["noone.txt"]
+    assert "gone from quarantine: 1" in ask("status", "-m", mission.database).out
+    mission.files()[RAW[2]].path.write_text("raw_20200103")
+    refused.touch()
+
+
+def test_an_incoming_directory_that_is_gone_is_said_and_the_rest_is_shown(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = in_every_state(sqlite_mission)
+    said = {words: ask(*words.split(), "-m", mission.database).out for words in ("status", "plan")}
+    mission.incoming.rename(mission.root / "elsewhere")
+    for words, before in said.items():
+        now = ask(*words.split(), "-m", mission.database)
+        assert f"cannot read the incoming directory {mission.incoming}: No such file or directory" in now.out
+        assert [line for line in before.splitlines() if "failed" in line or "edited" in line] == [
+            line for line in now.out.splitlines() if "failed" in line or "edited" in line
+        ]
+    assert ask("plan", "--json", "-m", mission.database).json["incoming_problem"].startswith("cannot read")
+    assert str(mission.incoming) in ask("check", "-m", mission.database, status=1).out
+    (mission.root / "elsewhere").rename(mission.incoming)
+
+
 # --- retry ---
 
 
@@ -607,3 +717,56 @@ def test_create_db_creates_a_database_on_the_server(postgres_server: Any, ask: A
         assert ask("-d", "postgresql", name, name="CreateDB.py").out.startswith(f"created {name}; ")
         assert "holds no mission yet" in ask("status", "-m", name, status=2).err
     postgres_server.drop(name)
+
+
+# --- where a command is called, and by whom ---
+
+
+def test_a_directory_that_is_gone_is_named_where_it_is_needed(
+    sqlite_mission: Mission, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mission = sqlite_mission.create(*chain())
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for command in ("status", "plan", "check", "run"):
+        ask(command, "-m", mission.database)
+    for words in (["status", "-m", "mission.sqlite"], ["inspect", "x", "-m", mission.database], ["init", "x.sqlite"]):
+        done = ask(*words, status=1)
+        assert (
+            done.err == "dbproc: the current directory does not exist any more, or cannot be read; cd to another one\n"
+        )
+
+
+def test_a_user_who_does_not_exist_is_named(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission.create(*chain())
+    for words in (["status", "-m", "~nobody0/m.sqlite"], ["init", "~nobody0/m.sqlite"]):
+        assert "~nobody0/m.sqlite means nothing here: there is no user nobody0" in ask(*words, status=2).err
+    mission.write(*chain(), incoming="~nobody0/incoming")
+    done = ask("apply", str(mission.file), "-m", mission.database, status=2)
+    assert "there is no user nobody0" in done.err
+
+
+def test_what_the_system_refuses_is_one_line(sqlite_mission: Mission, ask: Ask) -> None:
+    mission = sqlite_mission.create(*chain())
+    done = ask("-o", "/proc/nowhere/at/all", mission.database, status=1, name="printProcessQueue.py")
+    assert (
+        done.err
+        == "printProcessQueue.py: /proc/nowhere/at/all: No such file or directory; see to it, then run it again\n"
+    )
+
+
+# --- another run is at work ---
+
+
+def test_a_run_of_cron_that_finds_another_at_work_says_nothing(mission: Mission, ask: Ask) -> None:
+    mission.create(*chain())
+    commands = [("run",), ("ingest",), ("process",), ("run", "--json")]
+    with open_store(mission.database) as store, lock.holding(store, "test"):
+        for words in commands:
+            done = ask(*words, "--quiet-if-busy", "-m", mission.database, status=75)
+            assert (done.out, done.err) == ("", "")
+        done = ask("--quiet-if-busy", "-m", mission.database, status=75, name="ProcessQueue.py")
+        assert (done.out, done.err) == ("", "")
+        assert "another run" in ask("run", "-m", mission.database, status=75).err
+    mission.dbproc("run", "--quiet-if-busy")

@@ -151,3 +151,11 @@ def test_everything_is_opened_in_the_end_and_the_last_days_of_the_calendar_too()
         for slot in opened:
             frontier.settle(slot)
     assert (len(seen), set(seen)) == (4, wanted)
+
+
+def test_a_chain_of_processes_may_be_long() -> None:
+    products = range(1000, 3000)
+    chain = [process(number, number, Input(product_id=number - 1)) for number in products]
+    for processes in (chain, chain[::-1]):
+        reach = upstream_reach(mission(*processes[-1200:]))
+        assert max(map(len, reach.values())) == 1199

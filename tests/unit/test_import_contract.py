@@ -45,3 +45,11 @@ def test_importing_dbproc_imports_nothing_heavy() -> None:
     modules = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.split()
     assert "dbproc" in modules
     assert not HEAVY.intersection(modules)
+
+
+def test_help_and_version_import_no_command() -> None:
+    show = "import sys; from dbproc.cli import main; main(sys.argv[1:]); print(*sys.modules, sep='\\n')"
+    for option in ("--help", "--version"):
+        done = subprocess.run([sys.executable, "-c", show, option], capture_output=True, text=True, check=True)
+        assert "dbproc.cli" in done.stdout.split()
+        assert not (HEAVY - {"click"}).intersection(done.stdout.split())

@@ -74,3 +74,8 @@ def test_an_output_interface_behind_the_newest_file_takes_nothing_back() -> None
 
 def test_a_forced_part_rises_whatever_changed() -> None:
     assert [str(next_version(NEWEST, 2, [R, Q], forced=part)) for part in Part] == ["3.0.0", "2.4.0", "2.3.5"]
+
+
+def test_a_number_without_end_is_no_version() -> None:
+    with pytest.raises(VersionError, match="is no version"):
+        Version.parse(f"1.{'9' * 5000}.0")

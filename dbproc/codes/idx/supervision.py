@@ -111,7 +111,7 @@ def child(
     with tempfile.TemporaryDirectory(prefix="dbproc-visus-", dir=home) as temporary:
         reader, writer = os.pipe()
         process = subprocess.Popen(
-            [sys.executable, str(WORKER), str(writer)],
+            [sys.executable, "-X", f"utf8={sys.flags.utf8_mode}", str(WORKER), str(writer)],  # names as we read them
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=sys.stderr if os.environ.get("DBPROC_CODES_DEBUG") else subprocess.DEVNULL,

@@ -1,0 +1,32 @@
+"""Numbers on the command line: none is taken that no column holds, and none that is no number."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import click
+
+LARGEST = 2**31 - 1
+"""What the databases hold as a whole number."""
+
+NUMBER = click.IntRange(1, LARGEST)
+"""A count, or the number of a row."""
+
+
+class _Finite(click.FloatRange):
+    """A number that is neither infinite nor "nan"."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Text → number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number that can be used here", param, ctx)
+        return number
+
+
+AMOUNT = _Finite(0, min_open=True)
+"""Hours, gigabytes."""
+
+LEVEL = _Finite()
+"""The level of a product."""

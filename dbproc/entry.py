@@ -1,0 +1,46 @@
+"""How every command begins and ends, whoever started it: ``dbproc``, ``ProcessQueue.py`` and ``scripts/`` come here.
+
+What costs time to import is imported by the command, when names are known to be UTF-8 and output may fail.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import NoReturn
+
+from dbproc import encoding
+from dbproc.errors import EXIT_INTERRUPTED
+
+
+def dbproc() -> NoReturn:
+    """Run ``dbproc`` as a program."""
+    enter("dbproc")
+
+
+def enter(name: str) -> NoReturn:
+    """Run the command of this name as a program, with the arguments of this process."""
+    encoding.ensure_utf8()
+    try:
+        status = _run(name)
+    except KeyboardInterrupt:
+        status = EXIT_INTERRUPTED
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is to exit: nothing that a traceback could tell of
+    sys.exit(status)
+
+
+def _run(name: str) -> int:
+    from dbproc.cli import output
+
+    output.install()
+    if name == "dbproc":
+        from dbproc.cli import main
+
+        return main()
+    if name == "ProcessQueue.py":
+        from dbproc.cli import processqueue
+
+        return processqueue.main()
+    from dbproc.cli import legacy
+
+    return legacy.main(name)
