@@ -122,13 +122,13 @@ class Aside:
 
     def _start(self, number: int, task: Task, workspace: Workspace) -> bool:
         """Hand a task to the engine; False when it cannot be started."""
-        hindrance = obstacle(self._definition, task)
+        command = command_line(self._definition, task, workspace.job_directory(str(number)))
+        hindrance = obstacle(self._definition, task, command)
         if hindrance is not None:
             self._report.add(Event.FAILED, _subject(task), hindrance)
             return False
-        command = command_line(self._definition, task, workspace.job_directory(str(number)))
         self._running[number] = task, input_stats(self._definition, task)
-        self._engine.start(job_of(task, command, workspace, str(number), number))
+        self._engine.start(job_of(self._definition, task, command, workspace, str(number), number))
         return True
 
     def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:

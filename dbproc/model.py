@@ -58,6 +58,13 @@ class CodeEditPolicy(StrEnum):
     ACCEPT = "accept"  #: record the new digest and go on
 
 
+class InputsBy(StrEnum):
+    """How a code is given its inputs."""
+
+    ARGUMENTS = "arguments"  #: each is a word of its command line
+    FILE = "file"  #: one word names a file, in which each is a line
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mission:
     """One database, one root directory, one incoming directory; all paths are absolute."""
@@ -179,6 +186,7 @@ class Code:
     retry_limit: int | None = None  #: failures in a row that end the trying; None: the mission's
     retry_longest: float = 86400.0  #: seconds; no delay is longer
     uses: tuple[str, ...] = ()  #: patterns of the files that it uses, relative to its directory
+    inputs_by: InputsBy = InputsBy.ARGUMENTS
     on_code_edit: CodeEditPolicy = CodeEditPolicy.BUMP
     same_as: int = 0  #: the first row that is the same code, for other dates or before a rollback; 0: this is the first
 
@@ -355,6 +363,7 @@ class Job:
     cpu: int = 1
     ram: float = 0.0  #: GiB
     time_limit: float | None = None  #: seconds
+    listed: tuple[str, ...] | None = None  #: what stands in the list of its inputs; None: it is given none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ from dbproc.report import one_line
 from dbproc.run import directory_of, file_path
 from dbproc.store import Store, Transaction
 from dbproc.triage import storable
+from dbproc.workspace import INPUT_LIST
 
 _JITTER = 0.25
 """What a delay may be longer by, as a part of it: jobs that failed together are not all tried again together."""
@@ -391,7 +392,7 @@ def _absent(path: str, name: str, directory: str) -> str | None:
 def _names_in(directory: str) -> list[str]:
     """What a job left in its directory; nothing, when it removed the directory itself."""
     try:
-        return sorted(os.listdir(directory))
+        return sorted(name for name in os.listdir(directory) if name != INPUT_LIST)
     except OSError:
         return []
 

@@ -13,6 +13,9 @@ from enum import IntEnum
 from dbproc.errors import VersionError
 
 
+_MOST_DIGITS = 9
+
+
 class Part(IntEnum):
     """A part of a version, by its position."""
 
@@ -47,7 +50,9 @@ class Version:
         """
         parts = text.strip().split(".")
         if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
-            raise VersionError(f"{text!r} is no version: write interface.quality.revision, for example 1.0.0")
+            raise VersionError(f"{text[:80]!r} is no version: write interface.quality.revision, for example 1.0.0")
+        if max(map(len, parts)) > _MOST_DIGITS:
+            raise VersionError(f"{text[:80]!r} is no version: a part of it has more than {_MOST_DIGITS} digits")
         return cls(*(int(part) for part in parts))
 
     def bumped(self, part: Part) -> Version:

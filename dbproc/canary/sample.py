@@ -209,13 +209,13 @@ class _Building:
                 engine.stop()
 
     def _start(self, engine: LocalEngine, number: int, task: Task) -> None:
-        hindrance = obstacle(self._definition, task)
-        if hindrance is not None:
-            raise UserError(hindrance)
         name = str(number)
         command = command_line(self._definition, task, self._place.workspace.job_directory(name))
+        hindrance = obstacle(self._definition, task, command)
+        if hindrance is not None:
+            raise UserError(hindrance)
         self._running[number] = task, input_stats(self._definition, task)
-        engine.start(job_of(task, command, self._place.workspace, name, number))
+        engine.start(job_of(self._definition, task, command, self._place.workspace, name, number))
 
     def _record(self, register: Register, outcomes: Sequence[Outcome]) -> None:
         results = register.check([self._ended(outcome) for outcome in outcomes])

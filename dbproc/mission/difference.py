@@ -20,7 +20,7 @@ from dbproc.definition import (
 from dbproc.mission.problems import Problem, raise_for
 from dbproc.version import Version
 
-_NEEDS_RELEASE = ("file", "arguments", "output_interface")
+_NEEDS_RELEASE = ("file", "arguments", "output_interface", "inputs_by")
 _STAYS_WITH_VERSION = (*_NEEDS_RELEASE, "uses")
 _CODE_IN_PLACE = (
     "start",
@@ -38,7 +38,7 @@ _CODE_IN_PLACE = (
 )
 _CODE_DATES = ("start", "stop", "active")
 _PRODUCT_FIELDS = ("level", "directory", "format", "satellite", "instrument", "description", "comparison", "companion")
-_NOT_IN_INI = ("time_limit", "retry_limit", "retry_longest", "on_code_edit", "uses")
+_NOT_IN_INI = ("time_limit", "retry_limit", "retry_longest", "on_code_edit", "uses", "inputs_by")
 _MISSION_FIELDS = ("root", "incoming", "quarantine", "codes", "inspectors", "settle_seconds", "on_code_edit", "digest")
 _FIELDS_OF_TOML = (
     "retry_seconds",
@@ -448,7 +448,11 @@ def _likeness(old: CodeSpec, new: CodeSpec) -> tuple[bool, ...] | None:
     overlap = max(old.start, new.start) <= min(old.stop, new.stop)
     if not same_file and not overlap:
         return None
-    same_call = (old.arguments, old.output_interface) == (new.arguments, new.output_interface)
+    same_call = (old.arguments, old.output_interface, old.inputs_by) == (
+        new.arguments,
+        new.output_interface,
+        new.inputs_by,
+    )
     return same_file and overlap, same_file, same_call, old.version == new.version, old.start == new.start
 
 

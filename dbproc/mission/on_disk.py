@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from dbproc import program
 from dbproc.bundle import unmatched
 from dbproc.definition import SHIPPED, CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
 from dbproc.digest import missing_algorithm
@@ -112,7 +113,8 @@ def _code_problem(code: CodeSpec, mission: MissionSpec) -> str | None:
         return f"{path} is no file"
     if not os.access(path, os.X_OK):
         return f"{path} is not executable; make it so: chmod +x {path}"
-    return None
+    fault = program.fault(path)
+    return f"{path} cannot be started: {fault}" if fault else None
 
 
 def _neighbours(path: str) -> str:

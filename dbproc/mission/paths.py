@@ -10,16 +10,21 @@ from dbproc.model import KEPT_CODES
 from dbproc.names import substitute
 
 _MOST_ROUNDS = 8
+_FROM_DISK = ("ROOTDIR",)
 
 
 def filled(text: str, constants: Mapping[str, str]) -> str:
-    """`text` with its constants replaced, and those that came in with them, as dbprocessing does."""
+    """`text` with its constants replaced, and those that came in with them, as dbprocessing does.
+
+    The name of a directory comes last, and is not looked at again: ``{Y}`` in it is its own.
+    """
+    nested = {name: value for name, value in constants.items() if name not in _FROM_DISK}
     for _ in range(_MOST_ROUNDS):
-        replaced = substitute(text, constants)
+        replaced = substitute(text, nested)
         if replaced == text:
             break
         text = replaced
-    return text
+    return substitute(text, {name: constants[name] for name in _FROM_DISK if name in constants})
 
 
 def mission_constants(name: str) -> dict[str, str]:

@@ -28,7 +28,7 @@ from dbproc.mission import paths
 from dbproc.mission.problems import Problems, suggestion
 from dbproc.mission.table import Table
 from dbproc.mission.toml_places import TomlPlaces
-from dbproc.model import CodeEditPolicy, Comparison
+from dbproc.model import CodeEditPolicy, Comparison, InputsBy
 
 _POLICIES = [policy.value for policy in CodeEditPolicy]
 
@@ -272,6 +272,7 @@ def _code(table: Table) -> CodeSpec:
         retry_longest=table.number("retry_longest_seconds") if table.has("retry_longest_seconds") else None,
         on_code_edit=table.choice("on_code_edit", _POLICIES, "bump") if table.has("on_code_edit") else None,
         uses=table.texts("uses"),
+        inputs_by=table.choice("inputs_by", [each.value for each in InputsBy], "arguments"),
         description=table.text("description", "", lines=True),
         written=table.date("written", FIRST_DAY) if table.has("written") else None,
         active=table.flag("active", True),
