@@ -17,6 +17,7 @@ from dbproc.catalogue import placements
 from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.pending import pending
 from dbproc.catalogue.placements import Move
+from dbproc.directories import refuse_harmful
 from dbproc.edits import any_code_touched, any_inspector_touched
 from dbproc.errors import NotFoundError, UserError
 from dbproc.incoming import Arrival, scan_mission
@@ -113,6 +114,7 @@ class _Run:
         self._run_id = run_id
         with store.begin() as connection:
             self._definition = load_definition(connection)
+        refuse_harmful(self._definition)
         self._allowed = allowed_processes(self._definition, options)
         self._workspace = Workspace(self._definition.mission.root)
         self._returned: tuple[Move, ...] = ()  # of files that a dead run had taken, and that are in incoming again

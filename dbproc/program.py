@@ -64,7 +64,8 @@ def _strange(path: str, head: bytes) -> str:
     if not head:
         return "is empty"
     if head.startswith(b"\xef\xbb\xbf#!"):
-        return f"begins with a byte order mark, which hides its interpreter line: sed -i '1s/^\\xef\\xbb\\xbf//' {shlex.quote(path)}"
+        remedy = f"sed -i '1s/^\\xef\\xbb\\xbf//' {shlex.quote(path)}"
+        return f"begins with a byte order mark, which hides its interpreter line; take it out: {remedy}"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "is text in UTF-16; save it in UTF-8"
     if head.lstrip().startswith(b"#!"):

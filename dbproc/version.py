@@ -12,7 +12,6 @@ from enum import IntEnum
 
 from dbproc.errors import VersionError
 
-
 _MOST_DIGITS = 9
 
 

@@ -25,8 +25,8 @@ GRACE_SECONDS = 5.0
 """How long a group may take to end after SIGTERM, before SIGKILL."""
 
 TOO_LONG = (
-    'its command line is longer than the system takes: raise its version with inputs_by = "file" in the table of the code, and have '
-    "it read its inputs from the list that it is then given"
+    'its command line is longer than the system takes: raise its version with inputs_by = "file" in its table of the '
+    "mission file, and have it read its inputs from the list that it is then given"
 )
 """What is said of a job with too many inputs."""
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 
+from dbproc import directories
 from dbproc.definition import CodeSpec, Definition, InputSpec, KeyPath, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.errors import FormatError
 from dbproc.mission import paths
@@ -40,6 +41,7 @@ def check(definition: Definition) -> list[Problem]:
     checks: tuple[Callable[[Definition], Iterator[Problem]], ...] = (
         _mission_problems,
         _product_problems,
+        _place_problems,
         _twin_problems,
         _process_problems,
         _reference_problems,
@@ -77,9 +79,6 @@ def _mission_problems(definition: Definition) -> Iterator[Problem]:
     if not re.fullmatch(r"0?0[0-7]{2}", mission.umask):
         text = f"{mission.umask!r} is no umask that leaves the owner all rights; write three octal digits, such as 027"
         yield Problem(("mission", "umask"), text)
-    if paths.resolved(mission, mission.incoming) == paths.resolved(mission, mission.quarantine):
-        text = "incoming and quarantine are one directory; refused files would come in again: name two"
-        yield Problem(("mission", "quarantine"), text)
 
 
 def _product_problems(definition: Definition) -> Iterator[Problem]:
@@ -89,6 +88,11 @@ def _product_problems(definition: Definition) -> Iterator[Problem]:
         yield from _format_problems(path, product)
         yield from _directory_problems(path, product, definition.mission)
         yield from _inspector_problems(path, product)
+
+
+def _place_problems(definition: Definition) -> Iterator[Problem]:
+    for found in directories.problems(paths.layout(definition), directories.within_by_name):
+        yield Problem(found.key, found.text)
 
 
 def _name_problems(path: KeyPath, name: str) -> Iterator[Problem]:
@@ -115,12 +119,9 @@ def _directory_problems(path: KeyPath, product: ProductSpec, mission: MissionSpe
     if not product.directory.isprintable():
         yield Problem(path, f"{product.directory!r} has control characters in it; write printable text")
         return
-    if product.directory.startswith("/") or product.directory.split("/")[0] == "..":
+    if paths.leads_outside(product.directory):
         yield Problem(path, f"{product.directory!r} is outside the root {mission.root}; name a directory below it")
         return
-    if paths.resolved(mission, product.directory) == paths.resolved(mission, mission.incoming):
-        text = f"{product.directory!r} is the incoming directory; files at home would come in again: name another one"
-        yield Problem(path, text)
     try:
         fields = _directory_keywords(product.directory)
     except FormatError as error:

@@ -34,7 +34,7 @@ def read_mission_file(path: str | os.PathLike[str]) -> Definition:
     else:
         definition = read_ini(text, str(file), problems)
     problems.extend(check(definition))
-    problems.extend(check_on_disk(definition))
+    problems.extend(check_on_disk(definition, str(file)))
     raise_for(problems.found, str(file), definition.finder)
     return replace(definition, source=str(file))
 

@@ -91,7 +91,8 @@ def test_a_binary_is_started_and_one_whose_loader_is_missing_is_told(tmp_path: P
     true = Path(shutil.which("true") or "").read_bytes()
     assert program.fault(written(tmp_path, true)) is None
     loader = program._loader(true[:4096])
-    assert loader is not None and Path(loader).exists()
+    assert loader is not None
+    assert Path(loader).exists()
     assert program.fault(sys.executable) is None
     foreign = written(tmp_path, true.replace(loader.encode(), loader[:-1].encode() + b"?"))
     assert not starts(foreign)

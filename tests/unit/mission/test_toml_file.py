@@ -266,3 +266,37 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         read_mission_file(path)
     with pytest.raises(DefinitionError, match="cannot be read: Is a directory"):
         read_mission_file(tmp_path)
+
+
+# --- directories within each other, as the disk has them ---
+
+
+def test_a_link_that_leads_into_incoming_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "incoming").mkdir()
+    (tmp_path / "raw").symlink_to("incoming")
+    (sentence,) = problems_of(tmp_path, MISSION)
+    assert sentence.startswith(
+        f"line {line_of(MISSION, 'raw/{Y}')}, product.raw.directory: 'raw/{{Y}}' is in the incoming"
+    )
+
+
+def test_incoming_that_is_a_link_to_the_root_is_the_root(tmp_path: Path) -> None:
+    (tmp_path / "incoming").symlink_to(".")
+    (sentence,) = problems_of(tmp_path, MISSION)
+    assert "is the root of the mission" in sentence
+
+
+def test_dots_that_lead_into_incoming_are_followed(tmp_path: Path) -> None:
+    text = edited(MISSION, ('"clean/{Y}"', '"x/../incoming/clean"'))
+    (sentence,) = problems_of(tmp_path, text)
+    assert "product.clean.directory: 'incoming/clean' is in the incoming directory" in sentence
+
+
+def test_a_mission_file_in_incoming_would_be_taken_for_what_arrived(tmp_path: Path) -> None:
+    (tmp_path / "incoming").mkdir()
+    text = edited(MISSION, ("settle_seconds = 0", 'root = ".."'))
+    write_mission(tmp_path, text)
+    path = write_mission(tmp_path / "incoming", text)
+    with pytest.raises(DefinitionError) as caught:
+        read_mission_file(path)
+    assert any("the mission file" in problem and "is in the incoming" in problem for problem in caught.value.problems)
