@@ -292,6 +292,34 @@ def _field_regex(text: str, name: str, spec: str) -> str:
     return rf"\d{{{int(digits[1])}}}"
 
 
+_DIGITS = {"Y": 4, "j": 3, "MILLI": 3, "MICRO": 3, **dict.fromkeys(("m", "d", "y", "H", "M", "S"), 2)}
+"""How many digits the fields of time have that are numbers."""
+
+
+def misread_field(text: str) -> str | None:
+    """What is wrong with a field of time that would be read otherwise than it is written; None when none would be."""
+    for _, name, spec, _ in _parsed(text):
+        if name is None or not spec or name not in (*_TIME_FIELDS, "VERSION"):
+            continue
+        digits = int(spec.rstrip("d"))
+        usual = 8 if name == "DATE" else _DIGITS.get(name)
+        if usual is None:
+            return f"the field {{{name}}} has no digits to be counted; write it without {spec!r}"
+        is_full = digits == usual if name == "DATE" else digits >= usual
+        if not is_full or ((digits > usual or name not in ("Y", "DATE")) and not spec.startswith("0")):
+            return f"what {{{name}:{spec}}} writes is not what it reads; write {{{name}}}"
+    return None
+
+
+def digits_of(text: str) -> dict[str, int]:
+    """The keywords of a format that have a fixed number of digits, and how many."""
+    found: dict[str, int] = {}
+    for _, name, spec, _ in _parsed(text):
+        if name is not None and (spec or name in TIME_OF_DAY):
+            found[name] = int(spec.rstrip("d") or 0) if spec else _DIGITS[name]
+    return {name: digits for name, digits in found.items() if name not in _TIME_FIELDS or name in TIME_OF_DAY}
+
+
 def _facts(values: dict[str, str], keyword_fields: frozenset[str]) -> NameFacts:
     keywords = {name: value for name, value in values.items() if name in keyword_fields}
     version = _named_version(values["VERSION"]) if "VERSION" in values else None

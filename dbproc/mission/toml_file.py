@@ -75,12 +75,16 @@ def read_toml(text: str, path: Path, problems: Problems) -> Definition:
 def _parsed(text: str, path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(text)
+    except RecursionError as error:
+        raise DefinitionError(f"{path} is no TOML:", ("its brackets are nested too deeply",)) from error
     except tomllib.TOMLDecodeError as error:
         found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
         line = f"line {found[2]}, column {found[3]}: {found[1]}" if found and found[2] else str(error)
         raise DefinitionError(
             f"{path} is no TOML:", (f"{line}; texts need quotes, a key stands once in a table",)
         ) from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise DefinitionError(f"{path} is no TOML:", (str(error).partition(";")[0],)) from error
 
 
 def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]:
