@@ -248,12 +248,21 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """An output that a task is to make; `replaces` is the newest version that there is."""
+    """An output that a task is to make; `replaces` is the newest version that there is.
+
+    `is_as_before`: made from the same files by the same code as the one that it replaces, which is gone from disk.
+    """
 
     product_id: int
     name: str
     version: Version
     replaces: File | None = None
+    is_as_before: bool = False
+
+    @property
+    def again(self) -> File | None:
+        """The file that is gone from disk and comes back under its name, where a product has one version alone."""
+        return self.replaces if self.replaces is not None and self.replaces.filename == self.name else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +337,8 @@ class NewFile:
     members: tuple[Member, ...] = ()
     provenance: str | None = None
     same_as: int | None = None  #: the oldest of the earlier versions with the same contents
+    again: int | None = None  #: the number of the same file, which is gone from disk: it is in its place
+    is_other: bool = False  #: made again with other contents than it had
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,9 @@ def obstacle(definition: Definition, task: Task, command: Sequence[str]) -> str 
         return f"the code {task.code.path} cannot be started: {TOO_LONG}"
     for file in task.inputs:
         if not os.path.exists(file_path(definition, file)):
-            return f"the input {file_path(definition, file)} is missing from disk; put it back"
+            return (
+                f"the input {file_path(definition, file)} is missing from disk; put it back, or dbproc check --repair"
+            )
     return None
 
 

@@ -32,8 +32,8 @@ def format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
         return
     for name in sorted(made.fields):
         if "=" in name or any(letter.isspace() for letter in name):
-            text = f"the field {{{name}}} has a blank or '=' in its name; keywords are kept as a=b c=d: use letters and '_'"
-            yield Problem((*path, "format"), text)
+            text = f"the field {{{name}}} has a blank or '=' in its name; keywords are kept as a=b c=d"
+            yield Problem((*path, "format"), f"{text}: use letters and '_'")
     fault = misread_field(product.format)
     if fault is not None:
         yield Problem((*path, "format"), fault)

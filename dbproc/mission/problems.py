@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from dbproc.definition import Finder, KeyPath, Place
 from dbproc.errors import DefinitionError
 
-
 _LONGEST_LABEL = 200
 
 
