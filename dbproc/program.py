@@ -40,7 +40,8 @@ def too_long(words: Sequence[str]) -> bool:
     ours = environment()
     size = sum(sizes) + sum(len(os.fsencode(name)) + len(os.fsencode(value)) + 1 for name, value in ours.items())
     pointers = (len(sizes) + len(ours)) * (struct.calcsize("P") + 1)
-    most = min(os.sysconf("SC_ARG_MAX"), _MOST_WORDS)
+    told = os.sysconf("SC_ARG_MAX")
+    most = min(told, _MOST_WORDS) if told > 0 else _MOST_WORDS
     return size + pointers + _SLACK > most or max(sizes, default=0) > _LONGEST_WORD
 
 
