@@ -47,6 +47,7 @@ from dbproc.triage import storable
 from dbproc.version import Part
 from dbproc.workspace import INPUT_LIST
 
+_LONGEST_DELAY = 366 * 24 * 3600.0
 _JITTER = 0.25
 """What a delay may be longer by, as a part of it: jobs that failed together are not all tried again together."""
 
@@ -363,7 +364,7 @@ def retry_delay(failures: int, first: float, longest: float, chance: float) -> d
         From 0 to 1: how much of the jitter is added, a quarter of the delay in whole; `longest` is still not exceeded.
     """
     doublings = min(failures - 1, 64)
-    delay: float = min(first * 2**doublings * (1 + _JITTER * chance), longest)
+    delay: float = min(first * 2**doublings * (1 + _JITTER * chance), longest, _LONGEST_DELAY)
     return dt.timedelta(seconds=delay)
 
 

@@ -69,6 +69,8 @@ def bound_problems(definition: Definition) -> Iterator[Problem]:
         yield from _number((*path, "level"), _LEVEL, product.level)
         yield from _length((*path, "format"), product.format, _LONGEST_FORMAT)
         yield from _length((*path, "directory"), product.directory, _LONGEST_PATH)
+        yield from _length((*path, "instrument"), product.satellite, _LONGEST_NAME)
+        yield from _length((*path, "instrument"), product.instrument, _LONGEST_NAME)
         yield from _inspector_problems((*path, "inspector"), product.inspector)
     for process in definition.processes.values():
         for at, word in enumerate(process.extra_params):

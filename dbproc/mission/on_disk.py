@@ -103,7 +103,7 @@ def _inspector_problem(inspector: InspectorSpec, mission: MissionSpec) -> str | 
         return f"there is no inspector {path}{_neighbours(path)}"
     if not os.path.isfile(path) or not os.access(path, os.R_OK):
         return f"{path} is no file that can be read"
-    return None
+    return _lies_among_others(path, mission)
 
 
 def _unknown_argument(inspector: InspectorSpec) -> str | None:
@@ -160,7 +160,16 @@ def _code_problem(code: CodeSpec, mission: MissionSpec) -> str | None:
     if not os.access(path, os.X_OK):
         return f"{path} is not executable; make it so: chmod +x {path}"
     fault = program.fault(path)
-    return f"{path} cannot be started: {fault}" if fault else None
+    return f"{path} cannot be started: {fault}" if fault else _lies_among_others(path, mission)
+
+
+def _lies_among_others(path: str, mission: MissionSpec) -> str | None:
+    """Why a program or an inspector cannot stay where it is: among what arrives, or what is refused."""
+    for name in ("incoming", "quarantine"):
+        place = Place(paths.resolved(mission, getattr(mission, name)))
+        if within_on_disk(Place(path), place) and not within_on_disk(Place(mission.root), place):
+            return f"{path} is in the {name} directory; move it to a directory of programs"
+    return None
 
 
 def _neighbours(path: str) -> str:

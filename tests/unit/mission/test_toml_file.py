@@ -360,6 +360,7 @@ def with_key(place: str, name: str, value: str) -> str:
         ('version = "1.0.0"', 'version = "1.0.99999"'),
         ('arguments = ["--limit", "3"]', f'arguments = ["{"a" * 200_000}"]'),
         ("settle_seconds = 0", f'incoming = "{"i" * 5000}"'),
+        ("settle_seconds = 0", f'satellite = "{"s" * 5000}"'),
     ],
 )
 def test_a_text_of_any_length_is_refused_in_a_short_sentence(tmp_path: Path, old: str, new: str) -> None:
@@ -487,3 +488,9 @@ def test_what_can_only_fail_is_refused_with_what_to_do(
 )
 def test_what_looks_like_it_and_works_is_taken(tmp_path: Path, replacement: tuple[str, str]) -> None:
     read_mission_file(write_mission(tmp_path, edited(MISSION, replacement)))
+
+
+def test_a_program_that_lies_in_incoming_would_be_taken_for_what_arrived(tmp_path: Path) -> None:
+    write_program(tmp_path / "incoming" / "week.sh")
+    (sentence,) = problems_of(tmp_path, edited(MISSION, ('file = "week.sh"', 'file = "../incoming/week.sh"')))
+    assert f"{tmp_path}/incoming/week.sh is in the incoming directory; move it" in sentence
