@@ -198,6 +198,7 @@ def _facts(row: Facts, mission: Mission) -> Facts:
         "last": row["code_stop_date"],
         "active": bool(row["active_code"]),
         "digest": row["shasum"],
+        "inputs_by": row["inputs_by"],
         "files": row["files"],
         "released": row["release_time"],
         "runs": kept_path(mission.kept_codes, row["shasum"], place) if row["kept"] else place,

@@ -167,13 +167,13 @@ class Aside:
     def _start(self, number: int, task: Task, workspace: Workspace) -> bool:
         """Hand a task to the engine; False when it cannot be started."""
         (inputs,) = look(self._store, self._definition.mission, [task])
-        hindrance = obstacle(self._definition, task) or inputs.fault
+        command = command_line(self._definition, task, workspace.job_directory(str(number)))
+        hindrance = obstacle(self._definition, task, command) or inputs.fault
         if hindrance is not None:
             self._report.add(Event.FAILED, _subject(task), hindrance)
             return False
-        command = command_line(self._definition, task, workspace.job_directory(str(number)))
         self._running[number] = task, inputs
-        self._engine.start(job_of(task, command, workspace, str(number), number))
+        self._engine.start(job_of(self._definition, task, command, workspace, str(number), number))
         return True
 
     def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:

@@ -16,6 +16,7 @@ from dbproc import access, lock
 from dbproc.catalogue import placements
 from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.pending import pending
+from dbproc.directories import refuse_harmful
 from dbproc.edits import any_code_touched, any_inspector_touched
 from dbproc.errors import NotFoundError, UserError
 from dbproc.incoming import Arrival, scan_mission
@@ -112,6 +113,7 @@ class _Run:
         self._run_id = run_id
         with store.begin() as connection:
             self._definition = load_definition(connection)
+        refuse_harmful(self._definition)
         self._allowed = allowed_processes(self._definition, options)
         self._workspace = Workspace(self._definition.mission.root)
         self._unreadable: set[str] = set()  # of incoming, told already

@@ -135,6 +135,7 @@ class CodeSpec:
     retry_longest: float | None = None
     on_code_edit: str | None = None
     uses: tuple[str, ...] = ()
+    inputs_by: str = "arguments"
     description: str = ""
     written: dt.date | None = None
     active: bool = True

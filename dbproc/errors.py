@@ -82,6 +82,12 @@ class StorageError(UserError):
     exit_status = EXIT_NEEDS_PERSON
 
 
+class LayoutError(UserError):
+    """Directories of the mission lie within each other."""
+
+    exit_status = EXIT_NEEDS_PERSON
+
+
 class UnsettledError(UserError):
     """A file is being changed, or goes away, while it is read; a later try succeeds."""
 

@@ -254,8 +254,8 @@ class Execution:
         self._agenda.start(task.slot)
         if self._campaigns is not None:
             self._campaigns.started(task)
-        job = job_of(task, attempt.command, self._workspace, name, attempt_id)
-        hindrance = obstacle(self._definition, task) or inputs.fault
+        job = job_of(self._definition, task, attempt.command, self._workspace, name, attempt_id)
+        hindrance = obstacle(self._definition, task, attempt.command) or inputs.fault
         if hindrance is not None:
             return Failure(task, _not_started(job, hindrance), hindrance, is_obstacle=True)
         self._running[attempt_id] = _Running(task, inputs)

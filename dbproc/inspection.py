@@ -198,9 +198,9 @@ class Inspection:
         name = os.path.basename(path)
         near = [f"{self._name(each.verdict)}: {each.verdict.reason}" for each in findings]
         near += [
-            f"{each.product.name}: its name is of the format {each.format.text}, but its date does not exist"
+            f"{each.product.name}: its name is of the format {each.format.text}, but {fault}"
             for each in self._with_prefix(name)
-            if each.format.pattern.fullmatch(name) and each.format.match(name) is None
+            if (fault := each.format.fault(name)) is not None
         ]
         near += sorted(self._broken)
         message = _joined(near) or f"no product's filename format fits {name!r}"

@@ -58,6 +58,13 @@ class CodeEditPolicy(StrEnum):
     ACCEPT = "accept"  #: record the new digest and go on
 
 
+class InputsBy(StrEnum):
+    """How a code is given its inputs."""
+
+    ARGUMENTS = "arguments"  #: each is a word of its command line
+    FILE = "file"  #: one word names a file, in which each is a line
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mission:
     """One database, one root directory, one incoming directory; all paths are absolute."""
@@ -179,6 +186,7 @@ class Code:
     retry_limit: int | None = None  #: failures in a row that end the trying; None: the mission's
     retry_longest: float = 86400.0  #: seconds; no delay is longer
     uses: tuple[str, ...] = ()  #: patterns of the files that it uses, relative to its directory
+    inputs_by: InputsBy = InputsBy.ARGUMENTS
     on_code_edit: CodeEditPolicy = CodeEditPolicy.BUMP
     same_as: int = 0  #: the first row that is the same code, for other dates or before a rollback; 0: this is the first
 
@@ -240,12 +248,21 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """An output that a task is to make; `replaces` is the newest version that there is."""
+    """An output that a task is to make; `replaces` is the newest version that there is.
+
+    `is_as_before`: made from the same files by the same code as the one that it replaces, which is gone from disk.
+    """
 
     product_id: int
     name: str
     version: Version
     replaces: File | None = None
+    is_as_before: bool = False
+
+    @property
+    def again(self) -> File | None:
+        """The file that is gone from disk and comes back under its name, where a product has one version alone."""
+        return self.replaces if self.replaces is not None and self.replaces.filename == self.name else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +355,8 @@ class NewFile:
     state: str = ""  #: what the system said of it, at its place, when its digest was taken
     provenance: str | None = None
     same_as: int | None = None  #: the oldest of the earlier versions with the same contents
+    again: int | None = None  #: the number of the same file, which is gone from disk: it is in its place
+    is_other: bool = False  #: made again with other contents than it had
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,6 +392,7 @@ class Job:
     cpu: int = 1
     ram: float = 0.0  #: GiB
     time_limit: float | None = None  #: seconds
+    listed: tuple[str, ...] | None = None  #: what stands in the list of its inputs; None: it is given none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

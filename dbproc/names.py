@@ -22,7 +22,7 @@ from dbproc.errors import FormatError, VersionError
 from dbproc.version import Version
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HIGHEST = 30_000
+HIGHEST = 30_000
 """The highest part of a version that is read: the database takes 32767, and rebuilding raises it further."""
 _LONGEST = 255
 """Bytes of the name of a file or a directory: more than that no filesystem takes."""
@@ -33,6 +33,7 @@ _IS_STRANGE = re.compile(f"[{_STRANGE}]")
 UNFIT = re.compile(f"[{_UNFIT}]")
 """What no name may hold: characters that end a line or move a cursor, and bytes that are no UTF-8."""
 
+_BRACED = re.compile(r"\{([^{}]*)\}")
 _KEYWORD = f"[^{_STRANGE}]+?"
 _DAY = r"(?:19|2\d)\d\d(?:0\d|1[0-2])[0-3]\d"
 
@@ -88,6 +89,10 @@ TIME_OF_DAY = frozenset({"H", "M", "S", "MILLI", "MICRO"})
 Keywords = Mapping[str, str]
 
 
+class _Impossible(Exception):
+    """What stands in a field of a name cannot be; the sentence says what."""
+
+
 @dataclass(frozen=True, slots=True)
 class NameFacts:
     """What a filename says about its file; `start` and `stop` are aware UTC times, stop inclusive."""
@@ -117,16 +122,27 @@ class Format:
     def match(self, filename: str) -> NameFacts | None:
         """Read `filename`; None when it is not of this format or names a date that does not exist."""
         found = self.pattern.fullmatch(filename)
-        if found is None:
+        try:
+            return None if found is None else self._read(found)
+        except _Impossible:
             return None
+
+    def fault(self, filename: str) -> str | None:
+        """What is impossible in a name that looks like one of this format; None when it is one, or does not."""
+        found = self.pattern.fullmatch(filename)
+        try:
+            if found is not None:
+                self._read(found)
+        except _Impossible as error:
+            return str(error)
+        return None
+
+    def _read(self, found: re.Match[str]) -> NameFacts:
         values: dict[str, str] = {}
         for name, group in self.groups:
             if values.setdefault(name, found[group]) != found[group]:
-                return None
-        try:
-            return _facts(values, self.keyword_fields)
-        except (ValueError, VersionError):
-            return None
+                raise _Impossible(f"its field {{{name}}} is {values[name]} in one place and {found[group]} in another")
+        return _facts(values, self.keyword_fields)
 
     def render(self, time: dt.datetime, version: str, keywords: Keywords) -> str:
         """The filename for `time`, `version` and `keywords`.
@@ -242,10 +258,11 @@ def _in_one_pass(pieces: Sequence[_Piece]) -> str:
 
 
 def substitute(text: str, constants: Mapping[str, str]) -> str:
-    """Replace ``{MISSION}``, ``{INSTRUMENT}`` and other constants of a definition; other fields stay."""
-    for name, value in constants.items():
-        text = text.replace("{" + name + "}", value)
-    return text
+    """Replace ``{MISSION}``, ``{INSTRUMENT}`` and other constants of a definition; other fields stay.
+
+    What is put in is not looked at again, whatever it looks like.
+    """
+    return _BRACED.sub(lambda found: constants.get(found[1], found[0]), text)
 
 
 def keywords_text(keywords: Keywords) -> str:
@@ -270,21 +287,59 @@ def _parsed(text: str) -> tuple[tuple[str, str | None, str | None, str | None], 
 def _field_regex(text: str, name: str, spec: str) -> str:
     if not spec:
         return FIELDS.get(name, _KEYWORD)
-    digits = re.fullmatch(r"0?(\d+)d", spec)
-    if digits is None:
+    digits = re.fullmatch(r"0?(\d{1,6})d", spec)
+    if digits is None or int(digits[1]) > _LONGEST:
         raise FormatError(f"{text!r}: the format specification {spec!r} is not known; only 0Nd (N digits) is")
     return rf"\d{{{int(digits[1])}}}"
 
 
+_DIGITS = {"Y": 4, "j": 3, "MILLI": 3, "MICRO": 3, **dict.fromkeys(("m", "d", "y", "H", "M", "S"), 2)}
+"""How many digits the fields of time have that are numbers."""
+
+
+def misread_field(text: str) -> str | None:
+    """What is wrong with a field of time that would be read otherwise than it is written; None when none would be."""
+    for _, name, spec, _ in _parsed(text):
+        if name is None or not spec or name not in (*_TIME_FIELDS, "VERSION"):
+            continue
+        digits = int(spec.rstrip("d"))
+        usual = 8 if name == "DATE" else _DIGITS.get(name)
+        if usual is None:
+            return f"the field {{{name}}} has no digits to be counted; write it without {spec!r}"
+        is_full = digits == usual if name == "DATE" else digits >= usual
+        if not is_full or ((digits > usual or name not in ("Y", "DATE")) and not spec.startswith("0")):
+            return f"what {{{name}:{spec}}} writes is not what it reads; write {{{name}}}"
+    return None
+
+
+def digits_of(text: str) -> dict[str, int]:
+    """The keywords of a format that have a fixed number of digits, and how many."""
+    found: dict[str, int] = {}
+    for _, name, spec, _ in _parsed(text):
+        if name is not None and (spec or name in TIME_OF_DAY):
+            found[name] = int(spec.rstrip("d") or 0) if spec else _DIGITS[name]
+    return {name: digits for name, digits in found.items() if name not in _TIME_FIELDS or name in TIME_OF_DAY}
+
+
 def _facts(values: dict[str, str], keyword_fields: frozenset[str]) -> NameFacts:
     keywords = {name: value for name, value in values.items() if name in keyword_fields}
-    version = read_version(values["VERSION"]) if "VERSION" in values else None
-    first, last = _dates(values)
+    version = _named_version(values["VERSION"]) if "VERSION" in values else None
+    try:
+        first, last = _dates(values)
+    except (ValueError, OverflowError) as error:
+        raise _Impossible("its date does not exist") from error
     if first is None or last is None:
         return NameFacts(None, None, None, version, keywords)
     start = dt.datetime.combine(first, _time(values), dt.UTC)
     stop = dt.datetime.combine(last, dt.time.max, dt.UTC)
     return NameFacts(first, start, stop, version, keywords)
+
+
+def _named_version(text: str) -> Version:
+    try:
+        return read_version(text)
+    except VersionError as error:
+        raise _Impossible(f"its version cannot be taken: {error}") from error
 
 
 def read_version(text: str) -> Version:
@@ -296,8 +351,8 @@ def read_version(text: str) -> Version:
         It is none, or higher than the database can hold.
     """
     version = Version.parse(text)
-    if max(version.interface, version.quality, version.revision) > _HIGHEST:
-        raise VersionError(f"{text} has a part above {_HIGHEST}")
+    if max(version.interface, version.quality, version.revision) > HIGHEST:
+        raise VersionError(f"{text} has a part above {HIGHEST}")
     return version
 
 
@@ -330,11 +385,22 @@ def _year(values: dict[str, str]) -> int | None:
     if "y" not in values:
         return None
     short = int(values["y"])
+    if short > 99:
+        raise ValueError(f"year {short} does not have two digits")
     return short + (1900 if short >= 70 else 2000)
 
 
+_UNITS = {"H": ("hour", 23), "M": ("minute", 59), "S": ("second", 60)}
+"""What the fields of the time of day count, and how far; second 60 is a leap second."""
+
+
 def _time(values: dict[str, str]) -> dt.time:
+    for name, (unit, last) in _UNITS.items():
+        if int(values.get(name, 0)) > last:
+            raise _Impossible(f"its {unit} {values[name]} does not exist; there are {unit}s from 00 to {last}")
     micro = int(values.get("MILLI", 0)) * 1000 + int(values.get("MICRO", 0))
+    if micro > 999_999:
+        raise _Impossible("its part of a second is more than a second")
     second = min(int(values.get("S", 0)), 59)
     return dt.time(int(values.get("H", 0)), int(values.get("M", 0)), second, micro)
 

@@ -329,7 +329,7 @@ class Planner:
         if twin is not None:
             return Decision(slot, State.REFUSED, f"two outputs would be named {twin}; give their formats other names")
         for (product, output, _), plan in zip(found, planned, strict=True):
-            if output is not None and plan.name == output.file.filename:
+            if output is not None and output.exists and plan.name == output.file.filename:
                 return Decision(slot, State.REFUSED, _needs_version(product, output, reasons), task)
         return self._unless_delayed(task, forced)
 
@@ -541,12 +541,20 @@ def _planned(
     time: dt.datetime,
     keywords: Mapping[str, str],
 ) -> Planned:
-    """The next version of an output; one that is up to date and is made along with another rises in revision."""
+    """The next version of an output; one that is up to date and is made along with another rises in revision.
+
+    A file that can have one version alone comes back in that, when it is gone from disk.
+    """
     parts = [reason.part for reason in reasons if reason.part is not None]
     newest = output.file if output else None
     version = next_version(newest.version if newest else None, code.output_interface, parts, forced=forced)
     name = product.compiled.render(time, str(version), keywords)
-    return Planned(product_id=product.product_id, name=name, version=version, replaces=newest)
+    if newest is not None and name == newest.filename:
+        version = newest.version
+    is_as_before = output is not None and not output.exists and len(reasons) == 1 and forced is None
+    return Planned(
+        product_id=product.product_id, name=name, version=version, replaces=newest, is_as_before=is_as_before
+    )
 
 
 def _part(risen: Part | None, otherwise: Part) -> Part:
@@ -602,7 +610,8 @@ def _needs_version(product: Product, output: Output, reasons: Iterable[Reason]) 
     why = "; ".join(reason.text for reason in reasons)
     return (
         f"product {product.name} has no {{VERSION}} in its format {product.format!r}, so {output.file.filename} "
-        f"cannot be rebuilt ({why}); add {{VERSION}} to the format, or remove the file"
+        f"cannot be rebuilt ({why}); add {{VERSION}} to the format, or remove the file and have that recorded: "
+        "dbproc check --repair"
     )
 
 

@@ -141,7 +141,8 @@ def _seen(connection: Connection, heads: Select[*tuple[Any, ...]]) -> list[Queue
 def _campaign_of_made() -> ColumnElement[int | None]:
     """The campaign of the attempt that made a queued file, when that is why it is queued."""
     attempt, further = schema.attempt, schema.attemptoutput
-    first = select(attempt.c.campaign_id).where(attempt.c.output_file == _QUEUE.c.file_id)
+    of_file = select(attempt.c.campaign_id).where(attempt.c.output_file == _QUEUE.c.file_id)
+    first = of_file.order_by(attempt.c.attempt_id.desc()).limit(1)  # a file may have been made again
     besides = (
         select(attempt.c.campaign_id)
         .join(further, further.c.attempt_id == attempt.c.attempt_id)

@@ -13,6 +13,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dbproc import moves, placement, queue
 from dbproc.catalogue import audit, campaigns, files, placements
@@ -43,7 +44,10 @@ from dbproc.report import one_line
 from dbproc.run import directory_of, file_path
 from dbproc.store import Store, Transaction
 from dbproc.triage import storable
+from dbproc.version import Part
+from dbproc.workspace import INPUT_LIST
 
+_LONGEST_DELAY = 366 * 24 * 3600.0
 _JITTER = 0.25
 """What a delay may be longer by, as a part of it: jobs that failed together are not all tried again together."""
 
@@ -221,12 +225,13 @@ class Register:
             members=measured.members,
             provenance=shlex.join(made.outcome.job.command),
             same_as=self._same_as(made, product, measured, before),
+            **_in_place_of(planned, measured, before),
         )
 
     def _same_as(self, made: _Made, product: Product, measured: Measured, before: _Recorded) -> int | None:
         """The oldest of the earlier versions with the same contents as an output."""
         replaced = made.planned.replaces
-        if replaced is None or replaced.file_id not in before:
+        if replaced is None or replaced.file_id not in before or made.planned.again is not None:
             return None
         _, digest, members = before[replaced.file_id]
         if digest == measured.digest and members == frozenset(measured.members):
@@ -296,6 +301,9 @@ class Register:
         files.link_inputs(connection, inputs)
         files.link_codes(connection, {file_id: result.task.code.code_id for file_id, result in of_file.items()})
         close_attempts(connection, [self._closing(result, by_result[id(result)]) for result in results])
+        other = [file_id for (_, file), file_id in zip(made, ids, strict=True) if file.is_other]
+        queue.remove(connection, other)
+        queue.push(connection, other, queue.MADE, Part.QUALITY)  # what was made from it has its number, and is stale
         queue.push(connection, ids, queue.MADE)
         return [(result, by_result[id(result)]) for result in results]
 
@@ -355,6 +363,15 @@ class Register:
         moves.remove_tree(result.outcome.job.directory)  # last: after a kill it tells that logs are to be looked at
 
 
+def _in_place_of(planned: Planned, measured: Measured, before: _Recorded) -> dict[str, Any]:
+    """Of a file that is made again under its name: its number, and whether it has other contents than it had."""
+    if planned.again is None:
+        return {}
+    known = before.get(planned.again.file_id)
+    is_other = known is None or known[1:] != (measured.digest, frozenset(measured.members))
+    return {"again": planned.again.file_id, "is_other": is_other}
+
+
 def retry_delay(failures: int, first: float, longest: float, chance: float) -> dt.timedelta:
     """How long a job waits that failed so many times in a row.
 
@@ -368,7 +385,7 @@ def retry_delay(failures: int, first: float, longest: float, chance: float) -> d
         From 0 to 1: how much of the jitter is added, a quarter of the delay in whole; `longest` is still not exceeded.
     """
     doublings = min(failures - 1, 64)
-    delay: float = min(first * 2**doublings * (1 + _JITTER * chance), longest)
+    delay: float = min(first * 2**doublings * (1 + _JITTER * chance), longest, _LONGEST_DELAY)
     return dt.timedelta(seconds=delay)
 
 
@@ -413,7 +430,7 @@ def _absent(path: str, name: str, directory: str) -> str | None:
 def _names_in(directory: str) -> list[str]:
     """What a job left in its directory; nothing, when it removed the directory itself."""
     try:
-        return sorted(os.listdir(directory))
+        return sorted(name for name in os.listdir(directory) if name != INPUT_LIST)
     except OSError:
         return []
 

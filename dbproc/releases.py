@@ -207,6 +207,7 @@ def _as_it_was(process: ProcessSpec, retired: Sequence[CodeSpec], pattern: CodeS
         arguments=earlier.arguments,
         output_interface=earlier.output_interface,
         uses=earlier.uses,
+        inputs_by=earlier.inputs_by,
         description=earlier.description,
         written=earlier.written,
     )

@@ -5,27 +5,34 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from dbproc import program
 from dbproc.encoding import this_python
-from dbproc.model import Definition, File, FileFacts, Job, Product, Task
+from dbproc.engines.execution import TOO_LONG
+from dbproc.model import Definition, File, FileFacts, InputsBy, Job, Product, Task
 from dbproc.names import keywords_of, render
 from dbproc.secrecy import public_environment
 from dbproc.version import Version
-from dbproc.workspace import Workspace
+from dbproc.workspace import INPUT_LIST, Workspace
 
-_VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})", re.ASCII)
+_REPLACED = re.compile(r"\{(\w+)\}|\$(\w+|\{[^}]*\})", re.ASCII)
+"""A field in braces, or a variable of the environment."""
 
 
 def command_line(definition: Definition, task: Task, directory: str) -> tuple[str, ...]:
-    """``CODE extra_params… arguments… INPUT… OUTPUT…``; no output for timebases RUN and STARTUP."""
+    """``CODE extra_params… arguments… INPUT… OUTPUT…``; no output for timebases RUN and STARTUP.
+
+    In the place of the inputs stands the path of their list, where the code is given one.
+    """
     constants = _constants(definition, task)
     words = [*task.process.extra_params, *task.code.arguments]
     outputs = (os.path.join(directory, planned.name) for planned in task.outputs)
+    is_listed = task.code.inputs_by is InputsBy.FILE
     return (
         *_program(task.code.path),
         *(argument(word, constants, task.slot.date) for word in words),
-        *(file_path(definition, file) for file in task.inputs),
+        *([os.path.join(directory, INPUT_LIST)] if is_listed else input_paths(definition, task)),
         *outputs,
     )
 
@@ -33,14 +40,26 @@ def command_line(definition: Definition, task: Task, directory: str) -> tuple[st
 def argument(word: str, constants: Mapping[str, str], date: dt.date) -> str:
     """One word of the command line, its fields replaced, ``~`` and ``$NAME`` expanded as dbprocessing does.
 
-    A variable that holds the password of the database stays as it is written: command lines are seen by everybody.
+    What is put in is not looked at again: a directory may have ``{Y}`` or ``$NAME`` in its name. A variable that holds
+    the password of the database stays as it is written: command lines are seen by everybody.
     """
-    for name, value in constants.items():
-        word = word.replace("{" + name + "}", value)
-    if "{" in word:
-        word = _with_time(word, date)
+    if not any(sign in word for sign in "{$~"):
+        return word
+    fields = {**_time_constants(date), **constants}
     environment = public_environment()
-    return os.path.expanduser(_VARIABLE.sub(lambda found: environment.get(found[1].strip("{}"), found[0]), word))
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] is not None:
+            return fields.get(found[1], found[0])
+        return environment.get(found[2].strip("{}"), found[0])
+
+    filled = _REPLACED.sub(value, word)
+    return os.path.expanduser(filled) if word.startswith(("~", "$")) else filled
+
+
+def input_paths(definition: Definition, task: Task) -> tuple[str, ...]:
+    """The absolute paths of the inputs of a task, in the order in which the code gets them."""
+    return tuple(file_path(definition, file) for file in task.inputs)
 
 
 def file_path(definition: Definition, file: File) -> str:
@@ -48,14 +67,18 @@ def file_path(definition: Definition, file: File) -> str:
     return os.path.join(definition.mission.root, file.directory, file.filename)
 
 
-def obstacle(definition: Definition, task: Task) -> str | None:
-    """Why a task cannot be started now: its code or an input is not there; None when it can."""
+def obstacle(definition: Definition, task: Task, command: Sequence[str]) -> str | None:
+    """Why a task cannot be started now: its code or an input is not there, its command is too long; else None."""
     hindrance = code_obstacle(task.code.path)
     if hindrance is not None:
         return hindrance
+    if program.too_long(command):
+        return f"the code {task.code.path} cannot be started: {TOO_LONG}"
     for file in task.inputs:
         if not os.path.exists(file_path(definition, file)):
-            return f"the input {file_path(definition, file)} is missing from disk; put it back"
+            return (
+                f"the input {file_path(definition, file)} is missing from disk; put it back, or dbproc check --repair"
+            )
     return None
 
 
@@ -65,10 +88,13 @@ def code_obstacle(path: str) -> str | None:
         return f"the code {path} does not exist; put it there, or correct the mission file"
     if not _is_shipped(path) and not os.access(path, os.X_OK):
         return f"the code {path} is not executable; chmod +x it"
-    return None
+    fault = None if _is_shipped(path) else program.fault(path)
+    return f"the code {path} cannot be started: {fault}" if fault else None
 
 
-def job_of(task: Task, command: tuple[str, ...], workspace: Workspace, name: str, attempt_id: int) -> Job:
+def job_of(
+    definition: Definition, task: Task, command: tuple[str, ...], workspace: Workspace, name: str, attempt_id: int
+) -> Job:
     """What the engine is given; `name` is that of no other job of this mission."""
     return Job(
         attempt_id=attempt_id,
@@ -78,6 +104,7 @@ def job_of(task: Task, command: tuple[str, ...], workspace: Workspace, name: str
         cpu=task.code.cpu,
         ram=task.code.ram,
         time_limit=task.code.time_limit,
+        listed=input_paths(definition, task) if task.code.inputs_by is InputsBy.FILE else None,
     )
 
 
@@ -100,13 +127,10 @@ def _constants(definition: Definition, task: Task) -> dict[str, str]:
     }
 
 
-def _with_time(word: str, date: dt.date) -> str:
-    """Replace ``{Y}``, ``{m}`` … ; what else stands in braces is the code's own business."""
+def _time_constants(date: dt.date) -> dict[str, str]:
+    """``{Y}``, ``{m}`` … ; what else stands in braces is the code's own business."""
     time = dt.datetime.combine(date, dt.time(), dt.UTC)
-    for name in ("Y", "m", "b", "d", "y", "j", "datetime"):
-        if "{" + name + "}" in word:
-            word = word.replace("{" + name + "}", render("{" + name + "}", time, "", {}))
-    return word
+    return {name: render("{" + name + "}", time, "", {}) for name in ("Y", "m", "b", "d", "y", "j", "datetime")}
 
 
 def _program(path: str) -> tuple[str, ...]:

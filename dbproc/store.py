@@ -66,6 +66,11 @@ class Store:
         return self.url.get_backend_name() == "postgresql"
 
     @property
+    def file(self) -> str | None:
+        """The path of a SQLite file; None of a database on a server, and of one in memory."""
+        return None if self.is_server or self.url.database in (None, "", ":memory:") else str(self.url.database)
+
+    @property
     def dialect(self) -> str:
         """``sqlite`` or ``postgresql``."""
         return self.url.get_backend_name()

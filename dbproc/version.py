@@ -12,8 +12,7 @@ from enum import IntEnum
 
 from dbproc.errors import VersionError
 
-_DIGITS = 1000
-"""So many digits of a number Python reads without hesitation."""
+_MOST_DIGITS = 9
 
 
 class Part(IntEnum):
@@ -49,8 +48,10 @@ class Version:
             The text is not three whole numbers with dots between.
         """
         parts = text.strip().split(".")
-        if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < _DIGITS for part in parts):
-            raise VersionError(f"{text[:200]!r} is no version: write interface.quality.revision, for example 1.0.0")
+        if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+            raise VersionError(f"{text[:80]!r} is no version: write interface.quality.revision, for example 1.0.0")
+        if max(map(len, parts)) > _MOST_DIGITS:
+            raise VersionError(f"{text[:80]!r} is no version: a part of it has more than {_MOST_DIGITS} digits")
         return cls(*(int(part) for part in parts))
 
     def bumped(self, part: Part) -> Version:

@@ -82,8 +82,9 @@ class VirtualFiles:
     def _output(self, task: Task, planned: Planned) -> File:
         """The file that a job is to make, as it would be registered."""
         first, last, keywords = self._extent(task, planned)
+        again = planned.again if planned.is_as_before else None
         return File(
-            file_id=self._next_id(),
+            file_id=self._next_id() if again is None else again.file_id,
             product_id=planned.product_id,
             filename=planned.name,
             date=task.slot.date,

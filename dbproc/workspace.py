@@ -21,6 +21,9 @@ NAME = PRIVATE
 JOB_MARK = "DBPROC_JOB"
 """Names a job's directory in its environment, so that what it started is known when its run is no more."""
 
+INPUT_LIST = ".dbproc-inputs"
+"""The file in a job's directory that lists its inputs, for a code with ``inputs_by = "file"``: none of its outputs."""
+
 
 class Workspace:
     """Paths of the private directory; it is on the filesystem of the root, so that outputs are moved by a rename.

@@ -213,13 +213,13 @@ class _Building:
 
     def _start(self, engine: LocalEngine, number: int, task: Task) -> None:
         (inputs,) = look(self._store, self._definition.mission, [task])
-        hindrance = obstacle(self._definition, task) or inputs.fault
-        if hindrance is not None:
-            raise UserError(hindrance)
         name = str(number)
         command = command_line(self._definition, task, self._place.workspace.job_directory(name))
+        hindrance = obstacle(self._definition, task, command) or inputs.fault
+        if hindrance is not None:
+            raise UserError(hindrance)
         self._running[number] = task, inputs
-        engine.start(job_of(task, command, self._place.workspace, name, number))
+        engine.start(job_of(self._definition, task, command, self._place.workspace, name, number))
 
     def _record(self, register: Register, outcomes: Sequence[Outcome]) -> None:
         results = register.check([self._ended(outcome) for outcome in outcomes])

@@ -33,6 +33,7 @@ class FileRow(NamedTuple):
     size: int
     digest: str
     exists: bool
+    is_made: bool = False  #: by a code of the mission
 
 
 class MemberRow(NamedTuple):
@@ -105,6 +106,7 @@ def file_rows(connection: Connection) -> Iterator[FileRow]:
         FILE.c.file_size,
         FILE.c.shasum,
         FILE.c.exists_on_disk,
+        exists().where(_CODELINK.c.resulting_file == FILE.c.file_id),
     )
     return (FileRow(*row) for row in _streamed(connection, select(*columns).order_by(FILE.c.file_id)))
 
@@ -271,10 +273,16 @@ def _made(connection: Connection, condition: ColumnElement[bool]) -> list[MadeRo
     further = schema.attemptoutput.c
     others = select(*_MADE).join(schema.attemptoutput, further.file_id == FILE.c.file_id)
     others = others.join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.attempt_id)
+    later = _ATTEMPT.alias()
+    made_again = exists().where(
+        later.c.output_file == FILE.c.file_id,
+        later.c.attempt_id > _ATTEMPT.c.attempt_id,
+        later.c.status == "succeeded",
+    )
     rows = [
         MadeRow(*row)
         for statement in (first, others)
-        for row in connection.execute(statement.where(_ATTEMPT.c.status == "succeeded", condition))
+        for row in connection.execute(statement.where(_ATTEMPT.c.status == "succeeded", ~made_again, condition))
     ]
     return sorted(rows, key=lambda row: row.filename)
 

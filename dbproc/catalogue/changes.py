@@ -318,6 +318,7 @@ def _code_identity(code: CodeSpec) -> dict[str, object]:
         "filename": filename,
         "relative_path": directory,
         "arguments": arguments_text(code.arguments),
+        "inputs_by": code.inputs_by,
         "output_interface_version": code.output_interface,
         "declared_version": str(code.version),
         **_version_columns(code.used),

@@ -16,7 +16,7 @@ _CODE = schema.code
 _INSPECTOR = schema.inspector
 _SAMENESS = (
     *("process_id", "interface_version", "quality_version", "revision_version"),
-    *("shasum", "arguments", "output_interface_version"),
+    *("shasum", "arguments", "output_interface_version", "inputs_by"),
 )
 
 

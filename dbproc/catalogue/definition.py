@@ -86,8 +86,9 @@ def code_path(code_directory: str, relative_path: str, filename: str, declared_v
 
 def _resolved(directory: str, name: str) -> str:
     """`name` below `directory`, or where it says by itself: absolute, ``~``, or shipped with dbproc."""
-    shipped = name.replace(SHIPPED_DIRECTORY, _PACKAGE)
-    return os.path.normpath(os.path.join(directory, os.path.expanduser(shipped)))
+    if name.startswith(SHIPPED_DIRECTORY):
+        return os.path.normpath(_PACKAGE + name.removeprefix(SHIPPED_DIRECTORY))
+    return os.path.normpath(os.path.join(directory, os.path.expanduser(name)))
 
 
 def _mission(row: AnyRow) -> model.Mission:
@@ -212,6 +213,7 @@ def _code(row: AnyRow, mission: model.Mission) -> model.Code:
         retry_limit=row.retry_limit,
         retry_longest=_LONGEST_DELAY if row.retry_longest_seconds is None else row.retry_longest_seconds,
         uses=tuple(json.loads(row.uses or "[]")),
+        inputs_by=model.InputsBy(row.inputs_by),
         on_code_edit=model.CodeEditPolicy(row.on_code_edit) if row.on_code_edit else mission.on_code_edit,
         same_as=row.same_as or 0,
     )

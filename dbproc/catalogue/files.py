@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, tuple_, update
 
 from dbproc import schema
 from dbproc.catalogue._select import FILE, batches
+from dbproc.errors import ConflictError
 from dbproc.model import KnownFile, Member, NewFile
 from dbproc.names import companion_of
 from dbproc.plan import Confirmation
@@ -56,11 +57,11 @@ def identity_of(file: NewFile) -> Identity:
 
 
 def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
-    """Enter files; their ids, in the same order."""
+    """Enter files; their ids, in the same order. One that was made again is entered in its place."""
     if not files:
         return []
-    statement = insert(FILE).returning(FILE.c.file_id, sort_by_parameter_order=True)
-    ids = list(connection.scalars(statement, [_values(file) for file in files]))
+    new = iter(_insert_new(connection, [file for file in files if file.again is None]))
+    ids = [next(new) if file.again is None else _enter_again(connection, file, file.again) for file in files]
     members = [
         {
             "file_id": file_id,
@@ -75,6 +76,36 @@ def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     if members:
         connection.execute(insert(schema.filemember), members)
     return ids
+
+
+def _insert_new(connection: Connection, files: Sequence[NewFile]) -> list[int]:
+    if not files:
+        return []
+    statement = insert(FILE).returning(FILE.c.file_id, sort_by_parameter_order=True)
+    return list(connection.scalars(statement, [_values(file) for file in files]))
+
+
+def _enter_again(connection: Connection, file: NewFile, file_id: int) -> int:
+    """Enter a file in the row of the same one that is gone from disk; what it was made from is recorded anew.
+
+    Raises
+    ------
+    ConflictError
+        It is there by now.
+    """
+    is_gone = and_(FILE.c.file_id == file_id, FILE.c.filename == file.filename, ~FILE.c.exists_on_disk)
+    values = {name: value for name, value in _values(file).items() if name != "same_as"}
+    if connection.execute(update(FILE).where(is_gone).values(**values)).rowcount != 1:
+        raise ConflictError(f"{file.filename} is in the catalogue as a file on disk")
+    for column in (
+        schema.filemember.c.file_id,
+        schema.filefilelink.c.resulting_file,
+        schema.filecodelink.c.resulting_file,
+        schema.confirmation.c.resulting_file,
+        schema.attemptoutput.c.file_id,
+    ):
+        connection.execute(delete(column.table).where(column == file_id))
+    return file_id
 
 
 def link_inputs(connection: Connection, inputs: Mapping[int, Iterable[int]]) -> None:

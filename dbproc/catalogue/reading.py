@@ -121,7 +121,7 @@ def attempt_of_output(connection: Connection, file_id: int) -> Row | None:
     further = schema.attemptoutput.c
     besides = select(further.attempt_id).where(further.file_id == file_id)
     is_maker = or_(_ATTEMPT.c.output_file == file_id, _ATTEMPT.c.attempt_id.in_(besides))
-    rows = _rows(connection, _attempts().where(is_maker))
+    rows = _rows(connection, _attempts().where(is_maker).order_by(_ATTEMPT.c.attempt_id.desc()).limit(1))
     return _attempt(rows[0]) if rows else None
 
 

@@ -168,6 +168,7 @@ def _code_spec(row: AnyRow) -> CodeSpec:
         retry_longest=row.retry_longest_seconds,
         on_code_edit=row.on_code_edit,
         uses=tuple(json.loads(row.uses or "[]")),
+        inputs_by=row.inputs_by,
         description=row.code_description,
         written=row.date_written,
         active=row.active_code,

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dbproc.check.faults import Fault, Kind
-from dbproc.check.files import Files
+from dbproc.check.files import Files, again
 from dbproc.digest import algorithm_of, digest_file
 from dbproc.report import Progress
 
@@ -20,6 +20,7 @@ class _Item:
     path: str
     digest: str
     is_member: bool
+    remedy: str
 
 
 def digest_faults(files: Files, progress: Progress | None = None) -> Iterator[Fault]:
@@ -37,11 +38,14 @@ def digest_faults(files: Files, progress: Progress | None = None) -> Iterator[Fa
 def _items(files: Files) -> Iterator[_Item]:
     for file_id in sorted(files.intact):
         row = files.rows[file_id]
-        yield _Item(files.path_of(row), row.digest, is_member=False)
+        remedy = again(row) if row.is_made else f"{again(row)}, or give the new one a new version"
+        yield _Item(files.path_of(row), row.digest, is_member=False, remedy=remedy)
     for member in files.intact_members:
         path = files.member_path(member)
         if path is not None:
-            yield _Item(path, member.digest, is_member=True)
+            row = files.rows[member.file_id]
+            remedy = f"of {files.path_of(row)} and its directory: {again(row)}"
+            yield _Item(path, member.digest, is_member=True, remedy=remedy)
 
 
 def _digest(item: _Item) -> str | OSError:
@@ -64,5 +68,5 @@ def _fault(item: _Item, found: str | OSError) -> Iterator[Fault]:
             kind=Kind.MEMBER_CHANGED if item.is_member else Kind.CHANGED,
             place=item.path,
             text=f"has the digest {found}; recorded was {item.digest}",
-            remedy="move the file away and deliver it from a copy again, or give the new one a new version",
+            remedy=item.remedy,
         )

@@ -64,7 +64,7 @@ class Kind(StrEnum):
     PROCESS_CYCLE = "process_cycle", "Processes need each other's products in a circle."
     TWO_CODES = "two_codes", "Two active codes of a process are valid for the same dates."
     CODE_MISSING = "code_missing", "The file of an active code is not there."
-    CODE_NOT_EXECUTABLE = "code_not_executable", "The file of an active code may not be executed."
+    CODE_NOT_EXECUTABLE = "code_not_executable", "The file of an active code cannot be started."
     CODE_CHANGED = "code_changed", "The bytes of an active code are not those that were recorded for its version."
     INSPECTOR_MISSING = "inspector_missing", "The file of an inspector is not there, or cannot be read."
     DIRECTORY_MISSING = "directory_missing", "The mission's root, incoming or quarantine directory is not there."

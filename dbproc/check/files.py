@@ -15,7 +15,13 @@ from dbproc.check.strangers import Strangers
 from dbproc.check.tree import Ground, Tree
 from dbproc.names import companion_of
 
-_FROM_COPY = "move it away and deliver the file from a copy again"
+_RECORDED = "dbproc check --repair records that it is missing"
+_MADE_AGAIN = f"{_RECORDED}, and the next run makes it again"
+
+
+def again(row: FileRow) -> str:
+    """How a file comes to be what it was that is not: one that was made is made again, another one is delivered."""
+    return f"move it away; then {_MADE_AGAIN}" if row.is_made else "move it away and deliver the file from a copy again"
 
 
 @dataclass(slots=True)
@@ -158,13 +164,14 @@ class Files:
     def _size_fault(self, row: FileRow, path: str, size: int) -> Iterator[Fault]:
         if size != row.size:
             kind = Kind.TRUNCATED if size < row.size else Kind.GROWN
-            yield Fault(kind=kind, place=path, text=f"{size} bytes; recorded were {row.size}", remedy=_FROM_COPY)
+            yield Fault(kind=kind, place=path, text=f"{size} bytes; recorded were {row.size}", remedy=again(row))
         elif not row.exists:
             yield Fault(
                 kind=Kind.RETURNED,
                 place=path,
                 text="the catalogue holds it for missing",
-                remedy="dbproc check --repair records that it is back; so does delivering it again",
+                remedy="dbproc check --repair records that it is back"
+                + ("" if row.is_made else "; so does delivering it again"),
                 cure=Mark(row.file_id, path, exists=True),
             )
         else:
@@ -196,11 +203,13 @@ class Files:
             return
         kind = Kind.MEMBER_MISSING if size is None else Kind.MEMBER_SIZE
         text = "is not there, or is no file" if size is None else f"{size} bytes"
+        row = self.rows[member.file_id]
+        how = f"; then {_MADE_AGAIN}" if row.is_made else ", and deliver both again"
         yield Fault(
             kind=kind,
             place=path,
             text=f"{text}; recorded were {member.size}",
-            remedy=f"move {self.path_of(self.rows[member.file_id])} and its directory away, and deliver both again",
+            remedy=f"move {self.path_of(row)} and its directory away{how}",
         )
 
     def _size_of_member(self, path: str) -> int | None:
@@ -239,12 +248,14 @@ class Files:
 
     def _missing_fault(self, row: FileRow, path: str) -> Fault:
         is_all = len(self._missing) > 1 and not self.intact
-        advice = "see that its disk is mounted" if is_all else "dbproc check --repair records that it is missing"
+        recorded = _MADE_AGAIN if row.is_made else _RECORDED
+        copy = "put it back from a copy" if row.is_made else "deliver it from a copy again"
+        advice = "see that its disk is mounted" if is_all else recorded
         return Fault(
             kind=Kind.MISSING,
             place=path,
             text=f"recorded were {row.size} bytes; it is nowhere below the root",
-            remedy=f"deliver it from a copy again; {advice}",
+            remedy=f"{advice}; or {copy}" if row.is_made else f"{copy}; {advice}",
             cure=None if is_all else Mark(row.file_id, path, exists=False),
         )
 

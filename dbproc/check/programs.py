@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 import dbproc
+from dbproc import program
 from dbproc.check.circles import circles
 from dbproc.check.faults import Fault, Kind
 from dbproc.edits import find_edits
@@ -83,6 +84,14 @@ def _code_fault(code: Code) -> Iterator[Fault]:
             place=code.path,
             text="it may not be executed",
             remedy=f"chmod +x {code.path}",
+        )
+    elif not code.path.startswith(_PACKAGE) and (fault := program.fault(code.path)) is not None:
+        text, _, remedy = fault.partition("; ")
+        yield Fault(
+            kind=Kind.CODE_NOT_EXECUTABLE,
+            place=code.path,
+            text=text,
+            remedy=remedy or "write such a line, or put the right file there",
         )
 
 

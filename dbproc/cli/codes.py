@@ -20,7 +20,7 @@ from dbproc.store import Store
 from dbproc.version import Version
 
 _LISTED = ("process", "file", "version", "first", "last", "active", "files", "released", "digest")
-_SHOWN = (*_LISTED, "runs")
+_SHOWN = (*_LISTED, "inputs_by", "runs")
 
 
 class _VersionType(click.ParamType):  # type: ignore[type-arg]

@@ -6,6 +6,7 @@ No shell is involved. When the command ends, however it ends, what is left of it
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import select
 import shlex
@@ -18,10 +19,16 @@ from typing import BinaryIO
 from dbproc.model import Ending, Job, Outcome
 from dbproc.report import one_line
 from dbproc.secrecy import masked, public_environment
-from dbproc.workspace import JOB_MARK
+from dbproc.workspace import INPUT_LIST, JOB_MARK
 
 GRACE_SECONDS = 5.0
 """How long a group may take to end after SIGTERM, before SIGKILL."""
+
+TOO_LONG = (
+    'its command line is longer than the system takes: raise its version with inputs_by = "file" in its table of the '
+    "mission file, and have it read its inputs from the list that it is then given"
+)
+"""What is said of a job with too many inputs."""
 
 
 class StopSign:
@@ -59,13 +66,13 @@ def execute(job: Job, stop: StopSign) -> Outcome:
     started = dt.datetime.now(dt.UTC)
     try:
         os.makedirs(job.directory)
+        _write_list(job)
         with open(job.log, "wb") as log:
             log.write(_header(job))
             log.flush()
             process = _start(job, log)
     except OSError as error:
-        place = "" if error.filename in (None, job.command[0]) else f" ({error.filename})"
-        message = f"cannot start {job.command[0]}: {error.strerror or error}{place}"
+        message = f"cannot start {job.command[0]}: {_not_started(job, error)}"
         return _outcome(job, Ending.FAILED, message, None, started)
     ending = _wait(process.pid, job.time_limit, stop)
     _kill_group(process.pid, signal.SIGKILL)
@@ -85,6 +92,25 @@ def execute(job: Job, stop: StopSign) -> Outcome:
         cpu_seconds=usage.ru_utime + usage.ru_stime,
         memory_bytes=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
     )
+
+
+def _write_list(job: Job) -> None:
+    """Write the list of its inputs, for a job that is given one: a line each, the bytes of the names as they are."""
+    if job.listed is not None:
+        with open(os.path.join(job.directory, INPUT_LIST), "xb") as stream:
+            stream.writelines(os.fsencode(path) + b"\n" for path in job.listed)
+
+
+def _not_started(job: Job, error: OSError) -> str:
+    """Why the system did not start a command, in words that name what is wrong."""
+    if error.errno == errno.E2BIG:
+        return TOO_LONG
+    if error.errno == errno.ENOEXEC:
+        return "it has no interpreter line (#!), and is not a binary of this system"
+    if error.errno == errno.ENOENT and error.filename == job.command[0] and os.path.exists(job.command[0]):
+        return "the interpreter that its first line names, or its loader, does not exist"
+    place = "" if error.filename in (None, job.command[0]) else f" ({error.filename})"
+    return f"{error.strerror or error}{place}"
 
 
 def _start(job: Job, log: BinaryIO) -> subprocess.Popen[bytes]:

@@ -8,6 +8,7 @@ from dbproc.definition import Change, Definition, Holdings
 from dbproc.mission.check import check
 from dbproc.mission.difference import difference, merged
 from dbproc.mission.earlier import with_earlier_bytes
+from dbproc.mission.on_disk import database_problems
 from dbproc.mission.problems import raise_for
 from dbproc.store import Store
 
@@ -41,7 +42,11 @@ def apply_definition(
     with store.begin() as connection:
         if not dry_run:
             lock_definition(connection)
-        changes = needed_changes(load_holdings(connection), definition, rollback=rollback)
+        holdings = load_holdings(connection)
+        if store.file is not None:
+            whole = merged(holdings.definition, definition)
+            raise_for(database_problems(whole, store.file), definition.source, definition.finder)
+        changes = needed_changes(holdings, definition, rollback=rollback)
         if changes and not dry_run:
             write_changes(connection, changes)
     return changes

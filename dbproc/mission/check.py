@@ -7,16 +7,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 
-from dbproc.definition import CodeSpec, Definition, InputSpec, KeyPath, MissionSpec, ProcessSpec, ProductSpec
+from dbproc import directories
+from dbproc.definition import CodeSpec, Definition, KeyPath, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.errors import FormatError
 from dbproc.mission import paths
+from dbproc.mission.bounds import bound_problems, name_problems, window_problems
+from dbproc.mission.formats import companion_problems, delivery_problems, file_problems, format_problems
+from dbproc.mission.formats import compiled as compiled_of
 from dbproc.mission.problems import Problem, suggestion
 from dbproc.model import Timebase
 from dbproc.names import TIME_OF_DAY, Format, compile_format
 from dbproc.products.registry import BUILT_IN
-
-MOST_DAYS = 36525
-MOST_VERSION = 32767
 
 _WHOLE_DATES = ({"DATE"}, {"datetime"})
 _YEAR_FIELDS = {"Y", "y", "DATE", "datetime"}
@@ -38,13 +39,17 @@ def check(definition: Definition) -> list[Problem]:
     References from a partial definition to products that it does not hold are left alone: they may be in the database.
     """
     checks: tuple[Callable[[Definition], Iterator[Problem]], ...] = (
+        bound_problems,
         _mission_problems,
         _product_problems,
+        _place_problems,
         _twin_problems,
         _process_problems,
         _reference_problems,
         _output_problems,
         _shared_output_problems,
+        companion_problems,
+        delivery_problems,
         _cycle_problems,
     )
     return [problem for look in checks for problem in look(definition)]
@@ -68,32 +73,25 @@ def cycle(definition: Definition) -> tuple[str, ...] | None:
 
 def _mission_problems(definition: Definition) -> Iterator[Problem]:
     mission = definition.mission
-    yield from _name_problems(("mission", "name"), mission.name)
-    for key in ("settle_seconds", "retry_seconds", "retry_limit", "inspector_memory"):
-        if getattr(mission, key) < 0:
-            yield Problem(("mission", key), f"must not be negative, not {getattr(mission, key)}")
-    if mission.inspector_seconds <= 0:
-        yield Problem(("mission", "inspector_seconds"), f"must be more than 0, not {mission.inspector_seconds}")
+    yield from name_problems(("mission", "name"), mission.name)
     if not re.fullmatch(r"0?0[0-7]{2}", mission.umask):
         text = f"{mission.umask!r} is no umask that leaves the owner all rights; write three octal digits, such as 027"
         yield Problem(("mission", "umask"), text)
-    if paths.resolved(mission, mission.incoming) == paths.resolved(mission, mission.quarantine):
-        text = "incoming and quarantine are one directory; refused files would come in again: name two"
-        yield Problem(("mission", "quarantine"), text)
 
 
 def _product_problems(definition: Definition) -> Iterator[Problem]:
     for product in definition.products.values():
         path: KeyPath = ("product", product.name)
-        yield from _name_problems(path, product.name)
+        yield from name_problems(path, product.name)
         yield from _format_problems(path, product)
+        yield from format_problems(path, product)
         yield from _directory_problems(path, product, definition.mission)
         yield from _inspector_problems(path, product)
 
 
-def _name_problems(path: KeyPath, name: str) -> Iterator[Problem]:
-    if not name.strip() or name != name.strip() or not name.isprintable() or "{" in name or "}" in name:
-        yield Problem(path, f"{name!r} is no name: write printable text without braces and without blanks around it")
+def _place_problems(definition: Definition) -> Iterator[Problem]:
+    for found in directories.problems(paths.layout(definition), directories.within_by_name):
+        yield Problem(found.key, found.text)
 
 
 def _format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
@@ -115,18 +113,15 @@ def _directory_problems(path: KeyPath, product: ProductSpec, mission: MissionSpe
     if not product.directory.isprintable():
         yield Problem(path, f"{product.directory!r} has control characters in it; write printable text")
         return
-    if product.directory.startswith("/") or product.directory.split("/")[0] == "..":
+    if paths.leads_outside(product.directory):
         yield Problem(path, f"{product.directory!r} is outside the root {mission.root}; name a directory below it")
         return
-    if paths.resolved(mission, product.directory) == paths.resolved(mission, mission.incoming):
-        text = f"{product.directory!r} is the incoming directory; files at home would come in again: name another one"
-        yield Problem(path, text)
     try:
         fields = _directory_keywords(product.directory)
     except FormatError as error:
         yield Problem(path, str(error))
         return
-    known = _compiled(product)
+    known = compiled_of(product)
     unknown = sorted(fields - known.keyword_fields - TIME_OF_DAY) if known and _only_its_name_says(product) else []
     if unknown:
         text = f"the field {{{unknown[0]}}} is neither a time field nor one of the format, so nothing can fill it"
@@ -151,7 +146,7 @@ def _twin_problems(definition: Definition) -> Iterator[Problem]:
     """Products whose files nothing tells apart."""
     alike: dict[object, list[str]] = defaultdict(list)
     for product in definition.products.values():
-        compiled = _compiled(product)
+        compiled = compiled_of(product)
         if compiled:
             inspector = product.inspector
             key = (compiled.pattern.pattern, inspector.file, tuple(sorted(inspector.arguments.items())))
@@ -165,10 +160,20 @@ def _twin_problems(definition: Definition) -> Iterator[Problem]:
 def _process_problems(definition: Definition) -> Iterator[Problem]:
     for process in definition.processes.values():
         path: KeyPath = ("process", process.name)
-        yield from _name_problems(path, process.name)
+        yield from name_problems(path, process.name)
+        yield from _told_apart(path, process.name)
         yield from _timebase_problems(path, process)
         yield from _input_problems(path, process)
         yield from _code_problems(path, process)
+
+
+def _told_apart(path: KeyPath, name: str) -> Iterator[Problem]:
+    """The name of a process that the command line would take for something else."""
+    text = "commands take processes by name or number, several with commas between"
+    if name.isdecimal():
+        yield Problem(path, f"{name!r} is a number; {text}: put a letter into the name")
+    if "," in name or name.startswith("-"):
+        yield Problem(path, f"{name!r} has a comma in it, or begins with '-'; {text}: take another name")
 
 
 def _timebase_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
@@ -198,7 +203,7 @@ def _input_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
         if given.product in names[:at]:
             yield Problem((*path, position), f"the product {given.product!r} is an input already; list it once")
         if given.choice in (None, given.product):
-            yield from _window_problems((*path, position), given)
+            yield from window_problems((*path, position), given.yesterday, given.tomorrow)
 
 
 def _places(process: ProcessSpec) -> list[int]:
@@ -210,18 +215,12 @@ def _places(process: ProcessSpec) -> list[int]:
     return places
 
 
-def _window_problems(path: KeyPath, given: InputSpec) -> Iterator[Problem]:
-    for key, days in (("yesterday", given.yesterday), ("tomorrow", given.tomorrow)):
-        if not 0 <= days <= MOST_DAYS:
-            yield Problem((*path, key), f"must be a number of days from 0 to {MOST_DAYS}, not {days}")
-
-
 def _code_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
     path = (*path, "code")
     if not process.codes:
         yield Problem(path, "is missing; name the program with file and version")
     for position, code in enumerate(process.codes):
-        yield from _number_problems((*path, position), code)
+        yield from _use_problems((*path, position), code)
         if code.start > code.stop:
             text = f"from {code.start} is after to {code.stop}; the code would never be used"
             yield Problem((*path, position, "from"), text)
@@ -233,25 +232,11 @@ def _code_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
             yield Problem((*path, position, "from"), text)
 
 
-def _number_problems(path: KeyPath, code: CodeSpec) -> Iterator[Problem]:
-    if not 1 <= code.cpu <= MOST_VERSION:
-        yield Problem((*path, "cpu"), f"must be 1 or more, not {code.cpu}")
-    if code.ram < 0:
-        yield Problem((*path, "ram"), f"must be a number of GiB, 0 or more, not {code.ram}")
-    if code.time_limit is not None and code.time_limit <= 0:
-        yield Problem((*path, "time_limit_seconds"), f"must be more than 0, not {code.time_limit}")
+def _use_problems(path: KeyPath, code: CodeSpec) -> Iterator[Problem]:
     for pattern in code.uses:
         if pattern.startswith("/") or ".." in pattern.split("/") or not pattern.strip():
             text = f"{pattern!r} leads out of the code's own directory; give patterns below it, such as lib/*.py"
             yield Problem((*path, "uses"), text)
-    if code.retry_limit is not None and code.retry_limit < 0:
-        yield Problem((*path, "retry_limit"), f"must not be negative, not {code.retry_limit}")
-    if code.retry_longest is not None and code.retry_longest < 0:
-        yield Problem((*path, "retry_longest_seconds"), f"must not be negative, not {code.retry_longest}")
-    if not 1 <= code.output_interface <= MOST_VERSION:
-        yield Problem((*path, "output_interface"), f"must be from 1 to {MOST_VERSION}, not {code.output_interface}")
-    if max(code.version.interface, code.version.quality, code.version.revision) > MOST_VERSION:
-        yield Problem((*path, "version"), f"{code.version} has a part above {MOST_VERSION}")
 
 
 def _reference_problems(definition: Definition) -> Iterator[Problem]:
@@ -271,8 +256,10 @@ def _reference_problems(definition: Definition) -> Iterator[Problem]:
 def _output_problems(definition: Definition) -> Iterator[Problem]:
     for process in definition.processes.values():
         timebase = timebase_of(process)
+        if timebase is Timebase.FILE:
+            yield from file_problems(process, definition.products)
         for output in (definition.products.get(name) for name in process.outputs):
-            compiled = _compiled(output) if output else None
+            compiled = compiled_of(output) if output else None
             if output is None or compiled is None or timebase is None or not timebase.makes_output:
                 continue
             path: KeyPath = ("product", output.name, "format")
@@ -295,7 +282,7 @@ def _keyword_problems(path: KeyPath, process: ProcessSpec, made: Format, definit
     inputs = [definition.products.get(given.product) for given in process.inputs]
     if not all(product and _only_its_name_says(product) for product in inputs):
         return
-    formats = [_compiled(product) for product in inputs if product]
+    formats = [compiled_of(product) for product in inputs if product]
     given = {field for each in formats if each for field in each.keyword_fields}
     for field in sorted(made.keyword_fields - given - TIME_OF_DAY):
         text = f"nothing can fill the field {{{field}}}: no input of the process {process.name!r} has it in its format"
@@ -345,13 +332,6 @@ def _walk_from(start: str, makes: Mapping[str, list[tuple[str, str]]], done: set
             trail.append(step)
             waiting.append(iter(makes.get(step[1], ())))
     return None
-
-
-def _compiled(product: ProductSpec) -> Format | None:
-    try:
-        return compile_format(product.format)
-    except FormatError:
-        return None
 
 
 def _only_its_name_says(product: ProductSpec) -> bool:

@@ -17,10 +17,11 @@ from dbproc.definition import (
     ProcessSpec,
     ProductSpec,
 )
+from dbproc.mission.formats import can_be_alike
 from dbproc.mission.problems import Problem, raise_for
 from dbproc.version import Version
 
-_NEEDS_RELEASE = ("file", "arguments", "output_interface")
+_NEEDS_RELEASE = ("file", "arguments", "output_interface", "inputs_by")
 _STAYS_WITH_VERSION = (*_NEEDS_RELEASE, "uses")
 _CODE_IN_PLACE = (
     "start",
@@ -38,7 +39,7 @@ _CODE_IN_PLACE = (
 )
 _CODE_DATES = ("start", "stop", "active")
 _PRODUCT_FIELDS = ("level", "directory", "format", "satellite", "instrument", "description", "comparison", "companion")
-_NOT_IN_INI = ("time_limit", "retry_limit", "retry_longest", "on_code_edit", "uses")
+_NOT_IN_INI = ("time_limit", "retry_limit", "retry_longest", "on_code_edit", "uses", "inputs_by")
 _MISSION_FIELDS = ("root", "incoming", "quarantine", "codes", "inspectors", "settle_seconds", "on_code_edit", "digest")
 _FIELDS_OF_TOML = (
     "retry_seconds",
@@ -118,6 +119,7 @@ def difference(
     _remove_processes(gone, held, found)
     _compare_products(old, whole, found)
     _compare_processes(old, whole, held, renamed, found, rollback=rollback)
+    _refuse_taken_names(old, whole, held, found)
     _refuse_taken_outputs(old, whole, held, renamed, found)
     if old is not None and not new.partial:
         _remove_products(old, whole, gone, held, found)
@@ -211,6 +213,28 @@ def _gone(old: Definition | None, new: Definition, renamed: Mapping[str, str]) -
     """The processes of the database that the mission file does not have."""
     stay = {*new.processes, *renamed.values()}
     return {name: process for name, process in (old.processes if old else {}).items() if name not in stay}
+
+
+def _refuse_taken_names(old: Definition | None, new: Definition, held: Holdings, found: _Comparison) -> None:
+    """A product whose files stay, though it is no longer in the mission file, keeps their names, too."""
+    known = old.products if old else {}
+    kept = [each for name, each in known.items() if held.files.get(name, 0) and not _stays(each, new)]
+    for name, product in new.products.items():
+        before = known.get(name)
+        if before is not None and before.format == product.format:
+            continue
+        for other in kept:
+            if other.name != name and other.format and can_be_alike(other.format, product.format):
+                count = held.files[other.name]
+                text = f"these are the names of {count} files of the product {other.name!r}, which is no longer there"
+                remedy = f"a name stays taken: keep the product's name {other.name!r}, or give it another format"
+                found.problems.append(Problem(("product", name, "format"), f"{text}; {remedy}"))
+                break
+
+
+def _stays(product: ProductSpec, new: Definition) -> bool:
+    """Whether a product of the database is in the mission file."""
+    return product.name in new.products
 
 
 def _refuse_taken_outputs(
@@ -402,15 +426,18 @@ def _new_code(codes: _Codes, code: CodeSpec) -> Change | str:
         code = replace(code, running=twin.running, digest=twin.digest, kept=twin.kept)
         same = (_dates(code), f"the same as for {twin.start} to {twin.stop}")
         return _code_change(Kind.ADD, codes.process, None, code, same, again=again)
-    newest = max((each for each in codes.retired if each.file == code.file), key=lambda each: each.used, default=None)
+    retired = [each for each in codes.retired if each.file == code.file]
+    newest = max(retired, key=lambda each: each.used, default=None)
     if newest is None or code.used > newest.used:
         return _code_change(Kind.ADD, codes.process, None, code, (_dates(code),), again=again)
-    if newest.version == code.version and not any(_differences(newest, code, _NEEDS_RELEASE)):
+    last = max(retired, key=lambda each: each.code_id or 0)
+    if last.version == code.version and not any(_differences(last, code, _NEEDS_RELEASE)):
         details = ("it was retired, and is used again",)
-        return _code_change(Kind.RESTORE, codes.process, newest, code, details, again=again)
+        return _code_change(Kind.RESTORE, codes.process, last, code, details, again=again)
     if codes.rollback:
         return _rolled_back(codes, None, code)
-    return f"{code.file} was retired at {newest.used}, and {code.used} is not above it; {_above(newest.used)}"
+    text = f"{code.file} was retired at {newest.used}, and {code.used} is not above it; {_above(newest.used)}"
+    return f"{text}, or say that it is a rollback: --rollback" if codes.earlier(code.used) else text
 
 
 def _is_same_code(one: CodeSpec, other: CodeSpec) -> bool:
@@ -448,7 +475,11 @@ def _likeness(old: CodeSpec, new: CodeSpec) -> tuple[bool, ...] | None:
     overlap = max(old.start, new.start) <= min(old.stop, new.stop)
     if not same_file and not overlap:
         return None
-    same_call = (old.arguments, old.output_interface) == (new.arguments, new.output_interface)
+    same_call = (old.arguments, old.output_interface, old.inputs_by) == (
+        new.arguments,
+        new.output_interface,
+        new.inputs_by,
+    )
     return same_file and overlap, same_file, same_call, old.version == new.version, old.start == new.start
 
 

@@ -307,9 +307,9 @@ class _Section:
     def whole(self, key: str, part: str | tuple[str | int, ...], default: int) -> int:
         """A whole number."""
         text = self.get(key, str(default)).strip()
-        if re.fullmatch(r"-?\d+", text, re.ASCII):
+        if re.fullmatch(r"-?\d{1,20}", text, re.ASCII):
             return int(text)
-        self.complain(part, f"{text!r} is no whole number")
+        self.complain(part, f"{text[:40]!r} is no whole number")
         return default
 
     def date(self, key: str, part: str | tuple[str | int, ...]) -> dt.date | None:
@@ -383,7 +383,7 @@ def _input(value: str, path: KeyPath, problems: Problems) -> tuple[str, int, int
         return value, 0, 0
     try:
         found: object = ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         found = None
     match found:
         case (str(product), int(yesterday), int(tomorrow)):

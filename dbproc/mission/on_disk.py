@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from dbproc import directories, program
 from dbproc.bundle import unmatched
 from dbproc.definition import SHIPPED, CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
 from dbproc.digest import missing_algorithm
+from dbproc.directories import Place
 from dbproc.mission import paths
 from dbproc.mission.problems import Problem, suggestion
 from dbproc.products.registry import BUILT_IN, arguments_of
@@ -16,9 +19,53 @@ from dbproc.products.registry import BUILT_IN, arguments_of
 _CODES = Path(__file__).resolve().parent.parent / "codes"
 
 
-def check_on_disk(definition: Definition) -> list[Problem]:
-    """Every problem that shows only when the files and packages are looked at."""
-    return [*_mission_problems(definition.mission), *_inspector_problems(definition), *_code_problems(definition)]
+def check_on_disk(definition: Definition, file: str = "") -> list[Problem]:
+    """Every problem that shows only when the files and packages are looked at; `file`: the mission file."""
+    files = [("the mission file", os.path.abspath(file))] if file else []
+    places = directories.problems(paths.layout(definition, files), within_on_disk)
+    return [
+        *_mission_problems(definition.mission),
+        *(Problem(found.key, found.text) for found in places),
+        *_inspector_problems(definition),
+        *_code_problems(definition),
+    ]
+
+
+def database_problems(definition: Definition, database: str) -> list[Problem]:
+    """Where the file of a database lies among what comes and goes."""
+    places = paths.layout(definition, [("the database", os.path.abspath(database))])
+    return [Problem(found.key, found.text) for found in directories.file_problems(places, within_on_disk)]
+
+
+def within_on_disk(inner: Place, outer: Place) -> bool:
+    """Whether a place lies in another, whatever links, mounts and cases of letters their names have.
+
+    What is not there yet counts by its name below what is.
+    """
+    resolved = (replace(place, path=os.path.realpath(place.path)) for place in (inner, outer))
+    if directories.within_by_name(*resolved):
+        return True
+    return not outer.fields and _identity(outer.path) in set(_identities(os.path.realpath(inner.path)))
+
+
+def _identities(path: str) -> Iterator[tuple[int, int]]:
+    """Device and inode of a path and of all directories above it that are there."""
+    while True:
+        found = _identity(path)
+        if found is not None:
+            yield found
+        above = os.path.dirname(path)
+        if above == path:
+            return
+        path = above
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def shipped_codes() -> tuple[str, ...]:
@@ -56,7 +103,7 @@ def _inspector_problem(inspector: InspectorSpec, mission: MissionSpec) -> str | 
         return f"there is no inspector {path}{_neighbours(path)}"
     if not os.path.isfile(path) or not os.access(path, os.R_OK):
         return f"{path} is no file that can be read"
-    return None
+    return _lies_among_others(path, mission)
 
 
 def _unknown_argument(inspector: InspectorSpec) -> str | None:
@@ -112,6 +159,16 @@ def _code_problem(code: CodeSpec, mission: MissionSpec) -> str | None:
         return f"{path} is no file"
     if not os.access(path, os.X_OK):
         return f"{path} is not executable; make it so: chmod +x {path}"
+    fault = program.fault(path)
+    return f"{path} cannot be started: {fault}" if fault else _lies_among_others(path, mission)
+
+
+def _lies_among_others(path: str, mission: MissionSpec) -> str | None:
+    """Why a program or an inspector cannot stay where it is: among what arrives, or what is refused."""
+    for name in ("incoming", "quarantine"):
+        place = Place(paths.resolved(mission, getattr(mission, name)))
+        if within_on_disk(Place(path), place) and not within_on_disk(Place(mission.root), place):
+            return f"{path} is in the {name} directory; move it to a directory of programs"
     return None
 
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from dbproc.definition import SHIPPED, MissionSpec, ProductSpec
+from dbproc import directories
+from dbproc.definition import SHIPPED, Definition, MissionSpec, ProductSpec
 from dbproc.home import expanded
 from dbproc.model import KEPT_CODES
 from dbproc.names import substitute
 
 _MOST_ROUNDS = 8
+_DIRECTORIES = ("root", "incoming", "quarantine", "codes", "inspectors")
+_FROM_DISK = ("ROOTDIR",)
 
 
 def filled(text: str, constants: Mapping[str, str]) -> str:
-    """`text` with its constants replaced, and those that came in with them, as dbprocessing does."""
+    """`text` with its constants replaced, and those that came in with them, as dbprocessing does.
+
+    The name of a directory comes last, and is not looked at again: ``{Y}`` in it is its own.
+    """
+    nested = {name: value for name, value in constants.items() if name not in _FROM_DISK}
     for _ in range(_MOST_ROUNDS):
-        replaced = substitute(text, constants)
+        replaced = substitute(text, nested)
         if replaced == text:
             break
         text = replaced
-    return text
+    return substitute(text, {name: constants[name] for name in _FROM_DISK if name in constants})
 
 
 def mission_constants(name: str) -> dict[str, str]:
@@ -60,6 +67,25 @@ def program(text: str) -> str:
 def is_inside(path: str, root: str) -> bool:
     """Whether an absolute path is the root or below it."""
     return os.path.isabs(path) and os.path.commonpath((path, root)) == root
+
+
+def layout(definition: Definition, files: Sequence[tuple[str, str]] = ()) -> directories.Layout:
+    """The places of a mission; without those of products that lead out of the root, which are refused for that."""
+    mission = definition.mission
+    return directories.layout(
+        **{key: resolved(mission, getattr(mission, key)) for key in _DIRECTORIES},
+        products={
+            name: product.directory
+            for name, product in definition.products.items()
+            if product.active and not leads_outside(product.directory)
+        },
+        files=files,
+    )
+
+
+def leads_outside(product_directory: str) -> bool:
+    """Whether a product's directory is not below the root."""
+    return product_directory.startswith("/") or product_directory.split("/")[0] == ".."
 
 
 def kept_codes(mission: MissionSpec) -> str:

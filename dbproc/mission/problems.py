@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from dbproc.definition import Finder, KeyPath, Place
 from dbproc.errors import DefinitionError
 
+_LONGEST_LABEL = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -77,5 +79,6 @@ def _sentences(problems: Iterable[Problem], finder: Finder) -> tuple[str, ...]:
 
 def _prefix(place: Place) -> str:
     line = f"line {place.line}" if place.line else ""
-    prefix = ", ".join(part for part in (line, place.label) if part)
+    label = place.label if len(place.label) <= _LONGEST_LABEL else f"{place.label[:_LONGEST_LABEL]}…"
+    prefix = ", ".join(part for part in (line, label) if part)
     return f"{prefix}: " if prefix else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from dbproc.definition import Definition
 from dbproc.errors import DefinitionError
 from dbproc.mission.check import check
+from dbproc.mission.formats import period_problems
 from dbproc.mission.ini_file import read_ini
 from dbproc.mission.on_disk import check_on_disk
 from dbproc.mission.problems import Problems, raise_for, suggestion
@@ -34,7 +35,9 @@ def read_mission_file(path: str | os.PathLike[str]) -> Definition:
     else:
         definition = read_ini(text, str(file), problems)
     problems.extend(check(definition))
-    problems.extend(check_on_disk(definition))
+    if not definition.partial:
+        problems.extend(period_problems(definition))
+    problems.extend(check_on_disk(definition, str(file)))
     raise_for(problems.found, str(file), definition.finder)
     return replace(definition, source=str(file))
 

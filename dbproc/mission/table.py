@@ -12,6 +12,7 @@ from dbproc.errors import VersionError
 from dbproc.mission.problems import Problems, suggestion
 from dbproc.version import Version
 
+_MOST_BITS = 100
 _KINDS = {
     str: "text in quotes",
     bool: "true or false",
@@ -73,15 +74,26 @@ class Table:
 
     def whole(self, key: str, default: int) -> int:
         """A whole number."""
-        return int(self._value(key, int, default))
+        value: int = self._value(key, int, default)
+        return default if self._is_too_large(key, value) else value
 
     def number(self, key: str, default: float | None = None) -> float:
         """A finite number; it must be there when there is no `default`."""
-        value = float(self._value(key, float, 0.0 if default is None else default, required=default is None))
+        written = self._value(key, float, 0.0 if default is None else default, required=default is None)
+        if self._is_too_large(key, written):
+            return 0.0
+        value = float(written)
         if math.isfinite(value):
             return value
         self.complain(key, f"{value} is no number that can be used")
         return 0.0
+
+    def _is_too_large(self, key: str, value: float) -> bool:
+        """Complain of a whole number that nothing can be done with, not even be printed."""
+        is_too_large = isinstance(value, int) and value.bit_length() > _MOST_BITS
+        if is_too_large:
+            self.complain(key, "is a larger number than any that can be used")
+        return is_too_large
 
     def date(self, key: str, default: dt.date) -> dt.date:
         """A date."""
@@ -166,5 +178,7 @@ def _is(value: object, kind: type) -> bool:
 
 def _shown(value: object) -> str:
     """A value as it stands in the file, nearly; cut when it is long."""
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return "a very large number"
     shown = str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else str(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}…"

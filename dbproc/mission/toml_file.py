@@ -28,7 +28,7 @@ from dbproc.mission import paths
 from dbproc.mission.problems import Problems, suggestion
 from dbproc.mission.table import Table
 from dbproc.mission.toml_places import TomlPlaces
-from dbproc.model import CodeEditPolicy, Comparison
+from dbproc.model import CodeEditPolicy, Comparison, InputsBy
 
 _POLICIES = [policy.value for policy in CodeEditPolicy]
 
@@ -75,12 +75,16 @@ def read_toml(text: str, path: Path, problems: Problems) -> Definition:
 def _parsed(text: str, path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(text)
+    except RecursionError as error:
+        raise DefinitionError(f"{path} is no TOML:", ("its brackets are nested too deeply",)) from error
     except tomllib.TOMLDecodeError as error:
         found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
         line = f"line {found[2]}, column {found[3]}: {found[1]}" if found and found[2] else str(error)
         raise DefinitionError(
             f"{path} is no TOML:", (f"{line}; texts need quotes, a key stands once in a table",)
         ) from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise DefinitionError(f"{path} is no TOML:", (str(error).partition(";")[0],)) from error
 
 
 def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]:
@@ -272,6 +276,7 @@ def _code(table: Table) -> CodeSpec:
         retry_longest=table.number("retry_longest_seconds") if table.has("retry_longest_seconds") else None,
         on_code_edit=table.choice("on_code_edit", _POLICIES, "bump") if table.has("on_code_edit") else None,
         uses=table.texts("uses"),
+        inputs_by=table.choice("inputs_by", [each.value for each in InputsBy], "arguments"),
         description=table.text("description", "", lines=True),
         written=table.date("written", FIRST_DAY) if table.has("written") else None,
         active=table.flag("active", True),

@@ -421,3 +421,13 @@ class TestConfigurationFilesOfDbprocessing:
         assert definition is not None
         (folder / "all.toml").write_text(export_toml(definition))
         assert self.apply(store, "all.toml") == []
+
+
+def test_a_database_in_incoming_is_refused(folder: Path) -> None:
+    (folder / "incoming").mkdir()
+    place = folder / "incoming" / "db.sqlite"
+    create_database(str(place))
+    with open_store(str(place)) as store, pytest.raises(DefinitionError) as caught:
+        apply(store, folder)
+    (problem,) = caught.value.problems
+    assert f"the database {place} is in the incoming directory" in problem

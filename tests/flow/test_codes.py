@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 from pathlib import Path
 
 import psutil
@@ -72,10 +73,18 @@ def test_a_code_that_is_not_there_or_not_executable_is_named(sqlite_mission: Mis
 
 
 def test_a_code_without_an_interpreter_cannot_be_started_and_says_so(sqlite_mission: Mission) -> None:
-    sqlite_mission.code("to_clean.sh", "#!/no/such/interpreter\n")
     sqlite_mission.create(*chain())
     sqlite_mission.deliver(RAW[0])
-    assert "cannot start" in sqlite_mission.run(status=1).err
+    for text, said in (
+        ("#!/no/such/interpreter\n", "names the interpreter /no/such/interpreter, which does not exist"),
+        ("#!/bin/sh\r\n", "its first line ends in CR"),
+        ("echo\n", "it has no interpreter line"),
+    ):
+        sqlite_mission.code("to_clean.sh", text)
+        done = sqlite_mission.run(status=1)
+        assert said in done.err
+        assert "No such file" not in done.err
+        assert said.split(" /")[0] in sqlite_mission.dbproc("check", status=1).out
 
 
 def test_a_code_that_was_not_there_is_run_as_soon_as_it_is(mission: Mission) -> None:
@@ -427,3 +436,57 @@ cat "$1" > "$2"
 
 def most_at_once(mission: Mission) -> int:
     return max(map(int, (mission.root / "counts").read_text().split()))
+
+
+# --- inputs by a list ---
+
+LISTED = """#!/bin/sh
+printf 'list' > made
+while IFS= read -r input; do printf '(%s)' "$(cat "$input")" >> made; done < "$1"
+mv made "$2"
+"""
+MANY = [f"raw_202001{day:02d}_{'s' * 60} {number:03d}.txt" for day in (1, 2) for number in range(400)]
+
+
+def test_a_code_is_given_a_list_of_its_inputs(mission: Mission) -> None:
+    mission.code("to_clean.sh", LISTED)
+    blocks = [product("raw", 0, "raw_{Y}{m}{d}_{what}.txt"), product("clean", 1)]
+    made = process("to_clean", "clean", ["raw"], inputs_by="file", arguments=["{Y}"])
+    mission.code("to_clean.sh", LISTED.replace("$2", "$3").replace('"$1"', '"$2"'))
+    mission.create(*blocks, made)
+    for name in ("raw_20200101_a b.txt", "raw_20200101_é.txt"):
+        mission.deliver(name, content=name)
+    mission.run()
+    assert mission.content(name_of("clean", 1)) == "list(raw_20200101_é.txt)(raw_20200101_a b.txt)"
+    (command,) = (json.loads(row[0]) for row in mission.rows("SELECT command_line FROM attempt"))
+    assert command[1] == "2020"
+    assert command[2].endswith("/.dbproc-inputs")
+    assert len(command) == 4
+    assert 'inputs_by = "file"' in mission.dbproc("export").out
+    assert mission.dbproc("code", "show", "to_clean", "--json").json["inputs_by"] == "file"
+    mission.dbproc("check")
+
+
+def test_the_list_is_no_output(sqlite_mission: Mission) -> None:
+    sqlite_mission.code("to_clean.sh", "#!/bin/sh\n: > other\n")
+    sqlite_mission.create(*chain(inputs_by="file"))
+    sqlite_mission.deliver(RAW[0])
+    assert "it wrote other instead" in sqlite_mission.run(status=1).err
+
+
+def test_more_inputs_than_a_command_line_takes_say_what_to_do_until_it_is_done(sqlite_mission: Mission) -> None:
+    blocks = [product("raw", 0, "raw_{Y}{m}{d}_{what}.txt"), product("year", 1, "year_{Y}_v{VERSION}.txt")]
+    sqlite_mission.create(*blocks, process("to_year", "year", ["raw"], "YEARLY"), retry_seconds=0, retry_limit=1)
+    sqlite_mission.deliver(*MANY, content="x")
+    before = resource.getrlimit(resource.RLIMIT_STACK)
+    resource.setrlimit(resource.RLIMIT_STACK, (512 * 1024, before[1]))
+    try:
+        for _ in range(2):  # an obstacle: not given up after retry_limit
+            assert 'inputs_by = "file"' in sqlite_mission.run(status=1).err
+        sqlite_mission.code("to_year.sh", LISTED)
+        made = process("to_year", "year", ["raw"], "YEARLY", inputs_by="file", version="1.1.0")
+        sqlite_mission.define(*blocks, made, retry_seconds=0, retry_limit=1)
+        sqlite_mission.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, before)
+    assert sqlite_mission.content("year_2020_v1.0.0.txt") == "list" + "(x)" * len(MANY)

@@ -209,3 +209,12 @@ def test_what_was_done_and_why_stands_in_the_database(mission: Mission) -> None:
     assert {row[2] for row in reasons} == {0}
     assert {row[3] for row in reasons} == {None}
     assert not list((mission.root / ".dbproc" / "jobs").iterdir())
+
+
+def test_a_mission_that_was_applied_with_its_products_in_incoming_needs_a_person(sqlite_mission: Mission) -> None:
+    sqlite_mission.create(*chain())
+    sqlite_mission.execute("UPDATE product SET relative_path = 'incoming/raw' WHERE product_name = 'raw'")
+    sqlite_mission.deliver(name_of("raw", 1))
+    done = sqlite_mission.run(status=78)
+    assert "'incoming/raw' is in the incoming directory" in done.err
+    assert sqlite_mission.waiting() == [name_of("raw", 1)]

@@ -352,3 +352,39 @@ def test_keywords_are_sorted_so_that_equal_ones_are_equal_text() -> None:
 def test_dbprocessings_keywords_are_read_in_any_order() -> None:
     assert keywords_of("b=2 a=1") == {"a": "1", "b": "2"}
     assert keywords_of(None) == keywords_of("") == {}
+
+
+# --- what is impossible in a name ---
+
+
+@pytest.mark.parametrize(
+    ("format", "name", "fault"),
+    [
+        ("{Y}{m}{d}", "20190229", "its date does not exist"),
+        ("{Y}{m}{d}{H}", "2019013124", "its hour 24 does not exist; there are hours from 00 to 23"),
+        ("{Y}{m}{d}{H}{M}{S}", "20190131235969", "its second 69 does not exist; there are seconds from 00 to 60"),
+        ("{Y}{m}{d}_v{VERSION}", "20190131_v0.9.0", "its version cannot be taken: 0.9.0 is no version"),
+        (
+            "{Y}{m}{d}_v{VERSION}",
+            "20190131_v1.40000.0",
+            "its version cannot be taken: 1.40000.0 has a part above 30000",
+        ),
+        ("{Y}{m}{d}_{Y}", "20190131_2020", "its field {Y} is 2019 in one place and 2020 in another"),
+        ("{Y:30d}", "9" * 30, "its date does not exist"),
+        ("{Y}{j:30d}", "2019" + "9" * 30, "its date does not exist"),
+        ("{y:03d}{j}", "124001", "its date does not exist"),
+    ],
+)
+def test_what_is_impossible_in_a_name_is_named(format: str, name: str, fault: str) -> None:
+    compiled = compile_format(format)
+    assert compiled.match(name) is None
+    assert (compiled.fault(name) or "").startswith(fault)
+
+
+def test_a_name_that_is_of_the_format_or_of_none_has_no_fault() -> None:
+    assert compile_format("{Y}{m}{d}").fault("20190131") is None
+    assert compile_format("{Y}{m}{d}").fault("notes.txt") is None
+
+
+def test_a_constant_is_put_in_once() -> None:
+    assert substitute("{A}{B}", {"A": "{B}", "B": "b{A}"}) == "{B}b{A}"

@@ -390,6 +390,17 @@ def test_an_output_that_is_gone_from_disk_is_made_again() -> None:
     assert version(decision) == "1.0.1"
 
 
+def test_one_whose_names_have_no_version_comes_back_as_it_was() -> None:
+    site = Site(format="clean_{Y}{m}{d}")
+    gone = file(9, product=CLEAN, name="clean_20200102")
+    for files, is_as_before in (((1,), True), ((1, 2), False)):
+        decision = site.decide(*(file(number) for number in files), outputs=[made(gone, file(1), exists=False)])
+        assert decision.task is not None
+        (planned,) = decision.task.outputs
+        assert (planned.again, planned.version, planned.is_as_before) == (gone, gone.version, is_as_before)
+    assert site.decide(file(1), file(2), outputs=[made(gone, file(1))]).state is State.REFUSED
+
+
 def test_a_delivered_file_in_the_place_of_an_output_is_replaced() -> None:
     delivered = Output(file(9, product=CLEAN), True, None, None, ())
     decision = Site().decide(file(1), outputs=[delivered])

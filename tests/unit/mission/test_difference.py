@@ -269,3 +269,52 @@ class TestAPartialFile:
         early = replace(CODE, stop=dt.date(2019, 12, 31))
         old = with_process(codes=(early, later))
         assert difference(old, self.partial(lambda code: replace(code, stop=dt.date(2019, 12, 31)))) == []
+
+
+# --- names that stay taken, and codes that come back ---
+
+
+def renamed(**values: object) -> Definition:
+    """The product that is made under another name, with the same filenames."""
+    other = replace(OLD.products["out"], name="other", **values)  # type: ignore[arg-type]
+    return replace(with_process(output="other"), products={"raw": OLD.products["raw"], "other": other})
+
+
+@pytest.mark.parametrize("format", ["out_{Y}{m}{d}_v{VERSION}", "out_{DATE}_v{VERSION}"])
+def test_a_product_that_takes_the_names_of_one_that_is_gone_is_refused(format: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        difference(OLD, renamed(format=format), Holdings(definition=OLD, files={"out": 3}, uses={"clean": 3}))
+    assert any("keep the product's name 'out'" in problem for problem in caught.value.problems)
+
+
+def test_so_is_one_that_takes_the_names_of_one_that_was_retired_before() -> None:
+    old = replace(OLD, products={**OLD.products, "gone": replace(product("gone"), active=False)})
+    new = with_product("raw", format="gone_{Y}{m}{d}_v{VERSION}")
+    with pytest.raises(DefinitionError, match="these are the names of 2 files of the product 'gone'"):
+        difference(old, new, Holdings(definition=old, files={"gone": 2}))
+
+
+def test_a_product_with_other_filenames_or_whose_old_one_has_no_files_may_have_another_name() -> None:
+    assert difference(OLD, renamed(), Holdings(definition=OLD))
+    assert difference(OLD, renamed(format="other_{Y}{m}{d}_v{VERSION}"), Holdings(definition=OLD, files={"out": 3}))
+
+
+def test_the_code_that_was_in_use_last_comes_back_although_a_higher_version_was_there() -> None:
+    gone = with_process(codes=())
+    versions = [
+        replace(CODE, version=Version(n, 0, 0), running=Version(n, 0, 0), code_id=at)
+        for at, n in ((1, 1), (2, 2), (3, 1))
+    ]
+    held = Holdings(definition=gone, uses={"clean": 3}, retired={"clean": tuple(versions)})
+    back = [change for change in difference(gone, with_code(), held) if change.kind is Kind.RESTORE]
+    assert [(change.old.code_id if isinstance(change.old, CodeSpec) else None) for change in back] == [3]
+    held = Holdings(definition=gone, uses={"clean": 2}, retired={"clean": tuple(versions[:2])})
+    with pytest.raises(DefinitionError, match="or say that it is a rollback: --rollback"):
+        difference(gone, with_code(), held)
+
+
+def test_another_way_to_be_given_its_inputs_needs_a_raised_version() -> None:
+    with pytest.raises(DefinitionError, match="that changes what the code makes, so raise its version"):
+        difference(OLD, with_code(inputs_by="file"))
+    (change,) = difference(OLD, with_code(inputs_by="file", version=Version(1, 1, 0)))
+    assert change.kind is Kind.RELEASE

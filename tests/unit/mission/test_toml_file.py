@@ -105,7 +105,11 @@ def test_every_problem_is_listed_at_once_in_the_order_of_the_lines(tmp_path: Pat
     [
         ("[mission]", "[misson]", "mission.name: is missing; begin the file with [mission]"),
         ('name = "sgp"', "name = 7", "mission.name: must be text in quotes, not 7"),
-        ("settle_seconds = 0", "settle_seconds = -1", "mission.settle_seconds: must not be negative, not -1.0"),
+        (
+            "settle_seconds = 0",
+            "settle_seconds = -1",
+            "mission.settle_seconds: must be from 0 to 31622400 seconds, not -1",
+        ),
         ("settle_seconds = 0", 'on_code_edit = "bumb"', "on_code_edit: 'bumb' is not allowed; choose one of bump"),
         ("settle_seconds = 0", 'quarantine = "incoming"', "incoming and quarantine are one directory"),
         ("settle_seconds = 0", 'root = "nowhere"', "mission.root: the directory "),
@@ -151,11 +155,11 @@ def test_every_problem_is_listed_at_once_in_the_order_of_the_lines(tmp_path: Pat
             'file = "week.sh"\nfrom = 2020-01-01\nto = 2019-01-01',
             "from 2020-01-01 is after to 2019",
         ),
-        ('file = "week.sh"', 'file = "week.sh"\ncpu = 0', "process.to_week.code.cpu: must be 1 or more, not 0"),
-        ('file = "week.sh"', 'file = "week.sh"\nram = -1', "must be a number of GiB, 0 or more"),
+        ('file = "week.sh"', 'file = "week.sh"\ncpu = 0', "process.to_week.code.cpu: must be from 1 to 32767, not 0"),
+        ('file = "week.sh"', 'file = "week.sh"\nram = -1', "must be from 0 to 1048576 GiB, not -1"),
         ('file = "week.sh"', 'file = "week.sh"\ntime_limit_seconds = 0', "must be more than 0"),
-        ('file = "week.sh"', 'file = "week.sh"\noutput_interface = 0', "must be from 1 to 32767, not 0"),
-        ('version = "1.0.0"', 'version = "1.0.40000"', "has a part above 32767"),
+        ('file = "week.sh"', 'file = "week.sh"\noutput_interface = 0', "must be from 1 to 30000, not 0"),
+        ('version = "1.0.0"', 'version = "1.0.40000"', "has a part above 30000"),
         (
             'arguments = ["--limit", "3"]',
             'arguments = ["a", 1]',
@@ -266,3 +270,227 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         read_mission_file(path)
     with pytest.raises(DefinitionError, match="cannot be read: Is a directory"):
         read_mission_file(tmp_path)
+
+
+# --- directories within each other, as the disk has them ---
+
+
+def test_a_link_that_leads_into_incoming_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "incoming").mkdir()
+    (tmp_path / "raw").symlink_to("incoming")
+    (sentence,) = problems_of(tmp_path, MISSION)
+    assert sentence.startswith(
+        f"line {line_of(MISSION, 'raw/{Y}')}, product.raw.directory: 'raw/{{Y}}' is in the incoming"
+    )
+
+
+def test_incoming_that_is_a_link_to_the_root_is_the_root(tmp_path: Path) -> None:
+    (tmp_path / "incoming").symlink_to(".")
+    (sentence,) = problems_of(tmp_path, MISSION)
+    assert "is the root of the mission" in sentence
+
+
+def test_dots_that_lead_into_incoming_are_followed(tmp_path: Path) -> None:
+    text = edited(MISSION, ('"clean/{Y}"', '"x/../incoming/clean"'))
+    (sentence,) = problems_of(tmp_path, text)
+    assert "product.clean.directory: 'incoming/clean' is in the incoming directory" in sentence
+
+
+def test_a_mission_file_in_incoming_would_be_taken_for_what_arrived(tmp_path: Path) -> None:
+    (tmp_path / "incoming").mkdir()
+    text = edited(MISSION, ("settle_seconds = 0", 'root = ".."'))
+    write_mission(tmp_path, text)
+    path = write_mission(tmp_path / "incoming", text)
+    with pytest.raises(DefinitionError) as caught:
+        read_mission_file(path)
+    assert any("the mission file" in problem and "is in the incoming" in problem for problem in caught.value.problems)
+
+
+# --- numbers and texts of any size ---
+
+NUMBERS = {
+    "settle_seconds": "mission",
+    "retry_seconds": "mission",
+    "retry_limit": "mission",
+    "inspector_seconds": "mission",
+    "inspector_memory": "mission",
+    "level": "product.raw",
+    "yesterday": "process.to_week.inputs[1]",
+    "tomorrow": "process.to_week.inputs[1]",
+    "cpu": "process.to_week.code",
+    "ram": "process.to_week.code",
+    "time_limit_seconds": "process.to_week.code",
+    "code retry_limit": "process.to_week.code",
+    "retry_longest_seconds": "process.to_week.code",
+    "output_interface": "process.to_week.code",
+}
+SIZES = ("99999999999999999999", "1e300", "inf", "nan", "true", "-1e12", "0x" + "f" * 5000, "1" * 400, '"1"')
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_a_number_of_any_size_is_refused_with_what_is_allowed(tmp_path: Path, key: str) -> None:
+    place, name = NUMBERS[key], key.split()[-1]
+    for size in SIZES:
+        found = problems_of(tmp_path, with_key(place, name, size))
+        (sentence,) = (each for each in found if f"{place}.{name}: " in each)
+        assert "must be" in sentence or "is no number that" in sentence or "is a larger number" in sentence
+        assert len(sentence) < 600
+
+
+def with_key(place: str, name: str, value: str) -> str:
+    """The mission with a key of this value at a place."""
+    if place == "mission":
+        return edited(MISSION.replace("settle_seconds = 0\n", ""), ('name = "sgp"', f'name = "sgp"\n{name} = {value}'))
+    if place == "product.raw":
+        return edited(MISSION, ("level = 0", f"{name} = {value}"))
+    if place.endswith("[1]"):
+        return edited(MISSION, ("yesterday = 1", f"{name} = {value}"))
+    return edited(MISSION, ('file = "week.sh"', f'file = "week.sh"\n{name} = {value}'))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('name = "sgp"', f'name = "{"n" * 5000}"'),
+        ("[product.raw]", f'[product."{"n" * 5000}"]'),
+        ("[process.to_week", f'[process."{"n" * 5000}"'),
+        ("raw_{Y}{m}{d}", "r" * 5000 + "{Y}{m}{d}"),
+        ('"raw/{Y}"', f'"{"r/" * 5000}"'),
+        ('version = "1.0.0"', f'version = "1.0.{"9" * 5000}"'),
+        ('version = "1.0.0"', 'version = "1.0.99999"'),
+        ('arguments = ["--limit", "3"]', f'arguments = ["{"a" * 200_000}"]'),
+        ("settle_seconds = 0", f'incoming = "{"i" * 5000}"'),
+        ("settle_seconds = 0", f'satellite = "{"s" * 5000}"'),
+    ],
+)
+def test_a_text_of_any_length_is_refused_in_a_short_sentence(tmp_path: Path, old: str, new: str) -> None:
+    found = problems_of(tmp_path, edited(MISSION, (old, new)))
+    assert found
+    assert all(
+        re.search(r"at most \d+ are taken|digits|above 30000|there is no (product|code)", each) for each in found
+    ), found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = " + "[" * 5000, "its brackets are nested too deeply"),
+        ("a = " + "1" * 5000, "Exceeds the limit"),
+        ("a = 2019-02-30", "line 1"),
+    ],
+)
+def test_what_toml_itself_cannot_hold_is_said(tmp_path: Path, text: str, said: str) -> None:
+    (sentence,) = problems_of(tmp_path, text)
+    assert said in sentence
+
+
+# --- what can only fail ---
+
+KEYED = edited(
+    MISSION,
+    ("raw_{Y}", "raw_{st}_{Y}"),
+    ("clean_{Y}", "clean_{st}_{Y}"),
+    ('timebase = "DAILY"', 'timebase = "FILE"'),
+)
+CALIBRATION = '\n[product.cal]\nlevel = 0\ndirectory = "cal"\nformat = "cal_{Y}{m}{d}.txt"\n'
+
+
+def test_a_process_of_files_with_the_same_keywords_is_as_it_may_be(tmp_path: Path) -> None:
+    assert read_mission_file(write_mission(tmp_path, KEYED)).processes["to_clean"].timebase == "FILE"
+    timed = edited(MISSION, ("raw_{Y}{m}{d}", "raw_{Y}{m}{d}{H}"), ('timebase = "DAILY"', 'timebase = "FILE"'))
+    read_mission_file(write_mission(tmp_path, timed))
+
+
+@pytest.mark.parametrize(
+    ("text", "replacements", "said"),
+    [
+        (MISSION, [("clean_{Y}", "clean_{m:3d}_{Y}")], "what {m:3d} writes is not what it reads; write {m}"),
+        (MISSION, [("clean_{Y}", "clean_{m:1d}_{Y}")], "what {m:1d} writes is not what it reads"),
+        (MISSION, [("clean_{Y}", "clean_{b:03d}_{Y}")], "the field {b} has no digits to be counted"),
+        (MISSION, [("_v{VERSION}.txt", "_v{VERSION:05d}.txt")], "the field {VERSION} has no digits to be counted"),
+        (MISSION, [("clean_{Y}", "clean_{DATE:09d}_{Y}")], "what {DATE:09d} writes is not what it reads"),
+        (KEYED, [("{st}", "{my st}")], "the field {my st} has a blank or '=' in its name"),
+        (KEYED, [("{st}", "{a=b}")], "the field {a=b} has a blank or '=' in its name"),
+        (
+            KEYED,
+            [("clean_{st}_", "clean_")],
+            "makes a file for each {st} of 'raw', all of the same name; put {st} into",
+        ),
+        (KEYED, [("raw_{st}", "raw_{st:03d}"), ("clean_{st}", "clean_{st:04d}")], "has 4 digits, and in the format of"),
+        (
+            KEYED + CALIBRATION,
+            [('inputs = ["raw"]', 'inputs = ["raw", "cal"]')],
+            "'to_clean' is never due, as timebase",
+        ),
+        (
+            KEYED + CALIBRATION,
+            [('inputs = ["raw"]', 'inputs = ["raw", { product = "cal", optional = true }]')],
+            "'cal' is never taken as timebase FILE takes inputs of the same keywords, and 'raw' has {st}, while 'cal'",
+        ),
+        (
+            KEYED,
+            [('timebase = "FILE"', 'timebase = "DAILY"')],
+            "makes one file from all {st} of its inputs, and the name",
+        ),
+        (MISSION, [("raw_{Y}{m}{d}_v{VERSION}.txt", "raw_{Y}{m}{d}.tmp")], "count as unfinished"),
+        (MISSION, [("raw_{Y}{m}{d}_v{VERSION}.txt", ".raw_{Y}{m}{d}")], "count as unfinished"),
+        (MISSION, [("raw_{Y}{m}{d}_v{VERSION}.txt", "raw_{Y}{m}{d}~")], "count as unfinished"),
+        (MISSION, [("[process.to_week", "[process.17")], "'17' is a number; commands take processes by name or number"),
+        (MISSION, [("[process.to_week", '[process."a,b"')], "'a,b' has a comma in it"),
+        (MISSION, [("[process.to_week", "[process.-x")], "or begins with '-'"),
+        (MISSION, [('"raw/{Y}"', '"raw"\ninspector = "idx"\ncompanion = false')], "leave companion out"),
+        (
+            edited(MISSION, ("raw_{Y}{m}{d}_v{VERSION}.txt", "{st}.{Y}.csv"), ('"raw/{Y}"', '"s"\ncompanion = true')),
+            [('"clean/{Y}"', '"s/{st}.{Y}"'), ("clean_{Y}", "clean_{st}_{Y}")],
+            "the directory of a file, s/{st}.{Y}/, can be that of the product 'clean'",
+        ),
+        (
+            MISSION,
+            [('"raw/{Y}"', '"x"\ncompanion = true'), ('"clean/{Y}"', '"x/raw_20240101_v1.0.0"')],
+            "the directory of a file, x/raw_{Y}{m}{d}_v{VERSION}/, can be that of the product 'clean'",
+        ),
+        (
+            MISSION,
+            [
+                ('"raw/{Y}"', '"x"\ncompanion = true'),
+                ('"clean/{Y}"', '"x"\ncompanion = true'),
+                ("clean_{Y}{m}{d}_v{VERSION}.txt", "raw_{Y}{m}{d}_v{VERSION}.png"),
+            ],
+            "would belong to a file of the product",
+        ),
+        (
+            MISSION,
+            [
+                ('"raw/{Y}"', '"x"\ncompanion = true'),
+                ('"clean/{Y}"', '"x"'),
+                ("clean_{Y}{m}{d}_v{VERSION}.txt", "raw_{Y}{m}{d}_v{VERSION}"),
+            ],
+            "can be a file of the product 'clean'",
+        ),
+    ],
+)
+def test_what_can_only_fail_is_refused_with_what_to_do(
+    tmp_path: Path, text: str, replacements: list[tuple[str, str]], said: str
+) -> None:
+    found = problems_of(tmp_path, edited(text, *replacements))
+    assert any(said in sentence for sentence in found), found
+
+
+@pytest.mark.parametrize(
+    "replacement",
+    [
+        ("clean_{Y}{m}{d}", "clean_{Y:4d}{m:02d}{d:03d}"),
+        ("clean_{Y}{m}{d}", "clean_{DATE:08d}"),
+        ("clean_{Y}{m}{d}_v{VERSION}.txt", "clean_{Y}{m}{d}_v{VERSION}.tmp"),
+        ("clean_{Y}{m}{d}", "clean_{Y}{m}{d}{H}"),
+        ('"raw/{Y}"', '"raw"\ncompanion = true'),
+    ],
+)
+def test_what_looks_like_it_and_works_is_taken(tmp_path: Path, replacement: tuple[str, str]) -> None:
+    read_mission_file(write_mission(tmp_path, edited(MISSION, replacement)))
+
+
+def test_a_program_that_lies_in_incoming_would_be_taken_for_what_arrived(tmp_path: Path) -> None:
+    write_program(tmp_path / "incoming" / "week.sh")
+    (sentence,) = problems_of(tmp_path, edited(MISSION, ('file = "week.sh"', 'file = "../incoming/week.sh"')))
+    assert f"{tmp_path}/incoming/week.sh is in the incoming directory; move it" in sentence

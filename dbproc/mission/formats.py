@@ -1,0 +1,212 @@
+"""Filename formats and keywords that cannot work: names that are not read as they are written, slots never filled."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator, Mapping
+
+from dbproc.definition import Definition, KeyPath, ProcessSpec, ProductSpec
+from dbproc.errors import FormatError
+from dbproc.incoming import is_unfinished
+from dbproc.mission.problems import Problem
+from dbproc.model import Timebase
+from dbproc.names import TIME_OF_DAY, Format, compile_format, digits_of, misread_field
+
+_SAMPLE = dt.datetime(2024, 11, 27, 13, 45, 56, 789012, dt.UTC)
+_ANY_KEYWORD = "k"
+
+
+def compiled(product: ProductSpec | None) -> Format | None:
+    """The filename format of a product, None when it cannot be read: that is told elsewhere."""
+    try:
+        return compile_format(product.format) if product else None
+    except FormatError:
+        return None
+
+
+def format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
+    """Fields whose values would be read otherwise than they were written."""
+    made = compiled(product)
+    if made is None:
+        return
+    for name in sorted(made.fields):
+        if "=" in name or any(letter.isspace() for letter in name):
+            text = f"the field {{{name}}} has a blank or '=' in its name; keywords are kept as a=b c=d"
+            yield Problem((*path, "format"), f"{text}: use letters and '_'")
+    fault = misread_field(product.format)
+    if fault is not None:
+        yield Problem((*path, "format"), fault)
+
+
+def companion_problems(definition: Definition) -> Iterator[Problem]:
+    """Companion directories that something else would take, or that are denied to files that have one."""
+    products = [each for each in definition.products.values() if each.active]
+    for product in products:
+        path: KeyPath = ("product", product.name, "companion")
+        if product.inspector.file == "idx" and not product.companion:
+            yield Problem(path, "the files of the inspector 'idx' own the directory of their stem; leave companion out")
+        for other in products if product.companion else ():
+            text = _shared(product, other) if other is not product else None
+            if text is not None:
+                yield Problem(
+                    path, f"{text}; give one of them another directory, or formats that differ before the end"
+                )
+
+
+def _shared(product: ProductSpec, other: ProductSpec) -> str | None:
+    """What another product has where the companion directories of a product are."""
+    companions = [*_parts(product.directory), os.path.splitext(product.format)[0]]
+    directory, names = _parts(other.directory), [*_parts(other.directory), other.format]
+    if len(directory) >= len(companions) and _all_alike(companions, directory):
+        return f"the directory of a file, {'/'.join(companions)}/, can be that of the product {other.name!r}"
+    if len(names) == len(companions) and _all_alike(companions, names):
+        return f"the directory of a file, {'/'.join(companions)}/, can be a file of the product {other.name!r}"
+    if other.companion and other.name > product.name:
+        stems = [*directory, os.path.splitext(other.format)[0]]
+        if len(stems) == len(companions) and _all_alike(companions, stems):
+            return f"the directory {'/'.join(companions)}/ would belong to a file of the product {other.name!r} as well"
+    return None
+
+
+def _parts(directory: str) -> list[str]:
+    return [part for part in directory.split("/") if part not in ("", ".")]
+
+
+def _all_alike(ones: list[str], others: list[str]) -> bool:
+    return all(one == other or can_be_alike(one, other) for one, other in zip(ones, others, strict=False))
+
+
+def can_be_alike(one: str, other: str) -> bool:
+    """Whether two patterns surely have a name in common: each is like an example of the other, or one is that name.
+
+    A keyword can stand for anything, so that it is one name says nothing.
+    """
+    if "{" not in one:
+        one, other = other, one
+    if "{" not in other:
+        return _is_like(one, other) and not _keyword_fields(one)
+    return _is_like(one, other) and _is_like(other, one)
+
+
+def _keyword_fields(pattern: str) -> frozenset[str]:
+    try:
+        return compile_format(pattern).keyword_fields
+    except FormatError:
+        return frozenset()
+
+
+def _is_like(pattern: str, example: str) -> bool:
+    try:
+        made = compile_format(example)
+        name = made.render(_SAMPLE, "1.2.3", dict.fromkeys(made.keyword_fields - TIME_OF_DAY, _ANY_KEYWORD))
+        return compile_format(pattern).pattern.fullmatch(name) is not None
+    except FormatError:
+        return False
+
+
+def delivery_problems(definition: Definition) -> Iterator[Problem]:
+    """Products that are delivered under names that count as those of unfinished files."""
+    made = {name for process in definition.processes.values() for name in process.outputs}
+    for product in definition.products.values():
+        if definition.partial or product.name in made or not product.active:
+            continue
+        name = product.format if product.format.startswith(".") else f"x{product.format}"
+        if is_unfinished(name):
+            text = f"files named like {product.format!r} count as unfinished (a leading dot, .part, .tmp, ~ …)"
+            yield Problem(
+                ("product", product.name, "format"), f"{text} and would stay in incoming for ever; take other names"
+            )
+
+
+def file_problems(process: ProcessSpec, products: Mapping[str, ProductSpec]) -> Iterator[Problem]:
+    """What can never work in a process of timebase FILE: its inputs and its output have the same keywords."""
+    keywords = {
+        given.product: fields
+        for given in process.inputs
+        if (fields := _keywords(products.get(given.product))) is not None
+    }
+    yield from _never_due(process, keywords, products)
+    for name in process.outputs:
+        made = compiled(products.get(name))
+        if made is not None:
+            yield from _same_names(process, name, made, keywords)
+            yield from _other_digits(process, products[name], products)
+
+
+def _never_due(
+    process: ProcessSpec, keywords: Mapping[str, frozenset[str]], products: Mapping[str, ProductSpec]
+) -> Iterator[Problem]:
+    required = [given for given in process.inputs if not given.optional and given.choice is None]
+    first = next((given.product for given in required if given.product in keywords), None)
+    if first is None:
+        return
+    for given in process.inputs:
+        other = given.product
+        if keywords.get(other, keywords[first]) == keywords[first] or given.choice is not None:
+            continue
+        fields = sorted(keywords[other] ^ keywords[first])
+        having, lacking = (first, other) if fields[0] in keywords[first] else (other, first)
+        if not _only_by_name(products[lacking]):
+            continue
+        what = "is never taken as" if given.optional else "is never due, as"
+        subject = f"{other!r}" if given.optional else f"the process {process.name!r}"
+        text = f"{subject} {what} timebase FILE takes inputs of the same keywords, and {having!r} has {{{fields[0]}}}"
+        remedy = f"while {lacking!r} has not; put it into both formats, or into none"
+        yield Problem(("process", process.name, "inputs"), f"{text}, {remedy}")
+
+
+def _same_names(
+    process: ProcessSpec, name: str, made: Format, keywords: Mapping[str, frozenset[str]]
+) -> Iterator[Problem]:
+    for given, fields in keywords.items():
+        lost = sorted(fields - TIME_OF_DAY - made.fields)
+        if lost:
+            text = (
+                f"the process {process.name!r} makes a file for each {{{lost[0]}}} of {given!r}, all of the same name"
+            )
+            yield Problem(("product", name, "format"), f"{text}; put {{{lost[0]}}} into the format")
+            return
+
+
+def _other_digits(process: ProcessSpec, made: ProductSpec, products: Mapping[str, ProductSpec]) -> Iterator[Problem]:
+    """A keyword that is written with other digits than those with which it was read."""
+    wanted = digits_of(made.format)
+    for given in process.inputs:
+        product = products.get(given.product)
+        read = digits_of(product.format) if product and compiled(product) else {}
+        for field in sorted(wanted.keys() & read.keys()):
+            if wanted[field] != read[field]:
+                text = f"the field {{{field}}} has {wanted[field]} digits, and in the format of {given.product!r}"
+                yield Problem(("product", made.name, "format"), f"{text} it has {read[field]}; give both the same")
+
+
+def period_problems(definition: Definition) -> Iterator[Problem]:
+    """Outputs that stand for a whole period, and are named by a keyword of one of their inputs."""
+    for process in definition.processes.values():
+        if process.timebase not in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY"):
+            continue
+        for name in process.outputs:
+            made = compiled(definition.products.get(name))
+            fields = sorted(made.keyword_fields - TIME_OF_DAY) if made else []
+            if fields:
+                yield Problem(("product", name, "format"), _one_of_many(process, fields[0]))
+
+
+def _one_of_many(process: ProcessSpec, field: str) -> str:
+    timebase = Timebase(process.timebase)
+    return (
+        f"the process {process.name!r} of timebase {timebase} makes one file from all {{{field}}} of its inputs, and "
+        f"the name would say that it is of one; leave {{{field}}} out of the format, or take timebase FILE, which "
+        f"makes a file for each"
+    )
+
+
+def _keywords(product: ProductSpec | None) -> frozenset[str] | None:
+    """The keywords that each file of a product surely has; None when only its inspector can tell."""
+    made = compiled(product)
+    return made.keyword_fields if made and product and product.inspector.is_builtin else None
+
+
+def _only_by_name(product: ProductSpec) -> bool:
+    return product.inspector.file == "filename"
