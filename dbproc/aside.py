@@ -18,6 +18,7 @@ from dbproc.inspection import Inspection
 from dbproc.model import Definition, Ending, Outcome, Task
 from dbproc.plan import Decision, State
 from dbproc.register import Failure, Register, Result
+from dbproc.removal import remove_tree
 from dbproc.report import Event, Progress, Report
 from dbproc.run import changed_input, command_line, input_stats, job_of, obstacle
 from dbproc.signals import signals_ignored
@@ -151,7 +152,7 @@ class Aside:
             log = placement.set_aside_path(self._directory, f"{_subject(task).replace(' ', '_')}.log")
             placement.move(job.log, log)
             self._report.add(Event.FAILED, _subject(task), f"{fault}; its log: {log}", **_facts(task, []), log=log)
-        placement.remove_tree(job.directory)
+        remove_tree(job.directory)
 
     def _placed(self, task: Task, directory: str) -> str | None:
         """Move all outputs of a task to the target, or none; then it is said why."""

@@ -42,7 +42,8 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
         report.add(Event.NOTE, "recovery", f"{len(moves)} moves of a dead run are undone")
     for entry in entries:
         report.add(Event.QUARANTINED, entry.filename, entry.message, reason=entry.reason)
-    workspace.sweep()
+    for text in workspace.sweep():
+        report.add(Event.NOTE, "leftover", text)
     _remove_stray_logs(store, workspace)
     return returned
 

@@ -39,6 +39,7 @@ from dbproc.model import (
 from dbproc.names import keywords_of, keywords_text
 from dbproc.periods import period_end
 from dbproc.plan import Confirmation
+from dbproc.removal import remove_tree
 from dbproc.report import one_line
 from dbproc.run import directory_of, file_path
 from dbproc.store import Store, Transaction
@@ -329,7 +330,7 @@ class Register:
 
     def _tidy(self, result: Result) -> None:
         """Remove the job's directory; its log stays when it failed."""
-        placement.remove_tree(result.outcome.job.directory)
+        remove_tree(result.outcome.job.directory)
         if isinstance(result, Success) and os.path.exists(result.outcome.job.log):
             os.unlink(result.outcome.job.log)
 
