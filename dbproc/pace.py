@@ -39,7 +39,7 @@ def expected_end(
     if not runs:
         return None, "cannot be said: no run has worked at it yet"
     if not is_limited:
-        worked = sum(((run.end or now) - run.start for run in runs), dt.timedelta())
+        worked = sum((max((run.end or now) - run.start, dt.timedelta()) for run in runs), dt.timedelta())
         end = now + worked * (waiting / sum(run.items for run in runs))
         return end, f"{_words(end)}, if runs work at it without a break"
     more = math.ceil(waiting * len(runs) / sum(run.items for run in runs))
