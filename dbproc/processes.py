@@ -122,22 +122,6 @@ def _children(pid: int) -> Iterator[int]:
         yield from map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
 
 
-def stands_in(pid: int, directory: str) -> bool:
-    """Whether a process has its current directory, or a file open, in `directory` (without links on the way)."""
-    places = [f"/proc/{pid}/cwd"]
-    with suppress(OSError):
-        places += (f"/proc/{pid}/fd/{number}" for number in os.listdir(f"/proc/{pid}/fd"))
-    return any(_leads_into(place, directory) for place in places)
-
-
-def _leads_into(link: str, directory: str) -> bool:
-    try:
-        target = os.readlink(link)
-    except OSError:
-        return False
-    return target.removesuffix(" (deleted)") == directory or target.startswith(directory + os.sep)
-
-
 def marked(is_wanted: Callable[[str], bool]) -> list[Process]:
     """The processes of the machine that live and bear a mark that is wanted, but for this one."""
     if not is_visible():

@@ -1,4 +1,4 @@
-"""Whether there is anything to do, asked in one statement, two where failed jobs wait: most runs of a day find nothing."""
+"""Whether there is anything to do, asked in one statement, or two where jobs have failed: most runs find nothing."""
 
 from __future__ import annotations
 

@@ -2,8 +2,7 @@
 
 This process becomes the parent of whatever leaves its parents below it. So a look at its own children tells whether a
 job left anything, and only where there is something, or where the system has no such list, others are looked at. What
-is ended bears the job's mark, is in the job's session, was started by what is, or, being below this process, stands in
-the job's directory: nobody else is.
+is ended bears the job's mark, is in the job's session, or was started by what does or is: nobody else is.
 """
 
 from __future__ import annotations
@@ -77,12 +76,7 @@ class Strays:
         """Whether a child of ours, that we did not start, is of a job."""
         if process.session == family.leader or (process.pid, process.start) in family.members:
             return True
-        if process.is_dead:
-            return False
-        mark = processes.mark(process.pid)
-        if mark:
-            return mark == family.directory
-        return processes.stands_in(process.pid, os.path.realpath(family.directory))
+        return processes.mark(process.pid) == family.directory
 
     def _include(self, family: Family, pids: Iterable[int]) -> None:
         known = list(pids)
