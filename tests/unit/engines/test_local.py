@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -344,8 +344,8 @@ def test_a_job_that_dies_of_a_shutdown_a_moment_before_its_run_hears_of_it_was_i
     bench: Bench, how: str
 ) -> None:
     bench.engine.start(bench.job(f"echo $$ > ../began; {KILLED[how]}"))
-    process = bench.pid("began")
-    wait_until(lambda: process.status() == psutil.STATUS_ZOMBIE)
+    while not (bench.directory / "began").exists() or bench.lives("began"):
+        time.sleep(0.005)
     assert [outcome.ending for outcome in bench.engine.stop()] == [Ending.INTERRUPTED]
 
 
@@ -356,15 +356,3 @@ def test_a_job_that_dies_of_a_shutdown_a_moment_before_its_run_hears_of_it_was_i
 def test_a_job_that_is_killed_while_its_run_lives_on_has_failed(bench: Bench, how: str, message: str) -> None:
     outcome = bench.outcome(bench.job(how))
     assert (outcome.ending, outcome.message) == (Ending.FAILED, message)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONG
-    while True:
-        try:
-            if holds():
-                return
-        except psutil.NoSuchProcess:
-            return
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
