@@ -133,6 +133,7 @@ class Execution:
         self._spare = _Ready()
         self._refused: list[Decision] = []
         self._running: dict[int, _Running] = {}
+        self._unchecked: list[tuple[Task, Outcome]] = []
         self._is_recording = False
         self._jobs = 0
         self._ended = 0
@@ -221,8 +222,10 @@ class Execution:
 
     def _step(self, tasks: Sequence[Task], ended: Sequence[tuple[Task, Outcome]]) -> None:
         """Start tasks and record outcomes: two transactions, however many there are of either."""
-        self._is_recording = bool(ended)
-        self._record_step(tasks, self._register.check(ended))
+        self._unchecked = list(ended)
+        results = self._register.check(ended)
+        self._unchecked, self._is_recording = [], bool(ended)
+        self._record_step(tasks, results)
         self._is_recording = False
 
     def _record_step(self, tasks: Sequence[Task], results: list[Result]) -> None:
@@ -316,11 +319,12 @@ class Execution:
     def _stop(self) -> None:
         """End what runs. Files whose slots are not settled stay queued: the next run decides them anew."""
         outcomes = self._engine.stop()
-        if not (self._running or self._is_recording):
+        if not (self._running or self._unchecked or self._is_recording):
             return
         self._ready.heap.clear()
         self._spare.heap.clear()
-        ended = [self._ended_task(_unless_shut_down(outcome)) for outcome in outcomes]
+        ended = [(task, _unless_shut_down(outcome)) for task, outcome in self._unchecked]
+        ended += (self._ended_task(_unless_shut_down(outcome)) for outcome in outcomes)
         self._record_step([], self._checked_in_time(ended))
         with self._store.begin() as connection:
             interrupt_running(connection, "the run was ended before it began, or before what it made was recorded")

@@ -27,7 +27,7 @@ LONGEST_ENDING = 9.5
 FOR_FINISHING = 7.5
 """Seconds after a signal for which what is already made may still be looked at and recorded."""
 
-MOMENT = 1.5
+MOMENT = 2.0
 """Seconds within which a signal that was sent to all reaches all."""
 
 _DEADLY = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL})
@@ -74,7 +74,7 @@ def listen(listener: Listener) -> None:
 
 def seconds_since() -> float | None:
     """Seconds since the signal that ends this run; None when none has come."""
-    return time.monotonic() - _ARRIVAL.time if _ARRIVAL.name else None
+    return time.monotonic() - _ARRIVAL.time if _ARRIVAL.name and _ARRIVAL.is_heeded else None
 
 
 def keep_time() -> None:
@@ -85,8 +85,9 @@ def keep_time() -> None:
     Interrupted
         A signal has come, and there is no time left to finish anything.
     """
-    seconds = seconds_since()
-    if seconds is not None and (seconds > FOR_FINISHING or not _ARRIVAL.is_finishing):
+    if not _ARRIVAL.name or (threading.current_thread() is threading.main_thread() and not _ARRIVAL.is_heeded):
+        return
+    if not _ARRIVAL.is_finishing or time.monotonic() - _ARRIVAL.time > FOR_FINISHING:
         raise Interrupted(_ARRIVAL.name)
 
 
@@ -132,7 +133,7 @@ def signals_interrupt() -> Iterator[None]:
         with _Ear(), _handlers(interrupt):
             yield
     finally:
-        _forget(is_heeded=False)
+        _ARRIVAL.is_heeded = False  # other threads still leave off: this one may have given up waiting for them
 
 
 @contextmanager
