@@ -140,13 +140,18 @@ class Hanging(Inspector):
 """
 
 
-def test_in_an_inspector_that_hangs(held_sqlite: Held) -> None:
+@pytest.mark.parametrize("is_ended_first", [False, True], ids=["alone", "its worker a moment before"])
+def test_in_an_inspector_that_hangs(held_sqlite: Held, is_ended_first: bool) -> None:
     mission = held_sqlite
     mission.inspector("hanging.py", HANGING)
     mission.create(product("raw", 0, inspector="hanging.py"))
     mission.deliver("raw_20200101_v1.0.0.txt")
     run = mission.start()
     wait_for(lambda: any(mission.root.rglob("*.began")), "the inspector to begin")
+    if is_ended_first:
+        for worker in psutil.Process(run.pid).children():
+            worker.terminate()
+        time.sleep(0.2)
     ended(run)
     assert mission.rows("SELECT * FROM quarantine") == []
 
