@@ -21,12 +21,9 @@ from pathlib import Path
 from dbproc import access
 from dbproc.errors import PlacementError
 from dbproc.model import Mission, Product
-from dbproc.signals import keep_time
 
 PRIVATE = ".dbproc"
 """The directory below the root that is dbproc's own."""
-
-_CHUNK = 4 << 20
 
 _LONGEST_PATH = 2000
 """Bytes; PostgreSQL keeps no more than 2704 in an index."""
@@ -314,19 +311,11 @@ def _copy_all(source: str, target: str) -> None:
             _copy_all(os.path.join(source, name), os.path.join(target, name))
     elif stat.S_ISREG(status.st_mode):
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        _copy_bytes(source, target)
+        shutil.copyfile(source, target, follow_symlinks=False)
     else:
         raise OSError(errno.EINVAL, "a fifo, socket or device cannot be copied", source)
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
     access.give_like(target, status)
-
-
-def _copy_bytes(source: str, target: str) -> None:
-    """Copy what is in a file, bit by bit: a run that is to end does not wait for the whole of it."""
-    with open(source, "rb") as readable, open(target, "wb") as writable:
-        while chunk := readable.read(_CHUNK):
-            writable.write(chunk)
-            keep_time()
 
 
 def _partial(path: str) -> str:

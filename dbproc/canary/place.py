@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dbproc.errors import BusyError, StorageError
 from dbproc.model import Mission
+from dbproc.removal import remove_tree
 from dbproc.workspace import Workspace
 
 _OF_REPORT = ("report.html", "pictures")
@@ -55,7 +55,7 @@ class Place:
         self.workspace.end_orphans()
         for name in os.listdir(self.path):
             if name != "lock":
-                _remove(os.path.join(self.path, name))
+                remove_tree(os.path.join(self.path, name))
         self.workspace.prepare()
         os.makedirs(self.pictures)
 
@@ -67,13 +67,6 @@ class Place:
         stays = _OF_REPORT if os.path.exists(self.report) else ()
         for name in os.listdir(self.path):
             if name not in stays:
-                _remove(os.path.join(self.path, name))
+                remove_tree(os.path.join(self.path, name))
         if not os.listdir(self.path):
             os.rmdir(self.path)
-
-
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)

@@ -333,7 +333,6 @@ def test_what_was_adopted_is_waited_for(bench: Bench, monkeypatch: pytest.Monkey
 KILLED = {
     "SIGTERM": "kill $$",
     "SIGHUP": "kill -HUP $$",
-    "SIGINT": "kill -INT $$",
     "143": "exit 143",
     "130": "exit 130",
 }
