@@ -48,9 +48,6 @@ class Output:
     inputs: tuple[File, ...]
 
 
-_PAST = dt.timedelta(hours=1)
-
-
 @dataclass(frozen=True, slots=True)
 class Tried:
     """The last attempt for a slot, when it is of interest: it failed or was refused, or it is of timebase RUN."""
@@ -64,25 +61,6 @@ class Tried:
     failures: int
     next_try: dt.datetime | None
     message: str
-
-
-def meant_try(next_try: dt.datetime | None, made: dt.datetime, longest: float, now: dt.datetime) -> dt.datetime | None:
-    """When a job that failed is tried again: by now, where the clock that said when was ahead of the present one.
-
-    Parameters
-    ----------
-    next_try
-        What was said; None: it is given up.
-    made
-        When the attempt was made, or ended, by that clock.
-    longest
-        The longest delay, seconds.
-    now
-        The present time.
-    """
-    if next_try is None or (made <= now and (next_try - now).total_seconds() <= longest):
-        return next_try
-    return now - _PAST
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_
 
 from dbproc import schema
 from dbproc.model import LONGEST_DELAY, File, Timebase
+from dbproc.pace import meant_try
 from dbproc.periods import DayRange
-from dbproc.plan import meant_try
 from dbproc.version import Version
 
 FILE = schema.file

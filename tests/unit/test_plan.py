@@ -23,6 +23,7 @@ from dbproc.model import (
     Slot,
     Timebase,
 )
+from dbproc.pace import meant_try
 from dbproc.plan import (
     Decision,
     Facts,
@@ -33,7 +34,6 @@ from dbproc.plan import (
     Tried,
     candidates,
     consumers,
-    meant_try,
     needs,
     valid_code,
 )
