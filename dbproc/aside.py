@@ -21,6 +21,7 @@ from dbproc.inspection import Inspection
 from dbproc.model import Definition, Ending, Move, Outcome, Task
 from dbproc.plan import Decision, State
 from dbproc.register import Failure, Register, Result, Success
+from dbproc.removal import remove_tree
 from dbproc.report import Event, Progress, Report
 from dbproc.rescue import holds_files, put_back
 from dbproc.run import command_line, job_of, obstacle
@@ -206,7 +207,7 @@ class Aside:
             log = placement.set_aside_path(self._directory, f"{_subject(task).replace(' ', '_')}.log")
             moves.move(Move("output", job.log, log))
             self._report.add(Event.FAILED, _subject(task), f"{fault}; its log: {log}", **_facts(task, []), log=log)
-        moves.remove_tree(job.directory)
+        remove_tree(job.directory)
 
     def _placed(self, result: Success) -> str | None:
         """Move all outputs of a task to the target, or none; then it is said why."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from typing import Any
 
 from dbproc.model import Comparison
 from dbproc.products import confined
+from dbproc.signals import await_ours, is_deadly, keep_time, time_left
 
 TIME_LIMIT = 600.0
 """Seconds that a comparison of two files may take."""
@@ -43,14 +45,17 @@ def compare(kind: Comparison, old: str, new: str, *, companion: bool) -> dict[st
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=TIME_LIMIT,
+            timeout=time_left(TIME_LIMIT),
             check=False,
             env=confined.environment(),
         )
         facts: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
+        keep_time()
         return {"same": False, "differences": [], "problem": f"it took longer than {TIME_LIMIT:g} s"}
     except ValueError:
+        if is_deadly(done.returncode) and done.returncode != -signal.SIGKILL:
+            await_ours()
         text = f"the comparison ended with exit status {done.returncode}"
         return {"same": False, "differences": [], "problem": text}
     return facts

@@ -22,7 +22,7 @@ from dbproc.errors import NotFoundError, UserError
 from dbproc.incoming import Arrival, scan_mission
 from dbproc.model import Definition, Move, Process, Timebase
 from dbproc.report import LOGGER, Event, Progress, Report, log_to, one_line, stop_logging
-from dbproc.signals import Interrupted, signals_interrupt
+from dbproc.signals import Interrupted, signals_ignored, signals_interrupt
 from dbproc.store import Store
 from dbproc.workspace import Workspace
 
@@ -84,22 +84,23 @@ def run_by_hand(
 @contextmanager
 def _locked(store: Store, report: Report) -> Iterator[lock.Acquired]:
     """Hold the lock, with signals that interrupt; what came of it stands in the lock's row."""
-    acquired = lock.acquire(store)
-    comment = "ended by an exception"
-    try:
-        with signals_interrupt():
+    with signals_interrupt():
+        acquired = lock.acquire(store)
+        comment = "ended by an exception"
+        try:
             if acquired.crashed is not None:
                 report.add(Event.NOTE, "lock", f"taken from a dead run ({acquired.crashed})")
             yield acquired
-        comment = "done" if report.exit_status == 0 else "done, with failures"
-    except Interrupted as signal:
-        comment = f"ended by {signal}"
-        raise
-    except UserError as error:
-        comment = one_line(str(error))
-        raise
-    finally:
-        lock.release(store, acquired.run_id, comment)
+            comment = "done" if report.exit_status == 0 else "done, with failures"
+        except Interrupted as signal:
+            comment = f"ended by {signal}"
+            raise
+        except UserError as error:
+            comment = one_line(str(error))
+            raise
+        finally:
+            with signals_ignored():
+                lock.release(store, acquired.run_id, comment)
 
 
 class _Run:

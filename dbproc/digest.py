@@ -10,6 +10,7 @@ import stat
 from typing import Any
 
 from dbproc.errors import UserError
+from dbproc.signals import keep_time
 
 ALGORITHMS = ("sha256", "blake3")
 _CHUNK = 1 << 20
@@ -31,6 +32,8 @@ def digest_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
         The file cannot be read.
     UserError
         The algorithm is not known, or is not installed.
+    Interrupted
+        The run is to end, and there is no time left to read the file.
     """
     missing = missing_algorithm(algorithm)
     if missing is not None:
@@ -39,6 +42,7 @@ def digest_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
     with open(path, "rb", opener=_opened) as stream:
         while chunk := stream.read(_CHUNK):
             hasher.update(chunk)
+            keep_time()
     return f"{algorithm}:{hasher.hexdigest()}"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from dbproc import queue
+from dbproc import queue, signals
 from dbproc.campaigns import Campaigns
 from dbproc.catalogue import placements
 from dbproc.catalogue.attempts import NewAttempt, insert_attempts, interrupt_running
@@ -23,7 +23,7 @@ from dbproc.register import Failure, Register, Result
 from dbproc.report import Event, Progress, Report
 from dbproc.rescue import holds_files, keep_aside, put_back
 from dbproc.run import command_line, job_of, obstacle
-from dbproc.signals import signals_ignored
+from dbproc.signals import Interrupted, signals_ignored
 from dbproc.store import Store
 from dbproc.workspace import Workspace
 
@@ -135,6 +135,8 @@ class Execution:
         self._spare = _Ready()
         self._refused: list[Decision] = []
         self._running: dict[int, _Running] = {}
+        self._unchecked: list[tuple[Task, Outcome]] = []
+        self._is_recording = False
         self._jobs = 0
         self._ended = 0
 
@@ -222,7 +224,13 @@ class Execution:
 
     def _step(self, tasks: Sequence[Task], ended: Sequence[tuple[Task, Outcome]]) -> None:
         """Start tasks and record outcomes: two transactions, however many there are of either."""
+        self._unchecked = list(ended)
         results = self._register.check(ended)
+        self._unchecked, self._is_recording = [], bool(ended)
+        self._record_step(tasks, results)
+        self._is_recording = False
+
+    def _record_step(self, tasks: Sequence[Task], results: list[Result]) -> None:
         inputs = look(self._store, self._definition.mission, tasks)
         started = [self._attempt(task) for task in tasks]
         refused, self._refused = self._refused, []
@@ -286,6 +294,8 @@ class Execution:
         made = [file_id for _, file_ids in recorded for file_id in file_ids]
         for result, _ in recorded:
             self._say(result)
+            for text in self._workspace.give_up([result.outcome.job.directory]):
+                self._report.add(Event.NOTE, "leftover", text)
         self._ended += len(recorded)
         if self._progress is not None:
             self._progress(
@@ -321,13 +331,36 @@ class Execution:
     def _stop(self) -> None:
         """End what runs. Files whose slots are not settled stay queued: the next run decides them anew."""
         outcomes = self._engine.stop()
-        if not self._running:
+        if not (self._running or self._unchecked or self._is_recording):
             return
         self._ready.heap.clear()
         self._spare.heap.clear()
-        self._step([], [self._ended_task(outcome) for outcome in outcomes])
+        ended = [(task, _unless_shut_down(outcome)) for task, outcome in self._unchecked]
+        ended += (self._ended_task(_unless_shut_down(outcome)) for outcome in outcomes)
+        self._record_step([], self._checked_in_time(ended))
         with self._store.begin() as connection:
-            interrupt_running(connection, "the run was ended before it began")
+            interrupt_running(connection, "the run was ended before it began, or before what it made was recorded")
+
+    def _checked_in_time(self, ended: Sequence[tuple[Task, Outcome]]) -> list[Result]:
+        """What jobs made; as if they had been interrupted when there is no time left to look at it."""
+        try:
+            return self._register.check(ended)
+        except Interrupted:
+            text = "the run was ended before what it made was looked at"
+            return self._register.check(
+                [(task, replace(outcome, ending=Ending.INTERRUPTED, message=text)) for task, outcome in ended]
+            )
+
+
+def _unless_shut_down(outcome: Outcome) -> Outcome:
+    """An outcome; that of a job which a shutdown ended before the run was told of it counts as interrupted."""
+    since = signals.seconds_since()
+    if since is None or outcome.ending is not Ending.FAILED or outcome.exit_status is None:
+        return outcome
+    told = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=since + signals.MOMENT)
+    if not (signals.is_deadly(outcome.exit_status) or outcome.ended >= told):
+        return outcome
+    return replace(outcome, ending=Ending.INTERRUPTED, message=f"the run was ended; it had: {outcome.message}")
 
 
 def _refusals(decisions: Iterable[Decision]) -> Iterator[NewAttempt]:

@@ -17,6 +17,9 @@ from dbproc.version import Part, Version
 KEPT_CODES = ".dbproc/codes"
 """Below the root: the directory that keeps the bytes of every version of every code."""
 
+LONGEST_DELAY = 24 * 3600.0
+"""Seconds; no job that failed waits longer, unless its code says so."""
+
 
 class Timebase(StrEnum):
     """What one output of a process stands for."""
@@ -184,7 +187,7 @@ class Code:
     ram: float = 0.0
     time_limit: float | None = None
     retry_limit: int | None = None  #: failures in a row that end the trying; None: the mission's
-    retry_longest: float = 86400.0  #: seconds; no delay is longer
+    retry_longest: float = LONGEST_DELAY  #: seconds; no delay is longer
     uses: tuple[str, ...] = ()  #: patterns of the files that it uses, relative to its directory
     inputs_by: InputsBy = InputsBy.ARGUMENTS
     on_code_edit: CodeEditPolicy = CodeEditPolicy.BUMP

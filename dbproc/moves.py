@@ -170,11 +170,6 @@ def as_placed(move: Move) -> tuple[str, tuple[Member, ...]]:
     return states[0], tuple(replace(member, state=state) for member, state in members)
 
 
-def remove_tree(path: str) -> None:
-    """Remove a directory of dbproc's own making, whatever is in it."""
-    shutil.rmtree(path, ignore_errors=True)
-
-
 # --- before ---
 
 

@@ -1,4 +1,4 @@
-"""When a campaign may be at its end, from the pace of its last runs. Pure."""
+"""When a campaign may be at its end, from the pace of its last runs; when a failed job is tried again. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
+
+_PAST = dt.timedelta(hours=1)
 
 
 class RunPace(NamedTuple):
@@ -39,7 +41,7 @@ def expected_end(
     if not runs:
         return None, "cannot be said: no run has worked at it yet"
     if not is_limited:
-        worked = sum(((run.end or now) - run.start for run in runs), dt.timedelta())
+        worked = sum((max((run.end or now) - run.start, dt.timedelta()) for run in runs), dt.timedelta())
         end = now + worked * (waiting / sum(run.items for run in runs))
         return end, f"{_words(end)}, if runs work at it without a break"
     more = math.ceil(waiting * len(runs) / sum(run.items for run in runs))
@@ -48,6 +50,25 @@ def expected_end(
     interval = (runs[-1].start - runs[0].start) / (len(runs) - 1)
     end = max(now, runs[-1].start + interval * more)
     return end, f"{_words(end)}, after about {more} more runs"
+
+
+def meant_try(next_try: dt.datetime | None, made: dt.datetime, longest: float, now: dt.datetime) -> dt.datetime | None:
+    """When a job that failed is tried again: by now, where the clock that said when was ahead of the present one.
+
+    Parameters
+    ----------
+    next_try
+        What was said; None: it is given up.
+    made
+        When the attempt was made, or ended, by that clock.
+    longest
+        The longest delay, seconds.
+    now
+        The present time.
+    """
+    if next_try is None or (made <= now and (next_try - now).total_seconds() <= longest):
+        return next_try
+    return now - _PAST
 
 
 def _words(time: dt.datetime) -> str:

@@ -48,7 +48,8 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
         report.add(Event.NOTE, "recovery", f"{len(announced)} moves of a dead run are undone")
     _put_back_inputs(store, mission, workspace, inputs, run_id, report)
     _remove_stray_logs(store, workspace)
-    workspace.sweep()  # last: what is left of it tells the next run that there is something to recover
+    for text in workspace.sweep():  # last: what is left of it tells the next run that there is something to recover
+        report.add(Event.NOTE, "leftover", text)
     return returned
 
 

@@ -40,6 +40,7 @@ from dbproc.model import (
 from dbproc.names import companion_of, keywords_of, keywords_text
 from dbproc.periods import period_end
 from dbproc.plan import Confirmation
+from dbproc.removal import remove_tree
 from dbproc.report import one_line
 from dbproc.run import directory_of, file_path
 from dbproc.store import Store, Transaction
@@ -360,7 +361,7 @@ class Register:
         """Remove the job's directory; its log stays when it failed."""
         if isinstance(result, Success) and os.path.exists(result.outcome.job.log):
             os.unlink(result.outcome.job.log)
-        moves.remove_tree(result.outcome.job.directory)  # last: after a kill it tells that logs are to be looked at
+        remove_tree(result.outcome.job.directory)  # last: after a kill it tells that logs are to be looked at
 
 
 def _in_place_of(planned: Planned, measured: Measured, before: _Recorded) -> dict[str, Any]:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from dbproc import access
+from dbproc import access, processes
 from dbproc.bundle import PARTIAL
 from dbproc.errors import StorageError
-from dbproc.moves import remove_tree
 from dbproc.placement import PRIVATE
-
-if TYPE_CHECKING:
-    from psutil import Process
+from dbproc.removal import remove_tree
 
 NAME = PRIVATE
 
-JOB_MARK = "DBPROC_JOB"
-"""Names a job's directory in its environment, so that what it started is known when its run is no more."""
+_ORPHANS_SECONDS = 1.0
 
 INPUT_LIST = ".dbproc-inputs"
 """The file in a job's directory that lists its inputs, for a code with ``inputs_by = "file"``: none of its outputs."""
@@ -37,6 +33,7 @@ class Workspace:
         self.job_logs = os.path.join(self.path, "jobs")
         self.logs = os.path.join(self.path, "logs")
         self.codes = os.path.join(self.path, "codes")
+        self._stays = os.path.join(self.path, "unremovable")
 
     def prepare(self) -> None:
         """Make the directories."""
@@ -56,54 +53,68 @@ class Workspace:
         return os.path.join(self.job_logs, f"{name}.log")
 
     def leftovers(self) -> list[str]:
-        """The directories of jobs of runs that are no more, and copies of codes that were not finished."""
+        """The directories of jobs of runs that are no more, and copies of codes that were not finished; but for what
+        could not be removed, and was named."""
         copies = (path for path in _paths_in(self.codes) if path.endswith(PARTIAL))
-        return sorted([*_paths_in(self.work), *copies])
+        found = {*_paths_in(self.work), *copies}
+        return sorted(found.difference(self._given_up()) if found else found)
 
-    def sweep(self) -> int:
-        """End what still runs for dead runs, and remove its directories; how many there were."""
+    def sweep(self) -> list[str]:
+        """End what still runs for dead runs, and remove its directories; gives a sentence about each thing that stays,
+        the first time."""
         leftovers = self.leftovers()
-        if leftovers:
-            self.end_orphans()
+        if not leftovers:
+            return []
+        texts = self.end_orphans()
         for path in leftovers:
             remove_tree(path)
-        return len(leftovers)
+        return [*texts, *self.give_up(leftovers)]
 
-    def end_orphans(self) -> None:
-        """End every process that a job started and that is still there: no job is running."""
-        for process in list(self._orphans()):
-            _end(process)
+    def give_up(self, paths: Iterable[str]) -> list[str]:
+        """Of directories that were to be removed: see which are still there, and name them, once.
 
-    def _orphans(self) -> Iterator[Process]:
-        """Processes of dead runs: those that run in one of our directories, or carry its name in the environment."""
-        import psutil
+        They count no more as left over.
+        """
+        there = [path for path in paths if os.path.lexists(path)]
+        if not there:
+            return []
+        reasons = {path: remove_tree(path) for path in there}
+        stay = {path: reason for path, reason in reasons.items() if reason is not None}
+        self._remember(stay)
+        advice = "it stays, and is not named again; to see what is left: dbproc check"
+        return [f"{path} cannot be removed ({reason}); {advice}" for path, reason in stay.items()]
 
-        inside = str(Path(self.work).resolve()) + os.sep
-        for process in psutil.process_iter():
-            try:
-                if process.pid != os.getpid() and _is_inside(process, (inside, self.work + os.sep)):
-                    yield process
-            except psutil.Error:
-                continue
+    def given_up(self) -> list[str]:
+        """What could not be removed, and is still there."""
+        return sorted(path for path in self._given_up() if os.path.lexists(path))
+
+    def _given_up(self) -> set[str]:
+        try:
+            with open(self._stays, encoding="utf-8", errors="surrogateescape") as lines:
+                return {os.path.join(self.path, line.rstrip("\n")) for line in lines}
+        except OSError:
+            return set()
+
+    def _remember(self, paths: Iterable[str]) -> None:
+        new = sorted(set(paths) - self._given_up())
+        with suppress(OSError), open(self._stays, "a", encoding="utf-8", errors="surrogateescape") as lines:
+            lines.writelines(f"{os.path.relpath(path, self.path)}\n" for path in new)
+
+    def end_orphans(self) -> list[str]:
+        """End every process that a job started and that is still there: no job is running.
+
+        Theirs is the mark in their environment; whoever merely stands in a directory of ours is somebody else. Gives a
+        sentence about those that cannot be ended.
+        """
+        inside = tuple({str(Path(self.work).resolve()) + os.sep, self.work + os.sep})
+        left = processes.end_all(lambda: processes.marked(lambda mark: mark.startswith(inside)), _ORPHANS_SECONDS)
+        return [
+            f"{process}, which a job left, cannot be ended: it waits for a disk, or is not ours" for process in left
+        ]
 
 
 def _paths_in(directory: str) -> list[str]:
     try:
         return [entry.path for entry in os.scandir(directory)]
-    except FileNotFoundError:
+    except OSError:
         return []
-
-
-def _end(process: Process) -> None:
-    import psutil
-
-    try:
-        process.kill()
-        process.wait(timeout=10)
-    except psutil.Error:
-        return
-
-
-def _is_inside(process: Process, directories: tuple[str, ...]) -> bool:
-    places: list[str] = [process.cwd(), process.environ().get(JOB_MARK, "")]
-    return any(place.startswith(directories) for place in places)

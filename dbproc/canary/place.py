@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dbproc.errors import BusyError, StorageError
 from dbproc.model import Mission
+from dbproc.removal import remove_tree
 from dbproc.report import Report
 from dbproc.rescue import put_back
 from dbproc.store import Store
@@ -59,7 +59,7 @@ class Place:
         self._give_back(store)
         for name in os.listdir(self.path):
             if name != "lock":
-                _remove(os.path.join(self.path, name))
+                remove_tree(os.path.join(self.path, name))
         self.workspace.prepare()
         os.makedirs(self.pictures)
 
@@ -76,7 +76,7 @@ class Place:
         stays = _OF_REPORT if os.path.exists(self.report) else ()
         for name in os.listdir(self.path):
             if name not in stays:
-                _remove(os.path.join(self.path, name))
+                remove_tree(os.path.join(self.path, name))
         if not os.listdir(self.path):
             os.rmdir(self.path)
 
@@ -84,10 +84,3 @@ class Place:
         """Put back what jobs that died had moved into their directories."""
         self.workspace.end_orphans()
         put_back(store, self._mission, self.workspace.leftovers(), [], Report())
-
-
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_
 
 from dbproc import schema
-from dbproc.model import File, Timebase
+from dbproc.model import LONGEST_DELAY, File, Timebase
+from dbproc.pace import meant_try
 from dbproc.periods import DayRange
 from dbproc.version import Version
 
@@ -96,6 +97,21 @@ def is_last_of_startup() -> ColumnElement[bool]:
         later.c.status.in_(("failed", "succeeded")),
     )
     return or_(one.process_id.not_in(startup_processes()), ~superseded)
+
+
+OF_CLOCK = (schema.attempt.c.created_time, schema.attempt.c.end_time, schema.code.c.retry_longest_seconds)
+"""What :func:`next_try_of` needs besides of an attempt, which is joined with its code."""
+
+
+def next_try_of(
+    next_try: dt.datetime | None,
+    created: dt.datetime,
+    ended: dt.datetime | None,
+    longest: float | None,
+    now: dt.datetime,
+) -> dt.datetime | None:
+    """When a job that failed is tried again, whatever the clock was when that was recorded."""
+    return meant_try(next_try, max(created, ended or created), LONGEST_DELAY if longest is None else longest, now)
 
 
 def overlaps(ranges: Sequence[DayRange]) -> ColumnElement[bool]:

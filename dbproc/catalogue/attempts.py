@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from dbproc import schema
-from dbproc.catalogue._select import batches, is_last_attempt, startup_processes
+from dbproc.catalogue._select import OF_CLOCK, batches, is_last_attempt, next_try_of, startup_processes
 from dbproc.catalogue.campaigns import is_held
 from dbproc.model import Slot, Task
 
@@ -160,10 +160,19 @@ def interrupt_running(connection: Connection, message: str) -> int:
 
 def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
     """The slots whose last attempt failed and is to be tried again by now; not items of a campaign that is paused."""
-    statement = select(_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords).where(
-        _ATTEMPT.c.status == "failed", _ATTEMPT.c.next_try_time <= now, is_last_attempt(), ~is_held(_ATTEMPT.c)
+    of_slot = _ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords
+    statement = (
+        select(*of_slot, _ATTEMPT.c.next_try_time, *OF_CLOCK)
+        .join(schema.code, schema.code.c.code_id == _ATTEMPT.c.code_id)
+        .where(*is_to_be_tried(), is_last_attempt(), ~is_held(_ATTEMPT.c))
     )
-    return [Slot(*row) for row in connection.execute(statement)]
+    found = ((Slot(*row[:3]), next_try_of(*row[3:], now)) for row in connection.execute(statement))
+    return [slot for slot, next_try in found if next_try is not None and next_try <= now]
+
+
+def is_to_be_tried() -> tuple[ColumnElement[bool], ...]:
+    """A job failed, and is to be tried again at some time."""
+    return _ATTEMPT.c.status == "failed", _ATTEMPT.c.next_try_time.is_not(None)
 
 
 def arm(
@@ -187,7 +196,7 @@ def arm(
     arming = (
         update(_ATTEMPT)
         .where(*chosen, is_last_attempt())
-        .values(status="failed", failures=0, next_try_time=dt.datetime.now(dt.UTC))
+        .values(status="failed", failures=0, next_try_time=_ATTEMPT.c.created_time)  # which is past, whatever the clock
     )
     if among is None:
         return connection.execute(arming).rowcount

@@ -29,7 +29,6 @@ from dbproc.errors import NO_MISSION, NotFoundError
 from dbproc.names import keywords_of
 from dbproc.words import arguments_of, parameters_of
 
-_LONGEST_DELAY = 24 * 3600.0
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -211,7 +210,7 @@ def _code(row: AnyRow, mission: model.Mission) -> model.Code:
         ram=row.ram or 0.0,
         time_limit=row.time_limit_seconds,
         retry_limit=row.retry_limit,
-        retry_longest=_LONGEST_DELAY if row.retry_longest_seconds is None else row.retry_longest_seconds,
+        retry_longest=model.LONGEST_DELAY if row.retry_longest_seconds is None else row.retry_longest_seconds,
         uses=tuple(json.loads(row.uses or "[]")),
         inputs_by=model.InputsBy(row.inputs_by),
         on_code_edit=model.CodeEditPolicy(row.on_code_edit) if row.on_code_edit else mission.on_code_edit,

@@ -13,11 +13,13 @@ from dbproc import schema
 from dbproc.catalogue._select import (
     FILE,
     FILE_COLUMNS,
+    OF_CLOCK,
     batches,
     dated_in,
     file_of,
     is_last_attempt,
     is_newest,
+    next_try_of,
     overlaps,
 )
 from dbproc.model import Definition, File, Slot, Timebase
@@ -122,6 +124,7 @@ def _last_attempts(process_id: int, ranges: Sequence[DayRange], statuses: Sequen
             _ATTEMPT.c.code_shasum,
             _ATTEMPT.c.failures,
             _ATTEMPT.c.next_try_time,
+            *OF_CLOCK,
             _ATTEMPT.c.message,
             *_code_version(),
         )
@@ -141,9 +144,11 @@ def _tried_of(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> 
         statement = select(link.c.attempt_id, link.c.file_id).where(link.c.attempt_id.in_(some))
         for attempt_id, file_id in connection.execute(statement):
             inputs[attempt_id].add(file_id)
+    now = dt.datetime.now(dt.UTC)
     tried: dict[Slot, Tried] = {}
     for row in rows:
-        (attempt_id, process_id, date, keywords, status, code_id, digest, failures, next_try, message, *version) = row
+        attempt_id, process_id, date, keywords, status, code_id, digest, failures = row[:8]
+        next_try, created, ended, longest, message, *version = row[8:]
         tried[Slot(process_id, date, keywords)] = Tried(
             attempt_id=attempt_id,
             status=status,
@@ -152,7 +157,7 @@ def _tried_of(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> 
             code_version=Version(*version),
             inputs=frozenset(inputs[attempt_id]),
             failures=failures,
-            next_try=next_try,
+            next_try=next_try_of(next_try, created, ended, longest, now),
             message=message or "",
         )
     return tried

@@ -11,7 +11,15 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, literal, or_, select
 
 from dbproc import schema
-from dbproc.catalogue._select import FILE, batches, is_last_attempt, is_last_of_startup, is_newest, number_of
+from dbproc.catalogue._select import (
+    FILE,
+    batches,
+    is_last_attempt,
+    is_last_of_startup,
+    is_newest,
+    next_try_of,
+    number_of,
+)
 from dbproc.errors import NotFoundError
 from dbproc.model import Slot
 
@@ -371,6 +379,7 @@ def _attempts() -> Select[*tuple[Any, ...]]:
             _ATTEMPT.c.log_path.label("log"),
             _ATTEMPT.c.failures,
             _ATTEMPT.c.next_try_time.label("next_try"),
+            code.c.retry_longest_seconds.label("longest"),
         )
         .join(process, process.c.process_id == _ATTEMPT.c.process_id)
         .join(code, code.c.code_id == _ATTEMPT.c.code_id)
@@ -379,6 +388,8 @@ def _attempts() -> Select[*tuple[Any, ...]]:
 
 def _attempt(row: Row) -> Row:
     row = {**row, "code_version": ".".join(str(row.pop(f"{part}_version")) for part in _PARTS)}
+    longest, now = row.pop("longest"), dt.datetime.now(dt.UTC)
+    row["next_try"] = next_try_of(row["next_try"], row["created"], row["ended"], longest, now)
     return {**row, "reasons": json.loads(row["reasons"]), "command_line": json.loads(row["command_line"])}
 
 

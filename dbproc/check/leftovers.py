@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 
 from dbproc import lock
@@ -54,6 +55,17 @@ def lock_faults(holder: Holder | None) -> Iterator[Fault]:
             place=f"run {holder.run_id}",
             text=f"{holder}; whether it lives cannot be seen from here",
             remedy="look there; if it is dead: clearProcessingFlag.py DATABASE WHY",
+        )
+
+
+def unremovable_faults(paths: Sequence[str]) -> Iterator[Fault]:
+    """Directories of jobs that a run could not remove, and has named once."""
+    for path in paths:
+        yield Fault(
+            kind=Kind.WORK_DIRECTORY,
+            place=path,
+            text="it could not be removed when its job had ended",
+            remedy=f"remove it as a user who may: rm -r {shlex.quote(path)} (what is immutable: chattr -R -i, before)",
         )
 
 

@@ -1,6 +1,7 @@
 """One job as an operating system's process: its own group, a fresh directory, a log, a time limit.
 
-No shell is involved. When the command ends, however it ends, what is left of its process group is killed.
+No shell is involved. When the command ends, however it ends, all that it started is ended, too. Whatever goes wrong in
+looking after a job is that job's outcome.
 """
 
 from __future__ import annotations
@@ -14,12 +15,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import BinaryIO
 
+from dbproc.engines.strays import Family, Strays
 from dbproc.model import Ending, Job, Outcome
+from dbproc.processes import JOB_MARK, Process, look
+from dbproc.removal import open_up
 from dbproc.report import one_line
 from dbproc.secrecy import masked, public_environment
-from dbproc.workspace import INPUT_LIST, JOB_MARK
+from dbproc.signals import MOMENT, is_deadly, time_left
+from dbproc.workspace import INPUT_LIST
 
 GRACE_SECONDS = 5.0
 """How long a group may take to end after SIGTERM, before SIGKILL."""
@@ -29,6 +37,13 @@ TOO_LONG = (
     "mission file, and have it read its inputs from the list that it is then given"
 )
 """What is said of a job with too many inputs."""
+
+KILL_SECONDS = 30.0
+"""How long what got SIGKILL may take to end: one that waits for a disk may never."""
+
+_KILL_SECONDS_OF_RUN = 1.0  # when the run is to end
+_LONGEST_POLL = 3600.0  # seconds; poll takes at most 24.8 days
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 
 
 class StopSign:
@@ -45,9 +60,16 @@ class StopSign:
         return self._read
 
     def set(self) -> None:
-        """Tell them."""
-        self.is_set = True
-        os.write(self._write, b"x")
+        """Tell them; once more changes nothing."""
+        if not self.is_set and self._is_open:
+            self.is_set = True
+            os.write(self._write, b"x")
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is set within so many seconds."""
+        poller = select.poll()
+        poller.register(self._read, select.POLLIN)
+        return self.is_set or bool(poller.poll(seconds * 1000))
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -61,37 +83,39 @@ class StopSign:
         self.close()
 
 
-def execute(job: Job, stop: StopSign) -> Outcome:
-    """Run a job to its end; never raises for what the job does."""
+def execute(job: Job, stop: StopSign, strays: Strays) -> Outcome:
+    """Run a job to its end; never raises, whatever the job does and whatever the system lacks."""
     started = dt.datetime.now(dt.UTC)
     try:
-        os.makedirs(job.directory)
-        _write_list(job)
-        with open(job.log, "wb") as log:
-            log.write(_header(job))
-            log.flush()
-            process = _start(job, log)
-    except OSError as error:
-        message = f"cannot start {job.command[0]}: {_not_started(job, error)}"
-        return _outcome(job, Ending.FAILED, message, None, started)
-    ending = _wait(process.pid, job.time_limit, stop)
-    _kill_group(process.pid, signal.SIGKILL)
-    _, status, usage = os.wait4(process.pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    process.returncode = code
-    if ending is None:
-        ending, message = (Ending.SUCCEEDED, "") if code == 0 else (Ending.FAILED, _words(code) + _last_words(job.log))
-    else:
-        message = f"ran longer than {job.time_limit:g} s" if ending is Ending.TIMED_OUT else "the run was ended"
-    return _outcome(
-        job,
-        ending,
-        message,
-        code,
-        started,
-        cpu_seconds=usage.ru_utime + usage.ru_stime,
-        memory_bytes=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-    )
+        process = _begin(job)
+    except BaseException as error:
+        return _outcome(job, Ending.FAILED, _not_started(job, error), started)
+    try:
+        return _attend(job, process, stop, strays, started)
+    except BaseException as error:
+        _abandon(process)
+        return failed(job, f"the run could not look after it: {in_words(error)}", started)
+
+
+def failed(job: Job, message: str, started: dt.datetime | None = None) -> Outcome:
+    """The outcome of a job of which nothing else is known."""
+    return _outcome(job, Ending.FAILED, message, started or dt.datetime.now(dt.UTC))
+
+
+def in_words(error: BaseException) -> str:
+    """What an exception says that nobody has foreseen."""
+    text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    name = type(error).__name__
+    return one_line(f"{name}: {text}" if text and not isinstance(error, OSError) else text or name)
+
+
+def _begin(job: Job) -> subprocess.Popen[bytes]:
+    os.makedirs(job.directory)
+    _write_list(job)
+    with open(job.log, "wb") as log:
+        log.write(_header(job))
+        log.flush()
+        return _start(job, log)
 
 
 def _write_list(job: Job) -> None:
@@ -99,18 +123,6 @@ def _write_list(job: Job) -> None:
     if job.listed is not None:
         with open(os.path.join(job.directory, INPUT_LIST), "xb") as stream:
             stream.writelines(os.fsencode(path) + b"\n" for path in job.listed)
-
-
-def _not_started(job: Job, error: OSError) -> str:
-    """Why the system did not start a command, in words that name what is wrong."""
-    if error.errno == errno.E2BIG:
-        return TOO_LONG
-    if error.errno == errno.ENOEXEC:
-        return "it has no interpreter line (#!), and is not a binary of this system"
-    if error.errno == errno.ENOENT and error.filename == job.command[0] and os.path.exists(job.command[0]):
-        return "the interpreter that its first line names, or its loader, does not exist"
-    place = "" if error.filename in (None, job.command[0]) else f" ({error.filename})"
-    return f"{error.strerror or error}{place}"
 
 
 def _start(job: Job, log: BinaryIO) -> subprocess.Popen[bytes]:
@@ -133,27 +145,166 @@ def environment() -> dict[str, str]:
     return {**ours, "PATH": os.pathsep.join((os.path.dirname(sys.executable), path))}
 
 
-def _wait(pid: int, time_limit: float | None, stop: StopSign) -> Ending | None:
-    """Wait for the end of the process without reaping it; when it is to end early, end its group and say why."""
-    deadline = None if time_limit is None else time.monotonic() + time_limit
-    descriptor = os.pidfd_open(pid)
+def _not_started(job: Job, error: BaseException) -> str:
+    """Why a job could not be started."""
+    begin = f"cannot start {job.command[0]}: "
+    if isinstance(error, UnicodeEncodeError):
+        what = error.object[error.start : error.end]
+        return f"{begin}an argument holds {what!a}, which cannot be written in {error.encoding}; run it in UTF-8"
+    if isinstance(error, ValueError) and any("\0" in word for word in job.command):
+        return f"{begin}an argument holds a NUL byte, which no command line can"
+    if isinstance(error, OSError):
+        return f"{begin}{_refused_by_system(job, error)}"
+    return f"{begin}{in_words(error)}"
+
+
+def _refused_by_system(job: Job, error: OSError) -> str:
+    """Why the system did not start a command, in words that name what is wrong."""
+    if error.errno == errno.E2BIG:
+        return TOO_LONG
+    if error.errno == errno.ENOEXEC:
+        return "it has no interpreter line (#!), and is not a binary of this system"
+    if error.errno == errno.ENOENT and error.filename == job.command[0] and os.path.exists(job.command[0]):
+        return "the interpreter that its first line names, or its loader, does not exist"
+    place = "" if error.filename in (None, job.command[0]) else f" ({error.filename})"
+    return f"{error.strerror or error}{place}"
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a job's first process ended, and what could not be ended of what it started."""
+
+    ending: Ending | None
+    status: int | None
+    usage: tuple[float, int] = (0.0, 0)
+    left: Sequence[Process] = ()
+
+
+def _attend(
+    job: Job, process: subprocess.Popen[bytes], stop: StopSign, strays: Strays, started: dt.datetime
+) -> Outcome:
+    """Wait for a job's end, or bring it about, end what it left, and say what came of it."""
+    end = _wait(process, job, stop, strays)
+    process.returncode = end.status  # None: subprocess waits for it whenever it starts another
+    ending, message = _judged(job, end, stop)
+    if end.left:
+        names = ", ".join(map(str, end.left[:5]))
+        message = f"{message or 'it ended'}; what it started cannot be ended: {names}"
+        ending = Ending.FAILED if ending is Ending.SUCCEEDED else ending
+    if end.status is None:
+        return _outcome(job, ending, message, started)
+    open_up(job.directory)
+    seconds, memory = end.usage
+    return _outcome(job, ending, message, started, code=end.status, cpu_seconds=seconds, memory_bytes=memory)
+
+
+def _judged(job: Job, end: _End, stop: StopSign) -> tuple[Ending, str]:
+    """What an end means. Ended by a signal a moment before the run hears it, too, it was interrupted: that is how a
+    machine is shut down."""
+    interrupted = Ending.INTERRUPTED, "the run was ended"
+    if end.ending is Ending.TIMED_OUT:
+        return Ending.TIMED_OUT, f"ran longer than {job.time_limit:g} s"
+    if end.ending is Ending.INTERRUPTED or end.status is None:
+        return interrupted
+    if end.status == 0:
+        return Ending.SUCCEEDED, ""
+    if stop.is_set or (is_deadly(end.status) and stop.wait(MOMENT)):
+        return interrupted
+    return Ending.FAILED, _words(end.status) + _last_words(job.log)
+
+
+def _wait(process: subprocess.Popen[bytes], job: Job, stop: StopSign, strays: Strays) -> _End:
+    """Wait for the end of the process; when it is to end early, end its group and say why. Then end what is left."""
+    family = Family(job.directory, process.pid)
+    with _Watch(process.pid, stop) as watch:
+        event = watch.wait(job.time_limit)
+        if event is not _Event.ENDED:
+            strays.note(family)
+            _kill_group(process.pid, signal.SIGTERM)
+            watch.wait(GRACE_SECONDS, heeds_stop=False)
+        found = strays.find(family)
+        _kill_group(process.pid, signal.SIGKILL)
+        if watch.wait(_kill_seconds(stop), heeds_stop=False) is not _Event.ENDED:
+            return _End(_ENDINGS[event], None, left=[*_seen(process.pid), *strays.end(family, _LONGEST_PAUSE)])
+        left = strays.end(family, _kill_seconds(stop)) if found or event is not _Event.ENDED else ()
+    _, status, usage = os.wait4(process.pid, 0)
+    memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    code = os.waitstatus_to_exitcode(status)
+    return _End(_ENDINGS[event], code, (usage.ru_utime + usage.ru_stime, memory), left)
+
+
+def _seen(pid: int) -> Sequence[Process]:
+    process = look(pid)
+    return () if process is None else (process,)
+
+
+def _kill_seconds(stop: StopSign) -> float:
+    return time_left(_KILL_SECONDS_OF_RUN if stop.is_set else KILL_SECONDS)
+
+
+class _Event(Enum):
+    """What came first."""
+
+    ENDED = "ended"
+    STOPPED = "stopped"
+    LATE = "late"
+
+
+_ENDINGS = {_Event.ENDED: None, _Event.STOPPED: Ending.INTERRUPTED, _Event.LATE: Ending.TIMED_OUT}
+
+
+class _Watch:
+    """Waits for the end of a process without reaping it: by a descriptor, or, where there is none, by asking."""
+
+    def __init__(self, pid: int, stop: StopSign) -> None:
+        self._pid = pid
+        self._stop = stop
+        try:
+            self._descriptor = os.pidfd_open(pid)
+        except (AttributeError, OSError):  # an old kernel, a container that forbids it, no descriptor left
+            self._descriptor = -1
+
+    def __enter__(self) -> _Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+    def wait(self, seconds: float | None, *, heeds_stop: bool = True) -> _Event:
+        """Wait for its end for so many seconds, None for ever; with `heeds_stop` also for the sign."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        pause = _LONGEST_POLL if self._descriptor >= 0 else _FIRST_PAUSE
+        while True:
+            left = _LONGEST_POLL if deadline is None else max(0.0, deadline - time.monotonic())
+            ready = self._poll(min(left, pause), heeds_stop=heeds_stop)
+            if self._descriptor in ready or (self._descriptor < 0 and self._has_ended()):
+                return _Event.ENDED
+            if ready:
+                return _Event.STOPPED
+            if deadline is not None and time.monotonic() >= deadline:
+                return _Event.LATE
+            pause = pause if self._descriptor >= 0 else min(2 * pause, _LONGEST_PAUSE)
+
+    def _poll(self, seconds: float, *, heeds_stop: bool) -> set[int]:
+        poller = select.poll()
+        if self._descriptor >= 0:
+            poller.register(self._descriptor, select.POLLIN)
+        if heeds_stop:
+            poller.register(self._stop.fileno(), select.POLLIN)
+        return {descriptor for descriptor, _ in poller.poll(seconds * 1000)}
+
+    def _has_ended(self) -> bool:
+        return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _abandon(process: subprocess.Popen[bytes]) -> None:
+    """End a process that cannot be looked after."""
+    _kill_group(process.pid, signal.SIGKILL)
     try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        poll.register(stop.fileno(), select.POLLIN)
-        ready = {fd for fd, _ in poll.poll(_milliseconds(deadline))}
-        if descriptor in ready:
-            return None
-        poll.unregister(stop.fileno())
-        _kill_group(pid, signal.SIGTERM)
-        poll.poll(GRACE_SECONDS * 1000)
-        return Ending.INTERRUPTED if ready else Ending.TIMED_OUT
-    finally:
-        os.close(descriptor)
-
-
-def _milliseconds(deadline: float | None) -> float | None:
-    return None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+        process.wait(timeout=_KILL_SECONDS_OF_RUN)
+    except BaseException:
+        return  # there is an outcome already
 
 
 def _kill_group(pid: int, number: signal.Signals) -> None:
@@ -166,7 +317,10 @@ def _kill_group(pid: int, number: signal.Signals) -> None:
 
 def _header(job: Job) -> bytes:
     line = f"{shlex.join(job.command)}\n\n{'-' * 80}\n\n"
-    return line.encode(errors="surrogateescape")
+    try:
+        return line.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return line.encode(errors="backslashreplace")
 
 
 def _last_words(log: str) -> str:
@@ -194,9 +348,9 @@ def _outcome(
     job: Job,
     ending: Ending,
     message: str,
-    code: int | None,
     started: dt.datetime,
     *,
+    code: int | None = None,
     cpu_seconds: float | None = None,
     memory_bytes: int | None = None,
 ) -> Outcome:

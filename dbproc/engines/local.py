@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
+from dataclasses import replace
 
-from dbproc.engines.execution import StopSign, execute
-from dbproc.model import Job, Outcome
+from dbproc import signals
+from dbproc.engines.execution import StopSign, execute, failed, in_words
+from dbproc.engines.strays import Strays
+from dbproc.errors import UserError
+from dbproc.model import Ending, Job, Outcome
 
 _AHEAD = 64
 """Jobs taken ahead for each slot, so that no slot is idle while outcomes are being registered."""
 
+LONGEST_STOP = 8.0
+"""Seconds after which no job that is to end is waited for any more."""
+
 
 class LocalEngine:
-    """Runs jobs as subprocesses, first come first served.
+    """Runs jobs as subprocesses, first come first served; made by the main thread.
 
     Parameters
     ----------
@@ -22,15 +30,26 @@ class LocalEngine:
         How many CPUs the jobs of this run may use together; a job that asks for more runs alone.
     ram
         Likewise in GiB; None: no limit.
+
+    Raises
+    ------
+    UserError
+        This process may open no more files.
     """
 
     def __init__(self, slots: int, ram: float | None = None) -> None:
         self._slots = slots
         self._ram = ram
-        self._stop = StopSign()
+        try:
+            self._stop = StopSign()
+        except OSError as error:
+            raise UserError(f"no job can be executed: {error.strerror}; see ulimit -n") from error
+        signals.listen(self._stop)
+        self._strays = Strays()
         self._lock = threading.Lock()
         self._waiting: deque[Job] = deque()
         self._running: dict[int, Job] = {}
+        self._threads: dict[int, threading.Thread] = {}
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._pending = 0
 
@@ -53,6 +72,7 @@ class LocalEngine:
     def finished(self, timeout: float) -> list[Outcome]:
         """The jobs that ended since the last call; waits at most `timeout` seconds for the first."""
         outcomes: list[Outcome] = []
+        self._strays.reap()
         try:
             if self._pending and timeout > 0:
                 outcomes.append(self._outcomes.get(timeout=timeout))
@@ -60,6 +80,8 @@ class LocalEngine:
                 outcomes.append(self._outcomes.get_nowait())
         except queue.Empty:
             self._pending -= len(outcomes)
+            if not outcomes:
+                self._bury()
             return outcomes
 
     def stop(self) -> list[Outcome]:
@@ -69,16 +91,47 @@ class LocalEngine:
             self._waiting.clear()
             self._stop.set()
         outcomes: list[Outcome] = []
-        while self._pending:
-            outcomes.extend(self.finished(timeout=1.0))
-        return outcomes
+        deadline = time.monotonic() + signals.time_left(LONGEST_STOP)
+        while self._are_at_work() and time.monotonic() < deadline:
+            outcomes.extend(self.finished(timeout=0.1))
+        with self._lock:
+            late = list(self._running.values())
+            self._running.clear()
+        outcomes.extend(self.finished(timeout=0.0))
+        return [*outcomes, *(_interrupted(job) for job in late)]
+
+    def _are_at_work(self) -> bool:
+        with self._lock:
+            return bool(self._running)
 
     def _dispatch(self) -> None:
         """Begin the jobs at the head of the line that fit; called with the lock held."""
-        while self._waiting and self._fits(self._waiting[0]):
-            job = self._waiting.popleft()
-            self._running[job.attempt_id] = job
-            threading.Thread(target=self._execute, args=(job,), daemon=True).start()
+        while (job := self._next()) is not None:
+            thread = threading.Thread(target=self._work, args=(job,), daemon=True)
+            self._threads[job.attempt_id] = thread
+            try:
+                thread.start()
+            except (RuntimeError, MemoryError) as error:
+                if not self._put_off(job, error):
+                    return
+
+    def _put_off(self, job: Job, error: Exception) -> bool:
+        """No thread can be had for a job: the next to end takes it; where none is at work, it is a failure (True)."""
+        del self._running[job.attempt_id], self._threads[job.attempt_id]
+        if self._running:
+            self._waiting.appendleft(job)
+            return False
+        text = f"cannot start {job.command[0]}: {in_words(error)}; the limit of processes is reached: see ulimit -u"
+        self._outcomes.put(failed(job, text))
+        return True
+
+    def _next(self) -> Job | None:
+        """The job at the head of the line, when it fits; called with the lock held."""
+        if self._stop.is_set or not self._waiting or not self._fits(self._waiting[0]):
+            return None
+        job = self._waiting.popleft()
+        self._running[job.attempt_id] = job
+        return job
 
     def _fits(self, job: Job) -> bool:
         return not self._running or self._has_slots(job.cpu, job.ram)
@@ -88,9 +141,33 @@ class LocalEngine:
         ram += sum(running.ram for running in self._running.values())
         return cpu <= self._slots and (self._ram is None or ram <= self._ram)
 
-    def _execute(self, job: Job) -> None:
-        outcome = execute(job, self._stop)
+    def _work(self, job: Job | None) -> None:
+        """Execute a job, and others after it as long as there are any: in a thread."""
+        thread = threading.current_thread()
+        while job is not None:
+            outcome = execute(job, self._stop, self._strays)
+            with self._lock:
+                if self._running.pop(job.attempt_id, None) is not None:
+                    self._outcomes.put(outcome)
+                self._threads.pop(job.attempt_id, None)
+                job = self._next()
+                if job is not None:
+                    self._threads[job.attempt_id] = thread
+                    self._dispatch()
+
+    def _bury(self) -> None:
+        """Whatever ended the thread of a job, the job has an outcome."""
         with self._lock:
-            del self._running[job.attempt_id]
+            for number, job in list(self._running.items()):
+                thread = self._threads.get(number)
+                if thread is None or not thread.is_alive():
+                    del self._running[number]
+                    self._threads.pop(number, None)
+                    outcome = failed(job, "the run could not look after it: its thread has ended")
+                    self._outcomes.put(_interrupted(job) if self._stop.is_set else outcome)
             self._dispatch()
-        self._outcomes.put(outcome)
+
+
+def _interrupted(job: Job) -> Outcome:
+    """The outcome of a job that was ended with its run, and of which nothing else is known."""
+    return replace(failed(job, "the run was ended"), ending=Ending.INTERRUPTED)

@@ -15,12 +15,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from dbproc import processes
 from dbproc.encoding import this_python
 from dbproc.errors import InspectionError
 from dbproc.products.confined import environment
 from dbproc.products.wire import READY, Reply, line
+from dbproc.signals import await_ours, is_deadly
 
 _START_LIMIT = 60.0
+_END_LIMIT = 1.0
 _LONGEST_ANSWER = 4 << 20
 _CHUNK = 1 << 16
 _LONG = 1.0
@@ -96,6 +99,7 @@ class Child:
         self._answers, their_answers = os.pipe()
         try:
             self._process = self._spawn(their_questions, their_answers)
+            processes.OWN.add(self._process.pid)
         except OSError as error:
             self._close_files()
             raise InspectionError(f"the inspection worker cannot be started: {error}") from error
@@ -199,7 +203,9 @@ class Child:
         """End the process with its whole group, at once; it holds nothing."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # it waits for a disk
+            self._process.wait(timeout=_END_LIMIT)
+        processes.OWN.discard(self._process.pid)
         self._close_files()
 
     def _silence(self) -> float:
@@ -268,6 +274,8 @@ class Child:
             status = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             return Fault("its inspector closed the worker's connection")
+        if is_deadly(status) and status != -signal.SIGKILL:
+            await_ours()
         how = _signal_name(-status) if status < 0 else f"with exit status {status}"
         if not self._is_ready:
             raise self._start_error(f"ended {how}")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dbproc.errors import InspectionError
 from dbproc.products.child import Answer, Child, Fault, Limits, Question
 from dbproc.products.wire import Reply
+from dbproc.signals import keep_time
 
 MOST_WORKERS = 4
 
@@ -107,6 +108,7 @@ class Supervisor:
 
     def _listen(self, round_: _Round) -> None:
         """Wait for a worker to say something, and see to those that are silent."""
+        keep_time()
         poller = select.poll()
         watched = [(child, child.register(poller)) for child in self._children]
         began = time.monotonic()

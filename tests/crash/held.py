@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from dbproc.workspace import JOB_MARK
+from dbproc.processes import JOB_MARK
 from tests.crash.picture import Picture, picture
 from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Mission, chain, name_of, wait_for
 
@@ -42,10 +42,10 @@ class Held(Mission):
         super().__init__(root, database)
         self._undisturbed = undisturbed
 
-    def set_up(self) -> Held:
-        """Define the mission, and deliver; what fails is tried again by the next run."""
+    def set_up(self, retry_seconds: float = 0) -> Held:
+        """Define the mission, and deliver; what fails is tried again by the next run, or after so many seconds."""
         self.code("to_clean.sh", CLEAN)
-        self.create(*chain(), retry_seconds=0)
+        self.create(*chain(), retry_seconds=retry_seconds)
         self.deliver(*RAW)
         return self
 

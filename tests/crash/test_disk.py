@@ -347,3 +347,25 @@ def test_a_companion_whose_file_cannot_follow_is_put_back(tmp_path: Path) -> Non
         moves.move(Move("incoming", str(source), str(target), members=members))
     assert sums(tmp_path) == before
     assert list((tmp_path / "home").iterdir()) == []
+
+
+READ_ONLY = "mkdir -p a/b; echo 1 > a/b/file; chmod 444 a/b/file; chmod 555 a/b a ."
+
+
+def test_what_jobs_leave_read_only_is_removed(held_sqlite: Held) -> None:
+    held_sqlite.code("to_clean.sh", f'#!/bin/sh\nprintf x > "$2"; {READ_ONLY}\n')
+    held_sqlite.create(*chain(), retry_seconds=0)
+    held_sqlite.deliver(RAW[0])
+    assert held_sqlite.hard("--obedient").returncode == 0
+    assert {name for name in held_sqlite.files() if name.startswith("clean")} == {name_of("clean", 1)}
+    held_sqlite.check()
+
+
+def test_what_jobs_of_a_killed_run_leave_read_only_is_removed_by_the_next(held_sqlite: Held) -> None:
+    run = held_sqlite.set_up().start_held(prepared=READ_ONLY)
+    run.kill()
+    run.communicate()
+    held_sqlite.let_go()
+    assert os.listdir(held_sqlite.root / ".dbproc" / "work")
+    assert held_sqlite.hard("--obedient").returncode == 0
+    assert os.listdir(held_sqlite.root / ".dbproc" / "work") == []

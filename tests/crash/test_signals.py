@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import time
+from collections.abc import Callable
 
+import psutil
 import pytest
 
 from tests.crash.held import Held
+from tests.flow.mission import chain, product, wait_for
 
 SECONDS = 10
 """So soon a run ends, whatever its jobs do."""
@@ -63,3 +69,140 @@ def test_signals_that_come_at_once_are_as_one(held_sqlite: Held) -> None:
     held_sqlite.let_go()
     held_sqlite.run()
     held_sqlite.check_is_like_undisturbed()
+
+
+# --- everything is ended at once: a shutdown, systemctl stop ---
+
+
+def jobs_first(run: int, others: list[int]) -> None:
+    for pid in [*others, run]:
+        os.kill(pid, signal.SIGTERM)
+
+
+def jobs_a_moment_before(run: int, others: list[int]) -> None:
+    jobs_first(others[0], others[1:])
+    time.sleep(0.2)
+    os.kill(run, signal.SIGTERM)
+
+
+def run_first(run: int, others: list[int]) -> None:
+    for pid in [run, *others]:
+        os.kill(pid, signal.SIGTERM)
+
+
+def run_a_moment_before(run: int, others: list[int]) -> None:
+    os.kill(run, signal.SIGTERM)
+    time.sleep(0.1)
+    for pid in others:
+        if psutil.pid_exists(pid):
+            os.kill(pid, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("order", [jobs_first, jobs_a_moment_before, run_first, run_a_moment_before])
+def test_a_shutdown_is_no_failure_and_the_next_run_goes_on_at_once(
+    order: Callable[[int, list[int]], None], held_sqlite: Held
+) -> None:
+    run = held_sqlite.set_up(retry_seconds=3600).start_held("-n", "2")
+    others = [child.pid for child in psutil.Process(run.pid).children(recursive=True)]
+    order(run.pid, others)
+    _, err = run.communicate(timeout=SECONDS)
+    assert (run.returncode, "Traceback" in err) == (130, False)
+    assert {status for _, _, status in held_sqlite.attempts()} == {"interrupted"}
+    assert held_sqlite.rows("SELECT * FROM attempt WHERE failures > 0 OR next_try_time IS NOT NULL") == []
+    assert held_sqlite.rows("SELECT * FROM quarantine") == []
+    held_sqlite.let_go()
+    assert "dead run" not in held_sqlite.run().out
+    assert "failed" not in {status for _, _, status in held_sqlite.attempts()}
+
+
+def test_a_job_that_is_killed_while_the_run_lives_on_has_failed(held_sqlite: Held) -> None:
+    run = held_sqlite.set_up(retry_seconds=3600).start_held("-n", "2")
+    wait_for(lambda: len(held_sqlite._jobs_of(run)) == 2, "two jobs")
+    held_sqlite._jobs_of(run)[0].terminate()
+    time.sleep(3.0)  # longer than a shutdown takes from one process to the next
+    held_sqlite.let_go()
+    run.communicate(timeout=60)
+    assert held_sqlite.rows("SELECT message, failures FROM attempt WHERE status = 'failed'") == [
+        ("killed by SIGTERM", 1)
+    ]
+
+
+# --- in every state ---
+
+HANGING = """
+import time
+from dbproc.products import Inspector
+
+class Hanging(Inspector):
+    def inspect(self, path, name):
+        open(__file__ + ".began", "w").close()
+        time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("is_ended_first", [False, True], ids=["alone", "its worker a moment before"])
+def test_in_an_inspector_that_hangs(held_sqlite: Held, is_ended_first: bool) -> None:
+    mission = held_sqlite
+    mission.inspector("hanging.py", HANGING)
+    mission.create(product("raw", 0, inspector="hanging.py"))
+    mission.deliver("raw_20200101_v1.0.0.txt")
+    run = mission.start()
+    wait_for(lambda: any(mission.root.rglob("*.began")), "the inspector to begin")
+    if is_ended_first:
+        for worker in psutil.Process(run.pid).children():
+            worker.terminate()
+        time.sleep(0.2)
+    ended(run)
+    assert mission.rows("SELECT * FROM quarantine") == []
+
+
+def test_while_a_large_file_is_read(held_sqlite: Held) -> None:
+    mission = held_sqlite
+    mission.create(*chain())
+    for day in (1, 2):
+        with open(mission.incoming / f"raw_2020010{day}_v1.0.0.txt", "wb") as stream:
+            stream.truncate(1 << 38)  # all of it holes
+    run = mission.start()
+    wait_for(lambda: has_open(run, mission.incoming), "a file to be read")
+    ended(run)
+    assert len(list(mission.incoming.iterdir())) == 2
+
+
+def test_while_an_output_is_read_that_is_large(held_sqlite: Held) -> None:
+    mission = held_sqlite
+    mission.code("to_clean.sh", '#!/bin/sh\nprintf x > "$2"; truncate -s 256G "$2"\n')
+    mission.create(*chain(), retry_seconds=0)
+    mission.deliver("raw_20200101_v1.0.0.txt")
+    run = mission.start()
+    wait_for(lambda: has_open(run, mission.root / ".dbproc" / "work"), "the output to be read")
+    ended(run)
+    assert [status for _, _, status in mission.attempts()] == ["interrupted"]
+
+
+def test_with_many_orphans_that_do_not_end_at_once(held_sqlite: Held) -> None:
+    ran = held_sqlite.set_up().start_held(prepared="for n in 1 2 3 4 5 6 7 8 9; do setsid sleep 1000 & done")
+    ran.kill()
+    ran.communicate()
+    assert len(held_sqlite.jobs()) >= 9
+    held_sqlite.let_go()
+    began = time.monotonic()
+    assert held_sqlite.run().status == 0
+    assert time.monotonic() - began < 60
+    assert held_sqlite.jobs() == []
+
+
+def has_open(run: subprocess.Popen[str], place: object) -> bool:
+    assert run.poll() is None, run.communicate()
+    try:
+        return any(file.path.startswith(f"{place}/") for file in psutil.Process(run.pid).open_files())
+    except psutil.Error:
+        return False
+
+
+def ended(run: subprocess.Popen[str]) -> None:
+    """End a run, as soon as it must."""
+    run.terminate()
+    out, err = run.communicate(timeout=SECONDS)
+    assert run.returncode == 130
+    assert "Traceback" not in out + err
+    assert "did not end" not in err

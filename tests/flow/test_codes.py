@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -195,6 +196,31 @@ def test_no_delay_of_a_code_is_longer_than_its_longest(sqlite_mission: Mission) 
     for _ in range(2):
         sqlite_mission.run(status=1)
     assert len(sqlite_mission.attempts()) == 2
+
+
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        {"next_try_time": 365 * 24},
+        {"created_time": 2, "start_time": 2, "end_time": 2, "next_try_time": 3},
+        {"end_time": 2, "next_try_time": 3},
+    ],
+    ids=["further than any delay", "made in time to come", "the clock moved while it ran"],
+)
+def test_a_clock_that_was_ahead_delays_nothing(mission: Mission, ahead: dict[str, int]) -> None:
+    mission.code("to_clean.sh", "#!/bin/sh\nexit 3\n")
+    mission.create(*chain(), retry_seconds=1800)
+    mission.deliver(RAW[0])
+    mission.run(status=1)
+    mission.run()
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    times = ", ".join(f"{column} = '{now + dt.timedelta(hours=hours)}'" for column, hours in ahead.items())
+    mission.execute("SET TIME ZONE 'UTC'; " * ("://" in mission.database) + f"UPDATE attempt SET {times}")
+    assert [task["process"] for task in mission.dbproc("plan", "--json").json["tasks"]] == ["to_clean"]
+    mission.run(status=1)
+    assert [status for _, _, status in mission.attempts()] == ["failed", "failed"]
+    mission.run()
+    assert len(mission.attempts()) == 2
 
 
 def test_a_failed_job_is_not_tried_again_before_its_delay(mission: Mission) -> None:

@@ -23,7 +23,20 @@ from dbproc.model import (
     Slot,
     Timebase,
 )
-from dbproc.plan import Decision, Facts, Output, Planner, Queued, State, Tried, candidates, consumers, needs, valid_code
+from dbproc.pace import meant_try
+from dbproc.plan import (
+    Decision,
+    Facts,
+    Output,
+    Planner,
+    Queued,
+    State,
+    Tried,
+    candidates,
+    consumers,
+    needs,
+    valid_code,
+)
 from dbproc.version import Part, Version
 from tests.unit.facts import MISSION
 
@@ -506,6 +519,28 @@ def test_what_failed_is_tried_again_when_its_time_has_come() -> None:
         assert (decision.state, decision.explanation) == (State.STALE, "no output yet; tried again")
         assert decision.task is not None
         assert decision.task.failures == 2
+
+
+@pytest.mark.parametrize(
+    ("next_try", "made", "longest", "is_due"),
+    [
+        (60, -60, 86_400, False),
+        (86_400, -1, 86_400, False),
+        (86_401, -1, 86_400, True),  # longer than anything may wait
+        (86_401, -1, 10 * 86_400, False),
+        (120, 60, 86_400, True),  # made in time to come: by a clock that was ahead
+        (1e10, 1e10, 86_400, True),
+        (1e10, -1, 1e300, False),
+        (-60, -120, 86_400, True),
+    ],
+)
+def test_a_clock_that_was_ahead_delays_nothing(next_try: float, made: float, longest: float, is_due: bool) -> None:
+    at, by = (NOW + dt.timedelta(seconds=seconds) for seconds in (next_try, made))
+    meant = meant_try(at, by, longest, NOW)
+    assert meant is not None
+    assert (meant <= NOW) is is_due
+    assert is_due or meant == at
+    assert meant_try(None, by, longest, NOW) is None
 
 
 def test_what_was_given_up_stays_so() -> None:
