@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dbproc import moves, placement
 from dbproc.catalogue import files, placements, quarantine
@@ -17,6 +17,7 @@ from dbproc.catalogue.files import Part
 from dbproc.digest import algorithm_of, digest_file
 from dbproc.errors import PlacementError
 from dbproc.model import Mission, Move
+from dbproc.removal import open_up
 from dbproc.report import Event, Report
 from dbproc.store import Store
 from dbproc.triage import storable
@@ -93,9 +94,22 @@ def _files_by_size(directories: Iterable[str]) -> dict[int, list[str]]:
     """The regular files below some directories."""
     found: dict[int, list[str]] = defaultdict(list)
     for directory in directories:
-        for name in moves.files_below(directory):
-            path = os.path.join(directory, name)
+        for path in _files_below(directory):
             status = os.lstat(path)
             if stat.S_ISREG(status.st_mode):
                 found[status.st_size].append(path)
     return found
+
+
+def _files_below(directory: str) -> Iterator[str]:
+    """Everything below the directory of a job that is not a directory; what may not be looked into is opened up."""
+    open_up(directory)
+    try:
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_below(entry.path)
+        else:
+            yield entry.path

@@ -119,7 +119,7 @@ def await_ours() -> None:
 
 @contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """Turn SIGTERM, SIGINT and SIGHUP (the terminal is gone) into :class:`Interrupted`; the process then ends in time."""
+    """Turn SIGTERM, SIGINT and SIGHUP (the terminal is gone) into :class:`Interrupted`; the process ends in time."""
 
     def interrupt(number: int, _: FrameType | None) -> None:
         for each in _heard():  # a second one would keep the first from ending the jobs
