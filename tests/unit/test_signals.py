@@ -43,12 +43,12 @@ def work():
     except Interrupted:
         print("left off", flush=True)
 
-thread = threading.Thread(target=work)
+from concurrent.futures import ThreadPoolExecutor
 try:
-    with signals_interrupt():
-        thread.start()
+    with signals_interrupt(), ThreadPoolExecutor() as pool:
+        future = pool.submit(work)
         begun()
-        thread.join()
+        future.result()
 except Interrupted as error:
     print("ended by", error)
 """
@@ -121,7 +121,8 @@ def test_a_signal_that_a_child_has_had_a_moment_before_is_waited_for() -> None:
 
 def test_without_descriptors_or_threads_signals_interrupt_as_ever() -> None:
     process = started(
-        'def refuse(*_): raise RuntimeError("can\'t start new thread")\nthreading.Thread.start = refuse\n' + FINISHING
+        'def refuse(*_): raise RuntimeError("can\'t start new thread")\nsignals._thread.start_new_thread = refuse\n'
+        + FINISHING
     )
     process.terminate()
     assert process.communicate(timeout=60)[0] == "finished\nended by SIGTERM\n"
