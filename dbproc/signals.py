@@ -7,6 +7,7 @@ process, as ``kill -9`` would; the next run goes on from there.
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
 import signal
@@ -188,7 +189,7 @@ class _Ear:
         except OSError:
             return
         try:
-            threading.Thread(target=self._listen, args=(read,), daemon=True).start()
+            _thread.start_new_thread(self._listen, (read,))  # unlike Thread.start, it does not wait for a processor
         except (RuntimeError, MemoryError):
             os.close(read)
             os.close(write)

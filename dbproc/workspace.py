@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from dbproc import access, processes
+from dbproc import access
 from dbproc.bundle import PARTIAL
 from dbproc.errors import StorageError
 from dbproc.placement import PRIVATE
-from dbproc.removal import remove_tree
 
 NAME = PRIVATE
 
@@ -65,6 +64,8 @@ class Workspace:
         leftovers = self.leftovers()
         if not leftovers:
             return []
+        from dbproc.removal import remove_tree
+
         texts = self.end_orphans()
         for path in leftovers:
             remove_tree(path)
@@ -78,6 +79,8 @@ class Workspace:
         there = [path for path in paths if os.path.lexists(path)]
         if not there:
             return []
+        from dbproc.removal import remove_tree
+
         reasons = {path: remove_tree(path) for path in there}
         stay = {path: reason for path, reason in reasons.items() if reason is not None}
         self._remember(stay)
@@ -106,6 +109,8 @@ class Workspace:
         Theirs is the mark in their environment; whoever merely stands in a directory of ours is somebody else. Gives a
         sentence about those that cannot be ended.
         """
+        from dbproc import processes
+
         inside = tuple({str(Path(self.work).resolve()) + os.sep, self.work + os.sep})
         left = processes.end_all(lambda: processes.marked(lambda mark: mark.startswith(inside)), _ORPHANS_SECONDS)
         return [

@@ -25,8 +25,7 @@ def begun():
 DEAF = """
 import ctypes
 with signals_interrupt():
-    begun()
-    ctypes.CDLL(None).system(b"sleep 20 > /dev/null 2>&1")  # which no signal to this process ends
+    ctypes.CDLL(None).system(b"echo begun; exec sleep 20 > /dev/null 2>&1")  # which no signal to this process ends
 """
 FINISHING = """
 try:
@@ -50,12 +49,12 @@ def work():
     except Interrupted:
         print("left off", flush=True)
 
-thread = threading.Thread(target=work)
+from concurrent.futures import ThreadPoolExecutor
 try:
-    with signals_interrupt():
-        thread.start()
+    with signals_interrupt(), ThreadPoolExecutor() as pool:
+        future = pool.submit(work)
         begun()
-        thread.join()
+        future.result()
 except Interrupted as error:
     print("ended by", error)
 """
@@ -128,7 +127,8 @@ def test_a_signal_that_a_child_has_had_a_moment_before_is_waited_for() -> None:
 
 def test_without_descriptors_or_threads_signals_interrupt_as_ever() -> None:
     process = started(
-        'def refuse(*_): raise RuntimeError("can\'t start new thread")\nthreading.Thread.start = refuse\n' + FINISHING
+        'def refuse(*_): raise RuntimeError("can\'t start new thread")\nsignals._thread.start_new_thread = refuse\n'
+        + FINISHING
     )
     process.terminate()
     assert process.communicate(timeout=60)[0] == "finished\nended by SIGTERM\n"
