@@ -30,6 +30,7 @@ NATURAL = {
 }
 """What names a row in place of its number."""
 IGNORED = {
+    "mission": {"identity"},
     "code": {"stat", "release_time"},
     "inspector": {"stat"},
     "codeevent": {"event_time"},
