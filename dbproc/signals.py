@@ -41,6 +41,11 @@ def hurry() -> None:
         _told = time.monotonic()
 
 
+def told() -> bool:
+    """Whether the process was told to end."""
+    return _told is not None
+
+
 def patience(seconds: float, began: float) -> float:
     """When a wait is over that `began` at a moment of :func:`time.monotonic` and may take so many seconds.
 

@@ -12,8 +12,9 @@ from dbproc.catalogue import attempts
 from dbproc.catalogue.definition import load_definition
 from dbproc.cli.common import Function, Screen, json_option, mission_option, print_json, print_report, retry_words
 from dbproc.cycle import Options
+from dbproc.errors import DatabaseLostError
 from dbproc.report import Report, one_line, unsettled_words
-from dbproc.signals import Interrupted
+from dbproc.signals import Interrupted, told
 from dbproc.store import open_store
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -146,6 +147,12 @@ def perform(
         except Interrupted as signal:
             screen.clear()
             click.echo(f"ended by {signal}; what was finished is recorded, the next run goes on", err=True)
+            return 130
+        except DatabaseLostError as error:
+            if not told():
+                raise
+            screen.clear()
+            click.echo(f"ended by a signal; what was finished could not be recorded: {one_line(str(error))}", err=True)
             return 130
         finally:
             screen.clear()

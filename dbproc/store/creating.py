@@ -54,10 +54,10 @@ def upgrade_database(name: str) -> tuple[str, str]:
         return before, SCHEMA_VERSION
 
 
-def migrate(store: Store) -> None:
-    """Apply every migration that is missing, in one transaction; on a server in the schema that has the tables.
+def migrate(store: Store, *, creating: bool = False) -> None:
+    """Apply every migration that is missing, in one transaction.
 
-    Where none has them yet, that is the first one of ``search_path``.
+    On a server in the schema that has the tables, or, when they are made, in the first one of ``search_path``.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def migrate(store: Store) -> None:
     try:
         with store.begin() as connection:
             if store.is_server:
-                _stay_in(connection, _schema_of(connection))
+                _stay_in(connection, _current_schema(connection) if creating else _schema_of(connection))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except CommandError as error:
@@ -135,7 +135,7 @@ def _create_on_server(url: URL) -> None:
             if holds_mission(connection, _current_schema(connection)):
                 shown = f"{store.name} already holds a mission; to upgrade it: dbproc upgrade -m {store.name}"
                 raise DatabaseError(shown)
-        migrate(store)
+        migrate(store, creating=True)
 
 
 def _create_database(url: URL, why: str) -> None:
@@ -204,12 +204,9 @@ def _provide_schema(store: Store) -> None:
 
 
 def _schema_of(connection: Connection) -> str:
-    """The schema of the tables that are there, quoted; or else that in which tables are made."""
-    current = _current_schema(connection)
-    if holds_mission(connection, current) or not holds_mission(connection):
-        return current
+    """The schema of the tables that search_path leads to, quoted; where there are none, that in which they are made."""
     where = "SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass('mission')"
-    return str(connection.scalar(text(where)))
+    return connection.scalar(text(where)) or _current_schema(connection)
 
 
 def _current_schema(connection: Connection) -> str:

@@ -79,7 +79,7 @@ def _sqlite_url(path: Path) -> URL:
     except OSError as error:
         raise DatabaseError(f"{path}: there is no current directory ({error.strerror}); write the whole path") from None
     if not _is_text(database):
-        shown = database.encode("utf-8", "backslashreplace").decode()
+        shown = os.fsencode(database).decode("utf-8", "backslashreplace")
         raise DatabaseError(f"the path {shown} is not UTF-8; rename the directory, or name another path")
     return URL.create("sqlite", database=database)
 

@@ -48,8 +48,10 @@ class Store:
         return self.url.get_backend_name()
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self, *, still: bool = False) -> Iterator[Connection]:
         """A transaction: committed at the end of the block, rolled back when it raises.
+
+        `still`: every question is answered from one moment, as SQLite does anyhow.
 
         A connection that was closed while it was idle is replaced; nothing was written yet. Later, nothing is tried
         again: whether a commit whose answer never came was carried out cannot be known.
@@ -66,16 +68,16 @@ class Store:
             A right is missing, or a table, or the database is damaged.
         """
         with ExitStack() as stack:
-            yield self._begun(stack)
+            yield self._begun(stack, self.engine.execution_options(still=True) if still else self.engine)
 
-    def _begun(self, stack: ExitStack) -> Connection:
+    def _begun(self, stack: ExitStack, engine: Engine) -> Connection:
         was_idle = self.is_server and getattr(self.engine.pool, "checkedin", int)() > 0
         try:
-            return stack.enter_context(self.engine.begin())
+            return stack.enter_context(engine.begin())
         except DatabaseLostError:
             if not was_idle:
                 raise
-        return stack.enter_context(self.engine.begin())
+        return stack.enter_context(engine.begin())
 
     def close(self) -> None:
         """Close every connection."""

@@ -25,6 +25,7 @@ _KEEPING_ALIVE = {
 }
 """Firewalls forget a connection that is still for longer; a server that is gone is noticed in half a minute."""
 
+_STILL = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;"
 _BEGIN = """
 SELECT pg_backend_pid(),
   extract(epoch FROM set_config('statement_timeout', CASE current_setting('statement_timeout') WHEN '0' THEN %(longest)s
@@ -61,7 +62,8 @@ def server_engine(url: URL, *, echo: bool = False, read_only: bool = False) -> E
         session = connection.connection.dbapi_connection
         assert session is not None
         session.pid, session.seconds = None, ANSWER_SECONDS
-        row = connection.exec_driver_sql(first, values).one()
+        still = _STILL if connection.get_execution_options().get("still") else ""
+        row = connection.exec_driver_sql(still + first, values).one()
         session.pid, session.seconds = row[0], row[1] + ANSWER_SECONDS
 
     event.listen(engine, "do_connect", _connect)
