@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from dbproc.store.naming import database_url, shown_name
 
 Transaction = Connection
 """What :meth:`Store.begin` gives: committed when its block ends, rolled back when that raises."""
+
+_QUICK_SECONDS = 1.0  # a failure that came so soon costs little to try again
 
 SCHEMA_VERSION = "0005"
 """The newest migration; a test holds it equal to what ``migrations/`` says."""
@@ -71,11 +74,12 @@ class Store:
             yield self._begun(stack, self.engine.execution_options(still=True) if still else self.engine)
 
     def _begun(self, stack: ExitStack, engine: Engine) -> Connection:
-        was_idle = self.is_server and getattr(self.engine.pool, "checkedin", int)() > 0
+        was_idle, began = getattr(self.engine.pool, "checkedin", int)() > 0, time.monotonic()
         try:
             return stack.enter_context(engine.begin())
         except DatabaseLostError:
-            if not was_idle:
+            is_quick = time.monotonic() - began < _QUICK_SECONDS
+            if not self.is_server or not (was_idle or is_quick):
                 raise
         return stack.enter_context(engine.begin())
 
