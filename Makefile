@@ -1,5 +1,6 @@
 # Each target makes what it needs, .venv first; nothing has to be installed but Python 3.11 to 3.13 and make.
-#   make demo   make test   make test-all   make lint   make docs   make bench   make crash   make chaos   make idx-big   make clean
+#   make demo   make test   make test-all   make test-system   make lint   make docs   make bench   make crash   make chaos
+#   make idx-big   make clean
 # PYTHON=python3.12 picks another Python for .venv; PYTEST_ARGS="-k lock" reaches pytest.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -9,7 +10,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PACKAGING := setup.py pyproject.toml ProcessQueue.py $(wildcard scripts/*.py)
 
-.PHONY: help demo test test-all lint docs bench crash chaos idx-big clean
+.PHONY: help demo test test-all test-system lint docs bench crash chaos idx-big clean
 
 help:
 	@sed -n '/^#/s/^# //p;/^$$/q' Makefile
@@ -22,6 +23,11 @@ test: lint
 
 test-all:
 	$(MAKE) test PYTEST_ARGS="--thorough $(PYTEST_ARGS)"
+
+# With programs that no Python package brings; as root on Debian it installs them.
+test-system: .venv/installed-test
+	sh tests/system/needs.sh
+	$(BIN)/python -m pytest --thorough tests/system $(PYTEST_ARGS)
 
 lint: .venv/installed-test
 	$(BIN)/ruff check --quiet .

@@ -38,6 +38,12 @@ class SchemaError(DatabaseError):
     exit_status = EXIT_NEEDS_PERSON
 
 
+class DatabaseRefusedError(DatabaseError):
+    """The database answers and does not do what is asked: a right is missing, a table, or it is damaged."""
+
+    exit_status = EXIT_NEEDS_PERSON
+
+
 class DefinitionError(UserError):
     """A mission file that cannot be applied; ``problems`` lists every fault with its place."""
 
@@ -98,6 +104,10 @@ class DatabaseLostError(DbprocError):
 
 class ConflictError(DbprocError):
     """The database refused to record what contradicts one of its constraints."""
+
+
+class UnstorableError(DbprocError):
+    """A value that the database cannot hold: a number too large for its column, text that cannot be written."""
 
 
 class InspectionError(DbprocError):

@@ -21,6 +21,8 @@ from typing import Protocol
 from weakref import WeakSet
 
 _NUMBERS = (signal.SIGTERM, signal.SIGINT)
+_AFTER_SECONDS = 5.0  # so long a run that was told to end may still wait for a database, in all
+_LEAST_SECONDS = 1.0  # and so long in each wait: one that answers is given the time to
 
 LONGEST_ENDING = 9.5
 """Seconds after a signal at which the process is ended, whatever it is at."""
@@ -143,6 +145,26 @@ def _heard() -> list[signal.Signals]:
     return [*_NUMBERS] if is_ignored else [*_NUMBERS, signal.SIGHUP]
 
 
+def hurry() -> None:
+    """From now on no wait takes long: the process was told to end, by Ctrl-C."""
+    _ARRIVAL.note(signal.SIGINT)
+
+
+def told() -> bool:
+    """Whether the process was told to end."""
+    return bool(_ARRIVAL.name)
+
+
+def patience(seconds: float, began: float) -> float:
+    """When a wait is over that `began` at a moment of :func:`time.monotonic` and may take so many seconds.
+
+    Sooner once the process was told to end.
+    """
+    if not _ARRIVAL.name:
+        return began + seconds
+    return min(began + seconds, max(_ARRIVAL.time + _AFTER_SECONDS, began + _LEAST_SECONDS))
+
+
 @contextmanager
 def signals_ignored() -> Iterator[None]:
     """Finish something; a first signal that comes meanwhile interrupts after it."""
@@ -165,7 +187,8 @@ def _nothing(number: int, _: FrameType | None) -> None:
 
 
 def _forget(*, is_heeded: bool) -> None:
-    _ARRIVAL.name, _ARRIVAL.is_raised, _ARRIVAL.is_finishing, _ARRIVAL.is_heeded = "", False, False, is_heeded
+    global _ARRIVAL
+    _ARRIVAL = _Arrival(is_heeded=is_heeded)  # a new one: whoever still hears of an earlier signal notes it there
 
 
 @contextmanager
@@ -184,6 +207,7 @@ class _Ear:
     def __enter__(self) -> None:
         self._write = -1
         self._numbers = _heard()
+        self._arrival = _ARRIVAL
         try:
             read, write = os.pipe()
         except OSError:
@@ -212,7 +236,7 @@ class _Ear:
             os.close(read)
 
     def _heard(self, number: int, read: int) -> None:
-        _ARRIVAL.note(number)
+        self._arrival.note(number)
         for listener in list(_LISTENERS):
             listener.set()
         deadline = time.monotonic() + LONGEST_ENDING

@@ -21,7 +21,6 @@ from typing import Any
 from dbproc import queue
 from dbproc.catalogue import history, reading
 from dbproc.catalogue.attempts import due_retries
-from dbproc.catalogue.audit import hold_still
 from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.facts import files_by_id, load_facts
 from dbproc.catalogue.reading import Row
@@ -178,8 +177,7 @@ def if_nothing(store: Store, allowed: frozenset[int] | None = None) -> Foresight
 
 def _foreseen(store: Store, change: Change, allowed: frozenset[int] | None = None) -> Foresight:
     now = dt.datetime.now(dt.UTC)
-    with store.begin() as connection:
-        hold_still(connection)
+    with store.begin(still=True) as connection:
         simulation = _Simulation(change.definition, partial(load_facts, connection), allowed, now)
         simulation.begin(change, queue.load(connection), due_retries(connection, now))
         with _no_collection():

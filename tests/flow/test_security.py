@@ -511,7 +511,7 @@ def test_nobody_sees_the_password_of_the_database(
         for command in (["run"], ["status", "-m", url]):
             main(command)
     said = capsys.readouterr()
-    check_hidden(said.out + said.err, "postgresql://postgres:***@", "built clean_20200102", "no dbproc database")
+    check_hidden(said.out + said.err, "postgresql://postgres:***@", "built clean_20200102", "not a dbproc database")
     check_hidden(seen.read_text(), "DBPROC_JOB=", "dbproc.products.worker")
     logs = "".join(path.read_text() for path in (mission.root / ".dbproc").rglob("*.log"))
     check_hidden(logs, "failed to_clean 2020-01-01", "DBPROC_JOB=", "-m=$DBPROC_MISSION$PGPASSWORD")
