@@ -55,9 +55,9 @@ class PostgresServer:
         """What reaches the server's databases by their bare names."""
         return {"PGHOST": str(self.directory), "PGPORT": "5432", "PGUSER": USER}
 
-    def create(self, template: str = "template1") -> str:
+    def create(self, template: str = "template1", name: str | None = None) -> str:
         """Make a database, empty or a copy of `template`, and return its name."""
-        name = f"t{uuid.uuid4().hex[:16]}"
+        name = name or f"t{uuid.uuid4().hex[:16]}"
         self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return name
 

@@ -30,6 +30,7 @@ NATURAL = {
 }
 """What names a row in place of its number."""
 IGNORED = {
+    "mission": {"identity"},
     "code": {"stat", "release_time"},
     "inspector": {"stat"},
     "codeevent": {"event_time"},
@@ -129,11 +130,14 @@ def _tree(root: Path) -> Iterator[str]:
         directories[:] = [name for name in directories if os.path.join(place, name) not in _private(root)]
         for name in (*directories, *names):
             path = Path(place, name)
+            if str(path) in _private(root):
+                continue
             yield f"{_plain(str(path.relative_to(root.parent)))} {_fact(path)}"
 
 
 def _private(root: Path) -> tuple[str, ...]:
-    return tuple(str(root / ".dbproc" / name) for name in ("logs", "jobs"))
+    """Of logs, of the mark of the file that is locked, and of that of the root no two are alike."""
+    return tuple(str(root / ".dbproc" / name) for name in ("logs", "jobs", "lock", "owner.json"))
 
 
 def _fact(path: Path) -> str:

@@ -112,7 +112,7 @@ class Site:
             _copy(self.base / "kept" / name / str(number), folder)
         if self._server is not None:
             self._server.drop(str(self._name))
-            self._name = self._server.create(template=self._templates[name])
+            self._server.create(template=self._templates[name], name=str(self._name))
 
     def close(self) -> None:
         """Remove the databases."""
