@@ -284,7 +284,8 @@ def _dead_holder(store: Store, grips: Sequence[Grip]) -> Holder | None:
     if judgement is Judgement.LIVE:
         raise BusyError(f"another run is live ({holder}); this one does nothing")
     if judgement is Judgement.UNKNOWN:
-        raise LockError(f"the lock is held by {holder}, and whether it lives cannot be told: {untold(store.name, holder)}")
+        why = untold(store.name, holder)
+        raise LockError(f"the lock is held by {holder}, and whether it lives cannot be told: {why}")
     return holder
 
 

@@ -54,6 +54,10 @@ class Owner:
         is_there = self.name == other.name or (bool(self.number) and self.number == other.number)
         return self._is_on(other.system) and is_there
 
+    def is_succeeded_by(self, other: Owner) -> bool:
+        """Whether another database is found where this one was, which is there no more."""
+        return self._is_on(other.system) and self.name == other.name
+
     def is_at(self, other: Owner) -> bool:
         """Whether this mark names the place of the other one, as far as that is known."""
         return self._is_on(other.system) and (self.name, self.number) == (other.name, other.number)
@@ -66,7 +70,7 @@ class Standing(Enum):
     """How a root stands to a database that may work there."""
 
     OURS = "ours"
-    RENAMED = "renamed"  #: the mark is ours, and names a former place of the database
+    RENAMED = "renamed"  #: the mark names a former place of the database, or the one whose place it took
     UNMARKED = "unmarked"  #: it belongs to nobody
 
 
@@ -85,7 +89,8 @@ def standing(root: str, owner: Owner, *, was_marked: bool) -> Standing:
     owner
         The database.
     was_marked
-        Whether the root has borne its mark: a root without it is gone then, or not mounted.
+        Whether the root has borne its mark: a root without it is gone then, or not mounted. One that has not may bear
+        that of a database that is no more, in whose place this one was made anew.
 
     Raises
     ------
@@ -101,9 +106,9 @@ def standing(root: str, owner: Owner, *, was_marked: bool) -> Standing:
         )
     if mark is None:
         return Standing.UNMARKED
-    if not mark.fits(owner):
+    if not mark.fits(owner) and (was_marked or not mark.is_succeeded_by(owner)):
         raise RootError(_foreign(root, mark, owner))
-    return Standing.OURS if mark.is_at(owner) else Standing.RENAMED
+    return Standing.OURS if mark.fits(owner) and mark.is_at(owner) else Standing.RENAMED
 
 
 def adopt_command(owner: Owner) -> str:
@@ -179,9 +184,7 @@ def _require_directory(root: str) -> None:
 
 
 def _foreign(root: str, found: Owner, owner: Owner) -> str:
-    if found.name == owner.name and not owner.identity:
-        whose = f"an earlier database {found.shown}; this one was made anew and knows nothing of it"
-    elif found.name == owner.name:
+    if found.name == owner.name:
         whose = f"another database that was at {found.shown}"
     else:
         whose = f"the database {found.shown}; this is {owner.shown}"

@@ -253,6 +253,7 @@ def test_a_live_holder_keeps_its_lock_whatever_the_clock_says(event: Callable[[H
     held_sqlite.set_up()
     died(held_sqlite)
     of_this_process(held_sqlite)
+    earlier_dbproc(held_sqlite)
     event(held_sqlite)
     before = held_sqlite.tables()
     assert f"PID {os.getpid()}" in held_sqlite.run(status=75).err

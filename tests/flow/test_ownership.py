@@ -189,6 +189,18 @@ def test_a_restored_or_renamed_database_keeps_its_root(tmp_path: Path, say: Say)
     say("run", "-m", mission.database, status=78)
 
 
+def test_a_database_that_is_made_anew_takes_the_place_of_the_former_one(
+    sqlite_mission: Mission, tmp_path: Path, say: Say
+) -> None:
+    mission = sqlite_mission.create(*BLOCKS)
+    former = shutil.move(mission.database, tmp_path / "former.sqlite")
+    say("init", mission.database)
+    killed_apply(mission, BEFORE_THE_MARK)
+    say("run", "-m", mission.database)
+    assert mark_of(mission.root)["identity"] == mission.one("SELECT identity FROM mission")
+    say("run", "-m", former, status=78)
+
+
 def test_a_mission_with_another_root_leaves_the_former_one_to_others(
     mission: Mission, tmp_path: Path, say: Say
 ) -> None:
