@@ -59,7 +59,14 @@ def in_force(mission: Mission) -> Iterator[None]:
     UserError
         There is no such group, or whoever runs this is not in it.
     """
-    access = Access(mission.umask | _FOR_EVERYBODY, None if mission.group is None else _group_number(mission.group))
+    with as_given(mission.umask, mission.group):
+        yield
+
+
+@contextmanager
+def as_given(umask: int, group: str | None) -> Iterator[None]:
+    """:func:`in_force`, for a mission that is being defined."""
+    access = Access(umask | _FOR_EVERYBODY, None if group is None else _group_number(group))
     token = _in_force.set(access)
     umask = os.umask(access.umask)
     try:

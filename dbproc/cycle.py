@@ -56,6 +56,8 @@ def run(store: Store, options: Options, report: Report, progress: Progress | Non
     ------
     BusyError, LockError
         The lock is held; nothing was done.
+    RootError
+        The root is gone, or another database's; nothing was done.
     Interrupted
         A signal ended the run; what was finished is recorded.
     """
@@ -71,7 +73,7 @@ def run_by_hand(
 
     Raises
     ------
-    BusyError, LockError, Interrupted
+    BusyError, LockError, RootError, Interrupted
         As :func:`run` does.
     UserError
         The request cannot be fulfilled.
@@ -100,7 +102,7 @@ def _locked(store: Store, report: Report) -> Iterator[lock.Acquired]:
             raise
         finally:
             with signals_ignored():
-                lock.release(store, acquired.run_id, comment)
+                lock.release(store, acquired, comment)
 
 
 class _Run:

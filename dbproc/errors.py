@@ -71,7 +71,13 @@ class BusyError(UserError):
 
 
 class LockError(UserError):
-    """The lock is held by what this machine cannot judge: another host."""
+    """The lock is held by a run of which nobody can tell here whether it lives."""
+
+    exit_status = EXIT_NEEDS_PERSON
+
+
+class RootError(UserError):
+    """The mission's root is gone, or belongs to another database."""
 
     exit_status = EXIT_NEEDS_PERSON
 

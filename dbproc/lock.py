@@ -1,46 +1,47 @@
-"""One live run per mission: the lock is the open row of the ``logging`` table.
+"""One at a time works on a mission: the lock is the open row of the ``logging`` table, and the locked file of the root.
 
-A partial unique index admits one open row. Whether its holder still lives is judged by host, boot, PID and the start
-time of the process with that PID, counted from boot, so that neither a reused PID nor a changed clock deceives.
+A partial unique index admits one open row. Its holder keeps ``.dbproc/lock`` of the root locked as long as it lives
+(:mod:`dbproc.lockfile`), so that a dead holder is known by that wherever the file is the same; else it is looked for
+(:mod:`dbproc.machine`), and where nobody can tell, the lock is not taken. First the file is locked, then the row is
+written, and nothing is locked in a root that belongs to another database (:mod:`dbproc.ownership`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import getpass
-import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
+from functools import partial
 
 from sqlalchemy import Connection, insert, select, update
 
-from dbproc import schema
-from dbproc.errors import NO_MISSION, BusyError, ConflictError, LockError, NotFoundError
+from dbproc import access, lockfile, machine, ownership, root, schema
+from dbproc.catalogue.definition import load_mission
+from dbproc.catalogue.identity import set_marked
+from dbproc.catalogue.moved import rename_root
+from dbproc.definition import MissionSpec
+from dbproc.errors import BusyError, ConflictError, LockError, NotFoundError
+from dbproc.lockfile import Grip, Making
+from dbproc.machine import Evidence, Judgement, Process, this_process
+from dbproc.model import Mission
 from dbproc.store import Store
 
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process of a machine: who may hold the lock."""
-
-    hostname: str
-    boot_id: str
-    pid: int
-    start_time: str
-    user: str
+_TRIES = 5
+_PATIENCE = 2.0  # seconds that who holds the file may take until his row is there
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The open run."""
+    """The open run; `root` is that of its mission, and `marks` are those of the files that it keeps locked."""
 
     run_id: int
     process: Process
     since: dt.datetime
+    root: str
+    marks: str | None
 
     def __str__(self) -> str:
         return (
@@ -55,57 +56,46 @@ class Acquired:
 
     run_id: int
     crashed: Holder | None
-
-
-class Judgement(Enum):
-    """What is known of a holder."""
-
-    LIVE = "live"
-    DEAD = "dead"
-    ELSEWHERE = "elsewhere"  #: on another host, where this one cannot look
-
-
-def judge(holder: Process, hostname: str, boot_id: str, start_time: str | None) -> Judgement:
-    """Judge a holder from this host's name, its boot, and the start time of what has the holder's PID now."""
-    if holder.hostname != hostname:
-        return Judgement.ELSEWHERE
-    if holder.boot_id != boot_id or start_time is None:
-        return Judgement.DEAD
-    return Judgement.LIVE if start_time == holder.start_time else Judgement.DEAD
+    grips: tuple[Grip, ...]
 
 
 def acquire(store: Store, purpose: str = "run") -> Acquired:
-    """Take the lock; a dead holder on this host is closed as crashed.
+    """Take the lock; a dead holder is closed as crashed.
 
     Raises
     ------
     BusyError
         The holder is alive.
     LockError
-        The holder is on another host.
+        Nobody can tell here whether the holder is alive.
+    RootError
+        The root is gone, or belongs to another database; nothing was made there.
     NotFoundError
         The database holds no mission.
     """
-    me = this_process()
-    crashed: Holder | None = None
-    for _ in range(5):
+    for _ in range(_TRIES):
+        mission, owner, was_marked = root.site(store)
+        ownership.standing(mission.root, owner, was_marked=was_marked)
+        grip = _gripped(store, mission.root, partial(access.in_force, mission))
         try:
-            with store.begin() as connection:
-                if crashed is not None:
-                    _close(connection, crashed.run_id, "crashed: found dead by the next run")
-                return Acquired(_open(connection, me, purpose), crashed)
-        except ConflictError:
-            crashed = _dead_holder(store, me)
+            root.mark(mission, owner, was_marked=was_marked)
+            acquired = _entered(store, purpose, mission, (grip,), is_marked=True)
+        except BaseException:
+            grip.close()
+            raise
+        if acquired is not None:
+            return acquired
+        grip.close()
     raise BusyError("other runs take the lock again and again; try later")
 
 
 @contextmanager
 def holding(store: Store, purpose: str) -> Iterator[None]:
-    """Keep every run away while the mission's definition is changed; nothing to keep away before there is a mission.
+    """Keep every run away while the mission is changed; nothing to keep away before there is a mission.
 
     Raises
     ------
-    BusyError, LockError
+    BusyError, LockError, RootError
         As :func:`acquire` does.
     """
     try:
@@ -116,13 +106,52 @@ def holding(store: Store, purpose: str) -> Iterator[None]:
     try:
         yield
     finally:
-        release(store, acquired.run_id, "done")
+        release(store, acquired, "done")
 
 
-def release(store: Store, run_id: int, comment: str) -> None:
-    """Close the run; nothing happens when somebody has cleared the lock meanwhile."""
-    with store.begin() as connection:
-        _close(connection, run_id, comment)
+@contextmanager
+def applying(store: Store, wanted: MissionSpec, *, adopt: bool) -> Iterator[None]:
+    """:func:`holding` for what may change the root, or define the mission: the root is the database's own afterwards.
+
+    Parameters
+    ----------
+    store
+        The mission's database.
+    wanted
+        The mission as it is going to be.
+    adopt
+        Whether the root is taken over from the database that it belonged to, or has lost its mark.
+
+    Raises
+    ------
+    BusyError, LockError, RootError
+        As :func:`acquire` does, for the root that there was, and for the one that is wanted.
+    """
+    making = partial(access.as_given, int(wanted.umask, 8), wanted.group or None)
+    mission, owner = root.site_for(store, wanted, adopt=adopt)
+    former = None if mission is None else root.former(mission, owner, wanted.root)
+    with ExitStack() as stack:
+        grips = [_kept(stack, _gripped(store, former, None))] if former else []
+        grips.append(_kept(stack, _gripped(store, wanted.root, making)))
+        if not adopt:  # who has marked it meanwhile has let its file go by now
+            ownership.standing(wanted.root, owner, was_marked=False)
+        if mission is not None:
+            _enter_for_apply(stack, store, mission, grips)
+            if former is None and not root.leads_to(wanted.root, mission):
+                _rename_root(store, mission.root, wanted.root)
+        yield
+        root.settle(store, making)
+        if former is not None:
+            ownership.unmark(former, owner)
+
+
+def release(store: Store, acquired: Acquired, comment: str) -> None:
+    """Close the run, and let the files go; of the row nothing changes when somebody has cleared the lock meanwhile."""
+    try:
+        _leave(store, acquired.run_id, comment)
+    finally:
+        for grip in acquired.grips:
+            grip.close()
 
 
 def clear(store: Store, comment: str) -> Holder | None:
@@ -131,15 +160,20 @@ def clear(store: Store, comment: str) -> Holder | None:
     Raises
     ------
     BusyError
-        The holder is alive on this host.
+        The holder is alive.
     """
     holder = current(store)
     if holder is None:
         return None
-    if judged(holder, this_process()) is Judgement.LIVE:
-        raise BusyError(f"{holder} is alive; end it first: kill {holder.process.pid}")
-    with store.begin() as connection:
-        _close(connection, holder.run_id, comment)
+    grip = lockfile.take(holder.root, None)
+    if grip is None:
+        raise BusyError(f"{holder} is alive: {lockfile.path_of(holder.root)} is locked; {_end(holder)}")
+    try:
+        if _judged(holder, grip.evidence(holder.marks)) is Judgement.LIVE:
+            raise BusyError(f"{holder} is alive; {_end(holder)}")
+        _leave(store, holder.run_id, comment)
+    finally:
+        grip.close()
     return holder
 
 
@@ -147,61 +181,147 @@ def current(store: Store) -> Holder | None:
     """The open run, alive or dead."""
     with store.begin() as connection:
         row = connection.execute(select(schema.logging).where(schema.logging.c.currently_processing)).mappings().first()
-    if row is None:
-        return None
-    process = Process(row["hostname"], row["boot_id"], row["pid"], row["pid_start_time"], row["user"])
-    return Holder(row["logging_id"], process, row["processing_start_time"])
+        if row is None:
+            return None
+        place = load_mission(connection).root
+    process = Process(
+        hostname=row["hostname"],
+        boot_id=row["boot_id"],
+        pid=row["pid"],
+        start_time=row["pid_start_time"],
+        user=row["user"],
+        machine_id=row["machine_id"],
+        pid_namespace=row["pid_namespace"],
+    )
+    return Holder(row["logging_id"], process, row["processing_start_time"], place, row["lock_mark"])
 
 
 def describe(holder: Holder) -> str:
     """The holder, and whether it is alive."""
-    return f"{holder} ({judged(holder, this_process()).value})"
+    return f"{holder} ({judged(holder).value})"
 
 
-def this_process() -> Process:
-    """This process as a holder of the lock."""
-    pid = os.getpid()
-    return Process(socket.gethostname(), _boot_id(), pid, _start_time(pid) or "", _user())
+def judged(holder: Holder) -> Judgement:
+    """What is known of a holder, from its file and from what is seen of it; nothing is made or kept locked."""
+    return _judged(holder, lockfile.probe(holder.root, holder.marks))
 
 
-def _dead_holder(store: Store, me: Process) -> Holder | None:
+def untold(database: str, holder: Holder) -> str:
+    """Why nobody can tell here whether a holder lives, and what a person does about it."""
+    why = machine.obstacle(holder.process, this_process())
+    return f'{why}. If it is dead: dbproc unlock "why" -m {shlex.quote(database)}'
+
+
+# --- another root ---
+
+
+def _enter_for_apply(stack: ExitStack, store: Store, mission: Mission, grips: Sequence[Grip]) -> None:
+    acquired = _entered(store, "apply", mission, grips, is_marked=mission.root_marked)
+    if acquired is None:
+        raise BusyError("the mission was given another root in this moment; try again")
+    stack.callback(_leave, store, acquired.run_id, "done")
+
+
+def _rename_root(store: Store, old: str, new: str) -> None:
+    """Let nothing that is recorded name the former root: it was moved away, or is another database's."""
+    with store.begin() as connection:
+        rename_root(connection, old, new)
+
+
+# --- the file ---
+
+
+def _kept(stack: ExitStack, grip: Grip) -> Grip:
+    stack.callback(grip.close)
+    return grip
+
+
+def _gripped(store: Store, place: str, making: Making | None) -> Grip:
+    """The root's file, locked. Who has it is told by his row, which he writes a moment later."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        grip = lockfile.take(place, making)
+        if grip is not None:
+            return grip
+        holder = current(store)
+        if holder is not None and _judged(holder, Evidence.NONE) is not Judgement.DEAD:
+            raise BusyError(f"another run is live ({holder}); this one does nothing")
+        if time.monotonic() > deadline:
+            path = lockfile.path_of(place)
+            raise BusyError(f"another run is live: somebody keeps {path} locked; this one does nothing")
+
+
+# --- the row ---
+
+
+def _entered(
+    store: Store, purpose: str, mission: Mission, grips: Sequence[Grip], *, is_marked: bool
+) -> Acquired | None:
+    """Write the row; None when the mission has another root by now."""
+    crashed: Holder | None = None
+    for _ in range(_TRIES):
+        try:
+            with store.begin() as connection:
+                if load_mission(connection).root != mission.root:
+                    return None
+                if crashed is not None:
+                    _close(connection, crashed.run_id, "crashed: found dead by the next run")
+                if is_marked and not mission.root_marked:
+                    set_marked(connection)
+                run_id = _open(connection, mission, purpose, grips)
+            return Acquired(run_id, crashed, tuple(grips))
+        except ConflictError:
+            crashed = _dead_holder(store, grips)
+    raise BusyError("other runs take the lock again and again; try later")
+
+
+def _dead_holder(store: Store, grips: Sequence[Grip]) -> Holder | None:
     holder = current(store)
     if holder is None:
         return None
-    judgement = judged(holder, me)
+    released = any(grip.evidence(holder.marks) is Evidence.RELEASED for grip in grips)
+    judgement = _judged(holder, Evidence.RELEASED if released else Evidence.NONE)
     if judgement is Judgement.LIVE:
         raise BusyError(f"another run is live ({holder}); this one does nothing")
-    if judgement is Judgement.ELSEWHERE:
-        raise LockError(
-            f"the lock is held by {holder}; whether it lives cannot be seen from {me.hostname}. If it is dead: "
-            f'clearProcessingFlag.py {store.name} "why"'
-        )
+    if judgement is Judgement.UNKNOWN:
+        why = untold(store.name, holder)
+        raise LockError(f"the lock is held by {holder}, and whether it lives cannot be told: {why}")
     return holder
 
 
-def judged(holder: Holder, me: Process) -> Judgement:
-    """What this process, `me`, knows of a holder."""
-    return judge(holder.process, me.hostname, me.boot_id, _start_time(holder.process.pid))
+def _judged(holder: Holder, evidence: Evidence) -> Judgement:
+    return machine.judge(holder.process, this_process(), evidence, machine.seen)
 
 
-def _open(connection: Connection, me: Process, purpose: str) -> int:
-    mission_id = connection.scalar(select(schema.mission.c.mission_id))
-    if mission_id is None:
-        raise NotFoundError(NO_MISSION)
+def _end(holder: Holder) -> str:
+    place = "" if holder.process.hostname == this_process().hostname else f" on {holder.process.hostname}"
+    return f"end it first: kill {holder.process.pid}{place}"
+
+
+def _open(connection: Connection, mission: Mission, purpose: str, grips: Sequence[Grip]) -> int:
+    me = this_process()
     values = {
         "currently_processing": True,
         "pid": me.pid,
         "pid_start_time": me.start_time,
         "boot_id": me.boot_id,
         "processing_start_time": dt.datetime.now(dt.UTC),
-        "mission_id": mission_id,
+        "mission_id": mission.mission_id,
         "purpose": purpose,
         "user": me.user,
         "hostname": me.hostname,
+        "machine_id": me.machine_id,
+        "pid_namespace": me.pid_namespace,
+        "lock_mark": " ".join(grip.mark for grip in grips if grip.mark) or None,
     }
     opening = insert(schema.logging).values(values).returning(schema.logging.c.logging_id)
     run_id: int = connection.execute(opening).scalar_one()
     return run_id
+
+
+def _leave(store: Store, run_id: int, comment: str) -> None:
+    with store.begin() as connection:
+        _close(connection, run_id, comment)
 
 
 def _close(connection: Connection, run_id: int, comment: str) -> bool:
@@ -211,38 +331,3 @@ def _close(connection: Connection, run_id: int, comment: str) -> bool:
         .values(currently_processing=False, processing_end_time=dt.datetime.now(dt.UTC), comment=comment)
     )
     return connection.execute(closing).rowcount == 1
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        import psutil
-
-        return str(int(psutil.boot_time()))
-
-
-def _start_time(pid: int) -> str | None:
-    """When the process began, in clock ticks since boot; None when there is none, or only its zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return _start_time_without_proc(pid) if not Path("/proc/self/stat").exists() else None
-    return None if fields[0] in "ZX" else fields[19]
-
-
-def _start_time_without_proc(pid: int) -> str | None:
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
-    except psutil.Error:
-        return None

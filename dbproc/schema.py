@@ -380,8 +380,8 @@ logging = Table(
     Column("pid_namespace", Text),
     Column("lock_mark", Text),
 )
-"""A run, or a command that keeps runs away; the open row, ``currently_processing``, is the lock. ``lock_mark`` is what
-its holder wrote into the file that it keeps locked, ``.dbproc/lock``."""
+"""A run, or a command that keeps runs away; the open row, ``currently_processing``, is the lock. ``lock_mark`` is the
+mark of the file that its holder keeps locked, ``.dbproc/lock``."""
 
 attempt = Table(
     "attempt",

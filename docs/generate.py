@@ -44,7 +44,7 @@ reached with `PGHOST`, `PGPORT`, `PGUSER` and `PGPASSWORD`. No command but `dbpr
 | 1 | some job or file failed; each is named on stderr |
 | 2 | wrong usage, or a mission file with problems |
 | 75 | another run of this mission is live |
-| 78 | a person must act first: the lock is held on another host, the schema is older or newer, a repair is impossible |
+| 78 | a person must act first: the root is gone, the lock cannot be judged, the schema is older or newer … |
 | 130 | ended by SIGINT, SIGTERM or SIGHUP; what was finished is recorded |
 | 141 | a question whose answer nobody read to its end |
 

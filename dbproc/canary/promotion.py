@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dbproc import lock, moves
+from dbproc import lock, moves, root
 from dbproc.canary.candidate import (
     Candidate,
     Wanted,
@@ -60,7 +60,10 @@ def discard(store: Store, name: str) -> int:
         There is no such canary, or it is not one to discard.
     BusyError
         It is being built.
+    RootError
+        The root is gone, or another database's.
     """
+    root.require(store)
     with store.begin() as connection:
         row = canaries.find(connection, name)
         mission = load_mission(connection)
@@ -104,7 +107,7 @@ def promote(store: Store, name: str, reason: str = "") -> Promoted:
         promotion.place.tidy(store)
         comment = "done"
     finally:
-        lock.release(store, acquired.run_id, comment)
+        lock.release(store, acquired, comment)
     return promoted
 
 

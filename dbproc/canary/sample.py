@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from dbproc import root
 from dbproc.canary.candidate import Candidate, Wanted, candidate, replaceable, require_same_bytes
 from dbproc.canary.differences import compared
 from dbproc.canary.place import Place
@@ -20,7 +21,7 @@ from dbproc.engines.local import LocalEngine
 from dbproc.errors import UserError
 from dbproc.inputs import Inputs, changed_since, look
 from dbproc.inspection import Inspection
-from dbproc.lock import this_process
+from dbproc.machine import this_process
 from dbproc.model import Definition, Ending, Outcome, Process, Slot, Task
 from dbproc.periods import DayRange, period_end
 from dbproc.plan import Planner, Queued, State, candidates, needs, valid_code
@@ -78,7 +79,10 @@ def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs:
         The candidate, or what is to be built with it, is not as it must be.
     BusyError
         The canary is being built by another command.
+    RootError
+        The root is gone, or another database's.
     """
+    root.require(store)
     with store.begin() as connection:
         definition = load_definition(connection)
         process = replaceable(definition, process_name)

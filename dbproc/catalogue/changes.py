@@ -89,7 +89,9 @@ def _write_mission(connection: Connection, change: Change) -> None:
     if change.kind is Kind.ADD:
         connection.execute(insert(schema.mission).values(**values, identity=uuid.uuid4().hex))
     else:
-        connection.execute(update(schema.mission).values(**values))
+        is_moved = isinstance(change.old, MissionSpec) and change.old.root != mission.root
+        marked = {"root_marked": False} if is_moved else {}
+        connection.execute(update(schema.mission).values(**values, **marked))
 
 
 def _write_product(connection: Connection, change: Change) -> None:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from urllib.parse import quote, unquote_to_bytes
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from dbproc import schema
 from dbproc.catalogue._select import batches
@@ -39,6 +39,14 @@ def withdraw(connection: Connection, moves: Sequence[Move]) -> None:
     """Forget moves: they were made and recorded, or undone."""
     for some in batches([_text_of(move.target) for move in moves]):
         connection.execute(delete(schema.placement).where(schema.placement.c.target.in_(some)))
+
+
+def rename(connection: Connection, pairs: Sequence[tuple[Move, Move]]) -> None:
+    """Have announced moves name other places: a move and what it is from now on."""
+    for before, after in pairs:
+        values = {"source": _text_of(after.source), "target": _text_of(after.target)}
+        table = schema.placement
+        connection.execute(update(table).where(table.c.target == _text_of(before.target)).values(values))
 
 
 def announced(connection: Connection) -> list[Move]:

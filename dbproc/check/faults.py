@@ -47,7 +47,7 @@ class Kind(StrEnum):
     WORK_DIRECTORY = "work_directory", "A dead run left the working directory of a job."
     STRAY_LOG = "stray_log", "The log of a job belongs to no attempt."
     STALE_LOCK = "stale_lock", "The run that holds the lock is dead."
-    FOREIGN_LOCK = "foreign_lock", "The lock is held on another host, where this one cannot see whether the run lives."
+    FOREIGN_LOCK = "foreign_lock", "The lock is held by a run of which nobody can tell here whether it lives."
 
     NO_ATTEMPT = "no_attempt", "A file that was made from others has no attempt that made it."
     NO_CODE = "no_code", "A file that an attempt made has no link to its code."
@@ -67,6 +67,7 @@ class Kind(StrEnum):
     CODE_NOT_EXECUTABLE = "code_not_executable", "The file of an active code cannot be started."
     CODE_CHANGED = "code_changed", "The bytes of an active code are not those that were recorded for its version."
     INSPECTOR_MISSING = "inspector_missing", "The file of an inspector is not there, or cannot be read."
+    FOREIGN_ROOT = "foreign_root", "The root is gone, or bears no mark of this database, or that of another one."
     DIRECTORY_MISSING = "directory_missing", "The mission's root, incoming or quarantine directory is not there."
     DIRECTORY_READ_ONLY = (
         "directory_read_only",

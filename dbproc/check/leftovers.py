@@ -6,22 +6,20 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 
-from dbproc import lock
+from dbproc import lock, ownership, root
 from dbproc.catalogue.audit import Records
 from dbproc.check.faults import Fault, Kind, Recover, TakeLock
-from dbproc.lock import Holder, Judgement
+from dbproc.lock import Holder
+from dbproc.machine import Judgement, this_process
+from dbproc.model import Mission
+from dbproc.store import Store
 
 _BY_NEXT_RUN = "the next run does it by itself; so does dbproc check --repair"
 
 
-def judged(holder: Holder) -> Judgement:
-    """What is known of the holder of the lock."""
-    return lock.judged(holder, lock.this_process())
-
-
 def is_mine(holder: Holder | None) -> bool:
     """Whether this process holds the lock."""
-    return holder is not None and holder.process == lock.this_process()
+    return holder is not None and holder.process == this_process()
 
 
 def live_run(before: Holder | None, during: int | None, after: Holder | None) -> str | None:
@@ -32,15 +30,15 @@ def live_run(before: Holder | None, during: int | None, after: Holder | None) ->
     holder = after or before
     if holder is None:
         return None if during is None else f"run {during}, which has ended meanwhile"
-    is_dead = len(numbers) == 1 and judged(holder) is Judgement.DEAD
+    is_dead = len(numbers) == 1 and lock.judged(holder) is Judgement.DEAD
     return None if is_dead else str(holder)
 
 
-def lock_faults(holder: Holder | None) -> Iterator[Fault]:
-    """A lock whose holder is dead, or cannot be seen from here."""
+def lock_faults(database: str, holder: Holder | None) -> Iterator[Fault]:
+    """A lock whose holder is dead, or of which nobody can tell here."""
     if holder is None or is_mine(holder):
         return
-    judgement = judged(holder)
+    judgement = lock.judged(holder)
     if judgement is Judgement.DEAD:
         yield Fault(
             kind=Kind.STALE_LOCK,
@@ -49,12 +47,24 @@ def lock_faults(holder: Holder | None) -> Iterator[Fault]:
             remedy=f"take the lock from it: {_BY_NEXT_RUN}",
             cure=TakeLock(),
         )
-    elif judgement is Judgement.ELSEWHERE:
+    elif judgement is Judgement.UNKNOWN:
         yield Fault(
             kind=Kind.FOREIGN_LOCK,
             place=f"run {holder.run_id}",
-            text=f"{holder}; whether it lives cannot be seen from here",
-            remedy="look there; if it is dead: clearProcessingFlag.py DATABASE WHY",
+            text=f"{holder}; {judgement.value}",
+            remedy=f"look there: {lock.untold(database, holder)}",
+        )
+
+
+def root_faults(store: Store, mission: Mission) -> Iterator[Fault]:
+    """A root that is another database's, or that has lost its mark."""
+    problem = root.problem(store)
+    if problem is not None:
+        yield Fault(
+            kind=Kind.FOREIGN_ROOT,
+            place=ownership.path_of(mission.root),
+            text=problem,
+            remedy="do what is said there first: until then no other fault is repaired, and no run does anything",
         )
 
 

@@ -20,7 +20,7 @@ from dbproc.catalogue.facts import load_facts
 from dbproc.check.digests import digest_faults
 from dbproc.check.faults import Fault, Kind
 from dbproc.check.files import Files
-from dbproc.check.leftovers import leftover_faults, live_run, lock_faults, unremovable_faults
+from dbproc.check.leftovers import leftover_faults, live_run, lock_faults, root_faults, unremovable_faults
 from dbproc.check.programs import directory_faults, program_faults, world_writable_programs
 from dbproc.check.records import lineage_faults
 from dbproc.check.set_aside import quarantine_faults
@@ -80,9 +80,10 @@ def look(store: Store, *, deep: bool = False, progress: Progress | None = None) 
     after = lock.current(store)
     live = live_run(before, records.open_run, after)
     if live is None:
-        faults += [*lock_faults(after), *leftover_faults(records, work, site.logs)]
+        faults += [*lock_faults(store.name, after), *leftover_faults(records, work, site.logs)]
     else:
-        faults = [*lock_faults(after), *(fault for fault in faults if not _is_explained(fault))]
+        faults = [*lock_faults(store.name, after), *(fault for fault in faults if not _is_explained(fault))]
+    faults += root_faults(store, site.definition.mission)
     faults += unremovable_faults(site.workspace.given_up())
     if deep:
         faults += digest_faults(files, progress)

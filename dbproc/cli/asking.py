@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dbproc import explain, lock, queue
+from dbproc import explain, lock, queue, root
 from dbproc.catalogue import quarantine, reading
 from dbproc.catalogue.definition import load_definition
 from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_table, retry_words
@@ -40,12 +40,13 @@ def status_command(mission: str, as_json: bool) -> None:
 def mission_status(mission: str) -> Facts:
     """The facts of ``dbproc status``."""
     with open_mission(mission, read_only=True) as store:
-        holder = lock.current(store)
+        holder, problem = lock.current(store), root.problem(store)
         with store.begin() as connection:
             definition = load_definition(connection)
             facts: Facts = {
                 "mission": definition.mission.name,
                 "root": definition.mission.root,
+                "root_problem": problem,
                 "lock": None if holder is None else lock.describe(holder),
                 "queue": queue.length(connection),
                 "last_run": next(iter(reading.last_runs(connection)), None),
@@ -89,6 +90,8 @@ def _quarantine(connection: Transaction, definition: Definition) -> Facts:
 
 def _print_status(facts: Facts) -> None:
     click.echo(f"mission {facts['mission']} in {facts['root']}")
+    if facts["root_problem"]:
+        click.echo(f"no run does anything: {facts['root_problem']}")
     click.echo(f"lock: {facts['lock'] or 'free'}")
     run = facts["last_run"]
     if run:

@@ -44,7 +44,7 @@ def upgrade_command(mission: str) -> None:
 @mission_option
 @click.argument("reason")
 def unlock_command(mission: str, reason: str) -> None:
-    """Clear the lock of a dead run, for REASON. A run on this host is cleared by the next run by itself."""
+    """Clear the lock of a dead run, for REASON. Where it is known to be dead, the next run does so by itself."""
     clear_lock(mission, reason)
 
 

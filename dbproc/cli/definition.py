@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dbproc import lock
+from dbproc import lock, root
 from dbproc.access import make_directories
 from dbproc.catalogue.definition import load_mission
 from dbproc.catalogue.specs import current_definition
@@ -26,21 +26,33 @@ from dbproc.store import Store
 @mission_option
 @click.option("-d", "--dry-run", is_flag=True, help="Show the difference, and change nothing.")
 @click.option("--rollback", is_flag=True, help="A lowered version of a code takes up that earlier version again.")
+@click.option("--adopt", is_flag=True, help="Take the root over from the database that it belonged to.")
 @json_option
-def apply_command(mission_file: Path, mission: str, dry_run: bool, rollback: bool, as_json: bool) -> None:
+def apply_command(mission_file: Path, mission: str, dry_run: bool, rollback: bool, adopt: bool, as_json: bool) -> None:
     """Check MISSION_FILE (TOML, or dbprocessing's INI), show how it differs from the database, and apply it."""
-    apply(mission_file, mission, dry_run=dry_run, rollback=rollback, as_json=as_json)
+    apply(mission_file, mission, dry_run=dry_run, rollback=rollback, adopt=adopt, as_json=as_json)
 
 
-def apply(mission_file: Path, mission: str, *, dry_run: bool, rollback: bool = False, as_json: bool = False) -> None:
+def apply(
+    mission_file: Path,
+    mission: str,
+    *,
+    dry_run: bool,
+    rollback: bool = False,
+    adopt: bool = False,
+    as_json: bool = False,
+) -> None:
     """Apply a mission file and say what changed."""
     definition = read_mission_file(mission_file)
     with open_mission(mission, read_only=dry_run) as store:
         changes = apply_definition(store, definition, dry_run=True, rollback=rollback)
-        if changes and not dry_run:
-            with lock.holding(store, "apply"):
+        if not dry_run and (changes or adopt or not root.require(store)):
+            with lock.applying(store, definition.mission, adopt=adopt):
                 changes = apply_definition(store, definition, rollback=rollback)
         made = None if dry_run else _made_incoming(store)
+        problem = root.refusal(store, definition.mission) if dry_run and not adopt else None
+    if problem:
+        click.echo(f"it would be refused: {problem}", err=True)
     if as_json:
         print_json([change_facts(change) for change in changes])
         return
@@ -48,6 +60,8 @@ def apply(mission_file: Path, mission: str, *, dry_run: bool, rollback: bool = F
         click.echo(change.sentence)
     if made:
         click.echo(f"made the directory {made}")
+    if adopt and not dry_run:
+        click.echo(f"{definition.mission.root} belongs to this database now")
     if not changes:
         click.echo("nothing to change")
     elif dry_run:

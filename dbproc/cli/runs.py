@@ -178,9 +178,13 @@ def perform(
 
 
 def _preview(mission: str, options: Options, *, as_json: bool, echo: bool = False) -> int:
+    from dbproc import root
     from dbproc.preview import planned
 
     with open_mission(mission, echo=echo, read_only=True) as store:
+        problem = root.problem(store)
+        if problem:
+            click.echo(f"no run would do anything: {problem}", err=True)
         facts = planned(store, options)
     _print_plan(facts, as_json)
     return 0

@@ -132,12 +132,19 @@ def _tree(root: Path) -> Iterator[str]:
         directories[:] = [name for name in directories if not _is_private(root, os.path.join(place, name))]
         for name in (*directories, *names):
             path = Path(place, name)
+            if str(path) in _private(root):
+                continue
             yield f"{_plain(str(path.relative_to(root.parent)))} {_fact(path)}"
 
 
 def _is_private(root: Path, path: str) -> bool:
     """Whether a directory is for logs, or for the jobs of ``run-process``, which names what a killed one left."""
-    return path in (str(root / ".dbproc/logs"), str(root / ".dbproc/jobs")) or "/.dbproc-" in path
+    return path in _private(root) or "/.dbproc-" in path
+
+
+def _private(root: Path) -> tuple[str, ...]:
+    """Of logs, of the mark of the file that is locked, and of that of the root no two are alike."""
+    return tuple(str(root / ".dbproc" / name) for name in ("logs", "jobs", "lock", "owner.json"))
 
 
 def _fact(path: Path) -> str:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
 from dbproc.store import database_url, shown_name
 from tests.crash.crowd import crowd
 from tests.crash.held import ALL, RAW, Held
-from tests.flow.mission import LONGEST_SECONDS, kill, wait_for
+from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, kill, wait_for
 
 RUNS = 32
 
 
 def died(mission: Held) -> None:
     """Leave what a run leaves that was killed while its jobs ran."""
-    kill(mission.start_held())
+    kill(mission.start_held(prepared="sleep 1000 &"))
+    assert mission.jobs() != []  # what a job started lives on, and holds no lock
     mission.let_go()
     assert mission.open_runs() == 1
 
@@ -90,12 +97,13 @@ def test_a_live_holder_is_not_cleared(held: Held) -> None:
 
 def test_a_holder_on_another_host_needs_a_person_and_loses_nothing_when_cleared(held: Held) -> None:
     died(held.set_up())
-    held.execute("UPDATE logging SET hostname = 'elsewhere'")
+    held.execute("UPDATE logging SET hostname = 'elsewhere', boot_id = 'another'")
     before, waiting = held.tables(), held.waiting()
     for _ in range(2):
         done = held.run(status=78)
         assert "elsewhere" in done.err
-        assert f"clearProcessingFlag.py {shown_name(database_url(held.database))} " in done.err
+        assert f'dbproc unlock "why" -m {quote(shown_name(database_url(held.database)))}' in done.err
+        assert "cannot be told" in held.dbproc("status").out
     assert held.tables() == before
     assert held.waiting() == waiting
     held.script("clearProcessingFlag.py", held.database, "it burnt down")
@@ -133,6 +141,11 @@ def reboot(mission: Held) -> None:
     mission.execute("UPDATE logging SET boot_id = '00000000-0000-0000-0000-000000000000'")
 
 
+def earlier_dbproc(mission: Held) -> None:
+    """The holder did not lock the file, as an earlier dbproc."""
+    mission.execute("UPDATE logging SET machine_id = NULL, pid_namespace = NULL, lock_mark = NULL")
+
+
 def clock(mission: Held) -> None:
     """The clock was years ahead when the holder began."""
     mission.execute("UPDATE logging SET processing_start_time = '2099-01-01 00:00:00'")
@@ -142,7 +155,7 @@ def test_a_lock_whose_pid_belongs_to_another_process_now_is_taken(held: Held) ->
     check_is_taken(held, reuse)
 
 
-@pytest.mark.parametrize("event", [reboot, clock], ids=lambda event: event.__name__)
+@pytest.mark.parametrize("event", [reboot, clock, earlier_dbproc], ids=lambda event: event.__name__)
 def test_a_dead_holders_lock_is_taken_by_itself(event: Callable[[Held], None], held_sqlite: Held) -> None:
     check_is_taken(held_sqlite, event)
 
@@ -157,12 +170,90 @@ def check_is_taken(mission: Held, event: Callable[[Held], None]) -> None:
     mission.check_is_like_undisturbed()
 
 
+# --- a holder that cannot be seen ---
+
+CONTAINER = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts", "sh", "-c")
+"""Needs root: a PID namespace and a hostname of its own, as containers have them."""
+OTHER_BOOT = 'echo another > "$0" && mount --bind "$0" /proc/sys/kernel/random/boot_id'
+OTHER_MACHINE = f'{OTHER_BOOT} && head -c 33 /dev/zero | tr "\\0" f > "$0.id" && mount --bind "$0.id" /etc/machine-id'
+
+
+def in_container(mission: Held, prepare: str = "hostname node2") -> tuple[int, str]:
+    """A run in a container of its own, made as `prepare` says; its exit status and what it said."""
+    script = f'{prepare} && exec "$@"'
+    scratch = str(mission.root.parent / "scratch")
+    words = [*CONTAINER, script, scratch, sys.executable, PROCESS_QUEUE, "-m", mission.database]
+    done = subprocess.run(words, cwd=REPOSITORY, env=mission.environment, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+@contextmanager
+def held_in_container(mission: Held) -> Iterator[subprocess.Popen[str]]:
+    """A run in a container, one of whose jobs has begun and waits; in the end all of it is killed."""
+    mission.hold()
+    words = [*CONTAINER, 'hostname node1 && exec "$@"', "sh", sys.executable, PROCESS_QUEUE, "-m", mission.database]
+    run = subprocess.Popen(words, cwd=REPOSITORY, env=mission.environment)
+    try:
+        wait_for((mission.root.parent / "began").exists, "a job to begin")
+        yield run
+    finally:
+        run.kill()
+        run.wait()
+        mission.let_go()
+        wait_for(lambda: mission.jobs() == [], "the container to end")
+
+
+def test_a_run_in_another_container_keeps_its_lock_until_it_is_killed(held: Held) -> None:
+    with held_in_container(held.set_up()):
+        before = held.tables()
+        for status, said in (in_container(held), in_container(held, "true")):
+            assert (status, "another run is live" in said) == (75, True), said
+        held.run(status=75)
+        assert "is alive" in held.dbproc("unlock", "in my way", status=75).err
+        assert "(live)" in held.dbproc("status").out
+        assert held.tables() == before
+    status, said = in_container(held)
+    assert (status, "taken from a dead run" in said) == (0, True), said
+    held.check_is_like_undisturbed()
+
+
+def test_the_file_tells_of_a_holder_that_died_before_the_machine_was_started_anew(held_sqlite: Held) -> None:
+    with held_in_container(held_sqlite.set_up()):
+        pass
+    held_sqlite.execute(f"UPDATE logging SET hostname = '{socket.gethostname()}'")
+    before = held_sqlite.tables()
+    status, said = in_container(held_sqlite, OTHER_MACHINE)
+    assert (status, "another machine has its name" in said) == (78, True), said
+    assert held_sqlite.tables() == before
+    status, said = in_container(held_sqlite, OTHER_BOOT)
+    assert (status, "taken from a dead run" in said) == (0, True), said
+    held_sqlite.check_is_like_undisturbed()
+
+
+def test_a_live_holder_whose_file_was_removed_keeps_its_lock(held_sqlite: Held) -> None:
+    worker = held_sqlite.set_up().start_held()
+    try:
+        (held_sqlite.root / ".dbproc" / "lock").unlink()
+        worker.send_signal(signal.SIGSTOP)
+        assert f"PID {worker.pid} " in held_sqlite.run(status=75).err
+        status, said = in_container(held_sqlite)
+        assert (status, "dbproc unlock" in said) == (78, True), said
+    finally:
+        worker.send_signal(signal.SIGCONT)
+        held_sqlite.let_go()
+        worker.communicate(timeout=LONGEST_SECONDS)
+    assert worker.returncode == 0
+    assert sorted(held_sqlite.files()) == ALL
+
+
 @pytest.mark.parametrize("event", [lambda mission: None, clock], ids=["now", "clock"])
 @pytest.mark.thorough
 def test_a_live_holder_keeps_its_lock_whatever_the_clock_says(event: Callable[[Held], None], held_sqlite: Held) -> None:
     held_sqlite.set_up()
     died(held_sqlite)
     of_this_process(held_sqlite)
+    earlier_dbproc(held_sqlite)
     event(held_sqlite)
     before = held_sqlite.tables()
     assert f"PID {os.getpid()}" in held_sqlite.run(status=75).err

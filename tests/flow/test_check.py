@@ -63,23 +63,24 @@ class Site:
         self.folder = folder / "site"
         self._pristine = folder / "pristine"
         self._server = server
-        self._template = server.create() if server else ""
+        self._name = server.create() if server else ""
         sqlite = str(self.folder / "mission.sqlite")
-        first = self._define(Mission(self.folder / "mission", server.url(self._template) if server else sqlite))
+        first = self._define(Mission(self.folder / "mission", server.url(self._name) if server else sqlite))
         first.run(status=1)
         first.deliver(name_of("raw", 2, "1.1.0"), content="better")
         first.deliver("nothing.known")
         first.run(status=1)
         shutil.copytree(self.folder, self._pristine, symlinks=True)
-        self.database = sqlite
+        self._kept = server.create(self._name) if server else ""
+        self.database = first.database
 
     def restored(self) -> Mission:
         """The mission as it was first."""
         shutil.rmtree(self.folder)
         shutil.copytree(self._pristine, self.folder, symlinks=True)
         if self._server:
-            self._copy = self._server.create(self._template)
-            self.database = self._server.url(self._copy)
+            self._server.drop(self._name)
+            self._server.create(self._kept, self._name)
         mission = Mission.__new__(Mission)
         vars(mission).update(vars(self._first), database=self.database)
         return mission
@@ -87,7 +88,7 @@ class Site:
     def dropped(self) -> None:
         """Remove the database of the last test."""
         if self._server:
-            self._server.drop(self._copy)
+            self._server.drop(self._name)
 
     def _define(self, mission: Mission) -> Mission:
         mission.inspector("own.py", INSPECTOR)
@@ -385,6 +386,12 @@ def the_holder_of_the_lock_is_dead(mission: Mission) -> None:
 @plants(Kind.FOREIGN_LOCK, "run 99")
 def the_holder_of_the_lock_is_elsewhere(mission: Mission) -> None:
     hold(mission, "elsewhere")
+
+
+@plants(Kind.FOREIGN_ROOT, ".dbproc/owner.json")
+def the_root_is_another_databases(mission: Mission) -> None:
+    mark = mission.root / ".dbproc" / "owner.json"
+    mark.write_text(mark.read_text().replace(mission.one("SELECT identity FROM mission"), "0" * 32))
 
 
 @plants(Kind.NO_ATTEMPT, name_of("smooth", 1))

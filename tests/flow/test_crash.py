@@ -6,10 +6,12 @@ import os
 import signal
 import socket
 from pathlib import Path
+from shlex import quote
 
 import psutil
 import pytest
 
+from dbproc.store import database_url, shown_name
 from tests.flow.mission import Mission, chain, kill, name_of, wait_for
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
@@ -112,7 +114,7 @@ def test_a_lock_held_on_another_host_needs_a_person(mission: Mission) -> None:
     hold(mission, hostname="elsewhere")
     done = mission.run(status=78)
     assert "elsewhere" in done.err
-    assert "clearProcessingFlag.py" in done.err
+    assert f'dbproc unlock "why" -m {quote(shown_name(database_url(mission.database)))}' in done.err
     assert mission.waiting() == RAW
     mission.script("clearProcessingFlag.py", mission.database, "it burnt down")
     assert mission.rows("SELECT comment FROM logging")[0] == ("cleared: it burnt down",)

@@ -21,7 +21,8 @@ from dbproc.check.leftovers import live_run, lock_faults
 from dbproc.check.programs import directory_faults
 from dbproc.check.tree import Ground, Tree
 from dbproc.digest import digest_file
-from dbproc.lock import Holder, this_process
+from dbproc.lock import Holder
+from dbproc.machine import this_process
 from dbproc.model import CodeEditPolicy, Definition, Mission
 
 NOBODY = 65534
@@ -197,9 +198,9 @@ def test_digests_are_read_with_the_algorithm_that_each_names(tmp_path: Path) -> 
 # --- the lock ---
 
 BEFORE = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-MINE = Holder(1, this_process(), BEFORE)
-DEAD = Holder(3, replace(this_process(), start_time="1"), BEFORE)
-ELSEWHERE = Holder(4, replace(this_process(), hostname="elsewhere"), BEFORE)
+MINE = Holder(1, this_process(), BEFORE, "/nowhere", None)
+DEAD = replace(MINE, run_id=3, process=replace(this_process(), start_time="1"))
+ELSEWHERE = replace(MINE, run_id=4, process=replace(this_process(), hostname="elsewhere", boot_id="another"))
 
 
 @pytest.mark.parametrize(
@@ -226,4 +227,4 @@ def test_a_run_is_taken_for_live_unless_it_is_known_to_be_dead(
     [(None, []), (MINE, []), (DEAD, [Kind.STALE_LOCK]), (ELSEWHERE, [Kind.FOREIGN_LOCK])],
 )
 def test_a_lock_is_a_fault_when_its_holder_is_dead_or_out_of_sight(holder: Holder | None, kinds: list[Kind]) -> None:
-    assert [fault.kind for fault in lock_faults(holder)] == kinds
+    assert [fault.kind for fault in lock_faults("mission.sqlite", holder)] == kinds
