@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from dbproc.errors import VersionError
 
-_MOST_DIGITS = 9
+_MOST_DIGITS = 300
 
 
 class Part(IntEnum):

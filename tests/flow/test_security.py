@@ -172,17 +172,13 @@ def test_no_keyword_leads_into_another_directory_of_the_mission(way: str, tmp_pa
         product("raw", 0, STATION, directory=raw),
         product("clean", 1, STATION.replace("raw", "clean"), directory=clean),
         process("to_clean", "clean", ["raw"], "FILE"),
-        product("beside", 0, directory="codes/beside"),
     )
-    mission.deliver(*(of_station(name) for name in [*PRIVATE, "north"]), name_of("beside", 1))
+    mission.deliver(*(of_station(name) for name in [*PRIVATE, "north"]))
     done = mission.run(status=1)
     assert done.err.count("which is not for products") == len(PRIVATE)
     assert mission.names("clean") == ["clean_north_20200101_v1.0.0.txt"]
     if way == "delivered":
         assert mission.quarantined() == {of_station(name): "bad_place" for name in PRIVATE}
-    (beside,) = mission.names("beside")  # for it is the definition that says so
-    mission.files()[beside].path.unlink()
-    (mission.root / "codes" / "beside").rmdir()
     check_only_in(mission, "data", "north")
 
 

@@ -284,6 +284,14 @@ def test_a_link_that_leads_into_incoming_is_followed(tmp_path: Path) -> None:
     )
 
 
+def test_a_link_is_followed_to_what_is_not_there_yet(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "away").symlink_to("sub")
+    text = edited(MISSION, ("settle_seconds = 0", 'incoming = "sub/in"'), ('"raw/{Y}"', '"away/in/{Y}"'))
+    (sentence,) = problems_of(tmp_path, text)
+    assert "product.raw.directory: 'away/in/{Y}' is in the incoming directory" in sentence
+
+
 def test_incoming_that_is_a_link_to_the_root_is_the_root(tmp_path: Path) -> None:
     (tmp_path / "incoming").symlink_to(".")
     (sentence,) = problems_of(tmp_path, MISSION)
