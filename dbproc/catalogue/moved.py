@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, Table, func, literal, select, update
 
 from dbproc import schema
 from dbproc.catalogue import placements
-from dbproc.catalogue.placements import Move
+from dbproc.model import Move
 
 _OF_SAMPLES = ("record", "report")
 _PATHS = ("directory", "log")
