@@ -43,7 +43,7 @@ class Owner:
 
     identity: str
     shown: str = field(compare=False)
-    system: str | None
+    server: str | None
     name: tuple[str, ...]
     number: tuple[int, ...]
 
@@ -52,18 +52,18 @@ class Owner:
         if not self.identity or self.identity != other.identity or self.name[:1] != other.name[:1]:
             return False
         is_there = self.name == other.name or (bool(self.number) and self.number == other.number)
-        return self._is_on(other.system) and is_there
+        return self._is_on(other.server) and is_there
 
     def is_succeeded_by(self, other: Owner) -> bool:
         """Whether another database is found where this one was, which is there no more."""
-        return self._is_on(other.system) and self.name == other.name
+        return self._is_on(other.server) and self.name == other.name
 
     def is_at(self, other: Owner) -> bool:
         """Whether this mark names the place of the other one, as far as that is known."""
-        return self._is_on(other.system) and (self.name, self.number) == (other.name, other.number)
+        return self._is_on(other.server) and (self.name, self.number) == (other.name, other.number)
 
-    def _is_on(self, system: str | None) -> bool:
-        return None in (self.system, system) or self.system == system
+    def _is_on(self, server: str | None) -> bool:
+        return None in (self.server, server) or self.server == server
 
 
 class Standing(Enum):
@@ -199,7 +199,7 @@ def _facts(owner: Owner) -> dict[str, Any]:
         "about": _ABOUT,
         "database": owner.shown,
         "identity": owner.identity,
-        "system": owner.system,
+        "server": owner.server,
         "name": owner.name,
         "number": owner.number,
     }
@@ -209,7 +209,7 @@ def _owner(facts: dict[str, Any]) -> Owner:
     return Owner(
         identity=str(facts["identity"]),
         shown=str(facts["database"]),
-        system=None if facts["system"] is None else str(facts["system"]),
+        server=None if facts["server"] is None else str(facts["server"]),
         name=tuple(map(str, facts["name"])),
         number=tuple(map(int, facts["number"])),
     )

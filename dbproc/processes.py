@@ -23,7 +23,7 @@ OWN: set[int] = set()
 
 _MARK = f"\0{JOB_MARK}=".encode()
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
-_SET_CHILD_SUBREAPER = 36
+_SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER = 36, 37
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,27 @@ def is_visible() -> bool:
         return False
 
 
-def adopt() -> bool:
-    """Become the parent of all that leaves its parents below this process; False where the system refuses."""
+def adopt(*, on: bool = True) -> bool:
+    """Become the parent of all that leaves its parents below this process, or no longer; False where that cannot be."""
     if sys.platform != "linux" or not is_visible():
         return False
     import ctypes
 
     try:
-        return bool(ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+        return bool(ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, int(on), 0, 0, 0) == 0)
+    except (AttributeError, OSError):
+        return False
+
+
+def is_adopting() -> bool:
+    """Whether this process is the parent of all that leaves its parents below it."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    value = ctypes.c_int(0)
+    try:
+        return bool(ctypes.CDLL(None).prctl(_GET_CHILD_SUBREAPER, ctypes.byref(value), 0, 0, 0) == 0 and value.value)
     except (AttributeError, OSError):
         return False
 

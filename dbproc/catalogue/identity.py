@@ -53,8 +53,8 @@ def _number_of(path: str) -> tuple[int, ...]:
 def _on_server(connection: Connection, identity: str, shown: str) -> Owner:
     database, database_number, namespace, table_number, is_told = connection.execute(_PLACE).one()
     name = ("postgresql", str(database), str(namespace))
-    system = _system(connection) if is_told else None
-    return Owner(identity, shown, system, name, (int(database_number), int(table_number)))
+    server = _system(connection) if is_told else None
+    return Owner(identity, shown, server, name, (int(database_number), int(table_number)))
 
 
 def _system(connection: Connection) -> str | None:

@@ -98,6 +98,7 @@ class LocalEngine:
             late = list(self._running.values())
             self._running.clear()
         outcomes.extend(self.finished(timeout=0.0))
+        self._strays.close()
         return [*outcomes, *(_interrupted(job) for job in late)]
 
     def _are_at_work(self) -> bool:

@@ -19,6 +19,7 @@ from dbproc import processes
 from dbproc.processes import Process
 
 _REAP_SECONDS = 1.0
+_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Strays:
     """Finds and ends what jobs left; made by the thread that also starts other children, before any job."""
 
     def __init__(self) -> None:
-        earlier = processes.adopted()
+        earlier, self._was_adopting = processes.adopted(), processes.is_adopting()
         self._sees_all = processes.adopt() and earlier is not None
         self._earlier = frozenset(earlier or ())
         self._reaping = threading.Lock()
@@ -50,12 +51,16 @@ class Strays:
         if children is None:
             return processes.marked(lambda mark: mark == family.directory)
         self._earlier = self._earlier.intersection(children)
-        strangers = set(children) - self._earlier - processes.OWN - {family.leader}
-        if not strangers:
-            return ()
-        seen = [process for pid in strangers if (process := processes.look(pid)) is not None]
-        self._include(family, (process.pid for process in seen if self._is_of(family, process)))
-        return self._living(family)
+        for _ in range(_LOOKS):
+            strangers = set(children or ()) - self._earlier - processes.OWN - {family.leader}
+            seen = [processes.look(pid) for pid in strangers]
+            there = [process for process in seen if process is not None]
+            self._include(family, (process.pid for process in there if self._is_of(family, process)))
+            living = self._living(family)
+            if living or not any(process is None or process.is_dead for process in seen):
+                return living
+            children = processes.adopted()  # the list may lack what came while something in it ended
+        return ()
 
     def end(self, family: Family, seconds: float) -> Sequence[Process]:
         """End all that a job started; gives what could not be ended within so many seconds."""
@@ -71,6 +76,13 @@ class Strays:
             process = processes.look(pid)
             if process is not None and process.is_dead:
                 self._wait_for(process)
+
+    def close(self) -> None:
+        """Wait for what was adopted and has ended, and adopt no more; by the thread that made this."""
+        self._reaped = 0.0
+        self.reap()
+        if self._sees_all and not self._was_adopting:
+            processes.adopt(on=False)
 
     def _is_of(self, family: Family, process: Process) -> bool:
         """Whether a child of ours, that we did not start, is of a job."""

@@ -286,9 +286,9 @@ def test_a_mark_that_is_damaged_is_named(sqlite_mission: Mission, say: Say) -> N
 def test_a_server_says_which_one_it_is(postgres_database: str, tmp_path: Path) -> None:
     mission = Mission(tmp_path / "mission", postgres_database).create(*BLOCKS)
     mark = mark_of(mission.root)
-    system = mission.one("SELECT system_identifier FROM pg_control_system()")
-    assert (mark["system"], mark["name"]) == (
-        str(system),
+    server = mission.one("SELECT system_identifier FROM pg_control_system()")
+    assert (mark["server"], mark["name"]) == (
+        str(server),
         ["postgresql", database_url(postgres_database).database, "public"],
     )
 

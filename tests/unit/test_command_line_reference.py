@@ -119,6 +119,6 @@ def test_the_documents_name_every_argument_of_an_inspector(name: str) -> None:
 
 def test_the_documents_name_every_reason_of_quarantine() -> None:
     in_code = set(re.findall(r'Refused\(\s*\w+(?:\.\w+)?, "(\w+)"', Path(triage_file).read_text(encoding="utf-8")))
-    in_code |= {reason.value for reason in RefusalReason} | {"dead_run", "unknown_file"}
+    in_code |= {reason.value for reason in RefusalReason} | {"dead_run", "input_missing", "unknown_file"}
     written = section(read("operating.md"), "## The quarantine")
     assert set(re.findall(r"^\| `(\w+)` \|", written, re.MULTILINE)) == in_code

@@ -117,7 +117,7 @@ def test_without_descriptors_of_processes_jobs_end_as_ever(bench: Bench) -> None
     [
         ("a\0b", "an argument holds a NUL byte, which no command line can"),
         ("\ud800", "an argument holds '\\ud800', which cannot be written in utf-8; run it in UTF-8"),
-        ("x" * (4 << 20), "Argument list too long"),
+        ("x" * (4 << 20), execution.TOO_LONG),
     ],
     ids=["NUL", "surrogate", "too long"],
 )
