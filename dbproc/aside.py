@@ -182,12 +182,12 @@ class Aside:
         changed = changed_since(before)
         if changed is None:
             return task, outcome
-        return task, _failed(outcome, changed + self._put_back(task, outcome.job.directory))
+        return task, _failed(outcome, changed + self._put_back(task, before, outcome.job.directory))
 
-    def _put_back(self, task: Task, directory: str) -> str:
+    def _put_back(self, task: Task, before: Inputs, directory: str) -> str:
         """Put back inputs that a job moved into its directory; where it is kept when it may hold them, changed."""
         inputs = [file.file_id for file in task.inputs]
-        lost = put_back(self._store, self._definition.mission, [directory], inputs, self._report)
+        lost = put_back(self._store, self._definition.mission, [directory], inputs, self._report, before.stats)
         if not lost or not holds_files(directory):
             return ""
         kept = placement.set_aside_path(self._directory, f"job-{os.path.basename(directory)}")

@@ -277,15 +277,15 @@ class Execution:
             self._campaigns.ended(running.task, outcome)
         changed = changed_since(running.inputs)
         if changed is not None:
-            self._put_back(running.task, outcome.job.directory)
+            self._put_back(running, outcome.job.directory)
         if changed is not None and outcome.ending is not Ending.INTERRUPTED:
             outcome = replace(outcome, ending=Ending.FAILED, message=changed)
         return running.task, outcome
 
-    def _put_back(self, task: Task, directory: str) -> None:
+    def _put_back(self, running: _Running, directory: str) -> None:
         """Put back inputs that a job moved into its directory, before that is removed."""
-        mission, inputs = self._definition.mission, [file.file_id for file in task.inputs]
-        lost = put_back(self._store, mission, [directory], inputs, self._report)
+        mission, inputs = self._definition.mission, [file.file_id for file in running.task.inputs]
+        lost = put_back(self._store, mission, [directory], inputs, self._report, running.inputs.stats)
         if lost and holds_files(directory):
             keep_aside(self._store, mission, directory, lost, self._run_id, self._report)
 

@@ -1,7 +1,7 @@
 """Files of the catalogue that a code moved into its own directory: they are put back before that is removed.
 
-No code may change its inputs, and some do: ``mv "$1" "$2"``. Such a job has failed, and what it moved is put back when
-it still has its bytes; when it has not, the job's directory is kept in quarantine as it is.
+No code may change its inputs, and some do: ``mv "$1" "$2"``, ``mv "$1" "$1.done"``. Such a job has failed, and what it
+moved is put back when it still has its bytes; when it has not, the job's directory is kept in quarantine as it is.
 """
 
 from __future__ import annotations
@@ -24,11 +24,33 @@ from dbproc.triage import storable
 
 
 def put_back(
-    store: Store, mission: Mission, directories: Sequence[str], inputs: Sequence[int], report: Report
+    store: Store,
+    mission: Mission,
+    directories: Sequence[str],
+    inputs: Sequence[int],
+    report: Report,
+    stats: Sequence[tuple[str, str]] = (),
 ) -> list[str]:
-    """Put back what lies in directories of jobs and is missing from its place; `inputs` are those of the jobs.
+    """Put back what lies in directories of jobs and is missing from its place.
 
-    Gives the paths of inputs that are still missing.
+    Parameters
+    ----------
+    store, mission
+        The mission.
+    directories
+        Those of the jobs.
+    inputs
+        The numbers of the files that the jobs read.
+    report
+        Told what is put back.
+    stats
+        Paths, and what the system said of them before the jobs began (:class:`dbproc.inputs.Inputs`): under another
+        name they are found beside their places, too.
+
+    Returns
+    -------
+    list of str
+        The paths of inputs that are still missing.
     """
     by_size = _files_by_size(directories)
     with store.begin() as connection:
@@ -36,7 +58,9 @@ def put_back(
         alike = list(files.parts_of_sizes(connection, list(by_size))) if by_size else []
     missing = {_home(mission, part): part for part in (*of_jobs, *alike)}
     missing = {path: part for path, part in missing.items() if not os.path.lexists(path)}
-    back = {path for path, part in missing.items() if _is_put_back(path, part, by_size[part.size], report)}
+    beside = {path: _beside(path, stat) for path, stat in stats if path in missing}
+    found = {path: [*by_size[part.size], *beside.get(path, ())] for path, part in missing.items()}
+    back = {path for path, part in missing.items() if _is_put_back(path, part, found[path], report)}
     return sorted({_home(mission, part) for part in of_jobs} & (missing.keys() - back))
 
 
@@ -83,11 +107,21 @@ def _is_put_back(path: str, part: Part, candidates: Sequence[str], report: Repor
         try:
             if os.path.lexists(candidate) and digest_file(candidate, algorithm_of(part.digest)) == part.digest:
                 moves.put(candidate, path)
-                report.add(Event.NOTE, os.path.basename(path), "a code had moved it into its directory; it is put back")
+                report.add(Event.NOTE, os.path.basename(path), "a code had moved it; it is put back")
                 return True
         except OSError as error:
             report.add(Event.PROBLEM, path, f"cannot be put back from {candidate}: {error.strerror or error}")
     return False
+
+
+def _beside(path: str, stat_text: str) -> list[str]:
+    """The file beside a place that has the inode of what was there."""
+    inode = stat_text.rpartition(":")[2]
+    try:
+        with os.scandir(os.path.dirname(path)) as entries:
+            return [entry.path for entry in entries if str(entry.inode()) == inode]
+    except OSError:
+        return []
 
 
 def _files_by_size(directories: Iterable[str]) -> dict[int, list[str]]:

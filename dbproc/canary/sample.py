@@ -238,7 +238,8 @@ class _Building:
         changed = changed_since(inputs)
         if changed is not None:
             ids = [file.file_id for file in task.inputs]
-            put_back(self._store, self._definition.mission, [outcome.job.directory], ids, Report())
+            place = [outcome.job.directory]
+            put_back(self._store, self._definition.mission, place, ids, Report(), inputs.stats)
         if changed is not None and outcome.ending is Ending.SUCCEEDED:
             raise UserError(changed)
         return task, outcome

@@ -32,6 +32,9 @@ mkdir -p deep; mv "$1" deep/kept; exit 3
 SPOILS = """#!/bin/sh
 mv "$1" taken; echo more >> taken; exit 3
 """
+RENAMES = """#!/bin/sh
+mv "$1" "$1.done"; echo made > "$2"
+"""
 HANGS = """#!/bin/sh
 mv "$1" kept; touch ROOT/moved; exec sleep 60
 """
@@ -152,7 +155,7 @@ def write(paths: list[Path]) -> None:
 # --- codes that move their inputs ---
 
 
-@pytest.mark.parametrize("code", [MOVES, HIDES])
+@pytest.mark.parametrize("code", [MOVES, HIDES, RENAMES])
 def test_an_input_that_a_code_moved_is_put_back(code: str, mission: Mission) -> None:
     mission.code("to_clean.sh", code)
     mission.create(*chain()[:2], process("to_clean", "clean", ["raw"]))
