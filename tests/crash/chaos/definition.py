@@ -19,7 +19,7 @@ MISSION = """
 name = "chaos"
 settle_seconds = 0
 retry_seconds = 0
-retry_limit = 100000
+retry_limit = 30000
 
 [product.met]
 level = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -324,8 +325,16 @@ def test_a_comparison_that_dies_or_takes_too_long_is_a_problem(tmp_path: Path, m
         monkeypatch.setattr(comparison, "TIME_LIMIT", 1.0)
         assert comparison.compare(Comparison.BYTES, *paths, companion=False)["problem"] == "it took longer than 1 s"
         monkeypatch.setattr(comparison, "TIME_LIMIT", 60.0)
-        monkeypatch.setattr(comparison, "MEMORY_LIMIT", 1 << 20)
+        dying = [sys.executable, "-c", "import os; os.abort()"]
+        monkeypatch.setattr(comparison.confined, "command", lambda *_: dying)
         assert "ended with exit status" in comparison.compare(Comparison.BYTES, *paths, companion=False)["problem"]
+
+
+def test_a_comparison_that_may_take_no_memory_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "MEMORY_LIMIT", 1 << 20)
+    with two_files(tmp_path, b"x", b"x") as paths:
+        found = comparison.compare(Comparison.BYTES, *paths, companion=False)
+    assert (found["same"], bool(found["problem"])) == (False, True)
 
 
 def test_a_confined_process_cannot_take_more_memory_than_it_may(tmp_path: Path) -> None:

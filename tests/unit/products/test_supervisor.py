@@ -81,7 +81,8 @@ def asked(supervisor: Supervisor, *names: str) -> list[Answer]:
 
 
 def workers() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "dbproc.products.worker" in each.cmdline()]
+    living = [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
+    return [each for each in living if "dbproc.products.worker" in each.cmdline()]
 
 
 GOOD = [Answer(Reply.REASON, name) for name in ("a", "b", "c", "d")]
