@@ -95,17 +95,30 @@ def look(pid: int) -> Process | None:
 
 def mark(pid: int) -> str:
     """The directory of the job that a process bears the mark of; nothing when it bears none, or it cannot be seen."""
-    _, found, rest = (b"\0" + _read(f"/proc/{pid}/environ")).partition(_MARK)
-    return os.fsdecode(rest.partition(b"\0")[0]) if found else ""
+    return seen_mark(pid) or ""
+
+
+def seen_mark(pid: int) -> str | None:
+    """:func:`mark`; None when no environment is to be seen: there is none, it is another user's, or it is just being
+    replaced, because the process becomes another program in this moment."""
+    environment = _read(f"/proc/{pid}/environ")
+    _, found, rest = (b"\0" + environment).partition(_MARK)
+    return (os.fsdecode(rest.partition(b"\0")[0]) if found else "") if environment else None
 
 
 def adopted() -> list[int] | None:
     """The children of the main thread: what it started, and what was adopted; None where that cannot be seen."""
+    if not is_visible() or not _tells_children():
+        return None
+    before, found = None, _listed_children()
+    while found != before:  # while one is waited for, the kernel's list may lack others
+        before, found = found, _listed_children()
+    return found
+
+
+def _listed_children() -> list[int]:
     pid = os.getpid()
-    text = _read(f"/proc/{pid}/task/{pid}/children") if is_visible() else b""
-    if text:
-        return [int(word) for word in text.split()]
-    return [] if _tells_children() else None
+    return [int(word) for word in _read(f"/proc/{pid}/task/{pid}/children").split()]
 
 
 @lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ from dbproc import processes
 from dbproc.processes import Process
 
 _REAP_SECONDS = 1.0
-_LOOKS = 5
+_LOOKS, _LOOK_PAUSE = 10, 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,18 @@ class Strays:
         if children is None:
             return processes.marked(lambda mark: mark == family.directory)
         self._earlier = self._earlier.intersection(children)
+        known_dead: set[int] = set()
         for _ in range(_LOOKS):
-            strangers = set(children or ()) - self._earlier - processes.OWN - {family.leader}
-            seen = [processes.look(pid) for pid in strangers]
-            there = [process for process in seen if process is not None]
-            self._include(family, (process.pid for process in there if self._is_of(family, process)))
+            strangers = set(children or ()) - self._earlier - processes.OWN - known_dead - {family.leader}
+            judged = {pid: self._is_of(family, pid) for pid in strangers}
+            self._include(family, (pid for pid, is_of in judged.items() if is_of))
             living = self._living(family)
-            if living or not any(process is None or process.is_dead for process in seen):
+            doubtful = {pid for pid, is_of in judged.items() if is_of is None}
+            if living or not doubtful:
                 return living
-            children = processes.adopted()  # the list may lack what came while something in it ended
+            known_dead |= {pid for pid in doubtful if (process := processes.look(pid)) is None or process.is_dead}
+            time.sleep(_LOOK_PAUSE)
+            children = processes.adopted()
         return ()
 
     def end(self, family: Family, seconds: float) -> Sequence[Process]:
@@ -84,11 +87,18 @@ class Strays:
         if self._sees_all and not self._was_adopting:
             processes.adopt(on=False)
 
-    def _is_of(self, family: Family, process: Process) -> bool:
-        """Whether a child of ours, that we did not start, is of a job."""
-        if process.session == family.leader or (process.pid, process.start) in family.members:
+    def _is_of(self, family: Family, pid: int) -> bool | None:
+        """Whether a child of ours, that we did not start, is of a job; None when that cannot be told in this moment.
+
+        It has ended, perhaps leaving others to us; or it becomes another program, and has left the job's session.
+        """
+        process = processes.look(pid)
+        if process is None or process.is_dead:
+            return None
+        if process.session == family.leader or (pid, process.start) in family.members:
             return True
-        return processes.mark(process.pid) == family.directory
+        found = processes.seen_mark(pid)
+        return None if found is None else found == family.directory
 
     def _include(self, family: Family, pids: Iterable[int]) -> None:
         known = list(pids)

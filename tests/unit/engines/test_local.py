@@ -245,6 +245,22 @@ def test_what_a_job_leaves_is_gone_when_it_has_an_outcome(bench: Bench, how: str
     assert outcome.ending is expected[end]
 
 
+def test_what_becomes_another_program_as_it_is_looked_at_is_found(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile it shows no environment, and has left the session of its job."""
+    really, looked_at = processes._read, set[str]()
+
+    def read(path: str) -> bytes:
+        is_first = path.endswith("/environ") and path not in looked_at
+        looked_at.add(path)
+        return b"" if is_first else really(path)
+
+    monkeypatch.setattr(processes, "_read", read)
+    bench.outcome(bench.job(LEAVING["in a session of its own"] + BEGUN))
+    assert not bench.lives("left")
+
+
 def test_by_a_time_limit_what_has_left_its_environment_is_ended_too(bench: Bench) -> None:
     without = "setsid env -i /bin/sh -c 'echo $$ > ../left; exec /bin/sleep 1000' &"
     assert bench.outcome(bench.job(without + BEGUN + "sleep 1000", limit=1.0)).ending is Ending.TIMED_OUT
