@@ -196,6 +196,15 @@ def current(store: Store) -> Holder | None:
     return Holder(row["logging_id"], process, row["processing_start_time"], place, row["lock_mark"])
 
 
+def seen(store: Store) -> Holder | None:
+    """The open run, for those who only look: one that ends in this moment has let its file go, and is not dead."""
+    holder = current(store)
+    if holder is None or judged(holder) is not Judgement.DEAD:
+        return holder
+    now = current(store)
+    return holder if now is not None and now.run_id == holder.run_id else now
+
+
 def describe(holder: Holder) -> str:
     """The holder, and whether it is alive."""
     return f"{holder} ({judged(holder).value})"

@@ -77,7 +77,7 @@ def look(store: Store, *, deep: bool = False, progress: Progress | None = None) 
     site = _Site.of(store)
     files, records, faults = _compare(store, site)
     work = site.workspace.leftovers()
-    after = lock.current(store)
+    after = lock.seen(store)
     live = live_run(before, records.open_run, after)
     if live is None:
         faults += [*lock_faults(store.name, after), *leftover_faults(records, work, site.logs)]

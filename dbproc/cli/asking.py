@@ -40,7 +40,7 @@ def status_command(mission: str, as_json: bool) -> None:
 def mission_status(mission: str) -> Facts:
     """The facts of ``dbproc status``."""
     with open_mission(mission, read_only=True) as store:
-        holder, problem = lock.current(store), root.problem(store)
+        holder, problem = lock.seen(store), root.problem(store)
         with store.begin() as connection:
             definition = load_definition(connection)
             facts: Facts = {

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from dbproc import lock, lockfile
 from dbproc.cli import legacy, main
+from dbproc.machine import Evidence, Judgement
 from dbproc.ownership import Owner
-from dbproc.store import database_url
-from tests.flow.mission import REPOSITORY, Mission, name_of, process, product
+from dbproc.store import database_url, open_store
+from tests.flow.mission import REPOSITORY, Mission, chain, name_of, process, product
 from tests.postgres import PostgresServer
 
 BLOCKS = [product("raw", 0), product("clean", 1), process("to_clean", "clean", ["raw"])]
@@ -318,3 +320,23 @@ def test_a_mark_fits_the_same_database_in_one_of_its_places(other: Owner, fits: 
 def test_files_without_a_number_are_told_apart_by_their_paths() -> None:
     one, other = (Owner("one", "x", None, ("sqlite", path), ()) for path in ("/a", "/b"))
     assert not one.fits(other)
+
+
+def test_a_run_that_ends_as_it_is_looked_at_is_not_taken_for_dead(
+    mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row is read; it closes the row and lets the file go; then the file is looked at."""
+    mission.create(*chain())
+    with open_store(mission.database) as store:
+        acquired, really = lock.acquire(store), lockfile.probe
+
+        def probe(root: str, marks: str | None) -> Evidence:
+            lock.release(store, acquired, "done")
+            return really(root, marks)
+
+        monkeypatch.setattr(lockfile, "probe", probe)
+        holder = lock.current(store)
+        assert holder is not None
+        assert lock.seen(store) is None
+        monkeypatch.undo()
+        assert lock.judged(holder) is Judgement.DEAD  # which its row, by itself, would have said
