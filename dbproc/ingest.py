@@ -187,7 +187,10 @@ class Ingest:
         try:
             if state_of(os.lstat(arrival.path)) != arrival.state:
                 return False
-            moves.remove(arrival.path, () if arrival.kind is Kind.LINK else decision.measured.members)
+            if arrival.kind is Kind.LINK:
+                os.unlink(arrival.path)
+            else:
+                moves.remove(arrival.path, decision.measured.members, has_companion=arrival.has_companion)
         except FileNotFoundError:
             return True
         except OSError as error:

@@ -123,10 +123,11 @@ def put(path: str, target: str) -> None:
     _sync_all([target, os.path.dirname(target)])
 
 
-def remove(path: str, members: Sequence[Member] = ()) -> None:
+def remove(path: str, members: Sequence[Member] = (), *, has_companion: bool = False) -> None:
     """Remove a file and its members, or a directory: what is safe elsewhere, or was ordered away.
 
-    The members go first: what is left by a crash still has the name of the file.
+    The members go first, and what is left empty of its companion directory, also where a crash has left no more of it:
+    what is left by another one still has the name of the file.
 
     Raises
     ------
@@ -135,7 +136,7 @@ def remove(path: str, members: Sequence[Member] = ()) -> None:
     """
     for member in parts(path, members)[1:]:
         _remove_own(member)
-    if members:
+    if members or has_companion:
         _prune(companion_of(path))
     _remove_own(path)
 

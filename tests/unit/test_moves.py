@@ -345,6 +345,13 @@ def test_a_file_is_removed_with_its_members_and_nothing_else(source: Path) -> No
     assert tree(source) == {**STRANGER, "x_v1.0.0/deep/more": "theirs"}
 
 
+def test_what_a_crash_left_empty_of_a_companion_directory_goes_with_its_file(source: Path) -> None:
+    (source / "x.idx").write_text("x")
+    (source / "x" / "deep").mkdir(parents=True)
+    moves.remove(str(source / "x.idx"), has_companion=True)
+    assert list(source.iterdir()) == []
+
+
 def test_links_and_fifos_are_not_opened_to_be_synced(source: Path) -> None:
     (source / "d").mkdir()
     (source / "d" / "gone").symlink_to("nowhere")
