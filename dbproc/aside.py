@@ -16,14 +16,14 @@ from dataclasses import replace
 from dbproc import moves, placement
 from dbproc.engines import Engine
 from dbproc.errors import PlacementError, UserError
-from dbproc.inputs import Inputs, changed_since, look
+from dbproc.inputs import Inputs, look
 from dbproc.inspection import Inspection
 from dbproc.model import Definition, Ending, Move, Outcome, Task
 from dbproc.plan import Decision, State
 from dbproc.register import Failure, Register, Result, Success
 from dbproc.removal import remove_tree
 from dbproc.report import Event, Progress, Report
-from dbproc.rescue import holds_files, put_back
+from dbproc.rescue import after_job
 from dbproc.run import command_line, job_of, obstacle
 from dbproc.signals import signals_ignored
 from dbproc.store import Store
@@ -118,7 +118,8 @@ class Aside:
                 self._run(tasks, workspace, progress)
             finally:
                 with signals_ignored():
-                    self._engine.stop()
+                    for outcome in self._engine.stop():
+                        self._ended(outcome)
 
     def _name_leftovers(self) -> None:
         """Say what was left by those that were killed; it may hold what a code moved there, so nothing is removed."""
@@ -179,20 +180,16 @@ class Aside:
 
     def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:
         task, before = self._running.pop(outcome.job.attempt_id)
-        changed = changed_since(before)
-        if changed is None:
-            return task, outcome
-        return task, _failed(outcome, changed + self._put_back(task, before, outcome.job.directory))
+        job, mission = outcome.job, self._definition.mission
+        found = after_job(self._store, mission, before, job.directory, outcome.started, self._report)
+        kept = self._kept(job.directory) if found.is_kept else ""
+        return task, outcome if found.changed is None else _failed(outcome, found.changed + kept)
 
-    def _put_back(self, task: Task, before: Inputs, directory: str) -> str:
-        """Put back inputs that a job moved into its directory; where it is kept when it may hold them, changed."""
-        inputs = [file.file_id for file in task.inputs]
-        lost = put_back(self._store, self._definition.mission, [directory], inputs, self._report, before.stats)
-        if not lost or not holds_files(directory):
-            return ""
+    def _kept(self, directory: str) -> str:
+        """Keep the directory of a job that may hold what is left of an input; says where."""
         kept = placement.set_aside_path(self._directory, f"job-{os.path.basename(directory)}")
         moves.move(Move("output", directory, kept))
-        return f"; what may be left of it is in {kept}"
+        return f"; what it made of it, or left, is in {kept}"
 
     def _finish(self, result: Result) -> None:
         """Place the outputs of a job that did what it promised, or say what went wrong."""

@@ -15,13 +15,13 @@ from dbproc.catalogue import placements
 from dbproc.catalogue.attempts import NewAttempt, insert_attempts, interrupt_running
 from dbproc.catalogue.campaigns import ItemEnd
 from dbproc.engines import Engine
-from dbproc.inputs import Inputs, changed_since, look
+from dbproc.inputs import Inputs, look
 from dbproc.inspection import Inspection
 from dbproc.model import Definition, Ending, Job, Outcome, Slot, Task
 from dbproc.plan import Confirmation, Decision, Queued, State
 from dbproc.register import Failure, Register, Result
 from dbproc.report import Event, Progress, Report
-from dbproc.rescue import holds_files, keep_aside, put_back
+from dbproc.rescue import after_job, keep_aside
 from dbproc.run import command_line, job_of, obstacle
 from dbproc.signals import Interrupted, signals_ignored
 from dbproc.store import Store
@@ -275,19 +275,13 @@ class Execution:
         running = self._running.pop(outcome.job.attempt_id)
         if self._campaigns is not None:
             self._campaigns.ended(running.task, outcome)
-        changed = changed_since(running.inputs)
-        if changed is not None:
-            self._put_back(running, outcome.job.directory)
-        if changed is not None and outcome.ending is not Ending.INTERRUPTED:
-            outcome = replace(outcome, ending=Ending.FAILED, message=changed)
+        mission, directory = self._definition.mission, outcome.job.directory
+        found = after_job(self._store, mission, running.inputs, directory, outcome.started, self._report)
+        if found.is_kept:
+            keep_aside(self._store, mission, directory, found.lost, self._run_id, self._report)
+        if found.changed is not None and outcome.ending is not Ending.INTERRUPTED:
+            outcome = replace(outcome, ending=Ending.FAILED, message=found.changed)
         return running.task, outcome
-
-    def _put_back(self, running: _Running, directory: str) -> None:
-        """Put back inputs that a job moved into its directory, before that is removed."""
-        mission, inputs = self._definition.mission, [file.file_id for file in running.task.inputs]
-        lost = put_back(self._store, mission, [directory], inputs, self._report, running.inputs.stats)
-        if lost and holds_files(directory):
-            keep_aside(self._store, mission, directory, lost, self._run_id, self._report)
 
     def _record(self, results: Sequence[Result]) -> None:
         recorded = self._register.record(results, *self._agenda.take_done_with())

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dbproc.catalogue import files
 from dbproc.catalogue.files import Part
-from dbproc.digest import algorithm_of, digest_file, stat_text, state_of
+from dbproc.digest import algorithm_of, digest_file, state_of
 from dbproc.model import Mission, Task
 from dbproc.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
-    """The inputs of a task as they are before it is started.
+class Sight:
+    """A file, or a member, as it is seen before a job: where it is, and what the system says of it there."""
 
-    `fault` says what is wrong with the bytes of one of them; `stats` are the paths of all, members included, with what
-    the system says of each, nothing of one that is not there.
-    """
+    part: Part
+    path: str
+    place: str  #: its directory without links on the way
+    identity: str  #: what stays the same as long as it is the same file with the same bytes; nothing: it is not there
+    state: str  #: what changes, too, when it gets another name or other rights
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The inputs of a task before it is started, members included; `fault` says what is wrong with one of them."""
 
     fault: str | None
-    stats: tuple[tuple[str, str], ...]
+    sights: tuple[Sight, ...]
 
 
 def look(store: Store, mission: Mission, tasks: Sequence[Task]) -> list[Inputs]:
@@ -49,24 +58,55 @@ def look(store: Store, mission: Mission, tasks: Sequence[Task]) -> list[Inputs]:
     if states and not store.read_only:
         with store.begin() as connection:
             files.record_states(connection, states)
-    return [_inputs(mission, task, parts, faults) for task in tasks]
+    place_of: Callable[[str], str] = lru_cache(maxsize=None)(os.path.realpath)
+    return [_inputs(mission, task, parts, faults, place_of) for task in tasks]
 
 
 def changed_since(inputs: Inputs) -> str | None:
     """The sentence that names the first input that is not what it was before the task was started."""
-    for path, was in inputs.stats:
-        now = _stat(path)
-        if was != now and not now:
-            return f"it moved its input {path} away or removed it, which no code may do"
-        if was != now:
-            return f"it changed its input {path}, which no code may do; to see what is damaged: dbproc check --deep"
+    for sight in inputs.sights:
+        if is_as_before(sight):
+            continue
+        if not os.path.lexists(sight.path):
+            return f"it moved its input {sight.path} away or removed it, which no code may do"
+        return f"it changed its input {sight.path}, which no code may do; to see what is damaged: dbproc check --deep"
     return None
 
 
-def _inputs(mission: Mission, task: Task, parts: dict[int, list[Part]], faults: dict[int, str]) -> Inputs:
-    paths = [os.path.join(mission.root, part.path) for file in task.inputs for part in parts[file.file_id]]
+def is_as_before(sight: Sight) -> bool:
+    """Whether a file is still there, the same one, with the same bytes."""
+    now = _sight(sight.part, sight.path, os.path.realpath)
+    if now == sight:
+        return True
+    if not now.identity or (now.place, now.identity) != (sight.place, sight.identity):
+        return False
+    try:  # it has another name more, or other rights; or its bytes are others, and the former time was given back
+        return digest_file(sight.path, algorithm_of(sight.part.digest)) == sight.part.digest
+    except OSError:
+        return False
+
+
+def _inputs(
+    mission: Mission,
+    task: Task,
+    parts: dict[int, list[Part]],
+    faults: dict[int, str],
+    place_of: Callable[[str], str],
+) -> Inputs:
     fault = next((faults[file.file_id] for file in task.inputs if file.file_id in faults), None)
-    return Inputs(fault, tuple((path, _stat(path)) for path in paths))
+    wanted = [part for file in task.inputs for part in parts[file.file_id]]
+    return Inputs(fault, tuple(_sight(part, os.path.join(mission.root, part.path), place_of) for part in wanted))
+
+
+def _sight(part: Part, path: str, place_of: Callable[[str], str]) -> Sight:
+    place = place_of(os.path.dirname(path))
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return Sight(part, path, place, "", "")
+    kind = stat.S_IFMT(status.st_mode)
+    identity = f"{kind}:{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+    return Sight(part, path, place, identity, state_of(status))
 
 
 def _looked_at(mission: Mission, part: Part) -> tuple[str | None, str | None]:
@@ -88,10 +128,3 @@ def _looked_at(mission: Mission, part: Part) -> tuple[str | None, str | None]:
         f"the input {path} does not have the bytes that were recorded: somebody changed it on disk; put the former "
         "bytes back, or deliver the new ones under another name or version"
     ), None
-
-
-def _stat(path: str) -> str:
-    try:
-        return stat_text(path)
-    except OSError:
-        return ""

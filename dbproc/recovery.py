@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from dbproc import moves, placement
-from dbproc.catalogue import attempts, audit, placements, quarantine
+from dbproc.catalogue import attempts, audit, files, placements, quarantine
+from dbproc.catalogue.files import Part
 from dbproc.digest import algorithm_of, digest_file
 from dbproc.errors import ForeignFileError, PlacementError, RepairError
 from dbproc.model import Mission, Move
@@ -32,10 +34,7 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
     """
     with store.begin() as connection:
         announced = placements.announced(connection)
-        inputs = attempts.running_inputs(connection)
-        interrupted = attempts.interrupt_running(connection, "its run ended before it did")
-    if interrupted:
-        report.add(Event.NOTE, "recovery", f"{interrupted} attempts of a dead run are closed as interrupted")
+        inputs = list(files.parts_of(connection, attempts.running_inputs(connection)))
     in_the_way = [
         move for move in reversed(announced) if not _undo(move, report)
     ]  # what was set aside comes back first
@@ -47,6 +46,10 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
             placements.withdraw(connection, [move for move in announced if move not in (*returned, *in_the_way)])
         report.add(Event.NOTE, "recovery", f"{len(announced)} moves of a dead run are undone")
     _put_back_inputs(store, mission, workspace, inputs, run_id, report)
+    with store.begin() as connection:  # not before: which inputs are looked for is told by attempts at work
+        interrupted = attempts.interrupt_running(connection, "its run ended before it did")
+    if interrupted:
+        report.add(Event.NOTE, "recovery", f"{interrupted} attempts of a dead run are closed as interrupted")
     _remove_stray_logs(store, workspace)
     for text in workspace.sweep():  # last: what is left of it tells the next run that there is something to recover
         report.add(Event.NOTE, "leftover", text)
@@ -62,17 +65,18 @@ def recover_at_once(store: Store, mission: Mission, workspace: Workspace, run_id
 
 
 def _put_back_inputs(
-    store: Store, mission: Mission, workspace: Workspace, inputs: Sequence[int], run_id: int, report: Report
+    store: Store, mission: Mission, workspace: Workspace, inputs: Sequence[Part], run_id: int, report: Report
 ) -> None:
     """Put back what jobs of dead runs moved into their directories; where that cannot be, the directories are kept."""
-    directories = [path for path in workspace.leftovers() if os.path.isdir(path)]
-    if not directories:
+    places = [path for path in workspace.leftovers() if not path.startswith(workspace.codes)]
+    places += [entry.path for entry in os.scandir(workspace.job_logs) if not entry.name.endswith(".log")]
+    if not places:
         return
     workspace.end_orphans()
-    lost = put_back(store, mission, directories, inputs, report)
-    for directory in directories:
-        if lost and holds_files(directory):
-            keep_aside(store, mission, directory, lost, run_id, report)
+    lost, is_disturbed = put_back(store, mission, places, inputs, report)
+    for place in places:
+        if (lost or is_disturbed) and holds_files(place):
+            keep_aside(store, mission, place, lost, run_id, report)
 
 
 def _is_returned(move: Move) -> bool:
@@ -90,8 +94,9 @@ def _remove_stray_logs(store: Store, workspace: Workspace) -> None:
     with store.begin() as connection:
         named = audit.job_logs(connection)
     for entry in os.scandir(workspace.job_logs):
-        if entry.path not in named:
-            os.unlink(entry.path)
+        if entry.path not in named and entry.name.endswith(".log") and not entry.is_dir(follow_symlinks=False):
+            with suppress(OSError):  # check tells of what stays
+                os.unlink(entry.path)
 
 
 def _undo(move: Move, report: Report) -> bool:

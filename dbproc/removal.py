@@ -27,7 +27,10 @@ def remove_tree(path: str) -> str | None:
 def open_up(path: str) -> None:
     """See that a directory of ours can be listed and written by us."""
     with suppress(OSError):
-        mode = stat.S_IMODE(os.stat(path).st_mode)
+        status = os.lstat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            return
+        mode = stat.S_IMODE(status.st_mode)
         if mode & stat.S_IRWXU != stat.S_IRWXU:
             os.chmod(path, mode | stat.S_IRWXU)
 

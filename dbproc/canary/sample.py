@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dbproc import root
@@ -19,15 +20,15 @@ from dbproc.catalogue.definition import load_definition
 from dbproc.catalogue.facts import load_facts
 from dbproc.engines.local import LocalEngine
 from dbproc.errors import UserError
-from dbproc.inputs import Inputs, changed_since, look
+from dbproc.inputs import Inputs, look
 from dbproc.inspection import Inspection
 from dbproc.machine import this_process
-from dbproc.model import Definition, Ending, Outcome, Process, Slot, Task
+from dbproc.model import Definition, Outcome, Process, Slot, Task
 from dbproc.periods import DayRange, period_end
 from dbproc.plan import Planner, Queued, State, candidates, needs, valid_code
 from dbproc.register import Register, Result, Success
 from dbproc.report import Report
-from dbproc.rescue import put_back
+from dbproc.rescue import after_job, keep_here
 from dbproc.run import command_line, job_of, obstacle
 from dbproc.store import Store
 from dbproc.words import arguments_text
@@ -213,7 +214,9 @@ class _Building:
                         self._start(engine, *waiting.pop())
                     self._record(register, engine.finished(1.0))
             finally:
-                engine.stop()
+                for outcome in engine.stop():
+                    with suppress(UserError):  # what is to be said is said already
+                        self._ended(outcome)
 
     def _start(self, engine: LocalEngine, number: int, task: Task) -> None:
         (inputs,) = look(self._store, self._definition.mission, [task])
@@ -235,13 +238,11 @@ class _Building:
 
     def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:
         task, inputs = self._running.pop(outcome.job.attempt_id)
-        changed = changed_since(inputs)
-        if changed is not None:
-            ids = [file.file_id for file in task.inputs]
-            place = [outcome.job.directory]
-            put_back(self._store, self._definition.mission, place, ids, Report(), inputs.stats)
-        if changed is not None and outcome.ending is Ending.SUCCEEDED:
-            raise UserError(changed)
+        mission, directory = self._definition.mission, outcome.job.directory
+        found = after_job(self._store, mission, inputs, directory, outcome.started, Report())
+        if found.changed is not None:
+            kept = f"; what it made of it, or left, is in {keep_here(mission, directory)}" if found.is_kept else ""
+            raise UserError(found.changed + kept)
         return task, outcome
 
     def _files_of(self, result: Result) -> Iterator[SampleFile]:

@@ -163,6 +163,7 @@ class Part(NamedTuple):
     size: int
     digest: str
     state: str | None
+    exists: bool = True  #: as far as is recorded
 
 
 def parts_of(connection: Connection, file_ids: Sequence[int]) -> Iterator[Part]:
@@ -172,16 +173,15 @@ def parts_of(connection: Connection, file_ids: Sequence[int]) -> Iterator[Part]:
 
 
 def parts_of_sizes(connection: Connection, sizes: Sequence[int]) -> Iterator[Part]:
-    """Everything of the catalogue that has one of these sizes and should be on disk."""
+    """Everything of the catalogue that has one of these sizes."""
     for some in batches(sizes):
-        is_size = FILE.c.file_size.in_(some) & FILE.c.exists_on_disk
-        yield from _parts(connection, is_size, schema.filemember.c.member_size.in_(some) & FILE.c.exists_on_disk)
+        yield from _parts(connection, FILE.c.file_size.in_(some), schema.filemember.c.member_size.in_(some))
 
 
 def _parts(connection: Connection, of_files: ColumnElement[bool], of_members: ColumnElement[bool]) -> Iterator[Part]:
     c, member = FILE.c, schema.filemember.c
     columns = (c.file_id, c.relative_path, c.filename)
-    whole = select(*columns, c.file_size, c.shasum, c.stat).where(of_files)
+    whole = select(*columns, c.file_size, c.shasum, c.stat, c.exists_on_disk).where(of_files)
     for file_id, directory, name, *facts in connection.execute(whole):
         yield Part(file_id, None, f"{directory}/{name}", *facts)
     joined = select(*columns, member.member_path, member.member_size, member.shasum, member.stat)

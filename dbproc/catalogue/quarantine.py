@@ -34,7 +34,7 @@ class Entry:
     members: tuple[Member, ...] = ()
 
 
-def insert_entries(connection: Connection, run_id: int, entries: Sequence[Entry]) -> None:
+def insert_entries(connection: Connection, run_id: int | None, entries: Sequence[Entry]) -> None:
     """Record refused files."""
     now = dt.datetime.now(dt.UTC)
     rows = [

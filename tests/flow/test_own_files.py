@@ -35,6 +35,33 @@ mv "$1" taken; echo more >> taken; exit 3
 RENAMES = """#!/bin/sh
 mv "$1" "$1.done"; echo made > "$2"
 """
+LINKS = """#!/bin/sh
+mv "$1" kept; ln -s "$PWD/kept" "$1"; cat kept > "$2"
+"""
+LINKS_TO_OUTPUT = """#!/bin/sh
+mv "$1" "$2"; ln -s "$2" "$1"
+"""
+EDITS = """#!/bin/sh
+mv "$1" orig; sed s/raw/RAW/ orig > "$1"; cp "$1" "$2"
+"""
+PUTS_A_FIFO = """#!/bin/sh
+mv "$1" orig; mkfifo "$1"; exit 1
+"""
+MOVES_THE_DIRECTORY = """#!/bin/sh
+d=$(dirname "$1"); mv "$d" here; ln -s "$PWD/here" "$d"; cat here/* > "$2"
+"""
+MOVES_BESIDE = """#!/bin/sh
+mv "$1" ../kept; exit 1
+"""
+MOVES_TO_LOGS = """#!/bin/sh
+mv "$1" ../../jobs/kept; exit 1
+"""
+KEEPS_THE_TIME = """#!/bin/sh
+cp -p "$1" ref; printf X | dd of="$1" conv=notrunc 2> dd; touch -r ref "$1"; cat "$1" > "$2"
+"""
+TAKES_THE_NEIGHBOUR = """#!/bin/sh
+case "$1" in *0101*) mv "$(dirname "$1")/raw_20200102_v1.0.0.txt" .;; esac; cat "$1" > "$2"
+"""
 HANGS = """#!/bin/sh
 mv "$1" kept; touch ROOT/moved; exec sleep 60
 """
@@ -164,6 +191,36 @@ def test_an_input_that_a_code_moved_is_put_back(code: str, mission: Mission) -> 
     assert contents(mission.root / "data") == {f"raw/{RAW[0]}": "raw_20200101"}
     ((message,),) = mission.rows("SELECT message FROM attempt")
     assert "it moved its input" in message
+    sound(mission)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [LINKS, LINKS_TO_OUTPUT, EDITS, PUTS_A_FIFO, MOVES_THE_DIRECTORY, MOVES_BESIDE, MOVES_TO_LOGS, KEEPS_THE_TIME],
+)
+def test_whatever_takes_the_place_of_an_input_it_is_put_back(code: str, mission: Mission) -> None:
+    mission.code("to_clean.sh", code)
+    mission.create(*chain()[:2], process("to_clean", "clean", ["raw"]))
+    mission.deliver(RAW[0])
+    run(mission, status=1)
+    path = mission.root / "data/raw" / RAW[0]
+    assert (path.is_symlink(), path.parent.is_symlink(), path.read_text()) == (False, False, "raw_20200101")
+    assert mission.names("clean") == []
+    sound(mission)
+
+
+def test_a_file_that_is_no_input_of_the_job_that_took_it_is_put_back(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    mission.create(product("raw", 0))
+    mission.deliver(*RAW[:2])
+    run(mission)
+    mission.code("to_clean.sh", TAKES_THE_NEIGHBOUR)
+    mission.define(*chain()[:2], process("to_clean", "clean", ["raw"]))
+    assert main(["run", "-n", "1", "-m", mission.database]) in (0, 1)
+    assert (mission.root / "data/raw" / RAW[1]).read_text() == "raw_20200102"
+    assert main(["retry", "-m", mission.database]) == 0
+    run(mission)
+    assert len(mission.names("clean")) == 2
     sound(mission)
 
 
