@@ -113,14 +113,16 @@ class Ingest:
 
     def _as_placed(self, decision: Decision, move: Move | None) -> _Step | None:
         """What is to be recorded of a file at its place; None when it was written to, and is in incoming again."""
-        if not isinstance(decision, Accepted) or move is None:
+        if not isinstance(decision, Accepted | Restored) or move is None:
             return decision, move
         try:
             state, members = moves.as_placed(move)
         except PlacementError as error:
-            moves.move_back(replace(move, digest="", members=()))
+            moves.move_back(move, as_it_is=True)
             self._report.add(Event.PROBLEM, decision.arrival.name, f"{error}; it is in incoming again")
             return None
+        if isinstance(decision, Restored):
+            return decision, move
         return replace(decision, file=replace(decision.file, state=state, members=members)), move
 
     def _record(self, made: Sequence[_Step], announced: Sequence[Move]) -> None:
@@ -190,14 +192,27 @@ class Ingest:
             if arrival.kind is Kind.LINK:
                 os.unlink(arrival.path)
             else:
-                moves.remove(arrival.path, decision.measured.members, has_companion=arrival.has_companion)
+                self._remove_unchanged(decision)
         except FileNotFoundError:
             return True
+        except PlacementError:
+            return False
         except OSError as error:
             text = f"its bytes are in the catalogue already, and it cannot be removed from incoming: {error.strerror}"
             self._report.add(Event.PROBLEM, arrival.name, text)
             return False
         return True
+
+    def _remove_unchanged(self, decision: Accepted | Duplicate) -> None:
+        """Remove it with its members, when each of them is what was read and there are no more."""
+        arrival, members = decision.arrival, decision.measured.members
+        if isinstance(decision, Accepted):
+            is_owner = self._definition.products[decision.file.product_id].companion
+        else:
+            is_owner = bool(decision.known.members)
+        read = Move("incoming", arrival.path, "", members=members, state=arrival.state)
+        moves.require_unchanged(read, has_companion=is_owner)
+        moves.remove(arrival.path, members, has_companion=arrival.has_companion)
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name

@@ -44,6 +44,8 @@ def measure(path: str, algorithm: str, *, companion: bool = False) -> Measured:
     PlacementError
         The companion directory holds something other than files and directories, or a name that cannot be recorded.
     """
+    if companion:
+        require_directory(companion_of(path))
     members = tuple(_members(companion_of(path), algorithm)) if companion else ()
     status, digest = _read(path, algorithm)
     return Measured(status.st_size, digest, members, state_of(status), status.st_mtime)
@@ -58,6 +60,10 @@ def measure_recorded(path: str, algorithm: str, members: Sequence[Member]) -> Me
         As :func:`measure` does.
     """
     directory = companion_of(path)
+    if members:
+        require_directory(directory)
+    for below in sorted({os.path.dirname(member.path) for member in members} - {""}):
+        _require_directories(directory, below)
     found = tuple(_member(directory, member.path, algorithm) for member in members)
     status, digest = _read(path, algorithm)
     return Measured(status.st_size, digest, found, state_of(status), status.st_mtime)
@@ -80,6 +86,26 @@ def measure_all(wanted: Sequence[tuple[str, bool]], algorithm: str) -> list[Meas
         return [attempt(item) for item in wanted]
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         return list(pool.map(attempt, wanted))
+
+
+def require_directory(path: str) -> None:
+    """See that a companion directory, if there is one, is a directory: what a link leads to belongs to somebody else.
+
+    Raises
+    ------
+    PlacementError
+        It is something else.
+    """
+    if os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path)):
+        text = "is not a directory but a link" if os.path.islink(path) else "is not a directory"
+        raise PlacementError(f"{ascii(path)[1:-1]} {text}; a companion directory is a directory of the file's own")
+
+
+def _require_directories(directory: str, below: str) -> None:
+    """:func:`require_directory` of each directory on the way to a member."""
+    for name in below.split("/"):
+        directory = os.path.join(directory, name)
+        require_directory(directory)
 
 
 def _is_large(path: str) -> bool:

@@ -18,14 +18,18 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from dbproc import access
+from dbproc import access, renaming
 from dbproc.digest import algorithm_of, digest_file, state_of
 from dbproc.errors import ForeignFileError, PlacementError, StorageError
+from dbproc.measure import require_directory
 from dbproc.model import Member, Move
 from dbproc.names import companion_of
 
 PARTIAL = ".dbproc.partial"
 """How the names of unfinished copies end."""
+
+_Seen = dict[str, os.stat_result]
+"""What the system said of each file and link when it was copied."""
 
 
 def parts(path: str, members: Iterable[Member]) -> list[str]:
@@ -34,8 +38,13 @@ def parts(path: str, members: Iterable[Member]) -> list[str]:
 
 
 def files_below(directory: str) -> list[str]:
-    """What is below a directory and is not a directory, by its path in it, in order; nothing where there is none."""
+    """What is below a directory and is not a directory, by its path in it, in order; nothing where there is none.
+
+    A link to a directory is not one.
+    """
     found: list[str] = []
+    if os.path.islink(directory):
+        return found
     for place, below, names in os.walk(directory):
         links = [name for name in below if os.path.islink(os.path.join(place, name))]
         found += [os.path.relpath(os.path.join(place, name), directory) for name in (*names, *links)]
@@ -54,12 +63,17 @@ def move(move: Move) -> None:
         The system refused in the middle, and refuses to put it back, too.
     """
     _require_free(move)
-    _require_unchanged(move)
+    require_unchanged(move)
     try:
         access.make_directories(os.path.dirname(move.target))
         _move_all(move)
     except OSError as error:
-        text = f"cannot move {move.source} to {move.target}: {error.strerror or error}"
+        if _is_taken(error):
+            text = f"{error.filename2} exists already and is not overwritten"
+            if not move.digest:
+                raise PlacementError(text) from error  # it is one piece, and where it was
+        else:
+            text = f"cannot move {move.source} to {move.target}: {error.strerror or error}"
         try:
             move_back(move)
         except (OSError, PlacementError) as second:
@@ -82,8 +96,10 @@ def place(wanted: Move) -> None:
     move(wanted)
 
 
-def move_back(move: Move) -> None:
+def move_back(move: Move, *, as_it_is: bool = False) -> None:
     """Undo a :func:`move` that was announced and perhaps half done, or undone by half.
+
+    With `as_it_is` it was made by this process just now, and whatever bytes somebody has written into it since go back.
 
     Raises
     ------
@@ -95,13 +111,15 @@ def move_back(move: Move) -> None:
     for path in (move.source, move.target):
         for end in (path, companion_of(path)):
             _remove_own(_partial(end))
-    pairs = [*_moved_members(move), *([(move.source, move.target)] if os.path.lexists(move.target) else [])]
+    pairs = _moved_members(move, as_it_is=as_it_is)
+    if os.path.lexists(move.target):
+        if as_it_is or _is_announced(move):
+            pairs.append((move.source, move.target))
+        elif not os.path.lexists(move.source):
+            raise ForeignFileError(f"{move.target} does not have the bytes that were moved there")
+        # else it was never moved: somebody else has put a file there
     if not pairs:
         return
-    if os.path.lexists(move.target) and not _is_announced(move):
-        if os.path.lexists(move.source):
-            return  # it was never moved: somebody else has put a file there
-        raise ForeignFileError(f"{move.target} does not have the bytes that were moved there")
     for source, target in pairs:
         if os.path.lexists(source) and not _is_equal(source, target):
             raise PlacementError(f"{source} is another file by now")
@@ -180,12 +198,19 @@ def _require_free(move: Move) -> None:
             raise PlacementError(f"{wanted} exists already and is not overwritten")
 
 
-def _require_unchanged(move: Move) -> None:
-    """See that the source is what was read, member by member."""
+def require_unchanged(move: Move, *, has_companion: bool = False) -> None:
+    """See that the source is what was read, member by member, and has no more of them.
+
+    Raises
+    ------
+    PlacementError
+        It is not.
+    """
     try:
         _require_state(move.source, move.state)
-        if not move.members:
+        if not move.members and not has_companion:
             return
+        require_directory(companion_of(move.source))
         for path, member in zip(parts(move.source, move.members)[1:], move.members, strict=True):
             _require_state(path, member.state)
     except OSError as error:
@@ -225,13 +250,13 @@ def _move_all(move: Move) -> None:
     Between filesystems, where the access of something cannot be changed, and where somebody else has a name for the
     bytes through which he may go on writing, everything is copied before anything is removed, the file first.
     """
-    copied: list[tuple[str, str]] = []
+    copied: list[tuple[str, _Seen]] = []
     for source, target, members in _pieces(move):
         if _is_shared(source, move) or not (access.settled(source) and _is_renamed(source, target)):
-            _copy(source, target, move, members)
-            copied.append((source, target))
-    for source, target in reversed(copied):
-        _remove_copied(source, target)
+            copied.append((source, _copy(source, target, move, members)))
+    if all(_is_still(seen) for _, seen in copied):
+        for source, seen in reversed(copied):
+            _remove_copied(source, seen)
 
 
 def _pieces(move: Move) -> Iterator[tuple[str, str, tuple[Member, ...]]]:
@@ -253,9 +278,9 @@ def _is_renamed(source: str, target: str) -> bool:
     """Rename what is at `source` now; False when the target is on another filesystem."""
     held = os.open(source, os.O_PATH | os.O_NOFOLLOW)
     try:
-        os.rename(source, target)
+        renaming.rename(source, target)
         if not os.path.samestat(os.fstat(held), os.lstat(target)):
-            os.rename(target, source)
+            renaming.rename(target, source)
             raise OSError(errno.ESTALE, "it was replaced in this moment", source)
     except OSError as error:
         if error.errno != errno.EXDEV:
@@ -266,19 +291,21 @@ def _is_renamed(source: str, target: str) -> bool:
     return True
 
 
-def _copy(source: str, target: str, move: Move, members: Sequence[Member]) -> None:
+def _copy(source: str, target: str, move: Move, members: Sequence[Member]) -> _Seen:
     """Copy: the target appears whole, of the bytes that were announced, synced and with its access, or not at all."""
+    seen: _Seen = {}
     partial = _partial(target)
     _remove_own(partial)
     try:
-        _copy_all(source, partial)
+        _copy_all(source, partial, seen)
         _require_bytes(partial, source, move, members)
         _sync_all(_regular(partial))
-        os.rename(partial, target)
+        renaming.rename(partial, target)
     except OSError:
         _remove_own(partial)  # on a full disk it would keep the room that others need
         raise
     _sync_one(os.path.dirname(target))
+    return seen
 
 
 def _require_bytes(copy: str, source: str, move: Move, members: Sequence[Member]) -> None:
@@ -291,16 +318,18 @@ def _require_bytes(copy: str, source: str, move: Move, members: Sequence[Member]
             raise OSError(errno.ESTALE, "its bytes changed while it was copied", source)
 
 
-def _copy_all(source: str, target: str) -> None:
+def _copy_all(source: str, target: str, seen: _Seen) -> None:
     """Copy a file, a link, or a directory with all below it; it is for nobody but us before it is whole."""
     status = os.lstat(source)
+    if not stat.S_ISDIR(status.st_mode):
+        seen[source] = status
     if stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(source), target)
         return
     if stat.S_ISDIR(status.st_mode):
         os.mkdir(target, 0o700)
         for name in os.listdir(source):
-            _copy_all(os.path.join(source, name), os.path.join(target, name))
+            _copy_all(os.path.join(source, name), os.path.join(target, name), seen)
     elif stat.S_ISREG(status.st_mode):
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         shutil.copyfile(source, target, follow_symlinks=False)
@@ -310,15 +339,27 @@ def _copy_all(source: str, target: str) -> None:
     access.give_like(target, status)
 
 
-def _remove_copied(source: str, target: str) -> None:
-    """Remove what was copied, and not what has come since."""
-    if os.path.islink(target) or not os.path.isdir(target):
-        os.unlink(source)
-        return
-    for name in files_below(target):
-        if os.path.lexists(os.path.join(source, name)):
-            os.unlink(os.path.join(source, name))
+def _remove_copied(source: str, seen: _Seen) -> None:
+    """Remove what was copied, and not what has come since under the same name: that is for a later run."""
+    for path, status in seen.items():
+        if _is_as_seen(path, status):
+            os.unlink(path)
     _prune(source)
+
+
+def _is_still(seen: _Seen) -> bool:
+    """Whether all that was copied is what it was; what somebody has changed a part of stays together."""
+    return all(_is_as_seen(path, status) for path, status in seen.items())
+
+
+def _is_as_seen(path: str, before: os.stat_result) -> bool:
+    """Whether this is the same file or link with the same bytes; the inode also changes with the number of names."""
+    try:
+        now = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    is_kept = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    return os.path.samestat(now, before) and is_kept and (before.st_nlink > 1 or now.st_ctime_ns == before.st_ctime_ns)
 
 
 def _partial(path: str) -> str:
@@ -330,8 +371,11 @@ def _partial(path: str) -> str:
 # --- back ---
 
 
-def _moved_members(move: Move) -> list[tuple[str, str]]:
+def _moved_members(move: Move, *, as_it_is: bool) -> list[tuple[str, str]]:
     """Source and target of the members that were moved; what somebody else has put there is not among them."""
+    if as_it_is:
+        ends = zip(parts(move.source, move.members)[1:], parts(move.target, move.members)[1:], strict=True)
+        return [(source, target) for source, target in ends if os.path.lexists(target) and not os.path.lexists(source)]
     pairs = zip(parts(move.source, move.members)[1:], parts(move.target, move.members)[1:], move.members, strict=True)
     return [(source, target) for source, target, member in pairs if _is_member(target, member, os.path.lexists(source))]
 
@@ -367,7 +411,12 @@ def _is_equal(one: str, other: str) -> bool:
 def _return(source: str, target: str) -> None:
     """Put back what is at the target; what is at the source as well equals it."""
     if not os.path.lexists(source):
-        _rename_or_copy(target, source)
+        try:
+            _rename_or_copy(target, source)
+        except OSError as error:
+            if _is_taken(error):
+                raise PlacementError(f"{source} is another file by now") from error
+            raise
     elif os.path.isdir(target) and not os.path.islink(target):
         for name in files_below(target):
             _return(os.path.join(source, name), os.path.join(target, name))
@@ -379,15 +428,21 @@ def _return(source: str, target: str) -> None:
 def _rename_or_copy(path: str, target: str) -> None:
     access.make_directories(os.path.dirname(target))
     if not (access.settled(path) and _is_renamed(path, target)):
-        _copy(path, target, Move("back", path, target), ())
-        _remove_copied(path, target)
+        _remove_copied(path, _copy(path, target, Move("back", path, target), ()))
 
 
 # --- small ---
 
 
+def _is_taken(error: OSError) -> bool:
+    """Whether something took the name in the moment before a renaming."""
+    return isinstance(error, FileExistsError) and error.filename2 is not None
+
+
 def _prune(directory: str) -> None:
-    """Remove a directory and those below it, as far as they are empty."""
+    """Remove a directory and those below it, as far as they are empty; links are not followed."""
+    if os.path.islink(directory):
+        return
     for place, _, _ in os.walk(directory, topdown=False):
         try:
             os.rmdir(place)

@@ -269,7 +269,7 @@ class Register:
             states = [moves.as_placed(move) for move in result.moves]
         except PlacementError as error:
             for move in reversed(result.moves):
-                moves.move_back(replace(move, digest="", members=()))
+                moves.move_back(move, as_it_is=True)
             return Failure(result.task, result.outcome, str(error))
         pairs = zip(result.files, states, strict=True)
         return replace(result, files=tuple(replace(file, state=s, members=m) for file, (s, m) in pairs))

@@ -7,11 +7,14 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
+from dbproc import moves
 from dbproc.cli import main
+from dbproc.model import Move
 from tests.flow.mission import PROCESS_QUEUE, Mission, chain, kill, name_of, process, product, wait_for
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
@@ -317,6 +320,121 @@ def test_a_sender_who_kept_a_name_of_his_file_writes_into_his_own(mission: Missi
     with (tmp_path / "his").open("a") as stream:
         stream.write("more")
     sound(mission)
+
+
+# --- datasets that somebody changes in this moment ---
+
+SET = {"set_20200101.idx": "main", "set_20200101/0": "zero", "set_20200101/deep/1": "one"}
+
+
+def deliver_set(mission: Mission) -> None:
+    for name, text in SET.items():
+        (mission.incoming / name).parent.mkdir(parents=True, exist_ok=True)
+        (mission.incoming / name).write_text(text)
+
+
+def sets(mission: Mission) -> Mission:
+    mission.create(product("set", 0, "set_{Y}{m}{d}.idx", companion=True))
+    deliver_set(mission)
+    return mission
+
+
+def before_sync(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Have something done once, when the files of a run have been moved."""
+    sync, acts = moves.sync, [act]
+
+    def syncing(moved: Iterable[Move]) -> None:
+        sync(moved)
+        while acts:
+            acts.pop()()
+
+    monkeypatch.setattr(moves, "sync", syncing)
+
+
+def test_a_dataset_that_is_written_to_while_it_is_moved_is_in_incoming_again_whole(
+    sqlite_mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mission = sets(sqlite_mission)
+    before_sync(monkeypatch, lambda: (mission.root / "data/set/set_20200101/0").write_text("written to"))
+    run(mission, status=1)
+    written = {**SET, "set_20200101/0": "written to"}
+    assert (contents(mission.incoming), contents(mission.root / "data"), mission.files()) == (written, {}, {})
+    run(mission)
+    assert contents(mission.root / "data/set") == written
+    sound(mission)
+
+
+def test_an_output_that_is_written_to_while_it_is_moved_goes_back_whole(
+    sqlite_mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mission = sqlite_mission
+    mission.code("to_set.sh", '#!/bin/sh\ncp "$1" "$2"; mkdir "${2%.idx}"; echo block > "${2%.idx}/0"\n')
+    mission.create(
+        product("raw", 0),
+        product("set", 1, "set_{Y}{m}{d}_v{VERSION}.idx", companion=True),
+        process("to_set", "set", ["raw"]),
+    )
+    mission.deliver(RAW[0])
+    sync = moves.sync
+
+    def syncing(moved: Iterable[Move]) -> None:
+        sync(moved)
+        for path in mission.root.glob("data/set/*/0"):
+            path.write_text("written to")
+
+    monkeypatch.setattr(moves, "sync", syncing)
+    run(mission, status=1)
+    assert contents(mission.root / "data") == {f"raw/{RAW[0]}": "raw_20200101"}
+    monkeypatch.undo()
+    assert main(["retry", "-m", mission.database]) == 0
+    run(mission)
+    sound(mission)
+
+
+@pytest.mark.parametrize("name", ["set_20200101/0", "set_20200101/deep/more", "set_20200101.idx"])
+def test_a_duplicate_of_which_a_part_changes_in_this_moment_stays(
+    name: str, sqlite_mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mission = sets(sqlite_mission)
+    run(mission)
+    deliver_set(mission)
+    before_sync(monkeypatch, lambda: (mission.incoming / name).write_text("their newer one"))
+    run(mission)
+    assert contents(mission.incoming) == {**SET, name: "their newer one"}
+    assert contents(mission.root / "data/set") == SET
+    deliver_set(mission)
+    (mission.incoming / "set_20200101/deep/more").unlink(missing_ok=True)
+    run(mission)
+    assert list(mission.incoming.iterdir()) == []
+
+
+def test_a_restored_file_that_is_written_to_while_it_is_moved_is_not_taken_for_the_recorded_one(
+    mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mission.create(product("raw", 0))
+    mission.deliver(RAW[0])
+    run(mission)
+    home = mission.root / "data/raw" / RAW[0]
+    home.unlink()
+    mission.deliver(RAW[0])
+    before_sync(monkeypatch, lambda: home.write_text("written to"))
+    run(mission, status=1)
+    assert ((mission.incoming / RAW[0]).read_text(), home.exists()) == ("written to", False)
+    mission.deliver(RAW[0])
+    run(mission)
+    sound(mission)
+
+
+def test_a_companion_directory_that_is_a_link_is_not_taken_for_a_dataset(
+    sqlite_mission: Mission, tmp_path: Path
+) -> None:
+    mission = sets(sqlite_mission)
+    (mission.incoming / "set_20200101").rename(tmp_path / "his")
+    (mission.incoming / "set_20200101").symlink_to(tmp_path / "his")
+    run(mission, status=1)
+    assert (mission.files(), contents(mission.root / "data")) == ({}, {})
+    assert mission.quarantined()["set_20200101.idx"] == "unreadable"
+    assert sorted(contents(tmp_path / "his")) == ["0", "deep/1"]
 
 
 # --- what cannot be looked at ---

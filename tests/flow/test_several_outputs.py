@@ -140,13 +140,11 @@ def test_a_run_killed_between_the_two_moves_is_put_right(sqlite_mission: Mission
     killer = mission.root / "killer"
     killer.mkdir()
     (killer / "sitecustomize.py").write_text(
-        "import os, signal\n"
-        "rename = os.rename\n"
-        "def killing(source, target, **keys):\n"
-        "    rename(source, target, **keys)\n"
-        "    if os.path.basename(target).startswith('left_'):\n"
+        "import os, signal, sys\n"
+        "def killing(name, given):\n"
+        "    if name == 'os.rename' and os.path.basename(os.fsdecode(given[1])).startswith('right_'):\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "os.rename = killing\n"
+        "sys.addaudithook(killing)\n"
     )
     path = mission.environment["PYTHONPATH"]
     mission.environment["PYTHONPATH"] = f"{killer}:{path}"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dbproc import moves
+from dbproc import moves, renaming
 from dbproc.digest import state_of
 from dbproc.errors import ForeignFileError, PlacementError
+from dbproc.measure import measure, measure_recorded
 from dbproc.model import Member, Move
 
 OTHER_FILESYSTEM = Path("/dev/shm")
@@ -237,6 +240,200 @@ def test_what_was_written_to_while_it_was_moved_is_told(source: Path, target: Pa
     (target / "x_v1.0.0" / "1.bin").write_text("other")
     with pytest.raises(PlacementError, match=r"1\.bin was written to while it was moved"):
         moves.as_placed(move)
+
+
+# --- what arrives in the moment of a move ---
+
+
+@pytest.fixture
+def at_copy(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Have something done when the first file has been copied."""
+
+    def arrange(act: Callable[[], object]) -> None:
+        copy, acts = shutil.copyfile, [act]
+
+        def copying(source: str, target: str, *, follow_symlinks: bool) -> None:
+            copy(source, target, follow_symlinks=follow_symlinks)
+            while acts:
+                acts.pop()()
+
+        monkeypatch.setattr(shutil, "copyfile", copying)
+
+    return arrange
+
+
+@pytest.fixture
+def other() -> Iterator[Path]:
+    """A directory on another filesystem, where the machine has one."""
+    made = Path(tempfile.mkdtemp(prefix="dbproc-test-", dir=OTHER_FILESYSTEM))
+    yield made
+    shutil.rmtree(made)
+
+
+def deliver(path: Path, text: str) -> None:
+    path.with_name("upload").write_text(text)
+    path.with_name("upload").replace(path)
+
+
+@pytest.mark.parametrize("name", ["x_v1.0.0.idx", "x_v1.0.0/1.bin", "x_v1.0.0/deep/0.bin"])
+def test_what_is_delivered_while_a_dataset_is_copied_stays_with_all_beside_it(
+    name: str, source: Path, other: Path
+) -> None:
+    move = cube(source, other)
+    for path in source.rglob("*"):
+        if (
+            path.is_file()
+        ):  # of a file with a second name no time of the inode tells, and it is copied on any filesystem
+            (source.parent / f"his {path.name}").hardlink_to(path)
+    move = replace(
+        move,
+        state=state(source / "x_v1.0.0.idx"),
+        members=tuple(replace(each, state=state(source / "x_v1.0.0" / each.path)) for each in move.members),
+    )
+    wanted = {"x_v1.0.0.idx": "one", "x_v1.0.0/1.bin": "oneoneone", "x_v1.0.0/deep/0.bin": "oneone"}
+    after: list[Callable[[], object]] = [lambda: deliver(source / name, "newer")]
+    moved = moves._require_bytes
+
+    def checking(*given: Any) -> None:
+        moved(*given)
+        if given[1] == move.source:
+            after.pop()()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(moves, "_require_bytes", checking)
+        moves.move(move)
+    assert (tree(other), tree(source)) == (wanted, {**wanted, name: "newer"})
+
+
+def test_what_is_delivered_while_a_file_is_copied_is_not_removed(
+    source: Path, other: Path, at_copy: Callable[[Callable[[], object]], None]
+) -> None:
+    move = plain(source / "a", other / "a")
+    at_copy(lambda: deliver(source / "a", "newer"))
+    moves.move(move)
+    assert (tree(source), tree(other)) == ({"a": "newer"}, {"a": "x"})
+
+
+def test_files_that_share_their_bytes_in_a_directory_are_all_removed_after_a_copy(source: Path, other: Path) -> None:
+    write(source, {"d/a": "a"})
+    (source / "d" / "b").hardlink_to(source / "d" / "a")
+    moves.move(Move("quarantine", str(source / "d"), str(other / "d")))
+    assert (tree(other), list(source.iterdir())) == ({"d/a": "a", "d/b": "a"}, [])
+
+
+@pytest.fixture(params=["the system", "links"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the system's own call, and as it is done where that is missing."""
+    if request.param == "links":
+        monkeypatch.setattr(renaming, "_system_rename", lambda: lambda _source, _target: errno.ENOSYS)
+
+
+@pytest.fixture
+def at_rename(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Have something done directly before the next renaming."""
+
+    def arrange(act: Callable[[], object]) -> None:
+        rename, acts = renaming.rename, [act]
+
+        def arriving(source: str, target: str) -> None:
+            while acts:
+                acts.pop()()
+            rename(source, target)
+
+        monkeypatch.setattr(renaming, "rename", arriving)
+
+    return arrange
+
+
+@pytest.mark.parametrize("what", ["file", "directory", "link"])
+@pytest.mark.usefixtures("way")
+def test_a_renaming_replaces_nothing_and_is_seen(what: str, source: Path) -> None:
+    write(source, {"a": "mine"} if what != "directory" else {"a/x": "mine"})
+    if what == "link":
+        (source / "a").unlink()
+        (source / "a").symlink_to("nowhere")
+    if what == "directory":
+        (source / "b").mkdir()
+    else:
+        (source / "b").write_text("theirs")
+    with pytest.raises(FileExistsError):
+        renaming.rename(str(source / "a"), str(source / "b"))
+    assert sorted(os.listdir(source)) == ["a", "b"]
+    renaming.rename(str(source / "a"), str(source / "c"))
+    assert sorted(os.listdir(source)) == ["b", "c"]
+    with pytest.raises(FileNotFoundError):
+        renaming.rename(str(source / "a"), str(source / "d"))
+
+
+@pytest.mark.parametrize("digested", [True, False])
+@pytest.mark.usefixtures("way")
+def test_what_arrives_at_the_target_in_this_moment_stays(
+    digested: bool, source: Path, target: Path, at_rename: Callable[[Callable[[], object]], None]
+) -> None:
+    move = plain(source / "a", target / "a")
+    at_rename(lambda: (target / "a").write_text("theirs"))
+    with pytest.raises(PlacementError, match=f"{target}/a exists already and is not overwritten"):
+        moves.move(move if digested else replace(move, digest=""))
+    assert (tree(source), tree(target)) == ({"a": "x"}, {"a": "theirs"})
+
+
+@pytest.mark.usefixtures("way")
+def test_members_come_back_when_the_name_of_their_file_is_taken_in_this_moment(
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move, rename = cube(source, target), renaming.rename
+
+    def arriving(old: str, new: str) -> None:
+        if new == move.target:
+            (target / "x_v1.0.0.idx").write_text("theirs")
+        rename(old, new)
+
+    monkeypatch.setattr(renaming, "rename", arriving)
+    with pytest.raises(PlacementError, match="exists already and is not overwritten"):
+        moves.move(move)
+    assert (tree(source), tree(target)) == (CUBE, {"x_v1.0.0.idx": "theirs"})
+
+
+@pytest.mark.usefixtures("way")
+def test_what_arrives_at_the_source_as_a_move_is_undone_stays(
+    source: Path, target: Path, at_rename: Callable[[Callable[[], object]], None]
+) -> None:
+    move = plain(source / "a", target / "a")
+    moves.move(move)
+    at_rename(lambda: (source / "a").write_text("theirs"))
+    with pytest.raises(PlacementError, match=f"{source}/a is another file by now"):
+        moves.move_back(move)
+    assert (tree(source), tree(target)) == ({"a": "theirs"}, {"a": "x"})
+
+
+def test_a_dataset_that_was_written_to_goes_back_whole(source: Path, target: Path) -> None:
+    move = cube(source, target)
+    moves.move(move)
+    (target / "x_v1.0.0" / "1.bin").write_text("longer than it was")
+    (target / "x_v1.0.0.idx").write_text("other")
+    moves.move_back(move, as_it_is=True)
+    assert tree(source) == {**CUBE, "x_v1.0.0.idx": "other", "x_v1.0.0/1.bin": "longer than it was"}
+    assert tree(target) == {}
+
+
+def test_a_companion_directory_that_is_a_link_is_not_followed(source: Path, target: Path, tmp_path: Path) -> None:
+    move = cube(source, target)
+    (source / "x_v1.0.0").rename(tmp_path / "his")
+    (source / "x_v1.0.0").symlink_to(tmp_path / "his")
+    assert moves.files_below(str(source / "x_v1.0.0")) == []
+    with pytest.raises(PlacementError, match=r"x_v1\.0\.0 is not a directory but a link"):
+        moves.move(move)
+    with pytest.raises(PlacementError, match="is not a directory but a link"):
+        measure(move.source, "sha256", companion=True)
+    with pytest.raises(PlacementError, match="is not a directory but a link"):
+        measure_recorded(move.source, "sha256", move.members)
+    (source / "x_v1.0.0").unlink()
+    (source / "x_v1.0.0").mkdir()
+    shutil.copy(tmp_path / "his" / "1.bin", source / "x_v1.0.0")
+    (source / "x_v1.0.0" / "deep").symlink_to(tmp_path / "his" / "deep")
+    with pytest.raises(PlacementError, match="deep is not a directory but a link"):
+        measure_recorded(move.source, "sha256", move.members)
+    assert sorted(tree(tmp_path / "his")) == ["1.bin", "deep/0.bin"]
 
 
 # --- undone ---
