@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -74,28 +75,31 @@ def test_signals_that_come_at_once_are_as_one(held_sqlite: Held) -> None:
 # --- everything is ended at once: a shutdown, systemctl stop ---
 
 
+def end(*pids: int) -> None:
+    """SIGTERM to each that is still there."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+
 def jobs_first(run: int, others: list[int]) -> None:
-    for pid in [*others, run]:
-        os.kill(pid, signal.SIGTERM)
+    end(*others, run)
 
 
 def jobs_a_moment_before(run: int, others: list[int]) -> None:
-    jobs_first(others[0], others[1:])
+    end(*others)
     time.sleep(0.2)
-    os.kill(run, signal.SIGTERM)
+    end(run)
 
 
 def run_first(run: int, others: list[int]) -> None:
-    for pid in [run, *others]:
-        os.kill(pid, signal.SIGTERM)
+    end(run, *others)
 
 
 def run_a_moment_before(run: int, others: list[int]) -> None:
-    os.kill(run, signal.SIGTERM)
+    end(run)
     time.sleep(0.1)
-    for pid in others:
-        if psutil.pid_exists(pid):
-            os.kill(pid, signal.SIGTERM)
+    end(*others)
 
 
 @pytest.mark.parametrize("order", [jobs_first, jobs_a_moment_before, run_first, run_a_moment_before])
