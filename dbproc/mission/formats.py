@@ -137,20 +137,21 @@ def file_problems(process: ProcessSpec, products: Mapping[str, ProductSpec]) -> 
 def _never_due(
     process: ProcessSpec, keywords: Mapping[str, frozenset[str]], products: Mapping[str, ProductSpec]
 ) -> Iterator[Problem]:
-    required = [given for given in process.inputs if not given.optional and given.choice is None]
+    required = sorted((given for given in process.inputs if not given.optional), key=lambda given: bool(given.choice))
     first = next((given.product for given in required if given.product in keywords), None)
     if first is None:
         return
     for given in process.inputs:
         other = given.product
-        if keywords.get(other, keywords[first]) == keywords[first] or given.choice is not None:
+        if keywords.get(other, keywords[first]) == keywords[first]:
             continue
         fields = sorted(keywords[other] ^ keywords[first])
         having, lacking = (first, other) if fields[0] in keywords[first] else (other, first)
         if not _only_by_name(products[lacking]):
             continue
-        what = "is never taken as" if given.optional else "is never due, as"
-        subject = f"{other!r}" if given.optional else f"the process {process.name!r}"
+        is_left_out = given.optional or given.choice is not None
+        what = "is never taken as" if is_left_out else "is never due, as"
+        subject = f"{other!r}" if is_left_out else f"the process {process.name!r}"
         text = f"{subject} {what} timebase FILE takes inputs of the same keywords, and {having!r} has {{{fields[0]}}}"
         remedy = f"while {lacking!r} has not; put it into both formats, or into none"
         yield Problem(("process", process.name, "inputs"), f"{text}, {remedy}")

@@ -407,6 +407,10 @@ def test_a_process_of_files_with_the_same_keywords_is_as_it_may_be(tmp_path: Pat
     assert read_mission_file(write_mission(tmp_path, KEYED)).processes["to_clean"].timebase == "FILE"
     timed = edited(MISSION, ("raw_{Y}{m}{d}", "raw_{Y}{m}{d}{H}"), ('timebase = "DAILY"', 'timebase = "FILE"'))
     read_mission_file(write_mission(tmp_path, timed))
+    choice = ('inputs = ["raw"]', 'inputs = ["raw", { first_of = ["cal", "cal2"] }]')
+    keyed = CALIBRATION.replace("cal_", "cal_{st}_")
+    either = edited(KEYED + keyed + keyed.replace("cal", "cal2"), choice)
+    read_mission_file(write_mission(tmp_path, either))
 
 
 @pytest.mark.parametrize(
@@ -434,6 +438,16 @@ def test_a_process_of_files_with_the_same_keywords_is_as_it_may_be(tmp_path: Pat
             KEYED + CALIBRATION,
             [('inputs = ["raw"]', 'inputs = ["raw", { product = "cal", optional = true }]')],
             "'cal' is never taken as timebase FILE takes inputs of the same keywords, and 'raw' has {st}, while 'cal'",
+        ),
+        (
+            KEYED + CALIBRATION + CALIBRATION.replace("cal", "cal2").replace("cal2_", "cal2_{st}_"),
+            [('inputs = ["raw"]', 'inputs = ["raw", { first_of = ["cal", "cal2"] }]')],
+            "'cal' is never taken as timebase FILE takes inputs of the same keywords, and 'raw' has {st}, while 'cal'",
+        ),
+        (
+            KEYED + CALIBRATION,
+            [('inputs = ["raw"]', 'inputs = [{ first_of = ["raw", "cal"] }]')],
+            "'cal' is never taken as timebase FILE",
         ),
         (
             KEYED,
