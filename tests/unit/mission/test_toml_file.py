@@ -401,6 +401,19 @@ KEYED = edited(
     ('timebase = "DAILY"', 'timebase = "FILE"'),
 )
 CALIBRATION = '\n[product.cal]\nlevel = 0\ndirectory = "cal"\nformat = "cal_{Y}{m}{d}.txt"\n'
+PAIR = """
+[product.set]
+level = 0
+directory = "set"
+format = "set_{Y}{m}{d}.idx"
+companion = true
+
+[product.pair]
+level = 0
+directory = "pair"
+format = "set_{Y}{m}{d}.dat"
+companion = true
+"""
 
 
 def test_a_process_of_files_with_the_same_keywords_is_as_it_may_be(tmp_path: Path) -> None:
@@ -489,6 +502,11 @@ def test_a_process_of_files_with_the_same_keywords_is_as_it_may_be(tmp_path: Pat
             ],
             "can be a file of the product 'clean'",
         ),
+        (
+            MISSION + PAIR,
+            [],
+            "in incoming the directory set_{Y}{m}{d}/ would belong to a file of the product 'pair' as well",
+        ),
     ],
 )
 def test_what_can_only_fail_is_refused_with_what_to_do(
@@ -506,6 +524,8 @@ def test_what_can_only_fail_is_refused_with_what_to_do(
         ("clean_{Y}{m}{d}_v{VERSION}.txt", "clean_{Y}{m}{d}_v{VERSION}.tmp"),
         ("clean_{Y}{m}{d}", "clean_{Y}{m}{d}{H}"),
         ('"raw/{Y}"', '"raw"\ncompanion = true'),
+        ("[product.raw]", PAIR.replace("companion = true", "companion = false", 1) + "\n[product.raw]"),
+        ("[product.raw]", PAIR.replace("set_{Y}{m}{d}.dat", "set_{Y}{m}{d}b.dat") + "\n[product.raw]"),
     ],
 )
 def test_what_looks_like_it_and_works_is_taken(tmp_path: Path, replacement: tuple[str, str]) -> None:
