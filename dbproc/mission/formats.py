@@ -78,7 +78,12 @@ def _shared_on_arrival(product: ProductSpec, other: ProductSpec) -> str | None:
     Of two files with the same name there is only one at a time, and what it is its inspector says.
     """
     (stem, suffix), (other_stem, other_suffix) = (os.path.splitext(each.format) for each in (product, other))
-    if not other.companion or other.name >= product.name or suffix == other_suffix or not can_be_alike(stem, other_stem):
+    if (
+        not other.companion
+        or other.name >= product.name
+        or suffix == other_suffix
+        or not can_be_alike(stem, other_stem)
+    ):
         return None
     return f"in incoming the directory {stem}/ would belong to a file of the product {other.name!r} as well"
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
-from dbproc.errors import DatabaseError, DatabaseLostError, DbprocError, SchemaError
+from dbproc.errors import DatabaseError, DatabaseLostError, DbprocError, SchemaError, UnreadableError, UnstorableError
 from dbproc.secrecy import masked
 from dbproc.store.faults import words
 from dbproc.store.naming import database_url, shown_name
@@ -18,6 +19,8 @@ Transaction = Connection
 """What :meth:`Store.begin` gives: committed when its block ends, rolled back when that raises."""
 
 _QUICK_SECONDS = 1.0  # a failure that came so soon costs little to try again
+
+_MAY_COME_OF_A_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnstorableError)
 
 SCHEMA_VERSION = "0005"
 """The newest migration; a test holds it equal to what ``migrations/`` says."""
@@ -95,8 +98,22 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if isinstance(error, _MAY_COME_OF_A_VALUE):
+                self._explain(error)
+        finally:
+            self.close()
+
+    def _explain(self, error: BaseException) -> None:
+        """Say so, if an error may come of a value in the database that its column cannot hold."""
+        from dbproc.store.misfits import misfits
+
+        found = None
+        with suppress(SQLAlchemyError, DbprocError), self.engine.connect() as connection:
+            found = next(misfits(connection), None)
+        if found is not None:
+            raise UnreadableError(f"{self.name}: {found}; every such value is listed by: dbproc check") from error
 
 
 def open_store(name: str, *, echo: bool = False, read_only: bool = False) -> Store:
