@@ -202,8 +202,12 @@ class Aside:
             self._report.add(event, names or _subject(task), why, **_facts(task, self._targets(task)))
         else:
             log = placement.set_aside_path(self._directory, f"{_subject(task).replace(' ', '_')}.log")
-            moves.move(Move("output", job.log, log))
-            self._report.add(Event.FAILED, _subject(task), f"{fault}; its log: {log}", **_facts(task, []), log=log)
+            if os.path.isfile(job.log) and not os.path.islink(job.log):
+                moves.move(Move("output", job.log, log))
+                fault = f"{fault}; its log: {log}"
+            else:
+                log = ""  # the job has removed it
+            self._report.add(Event.FAILED, _subject(task), fault, **_facts(task, []), log=log or None)
         remove_tree(job.directory)
 
     def _placed(self, result: Success) -> str | None:

@@ -116,6 +116,10 @@ class UnstorableError(DbprocError):
     """A value that the database cannot hold: a number too large for its column, text that cannot be written."""
 
 
+class UnreadableError(DbprocError):
+    """A value in the database that was written past dbproc, and cannot be read as what its column holds."""
+
+
 class InspectionError(DbprocError):
     """An inspector failed on a file: it raised, hung, died, or returned nonsense."""
 

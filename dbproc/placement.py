@@ -35,11 +35,11 @@ def home(mission: Mission, product: Product, directory: str, filename: str) -> s
     ------
     PlacementError
         It would lie outside of the root, or in a directory of the mission that is not for products: incoming, codes,
-        ``.dbproc`` … where a keyword leads, and not the definition itself.
+        ``.dbproc`` … where a keyword or a link leads, and not the text of the definition.
     """
     path, real = _inside(mission.root, os.path.join(directory, filename))
-    for place in _other_places(mission):
-        if _is_below(real, place) and not _is_below(_meant(mission.root, product.directory), place):
+    for written, place in _other_places(mission):
+        if _is_below(real, place) and not _is_meant(mission.root, product.directory, written, place):
             raise PlacementError(f"{directory!r} leads into {place}, which is not for products")
     return path
 
@@ -62,17 +62,19 @@ _real = lru_cache(maxsize=4)(os.path.realpath)
 
 
 @lru_cache(maxsize=4)
-def _other_places(mission: Mission) -> tuple[str, ...]:
-    """The directories of a mission that are not for products."""
+def _other_places(mission: Mission) -> tuple[tuple[str, str], ...]:
+    """The directories of a mission that are not for products, as they are written and without links."""
     own = os.path.join(mission.root, PRIVATE)
     places = (own, mission.incoming, mission.quarantine, mission.code_directory, mission.inspector_directory)
-    return tuple(os.path.realpath(place) for place in places)
+    return tuple((os.path.normpath(place), os.path.realpath(place)) for place in places)
 
 
-def _meant(root: str, pattern: str) -> str:
-    """The directory below which a pattern has all its directories."""
+def _is_meant(root: str, pattern: str, written: str, place: str) -> bool:
+    """Whether the text of a definition has all directories of a pattern in a place; where a link leads says nothing."""
     fixed, brace, _ = pattern.partition("{")
-    return os.path.realpath(os.path.join(root, os.path.dirname(fixed) if brace else fixed))
+    fixed = os.path.dirname(fixed) if brace else fixed
+    ways = ((root, written), (_real(root), place))
+    return any(_is_below(os.path.normpath(os.path.join(top, fixed)), named) for top, named in ways)
 
 
 def _is_below(path: str, top: str) -> bool:

@@ -94,6 +94,8 @@ def _interpreter_fault(interpreter: str, argument: str, depth: int) -> str | Non
         return "names no interpreter; write one behind #!, such as #!/bin/sh"
     if not os.path.isabs(interpreter):
         return f"names the interpreter {interpreter!r} without its path; write #!/usr/bin/env {interpreter}"
+    if os.path.exists(interpreter) and not os.path.isfile(interpreter):
+        return f"names the interpreter {interpreter}, which is not a program; name another one"
     if not os.path.isfile(interpreter):
         return f"names the interpreter {interpreter}, which does not exist; install it, or name another one"
     if not os.access(interpreter, os.X_OK):
@@ -116,7 +118,9 @@ def _env_fault(argument: str) -> str | None:
     path = environment()["PATH"]
     if shutil.which(name, path=path) is not None:
         return None
-    if " " in name and shutil.which(name.split()[0], path=path) is not None:
+    words = name.split()
+    program = next((word for word in words if "=" not in word), "")
+    if len(words) > 1 and program and shutil.which(program, path=path) is not None:
         return f"has env look for a program of the name {name!r}; to give it arguments, write env -S {name}"
     return (
         f"names {name!r} for env to start, and it is not in the directories that codes have in PATH, {path}; "

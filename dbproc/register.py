@@ -340,7 +340,7 @@ class Register:
             ended=outcome.ended,
             exit_status=outcome.exit_status,
             message=message,
-            log=outcome.job.log if isinstance(result, Failure) and os.path.exists(outcome.job.log) else None,
+            log=outcome.job.log if isinstance(result, Failure) and os.path.isfile(outcome.job.log) else None,
             failures=failures,
             next_try=next_try,
             cpu_seconds=outcome.cpu_seconds,
@@ -359,8 +359,10 @@ class Register:
 
     def _tidy(self, result: Result) -> None:
         """Remove the job's directory; its log stays when it failed."""
-        if isinstance(result, Success) and os.path.exists(result.outcome.job.log):
-            os.unlink(result.outcome.job.log)
+        log = result.outcome.job.log
+        is_directory = os.path.isdir(log) and not os.path.islink(log)  # a job's doing, who knows what is in it
+        if isinstance(result, Success) and os.path.lexists(log) and not is_directory:
+            os.unlink(log)
         remove_tree(result.outcome.job.directory)  # last: after a kill it tells that logs are to be looked at
 
 

@@ -49,6 +49,10 @@ class Kind(StrEnum):
     STALE_LOCK = "stale_lock", "The run that holds the lock is dead."
     FOREIGN_LOCK = "foreign_lock", "The lock is held by a run of which nobody can tell here whether it lives."
 
+    UNREADABLE_VALUE = (
+        "unreadable_value",
+        "A value in the database is not what its column holds; nothing else is looked at until it is corrected.",
+    )
     NO_ATTEMPT = "no_attempt", "A file that was made from others has no attempt that made it."
     NO_CODE = "no_code", "A file that an attempt made has no link to its code."
     NO_INPUTS = "no_inputs", "A file that an attempt made has no links to its inputs."

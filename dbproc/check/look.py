@@ -30,6 +30,7 @@ from dbproc.model import Definition
 from dbproc.names import companion_of
 from dbproc.report import Progress, one_line
 from dbproc.store import Store
+from dbproc.store.misfits import misfits
 from dbproc.workspace import Workspace
 
 _ORDER = {kind: position for position, kind in enumerate(Kind)}
@@ -73,6 +74,9 @@ def look(store: Store, *, deep: bool = False, progress: Progress | None = None) 
     NotFoundError
         The database holds no mission.
     """
+    unreadable = tuple(map(_printable, _unreadable(store)))
+    if unreadable:
+        return Findings(unreadable, 0, 0, None, deep)
     before = lock.current(store)
     site = _Site.of(store)
     files, records, faults = _compare(store, site)
@@ -89,6 +93,20 @@ def look(store: Store, *, deep: bool = False, progress: Progress | None = None) 
         faults += digest_faults(files, progress)
     faults.sort(key=lambda fault: (_ORDER[fault.kind], fault.place))
     return Findings(tuple(map(_printable, faults)), len(files.rows), len(files.members), live, deep)
+
+
+def _unreadable(store: Store) -> list[Fault]:
+    """Values that nothing can be read past."""
+    with store.begin() as connection:
+        return [
+            Fault(
+                kind=Kind.UNREADABLE_VALUE,
+                place=found.row,
+                text=f"{found.column} is {found.value}, which is not {found.meant}",
+                remedy=found.remedy,
+            )
+            for found in misfits(connection)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

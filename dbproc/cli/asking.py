@@ -12,7 +12,16 @@ import click
 from dbproc import explain, lock, queue, root
 from dbproc.catalogue import quarantine, reading
 from dbproc.catalogue.definition import load_definition
-from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_table, retry_words
+from dbproc.cli.common import (
+    cell,
+    json_option,
+    mission_option,
+    open_mission,
+    open_own_mission,
+    print_json,
+    print_table,
+    retry_words,
+)
 from dbproc.edits import edits_in_words
 from dbproc.errors import UserError
 from dbproc.incoming import scan_mission
@@ -138,7 +147,7 @@ def _waiting_words(waiting: list[Facts]) -> str:
 def queue_command(mission: str, as_json: bool, flush: bool) -> None:
     """List the files still to be looked at as inputs of new work."""
     if flush:
-        with open_mission(mission) as store, store.begin() as connection:
+        with open_own_mission(mission) as store, store.begin() as connection:
             click.echo(f"flushed {queue.flush(connection)} files from the queue")
         return
     with open_mission(mission, read_only=True) as store, store.begin() as connection:

@@ -13,6 +13,7 @@ from dbproc.cli.common import (
     json_option,
     mission_option,
     open_mission,
+    open_own_mission,
     print_json,
     print_table,
     selection_options,
@@ -67,7 +68,7 @@ def reprocess_command(
         cpu_hours_per_run=cpu_hours_per_run,
         comment=comment,
     )
-    with open_mission(mission, read_only=dry_run) as store:
+    with open_mission(mission, read_only=True) if dry_run else open_own_mission(mission) as store:
         chosen = choose(store, Selection(**_days(selected)), part)
         facts = {"outputs": chosen.rows(), "campaign": None, "queued": 0}
         if not dry_run and chosen.decisions:
@@ -180,7 +181,7 @@ def _changes(name: str, status: str, help_text: str) -> click.Command:
     @mission_option
     @json_option
     def change(campaign: str, mission: str, as_json: bool) -> None:
-        with open_mission(mission) as store, store.begin() as connection:
+        with open_own_mission(mission) as store, store.begin() as connection:
             campaigns.set_status(connection, campaign, status)
             facts = campaigns.entry(connection, campaign)
         if as_json:

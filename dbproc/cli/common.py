@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from dbproc import access
+from dbproc import access, root
 from dbproc.catalogue.definition import load_mission
 from dbproc.cli import output
 from dbproc.cli.json_text import json_text
@@ -47,6 +47,23 @@ def open_mission(name: str, *, read_only: bool = False, echo: bool = False) -> S
     if not read_only:
         output.tell_of_work()
     return open_store(name, echo=echo, read_only=read_only)
+
+
+def open_own_mission(name: str, *, echo: bool = False) -> Store:
+    """:func:`open_mission` for a command that changes what runs do, but takes no lock.
+
+    Raises
+    ------
+    RootError
+        The root is gone, or belongs to another database.
+    """
+    store = open_mission(name, echo=echo)
+    try:
+        root.require(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import click
 from dbproc import queue
 from dbproc.catalogue.definition import load_definition
 from dbproc.cli import guarded, legacy_reprocess
-from dbproc.cli.common import cell, mission_option, open_mission
+from dbproc.cli.common import cell, mission_option, open_mission, open_own_mission
 from dbproc.cli.database import clear_lock, init_command
 from dbproc.cli.definition import apply
 from dbproc.cli.numbers import NUMBER
@@ -48,7 +48,7 @@ def add_from_config(mission: str, verify: bool, config_file: Path) -> None:
 @click.argument("database")
 def flush_process_queue(database: str) -> None:
     """Empty the process queue of DATABASE."""
-    with open_mission(database) as store, store.begin() as connection:
+    with open_own_mission(database) as store, store.begin() as connection:
         count = queue.flush(connection)
     click.echo(f"Flushed {count} items from queue")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from dbproc.cli.common import Function, mission_option, open_mission
+from dbproc.cli.common import Function, mission_option, open_own_mission
 from dbproc.cli.numbers import LEVEL
 from dbproc.reprocess import Order, Selection, begin_campaign, choose, queue_inputs
 from dbproc.store import Store
@@ -69,7 +69,7 @@ def by_product(
     products: Sequence[str], mission: str, start: dt.date | None, end: dt.date | None, force: int | None, echo: bool
 ) -> None:
     """Put the files of each PRODUCT (name or number) before the next run as inputs."""
-    with open_mission(mission, echo=echo) as store:
+    with open_own_mission(mission, echo=echo) as store:
         for product in products:
             count = _put(store, Selection(product=product, start=start, end=end, as_inputs=True), force)
             click.echo(f"Added {count} files to be reprocessed for product {product}")
@@ -80,7 +80,7 @@ def by_product(
 @click.option("--level", type=LEVEL, help="Only files of this level.")
 def by_date(mission: str, start: dt.date, end: dt.date, force: int | None, echo: bool, level: float | None) -> None:
     """Put the files of a range of dates before the next run as inputs."""
-    with open_mission(mission, echo=echo) as store:
+    with open_own_mission(mission, echo=echo) as store:
         count = _put(store, Selection(start=start, end=end, level=level, as_inputs=True), force)
     click.echo(f"Added {count} files to be reprocessed")
 
@@ -100,7 +100,7 @@ def by_instrument(
 ) -> None:
     """Put the files of INSTRUMENT (name or number) before the next run as inputs."""
     selection = Selection(instrument=instrument, start=start, end=end, level=level, as_inputs=True)
-    with open_mission(mission, echo=echo) as store:
+    with open_own_mission(mission, echo=echo) as store:
         count = _put(store, selection, force)
     click.echo(f"Added {count} files to be reprocessed for instrument {instrument}")
 
@@ -110,7 +110,7 @@ def by_instrument(
 @click.argument("code")
 def by_code(code: str, mission: str, start: dt.date | None, end: dt.date | None, force: int | None, echo: bool) -> None:
     """Have the next run make again what CODE (name or number) made."""
-    with open_mission(mission, echo=echo) as store:
+    with open_own_mission(mission, echo=echo) as store:
         count = _put(store, Selection(code=code, start=start, end=end), force)
     click.echo(f"Added {count} files to be reprocessed for code {code}")
 

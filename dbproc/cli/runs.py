@@ -16,6 +16,7 @@ from dbproc.cli.common import (
     json_option,
     mission_option,
     open_mission,
+    open_own_mission,
     print_json,
     print_report,
     retry_words,
@@ -115,7 +116,7 @@ def plan_command(mission: str, as_json: bool, pattern: str, only: str | None, sk
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Only this date.")
 def retry_command(mission: str, only: str | None, date: dt.datetime | None) -> int:
     """Have the next run try again what failed or was given up, at once."""
-    with open_mission(mission) as store, store.begin() as connection:
+    with open_own_mission(mission) as store, store.begin() as connection:
         definition = load_definition(connection)
         processes = cycle.allowed_processes(definition, Options(only=_names(only)))
         standing = standing_failures(connection, definition)

@@ -12,6 +12,7 @@ import os
 import select
 import shlex
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -326,8 +327,12 @@ def _header(job: Job) -> bytes:
 def _last_words(log: str) -> str:
     """The last line that a failed job printed: often its error. Nothing in it moves a terminal's cursor."""
     try:
-        with open(log, "rb") as stream:
-            stream.seek(max(0, os.path.getsize(log) - 2000))
+        descriptor = os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a job may leave a fifo in its place
+        with open(descriptor, "rb") as stream:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return ""
+            stream.seek(max(0, status.st_size - 2000))
             lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines()]
     except OSError:
         return ""

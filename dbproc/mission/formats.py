@@ -42,12 +42,15 @@ def format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
 def companion_problems(definition: Definition) -> Iterator[Problem]:
     """Companion directories that something else would take, or that are denied to files that have one."""
     products = [each for each in definition.products.values() if each.active]
+    made = _made(definition)
     for product in products:
         path: KeyPath = ("product", product.name, "companion")
         if product.inspector.file == "idx" and not product.companion:
             yield Problem(path, "the files of the inspector 'idx' own the directory of their stem; leave companion out")
         for other in products if product.companion else ():
             text = _shared(product, other) if other is not product else None
+            if text is None and not definition.partial and not made & {product.name, other.name}:
+                text = _shared_on_arrival(product, other)
             if text is not None:
                 yield Problem(
                     path, f"{text}; give one of them another directory, or formats that differ before the end"
@@ -67,6 +70,27 @@ def _shared(product: ProductSpec, other: ProductSpec) -> str | None:
         if len(stems) == len(companions) and _all_alike(companions, stems):
             return f"the directory {'/'.join(companions)}/ would belong to a file of the product {other.name!r} as well"
     return None
+
+
+def _shared_on_arrival(product: ProductSpec, other: ProductSpec) -> str | None:
+    """What another product that is delivered as well has in incoming where the companion directories of a product are.
+
+    Of two files with the same name there is only one at a time, and what it is its inspector says.
+    """
+    (stem, suffix), (other_stem, other_suffix) = (os.path.splitext(each.format) for each in (product, other))
+    if (
+        not other.companion
+        or other.name >= product.name
+        or suffix == other_suffix
+        or not can_be_alike(stem, other_stem)
+    ):
+        return None
+    return f"in incoming the directory {stem}/ would belong to a file of the product {other.name!r} as well"
+
+
+def _made(definition: Definition) -> set[str]:
+    """The products that processes make."""
+    return {name for process in definition.processes.values() for name in process.outputs}
 
 
 def _parts(directory: str) -> list[str]:
@@ -107,7 +131,7 @@ def _is_like(pattern: str, example: str) -> bool:
 
 def delivery_problems(definition: Definition) -> Iterator[Problem]:
     """Products that are delivered under names that count as those of unfinished files."""
-    made = {name for process in definition.processes.values() for name in process.outputs}
+    made = _made(definition)
     for product in definition.products.values():
         if definition.partial or product.name in made or not product.active:
             continue
@@ -137,20 +161,21 @@ def file_problems(process: ProcessSpec, products: Mapping[str, ProductSpec]) -> 
 def _never_due(
     process: ProcessSpec, keywords: Mapping[str, frozenset[str]], products: Mapping[str, ProductSpec]
 ) -> Iterator[Problem]:
-    required = [given for given in process.inputs if not given.optional and given.choice is None]
+    required = sorted((given for given in process.inputs if not given.optional), key=lambda given: bool(given.choice))
     first = next((given.product for given in required if given.product in keywords), None)
     if first is None:
         return
     for given in process.inputs:
         other = given.product
-        if keywords.get(other, keywords[first]) == keywords[first] or given.choice is not None:
+        if keywords.get(other, keywords[first]) == keywords[first]:
             continue
         fields = sorted(keywords[other] ^ keywords[first])
         having, lacking = (first, other) if fields[0] in keywords[first] else (other, first)
         if not _only_by_name(products[lacking]):
             continue
-        what = "is never taken as" if given.optional else "is never due, as"
-        subject = f"{other!r}" if given.optional else f"the process {process.name!r}"
+        is_left_out = given.optional or given.choice is not None
+        what = "is never taken as" if is_left_out else "is never due, as"
+        subject = f"{other!r}" if is_left_out else f"the process {process.name!r}"
         text = f"{subject} {what} timebase FILE takes inputs of the same keywords, and {having!r} has {{{fields[0]}}}"
         remedy = f"while {lacking!r} has not; put it into both formats, or into none"
         yield Problem(("process", process.name, "inputs"), f"{text}, {remedy}")

@@ -11,6 +11,7 @@ from dbproc.errors import DatabaseError, DatabaseLostError, DbprocError, SchemaE
 from dbproc.store.faults import state, words
 from dbproc.store.naming import database_url, shown_name
 from dbproc.store.opening import (
+    MAINTENANCE,
     SCHEMA_VERSION,
     Store,
     holds_mission,
@@ -22,8 +23,6 @@ from dbproc.store.opening import (
 
 _SQLITE_MODE = 0o664
 """Of a new file, less what the umask takes; SQLite gives it to the files beside it, too."""
-_MAINTENANCE = ("postgres", "template1")
-"""Databases of every server, from which others are made; either may be missing, or closed to the user."""
 _PLAIN_SCHEMA = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([a-z_][a-z0-9_]*))\s*(?:,|$)', re.IGNORECASE)
 _TAKEN = ("42P04", "23505", "42P06")  # somebody made it at the same moment
 _ENCODING_AND_LOCALE = ("22023", "42P22")  # a server whose locale is not one of UTF-8
@@ -141,7 +140,7 @@ def _create_on_server(url: URL) -> None:
 def _create_database(url: URL, why: str) -> None:
     """Make a database that could not be opened, unless it is there; `why`: what was said then."""
     reasons = {f"{url.database}: {why}": None}
-    for maintenance in _MAINTENANCE:
+    for maintenance in MAINTENANCE:
         with Store(url.set(database=maintenance)) as store:
             try:
                 with store.begin() as connection:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
-from dbproc.errors import DatabaseError, DatabaseLostError, DbprocError, SchemaError
+from dbproc.errors import DatabaseError, DatabaseLostError, DbprocError, SchemaError, UnreadableError, UnstorableError
 from dbproc.secrecy import masked
 from dbproc.store.faults import words
 from dbproc.store.naming import database_url, shown_name
@@ -18,6 +19,11 @@ Transaction = Connection
 """What :meth:`Store.begin` gives: committed when its block ends, rolled back when that raises."""
 
 _QUICK_SECONDS = 1.0  # a failure that came so soon costs little to try again
+
+MAINTENANCE = ("postgres", "template1")
+"""Databases of every server, from which others are made; either may be missing, or closed to the user."""
+
+_MAY_COME_OF_A_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnstorableError)
 
 SCHEMA_VERSION = "0005"
 """The newest migration; a test holds it equal to what ``migrations/`` says."""
@@ -95,8 +101,22 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if isinstance(error, _MAY_COME_OF_A_VALUE):
+                self._explain(error)
+        finally:
+            self.close()
+
+    def _explain(self, error: BaseException) -> None:
+        """Say so, if an error may come of a value in the database that its column cannot hold."""
+        from dbproc.store.misfits import misfits
+
+        found = None
+        with suppress(SQLAlchemyError, DbprocError), self.engine.connect() as connection:
+            found = next(misfits(connection), None)
+        if found is not None:
+            raise UnreadableError(f"{self.name}: {found}; every such value is listed by: dbproc check") from error
 
 
 def open_store(name: str, *, echo: bool = False, read_only: bool = False) -> Store:
@@ -155,13 +175,15 @@ def _opened(name: str, *, echo: bool, read_only: bool) -> Store:
     url = database_url(name)
     if url.get_backend_name() == "sqlite" and not _is_file(Path(str(url.database))):
         raise DatabaseError(f"there is no database {url.database}; create it with: dbproc init {masked(name)}")
-    store = Store(url, echo=echo, read_only=read_only)
+    store, began = Store(url, echo=echo, read_only=read_only), time.monotonic()
     try:
         with store.begin():
             return store
     except DatabaseLostError as error:
         store.close()
-        raise DatabaseError(_cannot_open(name, store, words(error.__cause__ or error))) from error
+        is_quick = time.monotonic() - began < _QUICK_SECONDS
+        text = _cannot_open(name, store, words(error.__cause__ or error), is_quick=is_quick)
+        raise DatabaseError(text) from error
     except DbprocError:
         store.close()
         raise
@@ -174,13 +196,34 @@ def _is_file(path: Path) -> bool:
         raise DatabaseError(f"cannot look at {path}: {error.strerror}; name another path") from error
 
 
-def _cannot_open(name: str, store: Store, why: str) -> str:
+def _cannot_open(name: str, store: Store, why: str, *, is_quick: bool) -> str:
     if not store.is_server:
         return (
             f"cannot open the database {store.name}: {why}; see to the file, its directory and its disk, then run again"
         )
     tried = "" if "://" in name else f"no file {name!r} here, and "
-    return f"cannot open the database: {tried}PostgreSQL {store.name}: {why}; a new one is created with: dbproc init"
+    is_known = known_to_server(store.url) if is_quick else None
+    return f"cannot open the database: {tried}PostgreSQL {store.name}: {why}; {_REMEDIES[is_known]}"
+
+
+def known_to_server(url: URL) -> bool | None:
+    """Whether a server has a database that cannot be opened; None when the server does not tell.
+
+    The failure itself says so in the language of the server alone.
+    """
+    for maintenance in MAINTENANCE:
+        with suppress(DbprocError), Store(url.set(database=maintenance)) as store, store.begin() as connection:
+            found = text("SELECT 1 FROM pg_database WHERE datname = :n")
+            return connection.scalar(found, {"n": url.database}) is not None
+    return None
+
+
+_REMEDIES = {
+    True: "the server has it: see to the rights of the user, and to the server's log",
+    False: "a new one is created with: dbproc init",
+    None: "see that the server runs and can be reached: PGHOST, PGPORT, PGUSER, PGPASSWORD, and the server's log",
+}
+"""What is to be done, by what :func:`known_to_server` says."""
 
 
 def _check_schema(store: Store) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from dbproc.errors import DatabaseError
+from dbproc.store import open_store
 from tests.postgres import PostgresServer
 
 
@@ -60,3 +62,13 @@ def test_a_database_is_copied_with_its_tables_and_dropped_under_an_open_connecti
         with pytest.raises(psycopg2.OperationalError):
             connection.cursor().execute("SELECT 1")
     postgres_server.drop(original)
+
+
+def test_of_a_server_that_is_down_and_of_a_database_that_is_not_there_each_remedy_is_told(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    with pytest.raises(DatabaseError, match="a new one is created with: dbproc init"):
+        open_store(postgres_server.url("no_such_database"))
+    with pytest.raises(DatabaseError, match="see that the server runs and can be reached") as caught:
+        open_store(f"postgresql:///mission?host={tmp_path}")
+    assert "dbproc init" not in str(caught.value)

@@ -582,8 +582,8 @@ def test_each_damage_is_named_at_its_place_and_nothing_else(plant: str, sound: M
 
 
 def test_damage_of_every_kind_is_planted_but_what_root_may_do() -> None:
-    by_unit_tests = {Kind.UNREADABLE, Kind.DIRECTORY_READ_ONLY}
-    assert {kind for _, kind, _ in PLANTS.values()} == set(Kind) - by_unit_tests
+    elsewhere = {Kind.UNREADABLE, Kind.DIRECTORY_READ_ONLY, Kind.UNREADABLE_VALUE}
+    assert {kind for _, kind, _ in PLANTS.values()} == set(Kind) - elsewhere
 
 
 def test_check_of_a_sound_mission_changes_nothing(sound: Mission) -> None:
@@ -803,3 +803,49 @@ def test_a_repair_in_the_hands_of_another_host_is_refused(sound: Mission) -> Non
     a_file_is_unknown(sound)
     assert guarded(check_command, ["-m", sound.database, "--repair"], "dbproc check") == 78
     assert (home(sound, RAW[0]).with_name("sub") / name_of("raw", 9)).exists()
+
+
+# --- values that are none ---
+
+UNREADABLE = {
+    "file: file_id = 1: utc_file_date": "UPDATE file SET utc_file_date = '2024-5-1' WHERE file_id = 1",
+    "file: file_id = 1: interface_version": "UPDATE file SET interface_version = 'a' WHERE file_id = 1",
+    "attempt: attempt_id = 1: start_time": "UPDATE attempt SET start_time = '?' WHERE attempt_id = 1",
+    "attempt: attempt_id = 1: next_try_time": "UPDATE attempt SET next_try_time = '2999-99-99' WHERE attempt_id = 1",
+    "file: file_id = 1: file_create_date": "UPDATE file SET file_create_date = 17 WHERE file_id = 1",
+    "attempt: attempt_id = 1: command_line": "UPDATE attempt SET command_line = x'00ff' WHERE attempt_id = 1",
+    "code: code_id = 1: cpu": "UPDATE code SET cpu = 'many' WHERE code_id = 1",
+    "mission: mission_id = 1: settle_seconds": "UPDATE mission SET settle_seconds = 'long' WHERE mission_id = 1",
+}
+
+
+@pytest.fixture
+def small(sqlite_mission: Mission) -> Mission:
+    mission = sqlite_mission.create(*chain())
+    mission.deliver(name_of("raw", 1))
+    mission.run()
+    return mission
+
+
+@pytest.mark.parametrize("place", UNREADABLE)
+def test_a_value_that_its_column_cannot_hold_is_named(
+    small: Mission, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small.execute(UNREADABLE[place])
+    table, row, column = place.split(": ")
+    facts = check(small, status=1)
+    ((kind, found),) = faults(facts)
+    assert (kind, found) == ("unreadable_value", f"{table} ({row})")
+    (fault,) = facts["faults"]
+    assert fault["text"].startswith(f"{column} is ")
+    assert f'UPDATE {table} SET "{column}" = … WHERE {row}' in fault["remedy"]
+    for words in (["status"], ["why", name_of("clean", 1)], ["run"], ["plan"], ["stats"], ["queue"], ["export"]):
+        main([*words, "-m", small.database])
+        said = capsys.readouterr().err
+        assert "Traceback" not in said, (words, said)
+        assert not said or column in said, (words, said)
+
+
+def test_values_that_are_written_otherwise_and_can_be_read_are_no_fault(small: Mission) -> None:
+    small.execute("UPDATE attempt SET start_time = '2024-05-01 10:00:00', end_time = '2024-05-01 10:00:01'")
+    assert faults(check(small, status=0)) == set()

@@ -54,6 +54,9 @@ def copy_database(mission: Mission, tmp_path: Path, request: pytest.FixtureReque
     return copied
 
 
+DAYS = ("--startDate", "2020-01-01", "--endDate", "2020-01-03")
+
+
 def mark_of(root: Path) -> dict[str, object]:
     found: dict[str, object] = json.loads((root / ".dbproc" / "owner.json").read_text())
     return found
@@ -79,6 +82,10 @@ def test_a_copied_database_is_kept_away_from_the_root_until_it_is_adopted(
         assert f"the root {mission.root} belongs to the database " in refused
         assert "dbproc apply --adopt MISSION.toml -m " in refused
     say("canary", "to_clean", "--version", "2.0.0", "--sample", "1", "-m", trial, status=78)
+    for words in (["retry"], ["reprocess"], ["campaign", "pause", "x"], ["queue", "--flush"]):
+        assert "belongs to the database" in say(*words, "-m", trial, status=78)
+    for script, words in (("flushProcessQueue.py", [str(trial)]), ("reprocessByDate.py", [*DAYS, "-m", str(trial)])):
+        assert legacy.main(script, words) == 78
     assert "belongs to the database" in say("status", "-m", trial)
     assert "belongs to the database" in say("plan", "-m", trial)
     assert (below(mission.root), mission.tables()) == (before, tables)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.flow.mission import Mission, chain, name_of, process, product, window
 
 RAW = [name_of("raw", day) for day in (1, 2, 3, 4)]
@@ -218,3 +220,15 @@ def test_a_mission_that_was_applied_with_its_products_in_incoming_needs_a_person
     done = sqlite_mission.run(status=78)
     assert "'incoming/raw' is in the incoming directory" in done.err
     assert sqlite_mission.waiting() == [name_of("raw", 1)]
+
+
+@pytest.mark.parametrize("instead", ["mkfifo", "mkdir"])
+@pytest.mark.parametrize("status", [0, 3])
+def test_whatever_a_job_makes_of_its_log_the_run_goes_on(sqlite_mission: Mission, instead: str, status: int) -> None:
+    mission = sqlite_mission.create(*chain())
+    script = f'#!/bin/sh\nlog=$(ls -d ../../jobs/*)\nrm $log; {instead} $log; echo made > "$2"; exit {status}\n'
+    mission.code("to_clean.sh", script)
+    mission.deliver(name_of("raw", 1))
+    mission.run(status=1 if status else 0)
+    (found,) = mission.rows("SELECT log_path FROM attempt WHERE process_id = 1")
+    assert found == (None,)

@@ -199,6 +199,15 @@ def test_a_failure_leaves_its_log_and_no_output(sqlite_mission: Mission, here: P
     assert "changed under version 1.0.0" in done.out
 
 
+def test_a_job_without_a_log_fails_alone(sqlite_mission: Mission, here: Path) -> None:
+    mission = built(sqlite_mission)
+    mission.code("to_clean.sh", "#!/bin/sh\nrm ../../jobs/*\nexit 4\n")
+    done = mission.dbproc("run-process", "to_clean", *JANUARY, "--output", str(here), status=1)
+    assert made(here) == []
+    assert done.err.count("exit status 4") == 3
+    assert "its log" not in done.err
+
+
 @pytest.mark.thorough
 def test_it_goes_on_beside_a_live_run_but_not_with_ingest(sqlite_mission: Mission, here: Path) -> None:
     mission = built(sqlite_mission)

@@ -554,3 +554,18 @@ def check_hidden(text: str, *expected: str) -> None:
         assert words in text
     assert SECRET not in text
     assert ENCODED not in text
+
+
+@pytest.mark.parametrize("place", ["incoming", "quarantine"])
+def test_a_link_that_is_made_later_leads_no_output_into_another_directory(fenced: Mission, place: str) -> None:
+    fenced.create(
+        product("raw", 0, directory="data/raw"),
+        product("clean", 1, directory="day"),
+        process("to_clean", "clean", ["raw"]),
+    )
+    (fenced.root / "day").symlink_to(place)
+    fenced.deliver(RAW[0])
+    done = fenced.run(status=1)
+    assert "'day' leads into" in done.out + done.err
+    assert fenced.names("clean") == []
+    assert fenced.run(status=0).out.count("quarantined") == 0

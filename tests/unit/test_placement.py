@@ -90,6 +90,29 @@ def test_no_link_leads_a_product_into_another_directory_of_the_mission(tmp_path:
         placement.home(mission_in(tmp_path), product_in("{a}"), "data", "x")
 
 
+@pytest.mark.parametrize("place", ["incoming", "codes", ".dbproc", "away/quarantine"])
+@pytest.mark.parametrize("pattern", ["data", "data/{Y}", "a/data/"])
+def test_a_link_in_place_of_a_products_own_directory_is_not_meant(place: str, pattern: str, tmp_path: Path) -> None:
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "data").symlink_to(place)
+    (tmp_path / "a" / "data").symlink_to(tmp_path / place)
+    with pytest.raises(PlacementError, match="not for products"):
+        placement.home(mission_in(tmp_path), product_in(pattern), pattern.replace("{Y}", "2024"), "x")
+
+
+def test_what_is_written_inside_of_another_directory_is_meant_by_whatever_links_they_are_named(tmp_path: Path) -> None:
+    (tmp_path / "root" / "disk").mkdir(parents=True)
+    (tmp_path / "root" / "codes").symlink_to("disk")
+    (tmp_path / "mission").symlink_to("root")
+    mission = mission_in(tmp_path / "mission")
+    for codes in ("mission/codes", "root/disk"):
+        there = replace(mission, code_directory=str(tmp_path / codes))
+        name = os.path.basename(codes)
+        home = placement.home(there, product_in(name + "/{a}"), name + "/b", "x")
+        assert home == f"{tmp_path}/mission/{name}/b/x"
+
+
 def test_the_root_and_what_is_beside_are_for_products(tmp_path: Path) -> None:
     for pattern, directory in (("{a}", "a"), ("", ""), (".", "."), ("codes2/{a}", "codes2/a"), ("away/{a}", "away/a")):
         home = placement.home(mission_in(tmp_path), product_in(pattern), directory, "x")

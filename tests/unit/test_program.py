@@ -60,6 +60,7 @@ def test_what_the_system_starts_has_no_fault(tmp_path: Path, content: bytes) -> 
         ("#!/bin/sh\n".encode("utf-16"), "text in UTF-16"),
         (b"#!\n", "names no interpreter"),
         (b"#!/no/such/interpreter -x\n", "the interpreter /no/such/interpreter, which does not exist"),
+        (b"#!/tmp\n", "the interpreter /tmp, which is not a program"),
         (b"#!/etc/passwd\n", "the interpreter /etc/passwd, which is not executable"),
         (b"#!sh\n", "the interpreter 'sh' without its path"),
         (b"#!/usr/bin/env no-such-program\n", "'no-such-program' for env to start, and it is not in the directories"),
@@ -73,6 +74,12 @@ def test_what_the_system_does_not_start_is_told_with_its_cause(tmp_path: Path, c
     path = written(tmp_path, content)
     assert not starts(path)
     assert words in (program.fault(path) or "")
+
+
+def test_a_variable_before_the_program_of_env_is_told(tmp_path: Path) -> None:
+    """It is not tried: env takes all of it for the variable's value, and starts the script anew for ever."""
+    path = written(tmp_path, b"#!/usr/bin/env VAR=1 python3\n")
+    assert "write env -S VAR=1 python3" in (program.fault(path) or "")
 
 
 def test_an_interpreter_that_cannot_be_started_is_told_through_the_script(tmp_path: Path) -> None:

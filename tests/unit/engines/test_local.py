@@ -135,6 +135,13 @@ def test_a_log_that_cannot_be_written_fails_its_job(bench: Bench) -> None:
     assert outcome.message == "cannot start /bin/bash: No space left on device"
 
 
+@pytest.mark.parametrize("instead", ["mkfifo {0}", "mkdir {0}", "ln -s /etc/passwd {0}", "ln -s /dev/zero {0}", "true"])
+def test_whatever_a_job_leaves_in_place_of_its_log_it_has_an_outcome(bench: Bench, instead: str) -> None:
+    log = bench.directory / "1-1.log"
+    outcome = bench.outcome(bench.job(f"rm {log}; {instead.format(log)}; exit 3"))
+    assert (outcome.ending, outcome.message) == (Ending.FAILED, "exit status 3")
+
+
 def test_no_descriptor_left_fails_a_job_and_not_the_next(bench: Bench) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     job = bench.job(":")

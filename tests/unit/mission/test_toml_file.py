@@ -401,12 +401,29 @@ KEYED = edited(
     ('timebase = "DAILY"', 'timebase = "FILE"'),
 )
 CALIBRATION = '\n[product.cal]\nlevel = 0\ndirectory = "cal"\nformat = "cal_{Y}{m}{d}.txt"\n'
+PAIR = """
+[product.set]
+level = 0
+directory = "set"
+format = "set_{Y}{m}{d}.idx"
+companion = true
+
+[product.pair]
+level = 0
+directory = "pair"
+format = "set_{Y}{m}{d}.dat"
+companion = true
+"""
 
 
 def test_a_process_of_files_with_the_same_keywords_is_as_it_may_be(tmp_path: Path) -> None:
     assert read_mission_file(write_mission(tmp_path, KEYED)).processes["to_clean"].timebase == "FILE"
     timed = edited(MISSION, ("raw_{Y}{m}{d}", "raw_{Y}{m}{d}{H}"), ('timebase = "DAILY"', 'timebase = "FILE"'))
     read_mission_file(write_mission(tmp_path, timed))
+    choice = ('inputs = ["raw"]', 'inputs = ["raw", { first_of = ["cal", "cal2"] }]')
+    keyed = CALIBRATION.replace("cal_", "cal_{st}_")
+    either = edited(KEYED + keyed + keyed.replace("cal", "cal2"), choice)
+    read_mission_file(write_mission(tmp_path, either))
 
 
 @pytest.mark.parametrize(
@@ -434,6 +451,16 @@ def test_a_process_of_files_with_the_same_keywords_is_as_it_may_be(tmp_path: Pat
             KEYED + CALIBRATION,
             [('inputs = ["raw"]', 'inputs = ["raw", { product = "cal", optional = true }]')],
             "'cal' is never taken as timebase FILE takes inputs of the same keywords, and 'raw' has {st}, while 'cal'",
+        ),
+        (
+            KEYED + CALIBRATION + CALIBRATION.replace("cal", "cal2").replace("cal2_", "cal2_{st}_"),
+            [('inputs = ["raw"]', 'inputs = ["raw", { first_of = ["cal", "cal2"] }]')],
+            "'cal' is never taken as timebase FILE takes inputs of the same keywords, and 'raw' has {st}, while 'cal'",
+        ),
+        (
+            KEYED + CALIBRATION,
+            [('inputs = ["raw"]', 'inputs = [{ first_of = ["raw", "cal"] }]')],
+            "'cal' is never taken as timebase FILE",
         ),
         (
             KEYED,
@@ -475,6 +502,11 @@ def test_a_process_of_files_with_the_same_keywords_is_as_it_may_be(tmp_path: Pat
             ],
             "can be a file of the product 'clean'",
         ),
+        (
+            MISSION + PAIR,
+            [],
+            "in incoming the directory set_{Y}{m}{d}/ would belong to a file of the product 'pair' as well",
+        ),
     ],
 )
 def test_what_can_only_fail_is_refused_with_what_to_do(
@@ -492,6 +524,8 @@ def test_what_can_only_fail_is_refused_with_what_to_do(
         ("clean_{Y}{m}{d}_v{VERSION}.txt", "clean_{Y}{m}{d}_v{VERSION}.tmp"),
         ("clean_{Y}{m}{d}", "clean_{Y}{m}{d}{H}"),
         ('"raw/{Y}"', '"raw"\ncompanion = true'),
+        ("[product.raw]", PAIR.replace("companion = true", "companion = false", 1) + "\n[product.raw]"),
+        ("[product.raw]", PAIR.replace("set_{Y}{m}{d}.dat", "set_{Y}{m}{d}b.dat") + "\n[product.raw]"),
     ],
 )
 def test_what_looks_like_it_and_works_is_taken(tmp_path: Path, replacement: tuple[str, str]) -> None:
