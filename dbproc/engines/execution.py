@@ -113,10 +113,15 @@ def in_words(error: BaseException) -> str:
 def _begin(job: Job) -> subprocess.Popen[bytes]:
     os.makedirs(job.directory)
     _write_list(job)
-    with open(job.log, "wb") as log:
+    with open(job.log, "wb", opener=_opened_log) as log:
         log.write(_header(job))
         log.flush()
         return _start(job, log)
+
+
+def _opened_log(path: str, flags: int) -> int:
+    """Open a log to be written; no fifo or link that another job has put there holds it up or leads elsewhere."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 def _write_list(job: Job) -> None:
