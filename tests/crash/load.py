@@ -111,7 +111,11 @@ def bear(mission: Mission, load: Load, say: Callable[[str], None] = lambda _: No
         for number in range(1, load.rounds + 1):
             deliveries.allow(AHEAD + load.files * number // load.rounds)
             while figures.kills < number and not figures.faults:
-                patience.learn(was_killed=start_and_kill(mission, patience.drawn(chance), figures))
+                is_late = number % 2 == 0  # every other one is killed when it is at work, the others at any moment
+                seconds = patience.drawn(chance) * (0.1 if is_late else 1.0)
+                was_killed = start_and_kill(mission, seconds, figures, from_lock=is_late)
+                if not is_late:
+                    patience.learn(was_killed=was_killed)
             if number % LOOKED_AFTER_EVERY == 0:
                 figures.faults += violations(mission, frozenset())
                 say(f"{figures}")
@@ -179,9 +183,12 @@ def arriving(incoming: Path, names: Sequence[str]) -> Iterator[Deliveries]:
 # --- kills ---
 
 
-def start_and_kill(mission: Mission, seconds: float, figures: Figures) -> bool:
-    """A run that is killed after so many seconds; not, when it ends before."""
+def start_and_kill(mission: Mission, seconds: float, figures: Figures, *, from_lock: bool = False) -> bool:
+    """A run that is killed after so many seconds, with `from_lock` counted from its lock; not, when it ends before."""
+    before = mission.one("SELECT coalesce(max(logging_id), 0) FROM logging")
     run = mission.start()
+    while from_lock and run.poll() is None and not _has_lock(mission, before):
+        time.sleep(0.002)
     try:
         run.wait(seconds)
         figures.said, err = run.communicate()
@@ -195,6 +202,11 @@ def start_and_kill(mission: Mission, seconds: float, figures: Figures) -> bool:
     elif run.returncode or err:
         figures.faults.append(f"run {figures.runs}: exit status {run.returncode}\n{figures.said}{err}")
     return was_killed
+
+
+def _has_lock(mission: Mission, before: int) -> bool:
+    """Whether a run has its row, and with it the lock, that had none before."""
+    return mission.one(f"SELECT count(*) FROM logging WHERE logging_id > {before} AND currently_processing") > 0
 
 
 def kill_tree(run: subprocess.Popen[str]) -> tuple[str, str]:

@@ -56,6 +56,7 @@ class Bench:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.supervisors: list[Supervisor] = []
+        self._others = living_workers()  #: of tests before this one, whose supervisors are not collected yet
 
     def supervisor(
         self, body: str, *, seconds: float = 20.0, memory: int = 2 << 30, size: int | None = None, more: str = ""
@@ -66,6 +67,10 @@ class Bench:
         inspector.write_text(HEAD + more + method + rest)
         self.supervisors.append(Supervisor(greeting(inspector), Limits(seconds, memory), size))
         return self.supervisors[-1]
+
+    def workers(self) -> list[psutil.Process]:
+        """The workers that live and were started since."""
+        return [each for each in living_workers() if each not in self._others]
 
 
 @pytest.fixture
@@ -80,7 +85,8 @@ def asked(supervisor: Supervisor, *names: str) -> list[Answer]:
     return supervisor.ask([("inspect", 1, f"/in/{name}") for name in names])
 
 
-def workers() -> list[psutil.Process]:
+def living_workers() -> list[psutil.Process]:
+    """The workers that are children of this process."""
     living = [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
     return [each for each in living if "dbproc.products.worker" in each.cmdline()]
 
@@ -97,7 +103,7 @@ def test_answers_come_in_the_order_of_the_questions(bench: Bench) -> None:
 def test_one_worker_serves_a_handful_of_questions(bench: Bench) -> None:
     supervisor = bench.supervisor("return str(os.getpid())", size=4)
     assert len({answer.content for _ in range(3) for answer in asked(supervisor, "a", "b", "c", "d")}) == 1
-    assert len(workers()) == 1
+    assert len(bench.workers()) == 1
 
 
 def test_many_questions_are_answered_by_several_workers_and_no_more_than_allowed(bench: Bench) -> None:
@@ -106,7 +112,7 @@ def test_many_questions_are_answered_by_several_workers_and_no_more_than_allowed
     answers = [str(answer.content).split() for answer in asked(supervisor, *names)]
     assert [name for name, _ in answers] == names
     assert len({pid for _, pid in answers}) == 3
-    assert len(workers()) == 3
+    assert len(bench.workers()) == 3
 
 
 @pytest.mark.parametrize("place", [0, 400], ids=["first", "among quick ones"])
@@ -160,17 +166,17 @@ def test_helpers_that_cannot_start_are_done_without(bench: Bench, how: str, monk
     names = [f"f{number}" for number in range(30)]
     answers = asked(bench.supervisor("time.sleep(0.05)", size=3), *names)
     assert [answer.content for answer in answers] == names
-    assert len(workers()) == 1
+    assert len(bench.workers()) == 1
 
 
 def test_no_worker_runs_before_it_is_needed_nor_after_the_end(bench: Bench) -> None:
     supervisor = bench.supervisor("pass")
     assert asked(supervisor) == []
-    assert workers() == []
+    assert bench.workers() == []
     asked(supervisor, "a")
-    assert len(workers()) == 1
+    assert len(bench.workers()) == 1
     supervisor.close()
-    assert workers() == []
+    assert bench.workers() == []
 
 
 DEATHS = {
@@ -386,7 +392,7 @@ def test_an_endless_answer_is_cut(bench: Bench) -> None:
 def test_a_worker_that_was_killed_while_idle_is_replaced(bench: Bench) -> None:
     supervisor = bench.supervisor("pass")
     assert asked(supervisor, "a") == GOOD[:1]
-    (worker,) = workers()
+    (worker,) = bench.workers()
     worker.kill()
     while worker.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
