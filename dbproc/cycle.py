@@ -172,6 +172,7 @@ class _Run:
     def _recover(self, *, was_killed: bool) -> None:
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
+        self._workspace.try_again()
         has_leftovers = bool(waits.moves or waits.running or self._workspace.leftovers())
         if has_leftovers:
             from dbproc.recovery import recover

@@ -18,7 +18,7 @@ from dbproc import access, moves, placement, queue
 from dbproc.catalogue import files, placements, quarantine
 from dbproc.catalogue.files import Part
 from dbproc.digest import algorithm_of, digest_file, state_of
-from dbproc.errors import PlacementError
+from dbproc.errors import PlacementError, StorageError
 from dbproc.inputs import Inputs, Sight, changed_since, is_as_before
 from dbproc.model import Mission, Move
 from dbproc.removal import open_up
@@ -151,14 +151,23 @@ def keep_aside(
 
 
 def keep_here(mission: Mission, path: str) -> str:
-    """Move the directory of a job out of the way, on its own filesystem; gives where it is now."""
+    """Move the directory of a job out of the way, on its own filesystem; gives where it is now.
+
+    Raises
+    ------
+    StorageError
+        It has to stay where it is, and who works there would remove it: the attempt stays open, for the next run.
+    """
     directory = os.path.join(mission.root, placement.PRIVATE, KEPT)
     target = placement.set_aside_path(directory, f"job-{os.path.basename(path)}")
     try:
         access.make_directories(directory)
         os.rename(path, target)
-    except OSError:
-        return path
+    except OSError as error:
+        raise StorageError(
+            f"{path} may hold what is left of an input, and cannot be moved to {target}: {error.strerror}; it stays "
+            "where it is, and nothing is done before it is out of the way: see to the disk, and to who may write there"
+        ) from error
     return target
 
 

@@ -54,8 +54,7 @@ class Workspace:
     def leftovers(self) -> list[str]:
         """The directories of jobs of runs that are no more, and copies of codes that were not finished; but for what
         could not be removed, and was named."""
-        copies = (path for path in _paths_in(self.codes) if path.endswith(PARTIAL))
-        found = {*_paths_in(self.work), *copies}
+        found = self._found()
         return sorted(found.difference(self._given_up()) if found else found)
 
     def sweep(self) -> list[str]:
@@ -90,6 +89,22 @@ class Workspace:
     def given_up(self) -> list[str]:
         """What could not be removed, and is still there."""
         return sorted(path for path in self._given_up() if os.path.lexists(path))
+
+    def try_again(self) -> None:
+        """Remove what could not be removed before, where that can be done by now; nothing is said of what stays."""
+        given_up = self._given_up()
+        if not given_up:
+            return
+        from dbproc.removal import remove_tree
+
+        stay = [path for path in given_up & self._found() if remove_tree(path) is not None]
+        if not stay:
+            with suppress(OSError):
+                os.unlink(self._stays)
+
+    def _found(self) -> set[str]:
+        """All that can be left over; nothing else is ever removed, whatever is listed."""
+        return {*_paths_in(self.work), *(path for path in _paths_in(self.codes) if path.endswith(PARTIAL))}
 
     def _given_up(self) -> set[str]:
         try:

@@ -369,3 +369,46 @@ def test_what_jobs_of_a_killed_run_leave_read_only_is_removed_by_the_next(held_s
     assert os.listdir(held_sqlite.root / ".dbproc" / "work")
     assert held_sqlite.hard("--obedient").returncode == 0
     assert os.listdir(held_sqlite.root / ".dbproc" / "work") == []
+
+
+def test_what_could_not_be_removed_is_removed_by_a_run_that_can(held_sqlite: Held) -> None:
+    held_sqlite.code("to_clean.sh", '#!/bin/sh\nprintf x > "$2"; chmod 555 ..\n')
+    held_sqlite.create(*chain(), retry_seconds=0)
+    held_sqlite.deliver(RAW[0])
+    work = held_sqlite.root / ".dbproc" / "work"
+    assert "cannot be removed" in held_sqlite.hard("--obedient").stdout
+    assert os.listdir(work)
+    work.chmod(0o755)
+    held_sqlite.run()
+    assert os.listdir(work) == []
+    assert not work.with_name("unremovable").exists()
+    held_sqlite.dbproc("check")
+
+
+THIEF = """#!/bin/sh
+[ -e "${0%/*}/../../mended" ] && { cat "$1" > "$2"; exit; }
+mkdir deep; mv "$1" deep/taken; chmod 555 .. "${1%/*}"; exit 3
+"""
+
+
+def test_an_input_that_can_be_put_nowhere_stays_where_the_job_took_it(held_sqlite: Held) -> None:
+    """Neither its own place, nor quarantine, nor the private directory can take it: what holds it is not removed."""
+    held_sqlite.code("to_clean.sh", THIEF)
+    held_sqlite.create(*chain(), retry_seconds=0)
+    held_sqlite.deliver(RAW[0])
+    home = held_sqlite.root / "data" / "raw"
+    content = (held_sqlite.incoming / RAW[0]).read_text()
+    for _ in range(2):
+        done = held_sqlite.hard("--obedient")
+        assert done.returncode == 78
+        (taken,) = held_sqlite.root.rglob("taken")
+        assert taken.read_text() == content
+        assert f"{taken.parent.parent}" in done.stdout + done.stderr
+    for path in (home, held_sqlite.root / ".dbproc" / "work"):
+        path.chmod(0o755)
+    (held_sqlite.root.parent / "mended").touch()
+    held_sqlite.run()
+    assert (home / RAW[0]).read_text() == content
+    assert name_of("clean", 1) in held_sqlite.files()
+    assert os.listdir(held_sqlite.root / ".dbproc" / "work") == []
+    held_sqlite.check()
