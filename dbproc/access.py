@@ -5,6 +5,7 @@ Nothing is ever writable for everybody, whatever the umask is, and no file keeps
 
 from __future__ import annotations
 
+import errno
 import getpass
 import grp
 import os
@@ -23,10 +24,14 @@ _FOR_EVERYBODY = 0o002
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What files and directories are made without, and the number of their group, None for that of who makes them."""
+    """What files and directories are made without, and the number of their group, None for that of who makes them.
+
+    `root` is the mission's, which is never made: where it is missing, its disk is not mounted, or it was moved away.
+    """
 
     umask: int = _FOR_EVERYBODY
     group: int | None = None
+    root: str | None = None
 
     def mode(self, status: os.stat_result) -> int:
         """The mode that a file or directory is to have; a directory hands the mission's group on to what is in it."""
@@ -52,21 +57,21 @@ _in_force: ContextVar[Access] = ContextVar("access", default=_ANY)
 
 @contextmanager
 def in_force(mission: Mission) -> Iterator[None]:
-    """Make and place everything with the mission's umask and group, in child processes too.
+    """Make and place everything with the mission's umask and group, in child processes too, and never its root.
 
     Raises
     ------
     UserError
         There is no such group, or whoever runs this is not in it.
     """
-    with as_given(mission.umask, mission.group):
+    with as_given(mission.umask, mission.group, os.path.normpath(mission.root)):
         yield
 
 
 @contextmanager
-def as_given(umask: int, group: str | None) -> Iterator[None]:
+def as_given(umask: int, group: str | None, root: str | None = None) -> Iterator[None]:
     """:func:`in_force`, for a mission that is being defined."""
-    access = Access(umask | _FOR_EVERYBODY, None if group is None else _group_number(group))
+    access = Access(umask | _FOR_EVERYBODY, None if group is None else _group_number(group), root)
     token = _in_force.set(access)
     umask = os.umask(access.umask)
     try:
@@ -106,10 +111,12 @@ def make_directories(path: str) -> None:
     Raises
     ------
     OSError
-        It cannot be made.
+        It cannot be made; it is the mission's root, or below it, and that is gone.
     """
     if os.path.isdir(path):
         return
+    if os.path.normpath(path) == _in_force.get().root:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     make_directories(os.path.dirname(path))
     try:
         os.mkdir(path)

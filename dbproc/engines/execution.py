@@ -111,7 +111,7 @@ def in_words(error: BaseException) -> str:
 
 
 def _begin(job: Job) -> subprocess.Popen[bytes]:
-    os.makedirs(job.directory)
+    os.mkdir(job.directory)  # and not what it is in: the root may be gone
     _write_list(job)
     with open(job.log, "wb", opener=_opened_log) as log:
         log.write(_header(job))

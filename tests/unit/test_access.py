@@ -8,14 +8,16 @@ import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from dbproc import access, moves
-from dbproc.errors import PlacementError, UserError
+from dbproc import access, lockfile, moves
+from dbproc.errors import PlacementError, StorageError, UserError
 from dbproc.measure import measure
 from dbproc.model import Move
+from dbproc.workspace import Workspace
 from tests.unit.facts import MISSION
 
 SOMEBODY = 12345
@@ -281,3 +283,21 @@ def test_what_has_become_a_link_is_not_placed(tmp_path: Path) -> None:
     with pytest.raises(PlacementError, match="no regular file any more"):
         moves.place(moving(str(tmp_path / "in" / "a"), str(tmp_path / "home" / "a")))
     assert not (tmp_path / "home").exists()
+
+
+def test_a_root_that_goes_away_while_it_is_used_is_not_made_anew(tmp_path: Path) -> None:
+    """What makes files and directories in it fails, each for itself; outside of it they are made as ever."""
+    root, source = tmp_path / "gone" / "root", file(tmp_path / "source", 0o644)
+    mission = replace(MISSION, root=f"{root}/", group=None)
+    with access.in_force(mission):
+        for failing, error in [
+            (lambda: Workspace(str(root)).prepare(), StorageError),
+            (lambda: lockfile.take(str(root), partial(access.in_force, mission)), StorageError),
+            (lambda: moves.move(moving(str(source), str(root / "data" / "raw" / "file"))), PlacementError),
+            (lambda: access.make_directories(str(root)), FileNotFoundError),
+        ]:
+            with pytest.raises(error, match="No such file or directory"):
+                failing()
+        assert os.listdir(tmp_path) == ["source"]
+        moves.move(moving(str(source), str(tmp_path / "outside" / "below" / "file")))
+    assert os.listdir(tmp_path) == ["outside"]
