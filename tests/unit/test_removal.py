@@ -82,6 +82,21 @@ os.chmod = chmod
     assert Workspace(str(tmp_path)).given_up() == []
 
 
+def test_nothing_but_what_jobs_leave_is_removed_whatever_is_listed(tmp_path: Path) -> None:
+    workspace = Workspace(str(tmp_path))
+    workspace.prepare()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "raw").touch()
+    for name in ("work/1-1", "work/1-2"):
+        (tmp_path / ".dbproc" / name).mkdir()
+    listed = tmp_path / ".dbproc" / "unremovable"
+    listed.write_text(f"../data\n{tmp_path}/data\nwork\nwork/../../data\nwork/1-1\n")
+    workspace.try_again()
+    assert (tmp_path / "data" / "raw").exists()
+    assert os.listdir(workspace.work) == ["1-2"]
+    assert not listed.exists()
+
+
 def obedient(script: str) -> str:
     """What a script prints that has no rights beyond those that modes give."""
     command = [sys.executable, "-m", "tests.crash.hardship", "--obedient", "--", "-c", script]
