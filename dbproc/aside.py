@@ -101,6 +101,7 @@ class Aside:
         self._register = Register(store, definition, inspection, run_id=0)
         self._running: dict[int, tuple[Task, Inputs]] = {}
         self._names: set[str] = set()
+        self._staying: set[str] = set()  # directories of jobs that hold what can be moved nowhere
 
     def run(self, decisions: Sequence[Decision], progress: Progress | None = None) -> None:
         """Run every task; however it ends, no job is left running, and no unfinished file."""
@@ -108,10 +109,7 @@ class Aside:
         tasks = list(self._runnable(decisions))
         if not tasks:
             return
-        with (
-            tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self._directory, ignore_cleanup_errors=True) as place,
-            _held(place),
-        ):
+        with self._workplace() as place, _held(place):
             workspace = Workspace(place)
             workspace.prepare()
             try:
@@ -120,6 +118,16 @@ class Aside:
                 with signals_ignored():
                     for outcome in self._engine.stop():
                         self._ended(outcome)
+
+    @contextmanager
+    def _workplace(self) -> Iterator[str]:
+        """A directory in the target, for as long as jobs run; it stays when it has to keep something."""
+        place = tempfile.mkdtemp(prefix=_PREFIX, dir=self._directory)
+        try:
+            yield place
+        finally:
+            if not self._staying:
+                remove_tree(place)
 
     def _name_leftovers(self) -> None:
         """Say what was left by those that were killed; it may hold what a code moved there, so nothing is removed."""
@@ -188,7 +196,11 @@ class Aside:
     def _kept(self, directory: str) -> str:
         """Keep the directory of a job that may hold what is left of an input; says where."""
         kept = placement.set_aside_path(self._directory, f"job-{os.path.basename(directory)}")
-        moves.move(Move("output", directory, kept))
+        try:
+            moves.move(Move("output", directory, kept))
+        except PlacementError as error:
+            self._staying.add(directory)
+            return f"; what it made of it, or left, stays in {directory}: {error}"
         return f"; what it made of it, or left, is in {kept}"
 
     def _finish(self, result: Result) -> None:
@@ -208,7 +220,8 @@ class Aside:
             else:
                 log = ""  # the job has removed it
             self._report.add(Event.FAILED, _subject(task), fault, **_facts(task, []), log=log or None)
-        remove_tree(job.directory)
+        if job.directory not in self._staying:
+            remove_tree(job.directory)
 
     def _placed(self, result: Success) -> str | None:
         """Move all outputs of a task to the target, or none; then it is said why."""

@@ -81,6 +81,16 @@ class Place:
             os.rmdir(self.path)
 
     def _give_back(self, store: Store) -> None:
-        """Put back what jobs that died had moved into their directories."""
+        """Put back what jobs that died had moved into their directories.
+
+        Raises
+        ------
+        StorageError
+            Something cannot go back; nothing was removed.
+        """
         self.workspace.end_orphans()
-        put_back(store, self._mission, self.workspace.leftovers(), [], Report())
+        problems: list[str] = []
+        report = Report(lambda line, wrong: problems.append(line) if wrong else None)
+        _, is_disturbed = put_back(store, self._mission, self.workspace.leftovers(), [], report)
+        if is_disturbed:
+            raise StorageError(f"nothing of {self.path} is removed: {'; '.join(problems)}; see to it, and try again")

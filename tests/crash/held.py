@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -106,9 +106,9 @@ class Held(Mission):
 
     # --- running under hardship ---
 
-    def hard(self, *hardship: str) -> subprocess.CompletedProcess[str]:
-        """A run of less means than usual, see :mod:`tests.crash.hardship`."""
-        done = self._by("tests.crash.hardship", *hardship, "--", PROCESS_QUEUE, "-m", self.database)
+    def hard(self, *hardship: str, program: Sequence[str] = (PROCESS_QUEUE,)) -> subprocess.CompletedProcess[str]:
+        """A run, or another program, of less means than usual, see :mod:`tests.crash.hardship`."""
+        done = self._by("tests.crash.hardship", *hardship, "--", *program, "-m", self.database)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 

@@ -412,3 +412,49 @@ def test_an_input_that_can_be_put_nowhere_stays_where_the_job_took_it(held_sqlit
     assert name_of("clean", 1) in held_sqlite.files()
     assert os.listdir(held_sqlite.root / ".dbproc" / "work") == []
     held_sqlite.check()
+
+
+def test_such_an_input_is_not_removed_with_what_is_built_elsewhere(held_sqlite: Held, tmp_path: Path) -> None:
+    """Neither its own place nor the target directory can take it."""
+    mission, place = held_sqlite, tmp_path / "elsewhere"
+    (mission.root.parent / "mended").touch()
+    mission.code("to_clean.sh", THIEF.replace("chmod 555 ..", "chmod 555 .. ../../../.."))
+    mission.create(*chain(), retry_seconds=0)
+    mission.deliver(RAW[0])
+    mission.run()
+    (mission.root.parent / "mended").unlink()
+    path = mission.root / "data" / "raw" / RAW[0]
+    content = path.read_text()
+    words = ("to_clean", "--start", "2020-01-01", "--end", "2020-01-01", "--force", "2", "--output", str(place))
+    done = mission.hard("--obedient", program=("-m", "dbproc", "run-process", *words))
+    path.parent.chmod(0o755)
+    place.chmod(0o755)
+    (taken,) = place.rglob("taken")
+    assert done.returncode == 1
+    assert f"{taken.parents[1]}" in done.stdout + done.stderr
+    assert taken.read_text() == content
+    taken.rename(path)  # as a person does it: the mission is whole again
+
+
+def test_such_an_input_is_not_removed_with_a_sample(held_sqlite: Held) -> None:
+    """A job of a canary that died has an input that cannot go home; the canary is discarded when it can."""
+    mission = held_sqlite
+    mission.code("better.sh")
+    mission.create(*chain(), retry_seconds=0)
+    mission.deliver(RAW[0])
+    mission.run()
+    mission.dbproc("canary", "to_clean", "--version", "1.1.0", "--file", "better.sh", "--dates", "2020-01-01")
+    path = mission.root / "data" / "raw" / RAW[0]
+    content = path.read_text()
+    taken = mission.root / ".dbproc" / "canary" / "1" / "work" / "1" / "taken"
+    taken.parent.mkdir(parents=True, exist_ok=True)
+    path.rename(taken)
+    path.parent.chmod(0o555)
+    discard = ("-m", "dbproc", "canary", "discard", "1")
+    done = mission.hard("--obedient", program=discard)
+    assert (done.returncode, taken.read_text()) == (78, content)
+    assert f"{path}: cannot be put back from {taken}" in done.stderr
+    path.parent.chmod(0o755)
+    assert mission.hard("--obedient", program=discard).returncode == 0
+    assert path.read_text() == content
+    assert not taken.exists()
