@@ -168,8 +168,8 @@ class Metadata:
     """A dataset's description with what was measured while it was written.
 
     ``stored_shape`` is the shape inside the IDX, of each timestep where there are some: without leading axes of size 1.
-    ``options`` are what the converter was told, ``recipe`` a digest of those, of how it is stored and of the programs:
-    under the same recipe the same input gives the same blocks.
+    ``options`` are what the converter was told; ``recipe`` stands for those, for how it is stored and for the number of
+    the programs: under the same recipe the same input gives the same samples in the same blocks.
     """
 
     description: Description

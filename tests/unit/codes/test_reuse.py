@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from dbproc import access
-from dbproc.codes.conversion import reuse
+from dbproc.codes.conversion import building, reuse
 from dbproc.codes.conversion.idx_writer import Conversion, convert
 from dbproc.codes.conversion.reuse import Earlier
 from dbproc.codes.idx import manifest
@@ -241,16 +242,25 @@ def test_what_is_made_otherwise_is_not_taken_over(change: dict[str, Any], recipe
     assert old.steps_of(described("a", parts=parts, **change), shape, recipe) == {}
 
 
-def test_another_version_of_the_programs_has_another_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from dbproc.codes.conversion import building
-
+def test_programs_of_another_number_have_another_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     job = {"opener": "o", "options": {}, "codec": "zip", "join": "", "timesteps": ""}
-    (tmp_path / "building.py").write_text("one")
-    monkeypatch.setattr(building, "__file__", str(tmp_path / "building.py"))
     before = building.recipe(job)
-    assert building.recipe(job) == before
-    (tmp_path / "building.py").write_text("two")
+    assert building.recipe({**job, "codec": "raw"}) != before
+    monkeypatch.setattr(building, "RECIPE", building.RECIPE + 1)
     assert building.recipe(job) != before
+
+
+def test_nothing_is_shared_with_a_dataset_of_a_version_that_had_no_number(
+    grown: tuple[Path, list[Path]], tmp_path: Path
+) -> None:
+    old, days = grown
+    text, count = re.subn(r'"recipe":"[^"]+"', f'"recipe":"{"5f" * 32}"', old.read_text())
+    assert count == 1
+    old.write_text(text)
+    manifest.write(old)
+    said = month(tmp_path / "new.idx", days, str(old))
+    assert "; 0 of 6 timesteps shared" in said
+    assert verify(tmp_path / "new.idx").whole
 
 
 def test_what_was_counted_of_a_part_comes_with_it() -> None:
