@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from dbproc.codes.idx.refusal import Refusal
 from dbproc.names import NameFacts
 from dbproc.version import Version
 
@@ -89,6 +90,8 @@ def reading(kind: str) -> Iterator[None]:
         yield
     except (NotMine, MemoryError):
         raise
+    except Refusal as refusal:
+        raise NotMine(refusal.what) from refusal
     except Exception as error:
         raise NotMine(f"cannot be read as {kind}: {type(error).__name__}: {error}") from error
 

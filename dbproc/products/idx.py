@@ -5,16 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
+from dbproc.codes.idx import idx_file
 from dbproc.names import NameFacts
-from dbproc.products.base import Facts, Inspector, NotMine, days
+from dbproc.products.base import Facts, Inspector, NotMine, days, reading
 from dbproc.products.times import as_text, cf_times, clock, is_cf
 
 _LARGEST_HEADER = 64 << 20
-_BESIDE = ("./", "$(CurrentFileDirectory)/")  # anything else is below the reader's working directory, or absolute
 _NEEDED = ("version", "box", "fields", "bits", "filename_template")
 
 
@@ -31,41 +32,33 @@ class IdxInspector(Inspector):
         _require_box(header["box"])
         if not header["fields"].strip():
             raise NotMine("is damaged: its header names no field")
-        _require_own_blocks(path, header)
+        with reading("IDX"):
+            idx_file.require_own(Path(path), header["filename_template"], header.get("time", ""))
         _require_blocks(path)
         start, stop = _times(header.get("metadata", ""))
         return Facts(start=start, stop=stop, tolerance=days(tolerance))
 
 
 def _header(path: str) -> dict[str, str]:
-    """The sections of the header; a section is ``(name)`` on a line of its own and the lines after it."""
+    """The sections of the header, by their names."""
     if os.stat(path).st_size > _LARGEST_HEADER:
         raise NotMine(f"is no IDX header: it is larger than {_LARGEST_HEADER >> 20} MiB")
     with open(path, "rb") as stream:
         raw = stream.read()
     try:
-        lines = raw.decode("utf-8").splitlines()
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise NotMine("is no IDX header: it is not text") from error
-    if not lines or lines[0].strip() != "(version)":
+    if text.partition("\n")[0].strip() != "(version)":
         raise NotMine("is no IDX header: it does not begin with '(version)'")
-    sections = dict(_sections(lines))
+    try:
+        sections = {name: " ".join(lines) for name, lines in idx_file.read_sections(text).items()}
+    except ValueError as error:
+        raise NotMine(f"is damaged: {error}") from error
     missing = [name for name in _NEEDED if name not in sections]
     if missing:
         raise NotMine(f"is cut off or damaged: its header has no ({missing[0]})")
     return sections
-
-
-def _sections(lines: list[str]) -> Iterator[tuple[str, str]]:
-    name, content = "", list[str]()
-    for line in lines:
-        stripped = line.strip()
-        if stripped.startswith("(") and stripped.endswith(")"):
-            yield name, "\n".join(content)
-            name, content = stripped[1:-1], []
-        else:
-            content.append(line)
-    yield name, "\n".join(content)
 
 
 def _require_box(text: str) -> None:
@@ -76,18 +69,6 @@ def _require_box(text: str) -> None:
     pairs = list(zip(bounds[::2], bounds[1::2], strict=False))
     if not bounds or len(bounds) % 2 or any(low > high for low, high in pairs):
         raise NotMine(f"is damaged: its box is {text.strip()[:80]!r}")
-
-
-def _require_own_blocks(path: str, header: Mapping[str, str]) -> None:
-    """See that the header sends readers to the companion directory, and nowhere else."""
-    companion = os.path.splitext(os.path.basename(path))[0]
-    template = header["filename_template"].strip()
-    places = [template.removeprefix(each).split("/") for each in _BESIDE if template.startswith(each)]
-    if not any(first == companion and rest and ".." not in rest for first, *rest in places):
-        raise NotMine(f"its blocks lie in {template[:80]!r}, not in its companion directory {companion!r}")
-    times = header.get("time", "").replace("/", " / ").split()
-    if ".." in times:
-        raise NotMine(f"its blocks lie in {' '.join(times)[:80]!r}, not in its companion directory {companion!r}")
 
 
 def _require_blocks(path: str) -> None:

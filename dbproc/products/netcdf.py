@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
+from dbproc.codes.formats.classic import require_whole
+from dbproc.codes.formats.hdf5_links import require_own
 from dbproc.names import NameFacts
 from dbproc.products.base import Facts, Inspector, NotMine, days, reading
-from dbproc.products.hdf5_links import require_own
-from dbproc.products.netcdf_classic import require_whole
 from dbproc.products.times import as_text, cf_times, clock, ends, is_cf
 
 Times = tuple[dt.datetime | None, dt.datetime | None]
@@ -53,8 +54,8 @@ class NetcdfInspector(Inspector):
         import netCDF4
 
         with reading("NetCDF"):
-            require_whole(path)
-            require_own(path)
+            require_whole(Path(path))
+            require_own(Path(path))
             with netCDF4.Dataset(path) as dataset:
                 start, stop = _times(dataset, time, (start_attribute, stop_attribute), time_format)
                 version = _attribute(dataset, version_attribute) if version_attribute else None

@@ -1,10 +1,12 @@
-"""How long a classic NetCDF file must be by its own header: the library reads zeros where one was cut.
+"""Whether a classic NetCDF file is all there: the library reads zeros where one was cut off, and says nothing.
 
-Follows the NetCDF classic format specification (CDF-1, CDF-2 and CDF-5).
+The header tells where the data of every variable end. Follows "The NetCDF Classic Format Specification" (Unidata):
+formats 1 (classic), 2 (64-bit offset) and 5 (64-bit data).
 """
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,15 +14,13 @@ from math import prod
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 T = TypeVar("T")
 
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8, 7: 1, 8: 2, 9: 4, 10: 8, 11: 8}
 """Bytes of the external types, NC_BYTE to NC_UINT64."""
-
-STREAMING = (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
-"""A number of records that says: as many as there are."""
+LONGEST_NAME = 65_536
 
 
 @dataclass(frozen=True)
@@ -35,69 +35,96 @@ class Placement:
 def require_whole(path: Path) -> None:
     """Refuse a classic NetCDF file that is shorter than its header says; other files are left alone."""
     with path.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
         magic = stream.read(4)
-        if magic[:3] != b"CDF" or magic[3:] not in (b"\x01", b"\x02", b"\x05"):
+        if magic not in (b"CDF\x01", b"CDF\x02", b"CDF\x05"):
             return
-        try:
-            needed = _Header(stream, magic[3]).needed()
-        except (struct.error, KeyError, IndexError, OverflowError) as error:
-            raise _cut(path, "its NetCDF header is damaged or cut") from error
-    actual = path.stat().st_size
-    if actual < needed:
-        raise _cut(path, f"it is cut: {actual} bytes long where its header tells of {needed}")
+        needed = _Header(path, stream, size, magic[3]).needed()
+    if size < needed:
+        what = f"it is cut off: it has {size} bytes, and its header promises {needed}"
+        raise Refusal(path, what, GET_AGAIN)
 
 
 class _Header:
-    """A reader of the header that follows the magic bytes."""
+    """A reader of the header that follows the magic bytes; everything that it announces must fit into the file."""
 
-    def __init__(self, stream: BinaryIO, version: int) -> None:
-        self._stream = stream
-        self._count = ">Q" if version == 5 else ">I"
-        self._offset = ">I" if version == 1 else ">Q"
+    def __init__(self, path: Path, stream: BinaryIO, size: int, version: int) -> None:
+        self._path, self._stream, self._left = path, stream, size - 4
+        self._count_format = ">Q" if version == 5 else ">I"
+        self._offset_format = ">I" if version == 1 else ">Q"
 
     def needed(self) -> int:
         """The offset just behind the last value of any variable."""
-        records = self._number(self._count)
+        records = self._count()
         sizes = self._list(self._dimension)
         self._list(self._attribute)
         variables = self._list(lambda: self._variable(sizes))
+        if records == (1 << 8 * struct.calcsize(self._count_format)) - 1:  # streaming: as many as there are
+            records = 0
         step = _record_step(variables)
-        count = 0 if records in STREAMING else records
-        return max((_end(each, count, step) for each in variables), default=0)
+        return max((_end(each, records, step) for each in variables), default=0)
 
     def _list(self, item: Callable[[], T]) -> list[T]:
-        self._number(">I")  # the kind of list
-        return [item() for _ in range(self._number(self._count))]
+        self._number(">I")  # the kind of list; an absent one has kind 0 and length 0
+        return [item() for _ in range(self._count())]
 
     def _dimension(self) -> int:
         self._name()
-        return self._number(self._count)
+        return self._count()
 
     def _attribute(self) -> None:
         self._name()
-        size = TYPE_BYTES[self._number(">I")]
-        self._skip(size * self._number(self._count))
+        size = self._item_bytes()
+        self._skip(size * self._count())
 
     def _variable(self, sizes: list[int]) -> Placement:
         self._name()
-        shape = [sizes[self._number(self._count)] for _ in range(self._number(self._count))]
+        indices = [self._count() for _ in range(self._count())]
+        if any(index >= len(sizes) for index in indices):
+            raise self._damaged("a variable has a dimension that its header does not define")
+        shape = [sizes[index] for index in indices]
         self._list(self._attribute)
-        size = TYPE_BYTES[self._number(">I")]
-        self._number(self._count)  # the padded size, which does not hold for large variables
-        begin = self._number(self._offset)
+        size = self._item_bytes()
+        self._count()  # the padded size, which does not hold for large variables
+        begin = self._number(self._offset_format)
         record = bool(shape) and shape[0] == 0
         return Placement(begin, size * prod(shape[1:] if record else shape), record)
 
     def _name(self) -> None:
-        self._skip(self._number(self._count))
+        length = self._count()
+        if length > LONGEST_NAME:
+            raise self._damaged(f"its header has a name of {length} bytes")
+        self._skip(length)
+
+    def _item_bytes(self) -> int:
+        kind = self._number(">I")
+        if kind not in TYPE_BYTES:
+            raise self._damaged(f"its header has the data type {kind}")
+        return TYPE_BYTES[kind]
+
+    def _count(self) -> int:
+        return self._number(self._count_format)
 
     def _number(self, code: str) -> int:
-        (value,) = struct.unpack(code, self._stream.read(struct.calcsize(code)))
+        size = struct.calcsize(code)
+        self._take(size)
+        (value,) = struct.unpack(code, self._stream.read(size))
         return int(value)
 
     def _skip(self, size: int) -> None:
         """Pass over ``size`` bytes and their padding to a multiple of four."""
-        self._stream.seek(_padded(size), 1)
+        self._take(_padded(size))
+        self._stream.seek(_padded(size), os.SEEK_CUR)
+
+    def _take(self, size: int) -> None:
+        if size > self._left:
+            raise Refusal(
+                self._path, "it is cut off or damaged: its header does not end before the file does", GET_AGAIN
+            )
+        self._left -= size
+
+    def _damaged(self, what: str) -> Refusal:
+        return Refusal(self._path, f"it is damaged: {what}", GET_AGAIN)
 
 
 def _record_step(variables: list[Placement]) -> int:
@@ -113,8 +140,4 @@ def _end(variable: Placement, records: int, step: int) -> int:
 
 
 def _padded(size: int) -> int:
-    return (size + 3) // 4 * 4
-
-
-def _cut(path: Path, what: str) -> Refusal:
-    return Refusal(path, what, "Get it again from where it came")
+    return size + (-size % 4)

@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from dbproc.codes.idx import idx_file
 from dbproc.codes.idx.description import KEY, Axis, Field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import Box, shape_of
 from dbproc.codes.idx.values import Values
 
-BESIDE = ("./", "$(CurrentFileDirectory)/")
-"""How a template of filenames says that they lie beside the ``.idx``; OpenVisus takes others as they are."""
 TIME_TEMPLATE = "t%06d/"
 SAMPLE_BYTES = 32
 """Samples up to this size are stored exactly; of larger ones OpenVisus knows but a few."""
@@ -102,7 +101,7 @@ class Blocks:
             todo = "It is damaged, or no IDX file at all"
             raise Refusal(path, "OpenVisus cannot open it", todo) from error
         idx = self._db.db.idxfile
-        _require_own(path, str(idx.filename_template), str(idx.time_template))
+        idx_file.require_own(path, str(idx.filename_template), str(idx.time_template))
         box, fields = self._db.db.getLogicBox(), idx.fields
         size = [int(box.p2[i]) - int(box.p1[i]) for i in range(self._db.getPointDim())]
         self._origin = [int(box.p1[i]) for i in range(self._db.getPointDim())]
@@ -195,15 +194,6 @@ def _check(path: Path, wanted: Layout) -> None:
     found = layout(path)
     if found != wanted:
         raise Refusal(path.name, f"OpenVisus made {found} where {wanted} was asked for", "Please report this input")
-
-
-def _require_own(path: Path, template: str, times: str) -> None:
-    """Refuse a dataset whose blocks lie elsewhere than in the directory of its name beside it."""
-    places = [template.removeprefix(each).split("/") for each in BESIDE if template.startswith(each)]
-    inside = any(first == path.stem and rest and ".." not in rest for first, *rest in places)
-    if not inside or times.startswith("/") or ".." in times.split("/"):
-        what = f"its blocks lie in {' '.join((template, times)).strip()!r}, not in {path.stem!r} beside it"
-        raise Refusal(path, what, "Put them there, and mend the (filename_template)")
 
 
 def _save(idx: Any, path: Path) -> None:

@@ -13,6 +13,9 @@ from dbproc.codes.idx.refusal import Refusal
 
 DTYPE = re.compile(r"(u?int(?:8|16|32|64)|float(?:16|32|64))(?:\[(\d+)\])?")
 BESIDE = ("./", "$(CurrentFileDirectory)/")
+"""How a template of filenames says that they lie beside the ``.idx``; OpenVisus takes others as they are, absolute or
+below its working directory.
+"""
 FIRST_FIELD = re.compile(r"^\s*\+?\s*(\S+)\s+(\S+)(.*)$")
 
 
@@ -113,14 +116,36 @@ def read(idx: Path) -> IdxFile:
     except UnicodeDecodeError as error:
         raise _refusal(idx, "it is not text") from error
     try:
-        return parse(text)
+        found = parse(text)
     except (ValueError, KeyError, IndexError, TypeError, StopIteration) as error:
         raise _refusal(idx, f"it is not an .idx of version 6 as OpenVisus writes it: {error}") from error
+    require_own(idx, found.template, found.time_template)
+    return found
+
+
+def require_own(idx: Path, template: str, times: str) -> None:
+    """Refuse a dataset whose blocks lie elsewhere than in the directory of its name beside it.
+
+    Parameters
+    ----------
+    idx
+        The ``.idx``.
+    template
+        Its template of filenames.
+    times
+        Its template of timesteps, or all that it says of them.
+    """
+    places = [template.removeprefix(each).split("/") for each in BESIDE if template.startswith(each)]
+    inside = any(first == idx.stem and rest and ".." not in rest for first, *rest in places)
+    if not inside or any(word.startswith("/") or ".." in word.split("/") for word in times.split()):
+        told = f"{template[:80]} {times[:80]}".strip()
+        what = f"its blocks lie in {told!r}, not in its companion directory {idx.stem!r}"
+        raise Refusal(idx, what, "Put them there, and mend the (filename_template)")
 
 
 def parse(text: str) -> IdxFile:
     """The same from its text; raises ValueError and KeyError."""
-    sections = _sections(text)
+    sections = read_sections(text)
     if sections["version"] != ["6"]:
         raise ValueError(f"version {' '.join(sections['version'])}")
     if sections.get("interleave block", ["0"]) != ["0"]:
@@ -160,17 +185,21 @@ def with_compression(text: str, codecs: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _sections(text: str) -> dict[str, list[str]]:
+def read_sections(text: str) -> dict[str, list[str]]:
+    """The sections, each ``(name)`` on a line of its own and the lines after it; raises ValueError for two of a name.
+
+    Lines end and begin where they do for OpenVisus: other characters that Python takes for blanks belong to them.
+    """
     found: dict[str, list[str]] = {}
     name = ""
-    for line in text.splitlines():
+    for line in (each.strip(" \t") for each in re.split(r"[\r\n]", text)):
         if line.startswith("("):
-            name = line.strip().strip("()")
+            name = line.removeprefix("(").removesuffix(")")
             if name in found:
                 raise ValueError(f"({name}) stands twice in it")
             found[name] = []
-        elif name and line.strip():
-            found[name].append(line.strip())
+        elif name and line:
+            found[name].append(line)
     return found
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dbproc.codes import idx_to_idx
+from dbproc.codes.idx import idx_file
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.verification import verify
@@ -109,6 +110,15 @@ def test_blocks_elsewhere_than_beside_it_are_refused(here: Path, refused: Refuse
     text = (here / "b.idx").read_text()
     (here / "evil.idx").write_text(text.replace("./b/", "/etc/"))
     assert "its blocks lie in '/etc/" in refused("idx_to_idx", "evil.idx", "out.idx")
+
+
+@pytest.mark.parametrize("place", ["./b/../../etc/", "./a/", "$(CurrentFileDirectory)/b/../a/"])
+def test_that_blocks_lie_elsewhere_is_told_by_the_text_alone(here: Path, place: str) -> None:
+    text = (here / "b.idx").read_text()
+    (here / "b.idx").write_text(text.replace("./b/", place))
+    with pytest.raises(Refusal, match="its blocks lie in"):
+        idx_file.read(here / "b.idx")
+    assert any("its blocks lie in" in each.what for each in verify(here / "b.idx").damages)
 
 
 MIDX = "<dataset typename='IdxMultipleDataset'>{}</dataset>"

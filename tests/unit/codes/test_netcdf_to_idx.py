@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dbproc.codes.formats import array_file, chunks
+from dbproc.codes.formats.classic import require_whole
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
@@ -430,7 +432,40 @@ def test_a_cut_record_variable_is_refused(tmp_path: Path) -> None:
     assert "it is cut" in refusal(tmp_path / "in.nc", "v")
 
 
-@pytest.mark.parametrize("how", ["data outside", "virtual", "link"])
+def header(version: int, records: int, *, name: int = 1, dimension: int = 0, kind: int = 6) -> bytes:
+    """A classic file of one variable ``v`` of doubles and as many records as it is told, with no record in it."""
+    wide = "Q" if version == 5 else "I"
+    words = [f">4s{wide}", b"CDF" + bytes([version]), records]
+    parts = [struct.pack(*words), struct.pack(f">I{wide}{wide}4s{wide}", 10, 1, 1, b"t", 0)]
+    parts += [struct.pack(f">I{wide}", 0, 0), struct.pack(f">I{wide}{wide}4s", 11, 1, name, b"v")]
+    parts += [struct.pack(f">{wide}{wide}I{wide}", 1, dimension, 0, 0), struct.pack(f">I{wide}Q", kind, 8, 200)]
+    return b"".join(parts).ljust(200, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (header(5, 0xFFFFFFFF), "it is cut off: it has 200 bytes"),  # four thousand million records: no streaming
+        (header(2, 1), "it is cut off: it has 200 bytes"),
+        (header(5, 0, name=70_000), "its header has a name of 70000 bytes"),
+        (header(5, 0, name=(1 << 63) - 40), "its header has a name of"),
+        (header(2, 0, name=60_000), "its header does not end before the file does"),
+        (header(2, 0, dimension=1), "a variable has a dimension that its header does not define"),
+        (header(2, 0, kind=12), "its header has the data type 12"),
+    ],
+)
+def test_what_a_classic_header_promises_must_be_there(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "in.nc").write_bytes(content)
+    assert words in refusal(tmp_path / "in.nc", "v")
+
+
+@pytest.mark.parametrize("content", [header(5, (1 << 64) - 1), header(2, 0xFFFFFFFF), header(2, 0)])
+def test_records_that_are_still_being_written_are_no_cut(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "in.nc").write_bytes(content)
+    require_whole(tmp_path / "in.nc")
+
+
+@pytest.mark.parametrize("how", ["data in what is no file", "data outside", "virtual", "link"])
 def test_what_lies_in_another_file_is_not_converted(tmp_path: Path, how: str) -> None:
     one(tmp_path / "in.nc", wild("uint8", (4, 4)))
     one(tmp_path / "other.nc", wild("uint8", (4, 4)))
@@ -442,7 +477,8 @@ def test_what_lies_in_another_file_is_not_converted(tmp_path: Path, how: str) ->
             layout[:] = h5py.VirtualSource(str(tmp_path / "other.nc"), "v", shape=(4, 4))
             file.create_virtual_dataset("w", layout)
         else:
-            file.create_dataset("w", (4, 4), "u1", external=[(str(tmp_path / "other.nc"), 0, 16)])
+            place = "." if how == "data in what is no file" else str(tmp_path / "other.nc")
+            file.create_dataset("w", (4, 4), "u1", external=[(place, 0, 16)])
     assert "'w' lies in another file" in refusal(tmp_path / "in.nc", "v")
 
 

@@ -155,6 +155,8 @@ def reach(path: Path, other: Path, how: str) -> None:
             file.create_virtual_dataset("time", layout)
         elif how == "data outside":
             file.create_dataset("time", (2,), "f8", external=[(str(other.with_name("raw")), 0, 16)])
+        elif how == "data in what is no file":
+            file.create_dataset("time", (2,), "f8", external=[(".", 0, 16)])
         else:
             layout = h5py.VirtualLayout((2,), "f8")
             layout[:] = h5py.VirtualSource(str(other), "time", shape=(2,))
@@ -170,6 +172,7 @@ OUTSIDE = (
     "NeXus entry",
     "time of a NeXus entry",
     "data outside",
+    "data in what is no file",
     "virtual",
     "virtual over data outside",
 )

@@ -124,9 +124,23 @@ def test_a_dataset_whose_blocks_lie_elsewhere_is_refused(tmp_path: Path, templat
         inspected(dataset(tmp_path, HEADER.replace("./x_20190102/%04x.bin", template)))
 
 
-def test_times_that_lead_elsewhere_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", ["0 9 ../../other/t%03d/", "0 9 /etc/t%03d/", "0 9\n/etc/t%03d/"])
+def test_times_that_lead_elsewhere_are_refused(tmp_path: Path, times: str) -> None:
     with pytest.raises(NotMine, match="its blocks lie in"):
-        inspected(dataset(tmp_path, f"{HEADER}(time)\n0 9 ../../other/t%03d/\n"))
+        inspected(dataset(tmp_path, f"{HEADER}(time)\n{times}\n"))
+
+
+@pytest.mark.parametrize("blank", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\xa0"])
+def test_a_header_is_read_line_by_line_as_openvisus_reads_it(tmp_path: Path, blank: str) -> None:
+    """OpenVisus takes ``./x_20190102/ (note) /../../etc/%04x.bin``, with such a blank, for the template."""
+    hidden = f"./x_20190102/\n{blank}(note)\n/../../etc/%04x.bin"
+    with pytest.raises(NotMine, match="its blocks lie in"):
+        inspected(dataset(tmp_path, HEADER.replace("./x_20190102/%04x.bin", hidden)))
+
+
+def test_a_section_that_comes_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotMine, match=r"\(filename_template\) stands twice"):
+        inspected(dataset(tmp_path, f"{HEADER} (filename_template)\n/etc/%04x.bin\n"))
 
 
 @pytest.mark.parametrize("template", ["./x_20190102/%02x/%04x.bin", "$(CurrentFileDirectory)/x_20190102/%04x.bin"])
