@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import distinct
+from dbproc.codes.formats.selection import Selection, require_alike
 from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import UTC, UTC_ENDS, Axis, Description, Field, Number, number, plain
 from dbproc.codes.idx.refusal import Refusal
@@ -73,8 +74,7 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
         file = cdf_records.CdfFile(copy, path)
         try:
             content = _Content(path, file, cdflib)
-            names = options.get("variables") or [content.only()]
-            yield CdfSource(content, [content.named(name) for name in names])
+            yield CdfSource(content, content.chosen(options.get("variables") or ()))
         finally:
             file.close()
 
@@ -121,20 +121,19 @@ class _Content:
         self.kinds: dict[str, _Kind] = {name: self._kind(name) for name in (*info.rVariables, *info.zVariables)}
         self.attributes = {name: _entries(self.cdf.varattsget(name)) for name in self.kinds}
 
-    def only(self) -> str:
-        """The one variable of data, when nothing else could be meant."""
-        data: list[str] = [name for name in self.kinds if self._var_type(name) == "data" and not self._unfit(name)]
-        if len(data) == 1:
-            return data[0]
-        what = "several variables of data could be meant" if data else "no variable is marked as the data to convert"
-        raise Refusal(self.path, what, self._choices(data))
+    def chosen(self, names: Sequence[str]) -> list[_Variable]:
+        """The variables of those names; of no name the only one of data."""
+        if names:
+            return [self._named(name) for name in names]
+        data = [name for name in self.kinds if self._var_type(name) == "data" and not self._unfit(name)]
+        several, nothing = "several variables of data could be meant", "no variable is marked as the data to convert"
+        return [_Variable(self, self._selection(data).only(data, several, nothing))]
 
-    def named(self, name: str) -> _Variable:
-        """The variable of that name, or a refusal that lists the choices."""
+    def _named(self, name: str) -> _Variable:
         if name not in self.kinds:
-            raise Refusal(self.path, f"it has no variable {name!r}", self._choices())
+            raise self._selection().refusal(f"it has no variable {name!r}")
         if why := self._unfit(name):
-            raise Refusal(self.path, f"variable {name!r} {why}", self._choices())
+            raise self._selection().refusal(f"variable {name!r} {why}")
         return _Variable(self, name)
 
     def usable(self, name: str) -> bool:
@@ -185,12 +184,14 @@ class _Content:
     def _var_type(self, name: str) -> str:
         return self.text(name, "VAR_TYPE").lower()
 
-    def _choices(self, names: Sequence[str] = ()) -> str:
-        fit = [name for name in names or self.kinds if not self._unfit(name)]
-        other = [f"{name} ({self._unfit(name).split(':')[0]})" for name in self.kinds if self._virtual(name)]
-        listed = ", ".join(f"{name} {_shape(self, name)}" for name in fit)
-        told = f"Choose with --variable: {listed}" if fit else "There is none that can be converted"
-        return told + (f". Not supported: {', '.join(other)}" if other else "")
+    def _selection(self, names: Sequence[str] = ()) -> Selection:
+        """How one of these variables is chosen, or of all of them."""
+
+        def told() -> tuple[list[str], list[str]]:
+            fit = [f"{name} {_shape(self, name)}" for name in names or self.kinds if not self._unfit(name)]
+            return fit, [f"{name} ({self._unfit(name).split(':')[0]})" for name in self.kinds if self._virtual(name)]
+
+        return Selection(self.path, "--variable", told)
 
 
 class _Variable:
@@ -468,13 +469,11 @@ def _distinct_axes(axes: Iterator[Axis]) -> tuple[Axis, ...]:
 
 
 def _require_same_axes(path: Path, variables: Sequence[_Variable]) -> None:
-    first = variables[0]
-    keys = [f"DEPEND_{i}" for i in range(len(first.shape) + 1)]
-    for each in variables[1:]:
-        dependences = [[one.content.text(one.name, key) for key in keys] for one in (first, each)]
-        if (each.shape, each.kind.varies) != (first.shape, first.kind.varies) or dependences[0] != dependences[1]:
-            told = " and ".join(f"{one.name} {_shape(one.content, one.name)}" for one in (first, each))
-            raise Refusal(path, f"{told} have different dimensions", "Convert them one at a time")
+    kinds = []
+    for each in variables:
+        dependences = tuple(each.content.text(each.name, f"DEPEND_{i}") for i in range(len(variables[0].shape) + 1))
+        kinds.append((f"{each.name} {_shape(each.content, each.name)}", (each.shape, each.kind.varies, dependences)))
+        require_alike(path, [kinds[0], kinds[-1]], "{} have different dimensions")
 
 
 def _shape(content: _Content, name: str) -> str:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import safe
+from dbproc.codes.formats.selection import Selection
 from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import Axis, Description, Field, Regular, number
 from dbproc.codes.idx.refusal import Refusal
@@ -114,24 +115,21 @@ def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[
 def _chosen(path: Path, units: Sequence[Unit], wanted: str | None) -> Unit:
     """The HDU that is meant, or a refusal that lists the choices."""
     images = [each for each in units if each.kind == "image"]
-    listed = ", ".join(f"{each.number} {each.name} {each.shape}".replace("  ", " ") for each in images)
-    others = ", ".join(
-        f"{each.number} {each.name} ({each.kind})" for each in units if each.kind not in ("image", "empty")
-    )
-    told = f"Choose with --hdu: {listed}" if images else "There is none that can be converted"
-    choices = told + (f". Not supported: {others}" if others else "")
+
+    def told() -> tuple[list[str], list[str]]:
+        fit = [f"{each.number} {each.name} {each.shape}".replace("  ", " ") for each in images]
+        others = [each for each in units if each.kind not in ("image", "empty")]
+        return fit, [f"{each.number} {each.name} ({each.kind})" for each in others]
+
+    selection = Selection(path, "--hdu", told)
     if wanted is None:
-        if len(images) == 1:
-            return _fit(path, images[0])
-        raise Refusal(path, "several images could be meant" if images else "it holds no image", choices)
+        return _fit(path, selection.only(images, "several images could be meant", "it holds no image"))
     found = [each for each in units if wanted in (str(each.number), each.name)]
     named = found or [each for each in units if each.name.upper() == wanted.upper()]
-    if len(named) != 1:
-        what = f"{len(named)} HDUs are called {wanted!r}" if named else f"it has no HDU {wanted!r}"
-        raise Refusal(path, what, choices)
-    if named[0].kind != "image":
-        raise Refusal(path, f"HDU {wanted!r} is no image: {named[0].kind}", choices)
-    return _fit(path, named[0])
+    unit = selection.only(named, f"{len(named)} HDUs are called {wanted!r}", f"it has no HDU {wanted!r}")
+    if unit.kind != "image":
+        raise selection.refusal(f"HDU {wanted!r} is no image: {unit.kind}")
+    return _fit(path, unit)
 
 
 def _fit(path: Path, unit: Unit) -> Unit:

@@ -19,8 +19,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.formats.selection import Selection, few, require_alike
 from dbproc.codes.idx.description import Description, Field
-from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.formats.hdf5 import Tree
@@ -66,7 +66,8 @@ class Hdf5Source:
         from dbproc.codes.formats.hdf5_fields import field_names
 
         found = {path: _named(tree, path) for path in dict.fromkeys(paths)}
-        _require_one_shape(tree, found)
+        shapes = [(f"{path} {each.shape}", each.shape) for path, each in found.items()]
+        require_alike(tree.path, shapes, "the datasets have different shapes: {}")
         self._tree = tree
         self._datasets = dict(zip(field_names(list(found)), found.values(), strict=True))
         self.description = _describe(tree, found)
@@ -81,10 +82,7 @@ class Hdf5Source:
 def _only(tree: Tree) -> str:
     """The one dataset that can be meant: of several axes, or of one where there are no others."""
     fit = [path for path, found in _data(tree) if len(found.shape) > 1] or [path for path, _ in _data(tree)]
-    if len(fit) == 1:
-        return fit[0].strip("/")
-    what = "several datasets could be meant" if fit else "it has no dataset of numbers"
-    raise Refusal(tree.path, what, _choices(tree))
+    return _selection(tree).only(fit, "several datasets could be meant", "it has no dataset of numbers").strip("/")
 
 
 def _data(tree: Tree) -> list[tuple[str, Any]]:
@@ -96,12 +94,13 @@ def _data(tree: Tree) -> list[tuple[str, Any]]:
     return [(path, each) for path, each in found if text(attributes(each).get("CLASS")) not in SERVING]
 
 
-def _choices(tree: Tree) -> str:
-    from dbproc.codes.formats.hdf5 import listed
+def _selection(tree: Tree) -> Selection:
     from dbproc.codes.formats.hdf5_fields import shape
 
-    fit = [f"{path.strip('/')} {shape(each)}" for path, each in _data(tree)]
-    return f"Choose with --dataset: {listed(fit)}" if fit else "There is none that can be converted"
+    def told() -> tuple[list[str], list[str]]:
+        return few([f"{path.strip('/')} {shape(each)}" for path, each in _data(tree)]), []
+
+    return Selection(tree.path, "--dataset", told)
 
 
 def _named(tree: Tree, path: str) -> Any:
@@ -112,20 +111,12 @@ def _named(tree: Tree, path: str) -> Any:
     try:
         found = tree.find(path)
     except KeyError:
-        raise Refusal(tree.path, f"it has no dataset {path!r}", _choices(tree)) from None
+        raise _selection(tree).refusal(f"it has no dataset {path!r}") from None
     if not is_dataset(found):
-        raise Refusal(tree.path, f"{path!r} is no dataset", _choices(tree))
-    why = unfit(found)
-    if why:
-        raise Refusal(tree.path, f"dataset {path!r} cannot be converted: {why}", _choices(tree))
+        raise _selection(tree).refusal(f"{path!r} is no dataset")
+    if why := unfit(found):
+        raise _selection(tree).refusal(f"dataset {path!r} cannot be converted: {why}")
     return found
-
-
-def _require_one_shape(tree: Tree, found: Mapping[str, Any]) -> None:
-    shapes = {path: each.shape for path, each in found.items()}
-    if len(set(shapes.values())) > 1:
-        told = " and ".join(f"{path} {shape}" for path, shape in shapes.items())
-        raise Refusal(tree.path, f"the datasets have different shapes: {told}", "Convert them one at a time")
 
 
 def _describe(tree: Tree, found: Mapping[str, Any]) -> Description:

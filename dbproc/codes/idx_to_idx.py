@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.formats.selection import Selection
 from dbproc.codes.idx import idx_file, manifest
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Regular
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
@@ -94,12 +95,9 @@ class IdxSource:
 def _part(path: Path, wanted: str | None) -> Path:
     """The dataset that is meant in a MIDX file."""
     parts = dict(_parts(path))
-    if wanted is None and len(parts) == 1:
-        (wanted,) = parts
-    if wanted is None or wanted not in parts:
-        what = "it has several datasets" if wanted is None else f"it has no dataset {wanted!r}"
-        raise Refusal(path, what, f"Choose with --part: {', '.join(parts)}")
-    return parts[wanted]
+    selection = Selection(path, "--part", lambda: (list(parts), []))
+    named = list(parts) if wanted is None else [name for name in parts if name == wanted]
+    return parts[selection.only(named, "it has several datasets", f"it has no dataset {wanted!r}")]
 
 
 def _parts(path: Path) -> Iterator[tuple[str, Path]]:

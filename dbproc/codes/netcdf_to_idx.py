@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import distinct
+from dbproc.codes.formats.selection import Selection, require_alike
 from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import Axis, Description, Field, Number, number, plain
-from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.formats.unpacking import Unpacking
@@ -71,8 +71,7 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
         dataset.set_auto_maskandscale(False)
         dataset.set_always_mask(False)
         variables = _Variables(path, dataset, [str(each.message) for each in heard])
-        names = options.get("variables") or [variables.only()]
-        source = NetcdfSource(path, dataset, [variables.named(name) for name in names], bool(options.get("unpack")))
+        source = NetcdfSource(path, dataset, variables.chosen(options), bool(options.get("unpack")))
         stack.callback(source.close)
         yield source
 
@@ -81,7 +80,9 @@ class NetcdfSource:
     """Variables of one shape in an open NetCDF file, as the writer wants them."""
 
     def __init__(self, path: Path, dataset: Any, variables: Sequence[Any], unpack: bool) -> None:
-        _require_same_dimensions(path, variables)
+        kinds = [(f"{_path(each)} {_shape(each)}", (each.dimensions, each.shape)) for each in variables]
+        for each in kinds[1:]:
+            require_alike(path, [kinds[0], each], "{} have different dimensions")
         names = distinct(path, [_path(each) for each in variables])
         self._stored = {name: _Stored(path, each) for name, each in zip(names, variables, strict=True)}
         fields = {name: _field(name, each) for name, each in zip(names, variables, strict=True)}
@@ -162,42 +163,39 @@ class _Variables:
     def __init__(self, path: Path, dataset: Any, complaints: Sequence[str]) -> None:
         from dbproc.codes.formats import cf
 
-        self._path = path
+        self._selection = Selection(path, "--variable", self._told)
         self._complaints = complaints
         self._all = {_path(each): each for each in _walk(dataset)}
         serving = {name for each in self._all.values() for name in cf.pointed(_attributes(each))}
         self._data = {name: each for name, each in self._all.items() if _is_data(each, serving)}
 
-    def only(self) -> str:
-        """The one data variable, when nothing else could be meant."""
-        if len(self._data) == 1:
-            return next(iter(self._data))
-        what = "several variables could be meant" if self._data else "it has no data variable that can be converted"
-        raise Refusal(self._path, what, self._choices())
+    def chosen(self, options: Mapping[str, Any]) -> list[Any]:
+        """The variables that are named, or the only one of data."""
+        names = options.get("variables") or [
+            self._selection.only(
+                list(self._data),
+                "several variables could be meant",
+                "it has no data variable that can be converted",
+            )
+        ]
+        return [self._named(name) for name in names]
 
-    def named(self, name: str) -> Any:
-        """The variable of that path, or a refusal that lists the choices."""
+    def _named(self, name: str) -> Any:
         found = self._all.get(name.strip("/"))
         if found is None:
             unread = [each for each in self._complaints if f"'{name.strip('/').split('/')[-1]}'" in each]
             what = f"variable {name!r} is of an unsupported type" if unread else f"it has no variable {name!r}"
-            raise Refusal(self._path, what, self._choices())
-        if kind := _foreign(found):
-            raise Refusal(self._path, f"variable {name!r} is {kind}, not of numbers", self._choices())
-        if found.ndim not in DIMENSIONS:
-            what = f"variable {name!r} is {found.ndim}D {_shape(found)}; one to five dimensions are supported"
-            raise Refusal(self._path, what, self._choices())
-        if 0 in found.shape:
-            raise Refusal(self._path, f"variable {name!r} holds no values: its shape is {found.shape}", self._choices())
+            raise self._selection.refusal(what)
+        if why := _unfit(found):
+            raise self._selection.refusal(f"variable {name!r} {why}")
         return found
 
-    def _choices(self) -> str:
+    def _told(self) -> tuple[list[str], list[str]]:
+        """What can be converted, and what there is besides."""
         fit = [f"{name} {_shape(each)}" for name, each in self._data.items() if each.ndim in DIMENSIONS]
         deep = [f"{name} ({each.ndim}D)" for name, each in self._data.items() if each.ndim > max(DIMENSIONS)]
         kinds = {name: _foreign(each) for name, each in self._all.items()}
-        other = deep + [f"{name} ({kind})" for name, kind in kinds.items() if kind]
-        told = f"Choose with --variable: {', '.join(fit)}" if fit else "There is none that can be converted"
-        return told + (f". Not supported: {', '.join(other)}" if other else "")
+        return fit, deep + [f"{name} ({kind})" for name, kind in kinds.items() if kind]
 
 
 def _describe(path: Path, dataset: Any, variables: Sequence[Any]) -> Description:
@@ -380,14 +378,6 @@ def _attributes(holder: Any) -> dict[str, Any]:
     return {name: plain(holder.getncattr(name)) for name in holder.ncattrs()}
 
 
-def _require_same_dimensions(path: Path, variables: Sequence[Any]) -> None:
-    first = variables[0]
-    for each in variables[1:]:
-        if (each.dimensions, each.shape) != (first.dimensions, first.shape):
-            what = f"{_path(first)} {_shape(first)} and {_path(each)} {_shape(each)} have different dimensions"
-            raise Refusal(path, what, "Convert them one at a time")
-
-
 def _walk(group: Any) -> Iterator[Any]:
     yield from group.variables.values()
     for each in group.groups.values():
@@ -398,6 +388,15 @@ def _is_data(variable: Any, serving: set[str]) -> bool:
     """Whether a variable holds data, and does not only serve others as coordinates, bounds or a quality flag."""
     serves = variable.name in serving or variable.name in variable.dimensions
     return not _foreign(variable) and not serves and variable.ndim > 0
+
+
+def _unfit(variable: Any) -> str:
+    """Why a variable cannot be converted; empty when it can."""
+    if kind := _foreign(variable):
+        return f"is {kind}, not of numbers"
+    if variable.ndim not in DIMENSIONS:
+        return f"is {variable.ndim}D {_shape(variable)}; one to five dimensions are supported"
+    return f"holds no values: its shape is {variable.shape}" if 0 in variable.shape else ""
 
 
 def _foreign(variable: Any) -> str:

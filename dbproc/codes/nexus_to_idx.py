@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.formats.selection import require_alike
 from dbproc.codes.idx.description import Axis, Description, Field
 from dbproc.codes.idx.refusal import Refusal
 
@@ -89,10 +90,8 @@ class NexusSource:
         from dbproc.codes.formats.nexus import dataset
 
         found = {name: dataset(tree, data, name) for name in dict.fromkeys(names)}
-        shapes = {name: each.shape for name, each in found.items()}
-        if len(set(shapes.values())) > 1:
-            told = " and ".join(f"{name} {shape}" for name, shape in shapes.items())
-            raise Refusal(tree.path, f"the signals have different shapes: {told}", "Convert them one at a time")
+        shapes = [(f"{name} {each.shape}", each.shape) for name, each in found.items()]
+        require_alike(tree.path, shapes, "the signals have different shapes: {}")
         self._tree = tree
         self._datasets = dict(zip(field_names(list(found)), found.values(), strict=True))
         self.description = _describe(tree, data, found, options)

@@ -271,12 +271,6 @@ def text(value: Any) -> str:
     return "" if alone is None else str(alone)
 
 
-def listed(choices: Sequence[str], most: int = 20) -> str:
-    """Choices in one line, the first of many."""
-    more = f" and {len(choices) - most} more" if len(choices) > most else ""
-    return ", ".join(choices[:most]) + more
-
-
 def _other_kind(path: Path) -> str:
     """What to do with a file that is no HDF5."""
     with path.open("rb") as stream:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dbproc.codes.formats.hdf5 import HOPS, Tree, attributes, is_dataset, is_group, listed, text
+from dbproc.codes.formats.hdf5 import HOPS, Tree, attributes, is_dataset, is_group, text
 from dbproc.codes.formats.hdf5_fields import alone, axes, axis, distinct, shape, unfit
+from dbproc.codes.formats.selection import Selection, few
 from dbproc.codes.idx.description import Axis, Field
-from dbproc.codes.idx.refusal import Refusal
 
 UNCERTAINTIES = ("{}_errors", "{}_uncertainties", "{}_error")
 """How the uncertainties of a signal are called."""
@@ -46,21 +46,18 @@ def default_data(tree: Tree, start: str = "") -> Data:
         if name in ("", "."):
             return _only(tree, place)
         place = name.strip("/") if name.startswith("/") else f"{place}/{name}".strip("/")
-    raise Refusal(tree.path, f"its default path leads in a circle, by {place!r}", _choices(tree))
+    raise _groups(tree).refusal(f"its default path leads in a circle, by {place!r}")
 
 
 def dataset(tree: Tree, data: Data, name: str) -> Any:
     """A dataset of the group that can be converted, or a refusal that lists the choices."""
+    signals = _signals(tree, data.group)
     if not name:
-        raise Refusal(
-            tree.path, f"{data.path} does not say which of its datasets is the signal", _signals(tree, data.group)
-        )
+        raise signals.refusal(f"{data.path} does not say which of its datasets is the signal")
     found = _child(tree, data.group, name)
     why = "there is none" if not is_dataset(found) else unfit(found)
     if why:
-        raise Refusal(
-            tree.path, f"signal {name!r} of {data.path} cannot be converted: {why}", _signals(tree, data.group)
-        )
+        raise signals.refusal(f"signal {name!r} of {data.path} cannot be converted: {why}")
     return found
 
 
@@ -154,19 +151,17 @@ def _group(tree: Tree, place: str) -> Any:
     try:
         found = tree.find(place)
     except KeyError:
-        raise Refusal(tree.path, f"there is no group {place!r}", _choices(tree)) from None
+        raise _groups(tree).refusal(f"there is no group {place!r}") from None
     if not is_group(found):
-        raise Refusal(tree.path, f"{place!r} is no group with data", _choices(tree))
+        raise _groups(tree).refusal(f"{place!r} is no group with data")
     return found
 
 
 def _only(tree: Tree, place: str) -> Data:
     below = {path: group for path, group in _all(tree).items() if f"{path}/".startswith(f"{place}/" if place else "")}
-    if len(below) == 1:
-        ((path, group),) = below.items()
-        return Data(path, group, _default_signal(tree, group))
-    what = f"{len(below)} groups of data could be meant" if below else "it has no NXdata with a signal"
-    raise Refusal(tree.path, what, _choices(tree))
+    several, nothing = f"{len(below)} groups of data could be meant", "it has no NXdata with a signal"
+    path, group = _groups(tree).only(list(below.items()), several, nothing)
+    return Data(path, group, _default_signal(tree, group))
 
 
 def _all(tree: Tree) -> dict[str, Any]:
@@ -178,13 +173,18 @@ def _all(tree: Tree) -> dict[str, Any]:
     }
 
 
-def _choices(tree: Tree) -> str:
-    found = []
-    for path, group in _all(tree).items():
-        name = _default_signal(tree, group)
-        signal = _child(tree, group, name)
-        found.append(f"{path} ({name} {shape(signal) if is_dataset(signal) else 'is missing'})")
-    return f"Choose with --data: {listed(found)}" if found else "Use hdf5_to_idx, and name a dataset"
+def _groups(tree: Tree) -> Selection:
+    """How one of the groups of data is chosen."""
+
+    def told() -> tuple[list[str], list[str]]:
+        found = []
+        for path, group in _all(tree).items():
+            name = _default_signal(tree, group)
+            signal = _child(tree, group, name)
+            found.append(f"{path} ({name} {shape(signal) if is_dataset(signal) else 'is missing'})")
+        return few(found), []
+
+    return Selection(tree.path, "--data", told, "Use hdf5_to_idx, and name a dataset")
 
 
 def _default_signal(tree: Tree, group: Any) -> str:
@@ -196,9 +196,13 @@ def _default_signal(tree: Tree, group: Any) -> str:
     return marked[0] if len(marked) == 1 else ""
 
 
-def _signals(tree: Tree, group: Any) -> str:
-    fit = [f"{name} {shape(each)}" for name, each in _datasets(tree, group).items() if not unfit(each)]
-    return f"Choose with --signal: {listed(fit)}" if fit else "It has no dataset of numbers"
+def _signals(tree: Tree, group: Any) -> Selection:
+    """How one of the signals of a group is chosen."""
+
+    def told() -> tuple[list[str], list[str]]:
+        return few([f"{name} {shape(each)}" for name, each in _datasets(tree, group).items() if not unfit(each)]), []
+
+    return Selection(tree.path, "--signal", told, "It has no dataset of numbers")
 
 
 def _axis_names(tree: Tree, data: Data, name: str, signal: Any) -> tuple[list[str] | None, tuple[str, ...]]:

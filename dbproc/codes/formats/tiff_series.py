@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from dbproc.codes.formats.selection import Selection
 from dbproc.codes.formats.tiff_pages import Page, Tiff, library
 from dbproc.codes.idx.description import Axis, Regular, plain
 from dbproc.codes.idx.refusal import Refusal
@@ -59,7 +60,7 @@ def chosen(tiff: Tiff, number: int | None, *, plain_pages: bool) -> Series:
     found = [_of_pages(tiff.pages)] if plain_pages else _told(tiff)
     if number is not None:
         if not 1 <= number <= len(found):
-            raise Refusal(tiff.path, f"it has no series {number}", _choices(tiff, found))
+            raise _selection(tiff, found).refusal(f"it has no series {number}")
         return found[number - 1]
     if len(found) > 1:
         raise _several(tiff, found)
@@ -173,12 +174,12 @@ def _several(tiff: Tiff, found: Sequence[Series]) -> Refusal:
     what = f"it is of another kind ({other}) than {first.where} ({first})"
     if other.kind == first.kind:
         what = f"it begins another series than {first.where}"
-    return Refusal(other.where, what, _choices(tiff, found))
+    return Refusal(other.where, what, _selection(tiff, found).choices)
 
 
-def _choices(tiff: Tiff, found: Sequence[Series]) -> str:
-    told = (f"{i} {_shape(tiff, each)}" + (f" {each.name!r}" if each.name else "") for i, each in enumerate(found, 1))
-    return f"Choose with --series: {', '.join(told)}"
+def _selection(tiff: Tiff, found: Sequence[Series]) -> Selection:
+    told = [f"{i} {_shape(tiff, each)}" + (f" {each.name!r}" if each.name else "") for i, each in enumerate(found, 1)]
+    return Selection(tiff.path, "--series", lambda: (told, []))
 
 
 def _shape(tiff: Tiff, series: Series) -> str:
