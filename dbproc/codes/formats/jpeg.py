@@ -58,9 +58,9 @@ def structure(where: object, data: bytes) -> Structure:
         sequential |= marker in SEQUENTIAL
         if marker == SCAN:
             found = list(_runs(where, data, place))
-            starts += [place, *(end + 2 for end in found[:-1])]
-            runs += found
-            place = found[-1]
+            starts += [place, *(behind for _, behind in found[:-1])]
+            runs += [end for end, _ in found]
+            place = runs[-1]
 
 
 def require_whole(where: object, data: bytes, decode: Callable[[bytes], Any]) -> Any:
@@ -118,27 +118,25 @@ def _marker(where: object, data: bytes, place: int) -> tuple[int, int]:
     return data[place], place + 1
 
 
-def _runs(where: object, data: bytes, place: int) -> Iterator[int]:
-    """The places where the runs of one scan end: before each restart marker, and before what follows the scan."""
+def _runs(where: object, data: bytes, place: int) -> Iterator[tuple[int, int]]:
+    """The places where the runs of one scan end, before a marker and its fill bytes; and the places behind the marker.
+
+    The markers are restart markers, but for the last, which begins what follows the scan.
+    """
     wanted = 0
     while True:
-        place = data.find(b"\xff", place)
-        if place < 0 or place + 1 >= len(data):
+        end = data.find(b"\xff", place)
+        if end < 0:
             raise Refusal(where, "the JPEG data are cut", GET_AGAIN)
-        marker = data[place + 1]
-        if marker == 0:
-            place += 2
-        elif marker == 0xFF:
-            place += 1
-        elif marker in RESTARTS:
-            if marker - RESTARTS.start != wanted:
-                raise Refusal(where, "the JPEG data are damaged: parts of them are missing or misplaced", GET_AGAIN)
-            wanted = (wanted + 1) % len(RESTARTS)
-            yield place
-            place += 2
-        else:
-            yield place
+        marker, place = _marker(where, data, end)
+        if marker == 0:  # the byte 0xff itself
+            continue
+        yield end, place
+        if marker not in RESTARTS:
             return
+        if marker - RESTARTS.start != wanted:
+            raise Refusal(where, "the JPEG data are damaged: parts of them are missing or misplaced", GET_AGAIN)
+        wanted = (wanted + 1) % len(RESTARTS)
 
 
 @dataclass(frozen=True)

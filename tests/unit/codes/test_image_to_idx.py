@@ -175,6 +175,15 @@ def test_a_jpeg_that_ends_too_early_is_refused(tmp_path: Path, progressive: bool
         opened(path)
 
 
+@pytest.mark.parametrize("marker", [b"\xff\xd9", b"\xff\xd0", b"\xff\xd1"])
+def test_fill_bytes_before_a_marker_are_no_damage(tmp_path: Path, marker: bytes) -> None:
+    path = photograph(tmp_path / "in.jpg", smooth(64, 64), restart_marker_rows=1)
+    whole, wanted = path.read_bytes(), opened(path)[1]["image"]
+    assert marker in whole
+    path.write_bytes(whole.replace(marker, b"\xff\xff" + marker))
+    assert same_bits(opened(path)[1]["image"], wanted)
+
+
 def test_bytes_behind_a_jpeg_are_told(tmp_path: Path) -> None:
     path = photograph(tmp_path / "in.jpg", smooth(16, 16))
     path.write_bytes(path.read_bytes() + b"preview")
