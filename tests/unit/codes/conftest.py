@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +28,36 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
+def ran(directory: Path, code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a shipped code with arguments; what it says and how it ended."""
+    started = command(code, *arguments)
+    return subprocess.run(started, cwd=directory, env=environment(), text=True, capture_output=True, check=False)
+
+
+def converted(directory: Path, code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a code that must succeed."""
+    result = ran(directory, code, *arguments)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return result
+
+
+def copied(idx: Path, directory: Path) -> Path:
+    """A copy of a dataset, for a test that may do with it what it likes."""
+    shutil.copytree(idx.with_suffix(""), directory / idx.stem)
+    return Path(shutil.copy2(idx, directory))
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Run a shipped code with arguments; what it says and how it ended."""
-
-    def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-        started = command(code, *arguments)
-        return subprocess.run(started, cwd=tmp_path, env=environment(), text=True, capture_output=True, check=False)
-
-    return run
+    """Run a code in the test's directory."""
+    return partial(ran, tmp_path)
 
 
 @pytest.fixture
-def convert(run: Run) -> Run:
-    """Run a code that must succeed."""
-
-    def convert(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-        result = run(code, *arguments)
-        assert result.returncode == 0, result.stderr
-        assert result.stderr == ""
-        return result
-
-    return convert
+def convert(tmp_path: Path) -> Run:
+    """Run a code that must succeed, in the test's directory."""
+    return partial(converted, tmp_path)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,22 +12,27 @@ import pytest
 
 from dbproc.codes.idx.idx_reader import open_idx, read_field, read_metadata
 from dbproc.codes.idx.refusal import Refusal
-from tests.unit.codes.conftest import same_bits, wild, write_netcdf
+from tests.unit.codes.conftest import converted, copied, same_bits, wild, write_netcdf
 
 SHAPE = (40, 50, 60)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def values() -> np.ndarray[Any, Any]:
     return wild("float32", SHAPE)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, values: np.ndarray[Any, Any]) -> Path:
+    directory, sizes = tmp_path_factory.mktemp("made"), dict(zip("abc", SHAPE, strict=True))
+    write_netcdf(directory / "in.nc", sizes, {"v": (("a", "b", "c"), values, {"units": "K"})})
+    converted(directory, "netcdf_to_idx", "in.nc", "out.idx")
+    return directory / "out.idx"
+
+
 @pytest.fixture
-def idx(tmp_path: Path, values: np.ndarray[Any, Any], convert: Callable[..., subprocess.CompletedProcess[str]]) -> Path:
-    sizes = dict(zip("abc", SHAPE, strict=True))
-    write_netcdf(tmp_path / "in.nc", sizes, {"v": (("a", "b", "c"), values, {"units": "K"})})
-    convert("netcdf_to_idx", "in.nc", "out.idx")
-    return tmp_path / "out.idx"
+def idx(tmp_path: Path, made: Path) -> Path:
+    return copied(made, tmp_path)
 
 
 def test_a_pair_that_was_moved_reads_as_before(tmp_path: Path, idx: Path, values: np.ndarray[Any, Any]) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,6 +16,7 @@ from dbproc.codes.conversion.idx_writer import Conversion, convert
 from dbproc.codes.conversion.staging import staging
 from dbproc.codes.idx.idx_reader import read_field
 from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.supervision import PATIENCE
 from tests.unit.codes.conftest import command, environment, same_bits, wild, write_netcdf
 
 SOURCE = """
@@ -75,13 +77,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "work"
 
 
-def make(place: Path, source: str, *, suffixes: Sequence[str] = (), **options: object) -> str:
+def make(
+    place: Path, source: str, *, suffixes: Sequence[str] = (), patience: float = PATIENCE, **options: object
+) -> str:
     inputs, output = [place / "in"], place / "x.idx"
-    told = Conversion(f"sources:{source}", inputs, output, options, slab=128, patience=3, suffixes=suffixes)
+    told = Conversion(f"sources:{source}", inputs, output, options, slab=128, patience=patience, suffixes=suffixes)
     return convert(told)
 
 
-def refusal(place: Path, source: str, **options: object) -> str:
+def refusal(place: Path, source: str, **options: Any) -> str:
     """What the conversion says; nothing of it may be left."""
     with pytest.raises(Refusal) as refused:
         make(place, source, **options)
@@ -103,7 +107,7 @@ def test_an_aborting_library_is_told_by_its_signal(place: Path, source: str) -> 
 @pytest.mark.parametrize("source", ["opening", "reading"])
 @pytest.mark.parametrize("do", ["time.sleep(1000)", "while True: pass"])
 def test_a_hanging_library_is_ended(place: Path, source: str, do: str) -> None:
-    assert "the work on it hung" in refusal(place, source, do=do)
+    assert "the work on it hung" in refusal(place, source, patience=3, do=do)
 
 
 @pytest.mark.parametrize("source", ["opening", "reading"])

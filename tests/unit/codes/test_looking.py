@@ -18,28 +18,34 @@ from dbproc.codes.idx.comparing import Difference, _added
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata
 from dbproc.codes.idx.idx_reader import IdxDataset
 from dbproc.codes.picture import view
-from tests.unit.codes.conftest import same_bits, wild, write_netcdf
+from tests.unit.codes.conftest import converted, copied, same_bits, wild, write_netcdf
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Capture = pytest.CaptureFixture[str]
 FIELD = Field("v", "v", "float32")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def values() -> np.ndarray[Any, Any]:
     return wild("float32", (4, 5, 6))
 
 
-@pytest.fixture
-def idx(tmp_path: Path, convert: Convert, values: np.ndarray[Any, Any]) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, values: np.ndarray[Any, Any]) -> Path:
+    directory = tmp_path_factory.mktemp("made")
     axes = {"z": 4, "y": 5, "x": 6}
     variables = {
         "v": (tuple(axes), values, {"units": "K", "_FillValue": np.float32(7)}),
         "y": (("y",), np.arange(5.0), {"units": "m"}),
     }
-    write_netcdf(tmp_path / "in.nc", axes, variables)
-    convert("netcdf_to_idx", "--variable", "v", "in.nc", "x.idx")
-    return tmp_path / "x.idx"
+    write_netcdf(directory / "in.nc", axes, variables)
+    converted(directory, "netcdf_to_idx", "--variable", "v", "in.nc", "x.idx")
+    return directory / "x.idx"
+
+
+@pytest.fixture
+def idx(tmp_path: Path, made: Path) -> Path:
+    return copied(made, tmp_path)
 
 
 def test_what_a_dataset_is_is_told_as_text_and_as_json(idx: Path, capsys: Capture) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.picture import colour_range, view
-from tests.unit.codes.conftest import wild, write_netcdf
+from tests.unit.codes.conftest import converted, copied, wild, write_netcdf
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Refused = Callable[..., str]
@@ -34,21 +35,36 @@ def draw(tmp_path: Path, convert: Convert) -> Draw:
     return draw
 
 
-@pytest.fixture
-def dataset(tmp_path: Path, convert: Convert) -> Callable[..., None]:
+def made(
+    directory: Path,
+    values: np.ndarray[Any, Any],
+    axes: Mapping[str, tuple[np.ndarray[Any, Any], Mapping[str, Any]]],
+    **attributes: Any,
+) -> Path:
     """Make ``x.idx`` from a variable ``v`` over axes with coordinates and attributes."""
+    coordinates = {name: ((name,), positions, extra) for name, (positions, extra) in axes.items()}
+    sizes = {name: len(positions) for name, (positions, _) in axes.items()}
+    write_netcdf(directory / "in.nc", sizes, {**coordinates, "v": (tuple(axes), values, attributes)})
+    converted(directory, "netcdf_to_idx", "in.nc", "x.idx")
+    return directory / "x.idx"
 
-    def dataset(
-        values: np.ndarray[Any, Any],
-        axes: Mapping[str, tuple[np.ndarray[Any, Any], Mapping[str, Any]]],
-        **attributes: Any,
-    ) -> None:
-        coordinates = {name: ((name,), positions, extra) for name, (positions, extra) in axes.items()}
-        sizes = {name: len(positions) for name, (positions, _) in axes.items()}
-        write_netcdf(tmp_path / "in.nc", sizes, {**coordinates, "v": (tuple(axes), values, attributes)})
-        convert("netcdf_to_idx", "in.nc", "x.idx")
 
-    return dataset
+@pytest.fixture
+def dataset(tmp_path: Path) -> Callable[..., Path]:
+    """Make ``x.idx`` in the test's directory."""
+    return partial(made, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def small_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    axes = {"y": (np.arange(5.0), {}), "x": (np.arange(6.0), {})}
+    return made(tmp_path_factory.mktemp("small"), wild("int8", (5, 6)), axes)
+
+
+@pytest.fixture
+def small(tmp_path: Path, small_one: Path) -> Path:
+    """A dataset of five rows and six columns: ``x.idx`` in the test's directory."""
+    return copied(small_one, tmp_path)
 
 
 LATITUDE = {"units": "degrees_north", "standard_name": "latitude"}
@@ -65,7 +81,7 @@ def halves(picture: np.ndarray[Any, Any]) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("descending", [True, False])
-def test_north_is_up(dataset: Callable[..., None], draw: Draw, descending: bool) -> None:
+def test_north_is_up(dataset: Callable[..., Path], draw: Draw, descending: bool) -> None:
     latitude = np.linspace(-45, 45, 30)[:: -1 if descending else 1]
     values = np.repeat((latitude > 0)[:, None], 40, axis=1).astype("float32")
     dataset(values, {"lat": (latitude, LATITUDE), "lon": (np.linspace(0, 100, 40), LONGITUDE)})
@@ -82,7 +98,7 @@ def test_the_first_row_of_an_image_is_up(tmp_path: Path, convert: Convert, draw:
     assert above > 200 > 50 > below
 
 
-def test_time_lies_along_the_bottom(tmp_path: Path, dataset: Callable[..., None], draw: Draw) -> None:
+def test_time_lies_along_the_bottom(tmp_path: Path, dataset: Callable[..., Path], draw: Draw) -> None:
     values = wild("int16", (50, 20))
     time = {"units": "seconds since 2019-01-01 00:00:00 0:00", "standard_name": "time"}
     dataset(values, {"time": (np.arange(50.0), time), "range": (np.arange(20.0), {"units": "m"})})
@@ -93,7 +109,7 @@ def test_time_lies_along_the_bottom(tmp_path: Path, dataset: Callable[..., None]
     draw()
 
 
-def test_missing_values_are_left_blank(dataset: Callable[..., None], draw: Draw) -> None:
+def test_missing_values_are_left_blank(dataset: Callable[..., Path], draw: Draw) -> None:
     values = np.full((30, 40), 5.0, dtype="float32")
     values[:15], values[0, 0] = -99, 4
     axes = {"y": (np.arange(30.0), {}), "x": (np.arange(40.0), {})}
@@ -104,7 +120,7 @@ def test_missing_values_are_left_blank(dataset: Callable[..., None], draw: Draw)
     assert picture[height // 4, width // 3].tolist() == [255, 255, 255]
 
 
-def test_a_slice_of_a_volume_is_that_slice(tmp_path: Path, dataset: Callable[..., None], draw: Draw) -> None:
+def test_a_slice_of_a_volume_is_that_slice(tmp_path: Path, dataset: Callable[..., Path], draw: Draw) -> None:
     values = wild("int8", (4, 5, 6))
     dataset(values, {"z": (np.arange(4.0), {}), "y": (np.arange(5.0), {}), "x": (np.arange(6.0), {})})
     opened = open_idx(tmp_path / "x.idx")
@@ -118,7 +134,7 @@ def test_a_slice_of_a_volume_is_that_slice(tmp_path: Path, dataset: Callable[...
 
 
 @pytest.mark.thorough
-def test_uneven_coordinates_are_drawn_too(dataset: Callable[..., None], draw: Draw) -> None:
+def test_uneven_coordinates_are_drawn_too(dataset: Callable[..., Path], draw: Draw) -> None:
     time = {"units": "days since 2001-01-01", "calendar": "360_day"}
     axes = {"time": (np.array([0, 1, 5, 30.0]), time), "plev": (np.array([1000, 500, 10.0]), {"units": "hPa"})}
     dataset(wild("int16", (4, 3)), axes)
@@ -136,10 +152,8 @@ def test_colours_are_drawn_as_they_are(tmp_path: Path, convert: Convert, draw: D
 
 
 @pytest.mark.thorough
-def test_the_same_dataset_gives_the_same_picture(
-    tmp_path: Path, dataset: Callable[..., None], convert: Convert
-) -> None:
-    dataset(wild("int8", (5, 6)), {"y": (np.arange(5.0), {}), "x": (np.arange(6.0), {})})
+@pytest.mark.usefixtures("small")
+def test_the_same_dataset_gives_the_same_picture(tmp_path: Path, convert: Convert) -> None:
     for name in ("a.png", "b.png"):
         convert("picture", "x.idx", name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
@@ -174,20 +188,16 @@ def test_a_constant_or_missing_field_has_a_range() -> None:
         (("--cmap", "none"), "no such colour map"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(
-    dataset: Callable[..., None], refused: Refused, arguments: tuple[str, ...], complaint: str
-) -> None:
-    dataset(wild("int8", (5, 6)), {"y": (np.arange(5.0), {}), "x": (np.arange(6.0), {})})
+@pytest.mark.usefixtures("small")
+def test_what_cannot_be_drawn_is_refused(refused: Refused, arguments: tuple[str, ...], complaint: str) -> None:
     assert complaint in refused("picture", *arguments, "x.idx", "x.png")
 
 
-def test_an_existing_picture_is_left_alone(tmp_path: Path, dataset: Callable[..., None], refused: Refused) -> None:
-    dataset(wild("int8", (5, 6)), {"y": (np.arange(5.0), {}), "x": (np.arange(6.0), {})})
-    (tmp_path / "x.png").write_text("mine")
+def test_an_existing_picture_is_left_alone(small: Path, refused: Refused) -> None:
+    small.with_suffix(".png").write_text("mine")
     assert "exists already" in refused("picture", "x.idx", "x.png")
 
 
-def test_a_damaged_dataset_is_not_drawn(tmp_path: Path, dataset: Callable[..., None], refused: Refused) -> None:
-    dataset(wild("int8", (5, 6)), {"y": (np.arange(5.0), {}), "x": (np.arange(6.0), {})})
-    (tmp_path / "x" / "0000.bin").unlink()
+def test_a_damaged_dataset_is_not_drawn(small: Path, refused: Refused) -> None:
+    (small.with_suffix("") / "0000.bin").unlink()
     assert "0000.bin: this file of the dataset is missing" in refused("picture", "x.idx", "x.png")
