@@ -12,24 +12,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dbproc import access, lock
-from dbproc.catalogue import placements
-from dbproc.catalogue.definition import load_definition
-from dbproc.catalogue.pending import pending
-from dbproc.directories import refuse_harmful
-from dbproc.edits import any_code_touched, any_inspector_touched
-from dbproc.errors import NotFoundError, UserError
-from dbproc.incoming import Arrival, scan_mission
-from dbproc.model import Definition, Move, Process, Timebase
-from dbproc.report import LOGGER, Event, Progress, Report, log_to, one_line, stop_logging
-from dbproc.signals import Interrupted, signals_ignored, signals_interrupt
-from dbproc.store import Store
-from dbproc.workspace import Workspace
+from dbproc.changes.edits import any_code_touched, any_inspector_touched
+from dbproc.core.directories import refuse_harmful
+from dbproc.core.errors import NotFoundError, UserError
+from dbproc.core.events import LOGGER, Event, Progress, Report, log_to, one_line, stop_logging
+from dbproc.core.model import Definition, Move, Process, Timebase
+from dbproc.database import lock, moves
+from dbproc.database.definition.load import load_definition
+from dbproc.database.pending import pending
+from dbproc.database.store import Store
+from dbproc.ingest.incoming import Arrival, scan_mission
+from dbproc.storage import permissions
+from dbproc.storage.workspace import Workspace
+from dbproc.system.signals import Interrupted, signals_ignored, signals_interrupt
 
 if TYPE_CHECKING:
-    from dbproc.campaigns import Campaigns
-    from dbproc.errand import Request
-    from dbproc.execution import Agenda
+    from dbproc.run.campaigns import Campaigns
+    from dbproc.run.executor import Agenda
+    from dbproc.run.on_demand import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ class _Run:
 
     def work(self, task: Callable[[], None], *, was_killed: bool) -> None:
         """Recover, and do a task, with the mission's umask and group; `was_killed`: the lock is a dead run's."""
-        with access.in_force(self._definition.mission):
+        with permissions.in_force(self._definition.mission):
             self._work(task, was_killed=was_killed)
 
     def _work(self, task: Callable[[], None], *, was_killed: bool) -> None:
@@ -157,8 +157,8 @@ class _Run:
 
     def by_hand(self, request: Request) -> None:
         """Run one process over a range of dates."""
-        from dbproc.errand import Errand, decide, leave_out, narrowed, tell_undue
-        from dbproc.explain import process_named
+        from dbproc.explain.lineage import process_named
+        from dbproc.run.on_demand import Errand, decide, leave_out, narrowed, tell_undue
 
         refused = self._makers(self._settle_inspectors()) | self._settle_edits()
         if process_named(self._definition, request.process).process_id in refused:
@@ -175,7 +175,7 @@ class _Run:
         self._workspace.try_again()
         has_leftovers = bool(waits.moves or waits.running or self._workspace.leftovers())
         if has_leftovers:
-            from dbproc.recovery import recover
+            from dbproc.run.recovery import recover
 
             mission = self._definition.mission
             self._returned = recover(self._store, mission, self._workspace, self._run_id, self._report)
@@ -187,13 +187,13 @@ class _Run:
     def _forget_returned(self) -> None:
         if self._returned:
             with self._store.begin() as connection:
-                placements.withdraw(connection, self._returned)
+                moves.withdraw(connection, self._returned)
 
     def _settle_inspectors(self) -> frozenset[int]:
         """What is to be done about edited inspectors; the products whose inspectors must not be used."""
         if not any_inspector_touched(self._definition):
             return frozenset()
-        from dbproc.edits import settle_inspector_edits
+        from dbproc.changes.edits import settle_inspector_edits
 
         self._definition, refused = settle_inspector_edits(self._store, self._definition, self._report)
         return refused
@@ -213,8 +213,8 @@ class _Run:
     def _ingest(self, settled: Sequence[Arrival]) -> None:
         if not settled:
             return
-        from dbproc.ingest import Ingest
-        from dbproc.inspection import Inspection
+        from dbproc.ingest.ingest import Ingest
+        from dbproc.products.inspection import Inspection
 
         with Inspection(self._definition) as inspection:
             ingest = Ingest(self._store, self._definition, inspection, self._run_id, self._report)
@@ -232,8 +232,8 @@ class _Run:
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
         if waits.queued or waits.retries or waits.campaigns:
-            from dbproc.campaigns import Campaigns
-            from dbproc.walk import Walk
+            from dbproc.run.campaigns import Campaigns
+            from dbproc.run.scheduler import Walk
 
             walk = Walk(self._store, self._definition, self._allowed - refused)
             self._execute(walk, Campaigns(walk))
@@ -242,7 +242,7 @@ class _Run:
         """Do what the policy says about edited codes; the processes that must not run."""
         if not any_code_touched(self._definition):
             return frozenset()
-        from dbproc.edits import settle_edits
+        from dbproc.changes.edits import settle_edits
 
         self._definition, refused = settle_edits(self._store, self._definition, self._report)
         return refused
@@ -257,8 +257,8 @@ class _Run:
         processes = startup_processes(self._definition, allowed)
         if not processes:
             return
-        from dbproc.errand import Errand
-        from dbproc.plan import startup_decision
+        from dbproc.core.plan import startup_decision
+        from dbproc.run.on_demand import Errand
 
         today = dt.datetime.now(dt.UTC).date()
         decisions = [startup_decision(self._definition, process, today) for process in processes]
@@ -266,8 +266,8 @@ class _Run:
 
     def _execute(self, agenda: Agenda, campaigns: Campaigns | None = None) -> None:
         from dbproc.engines.local import LocalEngine
-        from dbproc.execution import Execution
-        from dbproc.inspection import Inspection
+        from dbproc.products.inspection import Inspection
+        from dbproc.run.executor import Execution
 
         engine = LocalEngine(self._options.slots, self._options.ram)
         with Inspection(agenda.definition) as inspection:
@@ -289,7 +289,7 @@ class _Run:
         """Say which versions of codes are slower than the one before, or make files of another size."""
         if not (self._report.counts[Event.BUILT] or self._report.counts[Event.RAN]):
             return
-        from dbproc.history import remarks_on_run
+        from dbproc.explain.statistics import remarks_on_run
 
         for process, remark in remarks_on_run(self._store, self._run_id):
             self._report.add(Event.NOTE, process, remark)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dbproc.check.faults import Kind
 from dbproc.check.look import look
-from dbproc.report import Event, Report
-from dbproc.store import Store
+from dbproc.core.events import Event, Report
+from dbproc.database.store import Store
 
 _OF_A_CRASH = frozenset(
     {

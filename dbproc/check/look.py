@@ -12,26 +12,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from dbproc import lock, queue
-from dbproc.catalogue import audit
-from dbproc.catalogue.audit import Records
-from dbproc.catalogue.definition import load_definition
-from dbproc.catalogue.facts import load_facts
+from dbproc.check.definition import directory_faults, program_faults, world_writable_programs
 from dbproc.check.digests import digest_faults
 from dbproc.check.faults import Fault, Kind
 from dbproc.check.files import Files
 from dbproc.check.leftovers import leftover_faults, live_run, lock_faults, root_faults, unremovable_faults
-from dbproc.check.programs import directory_faults, program_faults, world_writable_programs
-from dbproc.check.records import lineage_faults
-from dbproc.check.set_aside import quarantine_faults
+from dbproc.check.lineage import lineage_faults
+from dbproc.check.quarantine import quarantine_faults
 from dbproc.check.staleness import forgotten, queued_in_vain, stale_slots
 from dbproc.check.tree import Directory, Ground, Tree
-from dbproc.model import Definition
-from dbproc.names import companion_of
-from dbproc.report import Progress, one_line
-from dbproc.store import Store
-from dbproc.store.misfits import misfits
-from dbproc.workspace import Workspace
+from dbproc.core.events import Progress, one_line
+from dbproc.core.filenames import companion_of
+from dbproc.core.model import Definition
+from dbproc.database import audit, lock, queue
+from dbproc.database.audit import Records
+from dbproc.database.definition.load import load_definition
+from dbproc.database.planning import load_facts
+from dbproc.database.store import Store
+from dbproc.database.store.misfits import misfits
+from dbproc.storage.workspace import Workspace
 
 _ORDER = {kind: position for position, kind in enumerate(Kind)}
 

@@ -14,10 +14,10 @@ import click
 
 from dbproc import __version__
 from dbproc.cli import output
-from dbproc.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_USAGE, DbprocError, DefinitionError
-from dbproc.report import one_line
-from dbproc.secrecy import masked
-from dbproc.signals import Interrupted
+from dbproc.core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_USAGE, DbprocError, DefinitionError
+from dbproc.core.events import one_line
+from dbproc.core.redaction import masked
+from dbproc.system.signals import Interrupted
 
 COMMANDS = {
     "init": ("database", "Create an empty mission database."),

@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 
 import click
 
-from dbproc import access, root
-from dbproc.catalogue.definition import load_mission
 from dbproc.cli import output
 from dbproc.cli.json_text import json_text
 from dbproc.cli.numbers import LEVEL
-from dbproc.report import Report, one_line
-from dbproc.store import Store, open_store
+from dbproc.core.events import Report, one_line
+from dbproc.database import root
+from dbproc.database.definition.load import load_mission
+from dbproc.database.store import Store, open_store
+from dbproc.storage import permissions
 
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -71,7 +72,7 @@ def mission_access(store: Store) -> Iterator[None]:
     """The umask and group of the mission, for a command that moves its files."""
     with store.begin() as connection:
         mission = load_mission(connection)
-    with access.in_force(mission):
+    with permissions.in_force(mission):
         yield
 
 

@@ -6,10 +6,10 @@ import shlex
 
 import click
 
-from dbproc import lock
 from dbproc.cli import output
 from dbproc.cli.common import mission_option, open_mission
-from dbproc.store import create_database, database_url, server_url, shown_name, upgrade_database
+from dbproc.database import lock
+from dbproc.database.store import create_database, database_url, server_url, shown_name, upgrade_database
 
 
 @click.command("init")

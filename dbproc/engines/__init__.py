@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from dbproc.model import Job, Outcome
+from dbproc.core.model import Job, Outcome
 
 
 class Engine(Protocol):

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from dbproc.names import NameFacts
-from dbproc.version import Version
+from dbproc.core.filenames import NameFacts
+from dbproc.core.version import Version
 
 
 class NotMine(Exception):

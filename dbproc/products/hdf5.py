@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-from dbproc.names import NameFacts
+from dbproc.core.filenames import NameFacts
 from dbproc.products.base import Facts, Inspector, NotMine, days, reading
 from dbproc.products.hdf5_links import own, own_children
 from dbproc.products.netcdf import Times, named_times, require_same_version, required_clock

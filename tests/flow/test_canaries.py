@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from dbproc.canary import promotion
+from dbproc.changes.canary import promotion
 from dbproc.cli import main
-from dbproc.errors import ConflictError
+from dbproc.core.errors import ConflictError
 from tests.flow.mission import Mission, chain, kill, name_of, optional, process, product, wait_for
 
 DAYS = (1, 2, 3)

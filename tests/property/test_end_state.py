@@ -202,7 +202,7 @@ def postgres_place(postgres_server: PostgresServer) -> Iterator[Place]:
 
 
 def empty(database: str) -> None:
-    from dbproc.store import create_database
+    from dbproc.database.store import create_database
 
     create_database(database)
 

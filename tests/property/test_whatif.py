@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from dbproc import queue
-from dbproc.catalogue.definition import load_definition
+from dbproc.changes.whatif import Change, Foresight, Release, _foreseen, if_delivered, if_nothing, if_released
+from dbproc.core.plan import candidates, consumers
+from dbproc.core.version import Part, Version
 from dbproc.cycle import Options
-from dbproc.plan import candidates, consumers
-from dbproc.store import create_database, open_store
-from dbproc.version import Part, Version
-from dbproc.whatif import Change, Foresight, Release, _foreseen, if_delivered, if_nothing, if_released
+from dbproc.database import queue
+from dbproc.database.definition.load import load_definition
+from dbproc.database.store import create_database, open_store
 from tests.flow import mission as kit
 from tests.flow.mission import Mission
 from tests.property import mortal

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from dbproc.names import NameFacts, compile_format
+from dbproc.core.filenames import NameFacts, compile_format
 from dbproc.products import NotMine
+from dbproc.products.facts import Settled, settle
 from dbproc.products.hdf5 import Hdf5Inspector
-from dbproc.products.settled import Settled, settle
 
 FORMAT = "scan_{Y}{m}{d}.h5"
 

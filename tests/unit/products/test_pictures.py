@@ -9,10 +9,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dbproc.names import NameFacts, compile_format
+from dbproc.core.filenames import NameFacts, compile_format
 from dbproc.products import Inspector, NotMine
+from dbproc.products.facts import Settled, settle
 from dbproc.products.image import ImageInspector
-from dbproc.products.settled import Settled, settle
 from dbproc.products.tiff import TiffInspector
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (64, 48, 3), dtype=np.uint8)
