@@ -15,11 +15,11 @@ from dbproc.core.events import Report
 from dbproc.core.filenames import render
 from dbproc.core.model import Definition, FileFacts, NewFile, Product
 from dbproc.core.version import Version
-from dbproc.cycle import Options
 from dbproc.database import queue
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import insert_files, link_codes, link_inputs
 from dbproc.database.store import open_store
+from dbproc.run.selection import Options
 
 TARGET = 0.5  # milliseconds
 _VERSION = Version(1, 0, 0)

@@ -8,8 +8,8 @@ from bench.table import Row
 from bench.timing import in_turn, seconds_of
 from dbproc import cycle
 from dbproc.core.events import Report
-from dbproc.cycle import Options
 from dbproc.database.store import open_store
+from dbproc.run.selection import Options
 
 TARGET = 1_000  # files per second
 

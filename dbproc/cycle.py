@@ -7,21 +7,23 @@ the lock however it ends. Most runs find nothing to do: the stations are importe
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbproc.changes.edits import any_code_touched, any_inspector_touched
 from dbproc.core.directories import refuse_harmful
-from dbproc.core.errors import NotFoundError, UserError
-from dbproc.core.events import LOGGER, Event, Progress, Report, log_to, one_line, stop_logging
-from dbproc.core.model import Definition, Move, Process, Timebase
+from dbproc.core.errors import UserError
+from dbproc.core.events import LOGGER, Event, Progress, Report
+from dbproc.core.model import Move
+from dbproc.core.text import one_line
 from dbproc.database import lock, moves
 from dbproc.database.definition.load import load_definition
 from dbproc.database.pending import pending
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Arrival, scan_mission
+from dbproc.run.daily_log import log_to, stop_logging
+from dbproc.run.selection import Options, allowed_processes, startup_processes
 from dbproc.storage import permissions
 from dbproc.storage.workspace import Workspace
 from dbproc.system.signals import Interrupted, signals_ignored, signals_interrupt
@@ -30,23 +32,6 @@ if TYPE_CHECKING:
     from dbproc.run.campaigns import Campaigns
     from dbproc.run.executor import Agenda
     from dbproc.run.on_demand import Request
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a run is to do.
-
-    `only` names processes (by name or number); None: all. `slots` CPUs and `ram` GiB are what jobs may use together.
-    """
-
-    ingest: bool = True
-    process: bool = True
-    only: tuple[str, ...] | None = None
-    skip_run: bool = False
-    slots: int = 2
-    ram: float | None = None
-    pattern: str = "*"
-    log_level: str = "info"
 
 
 def run(store: Store, options: Options, report: Report, progress: Progress | None = None) -> None:
@@ -157,7 +142,7 @@ class _Run:
 
     def by_hand(self, request: Request) -> None:
         """Run one process over a range of dates."""
-        from dbproc.explain.lineage import process_named
+        from dbproc.core.lookup import process_named
         from dbproc.run.on_demand import Errand, decide, leave_out, narrowed, tell_undue
 
         refused = self._makers(self._settle_inspectors()) | self._settle_edits()
@@ -180,7 +165,7 @@ class _Run:
             mission = self._definition.mission
             self._returned = recover(self._store, mission, self._workspace, self._run_id, self._report)
         if has_leftovers or was_killed:
-            from dbproc.check.aftermath import check_aftermath
+            from dbproc.check.look import check_aftermath
 
             check_aftermath(self._store, self._report)
 
@@ -293,31 +278,3 @@ class _Run:
 
         for process, remark in remarks_on_run(self._store, self._run_id):
             self._report.add(Event.NOTE, process, remark)
-
-
-def startup_processes(definition: Definition, allowed: Collection[int]) -> list[Process]:
-    """The processes among those allowed that every run begins with."""
-    return [
-        process
-        for process_id, process in definition.processes.items()
-        if process.timebase is Timebase.STARTUP and process_id in allowed
-    ]
-
-
-def allowed_processes(definition: Definition, options: Options) -> frozenset[int]:
-    """The processes that a run may run.
-
-    Raises
-    ------
-    NotFoundError
-        One of `only` is no process of the mission.
-    """
-    chosen = definition.processes.values()
-    if options.only is not None:
-        by_key = {key: p for p in chosen for key in (p.name, str(p.process_id))}
-        unknown = [name for name in options.only if name not in by_key]
-        if unknown:
-            names = ", ".join(sorted(p.name for p in chosen)) or "none"
-            raise NotFoundError(f"no process {', '.join(unknown)}; the mission has: {names}")
-        chosen = [by_key[name] for name in options.only]  # type: ignore[assignment]
-    return frozenset(p.process_id for p in chosen if not (options.skip_run and not p.outputs))

@@ -7,16 +7,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from dbproc.core.candidates import Queued, candidates, needs
 from dbproc.core.errors import NotFoundError, UserError
+from dbproc.core.lookup import process_named, product_named
 from dbproc.core.model import Definition, File, Process, Slot, Timebase
 from dbproc.core.periods import period_end
-from dbproc.core.plan import Decision, Planner, Queued, State, candidates, needs
+from dbproc.core.plan import Decision, Planner, State
 from dbproc.core.version import Part, Version
-from dbproc.database import campaigns, lineage, queue, selecting
+from dbproc.database import attempts, campaigns, codes, planning, queue
+from dbproc.database import files as database_files
 from dbproc.database.definition.load import load_definition
 from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
-from dbproc.explain.lineage import process_named, product_named
 
 Facts = dict[str, Any]
 _DECIDED_AT_ONCE = 2000
@@ -158,7 +160,7 @@ class _Selector:
         chosen = self._selection
         processes = self.processes()
         if chosen.code is not None:
-            found: Iterable[Slot] = selecting.made_by(self._connection, self._codes(chosen.code))
+            found: Iterable[Slot] = database_files.made_by(self._connection, self._codes(chosen.code))
         elif chosen.file is not None:
             found = self._slots_of_file(chosen.file)
         else:
@@ -200,7 +202,7 @@ class _Selector:
         }
 
     def _products_of_instrument(self, name: str) -> set[int]:
-        numbers = selecting.instruments(self._connection)
+        numbers = planning.instruments(self._connection)
         found = {
             product.product_id
             for product in self._definition.products.values()
@@ -227,7 +229,7 @@ class _Selector:
 
     def _codes(self, name: str) -> list[int]:
         """The codes of a file name, a process or a number, of one version or of all."""
-        known = selecting.codes_of_process(self._connection)
+        known = codes.codes_of_process(self._connection)
         names = {process.process_id: process.name for process in self._definition.processes.values()}
         found = {
             number: version
@@ -248,12 +250,12 @@ class _Selector:
 
     def _slots_of_file(self, name: str) -> Iterator[Slot]:
         """What makes a file; of one that was delivered, what is made from it."""
-        row = lineage.find_file(self._connection, name)
-        attempt = lineage.attempt_of_output(self._connection, row["file_id"])
+        row = database_files.find_file(self._connection, name)
+        attempt = attempts.attempt_of_output(self._connection, row["file_id"])
         if attempt is not None:
             yield Slot(attempt["process_id"], attempt["date"], attempt["keywords"])
         else:
-            files = selecting.files_numbered(self._connection, [row["file_id"]])
+            files = database_files.files_numbered(self._connection, [row["file_id"]])
             yield from self._depending(files, set(self._definition.processes))
 
     def _candidates(self, processes: Collection[int]) -> Iterator[Slot]:
@@ -261,7 +263,7 @@ class _Selector:
         products = {link.product_id for number in processes for link in known[number].inputs}
         if self._selection.as_inputs:
             products &= self._products()
-        files = selecting.newest_files(self._connection, products)
+        files = database_files.newest_files(self._connection, products)
         if self._selection.as_inputs:
             files = [file for file in files if self._is_dated_within(file)]
         return self._depending(files, processes)

@@ -19,22 +19,24 @@ from itertools import groupby
 from typing import Any
 
 from dbproc.changes.reprocess import Selection, check_dates, choose
+from dbproc.core.candidates import Needs, Queued, candidates, consumers, needs
 from dbproc.core.errors import UserError
+from dbproc.core.facts import Facts
 from dbproc.core.frontier import Frontier
+from dbproc.core.lookup import process_named
 from dbproc.core.model import Code, Definition, File, NewFile, Process, Slot, Task
 from dbproc.core.overlay import VirtualFiles
 from dbproc.core.periods import ONE_DAY
-from dbproc.core.plan import Decision, Facts, Needs, Planner, Queued, State, candidates, consumers, needs
+from dbproc.core.plan import Decision, Planner, State
 from dbproc.core.spec import FIRST_DAY, LAST_DAY
 from dbproc.core.version import Part, Version
-from dbproc.database import lineage, queue
+from dbproc.database import files, queue
 from dbproc.database import statistics as history
+from dbproc.database._queries import Row
 from dbproc.database.attempts import due_retries
 from dbproc.database.definition.load import load_definition
-from dbproc.database.lineage import Row
 from dbproc.database.planning import files_by_id, load_facts
 from dbproc.database.store import Store
-from dbproc.explain.lineage import process_named
 
 _DECIDED_AT_ONCE = 2000
 _VIRTUAL_CODE = -1
@@ -362,8 +364,8 @@ def _known(store: Store, definition: Definition, path: str) -> Row | None:
     home = os.path.realpath(definition.mission.root)
     with store.begin() as connection:
         if not os.path.lexists(path):
-            return lineage.find_file(connection, path)
-        rows = lineage.files_named(connection, [os.path.basename(path)])
+            return files.find_file(connection, path)
+        rows = files.files_named(connection, [os.path.basename(path)])
     places = {os.path.join(home, row["directory"], row["filename"]): row for row in rows}
     return places.get(os.path.realpath(path))
 
@@ -371,7 +373,7 @@ def _known(store: Store, definition: Definition, path: str) -> Row | None:
 def _new_version(store: Store, definition: Definition, known: Row, part: Part) -> Change:
     """A file of the catalogue as if its next version were delivered."""
     with store.begin() as connection:
-        newest = lineage.newest_of(connection, known["product_id"], known["date"], known["keywords"])
+        newest = files.newest_of(connection, known["product_id"], known["date"], known["keywords"])
     if newest is not None and newest["file_id"] != known["file_id"]:
         raise UserError(f"{known['filename']} is replaced by {newest['filename']}: ask about that one")
     version = Version.parse(known["version"]).bumped(part)
@@ -392,7 +394,8 @@ def _new_version(store: Store, definition: Definition, known: Row, part: Part) -
 
 def _triaged(store: Store, definition: Definition, path: str) -> Change:
     """Decide about a file as a run decides about what is in incoming; it stays where it is."""
-    from dbproc.ingest.incoming import arrival_at, is_unfinished
+    from dbproc.core.filenames import is_unfinished
+    from dbproc.ingest.incoming import arrival_at
     from dbproc.ingest.triage import Accepted, Duplicate, Refused, Restored, Triage
     from dbproc.products.inspection import Inspection
 
@@ -442,7 +445,7 @@ def _restored(store: Store, file_id: int) -> File:
 def _arrived(store: Store, definition: Definition, file: File, note: str) -> Change:
     """A file in the catalogue; where a newer version of it is, that is the one that is used."""
     with store.begin() as connection:
-        newest = lineage.newest_of(connection, file.product_id, file.date, file.keywords)
+        newest = files.newest_of(connection, file.product_id, file.date, file.keywords)
         queued = queue.as_queued(connection, file_ids=[newest["file_id"]] if newest else [])
     if newest is None or Version.parse(newest["version"]) < file.version:
         return Change(definition, queued=queued, delivered=[file], notes=[note])

@@ -13,13 +13,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dbproc.check.faults import Cure, Dequeue, Enqueue, Fault, Kind, Mark, MoveHome, Recover, SetAside
 from dbproc.check.look import Findings, look
 from dbproc.core.errors import PlacementError, UnsettledError
-from dbproc.core.events import Event, Report, one_line
+from dbproc.core.events import Event, Report
 from dbproc.core.model import Move
+from dbproc.core.text import one_line, storable
 from dbproc.database import audit, files, lock, quarantine, queue
 from dbproc.database import moves as placements
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
-from dbproc.ingest.triage import storable
 from dbproc.run.recovery import recover_at_once
 from dbproc.storage import layout, moves
 from dbproc.storage.digest import algorithm_of

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from dbproc.check.faults import Dequeue, Enqueue, Fault, Kind
+from dbproc.core.candidates import Needs, Queued, candidates, consumers, needs
+from dbproc.core.facts import Facts
 from dbproc.core.model import Definition, Slot, Task
-from dbproc.core.plan import Facts, Needs, Planner, Queued, State, candidates, consumers, needs
+from dbproc.core.plan import Planner, State
 from dbproc.database.audit import QueuedRow
 
 _DECIDED_AT_ONCE = 5000

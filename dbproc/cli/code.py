@@ -9,16 +9,16 @@ from typing import Any
 import click
 
 from dbproc.changes import edits, release, versions
+from dbproc.cli.apply import change_facts
 from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
-from dbproc.cli.mission import change_facts
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import NotFoundError, VersionError
 from dbproc.core.filenames import read_version
+from dbproc.core.lookup import product_named
 from dbproc.core.version import Version
 from dbproc.database import lock
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
-from dbproc.explain.lineage import product_named
 
 _LISTED = ("process", "file", "version", "first", "last", "active", "files", "released", "digest")
 _SHOWN = (*_LISTED, "inputs_by", "runs")

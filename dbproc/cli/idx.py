@@ -13,7 +13,7 @@ import click
 from dbproc.cli.common import json_option, print_json
 from dbproc.cli.output import tell_of_work
 from dbproc.core.errors import EXIT_DONE, EXIT_SOME_FAILED, DbprocError
-from dbproc.core.events import one_line
+from dbproc.core.text import one_line
 
 PATH = click.Path(path_type=Path)
 SHOWN = 20

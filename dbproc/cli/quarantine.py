@@ -9,7 +9,7 @@ import click
 
 from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
 from dbproc.cli.numbers import NUMBER
-from dbproc.core.events import one_line
+from dbproc.core.text import one_line
 from dbproc.database import quarantine
 from dbproc.ingest import quarantine as custody
 

@@ -107,9 +107,10 @@ def perform(
 
 def _ingest(mission: str, request: Request, report: Report, screen: Screen, *, slots: int, echo: bool) -> None:
     from dbproc import cycle
+    from dbproc.run import selection
 
     with open_mission(mission, echo=echo) as store:
-        cycle.run_by_hand(store, request, cycle.Options(slots=slots), report, screen.progress)
+        cycle.run_by_hand(store, request, selection.Options(slots=slots), report, screen.progress)
 
 
 def _put_aside(

@@ -5,7 +5,7 @@ The rules are pure: a :data:`Within` says whether one place lies in another, by 
 
 from __future__ import annotations
 
-import os
+import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Place:
     @property
     def shown(self) -> str:
         """The directory as people write it."""
-        return os.path.join(self.path, *self.fields)
+        return posixpath.join(self.path, *self.fields)
 
 
 Within = Callable[[Place, Place], bool]
@@ -57,7 +57,7 @@ class Layout:
     @property
     def private(self) -> Place:
         """The directory that dbproc keeps for itself."""
-        return Place(os.path.join(self.root.path, PRIVATE))
+        return Place(posixpath.join(self.root.path, PRIVATE))
 
 
 def layout(
@@ -75,7 +75,7 @@ def layout(
     `files`: what each is, and its path.
     """
     return Layout(
-        root=Place(os.path.normpath(root), ("mission", "root")),
+        root=Place(posixpath.normpath(root), ("mission", "root")),
         incoming=Place(incoming, ("mission", "incoming")),
         quarantine=Place(quarantine, ("mission", "quarantine")),
         programs=(Place(codes, ("mission", "codes")), Place(inspectors, ("mission", "inspectors"))),
@@ -102,7 +102,7 @@ def _product(root: str, directory: str, key: KeyPath) -> Place:
     parts = [part for part in directory.split("/") if part not in ("", ".")]
     fixed = next((at for at, part in enumerate(parts) if _has_field(part)), len(parts))
     names = (part.replace("{{", "{").replace("}}", "}") for part in parts[:fixed])
-    return Place(os.path.normpath(os.path.join(root, *names)), key, tuple(parts[fixed:]))
+    return Place(posixpath.normpath(posixpath.join(root, *names)), key, tuple(parts[fixed:]))
 
 
 def _has_field(part: str) -> bool:
@@ -267,7 +267,7 @@ def _kept_in(place: Place) -> str:
 
 
 def _shown_product(layout: Layout, product: Place) -> str:
-    return repr(os.path.relpath(product.shown, layout.root.path))
+    return repr(posixpath.relpath(product.shown, layout.root.path))
 
 
 def file_problems(layout: Layout, within: Within) -> Iterator[Problem]:

@@ -408,3 +408,11 @@ def _time(values: dict[str, str]) -> dt.time:
 def companion_of(path: str) -> str:
     """The directory that is the companion of a file of this path or name, where its product says that it has one."""
     return posixpath.splitext(path)[0]
+
+
+UNFINISHED_SUFFIXES = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a name says that its file is still being written."""
+    return name.startswith(".") or name.lower().endswith(UNFINISHED_SUFFIXES) or name.endswith("~")

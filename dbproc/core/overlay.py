@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from dbproc.core.candidates import Needs, Queued
+from dbproc.core.facts import Facts, Output, Tried
 from dbproc.core.filenames import keywords_text
 from dbproc.core.model import Definition, File, Planned, Slot, Task
 from dbproc.core.periods import DayRange, period_end
-from dbproc.core.plan import Facts, Needs, Output, Queued, Tried
 
 _Identity = tuple[int, dt.date, str]
 

@@ -9,68 +9,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from dbproc.core.candidates import Needs
 from dbproc.core.errors import FormatError
+from dbproc.core.facts import Facts, Output
 from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text
 from dbproc.core.model import Code, Definition, File, Input, Planned, Process, Product, Reason, Slot, Task, Timebase
-from dbproc.core.periods import DayRange, coalesced, period_end, period_starts, widened
-from dbproc.core.version import Part, Version, next_version, risen_part
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A file of the process queue. `spans` are the days of all versions of it: a version that covers fewer days than
-    the one it replaces changes the days that are no longer covered, too."""
-
-    file_id: int
-    product_id: int
-    date: dt.date
-    keywords: str
-    spans: tuple[DayRange, ...]
-    version_bump: int | None = None
-    campaign_id: int | None = None  #: the campaign that it was made for
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """The newest version of an output, and what it was made from.
-
-    `code_id` is the number of the first row that is the same code, None for a delivered file.
-    """
-
-    file: File
-    exists: bool
-    code_id: int | None
-    code_version: Version | None
-    inputs: tuple[File, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """The last attempt for a slot, when it is of interest: it failed or was refused, or it is of timebase RUN."""
-
-    attempt_id: int
-    status: str
-    code_id: int
-    code_digest: str
-    code_version: Version
-    inputs: frozenset[int]
-    failures: int
-    next_try: dt.datetime | None
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the catalogue knows about the slots to decide, fetched in a handful of queries."""
-
-    by_time: Mapping[int, Sequence[File]]  #: newest existing files that overlap the days asked for, by product
-    by_date: Mapping[int, Sequence[File]]  #: newest existing files dated on the days asked for, by product
-    outputs: Mapping[tuple[int, dt.date], Sequence[Output]]  #: by product and date
-    tried: Mapping[Slot, Tried] = field(default_factory=dict)
+from dbproc.core.periods import DayRange, period_end, widened
+from dbproc.core.staleness import alternatives, code_reasons, compared, stale_reasons
+from dbproc.core.version import Part, Version, next_version
 
 
 class State(StrEnum):
@@ -105,83 +55,6 @@ class Decision:
     explanation: str
     task: Task | None = None
     confirmed: tuple[Confirmation, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """The days of which the catalogue must give files to decide some slots, by product."""
-
-    by_time: Mapping[int, Sequence[DayRange]]
-    by_date: Mapping[int, Sequence[DayRange]]
-    outputs: Mapping[int, Sequence[DayRange]]
-
-
-def consumers(definition: Definition) -> dict[int, list[tuple[Process, Input]]]:
-    """By product: the processes that have it as an input."""
-    result: dict[int, list[tuple[Process, Input]]] = defaultdict(list)
-    for process in definition.processes.values():
-        for link in process.inputs:
-            result[link.product_id].append((process, link))
-    return result
-
-
-def candidates(
-    by_product: Mapping[int, Sequence[tuple[Process, Input]]], queued: Iterable[Queued]
-) -> Iterator[tuple[Slot, Queued]]:
-    """The slots that a queued file may have made stale, each with the file that is the cause."""
-    for item in queued:
-        for process, link in by_product.get(item.product_id, ()):
-            for slot in _slots_of(process, link, item):
-                yield slot, item
-
-
-def _slots_of(process: Process, link: Input, item: Queued) -> Iterator[Slot]:
-    if not process.timebase.by_time:
-        first, last = widened(item.date, item.date, link.tomorrow, link.yesterday)
-        keywords = item.keywords if process.timebase is Timebase.FILE else ""
-        for date in period_starts(process.timebase, first, last):
-            yield Slot(process.process_id, date, keywords)
-        return
-    for span in coalesced(item.spans):
-        first, last = widened(*span, link.tomorrow, link.yesterday)
-        for date in period_starts(process.timebase, first, last):
-            yield Slot(process.process_id, date)
-
-
-def descendants(definition: Definition, slot: Slot) -> list[Slot]:
-    """The slots that wait for an output of `slot`, level by level down to the last."""
-    by_product = consumers(definition)
-    found: dict[Slot, None] = {}
-    todo = [slot]
-    while todo:
-        outputs = [made for each in todo for made in _future_outputs(definition, each)]
-        todo = [each for each, _ in candidates(by_product, outputs) if each not in found]
-        found.update(dict.fromkeys(todo))
-    return list(found)
-
-
-def _future_outputs(definition: Definition, slot: Slot) -> Iterator[Queued]:
-    """The outputs of a slot as if they had been made and queued."""
-    process = definition.processes[slot.process_id]
-    span = (slot.date, period_end(process.timebase, slot.date))
-    for product_id in process.outputs:
-        yield Queued(0, product_id, slot.date, slot.keywords, (span,))
-
-
-def needs(definition: Definition, slots: Iterable[Slot]) -> Needs:
-    """What to ask the catalogue before `slots` can be decided."""
-    by_time: dict[int, list[DayRange]] = defaultdict(list)
-    by_date: dict[int, list[DayRange]] = defaultdict(list)
-    outputs: dict[int, list[DayRange]] = defaultdict(list)
-    for slot in slots:
-        process = definition.processes[slot.process_id]
-        last = period_end(process.timebase, slot.date)
-        inputs = by_time if process.timebase.by_time else by_date
-        for link in process.inputs:
-            inputs[link.product_id].append(widened(slot.date, last, link.yesterday, link.tomorrow))
-        for product_id in process.outputs:
-            outputs[product_id].append((slot.date, slot.date))
-    return Needs(*({key: coalesced(ranges) for key, ranges in asked.items()} for asked in (by_time, by_date, outputs)))
 
 
 class Planner:
@@ -272,7 +145,7 @@ class Planner:
         if tried is None:
             reasons = [Reason("not run yet")]
         else:
-            reasons = list(_code_reasons(code, tried.code_id, tried.code_version))
+            reasons = list(code_reasons(code, tried.code_id, tried.code_version))
             if tried.inputs != {file.file_id for file in wanted}:
                 reasons.append(Reason("its inputs changed", Part.QUALITY))
             if tried.status != "succeeded":
@@ -400,127 +273,13 @@ def valid_code(codes: Iterable[Code], date: dt.date) -> Code | None:
     return max(valid, key=lambda code: (code.version, code.code_id), default=None)
 
 
-def alternatives(inputs: Sequence[Input]) -> list[list[Input]]:
-    """The inputs in their order, those that stand for each other together."""
-    groups: dict[object, list[Input]] = {}
-    for position, link in enumerate(inputs):
-        groups.setdefault(("choice", link.choice) if link.choice is not None else position, []).append(link)
-    return list(groups.values())
-
-
-def stale_reasons(
-    output: Output | None, code: Code, wanted: Collection[File], process: Process | None = None
-) -> Iterator[Reason]:
-    """Every difference between how `output` was made and how it would be made now; none when it is up to date.
-
-    `process` tells which inputs stand for each other, and whether a newer version with the same contents counts.
-    """
-    if output is None:
-        yield Reason("no output yet")
-        return
-    if not output.exists:
-        yield Reason(f"{output.file.filename} is gone from disk", Part.REVISION)
-    if output.code_id is None or output.code_version is None:
-        yield Reason(f"{output.file.filename} was delivered, not made by this process", Part.QUALITY)
-        return
-    yield from _code_reasons(code, output.code_id, output.code_version)
-    ranks = _ranks(process.inputs) if process else {}
-    yield from _input_reasons(output.inputs, wanted, ranks, by_content=process is not None and process.early_cutoff)
-
-
-def _code_reasons(code: Code, old_id: int, old_version: Version) -> Iterator[Reason]:
-    if code.is_same(old_id):
-        return
-    part = _part(risen_part(old_version, code.version), Part.REVISION)
-    name = code.path.rsplit("/", 1)[-1]
-    yield Reason(f"code {name} changed from {old_version} to {code.version}", part)
-
-
-_Ranks = Mapping[int, tuple[int, int]]
-"""By product that stands for others: its choice, and its place in it; 0 is the best."""
-
-
-def _ranks(inputs: Sequence[Input]) -> dict[int, tuple[int, int]]:
-    return {
-        link.product_id: (link.choice, rank)
-        for group in alternatives(inputs)
-        for rank, link in enumerate(group)
-        if link.choice is not None
-    }
-
-
-def _input_reasons(
-    made_from: Iterable[File], wanted: Iterable[File], ranks: _Ranks, *, by_content: bool
-) -> Iterator[Reason]:
-    """What differs, in the order of the wanted inputs, then what is no longer wanted."""
-    made_from, wanted = list(made_from), list(wanted)
-    added, replaced, removed = _compared(made_from, wanted, ranks)
-    before, after = _taken(made_from, ranks), _taken(wanted, ranks)
-    reasons = {file.file_id: _added(file, before, ranks) for file in added}
-    reasons |= {
-        new.file_id: _replaced(old, new, ranks)
-        for old, new in replaced
-        if not (by_content and old.content == new.content)
-    }
-    yield from (reasons[file.file_id] for file in wanted if file.file_id in reasons)
-    for file in removed:
-        if after.get(_choice(file, ranks)) in (None, before.get(_choice(file, ranks))):
-            yield Reason(f"input {file.filename} removed", Part.QUALITY)
-
-
-def _added(file: File, before: Mapping[int | None, int], ranks: _Ranks) -> Reason:
-    """An input that takes the place of none in particular; `before`: which product of each choice was used."""
-    old_rank = before.get(_choice(file, ranks))
-    if old_rank is None or old_rank == ranks[file.product_id][1]:
-        return Reason(f"input {file.filename} added", Part.QUALITY)
-    quality = "better " if ranks[file.product_id][1] < old_rank else "other "
-    return Reason(f"{quality}input {file.filename}", Part.QUALITY)
-
-
-def _replaced(old: File, new: File, ranks: _Ranks) -> Reason:
-    if old.product_id == new.product_id:
-        part = _part(risen_part(old.version, new.version), Part.QUALITY)
-        return Reason(f"input {old.filename} replaced by {new.filename}", part)
-    quality = "better " if ranks[new.product_id][1] < ranks[old.product_id][1] else "other "
-    return Reason(f"{quality}input {new.filename} in the place of {old.filename}", Part.QUALITY)
-
-
-def _choice(file: File, ranks: _Ranks) -> int | None:
-    """The choice that a file's product belongs to, None for a product that stands alone."""
-    return ranks[file.product_id][0] if file.product_id in ranks else None
-
-
-def _taken(files: Iterable[File], ranks: _Ranks) -> dict[int | None, int]:
-    """By choice: the place of the product that is used of it."""
-    return {ranks[file.product_id][0]: ranks[file.product_id][1] for file in files if file.product_id in ranks}
-
-
-def _compared(
-    made_from: Iterable[File], wanted: Iterable[File], ranks: _Ranks
-) -> tuple[list[File], list[tuple[File, File]], list[File]]:
-    """The inputs that were added, replaced (old and new), and removed."""
-    old = {file.file_id: file for file in made_from}
-    new = {file.file_id: file for file in wanted}
-    gone = {_identity(file, ranks): file for key, file in old.items() if key not in new}
-    added, replaced = [], []
-    for key, file in new.items():
-        if key in old:
-            continue
-        before = gone.pop(_identity(file, ranks), None)
-        if before is None:
-            added.append(file)
-        else:
-            replaced.append((before, file))
-    return added, replaced, list(gone.values())
-
-
 def _up_to_date(slot: Slot, outputs: Sequence[Output], wanted: Collection[File]) -> Decision:
     """The decision that nothing is to be done, with what is confirmed by it."""
     names = ", ".join(output.file.filename for output in outputs)
     confirmed = [
         Confirmation(output.file, old, new)
         for output in outputs
-        for old, new in _compared(output.inputs, wanted, {})[1]
+        for old, new in compared(output.inputs, wanted, {})[1]
         if output.code_id is not None
     ]
     explanation = f"{names} is up to date"
@@ -555,17 +314,6 @@ def _planned(
     return Planned(
         product_id=product.product_id, name=name, version=version, replaces=newest, is_as_before=is_as_before
     )
-
-
-def _part(risen: Part | None, otherwise: Part) -> Part:
-    """What rose, or what counts when two things that differ have one version."""
-    return otherwise if risen is None else risen
-
-
-def _identity(file: File, ranks: _Ranks) -> tuple[object, dt.date, str]:
-    """The same for versions of one file, and for files of products that stand for each other."""
-    choice = ranks.get(file.product_id)
-    return (file.product_id if choice is None else ("choice", choice[0])), file.date, file.keywords
 
 
 def _covering(process: Process, slot: Slot, files: Iterable[File]) -> bool:

@@ -6,7 +6,6 @@ The password of the database is dbproc's alone. It comes in a URL, given with ``
 
 from __future__ import annotations
 
-import os
 import re
 
 HIDDEN = "***"
@@ -26,12 +25,3 @@ def masked(text: str) -> str:
     if "://" in text:
         text = _IN_URL.sub(lambda found: found[1] + HIDDEN + "@" * found[0].endswith("@"), text)
     return _AS_SETTING.sub(rf"\1{HIDDEN}", text) if "=" in text else text
-
-
-def public_environment() -> dict[str, str]:
-    """Our environment without what holds the password of the database: what a child process is given."""
-    return {name: value for name, value in os.environ.items() if not _is_secret(name, value)}
-
-
-def _is_secret(name: str, value: str) -> bool:
-    return name == "PGPASSWORD" or (name == "DBPROC_MISSION" and masked(value) != value)

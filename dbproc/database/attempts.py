@@ -6,13 +6,26 @@ import datetime as dt
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, or_, select, update
 
 from dbproc.core.model import Slot, Task
 from dbproc.database import schema
-from dbproc.database._queries import OF_CLOCK, batches, is_last_attempt, next_try_of, startup_processes
+from dbproc.database._queries import (
+    FILE,
+    OF_CLOCK,
+    VERSION_PARTS,
+    Row,
+    batches,
+    is_last_attempt,
+    is_last_of_startup,
+    next_try_of,
+    read_rows,
+    startup_processes,
+)
 from dbproc.database.campaigns import is_held
+from dbproc.database.files import file_rows
 
 _ATTEMPT = schema.attempt
 
@@ -201,3 +214,108 @@ def arm(
     if among is None:
         return connection.execute(arming).rowcount
     return sum(connection.execute(arming.where(_ATTEMPT.c.attempt_id.in_(some))).rowcount for some in batches(among))
+
+
+def failed_slots(connection: Connection) -> list[tuple[int, Slot, list[str]]]:
+    """The slots whose last attempt failed or was refused, the latest first: number and reasons of that attempt."""
+    where = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    statement = (
+        select(_ATTEMPT.c.attempt_id, *where, _ATTEMPT.c.reasons)
+        .where(_ATTEMPT.c.status.in_(("failed", "refused")), is_last_attempt(), is_last_of_startup())
+        .order_by(_ATTEMPT.c.attempt_id.desc())
+    )
+    return [(number, Slot(*slot), json.loads(reasons)) for number, *slot, reasons in connection.execute(statement)]
+
+
+def attempts_numbered(connection: Connection, attempt_ids: Sequence[int]) -> list[Row]:
+    """The attempts of these numbers, the latest first."""
+    statement = _attempt_rows().where(_ATTEMPT.c.attempt_id.in_(attempt_ids)).order_by(_ATTEMPT.c.attempt_id.desc())
+    return [_attempt(row) for row in read_rows(connection, statement)]
+
+
+def attempt_of_output(connection: Connection, file_id: int) -> Row | None:
+    """The attempt that made a file, None for a file that was delivered."""
+    further = schema.attemptoutput.c
+    besides = select(further.attempt_id).where(further.file_id == file_id)
+    is_maker = or_(_ATTEMPT.c.output_file == file_id, _ATTEMPT.c.attempt_id.in_(besides))
+    rows = read_rows(connection, _attempt_rows().where(is_maker).order_by(_ATTEMPT.c.attempt_id.desc()).limit(1))
+    return _attempt(rows[0]) if rows else None
+
+
+def last_attempt(connection: Connection, process_id: int, date: dt.date, keywords: str | None = None) -> Row | None:
+    """The last attempt for a process and date."""
+    statement = _attempt_rows().where(_ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date)
+    if keywords is not None:
+        statement = statement.where(_ATTEMPT.c.process_keywords == keywords)
+    rows = read_rows(connection, statement.order_by(_ATTEMPT.c.attempt_id.desc()).limit(1))
+    return _attempt(rows[0]) if rows else None
+
+
+def slots_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, Slot]:
+    """By file: the slot of the attempt that made it; of those that were made."""
+    further = schema.attemptoutput.c
+    where = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    slots: dict[int, Slot] = {}
+    for some in batches(file_ids):
+        first = select(_ATTEMPT.c.output_file, *where).where(_ATTEMPT.c.output_file.in_(some))
+        others = select(further.file_id, *where).join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.attempt_id)
+        for statement in (first, others.where(further.file_id.in_(some))):
+            slots.update((row[0], Slot(*row[1:])) for row in connection.execute(statement))
+    return slots
+
+
+def outputs_of_attempt(connection: Connection, attempt_id: int) -> list[Row]:
+    """The files that an attempt made, the first of its outputs first."""
+    further = schema.attemptoutput.c
+    besides = select(further.file_id).where(further.attempt_id == attempt_id)
+    first = select(_ATTEMPT.c.output_file).where(_ATTEMPT.c.attempt_id == attempt_id)
+    statement = file_rows().where(or_(FILE.c.file_id.in_(first), FILE.c.file_id.in_(besides)))
+    return read_rows(connection, statement.order_by(FILE.c.file_id))
+
+
+def tried_keywords(connection: Connection, process_id: int, date: dt.date) -> set[str]:
+    """The keywords that a process was tried with for a date."""
+    statement = select(_ATTEMPT.c.process_keywords).where(
+        _ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date
+    )
+    return set(connection.scalars(statement.distinct()))
+
+
+def _attempt_rows() -> Select[*tuple[Any, ...]]:
+    process, code = schema.process, schema.code
+    return (
+        select(
+            _ATTEMPT.c.attempt_id,
+            process.c.process_id,
+            process.c.process_name.label("process"),
+            process.c.output_timebase.label("timebase"),
+            _ATTEMPT.c.utc_file_date.label("date"),
+            _ATTEMPT.c.process_keywords.label("keywords"),
+            _ATTEMPT.c.status,
+            _ATTEMPT.c.reasons,
+            _ATTEMPT.c.command_line,
+            _ATTEMPT.c.output_filename.label("output"),
+            code.c.filename.label("code"),
+            code.c.interface_version,
+            code.c.quality_version,
+            code.c.revision_version,
+            _ATTEMPT.c.created_time.label("created"),
+            _ATTEMPT.c.start_time.label("started"),
+            _ATTEMPT.c.end_time.label("ended"),
+            _ATTEMPT.c.exit_status,
+            _ATTEMPT.c.message,
+            _ATTEMPT.c.log_path.label("log"),
+            _ATTEMPT.c.failures,
+            _ATTEMPT.c.next_try_time.label("next_try"),
+            code.c.retry_longest_seconds.label("longest"),
+        )
+        .join(process, process.c.process_id == _ATTEMPT.c.process_id)
+        .join(code, code.c.code_id == _ATTEMPT.c.code_id)
+    )
+
+
+def _attempt(row: Row) -> Row:
+    row = {**row, "code_version": ".".join(str(row.pop(f"{part}_version")) for part in VERSION_PARTS)}
+    longest, now = row.pop("longest"), dt.datetime.now(dt.UTC)
+    row["next_try"] = next_try_of(row["next_try"], row["created"], row["ended"], longest, now)
+    return {**row, "reasons": json.loads(row["reasons"]), "command_line": json.loads(row["command_line"])}

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, union
 
+from dbproc.core.candidates import Queued
 from dbproc.core.model import Member, Move, Slot
-from dbproc.core.plan import Queued
 from dbproc.database import schema
 from dbproc.database._queries import FILE, batches, is_newest
 from dbproc.database.moves import announced, members_of

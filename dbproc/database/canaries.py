@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from dbproc.core.candidates import Queued
 from dbproc.core.errors import NotFoundError
-from dbproc.core.plan import Queued
 from dbproc.database import schema
 from dbproc.database._queries import FILE, is_newest, number_of
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import getpass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from dbproc.core.version import Version
 from dbproc.database import schema
+from dbproc.database._queries import Row, batches, read_rows, with_version
 from dbproc.storage.bundle import Bundle, Part
 
-Row = dict[str, Any]
 _CODE = schema.code
 _INSPECTOR = schema.inspector
 _SAMENESS = (
@@ -163,3 +165,81 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def codes_of_file(connection: Connection, file_id: int) -> list[Row]:
+    """The code that a file was made by."""
+    link, code = schema.filecodelink, schema.code
+    statement = (
+        select(
+            code.c.code_id,
+            code.c.filename.label("code"),
+            code.c.interface_version,
+            code.c.quality_version,
+            code.c.revision_version,
+            code.c.shasum,
+        )
+        .join(link, link.c.source_code == code.c.code_id)
+        .where(link.c.resulting_file == file_id)
+    )
+    return [with_version(row) for row in read_rows(connection, statement)]
+
+
+def code_parts(connection: Connection, code_ids: Collection[int]) -> dict[int, dict[str, str]]:
+    """By code: the digest of each file that belongs to it, by its path."""
+    table = schema.codefile.c
+    parts: dict[int, dict[str, str]] = {code_id: {} for code_id in code_ids}
+    rows = connection.execute(select(table.code_id, table.path, table.shasum).where(table.code_id.in_(code_ids)))
+    for code_id, path, digest in rows:
+        parts[code_id][path] = digest
+    return parts
+
+
+def codes_in_use(connection: Connection, process_id: int) -> list[Row]:
+    """The codes of a process that are not replaced, with the dates that they are for; none when it is retired."""
+    code = schema.code.c
+    statement = (
+        select(
+            code.filename.label("code"),
+            code.interface_version,
+            code.quality_version,
+            code.revision_version,
+            code.code_start_date.label("first"),
+            code.code_stop_date.label("last"),
+            code.active_code.label("active"),
+        )
+        .where(code.process_id == process_id, code.newest_version)
+        .order_by(code.code_start_date)
+    )
+    return [with_version(dict(row)) for row in connection.execute(statement).mappings()]
+
+
+def codes_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, str]:
+    """By file: the code that made it, with its version."""
+    link, code = schema.filecodelink, schema.code
+    result: dict[int, str] = {}
+    for some in batches(file_ids):
+        statement = (
+            select(
+                link.c.resulting_file,
+                code.c.filename,
+                code.c.interface_version,
+                code.c.quality_version,
+                code.c.revision_version,
+            )
+            .join(code, code.c.code_id == link.c.source_code)
+            .where(link.c.resulting_file.in_(some))
+        )
+        for file_id, filename, *version in connection.execute(statement):
+            result[file_id] = f"{filename} {'.'.join(map(str, version))}"
+    return result
+
+
+def codes_of_process(connection: Connection) -> Mapping[int, tuple[int, str, Version]]:
+    """Every code there ever was: its process, its file's name and its version, by its number."""
+    columns = (_CODE.c.code_id, _CODE.c.process_id, _CODE.c.filename, _CODE.c.interface_version)
+    statement = select(*columns, _CODE.c.quality_version, _CODE.c.revision_version)
+    return {
+        code_id: (process_id, filename, Version(*version))
+        for code_id, process_id, filename, *version in connection.execute(statement)
+    }

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, select, tuple_, update
 
-from dbproc.core.errors import ConflictError
+from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.filenames import companion_of
-from dbproc.core.model import KnownFile, Member, NewFile
+from dbproc.core.model import File, KnownFile, Member, NewFile, Slot
 from dbproc.core.plan import Confirmation
 from dbproc.database import schema
-from dbproc.database._queries import FILE, batches
+from dbproc.database._queries import FILE, FILE_COLUMNS, Row, batches, file_of, is_newest, number_of, read_rows
+
+_ATTEMPT = schema.attempt
 
 Identity = tuple[int, object, str, int, int, int]
 """Product, date, keywords and the three parts of the version: unique in the catalogue."""
@@ -258,3 +261,105 @@ def _values(file: NewFile) -> dict[str, Any]:
         **extra,
         "verbose_provenance": file.provenance or extra["verbose_provenance"],
     }
+
+
+def find_file(connection: Connection, name: str) -> Row:
+    """One file by its name (or a path that ends in it) or number.
+
+    Raises
+    ------
+    NotFoundError
+        There is none; the message names similar ones.
+    """
+    wanted = name.rstrip("/").rsplit("/", 1)[-1]
+    rows = read_rows(connection, file_rows().where(FILE.c.filename == wanted))
+    if not rows and (number := number_of(name)) is not None:
+        rows = read_rows(connection, file_rows().where(FILE.c.file_id == number))
+    if not rows:
+        near = connection.scalars(
+            select(FILE.c.filename).where(FILE.c.filename.contains(_beginning(wanted), autoescape=True)).limit(5)
+        ).all()
+        hint = f"; near it: {', '.join(near)}" if near else ""
+        raise NotFoundError(f"no file {wanted} in the catalogue{hint}")
+    return rows[0]
+
+
+def files_named(connection: Connection, names: Sequence[str]) -> list[Row]:
+    """The files of these names."""
+    return read_rows(connection, file_rows().where(FILE.c.filename.in_(names)))
+
+
+def newest_of(connection: Connection, product_id: int, date: dt.date, keywords: str) -> Row | None:
+    """The newest of the existing versions of a file."""
+    statement = file_rows().where(
+        FILE.c.product_id == product_id,
+        FILE.c.utc_file_date == date,
+        FILE.c.process_keywords == keywords,
+        is_newest(existing=True),
+    )
+    return next(iter(read_rows(connection, statement)), None)
+
+
+def _beginning(name: str) -> str:
+    """The letters before the first digit: what a family of files shares."""
+    return re.split(r"\d", name, maxsplit=1)[0][:20] or name[:4]
+
+
+def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> list[Row]:
+    """Every version of a product's file for a date, the newest first."""
+    statement = (
+        file_rows()
+        .where(FILE.c.product_id == product_id, FILE.c.utc_file_date == date)
+        .order_by(FILE.c.interface_version.desc(), FILE.c.quality_version.desc(), FILE.c.revision_version.desc())
+    )
+    return read_rows(connection, statement)
+
+
+def file_rows() -> Select[*tuple[Any, ...]]:
+    product = schema.product
+    return select(
+        FILE.c.file_id,
+        FILE.c.filename,
+        product.c.product_name.label("product"),
+        FILE.c.product_id,
+        FILE.c.utc_file_date.label("date"),
+        FILE.c.utc_start_time.label("start"),
+        FILE.c.utc_stop_time.label("stop"),
+        FILE.c.interface_version,
+        FILE.c.quality_version,
+        FILE.c.revision_version,
+        FILE.c.process_keywords.label("keywords"),
+        FILE.c.relative_path.label("directory"),
+        FILE.c.file_size.label("size"),
+        FILE.c.shasum.label("digest"),
+        FILE.c.exists_on_disk,
+    ).join(product, product.c.product_id == FILE.c.product_id)
+
+
+def newest_files(connection: Connection, product_ids: Collection[int]) -> list[File]:
+    """The newest existing files of products."""
+    return _model_files(connection, FILE.c.product_id.in_(product_ids), is_newest(existing=True))
+
+
+def files_numbered(connection: Connection, file_ids: Sequence[int]) -> list[File]:
+    """The files of these numbers."""
+    return [file for some in batches(file_ids) for file in _model_files(connection, FILE.c.file_id.in_(some))]
+
+
+def made_by(connection: Connection, code_ids: Collection[int]) -> list[Slot]:
+    """The slots whose newest file was made by one of these codes."""
+    link, further = schema.filecodelink, schema.attemptoutput
+    columns = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    made = (link.c.source_code.in_(code_ids), is_newest(existing=True))
+    of_code = select(*columns).join(link, link.c.resulting_file == FILE.c.file_id)
+    first = of_code.join(_ATTEMPT, _ATTEMPT.c.output_file == FILE.c.file_id).where(*made)
+    besides = (
+        of_code.join(further, further.c.file_id == FILE.c.file_id)
+        .join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.c.attempt_id)
+        .where(*made)
+    )
+    return [Slot(*row) for row in connection.execute(first.union(besides))]
+
+
+def _model_files(connection: Connection, *conditions: ColumnElement[bool]) -> list[File]:
+    return [file_of(row) for row in connection.execute(select(*FILE_COLUMNS).where(*conditions))]

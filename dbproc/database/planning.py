@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
+from dbproc.core.candidates import Needs
+from dbproc.core.facts import Facts, Output, Tried
 from dbproc.core.model import Definition, File, Slot, Timebase
 from dbproc.core.periods import DayRange, coalesced
-from dbproc.core.plan import Facts, Needs, Output, Tried
 from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database._queries import (
@@ -166,3 +167,10 @@ def _tried_of(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> 
 def _code_version() -> tuple[Any, ...]:
     code = schema.code
     return (code.c.interface_version, code.c.quality_version, code.c.revision_version)
+
+
+def instruments(connection: Connection) -> dict[int, int]:
+    """By product: the number of its instrument."""
+    product = schema.product.c
+    rows = connection.execute(select(product.product_id, product.instrument_id))
+    return {row[0]: row[1] for row in rows}

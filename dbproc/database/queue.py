@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, insert, null, select
 
+from dbproc.core.candidates import Queued
 from dbproc.core.periods import DayRange
-from dbproc.core.plan import Queued
 from dbproc.database import schema
 from dbproc.database._queries import batches, is_newest
 

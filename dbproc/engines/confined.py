@@ -10,7 +10,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 
-from dbproc.core.redaction import public_environment
+from dbproc.engines.environment import public_environment
 from dbproc.system.encoding import this_python
 from dbproc.system.package import PACKAGE
 

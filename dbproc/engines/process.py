@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import BinaryIO
 
-from dbproc.core.events import one_line
 from dbproc.core.model import Ending, Job, Outcome
-from dbproc.core.redaction import masked, public_environment
+from dbproc.core.redaction import masked
+from dbproc.core.text import one_line
+from dbproc.engines.environment import public_environment
 from dbproc.engines.strays import Family, Strays
 from dbproc.storage.removal import open_up
 from dbproc.storage.workspace import INPUT_LIST

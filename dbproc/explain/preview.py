@@ -9,14 +9,14 @@ from dbproc.changes.edits import edits_in_words
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition, Slot
 from dbproc.core.plan import Decision, State, startup_decision
-from dbproc.cycle import Options, allowed_processes, startup_processes
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
-from dbproc.explain.lineage import open_failures
+from dbproc.explain.status import open_failures
 from dbproc.ingest.incoming import scan_mission
 from dbproc.ingest.ingest import preview
 from dbproc.products.inspection import Inspection
 from dbproc.run.scheduler import Walk, descendants
+from dbproc.run.selection import Options, allowed_processes, startup_processes
 
 Facts = dict[str, Any]
 

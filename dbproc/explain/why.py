@@ -10,15 +10,19 @@ from functools import cached_property
 from typing import Any
 
 from dbproc.changes.edits import Edit, find_edits
+from dbproc.core.candidates import candidates, consumers, needs
 from dbproc.core.errors import NotFoundError, UserError
+from dbproc.core.lookup import product_named
 from dbproc.core.model import CodeEditPolicy, Definition, Input, Process, Product, Slot, Timebase
 from dbproc.core.periods import period_end, period_start, period_starts
-from dbproc.core.plan import Decision, Planner, State, alternatives, candidates, consumers, needs, valid_code
-from dbproc.database import attempts, lineage, quarantine, queue
+from dbproc.core.plan import Decision, Planner, State, valid_code
+from dbproc.core.staleness import alternatives
+from dbproc.database import attempts, lineage, quarantine, queue, summary
+from dbproc.database import codes as database_codes
+from dbproc.database import files as database_files
 from dbproc.database.definition.load import load_definition
 from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
-from dbproc.explain.lineage import product_named
 from dbproc.ingest.incoming import Scan, finished_name, scan_mission
 
 Facts = dict[str, Any]
@@ -46,22 +50,22 @@ def why_file(store: Store, name: str) -> Facts:
     """
     with store.begin() as connection:
         definition = load_definition(connection)
-        file = lineage.find_file(connection, name)
+        file = database_files.find_file(connection, name)
         file_id = file["file_id"]
-        attempt = lineage.attempt_of_output(connection, file_id)
-        made = lineage.outputs_of_attempt(connection, attempt["attempt_id"]) if attempt else []
+        attempt = attempts.attempt_of_output(connection, file_id)
+        made = attempts.outputs_of_attempt(connection, attempt["attempt_id"]) if attempt else []
         facts: Facts = {
             "file": file,
             "confirmed": lineage.confirmations(connection, [file_id]),
             "attempt": attempt,
             "inputs": lineage.inputs_of_file(connection, file_id),
-            "codes": lineage.codes_of_file(connection, file_id),
+            "codes": database_codes.codes_of_file(connection, file_id),
             "made_with": [row["filename"] for row in made if row["file_id"] != file_id],
         }
-        newest = lineage.files_of_slot(connection, file["product_id"], file["date"])
+        newest = database_files.files_of_slot(connection, file["product_id"], file["date"])
         facts["newest"] = next(row["filename"] for row in newest if row["keywords"] == file["keywords"])
         ancestors = lineage.related(connection, file_id, ancestors=True)
-        slots = lineage.slots_of_files(connection, [file_id, *(row["file_id"] for row in ancestors)])
+        slots = attempts.slots_of_files(connection, [file_id, *(row["file_id"] for row in ancestors)])
     maker = _maker(definition, file["product_id"])
     if maker is None:
         return facts
@@ -98,7 +102,7 @@ def why_date(store: Store, product_name: str, date: dt.date) -> Facts:
     """
     with store.begin() as connection:
         definition = load_definition(connection)
-        retired = lineage.retired_product(connection, product_name)
+        retired = summary.retired_product(connection, product_name)
     try:
         product = product_named(definition, product_name)
     except NotFoundError:
@@ -150,7 +154,7 @@ class _Inquiry:
             return {**node, "state": "told above", "explanation": "its causes are listed above"}, []
         self._seen.add((product.product_id, date))
         with self._store.begin() as connection:
-            node["files"] = lineage.files_of_slot(connection, product.product_id, date)
+            node["files"] = database_files.files_of_slot(connection, product.product_id, date)
         if maker is None:
             return self._delivered(product, date, node), []
         slots = self._slots(maker, date)
@@ -186,7 +190,7 @@ class _Inquiry:
         asked = needs(self._definition, [slot])
         with self._store.begin() as connection:
             facts = load_facts(connection, self._definition, asked, [slot])
-            keywords = lineage.tried_keywords(connection, maker.process_id, date)
+            keywords = attempts.tried_keywords(connection, maker.process_id, date)
         keywords |= {file.keywords for files in facts.by_date.values() for file in files if file.date == date}
         return [replace(slot, keywords=each) for each in sorted(keywords)] or [slot]
 
@@ -194,7 +198,7 @@ class _Inquiry:
 
     def _delivered(self, product: Product, date: dt.date, node: Facts) -> Facts:
         with self._store.begin() as connection:
-            makers = lineage.makers_of_product(connection, product.product_id)
+            makers = summary.makers_of_product(connection, product.product_id)
         retired = [row["process"] for row in makers]
         if any(row["exists_on_disk"] for row in node["files"]):
             state, text = "delivered", "no process makes this product; its files are delivered"
@@ -246,8 +250,8 @@ class _Inquiry:
         planner = self._planner(slot)
         decision = planner.decide(slot)
         with self._store.begin() as connection:
-            attempt = lineage.last_attempt(connection, slot.process_id, slot.date, slot.keywords)
-            codes = lineage.codes_in_use(connection, slot.process_id)
+            attempt = attempts.last_attempt(connection, slot.process_id, slot.date, slot.keywords)
+            codes = database_codes.codes_in_use(connection, slot.process_id)
         node.update(process=process.name, last_attempt=attempt)
         node.update(state=str(decision.state), explanation=decision.explanation)
         if not codes:
@@ -339,14 +343,14 @@ def _changes(store: Store, inquiry: _Inquiry, decision: Decision, codes: Sequenc
     if decision.task is not None and codes:
         old, new = codes[0]["code_id"], decision.task.code.code_id
         with store.begin() as connection:
-            parts = lineage.code_parts(connection, [old, new])
+            parts = database_codes.code_parts(connection, [old, new])
         yield from _part_changes(parts[old], parts[new])
     for edit in inquiry.edits:
         code = valid_code([edit.code], decision.slot.date)
         if code is not None and code.process_id == decision.slot.process_id:
             yield f"code {code.path} was edited under its version {code.version}; the next run notices"
             with store.begin() as connection:
-                before = lineage.code_parts(connection, [code.code_id])[code.code_id]
+                before = database_codes.code_parts(connection, [code.code_id])[code.code_id]
             yield from _part_changes(before, {part.path: part.digest for part in edit.bundle.parts})
 
 

@@ -16,11 +16,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from dbproc.core.errors import UserError
-from dbproc.core.filenames import companion_of
+from dbproc.core.filenames import UNFINISHED_SUFFIXES, companion_of, is_unfinished
 from dbproc.core.model import Definition, Mission
 from dbproc.storage.digest import state_of
-
-UNFINISHED_SUFFIXES = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
 
 
 class Kind(StrEnum):
@@ -156,11 +154,6 @@ def _settle_seconds(mission: Mission) -> float:
         return float(given) if given else mission.settle_seconds
     except ValueError as error:
         raise UserError(f"DBPROC_SETTLE_SECONDS={given!r} is no number of seconds") from error
-
-
-def is_unfinished(name: str) -> bool:
-    """Whether a name says that its file is still being written."""
-    return name.startswith(".") or name.lower().endswith(UNFINISHED_SUFFIXES) or name.endswith("~")
 
 
 def _is_of_the_filesystem(entry: os.DirEntry[str]) -> bool:

@@ -13,11 +13,12 @@ from dataclasses import replace
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Event, Progress, Report
 from dbproc.core.model import Definition, KnownFile, Move
+from dbproc.core.text import storable
 from dbproc.database import files, quarantine, queue
 from dbproc.database import moves as placements
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Arrival, Kind
-from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Restored, Triage, is_copy, storable
+from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Restored, Triage, is_copy
 from dbproc.products.inspection import Inspection
 from dbproc.storage import layout, moves
 from dbproc.storage.digest import algorithm_of, state_of

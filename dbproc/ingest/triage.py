@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -11,18 +10,18 @@ from dataclasses import dataclass
 from dbproc.core.errors import FormatError, PlacementError, UnsettledError
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Definition, KnownFile, NewFile, Product
+from dbproc.core.text import storable, time_of
 from dbproc.core.version import Version
 from dbproc.database import files
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Arrival, Kind
 from dbproc.products.inspection import Identity, Inspection, Refusal
-from dbproc.run.jobs import directory_of
 from dbproc.storage import layout
 from dbproc.storage.digest import algorithm_of, state_of
 from dbproc.storage.fingerprint import Measured, Unmeasured, measure, measure_all
+from dbproc.storage.layout import directory_of
 
 _FIRST = Version(1, 0, 0)
-_EARLIEST, _LATEST = (dt.datetime(year, 1, 1, tzinfo=dt.UTC).timestamp() for year in (1, 9999))
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,15 +253,5 @@ def _new_file(
     )
 
 
-def time_of(seconds: float) -> dt.datetime:
-    """The time that a file bears; the beginning of the calendar or its end for what lies outside of it."""
-    return dt.datetime.fromtimestamp(min(max(seconds, _EARLIEST), _LATEST), dt.UTC)
-
-
 def _is_text(name: str) -> bool:
     return name == storable(name)
-
-
-def storable(name: str) -> str:
-    """A name as text that any database takes: bytes that are no UTF-8 are escaped."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\x00", "\\x00")

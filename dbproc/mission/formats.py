@@ -7,10 +7,9 @@ import os
 from collections.abc import Iterator, Mapping
 
 from dbproc.core.errors import FormatError
-from dbproc.core.filenames import TIME_OF_DAY, Format, compile_format, digits_of, misread_field
+from dbproc.core.filenames import TIME_OF_DAY, Format, compile_format, digits_of, is_unfinished, misread_field
 from dbproc.core.model import Timebase
 from dbproc.core.spec import Definition, KeyPath, ProcessSpec, ProductSpec
-from dbproc.ingest.incoming import is_unfinished
 from dbproc.mission.problems import Problem
 
 _SAMPLE = dt.datetime(2024, 11, 27, 13, 45, 56, 789012, dt.UTC)

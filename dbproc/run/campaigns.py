@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from dbproc.core.candidates import descendants
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Outcome, Slot, Task
-from dbproc.core.plan import descendants
 from dbproc.database import campaigns
 from dbproc.database.campaigns import Campaign, Item
 from dbproc.run.scheduler import Walk

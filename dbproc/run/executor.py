@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from dbproc.core.candidates import Queued
 from dbproc.core.events import Event, Progress, Report
 from dbproc.core.model import Definition, Ending, Job, Outcome, Slot, Task
-from dbproc.core.plan import Confirmation, Decision, Queued, State
+from dbproc.core.plan import Confirmation, Decision, State
 from dbproc.database import moves, queue
 from dbproc.database.attempts import NewAttempt, insert_attempts, interrupt_running
 from dbproc.database.campaigns import ItemEnd

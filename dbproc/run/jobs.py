@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from dbproc.core.filenames import keywords_of, render
-from dbproc.core.model import Definition, File, FileFacts, InputsBy, Job, Product, Task
-from dbproc.core.redaction import public_environment
-from dbproc.core.version import Version
+from dbproc.core.filenames import render
+from dbproc.core.model import Definition, InputsBy, Job, Task
 from dbproc.engines import program
+from dbproc.engines.environment import public_environment
 from dbproc.engines.process import TOO_LONG
+from dbproc.storage.layout import file_path
 from dbproc.storage.workspace import INPUT_LIST, Workspace
 from dbproc.system.encoding import this_python
 from dbproc.system.package import CODES
@@ -63,11 +63,6 @@ def input_paths(definition: Definition, task: Task) -> tuple[str, ...]:
     return tuple(file_path(definition, file) for file in task.inputs)
 
 
-def file_path(definition: Definition, file: File) -> str:
-    """The absolute path of a file of the catalogue."""
-    return os.path.join(definition.mission.root, file.directory, file.filename)
-
-
 def obstacle(definition: Definition, task: Task, command: Sequence[str]) -> str | None:
     """Why a task cannot be started now: its code or an input is not there, its command is too long; else None."""
     hindrance = code_obstacle(task.code.path)
@@ -107,12 +102,6 @@ def job_of(
         time_limit=task.code.time_limit,
         listed=input_paths(definition, task) if task.code.inputs_by is InputsBy.FILE else None,
     )
-
-
-def directory_of(product: Product, facts: FileFacts, version: Version) -> str:
-    """The directory of a file of `product`, relative to the root."""
-    time = dt.datetime.combine(facts.date, facts.start.timetz())
-    return render(product.directory, time, str(version), keywords_of(facts.keywords))
 
 
 def _constants(definition: Definition, task: Task) -> dict[str, str]:

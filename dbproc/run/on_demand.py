@@ -6,17 +6,18 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from dbproc.core.candidates import Queued, consumers, needs
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report
+from dbproc.core.lookup import process_named
 from dbproc.core.model import Definition, File, Process, Slot, Timebase
 from dbproc.core.periods import period_starts
-from dbproc.core.plan import Confirmation, Decision, Planner, Queued, State, consumers, needs
+from dbproc.core.plan import Confirmation, Decision, Planner, State
 from dbproc.core.version import Part
 from dbproc.database import queue
 from dbproc.database.campaigns import ItemEnd
 from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
-from dbproc.explain.lineage import process_named
 
 _DECIDED_AT_ONCE = 2000
 _MOST_DAYS = 100_000

@@ -11,11 +11,11 @@ from dbproc.core.errors import ForeignFileError, PlacementError, RepairError
 from dbproc.core.events import Event, Report
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Mission, Move
+from dbproc.core.text import storable
 from dbproc.database import attempts, audit, files, quarantine
 from dbproc.database import moves as placements
 from dbproc.database.files import Part
 from dbproc.database.store import Store
-from dbproc.ingest.triage import storable
 from dbproc.run.rescue import holds_files, keep_aside, put_back
 from dbproc.storage import layout, moves
 from dbproc.storage.digest import algorithm_of, digest_file

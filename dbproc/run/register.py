@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dbproc.core.errors import ConflictError, FormatError, PlacementError
-from dbproc.core.events import one_line
 from dbproc.core.filenames import companion_of, keywords_of, keywords_text
 from dbproc.core.model import (
     Comparison,
@@ -35,23 +34,20 @@ from dbproc.core.model import (
 )
 from dbproc.core.periods import period_end
 from dbproc.core.plan import Confirmation
+from dbproc.core.retry import retry_delay
+from dbproc.core.text import one_line, storable
 from dbproc.core.version import Part
 from dbproc.database import audit, campaigns, files, queue
 from dbproc.database import moves as placements
 from dbproc.database.attempts import Closing, close_attempts
 from dbproc.database.campaigns import ItemEnd
 from dbproc.database.store import Store, Transaction
-from dbproc.ingest.triage import storable
 from dbproc.products.inspection import Inspection
-from dbproc.run.jobs import directory_of, file_path
 from dbproc.storage import layout, moves
 from dbproc.storage.fingerprint import Measured, Unmeasured, measure_all
+from dbproc.storage.layout import directory_of, file_path
 from dbproc.storage.removal import remove_tree
 from dbproc.storage.workspace import INPUT_LIST
-
-_LONGEST_DELAY = 366 * 24 * 3600.0
-_JITTER = 0.25
-"""What a delay may be longer by, as a part of it: jobs that failed together are not all tried again together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,23 +370,6 @@ def _in_place_of(planned: Planned, measured: Measured, before: _Recorded) -> dic
     known = before.get(planned.again.file_id)
     is_other = known is None or known[1:] != (measured.digest, frozenset(measured.members))
     return {"again": planned.again.file_id, "is_other": is_other}
-
-
-def retry_delay(failures: int, first: float, longest: float, chance: float) -> dt.timedelta:
-    """How long a job waits that failed so many times in a row.
-
-    Parameters
-    ----------
-    failures
-        How many times, 1 or more.
-    first, longest
-        Seconds to wait after the first failure, doubled with each further one, and at most.
-    chance
-        From 0 to 1: how much of the jitter is added, a quarter of the delay in whole; `longest` is still not exceeded.
-    """
-    doublings = min(failures - 1, 64)
-    delay: float = min(first * 2**doublings * (1 + _JITTER * chance), longest, _LONGEST_DELAY)
-    return dt.timedelta(seconds=delay)
 
 
 def _fault(task: Task, outcome: Outcome) -> str | None:

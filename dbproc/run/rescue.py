@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from dbproc.core.errors import PlacementError, StorageError
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Mission, Move
+from dbproc.core.text import storable
 from dbproc.database import files, quarantine, queue
 from dbproc.database import moves as placements
 from dbproc.database.files import Part
 from dbproc.database.store import Store
-from dbproc.ingest.triage import storable
 from dbproc.run.inputs import Inputs, Sight, changed_since, is_as_before
 from dbproc.storage import layout, moves, permissions
 from dbproc.storage.digest import algorithm_of, digest_file, state_of

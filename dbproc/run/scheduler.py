@@ -7,9 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from dbproc.core.candidates import Queued, candidates, consumers, needs
 from dbproc.core.frontier import Frontier
 from dbproc.core.model import Definition, Slot
-from dbproc.core.plan import Confirmation, Decision, Planner, Queued, State, candidates, consumers, needs
+from dbproc.core.plan import Confirmation, Decision, Planner, State
 from dbproc.core.version import Part
 from dbproc.database import campaigns, queue
 from dbproc.database.attempts import due_retries

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import time
 from functools import lru_cache
 
 from dbproc.core.errors import PlacementError
-from dbproc.core.model import Mission, Product
+from dbproc.core.filenames import keywords_of, render
+from dbproc.core.model import Definition, File, FileFacts, Mission, Product
+from dbproc.core.version import Version
 
 PRIVATE = ".dbproc"
 """The directory below the root that is dbproc's own."""
@@ -91,3 +94,14 @@ def _safe(part: str) -> str:
     """A part of a name, of at most 100 bytes."""
     printable = "".join(char if char.isprintable() else "_" for char in part)
     return printable.encode()[:100].decode(errors="ignore")
+
+
+def file_path(definition: Definition, file: File) -> str:
+    """The absolute path of a file of the catalogue."""
+    return os.path.join(definition.mission.root, file.directory, file.filename)
+
+
+def directory_of(product: Product, facts: FileFacts, version: Version) -> str:
+    """The directory of a file of `product`, relative to the root."""
+    time = dt.datetime.combine(facts.date, facts.start.timetz())
+    return render(product.directory, time, str(version), keywords_of(facts.keywords))

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select, text
 
+from dbproc.core.candidates import Queued, candidates, consumers, needs
 from dbproc.core.model import Slot
-from dbproc.core.plan import Planner, Queued, State, candidates, consumers, needs
+from dbproc.core.plan import Planner, State
 from dbproc.database import queue, schema
 from dbproc.database.attempts import due_retries
 from dbproc.database.definition.load import load_definition

@@ -386,7 +386,7 @@ def test_killed_in_promoting_everything_is_undone_by_the_next_run(
     program = tmp_path / "promote.py"
     program.write_text(
         "import os, signal\n"
-        "from dbproc import register\n"
+        "from dbproc.run import register\n"
         f"done = register.Register.{moment}\n"
         "def kill(*arguments):\n"
         "    done(*arguments)\n"

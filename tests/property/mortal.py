@@ -12,8 +12,8 @@ from sqlalchemy import event
 
 from dbproc import cycle
 from dbproc.core.events import Report
-from dbproc.cycle import Options
 from dbproc.database.store import Store
+from dbproc.run.selection import Options
 
 STEPS = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "subprocess.Popen"})
 

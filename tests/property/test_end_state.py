@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from dbproc.cycle import Options
+from dbproc.run.selection import Options
 from tests.flow import mission as kit
 from tests.flow.mission import Mission
 from tests.postgres import PostgresServer

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from dbproc.core.candidates import needs
+from dbproc.core.facts import Facts, Output
 from dbproc.core.model import Code, Definition, File, Input, Inspector, Process, Product, Slot, Timebase
-from dbproc.core.plan import Facts, Output, Planner, State, needs
+from dbproc.core.plan import Planner, State
 from dbproc.core.version import Part, Version
 from tests.unit.facts import MISSION
 

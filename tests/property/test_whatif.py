@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from dbproc.changes.whatif import Change, Foresight, Release, _foreseen, if_delivered, if_nothing, if_released
-from dbproc.core.plan import candidates, consumers
+from dbproc.core.candidates import candidates, consumers
 from dbproc.core.version import Part, Version
-from dbproc.cycle import Options
 from dbproc.database import queue
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import create_database, open_store
+from dbproc.run.selection import Options
 from tests.flow import mission as kit
 from tests.flow.mission import Mission
 from tests.property import mortal

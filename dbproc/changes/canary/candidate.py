@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dbproc.changes.release import code_changes, unreleased, with_process
+from dbproc.core import lookup
 from dbproc.core.errors import UserError
 from dbproc.core.model import Code, Definition, Process
 from dbproc.core.spec import SHIPPED, Change, CodeSpec
@@ -15,7 +16,6 @@ from dbproc.database.definition.load import code_path
 from dbproc.database.definition.specs import load_holdings
 from dbproc.database.definition.write import code_place
 from dbproc.database.store import Transaction
-from dbproc.explain import lineage
 from dbproc.run.jobs import code_obstacle
 from dbproc.storage.bundle import Bundle, read_bundle
 from dbproc.storage.digest import algorithm_of
@@ -53,7 +53,7 @@ def replaceable(definition: Definition, name: str) -> Process:
     UserError
         There is none such; the message says what is possible.
     """
-    found = lineage.process_named(definition, name)
+    found = lookup.process_named(definition, name)
     if not found.outputs:
         raise UserError(f"process {found.name} ({found.timebase}) makes no files that could be compared")
     if not definition.codes.get(found.process_id):

@@ -9,7 +9,7 @@ from typing import Any
 from dbproc.core.model import Comparison, Definition, NewFile, Planned
 from dbproc.engines import confined
 from dbproc.products.comparison import MEMORY_LIMIT, compare, kind_of
-from dbproc.run.jobs import file_path
+from dbproc.storage.layout import file_path
 
 TIME_LIMIT = 300.0
 """Seconds that a picture may take."""

@@ -12,11 +12,12 @@ from dbproc.changes.canary.candidate import Candidate, Wanted, candidate, replac
 from dbproc.changes.canary.differences import compared
 from dbproc.changes.canary.directory import Place
 from dbproc.changes.canary.report import write_report
+from dbproc.core.candidates import Queued, candidates, needs
 from dbproc.core.errors import UserError
 from dbproc.core.events import Report
 from dbproc.core.model import Definition, Outcome, Process, Slot, Task
 from dbproc.core.periods import DayRange, period_end
-from dbproc.core.plan import Planner, Queued, State, candidates, needs, valid_code
+from dbproc.core.plan import Planner, State, valid_code
 from dbproc.core.text_lists import arguments_text
 from dbproc.database import canaries, root
 from dbproc.database.canaries import NewCanary, SampleFile

@@ -11,14 +11,15 @@ from typing import Any
 import click
 
 from dbproc.cli import guarded
+from dbproc.cli.apply import apply
 from dbproc.cli.common import cell, mission_option, open_mission, open_own_mission
-from dbproc.cli.database import clear_lock, init_command
 from dbproc.cli.dbprocessing import reprocess
-from dbproc.cli.mission import apply
+from dbproc.cli.init import init_command
 from dbproc.cli.numbers import NUMBER
+from dbproc.cli.unlock import clear_lock
+from dbproc.core.lookup import product_named
 from dbproc.database import queue
 from dbproc.database.definition.load import load_definition
-from dbproc.explain.lineage import product_named
 from dbproc.mission.read import read_mission_file
 
 _HELP = {"help_option_names": ["-h", "--help"]}

@@ -12,21 +12,11 @@ from typing import Any
 
 import pytest
 
+from dbproc.core.candidates import Queued, candidates, consumers, needs
+from dbproc.core.facts import Facts, Output, Tried
 from dbproc.core.model import Code, Definition, File, Input, Inspector, Process, Product, Slot, Timebase
-from dbproc.core.pace import meant_try
-from dbproc.core.plan import (
-    Decision,
-    Facts,
-    Output,
-    Planner,
-    Queued,
-    State,
-    Tried,
-    candidates,
-    consumers,
-    needs,
-    valid_code,
-)
+from dbproc.core.plan import Decision, Planner, State, valid_code
+from dbproc.core.retry import meant_try
 from dbproc.core.version import Part, Version
 from tests.unit.facts import MISSION
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from dbproc.core.errors import DatabaseError
-from dbproc.core.events import LOGGER, Event, Report, log_to, stop_logging
-from dbproc.core.redaction import masked, public_environment
+from dbproc.core.events import LOGGER, Event, Report
+from dbproc.core.redaction import masked
 from dbproc.database.store import Store, create_database, database_url, open_store
+from dbproc.engines.environment import public_environment
 from dbproc.engines.process import environment
 from dbproc.products.pool.protocol import one_line
+from dbproc.run.daily_log import log_to, stop_logging
 from dbproc.run.jobs import argument
 
 SECRET = "s3cret"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from dbproc.core.errors import UserError
-from dbproc.ingest.incoming import Kind, Scan, is_unfinished, scan
+from dbproc.core.filenames import is_unfinished
+from dbproc.ingest.incoming import Kind, Scan, scan
 
 
 @pytest.fixture

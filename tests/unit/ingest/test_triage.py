@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dbproc.core.errors import PlacementError
-from dbproc.ingest.triage import storable, time_of
+from dbproc.core.text import storable, time_of
 from dbproc.storage.fingerprint import measure
 
 

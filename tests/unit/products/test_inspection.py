@@ -228,7 +228,7 @@ def identified_elsewhere(path: str, before: str) -> str:
         import os, sys
         from dbproc.products.inspection import Inspection
         from dbproc.core.model import Definition
-        from tests.unit.test_inspection import MISSION, product
+        from tests.unit.products.test_inspection import MISSION, product
         products = {{1: product(1, "a_{{Y}}{{m}}{{d}}.x")}}
         one = Inspection(Definition(mission=MISSION, products=products, processes={{}}, codes={{}}))
         {before}

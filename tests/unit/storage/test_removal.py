@@ -55,7 +55,7 @@ def test_what_cannot_be_removed_is_named_once_and_is_left_over_no_more(tmp_path:
     said = obedient(
         f"""
 import os
-from dbproc import removal
+from dbproc.storage import removal
 from dbproc.storage.workspace import Workspace
 workspace = Workspace({str(tmp_path)!r})
 workspace.prepare()

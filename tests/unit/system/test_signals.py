@@ -15,7 +15,7 @@ from dbproc.system.signals import Interrupted, signals_interrupt
 
 HEAD = """
 import os, signal, sys, threading, time
-from dbproc import signals
+from dbproc.system import signals
 from dbproc.system.signals import Interrupted, await_ours, keep_time, signals_ignored, signals_interrupt
 signals.LONGEST_ENDING = 1.0
 

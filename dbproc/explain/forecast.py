@@ -1,4 +1,4 @@
-"""When a campaign may be at its end, from the pace of its last runs; when a failed job is tried again. Pure."""
+"""When a campaign may be at its end, from the pace of its last runs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
-
-_PAST = dt.timedelta(hours=1)
 
 
 class RunPace(NamedTuple):
@@ -50,25 +48,6 @@ def expected_end(
     interval = (runs[-1].start - runs[0].start) / (len(runs) - 1)
     end = max(now, runs[-1].start + interval * more)
     return end, f"{_words(end)}, after about {more} more runs"
-
-
-def meant_try(next_try: dt.datetime | None, made: dt.datetime, longest: float, now: dt.datetime) -> dt.datetime | None:
-    """When a job that failed is tried again: by now, where the clock that said when was ahead of the present one.
-
-    Parameters
-    ----------
-    next_try
-        What was said; None: it is given up.
-    made
-        When the attempt was made, or ended, by that clock.
-    longest
-        The longest delay, seconds.
-    now
-        The present time.
-    """
-    if next_try is None or (made <= now and (next_try - now).total_seconds() <= longest):
-        return next_try
-    return now - _PAST
 
 
 def _words(time: dt.datetime) -> str:

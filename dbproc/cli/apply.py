@@ -1,4 +1,4 @@
-"""apply, export."""
+"""``dbproc apply``: a mission file brought into the database."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from typing import Any
 import click
 
 from dbproc.cli.common import json_option, mission_access, mission_option, open_mission, print_json
-from dbproc.core.errors import NO_MISSION, NotFoundError, UserError
+from dbproc.core.errors import UserError
 from dbproc.core.spec import Change
 from dbproc.database import lock, root
 from dbproc.database.definition.load import load_mission
-from dbproc.database.definition.specs import current_definition
 from dbproc.database.store import Store
 from dbproc.mission.apply import apply_definition
-from dbproc.mission.export import export_toml
 from dbproc.mission.read import read_mission_file
 from dbproc.storage.permissions import make_directories
 
@@ -91,23 +89,3 @@ def change_facts(change: Change) -> dict[str, Any]:
         "details": list(change.details),
         "sentence": change.sentence,
     }
-
-
-@click.command("export")
-@mission_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a file instead of the screen.")
-def export_command(mission: str, output: Path | None) -> None:
-    """Write the definition that the database holds as a mission file (TOML)."""
-    with open_mission(mission, read_only=True) as store, store.begin() as connection:
-        definition = current_definition(connection)
-    if definition is None:
-        raise NotFoundError(NO_MISSION)
-    text = export_toml(definition)
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        try:
-            with open(output, "x", encoding="utf-8") as stream:
-                stream.write(text)
-        except OSError as error:
-            raise UserError(f"cannot write {output}: {error.strerror}; name another file") from error
