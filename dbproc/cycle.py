@@ -30,7 +30,7 @@ from dbproc.system.signals import Interrupted, signals_ignored, signals_interrup
 
 if TYPE_CHECKING:
     from dbproc.run.campaigns import Campaigns
-    from dbproc.run.executor import Agenda
+    from dbproc.run.executor import WorkSource
     from dbproc.run.on_demand import Request
 
 
@@ -143,7 +143,7 @@ class _Run:
     def by_hand(self, request: Request) -> None:
         """Run one process over a range of dates."""
         from dbproc.core.lookup import process_named
-        from dbproc.run.on_demand import Errand, decide, leave_out, narrowed, tell_undue
+        from dbproc.run.on_demand import OnDemand, decide, leave_out, narrowed, tell_undue
 
         refused = self._makers(self._settle_inspectors()) | self._settle_edits()
         if process_named(self._definition, request.process).process_id in refused:
@@ -152,7 +152,7 @@ class _Run:
         leave_out(self._store, self._definition, request)
         decisions = decide(self._store, definition, request)
         tell_undue(self._report, definition, decisions)
-        self._execute(Errand(self._store, definition, decisions))
+        self._execute(OnDemand(self._store, definition, decisions))
 
     def _recover(self, *, was_killed: bool) -> None:
         with self._store.begin() as connection:
@@ -218,10 +218,10 @@ class _Run:
             waits = pending(connection, dt.datetime.now(dt.UTC))
         if waits.queued or waits.retries or waits.campaigns:
             from dbproc.run.campaigns import Campaigns
-            from dbproc.run.scheduler import Walk
+            from dbproc.run.scheduler import Scheduler
 
-            walk = Walk(self._store, self._definition, self._allowed - refused)
-            self._execute(walk, Campaigns(walk))
+            scheduler = Scheduler(self._store, self._definition, self._allowed - refused)
+            self._execute(scheduler, Campaigns(scheduler))
 
     def _settle_edits(self) -> frozenset[int]:
         """Do what the policy says about edited codes; the processes that must not run."""
@@ -243,21 +243,21 @@ class _Run:
         if not processes:
             return
         from dbproc.core.plan import startup_decision
-        from dbproc.run.on_demand import Errand
+        from dbproc.run.on_demand import OnDemand
 
         today = dt.datetime.now(dt.UTC).date()
         decisions = [startup_decision(self._definition, process, today) for process in processes]
-        self._execute(Errand(self._store, self._definition, decisions))
+        self._execute(OnDemand(self._store, self._definition, decisions))
 
-    def _execute(self, agenda: Agenda, campaigns: Campaigns | None = None) -> None:
+    def _execute(self, source: WorkSource, campaigns: Campaigns | None = None) -> None:
         from dbproc.engines.local import LocalEngine
         from dbproc.products.inspection import Inspection
-        from dbproc.run.executor import Execution
+        from dbproc.run.executor import Executor
 
         engine = LocalEngine(self._options.slots, self._options.ram)
-        with Inspection(agenda.definition) as inspection:
-            execution = Execution(
-                agenda,
+        with Inspection(source.definition) as inspection:
+            executor = Executor(
+                source,
                 inspection,
                 self._workspace,
                 engine,
@@ -267,7 +267,7 @@ class _Run:
                 campaigns,
                 self._ingest_more,
             )
-            execution.run()
+            executor.run()
         self._remark()
 
     def _remark(self) -> None:

@@ -25,7 +25,7 @@ from dbproc.core.facts import Facts
 from dbproc.core.frontier import Frontier
 from dbproc.core.lookup import process_named
 from dbproc.core.model import Code, Definition, File, NewFile, Process, Slot, Task
-from dbproc.core.overlay import VirtualFiles
+from dbproc.core.overlay import Overlay
 from dbproc.core.periods import ONE_DAY
 from dbproc.core.plan import Decision, Planner, State
 from dbproc.core.spec import FIRST_DAY, LAST_DAY
@@ -44,7 +44,7 @@ _Load = Callable[[Definition, Needs, Sequence[Slot]], Facts]
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class PredictedFile:
     """A file that would be made, by which code and for which reasons; `product` is None for a job without output.
 
     `is_first` is False for the outputs that a job makes besides its first.
@@ -70,7 +70,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Foresight:
+class Prediction:
     """What would be done.
 
     Attributes
@@ -86,7 +86,7 @@ class Foresight:
     """
 
     definition: Definition
-    made: tuple[Foreseen, ...]
+    made: tuple[PredictedFile, ...]
     hindered: tuple[Decision, ...]
     cost: Cost
     notes: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ class Release:
     rollback: bool = False
 
 
-def if_released(store: Store, release: Release) -> Foresight:
+def if_released(store: Store, release: Release) -> Prediction:
     """What would be made if a code were released.
 
     Raises
@@ -136,10 +136,10 @@ def if_released(store: Store, release: Release) -> Foresight:
         process = process_named(definition, release.process)
         changed = released(definition, process, release)
         queued = queue.as_queued(connection, product_ids=sorted({link.product_id for link in process.inputs}))
-    return _foreseen(store, Change(changed, queued=queued))
+    return _predicted(store, Change(changed, queued=queued))
 
 
-def if_reprocessed(store: Store, selection: Selection, forced: Part | None) -> Foresight:
+def if_reprocessed(store: Store, selection: Selection, forced: Part | None) -> Prediction:
     """What would be made if the selected outputs were looked at again, or made again with `forced`.
 
     Raises
@@ -149,10 +149,10 @@ def if_reprocessed(store: Store, selection: Selection, forced: Part | None) -> F
     """
     chosen = choose(store, selection, forced)
     slots = [decision.slot for decision in chosen.decisions]
-    return _foreseen(store, Change(chosen.definition, slots=slots, forced=forced))
+    return _predicted(store, Change(chosen.definition, slots=slots, forced=forced))
 
 
-def if_delivered(store: Store, path: str, part: Part = Part.REVISION) -> Foresight:
+def if_delivered(store: Store, path: str, part: Part = Part.REVISION) -> Prediction:
     """What would be made if a file were delivered; of a file of the catalogue, if a new version of it were, with the
     next `part`.
 
@@ -167,17 +167,17 @@ def if_delivered(store: Store, path: str, part: Part = Part.REVISION) -> Foresig
         definition = load_definition(connection)
     known = _known(store, definition, path)
     change = _triaged(store, definition, path) if known is None else _new_version(store, definition, known, part)
-    return _foreseen(store, change)
+    return _predicted(store, change)
 
 
-def if_nothing(store: Store, allowed: frozenset[int] | None = None) -> Foresight:
+def if_nothing(store: Store, allowed: frozenset[int] | None = None) -> Prediction:
     """What will be made of the queue as it stands, by all processes or by those that are `allowed`."""
     with store.begin() as connection:
         definition = load_definition(connection)
-    return _foreseen(store, Change(definition), allowed)
+    return _predicted(store, Change(definition), allowed)
 
 
-def _foreseen(store: Store, change: Change, allowed: frozenset[int] | None = None) -> Foresight:
+def _predicted(store: Store, change: Change, allowed: frozenset[int] | None = None) -> Prediction:
     now = dt.datetime.now(dt.UTC)
     with store.begin(still=True) as connection:
         simulation = _Simulation(change.definition, partial(load_facts, connection), allowed, now)
@@ -189,7 +189,7 @@ def _foreseen(store: Store, change: Change, allowed: frozenset[int] | None = Non
             _medians(history.recent_sizes(connection, {each.product_id for each in made if each.product_id})),
         )
     notes = (*change.notes, *_assumptions(change.definition, made))
-    return Foresight(change.definition, tuple(made), tuple(simulation.hindered), cost, notes, change.is_refused)
+    return Prediction(change.definition, tuple(made), tuple(simulation.hindered), cost, notes, change.is_refused)
 
 
 @contextmanager
@@ -215,7 +215,7 @@ class _Simulation:
         self._allowed = frozenset(definition.processes) if allowed is None else allowed
         self._consumers = consumers(definition)
         self._frontier = Frontier(definition)
-        self._files = VirtualFiles(definition)
+        self._files = Overlay(definition)
         self._forced: dict[Slot, Part] = {}
 
     def begin(self, change: Change, queued: Sequence[Queued], retries: Iterable[Slot]) -> None:
@@ -228,7 +228,7 @@ class _Simulation:
             self._forced.update(dict.fromkeys(change.slots, change.forced))
         self._add(change.slots)
 
-    def run(self) -> Iterator[Foreseen]:
+    def run(self) -> Iterator[PredictedFile]:
         """Decide until nothing is left; what would be made, in an order in which it can be."""
         while slots := self._frontier.open():
             slots.sort()
@@ -246,7 +246,7 @@ class _Simulation:
                 self._forced[slot] = Part(item.version_bump)
         self._add(slots)
 
-    def _decide(self, slots: Sequence[Slot]) -> Iterator[Foreseen]:
+    def _decide(self, slots: Sequence[Slot]) -> Iterator[PredictedFile]:
         asked = needs(self._definition, slots)
         facts = self._files.over(self._load(self._definition, asked, slots), asked)
         planner = Planner(self._definition, facts, asked, self._now)
@@ -263,12 +263,12 @@ class _Simulation:
         self._enqueue(queued)
 
 
-def _made(definition: Definition, task: Task) -> Iterator[Foreseen]:
+def _made(definition: Definition, task: Task) -> Iterator[PredictedFile]:
     reasons = tuple(reason.text for reason in task.reasons)
     if not task.outputs:
-        yield Foreseen(task.slot, task.level, None, None, None, None, reasons, task.code.version)
+        yield PredictedFile(task.slot, task.level, None, None, None, None, reasons, task.code.version)
     for position, planned in enumerate(task.outputs):
-        yield Foreseen(
+        yield PredictedFile(
             task.slot,
             definition.products[planned.product_id].level,
             planned.product_id,
@@ -461,7 +461,7 @@ def _medians(values: Mapping[int, Sequence[float]]) -> dict[int, float]:
     return {key: statistics.median(each) for key, each in values.items() if each}
 
 
-def _assumptions(definition: Definition, made: Sequence[Foreseen]) -> Iterator[str]:
+def _assumptions(definition: Definition, made: Sequence[PredictedFile]) -> Iterator[str]:
     processes = {each.slot.process_id for each in made}
     if any(definition.processes[process_id].early_cutoff for process_id in processes):
         yield (
@@ -473,7 +473,7 @@ def _assumptions(definition: Definition, made: Sequence[Foreseen]) -> Iterator[s
 # --- as facts ---
 
 
-def foreseen_facts(foresight: Foresight, most: int | None = None) -> dict[str, Any]:
+def foreseen_facts(foresight: Prediction, most: int | None = None) -> dict[str, Any]:
     """What would be done, as ``dbproc whatif --json`` prints it.
 
     Parameters
@@ -505,7 +505,7 @@ def foreseen_facts(foresight: Foresight, most: int | None = None) -> dict[str, A
     }
 
 
-def _groups(foresight: Foresight) -> Iterator[tuple[float | None, str, list[Foreseen]]]:
+def _groups(foresight: Prediction) -> Iterator[tuple[float | None, str, list[PredictedFile]]]:
     """What would be made, by level and product; last the jobs without output, by process."""
     definition = foresight.definition
     for (product_id, process_id), group in groupby(foresight.made, key=_group):
@@ -516,7 +516,7 @@ def _groups(foresight: Foresight) -> Iterator[tuple[float | None, str, list[Fore
             yield product.level, product.name, list(group)
 
 
-def _file_facts(foresight: Foresight, made: Foreseen) -> dict[str, Any]:
+def _file_facts(foresight: Prediction, made: PredictedFile) -> dict[str, Any]:
     """One file that would be made."""
     definition = foresight.definition
     assert made.product_id is not None
@@ -532,11 +532,11 @@ def _file_facts(foresight: Foresight, made: Foreseen) -> dict[str, Any]:
     }
 
 
-def _group(made: Foreseen) -> tuple[int | None, int]:
+def _group(made: PredictedFile) -> tuple[int | None, int]:
     return made.product_id, made.slot.process_id
 
 
-def _job_facts(definition: Definition, made: Foreseen) -> dict[str, Any]:
+def _job_facts(definition: Definition, made: PredictedFile) -> dict[str, Any]:
     return {
         "process": definition.processes[made.slot.process_id].name,
         "date": made.slot.date.isoformat(),
@@ -556,7 +556,7 @@ def _hindered_facts(definition: Definition, decision: Decision) -> dict[str, Any
     }
 
 
-def _totals(foresight: Foresight, made: Sequence[Foreseen]) -> dict[str, Any]:
+def _totals(foresight: Prediction, made: Sequence[PredictedFile]) -> dict[str, Any]:
     """How much it is; CPU hours and bytes are None where there is no history at all."""
     jobs = [each for each in made if each.is_first]
     sizes = [foresight.cost.size.get(each.product_id or 0) for each in made]
@@ -570,7 +570,7 @@ def _totals(foresight: Foresight, made: Sequence[Foreseen]) -> dict[str, Any]:
     }
 
 
-def _cpu_hours(foresight: Foresight, made: Iterable[Foreseen]) -> float | None:
+def _cpu_hours(foresight: Prediction, made: Iterable[PredictedFile]) -> float | None:
     """What the jobs took before; a further output takes nothing of its own."""
     cost = foresight.cost.cpu_seconds
     seconds = [cost[each.slot.process_id] for each in made if each.is_first and each.slot.process_id in cost]

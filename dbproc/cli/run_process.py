@@ -118,7 +118,7 @@ def _put_aside(
 ) -> None:
     from dbproc.engines.local import LocalEngine
     from dbproc.products.inspection import Inspection
-    from dbproc.run.sandbox import Aside, prepare
+    from dbproc.run.sandbox import Sandbox, prepare
 
     with open_mission(mission, read_only=True, echo=echo) as store, signals_interrupt():
         with store.begin() as connection:
@@ -130,8 +130,8 @@ def _put_aside(
         decisions = decide(store, definition, request)
         tell_undue(report, definition, decisions)
         with Inspection(definition) as inspection:
-            aside = Aside(store, definition, inspection, LocalEngine(slots), directory, report)
-            aside.run(decisions, screen.progress)
+            sandbox = Sandbox(store, definition, inspection, LocalEngine(slots), directory, report)
+            sandbox.run(decisions, screen.progress)
 
 
 def _preview(mission: str, request: Request, *, ingest: bool, as_json: bool, echo: bool) -> int:

@@ -16,7 +16,7 @@ from dbproc.core.periods import DayRange, period_end
 _Identity = tuple[int, dt.date, str]
 
 
-class VirtualFiles:
+class Overlay:
     """The newest files as they would be: numbered -1, -2, …, each in the place of the version before it."""
 
     def __init__(self, definition: Definition) -> None:

@@ -15,7 +15,7 @@ from dbproc.explain.status import open_failures
 from dbproc.ingest.incoming import scan_mission
 from dbproc.ingest.ingest import preview
 from dbproc.products.inspection import Inspection
-from dbproc.run.scheduler import Walk, descendants
+from dbproc.run.scheduler import Scheduler, products_downstream
 from dbproc.run.selection import Options, allowed_processes, startup_processes
 
 Facts = dict[str, Any]
@@ -64,14 +64,14 @@ def _is_due(failure: Facts) -> bool:
 
 def _decisions(store: Store, definition: Definition, options: Options) -> Facts:
     allowed = allowed_processes(definition, options)
-    walk = Walk(store, definition, allowed)
-    walk.begin()
-    decisions = [*_startup(definition, allowed), *walk.decide()]
+    scheduler = Scheduler(store, definition, allowed)
+    scheduler.begin()
+    decisions = [*_startup(definition, allowed), *scheduler.decide()]
     return {
         "tasks": [_decided(definition, decision) for decision in decisions if decision.state is State.STALE],
         "problems": [_decided(definition, decision) for decision in decisions if decision.state is State.REFUSED],
-        "waiting": [_waits(definition, slot, cause) for slot, cause in sorted(walk.waiting().items())],
-        "follows": sorted(descendants(definition, decisions)),
+        "waiting": [_waits(definition, slot, cause) for slot, cause in sorted(scheduler.waiting().items())],
+        "follows": sorted(products_downstream(definition, decisions)),
     }
 
 

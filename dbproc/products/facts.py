@@ -32,7 +32,7 @@ _KEY = re.compile(r"[^\s=\x00-\x1f\x7f]+")
 _NO_NAME = NameFacts(None, None, None, None)
 
 
-class Settled(NamedTuple):
+class CheckedFacts(NamedTuple):
     """Checked facts, in the types of :class:`dbproc.core.model.FileFacts`."""
 
     date: dt.date
@@ -43,7 +43,7 @@ class Settled(NamedTuple):
     extra: dict[str, str]
 
 
-def settle(facts: object, name: NameFacts = _NO_NAME) -> Settled:
+def settle(facts: object, name: NameFacts = _NO_NAME) -> CheckedFacts:
     """Complete `facts` by what the name says, and check them.
 
     Raises
@@ -66,10 +66,10 @@ def settle(facts: object, name: NameFacts = _NO_NAME) -> Settled:
     if unknown:
         raise Nonsense(f"extra has {unknown[0]!r}; it may hold {', '.join(sorted(EXTRA))}")
     version = version_of(facts.version) or name.version or FIRST_VERSION
-    return checked(Settled(date, start, stop, version, keywords_text(keywords), extra))
+    return checked(CheckedFacts(date, start, stop, version, keywords_text(keywords), extra))
 
 
-def checked(facts: Settled) -> Settled:
+def checked(facts: CheckedFacts) -> CheckedFacts:
     """`facts`, when its dates are in order and in range.
 
     Raises

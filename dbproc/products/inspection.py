@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 from dbproc.core.filenames import Format, NameFacts
 from dbproc.core.model import Definition, FileFacts, Mission, Product, Verdict
 from dbproc.products.base import Nonsense, NotMine
-from dbproc.products.facts import Settled, settle
+from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.filename import FilenameInspector
 from dbproc.products.pool.child import Answer, Limits, Question
 from dbproc.products.pool.protocol import Reply, facts_of, mission_line, one_line
@@ -307,7 +307,7 @@ def _finding(product_id: int, answer: Answer) -> _Finding:
     return _failed(product_id, words or "its worker answered with something else than was asked")
 
 
-def _confirmed(product_id: int, facts: Settled) -> _Finding:
+def _confirmed(product_id: int, facts: CheckedFacts) -> _Finding:
     return _Finding(Verdict(product_id=product_id, facts=FileFacts(**facts._asdict())))
 
 

@@ -10,19 +10,19 @@ from dbproc.core.events import Event, Report
 from dbproc.core.model import Outcome, Slot, Task
 from dbproc.database import campaigns
 from dbproc.database.campaigns import Campaign, Item
-from dbproc.run.scheduler import Walk
+from dbproc.run.scheduler import Scheduler
 
 _ADMITTED_AT_ONCE = 2000
 
 
 class Campaigns:
-    """Admits the items of campaigns to the walk of one run, batch by batch, and counts what they spend.
+    """Admits the items of campaigns to the scheduler of one run, batch by batch, and counts what they spend.
 
     A batch is as large as the limits allow: what follows from several of its items is built once.
     """
 
-    def __init__(self, walk: Walk) -> None:
-        self.walk = walk
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
         self._jobs: Counter[int] = Counter()
         self._cpu_seconds: dict[int, float] = {}
         self._admitted: dict[Slot, Campaign] = {}
@@ -32,7 +32,7 @@ class Campaigns:
     @property
     def have_items(self) -> bool:
         """Whether there is anything that a campaign may want."""
-        return any(True for _ in self.walk.items)
+        return any(True for _ in self.scheduler.items)
 
     @property
     def are_at_work(self) -> bool:
@@ -42,13 +42,13 @@ class Campaigns:
     @property
     def must_stop(self) -> bool:
         """Whether a campaign has spent enough, and some of its items are admitted still."""
-        return any(self._has_spent_all(self._admitted[slot]) for slot in self.walk.admitted)
+        return any(self._has_spent_all(self._admitted[slot]) for slot in self.scheduler.admitted)
 
     def admit(self) -> bool:
         """Admit the next items; whether there were any."""
-        due = frozenset(self.walk.load_items())
+        due = frozenset(self.scheduler.load_items())
         by_campaign: dict[Campaign, list[Slot]] = {}
-        for item in self.walk.items:
+        for item in self.scheduler.items:
             if self._is_next(item, due):
                 by_campaign.setdefault(item.campaign, []).append(item.slot)
         for campaign, slots in by_campaign.items():
@@ -57,16 +57,16 @@ class Campaigns:
                 self._admitted.update(dict.fromkeys(chosen, campaign))
                 if campaign.newest_first:
                     self._newest_first.add(campaign.campaign_id)
-                self.walk.admit(chosen)
+                self.scheduler.admit(chosen)
                 return True
         return False
 
     def withdraw(self) -> frozenset[Slot]:
         """Take back what was admitted for campaigns that were paused, cancelled, or have spent enough."""
-        waiting = self.walk.admitted
+        waiting = self.scheduler.admitted
         if not waiting:
             return frozenset()
-        with self.walk.store.begin() as connection:
+        with self.scheduler.store.begin() as connection:
             stopped = campaigns.stopped(connection)
         slots = frozenset(
             slot
@@ -74,8 +74,8 @@ class Campaigns:
             if (campaign := self._admitted[slot]).campaign_id in stopped or self._has_spent_all(campaign)
         )
         if slots:
-            self.walk.withdraw(slots)
-            self.walk.load_items()
+            self.scheduler.withdraw(slots)
+            self.scheduler.load_items()
         return slots
 
     def rank(self, task: Task) -> tuple[float, float]:
@@ -98,7 +98,7 @@ class Campaigns:
         """Report how the campaigns stand that were at work."""
         if not self._jobs:
             return
-        with self.walk.store.begin() as connection:
+        with self.scheduler.store.begin() as connection:
             rows = [row for row in campaigns.entries(connection) if self._jobs[row["campaign_id"]]]
         for row in rows:
             items = ", ".join(f"{count} {status}" for status, count in row["items"].items() if count)
@@ -113,7 +113,7 @@ class Campaigns:
 
     def _place(self, campaign: Campaign, slot: Slot) -> tuple[float, float, Slot]:
         """By date, then lower levels first."""
-        definition = self.walk.definition
+        definition = self.scheduler.definition
         outputs = definition.processes[slot.process_id].outputs
         level = min((definition.products[product_id].level for product_id in outputs), default=float("inf"))
         day = slot.date.toordinal()
@@ -127,7 +127,7 @@ class Campaigns:
         promised: set[Slot] = set()
         is_first = not self._jobs[campaign.campaign_id]
         for slot in slots[:_ADMITTED_AT_ONCE]:
-            entailed = promised.union([slot], descendants(self.walk.definition, slot))
+            entailed = promised.union([slot], descendants(self.scheduler.definition, slot))
             if not (is_first and not chosen) and not self._affords(campaign, entailed):
                 break
             chosen.append(slot)
@@ -153,6 +153,6 @@ class Campaigns:
     def _cpu_of(self, slot: Slot) -> float:
         """The CPU seconds that a job is expected to take; 0 where nothing is known."""
         if self._mean_cpu is None:
-            with self.walk.store.begin() as connection:
+            with self.scheduler.store.begin() as connection:
                 self._mean_cpu = campaigns.mean_cpu_seconds(connection)
         return self._mean_cpu.get(slot.process_id, 0.0)

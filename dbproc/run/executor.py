@@ -1,4 +1,4 @@
-"""Building what the walk decides: tasks to the engine, outcomes into the catalogue, until nothing is stale."""
+"""Building what the scheduler decides: tasks to the engine, outcomes into the catalogue, until nothing is stale."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ _LONGEST_WAIT = 1.0  # seconds between two looks at a signal
 _LOOK_SECONDS = 2.0  # between two looks at what has arrived, while a campaign is at work
 
 
-class Agenda(Protocol):
-    """What an execution works off: :class:`dbproc.run.scheduler.Walk`, or :class:`dbproc.run.on_demand.Errand`."""
+class WorkSource(Protocol):
+    """Where the executor's jobs come from: the queue (:mod:`dbproc.run.scheduler`), or what was asked for directly
+    (:mod:`dbproc.run.on_demand`)."""
 
     store: Store
     definition: Definition
@@ -102,15 +103,15 @@ class _Running:
     inputs: Inputs
 
 
-class Execution:
-    """Runs what the agenda decides, until nothing is left of it; then what campaigns want.
+class Executor:
+    """Runs what the source decides, until nothing is left of it; then what campaigns want.
 
     What can wait is started only into free slots, and while it is at work, `ingest` takes in what has arrived.
     """
 
     def __init__(
         self,
-        agenda: Agenda,
+        source: WorkSource,
         inspection: Inspection,
         workspace: Workspace,
         engine: Engine,
@@ -120,15 +121,15 @@ class Execution:
         campaigns: Campaigns | None = None,
         ingest: Callable[[], None] = lambda: None,
     ) -> None:
-        self._agenda = agenda
-        self._store = agenda.store
-        self._definition = agenda.definition
+        self._source = source
+        self._store = source.store
+        self._definition = source.definition
         self._report = report
         self._workspace = workspace
         self._engine = engine
         self._run_id = run_id
         self._progress = progress
-        self._register = Register(agenda.store, agenda.definition, inspection, run_id)
+        self._register = Register(source.store, source.definition, inspection, run_id)
         self._campaigns = campaigns
         self._ingest = ingest
         self._looked = 0.0
@@ -144,7 +145,7 @@ class Execution:
     def run(self) -> None:
         """Work until nothing is left; however it ends, no job is left running."""
         try:
-            self._agenda.begin()
+            self._source.begin()
             self._decide()
             self._work()
             while self._admit():
@@ -201,15 +202,15 @@ class Execution:
         self._looked = time.monotonic()
         self._spare.remove(campaigns.withdraw())
         self._ingest()
-        has_new = campaigns.walk.enqueue_new()
+        has_new = campaigns.scheduler.enqueue_new()
         if has_new:
             waiting = [task.slot for ready in (self._ready, self._spare) for task in ready.take(len(ready.heap))]
-            campaigns.walk.reopen(waiting)
+            campaigns.scheduler.reopen(waiting)
         self._decide()
         return has_new
 
     def _decide(self) -> None:
-        for decision in self._agenda.decide():
+        for decision in self._source.decide():
             if decision.state is State.STALE and decision.task is not None:
                 self._push(decision.task)
             elif decision.state is State.REFUSED:
@@ -218,7 +219,7 @@ class Execution:
     def _push(self, task: Task) -> None:
         """Lower levels and earlier dates come first; in a campaign, dates in its order."""
         day = task.slot.date.toordinal()
-        if self._campaigns is not None and self._agenda.can_wait(task.slot):
+        if self._campaigns is not None and self._source.can_wait(task.slot):
             self._spare.push((*self._campaigns.rank(task), task.level), task)
         else:
             self._ready.push((task.level, day), task)
@@ -247,8 +248,8 @@ class Execution:
             self._report.add(Event.REFUSED, self._subject(decision.slot), decision.explanation)
         for result in results:
             if not (isinstance(result, Failure) and result.is_interrupted):
-                self._agenda.settle(result.task.slot)
-        if results or self._agenda.has_decided:
+                self._source.settle(result.task.slot)
+        if results or self._source.has_decided:
             self._record(results)
 
     def _attempt(self, task: Task) -> tuple[NewAttempt, str]:
@@ -260,7 +261,7 @@ class Execution:
     def _start(self, attempt_id: int, attempt: NewAttempt, name: str, inputs: Inputs) -> Result | None:
         """Hand a task to the engine; a task that cannot be started is a failure at once."""
         task = attempt.task
-        self._agenda.start(task.slot)
+        self._source.start(task.slot)
         if self._campaigns is not None:
             self._campaigns.started(task)
         job = job_of(self._definition, task, attempt.command, self._workspace, name, attempt_id)
@@ -285,7 +286,7 @@ class Execution:
         return running.task, outcome
 
     def _record(self, results: Sequence[Result]) -> None:
-        recorded = self._register.record(results, *self._agenda.take_done_with())
+        recorded = self._register.record(results, *self._source.take_done_with())
         made = [file_id for _, file_ids in recorded for file_id in file_ids]
         for result, _ in recorded:
             self._say(result)
@@ -299,7 +300,7 @@ class Execution:
         if made:
             with self._store.begin() as connection:
                 queued = queue.load(connection, made)
-            self._agenda.enqueue(queued)
+            self._source.enqueue(queued)
         self._decide()
 
     def _say(self, result: Result) -> None:

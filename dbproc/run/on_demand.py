@@ -1,4 +1,4 @@
-"""What is run although no queued file asks for it: one process over a range of dates, and what a run begins with."""
+"""Work requested directly, not through the queue: ``--startup``, ``run-process``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Request:
     with_optional: bool = True
 
 
-class Errand:
+class OnDemand:
     """Decisions made beforehand, as an execution works them off; the queue stays as it is."""
 
     def __init__(self, store: Store, definition: Definition, decisions: Sequence[Decision]) -> None:

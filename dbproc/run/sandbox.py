@@ -81,7 +81,7 @@ def _is_dead(place: str) -> bool:
     return True
 
 
-class Aside:
+class Sandbox:
     """Works off decisions; each output is checked as in a run, and then placed in the target directory."""
 
     def __init__(

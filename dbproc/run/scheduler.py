@@ -1,4 +1,4 @@
-"""The walk through the dependency queue of one run: candidates, decisions, and which queued files are done with."""
+"""The queue of one run: candidates, decisions, and which queued files are done with."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ENDS = {State.REFUSED: "failed", State.DELAYED: "failed"}
 """What becomes of a campaign's item that is not built; otherwise it is not needed."""
 
 
-class Walk:
+class Scheduler:
     """The dependency queue of one run: which slots are candidates, what was decided, which files are done with.
 
     Parameters
@@ -229,7 +229,7 @@ class Walk:
                 campaigns.disarm(connection, calmed)
 
 
-def descendants(definition: Definition, decisions: Iterable[Decision]) -> set[str]:
+def products_downstream(definition: Definition, decisions: Iterable[Decision]) -> set[str]:
     """The products further down that may be rebuilt after the stale ones among `decisions`."""
     makes: dict[int, set[int]] = defaultdict(set)
     for process in definition.processes.values():

@@ -11,7 +11,7 @@ from typing import Any
 from dbproc.core.filenames import keywords_of, keywords_text
 from dbproc.products.base import NotMine
 from dbproc.products.dbprocessing.database import Database
-from dbproc.products.facts import EXTRA, FIRST_VERSION, Settled, checked, day, moment, text, version_of
+from dbproc.products.facts import EXTRA, FIRST_VERSION, CheckedFacts, checked, day, moment, text, version_of
 
 
 class _LastWords(logging.Handler):
@@ -35,7 +35,9 @@ class _LastWords(logging.Handler):
 _last_words = _LastWords()
 
 
-def inspect(inspector: Any, path: str, database: Database, product_id: int, arguments: Mapping[str, str]) -> Settled:
+def inspect(
+    inspector: Any, path: str, database: Database, product_id: int, arguments: Mapping[str, str]
+) -> CheckedFacts:
     """Ask a dbprocessing inspector about a file.
 
     Raises
@@ -55,7 +57,7 @@ def inspect(inspector: Any, path: str, database: Database, product_id: int, argu
     return settle(diskfile.params)
 
 
-def settle(params: Mapping[str, Any]) -> Settled:
+def settle(params: Mapping[str, Any]) -> CheckedFacts:
     """The parameters that a dbprocessing inspector filled in, as checked facts; its keywords are all there are.
 
     Raises
@@ -71,4 +73,4 @@ def settle(params: Mapping[str, Any]) -> Settled:
     if all("=" in word for word in keywords.split()):
         keywords = keywords_text(keywords_of(keywords))
     extra = {key: text(key, str(params[key])) for key in sorted(EXTRA) if params.get(key) is not None}
-    return checked(Settled(date, start, stop, version, keywords, extra))
+    return checked(CheckedFacts(date, start, stop, version, keywords, extra))

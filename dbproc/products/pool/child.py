@@ -62,7 +62,7 @@ class Child:
 
     Parameters
     ----------
-    greeting
+    setup
         The first line to it.
     limits
         What it may take.
@@ -81,7 +81,7 @@ class Child:
         Whether it is to be ended.
     """
 
-    def __init__(self, greeting: bytes, limits: Limits, *, is_spare: bool = False) -> None:
+    def __init__(self, setup: bytes, limits: Limits, *, is_spare: bool = False) -> None:
         self.asked: deque[int] = deque()
         self.served = 0
         self.pace = 0.0
@@ -92,7 +92,7 @@ class Child:
         self._limits = limits
         self._keys: deque[int] = deque()
         self._progress = time.monotonic()
-        self._out = bytearray(greeting)
+        self._out = bytearray(setup)
         self._received = bytearray()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed by end
         their_questions, self._questions = os.pipe()

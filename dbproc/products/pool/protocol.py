@@ -18,7 +18,7 @@ from dbproc.core.filenames import read_version
 from dbproc.core.redaction import masked
 from dbproc.core.version import Version
 from dbproc.products.base import Nonsense
-from dbproc.products.facts import EXTRA, Settled, checked, text, version_of
+from dbproc.products.facts import EXTRA, CheckedFacts, checked, text, version_of
 
 if TYPE_CHECKING:
     from dbproc.core.model import Definition, Product
@@ -55,7 +55,7 @@ def mission_line(definition: Definition) -> bytes:
     )
 
 
-def facts_content(facts: Settled) -> dict[str, Any]:
+def facts_content(facts: CheckedFacts) -> dict[str, Any]:
     """Facts, ready for JSON."""
     return {
         "date": facts.date.isoformat(),
@@ -67,7 +67,7 @@ def facts_content(facts: Settled) -> dict[str, Any]:
     }
 
 
-def facts_of(content: object) -> Settled:
+def facts_of(content: object) -> CheckedFacts:
     """The reverse of :func:`facts_content`, trusting nothing: the process that sent it runs foreign code.
 
     Raises
@@ -82,7 +82,7 @@ def facts_of(content: object) -> Settled:
         raise Nonsense("its worker answered with something that are no facts")
     _require_storable(version, text("keywords", content.get("keywords")))
     return checked(
-        Settled(
+        CheckedFacts(
             _day(content.get("date")),
             _time(content.get("start")),
             _time(content.get("stop")),

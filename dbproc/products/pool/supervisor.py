@@ -27,7 +27,7 @@ class Supervisor:
 
     Parameters
     ----------
-    greeting
+    setup
         The first line to each worker.
     limits
         What an inspector may take for one question.
@@ -39,8 +39,8 @@ class Supervisor:
     The workers die with the thread that started them: ask from one thread.
     """
 
-    def __init__(self, greeting: bytes, limits: Limits = Limits(), size: int | None = None) -> None:  # noqa: B008
-        self._greeting = greeting
+    def __init__(self, setup: bytes, limits: Limits = Limits(), size: int | None = None) -> None:  # noqa: B008
+        self._setup = setup
         self._limits = limits
         self._size = size or min(MOST_WORKERS, _usable_cpus())
         self._children: list[Child] = []
@@ -77,8 +77,8 @@ class Supervisor:
 
     def _hand_out(self, round_: _Round) -> None:
         """Give each worker what it has room for, and start workers for what remains."""
-        while round_.suspects:
-            round_.give(self._start(), round_.suspects.popleft())
+        while round_.retry:
+            round_.give(self._start(), round_.retry.popleft())
         for child in self._children:
             while round_.waiting and child.has_room:
                 round_.give(child, round_.waiting.popleft())
@@ -94,7 +94,7 @@ class Supervisor:
         return is_needed and len(self._children) < self._size
 
     def _start(self, *, is_spare: bool = False) -> Child:
-        child = Child(self._greeting, self._limits, is_spare=is_spare)
+        child = Child(self._setup, self._limits, is_spare=is_spare)
         self._children.append(child)
         return child
 
@@ -131,7 +131,7 @@ class Supervisor:
         except Fault as fault:
             self._is_warm = True
             self._dismiss(child)
-            round_.mourn(child, fault)
+            round_.fail(child, fault)
         except InspectionError:
             if not child.is_spare or len(self._children) == 1:
                 raise
@@ -156,12 +156,12 @@ class Supervisor:
 class _Round:
     """The questions of one call, by their numbers.
 
-    `waiting` are those that no worker has; `suspects` those at which one died that may have been spoilt before.
+    `waiting` are those that no worker has; `retry` those at which one died that may have been spoilt before.
     """
 
     def __init__(self, questions: Sequence[Question]) -> None:
         self.waiting = deque(range(len(questions)))
-        self.suspects: deque[int] = deque()
+        self.retry: deque[int] = deque()
         self._questions = questions
         self._answers: dict[int, Answer] = {}
 
@@ -186,7 +186,7 @@ class _Round:
         """Have others answer questions, before those that wait already."""
         self.waiting.extendleft(reversed(list(numbers)))
 
-    def mourn(self, child: Child, fault: Fault) -> None:
+    def fail(self, child: Child, fault: Fault) -> None:
         """Lay a worker's failure at the door of the file that it worked on, unless another may have left the cause."""
         first, *rest = child.asked or [None]
         self.put_back(number for number in rest if number is not None)
@@ -195,7 +195,7 @@ class _Round:
         if fault.is_final or not child.served:
             self._answers[first] = Answer(Reply.FAILED, str(fault))
         else:
-            self.suspects.append(first)
+            self.retry.append(first)
 
 
 def _usable_cpus() -> int:

@@ -18,7 +18,7 @@ from dbproc.engines.confined import die_with, limit_memory
 from dbproc.products.base import Nonsense, NotMine
 from dbproc.products.dbprocessing import adapter
 from dbproc.products.dbprocessing.database import Database
-from dbproc.products.facts import Settled, settle
+from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.pool.loading import Kind, Loader, LoadError, described
 from dbproc.products.pool.protocol import READY, Reply, facts_content, line
 from dbproc.products.registry import BUILT_IN, built_in
@@ -26,7 +26,7 @@ from dbproc.products.registry import BUILT_IN, built_in
 _LONGEST_REASON = 2_000
 
 
-class Desk:
+class Worker:
     """Answers questions about files."""
 
     def __init__(self, mission: Mapping[str, Any], products: list[Mapping[str, Any]]) -> None:
@@ -54,7 +54,7 @@ class Desk:
     def _inspector_of(self, question: list[Any]) -> str:
         return str(question[2] if question[1] == "kind" else self._products[question[2]]["inspector"])
 
-    def _inspected(self, product_id: int, path: str) -> Settled:
+    def _inspected(self, product_id: int, path: str) -> CheckedFacts:
         product = self._products[product_id]
         if product["inspector"] in BUILT_IN or not product["inspector"].endswith(".py"):
             return self._own(built_in(product["inspector"]), product, path)
@@ -63,7 +63,7 @@ class Desk:
             return adapter.inspect(loaded.inspector, path, self._database, product_id, product["arguments"])
         return self._own(loaded.inspector, product, path)
 
-    def _own(self, inspector: Any, product: Mapping[str, Any], path: str) -> Settled:
+    def _own(self, inspector: Any, product: Mapping[str, Any], path: str) -> CheckedFacts:
         name = self._format(product).match(os.path.basename(path))
         if name is None:
             raise NotMine(f"its name is not of the format {product['format']}")
@@ -79,7 +79,7 @@ class Desk:
         return self._formats[product_id]
 
 
-class _Burden:
+class _Resources:
     """What inspectors have left in this process: the next file shall not suffer from it."""
 
     def __init__(self, memory_limit: int) -> None:
@@ -127,18 +127,18 @@ def main(arguments: list[str]) -> None:
     for fd in (questions_fd, answers_fd):
         os.set_inheritable(fd, False)
     with os.fdopen(questions_fd, "rb") as questions:
-        desk = Desk(**json.loads(questions.readline()))
+        worker = Worker(**json.loads(questions.readline()))
         _be_silent()
         _write(answers_fd, line(READY))
-        _serve(questions, answers_fd, desk, _Burden(memory_limit))
+        _serve(questions, answers_fd, worker, _Resources(memory_limit))
 
 
-def _serve(questions: BinaryIO, answers_fd: int, desk: Desk, burden: _Burden) -> None:
+def _serve(questions: BinaryIO, answers_fd: int, worker: Worker, resources: _Resources) -> None:
     for text in questions:
         question = json.loads(text)
-        reply, content = desk.answer(question)
+        reply, content = worker.answer(question)
         _keep_printing_possible()
-        _write(answers_fd, line([question[0], reply, content, burden.is_heavy()]))
+        _write(answers_fd, line([question[0], reply, content, resources.is_heavy()]))
 
 
 def _write(fd: int, data: bytes) -> None:

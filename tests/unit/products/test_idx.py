@@ -11,7 +11,7 @@ import pytest
 
 from dbproc.core.filenames import compile_format
 from dbproc.products import NotMine
-from dbproc.products.facts import Settled, settle
+from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.idx import IdxInspector
 
 HEADER = """(version)
@@ -39,7 +39,7 @@ def dataset(directory: Path, header: str = HEADER, stem: str = "x_20190102") -> 
     return path
 
 
-def inspected(path: Path, text: str = "x_{Y}{m}{d}.idx") -> Settled:
+def inspected(path: Path, text: str = "x_{Y}{m}{d}.idx") -> CheckedFacts:
     name = compile_format(text).match(path.name)
     assert name is not None
     return settle(IdxInspector().inspect(str(path), name), name)

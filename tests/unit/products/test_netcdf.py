@@ -11,7 +11,7 @@ import pytest
 
 from dbproc.core.filenames import NameFacts, compile_format
 from dbproc.products import NotMine
-from dbproc.products.facts import Settled, settle
+from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.netcdf import NetcdfInspector
 
 CLASSIC = ("NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA")
@@ -24,7 +24,7 @@ def name_of(path: Path, text: str = "met_{Y}{m}{d}.nc") -> NameFacts:
     return found
 
 
-def inspected(path: Path, text: str = "met_{Y}{m}{d}.nc", **arguments: str) -> Settled:
+def inspected(path: Path, text: str = "met_{Y}{m}{d}.nc", **arguments: str) -> CheckedFacts:
     name = name_of(path, text)
     return settle(NetcdfInspector().inspect(str(path), name, **arguments), name)
 

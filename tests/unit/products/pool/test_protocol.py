@@ -9,14 +9,14 @@ import pytest
 
 from dbproc.core.version import Version
 from dbproc.products.base import Nonsense
-from dbproc.products.facts import FIRST_VERSION, Settled
+from dbproc.products.facts import FIRST_VERSION, CheckedFacts
 from dbproc.products.pool.protocol import facts_content, facts_of
 
 DAY = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 
 
 def content(version: Version = FIRST_VERSION, keywords: str = "") -> dict[str, Any]:
-    return facts_content(Settled(DAY.date(), DAY, DAY, version, keywords, {}))
+    return facts_content(CheckedFacts(DAY.date(), DAY, DAY, version, keywords, {}))
 
 
 def test_facts_come_back_as_they_were() -> None:

@@ -43,7 +43,7 @@ TOO_LARGE = (
 HUNG = "its inspector hung for {} s and was ended; a larger inspector_seconds in the mission file gives it longer"
 
 
-def greeting(inspector: Path | str) -> bytes:
+def setup(inspector: Path | str) -> bytes:
     row = {"product_id": 1, "name": "p", "level": 0.0, "directory": "d", "format": "{any}", "instrument": "i"}
     row |= {"satellite": "s", "inspector_id": 1, "inspector": str(inspector), "arguments": {}}
     names = ("name", "root", "incoming", "quarantine", "code_directory", "inspector_directory")
@@ -65,7 +65,7 @@ class Bench:
         method = "class Mine(Inspector):\n    def inspect(self, path, name):\n        name = os.path.basename(path)\n"
         rest = textwrap.indent(textwrap.dedent(body).strip(), "        ") + "\n        return name\n"
         inspector.write_text(HEAD + more + method + rest)
-        self.supervisors.append(Supervisor(greeting(inspector), Limits(seconds, memory), size))
+        self.supervisors.append(Supervisor(setup(inspector), Limits(seconds, memory), size))
         return self.supervisors[-1]
 
     def workers(self) -> list[psutil.Process]:
@@ -411,7 +411,7 @@ def test_the_worker_dies_with_its_parent(bench: Bench, tmp_path: Path, busy: boo
     bench.supervisor(f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nwhile {busy}: pass")
     code = (
         "from dbproc.products.pool.supervisor import Supervisor; import time\n"
-        f"Supervisor({greeting(tmp_path / 'insp.py')!r}).ask([('inspect', 1, '/in/a')]); time.sleep(60)"
+        f"Supervisor({setup(tmp_path / 'insp.py')!r}).ask([('inspect', 1, '/in/a')]); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
