@@ -10,15 +10,16 @@ from bench import mission
 from bench.places import Place
 from bench.table import Row
 from bench.timing import in_turn, seconds_of
-from dbproc import cycle, queue
-from dbproc.catalogue.definition import load_definition
-from dbproc.catalogue.files import insert_files, link_codes, link_inputs
-from dbproc.cycle import Options
-from dbproc.model import Definition, FileFacts, NewFile, Product
-from dbproc.names import render
-from dbproc.report import Report
-from dbproc.store import open_store
-from dbproc.version import Version
+from dbproc import cycle
+from dbproc.core.events import Report
+from dbproc.core.filenames import render
+from dbproc.core.model import Definition, FileFacts, NewFile, Product
+from dbproc.core.version import Version
+from dbproc.database import queue
+from dbproc.database.definition.load import load_definition
+from dbproc.database.files import insert_files, link_codes, link_inputs
+from dbproc.database.store import open_store
+from dbproc.run.selection import Options
 
 TARGET = 0.5  # milliseconds
 _VERSION = Version(1, 0, 0)

@@ -6,9 +6,9 @@ from bench import mission
 from bench.places import Place
 from bench.table import Row
 from bench.timing import in_turn, seconds_of
-from dbproc import edits
-from dbproc.catalogue.definition import load_definition
-from dbproc.store import open_store
+from dbproc.changes import edits
+from dbproc.database.definition.load import load_definition
+from dbproc.database.store import open_store
 
 MOST_MILLISECONDS = 20.0
 

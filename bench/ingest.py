@@ -7,9 +7,9 @@ from bench.places import Place
 from bench.table import Row
 from bench.timing import in_turn, seconds_of
 from dbproc import cycle
-from dbproc.cycle import Options
-from dbproc.report import Report
-from dbproc.store import open_store
+from dbproc.core.events import Report
+from dbproc.database.store import open_store
+from dbproc.run.selection import Options
 
 TARGET = 1_000  # files per second
 

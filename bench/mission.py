@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.places import Place
+from dbproc.database.store import create_database, open_store
 from dbproc.mission.apply import apply_definition
 from dbproc.mission.read import read_mission_file
-from dbproc.store import create_database, open_store
 
 FIRST_DAY = dt.date(1990, 1, 1)
 FILE_BYTES = 1_000

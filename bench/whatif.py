@@ -12,14 +12,14 @@ from pathlib import Path
 from bench import mission
 from bench.places import Place
 from bench.table import Row
-from dbproc.catalogue.definition import load_definition
-from dbproc.catalogue.files import insert_files, link_codes, link_inputs
+from dbproc.core.filenames import render
+from dbproc.core.model import FileFacts, NewFile, Product
+from dbproc.core.version import Version
+from dbproc.database.definition.load import load_definition
+from dbproc.database.files import insert_files, link_codes, link_inputs
+from dbproc.database.store import Store, create_database, open_store
 from dbproc.mission.apply import apply_definition
 from dbproc.mission.read import read_mission_file
-from dbproc.model import FileFacts, NewFile, Product
-from dbproc.names import render
-from dbproc.store import Store, create_database, open_store
-from dbproc.version import Version
 
 SECONDS = 60
 GIBIBYTES = 1
@@ -47,9 +47,9 @@ version = "1.0.0"
 ASK = """
 import json, resource, sys, time
 began = time.perf_counter()
-from dbproc.store import open_store
-from dbproc.version import Version
-from dbproc.whatif import Release, foreseen_facts, if_released
+from dbproc.database.store import open_store
+from dbproc.core.version import Version
+from dbproc.changes.whatif import Release, foreseen_facts, if_released
 with open_store(sys.argv[1], read_only=True) as store:
     foresight = if_released(store, Release(process="to_l1", version=Version(1, 1, 0)))
 seconds = time.perf_counter() - began

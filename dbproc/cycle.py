@@ -7,46 +7,31 @@ the lock however it ends. Most runs find nothing to do: the stations are importe
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dbproc import access, lock
-from dbproc.catalogue import placements
-from dbproc.catalogue.definition import load_definition
-from dbproc.catalogue.pending import pending
-from dbproc.directories import refuse_harmful
-from dbproc.edits import any_code_touched, any_inspector_touched
-from dbproc.errors import NotFoundError, UserError
-from dbproc.incoming import Arrival, scan_mission
-from dbproc.model import Definition, Move, Process, Timebase
-from dbproc.report import LOGGER, Event, Progress, Report, log_to, one_line, stop_logging
-from dbproc.signals import Interrupted, signals_ignored, signals_interrupt
-from dbproc.store import Store
-from dbproc.workspace import Workspace
+from dbproc.changes.edits import any_code_touched, any_inspector_touched
+from dbproc.core.directories import refuse_harmful
+from dbproc.core.errors import UserError
+from dbproc.core.events import LOGGER, Event, Progress, Report
+from dbproc.core.model import Move
+from dbproc.core.text import one_line
+from dbproc.database import lock, moves
+from dbproc.database.definition.load import load_definition
+from dbproc.database.pending import pending
+from dbproc.database.store import Store
+from dbproc.ingest.incoming import Arrival, scan_mission
+from dbproc.run.daily_log import log_to, stop_logging
+from dbproc.run.selection import Options, allowed_processes, startup_processes
+from dbproc.storage import permissions
+from dbproc.storage.workspace import Workspace
+from dbproc.system.signals import Interrupted, signals_ignored, signals_interrupt
 
 if TYPE_CHECKING:
-    from dbproc.campaigns import Campaigns
-    from dbproc.errand import Request
-    from dbproc.execution import Agenda
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a run is to do.
-
-    `only` names processes (by name or number); None: all. `slots` CPUs and `ram` GiB are what jobs may use together.
-    """
-
-    ingest: bool = True
-    process: bool = True
-    only: tuple[str, ...] | None = None
-    skip_run: bool = False
-    slots: int = 2
-    ram: float | None = None
-    pattern: str = "*"
-    log_level: str = "info"
+    from dbproc.run.campaigns import Campaigns
+    from dbproc.run.executor import WorkSource
+    from dbproc.run.on_demand import Request
 
 
 def run(store: Store, options: Options, report: Report, progress: Progress | None = None) -> None:
@@ -124,7 +109,7 @@ class _Run:
 
     def work(self, task: Callable[[], None], *, was_killed: bool) -> None:
         """Recover, and do a task, with the mission's umask and group; `was_killed`: the lock is a dead run's."""
-        with access.in_force(self._definition.mission):
+        with permissions.in_force(self._definition.mission):
             self._work(task, was_killed=was_killed)
 
     def _work(self, task: Callable[[], None], *, was_killed: bool) -> None:
@@ -157,8 +142,8 @@ class _Run:
 
     def by_hand(self, request: Request) -> None:
         """Run one process over a range of dates."""
-        from dbproc.errand import Errand, decide, leave_out, narrowed, tell_undue
-        from dbproc.explain import process_named
+        from dbproc.core.lookup import process_named
+        from dbproc.run.on_demand import OnDemand, decide, leave_out, narrowed, tell_undue
 
         refused = self._makers(self._settle_inspectors()) | self._settle_edits()
         if process_named(self._definition, request.process).process_id in refused:
@@ -167,7 +152,7 @@ class _Run:
         leave_out(self._store, self._definition, request)
         decisions = decide(self._store, definition, request)
         tell_undue(self._report, definition, decisions)
-        self._execute(Errand(self._store, definition, decisions))
+        self._execute(OnDemand(self._store, definition, decisions))
 
     def _recover(self, *, was_killed: bool) -> None:
         with self._store.begin() as connection:
@@ -175,25 +160,25 @@ class _Run:
         self._workspace.try_again()
         has_leftovers = bool(waits.moves or waits.running or self._workspace.leftovers())
         if has_leftovers:
-            from dbproc.recovery import recover
+            from dbproc.run.recovery import recover
 
             mission = self._definition.mission
             self._returned = recover(self._store, mission, self._workspace, self._run_id, self._report)
         if has_leftovers or was_killed:
-            from dbproc.check.aftermath import check_aftermath
+            from dbproc.check.look import check_aftermath
 
             check_aftermath(self._store, self._report)
 
     def _forget_returned(self) -> None:
         if self._returned:
             with self._store.begin() as connection:
-                placements.withdraw(connection, self._returned)
+                moves.withdraw(connection, self._returned)
 
     def _settle_inspectors(self) -> frozenset[int]:
         """What is to be done about edited inspectors; the products whose inspectors must not be used."""
         if not any_inspector_touched(self._definition):
             return frozenset()
-        from dbproc.edits import settle_inspector_edits
+        from dbproc.changes.edits import settle_inspector_edits
 
         self._definition, refused = settle_inspector_edits(self._store, self._definition, self._report)
         return refused
@@ -213,8 +198,8 @@ class _Run:
     def _ingest(self, settled: Sequence[Arrival]) -> None:
         if not settled:
             return
-        from dbproc.ingest import Ingest
-        from dbproc.inspection import Inspection
+        from dbproc.ingest.ingest import Ingest
+        from dbproc.products.inspection import Inspection
 
         with Inspection(self._definition) as inspection:
             ingest = Ingest(self._store, self._definition, inspection, self._run_id, self._report)
@@ -232,17 +217,17 @@ class _Run:
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
         if waits.queued or waits.retries or waits.campaigns:
-            from dbproc.campaigns import Campaigns
-            from dbproc.walk import Walk
+            from dbproc.run.campaigns import Campaigns
+            from dbproc.run.scheduler import Scheduler
 
-            walk = Walk(self._store, self._definition, self._allowed - refused)
-            self._execute(walk, Campaigns(walk))
+            scheduler = Scheduler(self._store, self._definition, self._allowed - refused)
+            self._execute(scheduler, Campaigns(scheduler))
 
     def _settle_edits(self) -> frozenset[int]:
         """Do what the policy says about edited codes; the processes that must not run."""
         if not any_code_touched(self._definition):
             return frozenset()
-        from dbproc.edits import settle_edits
+        from dbproc.changes.edits import settle_edits
 
         self._definition, refused = settle_edits(self._store, self._definition, self._report)
         return refused
@@ -257,22 +242,22 @@ class _Run:
         processes = startup_processes(self._definition, allowed)
         if not processes:
             return
-        from dbproc.errand import Errand
-        from dbproc.plan import startup_decision
+        from dbproc.core.plan import startup_decision
+        from dbproc.run.on_demand import OnDemand
 
         today = dt.datetime.now(dt.UTC).date()
         decisions = [startup_decision(self._definition, process, today) for process in processes]
-        self._execute(Errand(self._store, self._definition, decisions))
+        self._execute(OnDemand(self._store, self._definition, decisions))
 
-    def _execute(self, agenda: Agenda, campaigns: Campaigns | None = None) -> None:
+    def _execute(self, source: WorkSource, campaigns: Campaigns | None = None) -> None:
         from dbproc.engines.local import LocalEngine
-        from dbproc.execution import Execution
-        from dbproc.inspection import Inspection
+        from dbproc.products.inspection import Inspection
+        from dbproc.run.executor import Executor
 
         engine = LocalEngine(self._options.slots, self._options.ram)
-        with Inspection(agenda.definition) as inspection:
-            execution = Execution(
-                agenda,
+        with Inspection(source.definition) as inspection:
+            executor = Executor(
+                source,
                 inspection,
                 self._workspace,
                 engine,
@@ -282,42 +267,14 @@ class _Run:
                 campaigns,
                 self._ingest_more,
             )
-            execution.run()
+            executor.run()
         self._remark()
 
     def _remark(self) -> None:
         """Say which versions of codes are slower than the one before, or make files of another size."""
         if not (self._report.counts[Event.BUILT] or self._report.counts[Event.RAN]):
             return
-        from dbproc.history import remarks_on_run
+        from dbproc.explain.statistics import remarks_on_run
 
         for process, remark in remarks_on_run(self._store, self._run_id):
             self._report.add(Event.NOTE, process, remark)
-
-
-def startup_processes(definition: Definition, allowed: Collection[int]) -> list[Process]:
-    """The processes among those allowed that every run begins with."""
-    return [
-        process
-        for process_id, process in definition.processes.items()
-        if process.timebase is Timebase.STARTUP and process_id in allowed
-    ]
-
-
-def allowed_processes(definition: Definition, options: Options) -> frozenset[int]:
-    """The processes that a run may run.
-
-    Raises
-    ------
-    NotFoundError
-        One of `only` is no process of the mission.
-    """
-    chosen = definition.processes.values()
-    if options.only is not None:
-        by_key = {key: p for p in chosen for key in (p.name, str(p.process_id))}
-        unknown = [name for name in options.only if name not in by_key]
-        if unknown:
-            names = ", ".join(sorted(p.name for p in chosen)) or "none"
-            raise NotFoundError(f"no process {', '.join(unknown)}; the mission has: {names}")
-        chosen = [by_key[name] for name in options.only]  # type: ignore[assignment]
-    return frozenset(p.process_id for p in chosen if not (options.skip_run and not p.outputs))

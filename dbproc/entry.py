@@ -9,8 +9,8 @@ import signal
 import sys
 from typing import NoReturn
 
-from dbproc import encoding
-from dbproc.errors import EXIT_INTERRUPTED
+from dbproc.core.errors import EXIT_INTERRUPTED
+from dbproc.system import encoding
 
 
 def dbproc() -> NoReturn:
@@ -38,9 +38,9 @@ def _run(name: str) -> int:
 
         return main()
     if name == "ProcessQueue.py":
-        from dbproc.cli import processqueue
+        from dbproc.cli.dbprocessing import processqueue
 
         return processqueue.main()
-    from dbproc.cli import legacy
+    from dbproc.cli.dbprocessing import commands
 
-    return legacy.main(name)
+    return commands.main(name)

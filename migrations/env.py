@@ -1,10 +1,10 @@
-"""Alembic's entry: runs the migrations on the connection that dbproc.store hands over."""
+"""Alembic's entry: runs the migrations on the connection that dbproc.database.store hands over."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from dbproc.schema import complete_metadata
+from dbproc.database.schema import complete_metadata
 
 
 def _run() -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""``reprocessByCode.py``: hands over to dbproc.cli.legacy."""
+"""``reprocessByCode.py``: hands over to dbproc.cli.dbprocessing.commands."""
 
 from dbproc.entry import enter
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from dbproc.check.faults import Fault, Kind
 from dbproc.check.files import Files, again
-from dbproc.digest import algorithm_of, digest_file
-from dbproc.report import Progress
+from dbproc.core.events import Progress
+from dbproc.storage.digest import algorithm_of, digest_file
 
 _AT_ONCE = 1000
 

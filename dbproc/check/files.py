@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dbproc.catalogue.audit import FileRow, MemberRow
 from dbproc.check.faults import Fault, Kind, Mark, MoveHome
-from dbproc.check.strangers import Strangers
 from dbproc.check.tree import Ground, Tree
-from dbproc.names import companion_of
+from dbproc.check.unknown_files import Strangers
+from dbproc.core.filenames import companion_of
+from dbproc.database.audit import FileRow, MemberRow
 
 _RECORDED = "dbproc check --repair records that it is missing"
 _MADE_AGAIN = f"{_RECORDED}, and the next run makes it again"

@@ -6,13 +6,14 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 
-from dbproc import lock, ownership, root
-from dbproc.catalogue.audit import Records
 from dbproc.check.faults import Fault, Kind, Recover, TakeLock
-from dbproc.lock import Holder
-from dbproc.machine import Judgement, this_process
-from dbproc.model import Mission
-from dbproc.store import Store
+from dbproc.core.model import Mission
+from dbproc.database import lock, root
+from dbproc.database.audit import Records
+from dbproc.database.lock import Holder
+from dbproc.database.store import Store
+from dbproc.storage import ownership
+from dbproc.system.machine import Judgement, this_process
 
 _BY_NEXT_RUN = "the next run does it by itself; so does dbproc check --repair"
 

@@ -10,20 +10,21 @@ import os
 import stat
 from collections.abc import Collection, Iterable, Sequence
 
-from dbproc import lock, moves, placement, queue
-from dbproc.catalogue import audit, files, placements, quarantine
-from dbproc.catalogue.definition import load_mission
 from dbproc.check.faults import Cure, Dequeue, Enqueue, Fault, Kind, Mark, MoveHome, Recover, SetAside
 from dbproc.check.look import Findings, look
-from dbproc.digest import algorithm_of
-from dbproc.errors import PlacementError, UnsettledError
-from dbproc.measure import Measured, measure, measure_recorded
-from dbproc.model import Move
-from dbproc.recovery import recover_at_once
-from dbproc.report import Event, Report, one_line
-from dbproc.store import Store
-from dbproc.triage import storable
-from dbproc.workspace import Workspace
+from dbproc.core.errors import PlacementError, UnsettledError
+from dbproc.core.events import Event, Report
+from dbproc.core.model import Move
+from dbproc.core.text import one_line, storable
+from dbproc.database import audit, files, lock, quarantine, queue
+from dbproc.database import moves as placements
+from dbproc.database.definition.load import load_mission
+from dbproc.database.store import Store
+from dbproc.run.recovery import recover_at_once
+from dbproc.storage import layout, moves
+from dbproc.storage.digest import algorithm_of
+from dbproc.storage.fingerprint import Measured, measure, measure_recorded
+from dbproc.storage.workspace import Workspace
 
 _FOUND_WITH_DEEP = frozenset({Kind.CHANGED, Kind.MEMBER_CHANGED, Kind.UNREADABLE})
 
@@ -174,7 +175,7 @@ class _Repair:
         return right
 
     def _to_quarantine(self, cure: SetAside) -> Move:
-        target = placement.set_aside_path(self._mission.quarantine, os.path.basename(cure.path))
+        target = layout.set_aside_path(self._mission.quarantine, os.path.basename(cure.path))
         measured = self._measured(cure)
         if measured is None:
             return Move("quarantine", cure.path, target)

@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from dbproc.catalogue.audit import QueuedRow
 from dbproc.check.faults import Dequeue, Enqueue, Fault, Kind
-from dbproc.model import Definition, Slot, Task
-from dbproc.plan import Facts, Needs, Planner, Queued, State, candidates, consumers, needs
+from dbproc.core.candidates import Needs, Queued, candidates, consumers, needs
+from dbproc.core.facts import Facts
+from dbproc.core.model import Definition, Slot, Task
+from dbproc.core.plan import Planner, State
+from dbproc.database.audit import QueuedRow
 
 _DECIDED_AT_ONCE = 5000
 

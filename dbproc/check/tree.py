@@ -13,11 +13,11 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dbproc.catalogue.audit import ProductPlace
-from dbproc.errors import FormatError
-from dbproc.model import Mission
-from dbproc.names import Format, compile_format
-from dbproc.workspace import NAME as WORKSPACE
+from dbproc.core.errors import FormatError
+from dbproc.core.filenames import Format, compile_format
+from dbproc.core.model import Mission
+from dbproc.database.audit import ProductPlace
+from dbproc.storage.workspace import NAME as WORKSPACE
 
 _SQLITE_SUFFIXES = ("", "-wal", "-shm", "-journal")
 

@@ -14,37 +14,37 @@ import click
 
 from dbproc import __version__
 from dbproc.cli import output
-from dbproc.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_USAGE, DbprocError, DefinitionError
-from dbproc.report import one_line
-from dbproc.secrecy import masked
-from dbproc.signals import Interrupted
+from dbproc.core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_USAGE, DbprocError, DefinitionError
+from dbproc.core.redaction import masked
+from dbproc.core.text import one_line
+from dbproc.system.signals import Interrupted
 
 COMMANDS = {
-    "init": ("database", "Create an empty mission database."),
-    "apply": ("definition", "Bring a mission file into the database."),
-    "run": ("runs", "Ingest what arrived, build everything that is stale, and exit."),
-    "ingest": ("runs", "Ingest what arrived, and build nothing."),
-    "process": ("runs", "Build everything that is stale, without looking into incoming."),
-    "plan": ("runs", "Say what the next run would do and why."),
-    "run-process": ("byhand", "Run one process over a range of dates, by hand."),
+    "init": ("init", "Create an empty mission database."),
+    "apply": ("apply", "Bring a mission file into the database."),
+    "run": ("run", "Ingest what arrived, build everything that is stale, and exit."),
+    "ingest": ("run", "Ingest what arrived, and build nothing."),
+    "process": ("run", "Build everything that is stale, without looking into incoming."),
+    "plan": ("plan", "Say what the next run would do and why."),
+    "run-process": ("run_process", "Run one process over a range of dates, by hand."),
     "whatif": ("whatif", "Say exactly what would be made if something changed."),
-    "status": ("asking", "Say how the mission stands."),
-    "queue": ("asking", "List the files still to be looked at as inputs of new work."),
-    "why": ("asking", "Explain a file, or why there is none."),
-    "lineage": ("asking", "Show what a file came from, and what came from it."),
+    "status": ("status", "Say how the mission stands."),
+    "queue": ("queue", "List the files still to be looked at as inputs of new work."),
+    "why": ("why", "Explain a file, or why there is none."),
+    "lineage": ("lineage", "Show what a file came from, and what came from it."),
     "stats": ("stats", "Show what jobs took and made, by process and code version."),
-    "inspect": ("asking", "Ask every product about a file, and print each verdict."),
-    "code": ("codes", "Release codes, roll them back, look at their versions."),
-    "check": ("checking", "Hold database and disk against each other; repair."),
+    "inspect": ("inspect", "Ask every product about a file, and print each verdict."),
+    "code": ("code", "Release codes, roll them back, look at their versions."),
+    "check": ("check", "Hold database and disk against each other; repair."),
     "quarantine": ("quarantine", "Look at files that were refused, and take them out of quarantine."),
-    "canary": ("canaries", "Try a code out before it is released."),
+    "canary": ("canary", "Try a code out before it is released."),
     "idx": ("idx", "Verify IDX datasets, look at them and compare them."),
-    "retry": ("runs", "Have the next run try again what failed or was given up."),
-    "reprocess": ("campaigns", "Have things made again."),
-    "campaign": ("campaigns", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
-    "export": ("definition", "Write the definition as a mission file."),
-    "unlock": ("database", "Clear the lock of a dead run."),
-    "upgrade": ("database", "Bring an older database to this schema."),
+    "retry": ("retry", "Have the next run try again what failed or was given up."),
+    "reprocess": ("reprocess", "Have things made again."),
+    "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
+    "export": ("export", "Write the definition as a mission file."),
+    "unlock": ("unlock", "Clear the lock of a dead run."),
+    "upgrade": ("upgrade", "Bring an older database to this schema."),
 }
 """Each command, the module of this package that it is in, and its line in the help, in the order of the help."""
 

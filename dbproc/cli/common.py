@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 
 import click
 
-from dbproc import access, root
-from dbproc.catalogue.definition import load_mission
 from dbproc.cli import output
 from dbproc.cli.json_text import json_text
 from dbproc.cli.numbers import LEVEL
-from dbproc.report import Report, one_line
-from dbproc.store import Store, open_store
+from dbproc.core.events import Report
+from dbproc.core.text import one_line
+from dbproc.database import root
+from dbproc.database.definition.load import load_mission
+from dbproc.database.store import Store, open_store
+from dbproc.storage import permissions
 
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -71,7 +73,7 @@ def mission_access(store: Store) -> Iterator[None]:
     """The umask and group of the mission, for a command that moves its files."""
     with store.begin() as connection:
         mission = load_mission(connection)
-    with access.in_force(mission):
+    with permissions.in_force(mission):
         yield
 
 
@@ -167,3 +169,30 @@ class Screen:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
             self._shown = False
+
+
+_DEEPEST = 20
+
+
+def indent(depth: int) -> str:
+    """Two blanks for each step; where these would fill the screen, the number of the step."""
+    return "  " * depth if depth <= _DEEPEST else f"{'  ' * _DEEPEST}[{depth}] "
+
+
+def confirmed_words(confirmed: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a file was not made again for."""
+    return [
+        f"confirmed with {cell(each['source'])}, which equals {cell(each['replaced'])} ({cell(each['confirmed'])})"
+        for each in confirmed
+    ]
+
+
+def names_in(only: str | None) -> tuple[str, ...] | None:
+    return None if only is None else tuple(name.strip() for name in only.split(",") if name.strip())
+
+
+def glob_option(function: Function) -> Function:
+    """--glb."""
+    return click.option("--glb", "pattern", default="*", show_default=True, help="Only files in incoming like this.")(
+        function
+    )

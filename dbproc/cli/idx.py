@@ -12,8 +12,8 @@ import click
 
 from dbproc.cli.common import json_option, print_json
 from dbproc.cli.output import tell_of_work
-from dbproc.errors import EXIT_DONE, EXIT_SOME_FAILED, DbprocError
-from dbproc.report import one_line
+from dbproc.core.errors import EXIT_DONE, EXIT_SOME_FAILED, DbprocError
+from dbproc.core.text import one_line
 
 PATH = click.Path(path_type=Path)
 SHOWN = 20

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from dbproc import quarantine as custody
-from dbproc.catalogue import quarantine
 from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
 from dbproc.cli.numbers import NUMBER
-from dbproc.report import one_line
+from dbproc.core.text import one_line
+from dbproc.database import quarantine
+from dbproc.ingest import quarantine as custody
 
 _SHOWN = ("quarantine_id", "quarantine_time", "filename", "reason", "message")
 

@@ -23,7 +23,7 @@ def stats_command(process: str | None, mission: str, as_json: bool) -> None:
 
     For example: dbproc stats to_clean
     """
-    from dbproc.history import record_facts, records
+    from dbproc.explain.statistics import record_facts, records
 
     with open_mission(mission, read_only=True) as store:
         facts = [record_facts(record) for record in records(store, process)]

@@ -57,8 +57,8 @@ def release_command(
 
     For example: dbproc whatif release to_clean --version 2.0.0 --from 2024-01-01
     """
-    from dbproc.names import read_version
-    from dbproc.whatif import Release, if_released
+    from dbproc.changes.whatif import Release, if_released
+    from dbproc.core.filenames import read_version
 
     release = Release(
         process=process,
@@ -97,9 +97,9 @@ def reprocess_command(
 
     For example: dbproc whatif reprocess --product clean --start 2024-01-01 --end 2024-01-31 --force 1
     """
-    from dbproc.reprocess import Selection
-    from dbproc.version import Part
-    from dbproc.whatif import if_reprocessed
+    from dbproc.changes.reprocess import Selection
+    from dbproc.changes.whatif import if_reprocessed
+    from dbproc.core.version import Part
 
     selection = Selection(start=_date(start), end=_date(end), **chosen)
     with open_mission(mission, read_only=True) as store:
@@ -126,8 +126,8 @@ def file_command(path: str, bump: int, everything: bool, as_json: bool, mission:
 
     For example: dbproc whatif file /tmp/raw_20240501_v1.1.0.csv
     """
-    from dbproc.version import Part
-    from dbproc.whatif import if_delivered
+    from dbproc.changes.whatif import if_delivered
+    from dbproc.core.version import Part
 
     with open_mission(mission, read_only=True) as store:
         foresight = if_delivered(store, path, Part(bump))
@@ -136,7 +136,7 @@ def file_command(path: str, bump: int, everything: bool, as_json: bool, mission:
 
 
 def _print(foresight: Any, *, everything: bool, as_json: bool) -> None:
-    from dbproc.whatif import foreseen_facts
+    from dbproc.changes.whatif import foreseen_facts
 
     facts = foreseen_facts(foresight, None if everything or as_json else _SHOWN)
     if as_json:

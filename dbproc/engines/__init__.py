@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from dbproc.model import Job, Outcome
+if TYPE_CHECKING:
+    from dbproc.core.model import Job, Outcome
 
 
 class Engine(Protocol):

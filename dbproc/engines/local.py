@@ -8,11 +8,11 @@ import time
 from collections import deque
 from dataclasses import replace
 
-from dbproc import signals
-from dbproc.engines.execution import StopSign, execute, failed, in_words
+from dbproc.core.errors import UserError
+from dbproc.core.model import Ending, Job, Outcome
+from dbproc.engines.process import StopSign, execute, failed, in_words
 from dbproc.engines.strays import Strays
-from dbproc.errors import UserError
-from dbproc.model import Ending, Job, Outcome
+from dbproc.system import signals
 
 _AHEAD = 64
 """Jobs taken ahead for each slot, so that no slot is idle while outcomes are being registered."""

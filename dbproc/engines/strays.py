@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from dbproc import processes
-from dbproc.processes import Process
+from dbproc.system import processes
+from dbproc.system.processes import Process
 
 _REAP_SECONDS = 1.0
 _LOOKS, _LOOK_PAUSE = 10, 0.002

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dbproc.catalogue.changes import lock_definition, write_changes
-from dbproc.catalogue.specs import load_holdings
-from dbproc.definition import Change, Definition, Holdings
-from dbproc.mission.check import check
+from dbproc.core.spec import Change, Definition, Holdings
+from dbproc.database.definition.specs import load_holdings
+from dbproc.database.definition.write import lock_definition, write_changes
+from dbproc.database.store import Store
 from dbproc.mission.difference import difference, merged
-from dbproc.mission.earlier import with_earlier_bytes
+from dbproc.mission.kept_bytes import with_earlier_bytes
 from dbproc.mission.on_disk import database_problems
 from dbproc.mission.problems import raise_for
-from dbproc.store import Store
+from dbproc.mission.rules import check
 
 
 def apply_definition(

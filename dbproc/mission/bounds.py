@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dbproc.definition import CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
+from dbproc.core.filenames import HIGHEST, UNFIT
+from dbproc.core.spec import CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
+from dbproc.core.version import Version
 from dbproc.mission.problems import Problem
-from dbproc.names import HIGHEST, UNFIT
-from dbproc.version import Version
 
 MOST_DAYS = 36525
 _YEAR = 366 * 24 * 3600

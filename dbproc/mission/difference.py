@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from dbproc.definition import (
+from dbproc.core.spec import (
     Change,
     CodeSpec,
     Definition,
@@ -17,9 +17,9 @@ from dbproc.definition import (
     ProcessSpec,
     ProductSpec,
 )
+from dbproc.core.version import Version
 from dbproc.mission.formats import can_be_alike
 from dbproc.mission.problems import Problem, raise_for
-from dbproc.version import Version
 
 _NEEDS_RELEASE = ("file", "arguments", "output_interface", "inputs_by")
 _STAYS_WITH_VERSION = (*_NEEDS_RELEASE, "uses")

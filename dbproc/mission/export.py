@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from itertools import groupby
 
-from dbproc.definition import CodeSpec, Definition, InputSpec, InspectorSpec, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.core.spec import CodeSpec, Definition, InputSpec, InspectorSpec, MissionSpec, ProcessSpec, ProductSpec
 
 _Group = tuple[str, str]
 

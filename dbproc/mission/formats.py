@@ -6,12 +6,11 @@ import datetime as dt
 import os
 from collections.abc import Iterator, Mapping
 
-from dbproc.definition import Definition, KeyPath, ProcessSpec, ProductSpec
-from dbproc.errors import FormatError
-from dbproc.incoming import is_unfinished
+from dbproc.core.errors import FormatError
+from dbproc.core.filenames import TIME_OF_DAY, Format, compile_format, digits_of, is_unfinished, misread_field
+from dbproc.core.model import Timebase
+from dbproc.core.spec import Definition, KeyPath, ProcessSpec, ProductSpec
 from dbproc.mission.problems import Problem
-from dbproc.model import Timebase
-from dbproc.names import TIME_OF_DAY, Format, compile_format, digits_of, misread_field
 
 _SAMPLE = dt.datetime(2024, 11, 27, 13, 45, 56, 789012, dt.UTC)
 _ANY_KEYWORD = "k"

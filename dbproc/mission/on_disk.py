@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from dbproc import directories, program
-from dbproc.bundle import unmatched
-from dbproc.definition import SHIPPED, CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
-from dbproc.digest import missing_algorithm
-from dbproc.directories import Place
+from dbproc.core import directories
+from dbproc.core.directories import Place
+from dbproc.core.spec import SHIPPED, CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
+from dbproc.engines import program
 from dbproc.mission import paths
 from dbproc.mission.problems import Problem, suggestion
 from dbproc.products.registry import BUILT_IN, arguments_of
+from dbproc.storage.bundle import unmatched
+from dbproc.storage.digest import missing_algorithm
+from dbproc.system.package import CODES
 
-_CODES = Path(__file__).resolve().parent.parent / "codes"
+_CODES = Path(CODES)
 
 
 def check_on_disk(definition: Definition, file: str = "") -> list[Problem]:

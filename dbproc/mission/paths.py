@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from dbproc import directories
-from dbproc.definition import SHIPPED, Definition, MissionSpec, ProductSpec
-from dbproc.home import expanded
-from dbproc.model import KEPT_CODES
-from dbproc.names import substitute
+from dbproc.core import directories
+from dbproc.core.filenames import substitute
+from dbproc.core.model import KEPT_CODES
+from dbproc.core.spec import SHIPPED, Definition, MissionSpec, ProductSpec
+from dbproc.system.home import expanded
 
 _MOST_ROUNDS = 8
 _DIRECTORIES = ("root", "incoming", "quarantine", "codes", "inspectors")

@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dbproc.definition import Finder, KeyPath, Place
-from dbproc.errors import DefinitionError
+from dbproc.core.errors import DefinitionError
+from dbproc.core.spec import Finder, KeyPath, Place
 
 _LONGEST_LABEL = 200
 

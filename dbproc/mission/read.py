@@ -6,14 +6,14 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from dbproc.definition import Definition
-from dbproc.errors import DefinitionError
-from dbproc.mission.check import check
+from dbproc.core.errors import DefinitionError
+from dbproc.core.spec import Definition
 from dbproc.mission.formats import period_problems
-from dbproc.mission.ini_file import read_ini
+from dbproc.mission.ini import read_ini
 from dbproc.mission.on_disk import check_on_disk
 from dbproc.mission.problems import Problems, raise_for, suggestion
-from dbproc.mission.toml_file import read_toml
+from dbproc.mission.rules import check
+from dbproc.mission.toml import read_toml
 
 
 def read_mission_file(path: str | os.PathLike[str]) -> Definition:

@@ -14,8 +14,8 @@ A mission's own inspector is a Python file with one class and one method::
             return Facts(keywords={"station": station})
 
 It is asked about files whose name is of its product's filename format. `path` is the file, `name` what its name says
-(:class:`dbproc.names.NameFacts`), and the keyword arguments are the inspector's arguments in the mission file, as text.
-What :class:`Facts` leaves open is taken from the name.
+(:class:`dbproc.core.filenames.NameFacts`), and the keyword arguments are the inspector's arguments in the mission file,
+as text. What :class:`Facts` leaves open is taken from the name.
 """
 
 from dbproc.products.base import Facts, Inspector, Nonsense, NotMine

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbproc.codes.idx.refusal import Refusal
-from dbproc.names import NameFacts
-from dbproc.version import Version
+from dbproc.core.filenames import NameFacts
+from dbproc.core.version import Version
 
 
 class NotMine(Exception):

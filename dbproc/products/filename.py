@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbproc.names import NameFacts
+from dbproc.core.filenames import NameFacts
 from dbproc.products.base import Facts, Inspector, NotMine
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dbproc.codes.formats.hdf5_links import own, own_children
-from dbproc.names import NameFacts
+from dbproc.core.filenames import NameFacts
 from dbproc.products.base import Facts, Inspector, NotMine, days, reading
 from dbproc.products.netcdf import Times, named_times, require_same_version, required_clock
 from dbproc.products.times import as_text, cf_times, clock, ends, is_cf

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.idx import idx_file
-from dbproc.names import NameFacts
+from dbproc.core.filenames import NameFacts
 from dbproc.products.base import Facts, Inspector, NotMine, days, reading
 from dbproc.products.times import as_text, cf_times, clock, is_cf
 

@@ -6,7 +6,7 @@ import datetime as dt
 import warnings
 from typing import Any
 
-from dbproc.names import NameFacts
+from dbproc.core.filenames import NameFacts
 from dbproc.products.base import Facts, Inspector, days, reading
 from dbproc.products.times import exif_clock
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dbproc.codes.formats.classic import require_whole
 from dbproc.codes.formats.hdf5_links import require_own
-from dbproc.names import NameFacts
+from dbproc.core.filenames import NameFacts
 from dbproc.products.base import Facts, Inspector, NotMine, days, reading
 from dbproc.products.times import as_text, cf_times, clock, ends, is_cf
 

@@ -7,7 +7,7 @@ import os
 from itertools import islice
 from typing import Any
 
-from dbproc.names import NameFacts
+from dbproc.core.filenames import NameFacts
 from dbproc.products.base import Facts, Inspector, NotMine, days, reading
 from dbproc.products.tiff_directories import require_whole_directories
 from dbproc.products.times import as_text, exif_clock

@@ -26,7 +26,13 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 HUNG = -1000
 _LONGEST_SECONDS = 60.0
 _IMPORTED_BY_USE = ("alembic", "psycopg2", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "sqlite3")
-_NOT_IMPORTED = ("dbproc.codes.", "dbproc.compat", "dbproc.products.worker", "dbproc.__main__", "dbproc.migrations")
+_NOT_IMPORTED = (
+    "dbproc.codes.",
+    "dbproc.products.dbprocessing",
+    "dbproc.products.pool.worker",
+    "dbproc.__main__",
+    "dbproc.migrations",
+)
 
 
 @dataclass(frozen=True)

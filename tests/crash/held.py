@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from dbproc.processes import JOB_MARK
+from dbproc.system.processes import JOB_MARK
 from tests.crash.picture import Picture, picture
 from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Mission, chain, name_of, wait_for
 

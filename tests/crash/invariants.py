@@ -11,13 +11,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select, text
 
-from dbproc import queue, schema
-from dbproc.catalogue.attempts import due_retries
-from dbproc.catalogue.definition import load_definition
-from dbproc.catalogue.facts import load_facts
-from dbproc.model import Slot
-from dbproc.plan import Planner, Queued, State, candidates, consumers, needs
-from dbproc.store import Store
+from dbproc.core.candidates import Queued, candidates, consumers, needs
+from dbproc.core.model import Slot
+from dbproc.core.plan import Planner, State
+from dbproc.database import queue, schema
+from dbproc.database.attempts import due_retries
+from dbproc.database.definition.load import load_definition
+from dbproc.database.planning import load_facts
+from dbproc.database.store import Store
 from tests.crash.site import Place
 
 FILE = schema.file

@@ -23,7 +23,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-PROGRAMS = {"ProcessQueue.py": "dbproc.cli.processqueue", "dbproc": "dbproc.cli"}
+PROGRAMS = {"ProcessQueue.py": "dbproc.cli.dbprocessing.processqueue", "dbproc": "dbproc.cli"}
 CALLS = {
     "os.chmod": 1,
     "os.link": 2,

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from dbproc import schema
-from dbproc.store import Store
+from dbproc.database import schema
+from dbproc.database.store import Store
 from tests.crash.site import Place
 
 NATURAL = {

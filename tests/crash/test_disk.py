@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from dbproc import moves
-from dbproc.errors import PlacementError
-from dbproc.measure import measure
-from dbproc.model import Move
+from dbproc.core.errors import PlacementError
+from dbproc.core.model import Move
+from dbproc.storage import moves
+from dbproc.storage.fingerprint import measure
 from tests.crash.disk import Disk
 from tests.crash.held import RAW, Held
 from tests.flow.mission import chain, name_of, product

@@ -15,7 +15,7 @@ from shlex import quote
 
 import pytest
 
-from dbproc.store import database_url, shown_name
+from dbproc.database.store import database_url, shown_name
 from tests.crash.crowd import crowd
 from tests.crash.held import ALL, RAW, Held
 from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, kill, wait_for

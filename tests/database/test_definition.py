@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from dbproc import schema
-from dbproc.bundle import read_bundle
-from dbproc.catalogue import codes as catalogue_codes
-from dbproc.catalogue.definition import load_definition, requeue_inputs
-from dbproc.catalogue.specs import current_definition
-from dbproc.definition import Change, Kind
-from dbproc.digest import digest_file
-from dbproc.errors import DefinitionError, NotFoundError
+from dbproc.core.errors import DefinitionError, NotFoundError
+from dbproc.core.spec import Change, Kind
+from dbproc.core.version import Version
+from dbproc.database import codes as catalogue_codes
+from dbproc.database import schema
+from dbproc.database.definition.load import load_definition, requeue_inputs
+from dbproc.database.definition.specs import current_definition
+from dbproc.database.store import Store, create_database, open_store
 from dbproc.mission import apply_definition, export_toml, read_mission_file
-from dbproc.store import Store, create_database, open_store
-from dbproc.version import Version
+from dbproc.storage.bundle import read_bundle
+from dbproc.storage.digest import digest_file
 from tests.mission_folder import MISSION, edited, write_mission
 
 NOON = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)

@@ -13,15 +13,9 @@ import pytest
 from sqlalchemy import event, text
 
 from dbproc.cli import main
-from dbproc.errors import (
-    ConflictError,
-    DatabaseLostError,
-    DatabaseRefusedError,
-    DbprocError,
-    UnstorableError,
-)
-from dbproc.store import Store, create_database, open_store
-from dbproc.store.faults import NUMBERS, STATES
+from dbproc.core.errors import ConflictError, DatabaseLostError, DatabaseRefusedError, DbprocError, UnstorableError
+from dbproc.database.store import Store, create_database, open_store
+from dbproc.database.store.faults import NUMBERS, STATES
 from tests.postgres import PostgresServer
 
 
@@ -213,7 +207,7 @@ def test_without_a_current_directory_a_whole_path_is_asked_for(tmp_path: Path, m
 
 
 def test_what_could_not_be_created_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dbproc.store.creating.migrations_directory", lambda: tmp_path / "nowhere")
+    monkeypatch.setattr("dbproc.database.store.creating.migrations_directory", lambda: tmp_path / "nowhere")
     with pytest.raises(DbprocError):
         create_database(str(tmp_path / "x.sqlite"))
     assert not list(tmp_path.iterdir())

@@ -15,8 +15,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from dbproc.errors import DatabaseError, DatabaseLostError
-from dbproc.store import Store, create_database, open_store
+from dbproc.core.errors import DatabaseError, DatabaseLostError
+from dbproc.database.store import Store, create_database, open_store
 from tests.flow.mission import Mission, chain, name_of
 from tests.postgres import PostgresServer
 
@@ -169,7 +169,7 @@ def test_a_closed_directory_with_empty_files_of_a_dead_run(mission: Mission) -> 
 def test_a_file_that_is_written_while_it_is_taken_for_unchanging_is_told(
     mission: Mission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dbproc.store.sqlite._may_write", lambda _: False)
+    monkeypatch.setattr("dbproc.database.store.sqlite._may_write", lambda _: False)
     with open_store(mission.database, read_only=True) as store:
         with pytest.raises(DatabaseLostError, match="ask again"):
             _read_what_is_written(store)

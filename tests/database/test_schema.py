@@ -14,10 +14,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Connection, Table, delete, inspect, select, text
 
-from dbproc import schema
 from dbproc.cli import main
-from dbproc.errors import ConflictError, DatabaseError, DbprocError, SchemaError
-from dbproc.store import (
+from dbproc.core.errors import ConflictError, DatabaseError, DbprocError, SchemaError
+from dbproc.database import schema
+from dbproc.database.store import (
     SCHEMA_VERSION,
     Store,
     create_database,

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from dbproc.errors import DatabaseError
-from dbproc.store import open_store
+from dbproc.core.errors import DatabaseError
+from dbproc.database.store import open_store
 from tests.postgres import PostgresServer
 
 

@@ -10,9 +10,9 @@ import psycopg2
 import pytest
 from sqlalchemy import text
 
-from dbproc.errors import DatabaseError, DbprocError
-from dbproc.store import Store, create_database, open_store, schema_version, upgrade_database
-from dbproc.store.server import divided_options
+from dbproc.core.errors import DatabaseError, DbprocError
+from dbproc.database.store import Store, create_database, open_store, schema_version, upgrade_database
+from dbproc.database.store.server import divided_options
 from tests.postgres import OwnServer, PostgresServer, running_server
 
 

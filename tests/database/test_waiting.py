@@ -19,10 +19,10 @@ import psycopg2
 import pytest
 from sqlalchemy import text
 
-from dbproc import signals
-from dbproc.errors import DatabaseLostError
-from dbproc.signals import Interrupted, signals_interrupt
-from dbproc.store import Store, create_database, open_store, waiting
+from dbproc.core.errors import DatabaseLostError
+from dbproc.database.store import Store, create_database, open_store, waiting
+from dbproc.system import signals
+from dbproc.system.signals import Interrupted, signals_interrupt
 from tests.postgres import PostgresServer
 
 SECONDS = 10
@@ -268,8 +268,8 @@ def test_a_server_that_vanishes_is_noticed(
     vanishing: Callable[[Store, Proxy], None], proxied: tuple[Store, Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_haste(monkeypatch, _LOOK_ANSWER_SECONDS=1.0, ANSWER_SECONDS=1.0, CONNECT_SECONDS=1.0)
-    monkeypatch.setattr("dbproc.store.server.ANSWER_SECONDS", 1.0)
-    monkeypatch.setattr("dbproc.store.server.CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("dbproc.database.store.server.ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr("dbproc.database.store.server.CONNECT_SECONDS", 1.0)
     with pytest.raises(DatabaseLostError, match=r"the server (does not answer any more|has not answered)"):
         vanishing(*proxied)
 

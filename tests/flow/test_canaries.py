@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from dbproc.canary import promotion
+from dbproc.changes.canary import promotion
 from dbproc.cli import main
-from dbproc.errors import ConflictError
+from dbproc.core.errors import ConflictError
 from tests.flow.mission import Mission, chain, kill, name_of, optional, process, product, wait_for
 
 DAYS = (1, 2, 3)
@@ -386,7 +386,7 @@ def test_killed_in_promoting_everything_is_undone_by_the_next_run(
     program = tmp_path / "promote.py"
     program.write_text(
         "import os, signal\n"
-        "from dbproc import register\n"
+        "from dbproc.run import register\n"
         f"done = register.Register.{moment}\n"
         "def kill(*arguments):\n"
         "    done(*arguments)\n"

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from dbproc.catalogue import quarantine as quarantine_rows
 from dbproc.check.faults import Kind
 from dbproc.cli import guarded, main
-from dbproc.cli.checking import check_command
+from dbproc.cli.check import check_command
+from dbproc.database import quarantine as quarantine_rows
 from tests.flow.mission import Mission, chain, name_of, process, product, wait_for
 from tests.postgres import PostgresServer
 

@@ -13,9 +13,11 @@ import click
 import psutil
 import pytest
 
-from dbproc import lock
-from dbproc.cli import COMMANDS, dbproc, legacy, main, processqueue
-from dbproc.store import open_store
+from dbproc.cli import COMMANDS, dbproc, main
+from dbproc.cli.dbprocessing import commands as legacy
+from dbproc.cli.dbprocessing import processqueue
+from dbproc.database import lock
+from dbproc.database.store import open_store
 from tests.flow.mission import (
     JOIN,
     Done,

@@ -11,7 +11,7 @@ from shlex import quote
 import psutil
 import pytest
 
-from dbproc.store import database_url, shown_name
+from dbproc.database.store import database_url, shown_name
 from tests.flow.mission import Mission, chain, kill, name_of, wait_for
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]

@@ -11,8 +11,8 @@ import click
 import pytest
 
 from dbproc.cli import dbproc, guarded
-from dbproc.cli.legacy import _COMMANDS as LEGACY
-from dbproc.cli.processqueue import command as process_queue
+from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
+from dbproc.cli.dbprocessing.processqueue import command as process_queue
 from docs.generate import commands
 from tests.flow.mission import JOIN, Mission, chain, name_of
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from dbproc import moves
 from dbproc.cli import main
-from dbproc.model import Move
+from dbproc.core.model import Move
+from dbproc.storage import moves
 from tests.flow.mission import PROCESS_QUEUE, Mission, chain, kill, name_of, process, product, wait_for
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]

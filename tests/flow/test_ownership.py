@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from dbproc import lock, lockfile
-from dbproc.cli import legacy, main
-from dbproc.machine import Evidence, Judgement
-from dbproc.ownership import Owner
-from dbproc.store import database_url, open_store
+from dbproc.cli import main
+from dbproc.cli.dbprocessing import commands
+from dbproc.database import lock
+from dbproc.database.store import database_url, open_store
+from dbproc.storage import lockfile
+from dbproc.storage.ownership import Owner
+from dbproc.system.machine import Evidence, Judgement
 from tests.flow.mission import REPOSITORY, Mission, chain, name_of, process, product
 from tests.postgres import PostgresServer
 
@@ -85,7 +87,7 @@ def test_a_copied_database_is_kept_away_from_the_root_until_it_is_adopted(
     for words in (["retry"], ["reprocess"], ["campaign", "pause", "x"], ["queue", "--flush"]):
         assert "belongs to the database" in say(*words, "-m", trial, status=78)
     for script, words in (("flushProcessQueue.py", [str(trial)]), ("reprocessByDate.py", [*DAYS, "-m", str(trial)])):
-        assert legacy.main(script, words) == 78
+        assert commands.main(script, words) == 78
     assert "belongs to the database" in say("status", "-m", trial)
     assert "belongs to the database" in say("plan", "-m", trial)
     assert (below(mission.root), mission.tables()) == (before, tables)
@@ -106,7 +108,7 @@ def test_a_new_database_for_the_same_mission_file_is_refused(mission: Mission, t
     assert "it would be refused: " in say("apply", mission.file, "--dry-run", "-m", trial)
     say("apply", mission.file, "-m", trial, status=78)
     assert "holds no mission yet" in say("run", "-m", trial, status=2)
-    assert legacy.main("addFromConfig.py", ["-m", trial, str(mission.file)]) == 78
+    assert commands.main("addFromConfig.py", ["-m", trial, str(mission.file)]) == 78
     assert below(mission.root) == before
 
 

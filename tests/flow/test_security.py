@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from dbproc.catalogue import placements
-from dbproc.catalogue.placements import Move
-from dbproc.cli import legacy, main
-from dbproc.store import open_store
+from dbproc.cli import main
+from dbproc.cli.dbprocessing import commands as legacy
+from dbproc.database import moves
+from dbproc.database.moves import Move
+from dbproc.database.store import open_store
 from tests.flow.mission import Mission, name_of, process, product
 
 RAW = [name_of("raw", day) for day in range(1, 31)]
@@ -279,7 +280,7 @@ def test_what_a_dead_run_moved_is_put_aside_whatever_its_name_is(mission: Missio
     (mission.quarantine / "moved").write_text("moved")
     with open_store(mission.database) as store, store.begin() as connection:
         move = Move("quarantine", str(mission.incoming / name), str(mission.quarantine / "moved"))
-        placements.announce(connection, [move])
+        moves.announce(connection, [move])
     done = mission.run(status=1)
     reasons = sorted(row[0] for row in mission.rows("SELECT reason FROM quarantine"))
     assert reasons == ["bad_name", "dead_run"]
@@ -508,7 +509,7 @@ def test_nobody_sees_the_password_of_the_database(
             main(command)
     said = capsys.readouterr()
     check_hidden(said.out + said.err, "postgresql://postgres:***@", "built clean_20200102", "not a dbproc database")
-    check_hidden(seen.read_text(), "DBPROC_JOB=", "dbproc.products.worker")
+    check_hidden(seen.read_text(), "DBPROC_JOB=", "dbproc.products.pool.worker")
     logs = "".join(path.read_text() for path in (mission.root / ".dbproc").rglob("*.log"))
     check_hidden(logs, "failed to_clean 2020-01-01", "DBPROC_JOB=", "-m=$DBPROC_MISSION$PGPASSWORD")
     check_hidden(repr(mission.tables()), "clean_20200102")

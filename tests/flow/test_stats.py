@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dbproc.history import records
-from dbproc.store import open_store
+from dbproc.database.store import open_store
+from dbproc.explain.statistics import records
 from tests.flow.mission import Mission, chain, name_of
 
 OF_VERSION = """(SELECT c.code_id FROM code c JOIN process p ON p.process_id = c.process_id

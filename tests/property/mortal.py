@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import event
 
 from dbproc import cycle
-from dbproc.cycle import Options
-from dbproc.report import Report
-from dbproc.store import Store
+from dbproc.core.events import Report
+from dbproc.database.store import Store
+from dbproc.run.selection import Options
 
 STEPS = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "subprocess.Popen"})
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from dbproc.cycle import Options
+from dbproc.run.selection import Options
 from tests.flow import mission as kit
 from tests.flow.mission import Mission
 from tests.postgres import PostgresServer
@@ -202,7 +202,7 @@ def postgres_place(postgres_server: PostgresServer) -> Iterator[Place]:
 
 
 def empty(database: str) -> None:
-    from dbproc.store import create_database
+    from dbproc.database.store import create_database
 
     create_database(database)
 

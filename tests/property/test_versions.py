@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from dbproc.model import Code, Definition, File, Input, Inspector, Process, Product, Slot, Timebase
-from dbproc.plan import Facts, Output, Planner, State, needs
-from dbproc.version import Part, Version
+from dbproc.core.candidates import needs
+from dbproc.core.facts import Facts, Output
+from dbproc.core.model import Code, Definition, File, Input, Inspector, Process, Product, Slot, Timebase
+from dbproc.core.plan import Planner, State
+from dbproc.core.version import Part, Version
 from tests.unit.facts import MISSION
 
 DAY = dt.date(2020, 1, 2)

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from dbproc import queue
-from dbproc.catalogue.definition import load_definition
-from dbproc.cycle import Options
-from dbproc.plan import candidates, consumers
-from dbproc.store import create_database, open_store
-from dbproc.version import Part, Version
-from dbproc.whatif import Change, Foresight, Release, _foreseen, if_delivered, if_nothing, if_released
+from dbproc.changes.whatif import Change, Prediction, Release, _predicted, if_delivered, if_nothing, if_released
+from dbproc.core.candidates import candidates, consumers
+from dbproc.core.version import Part, Version
+from dbproc.database import queue
+from dbproc.database.definition.load import load_definition
+from dbproc.database.store import create_database, open_store
+from dbproc.run.selection import Options
 from tests.flow import mission as kit
 from tests.flow.mission import Mission
 from tests.property import mortal
@@ -128,7 +128,7 @@ Made = dict[str, tuple[str, list[str]]]
 """By the name of a file that was made: its version, and the reasons."""
 
 
-def foreseen(foresight: Foresight) -> Made:
+def foreseen(foresight: Prediction) -> Made:
     assert not foresight.hindered
     names = [each.name for each in foresight.made]
     assert len(names) == len(set(names))
@@ -148,7 +148,7 @@ def deliver(mission: Mission, names: list[str]) -> None:
         mission.deliver(name, content=name)
 
 
-def release_something(data: st.DataObject, mission: Mission, plan: Plan) -> Foresight:
+def release_something(data: st.DataObject, mission: Mission, plan: Plan) -> Prediction:
     at = data.draw(st.integers(0, len(plan.processes) - 1), "process")
     process = plan.processes[at]
     part, rises = data.draw(st.sampled_from(Part), "part"), data.draw(st.booleans(), "output interface rises")
@@ -160,7 +160,7 @@ def release_something(data: st.DataObject, mission: Mission, plan: Plan) -> Fore
     return foresight
 
 
-def force_something(data: st.DataObject, mission: Mission, plan: Plan) -> Foresight:
+def force_something(data: st.DataObject, mission: Mission, plan: Plan) -> Prediction:
     """Queue a file with the part that is to rise in whatever is made from it."""
     part = data.draw(st.sampled_from(Part), "part")
     with open_store(mission.database) as store, store.begin() as connection:
@@ -169,14 +169,14 @@ def force_something(data: st.DataObject, mission: Mission, plan: Plan) -> Foresi
         item = queue.as_queued(connection, file_ids=[data.draw(st.sampled_from(every), "file")])
         waiting = {each.file_id for each in queue.load(connection)}
     slots = sorted({slot for slot, _ in candidates(consumers(definition), item)})
-    foresight = ask(mission, lambda store: _foreseen(store, Change(definition, slots=slots, forced=part)))
+    foresight = ask(mission, lambda store: _predicted(store, Change(definition, slots=slots, forced=part)))
     with open_store(mission.database) as store, store.begin() as connection:
         queue.remove(connection, waiting & {item[0].file_id})
         queue.push(connection, [item[0].file_id], "forced", int(part))
     return foresight
 
 
-def deliver_something(data: st.DataObject, mission: Mission, plan: Plan) -> Foresight:
+def deliver_something(data: st.DataObject, mission: Mission, plan: Plan) -> Prediction:
     name = data.draw(raw_names(plan).filter(lambda name: name not in mission.files()), "file")
     path = mission.root / name
     path.write_text(name)
@@ -185,14 +185,14 @@ def deliver_something(data: st.DataObject, mission: Mission, plan: Plan) -> Fore
     return foresight
 
 
-def leave_it(_: st.DataObject, mission: Mission, __: Plan) -> Foresight:
+def leave_it(_: st.DataObject, mission: Mission, __: Plan) -> Prediction:
     return ask(mission, if_nothing)
 
 
 CHANGES = [release_something, release_something, force_something, deliver_something, leave_it]
 
 
-def ask(mission: Mission, question: object) -> Foresight:
+def ask(mission: Mission, question: object) -> Prediction:
     with open_store(mission.database, read_only=True) as store:
         return question(store)  # type: ignore[operator,no-any-return]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from dbproc.errors import ConflictError, DatabaseError, DatabaseLostError, DatabaseRefusedError
-from dbproc.store import Store, create_database, open_store
+from dbproc.core.errors import ConflictError, DatabaseError, DatabaseLostError, DatabaseRefusedError
+from dbproc.database.store import Store, create_database, open_store
 from tests.flow.mission import Mission, chain, name_of
 from tests.postgres import OwnServer
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from dbproc.errors import DatabaseError
-from dbproc.store import Store, create_database, open_store
+from dbproc.core.errors import DatabaseError
+from dbproc.database.store import Store, create_database, open_store
 from tests.flow.mission import LONGEST_SECONDS, Mission, chain, name_of, product
 from tests.postgres import PostgresServer
 from tests.system.conftest import pgbouncer
@@ -66,7 +66,7 @@ def test_one_session_for_all_is_enough(postgres_server: PostgresServer, monkeypa
         Store(bouncer.url(name)) as store,
         store.begin() as connection,
     ):
-        monkeypatch.setattr("dbproc.store.waiting._LOOK_ANSWER_SECONDS", 1.0)
+        monkeypatch.setattr("dbproc.database.store.waiting._LOOK_ANSWER_SECONDS", 1.0)
         assert connection.scalar(text("SELECT 7 FROM pg_sleep(4)")) == 7
 
 

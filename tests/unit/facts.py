@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbproc.model import CodeEditPolicy, Mission
+from dbproc.core.model import CodeEditPolicy, Mission
 
 MISSION = Mission(
     mission_id=1,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from dbproc.processes import JOB_MARK
+from dbproc.system.processes import JOB_MARK
 from tests.crash.chaos.ground import Ground
 from tests.crash.chaos.starter import Order, Starter
 

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dbproc.canary import differences
+from dbproc.changes.canary import differences
 from dbproc.codes.contact_sheet import draw, layers
 from tests.unit.codes.conftest import write_netcdf
 

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dbproc import access
 from dbproc.codes.conversion import building, reuse
 from dbproc.codes.conversion.idx_writer import Conversion, convert
 from dbproc.codes.conversion.reuse import Earlier
@@ -25,6 +24,7 @@ from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Ori
 from dbproc.codes.idx.idx_reader import read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.verification import verify
+from dbproc.storage import permissions
 from tests.unit.codes.conftest import command, environment, wild
 
 SHAPE = (3, 40, 50)
@@ -173,11 +173,11 @@ def _wait_for_its_child(staging: Path) -> None:
 
 @contextmanager
 def in_force(umask: int) -> Iterator[None]:
-    token = access._in_force.set(access.Access(umask))
+    token = permissions._in_force.set(permissions.Access(umask))
     try:
         yield
     finally:
-        access._in_force.reset(token)
+        permissions._in_force.reset(token)
 
 
 def test_a_missions_access_is_given_to_copies_not_through_a_shared_file(
@@ -187,7 +187,7 @@ def test_a_missions_access_is_given_to_copies_not_through_a_shared_file(
     month(tmp_path / "new.idx", days, str(old))
     before = digests(old)
     with in_force(0o027):
-        assert not access.settled(str(tmp_path / "new"))  # a copy is to take its place
+        assert not permissions.settled(str(tmp_path / "new"))  # a copy is to take its place
     assert digests(old) == before
 
 

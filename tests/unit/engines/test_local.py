@@ -15,11 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dbproc import processes
-from dbproc.engines import execution, local
+from dbproc.core.errors import UserError
+from dbproc.core.model import Ending, Job, Outcome
+from dbproc.engines import local
+from dbproc.engines import process as execution
 from dbproc.engines.local import LocalEngine
-from dbproc.errors import UserError
-from dbproc.model import Ending, Job, Outcome
+from dbproc.system import processes
 
 LONG = 60.0
 """Seconds within which everything here ends on the busiest of machines."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dbproc.errors import DefinitionError
+from dbproc.core.errors import DefinitionError
 from dbproc.mission import read_mission_file
 from tests.mission_folder import MISSION, write_mission
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from dbproc.definition import CodeSpec, Definition, Holdings, InputSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
-from dbproc.errors import DefinitionError
+from dbproc.core.errors import DefinitionError
+from dbproc.core.spec import CodeSpec, Definition, Holdings, InputSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.core.version import Version
 from dbproc.mission import difference
-from dbproc.version import Version
 
 
 def product(name: str, level: float = 0) -> ProductSpec:

@@ -9,19 +9,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dbproc.definition import (
-    CodeSpec,
-    Definition,
-    InputSpec,
-    InspectorSpec,
-    MissionSpec,
-    ProcessSpec,
-    ProductSpec,
-)
+from dbproc.core.spec import CodeSpec, Definition, InputSpec, InspectorSpec, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.core.version import Version
 from dbproc.mission import export_toml
 from dbproc.mission.problems import Problems
-from dbproc.mission.toml_file import read_toml
-from dbproc.version import Version
+from dbproc.mission.toml import read_toml
 
 NAMES = (
     st.text(string.ascii_letters + string.digits + " .-_'\"é#=", min_size=1, max_size=12).map(str.strip).filter(bool)

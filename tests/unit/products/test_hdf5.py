@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from dbproc.names import NameFacts, compile_format
+from dbproc.core.filenames import NameFacts, compile_format
 from dbproc.products import NotMine
+from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.hdf5 import Hdf5Inspector
-from dbproc.products.settled import Settled, settle
 
 FORMAT = "scan_{Y}{m}{d}.h5"
 
@@ -22,7 +22,7 @@ def name_of(path: Path) -> NameFacts:
     return found
 
 
-def inspected(path: Path, **arguments: str) -> Settled:
+def inspected(path: Path, **arguments: str) -> CheckedFacts:
     return settle(Hdf5Inspector().inspect(str(path), name_of(path), **arguments), name_of(path))
 
 

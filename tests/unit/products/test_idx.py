@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from dbproc.names import compile_format
+from dbproc.core.filenames import compile_format
 from dbproc.products import NotMine
+from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.idx import IdxInspector
-from dbproc.products.settled import Settled, settle
 
 HEADER = """(version)
 6
@@ -39,7 +39,7 @@ def dataset(directory: Path, header: str = HEADER, stem: str = "x_20190102") -> 
     return path
 
 
-def inspected(path: Path, text: str = "x_{Y}{m}{d}.idx") -> Settled:
+def inspected(path: Path, text: str = "x_{Y}{m}{d}.idx") -> CheckedFacts:
     name = compile_format(text).match(path.name)
     assert name is not None
     return settle(IdxInspector().inspect(str(path), name), name)
@@ -172,7 +172,7 @@ def test_the_companion_directory_must_hold_data(tmp_path: Path) -> None:
 
 def test_openvisus_is_not_loaded(tmp_path: Path) -> None:
     code = (
-        "import sys; from dbproc.names import compile_format; from dbproc.products.idx import IdxInspector;"
+        "import sys; from dbproc.core.filenames import compile_format; from dbproc.products.idx import IdxInspector;"
         "name = compile_format('x_{Y}{m}{d}.idx').match('x_20190102.idx');"
         f"IdxInspector().inspect({str(dataset(tmp_path))!r}, name);"
         "sys.exit('OpenVisus' in sys.modules or 'numpy' in sys.modules)"

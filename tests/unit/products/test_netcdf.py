@@ -9,10 +9,10 @@ import netCDF4
 import numpy as np
 import pytest
 
-from dbproc.names import NameFacts, compile_format
+from dbproc.core.filenames import NameFacts, compile_format
 from dbproc.products import NotMine
+from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.netcdf import NetcdfInspector
-from dbproc.products.settled import Settled, settle
 
 CLASSIC = ("NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA")
 FORMATS = (*CLASSIC, "NETCDF4")
@@ -24,7 +24,7 @@ def name_of(path: Path, text: str = "met_{Y}{m}{d}.nc") -> NameFacts:
     return found
 
 
-def inspected(path: Path, text: str = "met_{Y}{m}{d}.nc", **arguments: str) -> Settled:
+def inspected(path: Path, text: str = "met_{Y}{m}{d}.nc", **arguments: str) -> CheckedFacts:
     name = name_of(path, text)
     return settle(NetcdfInspector().inspect(str(path), name, **arguments), name)
 

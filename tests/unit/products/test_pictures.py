@@ -9,16 +9,16 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dbproc.names import NameFacts, compile_format
+from dbproc.core.filenames import NameFacts, compile_format
 from dbproc.products import Inspector, NotMine
+from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.image import ImageInspector
-from dbproc.products.settled import Settled, settle
 from dbproc.products.tiff import TiffInspector
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (64, 48, 3), dtype=np.uint8)
 
 
-def inspected(inspector: Inspector, path: Path, text: str, **arguments: str) -> Settled:
+def inspected(inspector: Inspector, path: Path, text: str, **arguments: str) -> CheckedFacts:
     name: NameFacts | None = compile_format(text).match(path.name)
     assert name is not None
     return settle(inspector.inspect(str(path), name, **arguments), name)

@@ -1,1 +1,0 @@
-"""The records: files, products, processes, codes and lineage; reading and writing them."""

@@ -1,0 +1,157 @@
+"""A candidate for the next version of a code: checked, and put into the definition as if it were released."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dbproc.changes.release import code_changes, unreleased, with_process
+from dbproc.core import lookup
+from dbproc.core.errors import UserError
+from dbproc.core.model import Code, Definition, Process
+from dbproc.core.spec import SHIPPED, Change, CodeSpec
+from dbproc.core.version import Version
+from dbproc.database.definition.load import code_path
+from dbproc.database.definition.specs import load_holdings
+from dbproc.database.definition.write import code_place
+from dbproc.database.store import Transaction
+from dbproc.run.jobs import code_obstacle
+from dbproc.storage.bundle import Bundle, read_bundle
+from dbproc.storage.digest import algorithm_of
+
+NOT_ENTERED = 0
+"""The number of a code that has no row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for; `file` and `output_interface` are the present code's where they are None."""
+
+    version: Version
+    file: str | None = None
+    output_interface: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A code that could take the place of `old`; `definition` is the mission as if it had."""
+
+    process: Process
+    old: Code
+    code: Code
+    spec: CodeSpec
+    bundle: Bundle
+    definition: Definition
+
+
+def replaceable(definition: Definition, name: str) -> Process:
+    """The process of this name or number, when it has outputs and an active code.
+
+    Raises
+    ------
+    UserError
+        There is none such; the message says what is possible.
+    """
+    found = lookup.process_named(definition, name)
+    if not found.outputs:
+        raise UserError(f"process {found.name} ({found.timebase}) makes no files that could be compared")
+    if not definition.codes.get(found.process_id):
+        raise UserError(f"process {found.name} has no active code that could be replaced")
+    return found
+
+
+def candidate(
+    connection: Transaction, definition: Definition, process: Process, old: Code, wanted: Wanted
+) -> Candidate:
+    """Check what is asked for against what the database holds.
+
+    Raises
+    ------
+    UserError
+        It could not be released, or cannot be run.
+    """
+    if wanted.version <= old.version:
+        text = f"version {wanted.version} is not above {old.version}, the present version of the code of {process.name}"
+        raise UserError(f"{text}; give a higher one")
+    present = _spec_of(connection, process, old)
+    directory = definition.mission.code_directory
+    file = present.file if wanted.file is None else _place_of(wanted.file, directory)
+    interface = present.output_interface if wanted.output_interface is None else wanted.output_interface
+    if interface < present.output_interface:
+        raise UserError(f"output interface {interface} is below the present one, {present.output_interface}")
+    spec = replace(present, file=file, version=wanted.version, output_interface=interface)
+    changes_of(connection, process.name, old.code_id, spec)
+    path = code_path(directory, *code_place(spec), str(spec.version))
+    obstacle = code_obstacle(path)
+    if obstacle is not None:
+        raise UserError(obstacle)
+    bundle = _bundle(path, spec.uses, definition.mission.digest)
+    code = replace(
+        old,
+        code_id=NOT_ENTERED,
+        path=path,
+        version=spec.version,
+        output_interface=interface,
+        digest=bundle.digest,
+        stat=bundle.stat,
+    )
+    others = [each for each in definition.codes[process.process_id] if each.code_id != old.code_id]
+    codes = {**definition.codes, process.process_id: (*others, code)}
+    return Candidate(process, old, code, spec, bundle, replace(definition, codes=codes))
+
+
+def changes_of(connection: Transaction, process: str, old_code: int, spec: CodeSpec) -> list[Change]:
+    """What releasing `spec` in the place of a code changes in the database.
+
+    Raises
+    ------
+    DefinitionError
+        It cannot be released.
+    """
+    holdings = load_holdings(connection)
+    present = holdings.definition
+    assert present is not None
+    owner = present.processes[process]
+    codes = tuple(unreleased(spec) if code.code_id == old_code else code for code in owner.codes)
+    wanted = with_process(present, replace(owner, codes=codes), source=f"code {spec.file} {spec.version}")
+    return code_changes(holdings, wanted, process)
+
+
+def require_same_bytes(path: str, uses: Sequence[str], digest: str) -> None:
+    """Raise when a candidate is not what the sample was built with.
+
+    Raises
+    ------
+    UserError
+        Its bytes are others, or it is gone.
+    """
+    if _bundle(path, uses, algorithm_of(digest)).digest != digest:
+        raise UserError(
+            f"{path} is not what the sample was built with: its bytes have changed; start another canary, "
+            "or put the old bytes back"
+        )
+
+
+def _bundle(path: str, uses: Sequence[str], algorithm: str) -> Bundle:
+    try:
+        return read_bundle(path, uses, algorithm)
+    except OSError as error:
+        raise UserError(f"the code {path} cannot be read: {error.strerror or error}") from error
+
+
+def _spec_of(connection: Transaction, process: Process, code: Code) -> CodeSpec:
+    present = load_holdings(connection).definition
+    assert present is not None
+    return next(each for each in present.processes[process.name].codes if each.code_id == code.code_id)
+
+
+def _place_of(file: str, directory: str) -> str:
+    """A file as a mission file names it: below the directory of codes, or else absolute."""
+    if file.startswith(SHIPPED):
+        return file
+    given = os.path.expanduser(file)
+    inside = os.path.join(directory, given)
+    path = os.path.normpath(inside if os.path.exists(inside) else os.path.abspath(given))
+    relative = os.path.relpath(path, directory)
+    return path if relative.startswith("..") else relative

@@ -1,0 +1,79 @@
+"""How a file of a sample compares with the published one: bytes, contents, and a picture of both."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+from dbproc.core.model import Comparison, Definition, NewFile, Planned
+from dbproc.engines import confined
+from dbproc.products.comparison import MEMORY_LIMIT, compare, kind_of
+from dbproc.storage.layout import file_path
+
+TIME_LIMIT = 300.0
+"""Seconds that a picture may take."""
+
+_IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8", b"BM")
+
+
+def compared(
+    definition: Definition, planned: Planned, file: NewFile, path: str, picture: str
+) -> tuple[str, dict[str, Any]]:
+    """The verdict on a new file at `path`, and the report.
+
+    Returns
+    -------
+    verdict : str
+        ``new`` where no version is published, ``same`` in bytes or in contents, else ``differs``.
+    report : dict
+        ``sizes``, ``how`` they were compared, ``differences``, and where there is one ``problem`` and ``picture``.
+    """
+    published = planned.replaces
+    old = None if published is None else file_path(definition, published)
+    if old is None or not os.path.exists(old):
+        why = "nothing is published for it" if published is None else f"{old} is gone from disk"
+        return "new", {"sizes": [None, file.size], "differences": [], "problem": why}
+    report: dict[str, Any] = {"sizes": [os.path.getsize(old), file.size], "how": "bytes"}
+    product = definition.products[planned.product_id]
+    found = compare(Comparison.BYTES, old, path, companion=product.companion)
+    if not found["same"]:
+        kind = product.comparison
+        kind = kind_of(path) if kind is Comparison.BYTES else kind
+        if kind is not Comparison.BYTES:
+            found, report["how"] = compare(kind, old, path, companion=product.companion), kind.value
+        report.update(_picture(old, path, picture))
+    report["differences"] = found["differences"]
+    report.update({key: found[key] for key in ("problem", "more") if found.get(key)})
+    return ("same" if found["same"] else "differs"), report
+
+
+def _picture(old: str, new: str, picture: str) -> dict[str, str]:
+    """Draw old, new and difference side by side, where they can be seen: the picture, or why there is none."""
+    if not _can_be_seen(new):
+        return {}
+    command = confined.command("dbproc.codes.contact_sheet", [old, new, picture], MEMORY_LIMIT)
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIME_LIMIT,
+            check=False,
+            env=confined.environment(),
+        )
+    except subprocess.TimeoutExpired:
+        return {"no_picture": f"drawing it took longer than {TIME_LIMIT:g} s"}
+    if done.returncode == 0 and os.path.exists(picture):
+        return {"picture": os.path.basename(picture)}
+    last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+    return {"no_picture": last[0][:300]}
+
+
+def _can_be_seen(path: str) -> bool:
+    if path.endswith(".idx"):
+        return True
+    with open(path, "rb") as stream:
+        return stream.read(4).startswith(_IMAGES)

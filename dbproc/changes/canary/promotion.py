@@ -1,0 +1,335 @@
+"""Promoting a canary: its code is released, and its sample taken into the catalogue without building it again.
+
+Moves are announced, made, and recorded together with the release in one transaction: a crash before its end leaves a
+canary that is not promoted, and the next run moves the files back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dbproc.changes.canary.candidate import Candidate, Wanted, candidate, changes_of, replaceable, require_same_bytes
+from dbproc.changes.canary.directory import Place
+from dbproc.changes.canary.sample import decided
+from dbproc.core.errors import UserError
+from dbproc.core.events import Report
+from dbproc.core.model import Ending, Job, Move, Outcome, Reason, Slot, Task
+from dbproc.core.plan import valid_code
+from dbproc.core.spec import SHIPPED
+from dbproc.core.version import Version
+from dbproc.database import canaries, codes, lock, root
+from dbproc.database import moves as placements
+from dbproc.database.attempts import NewAttempt, insert_attempts
+from dbproc.database.definition.load import load_definition, load_mission
+from dbproc.database.definition.write import lock_definition, write_changes
+from dbproc.database.store import Store, Transaction
+from dbproc.products.inspection import Inspection
+from dbproc.run.recovery import recover_at_once
+from dbproc.run.register import Register, Result, Success
+from dbproc.storage import moves
+from dbproc.storage.workspace import Workspace
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What came of it: the names of the files taken, and of those that the next runs build, each with the reason."""
+
+    canary_id: int
+    taken: tuple[str, ...]
+    left: Mapping[str, str]
+
+
+def discard(store: Store, name: str) -> int:
+    """Remove a sample and everything of it but the report; gives the canary's number.
+
+    Raises
+    ------
+    UserError
+        There is no such canary, or it is not one to discard.
+    BusyError
+        It is being built.
+    RootError
+        The root is gone, or another database's.
+    """
+    root.require(store)
+    with store.begin() as connection:
+        row = canaries.find(connection, name)
+        mission = load_mission(connection)
+    canary_id = int(row["canary_id"])
+    place = Place(mission, canary_id)
+    if row["status"] == "promoted" or (row["status"] == "discarded" and not os.path.isdir(place.workspace.work)):
+        raise UserError(f"canary {canary_id} was {row['status']} already")
+    with place.held():
+        with store.begin() as connection:
+            canaries.change_status(connection, canary_id, ["building", "built"], "discarded")
+        place.tidy(store)
+    return canary_id
+
+
+def promote(store: Store, name: str, reason: str = "") -> Promoted:
+    """Release the candidate, and take of its sample what the next run would build in just this way.
+
+    One that was promoted already is refused; what the promotion left, when it was killed at its end, is removed then.
+
+    Raises
+    ------
+    UserError
+        There is no such canary, or it cannot be promoted; nothing was changed.
+    BusyError, LockError
+        A run is live.
+    """
+    with store.begin() as connection:
+        row = canaries.find(connection, name)
+        mission = load_mission(connection)
+    canary_id = int(row["canary_id"])
+    place = Place(mission, canary_id)
+    if row["status"] == "promoted" and not place.is_tidy:
+        with place.held():
+            place.tidy(store)
+    acquired = lock.acquire(store, f"canary {canary_id} promoted")
+    comment = "ended by an exception"
+    try:
+        promotion = _Promotion(store, canary_id, acquired.run_id, reason)
+        with promotion.place.held():
+            promoted = promotion.promote()
+        promotion.place.tidy(store)
+        comment = "done"
+    finally:
+        lock.release(store, acquired, comment)
+    return promoted
+
+
+class _Promotion:
+    """The promotion of one canary, under the lock of the mission."""
+
+    def __init__(self, store: Store, canary_id: int, run_id: int, reason: str) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._reason = reason
+        with store.begin() as connection:
+            self._row = canaries.find(connection, str(canary_id))
+            self._files = canaries.files_of(connection, canary_id)
+            mission = load_mission(connection)
+        _require_promotable(self._row, self._files)
+        workspace = Workspace(mission.root)
+        workspace.prepare()
+        recover_at_once(store, mission, workspace, run_id, Report())
+        self.place = Place(mission, canary_id)
+
+    def promote(self) -> Promoted:
+        """Check, move, and record."""
+        tried = self._candidate()
+        tasks, left = self._tasks(tried)
+        with Inspection(tried.definition) as inspection:
+            register = Register(self._store, tried.definition, inspection, self._run_id)
+            results = register.check(
+                [(task, _outcome(number, task, rows)) for number, (task, rows) in enumerate(tasks)]
+            )
+            checked = []
+            for result, (_, rows) in zip(results, tasks, strict=True):
+                why = _not_as_recorded(result, rows)
+                left.update({row["filename"]: why for row in rows if why})
+                checked += [] if why else [result]
+            return self._take(register, tried, checked, left)
+
+    def _candidate(self) -> Candidate:
+        """The candidate as it is now."""
+        row = self._row
+        with self._store.begin() as connection:
+            definition = load_definition(connection)
+            process = replaceable(definition, row["process"])
+            old = valid_code(definition.codes[process.process_id], self._files[0]["date"])
+            if old is None:
+                raise UserError(f"no active code of process {process.name} is valid for {self._files[0]['date']}")
+            wanted = Wanted(Version.parse(row["version"]), _file_of(row), row["output_interface"])
+            tried = candidate(connection, definition, process, old, wanted)
+        require_same_bytes(tried.code.path, tried.spec.uses, row["digest"])
+        return tried
+
+    def _tasks(self, tried: Candidate) -> tuple[list[tuple[Task, list[Row]]], dict[str, str]]:
+        """What the next run would build just so, with the rows of the sample; and why the rest is left."""
+        by_slot: dict[Slot, list[Row]] = {}
+        for row in self._files:
+            by_slot.setdefault(Slot(tried.process.process_id, row["date"], row["keywords"]), []).append(row)
+        now = {task.slot: task for task in decided(self._store, tried.definition, list(by_slot))[0]}
+        tasks, left = [], {}
+        for slot, rows in by_slot.items():
+            why = _why_left(now.get(slot), rows)
+            if why is None:
+                _name_anew(now[slot], rows)
+                tasks.append((now[slot], rows))
+            else:
+                left.update({row["filename"]: why for row in rows})
+        return tasks, left
+
+    def _take(self, register: Register, tried: Candidate, results: Sequence[Result], left: dict[str, str]) -> Promoted:
+        announced = register.announcements(results)
+        with self._store.begin() as connection:
+            placements.announce(connection, announced)
+        placed: list[Success] = []
+        settled: list[Move] = []
+        try:
+            for result in results:
+                at_home = register.place(result)
+                settled += register.announcements([result])
+                if isinstance(at_home, Success):
+                    placed.append(at_home)
+                else:
+                    left.update({planned.name: at_home.message for planned in at_home.task.outputs})
+            moves.sync(register.announcements(placed))
+            with self._store.begin() as connection:
+                self._record(connection, register, tried, placed)
+                placements.withdraw(connection, announced)
+        except BaseException:
+            self._undo(register.announcements(placed), settled)
+            raise
+        taken = tuple(file.filename for result in placed for file in result.files)
+        return Promoted(self._row["canary_id"], taken, left)
+
+    def _undo(self, made: Sequence[Move], settled: Sequence[Move]) -> None:
+        """Move files back; what was announced and is not `settled`, the next run undoes."""
+        for move in made:
+            moves.move_back(move)
+        with self._store.begin() as connection:
+            placements.withdraw(connection, settled)
+
+    def _record(self, connection: Transaction, register: Register, tried: Candidate, placed: Sequence[Success]) -> None:
+        """The release and the files, all or nothing."""
+        canary_id = self._row["canary_id"]
+        if not canaries.change_status(connection, canary_id, ["built"], "promoted"):
+            raise UserError(f"canary {canary_id} is no longer there to be promoted")
+        code_id = release(connection, tried, self._reason)
+        codes.record_event(
+            connection,
+            code_id,
+            "promoted",
+            old_code=tried.old.code_id,
+            digest=tried.bundle.digest,
+            reason=f"canary {canary_id}",
+        )
+        code = replace(tried.code, code_id=code_id)
+        made = [replace(result, task=_taken(result.task, code, canary_id)) for result in placed]
+        attempts = [NewAttempt(task=result.task, command=result.outcome.job.command) for result in made]
+        ids = insert_attempts(connection, self._run_id, attempts)
+        pairs = zip(made, ids, strict=True)
+        register.enter(connection, [replace(result, outcome=_of_attempt(result.outcome, n)) for result, n in pairs])
+
+
+def release(connection: Transaction, tried: Candidate, reason: str) -> int:
+    """Release a candidate in the place of the old code; the number of its row.
+
+    Raises
+    ------
+    UserError
+        It cannot be released, or its bytes changed in this moment.
+    """
+    lock_definition(connection)
+    write_changes(connection, changes_of(connection, tried.process.name, tried.old.code_id, tried.spec), reason)
+    version = str(tried.spec.version)
+    code_id, digest = canaries.released_code(connection, tried.process.process_id, version)
+    if digest != tried.bundle.digest:
+        raise UserError(f"{tried.code.path} was changed in this moment; nothing was released, try again")
+    return code_id
+
+
+def _require_promotable(row: Row, files: Sequence[Row]) -> None:
+    canary_id, status = row["canary_id"], row["status"]
+    if status == "building":
+        raise UserError(f"the sample of canary {canary_id} is not finished; build it again: dbproc canary start")
+    if status != "built":
+        raise UserError(f"canary {canary_id} was {status} already")
+    failed = [each["filename"] for each in files if each["verdict"] == "failed"]
+    if failed or not files:
+        names = ", ".join(failed[:5]) or "everything"
+        raise UserError(f"canary {canary_id} could not make {names}; mend the code, and start another canary")
+
+
+def _file_of(row: Row) -> str:
+    """The file of a candidate as a mission file names it."""
+    if row["directory"] == "{DBPROC}/codes":
+        return SHIPPED + str(row["filename"]).removesuffix(".py")
+    return os.path.normpath(os.path.join(row["directory"], row["filename"]))
+
+
+def _why_left(task: Task | None, rows: Sequence[Row]) -> str | None:
+    """Why the sample of a slot is not what the next run would build; None when it is."""
+    if task is None:
+        return "the next run would not build it"
+    if any([file.file_id for file in task.inputs] != row["record"]["inputs"] for row in rows):
+        return "its inputs are no longer those that it was built from"
+    if {planned.product_id for planned in task.outputs} != {row["product_id"] for row in rows}:
+        return "the process has other outputs by now"
+    names = {row["product_id"]: row["filename"] for row in rows}
+    other = next((planned.name for planned in task.outputs if planned.name != names[planned.product_id]), None)
+    if other is not None and not _may_be_renamed(task, rows):
+        return f"it would be {other} by now, and what it holds may depend on its name"
+    return None
+
+
+def _may_be_renamed(task: Task, rows: Sequence[Row]) -> bool:
+    """Whether the files of a sample are files alone, and their code was not told the version."""
+    words = (*task.process.extra_params, *task.code.arguments)
+    return not any("{VERSION}" in word for word in words) and not any(row["record"]["members"] for row in rows)
+
+
+def _name_anew(task: Task, rows: Sequence[Row]) -> None:
+    """Give the files of a sample the names that they would have now."""
+    now = {planned.product_id: planned.name for planned in task.outputs}
+    for row in rows:
+        old, new = (
+            os.path.join(row["record"]["directory"], name) for name in (row["filename"], now[row["product_id"]])
+        )
+        if os.path.lexists(old) and not os.path.lexists(new):
+            os.rename(old, new)
+
+
+def _outcome(number: int, task: Task, rows: Sequence[Row]) -> Outcome:
+    """The outcome of the job that made a sample, as it was recorded."""
+    record = rows[0]["record"]
+    job = Job(
+        attempt_id=number,
+        command=tuple(record["command"]),
+        directory=record["directory"],
+        log=record["log"],
+        cpu=task.code.cpu,
+        ram=task.code.ram,
+        time_limit=task.code.time_limit,
+    )
+    return Outcome(
+        job=job,
+        ending=Ending.SUCCEEDED,
+        message="",
+        exit_status=record["exit_status"],
+        started=dt.datetime.fromisoformat(record["started"]),
+        ended=dt.datetime.fromisoformat(record["ended"]),
+        cpu_seconds=record["cpu_seconds"],
+        memory_bytes=record["memory_bytes"],
+    )
+
+
+def _not_as_recorded(result: Result, rows: Sequence[Row]) -> str:
+    """Why a file of a sample is not what was compared; nothing when it is."""
+    if not isinstance(result, Success):
+        return result.message
+    records = {row["product_id"]: row["record"] for row in rows}
+    for file in result.files:
+        record = records[file.product_id]
+        members = sorted([member.path, member.size, member.digest] for member in file.members)
+        if (file.size, file.digest) != (record["size"], record["digest"]) or members != sorted(record["members"]):
+            return "its bytes are no longer those that were recorded"
+    return ""
+
+
+def _taken(task: Task, code: Any, canary_id: int) -> Task:
+    reasons = (*task.reasons, Reason(f"taken from canary {canary_id}"))
+    return replace(task, code=code, reasons=reasons)
+
+
+def _of_attempt(outcome: Outcome, attempt_id: int) -> Outcome:
+    return replace(outcome, job=replace(outcome.job, attempt_id=attempt_id))

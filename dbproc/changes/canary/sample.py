@@ -1,0 +1,291 @@
+"""What a canary builds: which dates, from what, and how each file compares with the published one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dbproc.changes.canary.candidate import Candidate, Wanted, candidate, replaceable, require_same_bytes
+from dbproc.changes.canary.differences import compared
+from dbproc.changes.canary.directory import Place
+from dbproc.changes.canary.report import write_report
+from dbproc.core.candidates import Queued, candidates, needs
+from dbproc.core.errors import UserError
+from dbproc.core.events import Report
+from dbproc.core.model import Definition, Outcome, Process, Slot, Task
+from dbproc.core.periods import DayRange, period_end
+from dbproc.core.plan import Planner, State, valid_code
+from dbproc.core.text_lists import arguments_text
+from dbproc.database import canaries, root
+from dbproc.database.canaries import NewCanary, SampleFile
+from dbproc.database.definition.load import load_definition
+from dbproc.database.definition.write import code_place
+from dbproc.database.planning import load_facts
+from dbproc.database.store import Store
+from dbproc.engines.local import LocalEngine
+from dbproc.products.inspection import Inspection
+from dbproc.run.inputs import Inputs, look
+from dbproc.run.jobs import command_line, job_of, obstacle
+from dbproc.run.register import Register, Result, Success
+from dbproc.run.rescue import after_job, keep_here
+from dbproc.system.machine import this_process
+
+_DECIDED_AT_ONCE = 2000
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which dates to build: those of `ranges` (all where there are none), of them `sample` spread evenly, or all."""
+
+    ranges: tuple[DayRange, ...] = ()
+    sample: int | None = None
+
+
+def dates_of(text: str) -> tuple[DayRange, ...]:
+    """Read ``2024-05-01,2024-06-01..2024-06-30``.
+
+    Raises
+    ------
+    UserError
+        A part of it is neither a date nor two of them in their order.
+    """
+    return tuple(_range_of(part.strip()) for part in text.split(","))
+
+
+def _range_of(part: str) -> DayRange:
+    first, dots, last = part.partition("..")
+    try:
+        days = dt.date.fromisoformat(first), dt.date.fromisoformat(last if dots else first)
+    except ValueError:
+        raise UserError(f"{part!r} is no date: write 2024-05-01, or 2024-05-01..2024-05-31") from None
+    if days[0] > days[1]:
+        raise UserError(f"{part}: the dates are reversed; write {last}..{first}")
+    return days
+
+
+def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs: int, say: Say) -> int:
+    """Build a sample with a candidate and compare it with the published files; gives the canary's number.
+
+    The mission's lock is not taken: the catalogue's files never change, and nothing is written but the canary's own
+    rows and directory. A canary of this process and version that was not finished is begun again.
+
+    Raises
+    ------
+    UserError
+        The candidate, or what is to be built with it, is not as it must be.
+    BusyError
+        The canary is being built by another command.
+    RootError
+        The root is gone, or another database's.
+    """
+    root.require(store)
+    with store.begin() as connection:
+        definition = load_definition(connection)
+        process = replaceable(definition, process_name)
+        found = _slots(definition, process, canaries.input_files(connection, _products(process)), choice)
+        old = valid_code(definition.codes[process.process_id], found[0].date)
+        if old is None:
+            raise UserError(f"no active code of process {process.name} is valid for {found[0].date}")
+        tried = candidate(connection, definition, process, old, wanted)
+        canary = _row(tried)
+        again = canaries.unfinished(connection, process.process_id, canary.version)
+    tasks = _tasks(store, tried, found, choice)
+    if again is None:
+        with store.begin() as connection:
+            again = canaries.insert_canary(connection, canary)
+    place = Place(definition.mission, again)
+    with place.held():
+        place.clear(store)
+        with store.begin() as connection:
+            canaries.begin_again(connection, again, canary)
+        _Building(store, tried, place, say).build(tasks, jobs)
+        require_same_bytes(tried.code.path, tried.spec.uses, tried.bundle.digest)
+        with store.begin() as connection:
+            row, files = canaries.find(connection, str(again)), canaries.files_of(connection, again)
+        write_report(place, row, files)
+        with store.begin() as connection:
+            canaries.change_status(connection, again, ["building"], "built")
+    return again
+
+
+def _products(process: Process) -> list[int]:
+    return [link.product_id for link in process.inputs]
+
+
+def _row(tried: Candidate) -> NewCanary:
+    directory, filename = code_place(tried.spec)
+    return NewCanary(
+        process_id=tried.process.process_id,
+        version=str(tried.spec.version),
+        directory=directory,
+        filename=filename,
+        output_interface=tried.spec.output_interface,
+        arguments=arguments_text(tried.spec.arguments),
+        digest=tried.bundle.digest,
+        user=this_process().user,
+    )
+
+
+def _slots(definition: Definition, process: Process, inputs: Sequence[Queued], choice: Choice) -> list[Slot]:
+    """The slots that have any inputs, of the dates chosen, for which one code is valid."""
+    by_product = {link.product_id: [(process, link)] for link in process.inputs}
+    every = {slot for slot, _ in candidates(by_product, inputs)}
+    chosen = sorted(slot for slot in every if not choice.ranges or _is_in(process, slot, choice.ranges))
+    if not chosen:
+        raise UserError(f"process {process.name} has no inputs on {_words(choice.ranges)}; {_extent(every)}")
+    codes = definition.codes[process.process_id]
+    first = valid_code(codes, chosen[0].date)
+    same = [slot for slot in chosen if valid_code(codes, slot.date) == first]
+    if choice.sample is None and len(same) < len(chosen):
+        other = next(slot for slot in chosen if slot not in same)
+        text = f"{chosen[0].date} and {other.date} have different codes of process {process.name}"
+        raise UserError(f"{text}; give dates of one of them, a canary is for one code")
+    return same
+
+
+def _is_in(process: Process, slot: Slot, ranges: Sequence[DayRange]) -> bool:
+    end = period_end(process.timebase, slot.date)
+    return any(first <= end and slot.date <= last for first, last in ranges)
+
+
+def _words(ranges: Sequence[DayRange]) -> str:
+    return ", ".join(str(a) if a == b else f"{a}..{b}" for a, b in ranges) or "any date"
+
+
+def _extent(slots: set[Slot]) -> str:
+    if not slots:
+        return "there are none at all"
+    dates = sorted(slot.date for slot in slots)
+    return f"there are some from {dates[0]} to {dates[-1]}"
+
+
+def _tasks(store: Store, tried: Candidate, slots: Sequence[Slot], choice: Choice) -> list[Task]:
+    """What the next run would build of these slots if the candidate were released."""
+    found, refusals = decided(store, tried.definition, slots)
+    if not found:
+        raise UserError(f"nothing can be built with it: {refusals[0] if refusals else 'no date is due'}")
+    if choice.sample is None or choice.sample >= len(found):
+        return found
+    step = (len(found) - 1) / max(1, choice.sample - 1)
+    return [found[round(number * step)] for number in range(choice.sample)]
+
+
+def decided(store: Store, definition: Definition, slots: Sequence[Slot]) -> tuple[list[Task], list[str]]:
+    """The tasks of the slots that are to be built, and why the others are not."""
+    tasks, others = [], []
+    for start_at in range(0, len(slots), _DECIDED_AT_ONCE):
+        some = slots[start_at : start_at + _DECIDED_AT_ONCE]
+        asked = needs(definition, some)
+        with store.begin() as connection:
+            facts = load_facts(connection, definition, asked, some)
+        planner = Planner(definition, facts, asked, dt.datetime.now(dt.UTC))
+        for decision in map(planner.decide, some):
+            if decision.task is not None and decision.state in (State.STALE, State.DELAYED):
+                tasks.append(decision.task)
+            else:
+                others.append(decision.explanation)
+    return tasks, others
+
+
+class _Building:
+    """Runs the tasks of one sample, and compares what they make."""
+
+    def __init__(self, store: Store, tried: Candidate, place: Place, say: Say) -> None:
+        self._store = store
+        self._definition = tried.definition
+        self._place = place
+        self._say = say
+        self._running: dict[int, tuple[Task, Inputs]] = {}
+
+    def build(self, tasks: Sequence[Task], jobs: int) -> None:
+        """Build all, `jobs` at a time; however it ends, no job is left running."""
+        engine = LocalEngine(jobs)
+        with Inspection(self._definition) as inspection:
+            register = Register(self._store, self._definition, inspection, run_id=0)
+            waiting = list(enumerate(tasks, start=1))[::-1]
+            try:
+                while waiting or self._running:
+                    while waiting and engine.room():
+                        self._start(engine, *waiting.pop())
+                    self._record(register, engine.finished(1.0))
+            finally:
+                for outcome in engine.stop():
+                    with suppress(UserError):  # what is to be said is said already
+                        self._ended(outcome)
+
+    def _start(self, engine: LocalEngine, number: int, task: Task) -> None:
+        (inputs,) = look(self._store, self._definition.mission, [task])
+        name = str(number)
+        command = command_line(self._definition, task, self._place.workspace.job_directory(name))
+        hindrance = obstacle(self._definition, task, command) or inputs.fault
+        if hindrance is not None:
+            raise UserError(hindrance)
+        self._running[number] = task, inputs
+        engine.start(job_of(self._definition, task, command, self._place.workspace, name, number))
+
+    def _record(self, register: Register, outcomes: Sequence[Outcome]) -> None:
+        results = register.check([self._ended(outcome) for outcome in outcomes])
+        files = [file for result in results for file in self._files_of(result)]
+        with self._store.begin() as connection:
+            canaries.insert_files(connection, self._place.canary_id, files)
+        for file in files:
+            self._say(f"{file.verdict} {file.filename}")
+
+    def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:
+        task, inputs = self._running.pop(outcome.job.attempt_id)
+        mission, directory = self._definition.mission, outcome.job.directory
+        found = after_job(self._store, mission, inputs, directory, outcome.started, Report())
+        if found.changed is not None:
+            kept = f"; what it made of it, or left, is in {keep_here(mission, directory)}" if found.is_kept else ""
+            raise UserError(found.changed + kept)
+        return task, outcome
+
+    def _files_of(self, result: Result) -> Iterator[SampleFile]:
+        task = result.task
+        made = {file.product_id: file for file in result.files} if isinstance(result, Success) else {}
+        for planned in task.outputs:
+            published = planned.replaces
+            file = made.get(planned.product_id)
+            if file is None:
+                log = result.outcome.job.log
+                verdict, report = "failed", {"problem": getattr(result, "message", ""), "log": log}
+                record = {}
+            else:
+                path = os.path.join(result.outcome.job.directory, planned.name)
+                name = f"{result.outcome.job.attempt_id}-{planned.product_id}.png"
+                picture = os.path.join(self._place.pictures, name)
+                verdict, report = compared(self._definition, planned, file, path, picture)
+                record = _record_of(task, result.outcome, file.size, file.digest)
+                record["members"] = [[each.path, each.size, each.digest] for each in file.members]
+            yield SampleFile(
+                date=task.slot.date,
+                keywords=task.slot.keywords,
+                product_id=planned.product_id,
+                filename=planned.name,
+                published_file=published.file_id if published else None,
+                verdict=verdict,
+                report=report,
+                record=record,
+            )
+
+
+def _record_of(task: Task, outcome: Outcome, size: int, digest: str) -> canaries.Row:
+    """What is needed to take a file into the catalogue."""
+    return {
+        "inputs": [file.file_id for file in task.inputs],
+        "command": list(outcome.job.command),
+        "directory": outcome.job.directory,
+        "log": outcome.job.log,
+        "started": outcome.started.isoformat(),
+        "ended": outcome.ended.isoformat(),
+        "exit_status": outcome.exit_status,
+        "cpu_seconds": outcome.cpu_seconds,
+        "memory_bytes": outcome.memory_bytes,
+        "size": size,
+        "digest": digest,
+    }

@@ -1,0 +1,297 @@
+"""Noticing codes and inspectors whose bytes changed under an unchanged version, and doing what the policy says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dbproc.core.errors import UnsettledError, UserError
+from dbproc.core.events import Event, Report
+from dbproc.core.model import Code, CodeEditPolicy, Definition, Inspector
+from dbproc.database import attempts, codes
+from dbproc.database.definition.load import load_definition, requeue_inputs
+from dbproc.database.store import Store
+from dbproc.storage.bundle import Bundle, bundle_stat, keep, read_bundle
+from dbproc.storage.digest import algorithm_of, digest_file, stat_text
+
+_BY_POLICY = "by policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A code whose bytes, or those of what it uses, are not those that were recorded."""
+
+    code: Code
+    bundle: Bundle
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no bytes were recorded before."""
+        return not self.code.digest
+
+
+@dataclass(frozen=True, slots=True)
+class InspectorEdit:
+    """An inspector whose bytes are not those that were recorded."""
+
+    inspector: Inspector
+    products: tuple[str, ...]
+    digest: str
+    stat: str
+
+
+def any_code_touched(definition: Definition) -> bool:
+    """Whether a file of an active code, or one that it uses, changed its size, time or inode since it was digested."""
+    return any(_is_touched(code) for code in _codes(definition))
+
+
+def any_inspector_touched(definition: Definition) -> bool:
+    """The same of inspectors."""
+    return any(_is_inspector_touched(inspector) for inspector, _ in _inspectors(definition))
+
+
+def find_edits(definition: Definition) -> tuple[list[Edit], list[Edit]]:
+    """The edited codes, and those whose files were touched without a change; only touched files are read."""
+    edited: list[Edit] = []
+    touched: list[Edit] = []
+    for code in _codes(definition):
+        bundle = None
+        with suppress(OSError):
+            bundle = _look(code, definition.mission.digest)
+        if bundle is not None:
+            (touched if bundle.digest == code.digest else edited).append(Edit(code, bundle))
+    return edited, touched
+
+
+def find_inspector_edits(definition: Definition) -> list[InspectorEdit]:
+    """The inspectors that were touched; their digest tells whether they were edited."""
+    found = []
+    for inspector, products in _inspectors(definition):
+        if _is_inspector_touched(inspector):
+            algorithm = algorithm_of(inspector.digest) or definition.mission.digest
+            found.append(
+                InspectorEdit(inspector, products, digest_file(inspector.name, algorithm), stat_text(inspector.name))
+            )
+    return found
+
+
+def unreadable(definition: Definition) -> list[tuple[Code, str]]:
+    """The codes that were touched and cannot be read through, and why; one that is not there at all is none of them."""
+    found = []
+    for code in _codes(definition):
+        try:
+            _look(code, definition.mission.digest)
+        except OSError as error:
+            found.append((code, f"cannot read {error.filename}: {error.strerror}"))
+    return found
+
+
+_CONSEQUENCES = {
+    CodeEditPolicy.BUMP: "it counts as the next revision; the next run rebuilds what it made",
+    CodeEditPolicy.REFUSE: "it is not run until it is released with a higher version, or accepted",
+    CodeEditPolicy.ACCEPT: "the next run accepts it, by policy",
+}
+_CONSEQUENCES_OF_INSPECTORS = {
+    CodeEditPolicy.BUMP: "it counts as the next revision; what was ingested stays",
+    CodeEditPolicy.REFUSE: "nothing is ingested, nor made of its products, until it is accepted",
+    CodeEditPolicy.ACCEPT: "the next run accepts it, by policy",
+}
+
+
+def edits_in_words(definition: Definition) -> list[dict[str, str]]:
+    """The edited codes and inspectors and what the next run will do about them, for people."""
+    codes = [
+        {
+            "code": edit.code.path,
+            "of": definition.processes[edit.code.process_id].name,
+            "changed": f"changed under version {edit.code.version}",
+            "version": str(edit.code.version),
+            "consequence": _CONSEQUENCES[edit.code.on_code_edit],
+        }
+        for edit in find_edits(definition)[0]
+        if not edit.is_first and edit.code.process_id in definition.processes
+    ]
+    inspectors = [
+        {
+            "code": edit.inspector.name,
+            "of": ", ".join(edit.products),
+            "changed": f"the inspector of {', '.join(edit.products)} changed",
+            "consequence": _CONSEQUENCES_OF_INSPECTORS[definition.mission.on_code_edit],
+        }
+        for edit in find_inspector_edits(definition)
+        if _is_edited(edit)
+    ]
+    return codes + inspectors
+
+
+def settle_edits(store: Store, definition: Definition, report: Report) -> tuple[Definition, frozenset[int]]:
+    """Apply the policy of each edited code; the definition to go on with, and the processes that must not run."""
+    edited, touched = find_edits(definition)
+    refused = {code.process_id: (code, why) for code, why in unreadable(definition)}
+    allowed = []
+    for edit in edited:
+        if not edit.is_first and edit.code.on_code_edit is CodeEditPolicy.REFUSE:
+            refused[edit.code.process_id] = (edit.code, _REFUSED.format(version=edit.code.version))
+            continue
+        try:
+            keep(edit.code.path, edit.bundle, definition.mission.kept_codes)
+            allowed.append(edit)
+        except UnsettledError as error:
+            refused[edit.code.process_id] = (edit.code, f"is not run now: {error}")
+    if allowed or touched:
+        definition = _settled(store, allowed, touched)
+    for edit in allowed:
+        report.add(Event.NOTE, edit.code.path, _note(edit))
+    for code, why in refused.values():
+        report.add(Event.PROBLEM, code.path, why)
+    return definition, frozenset(refused)
+
+
+def _settled(store: Store, allowed: Iterable[Edit], touched: Iterable[Edit]) -> Definition:
+    """Record the edits, each by its policy, and what was only touched; the definition that results."""
+    with store.begin() as connection:
+        for edit in touched:
+            codes.touch(connection, edit.code.code_id, edit.bundle.stat)
+        for edit in allowed:
+            process_id = edit.code.process_id
+            if edit.is_first:
+                codes.enter_bundle(connection, edit.code.code_id, edit.bundle)
+                attempts.arm(connection, [process_id], None)
+            elif edit.code.on_code_edit is CodeEditPolicy.ACCEPT:
+                codes.accept(connection, edit.code.code_id, edit.bundle, _BY_POLICY)
+                attempts.arm(connection, [process_id], None)
+            else:
+                codes.bump(connection, edit.code.code_id, edit.bundle, _BY_POLICY)
+                requeue_inputs(connection, [process_id], f"code {edit.code.path} was edited")
+        return load_definition(connection)
+
+
+def settle_inspector_edits(store: Store, definition: Definition, report: Report) -> tuple[Definition, frozenset[int]]:
+    """Apply the mission's policy to edited inspectors; the definition to go on with, and the products whose inspectors
+    must not be used.
+
+    While there is one, nothing may be ingested, for it could have been of that product.
+    """
+    found = find_inspector_edits(definition)
+    policy = definition.mission.on_code_edit
+    refused = [edit for edit in found if _is_edited(edit) and policy is CodeEditPolicy.REFUSE]
+    with store.begin() as connection:
+        for edit in found:
+            if edit not in refused:
+                event = ("bumped" if policy is CodeEditPolicy.BUMP else "accepted") if _is_edited(edit) else ""
+                codes.enter_inspector(
+                    connection, edit.inspector.inspector_id, edit.digest, edit.stat, event=event, reason=_BY_POLICY
+                )
+        settled = load_definition(connection)
+    for edit in found:
+        if _is_edited(edit):
+            _say_inspector(edit, policy, report)
+    names = {name for edit in refused for name in edit.products}
+    return settled, frozenset(p.product_id for p in definition.products.values() if p.name in names)
+
+
+def accept_edit(store: Store, definition: Definition, process_id: int, reason: str) -> list[Edit]:
+    """Take the edited codes of a process for the same as before; gives them.
+
+    Raises
+    ------
+    UserError
+        None of its codes was edited.
+    """
+    edited = [edit for edit in find_edits(definition)[0] if edit.code.process_id == process_id]
+    if not edited:
+        name = definition.processes[process_id].name
+        raise UserError(f"no active code of {name} was edited since its bytes were recorded: nothing to accept")
+    for edit in edited:
+        keep(edit.code.path, edit.bundle, definition.mission.kept_codes)
+    with store.begin() as connection:
+        for edit in edited:
+            codes.accept(connection, edit.code.code_id, edit.bundle, reason)
+        attempts.arm(connection, [process_id], None)
+    return edited
+
+
+def accept_inspector_edit(store: Store, definition: Definition, product: str, reason: str) -> list[InspectorEdit]:
+    """Take the edited inspector of a product for the same as before, for all products that have it; gives them.
+
+    Raises
+    ------
+    UserError
+        It was not edited, or is one of dbproc's own.
+    """
+    edited = [edit for edit in find_inspector_edits(definition) if _is_edited(edit)]
+    files = {edit.inspector.name for edit in edited if product in edit.products}
+    accepted = [edit for edit in edited if edit.inspector.name in files]
+    if not accepted:
+        raise UserError(f"the inspector of {product} was not edited since its bytes were recorded: nothing to accept")
+    with store.begin() as connection:
+        for edit in accepted:
+            codes.enter_inspector(
+                connection, edit.inspector.inspector_id, edit.digest, edit.stat, event="accepted", reason=reason
+            )
+    return accepted
+
+
+def _codes(definition: Definition) -> Iterator[Code]:
+    return (code for found in definition.codes.values() for code in found)
+
+
+def _inspectors(definition: Definition) -> list[tuple[Inspector, tuple[str, ...]]]:
+    """The inspectors that are files, each with the products whose files it confirms."""
+    products = [product for product in definition.products.values() if not product.inspector.is_builtin]
+    return [(product.inspector, (product.name,)) for product in products]
+
+
+def _is_touched(code: Code) -> bool:
+    try:
+        return bundle_stat(code.path, code.uses) != code.stat
+    except OSError:
+        return False
+
+
+def _is_inspector_touched(inspector: Inspector) -> bool:
+    try:
+        return stat_text(inspector.name) != inspector.stat
+    except OSError:
+        return False
+
+
+def _is_edited(edit: InspectorEdit) -> bool:
+    return edit.inspector.digest not in ("", edit.digest)
+
+
+def _look(code: Code, algorithm: str) -> Bundle | None:
+    """The files of a code that was touched; None when it was not, or is not there.
+
+    Raises
+    ------
+    OSError
+        One of them cannot be read.
+    """
+    return read_bundle(code.path, code.uses, algorithm_of(code.digest) or algorithm) if _is_touched(code) else None
+
+
+_REFUSED = (
+    "changed under version {version} and is not run; release it: dbproc code release, or accept it: dbproc code accept"
+)
+
+
+def _note(edit: Edit) -> str:
+    version = edit.code.version
+    if edit.is_first:
+        return f"its bytes are recorded as those of version {version}"
+    if edit.code.on_code_edit is CodeEditPolicy.ACCEPT:
+        return f"changed under version {version}; accepted by policy"
+    return f"changed under version {version}; it counts as the next revision, what it made is rebuilt"
+
+
+def _say_inspector(edit: InspectorEdit, policy: CodeEditPolicy, report: Report) -> None:
+    products = ", ".join(edit.products)
+    if policy is CodeEditPolicy.REFUSE:
+        text = f"the inspector of {products} changed, and is not used; nothing is ingested"
+        remedy = f"accept it: dbproc code accept --inspector {edit.products[0]}"
+        report.add(Event.PROBLEM, edit.inspector.name, f"{text}; {remedy}")
+    else:
+        how = "it counts as the next revision" if policy is CodeEditPolicy.BUMP else "accepted by the mission's policy"
+        report.add(Event.NOTE, edit.inspector.name, f"the inspector of {products} changed; {how}")

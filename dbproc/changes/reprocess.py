@@ -1,0 +1,317 @@
+"""What a person asks to have made again: the slots of a selection, and how they are put before the next run."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from dbproc.core.candidates import Queued, candidates, needs
+from dbproc.core.errors import NotFoundError, UserError
+from dbproc.core.lookup import process_named, product_named
+from dbproc.core.model import Definition, File, Process, Slot, Timebase
+from dbproc.core.periods import period_end
+from dbproc.core.plan import Decision, Planner, State
+from dbproc.core.version import Part, Version
+from dbproc.database import attempts, campaigns, codes, planning, queue
+from dbproc.database import files as database_files
+from dbproc.database.definition.load import load_definition
+from dbproc.database.planning import load_facts
+from dbproc.database.store import Store
+
+Facts = dict[str, Any]
+_DECIDED_AT_ONCE = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What is to be made again: everything to which all that is given applies.
+
+    Names may be numbers. `end` is the last day. With `as_inputs`, products, instrument, level and dates are of files
+    from which something is made, as in dbprocessing; otherwise of what is made.
+    """
+
+    product: str | None = None
+    process: str | None = None
+    code: str | None = None
+    code_version: str | None = None
+    instrument: str | None = None
+    level: float | None = None
+    start: dt.date | None = None
+    end: dt.date | None = None
+    file: str | None = None
+    as_inputs: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was said."""
+        return all(getattr(self, each.name) is None for each in fields(self) if each.name != "as_inputs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """How a campaign goes about its work."""
+
+    name: str | None = None
+    newest_first: bool = False
+    jobs_per_run: int | None = None
+    cpu_hours_per_run: float | None = None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a selection comes to."""
+
+    definition: Definition
+    slots: tuple[Slot, ...]  #: everything that is due
+    decisions: tuple[Decision, ...]  #: what is to be built of it
+    inputs: tuple[int, ...]  #: the files that it is made from
+
+    def rows(self) -> list[Facts]:
+        """What is to be built, for people."""
+        return [
+            {
+                "process": self.definition.processes[decision.slot.process_id].name,
+                "date": decision.slot.date,
+                "keywords": decision.slot.keywords,
+                "output": decision.task.output_name if decision.task else None,
+                "why": decision.explanation,
+            }
+            for decision in self.decisions
+        ]
+
+
+def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:
+    """What a selection comes to, when `part` of each version is raised, or only what is stale is built.
+
+    Raises
+    ------
+    UserError
+        Nothing was selected, the dates are reversed, or a product cannot hold two versions.
+    NotFoundError
+        What was named does not exist.
+    """
+    if selection.is_empty:
+        raise UserError(
+            "select what to make again: --product, --process, --code, --instrument, --level, --file, --start, --end"
+        )
+    check_dates(selection.start, selection.end)
+    with store.begin() as connection:
+        definition = load_definition(connection)
+        selector = _Selector(connection, definition, selection)
+        slots = sorted(set(selector.slots()))
+        if part is not None:
+            _check_versions(definition, {slot.process_id for slot in slots} or selector.processes())
+        decided = [each for each in _decided(connection, definition, slots, part) if _is_due(each)]
+    stale = tuple(each for each in decided if each.state in (State.STALE, State.REFUSED))
+    used = dict.fromkeys(file.file_id for each in stale if each.task for file in each.task.inputs)
+    return Chosen(definition, tuple(each.slot for each in decided), stale, tuple(used))
+
+
+def check_dates(start: dt.date | None, end: dt.date | None) -> None:
+    """See that dates are not reversed.
+
+    Raises
+    ------
+    UserError
+        They are.
+    """
+    if start is not None and end is not None and start > end:
+        raise UserError(f"the dates are reversed: {start} is after {end}; exchange them")
+
+
+def queue_inputs(store: Store, chosen: Chosen) -> int:
+    """Queue what the stale ones of a selection are made from; how many files."""
+    with store.begin() as connection:
+        queue.push(connection, chosen.inputs, "reprocess")
+    return len(chosen.inputs)
+
+
+def begin_campaign(store: Store, chosen: Chosen, part: Part | None, order: Order) -> str:
+    """Enter a campaign that makes what was chosen again; its name."""
+    slots = [decision.slot for decision in chosen.decisions]
+    with store.begin() as connection:
+        name = order.name or campaigns.free_name(connection, f"reprocess {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S}")
+        campaigns.create(
+            connection,
+            name,
+            slots,
+            part=part,
+            newest_first=order.newest_first,
+            jobs_per_run=order.jobs_per_run,
+            cpu_hours_per_run=order.cpu_hours_per_run,
+            comment=order.comment,
+        )
+    return name
+
+
+class _Selector:
+    """Finds the slots of a selection."""
+
+    def __init__(self, connection: Any, definition: Definition, selection: Selection) -> None:
+        self._connection = connection
+        self._definition = definition
+        self._selection = selection
+
+    def slots(self) -> Iterator[Slot]:
+        """Everything to which the selection applies, due or not."""
+        chosen = self._selection
+        processes = self.processes()
+        if chosen.code is not None:
+            found: Iterable[Slot] = database_files.made_by(self._connection, self._codes(chosen.code))
+        elif chosen.file is not None:
+            found = self._slots_of_file(chosen.file)
+        else:
+            found = self._candidates(processes)
+        if chosen.file is not None and chosen.code is not None:
+            found = set(found) & set(self._slots_of_file(chosen.file))
+        return (slot for slot in found if slot.process_id in processes and (chosen.as_inputs or self._is_within(slot)))
+
+    def processes(self) -> set[int]:
+        """The processes that the selection admits."""
+        chosen, known = self._selection, self._definition.processes
+        found = set(known)
+        if chosen.process is not None:
+            found = {self._process_named(chosen.process).process_id}
+        if chosen.as_inputs:
+            products = self._products()
+            return {number for number in found if any(each.product_id in products for each in known[number].inputs)}
+        if chosen.product is not None:
+            found &= self._makers(product_named(self._definition, chosen.product).product_id)
+        if chosen.instrument is not None or chosen.level is not None:
+            products = self._products()
+            found = {number for number in found if products.intersection(known[number].outputs)}
+        if chosen.process is None and chosen.file is None:
+            found = {number for number in found if known[number].outputs}
+        return found
+
+    def _products(self) -> set[int]:
+        """The products of the instrument and level that were given."""
+        chosen = self._selection
+        found = set(self._definition.products)
+        if chosen.product is not None and chosen.as_inputs:
+            found = {product_named(self._definition, chosen.product).product_id}
+        if chosen.instrument is not None:
+            found &= self._products_of_instrument(chosen.instrument)
+        return {
+            number
+            for number in found
+            if chosen.level is None or self._definition.products[number].level == chosen.level
+        }
+
+    def _products_of_instrument(self, name: str) -> set[int]:
+        numbers = planning.instruments(self._connection)
+        found = {
+            product.product_id
+            for product in self._definition.products.values()
+            if name in (product.instrument, str(numbers.get(product.product_id)))
+        }
+        if not found:
+            names = sorted({product.instrument for product in self._definition.products.values()})
+            raise NotFoundError(f"no instrument {name}; the mission has: {', '.join(names) or 'none'}")
+        return found
+
+    def _makers(self, product_id: int) -> set[int]:
+        """What makes a product; of one that is delivered, what is made from it."""
+        known = self._definition.processes.values()
+        makers = {process.process_id for process in known if product_id in process.outputs}
+        return makers or {
+            process.process_id for process in known if any(each.product_id == product_id for each in process.inputs)
+        }
+
+    def _process_named(self, name: str) -> Process:
+        process = process_named(self._definition, name)
+        if process.timebase is Timebase.STARTUP:
+            raise UserError(f"process {process.name} is of timebase STARTUP: every run runs it anyhow")
+        return process
+
+    def _codes(self, name: str) -> list[int]:
+        """The codes of a file name, a process or a number, of one version or of all."""
+        known = codes.codes_of_process(self._connection)
+        names = {process.process_id: process.name for process in self._definition.processes.values()}
+        found = {
+            number: version
+            for number, (process_id, filename, version) in known.items()
+            if name in (filename, names.get(process_id), str(number))
+        }
+        if not found:
+            present = ", ".join(sorted({filename for _, filename, _ in known.values()})) or "none"
+            raise NotFoundError(f"no code {name}; the mission has: {present}")
+        wanted = self._selection.code_version
+        if wanted is None:
+            return list(found)
+        numbers = [number for number, version in found.items() if version == Version.parse(wanted)]
+        if not numbers:
+            present = ", ".join(map(str, sorted(set(found.values()))))
+            raise NotFoundError(f"code {name} has no version {wanted}; there is: {present}")
+        return numbers
+
+    def _slots_of_file(self, name: str) -> Iterator[Slot]:
+        """What makes a file; of one that was delivered, what is made from it."""
+        row = database_files.find_file(self._connection, name)
+        attempt = attempts.attempt_of_output(self._connection, row["file_id"])
+        if attempt is not None:
+            yield Slot(attempt["process_id"], attempt["date"], attempt["keywords"])
+        else:
+            files = database_files.files_numbered(self._connection, [row["file_id"]])
+            yield from self._depending(files, set(self._definition.processes))
+
+    def _candidates(self, processes: Collection[int]) -> Iterator[Slot]:
+        known = self._definition.processes
+        products = {link.product_id for number in processes for link in known[number].inputs}
+        if self._selection.as_inputs:
+            products &= self._products()
+        files = database_files.newest_files(self._connection, products)
+        if self._selection.as_inputs:
+            files = [file for file in files if self._is_dated_within(file)]
+        return self._depending(files, processes)
+
+    def _depending(self, files: Sequence[File], processes: Collection[int]) -> Iterator[Slot]:
+        by_product: dict[int, list[Any]] = {}
+        for number in processes:
+            process = self._definition.processes[number]
+            for link in process.inputs:
+                by_product.setdefault(link.product_id, []).append((process, link))
+        spans = (
+            Queued(file.file_id, file.product_id, file.date, file.keywords, ((file.first_day, file.last_day),))
+            for file in files
+        )
+        return (slot for slot, _ in candidates(by_product, spans))
+
+    def _is_within(self, slot: Slot) -> bool:
+        """Whether a slot has a day of the dates that were given."""
+        last = period_end(self._definition.processes[slot.process_id].timebase, slot.date)
+        start, end = self._selection.start or dt.date.min, self._selection.end or dt.date.max
+        return slot.date <= end and last >= start
+
+    def _is_dated_within(self, file: File) -> bool:
+        start, end = self._selection.start or dt.date.min, self._selection.end or dt.date.max
+        return start <= file.date <= end
+
+
+def _check_versions(definition: Definition, processes: Iterable[int]) -> None:
+    """Refuse to raise versions that have no place in a name."""
+    for number in sorted(processes):
+        for product_id in definition.processes[number].outputs:
+            product = definition.products[product_id]
+            if not product.compiled.has_version:
+                raise UserError(
+                    f"product {product.name} has no {{VERSION}} in its format {product.format!r}, so its files cannot "
+                    "be made again beside those that there are; add {VERSION} to the format, or leave it out of the "
+                    "selection"
+                )
+
+
+def _decided(connection: Any, definition: Definition, slots: Sequence[Slot], part: Part | None) -> Iterator[Decision]:
+    now = dt.datetime.now(dt.UTC)
+    for first in range(0, len(slots), _DECIDED_AT_ONCE):
+        some = slots[first : first + _DECIDED_AT_ONCE]
+        asked = needs(definition, some)
+        planner = Planner(definition, load_facts(connection, definition, asked, some), asked, now)
+        yield from (planner.decide(slot, part) for slot in some)
+
+
+def _is_due(decision: Decision) -> bool:
+    return decision.state not in (State.NOT_DUE, State.NO_CODE)

@@ -1,0 +1,91 @@
+"""``dbproc apply``: a mission file brought into the database."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dbproc.cli.common import json_option, mission_access, mission_option, open_mission, print_json
+from dbproc.core.errors import UserError
+from dbproc.core.spec import Change
+from dbproc.database import lock, root
+from dbproc.database.definition.load import load_mission
+from dbproc.database.store import Store
+from dbproc.mission.apply import apply_definition
+from dbproc.mission.read import read_mission_file
+from dbproc.storage.permissions import make_directories
+
+
+@click.command("apply")
+@click.argument("mission_file", type=click.Path(path_type=Path))
+@mission_option
+@click.option("-d", "--dry-run", is_flag=True, help="Show the difference, and change nothing.")
+@click.option("--rollback", is_flag=True, help="A lowered version of a code takes up that earlier version again.")
+@click.option("--adopt", is_flag=True, help="Take the root over from the database that it belonged to.")
+@json_option
+def apply_command(mission_file: Path, mission: str, dry_run: bool, rollback: bool, adopt: bool, as_json: bool) -> None:
+    """Check MISSION_FILE (TOML, or dbprocessing's INI), show how it differs from the database, and apply it."""
+    apply(mission_file, mission, dry_run=dry_run, rollback=rollback, adopt=adopt, as_json=as_json)
+
+
+def apply(
+    mission_file: Path,
+    mission: str,
+    *,
+    dry_run: bool,
+    rollback: bool = False,
+    adopt: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Apply a mission file and say what changed."""
+    definition = read_mission_file(mission_file)
+    with open_mission(mission, read_only=dry_run) as store:
+        changes = apply_definition(store, definition, dry_run=True, rollback=rollback)
+        if not dry_run and (changes or adopt or not root.require(store)):
+            with lock.applying(store, definition.mission, adopt=adopt):
+                changes = apply_definition(store, definition, rollback=rollback)
+        made = None if dry_run else _made_incoming(store)
+        problem = root.refusal(store, definition.mission) if dry_run and not adopt else None
+    if problem:
+        click.echo(f"it would be refused: {problem}", err=True)
+    if as_json:
+        print_json([change_facts(change) for change in changes])
+        return
+    for change in changes:
+        click.echo(change.sentence)
+    if made:
+        click.echo(f"made the directory {made}")
+    if adopt and not dry_run:
+        click.echo(f"{definition.mission.root} belongs to this database now")
+    if not changes:
+        click.echo("nothing to change")
+    elif dry_run:
+        click.echo(f"{len(changes)} changes would be made; nothing was changed")
+
+
+def _made_incoming(store: Store) -> str | None:
+    """Make the mission's incoming directory if it is missing; its path then."""
+    with store.begin() as connection:
+        incoming = load_mission(connection).incoming
+    if os.path.isdir(incoming):
+        return None
+    with mission_access(store):
+        try:
+            make_directories(incoming)
+        except OSError as error:
+            raise UserError(f"the mission is applied, but cannot make {incoming}: {error.strerror}") from error
+    return incoming
+
+
+def change_facts(change: Change) -> dict[str, Any]:
+    """A change for ``--json``."""
+    return {
+        "kind": str(change.kind),
+        "place": change.place,
+        "name": change.name,
+        "details": list(change.details),
+        "sentence": change.sentence,
+    }

@@ -1,0 +1,178 @@
+"""canary start | list | show | promote | discard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
+from dbproc.cli.numbers import NUMBER
+from dbproc.core.errors import EXIT_SOME_FAILED, UserError
+from dbproc.core.filenames import read_version
+from dbproc.database import canaries
+from dbproc.database.definition.load import load_mission
+from dbproc.database.store import Store
+
+Facts = dict[str, Any]
+_SHOWN = ("canary_id", "process", "version", "status", "files", "created", "user")
+
+
+class _StartsByDefault(click.Group):
+    """``canary PROCESS …`` is ``canary start PROCESS …``."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Put ``start`` in front of what is no command."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["start", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group("canary", cls=_StartsByDefault)
+def canary_command() -> None:
+    """Try a code out: build a sample with it beside the published files, compare, then promote or discard it.
+
+    PROCESS and options without a command are those of start:
+
+    dbproc canary to_clean --version 2.1.0 --file clean2.py --dates 2024-05-01,2024-06-01..2024-06-07
+    """
+
+
+@canary_command.command("start", short_help="Build a sample and compare it.")
+@click.argument("process")
+@mission_option
+@json_option
+@click.option("--version", required=True, help="The version that the candidate is to have.")
+@click.option("--file", help="The candidate, below the codes directory or elsewhere.  [default: the present file]")
+@click.option("--output-interface", type=NUMBER, help="Interface of what it makes.  [default: as now]")
+@click.option("--dates", metavar="D1,D2,A..B", help="Dates to build, YYYY-MM-DD, and ranges of them.")
+@click.option("--sample", type=NUMBER, metavar="N", help="N dates spread evenly, of --dates or of all.")
+@click.option("--jobs", default=1, show_default=True, type=NUMBER, help="CPUs for jobs.")
+def start_command(
+    process: str,
+    mission: str,
+    as_json: bool,
+    version: str,
+    file: str | None,
+    output_interface: int | None,
+    dates: str | None,
+    sample: int | None,
+    jobs: int,
+) -> int:
+    """Build a sample of PROCESS with a candidate code, beside the published files, and say how it differs from them.
+
+    Runs go on meanwhile: nothing enters the catalogue. Exit status 1 when a job failed.
+    """
+    from dbproc.changes.canary.candidate import Wanted
+    from dbproc.changes.canary.sample import Choice, dates_of, start
+    from dbproc.system.signals import signals_interrupt
+
+    if dates is None and sample is None:
+        raise UserError("say what to build: --dates 2024-05-01,2024-06-01..2024-06-07, or --sample 5")
+    choice = Choice(dates_of(dates) if dates else (), sample)
+    wanted = Wanted(read_version(version), file, output_interface)
+    with open_mission(mission) as store:
+        with mission_access(store), signals_interrupt():
+            number = start(store, process, wanted, choice, jobs, (lambda _: None) if as_json else click.echo)
+        facts = _facts(store, str(number))
+    _print(facts, as_json)
+    return EXIT_SOME_FAILED if any(row["verdict"] == "failed" for row in facts["sample"]) else 0
+
+
+@canary_command.command("list")
+@mission_option
+@json_option
+def list_command(mission: str, as_json: bool) -> None:
+    """List canaries, the latest first."""
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
+        rows = canaries.all_canaries(connection)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table([{**row, "files": _counted(row["verdicts"])} for row in rows], _SHOWN)
+    else:
+        click.echo("there is no canary")
+
+
+@canary_command.command("show")
+@click.argument("canary", metavar="NUMBER | PROCESS")
+@mission_option
+@json_option
+def show_command(canary: str, mission: str, as_json: bool) -> None:
+    """Show how each file of a sample compares with the published one; of a PROCESS its latest canary."""
+    with open_mission(mission, read_only=True) as store:
+        facts = _facts(store, canary)
+    _print(facts, as_json)
+
+
+@canary_command.command("promote")
+@click.argument("canary", metavar="NUMBER | PROCESS")
+@mission_option
+@json_option
+@click.option("--reason", default="", help="Why; kept with the code.")
+def promote_command(canary: str, mission: str, as_json: bool, reason: str) -> None:
+    """Release the candidate, and take the sample's files into the catalogue; the next runs build the other dates."""
+    from dbproc.changes.canary.promotion import promote
+
+    with open_mission(mission) as store, mission_access(store):
+        promoted = promote(store, canary, reason)
+    if as_json:
+        facts = {"canary_id": promoted.canary_id, "taken": list(promoted.taken), "left": dict(promoted.left)}
+        print_json(facts)
+        return
+    for name in promoted.taken:
+        click.echo(f"taken {cell(name)}")
+    for name, why in promoted.left.items():
+        click.echo(f"left to the next run {cell(name)}: {cell(why)}")
+    click.echo(f"canary {promoted.canary_id} is promoted; write its version and file into the mission file, too")
+
+
+@canary_command.command("discard")
+@click.argument("canary", metavar="NUMBER | PROCESS")
+@mission_option
+@json_option
+def discard_command(canary: str, mission: str, as_json: bool) -> None:
+    """Remove a sample; nothing stays but the report."""
+    from dbproc.changes.canary.promotion import discard
+
+    with open_mission(mission) as store, mission_access(store):
+        number = discard(store, canary)
+    if as_json:
+        print_json({"canary_id": number, "status": "discarded"})
+    else:
+        click.echo(f"canary {number} is discarded")
+
+
+def _facts(store: Store, name: str) -> Facts:
+    from dbproc.changes.canary.directory import Place
+
+    with store.begin() as connection:
+        row = canaries.find(connection, name)
+        files = canaries.files_of(connection, row["canary_id"])
+        place = Place(load_mission(connection), row["canary_id"])
+    return {**row, "report": place.report, "sample": [_without_record(file) for file in files]}
+
+
+def _without_record(file: Facts) -> Facts:
+    return {key: value for key, value in file.items() if key != "record"}
+
+
+def _print(facts: Facts, as_json: bool) -> None:
+    from dbproc.changes.canary.report import words_of
+
+    if as_json:
+        print_json(facts)
+        return
+    click.echo(f"canary {facts['canary_id']}: {facts['process']} {facts['version']}, {facts['status']}")
+    for row in facts["sample"]:
+        beside = f" beside {cell(row['published'])}" if row["published"] else ""
+        click.echo(f"{row['verdict']} {cell(row['filename'])}{beside}")
+        for line in words_of(row):
+            click.echo(f"  {cell(line)}")
+    click.echo(f"report: {facts['report']}")
+
+
+def _counted(verdicts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "none"

@@ -1,0 +1,110 @@
+"""check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dbproc.check.faults import Fault
+from dbproc.check.look import Findings, look
+from dbproc.check.repair import intentions, repair
+from dbproc.cli.common import Screen, json_option, mission_access, mission_option, open_mission, print_json
+from dbproc.core.events import Report
+from dbproc.database.store import Store
+
+Facts = dict[str, Any]
+
+
+@click.command("check")
+@mission_option
+@click.option("--deep", is_flag=True, help="Read every file through and compare digests.")
+@click.option("--repair", "is_repair", is_flag=True, help="Undo what can be undone without loss; says first what.")
+@click.option("--dry-run", is_flag=True, help="With --repair: only say what would be done.")
+@json_option
+def check_command(mission: str, deep: bool, is_repair: bool, dry_run: bool, as_json: bool) -> int:
+    """Hold database and disk against each other: every fault with its place and its remedy.
+
+    Changes nothing but with --repair, which deletes nothing: unknown files go to quarantine, missing ones are recorded
+    as missing, what is stale is queued. Exit status 0: no fault (left), 1: faults.
+    """
+    if dry_run and not is_repair:
+        raise click.UsageError("--dry-run is of use with --repair alone: check changes nothing by itself")
+    changes = is_repair and not dry_run
+    with open_mission(mission, read_only=not changes) as store:
+        found = _look(store, deep=deep)
+        facts = _facts(found)
+        if is_repair:
+            facts["intentions"] = intentions(found)
+        if not as_json:
+            _print_findings(found)
+            _print_intentions(facts.get("intentions"), is_repair=is_repair)
+        left = _repaired(store, found, facts, as_json=as_json) if changes else found
+    if as_json:
+        print_json(facts)
+    return 1 if left.faults else 0
+
+
+def _look(store: Store, *, deep: bool) -> Findings:
+    screen = Screen()
+    try:
+        return look(store, deep=deep, progress=screen.progress)
+    finally:
+        screen.clear()
+
+
+def _repaired(store: Store, found: Findings, facts: Facts, *, as_json: bool) -> Findings:
+    """Repair, and put into `facts` what was done and what is left."""
+    report = Report(None if as_json else Screen().say)
+    with mission_access(store):
+        left = repair(store, found, report)
+    facts["repairs"] = report.events
+    facts["left"] = [_fault_facts(fault) for fault in left.faults]
+    if not as_json and found.faults:
+        click.echo("\nleft:" if left.faults else "\nnothing is left")
+        _print_faults(left)
+    return left
+
+
+def _facts(findings: Findings) -> Facts:
+    return {
+        "faults": [_fault_facts(fault) for fault in findings.faults],
+        "counts": findings.counts,
+        "files": findings.files,
+        "members": findings.members,
+        "deep": findings.is_deep,
+        "live": findings.live,
+    }
+
+
+def _fault_facts(fault: Fault) -> Facts:
+    return {
+        "kind": fault.kind,
+        "place": fault.place,
+        "text": fault.text,
+        "remedy": fault.remedy,
+        "repair": None if fault.cure is None else str(fault.cure),
+    }
+
+
+def _print_findings(findings: Findings) -> None:
+    _print_faults(findings)
+    if findings.live:
+        click.echo(f"a run is live ({findings.live}); what it is at work on is left out")
+    looked = f"{findings.files} files" + (f" with {findings.members} members" if findings.members else "")
+    how = "" if findings.is_deep else "; their bytes are compared with --deep"
+    counts = ", ".join(f"{count} {kind}" for kind, count in findings.counts.items())
+    click.echo(f"{counts or 'no fault'} ({looked}{how})")
+
+
+def _print_faults(findings: Findings) -> None:
+    for fault in findings.faults:
+        click.echo(f"{fault.kind} {fault.place}: {fault.text}\n  {fault.remedy}")
+
+
+def _print_intentions(sentences: list[str] | None, *, is_repair: bool) -> None:
+    if not is_repair:
+        return
+    click.echo("\nto repair:" if sentences else "\nnothing that dbproc can repair")
+    for sentence in sentences or ():
+        click.echo(f"  {sentence}")

@@ -1,0 +1,193 @@
+"""code release | list | show | diff | accept."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from dbproc.changes import edits, release, versions
+from dbproc.cli.apply import change_facts
+from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
+from dbproc.cli.numbers import NUMBER
+from dbproc.core.errors import NotFoundError, VersionError
+from dbproc.core.filenames import read_version
+from dbproc.core.lookup import product_named
+from dbproc.core.version import Version
+from dbproc.database import lock
+from dbproc.database.definition.load import load_definition
+from dbproc.database.store import Store
+
+_LISTED = ("process", "file", "version", "first", "last", "active", "files", "released", "digest")
+_SHOWN = (*_LISTED, "inputs_by", "runs")
+
+
+class _VersionType(click.ParamType):  # type: ignore[type-arg]
+    name = "version"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Version:
+        """``2.1.0`` → version."""
+        try:
+            return value if isinstance(value, Version) else read_version(value)
+        except VersionError as error:
+            self.fail(str(error), param, ctx)
+
+
+VERSION = _VersionType()
+DATE = click.DateTime(["%Y-%m-%d"])
+
+
+@click.group("code")
+def code_command() -> None:
+    """Release codes, roll them back, look at their versions, and accept edited ones."""
+
+
+@code_command.command("release", short_help="Release a new version of a code, or an earlier one.")
+@click.argument("process")
+@click.option("--version", required=True, type=VERSION, metavar="X.Y.Z", help="The version that is released.")
+@click.option("--file", metavar="FILE", help="The program, as in the mission file.  [default: as before]")
+@click.option("--from", "first", type=DATE, help="The first date of data that it is for.  [default: as before]")
+@click.option("--to", "last", type=DATE, help="The last date of data that it is for.  [default: as before]")
+@click.option("--output-interface", type=NUMBER, metavar="N", help="The interface of its output.  [default: as before]")
+@click.option("--reason", default="", help="Why; kept with the release.")
+@click.option("--rollback", is_flag=True, help="Take up an earlier version again, with its bytes.")
+@click.option("-d", "--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@mission_option
+@json_option
+def release_command(
+    process: str,
+    version: Version,
+    file: str | None,
+    first: dt.datetime | None,
+    last: dt.datetime | None,
+    output_interface: int | None,
+    reason: str,
+    rollback: bool,
+    dry_run: bool,
+    mission: str,
+    as_json: bool,
+) -> None:
+    """Release a version of the code of PROCESS: what the one before made is rebuilt by the next runs.
+
+    For example: dbproc code release clean --version 2.1.0 --from 2024-01-01 --reason "better limits"
+    """
+    request = release.Request(
+        process=process,
+        version=version,
+        file=file,
+        first=first.date() if first else None,
+        last=last.date() if last else None,
+        output_interface=output_interface,
+        is_rollback=rollback,
+        reason=reason,
+    )
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
+        released = release.release(store, request, dry_run=dry_run)
+    if as_json:
+        changes = [change_facts(change) for change in released.changes]
+        print_json({"changes": changes, "mission_file": released.tables, "dry_run": dry_run})
+        return
+    for change in released.changes:
+        click.echo(change.sentence)
+    click.echo("nothing was changed; it would be released" if dry_run else "the next run rebuilds what is stale by it")
+    click.echo(f"bring the mission file up to date too, or its next apply is compared with this:\n\n{released.tables}")
+
+
+@code_command.command("list")
+@click.argument("process", required=False)
+@mission_option
+@json_option
+def list_command(process: str | None, mission: str, as_json: bool) -> None:
+    """List the versions of all codes, or of those of PROCESS: file, dates, files made, and since when."""
+    with open_mission(mission, read_only=True) as store:
+        rows = versions.list_codes(store, process)
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, _LISTED)
+
+
+@code_command.command("show")
+@click.argument("process")
+@click.option("--version", type=VERSION, metavar="X.Y.Z", help="That version.  [default: the active one]")
+@click.option("--file", "part", metavar="PART", help="Print that file of it.  [default: its own file]")
+@mission_option
+@json_option
+def show_command(process: str, version: Version | None, part: str | None, mission: str, as_json: bool) -> None:
+    """Show a version of the code of PROCESS: facts, what happened to it, its files, and its text as it was kept."""
+    with open_mission(mission, read_only=True) as store:
+        facts = versions.show_code(store, process, version, part)
+    if as_json:
+        print_json(facts)
+        return
+    for name in _SHOWN:
+        click.echo(f"{name}: {cell(facts[name])}")
+    for event in facts["events"]:
+        why = f": {cell(event['reason'])}" if event["reason"] else ""
+        click.echo(f"{event['event']} {cell(event['event_time'])} by {cell(event['user'])}{why}")
+    for each in facts["parts"]:
+        click.echo(f"{each['path']}: {each['size']} bytes, {each['digest']}")
+    click.echo(f"\n--- {facts['file_shown']}")
+    click.echo(facts["text"], nl=False)
+
+
+@code_command.command("diff")
+@click.argument("process")
+@click.argument("old", type=VERSION, required=False)
+@click.argument("new", type=VERSION, required=False)
+@mission_option
+@json_option
+def diff_command(process: str, old: Version | None, new: Version | None, mission: str, as_json: bool) -> None:
+    """Show how two versions of the code of PROCESS differ: the one before and the active one, if not named.
+
+    A file that was edited since it was recorded is compared with what was recorded.
+    """
+    with open_mission(mission, read_only=True) as store:
+        found = versions.compare_codes(store, process, old, new)
+    if as_json:
+        print_json(asdict(found))
+        return
+    click.echo(f"{found.old} → {found.new}")
+    for word, paths in (("added", found.added), ("removed", found.removed)):
+        for path in paths:
+            click.echo(f"{word}: {path}")
+    for line in found.lines:
+        click.echo(line)
+
+
+@code_command.command("accept")
+@click.argument("process", required=False)
+@click.option("--inspector", "product", metavar="PRODUCT", help="The inspector of that product, in place of a code.")
+@click.option("--reason", required=True, help="Why nothing needs to be rebuilt; it is kept.")
+@mission_option
+@json_option
+def accept_command(process: str | None, product: str | None, reason: str, mission: str, as_json: bool) -> None:
+    """Take the edited code of PROCESS, or an edited inspector, for the same as before: nothing is rebuilt.
+
+    For example: dbproc code accept clean --reason "only comments"
+    """
+    if (process is None) == (product is None):
+        raise click.UsageError("name a PROCESS, or a product with --inspector PRODUCT")
+    with open_mission(mission) as store, mission_access(store), lock.holding(store, "code accept"):
+        accepted = _accept(store, process, product, reason)
+    if as_json:
+        print_json(accepted)
+        return
+    for each in accepted:
+        click.echo(f"accepted {each['file']}: {each['digest']}")
+
+
+def _accept(store: Store, process: str | None, product: str | None, reason: str) -> list[dict[str, str]]:
+    with store.begin() as connection:
+        definition = load_definition(connection)
+    if product is not None:
+        name = product_named(definition, product).name
+        inspectors = edits.accept_inspector_edit(store, definition, name, reason)
+        return [{"file": each.inspector.name, "digest": each.digest} for each in inspectors]
+    known = {each.name: process_id for process_id, each in definition.processes.items()}
+    if process not in known:
+        raise NotFoundError(f"no process {process}; the mission has: {', '.join(sorted(known)) or 'none'}")
+    accepted = edits.accept_edit(store, definition, known[process], reason)
+    return [{"file": each.code.path, "digest": each.bundle.digest} for each in accepted]

@@ -1,0 +1,30 @@
+"""``dbproc queue``: the files that are still to be looked at."""
+
+from __future__ import annotations
+
+import click
+
+from dbproc.cli.common import json_option, mission_option, open_mission, open_own_mission, print_json, print_table
+from dbproc.database import queue
+
+
+@click.command("queue")
+@mission_option
+@json_option
+@click.option(
+    "--flush", is_flag=True, help="Empty the queue. What is stale then is not looked at until its inputs change."
+)
+def queue_command(mission: str, as_json: bool, flush: bool) -> None:
+    """List the files still to be looked at as inputs of new work."""
+    if flush:
+        with open_own_mission(mission) as store, store.begin() as connection:
+            click.echo(f"flushed {queue.flush(connection)} files from the queue")
+        return
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
+        rows = queue.entries(connection)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(rows, ("filename", "product_name", "utc_file_date", "reason", "queued_time"))
+    else:
+        click.echo("the queue is empty")

@@ -1,0 +1,104 @@
+"""reprocess, and campaign list | show | pause | resume | cancel."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import click
+
+from dbproc.changes.reprocess import Chosen, Order, Selection, begin_campaign, choose, queue_inputs
+from dbproc.cli.common import (
+    cell,
+    json_option,
+    mission_option,
+    open_mission,
+    open_own_mission,
+    print_json,
+    selection_options,
+)
+from dbproc.cli.numbers import AMOUNT, NUMBER
+from dbproc.core.errors import EXIT_DONE
+from dbproc.core.version import Part
+from dbproc.database.store import Store
+
+Facts = dict[str, Any]
+_SHOWN = 20
+
+
+@click.command("reprocess")
+@selection_options
+@click.option("--force", type=click.IntRange(0, 2), help="Raise 0 interface, 1 quality, 2 revision, stale or not.")
+@click.option("--campaign", metavar="NAME", help="Do it bit by bit under this name, after everything else.")
+@click.option("--newest-first/--oldest-first", help="The order of dates in the campaign.  [default: oldest first]")
+@click.option("--jobs-per-run", type=NUMBER, metavar="N", help="At most so many jobs of it in a run.")
+@click.option("--cpu-hours-per-run", type=AMOUNT, metavar="H", help="Likewise CPU hours.")
+@click.option("--comment", default="", help="Why; kept with the campaign.")
+@click.option("-d", "--dry-run", is_flag=True, help="List what would be made, and change nothing.")
+@mission_option
+@json_option
+def reprocess_command(
+    mission: str,
+    as_json: bool,
+    dry_run: bool,
+    force: int | None,
+    campaign: str | None,
+    newest_first: bool,
+    jobs_per_run: int | None,
+    cpu_hours_per_run: float | None,
+    comment: str,
+    **selected: Any,
+) -> int:
+    """Have the next runs make things again: what is stale, or everything selected with --force.
+
+    What is given is taken together: dbproc reprocess --product smooth --start 2024-01-01 --end 2024-01-31 --force 2
+    """
+    if campaign is None and (newest_first or jobs_per_run or cpu_hours_per_run or comment):
+        raise click.UsageError("order, limits and comment are of a campaign: give it a name with --campaign NAME")
+    if selected["code_version"] is not None and selected["code"] is None:
+        raise click.UsageError("--code-version needs --code")
+    part = None if force is None else Part(force)
+    order = Order(
+        name=campaign,
+        newest_first=newest_first,
+        jobs_per_run=jobs_per_run,
+        cpu_hours_per_run=cpu_hours_per_run,
+        comment=comment,
+    )
+    with open_mission(mission, read_only=True) if dry_run else open_own_mission(mission) as store:
+        chosen = choose(store, Selection(**_days(selected)), part)
+        facts = {"outputs": chosen.rows(), "campaign": None, "queued": 0}
+        if not dry_run and chosen.decisions:
+            facts.update(_put(store, chosen, part, order))
+    if as_json:
+        print_json(facts)
+    else:
+        _print_chosen(chosen, facts, is_forced=part is not None, dry_run=dry_run)
+    return EXIT_DONE
+
+
+def _days(selected: Facts) -> Facts:
+    return {name: value.date() if isinstance(value, dt.datetime) else value for name, value in selected.items()}
+
+
+def _put(store: Store, chosen: Chosen, part: Part | None, order: Order) -> Facts:
+    """Put the selection before the next runs."""
+    if part is None and order.name is None:
+        return {"queued": queue_inputs(store, chosen)}
+    return {"campaign": begin_campaign(store, chosen, part, order)}
+
+
+def _print_chosen(chosen: Chosen, facts: Facts, *, is_forced: bool, dry_run: bool) -> None:
+    count = len(chosen.decisions)
+    if not chosen.slots:
+        click.echo("nothing is selected: there is no output, and none is due, to which all that was given applies")
+    elif not count:
+        click.echo(f"{len(chosen.slots)} outputs are selected, and none is stale; to make them anyhow: --force 0|1|2")
+    elif dry_run:
+        for row in facts["outputs"]:
+            click.echo(cell(f"would make {row['output'] or row['process']} {row['date']}: {row['why']}"))
+    elif facts["campaign"] is not None:
+        again = "again" if is_forced else "where they are stale"
+        click.echo(f"campaign {facts['campaign']}: {count} outputs are made {again}, by the next runs")
+    else:
+        click.echo(f"{count} outputs are stale; the {facts['queued']} files that they are made from are queued")

@@ -1,0 +1,142 @@
+"""run, ingest, process, plan, retry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dbproc import cycle
+from dbproc.cli.common import (
+    Function,
+    Screen,
+    glob_option,
+    json_option,
+    mission_option,
+    names_in,
+    open_mission,
+    print_report,
+)
+from dbproc.cli.numbers import AMOUNT, NUMBER
+from dbproc.cli.plan import preview
+from dbproc.core.errors import EXIT_INTERRUPTED, BusyError, DatabaseLostError
+from dbproc.core.events import Report
+from dbproc.core.text import one_line
+from dbproc.run.selection import Options
+from dbproc.system.signals import Interrupted, told
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def run_options(function: Function) -> Function:
+    """Options of commands that process."""
+    options = (
+        click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs."),
+        click.option("--ram", type=AMOUNT, help="Memory for jobs, GiB.  [default: no limit]"),
+        click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number."),
+        click.option("-s", "--skip-run", is_flag=True, help="Skip processes of timebase RUN."),
+    )
+    for option in options:
+        function = option(function)
+    return function
+
+
+def quiet_if_busy_option(function: Function) -> Function:
+    """--quiet-if-busy."""
+    text = "Print nothing when another run is live, as cron mails what is printed. The exit status is 75 all the same."
+    return click.option("--quiet-if-busy", is_flag=True, help=text)(function)
+
+
+def common_options(function: Function) -> Function:
+    """Options of every run."""
+    options = (
+        click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing."),
+        click.option(
+            "-l", "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="For the log file."
+        ),
+        click.option("--echo", is_flag=True, help="Print every SQL statement."),
+        quiet_if_busy_option,
+        json_option,
+        mission_option,
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command("run")
+@common_options
+@glob_option
+@run_options
+def run_command(**options: Any) -> int:
+    """Ingest what arrived, build everything that is stale, and exit."""
+    return perform(ingest=True, process=True, **options)
+
+
+@click.command("ingest")
+@common_options
+@glob_option
+def ingest_command(**options: Any) -> int:
+    """Ingest what arrived, and build nothing."""
+    return perform(ingest=True, process=False, **options)
+
+
+@click.command("process")
+@common_options
+@run_options
+def process_command(**options: Any) -> int:
+    """Build everything that is stale, without looking into incoming."""
+    return perform(ingest=False, process=True, **options)
+
+
+def perform(
+    *,
+    mission: str,
+    ingest: bool,
+    process: bool,
+    dry_run: bool,
+    log_level: str,
+    echo: bool,
+    as_json: bool,
+    pattern: str = "*",
+    slots: int = 2,
+    ram: float | None = None,
+    only: str | None = None,
+    skip_run: bool = False,
+    quiet_if_busy: bool = False,
+) -> int:
+    """Do what run, ingest, process and ProcessQueue.py are for; gives the exit status."""
+    options = Options(
+        ingest=ingest,
+        process=process,
+        only=names_in(only),
+        skip_run=skip_run,
+        slots=slots,
+        ram=ram,
+        pattern=pattern,
+        log_level=log_level,
+    )
+    if dry_run:
+        return preview(mission, options, as_json=as_json, echo=echo)
+    screen = Screen()
+    report = Report(None if as_json else screen.say)
+    with open_mission(mission, echo=echo) as store:
+        try:
+            cycle.run(store, options, report, screen.progress)
+        except Interrupted as signal:
+            screen.clear()
+            click.echo(f"ended by {signal}; what was finished is recorded, the next run goes on", err=True)
+            return EXIT_INTERRUPTED
+        except BusyError as error:
+            if quiet_if_busy:
+                return error.exit_status
+            raise
+        except DatabaseLostError as error:
+            if not told():
+                raise
+            screen.clear()
+            click.echo(f"ended by a signal; what was finished could not be recorded: {one_line(str(error))}", err=True)
+            return EXIT_INTERRUPTED
+        finally:
+            screen.clear()
+    return print_report(report, as_json=as_json)

@@ -1,0 +1,168 @@
+"""run-process: one process over a range of dates."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dbproc.changes.edits import edits_in_words
+from dbproc.cli.common import Screen, cell, json_option, mission_option, open_mission, print_json, print_report
+from dbproc.cli.numbers import NUMBER
+from dbproc.cli.output import tell_of_work
+from dbproc.core.errors import EXIT_INTERRUPTED
+from dbproc.core.events import Event, Report
+from dbproc.core.model import Definition
+from dbproc.core.plan import Decision, State
+from dbproc.core.version import Part
+from dbproc.database.definition.load import load_definition
+from dbproc.run.jobs import command_line
+from dbproc.run.on_demand import Request, decide, narrowed, tell_undue
+from dbproc.system.signals import Interrupted, signals_interrupt
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+_NO_DIRECTORY = "OUTPUT_DIRECTORY"
+
+
+@click.command("run-process")
+@click.argument("process")
+@click.option("--start", type=_DAY, required=True, help="The first date (YYYY-MM-DD).")
+@click.option("--end", type=_DAY, required=True, help="The last date, included.")
+@click.option("--update", is_flag=True, help="Only what is stale.  [default: every date]")
+@click.option(
+    "--force", type=click.IntRange(0, 2), help="Raise this part of the versions: 0 interface, 1 quality, 2 revision."
+)
+@click.option("--no-optional", is_flag=True, help="Leave optional inputs out.")
+@click.option("--ingest", is_flag=True, help="Take the outputs into the catalogue, as a run does.")
+@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs.")
+@click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where outputs go.  [default: here]")
+@json_option
+@mission_option
+def run_process_command(
+    process: str,
+    start: dt.datetime,
+    end: dt.datetime,
+    update: bool,
+    force: int | None,
+    no_optional: bool,
+    **options: Any,
+) -> int:
+    """Run PROCESS, by name or number, for every date from --start to --end, up to date or not.
+
+    The outputs are put into the current directory, and nothing enters the catalogue: inputs are only read, no lock is
+    needed, and runs may go on meanwhile. With --ingest it is a run of its own: under the lock, with attempts, versions
+    and lineage. Nothing is overwritten.
+
+    Example: dbproc run-process clean --start 2024-05-01 --end 2024-05-31 --output /tmp/try
+    """
+    request = Request(
+        process=process,
+        first=start.date(),
+        last=end.date(),
+        only_stale=update,
+        force=None if force is None else Part(force),
+        with_optional=not no_optional,
+    )
+    return perform(request, **options)
+
+
+def perform(
+    request: Request,
+    *,
+    mission: str,
+    ingest: bool,
+    slots: int,
+    dry_run: bool,
+    output: Path | None,
+    as_json: bool,
+    echo: bool = False,
+) -> int:
+    """Do what run-process and DBRunner.py are for; gives the exit status."""
+    if request.only_stale and request.force is not None:
+        raise click.UsageError("--update and --force exclude each other: what is forced is made, stale or not")
+    if ingest and output is not None:
+        raise click.UsageError("--ingest puts outputs where their products live; leave --output out")
+    if dry_run:
+        return _preview(mission, request, ingest=ingest, as_json=as_json, echo=echo)
+    tell_of_work()
+    screen = Screen()
+    report = Report(None if as_json else screen.say)
+    try:
+        if ingest:
+            _ingest(mission, request, report, screen, slots=slots, echo=echo)
+        else:
+            _put_aside(mission, request, report, screen, slots=slots, directory=str(output or Path.cwd()), echo=echo)
+    except Interrupted as signal:
+        click.echo(f"ended by {signal}; what was finished stays", err=True)
+        return EXIT_INTERRUPTED
+    finally:
+        screen.clear()
+    return print_report(report, as_json=as_json)
+
+
+def _ingest(mission: str, request: Request, report: Report, screen: Screen, *, slots: int, echo: bool) -> None:
+    from dbproc import cycle
+    from dbproc.run import selection
+
+    with open_mission(mission, echo=echo) as store:
+        cycle.run_by_hand(store, request, selection.Options(slots=slots), report, screen.progress)
+
+
+def _put_aside(
+    mission: str, request: Request, report: Report, screen: Screen, *, slots: int, directory: str, echo: bool
+) -> None:
+    from dbproc.engines.local import LocalEngine
+    from dbproc.products.inspection import Inspection
+    from dbproc.run.sandbox import Sandbox, prepare
+
+    with open_mission(mission, read_only=True, echo=echo) as store, signals_interrupt():
+        with store.begin() as connection:
+            definition = narrowed(load_definition(connection), request)
+        prepare(definition, directory)
+        for edit in edits_in_words(definition):
+            text = f"changed under version {edit['version']}; it is run as it is now, outputs are named by that version"
+            report.add(Event.NOTE, edit["code"], text)
+        decisions = decide(store, definition, request)
+        tell_undue(report, definition, decisions)
+        with Inspection(definition) as inspection:
+            sandbox = Sandbox(store, definition, inspection, LocalEngine(slots), directory, report)
+            sandbox.run(decisions, screen.progress)
+
+
+def _preview(mission: str, request: Request, *, ingest: bool, as_json: bool, echo: bool) -> int:
+    with open_mission(mission, read_only=True, echo=echo) as store:
+        with store.begin() as connection:
+            definition = narrowed(load_definition(connection), request)
+        rows = [_row(definition, decision, ingest=ingest) for decision in decide(store, definition, request)]
+    if as_json:
+        print_json({"process": request.process, "ingest": ingest, "dates": rows})
+        return 0
+    for row in rows:
+        subject = f"{row['date']} {row['keywords']}".rstrip()
+        if row["is_run"]:
+            click.echo(cell(f"would make {', '.join(row['outputs']) or subject}: {row['why']}"))
+            click.echo(f"  {cell(shlex.join(row['command_line']))}")
+        else:
+            click.echo(cell(f"{subject}: {row['state']}: {row['why']}"))
+    return 0
+
+
+def _row(definition: Definition, decision: Decision, *, ingest: bool) -> dict[str, Any]:
+    task = decision.task
+    is_run = task is not None and (decision.state is State.STALE or (decision.state is State.REFUSED and not ingest))
+    directory = os.path.join(definition.mission.root, ".dbproc", "work", "…") if ingest else _NO_DIRECTORY
+    return {
+        "date": decision.slot.date.isoformat(),
+        "keywords": decision.slot.keywords,
+        "state": str(decision.state),
+        "is_run": is_run,
+        "outputs": [planned.name for planned in task.outputs] if task else [],
+        "inputs": [file.filename for file in task.inputs] if task else [],
+        "why": "; ".join(reason.text for reason in task.reasons) if task and is_run else decision.explanation,
+        "command_line": list(command_line(definition, task, directory)) if task and is_run else [],
+    }

@@ -1,0 +1,64 @@
+"""``dbproc status``: how the mission stands."""
+
+from __future__ import annotations
+
+import click
+
+from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_table, retry_words
+from dbproc.explain.status import Facts, mission_status
+
+_SHOWN = 5
+
+
+@click.command("status")
+@mission_option
+@json_option
+def status_command(mission: str, as_json: bool) -> None:
+    """Say how the mission stands: lock, queue, incoming, products, what failed, what is in quarantine."""
+    with open_mission(mission, read_only=True) as store:
+        facts = mission_status(store)
+    if as_json:
+        print_json(facts)
+    else:
+        _print_status(facts)
+
+
+def _print_status(facts: Facts) -> None:
+    click.echo(f"mission {facts['mission']} in {facts['root']}")
+    if facts["root_problem"]:
+        click.echo(f"no run does anything: {facts['root_problem']}")
+    click.echo(f"lock: {facts['lock'] or 'free'}")
+    run = facts["last_run"]
+    if run:
+        click.echo(f"last run: {cell(run['processing_start_time'])}, {run['comment'] or 'not ended'}")
+    incoming = facts["incoming"]
+    click.echo(
+        f"incoming: {incoming.get('problem') or ', '.join(f'{count} {name}' for name, count in incoming.items())}"
+    )
+    for edit in facts["edited_codes"]:
+        click.echo(f"edited: {edit['code']}: {edit['changed']}; {edit['consequence']}")
+    click.echo(f"queue: {facts['queue']} files")
+    click.echo()
+    print_table(facts["products"], ("product", "level", "files", "first", "last"))
+    if facts["failures"]:
+        click.echo("\nfailed:")
+    for failure in facts["failures"]:
+        subject = f"{failure['process']} {failure['date']} {failure['keywords']}".strip()
+        click.echo(f"  {cell(subject)}: {cell(failure['message'])} ({retry_words(failure)})")
+        if failure["log"]:
+            click.echo(f"    log: {failure['log']}")
+        if failure["waiting"]:
+            click.echo(f"    waiting for it: {_waiting_words(failure['waiting'])}")
+    if facts["quarantine"]:
+        click.echo(f"\nin quarantine: {facts['quarantine']}")
+    for entry in facts["quarantined"]:
+        click.echo(f"  {cell(entry['filename'])}: {entry['reason']}: {cell(entry['message'])}")
+    if facts["quarantine_gone"]:
+        click.echo(f"\ngone from quarantine: {facts['quarantine_gone']}; dbproc check names them")
+
+
+def _waiting_words(waiting: list[Facts]) -> str:
+    """What waits, the first few by name."""
+    names = [f"{each['waiting']} {each['date']} {each['keywords']}".rstrip() for each in waiting[:_SHOWN]]
+    more = len(waiting) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")

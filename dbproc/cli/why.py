@@ -1,0 +1,131 @@
+"""status, queue, why, lineage, inspect: commands that tell and change nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from typing import Any
+
+import click
+
+from dbproc.cli.common import (
+    cell,
+    confirmed_words,
+    indent,
+    json_option,
+    mission_option,
+    open_mission,
+    print_json,
+    retry_words,
+)
+
+Facts = dict[str, Any]
+
+
+@click.command("why")
+@click.argument("subject", metavar="FILE | PRODUCT DATE")
+@click.argument("date", required=False, metavar="")
+@mission_option
+@json_option
+def why_command(subject: str, date: str | None, mission: str, as_json: bool) -> None:
+    """Explain a FILE: the reasons it was made for, its inputs and code, and whether it is up to date.
+
+    With PRODUCT and DATE (YYYY-MM-DD): why there is a file, or none, down to the cause: what was not delivered, failed,
+    has no code, and so on, each below what waits for it.
+
+    Example: dbproc why clean 2024-05-01
+    """
+    from dbproc.explain import why
+
+    with open_mission(mission, read_only=True) as store:
+        facts = why.why_file(store, subject) if date is None else why.why_date(store, subject, _date(date))
+    if as_json:
+        print_json(facts)
+    elif date is None:
+        _print_why_file(facts)
+    else:
+        _print_why_date(facts)
+
+
+def _print_why_file(facts: Facts) -> None:
+    file, attempt = facts["file"], facts["attempt"]
+    keywords = f" {cell(file['keywords'])}" if file["keywords"] else ""
+    click.echo(f"{cell(file['filename'])}: {file['product']} {file['date']}{keywords} version {file['version']}")
+    click.echo(f"  in {cell(file['directory'])}, {file['size']} bytes, {file['digest']}")
+    if attempt is None:
+        click.echo("  was delivered")
+    else:
+        _print_attempt(facts)
+    if facts["newest"] != file["filename"]:
+        click.echo(f"  is replaced by {cell(facts['newest'])}")
+    elif "state" in facts:
+        click.echo(f"  now: {facts['state']}: {cell(facts['explanation'])}")
+        for change in facts["changes"]:
+            click.echo(f"    {cell(change)}")
+    for row in facts.get("upstream", ()):
+        click.echo(f"  it came from {cell(row['file'])}, which is {row['state']}: {cell(row['explanation'])}")
+
+
+def _print_attempt(facts: Facts) -> None:
+    attempt = facts["attempt"]
+    click.echo(
+        f"  made {cell(attempt['ended'])} by {attempt['process']} with {attempt['code']} {attempt['code_version']}"
+    )
+    for reason in attempt["reasons"]:
+        click.echo(f"  because: {cell(reason)}")
+    for row in facts["inputs"]:
+        click.echo(f"  from {cell(row['filename'])}{_choice_words(row)}")
+    for name in facts["made_with"]:
+        click.echo(f"  together with {cell(name)}")
+    for words in confirmed_words(facts["confirmed"]):
+        click.echo(f"  {words}")
+
+
+def _choice_words(row: Facts) -> str:
+    """Which of several products that stand for each other an input is of."""
+    choice = row.get("choice")
+    if choice is None:
+        return ""
+    place = "the first" if choice["place"] == 1 else f"number {choice['place']}"
+    return f" ({row['product']}, {place} of {', '.join(choice['of'])})"
+
+
+def _print_why_date(facts: Facts) -> None:
+    """Each cause, and below it, indented, what it is caused by."""
+    todo = [(facts, 0)]
+    while todo:
+        node, depth = todo.pop()
+        _print_cause(node, depth)
+        todo.extend((cause, depth + 1) for cause in reversed(node["because"]))
+
+
+def _print_cause(facts: Facts, depth: int) -> None:
+    subject = f"{facts['product']} {facts['date']} {facts['keywords']}".rstrip()
+    _print_at(depth, f"{cell(subject)}: {facts['state']}: {cell(facts['explanation'])}")
+    for row in facts["files"]:
+        _print_at(depth + 1, f"there is {cell(row['filename'])}{'' if row['exists_on_disk'] else ', gone from disk'}")
+    for line in facts["details"]:
+        _print_at(depth + 1, cell(line))
+    attempt = facts["last_attempt"]
+    if attempt:
+        message = f": {cell(attempt['message'])}" if attempt["message"] else ""
+        retry = f" ({retry_words(attempt)})" if attempt["status"] in ("failed", "refused") else ""
+        _print_at(depth + 1, f"last attempt {cell(attempt['created'])}: {attempt['status']}{message}{retry}")
+        if attempt["log"] and os.path.exists(attempt["log"]):
+            _print_at(depth + 1, f"log: {attempt['log']}")
+    for row in facts["incoming"]:
+        _print_at(depth + 1, f"in incoming: {cell(row['file'])} {row['text']}")
+    for row in facts["quarantined"]:
+        entry = f"{row['quarantine_id']} {cell(row['filename'])}: {row['reason']}: {cell(row['message'])}"
+        _print_at(depth + 1, f"in quarantine: {entry}")
+
+
+def _print_at(depth: int, line: str) -> None:
+    click.echo(f"{indent(depth)}{line}")
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no date; write YYYY-MM-DD") from error

@@ -1,0 +1,86 @@
+"""What a run did and what went wrong: said on the screen, in the daily log, and by the exit status."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from dbproc.core.errors import EXIT_DONE, EXIT_SOME_FAILED
+from dbproc.core.redaction import masked
+from dbproc.core.text import one_line
+
+Progress = Callable[[int, int], None]
+"""Told how much of how much is done."""
+
+LOGGER = logging.getLogger("dbproc")
+LOGGER.addHandler(logging.NullHandler())  # outside of runs there is no daily log
+
+
+class Event(StrEnum):
+    """Kinds of things that a run reports."""
+
+    INGESTED = "ingested"
+    DUPLICATE = "duplicate"
+    RESTORED = "restored"
+    QUARANTINED = "quarantined"
+    BUILT = "built"
+    RAN = "ran"
+    FAILED = "failed"
+    REFUSED = "refused"
+    PROBLEM = "problem"
+    NOTE = "note"
+
+
+_WRONG = frozenset({Event.QUARANTINED, Event.FAILED, Event.REFUSED, Event.PROBLEM})
+_QUIET = frozenset({Event.DUPLICATE})
+
+
+class Report:
+    """Collects events; each is logged, and handed to `say` as a line of text.
+
+    Parameters
+    ----------
+    say
+        Receives the line and whether something went wrong; None: nothing is said.
+    """
+
+    def __init__(self, say: Callable[[str, bool], None] | None = None) -> None:
+        self._say = say
+        self.counts: Counter[Event] = Counter()
+        self.events: list[dict[str, Any]] = []
+        self.unsettled = 0  #: entries of incoming that are left for a later run
+
+    def add(self, event: Event, subject: str, text: str = "", **facts: object) -> None:
+        """Report one event; `facts` are what ``--json`` prints besides."""
+        text = masked(text)
+        self.counts[event] += 1
+        self.events.append({"event": str(event), "subject": subject, "text": text, **facts})
+        line = one_line(f"{event} {subject}" + (f": {text}" if text else ""))
+        wrong = event in _WRONG
+        LOGGER.log(logging.ERROR if wrong else logging.INFO, "%s", line)
+        if self._say is not None and event not in _QUIET:
+            self._say(line, wrong)
+
+    @property
+    def exit_status(self) -> int:
+        """0, or 1 when something went wrong."""
+        return EXIT_SOME_FAILED if any(self.counts[event] for event in _WRONG) else EXIT_DONE
+
+    @property
+    def did_something(self) -> bool:
+        """Whether there is anything to say."""
+        return bool(self.events)
+
+    def summary(self) -> str:
+        """The counts in one line, and what is left for a later run."""
+        counts = ", ".join(f"{self.counts[event]} {event}" for event in Event if self.counts[event])
+        later = f"; {unsettled_words(self.unsettled)}" if self.unsettled else ""
+        return (counts or "nothing to do") + later
+
+
+def unsettled_words(count: int) -> str:
+    """What is in incoming and not taken yet."""
+    return f"{count} file{'' if count == 1 else 's'} in incoming still unsettled, left for a later run"

@@ -1,0 +1,49 @@
+"""The facts that the planner is handed: outputs there are, attempts that failed. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dbproc.core.model import File, Slot
+from dbproc.core.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The newest version of an output, and what it was made from.
+
+    `code_id` is the number of the first row that is the same code, None for a delivered file.
+    """
+
+    file: File
+    exists: bool
+    code_id: int | None
+    code_version: Version | None
+    inputs: tuple[File, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The last attempt for a slot, when it is of interest: it failed or was refused, or it is of timebase RUN."""
+
+    attempt_id: int
+    status: str
+    code_id: int
+    code_digest: str
+    code_version: Version
+    inputs: frozenset[int]
+    failures: int
+    next_try: dt.datetime | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the catalogue knows about the slots to decide, fetched in a handful of queries."""
+
+    by_time: Mapping[int, Sequence[File]]  #: newest existing files that overlap the days asked for, by product
+    by_date: Mapping[int, Sequence[File]]  #: newest existing files dated on the days asked for, by product
+    outputs: Mapping[tuple[int, dt.date], Sequence[Output]]  #: by product and date
+    tried: Mapping[Slot, Tried] = field(default_factory=dict)

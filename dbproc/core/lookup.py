@@ -1,0 +1,39 @@
+"""Processes and products of a mission by the names or numbers that people type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dbproc.core.errors import NotFoundError
+from dbproc.core.model import Definition, Process, Product
+
+
+def process_named(definition: Definition, name: str) -> Process:
+    """The process of this name or number.
+
+    Raises
+    ------
+    NotFoundError
+        There is none; the message lists what there is.
+    """
+    numbered = {number: process.name for number, process in definition.processes.items()}
+    return definition.processes[_number("process", numbered, name)]
+
+
+def product_named(definition: Definition, name: str) -> Product:
+    """The product of this name or number.
+
+    Raises
+    ------
+    NotFoundError
+        There is none; the message lists what there is.
+    """
+    numbered = {number: product.name for number, product in definition.products.items()}
+    return definition.products[_number("product", numbered, name)]
+
+
+def _number(kind: str, numbered: Mapping[int, str], wanted: str) -> int:
+    for number, name in numbered.items():
+        if wanted in (name, str(number)):
+            return number
+    raise NotFoundError(f"no {kind} {wanted}; the mission has: {', '.join(sorted(numbered.values())) or 'none'}")

@@ -1,0 +1,174 @@
+"""Files that do not exist, laid over what the catalogue gives: the planner then decides as if they had been made."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from dbproc.core.candidates import Needs, Queued
+from dbproc.core.facts import Facts, Output, Tried
+from dbproc.core.filenames import keywords_text
+from dbproc.core.model import Definition, File, Planned, Slot, Task
+from dbproc.core.periods import DayRange, period_end
+
+_Identity = tuple[int, dt.date, str]
+
+
+class Overlay:
+    """The newest files as they would be: numbered -1, -2, …, each in the place of the version before it."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._definition = definition
+        self._count = 0
+        self._newest: dict[_Identity, Output] = {}
+        self._by_day: dict[int, dict[int, list[File]]] = defaultdict(lambda: defaultdict(list))
+        self._by_date: dict[tuple[int, dt.date], dict[str, Output]] = defaultdict(dict)
+        self._done: dict[Slot, Tried | None] = {}
+
+    def deliver(self, file: File) -> Queued:
+        """Enter a file as if it were delivered and the newest of its versions; as it would be queued.
+
+        One with a number of its own is of the catalogue, and only missing from disk.
+        """
+        return self._enter(Output(replace(file, file_id=file.file_id or self._next_id()), True, None, None, ()), None)
+
+    def make(self, task: Task) -> list[Queued]:
+        """Enter the outputs of a task as if it had succeeded; as they would be queued."""
+        self._done[task.slot] = None if task.outputs else _succeeded(task)
+        return [
+            self._enter(
+                Output(self._output(task, planned), True, task.code.code_id, task.code.version, task.inputs),
+                planned.replaces,
+            )
+            for planned in task.outputs
+        ]
+
+    def over(self, facts: Facts, asked: Needs) -> Facts:
+        """The facts that the catalogue would give if it held these files."""
+        return Facts(
+            by_time={key: self._overlapping(key, files, asked.by_time[key]) for key, files in facts.by_time.items()},
+            by_date={key: self._dated(key, files, asked.by_date[key]) for key, files in facts.by_date.items()},
+            outputs=self._outputs(facts.outputs, asked.outputs),
+            tried=self._tried(facts.tried),
+        )
+
+    def _next_id(self) -> int:
+        self._count += 1
+        return -self._count
+
+    def _enter(self, output: Output, before: File | None) -> Queued:
+        file = output.file
+        identity = _identity(file)
+        spans = [(file.first_day, file.last_day)]
+        if before is not None and _identity(before) == identity:
+            spans.append((before.first_day, before.last_day))
+        if identity in self._newest:
+            older = self._newest[identity].file
+            self._forget(older)
+            spans.append((older.first_day, older.last_day))
+        self._newest[identity] = output
+        self._by_date[file.product_id, file.date][file.keywords] = output
+        days = self._by_day[file.product_id]
+        for ordinal in range(file.first_day.toordinal(), file.last_day.toordinal() + 1):
+            days[ordinal].append(file)
+        return Queued(file.file_id, file.product_id, file.date, file.keywords, tuple(dict.fromkeys(spans)))
+
+    def _forget(self, file: File) -> None:
+        days = self._by_day[file.product_id]
+        for ordinal in range(file.first_day.toordinal(), file.last_day.toordinal() + 1):
+            days[ordinal].remove(file)
+
+    def _output(self, task: Task, planned: Planned) -> File:
+        """The file that a job is to make, as it would be registered."""
+        first, last, keywords = self._extent(task, planned)
+        again = planned.again if planned.is_as_before else None
+        return File(
+            file_id=self._next_id() if again is None else again.file_id,
+            product_id=planned.product_id,
+            filename=planned.name,
+            date=task.slot.date,
+            first_day=first,
+            last_day=last,
+            version=planned.version,
+            keywords=keywords,
+            directory="",
+        )
+
+    def _extent(self, task: Task, planned: Planned) -> tuple[dt.date, dt.date, str]:
+        """The first and last day and the keywords of an output: of the file that it replaces, where that tells."""
+        product = self._definition.products[planned.product_id]
+        before, end = planned.replaces, period_end(task.process.timebase, task.slot.date)
+        if before is not None and (product.inspector.name != "filename" or _is_alike(planned, before, end)):
+            return before.first_day, before.last_day, before.keywords
+        name = product.compiled.match(planned.name)
+        if name is None or name.start is None or name.stop is None:
+            return task.slot.date, end, ""
+        return name.start.date(), max(end, name.stop.date()), keywords_text(name.keywords)
+
+    def _overlapping(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
+        days = self._by_day.get(product_id)
+        if not days:
+            return files
+        found = {file.file_id: file for day in _ordinals(asked) for file in days.get(day, ())}
+        return [*self._not_replaced(files), *found.values()]
+
+    def _dated(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
+        if product_id not in self._by_day:
+            return files
+        dates = (self._by_date.get((product_id, dt.date.fromordinal(day)), {}) for day in _ordinals(asked))
+        return [*self._not_replaced(files), *(output.file for outputs in dates for output in outputs.values())]
+
+    def _not_replaced(self, files: Sequence[File]) -> Iterator[File]:
+        return (file for file in files if _identity(file) not in self._newest)
+
+    def _outputs(
+        self, known: Mapping[tuple[int, dt.date], Sequence[Output]], asked: Mapping[int, Sequence[DayRange]]
+    ) -> Mapping[tuple[int, dt.date], Sequence[Output]]:
+        result = dict(known)
+        for product_id, ranges in asked.items():
+            if product_id not in self._by_day:
+                continue
+            for day in _ordinals(ranges):
+                key = product_id, dt.date.fromordinal(day)
+                if key in self._by_date:
+                    result[key] = [*known.get(key, ()), *self._by_date[key].values()]
+        return result
+
+    def _tried(self, tried: Mapping[Slot, Tried]) -> Mapping[Slot, Tried]:
+        if not self._done:
+            return tried
+        kept = {slot: each for slot, each in tried.items() if slot not in self._done}
+        return kept | {slot: done for slot, done in self._done.items() if done is not None}
+
+
+def _identity(file: File) -> _Identity:
+    """The same for versions of one file."""
+    return file.product_id, file.date, file.keywords
+
+
+def _is_alike(planned: Planned, before: File, end: dt.date) -> bool:
+    """Whether the names differ in their version alone, and the file before covers the whole period."""
+    name = before.filename.replace(str(before.version), str(planned.version))
+    return name == planned.name and before.last_day >= end
+
+
+def _succeeded(task: Task) -> Tried:
+    """A job without outputs that was run."""
+    return Tried(
+        attempt_id=0,
+        status="succeeded",
+        code_id=task.code.code_id,
+        code_digest=task.code.digest,
+        code_version=task.code.version,
+        inputs=frozenset(file.file_id for file in task.inputs),
+        failures=0,
+        next_try=None,
+        message="",
+    )
+
+
+def _ordinals(ranges: Sequence[DayRange]) -> Iterator[int]:
+    for first, last in ranges:
+        yield from range(first.toordinal(), last.toordinal() + 1)

@@ -1,0 +1,77 @@
+"""Days, weeks, months and years: which period a day belongs to, and which days a period has."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from collections.abc import Iterable, Iterator
+
+from dbproc.core.model import Timebase
+
+ONE_DAY = dt.timedelta(days=1)
+
+LONGEST = {Timebase.WEEKLY: 7, Timebase.MONTHLY: 31, Timebase.YEARLY: 366}
+"""The most days that a period has; every other timebase has one."""
+
+DayRange = tuple[dt.date, dt.date]
+
+
+def period_start(timebase: Timebase, day: dt.date) -> dt.date:
+    """The first day of the period that holds `day`: Monday for a week."""
+    if timebase is Timebase.WEEKLY:
+        return day - dt.timedelta(days=day.weekday())
+    if timebase is Timebase.MONTHLY:
+        return day.replace(day=1)
+    if timebase is Timebase.YEARLY:
+        return day.replace(month=1, day=1)
+    return day
+
+
+def period_end(timebase: Timebase, start: dt.date) -> dt.date:
+    """The last day of the period that begins on `start`."""
+    if timebase is Timebase.WEEKLY:
+        return _plus(start, 6)
+    if timebase is Timebase.MONTHLY:
+        return start.replace(day=calendar.monthrange(start.year, start.month)[1])
+    if timebase is Timebase.YEARLY:
+        return start.replace(month=12, day=31)
+    return start
+
+
+def period_starts(timebase: Timebase, first: dt.date, last: dt.date) -> Iterator[dt.date]:
+    """The start of each period that holds one of the days from `first` to `last`, both included."""
+    start = period_start(timebase, first)
+    while start <= last:
+        yield start
+        end = period_end(timebase, start)
+        if end == dt.date.max:
+            return
+        start = end + ONE_DAY
+
+
+def widened(first: dt.date, last: dt.date, before: int, after: int) -> DayRange:
+    """The range of days with `before` days put in front and `after` behind, kept within the calendar."""
+    return _plus(first, -before), _plus(last, after)
+
+
+def coalesced(ranges: Iterable[DayRange], most: int = 40) -> list[DayRange]:
+    """At most `most` ranges that together hold all days of `ranges`, with the smallest gaps filled."""
+    merged: list[DayRange] = []
+    for first, last in sorted(ranges):
+        if merged and first <= _plus(merged[-1][1], 1):
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    if len(merged) <= most:
+        return merged
+    gaps = sorted(range(1, len(merged)), key=lambda i: merged[i][0] - merged[i - 1][1], reverse=True)
+    cuts = sorted(gaps[: most - 1])
+    starts, ends = [0, *cuts], [*cuts, len(merged)]
+    return [(merged[a][0], merged[b - 1][1]) for a, b in zip(starts, ends, strict=True)]
+
+
+def _plus(day: dt.date, days: int) -> dt.date:
+    if not days:
+        return day
+    ordinal = min(max(day.toordinal() + days, 1), dt.date.max.toordinal())
+    return dt.date.fromordinal(ordinal)

@@ -1,0 +1,406 @@
+"""What is stale, and why: pure decisions on facts that the catalogue gave.
+
+For a process and a date the *wanted* inputs are, for each input product, the newest existing files that overlap the
+date widened by the input's window. The output is up to date when it was made from exactly those files by exactly the
+code that is active and valid for the date; otherwise every difference is a :class:`~dbproc.core.model.Reason`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from dbproc.core.candidates import Needs
+from dbproc.core.errors import FormatError
+from dbproc.core.facts import Facts, Output
+from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text
+from dbproc.core.model import Code, Definition, File, Input, Planned, Process, Product, Reason, Slot, Task, Timebase
+from dbproc.core.periods import DayRange, period_end, widened
+from dbproc.core.staleness import alternatives, code_reasons, compared, stale_reasons
+from dbproc.core.version import Part, Version, next_version
+
+
+class State(StrEnum):
+    """What was decided for a slot."""
+
+    UP_TO_DATE = "up to date"
+    NOT_DUE = "not due"  #: a required input is missing, or no input covers the date itself
+    NO_CODE = "no code"  #: no active code is valid for the date
+    STALE = "stale"  #: to be built: the decision has a task
+    DELAYED = "delayed"  #: failed before with the same inputs and code; tried again later, or given up
+    REFUSED = "refused"  #: cannot be built as the mission is defined
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """`result` was made from `replaced`, and stays as it is though `source` is newer, because that equals it."""
+
+    result: File
+    replaced: File
+    source: File
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done for a slot, and the sentence that explains it.
+
+    `confirmed`: what is up to date although it was made from earlier versions, because those have the same contents.
+    """
+
+    slot: Slot
+    state: State
+    explanation: str
+    task: Task | None = None
+    confirmed: tuple[Confirmation, ...] = ()
+
+
+class Planner:
+    """Decides slots from one set of facts.
+
+    Parameters
+    ----------
+    definition
+        The mission.
+    facts
+        What the catalogue gave for `asked`.
+    asked
+        The :func:`needs` of the slots to decide.
+    now
+        The time by which delayed retries are judged.
+    """
+
+    def __init__(self, definition: Definition, facts: Facts, asked: Needs, now: dt.datetime) -> None:
+        self._definition = definition
+        self._facts = facts
+        self._now = now
+        self._by_day = {key: _day_index(files, asked.by_time[key]) for key, files in facts.by_time.items()}
+        self._by_date = {key: _date_index(files) for key, files in facts.by_date.items()}
+        self._by_keywords = {key: _keyword_index(files) for key, files in facts.by_date.items()}
+        self._standing: dict[tuple[int, dt.date], _Standing] = {}
+
+    def decide(self, slot: Slot, forced: Part | None = None) -> Decision:
+        """Decide one slot; `forced` rebuilds it even when it is up to date, raising that part of its version."""
+        process = self._definition.processes[slot.process_id]
+        if process.timebase is Timebase.STARTUP:
+            return startup_decision(self._definition, process, slot.date)
+        wanted, missing = self._wanted(process, slot)
+        if missing:
+            return Decision(slot, State.NOT_DUE, missing)
+        code = valid_code(self._definition.codes.get(process.process_id, ()), slot.date)
+        if code is None:
+            return Decision(slot, State.NO_CODE, f"no active code of process {process.name} is valid for {slot.date}")
+        if not process.outputs:
+            return self._decide_run(slot, process, code, wanted, forced)
+        return self._decide_outputs(slot, process, code, wanted, forced)
+
+    def _wanted(self, process: Process, slot: Slot) -> tuple[tuple[File, ...], str]:
+        """The wanted inputs in the order of the command line, or why the slot is not due."""
+        wanted: dict[int, File] = {}
+        for links in alternatives(process.inputs):
+            files = self._chosen(process, slot, links)
+            if not files and not links[0].optional:
+                names = " or ".join(self._definition.products[link.product_id].name for link in links)
+                return (), f"no file of the required input {names} for {_words(process.timebase, slot)}"
+            wanted.update((file.file_id, file) for file in files)
+        if process.inputs and not _covering(process, slot, wanted.values()):
+            return (), f"no input covers {_words(process.timebase, slot)} itself"
+        return tuple(wanted.values()), ""
+
+    def _chosen(self, process: Process, slot: Slot, links: Sequence[Input]) -> list[File]:
+        """The files of one input; of several that stand for each other, those of the first product that covers the
+        slot's own days, or else of the first that has any in the window."""
+        found = [files for link in links if (files := self._candidates_of(process, slot, link))]
+        return next((files for files in found if _covering(process, slot, files)), found[0] if found else [])
+
+    def lacking(self, slot: Slot) -> list[Input]:
+        """The inputs for want of which a slot is not due: those required that are missing, or else all of them."""
+        process = self._definition.processes[slot.process_id]
+        missing = [
+            link
+            for links in alternatives(process.inputs)
+            if not links[0].optional and not self._chosen(process, slot, links)
+            for link in links
+        ]
+        return missing or list(process.inputs)
+
+    def _candidates_of(self, process: Process, slot: Slot, link: Input) -> list[File]:
+        last = period_end(process.timebase, slot.date)
+        first, last = widened(slot.date, last, link.yesterday, link.tomorrow)
+        ordinals = range(first.toordinal(), last.toordinal() + 1)
+        if process.timebase is Timebase.FILE:
+            of_keywords = self._by_keywords.get(link.product_id, {})
+            found = {file.file_id: file for day in ordinals for file in of_keywords.get((day, slot.keywords), ())}
+        else:
+            index = (self._by_day if process.timebase.by_time else self._by_date).get(link.product_id, {})
+            found = {file.file_id: file for day in ordinals for file in index.get(day, ())}
+        return sorted(found.values(), key=lambda file: (file.date, file.keywords, file.filename))
+
+    def _decide_run(
+        self, slot: Slot, process: Process, code: Code, wanted: tuple[File, ...], forced: Part | None
+    ) -> Decision:
+        tried = self._facts.tried.get(slot)
+        if tried is None:
+            reasons = [Reason("not run yet")]
+        else:
+            reasons = list(code_reasons(code, tried.code_id, tried.code_version))
+            if tried.inputs != {file.file_id for file in wanted}:
+                reasons.append(Reason("its inputs changed", Part.QUALITY))
+            if tried.status != "succeeded":
+                reasons.append(Reason("the last run of it failed"))
+        if forced is not None:
+            reasons.append(Reason("forced", forced))
+        if not reasons:
+            return Decision(slot, State.UP_TO_DATE, "run already with these inputs and this code")
+        task = Task(
+            slot=slot,
+            process=process,
+            code=code,
+            inputs=wanted,
+            reasons=tuple(reasons),
+            outputs=(),
+            level=float("inf"),
+        )
+        return self._unless_delayed(task, forced)
+
+    def _decide_outputs(
+        self, slot: Slot, process: Process, code: Code, wanted: tuple[File, ...], forced: Part | None
+    ) -> Decision:
+        time = dt.datetime.combine(slot.date, dt.time(), dt.UTC)
+        keywords = _merged_keywords(process.timebase, wanted)
+        products = [self._definition.products[product_id] for product_id in process.outputs]
+        found: list[tuple[Product, Output | None, list[Reason]]] = []
+        for product in products:
+            try:
+                output = self._newest_output(product, slot, time, keywords)
+                found.append((product, output, self._reasons(process, product, output, code, wanted, time, keywords)))
+            except FormatError as error:
+                return Decision(slot, State.REFUSED, f"product {product.name}: {error}")
+        reasons = list(dict.fromkeys(reason for _, _, each in found for reason in each))
+        if forced is not None:
+            reasons.append(Reason(f"forced to raise {forced.name.lower()}", forced))
+        if not reasons:
+            return _up_to_date(slot, [output for _, output, _ in found if output], wanted)
+        planned = []
+        for product, output, own in found:
+            try:
+                planned.append(_planned(product, output, own, code, forced, time, keywords))
+            except FormatError as error:
+                return Decision(slot, State.REFUSED, f"product {product.name}: {error}")
+        task = Task(
+            slot=slot,
+            process=process,
+            code=code,
+            inputs=wanted,
+            reasons=tuple(reasons),
+            outputs=tuple(planned),
+            level=min(product.level for product in products),
+        )
+        twin = _twin_names([plan.name for plan in planned])
+        if twin is not None:
+            return Decision(slot, State.REFUSED, f"two outputs would be named {twin}; give their formats other names")
+        for (product, output, _), plan in zip(found, planned, strict=True):
+            if output is not None and output.exists and plan.name == output.file.filename:
+                return Decision(slot, State.REFUSED, _needs_version(product, output, reasons), task)
+        return self._unless_delayed(task, forced)
+
+    def _reasons(
+        self,
+        process: Process,
+        product: Product,
+        output: Output | None,
+        code: Code,
+        wanted: tuple[File, ...],
+        time: dt.datetime,
+        keywords: Mapping[str, str],
+    ) -> list[Reason]:
+        """Why an output is stale; nothing when it is up to date."""
+        reasons = list(stale_reasons(output, code, wanted, process))
+        if output is not None and not _is_named(product, output.file, time, keywords):
+            reasons.append(Reason(f"{output.file.filename} is named by another format", Part.REVISION))
+        return reasons
+
+    def _newest_output(
+        self, product: Product, slot: Slot, time: dt.datetime, keywords: Mapping[str, str]
+    ) -> Output | None:
+        """The newest version of what stands in the slot: a file whose name differs in its version alone, or one with
+        the keywords that the output will have, named by a format that the product had before."""
+        fields = product.compiled.keyword_fields
+        expected = keywords_text({key: value for key, value in keywords.items() if key in fields})
+        place = product.product_id, slot.date
+        standing = self._standing.get(place)
+        if standing is None:
+            standing = self._standing[place] = _Standing(self._facts.outputs.get(place, ()))
+        return standing.newest(expected, lambda version: product.compiled.render(time, str(version), keywords))
+
+    def _unless_delayed(self, task: Task, forced: Part | None) -> Decision:
+        """The task, unless it failed before with the same inputs and code and is to wait."""
+        why = "; ".join(reason.text for reason in task.reasons)
+        tried = self._facts.tried.get(task.slot)
+        if tried is None or tried.status != "failed":
+            return Decision(task.slot, State.STALE, why, task)
+        same_code = task.code.is_same(tried.code_id) and tried.code_digest == task.code.digest
+        if not same_code or tried.inputs != {file.file_id for file in task.inputs}:
+            return Decision(task.slot, State.STALE, why, task)
+        task = replace(task, failures=tried.failures)
+        if forced is not None:
+            return Decision(task.slot, State.STALE, why, task)
+        if tried.next_try is None:
+            text = f"failed, and given up: {tried.message}"
+            return Decision(task.slot, State.DELAYED, text, task)
+        if tried.next_try > self._now:
+            text = f"failed, tried again after {tried.next_try:%Y-%m-%d %H:%M}Z: {tried.message}"
+            return Decision(task.slot, State.DELAYED, text, task)
+        return Decision(task.slot, State.STALE, f"{why}; tried again", task)
+
+
+def startup_decision(definition: Definition, process: Process, today: dt.date) -> Decision:
+    """What a run that begins `today` is to do for a process of timebase STARTUP."""
+    slot = Slot(process.process_id, today)
+    code = valid_code(definition.codes.get(process.process_id, ()), today)
+    if code is None:
+        return Decision(slot, State.NO_CODE, f"no active code of process {process.name} is valid for {today}")
+    why = Reason("once at the beginning of every run")
+    task = Task(slot=slot, process=process, code=code, inputs=(), reasons=(why,), outputs=(), level=float("-inf"))
+    return Decision(slot, State.STALE, why.text, task)
+
+
+def valid_code(codes: Iterable[Code], date: dt.date) -> Code | None:
+    """The code that is valid for `date`: the highest version where ranges overlap."""
+    valid = [code for code in codes if code.start <= date <= code.stop]
+    return max(valid, key=lambda code: (code.version, code.code_id), default=None)
+
+
+def _up_to_date(slot: Slot, outputs: Sequence[Output], wanted: Collection[File]) -> Decision:
+    """The decision that nothing is to be done, with what is confirmed by it."""
+    names = ", ".join(output.file.filename for output in outputs)
+    confirmed = [
+        Confirmation(output.file, old, new)
+        for output in outputs
+        for old, new in compared(output.inputs, wanted, {})[1]
+        if output.code_id is not None
+    ]
+    explanation = f"{names} is up to date"
+    if confirmed:
+        equal = ", ".join(
+            dict.fromkeys(f"{each.source.filename} equals {each.replaced.filename}" for each in confirmed)
+        )
+        explanation = f"{explanation}: {equal}"
+    return Decision(slot, State.UP_TO_DATE, explanation, confirmed=tuple(confirmed))
+
+
+def _planned(
+    product: Product,
+    output: Output | None,
+    reasons: Sequence[Reason],
+    code: Code,
+    forced: Part | None,
+    time: dt.datetime,
+    keywords: Mapping[str, str],
+) -> Planned:
+    """The next version of an output; one that is up to date and is made along with another rises in revision.
+
+    A file that can have one version alone comes back in that, when it is gone from disk.
+    """
+    parts = [reason.part for reason in reasons if reason.part is not None]
+    newest = output.file if output else None
+    version = next_version(newest.version if newest else None, code.output_interface, parts, forced=forced)
+    name = product.compiled.render(time, str(version), keywords)
+    if newest is not None and name == newest.filename:
+        version = newest.version
+    is_as_before = output is not None and not output.exists and len(reasons) == 1 and forced is None
+    return Planned(
+        product_id=product.product_id, name=name, version=version, replaces=newest, is_as_before=is_as_before
+    )
+
+
+def _covering(process: Process, slot: Slot, files: Iterable[File]) -> bool:
+    """Whether one of the files covers a day of the slot itself."""
+    last = period_end(process.timebase, slot.date)
+    return any(_covers(process.timebase, file, slot.date, last) for file in files)
+
+
+def _twin_names(names: Sequence[str]) -> str | None:
+    """The first name that is there twice."""
+    return next((name for position, name in enumerate(names) if name in names[:position]), None)
+
+
+def _covers(timebase: Timebase, file: File, first: dt.date, last: dt.date) -> bool:
+    if timebase.by_time:
+        return file.first_day <= last and file.last_day >= first
+    return file.date == first
+
+
+def _is_named(product: Product, file: File, time: dt.datetime, keywords: Mapping[str, str]) -> bool:
+    """Whether the file has the name that the product's format gives to its version."""
+    return file.filename == product.compiled.render(time, str(file.version), keywords)
+
+
+def _merged_keywords(timebase: Timebase, files: Iterable[File]) -> dict[str, str]:
+    """The keywords of all inputs, later ones winning; the time of day of an input says nothing of a whole period."""
+    merged: dict[str, str] = {}
+    for file in files:
+        if file.keywords:
+            merged.update(keywords_of(file.keywords))
+    return {key: value for key, value in merged.items() if key not in TIME_OF_DAY or not timebase.by_time}
+
+
+def _words(timebase: Timebase, slot: Slot) -> str:
+    words = str(slot.date)
+    if timebase in (Timebase.WEEKLY, Timebase.MONTHLY, Timebase.YEARLY):
+        words = f"{slot.date} to {period_end(timebase, slot.date)}"
+    return f"{words} with {slot.keywords}" if slot.keywords else words
+
+
+def _needs_version(product: Product, output: Output, reasons: Iterable[Reason]) -> str:
+    why = "; ".join(reason.text for reason in reasons)
+    return (
+        f"product {product.name} has no {{VERSION}} in its format {product.format!r}, so {output.file.filename} "
+        f"cannot be rebuilt ({why}); add {{VERSION}} to the format, or remove the file and have that recorded: "
+        "dbproc check --repair"
+    )
+
+
+def _day_index(files: Iterable[File], asked: Sequence[DayRange]) -> dict[int, list[File]]:
+    """By day (ordinal) among those asked for: the files that cover it."""
+    index: dict[int, list[File]] = defaultdict(list)
+    earliest, latest = asked[0][0], asked[-1][1]
+    for file in files:
+        first, last = max(file.first_day, earliest), min(file.last_day, latest)
+        for ordinal in range(first.toordinal(), last.toordinal() + 1):
+            index[ordinal].append(file)
+    return index
+
+
+class _Standing:
+    """What stands on one date of a product, by keywords and by name."""
+
+    def __init__(self, outputs: Sequence[Output]) -> None:
+        self._by_keywords: dict[str, list[Output]] = defaultdict(list)
+        self._by_name = {output.file.filename: output for output in outputs}
+        self._versions = {output.file.version for output in outputs}
+        for output in outputs:
+            self._by_keywords[output.file.keywords].append(output)
+
+    def newest(self, keywords: str, name_of: Callable[[Version], str]) -> Output | None:
+        """The newest version of those with `keywords`, and of those that have the name of their version."""
+        named = ((version, self._by_name.get(name_of(version))) for version in self._versions)
+        found = list(self._by_keywords.get(keywords, ()))
+        found += [output for version, output in named if output is not None and output.file.version == version]
+        return max(found, key=lambda output: output.file.version, default=None)
+
+
+def _keyword_index(files: Iterable[File]) -> dict[tuple[int, str], list[File]]:
+    index: dict[tuple[int, str], list[File]] = defaultdict(list)
+    for file in files:
+        index[file.date.toordinal(), file.keywords].append(file)
+    return index
+
+
+def _date_index(files: Iterable[File]) -> dict[int, list[File]]:
+    index: dict[int, list[File]] = defaultdict(list)
+    for file in files:
+        index[file.date.toordinal()].append(file)
+    return index

@@ -1,0 +1,27 @@
+"""Passwords: hidden wherever something is told, and kept from the processes that a run starts.
+
+The password of the database is dbproc's alone. It comes in a URL, given with ``-m`` or in ``DBPROC_MISSION``, or in
+``PGPASSWORD``; no code and no inspector has any business with it.
+"""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "***"
+
+_IN_URL = re.compile(
+    r"""(://[^\s:/@[]*:)             # scheme://user:
+        (?: \S*@                     # a password, up to the last @
+          | (?!\d+(?:[^\w.]|$))      # no @: what is no port, either, may be a password whose @host was forgotten
+            [^\s/?#,;)'"]+ )""",
+    re.VERBOSE,
+)
+_AS_SETTING = re.compile(r"""(password\s*=\s*)('[^']*'|"[^"]*"|[^\s&,;)'"]+)""", re.IGNORECASE)
+
+
+def masked(text: str) -> str:
+    """The text with ``***`` for each password in it: those of URLs, and what stands after ``password=``."""
+    if "://" in text:
+        text = _IN_URL.sub(lambda found: found[1] + HIDDEN + "@" * found[0].endswith("@"), text)
+    return _AS_SETTING.sub(rf"\1{HIDDEN}", text) if "=" in text else text

@@ -1,0 +1,24 @@
+"""Text for people and for the database: one line, and what every database can hold."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+_EARLIEST, _LATEST = (dt.datetime(year, 1, 1, tzinfo=dt.UTC).timestamp() for year in (1, 9999))
+
+
+def time_of(seconds: float) -> dt.datetime:
+    """The time that a file bears; the beginning of the calendar or its end for what lies outside of it."""
+    return dt.datetime.fromtimestamp(min(max(seconds, _EARLIEST), _LATEST), dt.UTC)
+
+
+def storable(name: str) -> str:
+    """A name as text that any database takes: bytes that are no UTF-8 are escaped."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+
+
+def one_line(text: str) -> str:
+    """Text in which nothing can forge a line: control characters and surrogates are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

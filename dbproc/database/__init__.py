@@ -1,0 +1,1 @@
+"""Every SQL statement: schema, store, lock, queue, one module per subject."""

@@ -1,0 +1,166 @@
+"""Pieces of queries that several of the catalogue's modules share."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, tuple_
+
+from dbproc.core.model import LONGEST_DELAY, File, Timebase
+from dbproc.core.periods import DayRange
+from dbproc.core.retry import meant_try
+from dbproc.core.version import Version
+from dbproc.database import schema
+
+FILE = schema.file
+Item = TypeVar("Item")
+
+LARGEST_NUMBER = 2**31 - 1
+"""The largest number that a row can have on every database."""
+
+_MOST_DIGITS = 20
+
+FILE_COLUMNS = (
+    FILE.c.file_id,
+    FILE.c.product_id,
+    FILE.c.filename,
+    FILE.c.utc_file_date,
+    FILE.c.utc_start_time,
+    FILE.c.utc_stop_time,
+    FILE.c.interface_version,
+    FILE.c.quality_version,
+    FILE.c.revision_version,
+    FILE.c.process_keywords,
+    FILE.c.relative_path,
+    FILE.c.same_as,
+)
+"""What :func:`file_of` needs, in its order."""
+
+
+def file_of(row: Sequence[Any]) -> File:
+    """The first columns of a row, :data:`FILE_COLUMNS`, as a :class:`~dbproc.core.model.File`."""
+    return File(
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4].date(),
+        row[5].date(),
+        Version(row[6], row[7], row[8]),
+        row[9],
+        row[10],
+        row[11] or 0,
+    )
+
+
+def is_newest(*, existing: bool) -> ColumnElement[bool]:
+    """No file of the same product, date and keywords has a higher version (and exists on disk, with `existing`)."""
+    other = FILE.alias()
+    higher = and_(
+        other.c.product_id == FILE.c.product_id,
+        other.c.utc_file_date == FILE.c.utc_file_date,
+        other.c.process_keywords == FILE.c.process_keywords,
+        tuple_(other.c.interface_version, other.c.quality_version, other.c.revision_version)
+        > tuple_(FILE.c.interface_version, FILE.c.quality_version, FILE.c.revision_version),
+    )
+    if existing:
+        return and_(FILE.c.exists_on_disk, ~exists().where(higher, other.c.exists_on_disk))
+    return ~exists().where(higher)
+
+
+def is_last_attempt() -> ColumnElement[bool]:
+    """No later attempt for the same process, date and keywords came to an end of its own."""
+    one, later = schema.attempt.c, schema.attempt.alias()
+    return ~exists().where(
+        later.c.process_id == one.process_id,
+        later.c.utc_file_date == one.utc_file_date,
+        later.c.process_keywords == one.process_keywords,
+        later.c.attempt_id > one.attempt_id,
+        later.c.status.in_(("failed", "refused", "succeeded")),
+    )
+
+
+def startup_processes() -> Select[tuple[int]]:
+    """The processes that every run begins with."""
+    process = schema.process.c
+    return select(process.process_id).where(process.output_timebase == Timebase.STARTUP)
+
+
+def is_last_of_startup() -> ColumnElement[bool]:
+    """Of a process that every run begins with, no later attempt on whatever date came to an end of its own."""
+    one, later = schema.attempt.c, schema.attempt.alias()
+    superseded = exists().where(
+        later.c.process_id == one.process_id,
+        later.c.attempt_id > one.attempt_id,
+        later.c.status.in_(("failed", "succeeded")),
+    )
+    return or_(one.process_id.not_in(startup_processes()), ~superseded)
+
+
+OF_CLOCK = (schema.attempt.c.created_time, schema.attempt.c.end_time, schema.code.c.retry_longest_seconds)
+"""What :func:`next_try_of` needs besides of an attempt, which is joined with its code."""
+
+
+def next_try_of(
+    next_try: dt.datetime | None,
+    created: dt.datetime,
+    ended: dt.datetime | None,
+    longest: float | None,
+    now: dt.datetime,
+) -> dt.datetime | None:
+    """When a job that failed is tried again, whatever the clock was when that was recorded."""
+    return meant_try(next_try, max(created, ended or created), LONGEST_DELAY if longest is None else longest, now)
+
+
+def overlaps(ranges: Sequence[DayRange]) -> ColumnElement[bool]:
+    """The file's data overlap one of the ranges of days."""
+    return or_(
+        *(
+            and_(FILE.c.utc_start_time <= _end_of(last), FILE.c.utc_stop_time >= _start_of(first))
+            for first, last in ranges
+        )
+    )
+
+
+def dated_in(column: Any, ranges: Sequence[DayRange]) -> ColumnElement[bool]:
+    """The date is in one of the ranges of days."""
+    return or_(*(column.between(first, last) for first, last in ranges))
+
+
+def batches(items: Sequence[Item], size: int = 5000) -> Iterator[Sequence[Item]]:
+    """Slices of `items` that fit the number of parameters of one statement."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def number_of(text: str) -> int | None:
+    """The number of a row that a text is, None for what no row can have."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+    return number if number is not None and number <= LARGEST_NUMBER else None
+
+
+def _start_of(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.min, dt.UTC)
+
+
+def _end_of(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.max, dt.UTC)
+
+
+Row = dict[str, Any]
+
+
+VERSION_PARTS = ("interface", "quality", "revision")
+
+
+def with_version(row: Row) -> Row:
+    return {**row, "version": ".".join(str(row.pop(f"{part}_version")) for part in VERSION_PARTS)}
+
+
+def read_rows(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[Row]:
+    return [
+        with_version(dict(row)) if "interface_version" in row and "status" not in row else dict(row)
+        for row in connection.execute(statement).mappings()
+    ]

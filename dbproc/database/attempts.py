@@ -1,0 +1,321 @@
+"""Attempts: one row for each execution of a code, entered before it starts and closed with what came of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, or_, select, update
+
+from dbproc.core.model import Slot, Task
+from dbproc.database import schema
+from dbproc.database._queries import (
+    FILE,
+    OF_CLOCK,
+    VERSION_PARTS,
+    Row,
+    batches,
+    is_last_attempt,
+    is_last_of_startup,
+    next_try_of,
+    read_rows,
+    startup_processes,
+)
+from dbproc.database.campaigns import is_held
+from dbproc.database.files import file_rows
+
+_ATTEMPT = schema.attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAttempt:
+    """A task that is about to be executed, or is refused for the reason in `message`."""
+
+    task: Task
+    command: tuple[str, ...]
+    log: str | None = None
+    message: str | None = None
+
+    @property
+    def status(self) -> str:
+        """What stands in the row."""
+        return "running" if self.message is None else "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """What came of an attempt."""
+
+    attempt_id: int
+    status: str
+    output_files: tuple[int, ...]
+    started: dt.datetime
+    ended: dt.datetime
+    exit_status: int | None
+    message: str | None
+    log: str | None
+    failures: int
+    next_try: dt.datetime | None
+    cpu_seconds: float | None
+    memory_bytes: int | None
+
+
+def insert_attempts(connection: Connection, run_id: int, attempts: Sequence[NewAttempt]) -> list[int]:
+    """Enter attempts with their inputs; their ids, in the same order."""
+    if not attempts:
+        return []
+    now = dt.datetime.now(dt.UTC)
+    rows = [
+        {
+            "logging_id": run_id,
+            "process_id": attempt.task.slot.process_id,
+            "utc_file_date": attempt.task.slot.date,
+            "process_keywords": attempt.task.slot.keywords,
+            "code_id": attempt.task.code.code_id,
+            "code_shasum": attempt.task.code.digest,
+            "status": attempt.status,
+            "reasons": json.dumps([reason.text for reason in attempt.task.reasons]),
+            "command_line": json.dumps(attempt.command),
+            "output_filename": attempt.task.output_name,
+            "created_time": now,
+            "log_path": attempt.log,
+            "message": attempt.message,
+            "failures": attempt.task.failures,
+            "campaign_id": attempt.task.campaign_id,
+        }
+        for attempt in attempts
+    ]
+    statement = insert(_ATTEMPT).returning(_ATTEMPT.c.attempt_id, sort_by_parameter_order=True)
+    ids = list(connection.scalars(statement, rows))
+    inputs = [
+        {"attempt_id": attempt_id, "file_id": file.file_id, "position": position}
+        for attempt_id, attempt in zip(ids, attempts, strict=True)
+        for position, file in enumerate(attempt.task.inputs)
+    ]
+    if inputs:
+        connection.execute(insert(schema.attemptinput), inputs)
+    return ids
+
+
+def close_attempts(connection: Connection, closings: Sequence[Closing]) -> None:
+    """Record what came of attempts that are running."""
+    if not closings:
+        return
+    statement = (
+        update(_ATTEMPT)
+        .where(_ATTEMPT.c.attempt_id == bindparam("b_id"), _ATTEMPT.c.status == "running")
+        .values(
+            status=bindparam("b_status"),
+            output_file=bindparam("b_output"),
+            start_time=bindparam("b_start"),
+            end_time=bindparam("b_end"),
+            exit_status=bindparam("b_exit"),
+            message=bindparam("b_message"),
+            log_path=bindparam("b_log"),
+            failures=bindparam("b_failures"),
+            next_try_time=bindparam("b_next"),
+            cpu_seconds=bindparam("b_cpu"),
+            memory_bytes=bindparam("b_memory"),
+        )
+    )
+    connection.execute(
+        statement,
+        [
+            {
+                "b_id": closing.attempt_id,
+                "b_status": closing.status,
+                "b_output": closing.output_files[0] if closing.output_files else None,
+                "b_start": closing.started,
+                "b_end": closing.ended,
+                "b_exit": closing.exit_status,
+                "b_message": closing.message,
+                "b_log": closing.log,
+                "b_failures": closing.failures,
+                "b_next": closing.next_try,
+                "b_cpu": closing.cpu_seconds,
+                "b_memory": closing.memory_bytes,
+            }
+            for closing in closings
+        ],
+    )
+    _link_further_outputs(connection, closings)
+
+
+def _link_further_outputs(connection: Connection, closings: Sequence[Closing]) -> None:
+    rows = [
+        {"file_id": file_id, "attempt_id": closing.attempt_id}
+        for closing in closings
+        for file_id in closing.output_files[1:]
+    ]
+    if rows:
+        connection.execute(insert(schema.attemptoutput), rows)
+
+
+def running_inputs(connection: Connection) -> list[int]:
+    """The files that attempts read which have not ended."""
+    table = schema.attemptinput
+    joined = select(table.c.file_id).join(schema.attempt, schema.attempt.c.attempt_id == table.c.attempt_id)
+    return list(connection.scalars(joined.where(schema.attempt.c.status == "running").distinct()))
+
+
+def interrupt_running(connection: Connection, message: str) -> int:
+    """Close every attempt that is still running, because its run is no more; how many there were."""
+    statement = (
+        update(_ATTEMPT)
+        .where(_ATTEMPT.c.status == "running")
+        .values(status="interrupted", end_time=dt.datetime.now(dt.UTC), message=message)
+    )
+    return connection.execute(statement).rowcount
+
+
+def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
+    """The slots whose last attempt failed and is to be tried again by now; not items of a campaign that is paused."""
+    of_slot = _ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords
+    statement = (
+        select(*of_slot, _ATTEMPT.c.next_try_time, *OF_CLOCK)
+        .join(schema.code, schema.code.c.code_id == _ATTEMPT.c.code_id)
+        .where(*is_to_be_tried(), is_last_attempt(), ~is_held(_ATTEMPT.c))
+    )
+    found = ((Slot(*row[:3]), next_try_of(*row[3:], now)) for row in connection.execute(statement))
+    return [slot for slot, next_try in found if next_try is not None and next_try <= now]
+
+
+def is_to_be_tried() -> tuple[ColumnElement[bool], ...]:
+    """A job failed, and is to be tried again at some time."""
+    return _ATTEMPT.c.status == "failed", _ATTEMPT.c.next_try_time.is_not(None)
+
+
+def arm(
+    connection: Connection,
+    process_ids: Collection[int] | None,
+    date: dt.date | None,
+    among: Sequence[int] | None = None,
+) -> int:
+    """Make failed and refused slots due for another try now, given-up ones too; how many attempts there were.
+
+    `among`: only these attempts. What every run begins with is run by the next one anyway.
+    """
+    chosen: list[ColumnElement[bool]] = [
+        _ATTEMPT.c.status.in_(("failed", "refused")),
+        _ATTEMPT.c.process_id.not_in(startup_processes()),
+    ]
+    if process_ids is not None:
+        chosen.append(_ATTEMPT.c.process_id.in_(process_ids))
+    if date is not None:
+        chosen.append(_ATTEMPT.c.utc_file_date == date)
+    arming = (
+        update(_ATTEMPT)
+        .where(*chosen, is_last_attempt())
+        .values(status="failed", failures=0, next_try_time=_ATTEMPT.c.created_time)  # which is past, whatever the clock
+    )
+    if among is None:
+        return connection.execute(arming).rowcount
+    return sum(connection.execute(arming.where(_ATTEMPT.c.attempt_id.in_(some))).rowcount for some in batches(among))
+
+
+def failed_slots(connection: Connection) -> list[tuple[int, Slot, list[str]]]:
+    """The slots whose last attempt failed or was refused, the latest first: number and reasons of that attempt."""
+    where = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    statement = (
+        select(_ATTEMPT.c.attempt_id, *where, _ATTEMPT.c.reasons)
+        .where(_ATTEMPT.c.status.in_(("failed", "refused")), is_last_attempt(), is_last_of_startup())
+        .order_by(_ATTEMPT.c.attempt_id.desc())
+    )
+    return [(number, Slot(*slot), json.loads(reasons)) for number, *slot, reasons in connection.execute(statement)]
+
+
+def attempts_numbered(connection: Connection, attempt_ids: Sequence[int]) -> list[Row]:
+    """The attempts of these numbers, the latest first."""
+    statement = _attempt_rows().where(_ATTEMPT.c.attempt_id.in_(attempt_ids)).order_by(_ATTEMPT.c.attempt_id.desc())
+    return [_attempt(row) for row in read_rows(connection, statement)]
+
+
+def attempt_of_output(connection: Connection, file_id: int) -> Row | None:
+    """The attempt that made a file, None for a file that was delivered."""
+    further = schema.attemptoutput.c
+    besides = select(further.attempt_id).where(further.file_id == file_id)
+    is_maker = or_(_ATTEMPT.c.output_file == file_id, _ATTEMPT.c.attempt_id.in_(besides))
+    rows = read_rows(connection, _attempt_rows().where(is_maker).order_by(_ATTEMPT.c.attempt_id.desc()).limit(1))
+    return _attempt(rows[0]) if rows else None
+
+
+def last_attempt(connection: Connection, process_id: int, date: dt.date, keywords: str | None = None) -> Row | None:
+    """The last attempt for a process and date."""
+    statement = _attempt_rows().where(_ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date)
+    if keywords is not None:
+        statement = statement.where(_ATTEMPT.c.process_keywords == keywords)
+    rows = read_rows(connection, statement.order_by(_ATTEMPT.c.attempt_id.desc()).limit(1))
+    return _attempt(rows[0]) if rows else None
+
+
+def slots_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, Slot]:
+    """By file: the slot of the attempt that made it; of those that were made."""
+    further = schema.attemptoutput.c
+    where = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    slots: dict[int, Slot] = {}
+    for some in batches(file_ids):
+        first = select(_ATTEMPT.c.output_file, *where).where(_ATTEMPT.c.output_file.in_(some))
+        others = select(further.file_id, *where).join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.attempt_id)
+        for statement in (first, others.where(further.file_id.in_(some))):
+            slots.update((row[0], Slot(*row[1:])) for row in connection.execute(statement))
+    return slots
+
+
+def outputs_of_attempt(connection: Connection, attempt_id: int) -> list[Row]:
+    """The files that an attempt made, the first of its outputs first."""
+    further = schema.attemptoutput.c
+    besides = select(further.file_id).where(further.attempt_id == attempt_id)
+    first = select(_ATTEMPT.c.output_file).where(_ATTEMPT.c.attempt_id == attempt_id)
+    statement = file_rows().where(or_(FILE.c.file_id.in_(first), FILE.c.file_id.in_(besides)))
+    return read_rows(connection, statement.order_by(FILE.c.file_id))
+
+
+def tried_keywords(connection: Connection, process_id: int, date: dt.date) -> set[str]:
+    """The keywords that a process was tried with for a date."""
+    statement = select(_ATTEMPT.c.process_keywords).where(
+        _ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date
+    )
+    return set(connection.scalars(statement.distinct()))
+
+
+def _attempt_rows() -> Select[*tuple[Any, ...]]:
+    process, code = schema.process, schema.code
+    return (
+        select(
+            _ATTEMPT.c.attempt_id,
+            process.c.process_id,
+            process.c.process_name.label("process"),
+            process.c.output_timebase.label("timebase"),
+            _ATTEMPT.c.utc_file_date.label("date"),
+            _ATTEMPT.c.process_keywords.label("keywords"),
+            _ATTEMPT.c.status,
+            _ATTEMPT.c.reasons,
+            _ATTEMPT.c.command_line,
+            _ATTEMPT.c.output_filename.label("output"),
+            code.c.filename.label("code"),
+            code.c.interface_version,
+            code.c.quality_version,
+            code.c.revision_version,
+            _ATTEMPT.c.created_time.label("created"),
+            _ATTEMPT.c.start_time.label("started"),
+            _ATTEMPT.c.end_time.label("ended"),
+            _ATTEMPT.c.exit_status,
+            _ATTEMPT.c.message,
+            _ATTEMPT.c.log_path.label("log"),
+            _ATTEMPT.c.failures,
+            _ATTEMPT.c.next_try_time.label("next_try"),
+            code.c.retry_longest_seconds.label("longest"),
+        )
+        .join(process, process.c.process_id == _ATTEMPT.c.process_id)
+        .join(code, code.c.code_id == _ATTEMPT.c.code_id)
+    )
+
+
+def _attempt(row: Row) -> Row:
+    row = {**row, "code_version": ".".join(str(row.pop(f"{part}_version")) for part in VERSION_PARTS)}
+    longest, now = row.pop("longest"), dt.datetime.now(dt.UTC)
+    row["next_try"] = next_try_of(row["next_try"], row["created"], row["ended"], longest, now)
+    return {**row, "reasons": json.loads(row["reasons"]), "command_line": json.loads(row["command_line"])}

@@ -1,0 +1,321 @@
+"""What ``dbproc check`` asks of the database: everything in bulk, and of faults the faulty rows alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, union
+
+from dbproc.core.candidates import Queued
+from dbproc.core.model import Member, Move, Slot
+from dbproc.database import schema
+from dbproc.database._queries import FILE, batches, is_newest
+from dbproc.database.moves import announced, members_of
+
+_ATTEMPT = schema.attempt
+_LINK = schema.filefilelink
+_CODELINK = schema.filecodelink
+_INPUT = schema.attemptinput
+_FETCHED_AT_ONCE = 10_000
+_MADE = (FILE.c.file_id, FILE.c.filename, _ATTEMPT.c.attempt_id)
+
+
+class FileRow(NamedTuple):
+    """A file as far as it is compared with the disk; `directory` is relative to the root."""
+
+    file_id: int
+    filename: str
+    directory: str
+    size: int
+    digest: str
+    exists: bool
+    is_made: bool = False  #: by a code of the mission
+
+
+class MemberRow(NamedTuple):
+    """A member of a file's companion directory."""
+
+    file_id: int
+    path: str
+    size: int
+    digest: str
+
+
+class MadeRow(NamedTuple):
+    """A file, and the attempt that made it, where there is one."""
+
+    file_id: int
+    filename: str
+    attempt_id: int | None
+
+
+class QueuedRow(NamedTuple):
+    """A file of the queue, whether it exists, and whether it is the newest of those that do."""
+
+    file_id: int
+    filename: str
+    exists: bool
+    is_newest: bool
+
+
+class Quarantined(NamedTuple):
+    """A file in quarantine: its name there, the name it came with, and whether it has a companion directory there."""
+
+    stored_name: str
+    filename: str
+    has_companion: bool
+
+
+class ProductPlace(NamedTuple):
+    """Where the files of a product are, and how they are called; of retired products as well."""
+
+    name: str
+    directory: str
+    format: str
+    has_companions: bool = False
+
+
+def product_places(connection: Connection) -> list[ProductPlace]:
+    """Every product."""
+    product = schema.product.c
+    rows = connection.execute(select(product.product_name, product.relative_path, product.format, product.companion))
+    return [ProductPlace(*row) for row in rows]
+
+
+def directories_in_use(connection: Connection) -> list[str]:
+    """The directories that files of the catalogue are in."""
+    return list(connection.scalars(select(FILE.c.relative_path).distinct()))
+
+
+def file_rows(connection: Connection) -> Iterator[FileRow]:
+    """Every file."""
+    columns = (
+        FILE.c.file_id,
+        FILE.c.filename,
+        FILE.c.relative_path,
+        FILE.c.file_size,
+        FILE.c.shasum,
+        FILE.c.exists_on_disk,
+        exists().where(_CODELINK.c.resulting_file == FILE.c.file_id),
+    )
+    return (FileRow(*row) for row in _streamed(connection, select(*columns).order_by(FILE.c.file_id)))
+
+
+def member_rows(connection: Connection) -> Iterator[MemberRow]:
+    """Every member of a companion directory, by file."""
+    member = schema.filemember.c
+    columns = (member.file_id, member.member_path, member.member_size, member.shasum)
+    statement = select(*columns).order_by(member.file_id, member.member_path)
+    return (MemberRow(*row) for row in _streamed(connection, statement))
+
+
+def recorded(connection: Connection, file_ids: Sequence[int]) -> dict[int, tuple[int, str, frozenset[Member]]]:
+    """By file: the size, the digest and the members that were recorded."""
+    found: dict[int, tuple[int, str, frozenset[Member]]] = {}
+    member = schema.filemember.c
+    for some in batches(file_ids):
+        members: dict[int, set[Member]] = defaultdict(set)
+        columns = (member.file_id, member.member_path, member.member_size, member.shasum)
+        for file_id, *facts in connection.execute(select(*columns).where(member.file_id.in_(some))):
+            members[file_id].add(Member(*facts))
+        for row in connection.execute(
+            select(FILE.c.file_id, FILE.c.file_size, FILE.c.shasum).where(FILE.c.file_id.in_(some))
+        ):
+            found[row[0]] = (row[1], row[2], frozenset(members[row[0]]))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """What the database says besides its files; of faults, the faulty rows alone."""
+
+    open_run: int | None
+    moves: Sequence[Move]  #: announced, and neither recorded nor undone
+    running: Sequence[tuple[int, str, dt.date]]  #: attempts that have not ended: number, process, date
+    job_logs: Collection[str]  #: the logs that attempts name
+    quarantined: Sequence[Quarantined]
+    queue: Sequence[QueuedRow]
+    without_attempt: Sequence[MadeRow]  #: files that have a code or inputs, and no attempt that made them
+    without_code: Sequence[MadeRow]  #: files that an attempt made, and that have no code
+    without_inputs: Sequence[MadeRow]  #: files that an attempt made from something, and that have no inputs at all
+    made_otherwise: Sequence[MadeRow]  #: files that have inputs or a code, but not those of their attempt
+    without_output: Sequence[tuple[int, str | None]]  #: attempts that succeeded without a file: number, promised name
+    links: Sequence[tuple[int, int]]  #: every link (source, result), if there may be a circle among them
+
+
+def records(connection: Connection) -> Records:
+    """Read all of it."""
+    run = schema.logging.c
+    return Records(
+        open_run=connection.scalar(select(run.logging_id).where(run.currently_processing)),
+        moves=announced(connection),
+        running=_running_attempts(connection),
+        job_logs=job_logs(connection),
+        quarantined=_quarantined(connection),
+        queue=_queued_rows(connection),
+        without_attempt=_made_without_attempt(connection),
+        without_code=_made_without_code(connection),
+        without_inputs=_made_without_inputs(connection),
+        made_otherwise=_made_otherwise(connection),
+        without_output=_attempts_without_output(connection),
+        links=_lineage_if_doubtful(connection),
+    )
+
+
+def _quarantined(connection: Connection) -> list[Quarantined]:
+    """Every file in quarantine."""
+    entry = schema.quarantine.c
+    is_there = and_(entry.released_time.is_(None), entry.discarded_time.is_(None))
+    rows = connection.execute(select(entry.stored_name, entry.filename, entry.members).where(is_there))
+    return [Quarantined(row[0], row[1], bool(members_of(row[2]))) for row in rows]
+
+
+def job_logs(connection: Connection) -> set[str]:
+    """The paths of the logs that attempts name."""
+    return set(connection.scalars(select(_ATTEMPT.c.log_path).where(_ATTEMPT.c.log_path.is_not(None))))
+
+
+def _running_attempts(connection: Connection) -> list[tuple[int, str, dt.date]]:
+    """The attempts that have not ended: number, process, date."""
+    statement = (
+        select(_ATTEMPT.c.attempt_id, schema.process.c.process_name, _ATTEMPT.c.utc_file_date)
+        .join(schema.process, schema.process.c.process_id == _ATTEMPT.c.process_id)
+        .where(_ATTEMPT.c.status == "running")
+        .order_by(_ATTEMPT.c.attempt_id)
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+
+
+# --- lineage ---
+
+
+def _made_without_attempt(connection: Connection) -> list[MadeRow]:
+    """The files that have a code or inputs, and no attempt that made them; but for :func:`_attempts_without_output`."""
+    derived = union(select(_CODELINK.c.resulting_file), select(_LINK.c.resulting_file)).subquery()
+    named = exists().where(
+        _ATTEMPT.c.status == "succeeded",
+        _ATTEMPT.c.output_file.is_(None),
+        _ATTEMPT.c.output_filename == FILE.c.filename,
+        _ATTEMPT.c.utc_file_date == FILE.c.utc_file_date,
+    )
+    statement = (
+        select(FILE.c.file_id, FILE.c.filename)
+        .join(derived, derived.c.resulting_file == FILE.c.file_id)
+        .where(
+            ~exists().where(_ATTEMPT.c.output_file == FILE.c.file_id, _ATTEMPT.c.status == "succeeded"),
+            ~exists().where(schema.attemptoutput.c.file_id == FILE.c.file_id),
+            ~named,
+        )
+        .order_by(FILE.c.filename)
+    )
+    return [MadeRow(row[0], row[1], None) for row in connection.execute(statement)]
+
+
+def _made_without_code(connection: Connection) -> list[MadeRow]:
+    """The files that an attempt made, and that have no code."""
+    return _made(connection, ~exists().where(_CODELINK.c.resulting_file == FILE.c.file_id))
+
+
+def _made_without_inputs(connection: Connection) -> list[MadeRow]:
+    """The files that an attempt made from something, and that have no inputs at all."""
+    inputs = exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id)
+    return _made(connection, inputs & ~exists().where(_LINK.c.resulting_file == FILE.c.file_id))
+
+
+def _made_otherwise(connection: Connection) -> list[MadeRow]:
+    """The files that have inputs or a code, but not those of their attempt."""
+    links = _LINK.alias()
+    has_links = exists().where(links.c.resulting_file == FILE.c.file_id)
+    is_input = exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id, _INPUT.c.file_id == links.c.source_file)
+    is_linked = exists().where(links.c.resulting_file == FILE.c.file_id, links.c.source_file == _INPUT.c.file_id)
+    not_of_attempt = exists().where(links.c.resulting_file == FILE.c.file_id, ~is_input.correlate(_ATTEMPT, links))
+    not_linked = exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id, ~is_linked.correlate(FILE, _INPUT))
+    other_code = exists().where(
+        _CODELINK.c.resulting_file == FILE.c.file_id, _CODELINK.c.source_code != _ATTEMPT.c.code_id
+    )
+    return _made(connection, or_(not_of_attempt, and_(has_links, not_linked), other_code))
+
+
+def _attempts_without_output(connection: Connection) -> list[tuple[int, str | None]]:
+    """The attempts that succeeded and should have made a file, but name none: number, and the promised name."""
+    statement = (
+        select(_ATTEMPT.c.attempt_id, _ATTEMPT.c.output_filename)
+        .join(schema.process, schema.process.c.process_id == _ATTEMPT.c.process_id)
+        .where(
+            _ATTEMPT.c.status == "succeeded",
+            _ATTEMPT.c.output_file.is_(None),
+            schema.process.c.output_product.is_not(None),
+        )
+        .order_by(_ATTEMPT.c.attempt_id)
+    )
+    return [(row[0], row[1]) for row in connection.execute(statement)]
+
+
+def _lineage_if_doubtful(connection: Connection) -> list[tuple[int, int]]:
+    """Every link (source, result), if one leads to an older row: files are entered after those they were made from."""
+    if not connection.scalar(select(exists().where(_LINK.c.source_file >= _LINK.c.resulting_file))):
+        return []
+    return [(row[0], row[1]) for row in connection.execute(select(_LINK.c.source_file, _LINK.c.resulting_file))]
+
+
+def _made(connection: Connection, condition: ColumnElement[bool]) -> list[MadeRow]:
+    first = select(*_MADE).join(_ATTEMPT, _ATTEMPT.c.output_file == FILE.c.file_id)
+    further = schema.attemptoutput.c
+    others = select(*_MADE).join(schema.attemptoutput, further.file_id == FILE.c.file_id)
+    others = others.join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.attempt_id)
+    later = _ATTEMPT.alias()
+    made_again = exists().where(
+        later.c.output_file == FILE.c.file_id,
+        later.c.attempt_id > _ATTEMPT.c.attempt_id,
+        later.c.status == "succeeded",
+    )
+    rows = [
+        MadeRow(*row)
+        for statement in (first, others)
+        for row in connection.execute(statement.where(_ATTEMPT.c.status == "succeeded", ~made_again, condition))
+    ]
+    return sorted(rows, key=lambda row: row.filename)
+
+
+# --- what is stale ---
+
+
+def newest_files(connection: Connection) -> Iterator[Queued]:
+    """Every newest existing file that is an input, as if it were queued."""
+    inputs = select(schema.productprocesslink.c.input_product_id)
+    statement = select(
+        FILE.c.file_id,
+        FILE.c.product_id,
+        FILE.c.utc_file_date,
+        FILE.c.process_keywords,
+        FILE.c.utc_start_time,
+        FILE.c.utc_stop_time,
+    ).where(FILE.c.product_id.in_(inputs), is_newest(existing=True))
+    for file_id, product_id, date, keywords, start, stop in _streamed(connection, statement):
+        yield Queued(file_id, product_id, date, keywords, ((start.date(), stop.date()),))
+
+
+def built_slots(connection: Connection) -> Iterator[Slot]:
+    """Every slot that something was built for."""
+    columns = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    statement = select(*columns).where(_ATTEMPT.c.status == "succeeded", _ATTEMPT.c.output_file.is_not(None)).distinct()
+    return (Slot(*row) for row in _streamed(connection, statement))
+
+
+def _queued_rows(connection: Connection) -> list[QueuedRow]:
+    """The queue."""
+    statement = (
+        select(FILE.c.file_id, FILE.c.filename, FILE.c.exists_on_disk, is_newest(existing=True))
+        .join(schema.processqueue, schema.processqueue.c.file_id == FILE.c.file_id)
+        .order_by(FILE.c.filename)
+    )
+    return [QueuedRow(row[0], row[1], bool(row[2]), bool(row[3])) for row in connection.execute(statement)]
+
+
+def _streamed(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+    """The rows, without all of them in memory at once."""
+    yield from connection.execute(statement, execution_options={"yield_per": _FETCHED_AT_ONCE})

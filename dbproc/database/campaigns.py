@@ -1,0 +1,354 @@
+"""Campaigns and their items: entering them, what they are at, and what came of each item."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, or_, select, tuple_, update
+
+from dbproc.core.errors import NotFoundError, UserError
+from dbproc.core.model import Slot
+from dbproc.core.version import Part
+from dbproc.database import schema
+from dbproc.database._queries import batches, is_last_attempt
+
+_CAMPAIGN = schema.campaign
+_ITEM = schema.campaignitem
+_ATTEMPT = schema.attempt
+
+_MAY_FOLLOW = {"paused": "active", "active": "paused", "cancelled": "active or paused"}
+"""By status: which one must have come before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """A campaign as far as a run needs it; `part` of the version is raised, None: only what is stale is built."""
+
+    campaign_id: int
+    name: str
+    status: str = "active"
+    part: Part | None = None
+    newest_first: bool = False
+    jobs_per_run: int | None = None
+    cpu_hours_per_run: float | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a run may do only so much of it."""
+        return self.jobs_per_run is not None or self.cpu_hours_per_run is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An output that a campaign is to make again, and has not: it waits, or `has_failed`."""
+
+    campaign: Campaign
+    slot: Slot
+    has_failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEnd:
+    """What came of an item."""
+
+    campaign_id: int
+    slot: Slot
+    status: str
+    message: str | None = None
+
+
+def create(
+    connection: Connection,
+    name: str,
+    slots: Iterable[Slot],
+    *,
+    part: Part | None,
+    newest_first: bool = False,
+    jobs_per_run: int | None = None,
+    cpu_hours_per_run: float | None = None,
+    comment: str = "",
+) -> int:
+    """Enter a campaign and what it is to make again; its number.
+
+    Raises
+    ------
+    UserError
+        There is one of this name already.
+    """
+    known = connection.scalar(select(_CAMPAIGN.c.status).where(_CAMPAIGN.c.campaign_name == name))
+    if known is not None:
+        raise UserError(f"there is a campaign {name} already ({known}); give this one another name")
+    values = {
+        "campaign_name": name,
+        "created_time": dt.datetime.now(dt.UTC),
+        "user": _user(),
+        "comment": comment,
+        "status": "active",
+        "version_bump": part,
+        "newest_first": newest_first,
+        "jobs_per_run": jobs_per_run,
+        "cpu_hours_per_run": cpu_hours_per_run,
+    }
+    campaign_id: int = connection.execute(
+        insert(_CAMPAIGN).values(**values).returning(_CAMPAIGN.c.campaign_id)
+    ).scalar_one()
+    rows = [{"campaign_id": campaign_id, **_slot_values(slot), "status": "waiting"} for slot in slots]
+    for some in batches(rows):
+        connection.execute(insert(_ITEM), list(some))
+    return campaign_id
+
+
+def free_name(connection: Connection, wanted: str) -> str:
+    """`wanted`, or with a number behind it when a campaign has that name."""
+    taken = set(
+        connection.scalars(select(_CAMPAIGN.c.campaign_name).where(_CAMPAIGN.c.campaign_name.startswith(wanted)))
+    )
+    number = 1
+    name = wanted
+    while name in taken:
+        number += 1
+        name = f"{wanted} {number}"
+    return name
+
+
+def set_status(connection: Connection, name: str, status: str) -> None:
+    """Pause, resume (``active``) or cancel a campaign; one that is resumed and has nothing left is done.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such campaign.
+    UserError
+        It is not at what it would have to be at.
+    """
+    old = entry(connection, name)["status"]
+    before = _MAY_FOLLOW[status].split(" or ")
+    changing = update(_CAMPAIGN).where(_CAMPAIGN.c.campaign_name == name, _CAMPAIGN.c.status.in_(before))
+    if not connection.execute(changing.values(status=status)).rowcount:
+        verb = {"paused": "paused", "active": "resumed", "cancelled": "cancelled"}[status]
+        raise UserError(f"campaign {name} is {old}; only one that is {_MAY_FOLLOW[status]} can be {verb}")
+    finish(connection)
+
+
+def entry(connection: Connection, name: str) -> dict[str, Any]:
+    """One campaign with its numbers.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of this name; the message lists what there is.
+    """
+    rows = entries(connection, name)
+    if not rows:
+        names = list(connection.scalars(select(_CAMPAIGN.c.campaign_name).order_by(_CAMPAIGN.c.campaign_id)))
+        raise NotFoundError(f"no campaign {name}; there is: {', '.join(names) or 'none'}")
+    return rows[0]
+
+
+def entries(connection: Connection, name: str | None = None) -> list[dict[str, Any]]:
+    """Campaigns in the order of their making: how many items are at what, and what was spent on them."""
+    statement = select(
+        _CAMPAIGN.c.campaign_id,
+        _CAMPAIGN.c.campaign_name.label("name"),
+        _CAMPAIGN.c.status,
+        _CAMPAIGN.c.version_bump,
+        _CAMPAIGN.c.newest_first,
+        _CAMPAIGN.c.jobs_per_run,
+        _CAMPAIGN.c.cpu_hours_per_run,
+        _CAMPAIGN.c.created_time.label("created"),
+        _CAMPAIGN.c.user,
+        _CAMPAIGN.c.comment,
+    ).order_by(_CAMPAIGN.c.campaign_id)
+    if name is not None:
+        statement = statement.where(_CAMPAIGN.c.campaign_name == name)
+    rows = [dict(row) for row in connection.execute(statement).mappings()]
+    ids = [row["campaign_id"] for row in rows]
+    counts, spent = _counts(connection, ids), _spent(connection, ids)
+    for row in rows:
+        number = row["campaign_id"]
+        row["items"] = {status: counts[number].get(status, 0) for status in ("waiting", "done", "failed", "not needed")}
+        row["jobs"], row["cpu_hours"] = spent.get(number, (0, 0.0))
+    return rows
+
+
+def _counts(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    counts: dict[int, dict[str, int]] = defaultdict(dict)
+    grouped = select(_ITEM.c.campaign_id, _ITEM.c.status, func.count()).where(_ITEM.c.campaign_id.in_(ids))
+    for campaign_id, status, count in connection.execute(grouped.group_by(_ITEM.c.campaign_id, _ITEM.c.status)):
+        counts[campaign_id][status] = count
+    return counts
+
+
+def _spent(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[int, float]]:
+    """By campaign: jobs and CPU hours, those of what came from its items included."""
+    grouped = select(_ATTEMPT.c.campaign_id, func.count(), func.sum(_ATTEMPT.c.cpu_seconds))
+    rows = connection.execute(grouped.where(_ATTEMPT.c.campaign_id.in_(ids)).group_by(_ATTEMPT.c.campaign_id))
+    return {number: (jobs, (seconds or 0.0) / 3600) for number, jobs, seconds in rows}
+
+
+def failed_items(connection: Connection, campaign_id: int) -> list[dict[str, Any]]:
+    """The items that failed, with their messages."""
+    process = schema.process
+    statement = (
+        select(
+            process.c.process_name.label("process"),
+            _ITEM.c.utc_file_date.label("date"),
+            _ITEM.c.process_keywords.label("keywords"),
+            _ITEM.c.message,
+        )
+        .join(process, process.c.process_id == _ITEM.c.process_id)
+        .where(_ITEM.c.campaign_id == campaign_id, _ITEM.c.status == "failed")
+        .order_by(_ITEM.c.utc_file_date, process.c.process_name)
+    )
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def run_history(
+    connection: Connection, campaign_id: int, last: int = 5
+) -> list[tuple[dt.datetime, dt.datetime | None, int]]:
+    """The last runs that worked at a campaign, in their order: begin, end (None: live), how many items they ended."""
+    run = schema.logging
+    statement = (
+        select(run.c.processing_start_time, run.c.processing_end_time, func.count())
+        .join(_ITEM, _ITEM.c.logging_id == run.c.logging_id)
+        .where(_ITEM.c.campaign_id == campaign_id)
+        .group_by(run.c.logging_id, run.c.processing_start_time, run.c.processing_end_time)
+        .order_by(run.c.logging_id.desc())
+        .limit(last)
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement)][::-1]
+
+
+def stopped(connection: Connection) -> set[int]:
+    """The numbers of the campaigns that are paused or cancelled."""
+    return set(
+        connection.scalars(select(_CAMPAIGN.c.campaign_id).where(_CAMPAIGN.c.status.in_(("paused", "cancelled"))))
+    )
+
+
+def open_items(connection: Connection) -> list[Item]:
+    """The items that wait, of active campaigns, and those that failed, of campaigns that are not cancelled."""
+    is_open = or_(
+        and_(_ITEM.c.status == "waiting", _CAMPAIGN.c.status == "active"),
+        and_(_ITEM.c.status == "failed", _CAMPAIGN.c.status != "cancelled"),
+    )
+    statement = (
+        select(*_COLUMNS, _ITEM.c.process_id, _ITEM.c.utc_file_date, _ITEM.c.process_keywords, _ITEM.c.status)
+        .join(_ITEM, _ITEM.c.campaign_id == _CAMPAIGN.c.campaign_id)
+        .where(_ITEM.c.status.in_(("waiting", "failed")), is_open)
+        .order_by(_CAMPAIGN.c.campaign_id)
+    )
+    campaigns: dict[int, Campaign] = {}
+    items = []
+    for row in connection.execute(statement):
+        campaign = campaigns.setdefault(row[0], _campaign(row))
+        items.append(Item(campaign, Slot(*row[-4:-1]), row[-1] == "failed"))
+    return items
+
+
+def is_held(attempt: Any) -> ColumnElement[bool]:
+    """An attempt (its columns) is of an item that failed, of a campaign that is paused."""
+    return exists().where(
+        _ITEM.c.process_id == attempt.process_id,
+        _ITEM.c.utc_file_date == attempt.utc_file_date,
+        _ITEM.c.process_keywords == attempt.process_keywords,
+        _ITEM.c.status == "failed",
+        _ITEM.c.campaign_id == _CAMPAIGN.c.campaign_id,
+        _CAMPAIGN.c.status == "paused",
+    )
+
+
+def end_items(connection: Connection, run_id: int, ends: Iterable[ItemEnd]) -> None:
+    """Record what came of items that are not done; a campaign without any that waits is done."""
+    rows = [
+        {
+            "b_campaign": end.campaign_id,
+            "b_process": end.slot.process_id,
+            "b_date": end.slot.date,
+            "b_keywords": end.slot.keywords,
+            "b_status": end.status,
+            "b_message": end.message,
+            "b_run": run_id,
+        }
+        for end in ends
+    ]
+    if not rows:
+        return
+    ending = (
+        update(_ITEM)
+        .where(
+            _ITEM.c.campaign_id == bindparam("b_campaign"),
+            _ITEM.c.process_id == bindparam("b_process"),
+            _ITEM.c.utc_file_date == bindparam("b_date"),
+            _ITEM.c.process_keywords == bindparam("b_keywords"),
+            or_(_ITEM.c.status == "waiting", _ITEM.c.status == "failed"),
+        )
+        .values(status=bindparam("b_status"), message=bindparam("b_message"), logging_id=bindparam("b_run"))
+    )
+    connection.execute(ending, rows)
+    finish(connection)
+
+
+def finish(connection: Connection) -> None:
+    """Mark active campaigns in which nothing waits as done."""
+    waits = exists().where(_ITEM.c.campaign_id == _CAMPAIGN.c.campaign_id, _ITEM.c.status == "waiting")
+    connection.execute(update(_CAMPAIGN).where(_CAMPAIGN.c.status == "active", ~waits).values(status="done"))
+
+
+def disarm(connection: Connection, slots: Collection[Slot]) -> None:
+    """Try failed jobs of campaigns no more: nothing is to be built in these slots."""
+    place = tuple_(_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    for some in batches([(slot.process_id, slot.date, slot.keywords) for slot in slots], 2000):
+        connection.execute(
+            update(_ATTEMPT)
+            .where(
+                place.in_(some), _ATTEMPT.c.status == "failed", _ATTEMPT.c.campaign_id.is_not(None), is_last_attempt()
+            )
+            .values(next_try_time=None)
+        )
+
+
+def mean_cpu_seconds(connection: Connection) -> Mapping[int, float]:
+    """By process: what a job of it took, in the mean of all that succeeded."""
+    grouped = select(_ATTEMPT.c.process_id, func.avg(_ATTEMPT.c.cpu_seconds)).where(_ATTEMPT.c.status == "succeeded")
+    rows = connection.execute(grouped.group_by(_ATTEMPT.c.process_id))
+    return {process_id: float(seconds or 0.0) for process_id, seconds in rows}
+
+
+_COLUMNS = (
+    _CAMPAIGN.c.campaign_id,
+    _CAMPAIGN.c.campaign_name,
+    _CAMPAIGN.c.status,
+    _CAMPAIGN.c.version_bump,
+    _CAMPAIGN.c.newest_first,
+    _CAMPAIGN.c.jobs_per_run,
+    _CAMPAIGN.c.cpu_hours_per_run,
+)
+
+
+def _campaign(row: Any) -> Campaign:
+    return Campaign(
+        campaign_id=row[0],
+        name=row[1],
+        status=row[2],
+        part=None if row[3] is None else Part(row[3]),
+        newest_first=row[4],
+        jobs_per_run=row[5],
+        cpu_hours_per_run=row[6],
+    )
+
+
+def _slot_values(slot: Slot) -> dict[str, Any]:
+    return {"process_id": slot.process_id, "utc_file_date": slot.date, "process_keywords": slot.keywords}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,0 +1,1 @@
+"""The definition in the database: read, written, by numbers and by names."""

@@ -1,0 +1,387 @@
+"""Writing the changes of a mission file into the database."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, delete, exists, insert, select, update
+
+from dbproc.core.filenames import keywords_text
+from dbproc.core.spec import SHIPPED, Change, CodeSpec, InspectorSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.core.text_lists import arguments_text, parameters_text
+from dbproc.core.version import Version
+from dbproc.database import codes, schema
+from dbproc.database.definition.load import code_path, load_mission, requeue_inputs
+from dbproc.database.definition.rows import SHIPPED_CODES, SHIPPED_DIRECTORY
+from dbproc.storage import permissions
+from dbproc.storage.bundle import keep, kept_path, read_bundle
+from dbproc.storage.digest import digest_file, stat_text
+
+
+def lock_definition(connection: Connection) -> None:
+    """Keep others from changing the definition until this transaction ends."""
+    connection.execute(select(schema.mission.c.mission_id).with_for_update())
+
+
+def write_changes(connection: Connection, changes: Sequence[Change], reason: str = "") -> None:
+    """Make the changes, in their order, and queue the inputs of what may have become stale.
+
+    The bytes of codes are kept before they are recorded; `reason` is noted with what happened to them.
+    """
+    _make_room(connection, changes)
+    for change in changes:
+        match change.new or change.old:
+            case MissionSpec():
+                _write_mission(connection, change)
+            case ProductSpec():
+                _write_product(connection, change)
+            case ProcessSpec():
+                _write_process(connection, change)
+            case CodeSpec():
+                _write_code(connection, change, reason)
+    _delete_empty_groups(connection)
+    for change in changes:
+        if change.again:
+            requeue_inputs(connection, [_process_id(connection, _present_name(change))], change.again)
+
+
+def _make_room(connection: Connection, changes: Sequence[Change]) -> None:
+    """Free the outputs of processes that get another one: two may exchange theirs."""
+    process, further = schema.process, schema.processoutput
+    moved = [
+        change.old.name
+        for change in changes
+        if isinstance(change.old, ProcessSpec)
+        and isinstance(change.new, ProcessSpec)
+        and change.old.outputs != change.new.outputs
+    ]
+    freed = update(process).where(process.c.process_name.in_(moved)).values(output_product=None, output_timebase="RUN")
+    connection.execute(freed)
+    ids = select(process.c.process_id).where(process.c.process_name.in_(moved))
+    connection.execute(delete(further).where(further.c.process_id.in_(ids)))
+
+
+def _write_mission(connection: Connection, change: Change) -> None:
+    mission = change.new
+    assert isinstance(mission, MissionSpec)
+    values = {
+        "mission_name": mission.name,
+        "rootdir": mission.root,
+        "incoming_dir": mission.incoming,
+        "errordir": mission.quarantine,
+        "codedir": mission.codes,
+        "inspectordir": mission.inspectors,
+        "settle_seconds": mission.settle_seconds,
+        "on_code_edit": mission.on_code_edit,
+        "digest": mission.digest,
+        "retry_seconds": mission.retry_seconds,
+        "retry_limit": mission.retry_limit,
+        "umask": mission.umask,
+        "file_group": mission.group or None,
+        "inspector_seconds": mission.inspector_seconds,
+        "inspector_memory": mission.inspector_memory,
+        "early_cutoff": mission.early_cutoff,
+    }
+    if change.kind is Kind.ADD:
+        connection.execute(insert(schema.mission).values(**values, identity=uuid.uuid4().hex))
+    else:
+        is_moved = isinstance(change.old, MissionSpec) and change.old.root != mission.root
+        marked = {"root_marked": False} if is_moved else {}
+        connection.execute(update(schema.mission).values(**values, **marked))
+
+
+def _write_product(connection: Connection, change: Change) -> None:
+    table = schema.product
+    if isinstance(change.new, ProductSpec):
+        values = _product_values(connection, change.new)
+        if change.kind is Kind.ADD:
+            connection.execute(insert(table).values(**values))
+        else:
+            connection.execute(update(table).where(table.c.product_name == change.name).values(**values))
+        _write_inspector(connection, change.new, change.old if isinstance(change.old, ProductSpec) else None)
+        return
+    product_id = _product_id(connection, change.name)
+    inspector = schema.inspector
+    if change.kind is Kind.RETIRE:
+        connection.execute(update(inspector).where(inspector.c.product == product_id).values(active_code=False))
+    else:
+        of_product = select(inspector.c.inspector_id).where(inspector.c.product == product_id)
+        connection.execute(delete(schema.codeevent).where(schema.codeevent.c.inspector_id.in_(of_product)))
+        connection.execute(delete(inspector).where(inspector.c.product == product_id))
+        connection.execute(delete(table).where(table.c.product_id == product_id))
+
+
+def _product_values(connection: Connection, product: ProductSpec) -> dict[str, object]:
+    return {
+        "product_name": product.name,
+        "instrument_id": _instrument_id(connection, product.satellite, product.instrument),
+        "relative_path": product.directory,
+        "level": product.level,
+        "format": product.format,
+        "product_description": product.description,
+        "comparison": product.comparison,
+        "companion": product.companion,
+    }
+
+
+def _instrument_id(connection: Connection, satellite: str, instrument: str) -> int:
+    """The instrument's id; it and its satellite are made when they are new."""
+    mission_id = connection.execute(select(schema.mission.c.mission_id)).scalar_one()
+    table = schema.satellite
+    satellite_id = connection.execute(
+        select(table.c.satellite_id).where(table.c.satellite_name == satellite, table.c.mission_id == mission_id)
+    ).scalar()
+    if satellite_id is None:
+        new = insert(table).values(satellite_name=satellite, mission_id=mission_id).returning(table.c.satellite_id)
+        satellite_id = connection.execute(new).scalar_one()
+    return _instrument_of(connection, satellite_id, instrument)
+
+
+def _instrument_of(connection: Connection, satellite_id: int, instrument: str) -> int:
+    table = schema.instrument
+    known = connection.execute(
+        select(table.c.instrument_id).where(table.c.instrument_name == instrument, table.c.satellite_id == satellite_id)
+    ).scalar()
+    if known is not None:
+        return int(known)
+    new = insert(table).values(instrument_name=instrument, satellite_id=satellite_id).returning(table.c.instrument_id)
+    return int(connection.execute(new).scalar_one())
+
+
+def _write_inspector(connection: Connection, product: ProductSpec, old: ProductSpec | None) -> None:
+    """Enter the inspector of a product; the bytes of one that is there stay those of its version."""
+    table, spec = schema.inspector, product.inspector
+    directory, filename = (SHIPPED_DIRECTORY, spec.file) if spec.is_builtin else _split(spec.file)
+    values = {
+        "product": _product_id(connection, product.name),
+        "filename": filename,
+        "relative_path": directory,
+        "arguments": keywords_text(spec.arguments) or None,
+        "description": spec.description,
+        "output_interface_version": spec.output_interface,
+        "date_written": spec.written,
+        "active_code": True,
+        "newest_version": True,
+    }
+    if old is None or _is_other_inspector(old.inspector, spec):
+        values |= {**_version_columns(spec.version), **_inspector_bytes(connection, spec)}
+    if old is None:
+        connection.execute(insert(table).values(**values))
+    else:
+        connection.execute(update(table).where(table.c.product == values["product"]).values(**values))
+
+
+def _is_other_inspector(old: InspectorSpec, new: InspectorSpec) -> bool:
+    return old.file != new.file or (old.version != new.version and not old.is_raised_from(new))
+
+
+def _inspector_bytes(connection: Connection, spec: InspectorSpec) -> dict[str, str | None]:
+    """Digest and stat of an inspector that is a file."""
+    if spec.is_builtin:
+        return {"shasum": None, "stat": None}
+    mission = load_mission(connection)
+    path = os.path.join(mission.inspector_directory, spec.file)
+    return {"shasum": digest_file(path, mission.digest), "stat": stat_text(path)}
+
+
+def _write_process(connection: Connection, change: Change) -> None:
+    table, link, code = schema.process, schema.productprocesslink, schema.code
+    if change.kind is Kind.ADD and isinstance(change.new, ProcessSpec):
+        made = insert(table).values(**_process_values(connection, change.new)).returning(table.c.process_id)
+        process_id = connection.execute(made).scalar_one()
+        _write_inputs(connection, process_id, change.new)
+        _write_further_outputs(connection, process_id, change.new)
+        return
+    process_id = _process_id(connection, change.name)
+    connection.execute(delete(link).where(link.c.process_id == process_id))
+    connection.execute(delete(schema.processoutput).where(schema.processoutput.c.process_id == process_id))
+    if isinstance(change.new, ProcessSpec):
+        values = _process_values(connection, change.new)
+        connection.execute(update(table).where(table.c.process_id == process_id).values(**values))
+        _write_inputs(connection, process_id, change.new)
+        _write_further_outputs(connection, process_id, change.new)
+    else:
+        of_process = select(code.c.code_id).where(code.c.process_id == process_id)
+        for about in (schema.codefile, schema.codeevent):
+            connection.execute(delete(about).where(about.c.code_id.in_(of_process)))
+        for about_process in (schema.campaignitem, code):
+            connection.execute(delete(about_process).where(about_process.c.process_id == process_id))
+        connection.execute(delete(table).where(table.c.process_id == process_id))
+
+
+def _process_values(connection: Connection, process: ProcessSpec) -> dict[str, object]:
+    return {
+        "process_name": process.name,
+        "output_product": _product_id(connection, process.output) if process.output else None,
+        "output_timebase": process.timebase,
+        "extra_params": parameters_text(process.extra_params),
+        "early_cutoff": process.early_cutoff,
+    }
+
+
+def _write_inputs(connection: Connection, process_id: int, process: ProcessSpec) -> None:
+    rows = [
+        {
+            "process_id": process_id,
+            "input_product_id": _product_id(connection, given.product),
+            "optional": given.optional,
+            "yesterday": given.yesterday,
+            "tomorrow": given.tomorrow,
+            "position": position,
+            "choice": _product_id(connection, given.choice) if given.choice else None,
+        }
+        for position, given in enumerate(process.inputs)
+    ]
+    if rows:
+        connection.execute(insert(schema.productprocesslink), rows)
+
+
+def _write_further_outputs(connection: Connection, process_id: int, process: ProcessSpec) -> None:
+    rows = [
+        {"process_id": process_id, "product_id": _product_id(connection, name), "position": position}
+        for position, name in enumerate(process.further_outputs, start=1)
+    ]
+    if rows:
+        connection.execute(insert(schema.processoutput), rows)
+
+
+_EVENTS = {Kind.ADD: "added", Kind.RELEASE: "released", Kind.RETIRE: "retired", Kind.RESTORE: "restored"}
+
+
+def _write_code(connection: Connection, change: Change, reason: str) -> None:
+    old, new = change.old, change.new
+    if isinstance(old, CodeSpec) and change.kind in (Kind.RELEASE, Kind.RETIRE):
+        _update_code(connection, old, {"active_code": False, "newest_version": False})
+    code_id = _written(connection, change) if isinstance(new, CodeSpec) else None
+    known = code_id or (old.code_id if isinstance(old, CodeSpec) else None)
+    if known is not None and change.kind in _EVENTS:
+        event = "rolled back" if change.is_rollback else _EVENTS[change.kind]
+        replaced = old.code_id if isinstance(old, CodeSpec) and change.kind is Kind.RELEASE else None
+        codes.record_event(connection, known, event, old_code=replaced, reason=reason)
+
+
+def _written(connection: Connection, change: Change) -> int | None:
+    """Enter the new code, or change the row of the old one; its number."""
+    old, new = change.old, change.new
+    assert isinstance(new, CodeSpec)
+    if change.kind in (Kind.ADD, Kind.RELEASE):
+        values = {
+            "process_id": _process_id(connection, change.name),
+            "newest_version": True,
+            "release_time": dt.datetime.now(dt.UTC),
+            "kept": new.kept,
+            **_code_values(new),
+            **_code_identity(new),
+        }
+        statement = insert(schema.code).values(**values).returning(schema.code.c.code_id)
+        code_id = int(connection.execute(statement).scalar_one())
+        _enter_bytes(connection, code_id, new)
+        codes.enter_sameness(connection, code_id)
+        return code_id
+    assert isinstance(old, CodeSpec)
+    kept = old.kept or new.kept
+    _update_code(connection, old, {"newest_version": True, "kept": kept, **_code_values(new)})
+    if old.uses != new.uses and old.code_id is not None:
+        _enter_bytes(connection, old.code_id, new)
+    return old.code_id
+
+
+def _update_code(connection: Connection, code: CodeSpec, values: Mapping[str, object]) -> None:
+    table = schema.code
+    connection.execute(update(table).where(table.c.code_id == code.code_id).values(**values))
+
+
+def _code_values(code: CodeSpec) -> dict[str, object]:
+    """What may change under an unchanged version."""
+    return {
+        "code_start_date": code.start,
+        "code_stop_date": code.stop,
+        "code_description": code.description,
+        "active_code": code.active,
+        "date_written": code.written,
+        "ram": code.ram,
+        "cpu": code.cpu,
+        "time_limit_seconds": code.time_limit,
+        "retry_limit": code.retry_limit,
+        "retry_longest_seconds": code.retry_longest,
+        "on_code_edit": code.on_code_edit,
+        "uses": json.dumps(code.uses) if code.uses else None,
+    }
+
+
+def _code_identity(code: CodeSpec) -> dict[str, object]:
+    """What stays with a version: the file and how it is called."""
+    directory, filename = code_place(code)
+    return {
+        "filename": filename,
+        "relative_path": directory,
+        "arguments": arguments_text(code.arguments),
+        "inputs_by": code.inputs_by,
+        "output_interface_version": code.output_interface,
+        "declared_version": str(code.version),
+        **_version_columns(code.used),
+    }
+
+
+def _enter_bytes(connection: Connection, code_id: int, code: CodeSpec) -> None:
+    """Keep the bytes of a code and record them; nothing when it cannot be read, as one that is not active may."""
+    directory, filename = code_place(code)
+    mission = load_mission(connection)
+    path = code_path(mission.code_directory, directory, filename, str(code.version))
+    if code.kept:
+        path = kept_path(mission.kept_codes, code.digest, path)
+    try:
+        bundle = read_bundle(path, code.uses, mission.digest)
+    except OSError:
+        return
+    with permissions.in_force(mission):
+        keep(path, bundle, mission.kept_codes)
+    codes.enter_bundle(connection, code_id, bundle)
+
+
+def code_place(code: CodeSpec) -> tuple[str, str]:
+    """The directory and the name of a code's file, as they stand in its row."""
+    if code.is_shipped:
+        return SHIPPED_CODES, code.file.removeprefix(SHIPPED) + ".py"
+    return _split(code.file)
+
+
+def _split(file: str) -> tuple[str, str]:
+    directory, name = os.path.split(file)
+    return directory or ".", name
+
+
+def _version_columns(version: Version) -> dict[str, int]:
+    return {
+        "interface_version": version.interface,
+        "quality_version": version.quality,
+        "revision_version": version.revision,
+    }
+
+
+def _delete_empty_groups(connection: Connection) -> None:
+    """Remove instruments without a product and satellites without an instrument."""
+    product, instrument, satellite = schema.product, schema.instrument, schema.satellite
+    used = exists().where(product.c.instrument_id == instrument.c.instrument_id)
+    connection.execute(delete(instrument).where(~used))
+    used = exists().where(instrument.c.satellite_id == satellite.c.satellite_id)
+    connection.execute(delete(satellite).where(~used))
+
+
+def _present_name(change: Change) -> str:
+    """The name of the process of a change, after it was renamed."""
+    return change.new.name if isinstance(change.new, ProcessSpec) else change.name
+
+
+def _product_id(connection: Connection, name: str) -> int:
+    table = schema.product
+    return int(connection.execute(select(table.c.product_id).where(table.c.product_name == name)).scalar_one())
+
+
+def _process_id(connection: Connection, name: str) -> int:
+    table = schema.process
+    return int(connection.execute(select(table.c.process_id).where(table.c.process_name == name)).scalar_one())

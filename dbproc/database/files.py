@@ -1,0 +1,365 @@
+"""Files of the catalogue: finding them by name, entering them with their members and lineage."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, select, tuple_, update
+
+from dbproc.core.errors import ConflictError, NotFoundError
+from dbproc.core.filenames import companion_of
+from dbproc.core.model import File, KnownFile, Member, NewFile, Slot
+from dbproc.core.plan import Confirmation
+from dbproc.database import schema
+from dbproc.database._queries import FILE, FILE_COLUMNS, Row, batches, file_of, is_newest, number_of, read_rows
+
+_ATTEMPT = schema.attempt
+
+Identity = tuple[int, object, str, int, int, int]
+"""Product, date, keywords and the three parts of the version: unique in the catalogue."""
+
+
+def known_by_name(connection: Connection, names: Sequence[str]) -> dict[str, KnownFile]:
+    """The files of these names."""
+    return {file.filename: file for file in _known(connection, names)}
+
+
+def known_by_identity(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, str]:
+    """The names of the files with these products, dates, keywords and versions."""
+    columns = (
+        FILE.c.product_id,
+        FILE.c.utc_file_date,
+        FILE.c.process_keywords,
+        FILE.c.interface_version,
+        FILE.c.quality_version,
+        FILE.c.revision_version,
+    )
+    names: dict[Identity, str] = {}
+    for some in batches(list(identities), 1000):
+        statement = select(*columns, FILE.c.filename).where(tuple_(*columns).in_(some))
+        for row in connection.execute(statement):
+            names[tuple(row[:6])] = row[6]
+    return names
+
+
+def identity_of(file: NewFile) -> Identity:
+    """What must be unique about a file."""
+    version = file.version
+    return (
+        file.product_id,
+        file.facts.date,
+        file.facts.keywords,
+        version.interface,
+        version.quality,
+        version.revision,
+    )
+
+
+def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
+    """Enter files; their ids, in the same order. One that was made again is entered in its place."""
+    if not files:
+        return []
+    new = iter(_insert_new(connection, [file for file in files if file.again is None]))
+    ids = [next(new) if file.again is None else _enter_again(connection, file, file.again) for file in files]
+    members = [
+        {
+            "file_id": file_id,
+            "member_path": member.path,
+            "member_size": member.size,
+            "shasum": member.digest,
+            "stat": member.state or None,
+        }
+        for file_id, file in zip(ids, files, strict=True)
+        for member in file.members
+    ]
+    if members:
+        connection.execute(insert(schema.filemember), members)
+    return ids
+
+
+def _insert_new(connection: Connection, files: Sequence[NewFile]) -> list[int]:
+    if not files:
+        return []
+    statement = insert(FILE).returning(FILE.c.file_id, sort_by_parameter_order=True)
+    return list(connection.scalars(statement, [_values(file) for file in files]))
+
+
+def _enter_again(connection: Connection, file: NewFile, file_id: int) -> int:
+    """Enter a file in the row of the same one that is gone from disk; what it was made from is recorded anew.
+
+    Raises
+    ------
+    ConflictError
+        It is there by now.
+    """
+    is_gone = and_(FILE.c.file_id == file_id, FILE.c.filename == file.filename, ~FILE.c.exists_on_disk)
+    values = {name: value for name, value in _values(file).items() if name != "same_as"}
+    if connection.execute(update(FILE).where(is_gone).values(**values)).rowcount != 1:
+        raise ConflictError(f"{file.filename} is in the catalogue as a file on disk")
+    for column in (
+        schema.filemember.c.file_id,
+        schema.filefilelink.c.resulting_file,
+        schema.filecodelink.c.resulting_file,
+        schema.confirmation.c.resulting_file,
+        schema.attemptoutput.c.file_id,
+    ):
+        connection.execute(delete(column.table).where(column == file_id))
+    return file_id
+
+
+def link_inputs(connection: Connection, inputs: Mapping[int, Iterable[int]]) -> None:
+    """Record, by resulting file, the files that it was made from."""
+    rows = [
+        {"source_file": source, "resulting_file": result} for result, sources in inputs.items() for source in sources
+    ]
+    if rows:
+        connection.execute(insert(schema.filefilelink), rows)
+
+
+def link_codes(connection: Connection, codes: Mapping[int, int]) -> None:
+    """Record, by resulting file, the code that made it."""
+    rows = [{"resulting_file": result, "source_code": code} for result, code in codes.items()]
+    if rows:
+        connection.execute(insert(schema.filecodelink), rows)
+
+
+def confirm(connection: Connection, run_id: int, confirmed: Sequence[Confirmation]) -> None:
+    """Record that files were not made again, because newer inputs have the contents of those that they came from."""
+    table = schema.confirmation.c
+    pairs = {(each.result.file_id, each.source.file_id): each.replaced.file_id for each in confirmed}
+    known: set[tuple[int, int]] = set()
+    for some in batches(sorted({result for result, _ in pairs})):
+        rows = connection.execute(select(table.resulting_file, table.source_file).where(table.resulting_file.in_(some)))
+        known.update((row[0], row[1]) for row in rows)
+    now = dt.datetime.now(dt.UTC)
+    new = [
+        {
+            "resulting_file": result,
+            "source_file": source,
+            "replaced_file": replaced,
+            "logging_id": run_id,
+            "confirmed_time": now,
+        }
+        for (result, source), replaced in pairs.items()
+        if (result, source) not in known
+    ]
+    if new:
+        connection.execute(insert(schema.confirmation), new)
+
+
+def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: bool) -> None:
+    """Record that files are on disk, or are not; before they are used, their digests are taken again."""
+    for some in batches(file_ids):
+        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
+
+
+class Part(NamedTuple):
+    """A file of the catalogue or a member of its companion directory; `path` is relative to the root."""
+
+    file_id: int
+    member: str | None  #: its path in the companion directory; None: the file itself
+    path: str
+    size: int
+    digest: str
+    state: str | None
+    exists: bool = True  #: as far as is recorded
+
+
+def parts_of(connection: Connection, file_ids: Sequence[int]) -> Iterator[Part]:
+    """The files of these numbers, each before its members."""
+    for some in batches(file_ids):
+        yield from _parts(connection, FILE.c.file_id.in_(some), schema.filemember.c.file_id.in_(some))
+
+
+def parts_of_sizes(connection: Connection, sizes: Sequence[int]) -> Iterator[Part]:
+    """Everything of the catalogue that has one of these sizes."""
+    for some in batches(sizes):
+        yield from _parts(connection, FILE.c.file_size.in_(some), schema.filemember.c.member_size.in_(some))
+
+
+def _parts(connection: Connection, of_files: ColumnElement[bool], of_members: ColumnElement[bool]) -> Iterator[Part]:
+    c, member = FILE.c, schema.filemember.c
+    columns = (c.file_id, c.relative_path, c.filename)
+    whole = select(*columns, c.file_size, c.shasum, c.stat, c.exists_on_disk).where(of_files)
+    for file_id, directory, name, *facts in connection.execute(whole):
+        yield Part(file_id, None, f"{directory}/{name}", *facts)
+    joined = select(*columns, member.member_path, member.member_size, member.shasum, member.stat)
+    joined = joined.join(FILE, c.file_id == member.file_id).where(of_members)
+    for file_id, directory, name, member_path, *facts in connection.execute(joined):
+        yield Part(file_id, member_path, f"{companion_of(f'{directory}/{name}')}/{member_path}", *facts)
+
+
+def record_states(connection: Connection, states: Iterable[tuple[Part, str]]) -> None:
+    """Record what the system says of files whose bytes were seen to be those that were recorded."""
+    table = schema.filemember
+    for part, state in states:
+        of_file = update(FILE).where(FILE.c.file_id == part.file_id)
+        if part.member is None:
+            connection.execute(of_file.values(stat=state))
+        else:
+            of_member = update(table).where(table.c.file_id == part.file_id, table.c.member_path == part.member)
+            connection.execute(of_member.values(stat=state))
+
+
+def _known(connection: Connection, names: Sequence[str]) -> list[KnownFile]:
+    c = FILE.c
+    rows: list[Any] = []
+    for some in batches(names):
+        columns = (c.file_id, c.filename, c.relative_path, c.file_size, c.shasum, c.exists_on_disk)
+        rows.extend(connection.execute(select(*columns).where(c.filename.in_(some))))
+    members = _members(connection, [row.file_id for row in rows])
+    return [
+        KnownFile(
+            file_id=row.file_id,
+            filename=row.filename,
+            directory=row.relative_path,
+            size=row.file_size,
+            digest=row.shasum,
+            exists=row.exists_on_disk,
+            members=tuple(members[row.file_id]),
+        )
+        for row in rows
+    ]
+
+
+def _members(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[Member]]:
+    """By file: the members of its companion directory, in the order in which they are measured."""
+    table = schema.filemember.c
+    members: dict[int, list[Member]] = defaultdict(list)
+    for some in batches(file_ids):
+        columns = (table.file_id, table.member_path, table.member_size, table.shasum)
+        for file_id, *facts in connection.execute(select(*columns).where(table.file_id.in_(some))):
+            members[file_id].append(Member(*facts))
+    return members
+
+
+def _values(file: NewFile) -> dict[str, Any]:
+    facts, version = file.facts, file.version
+    extra = {name: facts.extra.get(name) for name in ("quality_comment", "caveats", "verbose_provenance")}
+    return {
+        "filename": file.filename,
+        "product_id": file.product_id,
+        "utc_file_date": facts.date,
+        "utc_start_time": facts.start,
+        "utc_stop_time": facts.stop,
+        "process_keywords": facts.keywords,
+        "interface_version": version.interface,
+        "quality_version": version.quality,
+        "revision_version": version.revision,
+        "data_level": file.level,
+        "relative_path": file.directory,
+        "file_size": file.size,
+        "shasum": file.digest,
+        "exists_on_disk": True,
+        "file_create_date": file.created,
+        "same_as": file.same_as,
+        "stat": file.state or None,
+        **extra,
+        "verbose_provenance": file.provenance or extra["verbose_provenance"],
+    }
+
+
+def find_file(connection: Connection, name: str) -> Row:
+    """One file by its name (or a path that ends in it) or number.
+
+    Raises
+    ------
+    NotFoundError
+        There is none; the message names similar ones.
+    """
+    wanted = name.rstrip("/").rsplit("/", 1)[-1]
+    rows = read_rows(connection, file_rows().where(FILE.c.filename == wanted))
+    if not rows and (number := number_of(name)) is not None:
+        rows = read_rows(connection, file_rows().where(FILE.c.file_id == number))
+    if not rows:
+        near = connection.scalars(
+            select(FILE.c.filename).where(FILE.c.filename.contains(_beginning(wanted), autoescape=True)).limit(5)
+        ).all()
+        hint = f"; near it: {', '.join(near)}" if near else ""
+        raise NotFoundError(f"no file {wanted} in the catalogue{hint}")
+    return rows[0]
+
+
+def files_named(connection: Connection, names: Sequence[str]) -> list[Row]:
+    """The files of these names."""
+    return read_rows(connection, file_rows().where(FILE.c.filename.in_(names)))
+
+
+def newest_of(connection: Connection, product_id: int, date: dt.date, keywords: str) -> Row | None:
+    """The newest of the existing versions of a file."""
+    statement = file_rows().where(
+        FILE.c.product_id == product_id,
+        FILE.c.utc_file_date == date,
+        FILE.c.process_keywords == keywords,
+        is_newest(existing=True),
+    )
+    return next(iter(read_rows(connection, statement)), None)
+
+
+def _beginning(name: str) -> str:
+    """The letters before the first digit: what a family of files shares."""
+    return re.split(r"\d", name, maxsplit=1)[0][:20] or name[:4]
+
+
+def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> list[Row]:
+    """Every version of a product's file for a date, the newest first."""
+    statement = (
+        file_rows()
+        .where(FILE.c.product_id == product_id, FILE.c.utc_file_date == date)
+        .order_by(FILE.c.interface_version.desc(), FILE.c.quality_version.desc(), FILE.c.revision_version.desc())
+    )
+    return read_rows(connection, statement)
+
+
+def file_rows() -> Select[*tuple[Any, ...]]:
+    product = schema.product
+    return select(
+        FILE.c.file_id,
+        FILE.c.filename,
+        product.c.product_name.label("product"),
+        FILE.c.product_id,
+        FILE.c.utc_file_date.label("date"),
+        FILE.c.utc_start_time.label("start"),
+        FILE.c.utc_stop_time.label("stop"),
+        FILE.c.interface_version,
+        FILE.c.quality_version,
+        FILE.c.revision_version,
+        FILE.c.process_keywords.label("keywords"),
+        FILE.c.relative_path.label("directory"),
+        FILE.c.file_size.label("size"),
+        FILE.c.shasum.label("digest"),
+        FILE.c.exists_on_disk,
+    ).join(product, product.c.product_id == FILE.c.product_id)
+
+
+def newest_files(connection: Connection, product_ids: Collection[int]) -> list[File]:
+    """The newest existing files of products."""
+    return _model_files(connection, FILE.c.product_id.in_(product_ids), is_newest(existing=True))
+
+
+def files_numbered(connection: Connection, file_ids: Sequence[int]) -> list[File]:
+    """The files of these numbers."""
+    return [file for some in batches(file_ids) for file in _model_files(connection, FILE.c.file_id.in_(some))]
+
+
+def made_by(connection: Connection, code_ids: Collection[int]) -> list[Slot]:
+    """The slots whose newest file was made by one of these codes."""
+    link, further = schema.filecodelink, schema.attemptoutput
+    columns = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    made = (link.c.source_code.in_(code_ids), is_newest(existing=True))
+    of_code = select(*columns).join(link, link.c.resulting_file == FILE.c.file_id)
+    first = of_code.join(_ATTEMPT, _ATTEMPT.c.output_file == FILE.c.file_id).where(*made)
+    besides = (
+        of_code.join(further, further.c.file_id == FILE.c.file_id)
+        .join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.c.attempt_id)
+        .where(*made)
+    )
+    return [Slot(*row) for row in connection.execute(first.union(besides))]
+
+
+def _model_files(connection: Connection, *conditions: ColumnElement[bool]) -> list[File]:
+    return [file_of(row) for row in connection.execute(select(*FILE_COLUMNS).where(*conditions))]

@@ -1,0 +1,83 @@
+"""What people ask the catalogue: the state of the mission, how a file was made, what it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, literal, select
+
+from dbproc.database import schema
+from dbproc.database._queries import (
+    FILE,
+    Row,
+    batches,
+    read_rows,
+)
+from dbproc.database.files import file_rows
+
+
+def inputs_of_file(connection: Connection, file_id: int) -> list[Row]:
+    """The files that a file was made from."""
+    link = schema.filefilelink
+    return read_rows(
+        connection,
+        file_rows()
+        .join(link, link.c.source_file == FILE.c.file_id)
+        .where(link.c.resulting_file == file_id)
+        .order_by(FILE.c.filename),
+    )
+
+
+def confirmations(connection: Connection, file_ids: Sequence[int]) -> list[Row]:
+    """Which of these files were not made again, because a newer version of an input has the same contents.
+
+    Each with ``result``, ``replaced`` (what it was made from), ``source`` (the newer version) and ``confirmed``, when.
+    """
+    table, source, replaced = schema.confirmation, FILE.alias(), FILE.alias()
+    columns = (
+        table.c.resulting_file.label("result"),
+        replaced.c.filename.label("replaced"),
+        source.c.filename.label("source"),
+        table.c.confirmed_time.label("confirmed"),
+    )
+    found: list[Row] = []
+    for some in batches(file_ids):
+        statement = (
+            select(*columns)
+            .join(source, source.c.file_id == table.c.source_file)
+            .join(replaced, replaced.c.file_id == table.c.replaced_file)
+            .where(table.c.resulting_file.in_(some))
+            .order_by(table.c.resulting_file, table.c.source_file)
+        )
+        found.extend(dict(row) for row in connection.execute(statement).mappings())
+    return found
+
+
+def related(connection: Connection, file_id: int, *, ancestors: bool) -> list[Row]:
+    """All files that a file came from (or that came from it), each with its distance in steps."""
+    link = schema.filefilelink
+    here, there = (
+        (link.c.resulting_file, link.c.source_file) if ancestors else (link.c.source_file, link.c.resulting_file)
+    )
+    walk = select(there.label("file_id"), literal(1).label("depth")).where(here == file_id).cte("walk", recursive=True)
+    walk = walk.union(select(there, walk.c.depth + 1).where(here == walk.c.file_id))
+    depths = select(walk.c.file_id, func.min(walk.c.depth).label("depth")).group_by(walk.c.file_id).subquery()
+    statement = (
+        file_rows()
+        .add_columns(depths.c.depth)
+        .join(depths, depths.c.file_id == FILE.c.file_id)
+        .order_by(depths.c.depth, FILE.c.data_level.desc(), FILE.c.filename)
+    )
+    return read_rows(connection, statement)
+
+
+def links_among(connection: Connection, file_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """The links (source, result) whose result is one of these files."""
+    link = schema.filefilelink
+    return [
+        (row[0], row[1])
+        for some in batches(file_ids)
+        for row in connection.execute(
+            select(link.c.source_file, link.c.resulting_file).where(link.c.resulting_file.in_(some))
+        )
+    ]

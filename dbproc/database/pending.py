@@ -1,0 +1,39 @@
+"""Whether there is anything to do, asked in one statement, or two where jobs have failed: most runs find nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+
+from sqlalchemy import Connection, exists, select
+
+from dbproc.database import schema
+from dbproc.database.attempts import due_retries, is_to_be_tried
+
+
+class Pending(NamedTuple):
+    """What waits in the database."""
+
+    moves: bool  #: announced by a dead run, and neither recorded nor undone
+    running: bool  #: attempts of a dead run
+    queued: bool
+    retries: bool  #: failed attempts whose time has come
+    campaigns: bool  #: items of active campaigns
+
+
+def pending(connection: Connection, now: dt.datetime) -> Pending:
+    """Look, under the lock."""
+    attempt = schema.attempt.c
+    row = connection.execute(
+        select(
+            exists(select(schema.placement.c.placement_id)).label("moves"),
+            exists(select(attempt.attempt_id).where(attempt.status == "running")).label("running"),
+            exists(select(schema.processqueue.c.file_id)).label("queued"),
+            exists(select(attempt.attempt_id).where(*is_to_be_tried())).label("retries"),
+            exists(select(schema.campaign.c.campaign_id).where(schema.campaign.c.status == "active")).label(
+                "campaigns"
+            ),
+        )
+    ).one()
+    waits = Pending(*(bool(value) for value in row))
+    return waits._replace(retries=waits.retries and bool(due_retries(connection, now)))

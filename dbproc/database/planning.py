@@ -1,0 +1,176 @@
+"""What the planner asks of the catalogue, in a handful of queries however many slots there are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
+
+from dbproc.core.candidates import Needs
+from dbproc.core.facts import Facts, Output, Tried
+from dbproc.core.model import Definition, File, Slot, Timebase
+from dbproc.core.periods import DayRange, coalesced
+from dbproc.core.version import Version
+from dbproc.database import schema
+from dbproc.database._queries import (
+    FILE,
+    FILE_COLUMNS,
+    OF_CLOCK,
+    batches,
+    dated_in,
+    file_of,
+    is_last_attempt,
+    is_newest,
+    next_try_of,
+    overlaps,
+)
+
+_ATTEMPT = schema.attempt
+_FIRST_CODE = func.coalesce(schema.code.c.same_as, schema.code.c.code_id)
+
+
+def load_facts(connection: Connection, definition: Definition, asked: Needs, slots: Sequence[Slot]) -> Facts:
+    """Everything that :class:`dbproc.core.plan.Planner` needs to decide `slots`."""
+    return Facts(
+        by_time={key: _newest_files(connection, key, overlaps(ranges)) for key, ranges in asked.by_time.items()},
+        by_date={
+            key: _newest_files(connection, key, dated_in(FILE.c.utc_file_date, ranges))
+            for key, ranges in asked.by_date.items()
+        },
+        outputs=_outputs(connection, asked.outputs),
+        tried=_tried(connection, definition, slots),
+    )
+
+
+def _newest_files(connection: Connection, product_id: int, condition: ColumnElement[bool]) -> list[File]:
+    statement = select(*FILE_COLUMNS).where(FILE.c.product_id == product_id, condition, is_newest(existing=True))
+    return [file_of(row) for row in connection.execute(statement)]
+
+
+def _outputs(
+    connection: Connection, asked: Mapping[int, Sequence[DayRange]]
+) -> dict[tuple[int, dt.date], list[Output]]:
+    rows: list[Row[*tuple[Any, ...]]] = []
+    for product_id, ranges in asked.items():
+        statement = (
+            select(*FILE_COLUMNS, FILE.c.exists_on_disk, _FIRST_CODE, *_code_version())
+            .outerjoin(schema.filecodelink, schema.filecodelink.c.resulting_file == FILE.c.file_id)
+            .outerjoin(schema.code, schema.code.c.code_id == schema.filecodelink.c.source_code)
+            .where(FILE.c.product_id == product_id, dated_in(FILE.c.utc_file_date, ranges), is_newest(existing=False))
+        )
+        rows.extend(connection.execute(statement))
+    inputs = inputs_of(connection, [row[0] for row in rows])
+    outputs: dict[tuple[int, dt.date], list[Output]] = defaultdict(list)
+    for row in rows:
+        file = file_of(row)
+        exists_on_disk, code_id, *version = row[-5:]
+        made_by = None if code_id is None else Version(*version)
+        outputs[file.product_id, file.date].append(
+            Output(file, exists_on_disk, code_id, made_by, tuple(inputs.get(file.file_id, ())))
+        )
+    return outputs
+
+
+def files_by_id(connection: Connection, file_ids: Sequence[int]) -> dict[int, File]:
+    """Files by their numbers."""
+    rows = (
+        row
+        for some in batches(file_ids)
+        for row in connection.execute(select(*FILE_COLUMNS).where(FILE.c.file_id.in_(some)))
+    )
+    return {row[0]: file_of(row) for row in rows}
+
+
+def inputs_of(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[File]]:
+    """By file: the files that it was made from."""
+    inputs: dict[int, list[File]] = defaultdict(list)
+    link = schema.filefilelink
+    for some in batches(file_ids):
+        statement = (
+            select(*FILE_COLUMNS, link.c.resulting_file)
+            .join(link, link.c.source_file == FILE.c.file_id)
+            .where(link.c.resulting_file.in_(some))
+        )
+        for row in connection.execute(statement):
+            inputs[row.resulting_file].append(file_of(row))
+    return inputs
+
+
+def _tried(connection: Connection, definition: Definition, slots: Sequence[Slot]) -> dict[Slot, Tried]:
+    """The last attempt of each slot, where it failed or was refused; for timebase RUN, whatever came of it."""
+    days: dict[int, list[DayRange]] = defaultdict(list)
+    for slot in slots:
+        days[slot.process_id].append((slot.date, slot.date))
+    rows: list[Row[*tuple[Any, ...]]] = []
+    for process_id, ranges in days.items():
+        statuses = ["failed", "refused"]
+        if definition.processes[process_id].timebase is Timebase.RUN:
+            statuses.append("succeeded")
+        rows.extend(connection.execute(_last_attempts(process_id, coalesced(ranges), statuses)))
+    return _tried_of(connection, rows)
+
+
+def _last_attempts(process_id: int, ranges: Sequence[DayRange], statuses: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            _ATTEMPT.c.attempt_id,
+            _ATTEMPT.c.process_id,
+            _ATTEMPT.c.utc_file_date,
+            _ATTEMPT.c.process_keywords,
+            _ATTEMPT.c.status,
+            _FIRST_CODE,
+            _ATTEMPT.c.code_shasum,
+            _ATTEMPT.c.failures,
+            _ATTEMPT.c.next_try_time,
+            *OF_CLOCK,
+            _ATTEMPT.c.message,
+            *_code_version(),
+        )
+        .join(schema.code, schema.code.c.code_id == _ATTEMPT.c.code_id)
+        .where(
+            _ATTEMPT.c.process_id == process_id,
+            _ATTEMPT.c.status.in_(statuses),
+            and_(dated_in(_ATTEMPT.c.utc_file_date, ranges), is_last_attempt()),
+        )
+    )
+
+
+def _tried_of(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> dict[Slot, Tried]:
+    inputs: dict[int, set[int]] = defaultdict(set)
+    link = schema.attemptinput
+    for some in batches([row[0] for row in rows]):
+        statement = select(link.c.attempt_id, link.c.file_id).where(link.c.attempt_id.in_(some))
+        for attempt_id, file_id in connection.execute(statement):
+            inputs[attempt_id].add(file_id)
+    now = dt.datetime.now(dt.UTC)
+    tried: dict[Slot, Tried] = {}
+    for row in rows:
+        attempt_id, process_id, date, keywords, status, code_id, digest, failures = row[:8]
+        next_try, created, ended, longest, message, *version = row[8:]
+        tried[Slot(process_id, date, keywords)] = Tried(
+            attempt_id=attempt_id,
+            status=status,
+            code_id=code_id,
+            code_digest=digest,
+            code_version=Version(*version),
+            inputs=frozenset(inputs[attempt_id]),
+            failures=failures,
+            next_try=next_try_of(next_try, created, ended, longest, now),
+            message=message or "",
+        )
+    return tried
+
+
+def _code_version() -> tuple[Any, ...]:
+    code = schema.code
+    return (code.c.interface_version, code.c.quality_version, code.c.revision_version)
+
+
+def instruments(connection: Connection) -> dict[int, int]:
+    """By product: the number of its instrument."""
+    product = schema.product.c
+    rows = connection.execute(select(product.product_id, product.instrument_id))
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,99 @@
+"""The quarantine's records: what was refused, why, and where it is now."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, select, update
+
+from dbproc.core.errors import ConflictError, NotFoundError
+from dbproc.core.model import Member
+from dbproc.database import schema
+from dbproc.database.moves import members_text
+
+_TABLE = schema.quarantine
+_STILL_THERE = and_(_TABLE.c.released_time.is_(None), _TABLE.c.discarded_time.is_(None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file that is refused; `verdicts` is a JSON list of each product's answer."""
+
+    filename: str
+    stored_name: str
+    came_from: str
+    reason: str
+    message: str
+    verdicts: str = "[]"
+    size: int | None = None
+    digest: str | None = None
+    other_digest: str | None = None
+    members: tuple[Member, ...] = ()
+
+
+def insert_entries(connection: Connection, run_id: int | None, entries: Sequence[Entry]) -> None:
+    """Record refused files."""
+    now = dt.datetime.now(dt.UTC)
+    rows = [
+        {
+            "filename": entry.filename,
+            "stored_name": entry.stored_name,
+            "came_from": entry.came_from,
+            "reason": entry.reason,
+            "message": entry.message,
+            "verdicts": entry.verdicts,
+            "file_size": entry.size,
+            "shasum": entry.digest,
+            "other_shasum": entry.other_digest,
+            "quarantine_time": now,
+            "logging_id": run_id,
+            "members": members_text(entry.members),
+        }
+        for entry in entries
+    ]
+    if rows:
+        connection.execute(insert(_TABLE), rows)
+
+
+def stored_names(connection: Connection) -> dict[int, str]:
+    """What is in quarantine, the latest first: the names of the files by their entries."""
+    statement = select(_TABLE.c.quarantine_id, _TABLE.c.stored_name).where(_STILL_THERE)
+    return {row[0]: row[1] for row in connection.execute(statement.order_by(_TABLE.c.quarantine_id.desc()))}
+
+
+def entries(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:
+    """What is in quarantine, the latest first."""
+    statement = select(_TABLE).where(_STILL_THERE).order_by(_TABLE.c.quarantine_id.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def entry(connection: Connection, quarantine_id: int) -> dict[str, Any]:
+    """One entry, whether its file is still there or not.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of this number.
+    """
+    row = connection.execute(select(_TABLE).where(_TABLE.c.quarantine_id == quarantine_id)).mappings().first()
+    if row is None:
+        raise NotFoundError(f"no entry {quarantine_id} in quarantine; they are listed by: dbproc quarantine list")
+    return dict(row)
+
+
+def close_entry(connection: Connection, quarantine_id: int, *, discarded: bool, comment: str) -> None:
+    """Record that the file of an entry was released or discarded.
+
+    Raises
+    ------
+    ConflictError
+        It was already.
+    """
+    now = dt.datetime.now(dt.UTC)
+    times = {"discarded_time": now} if discarded else {"released_time": now}
+    closing = update(_TABLE).where(_TABLE.c.quarantine_id == quarantine_id, _STILL_THERE)
+    if connection.execute(closing.values(comment=comment, **times)).rowcount != 1:
+        raise ConflictError(f"entry {quarantine_id} has left the quarantine already")

@@ -1,0 +1,151 @@
+"""The process queue: files still to be looked at as inputs of new work.
+
+A file leaves the queue in the same transaction that records what was decided for it, never before.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, insert, null, select
+
+from dbproc.core.candidates import Queued
+from dbproc.core.periods import DayRange
+from dbproc.database import schema
+from dbproc.database._queries import batches, is_newest
+
+_QUEUE = schema.processqueue
+_FILE = schema.file
+_HEAD = (_FILE.c.file_id, _FILE.c.product_id, _FILE.c.utc_file_date, _FILE.c.process_keywords)
+
+MADE = "made"
+"""Why an output is queued: a job made it."""
+
+
+def push(connection: Connection, file_ids: Sequence[int], reason: str, version_bump: int | None = None) -> None:
+    """Put files into the queue; one that is there already stays as it is."""
+    there: set[int] = set()
+    for some in batches(file_ids):
+        there.update(connection.scalars(select(_QUEUE.c.file_id).where(_QUEUE.c.file_id.in_(some))))
+    now = dt.datetime.now(dt.UTC)
+    rows = [
+        {"file_id": file_id, "reason": reason, "version_bump": version_bump, "queued_time": now}
+        for file_id in dict.fromkeys(file_ids)
+        if file_id not in there
+    ]
+    if rows:
+        connection.execute(insert(_QUEUE), rows)
+
+
+def remove(connection: Connection, file_ids: Iterable[int]) -> None:
+    """Take files out of the queue."""
+    for some in batches(list(file_ids)):
+        connection.execute(delete(_QUEUE).where(_QUEUE.c.file_id.in_(some)))
+
+
+def file_ids(connection: Connection) -> set[int]:
+    """The numbers of all queued files."""
+    return set(connection.scalars(select(_QUEUE.c.file_id)))
+
+
+def length(connection: Connection) -> int:
+    """How many files are queued."""
+    return connection.scalar(select(func.count()).select_from(_QUEUE)) or 0
+
+
+def flush(connection: Connection) -> int:
+    """Empty the queue; returns how many files were in it."""
+    return connection.execute(delete(_QUEUE)).rowcount
+
+
+def entries(connection: Connection, products: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What is queued, for people: file, product, date, since when and why; in the order of levels and dates."""
+    statement = (
+        select(
+            _QUEUE.c.file_id,
+            _FILE.c.filename,
+            schema.product.c.product_id,
+            schema.product.c.product_name,
+            _FILE.c.utc_file_date,
+            _FILE.c.data_level,
+            _QUEUE.c.reason,
+            _QUEUE.c.version_bump,
+            _QUEUE.c.queued_time,
+        )
+        .join(_FILE, _FILE.c.file_id == _QUEUE.c.file_id)
+        .join(schema.product, schema.product.c.product_id == _FILE.c.product_id)
+        .order_by(_FILE.c.data_level, _FILE.c.utc_file_date, _FILE.c.filename)
+    )
+    if products:
+        statement = statement.where(schema.product.c.product_name.in_(products))
+    return [dict(row._mapping) for row in connection.execute(statement)]
+
+
+def load(connection: Connection, file_ids: Sequence[int] | None = None) -> list[Queued]:
+    """The queued files as the planner sees them: all, or those of `file_ids`."""
+    if file_ids is None:
+        return _load(connection, None)
+    return [item for some in batches(file_ids) for item in _load(connection, some)]
+
+
+def as_queued(
+    connection: Connection, *, file_ids: Sequence[int] | None = None, product_ids: Sequence[int] = ()
+) -> list[Queued]:
+    """Files as the planner would see them if they were queued: those of `file_ids`, or else the newest existing ones of
+    some products."""
+    if file_ids is None:
+        return _seen(
+            connection,
+            select(*_HEAD, null(), null()).where(_FILE.c.product_id.in_(product_ids), is_newest(existing=True)),
+        )
+    return [
+        item
+        for some in batches(file_ids)
+        for item in _seen(connection, select(*_HEAD, null(), null()).where(_FILE.c.file_id.in_(some)))
+    ]
+
+
+def _load(connection: Connection, file_ids: Sequence[int] | None) -> list[Queued]:
+    statement = select(*_HEAD, _QUEUE.c.version_bump, _campaign_of_made())
+    statement = statement.join(_QUEUE, _QUEUE.c.file_id == _FILE.c.file_id)
+    if file_ids is not None:
+        statement = statement.where(_QUEUE.c.file_id.in_(file_ids))
+    return _seen(connection, statement)
+
+
+def _seen(connection: Connection, heads: Select[*tuple[Any, ...]]) -> list[Queued]:
+    """Files with the days of all versions of them; `heads` gives what else is to be known of each."""
+    version = _FILE.alias()
+    statement = heads.add_columns(version.c.utc_start_time, version.c.utc_stop_time).join(
+        version,
+        and_(
+            version.c.product_id == _FILE.c.product_id,
+            version.c.utc_file_date == _FILE.c.utc_file_date,
+            version.c.process_keywords == _FILE.c.process_keywords,
+        ),
+    )
+    spans: dict[int, list[DayRange]] = defaultdict(list)
+    known: dict[int, tuple[Any, ...]] = {}
+    for file_id, product_id, date, keywords, bump, campaign_id, start, stop in connection.execute(statement):
+        known[file_id] = (product_id, date, keywords, bump, campaign_id)
+        spans[file_id].append((start.date(), stop.date()))
+    return [
+        Queued(file_id, product_id, date, keywords, tuple(spans[file_id]), bump, campaign_id)
+        for file_id, (product_id, date, keywords, bump, campaign_id) in known.items()
+    ]
+
+
+def _campaign_of_made() -> ColumnElement[int | None]:
+    """The campaign of the attempt that made a queued file, when that is why it is queued."""
+    attempt, further = schema.attempt, schema.attemptoutput
+    of_file = select(attempt.c.campaign_id).where(attempt.c.output_file == _QUEUE.c.file_id)
+    first = of_file.order_by(attempt.c.attempt_id.desc()).limit(1)  # a file may have been made again
+    besides = (
+        select(attempt.c.campaign_id)
+        .join(further, further.c.attempt_id == attempt.c.attempt_id)
+        .where(further.c.file_id == _QUEUE.c.file_id)
+    )
+    return case((_QUEUE.c.reason == MADE, func.coalesce(first.scalar_subquery(), besides.scalar_subquery())))

@@ -1,0 +1,61 @@
+"""The mission in numbers: its products, its last runs."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from dbproc.database import schema
+from dbproc.database._queries import FILE, Row, read_rows
+
+
+def products_in_numbers(connection: Connection) -> list[Row]:
+    """Each product with how many of its files exist, and the first and last date of these; a retired one as long as
+    there are files of it."""
+    product = schema.product
+    statement = (
+        select(
+            product.c.product_name.label("product"),
+            product.c.level,
+            func.count(FILE.c.file_id).label("files"),
+            func.min(FILE.c.utc_file_date).label("first"),
+            func.max(FILE.c.utc_file_date).label("last"),
+        )
+        .outerjoin(FILE, and_(FILE.c.product_id == product.c.product_id, FILE.c.exists_on_disk))
+        .group_by(product.c.product_id, product.c.product_name, product.c.level)
+        .order_by(product.c.level, product.c.product_name)
+    )
+    return read_rows(connection, statement)
+
+
+def last_runs(connection: Connection, limit: int = 1) -> list[Row]:
+    """The latest runs."""
+    run = schema.logging
+    statement = (
+        select(
+            run.c.logging_id,
+            run.c.processing_start_time,
+            run.c.processing_end_time,
+            run.c.comment,
+            run.c.hostname,
+            run.c.pid,
+        )
+        .where(run.c.purpose == "run")
+        .order_by(run.c.logging_id.desc())
+        .limit(limit)
+    )
+    return read_rows(connection, statement)
+
+
+def makers_of_product(connection: Connection, product_id: int) -> list[Row]:
+    """The processes that make a product, the retired as well."""
+    process, further = schema.process.c, schema.processoutput.c
+    besides = select(further.process_id).where(further.product_id == product_id)
+    is_maker = or_(process.output_product == product_id, process.process_id.in_(besides))
+    return read_rows(connection, select(process.process_id, process.process_name.label("process")).where(is_maker))
+
+
+def retired_product(connection: Connection, name: str) -> int | None:
+    """The number of the product of this name that files are of though it is not defined any more."""
+    product = schema.product.c
+    found: int | None = connection.scalar(select(product.product_id).where(product.product_name == name))
+    return found

@@ -1,0 +1,1 @@
+"""What a person asks: why, lineage, plan, statistics."""

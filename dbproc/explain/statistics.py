@@ -1,0 +1,192 @@
+"""What codes took and made, version by version, and which version is markedly slower or makes other sizes."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dbproc.core.errors import NotFoundError
+from dbproc.database import statistics as history
+from dbproc.database.statistics import CodeRow, JobRow
+from dbproc.database.store import Store
+
+SLOWER = 1.5  #: times the seconds of the version before
+LEAST_JOBS = 3
+LEAST_SECONDS = 1.0
+_RECENT = 1000
+"""How many of the latest jobs of a code a run looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median and the greatest of some values; None where there are none."""
+
+    median: float | None
+    most: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the jobs of one version of a code took: seconds, bytes of memory, bytes of what each job made.
+
+    What failed is counted in `failures` and nowhere else. `remarks` say how it differs from the version before.
+    """
+
+    code: CodeRow
+    jobs: int
+    failures: int
+    seconds: Spread
+    cpu_seconds: Spread
+    memory: Spread
+    size: Spread
+    remarks: tuple[str, ...] = ()
+
+
+def records(store: Store, process: str | None = None) -> list[Record]:
+    """One record of each version of a code that ever ran, of a process or of all; by process, then by version.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such process.
+    """
+    with store.begin() as connection:
+        codes = history.codes_of(connection)
+        if process is not None:
+            names = sorted({code.process for code in codes})
+            codes = [code for code in codes if process in (code.process, str(code.process_id))]
+            if not codes:
+                raise NotFoundError(f"no process {process} with a code; the mission has: {', '.join(names) or 'none'}")
+        jobs = _by_code(history.jobs_of(connection, [code.code_id for code in codes]))
+    return [_record(code, jobs, codes) for code in codes if code.code_id in jobs]
+
+
+def remarks_on_run(store: Store, run_id: int) -> list[tuple[str, str]]:
+    """What is to be said of the codes of which jobs ran, each once: in the run in which it came to light.
+
+    Returns
+    -------
+    list of (str, str)
+        The process, and a sentence.
+    """
+    with store.begin() as connection:
+        ran = history.codes_of_run(connection, run_id)
+        codes = history.codes_of(connection, {process_id for process_id, _ in ran})
+        pairs = [(code, before) for code in codes if _pair(code) in ran and (before := version_before(code, codes))]
+        wanted = dict.fromkeys(code.code_id for pair in pairs for code in pair)
+        jobs = _by_code(history.jobs_of(connection, list(wanted), recent=_RECENT))
+    found = []
+    for code, before in pairs:
+        old, new = jobs.get(before.code_id, []), jobs.get(code.code_id, [])
+        known = _kinds(old, [job for job in new if job.run_id != run_id])
+        found += [(code.process, text) for kind, text in _remarks(code, before, old, new) if kind not in known]
+    return found
+
+
+def version_before(code: CodeRow, codes: Sequence[CodeRow]) -> CodeRow | None:
+    """The version that a version of a code follows: the highest below it."""
+    below = [each for each in codes if each.process_id == code.process_id and _rank(each) < _rank(code)]
+    return max(below, key=_rank, default=None)
+
+
+def record_facts(record: Record) -> dict[str, Any]:
+    """A record as ``dbproc stats --json`` prints it."""
+    spreads = {
+        "seconds": record.seconds,
+        "cpu_seconds": record.cpu_seconds,
+        "memory_bytes": record.memory,
+        "output_bytes": record.size,
+    }
+    return {
+        "process": record.code.process,
+        "code": record.code.name,
+        "version": str(record.code.version),
+        "active": record.code.active,
+        "jobs": record.jobs,
+        "failures": record.failures,
+        **{name: {"median": each.median, "max": each.most} for name, each in spreads.items()},
+        "remarks": list(record.remarks),
+    }
+
+
+def _rank(code: CodeRow) -> tuple[object, int]:
+    return code.version, code.code_id
+
+
+def _pair(code: CodeRow) -> tuple[int, int]:
+    return code.process_id, code.code_id
+
+
+def _by_code(jobs: Sequence[JobRow]) -> dict[int, list[JobRow]]:
+    result: dict[int, list[JobRow]] = defaultdict(list)
+    for job in jobs:
+        result[job.code_id].append(job)
+    return dict(result)
+
+
+def _record(code: CodeRow, jobs: dict[int, list[JobRow]], codes: Sequence[CodeRow]) -> Record:
+    own = jobs[code.code_id]
+    good = [job for job in own if job.status == "succeeded"]
+    before = version_before(code, codes)
+    remarks = _remarks(code, before, jobs.get(before.code_id, []), own) if before else ()
+    return Record(
+        code=code,
+        jobs=len(own),
+        failures=len(own) - len(good),
+        seconds=_spread([job.seconds for job in good]),
+        cpu_seconds=_spread([job.cpu_seconds for job in good]),
+        memory=_spread([job.memory for job in good]),
+        size=_spread([job.size for job in good]),
+        remarks=tuple(text for _, text in remarks),
+    )
+
+
+def _spread(values: Sequence[float | None]) -> Spread:
+    known = [value for value in values if value is not None]
+    return Spread(statistics.median(known), max(known)) if known else Spread(None, None)
+
+
+def _kinds(old: Sequence[JobRow], new: Sequence[JobRow]) -> set[str]:
+    return {kind for kind, *_ in _differences(old, new)}
+
+
+def _remarks(code: CodeRow, before: CodeRow, old: Sequence[JobRow], new: Sequence[JobRow]) -> Iterator[tuple[str, str]]:
+    for kind, was, now in _differences(old, new):
+        name = f"{code.name} {code.version}"
+        if kind == "bytes":
+            yield kind, f"{name} makes {now:,.0f} bytes a job, {before.version} made {was:,.0f}"
+        else:
+            yield kind, f"{name} is slower: {now:.3g} {kind} a job, {before.version} took {was:.3g}"
+
+
+def _differences(old: Sequence[JobRow], new: Sequence[JobRow]) -> Iterator[tuple[str, float, float]]:
+    """What is markedly different: CPU seconds (or else seconds) and bytes, with the medians before and now."""
+    for kind, value in (("CPU seconds", _cpu), ("seconds", _seconds)):
+        was, now = _median(old, value), _median(new, value)
+        if was is not None and now is not None and now > SLOWER * was and now - was >= LEAST_SECONDS:
+            yield kind, was, now
+            break
+    was, now = _median(old, _size), _median(new, _size)
+    if was is not None and now is not None and (now > 2 * was or now < was / 2):
+        yield "bytes", was, now
+
+
+def _median(jobs: Sequence[JobRow], value: Callable[[JobRow], float | None]) -> float | None:
+    """The median of the jobs that succeeded; None when they are too few."""
+    known = [number for job in jobs if job.status == "succeeded" and (number := value(job)) is not None]
+    return statistics.median(known) if len(known) >= LEAST_JOBS else None
+
+
+def _cpu(job: JobRow) -> float | None:
+    return job.cpu_seconds
+
+
+def _seconds(job: JobRow) -> float | None:
+    return job.seconds
+
+
+def _size(job: JobRow) -> float | None:
+    return job.size

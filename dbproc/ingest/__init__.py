@@ -1,0 +1,1 @@
+"""From incoming into the catalogue."""

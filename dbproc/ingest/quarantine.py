@@ -1,0 +1,78 @@
+"""Taking files out of quarantine: back through ingest, or away for good, by a person's order."""
+
+from __future__ import annotations
+
+import os
+
+from dbproc.core.errors import PlacementError, UserError
+from dbproc.core.model import Move
+from dbproc.database import lock, quarantine
+from dbproc.database import moves as placements
+from dbproc.database.definition.load import load_mission
+from dbproc.database.store import Store
+from dbproc.storage import moves
+
+
+def release(store: Store, quarantine_id: int, comment: str) -> str:
+    """Put a file back into incoming under the name it came with; the next run takes it. Gives its path.
+
+    Raises
+    ------
+    UserError
+        It has left the quarantine, it is missing, or incoming has a file of its name.
+    BusyError, LockError
+        A run is live.
+    """
+    with lock.holding(store, f"quarantine entry {quarantine_id} released"):
+        row, source = _present(store, quarantine_id)
+        with store.begin() as connection:
+            target = os.path.join(load_mission(connection).incoming, row["filename"])
+            if os.path.lexists(target):
+                raise UserError(f"{target} exists; let a run take it first, then release entry {quarantine_id}")
+            move = Move("quarantine", source, target, row["shasum"] or "", placements.members_of(row["members"]))
+            placements.announce(connection, [move])
+        try:
+            moves.move(move)
+        except PlacementError as error:
+            with store.begin() as connection:
+                placements.withdraw(connection, [move])
+            raise UserError(f"{error}; entry {quarantine_id} stays in quarantine") from error
+        with store.begin() as connection:
+            quarantine.close_entry(connection, quarantine_id, discarded=False, comment=comment)
+            placements.withdraw(connection, [move])
+    return target
+
+
+def discard(store: Store, quarantine_id: int, comment: str) -> str:
+    """Delete a file from quarantine; its entry stays, with the comment. Gives the path that is gone.
+
+    Raises
+    ------
+    UserError
+        It has left the quarantine, or it cannot be deleted.
+    BusyError, LockError
+        A run is live.
+    """
+    with lock.holding(store, f"quarantine entry {quarantine_id} discarded"):
+        row, source = _present(store, quarantine_id)
+        with store.begin() as connection:
+            quarantine.close_entry(connection, quarantine_id, discarded=True, comment=comment)
+        try:
+            moves.remove(source, placements.members_of(row["members"]))
+        except OSError as error:
+            raise UserError(f"entry {quarantine_id} is discarded, but {source} is still there: {error}") from error
+    return source
+
+
+def _present(store: Store, quarantine_id: int) -> tuple[dict[str, str], str]:
+    """The entry and where its file is."""
+    with store.begin() as connection:
+        row = quarantine.entry(connection, quarantine_id)
+        directory = load_mission(connection).quarantine
+    ended = "released" if row["released_time"] else "discarded" if row["discarded_time"] else None
+    if ended:
+        raise UserError(f"entry {quarantine_id} ({row['filename']}) was {ended} already")
+    path = os.path.join(directory, row["stored_name"])
+    if not os.path.lexists(path):
+        raise UserError(f"the file of entry {quarantine_id} is missing: {path}; see: dbproc check")
+    return row, path

@@ -1,0 +1,257 @@
+"""What is to be done with the files that arrived: accepted, known already, or refused. Reads, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dbproc.core.errors import FormatError, PlacementError, UnsettledError
+from dbproc.core.filenames import companion_of
+from dbproc.core.model import Definition, KnownFile, NewFile, Product
+from dbproc.core.text import storable, time_of
+from dbproc.core.version import Version
+from dbproc.database import files
+from dbproc.database.store import Store
+from dbproc.ingest.incoming import Arrival, Kind
+from dbproc.products.inspection import Identity, Inspection, Refusal
+from dbproc.storage import layout
+from dbproc.storage.digest import algorithm_of, state_of
+from dbproc.storage.fingerprint import Measured, Unmeasured, measure, measure_all
+from dbproc.storage.layout import directory_of
+
+_FIRST = Version(1, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A file that enters the catalogue; it stays where it is when it came as a link."""
+
+    arrival: Arrival
+    file: NewFile
+    target: str
+    measured: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The bytes are in the catalogue under this name already; `target` is their place.
+
+    Members of its companion directory may be missing: a run died while it removed the duplicate.
+    """
+
+    arrival: Arrival
+    known: KnownFile
+    target: str
+    measured: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A file of the catalogue that is missing from `target`, its place, and came again."""
+
+    arrival: Arrival
+    known: KnownFile
+    target: str
+    measured: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that goes to quarantine."""
+
+    arrival: Arrival
+    reason: str
+    message: str
+    verdicts: str = "[]"
+    measured: Measured | None = None
+    other_digest: str | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of its bytes, where they were read."""
+        return None if self.measured is None else self.measured.digest
+
+
+Decision = Accepted | Duplicate | Restored | Refused
+
+
+class Triage:
+    """Decides about arrivals: identified by inspectors, compared with the catalogue."""
+
+    def __init__(self, store: Store, definition: Definition, inspection: Inspection) -> None:
+        self._store = store
+        self._definition = definition
+        self._inspection = inspection
+
+    def decide(self, arrivals: Sequence[Arrival]) -> list[Decision]:
+        """What is to be done with each arrival that is still as it was scanned; nothing is changed."""
+        root = os.path.realpath(self._definition.mission.root)
+        early = [refused for arrival in arrivals if (refused := _refused_early(arrival, root)) is not None]
+        known_early = {decision.arrival.path for decision in early}
+        rest = [arrival for arrival in arrivals if arrival.path not in known_early]
+        paths = [os.path.realpath(arrival.path) if arrival.kind is Kind.LINK else arrival.path for arrival in rest]
+        answers = self._inspection.identify(paths)
+        owners = [_has_companion(arrival, answer) for arrival, answer in zip(rest, answers, strict=True)]
+        measured = measure_all(list(zip(paths, owners, strict=True)), self._definition.mission.digest)
+        steady = [
+            (arrival, answer, size)
+            for arrival, answer, size in zip(rest, answers, measured, strict=True)
+            if _is_steady(arrival, size)
+        ]
+        with self._store.begin() as connection:
+            known = files.known_by_name(
+                connection, [arrival.name for arrival, _, _ in steady if _is_text(arrival.name)]
+            )
+        decisions = [*early, *(self._judge(*item, known.get(item[0].name)) for item in steady)]
+        return self._without_twins([*decisions, *_companions_unread(decisions)])
+
+    def _judge(
+        self,
+        arrival: Arrival,
+        answer: Identity | Refusal,
+        measured: Measured | Unmeasured,
+        known: KnownFile | None,
+    ) -> Decision:
+        if not isinstance(measured, Measured):
+            text = getattr(measured, "strerror", None) or str(measured)
+            return Refused(arrival, "unreadable", f"cannot be read: {text}")
+        if known is not None:
+            return self._judge_known(arrival, measured, known)
+        if isinstance(answer, Refusal):
+            verdicts = [{"product": self._name(v.product_id), "reason": v.reason} for v in answer.verdicts]
+            return Refused(arrival, answer.reason, answer.message, json.dumps(verdicts), measured)
+        try:
+            return self._accepted(arrival, answer, measured)
+        except (PlacementError, FormatError) as error:
+            return Refused(arrival, "bad_place", str(error), measured=measured)
+
+    def _judge_known(self, arrival: Arrival, measured: Measured, known: KnownFile) -> Decision:
+        place = os.path.join(self._definition.mission.root, known.directory, known.filename)
+        if is_copy(measured, known) and arrival.kind is Kind.FILE and not os.path.lexists(place):
+            return Restored(arrival, known, place, measured)
+        if measured.digest == known.digest and set(measured.members) <= set(known.members):
+            return Duplicate(arrival, known, place, measured)
+        message = f"a file of this name with other bytes is in the catalogue ({place}); give the new one a new name"
+        return Refused(arrival, "same_name", message, measured=measured, other_digest=known.digest)
+
+    def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured) -> Decision:
+        product, facts = answer.product, answer.facts
+        version = facts.version or _FIRST
+        directory = directory_of(product, facts, version)
+        target = layout.home(self._definition.mission, product, directory, arrival.name)
+        if arrival.kind is Kind.LINK and os.path.realpath(arrival.path) != os.path.realpath(target):
+            text = (
+                f"links to {os.path.realpath(arrival.path)}, which is not its product's place {target}; move it there"
+            )
+            return Refused(arrival, "link_elsewhere", text, measured=measured)
+        if arrival.kind is not Kind.LINK and os.path.lexists(target) and not _same_bytes(target, measured, product):
+            text = f"{target} exists and is not in the catalogue; move it away, or deliver it first"
+            return Refused(arrival, "place_taken", text, measured=measured)
+        file = _new_file(arrival, product, answer, version, directory, measured)
+        return Accepted(arrival, file, target, measured)
+
+    def _without_twins(self, decisions: list[Decision]) -> list[Decision]:
+        """Refuse a file whose product, date, keywords and version another file has, known or in the same batch."""
+        accepted = [decision for decision in decisions if isinstance(decision, Accepted)]
+        with self._store.begin() as connection:
+            names = dict(files.known_by_identity(connection, [files.identity_of(item.file) for item in accepted]))
+        result: list[Decision] = []
+        for decision in decisions:
+            if isinstance(decision, Accepted):
+                identity = files.identity_of(decision.file)
+                if identity in names:
+                    decision = self._twin(decision, names[identity])
+                else:
+                    names[identity] = decision.file.filename
+            result.append(decision)
+        return result
+
+    def _twin(self, decision: Accepted, other: str) -> Refused:
+        file = decision.file
+        keywords = f" with {file.facts.keywords}" if file.facts.keywords else ""
+        message = (
+            f"{other} is already {self._name(file.product_id)} of {file.facts.date}{keywords} in version "
+            f"{file.version}; give this one another version, or a keyword that tells them apart"
+        )
+        return Refused(decision.arrival, "same_version", message, measured=decision.measured)
+
+    def _name(self, product_id: int) -> str:
+        return self._definition.products[product_id].name
+
+
+def is_copy(measured: Measured, known: KnownFile) -> bool:
+    """Whether what was measured has the bytes of a known file, those of its companion directory included."""
+    return measured.digest == known.digest and set(measured.members) == set(known.members)
+
+
+def _refused_early(arrival: Arrival, root: str) -> Refused | None:
+    """What is refused by what it is, unopened; `root` is the mission's, without links on the way."""
+    if arrival.kind is Kind.DIRECTORY:
+        return Refused(arrival, "directory", "it is a directory; put its files into incoming themselves")
+    if arrival.kind is Kind.OTHER:
+        return Refused(arrival, "not_a_file", "it is a fifo, socket or device, not a file")
+    if arrival.kind is Kind.LINK:
+        target = os.path.realpath(arrival.path)
+        if not os.path.isfile(target):
+            return Refused(arrival, "dangling_link", f"links to {target}, which is no file")
+        if os.path.commonpath([target, root]) != root:
+            return Refused(arrival, "link_elsewhere", f"links to {target}, which is outside of {root}; deliver a copy")
+        if os.path.basename(target) != arrival.name:
+            return Refused(arrival, "link_renamed", f"links to {target}, a file of another name")
+    return None
+
+
+def _companions_unread(decisions: Sequence[Decision]) -> Iterator[Refused]:
+    """The companion directories of files that could not be read through: they leave with their files."""
+    for decision in decisions:
+        arrival = decision.arrival
+        companion = companion_of(arrival.path)
+        if arrival.has_companion and decision.measured is None and os.path.isdir(companion):
+            directory = Arrival(companion, os.path.basename(companion), Kind.DIRECTORY, 0)
+            yield Refused(directory, "unreadable", f"it belongs to {arrival.name}, which is refused")
+
+
+def _has_companion(arrival: Arrival, answer: Identity | Refusal) -> bool:
+    """Whether the directory of its stem belongs to it: its product says so, its name where it is of no product."""
+    return answer.product.companion if isinstance(answer, Identity) else arrival.has_companion
+
+
+def _is_steady(arrival: Arrival, measured: Measured | Unmeasured) -> bool:
+    """Whether it still is what was scanned: not gone, not replaced, and not changed while it was looked at."""
+    try:
+        is_same = state_of(os.lstat(arrival.path)) == arrival.state
+    except OSError:
+        return False
+    if not isinstance(measured, Measured):
+        return is_same and not isinstance(measured, UnsettledError | FileNotFoundError)
+    return is_same and (arrival.kind is not Kind.FILE or measured.state == arrival.state)
+
+
+def _same_bytes(path: str, measured: Measured, product: Product) -> bool:
+    try:
+        return measure(path, algorithm_of(measured.digest), companion=product.companion) == measured
+    except (OSError, UnsettledError, PlacementError):
+        return False
+
+
+def _new_file(
+    arrival: Arrival, product: Product, answer: Identity, version: Version, directory: str, measured: Measured
+) -> NewFile:
+    return NewFile(
+        filename=arrival.name,
+        product_id=product.product_id,
+        facts=answer.facts,
+        version=version,
+        level=product.level,
+        directory=directory,
+        size=measured.size,
+        digest=measured.digest,
+        created=time_of(measured.modified),
+        members=measured.members,
+    )
+
+
+def _is_text(name: str) -> bool:
+    return name == storable(name)

@@ -1,0 +1,401 @@
+"""Reading a configuration file of dbprocessing's (INI), with the meaning that it has for addFromConfig.py.
+
+One file describes one satellite and one instrument, with their products and processes, and may be one of several: what
+it does not mention stays as it is. Keys that are not known are ignored, as there.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import datetime as dt
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from dbproc.core.errors import DefinitionError, VersionError
+from dbproc.core.filenames import keywords_of, substitute
+from dbproc.core.spec import (
+    FIRST_DAY,
+    FIRST_VERSION,
+    LAST_DAY,
+    CodeSpec,
+    Definition,
+    InputSpec,
+    InspectorSpec,
+    KeyPath,
+    MissionSpec,
+    Place,
+    ProcessSpec,
+    ProductSpec,
+)
+from dbproc.core.text_lists import parameters_of
+from dbproc.core.version import Version
+from dbproc.mission import paths
+from dbproc.mission.problems import Problems, suggestion
+from dbproc.mission.toml import completed
+from dbproc.system.home import expanded
+
+_SINGLE = ("mission", "satellite", "instrument")
+_SEVERAL = ("product", "process")
+_NOTHING = ("", "None", "none", "NONE")
+_TRUE = ("True", "true", "1", "Yes", "yes", "Y", "y")
+_FALSE = ("False", "false", "0", "No", "no", "N", "n")
+
+_KEYS = {
+    "name": "{kind}_name",
+    "root": "rootdir",
+    "incoming": "incoming_dir",
+    "quarantine": "errordir",
+    "codes": "codedir",
+    "inspectors": "inspectordir",
+    "directory": "relative_path",
+    "description": "product_description",
+    "inspector": "inspector_filename",
+    "timebase": "output_timebase",
+    "output": "output_product",
+    "code": "code_filename",
+}
+_CODE_KEYS = {"file": "filename", "from": "start_date", "to": "stop_date"}
+
+
+@dataclass(slots=True)
+class _IniPlaces:
+    """The lines of sections and keys, and the section of each product and process."""
+
+    lines: dict[tuple[str, str], int]
+    sections: dict[KeyPath, str] = field(default_factory=dict)
+    inputs: dict[KeyPath, str] = field(default_factory=dict)
+
+    def __call__(self, path: KeyPath) -> Place:
+        """The place of what the TOML file would call `path`."""
+        kind = str(path[0])
+        section = kind if kind in _SINGLE else self.sections.get(path[:2], str(path[-1]))
+        key = self.inputs.get(path[:4]) or _ini_key(kind, path[1:] if kind in _SINGLE else path[2:])
+        line = self.line(section, key)
+        return Place(line, f"[{section}] {key}".strip())
+
+    def line(self, section: str, key: str) -> int | None:
+        """The line of a key, or of its section."""
+        return self.lines.get((section, key)) or self.lines.get(("DEFAULT", key)) or self.lines.get((section, ""))
+
+
+def _ini_key(kind: str, rest: KeyPath) -> str:
+    if not rest:
+        return ""
+    if rest[0] == "code" and len(rest) > 2:
+        return f"code_{_CODE_KEYS.get(str(rest[2]), rest[2])}"
+    return _KEYS.get(str(rest[0]), str(rest[0])).format(kind=kind)
+
+
+def read_ini(text: str, name: str, problems: Problems) -> Definition:
+    """Read a configuration file of dbprocessing's; faults go to `problems`.
+
+    A relative root begins in the current directory, as for dbprocessing.
+
+    Raises
+    ------
+    DefinitionError
+        The file is no INI file.
+    """
+    names = _names(_parsed(text, name))
+    text = "".join(substitute(line, names) for line in text.splitlines(keepends=True))
+    file = _IniFile(_parsed(text, name), _IniPlaces(_lines(text)), problems)
+    file.check_sections()
+    mission = file.mission()
+    products = file.products(mission, names["SPACECRAFT"], names["INSTRUMENT"])
+    return Definition(
+        mission=mission,
+        products={product.name: product for product in products.values()},
+        processes={process.name: process for process in file.processes(products)},
+        partial=True,
+        finder=file.places,
+    )
+
+
+def _parsed(text: str, name: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    try:
+        parser.read_string(text, name)
+        for section in parser.sections():
+            parser.items(section)
+    except configparser.Error as error:
+        sentence = " ".join(str(error).split())
+        raise DefinitionError(f"{name} is no configuration file:", (f"{_line_of(error)}{sentence}",)) from error
+    return parser
+
+
+def _line_of(error: configparser.Error) -> str:
+    line = getattr(error, "lineno", None)
+    return f"line {line}: " if line else ""
+
+
+def _names(parser: configparser.ConfigParser) -> dict[str, str]:
+    """The names that are put into every line of the file before it is read."""
+    mission = parser.get("mission", "mission_name", fallback="")
+    spacecraft = substitute(parser.get("satellite", "satellite_name", fallback=""), {"MISSION": mission})
+    names = {"MISSION": mission, "SPACECRAFT": spacecraft}
+    return {**names, "INSTRUMENT": substitute(parser.get("instrument", "instrument_name", fallback=""), names)}
+
+
+def _lines(text: str) -> dict[tuple[str, str], int]:
+    """Line numbers of keys by section, and of the sections themselves with an empty key."""
+    lines: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\[(?P<name>.+)\]", line)
+        key = re.match(r"(?P<name>[^\s#;=:\[][^=:]*?)\s*[=:]", line)
+        if header:
+            section = header["name"]
+            lines.setdefault((section, ""), number)
+        elif key:
+            lines.setdefault((section, key["name"].lower()), number)
+    return lines
+
+
+@dataclass(slots=True)
+class _IniFile:
+    """A parsed file; its methods read one kind of section each."""
+
+    parser: configparser.ConfigParser
+    places: _IniPlaces
+    problems: Problems
+
+    def check_sections(self) -> None:
+        """Complain of sections that are missing or not known."""
+        for section in self.parser.sections():
+            if section not in _SINGLE and not section.startswith(_SEVERAL):
+                near = suggestion(section, (*_SINGLE, *_SEVERAL))
+                self.problems.add((section,), f"the section [{section}] is not known{near}")
+        for section in _SINGLE:
+            if not self.parser.has_section(section):
+                self.problems.add((section,), f"the section [{section}] is missing")
+
+    def mission(self) -> MissionSpec:
+        """The mission; what is left out has dbprocessing's defaults."""
+        section = self._section("mission", ("mission",))
+        codes = section.get("codedir", "") or "."
+        inspectors = section.get("inspectordir") if "inspectordir" in section.values else codes
+        return MissionSpec(
+            name=section.required("mission_name", "name"),
+            root=os.path.abspath(expanded(section.required("rootdir", "root"))),
+            incoming=paths.directory(section.required("incoming_dir", "incoming")),
+            quarantine=paths.directory(section.get("errordir", "") or os.path.join(codes, "errors")),
+            codes=paths.directory(codes),
+            inspectors=paths.directory(inspectors or "."),
+        )
+
+    def products(self, mission: MissionSpec, satellite: str, instrument: str) -> dict[str, ProductSpec]:
+        """The products by their sections."""
+        products: dict[str, ProductSpec] = {}
+        for section_name in self._sections("product"):
+            product = self._product(section_name, mission, satellite, instrument)
+            self._check_new(section_name, product.name, products.values())
+            products[section_name] = product
+        return products
+
+    def processes(self, products: Mapping[str, ProductSpec]) -> list[ProcessSpec]:
+        """The processes; they name products by their sections, or by names that are in the database."""
+        processes: list[ProcessSpec] = []
+        for section_name in self._sections("process"):
+            process = self._process(section_name, products)
+            self._check_new(section_name, process.name, processes)
+            processes.append(process)
+        return processes
+
+    def _sections(self, kind: str) -> list[str]:
+        return [name for name in self.parser.sections() if name.startswith(kind)]
+
+    def _section(self, name: str, path: KeyPath) -> _Section:
+        values = dict(self.parser.items(name)) if self.parser.has_section(name) else {}
+        return _Section(values, path, self.problems)
+
+    def _check_new(self, section: str, name: str, others: Iterable[ProductSpec | ProcessSpec]) -> None:
+        if any(other.name == name for other in others):
+            self.problems.add((section,), f"{name!r} is described a second time in [{section}]; each name stands once")
+
+    def _named(self, kind: str, section: str) -> tuple[str, _Section]:
+        name = self.parser.get(section, f"{kind}_name", fallback="")
+        self.places.sections.setdefault((kind, name), section)
+        return name, self._section(section, (kind, name))
+
+    def _product(self, section_name: str, mission: MissionSpec, satellite: str, instrument: str) -> ProductSpec:
+        written, section = self._named("product", section_name)
+        product = ProductSpec(
+            name=written,
+            level=section.number("level", "level"),
+            directory=section.required("relative_path", "directory"),
+            format=section.required("format", "format"),
+            satellite=satellite,
+            instrument=instrument,
+            description=section.get("product_description"),
+            inspector=_inspector(section),
+        )
+        constants = paths.product_constants(mission, product)
+        name = paths.filled(section.required("product_name", "name"), {**constants, "PRODUCT": "{PRODUCT}"})
+        self.places.sections[("product", name)] = section_name
+        return completed(replace(product, name=name), mission)
+
+    def _process(self, section_name: str, products: Mapping[str, ProductSpec]) -> ProcessSpec:
+        name, section = self._named("process", section_name)
+        timebase = section.required("output_timebase", "timebase")
+        output = section.get("output_product")
+        section.required("process_name", "name")
+        return ProcessSpec(
+            name=name,
+            timebase=timebase,
+            output=None if output in _NOTHING or timebase == "RUN" else _product_name(output, products),
+            inputs=self._inputs(section, products),
+            codes=(_code(section),),
+            extra_params=parameters_of(_something(section.get("extra_params"))),
+        )
+
+    def _inputs(self, section: _Section, products: Mapping[str, ProductSpec]) -> tuple[InputSpec, ...]:
+        """The inputs, products in the order of their sections: that is dbprocessing's order on the command line."""
+        inputs: list[tuple[str, InputSpec]] = []
+        for key, value in section.values.items():
+            if not key.startswith(("required_input", "optional_input")):
+                continue
+            path = (*section.path, "inputs", key)
+            self.places.inputs[path] = key
+            product, yesterday, tomorrow = _input(value, path, self.problems)
+            name = _product_name(product, products)
+            optional = key.startswith("optional")
+            inputs.append((key, InputSpec(product=name, optional=optional, yesterday=yesterday, tomorrow=tomorrow)))
+        order = {product.name: number for number, product in enumerate(products.values())}
+        inputs.sort(key=lambda item: order.get(item[1].product, -1))
+        for position, (key, _) in enumerate(inputs):
+            self.places.inputs[(*section.path, "inputs", position)] = key
+        return tuple(given for _, given in inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A section's keys and values; `path` is where the TOML file would have them."""
+
+    values: Mapping[str, str]
+    path: KeyPath
+    problems: Problems
+
+    def get(self, key: str, default: str = "") -> str:
+        """The value, or `default`."""
+        return self.values.get(key, default)
+
+    def complain(self, part: str | tuple[str | int, ...], text: str) -> None:
+        """Note what is wrong with what the TOML file would call `part`."""
+        self.problems.add((*self.path, *((part,) if isinstance(part, str) else part)), text)
+
+    def required(self, key: str, part: str | tuple[str | int, ...]) -> str:
+        """The value, which must be there."""
+        if key not in self.values:
+            self.complain(part, f"the key {key} is missing{suggestion(key, self.values, listed=False)}")
+        return self.values.get(key, "")
+
+    def number(self, key: str, part: str | tuple[str | int, ...], default: float | None = None) -> float:
+        """A finite number."""
+        text = self.required(key, part) if default is None else self.get(key, str(default))
+        try:
+            value = float(text or "nan")
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) and key in self.values:
+            self.complain(part, f"{text!r} is no number")
+        return value if math.isfinite(value) else 0.0
+
+    def whole(self, key: str, part: str | tuple[str | int, ...], default: int) -> int:
+        """A whole number."""
+        text = self.get(key, str(default)).strip()
+        if re.fullmatch(r"-?\d{1,20}", text, re.ASCII):
+            return int(text)
+        self.complain(part, f"{text[:40]!r} is no whole number")
+        return default
+
+    def date(self, key: str, part: str | tuple[str | int, ...]) -> dt.date | None:
+        """A date; None when it is left out."""
+        text = self.get(key)
+        if not text:
+            return None
+        try:
+            return dt.datetime.strptime(text, "%Y-%m-%d").date()
+        except ValueError:
+            self.complain(part, f"{text!r} is no date; write it as 2019-01-31")
+            return None
+
+    def version(self, key: str, part: str | tuple[str | int, ...], default: Version | None = None) -> Version:
+        """A version."""
+        text = self.required(key, part) if default is None else self.get(key, str(default))
+        try:
+            return Version.parse(text)
+        except VersionError as error:
+            self.complain(part, str(error))
+            return default or FIRST_VERSION
+
+    def flag(self, key: str, part: str | tuple[str | int, ...]) -> bool:
+        """A truth value, true when it is left out."""
+        text = self.get(key, "True")
+        if text not in _TRUE + _FALSE:
+            self.complain(part, f"{text!r} is neither True nor False")
+        return text in _TRUE
+
+
+def _inspector(section: _Section) -> InspectorSpec:
+    name = section.required("inspector_filename", "inspector")
+    directory = section.required("inspector_relative_path", ("inspector_relative_path",))
+    used = [section.flag(f"inspector_{key}", f"inspector_{key}") for key in ("active", "newest_version")]
+    if not used[0]:
+        section.complain("inspector_active", "without an active inspector no file could become this product; say True")
+    if name and not name.endswith(".py"):
+        section.complain("inspector", f"{name!r} is no Python file; its name must end in .py")
+    return InspectorSpec(
+        file=os.path.join(directory, name),
+        arguments=keywords_of(_something(section.get("inspector_arguments"))),
+        description=section.get("inspector_description"),
+        version=section.version("inspector_version", "inspector_version", FIRST_VERSION),
+        output_interface=section.whole("inspector_output_interface", "inspector_output_interface", 1),
+        written=section.date("inspector_date_written", "inspector_date_written"),
+    )
+
+
+def _code(section: _Section) -> CodeSpec:
+    directory = section.required("code_relative_path", ("code", 0, "relative_path"))
+    active = section.flag("code_active", ("code", 0, "active"))
+    newest = section.flag("code_newest_version", ("code", 0, "newest_version"))
+    return CodeSpec(
+        file=paths.program(os.path.join(directory, section.required("code_filename", ("code", 0, "file")))),
+        version=section.version("code_version", ("code", 0, "version")),
+        output_interface=section.whole("code_output_interface", ("code", 0, "output_interface"), 1),
+        arguments=tuple((_something(section.get("code_arguments")) or "").split()),
+        start=section.date("code_start_date", ("code", 0, "from")) or FIRST_DAY,
+        stop=section.date("code_stop_date", ("code", 0, "to")) or LAST_DAY,
+        cpu=section.whole("code_cpu", ("code", 0, "cpu"), 1),
+        ram=section.number("code_ram", ("code", 0, "ram"), 1.0),
+        description=section.get("code_description"),
+        written=section.date("code_date_written", ("code", 0, "date_written")),
+        active=active and newest,
+    )
+
+
+def _input(value: str, path: KeyPath, problems: Problems) -> tuple[str, int, int]:
+    """``product_a`` or ``("product_a", 1, 1)``: the product, days before and days after."""
+    if "(" not in value:
+        return value, 0, 0
+    try:
+        found: object = ast.literal_eval(value)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        found = None
+    match found:
+        case (str(product), int(yesterday), int(tomorrow)):
+            return product, yesterday, tomorrow
+        case _:
+            problems.add(path, f'{value!r} cannot be read; write a name, or ("name", days_before, days_after)')
+            return "", 0, 0
+
+
+def _product_name(written: str, products: Mapping[str, ProductSpec]) -> str:
+    return products[written].name if written in products else written
+
+
+def _something(text: str) -> str | None:
+    return None if text in _NOTHING else text

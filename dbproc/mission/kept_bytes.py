@@ -1,0 +1,115 @@
+"""A version stands for its bytes: codes that had a version before, and what their files hold now.
+
+A version that was there before with other bytes is refused; where it is rolled back to, the copy that was kept of its
+bytes is run, and so it is for a code whose file another version of the same process takes over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from dbproc.core.spec import Change, CodeSpec, Definition, Holdings, KeyPath, Kind, MissionSpec
+from dbproc.mission import paths
+from dbproc.mission.on_disk import place_of
+from dbproc.mission.problems import Problem, raise_for
+from dbproc.storage.bundle import kept_path, read_bundle
+from dbproc.storage.digest import algorithm_of
+
+
+def with_earlier_bytes(changes: Sequence[Change], new: Definition, holdings: Holdings) -> list[Change]:
+    """The changes, in which codes that cannot be run from their place are run from the copies kept of them.
+
+    Raises
+    ------
+    DefinitionError
+        A version was there before with other bytes, or no copy is there of the bytes that are needed.
+    """
+    problems: list[Problem] = []
+    result = []
+    for change in changes:
+        answer = _settled(change, changes, new.mission, holdings)
+        if isinstance(answer, str):
+            problems.append(Problem(_place_in(new, change), answer))
+        else:
+            result.append(answer)
+    raise_for(problems, new.source, new.finder)
+    return result
+
+
+def _settled(change: Change, changes: Sequence[Change], mission: MissionSpec, holdings: Holdings) -> Change | str:
+    """The change as it can be made; a text when it is refused."""
+    code = change.new
+    if not isinstance(code, CodeSpec) or code.kept:
+        return change
+    before = _before(change, code, holdings)
+    if before is None or (before.kept and change.kind is Kind.CHANGE):
+        return change
+    present = _digest_at(place_of(code, mission), before)
+    if present == before.digest:
+        return change
+    if not change.is_rollback and not _is_taken_over(change, code, changes, mission):
+        return change if change.kind is Kind.CHANGE or present is None else _other_bytes(before, present)
+    path = kept_path(paths.kept_codes(mission), before.digest, place_of(before, mission))
+    if _digest_at(path, before) != before.digest:
+        return _not_kept(before, path)
+    details = (*change.details, "run from the copy that was kept of its bytes, because its file has others")
+    return replace(change, new=replace(code, kept=True, digest=before.digest), details=details)
+
+
+def _before(change: Change, code: CodeSpec, holdings: Holdings) -> CodeSpec | None:
+    """The latest code of the same version, of the same file or for the same dates, whose bytes are known."""
+    if change.kind in (Kind.RESTORE, Kind.CHANGE):
+        return change.old if isinstance(change.old, CodeSpec) and change.old.digest else None
+    process = holdings.definition.processes.get(change.name) if holdings.definition else None
+    same = [
+        each
+        for each in (*(process.codes if process else ()), *holdings.retired.get(change.name, ()))
+        if each.used == code.used
+        and each.digest
+        and (each.file == code.file or max(each.start, code.start) <= min(each.stop, code.stop))
+    ]
+    return max(same, key=lambda each: each.code_id or 0, default=None)
+
+
+def _is_taken_over(change: Change, code: CodeSpec, changes: Iterable[Change], mission: MissionSpec) -> bool:
+    """Whether another version of the process has its bytes in the file of this one from now on."""
+    others = (each for each in changes if each is not change and each.name == change.name and not each.is_rollback)
+    return any(
+        isinstance(other.new, CodeSpec)
+        and other.kind in (Kind.ADD, Kind.RELEASE)
+        and other.new.used != code.used
+        and place_of(other.new, mission) == place_of(code, mission)
+        for other in others
+    )
+
+
+def _digest_at(path: str, code: CodeSpec) -> str | None:
+    """The digest of the bytes at `path`, with what `code` uses, in the algorithm of its own; None when not readable."""
+    try:
+        return read_bundle(path, code.uses, algorithm_of(code.digest)).digest
+    except OSError:
+        return None
+
+
+def _place_in(new: Definition, change: Change) -> KeyPath:
+    """Where the code of a change stands in the mission file."""
+    path = ("process", change.name, "code")
+    process = new.processes.get(change.name)
+    position = process.codes.index(change.new) if process and change.new in process.codes else None
+    return path if position is None else (*path, position, "version")
+
+
+def _other_bytes(before: CodeSpec, present: str) -> str:
+    when = f" since {before.released:%Y-%m-%d %H:%M}Z" if before.released else ""
+    return (
+        f"version {before.used} is there already{when} with other bytes: {before.digest}, and the file now has "
+        f"{present}; give another version, or put the file of {before.used} back"
+    )
+
+
+def _not_kept(before: CodeSpec, path: str) -> str:
+    return (
+        f"the bytes of {before.used}, {before.digest}, are neither in its file nor in the copy that was kept of it, "
+        f"{path}; put its file back, or give a higher version"
+    )

@@ -1,0 +1,338 @@
+"""Whether a definition makes sense: pure checks, each of which answers with the problems that it sees."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
+
+from dbproc.core import directories
+from dbproc.core.errors import FormatError
+from dbproc.core.filenames import TIME_OF_DAY, Format, compile_format
+from dbproc.core.model import Timebase
+from dbproc.core.spec import CodeSpec, Definition, KeyPath, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.mission import paths
+from dbproc.mission.bounds import bound_problems, name_problems, window_problems
+from dbproc.mission.formats import companion_problems, delivery_problems, file_problems, format_problems
+from dbproc.mission.formats import compiled as compiled_of
+from dbproc.mission.problems import Problem, suggestion
+from dbproc.products.registry import BUILT_IN
+
+_WHOLE_DATES = ({"DATE"}, {"datetime"})
+_YEAR_FIELDS = {"Y", "y", "DATE", "datetime"}
+_YEARS = ({"Y"}, {"y"})
+_MONTHS = tuple(year | month for year in _YEARS for month in ({"m"}, {"b"}))
+_DAYS = (*_WHOLE_DATES, *(month | {"d"} for month in _MONTHS), *(year | {"j"} for year in _YEARS))
+_PERIODS: dict[Timebase, tuple[tuple[set[str], ...], str]] = {
+    Timebase.DAILY: (_DAYS, "days"),
+    Timebase.WEEKLY: (_DAYS, "weeks"),
+    Timebase.MONTHLY: ((*_DAYS, *_MONTHS), "months"),
+    Timebase.YEARLY: ((*_WHOLE_DATES, *_YEARS), "years"),
+}
+"""For each timebase the sets of fields of which one must be in the format of its output, and what they tell apart."""
+
+
+def check(definition: Definition) -> list[Problem]:
+    """Every problem of a definition that can be seen without looking at files.
+
+    References from a partial definition to products that it does not hold are left alone: they may be in the database.
+    """
+    checks: tuple[Callable[[Definition], Iterator[Problem]], ...] = (
+        bound_problems,
+        _mission_problems,
+        _product_problems,
+        _place_problems,
+        _twin_problems,
+        _process_problems,
+        _reference_problems,
+        _output_problems,
+        _shared_output_problems,
+        companion_problems,
+        delivery_problems,
+        _cycle_problems,
+    )
+    return [problem for look in checks for problem in look(definition)]
+
+
+def timebase_of(process: ProcessSpec) -> Timebase | None:
+    """The timebase of a process, None when it is none."""
+    return Timebase(process.timebase) if process.timebase in set(Timebase) else None
+
+
+def cycle(definition: Definition) -> tuple[str, ...] | None:
+    """Names of product, process, product, … and the first product again, when a process feeds itself; else None."""
+    makes = _successors(definition)
+    done: set[str] = set()
+    for start in makes:
+        found = _walk_from(start, makes, done)
+        if found:
+            return found
+    return None
+
+
+def _mission_problems(definition: Definition) -> Iterator[Problem]:
+    mission = definition.mission
+    yield from name_problems(("mission", "name"), mission.name)
+    if not re.fullmatch(r"0?0[0-7]{2}", mission.umask):
+        text = f"{mission.umask!r} is no umask that leaves the owner all rights; write three octal digits, such as 027"
+        yield Problem(("mission", "umask"), text)
+
+
+def _product_problems(definition: Definition) -> Iterator[Problem]:
+    for product in definition.products.values():
+        path: KeyPath = ("product", product.name)
+        yield from name_problems(path, product.name)
+        yield from _format_problems(path, product)
+        yield from format_problems(path, product)
+        yield from _directory_problems(path, product, definition.mission)
+        yield from _inspector_problems(path, product)
+
+
+def _place_problems(definition: Definition) -> Iterator[Problem]:
+    for found in directories.problems(paths.layout(definition), directories.within_by_name):
+        yield Problem(found.key, found.text)
+
+
+def _format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
+    if not product.format.isprintable():
+        yield Problem((*path, "format"), f"{product.format!r} has control characters in it; write printable text")
+        return
+    try:
+        compiled = compile_format(product.format)
+    except FormatError as error:
+        yield Problem((*path, "format"), str(error))
+        return
+    if _only_its_name_says(product) and not compiled.fields & _YEAR_FIELDS:
+        text = f"{product.format!r} holds no date, and the inspector 'filename' takes it from the name"
+        yield Problem((*path, "format"), f"{text}; put {{Y}}{{m}}{{d}} into the format, or name another inspector")
+
+
+def _directory_problems(path: KeyPath, product: ProductSpec, mission: MissionSpec) -> Iterator[Problem]:
+    path = (*path, "directory")
+    if not product.directory.isprintable():
+        yield Problem(path, f"{product.directory!r} has control characters in it; write printable text")
+        return
+    if paths.leads_outside(product.directory):
+        yield Problem(path, f"{product.directory!r} is outside the root {mission.root}; name a directory below it")
+        return
+    try:
+        fields = _directory_keywords(product.directory)
+    except FormatError as error:
+        yield Problem(path, str(error))
+        return
+    known = compiled_of(product)
+    unknown = sorted(fields - known.keyword_fields - TIME_OF_DAY) if known and _only_its_name_says(product) else []
+    if unknown:
+        text = f"the field {{{unknown[0]}}} is neither a time field nor one of the format, so nothing can fill it"
+        yield Problem(path, text)
+
+
+def _directory_keywords(directory: str) -> frozenset[str]:
+    parts = (compile_format(part) for part in directory.split("/") if part)
+    return frozenset(field for part in parts for field in part.keyword_fields)
+
+
+def _inspector_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
+    inspector = product.inspector
+    if inspector.is_builtin and inspector.file not in BUILT_IN:
+        text = f"{inspector.file!r} is neither a built-in inspector nor a Python file (.py) of your own"
+        yield Problem((*path, "inspector"), text + suggestion(inspector.file, BUILT_IN))
+    if any(not re.fullmatch(r"[^\W\d]\w*", key) for key in inspector.arguments):
+        yield Problem((*path, "inspector_arguments"), "the names of arguments must be Python names, such as time")
+
+
+def _twin_problems(definition: Definition) -> Iterator[Problem]:
+    """Products whose files nothing tells apart."""
+    alike: dict[object, list[str]] = defaultdict(list)
+    for product in definition.products.values():
+        compiled = compiled_of(product)
+        if compiled:
+            inspector = product.inspector
+            key = (compiled.pattern.pattern, inspector.file, tuple(sorted(inspector.arguments.items())))
+            alike[key].append(product.name)
+    for first, *others in alike.values():
+        for other in others:
+            text = f"the same filenames belong to the product {first!r}, and nothing tells the two apart"
+            yield Problem(("product", other, "format"), f"{text}; make the formats or the inspectors differ")
+
+
+def _process_problems(definition: Definition) -> Iterator[Problem]:
+    for process in definition.processes.values():
+        path: KeyPath = ("process", process.name)
+        yield from name_problems(path, process.name)
+        yield from _told_apart(path, process.name)
+        yield from _timebase_problems(path, process)
+        yield from _input_problems(path, process)
+        yield from _code_problems(path, process)
+
+
+def _told_apart(path: KeyPath, name: str) -> Iterator[Problem]:
+    """The name of a process that the command line would take for something else."""
+    text = "commands take processes by name or number, several with commas between"
+    if name.isdecimal():
+        yield Problem(path, f"{name!r} is a number; {text}: put a letter into the name")
+    if "," in name or name.startswith("-"):
+        yield Problem(path, f"{name!r} has a comma in it, or begins with '-'; {text}: take another name")
+
+
+def _timebase_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
+    timebase = timebase_of(process)
+    if timebase is None:
+        text = f"{process.timebase!r} is none of {', '.join(Timebase)}"
+        yield Problem((*path, "timebase"), text + suggestion(process.timebase.upper(), Timebase, listed=False))
+    elif not timebase.makes_output and process.output is not None:
+        text = f"timebase {timebase} makes no output; leave output out, or take another timebase"
+        yield Problem((*path, "output"), text)
+    elif timebase.makes_output and not process.output:
+        text = f"is missing; timebase {timebase} makes a product, only RUN and STARTUP make none"
+        yield Problem((*path, "output"), text)
+    for position, name in enumerate(process.outputs):
+        if name in process.outputs[:position]:
+            yield Problem((*path, "output"), f"the product {name!r} is listed twice; list it once")
+
+
+def _input_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
+    path = (*path, "inputs")
+    if process.inputs and timebase_of(process) is Timebase.STARTUP:
+        yield Problem(path, "timebase STARTUP has no inputs: it comes before anything is looked at; write inputs = []")
+    if not process.inputs and timebase_of(process) is Timebase.RUN:
+        yield Problem(path, "a process of timebase RUN is run for its inputs; name them, or take timebase STARTUP")
+    names = [given.product for given in process.inputs]
+    for at, (position, given) in enumerate(zip(_places(process), process.inputs, strict=True)):
+        if given.product in names[:at]:
+            yield Problem((*path, position), f"the product {given.product!r} is an input already; list it once")
+        if given.choice in (None, given.product):
+            yield from window_problems((*path, position), given.yesterday, given.tomorrow)
+
+
+def _places(process: ProcessSpec) -> list[int]:
+    """For each input its place in the list of the mission file: the products of a choice share one."""
+    places: list[int] = []
+    for at, given in enumerate(process.inputs):
+        shares = at > 0 and given.choice is not None and given.choice == process.inputs[at - 1].choice
+        places.append(places[-1] + (not shares) if places else 0)
+    return places
+
+
+def _code_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
+    path = (*path, "code")
+    if not process.codes:
+        yield Problem(path, "is missing; name the program with file and version")
+    for position, code in enumerate(process.codes):
+        yield from _use_problems((*path, position), code)
+        if code.start > code.stop:
+            text = f"from {code.start} is after to {code.stop}; the code would never be used"
+            yield Problem((*path, position, "from"), text)
+    active = [(position, code) for position, code in enumerate(process.codes) if code.active]
+    for (_, one), (position, other) in combinations(active, 2):
+        first, last = max(one.start, other.start), min(one.stop, other.stop)
+        if first <= last:
+            text = f"{other.file} and {one.file} are both for {first} to {last}; for each date there must be one code"
+            yield Problem((*path, position, "from"), text)
+
+
+def _use_problems(path: KeyPath, code: CodeSpec) -> Iterator[Problem]:
+    for pattern in code.uses:
+        if pattern.startswith("/") or ".." in pattern.split("/") or not pattern.strip():
+            text = f"{pattern!r} leads out of the code's own directory; give patterns below it, such as lib/*.py"
+            yield Problem((*path, "uses"), text)
+
+
+def _reference_problems(definition: Definition) -> Iterator[Problem]:
+    if definition.partial:
+        return
+    for process in definition.processes.values():
+        path: KeyPath = ("process", process.name)
+        named = [
+            ((*path, "inputs", at), given.product) for at, given in zip(_places(process), process.inputs, strict=True)
+        ]
+        named += [((*path, "output"), name) for name in process.outputs]
+        for place, name in named:
+            if name not in definition.products:
+                yield Problem(place, f"there is no product {name!r}{suggestion(name, definition.products)}")
+
+
+def _output_problems(definition: Definition) -> Iterator[Problem]:
+    for process in definition.processes.values():
+        timebase = timebase_of(process)
+        if timebase is Timebase.FILE:
+            yield from file_problems(process, definition.products)
+        for output in (definition.products.get(name) for name in process.outputs):
+            compiled = compiled_of(output) if output else None
+            if output is None or compiled is None or timebase is None or not timebase.makes_output:
+                continue
+            path: KeyPath = ("product", output.name, "format")
+            yield from _keyword_problems(path, process, compiled, definition)
+            if timebase in _PERIODS:
+                yield from _period_problems(path, process, compiled, timebase)
+
+
+def _period_problems(path: KeyPath, process: ProcessSpec, made: Format, timebase: Timebase) -> Iterator[Problem]:
+    choices, periods = _PERIODS[timebase]
+    if not any(choice <= made.fields for choice in choices):
+        text = f"two {periods} would have the same filename: the process {process.name!r} has timebase {timebase}"
+        yield Problem(
+            path, f"{text}; put {'{Y}' if periods == 'years' else '{Y}{m}{d}'} or another date into the format"
+        )
+
+
+def _keyword_problems(path: KeyPath, process: ProcessSpec, made: Format, definition: Definition) -> Iterator[Problem]:
+    """A keyword that surely no input gives: inspectors that look into files may give any."""
+    inputs = [definition.products.get(given.product) for given in process.inputs]
+    if not all(product and _only_its_name_says(product) for product in inputs):
+        return
+    formats = [compiled_of(product) for product in inputs if product]
+    given = {field for each in formats if each for field in each.keyword_fields}
+    for field in sorted(made.keyword_fields - given - TIME_OF_DAY):
+        text = f"nothing can fill the field {{{field}}}: no input of the process {process.name!r} has it in its format"
+        yield Problem(path, text)
+
+
+def _shared_output_problems(definition: Definition) -> Iterator[Problem]:
+    makers: dict[str, str] = {}
+    for process in definition.processes.values():
+        for name in process.outputs:
+            if makers.setdefault(name, process.name) != process.name:
+                text = f"the process {makers[name]!r} makes {name!r} already; one product has one maker"
+                yield Problem(("process", process.name, "output"), text)
+
+
+def _cycle_problems(definition: Definition) -> Iterator[Problem]:
+    found = cycle(definition)
+    if found:
+        text = f"the definition is circular: {' → '.join(found)}; a product cannot be made from itself"
+        yield Problem(("process", found[1], "inputs"), text)
+
+
+def _successors(definition: Definition) -> Mapping[str, list[tuple[str, str]]]:
+    """For each product the processes that read it, with what they make."""
+    makes: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for process in definition.processes.values():
+        for given in process.inputs:
+            makes[given.product] += [(process.name, name) for name in process.outputs]
+    return dict(makes)
+
+
+def _walk_from(start: str, makes: Mapping[str, list[tuple[str, str]]], done: set[str]) -> tuple[str, ...] | None:
+    """Walk down from a product, depth first, without recursion: a chain may be long."""
+    trail = [("", start)]
+    waiting = [iter(makes.get(start, ()))]
+    while trail:
+        step = next(waiting[-1], None)
+        if step is None:
+            waiting.pop()
+            done.add(trail.pop()[1])
+            continue
+        products = [product for _, product in trail]
+        if step[1] in products:
+            at = products.index(step[1])
+            return (step[1], *(name for pair in (*trail[at + 1 :], step) for name in pair))
+        if step[1] not in done:
+            trail.append(step)
+            waiting.append(iter(makes.get(step[1], ())))
+    return None
+
+
+def _only_its_name_says(product: ProductSpec) -> bool:
+    return product.inspector.file == "filename"

@@ -1,0 +1,285 @@
+"""Reading a mission file in TOML."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dbproc.core.errors import DefinitionError
+from dbproc.core.model import CodeEditPolicy, Comparison, InputsBy
+from dbproc.core.spec import (
+    FIRST_DAY,
+    FIRST_VERSION,
+    LAST_DAY,
+    CodeSpec,
+    Definition,
+    InputSpec,
+    InspectorSpec,
+    KeyPath,
+    MissionSpec,
+    ProcessSpec,
+    ProductSpec,
+)
+from dbproc.mission import paths
+from dbproc.mission.problems import Problems, suggestion
+from dbproc.mission.toml_lines import TomlPlaces
+from dbproc.mission.toml_table import Table
+from dbproc.storage.digest import ALGORITHMS
+
+_POLICIES = [policy.value for policy in CodeEditPolicy]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """An instrument and its satellite."""
+
+    satellite: str
+    instrument: str
+
+
+def read_toml(text: str, path: Path, problems: Problems) -> Definition:
+    """Read a mission file that is TOML; faults go to `problems`.
+
+    Parameters
+    ----------
+    text
+        Contents of the file.
+    path
+        The file: its directory is where a relative root begins.
+    problems
+        Filled with what is wrong; the definition that is returned then has neutral values in those places.
+
+    Raises
+    ------
+    DefinitionError
+        The file is no TOML at all.
+    """
+    top = Table(_parsed(text, path), (), problems)
+    mission, groups = _mission(top, path.absolute().parent)
+    products = {
+        name: _product(Table(content, ("product", name), problems), name, mission, groups)
+        for name, content in top.named("product").items()
+    }
+    processes = {
+        name: _process(Table(content, ("process", name), problems), name)
+        for name, content in top.named("process").items()
+    }
+    top.close()
+    return Definition(mission=mission, products=products, processes=processes, finder=TomlPlaces(text))
+
+
+def _parsed(text: str, path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise DefinitionError(f"{path} is no TOML:", ("its brackets are nested too deeply",)) from error
+    except tomllib.TOMLDecodeError as error:
+        found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
+        line = f"line {found[2]}, column {found[3]}: {found[1]}" if found and found[2] else str(error)
+        raise DefinitionError(
+            f"{path} is no TOML:", (f"{line}; texts need quotes, a key stands once in a table",)
+        ) from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise DefinitionError(f"{path} is no TOML:", (str(error).partition(";")[0],)) from error
+
+
+def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]:
+    table = Table(_mission_table(top), ("mission",), top.problems)
+    name = table.text("name")
+    constants = paths.mission_constants(name)
+
+    def place(key: str, default: str) -> str:
+        return paths.directory(paths.filled(table.text(key, default), constants))
+
+    mission = MissionSpec(
+        name=name,
+        root=os.path.normpath(home / place("root", ".")),
+        incoming=place("incoming", "incoming"),
+        quarantine=place("quarantine", "quarantine"),
+        codes=place("codes", "codes"),
+        inspectors=place("inspectors", "inspectors"),
+        settle_seconds=table.number("settle_seconds", 60.0),
+        on_code_edit=table.choice("on_code_edit", _POLICIES, "bump"),
+        digest=table.choice("digest", ALGORITHMS, "sha256"),
+        retry_seconds=table.number("retry_seconds", 300.0),
+        retry_limit=table.whole("retry_limit", 8),
+        umask=table.text("umask", "022"),
+        group=table.text("group", ""),
+        inspector_seconds=table.number("inspector_seconds", 60.0),
+        inspector_memory=table.number("inspector_memory", 2.0),
+        early_cutoff=table.flag("early_cutoff", False),
+    )
+    groups = _groups(top, table, mission)
+    table.close()
+    return mission, groups
+
+
+def _mission_table(top: Table) -> object:
+    if not top.has("mission"):
+        top.problems.add(("mission", "name"), 'is missing; begin the file with [mission] and name = "…"')
+    return top.content.get("mission", {})
+
+
+def _groups(top: Table, mission_table: Table, mission: MissionSpec) -> Mapping[str, _Group]:
+    """The instruments by the name that products give, the mission's own under the empty name and its own."""
+    constants = paths.mission_constants(mission.name)
+    satellite = paths.filled(mission_table.text("satellite", mission.name), constants)
+    instrument = paths.filled(mission_table.text("instrument", mission.name), constants)
+    groups = {"": _Group(satellite, instrument), instrument: _Group(satellite, instrument)}
+    for key, content in top.named("instrument").items():
+        table = Table(content, ("instrument", key), top.problems)
+        groups[key] = _Group(
+            paths.filled(table.text("satellite", satellite), constants),
+            paths.filled(table.text("name", key), constants),
+        )
+        table.close()
+    return groups
+
+
+def _product(table: Table, name: str, mission: MissionSpec, groups: Mapping[str, _Group]) -> ProductSpec:
+    group = _group(table, groups)
+    inspector = _inspector(table)
+    product = ProductSpec(
+        name=name,
+        level=table.number("level"),
+        directory=table.text("directory"),
+        format=table.text("format"),
+        satellite=group.satellite,
+        instrument=group.instrument,
+        description=table.text("description", "", lines=True),
+        inspector=inspector,
+        comparison=table.choice("comparison", [each.value for each in Comparison], "bytes"),
+        companion=table.flag("companion", inspector.has_companions),
+    )
+    table.close()
+    return completed(product, mission)
+
+
+def completed(product: ProductSpec, mission: MissionSpec) -> ProductSpec:
+    """`product` with its constants filled in and its directory relative to the root."""
+    constants = paths.product_constants(mission, product)
+    inspector = product.inspector
+    return replace(
+        product,
+        directory=paths.product_directory(paths.filled(product.directory, constants), mission.root),
+        format=paths.filled(product.format, constants),
+        inspector=replace(
+            inspector,
+            file=paths.program(paths.filled(inspector.file, constants)),
+            description=paths.filled(inspector.description, constants),
+            arguments={key: paths.filled(value, constants) for key, value in inspector.arguments.items()},
+        ),
+    )
+
+
+def _group(table: Table, groups: Mapping[str, _Group]) -> _Group:
+    name = table.text("instrument", "")
+    if name not in groups:
+        text = f"the instrument {name!r} is declared nowhere (with a table [instrument.{name}])"
+        table.complain("instrument", text + suggestion(name, (key for key in groups if key)))
+    return groups.get(name, groups[""])
+
+
+def _inspector(table: Table) -> InspectorSpec:
+    """``inspector = "netcdf"`` with ``inspector_arguments``, or a table with all that can be said of it."""
+    arguments = table.words("inspector_arguments")
+    if not isinstance(table.content.get("inspector"), dict):
+        return InspectorSpec(file=table.text("inspector", "filename"), arguments=arguments)
+    table.has("inspector")
+    inner = Table(table.content["inspector"], table.at("inspector"), table.problems)
+    inspector = InspectorSpec(
+        file=inner.text("file"),
+        arguments=arguments | inner.words("arguments"),
+        description=inner.text("description", "", lines=True),
+        version=inner.version("version", FIRST_VERSION) if inner.has("version") else FIRST_VERSION,
+        output_interface=inner.whole("output_interface", 1),
+        written=inner.date("written", FIRST_DAY) if inner.has("written") else None,
+    )
+    inner.close()
+    return inspector
+
+
+def _process(table: Table, name: str) -> ProcessSpec:
+    output, further = _outputs(table)
+    process = ProcessSpec(
+        name=name,
+        timebase=table.text("timebase"),
+        output=output,
+        further_outputs=further,
+        early_cutoff=table.flag("early_cutoff", False) if table.has("early_cutoff") else None,
+        inputs=_inputs(table),
+        codes=tuple(_code(Table(content, path, table.problems)) for path, content in table.tables("code")),
+        extra_params=table.texts("extra_params"),
+    )
+    table.close()
+    return process
+
+
+def _outputs(table: Table) -> tuple[str | None, tuple[str, ...]]:
+    """The first output and those besides: ``output = "a"`` or ``output = ["a", "b"]``."""
+    if not isinstance(table.content.get("output"), list):
+        return table.optional_text("output"), ()
+    names = table.texts("output")
+    if not names:
+        table.complain("output", "is an empty list; name a product, or leave output out")
+    return (names[0] if names else None), names[1:]
+
+
+def _inputs(table: Table) -> tuple[InputSpec, ...]:
+    if not table.has("inputs"):
+        table.complain("inputs", 'is missing; list the products that the code reads, for example ["met_b1"]')
+    return tuple(
+        given
+        for position, item in enumerate(table.items("inputs"))
+        for given in _input(item, (*table.at("inputs"), position), table.problems)
+    )
+
+
+def _input(item: object, path: KeyPath, problems: Problems) -> Iterator[InputSpec]:
+    if isinstance(item, str):
+        yield InputSpec(product=item)
+        return
+    if not isinstance(item, dict):
+        problems.add(path, 'must be the name of a product in quotes, or a table { product = "…", yesterday = 1 }')
+    table = Table(item, path, problems)
+    is_choice = table.has("first_of")
+    products = table.texts("first_of") if is_choice else (table.text("product"),)
+    if is_choice and len(products) < 2:
+        table.complain("first_of", 'lists the products that stand for each other, the best first: ["final", "quick"]')
+    for product in products:
+        yield InputSpec(
+            product=product,
+            optional=table.flag("optional", False),
+            yesterday=table.whole("yesterday", 0),
+            tomorrow=table.whole("tomorrow", 0),
+            choice=products[0] if is_choice else None,
+        )
+    table.close()
+
+
+def _code(table: Table) -> CodeSpec:
+    code = CodeSpec(
+        file=paths.program(table.text("file")),
+        version=table.version("version", FIRST_VERSION),
+        output_interface=table.whole("output_interface", 1),
+        arguments=table.texts("arguments"),
+        start=table.date("from", FIRST_DAY),
+        stop=table.date("to", LAST_DAY),
+        cpu=table.whole("cpu", 1),
+        ram=table.number("ram", 0.0),
+        time_limit=table.number("time_limit_seconds") if table.has("time_limit_seconds") else None,
+        retry_limit=table.whole("retry_limit", 0) if table.has("retry_limit") else None,
+        retry_longest=table.number("retry_longest_seconds") if table.has("retry_longest_seconds") else None,
+        on_code_edit=table.choice("on_code_edit", _POLICIES, "bump") if table.has("on_code_edit") else None,
+        uses=table.texts("uses"),
+        inputs_by=table.choice("inputs_by", [each.value for each in InputsBy], "arguments"),
+        description=table.text("description", "", lines=True),
+        written=table.date("written", FIRST_DAY) if table.has("written") else None,
+        active=table.flag("active", True),
+    )
+    table.close()
+    return code

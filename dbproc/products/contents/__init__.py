@@ -1,0 +1,1 @@
+"""Whether two files have the same contents."""

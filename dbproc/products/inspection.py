@@ -1,0 +1,355 @@
+"""File → what it is, or a reason why not.
+
+The filename formats choose who is asked; the inspectors of the products so chosen confirm or refuse. Inspectors run in
+worker processes (:mod:`dbproc.products.pool.supervisor`), except ``filename``, which opens nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import string
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from dbproc.core.filenames import Format, NameFacts
+from dbproc.core.model import Definition, FileFacts, Mission, Product, Verdict
+from dbproc.products.base import Nonsense, NotMine
+from dbproc.products.facts import CheckedFacts, settle
+from dbproc.products.filename import FilenameInspector
+from dbproc.products.pool.child import Answer, Limits, Question
+from dbproc.products.pool.protocol import Reply, facts_of, mission_line, one_line
+from dbproc.products.pool.supervisor import Supervisor
+
+_BY_NAME = "filename"
+_IS_LEGACY = Answer(Reply.KIND, "legacy")
+_SHOWN = 5
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a fifo"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class RefusalReason(StrEnum):
+    """Why a file could not be identified."""
+
+    NO_PRODUCT = "no_product"  #: no product's inspector confirms it
+    TWO_PRODUCTS = "two_products"  #: more than one does
+    UNREADABLE = "unreadable"  #: it vanished, or its permissions forbid to read it
+    INSPECTOR_FAILED = "inspector_failed"  #: an inspector raised, hung, died or returned nonsense
+    NOT_A_FILE = "not_a_file"  #: a directory, a fifo, a socket or a device
+    BAD_NAME = "bad_name"  #: its name is not UTF-8 or holds control characters
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A file that exactly one product confirms."""
+
+    path: str
+    product: Product
+    facts: FileFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that could not be identified; `verdicts` are those of the products that were asked."""
+
+    path: str
+    reason: RefusalReason
+    message: str
+    verdicts: tuple[Verdict, ...] = ()
+
+
+class _Candidate(NamedTuple):
+    """A product with its format, compiled."""
+
+    product: Product
+    format: Format
+
+
+class _Finding(NamedTuple):
+    """What came of asking one product about one file."""
+
+    verdict: Verdict
+    has_failed: bool = False
+
+
+class _Asked(NamedTuple):
+    """One file with one product to ask; without `name` its filename is not of the product's format."""
+
+    path: str
+    candidate: _Candidate
+    name: NameFacts | None
+
+
+class Inspection:
+    """Identifies files of one mission, within its limits. Use it as a context manager: it owns worker processes.
+
+    Notes
+    -----
+    Workers are started when they are needed, and by the thread that needs them: they die with that thread.
+    """
+
+    def __init__(self, definition: Definition) -> None:
+        self._candidates = {
+            product_id: _Candidate(product, product.compiled)
+            for product_id, product in sorted(definition.products.items())
+        }
+        self._by_prefix = _by_prefix(self._candidates.values())
+        self._prefix_lengths = sorted({len(prefix) for prefix in self._by_prefix})
+        self._supervisor = Supervisor(mission_line(definition), _limits(definition.mission))
+        self._broken: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers."""
+        self._supervisor.close()
+
+    def identify(self, paths: Sequence[str]) -> list[Identity | Refusal]:
+        """Say of each file which product it is of, in the order of `paths`.
+
+        Raises
+        ------
+        InspectionError
+            No worker can be started.
+        """
+        unfit = [_unfit(path) for path in paths]
+        asked = [[] if refusal else self._matching(path) for path, refusal in zip(paths, unfit, strict=True)]
+        findings = self._findings_of(asked)
+        decisions = [
+            refusal or self._decision(path, found) for refusal, path, found in zip(unfit, paths, findings, strict=True)
+        ]
+        others = [
+            [] if decision else self._legacy_others(path, before)
+            for decision, path, before in zip(decisions, paths, asked, strict=True)
+        ]
+        more = self._findings_of(others)
+        return [
+            decision or self._decision(path, second) or self._no_product(path, [*first, *second])
+            for decision, path, first, second in zip(decisions, paths, findings, more, strict=True)
+        ]
+
+    def confirm(self, path: str, product_id: int) -> Verdict:
+        """The verdict of one product, such as the one that a job was to make.
+
+        Raises
+        ------
+        InspectionError
+            No worker can be started.
+        """
+        return self.confirm_many([(path, product_id)])[0]
+
+    def confirm_many(self, items: Sequence[tuple[str, int]]) -> list[Verdict]:
+        """:meth:`confirm` for many files at once, in their order."""
+        refusals = [_unfit(path) for path, _ in items]
+        asked = [
+            [] if refusal else [self._asked(path, self._candidates[product_id])]
+            for (path, product_id), refusal in zip(items, refusals, strict=True)
+        ]
+        findings = self._findings_of(asked)
+        return [
+            Verdict(product_id=product_id, facts=None, reason=refusal.message) if refusal else found[0].verdict
+            for (_, product_id), refusal, found in zip(items, refusals, findings, strict=True)
+        ]
+
+    def verdicts(self, path: str) -> list[Verdict]:
+        """What every product of the mission says of a file."""
+        return self.confirm_many([(path, product_id) for product_id in self._candidates])
+
+    def _decision(self, path: str, findings: Sequence[_Finding]) -> Identity | Refusal | None:
+        """What the findings amount to; None when nobody confirms the file and nobody failed."""
+        confirming = [(each.verdict, each.verdict.facts) for each in findings if each.verdict.facts is not None]
+        if len(confirming) == 1:
+            verdict, facts = confirming[0]
+            return Identity(path, self._candidates[verdict.product_id].product, facts)
+        verdicts = tuple(each.verdict for each in findings)
+        if confirming:
+            names = " and ".join(self._name(verdict) for verdict, _ in confirming)
+            message = f"it is confirmed by {names}: make their filename formats or inspectors tell them apart"
+            return Refusal(path, RefusalReason.TWO_PRODUCTS, message, verdicts)
+        failures = [f"{self._name(each.verdict)}: {each.verdict.reason}" for each in findings if each.has_failed]
+        if not failures:
+            return None
+        return _unfit(path) or Refusal(path, RefusalReason.INSPECTOR_FAILED, _joined(failures), verdicts)
+
+    def _name(self, verdict: Verdict) -> str:
+        return self._candidates[verdict.product_id].product.name
+
+    def _no_product(self, path: str, findings: list[_Finding]) -> Refusal:
+        gone = _unfit(path)
+        if gone is not None:
+            return gone
+        name = os.path.basename(path)
+        near = [f"{self._name(each.verdict)}: {each.verdict.reason}" for each in findings]
+        near += [
+            f"{each.product.name}: its name is of the format {each.format.text}, but {fault}"
+            for each in self._with_prefix(name)
+            if (fault := each.format.fault(name)) is not None
+        ]
+        near += sorted(self._broken)
+        message = _joined(near) or f"no product's filename format fits {name!r}"
+        return Refusal(path, RefusalReason.NO_PRODUCT, message, tuple(each.verdict for each in findings))
+
+    def _with_prefix(self, name: str) -> list[_Candidate]:
+        """The products whose format begins as `name` does, in the order of their ids."""
+        found = [each for length in self._prefix_lengths for each in self._by_prefix.get(name[:length], ())]
+        return sorted(found, key=lambda each: each.product.product_id) if len(found) > 1 else found
+
+    def _matching(self, path: str) -> list[_Asked]:
+        asked = (self._asked(path, each) for each in self._with_prefix(os.path.basename(path)))
+        return [each for each in asked if each.name is not None]
+
+    def _asked(self, path: str, candidate: _Candidate) -> _Asked:
+        return _Asked(path, candidate, candidate.format.match(os.path.basename(path)))
+
+    def _legacy_others(self, path: str, asked: Sequence[_Asked]) -> list[_Asked]:
+        """The products that dbprocessing would ask although the filename is not of their format."""
+        before = {each.candidate.product.product_id for each in asked}
+        return [
+            _Asked(path, each, None)
+            for product_id, each in self._candidates.items()
+            if product_id not in before and self._is_legacy(each)
+        ]
+
+    def _is_legacy(self, candidate: _Candidate) -> bool:
+        return not candidate.product.inspector.is_builtin and candidate.product.inspector.name in self._legacy_files
+
+    @cached_property
+    def _legacy_files(self) -> frozenset[str]:
+        """The Python files that hold inspectors in dbprocessing's style; only running them tells."""
+        inspectors = (each.product.inspector for each in self._candidates.values())
+        files = sorted({each.name for each in inspectors if not each.is_builtin})
+        answers = dict(zip(files, self._supervisor.ask([("kind", name) for name in files]), strict=True))
+        self._broken += [one_line(f"{answer.content}") for answer in answers.values() if answer.reply is Reply.FAILED]
+        return frozenset(name for name, answer in answers.items() if answer == _IS_LEGACY)
+
+    def _findings_of(self, asked: Sequence[Sequence[_Asked]]) -> list[list[_Finding]]:
+        """Ask everything in one go, and give the answers in the same arrangement."""
+        findings = [[self._decided_here(each) for each in group] for group in asked]
+        places = [(row, column) for row, group in enumerate(findings) for column, each in enumerate(group) if not each]
+        questions = [_question(asked[row][column]) for row, column in places]
+        for (row, column), answer in zip(places, self._supervisor.ask(questions), strict=True):
+            findings[row][column] = _finding(asked[row][column].candidate.product.product_id, answer)
+        return [[each for each in group if each is not None] for group in findings]
+
+    def _decided_here(self, asked: _Asked) -> _Finding | None:
+        """The finding when no worker is needed for it."""
+        product = asked.candidate.product
+        if asked.name is None:
+            if self._is_legacy(asked.candidate):
+                return None
+            return _refused(product.product_id, f"its name is not of the format {product.format}")
+        if product.inspector.is_builtin and _is_empty(asked.path):
+            return _refused(product.product_id, "it is empty")
+        if product.inspector.name != _BY_NAME or product.inspector.arguments:
+            return None
+        try:
+            return _confirmed(
+                product.product_id, settle(FilenameInspector().inspect(asked.path, asked.name), asked.name)
+            )
+        except NotMine as refusal:
+            return _refused(product.product_id, str(refusal))
+        except Nonsense as nonsense:
+            return _failed(product.product_id, str(nonsense))
+
+
+def _limits(mission: Mission) -> Limits:
+    memory = min(mission.inspector_memory * (1 << 30), 1 << 62)
+    return Limits(seconds=mission.inspector_seconds, memory=int(memory))
+
+
+def _by_prefix(candidates: Iterable[_Candidate]) -> dict[str, list[_Candidate]]:
+    """The products by the literal text with which their format begins."""
+    found: dict[str, list[_Candidate]] = {}
+    for candidate in candidates:
+        found.setdefault(_literal_prefix(candidate.format.text), []).append(candidate)
+    return found
+
+
+def _literal_prefix(text: str) -> str:
+    prefix = ""
+    for literal, name, _, _ in string.Formatter().parse(text):
+        prefix += literal
+        if name is not None:
+            break
+    return prefix
+
+
+def _question(asked: _Asked) -> Question:
+    return "inspect", asked.candidate.product.product_id, os.path.abspath(asked.path)
+
+
+def _finding(product_id: int, answer: Answer) -> _Finding:
+    try:
+        if answer.reply is Reply.FACTS:
+            return _confirmed(product_id, facts_of(answer.content))
+    except Nonsense as nonsense:
+        return _failed(product_id, str(nonsense))
+    words = answer.content if isinstance(answer.content, str) else ""
+    if answer.reply is Reply.REASON:
+        return _refused(product_id, words)
+    return _failed(product_id, words or "its worker answered with something else than was asked")
+
+
+def _confirmed(product_id: int, facts: CheckedFacts) -> _Finding:
+    return _Finding(Verdict(product_id=product_id, facts=FileFacts(**facts._asdict())))
+
+
+def _refused(product_id: int, why: str) -> _Finding:
+    return _Finding(Verdict(product_id=product_id, facts=None, reason=one_line(why)))
+
+
+def _failed(product_id: int, how: str) -> _Finding:
+    return _Finding(Verdict(product_id=product_id, facts=None, reason=one_line(f"inspector failed: {how}")), True)
+
+
+def _joined(words: Sequence[str]) -> str:
+    shown = "; ".join(words[:_SHOWN])
+    return shown if len(words) <= _SHOWN else f"{shown}; and {len(words) - _SHOWN} more"
+
+
+def _unfit(path: str) -> Refusal | None:
+    """Why a path is nothing to inspect; it is looked at, and never opened."""
+    name = os.path.basename(path)
+    if _UNFIT.search(name):
+        shown = "is not UTF-8" if _is_not_utf8(name) else "holds control characters"
+        return Refusal(path, RefusalReason.BAD_NAME, f"its name {name!a} {shown}: rename it")
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return Refusal(path, RefusalReason.UNREADABLE, "vanished")
+    except OSError as error:
+        return Refusal(path, RefusalReason.UNREADABLE, f"cannot be looked at: {error.strerror}")
+    if not stat.S_ISREG(mode):
+        kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "no regular file")
+        return Refusal(path, RefusalReason.NOT_A_FILE, f"is {kind}")
+    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        return Refusal(path, RefusalReason.UNREADABLE, "its permissions do not let it be read")
+    return None
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return os.path.getsize(path) == 0
+    except OSError:
+        return False
+
+
+def _is_not_utf8(name: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in name)

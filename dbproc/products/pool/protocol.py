@@ -1,0 +1,144 @@
+"""What the worker and the process that asks it say to each other: one line of JSON each way for one question.
+
+The first line to the worker is the mission (:func:`mission_line`); the worker answers :data:`READY`. Then each question
+is ``[key, "inspect", product_id, path]`` or ``[key, "kind", path of an inspector]``, and its answer is
+``[key, Reply, content, whether the worker wants to be replaced]``. The keys are random numbers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from dbproc.core.errors import VersionError
+from dbproc.core.filenames import read_version
+from dbproc.core.redaction import masked
+from dbproc.core.version import Version
+from dbproc.products.base import Nonsense
+from dbproc.products.facts import EXTRA, CheckedFacts, checked, text, version_of
+
+if TYPE_CHECKING:
+    from dbproc.core.model import Definition, Product
+
+READY = "ready"
+_LONGEST_REASON = 1_000
+_LONGEST_KEYWORDS = 2_000  # bytes; PostgreSQL keeps no more than 2704 in an index
+
+
+class Reply(StrEnum):
+    """What kind of answer it is."""
+
+    FACTS = "facts"  #: confirmed; the content are the facts
+    REASON = "reason"  #: not confirmed; the content says why
+    FAILED = "failed"  #: the inspector failed; the content says how
+    MEMORY = "memory"  #: there was not enough memory
+    KIND = "kind"  #: in whose way the inspector is written
+
+
+def line(content: object) -> bytes:
+    """One message."""
+    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+
+
+def mission_line(definition: Definition) -> bytes:
+    """The first message to a worker."""
+    mission = definition.mission
+    names = ("mission_id", "name", "root", "incoming", "quarantine", "code_directory", "inspector_directory")
+    return line(
+        {
+            "mission": {name: getattr(mission, name) for name in names},
+            "products": [_product_row(each) for each in definition.products.values()],
+        }
+    )
+
+
+def facts_content(facts: CheckedFacts) -> dict[str, Any]:
+    """Facts, ready for JSON."""
+    return {
+        "date": facts.date.isoformat(),
+        "start": facts.start.isoformat(),
+        "stop": facts.stop.isoformat(),
+        "version": str(facts.version),
+        "keywords": facts.keywords,
+        "extra": facts.extra,
+    }
+
+
+def facts_of(content: object) -> CheckedFacts:
+    """The reverse of :func:`facts_content`, trusting nothing: the process that sent it runs foreign code.
+
+    Raises
+    ------
+    Nonsense
+        It is not what :func:`facts_content` makes.
+    """
+    if not isinstance(content, Mapping) or not isinstance(extra := content.get("extra"), Mapping):
+        raise Nonsense("its worker answered with something that are no facts")
+    version = version_of(content.get("version"))
+    if version is None or not extra.keys() <= EXTRA:
+        raise Nonsense("its worker answered with something that are no facts")
+    _require_storable(version, text("keywords", content.get("keywords")))
+    return checked(
+        CheckedFacts(
+            _day(content.get("date")),
+            _time(content.get("start")),
+            _time(content.get("stop")),
+            version,
+            text("keywords", content.get("keywords")),
+            {key: text(key, value) for key, value in extra.items()},
+        )
+    )
+
+
+def one_line(words: str) -> str:
+    """Foreign words on one line: no line breaks, no control characters, no passwords, no more than fit."""
+    words = masked(words)
+    if len(words) > _LONGEST_REASON:
+        words = words[:_LONGEST_REASON] + " …"
+    words = " ".join(words.split())
+    return words if words.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+
+
+def _require_storable(version: Version, keywords: str) -> None:
+    """Raise Nonsense for what an index of the database, or the database itself, does not take."""
+    if len(keywords.encode()) > _LONGEST_KEYWORDS:
+        raise Nonsense(f"its keywords take more than {_LONGEST_KEYWORDS} bytes")
+    try:
+        read_version(str(version))
+    except VersionError as error:
+        raise Nonsense(f"its version is nonsense: {error}") from error
+
+
+def _product_row(product: Product) -> dict[str, Any]:
+    return {
+        "product_id": product.product_id,
+        "name": product.name,
+        "level": product.level,
+        "directory": product.directory,
+        "format": product.format,
+        "instrument": product.instrument,
+        "satellite": product.satellite,
+        "inspector_id": product.inspector.inspector_id,
+        "inspector": product.inspector.name,
+        "arguments": dict(product.inspector.arguments),
+    }
+
+
+def _day(value: object) -> dt.date:
+    try:
+        return dt.date.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise Nonsense("its worker answered with something that is no date") from error
+
+
+def _time(value: object) -> dt.datetime:
+    try:
+        time = dt.datetime.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise Nonsense("its worker answered with something that is no time") from error
+    if time.tzinfo is None:
+        raise Nonsense("its worker answered with a time without time zone")
+    return time.astimezone(dt.UTC)

@@ -1,0 +1,1 @@
+"""From slots to files: decisions, jobs, outputs, recovery."""

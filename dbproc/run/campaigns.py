@@ -1,0 +1,158 @@
+"""What campaigns may do in one run: which of their items are next, within which limits, and when they must stop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from dbproc.core.candidates import descendants
+from dbproc.core.events import Event, Report
+from dbproc.core.model import Outcome, Slot, Task
+from dbproc.database import campaigns
+from dbproc.database.campaigns import Campaign, Item
+from dbproc.run.scheduler import Scheduler
+
+_ADMITTED_AT_ONCE = 2000
+
+
+class Campaigns:
+    """Admits the items of campaigns to the scheduler of one run, batch by batch, and counts what they spend.
+
+    A batch is as large as the limits allow: what follows from several of its items is built once.
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        self._jobs: Counter[int] = Counter()
+        self._cpu_seconds: dict[int, float] = {}
+        self._admitted: dict[Slot, Campaign] = {}
+        self._newest_first: set[int] = set()
+        self._mean_cpu: Mapping[int, float] | None = None
+
+    @property
+    def have_items(self) -> bool:
+        """Whether there is anything that a campaign may want."""
+        return any(True for _ in self.scheduler.items)
+
+    @property
+    def are_at_work(self) -> bool:
+        """Whether anything of a campaign was admitted or started in this run."""
+        return bool(self._admitted or self._jobs)
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether a campaign has spent enough, and some of its items are admitted still."""
+        return any(self._has_spent_all(self._admitted[slot]) for slot in self.scheduler.admitted)
+
+    def admit(self) -> bool:
+        """Admit the next items; whether there were any."""
+        due = frozenset(self.scheduler.load_items())
+        by_campaign: dict[Campaign, list[Slot]] = {}
+        for item in self.scheduler.items:
+            if self._is_next(item, due):
+                by_campaign.setdefault(item.campaign, []).append(item.slot)
+        for campaign, slots in by_campaign.items():
+            chosen = self._fitting(campaign, sorted(slots, key=lambda slot: self._place(campaign, slot)))
+            if chosen:
+                self._admitted.update(dict.fromkeys(chosen, campaign))
+                if campaign.newest_first:
+                    self._newest_first.add(campaign.campaign_id)
+                self.scheduler.admit(chosen)
+                return True
+        return False
+
+    def withdraw(self) -> frozenset[Slot]:
+        """Take back what was admitted for campaigns that were paused, cancelled, or have spent enough."""
+        waiting = self.scheduler.admitted
+        if not waiting:
+            return frozenset()
+        with self.scheduler.store.begin() as connection:
+            stopped = campaigns.stopped(connection)
+        slots = frozenset(
+            slot
+            for slot in waiting
+            if (campaign := self._admitted[slot]).campaign_id in stopped or self._has_spent_all(campaign)
+        )
+        if slots:
+            self.scheduler.withdraw(slots)
+            self.scheduler.load_items()
+        return slots
+
+    def rank(self, task: Task) -> tuple[float, float]:
+        """Earlier campaigns before later ones, then dates in the order of the campaign."""
+        day = task.slot.date.toordinal()
+        return (task.campaign_id or 0, -day if task.campaign_id in self._newest_first else day)
+
+    def started(self, task: Task) -> None:
+        """Count a job."""
+        if task.campaign_id is not None:
+            self._jobs[task.campaign_id] += 1
+
+    def ended(self, task: Task, outcome: Outcome) -> None:
+        """Count the CPU time of a job."""
+        if task.campaign_id is not None:
+            spent = self._cpu_seconds.get(task.campaign_id, 0.0)
+            self._cpu_seconds[task.campaign_id] = spent + (outcome.cpu_seconds or 0.0)
+
+    def say(self, report: Report) -> None:
+        """Report how the campaigns stand that were at work."""
+        if not self._jobs:
+            return
+        with self.scheduler.store.begin() as connection:
+            rows = [row for row in campaigns.entries(connection) if self._jobs[row["campaign_id"]]]
+        for row in rows:
+            items = ", ".join(f"{count} {status}" for status, count in row["items"].items() if count)
+            text = f"{self._jobs[row['campaign_id']]} jobs in this run; {row['status']}: {items}"
+            report.add(Event.NOTE, f"campaign {row['name']}", text)
+
+    def _is_next(self, item: Item, due: frozenset[Slot]) -> bool:
+        """Whether an item may be admitted: once a run, and one that failed when its time has come."""
+        if item.campaign.status == "paused" or item.slot in self._admitted:
+            return False
+        return item.slot in due or not item.has_failed
+
+    def _place(self, campaign: Campaign, slot: Slot) -> tuple[float, float, Slot]:
+        """By date, then lower levels first."""
+        definition = self.scheduler.definition
+        outputs = definition.processes[slot.process_id].outputs
+        level = min((definition.products[product_id].level for product_id in outputs), default=float("inf"))
+        day = slot.date.toordinal()
+        return -day if campaign.newest_first else day, level, slot
+
+    def _fitting(self, campaign: Campaign, slots: Sequence[Slot]) -> list[Slot]:
+        """The first of the slots, as many as may be built with all that follows; the first of a run always may."""
+        if not campaign.is_limited:
+            return list(slots[:_ADMITTED_AT_ONCE])
+        chosen: list[Slot] = []
+        promised: set[Slot] = set()
+        is_first = not self._jobs[campaign.campaign_id]
+        for slot in slots[:_ADMITTED_AT_ONCE]:
+            entailed = promised.union([slot], descendants(self.scheduler.definition, slot))
+            if not (is_first and not chosen) and not self._affords(campaign, entailed):
+                break
+            chosen.append(slot)
+            promised = entailed
+        return chosen
+
+    def _affords(self, campaign: Campaign, slots: Iterable[Slot]) -> bool:
+        """Whether what was spent in this run, and what these slots take, is within the limits."""
+        slots = list(slots)
+        number = campaign.campaign_id
+        if campaign.jobs_per_run is not None and self._jobs[number] + len(slots) > campaign.jobs_per_run:
+            return False
+        if campaign.cpu_hours_per_run is None:
+            return True
+        expected = sum(self._cpu_of(slot) for slot in slots)
+        return self._cpu_seconds.get(number, 0.0) + expected <= campaign.cpu_hours_per_run * 3600
+
+    def _has_spent_all(self, campaign: Campaign) -> bool:
+        if campaign.cpu_hours_per_run is None:
+            return False
+        return self._cpu_seconds.get(campaign.campaign_id, 0.0) >= campaign.cpu_hours_per_run * 3600
+
+    def _cpu_of(self, slot: Slot) -> float:
+        """The CPU seconds that a job is expected to take; 0 where nothing is known."""
+        if self._mean_cpu is None:
+            with self.scheduler.store.begin() as connection:
+                self._mean_cpu = campaigns.mean_cpu_seconds(connection)
+        return self._mean_cpu.get(slot.process_id, 0.0)

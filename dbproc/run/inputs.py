@@ -1,0 +1,130 @@
+"""Whether inputs are what was recorded of them: what a job reads has the bytes whose digest stands in its lineage."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from dbproc.core.model import Mission, Task
+from dbproc.database import files
+from dbproc.database.files import Part
+from dbproc.database.store import Store
+from dbproc.storage.digest import algorithm_of, digest_file, state_of
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A file, or a member, as it is seen before a job: where it is, and what the system says of it there."""
+
+    part: Part
+    path: str
+    place: str  #: its directory without links on the way
+    identity: str  #: what stays the same as long as it is the same file with the same bytes; nothing: it is not there
+    state: str  #: what changes, too, when it gets another name or other rights
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The inputs of a task before it is started, members included; `fault` says what is wrong with one of them."""
+
+    fault: str | None
+    sights: tuple[Sight, ...]
+
+
+def look(store: Store, mission: Mission, tasks: Sequence[Task]) -> list[Inputs]:
+    """See, task by task, that inputs have the bytes that were recorded.
+
+    A digest is taken again only where the system says something else of a file than when it was taken. What is not
+    there is not told here.
+    """
+    ids = sorted({file.file_id for task in tasks for file in task.inputs})
+    parts: dict[int, list[Part]] = defaultdict(list)
+    if ids:
+        with store.begin() as connection:
+            for part in files.parts_of(connection, ids):
+                parts[part.file_id].append(part)
+    faults: dict[int, str] = {}
+    states: list[tuple[Part, str]] = []
+    for part in (part for file_id in ids for part in parts[file_id]):
+        fault, state = _looked_at(mission, part)
+        if fault is not None:
+            faults.setdefault(part.file_id, fault)
+        if state is not None:
+            states.append((part, state))
+    if states and not store.read_only:
+        with store.begin() as connection:
+            files.record_states(connection, states)
+    place_of: Callable[[str], str] = lru_cache(maxsize=None)(os.path.realpath)
+    return [_inputs(mission, task, parts, faults, place_of) for task in tasks]
+
+
+def changed_since(inputs: Inputs) -> str | None:
+    """The sentence that names the first input that is not what it was before the task was started."""
+    for sight in inputs.sights:
+        if is_as_before(sight):
+            continue
+        if not os.path.lexists(sight.path):
+            return f"it moved its input {sight.path} away or removed it, which no code may do"
+        return f"it changed its input {sight.path}, which no code may do; to see what is damaged: dbproc check --deep"
+    return None
+
+
+def is_as_before(sight: Sight) -> bool:
+    """Whether a file is still there, the same one, with the same bytes."""
+    now = _sight(sight.part, sight.path, os.path.realpath)
+    if now == sight:
+        return True
+    if not now.identity or (now.place, now.identity) != (sight.place, sight.identity):
+        return False
+    try:  # it has another name more, or other rights; or its bytes are others, and the former time was given back
+        return digest_file(sight.path, algorithm_of(sight.part.digest)) == sight.part.digest
+    except OSError:
+        return False
+
+
+def _inputs(
+    mission: Mission,
+    task: Task,
+    parts: dict[int, list[Part]],
+    faults: dict[int, str],
+    place_of: Callable[[str], str],
+) -> Inputs:
+    fault = next((faults[file.file_id] for file in task.inputs if file.file_id in faults), None)
+    wanted = [part for file in task.inputs for part in parts[file.file_id]]
+    return Inputs(fault, tuple(_sight(part, os.path.join(mission.root, part.path), place_of) for part in wanted))
+
+
+def _sight(part: Part, path: str, place_of: Callable[[str], str]) -> Sight:
+    place = place_of(os.path.dirname(path))
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return Sight(part, path, place, "", "")
+    kind = stat.S_IFMT(status.st_mode)
+    identity = f"{kind}:{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+    return Sight(part, path, place, identity, state_of(status))
+
+
+def _looked_at(mission: Mission, part: Part) -> tuple[str | None, str | None]:
+    """What is wrong with a file or a member, or what the system says of it where its digest had to be taken again."""
+    path = os.path.join(mission.root, part.path)
+    try:
+        state = state_of(os.stat(path))
+        if state == part.state:
+            return None, None
+        if digest_file(path, algorithm_of(part.digest)) == part.digest:
+            return None, state
+    except FileNotFoundError:
+        return (
+            None if part.member is None else f"{path}, a member of an input, is missing from disk; put it back"
+        ), None
+    except OSError as error:
+        return f"the input {path} cannot be read: {error.strerror}; give dbproc's user the right", None
+    return (
+        f"the input {path} does not have the bytes that were recorded: somebody changed it on disk; put the former "
+        "bytes back, or deliver the new ones under another name or version"
+    ), None

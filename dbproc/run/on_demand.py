@@ -1,0 +1,206 @@
+"""Work requested directly, not through the queue: ``--startup``, ``run-process``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from dbproc.core.candidates import Queued, consumers, needs
+from dbproc.core.errors import UserError
+from dbproc.core.events import Event, Report
+from dbproc.core.lookup import process_named
+from dbproc.core.model import Definition, File, Process, Slot, Timebase
+from dbproc.core.periods import period_starts
+from dbproc.core.plan import Confirmation, Decision, Planner, State
+from dbproc.core.version import Part
+from dbproc.database import queue
+from dbproc.database.campaigns import ItemEnd
+from dbproc.database.planning import load_facts
+from dbproc.database.store import Store
+
+_DECIDED_AT_ONCE = 2000
+_MOST_DAYS = 100_000
+_SHOWN = 3
+_LEFT_OUT = "left out by run-process --no-optional"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One process and the dates that it is to be run for.
+
+    `only_stale`: what is up to date is left as it is, else it is made again. `force`: the part of the version to raise,
+    whatever is stale. `with_optional`: optional inputs are used.
+    """
+
+    process: str
+    first: dt.date
+    last: dt.date
+    only_stale: bool = False
+    force: Part | None = None
+    with_optional: bool = True
+
+
+class OnDemand:
+    """Decisions made beforehand, as an execution works them off; the queue stays as it is."""
+
+    def __init__(self, store: Store, definition: Definition, decisions: Sequence[Decision]) -> None:
+        self.store = store
+        self.definition = definition
+        self._done_with: list[int] = []
+        self._decisions = decisions
+        self._taken = consumers(definition)
+
+    def begin(self) -> None:
+        """There is nothing to take up."""
+
+    def decide(self) -> Iterator[Decision]:
+        """Every decision, once."""
+        decisions, self._decisions = self._decisions, ()
+        yield from decisions
+
+    def can_wait(self, slot: Slot) -> bool:
+        """Nothing is more urgent."""
+        return False
+
+    def start(self, slot: Slot) -> None:
+        """Nothing waits for it."""
+
+    def settle(self, slot: Slot) -> None:
+        """Nothing waits for it."""
+
+    @property
+    def has_decided(self) -> bool:
+        """Whether there is anything for :meth:`take_done_with` to give."""
+        return bool(self._done_with)
+
+    def enqueue(self, queued: Sequence[Queued]) -> None:
+        """What comes of new files is the next run's business; those that nothing comes of leave the queue."""
+        self._done_with += [item.file_id for item in queued if item.product_id not in self._taken]
+
+    def take_done_with(self) -> tuple[list[int], list[Confirmation], list[ItemEnd]]:
+        """The files that nothing comes of."""
+        done, self._done_with = self._done_with, []
+        return done, [], []
+
+
+def narrowed(definition: Definition, request: Request) -> Definition:
+    """The definition with the process as it is requested: without its optional inputs, where they are left out.
+
+    Raises
+    ------
+    UserError
+        The process cannot be run in this way; the message says what is possible.
+    """
+    process = process_named(definition, request.process)
+    _refuse_nonsense(definition, process, request)
+    if request.with_optional or not process.inputs:
+        return definition
+    required = tuple(link for link in process.inputs if not link.optional)
+    if not required:
+        raise UserError(f"process {process.name} has optional inputs alone; without them there is nothing to run it on")
+    processes = {**definition.processes, process.process_id: replace(process, inputs=required)}
+    return replace(definition, processes=processes)
+
+
+def _refuse_nonsense(definition: Definition, process: Process, request: Request) -> None:
+    if request.last < request.first:
+        raise UserError(f"the dates are reversed: {request.first} is after {request.last}; give --start before --end")
+    days = (request.last - request.first).days + 1
+    if days > _MOST_DAYS:
+        raise UserError(f"{request.first} to {request.last} are {days} days; give at most {_MOST_DAYS} at a time")
+    if process.timebase is Timebase.STARTUP:
+        raise UserError(
+            f"process {process.name} of timebase STARTUP has no dates: every run begins with it; "
+            f"to run it now: dbproc process --only {process.name}"
+        )
+    if request.force is None:
+        return
+    for product in (definition.products[product_id] for product_id in process.outputs):
+        if not product.compiled.has_version:
+            raise UserError(
+                f"product {product.name} has no {{VERSION}} in its format {product.format!r}, so no part of a version "
+                "can be forced to rise; add {VERSION} to the format, or leave --force out"
+            )
+
+
+def leave_out(store: Store, definition: Definition, request: Request) -> None:
+    """Queue the optional inputs that the request does without: a later run makes up for them."""
+    if request.with_optional:
+        return
+    process = process_named(definition, request.process)
+    optional = replace(process, inputs=tuple(link for link in process.inputs if link.optional))
+    slots = [Slot(process.process_id, date) for date in _dates(process, request)]
+    asked = needs(replace(definition, processes={process.process_id: replace(optional, outputs=())}), slots)
+    with store.begin() as connection:
+        facts = load_facts(connection, definition, asked, [])
+        found = [file.file_id for index in (facts.by_time, facts.by_date) for files in index.values() for file in files]
+        queue.push(connection, found, _LEFT_OUT)
+
+
+def decide(store: Store, definition: Definition, request: Request) -> list[Decision]:
+    """What is to be run for each date of the request; of a :func:`narrowed` definition.
+
+    What failed before is run without delay; what cannot be run or need not be has its reason.
+    """
+    process = process_named(definition, request.process)
+    dates = _dates(process, request)
+    decisions: list[Decision] = []
+    for start in range(0, len(dates), _DECIDED_AT_ONCE):
+        decisions += _decide_some(store, definition, process, dates[start : start + _DECIDED_AT_ONCE], request)
+    return decisions
+
+
+def _dates(process: Process, request: Request) -> list[dt.date]:
+    return list(period_starts(process.timebase, request.first, request.last))
+
+
+def _decide_some(
+    store: Store, definition: Definition, process: Process, dates: Sequence[dt.date], request: Request
+) -> Iterator[Decision]:
+    slots = [Slot(process.process_id, date) for date in dates]
+    asked = needs(definition, slots)
+    with store.begin() as connection:
+        facts = load_facts(connection, definition, asked, slots)
+        if process.timebase is Timebase.FILE:
+            slots = list(_with_keywords(slots, [file for files in facts.by_date.values() for file in files]))
+            facts = load_facts(connection, definition, asked, slots)
+    planner = Planner(definition, facts, asked, dt.datetime.now(dt.UTC))
+    return (_decide_one(planner, slot, request) for slot in slots)
+
+
+def _with_keywords(slots: Iterable[Slot], inputs: Iterable[File]) -> Iterator[Slot]:
+    """The slots of timebase FILE: for each date the keywords that its inputs have."""
+    keywords: dict[dt.date, set[str]] = {}
+    for file in inputs:
+        keywords.setdefault(file.date, set()).add(file.keywords)
+    for slot in slots:
+        for each in sorted(keywords.get(slot.date, {""})):
+            yield replace(slot, keywords=each)
+
+
+def _decide_one(planner: Planner, slot: Slot, request: Request) -> Decision:
+    decision = planner.decide(slot, request.force)
+    if decision.state is State.UP_TO_DATE and not request.only_stale:
+        decision = planner.decide(slot, Part.REVISION)
+    if decision.state is State.DELAYED:
+        return replace(decision, state=State.STALE)
+    return decision
+
+
+def tell_undue(report: Report, definition: Definition, decisions: Iterable[Decision]) -> None:
+    """Say for which dates nothing is run, and why: once for each reason."""
+    dates: dict[str, list[str]] = {}
+    name = ""
+    for decision in decisions:
+        if decision.state in (State.NOT_DUE, State.NO_CODE, State.UP_TO_DATE):
+            name = definition.processes[decision.slot.process_id].name
+            dates.setdefault(str(decision.state), []).append(f"{decision.slot.date} ({decision.explanation})")
+    for state, listed in dates.items():
+        report.add(Event.NOTE, name, f"{state}: {_few(listed)}")
+
+
+def _few(items: Sequence[str]) -> str:
+    """The first few of many."""
+    more = len(items) - _SHOWN
+    return ", ".join(items[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

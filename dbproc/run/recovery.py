@@ -1,0 +1,166 @@
+"""Putting right what a dead run left: moves half done, jobs still running, attempts without an end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from dbproc.core.errors import ForeignFileError, PlacementError, RepairError
+from dbproc.core.events import Event, Report
+from dbproc.core.filenames import companion_of
+from dbproc.core.model import Mission, Move
+from dbproc.core.text import storable
+from dbproc.database import attempts, audit, files, quarantine
+from dbproc.database import moves as placements
+from dbproc.database.files import Part
+from dbproc.database.store import Store
+from dbproc.run.rescue import holds_files, keep_aside, put_back
+from dbproc.storage import layout, moves
+from dbproc.storage.digest import algorithm_of, digest_file
+from dbproc.storage.workspace import Workspace
+
+
+def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, report: Report) -> tuple[Move, ...]:
+    """Bring the mission to a state from which this run can go on; quick when nothing is left over.
+
+    Gives the moves whose files are in incoming again, with the bytes with which they had settled there. They stay
+    announced until the caller has looked at these files: else another crash would have them settle anew.
+
+    Raises
+    ------
+    RepairError
+        A file of a dead run cannot be moved back.
+    """
+    with store.begin() as connection:
+        announced = placements.announced(connection)
+        inputs = list(files.parts_of(connection, attempts.running_inputs(connection)))
+    in_the_way = [
+        move for move in reversed(announced) if not _undo(move, report)
+    ]  # what was set aside comes back first
+    returned = tuple(move for move in announced if move not in in_the_way and _is_returned(move))
+    for move in in_the_way:
+        _set_aside(store, mission, move, run_id, report)
+    if announced:
+        with store.begin() as connection:
+            placements.withdraw(connection, [move for move in announced if move not in (*returned, *in_the_way)])
+        report.add(Event.NOTE, "recovery", f"{len(announced)} moves of a dead run are undone")
+    _put_back_inputs(store, mission, workspace, inputs, run_id, report)
+    with store.begin() as connection:  # not before: which inputs are looked for is told by attempts at work
+        interrupted = attempts.interrupt_running(connection, "its run ended before it did")
+    if interrupted:
+        report.add(Event.NOTE, "recovery", f"{interrupted} attempts of a dead run are closed as interrupted")
+    _remove_stray_logs(store, workspace)
+    for text in workspace.sweep():  # last: what is left of it tells the next run that there is something to recover
+        report.add(Event.NOTE, "leftover", text)
+    return returned
+
+
+def recover_at_once(store: Store, mission: Mission, workspace: Workspace, run_id: int, report: Report) -> None:
+    """:func:`recover` for those who do not look into incoming: what is there again is to settle anew."""
+    returned = recover(store, mission, workspace, run_id, report)
+    if returned:
+        with store.begin() as connection:
+            placements.withdraw(connection, returned)
+
+
+def _put_back_inputs(
+    store: Store, mission: Mission, workspace: Workspace, inputs: Sequence[Part], run_id: int, report: Report
+) -> None:
+    """Put back what jobs of dead runs moved into their directories; where that cannot be, the directories are kept."""
+    places = [path for path in workspace.leftovers() if not path.startswith(workspace.codes)]
+    places += [entry.path for entry in os.scandir(workspace.job_logs) if not entry.name.endswith(".log")]
+    if not places:
+        return
+    workspace.end_orphans()
+    lost, is_disturbed = put_back(store, mission, places, inputs, report)
+    for place in places:
+        if (lost or is_disturbed) and holds_files(place):
+            keep_aside(store, mission, place, lost, run_id, report)
+
+
+def _is_returned(move: Move) -> bool:
+    """Whether the file is in incoming with the bytes that were announced."""
+    if move.purpose == "output" or not move.digest:
+        return False
+    try:
+        return digest_file(move.source, algorithm_of(move.digest)) == move.digest
+    except OSError:
+        return False
+
+
+def _remove_stray_logs(store: Store, workspace: Workspace) -> None:
+    """Remove the logs of jobs that succeeded: their run died before it did."""
+    with store.begin() as connection:
+        named = audit.job_logs(connection)
+    for entry in os.scandir(workspace.job_logs):
+        if entry.path not in named and entry.name.endswith(".log") and not entry.is_dir(follow_symlinks=False):
+            with suppress(OSError):  # check tells of what stays
+                os.unlink(entry.path)
+
+
+def _undo(move: Move, report: Report) -> bool:
+    """Move a file back where it came from; False when another one has its name by now."""
+    try:
+        moves.move_back(move)
+    except ForeignFileError as error:
+        report.add(
+            Event.PROBLEM, os.path.basename(move.target), f"{error} by a dead run; it is left there: dbproc check"
+        )
+    except PlacementError:
+        return False
+    except OSError as error:
+        raise RepairError(
+            f"a dead run moved {move.source} to {move.target}, and it cannot be moved back: {error}; "
+            "mend that and run again"
+        ) from error
+    return True
+
+
+def _set_aside(store: Store, mission: Mission, undone: Move, run_id: int, report: Report) -> None:
+    """Take what a dead run had moved to quarantine, because another file of its name has arrived since."""
+    name = os.path.basename(undone.source)
+    message = f"a dead run had moved it to {undone.target}, and another file of its name has arrived since"
+    whole = replace(undone, purpose="quarantine", source=undone.target)
+    pieces = [whole] if _is_whole(whole) else _pieces(whole)
+    aside = [replace(piece, target=layout.set_aside_path(mission.quarantine, name)) for piece in pieces]
+    try:
+        with store.begin() as connection:
+            placements.announce(connection, aside)
+        for move in aside:
+            moves.move(move)
+    except PlacementError as error:
+        text = f"{undone.target} of a dead run cannot be moved to quarantine: {error}; mend that and run again"
+        raise RepairError(text) from error
+    entries = [_entry(undone, move, message) for move in aside]
+    with store.begin() as connection:
+        quarantine.insert_entries(connection, run_id, entries)
+        placements.withdraw(connection, [undone, *aside])
+    for entry in entries:
+        report.add(Event.QUARANTINED, entry.filename, entry.message, reason=entry.reason)
+
+
+def _is_whole(move: Move) -> bool:
+    """Whether a file is there with its members and nothing else."""
+    listed = sorted(member.path for member in move.members)
+    return os.path.lexists(move.source) and (not listed or listed == moves.files_below(companion_of(move.source)))
+
+
+def _pieces(move: Move) -> list[Move]:
+    """What is there of a file and its members, each by itself."""
+    digests = (move.digest, *(member.digest for member in move.members))
+    paths = zip(moves.parts(move.source, move.members), digests, strict=True)
+    return [replace(move, source=path, digest=digest, members=()) for path, digest in paths if os.path.lexists(path)]
+
+
+def _entry(undone: Move, aside: Move, message: str) -> quarantine.Entry:
+    return quarantine.Entry(
+        filename=storable(os.path.basename(undone.source)),
+        stored_name=os.path.basename(aside.target),
+        came_from=storable(undone.source),
+        reason="dead_run",
+        message=storable(message),
+        digest=aside.digest or None,
+        members=aside.members,
+    )

@@ -1,0 +1,255 @@
+"""Building outside of the mission: outputs into a directory of the user's, and nothing into the catalogue.
+
+The catalogue and the inputs are read, and nothing of the mission is written: no lock is needed, a run may go on
+meanwhile. Jobs run in a directory of their own inside the target, so that an output appears there whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from dbproc.core.errors import PlacementError, UserError
+from dbproc.core.events import Event, Progress, Report
+from dbproc.core.model import Definition, Ending, Move, Outcome, Task
+from dbproc.core.plan import Decision, State
+from dbproc.database.store import Store
+from dbproc.engines import Engine
+from dbproc.products.inspection import Inspection
+from dbproc.run.inputs import Inputs, look
+from dbproc.run.jobs import command_line, job_of, obstacle
+from dbproc.run.register import Failure, Register, Result, Success
+from dbproc.run.rescue import after_job
+from dbproc.storage import layout, moves
+from dbproc.storage.removal import remove_tree
+from dbproc.storage.workspace import Workspace
+from dbproc.system.signals import signals_ignored
+
+_LONGEST_WAIT = 1.0  # seconds between two looks at a signal
+_PREFIX = ".dbproc-"  # of the directory that jobs run in
+_LOCK = "lock"
+
+
+def prepare(definition: Definition, directory: str) -> None:
+    """Make the target directory.
+
+    Raises
+    ------
+    UserError
+        It cannot be made, or is of the mission's own directories.
+    """
+    mission = definition.mission
+    real = os.path.realpath(directory)
+    for kept in (mission.incoming, mission.quarantine, Workspace(mission.root).path):
+        if os.path.commonpath([real, os.path.realpath(kept)]) == os.path.realpath(kept):
+            raise UserError(f"{directory} is in {kept}, which is the mission's own; give another directory: --output")
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {directory}: {error.strerror}; give another directory: --output") from error
+    if not os.access(directory, os.W_OK):
+        raise UserError(f"cannot write into {directory}; give another directory: --output")
+
+
+@contextmanager
+def _held(place: str) -> Iterator[None]:
+    """Hold a lock in a directory as long as its process lives."""
+    descriptor = os.open(os.path.join(place, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_dead(place: str) -> bool:
+    """Whether nobody holds the lock of a directory any more."""
+    try:
+        descriptor = os.open(os.path.join(place, _LOCK), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+class Sandbox:
+    """Works off decisions; each output is checked as in a run, and then placed in the target directory."""
+
+    def __init__(
+        self,
+        store: Store,
+        definition: Definition,
+        inspection: Inspection,
+        engine: Engine,
+        directory: str,
+        report: Report,
+    ) -> None:
+        self._store = store
+        self._definition = definition
+        self._engine = engine
+        self._directory = os.path.abspath(directory)
+        self._report = report
+        self._register = Register(store, definition, inspection, run_id=0)
+        self._running: dict[int, tuple[Task, Inputs]] = {}
+        self._names: set[str] = set()
+        self._staying: set[str] = set()  # directories of jobs that hold what can be moved nowhere
+
+    def run(self, decisions: Sequence[Decision], progress: Progress | None = None) -> None:
+        """Run every task; however it ends, no job is left running, and no unfinished file."""
+        self._name_leftovers()
+        tasks = list(self._runnable(decisions))
+        if not tasks:
+            return
+        with self._workplace() as place, _held(place):
+            workspace = Workspace(place)
+            workspace.prepare()
+            try:
+                self._run(tasks, workspace, progress)
+            finally:
+                with signals_ignored():
+                    for outcome in self._engine.stop():
+                        self._ended(outcome)
+
+    @contextmanager
+    def _workplace(self) -> Iterator[str]:
+        """A directory in the target, for as long as jobs run; it stays when it has to keep something."""
+        place = tempfile.mkdtemp(prefix=_PREFIX, dir=self._directory)
+        try:
+            yield place
+        finally:
+            if not self._staying:
+                remove_tree(place)
+
+    def _name_leftovers(self) -> None:
+        """Say what was left by those that were killed; it may hold what a code moved there, so nothing is removed."""
+        for entry in os.scandir(self._directory):
+            if entry.name.startswith(_PREFIX) and _is_dead(entry.path):
+                text = "a killed run-process left it; remove it when nothing in it is needed"
+                self._report.add(Event.NOTE, entry.path, text)
+
+    def _runnable(self, decisions: Sequence[Decision]) -> Iterator[Task]:
+        """The tasks whose outputs have a free place; the others are refused."""
+        for decision in decisions:
+            task = decision.task
+            if decision.state is State.REFUSED and task is None:
+                self._report.add(Event.REFUSED, f"{self._name(decision)}", decision.explanation)
+            if task is None or decision.state not in (State.STALE, State.REFUSED):
+                continue
+            taken = next((path for path in self._targets(task) if self._is_taken(path)), None)
+            if taken is not None:
+                text = f"{taken} exists already and is not overwritten; move it away, or give another --output"
+                self._report.add(Event.REFUSED, _subject(task), text)
+                continue
+            self._names.update(self._targets(task))
+            yield task
+
+    def _name(self, decision: Decision) -> str:
+        return f"{self._definition.processes[decision.slot.process_id].name} {decision.slot.date}"
+
+    def _targets(self, task: Task) -> list[str]:
+        return [os.path.join(self._directory, planned.name) for planned in task.outputs]
+
+    def _is_taken(self, path: str) -> bool:
+        return path in self._names or os.path.lexists(path)
+
+    def _run(self, tasks: Sequence[Task], workspace: Workspace, progress: Progress | None) -> None:
+        waiting, ended = list(reversed(list(enumerate(tasks, start=1)))), 0
+        while waiting or self._running:
+            for _ in range(min(self._engine.room(), len(waiting))):
+                number, task = waiting.pop()
+                ended += not self._start(number, task, workspace)
+            results = self._register.check([self._ended(outcome) for outcome in self._engine.finished(_LONGEST_WAIT)])
+            for result in results:
+                self._finish(result)
+            ended += len(results)
+            if progress is not None:
+                progress(ended, len(tasks))
+
+    def _start(self, number: int, task: Task, workspace: Workspace) -> bool:
+        """Hand a task to the engine; False when it cannot be started."""
+        (inputs,) = look(self._store, self._definition.mission, [task])
+        command = command_line(self._definition, task, workspace.job_directory(str(number)))
+        hindrance = obstacle(self._definition, task, command) or inputs.fault
+        if hindrance is not None:
+            self._report.add(Event.FAILED, _subject(task), hindrance)
+            return False
+        self._running[number] = task, inputs
+        self._engine.start(job_of(self._definition, task, command, workspace, str(number), number))
+        return True
+
+    def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:
+        task, before = self._running.pop(outcome.job.attempt_id)
+        job, mission = outcome.job, self._definition.mission
+        found = after_job(self._store, mission, before, job.directory, outcome.started, self._report)
+        kept = self._kept(job.directory) if found.is_kept else ""
+        return task, outcome if found.changed is None else _failed(outcome, found.changed + kept)
+
+    def _kept(self, directory: str) -> str:
+        """Keep the directory of a job that may hold what is left of an input; says where."""
+        kept = layout.set_aside_path(self._directory, f"job-{os.path.basename(directory)}")
+        try:
+            moves.move(Move("output", directory, kept))
+        except PlacementError as error:
+            self._staying.add(directory)
+            return f"; what it made of it, or left, stays in {directory}: {error}"
+        return f"; what it made of it, or left, is in {kept}"
+
+    def _finish(self, result: Result) -> None:
+        """Place the outputs of a job that did what it promised, or say what went wrong."""
+        task, job = result.task, result.outcome.job
+        why = "; ".join(reason.text for reason in task.reasons)
+        fault = result.message if isinstance(result, Failure) else self._placed(result)
+        if fault is None:
+            names = ", ".join(self._targets(task))
+            event = Event.BUILT if names else Event.RAN
+            self._report.add(event, names or _subject(task), why, **_facts(task, self._targets(task)))
+        else:
+            log = layout.set_aside_path(self._directory, f"{_subject(task).replace(' ', '_')}.log")
+            if os.path.isfile(job.log) and not os.path.islink(job.log):
+                moves.move(Move("output", job.log, log))
+                fault = f"{fault}; its log: {log}"
+            else:
+                log = ""  # the job has removed it
+            self._report.add(Event.FAILED, _subject(task), fault, **_facts(task, []), log=log or None)
+        if job.directory not in self._staying:
+            remove_tree(job.directory)
+
+    def _placed(self, result: Success) -> str | None:
+        """Move all outputs of a task to the target, or none; then it is said why."""
+        done: list[Move] = []
+        try:
+            for move, target in zip(result.moves, self._targets(result.task), strict=True):
+                done.append(replace(move, target=target))
+                moves.move(done[-1])
+        except PlacementError as error:
+            for move in reversed(done[:-1]):
+                moves.move_back(move)
+            return str(error)
+        return None
+
+
+def _failed(outcome: Outcome, message: str) -> Outcome:
+    return replace(outcome, ending=Ending.FAILED, message=message)
+
+
+def _subject(task: Task) -> str:
+    return f"{task.process.name} {task.slot.date} {task.slot.keywords}".rstrip()
+
+
+def _facts(task: Task, targets: Sequence[str]) -> dict[str, object]:
+    return {
+        "process": task.process.name,
+        "date": task.slot.date.isoformat(),
+        "outputs": list(targets),
+        "inputs": [file.filename for file in task.inputs],
+        "reasons": [reason.text for reason in task.reasons],
+    }

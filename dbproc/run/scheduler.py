@@ -1,0 +1,244 @@
+"""The queue of one run: candidates, decisions, and which queued files are done with."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from dbproc.core.candidates import Queued, candidates, consumers, needs
+from dbproc.core.frontier import Frontier
+from dbproc.core.model import Definition, Slot
+from dbproc.core.plan import Confirmation, Decision, Planner, State
+from dbproc.core.version import Part
+from dbproc.database import campaigns, queue
+from dbproc.database.attempts import due_retries
+from dbproc.database.campaigns import Item, ItemEnd
+from dbproc.database.planning import load_facts
+from dbproc.database.store import Store
+
+_DECIDED_AT_ONCE = 2000
+
+_ENDS = {State.REFUSED: "failed", State.DELAYED: "failed"}
+"""What becomes of a campaign's item that is not built; otherwise it is not needed."""
+
+
+class Scheduler:
+    """The dependency queue of one run: which slots are candidates, what was decided, which files are done with.
+
+    Parameters
+    ----------
+    allowed
+        The processes that may run; files whose candidates are of other processes stay queued.
+    """
+
+    def __init__(self, store: Store, definition: Definition, allowed: frozenset[int]) -> None:
+        self.store = store
+        self.definition = definition
+        self.done_with: list[int] = []  #: queued files for which everything is decided
+        self.confirmed: list[Confirmation] = []  #: what is up to date because newer inputs equal the older ones
+        self.ended_items: list[ItemEnd] = []  #: items of campaigns for which nothing is built
+        self._allowed = allowed
+        self._consumers = consumers(definition)
+        self._frontier = Frontier(definition)
+        self._causes: dict[Slot, set[int]] = defaultdict(set)
+        self._open_slots: Counter[int] = Counter()
+        self._forced: dict[Slot, Part] = {}
+        self._kept: set[int] = set()
+        self._known: set[int] = set()
+        self._items: dict[Slot, list[Item]] = {}
+        self._admitted: set[Slot] = set()
+        self._campaign_of: dict[Slot, int] = {}
+        self._retried: set[Slot] = set()
+
+    def begin(self) -> None:
+        """Take up the whole queue, and what failed before and is to be tried again."""
+        with self.store.begin() as connection:
+            queued = queue.load(connection)
+        due = self.load_items()
+        self._retried = {slot for slot in due if slot.process_id in self._allowed and not self._has_failed_item(slot)}
+        self._frontier.add(slot for slot in due if slot in self._retried)
+        self.enqueue(queued)
+
+    def load_items(self) -> list[Slot]:
+        """Look what campaigns want that is not done; gives the slots that failed and are to be tried again by now."""
+        with self.store.begin() as connection:
+            items = campaigns.open_items(connection)
+            due = due_retries(connection, dt.datetime.now(dt.UTC))
+        self._items = {}
+        for item in items:
+            if item.slot.process_id in self.definition.processes:
+                self._items.setdefault(item.slot, []).append(item)
+            else:
+                text = "its process is defined no more"
+                self.ended_items.append(ItemEnd(item.campaign.campaign_id, item.slot, "not needed", text))
+        return due
+
+    @property
+    def items(self) -> Iterator[Item]:
+        """What campaigns want that is not done, of processes that may run."""
+        return (item for items in self._items.values() for item in items if item.slot.process_id in self._allowed)
+
+    @property
+    def admitted(self) -> frozenset[Slot]:
+        """The slots that were admitted for campaigns and are not started."""
+        return frozenset(self._admitted)
+
+    def admit(self, slots: Collection[Slot]) -> None:
+        """Carry out what campaigns want in these slots; they can wait."""
+        self._admitted.update(slots)
+        self._frontier.add(slots, spare=True)
+
+    def withdraw(self, slots: Collection[Slot]) -> None:
+        """Do without what was admitted, and was not started; a slot that has another cause stays."""
+        for slot in slots:
+            self._admitted.discard(slot)
+            if self._causes.get(slot):
+                self._frontier.reopen([slot])
+            else:
+                self._frontier.withdraw([slot])
+
+    def enqueue(self, queued: Sequence[Queued]) -> None:
+        """Make candidates of what depends on queued files; what was made for a campaign can wait."""
+        self._known.update(item.file_id for item in queued)
+        for slot, item in candidates(self._consumers, queued):
+            if slot.process_id not in self._allowed:
+                self._kept.add(item.file_id)
+                continue
+            if item.file_id not in self._causes[slot]:
+                self._trace(slot, item)
+                self._causes[slot].add(item.file_id)
+                self._open_slots[item.file_id] += 1
+                if item.version_bump is not None:
+                    self._forced[slot] = Part(item.version_bump)
+            self._frontier.add([slot], spare=item.campaign_id is not None)
+        self.done_with.extend(
+            item.file_id for item in queued if not self._open_slots[item.file_id] and item.file_id not in self._kept
+        )
+
+    def enqueue_new(self) -> bool:
+        """Make candidates of what was queued since; whether there was any."""
+        with self.store.begin() as connection:
+            new = sorted(queue.file_ids(connection) - self._known)
+            queued = queue.load(connection, new) if new else []
+        self.enqueue(queued)
+        return bool(queued)
+
+    def decide(self) -> Iterator[Decision]:
+        """Decide every slot that waits for nothing; those that are not to be built are settled on the way."""
+        while slots := self._frontier.open():
+            for start in range(0, len(slots), _DECIDED_AT_ONCE):
+                yield from self._decide(slots[start : start + _DECIDED_AT_ONCE])
+
+    def can_wait(self, slot: Slot) -> bool:
+        """Whether a slot is of interest to campaigns alone."""
+        return self._frontier.is_spare(slot)
+
+    def start(self, slot: Slot) -> None:
+        """What was decided for a slot is being built: others wait for it now."""
+        self._admitted.discard(slot)
+        self._items.pop(slot, None)
+        self._frontier.hurry(slot)
+
+    def reopen(self, slots: Iterable[Slot]) -> None:
+        """Decide anew what was decided and not started."""
+        self._frontier.reopen(slots)
+
+    def settle(self, slot: Slot) -> None:
+        """What was decided for a slot is done, or is recorded with what is in `done_with`."""
+        self._forced.pop(slot, None)
+        self._admitted.discard(slot)
+        if not self._frontier.settle(slot):
+            return
+        self._campaign_of.pop(slot, None)
+        for file_id in self._causes.pop(slot, ()):
+            self._open_slots[file_id] -= 1
+            if not self._open_slots[file_id] and file_id not in self._kept:
+                self.done_with.append(file_id)
+
+    def waiting(self) -> dict[Slot, tuple[int, dt.date]]:
+        """The slots that wait for another one to be built: for which process and date."""
+        return self._frontier.waiting()
+
+    @property
+    def has_decided(self) -> bool:
+        """Whether there is anything for :meth:`take_done_with` to give."""
+        return bool(self.done_with or self.confirmed or self.ended_items)
+
+    def take_done_with(self) -> tuple[list[int], list[Confirmation], list[ItemEnd]]:
+        """The queued files that may leave the queue with the next transaction, what was confirmed for them, and the
+        items of campaigns for which nothing is built."""
+        done, self.done_with = self.done_with, []
+        confirmed, self.confirmed = self.confirmed, []
+        ended, self.ended_items = self.ended_items, []
+        self._known.difference_update(done)
+        return done, confirmed, ended
+
+    def _has_failed_item(self, slot: Slot) -> bool:
+        """Whether a slot is tried again for a campaign, within its limits."""
+        return any(item.has_failed for item in self._items.get(slot, ()))
+
+    def _trace(self, slot: Slot, item: Queued) -> None:
+        """Note for which campaign a slot is: for none, when anything else is a cause of it."""
+        if item.campaign_id is None:
+            self._campaign_of.pop(slot, None)
+        elif not self._causes[slot]:
+            self._campaign_of[slot] = item.campaign_id
+
+    def _decide(self, slots: Sequence[Slot]) -> Iterator[Decision]:
+        asked = needs(self.definition, slots)
+        with self.store.begin() as connection:
+            facts = load_facts(connection, self.definition, asked, slots)
+        planner = Planner(self.definition, facts, asked, dt.datetime.now(dt.UTC))
+        decisions = [self._decided(planner, slot) for slot in slots]
+        self._calm(decisions)
+        for decision in decisions:
+            if decision.state is not State.STALE:
+                self.confirmed += decision.confirmed
+                self.settle(decision.slot)
+            yield decision
+
+    def _decided(self, planner: Planner, slot: Slot) -> Decision:
+        """The decision on a slot. What a campaign wants is done by the way, when the slot is to be built anyhow."""
+        items = [item for item in self._items.get(slot, ()) if item.campaign.status != "paused"]
+        is_admitted = slot in self._admitted
+        decision = planner.decide(slot, self._forced.get(slot))
+        if items and (is_admitted or decision.state is State.STALE):
+            parts = [item.campaign.part for item in items] + [self._forced.get(slot)]
+            decision = planner.decide(slot, min((part for part in parts if part is not None), default=None))
+            if is_admitted and decision.state is not State.STALE:
+                status = _ENDS.get(decision.state, "not needed")
+                self.ended_items += [
+                    ItemEnd(item.campaign.campaign_id, slot, status, decision.explanation) for item in items
+                ]
+                self._items.pop(slot)
+        else:
+            items = []
+        if decision.task is None:
+            return decision
+        numbers = tuple(item.campaign.campaign_id for item in items)
+        campaign_id = numbers[0] if numbers else self._campaign_of.get(slot)
+        return replace(decision, task=replace(decision.task, campaign_id=campaign_id, carries_out=numbers))
+
+    def _calm(self, decisions: Iterable[Decision]) -> None:
+        """Try no more what failed for a campaign that wants it no longer."""
+        calmed = [each.slot for each in decisions if each.slot in self._retried and each.state is State.UP_TO_DATE]
+        if calmed and not self.store.read_only:
+            with self.store.begin() as connection:
+                campaigns.disarm(connection, calmed)
+
+
+def products_downstream(definition: Definition, decisions: Iterable[Decision]) -> set[str]:
+    """The products further down that may be rebuilt after the stale ones among `decisions`."""
+    makes: dict[int, set[int]] = defaultdict(set)
+    for process in definition.processes.values():
+        for link in process.inputs:
+            makes[link.product_id].update(process.outputs)
+    found: set[int] = set()
+    todo = [made for item in decisions if item.state is State.STALE and item.task for made in item.task.process.outputs]
+    while todo:
+        new = makes[todo.pop()] - found
+        found |= new
+        todo.extend(new)
+    return {definition.products[product].name for product in found}

@@ -1,0 +1,54 @@
+"""What a run is asked to do, and which processes it may work on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from dbproc.core.errors import NotFoundError
+from dbproc.core.model import Definition, Process, Timebase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a run is to do.
+
+    `only` names processes (by name or number); None: all. `slots` CPUs and `ram` GiB are what jobs may use together.
+    """
+
+    ingest: bool = True
+    process: bool = True
+    only: tuple[str, ...] | None = None
+    skip_run: bool = False
+    slots: int = 2
+    ram: float | None = None
+    pattern: str = "*"
+    log_level: str = "info"
+
+
+def startup_processes(definition: Definition, allowed: Collection[int]) -> list[Process]:
+    """The processes among those allowed that every run begins with."""
+    return [
+        process
+        for process_id, process in definition.processes.items()
+        if process.timebase is Timebase.STARTUP and process_id in allowed
+    ]
+
+
+def allowed_processes(definition: Definition, options: Options) -> frozenset[int]:
+    """The processes that a run may run.
+
+    Raises
+    ------
+    NotFoundError
+        One of `only` is no process of the mission.
+    """
+    chosen = definition.processes.values()
+    if options.only is not None:
+        by_key = {key: p for p in chosen for key in (p.name, str(p.process_id))}
+        unknown = [name for name in options.only if name not in by_key]
+        if unknown:
+            names = ", ".join(sorted(p.name for p in chosen)) or "none"
+            raise NotFoundError(f"no process {', '.join(unknown)}; the mission has: {names}")
+        chosen = [by_key[name] for name in options.only]  # type: ignore[assignment]
+    return frozenset(p.process_id for p in chosen if not (options.skip_run and not p.outputs))

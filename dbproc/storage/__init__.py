@@ -1,0 +1,1 @@
+"""Files on disk: moving, measuring, removing them, and whose they are."""

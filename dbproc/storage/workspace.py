@@ -1,0 +1,140 @@
+"""The mission's private directory ``.dbproc`` below its root: where jobs run, their logs, the daily log."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from dbproc.core.errors import StorageError
+from dbproc.storage import permissions
+from dbproc.storage.bundle import PARTIAL
+from dbproc.storage.layout import PRIVATE
+
+NAME = PRIVATE
+
+_ORPHANS_SECONDS = 1.0
+
+INPUT_LIST = ".dbproc-inputs"
+"""The file in a job's directory that lists its inputs, for a code with ``inputs_by = "file"``: none of its outputs."""
+
+
+class Workspace:
+    """Paths of the private directory; it is on the filesystem of the root, so that outputs are moved by a rename.
+
+    `place` is a directory in it that has jobs of its own.
+    """
+
+    def __init__(self, root: str, place: str = "") -> None:
+        self.path = os.path.normpath(os.path.join(root, NAME, place))
+        self.work = os.path.join(self.path, "work")
+        self.job_logs = os.path.join(self.path, "jobs")
+        self.logs = os.path.join(self.path, "logs")
+        self.codes = os.path.join(self.path, "codes")
+        self._stays = os.path.join(self.path, "unremovable")
+
+    def prepare(self) -> None:
+        """Make the directories."""
+        for path in (self.path, self.work, self.job_logs, self.logs):
+            try:
+                permissions.make_directories(path)
+                permissions.give(path)
+            except OSError as error:
+                raise StorageError(f"cannot make {path}: {error.strerror}; every run writes there") from error
+
+    def job_directory(self, name: str) -> str:
+        """Where the job of this name runs."""
+        return os.path.join(self.work, name)
+
+    def job_log(self, name: str) -> str:
+        """Where the job of this name writes what it prints."""
+        return os.path.join(self.job_logs, f"{name}.log")
+
+    def leftovers(self) -> list[str]:
+        """The directories of jobs of runs that are no more, and copies of codes that were not finished; but for what
+        could not be removed, and was named."""
+        found = self._found()
+        return sorted(found.difference(self._given_up()) if found else found)
+
+    def sweep(self) -> list[str]:
+        """End what still runs for dead runs, and remove its directories; gives a sentence about each thing that stays,
+        the first time."""
+        leftovers = self.leftovers()
+        if not leftovers:
+            return []
+        from dbproc.storage.removal import remove_tree
+
+        texts = self.end_orphans()
+        for path in leftovers:
+            remove_tree(path)
+        return [*texts, *self.give_up(leftovers)]
+
+    def give_up(self, paths: Iterable[str]) -> list[str]:
+        """Of directories that were to be removed: see which are still there, and name them, once.
+
+        They count no more as left over.
+        """
+        there = [path for path in paths if os.path.lexists(path)]
+        if not there:
+            return []
+        from dbproc.storage.removal import remove_tree
+
+        reasons = {path: remove_tree(path) for path in there}
+        stay = {path: reason for path, reason in reasons.items() if reason is not None}
+        self._remember(stay)
+        advice = "it stays, and is not named again; to see what is left: dbproc check"
+        return [f"{path} cannot be removed ({reason}); {advice}" for path, reason in stay.items()]
+
+    def given_up(self) -> list[str]:
+        """What could not be removed, and is still there."""
+        return sorted(path for path in self._given_up() if os.path.lexists(path))
+
+    def try_again(self) -> None:
+        """Remove what could not be removed before, where that can be done by now; nothing is said of what stays."""
+        given_up = self._given_up()
+        if not given_up:
+            return
+        from dbproc.storage.removal import remove_tree
+
+        stay = [path for path in given_up & self._found() if remove_tree(path) is not None]
+        if not stay:
+            with suppress(OSError):
+                os.unlink(self._stays)
+
+    def _found(self) -> set[str]:
+        """All that can be left over; nothing else is ever removed, whatever is listed."""
+        return {*_paths_in(self.work), *(path for path in _paths_in(self.codes) if path.endswith(PARTIAL))}
+
+    def _given_up(self) -> set[str]:
+        try:
+            with open(self._stays, encoding="utf-8", errors="surrogateescape") as lines:
+                return {os.path.join(self.path, line.rstrip("\n")) for line in lines}
+        except OSError:
+            return set()
+
+    def _remember(self, paths: Iterable[str]) -> None:
+        new = sorted(set(paths) - self._given_up())
+        with suppress(OSError), open(self._stays, "a", encoding="utf-8", errors="surrogateescape") as lines:
+            lines.writelines(f"{os.path.relpath(path, self.path)}\n" for path in new)
+
+    def end_orphans(self) -> list[str]:
+        """End every process that a job started and that is still there: no job is running.
+
+        Theirs is the mark in their environment; whoever merely stands in a directory of ours is somebody else. Gives a
+        sentence about those that cannot be ended.
+        """
+        from dbproc.system import processes
+
+        inside = tuple({str(Path(self.work).resolve()) + os.sep, self.work + os.sep})
+        left = processes.end_all(lambda: processes.marked(lambda mark: mark.startswith(inside)), _ORPHANS_SECONDS)
+        return [
+            f"{process}, which a job left, cannot be ended: it waits for a disk, or is not ours" for process in left
+        ]
+
+
+def _paths_in(directory: str) -> list[str]:
+    try:
+        return [entry.path for entry in os.scandir(directory)]
+    except OSError:
+        return []

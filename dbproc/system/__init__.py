@@ -1,0 +1,1 @@
+"""The machine: processes, signals, names of files, home directories."""
