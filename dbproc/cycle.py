@@ -143,14 +143,14 @@ class _Run:
     def by_hand(self, request: Request) -> None:
         """Run one process over a range of dates."""
         from dbproc.core.lookup import process_named
-        from dbproc.run.on_demand import OnDemand, decide, leave_out, narrowed, tell_undue
+        from dbproc.run.on_demand import OnDemand, decisions_of, leave_out, narrowed, tell_undue
 
         refused = self._makers(self._settle_inspectors()) | self._settle_edits()
         if process_named(self._definition, request.process).process_id in refused:
             return
         definition = narrowed(self._definition, request)
         leave_out(self._store, self._definition, request)
-        decisions = decide(self._store, definition, request)
+        decisions = decisions_of(self._store, definition, request)
         tell_undue(self._report, definition, decisions)
         self._execute(OnDemand(self._store, definition, decisions))
 

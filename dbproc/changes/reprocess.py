@@ -7,21 +7,20 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from dbproc.core.candidates import Queued, candidates, needs
+from dbproc.core.candidates import Queued, candidates
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.lookup import process_named, product_named
 from dbproc.core.model import Definition, File, Process, Slot, Timebase
 from dbproc.core.periods import period_end
-from dbproc.core.plan import Decision, Planner, State
+from dbproc.core.plan import Decision, State
 from dbproc.core.version import Part, Version
 from dbproc.database import attempts, campaigns, codes, planning, queue
 from dbproc.database import files as database_files
 from dbproc.database.definition.load import load_definition
-from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
+from dbproc.run.decide import decide, facts_in
 
 Facts = dict[str, Any]
-_DECIDED_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +103,9 @@ def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:
         slots = sorted(set(selector.slots()))
         if part is not None:
             _check_versions(definition, {slot.process_id for slot in slots} or selector.processes())
-        decided = [each for each in _decided(connection, definition, slots, part) if _is_due(each)]
+        forced = {} if part is None else dict.fromkeys(slots, part)
+        decisions = decide(definition, facts_in(connection, definition), slots, dt.datetime.now(dt.UTC), forced)
+        decided = [each for each in decisions if _is_due(each)]
     stale = tuple(each for each in decided if each.state in (State.STALE, State.REFUSED))
     used = dict.fromkeys(file.file_id for each in stale if each.task for file in each.task.inputs)
     return Chosen(definition, tuple(each.slot for each in decided), stale, tuple(used))
@@ -302,15 +303,6 @@ def _check_versions(definition: Definition, processes: Iterable[int]) -> None:
                     "be made again beside those that there are; add {VERSION} to the format, or leave it out of the "
                     "selection"
                 )
-
-
-def _decided(connection: Any, definition: Definition, slots: Sequence[Slot], part: Part | None) -> Iterator[Decision]:
-    now = dt.datetime.now(dt.UTC)
-    for first in range(0, len(slots), _DECIDED_AT_ONCE):
-        some = slots[first : first + _DECIDED_AT_ONCE]
-        asked = needs(definition, some)
-        planner = Planner(definition, load_facts(connection, definition, asked, some), asked, now)
-        yield from (planner.decide(slot, part) for slot in some)
 
 
 def _is_due(decision: Decision) -> bool:

@@ -10,7 +10,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from dbproc.check.definition import directory_faults, program_faults, world_writable_programs
 from dbproc.check.digests import digest_faults
@@ -28,9 +27,9 @@ from dbproc.core.text import one_line
 from dbproc.database import audit, lock, queue
 from dbproc.database.audit import Records
 from dbproc.database.definition.load import load_definition
-from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
 from dbproc.database.store.misfits import misfits
+from dbproc.run.decide import facts_in
 from dbproc.storage.workspace import Workspace
 
 _ORDER = {kind: position for position, kind in enumerate(Kind)}
@@ -149,9 +148,8 @@ def _compare(store: Store, site: _Site) -> tuple[Files, Records, list[Fault]]:
         files = Files(site.ground, site.tree, _announced(records))
         files.enter(audit.file_rows(connection), audit.member_rows(connection))
         faults, doubtful = lineage_faults(records, files.rows)
-        load = partial(load_facts, connection)
         newest, built = audit.newest_files(connection), audit.built_slots(connection)
-        stale = stale_slots(definition, newest, built, load, doubtful)
+        stale = stale_slots(definition, newest, built, facts_in(connection, definition), doubtful)
         queued = queue.load(connection)
     faults += forgotten(definition, stale, queued)
     faults += queued_in_vain(definition, stale, queued, records.queue)

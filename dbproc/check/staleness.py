@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
 from dbproc.check.faults import Dequeue, Enqueue, Fault, Kind
-from dbproc.core.candidates import Needs, Queued, candidates, consumers, needs
-from dbproc.core.facts import Facts
+from dbproc.core.candidates import Queued, candidates, consumers
 from dbproc.core.model import Definition, Slot, Task
 from dbproc.core.plan import Planner, State
 from dbproc.database.audit import QueuedRow
-
-_DECIDED_AT_ONCE = 5000
-
-Load = Callable[[Definition, Needs, Sequence[Slot]], Facts]
-"""Gives the facts that the planner needs to decide slots."""
+from dbproc.run.decide import FactsOf, planners
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +25,7 @@ class Stale:
 
 
 def stale_slots(
-    definition: Definition, newest: Iterable[Queued], built: Iterable[Slot], load: Load, doubtful: Collection[int]
+    definition: Definition, newest: Iterable[Queued], built: Iterable[Slot], facts: FactsOf, doubtful: Collection[int]
 ) -> dict[Slot, Stale]:
     """Every slot that is stale, of all that have inputs or an output.
 
@@ -42,18 +37,16 @@ def stale_slots(
         The newest existing files, as if they were queued.
     built
         The slots that something was built for.
-    load
-        Asks the catalogue.
+    facts
+        Asks the database.
     doubtful
         Files whose lineage is wrong: what they were made from cannot be told, and is not judged.
     """
     slots = {slot for slot, _ in candidates(consumers(definition), newest)}
     slots.update(slot for slot in built if _is_made_by_runs(definition, slot))
     ordered = sorted(slots, key=attrgetter("process_id", "date", "keywords"))
-    stale: dict[Slot, Stale] = {}
-    for start in range(0, len(ordered), _DECIDED_AT_ONCE):
-        stale.update(_decided(definition, ordered[start : start + _DECIDED_AT_ONCE], load, doubtful))
-    return stale
+    found = planners(definition, facts, ordered, dt.datetime.now(dt.UTC))
+    return {each.task.slot: each for planner, some in found for each in _stale(planner, some, doubtful)}
 
 
 def _is_made_by_runs(definition: Definition, slot: Slot) -> bool:
@@ -62,22 +55,18 @@ def _is_made_by_runs(definition: Definition, slot: Slot) -> bool:
     return process is not None and bool(process.inputs)
 
 
-def _decided(
-    definition: Definition, slots: Sequence[Slot], load: Load, doubtful: Collection[int]
-) -> Iterator[tuple[Slot, Stale]]:
-    asked = needs(definition, slots)
-    facts = load(definition, asked, slots)
-    planner = Planner(definition, facts, asked, dt.datetime.now(dt.UTC))
+def _stale(planner: Planner, slots: Sequence[Slot], doubtful: Collection[int]) -> Iterator[Stale]:
+    facts = planner.facts
     for slot in slots:
         decision = planner.decide(slot)
         if decision.state is not State.STALE or decision.task is None:
             continue
-        products = definition.processes[slot.process_id].outputs
+        products = decision.task.process.outputs
         outputs = (output for product in products for output in facts.outputs.get((product, slot.date), ()))
         if not any(output.file.file_id in doubtful for output in outputs):
             tried = facts.tried.get(slot)
             is_retried = tried is not None and tried.status == "failed" and tried.next_try is not None
-            yield slot, Stale(decision.task, decision.explanation, is_retried)
+            yield Stale(decision.task, decision.explanation, is_retried)
 
 
 def forgotten(definition: Definition, stale: dict[Slot, Stale], queued: Sequence[Queued]) -> Iterator[Fault]:

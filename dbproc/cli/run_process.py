@@ -21,7 +21,7 @@ from dbproc.core.plan import Decision, State
 from dbproc.core.version import Part
 from dbproc.database.definition.load import load_definition
 from dbproc.run.jobs import command_line
-from dbproc.run.on_demand import Request, decide, narrowed, tell_undue
+from dbproc.run.on_demand import Request, decisions_of, narrowed, tell_undue
 from dbproc.system.signals import Interrupted, signals_interrupt
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -127,7 +127,7 @@ def _put_aside(
         for edit in edits_in_words(definition):
             text = f"changed under version {edit['version']}; it is run as it is now, outputs are named by that version"
             report.add(Event.NOTE, edit["code"], text)
-        decisions = decide(store, definition, request)
+        decisions = decisions_of(store, definition, request)
         tell_undue(report, definition, decisions)
         with Inspection(definition) as inspection:
             sandbox = Sandbox(store, definition, inspection, LocalEngine(slots), directory, report)
@@ -138,7 +138,7 @@ def _preview(mission: str, request: Request, *, ingest: bool, as_json: bool, ech
     with open_mission(mission, read_only=True, echo=echo) as store:
         with store.begin() as connection:
             definition = narrowed(load_definition(connection), request)
-        rows = [_row(definition, decision, ingest=ingest) for decision in decide(store, definition, request)]
+        rows = [_row(definition, decision, ingest=ingest) for decision in decisions_of(store, definition, request)]
     if as_json:
         print_json({"process": request.process, "ingest": ingest, "dates": rows})
         return 0

@@ -73,8 +73,8 @@ class Planner:
     """
 
     def __init__(self, definition: Definition, facts: Facts, asked: Needs, now: dt.datetime) -> None:
+        self.facts = facts
         self._definition = definition
-        self._facts = facts
         self._now = now
         self._by_day = {key: _day_index(files, asked.by_time[key]) for key, files in facts.by_time.items()}
         self._by_date = {key: _date_index(files) for key, files in facts.by_date.items()}
@@ -115,6 +115,11 @@ class Planner:
         found = [files for link in links if (files := self._candidates_of(process, slot, link))]
         return next((files for files in found if _covering(process, slot, files)), found[0] if found else [])
 
+    def keywords(self, date: dt.date) -> set[str]:
+        """The keywords of the inputs of a date: for timebase FILE, each of them has a slot of its own."""
+        ordinal = date.toordinal()
+        return {file.keywords for index in self._by_date.values() for file in index.get(ordinal, ())}
+
     def lacking(self, slot: Slot) -> list[Input]:
         """The inputs for want of which a slot is not due: those required that are missing, or else all of them."""
         process = self._definition.processes[slot.process_id]
@@ -141,7 +146,7 @@ class Planner:
     def _decide_run(
         self, slot: Slot, process: Process, code: Code, wanted: tuple[File, ...], forced: Part | None
     ) -> Decision:
-        tried = self._facts.tried.get(slot)
+        tried = self.facts.tried.get(slot)
         if tried is None:
             reasons = [Reason("not run yet")]
         else:
@@ -232,13 +237,13 @@ class Planner:
         place = product.product_id, slot.date
         standing = self._standing.get(place)
         if standing is None:
-            standing = self._standing[place] = _Standing(self._facts.outputs.get(place, ()))
+            standing = self._standing[place] = _Standing(self.facts.outputs.get(place, ()))
         return standing.newest(expected, lambda version: product.compiled.render(time, str(version), keywords))
 
     def _unless_delayed(self, task: Task, forced: Part | None) -> Decision:
         """The task, unless it failed before with the same inputs and code and is to wait."""
         why = "; ".join(reason.text for reason in task.reasons)
-        tried = self._facts.tried.get(task.slot)
+        tried = self.facts.tried.get(task.slot)
         if tried is None or tried.status != "failed":
             return Decision(task.slot, State.STALE, why, task)
         same_code = task.code.is_same(tried.code_id) and tried.code_digest == task.code.digest

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from dbproc.changes.edits import edits_in_words
-from dbproc.core.candidates import descendants, needs
+from dbproc.core.candidates import descendants
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition, Slot
-from dbproc.core.plan import Planner, State
+from dbproc.core.plan import State
 from dbproc.database import attempts, lock, quarantine, queue, root, summary
 from dbproc.database.definition.load import load_definition
-from dbproc.database.planning import load_facts
 from dbproc.database.store import Store, Transaction
 from dbproc.ingest.incoming import scan_mission
+from dbproc.run.decide import decide, facts_in
 
 Facts = dict[str, Any]
 
 _LATEST = 10
-_DECIDED_AT_ONCE = 2000
 
 
 def open_failures(connection: Transaction, definition: Definition, limit: int = 50) -> list[Facts]:
@@ -36,23 +34,15 @@ def standing_failures(connection: Transaction, definition: Definition) -> list[i
     withdrawn; and nothing has failed any more when the output is up to date without it, unless it was forced.
     """
     failed = attempts.failed_slots(connection)
-    states: dict[Slot, State] = {}
     slots = sorted(slot for _, slot, _ in failed if slot.process_id in definition.processes)
-    for start in range(0, len(slots), _DECIDED_AT_ONCE):
-        states.update(_states(connection, definition, slots[start : start + _DECIDED_AT_ONCE]))
+    decisions = decide(definition, facts_in(connection, definition), slots, dt.datetime.now(dt.UTC))
+    states = {decision.slot: decision.state for decision in decisions}
     return [
         number
         for number, slot, reasons in failed
         if (state := states.get(slot, State.NOT_DUE)) not in (State.NOT_DUE, State.NO_CODE)
         and (state is not State.UP_TO_DATE or any(reason.startswith("forced") for reason in reasons))
     ]
-
-
-def _states(connection: Transaction, definition: Definition, slots: Sequence[Slot]) -> dict[Slot, State]:
-    asked = needs(definition, slots)
-    facts = load_facts(connection, definition, asked, slots)
-    planner = Planner(definition, facts, asked, dt.datetime.now(dt.UTC))
-    return {slot: planner.decide(slot).state for slot in slots}
 
 
 def waiting_for(definition: Definition, attempt: Facts) -> list[Facts]:

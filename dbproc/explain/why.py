@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from dbproc.changes.edits import Edit, find_edits
-from dbproc.core.candidates import candidates, consumers, needs
+from dbproc.core.candidates import candidates, consumers
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.lookup import product_named
 from dbproc.core.model import CodeEditPolicy, Definition, Input, Process, Product, Slot, Timebase
@@ -21,9 +21,9 @@ from dbproc.database import attempts, lineage, quarantine, queue, summary
 from dbproc.database import codes as database_codes
 from dbproc.database import files as database_files
 from dbproc.database.definition.load import load_definition
-from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Scan, finished_name, scan_mission
+from dbproc.run.decide import facts_of, planners
 
 Facts = dict[str, Any]
 
@@ -177,21 +177,18 @@ class _Inquiry:
         return find_edits(self._definition)[0]
 
     def _planner(self, slot: Slot) -> Planner:
-        asked = needs(self._definition, [slot])
-        with self._store.begin() as connection:
-            facts = load_facts(connection, self._definition, asked, [slot])
-        return Planner(self._definition, facts, asked, dt.datetime.now(dt.UTC))
+        facts = facts_of(self._store, self._definition)
+        ((planner, _),) = planners(self._definition, facts, [slot], dt.datetime.now(dt.UTC))
+        return planner
 
     def _slots(self, maker: Process, date: dt.date) -> list[Slot]:
         """The slots of a process for a date; of timebase FILE one for each keywords of its inputs and attempts."""
         slot = Slot(maker.process_id, date)
         if maker.timebase is not Timebase.FILE:
             return [slot]
-        asked = needs(self._definition, [slot])
         with self._store.begin() as connection:
-            facts = load_facts(connection, self._definition, asked, [slot])
             keywords = attempts.tried_keywords(connection, maker.process_id, date)
-        keywords |= {file.keywords for files in facts.by_date.values() for file in files if file.date == date}
+        keywords |= self._planner(slot).keywords(date)
         return [replace(slot, keywords=each) for each in sorted(keywords)] or [slot]
 
     # --- what is delivered ---

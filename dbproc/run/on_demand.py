@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dbproc.core.candidates import Queued, consumers, needs
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report
 from dbproc.core.lookup import process_named
-from dbproc.core.model import Definition, File, Process, Slot, Timebase
+from dbproc.core.model import Definition, Process, Slot, Timebase
 from dbproc.core.periods import period_starts
 from dbproc.core.plan import Confirmation, Decision, Planner, State
 from dbproc.core.version import Part
@@ -18,8 +19,8 @@ from dbproc.database import queue
 from dbproc.database.campaigns import ItemEnd
 from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
+from dbproc.run.decide import facts_of, planners
 
-_DECIDED_AT_ONCE = 2000
 _MOST_DAYS = 100_000
 _SHOWN = 3
 _LEFT_OUT = "left out by run-process --no-optional"
@@ -130,7 +131,7 @@ def leave_out(store: Store, definition: Definition, request: Request) -> None:
         return
     process = process_named(definition, request.process)
     optional = replace(process, inputs=tuple(link for link in process.inputs if link.optional))
-    slots = [Slot(process.process_id, date) for date in _dates(process, request)]
+    slots = _slots(process, request)
     asked = needs(replace(definition, processes={process.process_id: replace(optional, outputs=())}), slots)
     with store.begin() as connection:
         facts = load_facts(connection, definition, asked, [])
@@ -138,48 +139,29 @@ def leave_out(store: Store, definition: Definition, request: Request) -> None:
         queue.push(connection, found, _LEFT_OUT)
 
 
-def decide(store: Store, definition: Definition, request: Request) -> list[Decision]:
+def decisions_of(store: Store, definition: Definition, request: Request) -> list[Decision]:
     """What is to be run for each date of the request; of a :func:`narrowed` definition.
 
     What failed before is run without delay; what cannot be run or need not be has its reason.
     """
     process = process_named(definition, request.process)
-    dates = _dates(process, request)
-    decisions: list[Decision] = []
-    for start in range(0, len(dates), _DECIDED_AT_ONCE):
-        decisions += _decide_some(store, definition, process, dates[start : start + _DECIDED_AT_ONCE], request)
-    return decisions
+    slots = _slots(process, request)
+    planned = partial(planners, definition, facts_of(store, definition), now=dt.datetime.now(dt.UTC))
+    if process.timebase is Timebase.FILE:
+        slots = [each for planner, some in planned(slots) for slot in some for each in _by_keywords(planner, slot)]
+    return [_decided(planner, slot, request) for planner, some in planned(slots) for slot in some]
 
 
-def _dates(process: Process, request: Request) -> list[dt.date]:
-    return list(period_starts(process.timebase, request.first, request.last))
+def _slots(process: Process, request: Request) -> list[Slot]:
+    dates = period_starts(process.timebase, request.first, request.last)
+    return [Slot(process.process_id, date) for date in dates]
 
 
-def _decide_some(
-    store: Store, definition: Definition, process: Process, dates: Sequence[dt.date], request: Request
-) -> Iterator[Decision]:
-    slots = [Slot(process.process_id, date) for date in dates]
-    asked = needs(definition, slots)
-    with store.begin() as connection:
-        facts = load_facts(connection, definition, asked, slots)
-        if process.timebase is Timebase.FILE:
-            slots = list(_with_keywords(slots, [file for files in facts.by_date.values() for file in files]))
-            facts = load_facts(connection, definition, asked, slots)
-    planner = Planner(definition, facts, asked, dt.datetime.now(dt.UTC))
-    return (_decide_one(planner, slot, request) for slot in slots)
+def _by_keywords(planner: Planner, slot: Slot) -> list[Slot]:
+    return [replace(slot, keywords=each) for each in sorted(planner.keywords(slot.date))] or [slot]
 
 
-def _with_keywords(slots: Iterable[Slot], inputs: Iterable[File]) -> Iterator[Slot]:
-    """The slots of timebase FILE: for each date the keywords that its inputs have."""
-    keywords: dict[dt.date, set[str]] = {}
-    for file in inputs:
-        keywords.setdefault(file.date, set()).add(file.keywords)
-    for slot in slots:
-        for each in sorted(keywords.get(slot.date, {""})):
-            yield replace(slot, keywords=each)
-
-
-def _decide_one(planner: Planner, slot: Slot, request: Request) -> Decision:
+def _decided(planner: Planner, slot: Slot, request: Request) -> Decision:
     decision = planner.decide(slot, request.force)
     if decision.state is State.UP_TO_DATE and not request.only_stale:
         decision = planner.decide(slot, Part.REVISION)

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from dbproc.core.candidates import Queued, candidates, consumers, needs
+from dbproc.core.candidates import Queued, candidates, consumers
 from dbproc.core.frontier import Frontier
 from dbproc.core.model import Definition, Slot
 from dbproc.core.plan import Confirmation, Decision, Planner, State
@@ -15,10 +15,8 @@ from dbproc.core.version import Part
 from dbproc.database import campaigns, queue
 from dbproc.database.attempts import due_retries
 from dbproc.database.campaigns import Item, ItemEnd
-from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
-
-_DECIDED_AT_ONCE = 2000
+from dbproc.run.decide import facts_of, planners
 
 _ENDS = {State.REFUSED: "failed", State.DELAYED: "failed"}
 """What becomes of a campaign's item that is not built; otherwise it is not needed."""
@@ -127,9 +125,10 @@ class Scheduler:
 
     def decide(self) -> Iterator[Decision]:
         """Decide every slot that waits for nothing; those that are not to be built are settled on the way."""
+        facts = facts_of(self.store, self.definition)
         while slots := self._frontier.open():
-            for start in range(0, len(slots), _DECIDED_AT_ONCE):
-                yield from self._decide(slots[start : start + _DECIDED_AT_ONCE])
+            for planner, some in planners(self.definition, facts, slots, dt.datetime.now(dt.UTC)):
+                yield from self._settled([self._decided(planner, slot) for slot in some])
 
     def can_wait(self, slot: Slot) -> bool:
         """Whether a slot is of interest to campaigns alone."""
@@ -186,12 +185,8 @@ class Scheduler:
         elif not self._causes[slot]:
             self._campaign_of[slot] = item.campaign_id
 
-    def _decide(self, slots: Sequence[Slot]) -> Iterator[Decision]:
-        asked = needs(self.definition, slots)
-        with self.store.begin() as connection:
-            facts = load_facts(connection, self.definition, asked, slots)
-        planner = Planner(self.definition, facts, asked, dt.datetime.now(dt.UTC))
-        decisions = [self._decided(planner, slot) for slot in slots]
+    def _settled(self, decisions: Sequence[Decision]) -> Iterator[Decision]:
+        """Decisions, one by one; those that nothing is to be built for are settled."""
         self._calm(decisions)
         for decision in decisions:
             if decision.state is not State.STALE:

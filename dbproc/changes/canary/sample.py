@@ -12,28 +12,26 @@ from dbproc.changes.canary.candidate import Candidate, Wanted, candidate, replac
 from dbproc.changes.canary.differences import compared
 from dbproc.changes.canary.directory import Place
 from dbproc.changes.canary.report import write_report
-from dbproc.core.candidates import Queued, candidates, needs
+from dbproc.core.candidates import Queued, candidates
 from dbproc.core.errors import UserError
 from dbproc.core.events import Report
 from dbproc.core.model import Definition, Outcome, Process, Slot, Task
 from dbproc.core.periods import DayRange, period_end
-from dbproc.core.plan import Planner, State, valid_code
+from dbproc.core.plan import State, valid_code
 from dbproc.core.text_lists import arguments_text
 from dbproc.database import canaries, root
 from dbproc.database.canaries import NewCanary, SampleFile
 from dbproc.database.definition.load import load_definition
 from dbproc.database.definition.write import code_place
-from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
 from dbproc.engines.local import LocalEngine
 from dbproc.products.inspection import Inspection
+from dbproc.run.decide import decide, facts_of
 from dbproc.run.inputs import Inputs, look
 from dbproc.run.jobs import command_line, job_of, obstacle
 from dbproc.run.register import Register, Result, Success
 from dbproc.run.rescue import after_job, keep_here
 from dbproc.system.machine import this_process
-
-_DECIDED_AT_ONCE = 2000
 
 Say = Callable[[str], None]
 
@@ -178,17 +176,11 @@ def _tasks(store: Store, tried: Candidate, slots: Sequence[Slot], choice: Choice
 def decided(store: Store, definition: Definition, slots: Sequence[Slot]) -> tuple[list[Task], list[str]]:
     """The tasks of the slots that are to be built, and why the others are not."""
     tasks, others = [], []
-    for start_at in range(0, len(slots), _DECIDED_AT_ONCE):
-        some = slots[start_at : start_at + _DECIDED_AT_ONCE]
-        asked = needs(definition, some)
-        with store.begin() as connection:
-            facts = load_facts(connection, definition, asked, some)
-        planner = Planner(definition, facts, asked, dt.datetime.now(dt.UTC))
-        for decision in map(planner.decide, some):
-            if decision.task is not None and decision.state in (State.STALE, State.DELAYED):
-                tasks.append(decision.task)
-            else:
-                others.append(decision.explanation)
+    for decision in decide(definition, facts_of(store, definition), slots, dt.datetime.now(dt.UTC)):
+        if decision.task is not None and decision.state in (State.STALE, State.DELAYED):
+            tasks.append(decision.task)
+        else:
+            others.append(decision.explanation)
     return tasks, others
 
 
