@@ -12,6 +12,7 @@ from dbproc.core.candidates import Needs, Queued, candidates, consumers, needs
 from dbproc.core.facts import Facts
 from dbproc.core.model import Definition, Slot, Task
 from dbproc.core.plan import Planner, State
+from dbproc.core.states import AttemptStatus
 from dbproc.database.audit import QueuedRow
 
 _DECIDED_AT_ONCE = 5000
@@ -76,7 +77,7 @@ def _decided(
         outputs = (output for product in products for output in facts.outputs.get((product, slot.date), ()))
         if not any(output.file.file_id in doubtful for output in outputs):
             tried = facts.tried.get(slot)
-            is_retried = tried is not None and tried.status == "failed" and tried.next_try is not None
+            is_retried = tried is not None and tried.status == AttemptStatus.FAILED and tried.next_try is not None
             yield slot, Stale(decision.task, decision.explanation, is_retried)
 
 
