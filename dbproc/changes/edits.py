@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dbproc.core.errors import UnsettledError, UserError
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Code, CodeEditPolicy, Definition, Inspector
+from dbproc.core.states import CodeEvent
 from dbproc.database import attempts, codes
 from dbproc.database.definition.load import load_definition, requeue_inputs
 from dbproc.database.store import Store
@@ -179,7 +180,11 @@ def settle_inspector_edits(store: Store, definition: Definition, report: Report)
     with store.begin() as connection:
         for edit in found:
             if edit not in refused:
-                event = ("bumped" if policy is CodeEditPolicy.BUMP else "accepted") if _is_edited(edit) else ""
+                event = (
+                    (CodeEvent.BUMPED if policy is CodeEditPolicy.BUMP else CodeEvent.ACCEPTED)
+                    if _is_edited(edit)
+                    else None
+                )
                 codes.enter_inspector(
                     connection, edit.inspector.inspector_id, edit.digest, edit.stat, event=event, reason=_BY_POLICY
                 )
@@ -228,7 +233,7 @@ def accept_inspector_edit(store: Store, definition: Definition, product: str, re
     with store.begin() as connection:
         for edit in accepted:
             codes.enter_inspector(
-                connection, edit.inspector.inspector_id, edit.digest, edit.stat, event="accepted", reason=reason
+                connection, edit.inspector.inspector_id, edit.digest, edit.stat, event=CodeEvent.ACCEPTED, reason=reason
             )
     return accepted
 

@@ -15,6 +15,7 @@ from dbproc.check.look import Findings, look
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Move
+from dbproc.core.states import Purpose
 from dbproc.core.text import one_line, storable
 from dbproc.database import audit, files, lock, quarantine, queue
 from dbproc.database import moves as placements
@@ -110,7 +111,7 @@ class _Repair:
     def _move_home(self, cures: Sequence[MoveHome]) -> None:
         right = self._of_right_bytes({cure.file_id: cure.source for cure in cures})
         found = [(cure, right[cure.file_id]) for cure in cures if cure.file_id in right]
-        wanted = [Move("incoming", cure.source, cure.target, file.digest, file.members) for cure, file in found]
+        wanted = [Move(Purpose.INCOMING, cure.source, cure.target, file.digest, file.members) for cure, file in found]
         for move in self._made(wanted):
             self._done(move.target, f"moved back from {move.source}")
         with self._store.begin() as connection:
@@ -178,8 +179,8 @@ class _Repair:
         target = layout.set_aside_path(self._mission.quarantine, os.path.basename(cure.path))
         measured = self._measured(cure)
         if measured is None:
-            return Move("quarantine", cure.path, target)
-        return Move("quarantine", cure.path, target, measured.digest, measured.members)
+            return Move(Purpose.QUARANTINE, cure.path, target)
+        return Move(Purpose.QUARANTINE, cure.path, target, measured.digest, measured.members)
 
     def _measured(self, cure: SetAside) -> Measured | None:
         """What there is of a file, None where there is nothing to be read."""

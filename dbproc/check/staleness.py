@@ -11,6 +11,7 @@ from dbproc.check.faults import Dequeue, Enqueue, Fault, Kind
 from dbproc.core.candidates import Queued, candidates, consumers
 from dbproc.core.model import Definition, Slot, Task
 from dbproc.core.plan import Planner, State
+from dbproc.core.states import AttemptStatus
 from dbproc.database.audit import QueuedRow
 from dbproc.run.decide import FactsOf, planners
 
@@ -65,7 +66,7 @@ def _stale(planner: Planner, slots: Sequence[Slot], doubtful: Collection[int]) -
         outputs = (output for product in products for output in facts.outputs.get((product, slot.date), ()))
         if not any(output.file.file_id in doubtful for output in outputs):
             tried = facts.tried.get(slot)
-            is_retried = tried is not None and tried.status == "failed" and tried.next_try is not None
+            is_retried = tried is not None and tried.status == AttemptStatus.FAILED and tried.next_try is not None
             yield Stale(decision.task, decision.explanation, is_retried)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dbproc.cli.common import cell, json_option, mission_option, open_mission, open_own_mission, print_json, print_table
+from dbproc.core.states import CampaignStatus
 from dbproc.core.version import Part
 from dbproc.database import campaigns
 from dbproc.explain.forecast import RunPace, expected_end
@@ -82,7 +83,7 @@ def _print_campaign(facts: Facts) -> None:
         click.echo(f"  and {len(facts['failures']) - _SHOWN} more failed; all of them: --json")
 
 
-def _changes(name: str, status: str, help_text: str) -> click.Command:
+def _changes(name: str, status: CampaignStatus, help_text: str) -> click.Command:
     """A command that gives a campaign another status."""
 
     @campaign_command.command(name, help=help_text)
@@ -102,10 +103,12 @@ def _changes(name: str, status: str, help_text: str) -> click.Command:
     return change
 
 
-pause_command = _changes("pause", "paused", "Let campaign NAME rest; what was built stays, and what runs is finished.")
+pause_command = _changes(
+    "pause", CampaignStatus.PAUSED, "Let campaign NAME rest; what was built stays, and what runs is finished."
+)
 
 
-resume_command = _changes("resume", "active", "Go on with campaign NAME, which was paused.")
+resume_command = _changes("resume", CampaignStatus.ACTIVE, "Go on with campaign NAME, which was paused.")
 
 
-cancel_command = _changes("cancel", "cancelled", "Give up campaign NAME for good; what was built stays.")
+cancel_command = _changes("cancel", CampaignStatus.CANCELLED, "Give up campaign NAME for good; what was built stays.")

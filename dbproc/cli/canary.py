@@ -10,6 +10,7 @@ from dbproc.cli.common import cell, json_option, mission_access, mission_option,
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import EXIT_SOME_FAILED, UserError
 from dbproc.core.filenames import read_version
+from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.database import canaries
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
@@ -78,7 +79,7 @@ def start_command(
             number = start(store, process, wanted, choice, jobs, (lambda _: None) if as_json else click.echo)
         facts = _facts(store, str(number))
     _print(facts, as_json)
-    return EXIT_SOME_FAILED if any(row["verdict"] == "failed" for row in facts["sample"]) else 0
+    return EXIT_SOME_FAILED if any(row["verdict"] == SampleVerdict.FAILED for row in facts["sample"]) else 0
 
 
 @canary_command.command("list")
@@ -140,7 +141,7 @@ def discard_command(canary: str, mission: str, as_json: bool) -> None:
     with open_mission(mission) as store, mission_access(store):
         number = discard(store, canary)
     if as_json:
-        print_json({"canary_id": number, "status": "discarded"})
+        print_json({"canary_id": number, "status": CanaryStatus.DISCARDED})
     else:
         click.echo(f"canary {number} is discarded")
 

@@ -15,6 +15,8 @@ from dbproc.cli import output
 from dbproc.cli.json_text import json_text
 from dbproc.cli.numbers import LEVEL
 from dbproc.core.events import Report
+from dbproc.core.model import Timebase
+from dbproc.core.states import AttemptStatus
 from dbproc.core.text import one_line
 from dbproc.database import root
 from dbproc.database.definition.load import load_mission
@@ -134,9 +136,9 @@ def cell(value: object) -> str:
 def retry_words(failure: Mapping[str, Any]) -> str:
     """How often a job failed, and when it is tried again."""
     times = f"failed {failure['failures']} time{'' if failure['failures'] == 1 else 's'}"
-    if failure["timebase"] == "STARTUP":
+    if failure["timebase"] == Timebase.STARTUP:
         return "run again by the next run"
-    if failure["status"] == "refused":
+    if failure["status"] == AttemptStatus.REFUSED:
         return "not tried until its inputs, its code or the definition change"
     if failure["next_try"] is None:
         return f"{times}, given up; to try again: dbproc retry"

@@ -18,6 +18,7 @@ from dbproc.cli.common import (
     print_json,
     retry_words,
 )
+from dbproc.core.states import AttemptStatus
 
 Facts = dict[str, Any]
 
@@ -109,7 +110,9 @@ def _print_cause(facts: Facts, depth: int) -> None:
     attempt = facts["last_attempt"]
     if attempt:
         message = f": {cell(attempt['message'])}" if attempt["message"] else ""
-        retry = f" ({retry_words(attempt)})" if attempt["status"] in ("failed", "refused") else ""
+        retry = (
+            f" ({retry_words(attempt)})" if attempt["status"] in (AttemptStatus.FAILED, AttemptStatus.REFUSED) else ""
+        )
         _print_at(depth + 1, f"last attempt {cell(attempt['created'])}: {attempt['status']}{message}{retry}")
         if attempt["log"] and os.path.exists(attempt["log"]):
             _print_at(depth + 1, f"log: {attempt['log']}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dbproc.core.model import File, Slot
+from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 
 
@@ -29,7 +30,7 @@ class Tried:
     """The last attempt for a slot, when it is of interest: it failed or was refused, or it is of timebase RUN."""
 
     attempt_id: int
-    status: str
+    status: AttemptStatus
     code_id: int
     code_digest: str
     code_version: Version

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dbproc.core.filenames import Format, compile_format
+from dbproc.core.states import Purpose
 from dbproc.core.version import Part, Version
 
 KEPT_CODES = ".dbproc/codes"
@@ -329,11 +330,11 @@ class Member:
 class Move:
     """A file about to be moved, with those files of its companion directory that are `members`, and no others.
 
-    `source` and `target` are absolute; `purpose` is incoming, output or quarantine. `digest` is of the bytes that are
+    `source` and `target` are absolute. `digest` is of the bytes that are
     to be moved, `state` what the system said of them when it was taken; nothing where they were not read.
     """
 
-    purpose: str
+    purpose: Purpose
     source: str
     target: str
     digest: str = ""

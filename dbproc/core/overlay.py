@@ -12,6 +12,7 @@ from dbproc.core.facts import Facts, Output, Tried
 from dbproc.core.filenames import keywords_text
 from dbproc.core.model import Definition, File, Planned, Slot, Task
 from dbproc.core.periods import DayRange, period_end
+from dbproc.core.states import AttemptStatus
 
 _Identity = tuple[int, dt.date, str]
 
@@ -158,7 +159,7 @@ def _succeeded(task: Task) -> Tried:
     """A job without outputs that was run."""
     return Tried(
         attempt_id=0,
-        status="succeeded",
+        status=AttemptStatus.SUCCEEDED,
         code_id=task.code.code_id,
         code_digest=task.code.digest,
         code_version=task.code.version,

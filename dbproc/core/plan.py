@@ -20,6 +20,7 @@ from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text
 from dbproc.core.model import Code, Definition, File, Input, Planned, Process, Product, Reason, Slot, Task, Timebase
 from dbproc.core.periods import DayRange, period_end, widened
 from dbproc.core.staleness import alternatives, code_reasons, compared, stale_reasons
+from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Part, Version, next_version
 
 
@@ -153,7 +154,7 @@ class Planner:
             reasons = list(code_reasons(code, tried.code_id, tried.code_version))
             if tried.inputs != {file.file_id for file in wanted}:
                 reasons.append(Reason("its inputs changed", Part.QUALITY))
-            if tried.status != "succeeded":
+            if tried.status != AttemptStatus.SUCCEEDED:
                 reasons.append(Reason("the last run of it failed"))
         if forced is not None:
             reasons.append(Reason("forced", forced))
@@ -244,7 +245,7 @@ class Planner:
         """The task, unless it failed before with the same inputs and code and is to wait."""
         why = "; ".join(reason.text for reason in task.reasons)
         tried = self.facts.tried.get(task.slot)
-        if tried is None or tried.status != "failed":
+        if tried is None or tried.status != AttemptStatus.FAILED:
             return Decision(task.slot, State.STALE, why, task)
         same_code = task.code.is_same(tried.code_id) and tried.code_digest == task.code.digest
         if not same_code or tried.inputs != {file.file_id for file in task.inputs}:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, sel
 from dbproc.core.model import LONGEST_DELAY, File, Timebase
 from dbproc.core.periods import DayRange
 from dbproc.core.retry import meant_try
+from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.database import schema
 
@@ -78,7 +79,7 @@ def is_last_attempt() -> ColumnElement[bool]:
         later.c.utc_file_date == one.utc_file_date,
         later.c.process_keywords == one.process_keywords,
         later.c.attempt_id > one.attempt_id,
-        later.c.status.in_(("failed", "refused", "succeeded")),
+        later.c.status.in_((AttemptStatus.FAILED, AttemptStatus.REFUSED, AttemptStatus.SUCCEEDED)),
     )
 
 
@@ -94,7 +95,7 @@ def is_last_of_startup() -> ColumnElement[bool]:
     superseded = exists().where(
         later.c.process_id == one.process_id,
         later.c.attempt_id > one.attempt_id,
-        later.c.status.in_(("failed", "succeeded")),
+        later.c.status.in_((AttemptStatus.FAILED, AttemptStatus.SUCCEEDED)),
     )
     return or_(one.process_id.not_in(startup_processes()), ~superseded)
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, or_, select, update
 
 from dbproc.core.model import Slot, Task
+from dbproc.core.states import AttemptStatus
 from dbproc.database import schema
 from dbproc.database._queries import (
     FILE,
@@ -40,9 +41,9 @@ class NewAttempt:
     message: str | None = None
 
     @property
-    def status(self) -> str:
+    def status(self) -> AttemptStatus:
         """What stands in the row."""
-        return "running" if self.message is None else "refused"
+        return AttemptStatus.RUNNING if self.message is None else AttemptStatus.REFUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ class Closing:
     """What came of an attempt."""
 
     attempt_id: int
-    status: str
+    status: AttemptStatus
     output_files: tuple[int, ...]
     started: dt.datetime
     ended: dt.datetime
@@ -106,7 +107,7 @@ def close_attempts(connection: Connection, closings: Sequence[Closing]) -> None:
         return
     statement = (
         update(_ATTEMPT)
-        .where(_ATTEMPT.c.attempt_id == bindparam("b_id"), _ATTEMPT.c.status == "running")
+        .where(_ATTEMPT.c.attempt_id == bindparam("b_id"), _ATTEMPT.c.status == AttemptStatus.RUNNING)
         .values(
             status=bindparam("b_status"),
             output_file=bindparam("b_output"),
@@ -158,15 +159,15 @@ def running_inputs(connection: Connection) -> list[int]:
     """The files that attempts read which have not ended."""
     table = schema.attemptinput
     joined = select(table.c.file_id).join(schema.attempt, schema.attempt.c.attempt_id == table.c.attempt_id)
-    return list(connection.scalars(joined.where(schema.attempt.c.status == "running").distinct()))
+    return list(connection.scalars(joined.where(schema.attempt.c.status == AttemptStatus.RUNNING).distinct()))
 
 
 def interrupt_running(connection: Connection, message: str) -> int:
     """Close every attempt that is still running, because its run is no more; how many there were."""
     statement = (
         update(_ATTEMPT)
-        .where(_ATTEMPT.c.status == "running")
-        .values(status="interrupted", end_time=dt.datetime.now(dt.UTC), message=message)
+        .where(_ATTEMPT.c.status == AttemptStatus.RUNNING)
+        .values(status=AttemptStatus.INTERRUPTED, end_time=dt.datetime.now(dt.UTC), message=message)
     )
     return connection.execute(statement).rowcount
 
@@ -185,7 +186,7 @@ def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
 
 def is_to_be_tried() -> tuple[ColumnElement[bool], ...]:
     """A job failed, and is to be tried again at some time."""
-    return _ATTEMPT.c.status == "failed", _ATTEMPT.c.next_try_time.is_not(None)
+    return _ATTEMPT.c.status == AttemptStatus.FAILED, _ATTEMPT.c.next_try_time.is_not(None)
 
 
 def arm(
@@ -199,7 +200,7 @@ def arm(
     `among`: only these attempts. What every run begins with is run by the next one anyway.
     """
     chosen: list[ColumnElement[bool]] = [
-        _ATTEMPT.c.status.in_(("failed", "refused")),
+        _ATTEMPT.c.status.in_((AttemptStatus.FAILED, AttemptStatus.REFUSED)),
         _ATTEMPT.c.process_id.not_in(startup_processes()),
     ]
     if process_ids is not None:
@@ -209,7 +210,9 @@ def arm(
     arming = (
         update(_ATTEMPT)
         .where(*chosen, is_last_attempt())
-        .values(status="failed", failures=0, next_try_time=_ATTEMPT.c.created_time)  # which is past, whatever the clock
+        .values(
+            status=AttemptStatus.FAILED, failures=0, next_try_time=_ATTEMPT.c.created_time
+        )  # which is past, whatever the clock
     )
     if among is None:
         return connection.execute(arming).rowcount
@@ -221,7 +224,11 @@ def failed_slots(connection: Connection) -> list[tuple[int, Slot, list[str]]]:
     where = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
     statement = (
         select(_ATTEMPT.c.attempt_id, *where, _ATTEMPT.c.reasons)
-        .where(_ATTEMPT.c.status.in_(("failed", "refused")), is_last_attempt(), is_last_of_startup())
+        .where(
+            _ATTEMPT.c.status.in_((AttemptStatus.FAILED, AttemptStatus.REFUSED)),
+            is_last_attempt(),
+            is_last_of_startup(),
+        )
         .order_by(_ATTEMPT.c.attempt_id.desc())
     )
     return [(number, Slot(*slot), json.loads(reasons)) for number, *slot, reasons in connection.execute(statement)]

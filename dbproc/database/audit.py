@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, sel
 
 from dbproc.core.candidates import Queued
 from dbproc.core.model import Member, Move, Slot
+from dbproc.core.states import AttemptStatus
 from dbproc.database import schema
 from dbproc.database._queries import FILE, batches, is_newest
 from dbproc.database.moves import announced, members_of
@@ -184,7 +185,7 @@ def _running_attempts(connection: Connection) -> list[tuple[int, str, dt.date]]:
     statement = (
         select(_ATTEMPT.c.attempt_id, schema.process.c.process_name, _ATTEMPT.c.utc_file_date)
         .join(schema.process, schema.process.c.process_id == _ATTEMPT.c.process_id)
-        .where(_ATTEMPT.c.status == "running")
+        .where(_ATTEMPT.c.status == AttemptStatus.RUNNING)
         .order_by(_ATTEMPT.c.attempt_id)
     )
     return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
@@ -197,7 +198,7 @@ def _made_without_attempt(connection: Connection) -> list[MadeRow]:
     """The files that have a code or inputs, and no attempt that made them; but for :func:`_attempts_without_output`."""
     derived = union(select(_CODELINK.c.resulting_file), select(_LINK.c.resulting_file)).subquery()
     named = exists().where(
-        _ATTEMPT.c.status == "succeeded",
+        _ATTEMPT.c.status == AttemptStatus.SUCCEEDED,
         _ATTEMPT.c.output_file.is_(None),
         _ATTEMPT.c.output_filename == FILE.c.filename,
         _ATTEMPT.c.utc_file_date == FILE.c.utc_file_date,
@@ -206,7 +207,7 @@ def _made_without_attempt(connection: Connection) -> list[MadeRow]:
         select(FILE.c.file_id, FILE.c.filename)
         .join(derived, derived.c.resulting_file == FILE.c.file_id)
         .where(
-            ~exists().where(_ATTEMPT.c.output_file == FILE.c.file_id, _ATTEMPT.c.status == "succeeded"),
+            ~exists().where(_ATTEMPT.c.output_file == FILE.c.file_id, _ATTEMPT.c.status == AttemptStatus.SUCCEEDED),
             ~exists().where(schema.attemptoutput.c.file_id == FILE.c.file_id),
             ~named,
         )
@@ -246,7 +247,7 @@ def _attempts_without_output(connection: Connection) -> list[tuple[int, str | No
         select(_ATTEMPT.c.attempt_id, _ATTEMPT.c.output_filename)
         .join(schema.process, schema.process.c.process_id == _ATTEMPT.c.process_id)
         .where(
-            _ATTEMPT.c.status == "succeeded",
+            _ATTEMPT.c.status == AttemptStatus.SUCCEEDED,
             _ATTEMPT.c.output_file.is_(None),
             schema.process.c.output_product.is_not(None),
         )
@@ -271,12 +272,14 @@ def _made(connection: Connection, condition: ColumnElement[bool]) -> list[MadeRo
     made_again = exists().where(
         later.c.output_file == FILE.c.file_id,
         later.c.attempt_id > _ATTEMPT.c.attempt_id,
-        later.c.status == "succeeded",
+        later.c.status == AttemptStatus.SUCCEEDED,
     )
     rows = [
         MadeRow(*row)
         for statement in (first, others)
-        for row in connection.execute(statement.where(_ATTEMPT.c.status == "succeeded", ~made_again, condition))
+        for row in connection.execute(
+            statement.where(_ATTEMPT.c.status == AttemptStatus.SUCCEEDED, ~made_again, condition)
+        )
     ]
     return sorted(rows, key=lambda row: row.filename)
 
@@ -302,7 +305,11 @@ def newest_files(connection: Connection) -> Iterator[Queued]:
 def built_slots(connection: Connection) -> Iterator[Slot]:
     """Every slot that something was built for."""
     columns = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
-    statement = select(*columns).where(_ATTEMPT.c.status == "succeeded", _ATTEMPT.c.output_file.is_not(None)).distinct()
+    statement = (
+        select(*columns)
+        .where(_ATTEMPT.c.status == AttemptStatus.SUCCEEDED, _ATTEMPT.c.output_file.is_not(None))
+        .distinct()
+    )
     return (Slot(*row) for row in _streamed(connection, statement))
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func,
 
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.model import Slot
+from dbproc.core.states import AttemptStatus, CampaignStatus, ItemStatus
 from dbproc.core.version import Part
 from dbproc.database import schema
 from dbproc.database._queries import batches, is_last_attempt
@@ -20,9 +21,16 @@ from dbproc.database._queries import batches, is_last_attempt
 _CAMPAIGN = schema.campaign
 _ITEM = schema.campaignitem
 _ATTEMPT = schema.attempt
+_OPEN = (ItemStatus.WAITING, ItemStatus.FAILED)
 
-_MAY_FOLLOW = {"paused": "active", "active": "paused", "cancelled": "active or paused"}
-"""By status: which one must have come before."""
+_BEFORE = {
+    CampaignStatus.PAUSED: (CampaignStatus.ACTIVE,),
+    CampaignStatus.ACTIVE: (CampaignStatus.PAUSED,),
+    CampaignStatus.CANCELLED: (CampaignStatus.ACTIVE, CampaignStatus.PAUSED),
+}
+"""By status that a person gives: one of which it must have had before."""
+
+_VERBS = {CampaignStatus.PAUSED: "paused", CampaignStatus.ACTIVE: "resumed", CampaignStatus.CANCELLED: "cancelled"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +39,7 @@ class Campaign:
 
     campaign_id: int
     name: str
-    status: str = "active"
+    status: CampaignStatus = CampaignStatus.ACTIVE
     part: Part | None = None
     newest_first: bool = False
     jobs_per_run: int | None = None
@@ -58,7 +66,7 @@ class ItemEnd:
 
     campaign_id: int
     slot: Slot
-    status: str
+    status: ItemStatus
     message: str | None = None
 
 
@@ -88,7 +96,7 @@ def create(
         "created_time": dt.datetime.now(dt.UTC),
         "user": _user(),
         "comment": comment,
-        "status": "active",
+        "status": CampaignStatus.ACTIVE,
         "version_bump": part,
         "newest_first": newest_first,
         "jobs_per_run": jobs_per_run,
@@ -97,7 +105,7 @@ def create(
     campaign_id: int = connection.execute(
         insert(_CAMPAIGN).values(**values).returning(_CAMPAIGN.c.campaign_id)
     ).scalar_one()
-    rows = [{"campaign_id": campaign_id, **_slot_values(slot), "status": "waiting"} for slot in slots]
+    rows = [{"campaign_id": campaign_id, **_slot_values(slot), "status": ItemStatus.WAITING} for slot in slots]
     for some in batches(rows):
         connection.execute(insert(_ITEM), list(some))
     return campaign_id
@@ -116,7 +124,7 @@ def free_name(connection: Connection, wanted: str) -> str:
     return name
 
 
-def set_status(connection: Connection, name: str, status: str) -> None:
+def set_status(connection: Connection, name: str, status: CampaignStatus) -> None:
     """Pause, resume (``active``) or cancel a campaign; one that is resumed and has nothing left is done.
 
     Raises
@@ -127,11 +135,10 @@ def set_status(connection: Connection, name: str, status: str) -> None:
         It is not at what it would have to be at.
     """
     old = entry(connection, name)["status"]
-    before = _MAY_FOLLOW[status].split(" or ")
-    changing = update(_CAMPAIGN).where(_CAMPAIGN.c.campaign_name == name, _CAMPAIGN.c.status.in_(before))
+    changing = update(_CAMPAIGN).where(_CAMPAIGN.c.campaign_name == name, _CAMPAIGN.c.status.in_(_BEFORE[status]))
     if not connection.execute(changing.values(status=status)).rowcount:
-        verb = {"paused": "paused", "active": "resumed", "cancelled": "cancelled"}[status]
-        raise UserError(f"campaign {name} is {old}; only one that is {_MAY_FOLLOW[status]} can be {verb}")
+        before = " or ".join(_BEFORE[status])
+        raise UserError(f"campaign {name} is {old}; only one that is {before} can be {_VERBS[status]}")
     finish(connection)
 
 
@@ -171,7 +178,8 @@ def entries(connection: Connection, name: str | None = None) -> list[dict[str, A
     counts, spent = _counts(connection, ids), _spent(connection, ids)
     for row in rows:
         number = row["campaign_id"]
-        row["items"] = {status: counts[number].get(status, 0) for status in ("waiting", "done", "failed", "not needed")}
+        row["status"] = CampaignStatus(row["status"])
+        row["items"] = {status: counts[number].get(status, 0) for status in ItemStatus}
         row["jobs"], row["cpu_hours"] = spent.get(number, (0, 0.0))
     return rows
 
@@ -202,7 +210,7 @@ def failed_items(connection: Connection, campaign_id: int) -> list[dict[str, Any
             _ITEM.c.message,
         )
         .join(process, process.c.process_id == _ITEM.c.process_id)
-        .where(_ITEM.c.campaign_id == campaign_id, _ITEM.c.status == "failed")
+        .where(_ITEM.c.campaign_id == campaign_id, _ITEM.c.status == ItemStatus.FAILED)
         .order_by(_ITEM.c.utc_file_date, process.c.process_name)
     )
     return [dict(row) for row in connection.execute(statement).mappings()]
@@ -227,27 +235,31 @@ def run_history(
 def stopped(connection: Connection) -> set[int]:
     """The numbers of the campaigns that are paused or cancelled."""
     return set(
-        connection.scalars(select(_CAMPAIGN.c.campaign_id).where(_CAMPAIGN.c.status.in_(("paused", "cancelled"))))
+        connection.scalars(
+            select(_CAMPAIGN.c.campaign_id).where(
+                _CAMPAIGN.c.status.in_((CampaignStatus.PAUSED, CampaignStatus.CANCELLED))
+            )
+        )
     )
 
 
 def open_items(connection: Connection) -> list[Item]:
     """The items that wait, of active campaigns, and those that failed, of campaigns that are not cancelled."""
     is_open = or_(
-        and_(_ITEM.c.status == "waiting", _CAMPAIGN.c.status == "active"),
-        and_(_ITEM.c.status == "failed", _CAMPAIGN.c.status != "cancelled"),
+        and_(_ITEM.c.status == ItemStatus.WAITING, _CAMPAIGN.c.status == CampaignStatus.ACTIVE),
+        and_(_ITEM.c.status == ItemStatus.FAILED, _CAMPAIGN.c.status != CampaignStatus.CANCELLED),
     )
     statement = (
         select(*_COLUMNS, _ITEM.c.process_id, _ITEM.c.utc_file_date, _ITEM.c.process_keywords, _ITEM.c.status)
         .join(_ITEM, _ITEM.c.campaign_id == _CAMPAIGN.c.campaign_id)
-        .where(_ITEM.c.status.in_(("waiting", "failed")), is_open)
+        .where(_ITEM.c.status.in_(_OPEN), is_open)
         .order_by(_CAMPAIGN.c.campaign_id)
     )
     campaigns: dict[int, Campaign] = {}
     items = []
     for row in connection.execute(statement):
         campaign = campaigns.setdefault(row[0], _campaign(row))
-        items.append(Item(campaign, Slot(*row[-4:-1]), row[-1] == "failed"))
+        items.append(Item(campaign, Slot(*row[-4:-1]), row[-1] == ItemStatus.FAILED))
     return items
 
 
@@ -257,9 +269,9 @@ def is_held(attempt: Any) -> ColumnElement[bool]:
         _ITEM.c.process_id == attempt.process_id,
         _ITEM.c.utc_file_date == attempt.utc_file_date,
         _ITEM.c.process_keywords == attempt.process_keywords,
-        _ITEM.c.status == "failed",
+        _ITEM.c.status == ItemStatus.FAILED,
         _ITEM.c.campaign_id == _CAMPAIGN.c.campaign_id,
-        _CAMPAIGN.c.status == "paused",
+        _CAMPAIGN.c.status == CampaignStatus.PAUSED,
     )
 
 
@@ -286,7 +298,7 @@ def end_items(connection: Connection, run_id: int, ends: Iterable[ItemEnd]) -> N
             _ITEM.c.process_id == bindparam("b_process"),
             _ITEM.c.utc_file_date == bindparam("b_date"),
             _ITEM.c.process_keywords == bindparam("b_keywords"),
-            or_(_ITEM.c.status == "waiting", _ITEM.c.status == "failed"),
+            _ITEM.c.status.in_(_OPEN),
         )
         .values(status=bindparam("b_status"), message=bindparam("b_message"), logging_id=bindparam("b_run"))
     )
@@ -296,8 +308,10 @@ def end_items(connection: Connection, run_id: int, ends: Iterable[ItemEnd]) -> N
 
 def finish(connection: Connection) -> None:
     """Mark active campaigns in which nothing waits as done."""
-    waits = exists().where(_ITEM.c.campaign_id == _CAMPAIGN.c.campaign_id, _ITEM.c.status == "waiting")
-    connection.execute(update(_CAMPAIGN).where(_CAMPAIGN.c.status == "active", ~waits).values(status="done"))
+    waits = exists().where(_ITEM.c.campaign_id == _CAMPAIGN.c.campaign_id, _ITEM.c.status == ItemStatus.WAITING)
+    connection.execute(
+        update(_CAMPAIGN).where(_CAMPAIGN.c.status == CampaignStatus.ACTIVE, ~waits).values(status=CampaignStatus.DONE)
+    )
 
 
 def disarm(connection: Connection, slots: Collection[Slot]) -> None:
@@ -307,7 +321,10 @@ def disarm(connection: Connection, slots: Collection[Slot]) -> None:
         connection.execute(
             update(_ATTEMPT)
             .where(
-                place.in_(some), _ATTEMPT.c.status == "failed", _ATTEMPT.c.campaign_id.is_not(None), is_last_attempt()
+                place.in_(some),
+                _ATTEMPT.c.status == AttemptStatus.FAILED,
+                _ATTEMPT.c.campaign_id.is_not(None),
+                is_last_attempt(),
             )
             .values(next_try_time=None)
         )
@@ -315,7 +332,9 @@ def disarm(connection: Connection, slots: Collection[Slot]) -> None:
 
 def mean_cpu_seconds(connection: Connection) -> Mapping[int, float]:
     """By process: what a job of it took, in the mean of all that succeeded."""
-    grouped = select(_ATTEMPT.c.process_id, func.avg(_ATTEMPT.c.cpu_seconds)).where(_ATTEMPT.c.status == "succeeded")
+    grouped = select(_ATTEMPT.c.process_id, func.avg(_ATTEMPT.c.cpu_seconds)).where(
+        _ATTEMPT.c.status == AttemptStatus.SUCCEEDED
+    )
     rows = connection.execute(grouped.group_by(_ATTEMPT.c.process_id))
     return {process_id: float(seconds or 0.0) for process_id, seconds in rows}
 
@@ -335,7 +354,7 @@ def _campaign(row: Any) -> Campaign:
     return Campaign(
         campaign_id=row[0],
         name=row[1],
-        status=row[2],
+        status=CampaignStatus(row[2]),
         part=None if row[3] is None else Part(row[3]),
         newest_first=row[4],
         jobs_per_run=row[5],

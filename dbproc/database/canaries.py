@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from dbproc.core.candidates import Queued
 from dbproc.core.errors import NotFoundError
+from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.database import schema
 from dbproc.database._queries import FILE, is_newest, number_of
 
@@ -43,14 +44,14 @@ class SampleFile:
     product_id: int
     filename: str
     published_file: int | None
-    verdict: str  #: same, differs, new or failed
+    verdict: SampleVerdict
     report: Row
     record: Row
 
 
 def insert_canary(connection: Connection, canary: NewCanary) -> int:
     """Enter a canary that is going to be built; its number."""
-    values = {"created_time": dt.datetime.now(dt.UTC), "status": "building", **_columns(canary)}
+    values = {"created_time": dt.datetime.now(dt.UTC), "status": CanaryStatus.BUILDING, **_columns(canary)}
     return int(connection.execute(insert(_CANARY).values(**values).returning(_CANARY.c.canary_id)).scalar_one())
 
 
@@ -63,7 +64,9 @@ def begin_again(connection: Connection, canary_id: int, canary: NewCanary) -> No
 def unfinished(connection: Connection, process_id: int, version: str) -> int | None:
     """The latest canary of this process and version whose sample is being built, or was never finished."""
     statement = select(func.max(_CANARY.c.canary_id)).where(
-        _CANARY.c.process_id == process_id, _CANARY.c.declared_version == version, _CANARY.c.status == "building"
+        _CANARY.c.process_id == process_id,
+        _CANARY.c.declared_version == version,
+        _CANARY.c.status == CanaryStatus.BUILDING,
     )
     found: int | None = connection.scalar(statement)
     return found
@@ -89,7 +92,7 @@ def insert_files(connection: Connection, canary_id: int, files: Sequence[SampleF
         connection.execute(insert(_SAMPLE), rows)
 
 
-def change_status(connection: Connection, canary_id: int, old: Collection[str], new: str) -> bool:
+def change_status(connection: Connection, canary_id: int, old: Collection[CanaryStatus], new: CanaryStatus) -> bool:
     """Change the status from one of `old`; whether it was one of them."""
     statement = update(_CANARY).where(_CANARY.c.canary_id == canary_id, _CANARY.c.status.in_(old)).values(status=new)
     return connection.execute(statement).rowcount == 1

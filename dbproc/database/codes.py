@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from dbproc.core.states import CodeEvent
 from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database._queries import Row, batches, read_rows, with_version
@@ -25,7 +26,7 @@ _SAMENESS = (
 def record_event(
     connection: Connection,
     code_id: int | None,
-    event: str,
+    event: CodeEvent,
     *,
     inspector_id: int | None = None,
     old_code: int | None = None,
@@ -69,7 +70,7 @@ def accept(connection: Connection, code_id: int, bundle: Bundle, reason: str) ->
     """Record edited files in place: the code counts as the same."""
     old = connection.scalar(select(_CODE.c.shasum).where(_CODE.c.code_id == code_id))
     enter_bundle(connection, code_id, bundle)
-    record_event(connection, code_id, "accepted", old_digest=old, digest=bundle.digest, reason=reason)
+    record_event(connection, code_id, CodeEvent.ACCEPTED, old_digest=old, digest=bundle.digest, reason=reason)
 
 
 def bump(connection: Connection, code_id: int, bundle: Bundle, reason: str) -> int:
@@ -88,7 +89,7 @@ def bump(connection: Connection, code_id: int, bundle: Bundle, reason: str) -> i
     record_event(
         connection,
         new_id,
-        "bumped",
+        CodeEvent.BUMPED,
         old_code=code_id,
         old_digest=str(row["shasum"]),
         digest=bundle.digest,
@@ -141,12 +142,18 @@ def parts_of(connection: Connection, code_id: int) -> list[Part]:
 
 
 def enter_inspector(
-    connection: Connection, inspector_id: int, digest: str, stat: str, *, event: str = "", reason: str = ""
+    connection: Connection,
+    inspector_id: int,
+    digest: str,
+    stat: str,
+    *,
+    event: CodeEvent | None = None,
+    reason: str = "",
 ) -> None:
     """Record the bytes of an inspector, and what happened to it: those ``bumped`` count as its next revision."""
     mine = _INSPECTOR.c.inspector_id == inspector_id
     old = connection.scalar(select(_INSPECTOR.c.shasum).where(mine))
-    risen = {"revision_version": _INSPECTOR.c.revision_version + 1} if event == "bumped" else {}
+    risen = {"revision_version": _INSPECTOR.c.revision_version + 1} if event is CodeEvent.BUMPED else {}
     connection.execute(update(_INSPECTOR).where(mine).values(shasum=digest, stat=stat, **risen))
     if event:
         record_event(connection, None, event, inspector_id=inspector_id, old_digest=old, digest=digest, reason=reason)

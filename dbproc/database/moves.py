@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote_to_bytes
 from sqlalchemy import Connection, delete, insert, select, update
 
 from dbproc.core.model import Member, Move
+from dbproc.core.states import Purpose
 from dbproc.database import schema
 from dbproc.database._queries import batches
 
@@ -54,7 +55,7 @@ def announced(connection: Connection) -> list[Move]:
     rows = connection.execute(select(schema.placement).order_by(schema.placement.c.placement_id)).mappings()
     return [
         Move(
-            purpose=row["purpose"],
+            purpose=Purpose(row["purpose"]),
             source=_path_of(row["source"]),
             target=_path_of(row["target"]),
             digest=row["shasum"],

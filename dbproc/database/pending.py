@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, exists, select
 
+from dbproc.core.states import AttemptStatus, CampaignStatus
 from dbproc.database import schema
 from dbproc.database.attempts import due_retries, is_to_be_tried
 
@@ -27,12 +28,12 @@ def pending(connection: Connection, now: dt.datetime) -> Pending:
     row = connection.execute(
         select(
             exists(select(schema.placement.c.placement_id)).label("moves"),
-            exists(select(attempt.attempt_id).where(attempt.status == "running")).label("running"),
+            exists(select(attempt.attempt_id).where(attempt.status == AttemptStatus.RUNNING)).label("running"),
             exists(select(schema.processqueue.c.file_id)).label("queued"),
             exists(select(attempt.attempt_id).where(*is_to_be_tried())).label("retries"),
-            exists(select(schema.campaign.c.campaign_id).where(schema.campaign.c.status == "active")).label(
-                "campaigns"
-            ),
+            exists(
+                select(schema.campaign.c.campaign_id).where(schema.campaign.c.status == CampaignStatus.ACTIVE)
+            ).label("campaigns"),
         )
     ).one()
     waits = Pending(*(bool(value) for value in row))

@@ -13,6 +13,7 @@ from dbproc.core.candidates import Needs
 from dbproc.core.facts import Facts, Output, Tried
 from dbproc.core.model import Definition, File, Slot, Timebase
 from dbproc.core.periods import DayRange, coalesced
+from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database._queries import (
@@ -106,14 +107,16 @@ def _tried(connection: Connection, definition: Definition, slots: Sequence[Slot]
         days[slot.process_id].append((slot.date, slot.date))
     rows: list[Row[*tuple[Any, ...]]] = []
     for process_id, ranges in days.items():
-        statuses = ["failed", "refused"]
+        statuses = [AttemptStatus.FAILED, AttemptStatus.REFUSED]
         if definition.processes[process_id].timebase is Timebase.RUN:
-            statuses.append("succeeded")
+            statuses.append(AttemptStatus.SUCCEEDED)
         rows.extend(connection.execute(_last_attempts(process_id, coalesced(ranges), statuses)))
     return _tried_of(connection, rows)
 
 
-def _last_attempts(process_id: int, ranges: Sequence[DayRange], statuses: Sequence[str]) -> Select[*tuple[Any, ...]]:
+def _last_attempts(
+    process_id: int, ranges: Sequence[DayRange], statuses: Sequence[AttemptStatus]
+) -> Select[*tuple[Any, ...]]:
     return (
         select(
             _ATTEMPT.c.attempt_id,
@@ -152,7 +155,7 @@ def _tried_of(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> 
         next_try, created, ended, longest, message, *version = row[8:]
         tried[Slot(process_id, date, keywords)] = Tried(
             attempt_id=attempt_id,
-            status=status,
+            status=AttemptStatus(status),
             code_id=code_id,
             code_digest=digest,
             code_version=Version(*version),

@@ -6,6 +6,8 @@ The constraints here are the invariants of the mission; the code above only turn
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -29,6 +31,23 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.types import TypeDecorator
+
+from dbproc.core.model import CodeEditPolicy, Timebase
+from dbproc.core.states import (
+    AttemptStatus,
+    CampaignStatus,
+    CanaryStatus,
+    CodeEvent,
+    ItemStatus,
+    Purpose,
+    SampleVerdict,
+)
+
+
+def _one_of(column: str, words: Iterable[StrEnum]) -> str:
+    """The condition that a column holds one of some words."""
+    return f"{column} IN ({', '.join(repr(word.value) for word in words)})"
+
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -88,7 +107,7 @@ mission = Table(
     Column("early_cutoff", Boolean, nullable=False, server_default=text("false")),
     Column("identity", Text, nullable=False, server_default=""),
     Column("root_marked", Boolean, nullable=False, server_default=text("false")),
-    CheckConstraint("on_code_edit IN ('bump', 'refuse', 'accept')", name="on_code_edit"),
+    CheckConstraint(_one_of("on_code_edit", CodeEditPolicy), name="on_code_edit"),
     CheckConstraint("digest IN ('sha256', 'blake3')", name="digest"),
     CheckConstraint("settle_seconds >= 0 AND retry_seconds >= 0 AND retry_limit >= 0", name="not_negative"),
 )
@@ -164,9 +183,7 @@ process = Table(
     Column("output_timebase", String(10), nullable=False),
     Column("extra_params", Text),
     Column("early_cutoff", Boolean),
-    CheckConstraint(
-        "output_timebase IN ('FILE', 'DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY', 'RUN', 'STARTUP')", name="output_timebase"
-    ),
+    CheckConstraint(_one_of("output_timebase", Timebase), name="output_timebase"),
     CheckConstraint("(output_timebase IN ('RUN', 'STARTUP')) = (output_product IS NULL)", name="output_unless_run"),
 )
 """Input products → an output product, or none when ``output_timebase`` is RUN or STARTUP. ``extra_params``: a|b|c.
@@ -267,7 +284,7 @@ codeevent = Table(
     Column("shasum", Text),
     Column("reason", Text, nullable=False, server_default=""),
     CheckConstraint(
-        "event IN ('added', 'released', 'rolled back', 'bumped', 'accepted', 'retired', 'restored', 'promoted')",
+        _one_of("event", CodeEvent),
         name="event",
     ),
     CheckConstraint("(code_id IS NULL) <> (inspector_id IS NULL)", name="subject"),
@@ -409,10 +426,7 @@ attempt = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("next_try_time", UtcTime),
     Column("campaign_id", Integer, ForeignKey("campaign.campaign_id"), index=True),
-    CheckConstraint(
-        "status IN ('running', 'succeeded', 'failed', 'interrupted', 'refused')",
-        name="status",
-    ),
+    CheckConstraint(_one_of("status", AttemptStatus), name="status"),
     Index("ix_attempt_slot", "process_id", "utc_file_date", "process_keywords", "attempt_id"),
 )
 """One execution of a code, for one process and date (and keywords).
@@ -463,7 +477,7 @@ campaign = Table(
     Column("newest_first", Boolean, nullable=False),
     Column("jobs_per_run", Integer),
     Column("cpu_hours_per_run", Float),
-    CheckConstraint("status IN ('active', 'paused', 'cancelled', 'done')", name="status"),
+    CheckConstraint(_one_of("status", CampaignStatus), name="status"),
     CheckConstraint("version_bump IS NULL OR version_bump BETWEEN 0 AND 2", name="version_bump"),
     CheckConstraint("jobs_per_run IS NULL OR jobs_per_run >= 1", name="jobs_per_run"),
     CheckConstraint("cpu_hours_per_run IS NULL OR cpu_hours_per_run > 0", name="cpu_hours_per_run"),
@@ -480,7 +494,7 @@ campaignitem = Table(
     Column("status", String(12), nullable=False),
     Column("message", Text),
     Column("logging_id", Integer, ForeignKey("logging.logging_id")),
-    CheckConstraint("status IN ('waiting', 'done', 'failed', 'not needed')", name="status"),
+    CheckConstraint(_one_of("status", ItemStatus), name="status"),
 )
 """One output that a campaign is to make again: a process, a date and keywords. ``logging_id``: the run that did."""
 
@@ -498,7 +512,7 @@ canary = Table(
     Column("created_time", UtcTime, nullable=False),
     Column("user", Text, nullable=False),
     Column("status", String(10), nullable=False),
-    CheckConstraint("status IN ('building', 'built', 'promoted', 'discarded')", name="status"),
+    CheckConstraint(_one_of("status", CanaryStatus), name="status"),
 )
 """A candidate for the next version of a code, and the sample that was built with it."""
 
@@ -514,7 +528,7 @@ canaryfile = Table(
     Column("verdict", String(12), nullable=False),
     Column("report", Text, nullable=False),
     Column("record", Text, nullable=False),
-    CheckConstraint("verdict IN ('same', 'differs', 'new', 'failed')", name="verdict"),
+    CheckConstraint(_one_of("verdict", SampleVerdict), name="verdict"),
 )
 """One file of a sample and how it compares with the published one. ``report`` and ``record`` are JSON: the differences,
 and what is needed to take the file into the catalogue."""
@@ -529,7 +543,7 @@ placement = Table(
     Column("shasum", Text, nullable=False),
     Column("announced_time", UtcTime, nullable=False),
     Column("members", Text, nullable=False, server_default="[]"),
-    CheckConstraint("purpose IN ('incoming', 'output', 'quarantine')", name="purpose"),
+    CheckConstraint(_one_of("purpose", Purpose), name="purpose"),
 )
 """A file about to be moved, announced before it is: what a crash leaves half done is found here.
 
@@ -571,8 +585,18 @@ release = Table(
 PARTIAL_INDEXES = (
     ("ix_inspector_active", inspector.c.product, True, "active_code"),
     ("ix_logging_lock", logging.c.mission_id, True, "currently_processing"),
-    ("ix_attempt_open", attempt.c.status, False, "status IN ('running', 'failed', 'refused')"),
-    ("ix_campaignitem_open", campaignitem.c.campaign_id, False, "status IN ('waiting', 'failed')"),
+    (
+        "ix_attempt_open",
+        attempt.c.status,
+        False,
+        _one_of("status", (AttemptStatus.RUNNING, AttemptStatus.FAILED, AttemptStatus.REFUSED)),
+    ),
+    (
+        "ix_campaignitem_open",
+        campaignitem.c.campaign_id,
+        False,
+        _one_of("status", (ItemStatus.WAITING, ItemStatus.FAILED)),
+    ),
 )
 """Name, column, whether it is unique, and the rows that it covers: one active inspector of a product, one open run."""
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
+from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database._queries import FILE, batches
@@ -36,7 +37,7 @@ class JobRow(NamedTuple):
     attempt_id: int
     run_id: int
     code_id: int
-    status: str
+    status: AttemptStatus
     seconds: float | None
     cpu_seconds: float | None
     memory: int | None
@@ -66,7 +67,7 @@ def codes_of_run(connection: Connection, run_id: int) -> list[tuple[int, int]]:
     """The codes (process, code) of which jobs succeeded in a run."""
     statement = (
         select(_ATTEMPT.c.process_id, _ATTEMPT.c.code_id)
-        .where(_ATTEMPT.c.logging_id == run_id, _ATTEMPT.c.status == "succeeded")
+        .where(_ATTEMPT.c.logging_id == run_id, _ATTEMPT.c.status == AttemptStatus.SUCCEEDED)
         .distinct()
     )
     return [(row[0], row[1]) for row in connection.execute(statement)]
@@ -78,7 +79,7 @@ def jobs_of(connection: Connection, code_ids: Sequence[int], *, recent: int | No
     for code_id in code_ids:
         statement = _jobs().where(_ATTEMPT.c.code_id == code_id).order_by(_ATTEMPT.c.attempt_id.desc())
         rows.extend(connection.execute(statement if recent is None else statement.limit(recent)))
-    sizes = _sizes(connection, [row[0] for row in rows if row[3] == "succeeded"])
+    sizes = _sizes(connection, [row[0] for row in rows if row[3] == AttemptStatus.SUCCEEDED])
     return sorted(_job(row, sizes) for row in rows)
 
 
@@ -90,7 +91,7 @@ def recent_cpu(connection: Connection, process_ids: Collection[int]) -> dict[int
             select(_ATTEMPT.c.cpu_seconds)
             .where(
                 _ATTEMPT.c.process_id == process_id,
-                _ATTEMPT.c.status == "succeeded",
+                _ATTEMPT.c.status == AttemptStatus.SUCCEEDED,
                 _ATTEMPT.c.cpu_seconds.is_not(None),
             )
             .order_by(_ATTEMPT.c.attempt_id.desc())
@@ -128,12 +129,14 @@ def _jobs() -> Select[*tuple[Any, ...]]:
         _ATTEMPT.c.end_time,
         _ATTEMPT.c.cpu_seconds,
         _ATTEMPT.c.memory_bytes,
-    ).where(_ATTEMPT.c.status.in_(("succeeded", "failed")))
+    ).where(_ATTEMPT.c.status.in_((AttemptStatus.SUCCEEDED, AttemptStatus.FAILED)))
 
 
 def _job(row: Any, sizes: Mapping[int, int]) -> JobRow:
     attempt_id, run_id, code_id, status, start, end, cpu, memory = row
-    return JobRow(attempt_id, run_id, code_id, status, _seconds(start, end), cpu, memory, sizes.get(attempt_id))
+    return JobRow(
+        attempt_id, run_id, code_id, AttemptStatus(status), _seconds(start, end), cpu, memory, sizes.get(attempt_id)
+    )
 
 
 def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:

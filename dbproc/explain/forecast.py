@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from dbproc.core.states import CampaignStatus
+
 
 class RunPace(NamedTuple):
     """A run that worked at a campaign: begin, end (None: it is live), and how many of its items it ended."""
@@ -17,7 +19,7 @@ class RunPace(NamedTuple):
 
 
 def expected_end(
-    status: str, waiting: int, runs: Sequence[RunPace], *, is_limited: bool, now: dt.datetime
+    status: CampaignStatus, waiting: int, runs: Sequence[RunPace], *, is_limited: bool, now: dt.datetime
 ) -> tuple[dt.datetime | None, str]:
     """When nothing will wait any more, None where that cannot be said; and a sentence.
 
@@ -32,9 +34,9 @@ def expected_end(
     now
         The present time.
     """
-    if status in ("done", "cancelled"):
+    if status in (CampaignStatus.DONE, CampaignStatus.CANCELLED):
         return None, f"it is {status}"
-    if status == "paused":
+    if status is CampaignStatus.PAUSED:
         return None, "cannot be said: it is paused"
     if not runs:
         return None, "cannot be said: no run has worked at it yet"

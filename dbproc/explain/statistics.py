@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbproc.core.errors import NotFoundError
+from dbproc.core.states import AttemptStatus
 from dbproc.database import statistics as history
 from dbproc.database.statistics import CodeRow, JobRow
 from dbproc.database.store import Store
@@ -129,7 +130,7 @@ def _by_code(jobs: Sequence[JobRow]) -> dict[int, list[JobRow]]:
 
 def _record(code: CodeRow, jobs: dict[int, list[JobRow]], codes: Sequence[CodeRow]) -> Record:
     own = jobs[code.code_id]
-    good = [job for job in own if job.status == "succeeded"]
+    good = [job for job in own if job.status == AttemptStatus.SUCCEEDED]
     before = version_before(code, codes)
     remarks = _remarks(code, before, jobs.get(before.code_id, []), own) if before else ()
     return Record(
@@ -176,7 +177,7 @@ def _differences(old: Sequence[JobRow], new: Sequence[JobRow]) -> Iterator[tuple
 
 def _median(jobs: Sequence[JobRow], value: Callable[[JobRow], float | None]) -> float | None:
     """The median of the jobs that succeeded; None when they are too few."""
-    known = [number for job in jobs if job.status == "succeeded" and (number := value(job)) is not None]
+    known = [number for job in jobs if job.status == AttemptStatus.SUCCEEDED and (number := value(job)) is not None]
     return statistics.median(known) if len(known) >= LEAST_JOBS else None
 
 

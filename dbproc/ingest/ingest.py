@@ -13,6 +13,7 @@ from dataclasses import replace
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Event, Progress, Report
 from dbproc.core.model import Definition, KnownFile, Move
+from dbproc.core.states import Purpose
 from dbproc.core.text import storable
 from dbproc.database import files, quarantine, queue
 from dbproc.database import moves as placements
@@ -90,7 +91,7 @@ class Ingest:
         if is_home:
             return None
         return Move(
-            purpose="quarantine" if isinstance(decision, Refused) else "incoming",
+            purpose=Purpose.QUARANTINE if isinstance(decision, Refused) else Purpose.INCOMING,
             source=arrival.path,
             target=target,
             digest="" if measured is None else measured.digest,
@@ -105,7 +106,7 @@ class Ingest:
         """Make a move; False when the file stays in incoming."""
         if move is None:
             return True
-        put = moves.move if move.purpose == "quarantine" else moves.place
+        put = moves.move if move.purpose is Purpose.QUARANTINE else moves.place
         try:
             put(move)
         except PlacementError as error:
@@ -212,7 +213,7 @@ class Ingest:
             is_owner = self._definition.products[decision.file.product_id].companion
         else:
             is_owner = bool(decision.known.members)
-        read = Move("incoming", arrival.path, "", members=members, state=arrival.state)
+        read = Move(Purpose.INCOMING, arrival.path, "", members=members, state=arrival.state)
         moves.require_unchanged(read, has_companion=is_owner)
         moves.remove(arrival.path, members, has_companion=arrival.has_companion)
 

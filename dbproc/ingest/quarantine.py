@@ -6,6 +6,7 @@ import os
 
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import Move
+from dbproc.core.states import Purpose
 from dbproc.database import lock, quarantine
 from dbproc.database import moves as placements
 from dbproc.database.definition.load import load_mission
@@ -29,7 +30,7 @@ def release(store: Store, quarantine_id: int, comment: str) -> str:
             target = os.path.join(load_mission(connection).incoming, row["filename"])
             if os.path.lexists(target):
                 raise UserError(f"{target} exists; let a run take it first, then release entry {quarantine_id}")
-            move = Move("quarantine", source, target, row["shasum"] or "", placements.members_of(row["members"]))
+            move = Move(Purpose.QUARANTINE, source, target, row["shasum"] or "", placements.members_of(row["members"]))
             placements.announce(connection, [move])
         try:
             moves.move(move)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dbproc.core.candidates import descendants
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Outcome, Slot, Task
+from dbproc.core.states import CampaignStatus
 from dbproc.database import campaigns
 from dbproc.database.campaigns import Campaign, Item
 from dbproc.run.scheduler import Scheduler
@@ -107,7 +108,7 @@ class Campaigns:
 
     def _is_next(self, item: Item, due: frozenset[Slot]) -> bool:
         """Whether an item may be admitted: once a run, and one that failed when its time has come."""
-        if item.campaign.status == "paused" or item.slot in self._admitted:
+        if item.campaign.status is CampaignStatus.PAUSED or item.slot in self._admitted:
             return False
         return item.slot in due or not item.has_failed
 

@@ -11,6 +11,7 @@ from dbproc.core.errors import ForeignFileError, PlacementError, RepairError
 from dbproc.core.events import Event, Report
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Mission, Move
+from dbproc.core.states import Purpose
 from dbproc.core.text import storable
 from dbproc.database import attempts, audit, files, quarantine
 from dbproc.database import moves as placements
@@ -82,7 +83,7 @@ def _put_back_inputs(
 
 def _is_returned(move: Move) -> bool:
     """Whether the file is in incoming with the bytes that were announced."""
-    if move.purpose == "output" or not move.digest:
+    if move.purpose is Purpose.OUTPUT or not move.digest:
         return False
     try:
         return digest_file(move.source, algorithm_of(move.digest)) == move.digest
@@ -122,7 +123,7 @@ def _set_aside(store: Store, mission: Mission, undone: Move, run_id: int, report
     """Take what a dead run had moved to quarantine, because another file of its name has arrived since."""
     name = os.path.basename(undone.source)
     message = f"a dead run had moved it to {undone.target}, and another file of its name has arrived since"
-    whole = replace(undone, purpose="quarantine", source=undone.target)
+    whole = replace(undone, purpose=Purpose.QUARANTINE, source=undone.target)
     pieces = [whole] if _is_whole(whole) else _pieces(whole)
     aside = [replace(piece, target=layout.set_aside_path(mission.quarantine, name)) for piece in pieces]
     try:

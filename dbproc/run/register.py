@@ -35,6 +35,7 @@ from dbproc.core.model import (
 from dbproc.core.periods import period_end
 from dbproc.core.plan import Confirmation
 from dbproc.core.retry import retry_delay
+from dbproc.core.states import AttemptStatus, ItemStatus, Purpose
 from dbproc.core.text import one_line, storable
 from dbproc.core.version import Part
 from dbproc.database import audit, campaigns, files, queue
@@ -200,7 +201,7 @@ class Register:
             target = layout.home(self._definition.mission, product, file.directory, file.filename)
         except (PlacementError, FormatError) as error:
             return str(error)
-        return _Output(file, Move("output", made.path, target, file.digest, file.members, measured.state))
+        return _Output(file, Move(Purpose.OUTPUT, made.path, target, file.digest, file.members, measured.state))
 
     def _new_file(
         self, made: _Made, product: Product, facts: FileFacts, measured: Measured, before: _Recorded
@@ -320,13 +321,13 @@ class Register:
     def _closing(self, result: Result, file_ids: Sequence[int]) -> Closing:
         outcome = result.outcome
         failures, next_try = 0, None
-        status, message = "succeeded", None
+        status, message = AttemptStatus.SUCCEEDED, None
         if isinstance(result, Failure):
-            status, message = "failed", storable(result.message)
+            status, message = AttemptStatus.FAILED, storable(result.message)
             failures = result.task.failures + 1
             next_try = self._next_try(result.task, failures, outcome.ended)
             if result.is_interrupted:
-                status, failures, next_try = "interrupted", result.task.failures, None
+                status, failures, next_try = AttemptStatus.INTERRUPTED, result.task.failures, None
             elif result.is_obstacle:
                 next_try = outcome.ended
         return Closing(
@@ -443,10 +444,10 @@ def _items_of(results: Sequence[Result]) -> Iterator[ItemEnd]:
         if isinstance(result, Failure):
             if not result.is_interrupted:
                 for campaign_id in result.task.carries_out:
-                    yield ItemEnd(campaign_id, result.task.slot, "failed", storable(result.message))
+                    yield ItemEnd(campaign_id, result.task.slot, ItemStatus.FAILED, storable(result.message))
         else:
             for campaign_id in result.task.carries_out:
-                yield ItemEnd(campaign_id, result.task.slot, "done")
+                yield ItemEnd(campaign_id, result.task.slot, ItemStatus.DONE)
 
 
 def _without_twins(results: Sequence[Result]) -> list[Result]:

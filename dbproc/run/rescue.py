@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from dbproc.core.errors import PlacementError, StorageError
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Mission, Move
+from dbproc.core.states import Purpose
 from dbproc.core.text import storable
 from dbproc.database import files, quarantine, queue
 from dbproc.database import moves as placements
@@ -125,7 +126,7 @@ def keep_aside(
     name = os.path.basename(path)
     of_what = ", ".join(lost) or "an input"
     message = f"of a job that moved, changed or removed {of_what}: it holds what the job made of it, or left"
-    move = Move("quarantine", path, layout.set_aside_path(mission.quarantine, f"job-{name}"))
+    move = Move(Purpose.QUARANTINE, path, layout.set_aside_path(mission.quarantine, f"job-{name}"))
     with store.begin() as connection:
         placements.announce(connection, [move])
     try:

@@ -17,6 +17,7 @@ from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.events import Event, Progress, Report
 from dbproc.core.model import Definition, Ending, Move, Outcome, Task
 from dbproc.core.plan import Decision, State
+from dbproc.core.states import Purpose
 from dbproc.database.store import Store
 from dbproc.engines import Engine
 from dbproc.products.inspection import Inspection
@@ -197,7 +198,7 @@ class Sandbox:
         """Keep the directory of a job that may hold what is left of an input; says where."""
         kept = layout.set_aside_path(self._directory, f"job-{os.path.basename(directory)}")
         try:
-            moves.move(Move("output", directory, kept))
+            moves.move(Move(Purpose.OUTPUT, directory, kept))
         except PlacementError as error:
             self._staying.add(directory)
             return f"; what it made of it, or left, stays in {directory}: {error}"
@@ -215,7 +216,7 @@ class Sandbox:
         else:
             log = layout.set_aside_path(self._directory, f"{_subject(task).replace(' ', '_')}.log")
             if os.path.isfile(job.log) and not os.path.islink(job.log):
-                moves.move(Move("output", job.log, log))
+                moves.move(Move(Purpose.OUTPUT, job.log, log))
                 fault = f"{fault}; its log: {log}"
             else:
                 log = ""  # the job has removed it

@@ -11,6 +11,7 @@ from dbproc.core.candidates import Queued, candidates, consumers
 from dbproc.core.frontier import Frontier
 from dbproc.core.model import Definition, Slot
 from dbproc.core.plan import Confirmation, Decision, Planner, State
+from dbproc.core.states import CampaignStatus, ItemStatus
 from dbproc.core.version import Part
 from dbproc.database import campaigns, queue
 from dbproc.database.attempts import due_retries
@@ -18,7 +19,7 @@ from dbproc.database.campaigns import Item, ItemEnd
 from dbproc.database.store import Store
 from dbproc.run.decide import facts_of, planners
 
-_ENDS = {State.REFUSED: "failed", State.DELAYED: "failed"}
+_ENDS = {State.REFUSED: ItemStatus.FAILED, State.DELAYED: ItemStatus.FAILED}
 """What becomes of a campaign's item that is not built; otherwise it is not needed."""
 
 
@@ -70,7 +71,7 @@ class Scheduler:
                 self._items.setdefault(item.slot, []).append(item)
             else:
                 text = "its process is defined no more"
-                self.ended_items.append(ItemEnd(item.campaign.campaign_id, item.slot, "not needed", text))
+                self.ended_items.append(ItemEnd(item.campaign.campaign_id, item.slot, ItemStatus.NOT_NEEDED, text))
         return due
 
     @property
@@ -196,14 +197,14 @@ class Scheduler:
 
     def _decided(self, planner: Planner, slot: Slot) -> Decision:
         """The decision on a slot. What a campaign wants is done by the way, when the slot is to be built anyhow."""
-        items = [item for item in self._items.get(slot, ()) if item.campaign.status != "paused"]
+        items = [item for item in self._items.get(slot, ()) if item.campaign.status is not CampaignStatus.PAUSED]
         is_admitted = slot in self._admitted
         decision = planner.decide(slot, self._forced.get(slot))
         if items and (is_admitted or decision.state is State.STALE):
             parts = [item.campaign.part for item in items] + [self._forced.get(slot)]
             decision = planner.decide(slot, min((part for part in parts if part is not None), default=None))
             if is_admitted and decision.state is not State.STALE:
-                status = _ENDS.get(decision.state, "not needed")
+                status = _ENDS.get(decision.state, ItemStatus.NOT_NEEDED)
                 self.ended_items += [
                     ItemEnd(item.campaign.campaign_id, slot, status, decision.explanation) for item in items
                 ]

@@ -21,6 +21,7 @@ from dataclasses import replace
 from dbproc.core.errors import ForeignFileError, PlacementError, StorageError
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Member, Move
+from dbproc.core.states import Purpose
 from dbproc.storage import permissions, renaming
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.fingerprint import require_directory
@@ -267,7 +268,7 @@ def _pieces(move: Move) -> Iterator[tuple[str, str, tuple[Member, ...]]]:
 
 def _is_shared(path: str, move: Move) -> bool:
     """Whether something delivered has a second name; what codes make shares blocks with earlier datasets on purpose."""
-    if move.purpose != "incoming":
+    if move.purpose is not Purpose.INCOMING:
         return False
     if os.path.isdir(path) and not os.path.islink(path):
         return any(os.lstat(os.path.join(path, name)).st_nlink > 1 for name in files_below(path))
@@ -428,7 +429,7 @@ def _return(source: str, target: str) -> None:
 def _rename_or_copy(path: str, target: str) -> None:
     permissions.make_directories(os.path.dirname(target))
     if not (permissions.settled(path) and _is_renamed(path, target)):
-        _remove_copied(path, _copy(path, target, Move("back", path, target), ()))
+        _remove_copied(path, _copy(path, target, Move(Purpose.OUTPUT, path, target), ()))
 
 
 # --- small ---

@@ -7,6 +7,7 @@ import subprocess
 from typing import Any
 
 from dbproc.core.model import Comparison, Definition, NewFile, Planned
+from dbproc.core.states import SampleVerdict
 from dbproc.engines import confined
 from dbproc.products.comparison import MEMORY_LIMIT, compare, kind_of
 from dbproc.storage.layout import file_path
@@ -19,12 +20,12 @@ _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8", b"BM")
 
 def compared(
     definition: Definition, planned: Planned, file: NewFile, path: str, picture: str
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[SampleVerdict, dict[str, Any]]:
     """The verdict on a new file at `path`, and the report.
 
     Returns
     -------
-    verdict : str
+    verdict : SampleVerdict
         ``new`` where no version is published, ``same`` in bytes or in contents, else ``differs``.
     report : dict
         ``sizes``, ``how`` they were compared, ``differences``, and where there is one ``problem`` and ``picture``.
@@ -33,7 +34,7 @@ def compared(
     old = None if published is None else file_path(definition, published)
     if old is None or not os.path.exists(old):
         why = "nothing is published for it" if published is None else f"{old} is gone from disk"
-        return "new", {"sizes": [None, file.size], "differences": [], "problem": why}
+        return SampleVerdict.NEW, {"sizes": [None, file.size], "differences": [], "problem": why}
     report: dict[str, Any] = {"sizes": [os.path.getsize(old), file.size], "how": "bytes"}
     product = definition.products[planned.product_id]
     found = compare(Comparison.BYTES, old, path, companion=product.companion)
@@ -45,7 +46,7 @@ def compared(
         report.update(_picture(old, path, picture))
     report["differences"] = found["differences"]
     report.update({key: found[key] for key in ("problem", "more") if found.get(key)})
-    return ("same" if found["same"] else "differs"), report
+    return (SampleVerdict.SAME if found["same"] else SampleVerdict.DIFFERS), report
 
 
 def _picture(old: str, new: str, picture: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ from dbproc.core.events import Report
 from dbproc.core.model import Ending, Job, Move, Outcome, Reason, Slot, Task
 from dbproc.core.plan import valid_code
 from dbproc.core.spec import SHIPPED
+from dbproc.core.states import CanaryStatus, CodeEvent, SampleVerdict
 from dbproc.core.version import Version
 from dbproc.database import canaries, codes, lock, root
 from dbproc.database import moves as placements
@@ -63,11 +64,15 @@ def discard(store: Store, name: str) -> int:
         mission = load_mission(connection)
     canary_id = int(row["canary_id"])
     place = Place(mission, canary_id)
-    if row["status"] == "promoted" or (row["status"] == "discarded" and not os.path.isdir(place.workspace.work)):
+    if row["status"] == CanaryStatus.PROMOTED or (
+        row["status"] == CanaryStatus.DISCARDED and not os.path.isdir(place.workspace.work)
+    ):
         raise UserError(f"canary {canary_id} was {row['status']} already")
     with place.held():
         with store.begin() as connection:
-            canaries.change_status(connection, canary_id, ["building", "built"], "discarded")
+            canaries.change_status(
+                connection, canary_id, [CanaryStatus.BUILDING, CanaryStatus.BUILT], CanaryStatus.DISCARDED
+            )
         place.tidy(store)
     return canary_id
 
@@ -89,7 +94,7 @@ def promote(store: Store, name: str, reason: str = "") -> Promoted:
         mission = load_mission(connection)
     canary_id = int(row["canary_id"])
     place = Place(mission, canary_id)
-    if row["status"] == "promoted" and not place.is_tidy:
+    if row["status"] == CanaryStatus.PROMOTED and not place.is_tidy:
         with place.held():
             place.tidy(store)
     acquired = lock.acquire(store, f"canary {canary_id} promoted")
@@ -202,13 +207,13 @@ class _Promotion:
     def _record(self, connection: Transaction, register: Register, tried: Candidate, placed: Sequence[Success]) -> None:
         """The release and the files, all or nothing."""
         canary_id = self._row["canary_id"]
-        if not canaries.change_status(connection, canary_id, ["built"], "promoted"):
+        if not canaries.change_status(connection, canary_id, [CanaryStatus.BUILT], CanaryStatus.PROMOTED):
             raise UserError(f"canary {canary_id} is no longer there to be promoted")
         code_id = release(connection, tried, self._reason)
         codes.record_event(
             connection,
             code_id,
-            "promoted",
+            CodeEvent.PROMOTED,
             old_code=tried.old.code_id,
             digest=tried.bundle.digest,
             reason=f"canary {canary_id}",
@@ -240,11 +245,11 @@ def release(connection: Transaction, tried: Candidate, reason: str) -> int:
 
 def _require_promotable(row: Row, files: Sequence[Row]) -> None:
     canary_id, status = row["canary_id"], row["status"]
-    if status == "building":
+    if status == CanaryStatus.BUILDING:
         raise UserError(f"the sample of canary {canary_id} is not finished; build it again: dbproc canary start")
-    if status != "built":
+    if status != CanaryStatus.BUILT:
         raise UserError(f"canary {canary_id} was {status} already")
-    failed = [each["filename"] for each in files if each["verdict"] == "failed"]
+    failed = [each["filename"] for each in files if each["verdict"] == SampleVerdict.FAILED]
     if failed or not files:
         names = ", ".join(failed[:5]) or "everything"
         raise UserError(f"canary {canary_id} could not make {names}; mend the code, and start another canary")

@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from dbproc.changes.canary.directory import Place
+from dbproc.core.states import SampleVerdict
 
 Row = Mapping[str, Any]
 
@@ -70,7 +71,7 @@ def words_of(row: Row) -> Iterator[str]:
     sizes = report.get("sizes")
     if sizes and sizes[0] is not None and sizes[0] != sizes[1]:
         yield f"size {sizes[0]} → {sizes[1]} bytes"
-    if row["verdict"] == "same" and report.get("how") != "bytes":
+    if row["verdict"] == SampleVerdict.SAME and report.get("how") != "bytes":
         yield f"other bytes, the same contents ({report['how']})"
     for each in report.get("differences", ()):
         yield f"{each['name']}: {each['what']}"

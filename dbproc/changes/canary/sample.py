@@ -18,6 +18,7 @@ from dbproc.core.events import Report
 from dbproc.core.model import Definition, Outcome, Process, Slot, Task
 from dbproc.core.periods import DayRange, period_end
 from dbproc.core.plan import State, valid_code
+from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.core.text_lists import arguments_text
 from dbproc.database import canaries, root
 from dbproc.database.canaries import NewCanary, SampleFile
@@ -107,7 +108,7 @@ def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs:
             row, files = canaries.find(connection, str(again)), canaries.files_of(connection, again)
         write_report(place, row, files)
         with store.begin() as connection:
-            canaries.change_status(connection, again, ["building"], "built")
+            canaries.change_status(connection, again, [CanaryStatus.BUILDING], CanaryStatus.BUILT)
     return again
 
 
@@ -245,7 +246,7 @@ class _Building:
             file = made.get(planned.product_id)
             if file is None:
                 log = result.outcome.job.log
-                verdict, report = "failed", {"problem": getattr(result, "message", ""), "log": log}
+                verdict, report = SampleVerdict.FAILED, {"problem": getattr(result, "message", ""), "log": log}
                 record = {}
             else:
                 path = os.path.join(result.outcome.job.directory, planned.name)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from dbproc.core.filenames import keywords_text
 from dbproc.core.spec import SHIPPED, Change, CodeSpec, InspectorSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.core.states import CodeEvent
 from dbproc.core.text_lists import arguments_text, parameters_text
 from dbproc.core.version import Version
 from dbproc.database import codes, schema
@@ -249,7 +250,12 @@ def _write_further_outputs(connection: Connection, process_id: int, process: Pro
         connection.execute(insert(schema.processoutput), rows)
 
 
-_EVENTS = {Kind.ADD: "added", Kind.RELEASE: "released", Kind.RETIRE: "retired", Kind.RESTORE: "restored"}
+_EVENTS = {
+    Kind.ADD: CodeEvent.ADDED,
+    Kind.RELEASE: CodeEvent.RELEASED,
+    Kind.RETIRE: CodeEvent.RETIRED,
+    Kind.RESTORE: CodeEvent.RESTORED,
+}
 
 
 def _write_code(connection: Connection, change: Change, reason: str) -> None:
@@ -259,7 +265,7 @@ def _write_code(connection: Connection, change: Change, reason: str) -> None:
     code_id = _written(connection, change) if isinstance(new, CodeSpec) else None
     known = code_id or (old.code_id if isinstance(old, CodeSpec) else None)
     if known is not None and change.kind in _EVENTS:
-        event = "rolled back" if change.is_rollback else _EVENTS[change.kind]
+        event = CodeEvent.ROLLED_BACK if change.is_rollback else _EVENTS[change.kind]
         replaced = old.code_id if isinstance(old, CodeSpec) and change.kind is Kind.RELEASE else None
         codes.record_event(connection, known, event, old_code=replaced, reason=reason)
 
