@@ -229,7 +229,7 @@ def floors() -> list[list[str]]:
 
 def house() -> str:
     """The text of docs/images/house.svg."""
-    text = (DOCS / "house.md").read_text(encoding="utf-8")
+    text = (DOCS / "house.md").read_text(encoding="utf-8").split("\n## ")[1]
     notes = {room: said.split(":")[0] for room, said in re.findall(r"^\| `(\w+)(?:/|\.py)` \| (.*?) \|", text, re.M)}
     rooms = floors()
     tops = {room: 20 + FLOOR * level for level, floor in enumerate(rooms) for room in floor}
