@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write what is generated of the documents: docs/command-line.md, and the tables in docs/schema.md.
+"""Write what is generated of the documents: docs/command-line.md, the tables in docs/schema.md, docs/images/house.svg.
 
-A test holds both equal to the code. After a change of commands or tables: ``python docs/generate.py``.
+Tests hold them equal to the code. After a change of commands, tables or rooms: ``python docs/generate.py``.
 """
 
 from __future__ import annotations
@@ -196,8 +196,68 @@ def _docstrings() -> dict[str, str]:
     return found
 
 
+# --- the picture of the house ---
+
+FLOOR = 52
+WIDTH = 880
+SVG = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1150 {height}" font-family="sans-serif" font-size="15" role="img"
+     aria-label="The rooms of the house, floor by floor; imports go down">
+  <defs>
+    <marker id="a" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto">
+      <path d="M0 0 10 5 0 10z" fill="#37474f"/>
+    </marker>
+    <style>
+      .box {{ fill: #eceff1; stroke: #37474f; stroke-width: 1.5 }}
+      .arrow {{ fill: none; stroke: #37474f; stroke-width: 1.8; marker-end: url(#a) }}
+      .name {{ font-weight: bold; text-anchor: middle; fill: #102027 }}
+      .note {{ text-anchor: middle; font-size: 11.5px; fill: #37474f }}
+    </style>
+  </defs>
+  <rect width="1150" height="{height}" rx="10" fill="#ffffff"/>
+{drawn}
+</svg>
+"""
+
+
+def floors() -> list[list[str]]:
+    """The rooms from the top of the house down, as the contract in pyproject.toml has them."""
+    settings = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    contract = next(each for each in settings["tool"]["importlinter"]["contracts"] if each["type"] == "layers")
+    return [floor.split(" | ") for floor in contract["layers"]]
+
+
+def house() -> str:
+    """The text of docs/images/house.svg."""
+    text = (DOCS / "house.md").read_text(encoding="utf-8").split("\n## ")[1]
+    notes = {room: said.split(":")[0] for room, said in re.findall(r"^\| `(\w+)(?:/|\.py)` \| (.*?) \|", text, re.M)}
+    rooms = floors()
+    tops = {room: 20 + FLOOR * level for level, floor in enumerate(rooms) for room in floor}
+    foot = 20 + FLOOR * len(rooms)
+    drawn = [f'  <path class="arrow" d="M32 20V{foot - 14}"/><text class="note" x="32" y="{foot + 4}">imports</text>']
+    for floor in rooms:
+        width = WIDTH // len(floor)
+        drawn += [_box(75 + width * i, tops[room], width - 10, room, notes[room]) for i, room in enumerate(floor)]
+    drawn.append(_box(995, tops["products"], 140, "codes", "the shipped programs"))
+    middle = tops["products"] + 20
+    drawn += [f'  <path class="arrow" d="M945 {middle}H993"/>']
+    drawn += [f'  <path class="arrow" d="M945 {tops["cli"] + 20}H1065V{tops["products"] - 2}"/>']
+    drawn += [f'  <text class="note" x="1065" y="{tops["cli"] + 14}">idx</text>']
+    return SVG.format(height=foot + 16, drawn="\n".join(drawn))
+
+
+def _box(left: int, top: int, width: int, room: str, note: str) -> str:
+    middle = left + width / 2
+    return (
+        f'  <rect class="box" x="{left}" y="{top}" width="{width}" height="40" rx="6"/>'
+        f'<text class="name" x="{middle}" y="{top + 17}">{room}</text>'
+        f'<text class="note" x="{middle}" y="{top + 33}">{note}</text>'
+    )
+
+
 def main() -> None:
-    """Write both."""
+    """Write all of them."""
+    (DOCS / "images" / "house.svg").write_text(house(), encoding="utf-8")
     (DOCS / "command-line.md").write_text(command_line(), encoding="utf-8")
     page = DOCS / "schema.md"
     if page.exists():

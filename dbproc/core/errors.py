@@ -2,6 +2,32 @@
 
 A :class:`UserError` says what is wrong, where, and what to do next; the command line prints it without a traceback
 and exits with its ``exit_status``. What is not a :class:`DbprocError` is a defect of dbproc and keeps its traceback.
+
+::
+
+    DbprocError
+    ├── UserError
+    │   ├── DatabaseError
+    │   │   ├── SchemaError
+    │   │   └── DatabaseRefusedError
+    │   ├── DefinitionError
+    │   ├── FormatError
+    │   ├── VersionError
+    │   ├── NotFoundError
+    │   ├── BusyError
+    │   ├── LockError
+    │   ├── RootError
+    │   ├── RepairError
+    │   ├── StorageError
+    │   ├── LayoutError
+    │   └── UnsettledError
+    ├── DatabaseLostError
+    ├── ConflictError
+    ├── UnstorableError
+    ├── UnreadableError
+    ├── InspectionError
+    └── PlacementError
+        └── ForeignFileError
 """
 
 from __future__ import annotations
@@ -57,7 +83,7 @@ class FormatError(UserError):
 
 
 class VersionError(UserError):
-    """Text or numbers that are no version."""
+    """Text or numbers that are not a version."""
 
 
 class NotFoundError(UserError):
@@ -71,7 +97,7 @@ class BusyError(UserError):
 
 
 class LockError(UserError):
-    """The lock is held by a run of which nobody can tell here whether it lives."""
+    """The lock is held by a run of which this machine cannot tell whether it is alive."""
 
     exit_status = EXIT_NEEDS_PERSON
 
