@@ -15,7 +15,7 @@ from dbproc.changes.edits import any_code_touched, any_inspector_touched
 from dbproc.core.directories import refuse_harmful
 from dbproc.core.errors import UserError
 from dbproc.core.events import LOGGER, Event, Progress, Report
-from dbproc.core.model import Move
+from dbproc.core.model import Definition, Move
 from dbproc.core.text import one_line
 from dbproc.database import lock, moves
 from dbproc.database.definition.load import load_definition
@@ -152,7 +152,7 @@ class _Run:
         leave_out(self._store, self._definition, request)
         decisions = decisions_of(self._store, definition, request)
         tell_undue(self._report, definition, decisions)
-        self._execute(OnDemand(self._store, definition, decisions))
+        self._execute(definition, OnDemand(definition, decisions))
 
     def _recover(self, *, was_killed: bool) -> None:
         with self._store.begin() as connection:
@@ -221,7 +221,8 @@ class _Run:
             from dbproc.run.scheduler import Scheduler
 
             scheduler = Scheduler(self._store, self._definition, self._allowed - refused)
-            self._execute(scheduler, Campaigns(scheduler))
+            scheduler.begin()
+            self._execute(self._definition, scheduler, Campaigns(scheduler))
 
     def _settle_edits(self) -> frozenset[int]:
         """Do what the policy says about edited codes; the processes that must not run."""
@@ -247,27 +248,18 @@ class _Run:
 
         today = dt.datetime.now(dt.UTC).date()
         decisions = [startup_decision(self._definition, process, today) for process in processes]
-        self._execute(OnDemand(self._store, self._definition, decisions))
+        self._execute(self._definition, OnDemand(self._definition, decisions))
 
-    def _execute(self, source: WorkSource, campaigns: Campaigns | None = None) -> None:
+    def _execute(self, definition: Definition, source: WorkSource, campaigns: Campaigns | None = None) -> None:
         from dbproc.engines.local import LocalEngine
         from dbproc.products.inspection import Inspection
+        from dbproc.run.dispatch import Setup
         from dbproc.run.executor import Executor
 
         engine = LocalEngine(self._options.slots, self._options.ram)
-        with Inspection(source.definition) as inspection:
-            executor = Executor(
-                source,
-                inspection,
-                self._workspace,
-                engine,
-                self._run_id,
-                self._report,
-                self._progress,
-                campaigns,
-                self._ingest_more,
-            )
-            executor.run()
+        with Inspection(definition) as inspection:
+            setup = Setup(self._store, definition, inspection, engine, self._workspace, self._report)
+            Executor(setup, self._run_id, source, campaigns, self._ingest_more, self._progress).run()
         self._remark()
 
     def _remark(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from dbproc.core.candidates import Queued, candidates, consumers
 from dbproc.core.frontier import Frontier
@@ -23,6 +23,21 @@ _ENDS = {State.REFUSED: ItemStatus.FAILED, State.DELAYED: ItemStatus.FAILED}
 """What becomes of a campaign's item that is not built; otherwise it is not needed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is done with once results are recorded: queued files, what was confirmed for them, and items of campaigns
+    for which nothing is built."""
+
+    files: Sequence[int] = ()
+    confirmed: Sequence[Confirmation] = ()
+    items: Sequence[ItemEnd] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to record."""
+        return not (self.files or self.confirmed or self.items)
+
+
 class Scheduler:
     """The dependency queue of one run: which slots are candidates, what was decided, which files are done with.
 
@@ -35,9 +50,9 @@ class Scheduler:
     def __init__(self, store: Store, definition: Definition, allowed: frozenset[int]) -> None:
         self.store = store
         self.definition = definition
-        self.done_with: list[int] = []  #: queued files for which everything is decided
-        self.confirmed: list[Confirmation] = []  #: what is up to date because newer inputs equal the older ones
-        self.ended_items: list[ItemEnd] = []  #: items of campaigns for which nothing is built
+        self._done_with: list[int] = []  # queued files for which everything is decided
+        self._confirmed: list[Confirmation] = []  # what is up to date because newer inputs equal the older ones
+        self._ended_items: list[ItemEnd] = []  # items of campaigns for which nothing is built
         self._allowed = allowed
         self._consumers = consumers(definition)
         self._frontier = Frontier(definition)
@@ -71,7 +86,7 @@ class Scheduler:
                 self._items.setdefault(item.slot, []).append(item)
             else:
                 text = "its process is defined no more"
-                self.ended_items.append(ItemEnd(item.campaign.campaign_id, item.slot, ItemStatus.NOT_NEEDED, text))
+                self._ended_items.append(ItemEnd(item.campaign.campaign_id, item.slot, ItemStatus.NOT_NEEDED, text))
         return due
 
     @property
@@ -112,7 +127,7 @@ class Scheduler:
                 if item.version_bump is not None:
                     self._forced[slot] = Part(item.version_bump)
             self._frontier.add([slot], spare=item.campaign_id is not None)
-        self.done_with.extend(
+        self._done_with.extend(
             item.file_id for item in queued if not self._open_slots[item.file_id] and item.file_id not in self._kept
         )
 
@@ -145,8 +160,16 @@ class Scheduler:
         """Decide anew what was decided and not started."""
         self._frontier.reopen(slots)
 
-    def settle(self, slot: Slot) -> None:
-        """What was decided for a slot is done, or is recorded with what is in `done_with`."""
+    def settle(self, slots: Iterable[Slot]) -> Settled:
+        """What was decided for slots is done; gives what is to be recorded with it, and with earlier decisions."""
+        for slot in slots:
+            self._settle(slot)
+        settled = Settled(self._done_with, self._confirmed, self._ended_items)
+        self._known.difference_update(self._done_with)
+        self._done_with, self._confirmed, self._ended_items = [], [], []
+        return settled
+
+    def _settle(self, slot: Slot) -> None:
         self._forced.pop(slot, None)
         self._admitted.discard(slot)
         if not self._frontier.settle(slot):
@@ -155,25 +178,11 @@ class Scheduler:
         for file_id in self._causes.pop(slot, ()):
             self._open_slots[file_id] -= 1
             if not self._open_slots[file_id] and file_id not in self._kept:
-                self.done_with.append(file_id)
+                self._done_with.append(file_id)
 
     def waiting(self) -> dict[Slot, tuple[int, dt.date]]:
         """The slots that wait for another one to be built: for which process and date."""
         return self._frontier.waiting()
-
-    @property
-    def has_decided(self) -> bool:
-        """Whether there is anything for :meth:`take_done_with` to give."""
-        return bool(self.done_with or self.confirmed or self.ended_items)
-
-    def take_done_with(self) -> tuple[list[int], list[Confirmation], list[ItemEnd]]:
-        """The queued files that may leave the queue with the next transaction, what was confirmed for them, and the
-        items of campaigns for which nothing is built."""
-        done, self.done_with = self.done_with, []
-        confirmed, self.confirmed = self.confirmed, []
-        ended, self.ended_items = self.ended_items, []
-        self._known.difference_update(done)
-        return done, confirmed, ended
 
     def _has_failed_item(self, slot: Slot) -> bool:
         """Whether a slot is tried again for a campaign, within its limits."""
@@ -191,8 +200,8 @@ class Scheduler:
         self._calm(decisions)
         for decision in decisions:
             if decision.state is not State.STALE:
-                self.confirmed += decision.confirmed
-                self.settle(decision.slot)
+                self._confirmed += decision.confirmed
+                self._settle(decision.slot)
             yield decision
 
     def _decided(self, planner: Planner, slot: Slot) -> Decision:
@@ -205,7 +214,7 @@ class Scheduler:
             decision = planner.decide(slot, min((part for part in parts if part is not None), default=None))
             if is_admitted and decision.state is not State.STALE:
                 status = _ENDS.get(decision.state, ItemStatus.NOT_NEEDED)
-                self.ended_items += [
+                self._ended_items += [
                     ItemEnd(item.campaign.campaign_id, slot, status, decision.explanation) for item in items
                 ]
                 self._items.pop(slot)

@@ -267,6 +267,18 @@ def test_a_job_that_fails_is_told_and_keeps_the_canary_from_being_promoted(
     assert mission.attempts() == [each for each in mission.attempts() if each[2] == "succeeded"]
 
 
+def test_an_input_that_is_missing_is_the_fault_of_its_date_alone(sqlite_mission: Mission) -> None:
+    mission = built(sqlite_mission)
+    place = mission.files()[RAW[1]].path
+    away = place.rename(mission.root / "away")
+    facts = canary(mission, "--sample", "3", status=1).json
+    away.rename(place)
+    assert [row["verdict"] for row in facts["sample"]] == ["differs", "failed", "differs"]
+    report = facts["sample"][1]["report"]
+    assert f"{RAW[1]} is missing from disk; put it back" in report["problem"]
+    assert report["log"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -377,21 +389,21 @@ def test_killed_in_building_it_can_be_discarded_or_built_again(
     wait_for(lambda: not os.path.exists(f"/proc/{job}") or "Z (" in Path(f"/proc/{job}/status").read_text(), "its end")
 
 
-@pytest.mark.parametrize("moment", ["place", "enter"])
+@pytest.mark.parametrize(("owner", "moment"), [("promotion", "place"), ("promotion.Register", "enter")])
 def test_killed_in_promoting_everything_is_undone_by_the_next_run(
-    moment: str, sqlite_mission: Mission, tmp_path: Path
+    owner: str, moment: str, sqlite_mission: Mission, tmp_path: Path
 ) -> None:
     mission = built(sqlite_mission)
     canary(mission, "--dates", DATES)
     program = tmp_path / "promote.py"
     program.write_text(
         "import os, signal\n"
-        "from dbproc.run import register\n"
-        f"done = register.Register.{moment}\n"
+        "from dbproc.changes.canary import promotion\n"
+        f"done = {owner}.{moment}\n"
         "def kill(*arguments):\n"
         "    done(*arguments)\n"
         f"    os.kill(os.getpid(), {int(signal.SIGKILL)})\n"
-        f"register.Register.{moment} = kill\n"
+        f"{owner}.{moment} = kill\n"
         "from dbproc.cli import main\n"
         f"main(['canary', 'promote', '1', '-m', {mission.database!r}])\n"
     )

@@ -29,8 +29,9 @@ from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.definition.write import lock_definition, write_changes
 from dbproc.database.store import Store, Transaction
 from dbproc.products.inspection import Inspection
+from dbproc.run.outputs import Result, Success, moves_of, place, verify
 from dbproc.run.recovery import recover_at_once
-from dbproc.run.register import Register, Result, Success
+from dbproc.run.register import Register
 from dbproc.storage import moves
 from dbproc.storage.workspace import Workspace
 
@@ -132,16 +133,14 @@ class _Promotion:
         tried = self._candidate()
         tasks, left = self._tasks(tried)
         with Inspection(tried.definition) as inspection:
-            register = Register(self._store, tried.definition, inspection, self._run_id)
-            results = register.check(
-                [(task, _outcome(number, task, rows)) for number, (task, rows) in enumerate(tasks)]
-            )
+            ended = [(task, _outcome(number, task, rows)) for number, (task, rows) in enumerate(tasks)]
+            results = verify(self._store, tried.definition, inspection, ended)
             checked = []
             for result, (_, rows) in zip(results, tasks, strict=True):
                 why = _not_as_recorded(result, rows)
                 left.update({row["filename"]: why for row in rows if why})
                 checked += [] if why else [result]
-            return self._take(register, tried, checked, left)
+            return self._take(tried, checked, left)
 
     def _candidate(self) -> Candidate:
         """The candidate as it is now."""
@@ -173,26 +172,26 @@ class _Promotion:
                 left.update({row["filename"]: why for row in rows})
         return tasks, left
 
-    def _take(self, register: Register, tried: Candidate, results: Sequence[Result], left: dict[str, str]) -> Promoted:
-        announced = register.announcements(results)
+    def _take(self, tried: Candidate, results: Sequence[Result], left: dict[str, str]) -> Promoted:
+        announced = moves_of(results)
         with self._store.begin() as connection:
             placements.announce(connection, announced)
         placed: list[Success] = []
         settled: list[Move] = []
         try:
             for result in results:
-                at_home = register.place(result)
-                settled += register.announcements([result])
+                at_home = place(result)
+                settled += moves_of([result])
                 if isinstance(at_home, Success):
                     placed.append(at_home)
                 else:
                     left.update({planned.name: at_home.message for planned in at_home.task.outputs})
-            moves.sync(register.announcements(placed))
+            moves.sync(moves_of(placed))
             with self._store.begin() as connection:
-                self._record(connection, register, tried, placed)
+                self._record(connection, tried, placed)
                 placements.withdraw(connection, announced)
         except BaseException:
-            self._undo(register.announcements(placed), settled)
+            self._undo(moves_of(placed), settled)
             raise
         taken = tuple(file.filename for result in placed for file in result.files)
         return Promoted(self._row["canary_id"], taken, left)
@@ -204,7 +203,7 @@ class _Promotion:
         with self._store.begin() as connection:
             placements.withdraw(connection, settled)
 
-    def _record(self, connection: Transaction, register: Register, tried: Candidate, placed: Sequence[Success]) -> None:
+    def _record(self, connection: Transaction, tried: Candidate, placed: Sequence[Success]) -> None:
         """The release and the files, all or nothing."""
         canary_id = self._row["canary_id"]
         if not canaries.change_status(connection, canary_id, [CanaryStatus.BUILT], CanaryStatus.PROMOTED):
@@ -223,6 +222,7 @@ class _Promotion:
         attempts = [NewAttempt(task=result.task, command=result.outcome.job.command) for result in made]
         ids = insert_attempts(connection, self._run_id, attempts)
         pairs = zip(made, ids, strict=True)
+        register = Register(self._store, tried.definition, self._run_id)
         register.enter(connection, [replace(result, outcome=_of_attempt(result.outcome, n)) for result, n in pairs])
 
 
@@ -252,7 +252,7 @@ def _require_promotable(row: Row, files: Sequence[Row]) -> None:
     failed = [each["filename"] for each in files if each["verdict"] == SampleVerdict.FAILED]
     if failed or not files:
         names = ", ".join(failed[:5]) or "everything"
-        raise UserError(f"canary {canary_id} could not make {names}; mend the code, and start another canary")
+        raise UserError(f"canary {canary_id} could not make {names}; see why, mend it, and start another canary")
 
 
 def _file_of(row: Row) -> str:

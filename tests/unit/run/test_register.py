@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from dbproc.core.model import FileFacts, Planned, Slot
 from dbproc.core.retry import retry_delay
 from dbproc.core.version import Version
-from dbproc.run.register import _disagreement
+from dbproc.run.outputs import _disagreement
 
 DAY = dt.date(2020, 1, 2)
 TASK = SimpleNamespace(slot=Slot(1, DAY))

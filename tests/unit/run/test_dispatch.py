@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from dbproc.core.model import Ending, Job, Outcome
-from dbproc.run.executor import _unless_shut_down
+from dbproc.run.dispatch import unless_shut_down
 from dbproc.system import signals
 
 JOB = Job(attempt_id=1, command=("x",), directory="/x", log="/x.log", cpu=1, ram=0.0, time_limit=None)
@@ -30,6 +30,6 @@ def test_a_failure_that_comes_of_the_shutdown_is_none(
 ) -> None:
     ended = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=3 + seconds_before)
     outcome = Outcome(job=JOB, ending=Ending.FAILED, message="it", exit_status=status, started=ended, ended=ended)
-    assert _unless_shut_down(outcome) is outcome
+    assert unless_shut_down(outcome) is outcome
     monkeypatch.setattr(signals, "seconds_since", lambda: 3.0)
-    assert _unless_shut_down(outcome).ending is counts
+    assert unless_shut_down(outcome).ending is counts
