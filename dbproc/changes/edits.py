@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbproc.core.errors import UnsettledError, UserError
 from dbproc.core.events import Event, Report
@@ -126,6 +126,50 @@ def edits_in_words(definition: Definition) -> list[dict[str, str]]:
     return codes + inspectors
 
 
+@dataclass(frozen=True, slots=True)
+class ForeseenEdits:
+    """What :func:`settle_edits` will do: the definition to go on with, the processes that must not run, and those of
+    which a new revision is entered."""
+
+    definition: Definition
+    refused: frozenset[int]
+    released: frozenset[int]
+
+
+def foresee_edits(store: Store, definition: Definition) -> ForeseenEdits:
+    """What the policy of each edited code comes to, changing nothing; new revisions have negative numbers."""
+    edited, _ = find_edits(definition)
+    refused = {code.process_id for code, _ in unreadable(definition)}
+    released: set[int] = set()
+    found = dict(definition.codes)
+    with store.begin() as connection:
+        for number, edit in enumerate(edited, start=1):
+            code = replace(edit.code, digest=edit.bundle.digest, stat=edit.bundle.stat)
+            if not edit.is_first and code.on_code_edit is CodeEditPolicy.REFUSE:
+                refused.add(code.process_id)
+                continue
+            if not edit.is_first and code.on_code_edit is CodeEditPolicy.BUMP:
+                version, same_as = codes.next_bump(connection, code.code_id, code.digest)
+                code = replace(code, code_id=-number, version=version, same_as=same_as)
+                released.add(code.process_id)
+            others = (each for each in found[code.process_id] if each.code_id != edit.code.code_id)
+            found[code.process_id] = (*others, code)
+    return ForeseenEdits(replace(definition, codes=found), frozenset(refused), frozenset(released))
+
+
+def refused_inspectors(definition: Definition) -> frozenset[int]:
+    """The products whose inspectors were edited and must not be used, by policy."""
+    if definition.mission.on_code_edit is not CodeEditPolicy.REFUSE:
+        return frozenset()
+    return _of_inspectors(definition, [edit for edit in find_inspector_edits(definition) if _is_edited(edit)])
+
+
+def _of_inspectors(definition: Definition, edits: Iterable[InspectorEdit]) -> frozenset[int]:
+    """The products of edited inspectors."""
+    names = {name for edit in edits for name in edit.products}
+    return frozenset(p.product_id for p in definition.products.values() if p.name in names)
+
+
 def settle_edits(store: Store, definition: Definition, report: Report) -> tuple[Definition, frozenset[int]]:
     """Apply the policy of each edited code; the definition to go on with, and the processes that must not run."""
     edited, touched = find_edits(definition)
@@ -192,8 +236,7 @@ def settle_inspector_edits(store: Store, definition: Definition, report: Report)
     for edit in found:
         if _is_edited(edit):
             _say_inspector(edit, policy, report)
-    names = {name for edit in refused for name in edit.products}
-    return settled, frozenset(p.product_id for p in definition.products.values() if p.name in names)
+    return settled, _of_inspectors(definition, refused)
 
 
 def accept_edit(store: Store, definition: Definition, process_id: int, reason: str) -> list[Edit]:

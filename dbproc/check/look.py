@@ -143,7 +143,7 @@ class _Site:
 def _compare(store: Store, site: _Site) -> tuple[Files, Records, list[Fault]]:
     """Every fault but those of the lock and of what dead runs left."""
     definition = site.definition
-    with store.begin(still=True) as connection:
+    with store.at_one_moment() as still, still.begin() as connection:
         records = audit.records(connection)
         files = Files(site.ground, site.tree, _announced(records))
         files.enter(audit.file_rows(connection), audit.member_rows(connection))

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import asdict
-from typing import Any
 
 import click
 
 from dbproc.changes import edits, release, versions
 from dbproc.cli.apply import change_facts
 from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
-from dbproc.cli.numbers import NUMBER
-from dbproc.core.errors import NotFoundError, VersionError
-from dbproc.core.filenames import read_version
+from dbproc.cli.numbers import NUMBER, VERSION
+from dbproc.core.errors import NotFoundError
 from dbproc.core.lookup import product_named
 from dbproc.core.version import Version
 from dbproc.database import lock
@@ -24,18 +22,6 @@ _LISTED = ("process", "file", "version", "first", "last", "active", "files", "re
 _SHOWN = (*_LISTED, "inputs_by", "runs")
 
 
-class _VersionType(click.ParamType):  # type: ignore[type-arg]
-    name = "version"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Version:
-        """``2.1.0`` → version."""
-        try:
-            return value if isinstance(value, Version) else read_version(value)
-        except VersionError as error:
-            self.fail(str(error), param, ctx)
-
-
-VERSION = _VersionType()
 DATE = click.DateTime(["%Y-%m-%d"])
 
 

@@ -145,10 +145,6 @@ class Frontier:
         self._spare.discard(slot)
         return True
 
-    def waiting(self) -> dict[Slot, Place]:
-        """The slots that wait, each with the process and date of one that it waits for."""
-        return {slot: blocker for blocker, slots in self._waiting.items() for slot in slots if slot in self._undecided}
-
     def _blocker(self, slot: Slot) -> Place | None:
         waits_for = (self._live, self._spare_places) if slot in self._spare else (self._live,)
         for process_id, (before, after) in self._upstream.get(slot.process_id, {}).items():

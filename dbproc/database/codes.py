@@ -7,7 +7,7 @@ import getpass
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from dbproc.core.states import CodeEvent
 from dbproc.core.version import Version
@@ -103,11 +103,24 @@ def enter_sameness(connection: Connection, code_id: int) -> None:
     row = connection.execute(select(_CODE).where(_CODE.c.code_id == code_id)).mappings().one()
     if row["shasum"] is None:
         return
-    alike = [_CODE.c[name].is_not_distinct_from(row[name]) for name in _SAMENESS]
-    first = connection.scalar(select(func.min(_CODE.c.code_id)).where(_CODE.c.code_id < code_id, *alike))
+    first = _first_alike(connection, dict(row), _CODE.c.code_id < code_id)
     if first is not None:
-        known = connection.scalar(select(func.coalesce(_CODE.c.same_as, first)).where(_CODE.c.code_id == first))
-        connection.execute(update(_CODE).where(_CODE.c.code_id == code_id).values(same_as=known))
+        connection.execute(update(_CODE).where(_CODE.c.code_id == code_id).values(same_as=first))
+
+
+def next_bump(connection: Connection, code_id: int, digest: str) -> tuple[Version, int]:
+    """The version that :func:`bump` will give, and the number of the first code that is the same, 0: there is none."""
+    row = dict(connection.execute(select(_CODE).where(_CODE.c.code_id == code_id)).mappings().one())
+    revision = _next_revision(connection, row, digest)
+    first = _first_alike(connection, {**row, "revision_version": revision, "shasum": digest})
+    return Version(row["interface_version"], row["quality_version"], revision), first or 0
+
+
+def _first_alike(connection: Connection, row: Mapping[str, Any], *conditions: ColumnElement[bool]) -> int | None:
+    alike = [_CODE.c[name].is_not_distinct_from(row[name]) for name in _SAMENESS]
+    first = select(func.coalesce(_CODE.c.same_as, _CODE.c.code_id)).where(*alike, *conditions)
+    found: int | None = connection.scalar(first.order_by(_CODE.c.code_id).limit(1))
+    return found
 
 
 def versions(connection: Connection, process: str | None = None) -> list[Row]:

@@ -75,16 +75,6 @@ def _outputs(
     return outputs
 
 
-def files_by_id(connection: Connection, file_ids: Sequence[int]) -> dict[int, File]:
-    """Files by their numbers."""
-    rows = (
-        row
-        for some in batches(file_ids)
-        for row in connection.execute(select(*FILE_COLUMNS).where(FILE.c.file_id.in_(some)))
-    )
-    return {row[0]: file_of(row) for row in rows}
-
-
 def inputs_of(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[File]]:
     """By file: the files that it was made from."""
     inputs: dict[int, list[File]] = defaultdict(list)

@@ -31,25 +31,6 @@ _Step = tuple[Decision, Move | None]
 """A decision, and the move that carries it out; None where nothing has to be moved."""
 
 
-def preview(
-    store: Store, definition: Definition, inspection: Inspection, settled: Sequence[Arrival]
-) -> list[tuple[str, str]]:
-    """What would be done with each arrival, changing nothing: its name, and a sentence."""
-    decisions = Triage(store, definition, inspection).decide(settled)
-    return [(decision.arrival.name, _sentence(definition, decision)) for decision in decisions]
-
-
-def _sentence(definition: Definition, decision: Decision) -> str:
-    if isinstance(decision, Refused):
-        return f"to quarantine: {decision.message}"
-    if isinstance(decision, Duplicate):
-        return "nothing: its bytes are in the catalogue already"
-    if isinstance(decision, Restored):
-        return f"back to {decision.target}, where it is missing"
-    file = decision.file
-    return f"{definition.products[file.product_id].name} {file.facts.date} {file.version}"
-
-
 class Ingest:
     """Takes the settled arrivals of one run into the catalogue, batch by batch."""
 

@@ -103,9 +103,16 @@ class Campaigns:
 
     def spend(self, task: Task, outcome: Outcome) -> None:
         """Count the CPU time of a job that ended."""
+        self._spend(task, outcome.cpu_seconds or 0.0)
+
+    def foresee(self, task: Task) -> None:
+        """Count a job that is taken to have ended, with the CPU time that it is expected to take."""
+        self.start(task)
+        self._spend(task, self._cpu_of(task.slot))
+
+    def _spend(self, task: Task, seconds: float) -> None:
         if task.campaign_id is not None:
-            spent = self._cpu_seconds.get(task.campaign_id, 0.0)
-            self._cpu_seconds[task.campaign_id] = spent + (outcome.cpu_seconds or 0.0)
+            self._cpu_seconds[task.campaign_id] = self._cpu_seconds.get(task.campaign_id, 0.0) + seconds
 
     def say(self, report: Report) -> None:
         """Report how the campaigns stand that were at work."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dbproc.core.candidates import Queued, candidates, consumers
@@ -16,8 +16,8 @@ from dbproc.core.version import Part
 from dbproc.database import campaigns, queue
 from dbproc.database.attempts import due_retries
 from dbproc.database.campaigns import Item, ItemEnd
-from dbproc.database.store import Store
-from dbproc.run.decide import facts_of, planners
+from dbproc.database.store import Store, Transaction
+from dbproc.run.decide import FactsOf, facts_of, planners
 
 _ENDS = {State.REFUSED: ItemStatus.FAILED, State.DELAYED: ItemStatus.FAILED}
 """What becomes of a campaign's item that is not built; otherwise it is not needed."""
@@ -45,11 +45,22 @@ class Scheduler:
     ----------
     allowed
         The processes that may run; files whose candidates are of other processes stay queued.
+    facts, open_items
+        What slots are decided by, and what campaigns want that is not done; None: as the database has it.
     """
 
-    def __init__(self, store: Store, definition: Definition, allowed: frozenset[int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        definition: Definition,
+        allowed: frozenset[int],
+        facts: FactsOf | None = None,
+        open_items: Callable[[Transaction], Sequence[Item]] = campaigns.open_items,
+    ) -> None:
         self.store = store
         self.definition = definition
+        self._facts = facts or facts_of(store, definition)
+        self._open_items = open_items
         self._done_with: list[int] = []  # queued files for which everything is decided
         self._confirmed: list[Confirmation] = []  # what is up to date because newer inputs equal the older ones
         self._ended_items: list[ItemEnd] = []  # items of campaigns for which nothing is built
@@ -78,7 +89,7 @@ class Scheduler:
     def load_items(self) -> list[Slot]:
         """Look what campaigns want that is not done; gives the slots that failed and are to be tried again by now."""
         with self.store.begin() as connection:
-            items = campaigns.open_items(connection)
+            items = self._open_items(connection)
             due = due_retries(connection, dt.datetime.now(dt.UTC))
         self._items = {}
         for item in items:
@@ -141,9 +152,8 @@ class Scheduler:
 
     def decide(self) -> Iterator[Decision]:
         """Decide every slot that waits for nothing; those that are not to be built are settled on the way."""
-        facts = facts_of(self.store, self.definition)
         while slots := self._frontier.open():
-            for planner, some in planners(self.definition, facts, slots, dt.datetime.now(dt.UTC)):
+            for planner, some in planners(self.definition, self._facts, slots, dt.datetime.now(dt.UTC)):
                 yield from self._settled([self._decided(planner, slot) for slot in some])
 
     def can_wait(self, slot: Slot) -> bool:
@@ -179,10 +189,6 @@ class Scheduler:
             self._open_slots[file_id] -= 1
             if not self._open_slots[file_id] and file_id not in self._kept:
                 self._done_with.append(file_id)
-
-    def waiting(self) -> dict[Slot, tuple[int, dt.date]]:
-        """The slots that wait for another one to be built: for which process and date."""
-        return self._frontier.waiting()
 
     def _has_failed_item(self, slot: Slot) -> bool:
         """Whether a slot is tried again for a campaign, within its limits."""
@@ -232,18 +238,3 @@ class Scheduler:
         if calmed and not self.store.read_only:
             with self.store.begin() as connection:
                 campaigns.disarm(connection, calmed)
-
-
-def products_downstream(definition: Definition, decisions: Iterable[Decision]) -> set[str]:
-    """The products further down that may be rebuilt after the stale ones among `decisions`."""
-    makes: dict[int, set[int]] = defaultdict(set)
-    for process in definition.processes.values():
-        for link in process.inputs:
-            makes[link.product_id].update(process.outputs)
-    found: set[int] = set()
-    todo = [made for item in decisions if item.state is State.STALE and item.task for made in item.task.process.outputs]
-    while todo:
-        new = makes[todo.pop()] - found
-        found |= new
-        todo.extend(new)
-    return {definition.products[product].name for product in found}

@@ -10,18 +10,16 @@ from dbproc.changes.release import code_changes, unreleased, with_process
 from dbproc.core import lookup
 from dbproc.core.errors import UserError
 from dbproc.core.model import Code, Definition, Process
-from dbproc.core.spec import SHIPPED, Change, CodeSpec
+from dbproc.core.spec import SHIPPED, Change, CodeSpec, Holdings
 from dbproc.core.version import Version
 from dbproc.database.definition.load import code_path
 from dbproc.database.definition.specs import load_holdings
 from dbproc.database.definition.write import code_place
 from dbproc.database.store import Transaction
+from dbproc.mission.codes import as_model
 from dbproc.run.jobs import code_obstacle
 from dbproc.storage.bundle import Bundle, read_bundle
 from dbproc.storage.digest import algorithm_of
-
-NOT_ENTERED = 0
-"""The number of a code that has no row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +72,23 @@ def candidate(
     if wanted.version <= old.version:
         text = f"version {wanted.version} is not above {old.version}, the present version of the code of {process.name}"
         raise UserError(f"{text}; give a higher one")
-    present = _spec_of(connection, process, old)
+    holdings = load_holdings(connection)
+    present = _spec_of(holdings, process, old)
     directory = definition.mission.code_directory
     file = present.file if wanted.file is None else _place_of(wanted.file, directory)
     interface = present.output_interface if wanted.output_interface is None else wanted.output_interface
     if interface < present.output_interface:
         raise UserError(f"output interface {interface} is below the present one, {present.output_interface}")
     spec = replace(present, file=file, version=wanted.version, output_interface=interface)
-    changes_of(connection, process.name, old.code_id, spec)
+    changes = _changes(holdings, process.name, old.code_id, spec)
     path = code_path(directory, *code_place(spec), str(spec.version))
     obstacle = code_obstacle(path)
     if obstacle is not None:
         raise UserError(obstacle)
     bundle = _bundle(path, spec.uses, definition.mission.digest)
-    code = replace(
-        old,
-        code_id=NOT_ENTERED,
-        path=path,
-        version=spec.version,
-        output_interface=interface,
-        digest=bundle.digest,
-        stat=bundle.stat,
-    )
-    others = [each for each in definition.codes[process.process_id] if each.code_id != old.code_id]
-    codes = {**definition.codes, process.process_id: (*others, code)}
-    return Candidate(process, old, code, spec, bundle, replace(definition, codes=codes))
+    changed = as_model(definition, holdings, changes)
+    code = next(each for each in changed.codes[process.process_id] if each.code_id < 0)
+    return Candidate(process, old, code, spec, bundle, changed)
 
 
 def changes_of(connection: Transaction, process: str, old_code: int, spec: CodeSpec) -> list[Change]:
@@ -109,7 +99,10 @@ def changes_of(connection: Transaction, process: str, old_code: int, spec: CodeS
     DefinitionError
         It cannot be released.
     """
-    holdings = load_holdings(connection)
+    return _changes(load_holdings(connection), process, old_code, spec)
+
+
+def _changes(holdings: Holdings, process: str, old_code: int, spec: CodeSpec) -> list[Change]:
     present = holdings.definition
     assert present is not None
     owner = present.processes[process]
@@ -140,8 +133,8 @@ def _bundle(path: str, uses: Sequence[str], algorithm: str) -> Bundle:
         raise UserError(f"the code {path} cannot be read: {error.strerror or error}") from error
 
 
-def _spec_of(connection: Transaction, process: Process, code: Code) -> CodeSpec:
-    present = load_holdings(connection).definition
+def _spec_of(holdings: Holdings, process: Process, code: Code) -> CodeSpec:
+    present = holdings.definition
     assert present is not None
     return next(each for each in present.processes[process.name].codes if each.code_id == code.code_id)
 

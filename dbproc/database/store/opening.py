@@ -69,10 +69,8 @@ class Store:
         return self.url.get_backend_name()
 
     @contextmanager
-    def begin(self, *, still: bool = False) -> Iterator[Connection]:
+    def begin(self) -> Iterator[Connection]:
         """A transaction: committed at the end of the block, rolled back when it raises.
-
-        `still`: every question is answered from one moment, as SQLite does anyhow.
 
         A connection that was closed while it was idle is replaced; nothing was written yet. Later, nothing is tried
         again: whether a commit whose answer never came was carried out cannot be known.
@@ -89,7 +87,13 @@ class Store:
             A right is missing, or a table, or the database is damaged.
         """
         with ExitStack() as stack:
-            yield self._begun(stack, self.engine.execution_options(still=True) if still else self.engine)
+            yield self._begun(stack, self.engine)
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[Store]:
+        """This store, read only, with one transaction for all: every question is answered from one moment."""
+        with ExitStack() as stack:
+            yield _Moment(self, self._begun(stack, self.engine.execution_options(still=True)))
 
     def _begun(self, stack: ExitStack, engine: Engine) -> Connection:
         was_idle, began = getattr(self.engine.pool, "checkedin", int)() > 0, time.monotonic()
@@ -124,6 +128,20 @@ class Store:
             found = next(misfits(connection), None)
         if found is not None:
             raise UnreadableError(f"{self.name}: {found}; every such value is listed by: dbproc check") from error
+
+
+class _Moment(Store):
+    """A store whose transactions are all the same one."""
+
+    def __init__(self, store: Store, connection: Connection) -> None:
+        self.url, self.name, self.engine = store.url, store.name, store.engine
+        self.read_only = True
+        self._connection = connection
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """The transaction, which goes on after the block."""
+        yield self._connection
 
 
 def open_store(name: str, *, echo: bool = False, read_only: bool = False) -> Store:

@@ -45,13 +45,10 @@ def test_a_slot_waits_until_every_slot_that_could_change_its_inputs_is_settled()
     frontier = Frontier(CHAIN)
     frontier.add([smooth(5), clean(4), clean(6)])
     assert frontier.open() == [clean(4), clean(6)]
-    assert set(frontier.waiting()) == {smooth(5)}
     frontier.settle(clean(4))
     assert frontier.open() == []
-    assert frontier.waiting() == {smooth(5): (20, dt.date(2020, 1, 6))}
     frontier.settle(clean(6))
     assert frontier.open() == [smooth(5)]
-    assert frontier.waiting() == {}
 
 
 def test_days_out_of_reach_and_other_products_are_not_waited_for() -> None:
