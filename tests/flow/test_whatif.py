@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dbproc.cli import main
-from tests.flow.mission import Mission, chain, name_of, process, product
+from tests.kit.mission import Mission, chain, name_of, process, product
 
 INSTRUMENT = "SELECT instrument_name FROM instrument"
 
