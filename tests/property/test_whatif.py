@@ -22,7 +22,7 @@ from dbproc.database import queue
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import create_database, open_store
 from dbproc.run.selection import Options
-from tests.flow import mission as kit
+from tests.kit import mission as kit
 from tests.kit.mission import Mission
 from tests.property import mortal
 
