@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.postgres import PostgresServer, running_server
+from tests.kit.postgres import PostgresServer, running_server
 
 SERVER = pytest.StashKey[PostgresServer]()
 CLEANUP = pytest.StashKey[ExitStack]()
@@ -38,6 +38,7 @@ settings.load_profile("dbproc")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "thorough: a finer point, run by make test-all")
+    config.addinivalue_line("markers", "in_processes: each command of the mission is a process of its own")
     config.stash[CLEANUP] = ExitStack()
     for name in [name for name in os.environ if name.startswith(("DBPROC_", "PG"))]:
         del os.environ[name]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.crash.forge import End, Forge, Order
-from tests.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer
 
 MEMORY = "/dev/shm"
 EMPTY = "nothing"

@@ -20,7 +20,7 @@ from dbproc.storage import moves
 from dbproc.storage.fingerprint import measure
 from tests.crash.disk import Disk
 from tests.crash.held import RAW, Held
-from tests.flow.mission import chain, name_of, product
+from tests.kit.mission import chain, name_of, product
 
 LARGE = 6_000_000
 LIMIT = 5_000_000

@@ -12,7 +12,7 @@ import pytest
 
 from tests.crash.held import RAW, Held
 from tests.crash.writers import WRITERS, Writer, append, lines_of, part, pausing, rsync
-from tests.flow.mission import days, name_of, product
+from tests.kit.mission import days, name_of, product
 
 OF_EACH_KIND = 25
 NAMES = [name_of("raw", day) for day in days("2020-01-01", OF_EACH_KIND * len(WRITERS))]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.crash.scenario import STAGES
 from tests.crash.trials import DATABASES, Laboratories, Trial, laboratories
-from tests.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer
 
 PARTS = 3
 """Each stage's points are cut into so many parts, and one point of each is tried: with one kill, with one after which

@@ -18,7 +18,7 @@ import pytest
 from dbproc.database.store import database_url, shown_name
 from tests.crash.crowd import crowd
 from tests.crash.held import ALL, RAW, Held
-from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, kill, wait_for
+from tests.kit.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, kill, wait_for
 
 RUNS = 32
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from dbproc.core.errors import DatabaseError, DbprocError
 from dbproc.database.store import Store, create_database, open_store, schema_version, upgrade_database
 from dbproc.database.store.server import divided_options
-from tests.postgres import OwnServer, PostgresServer, running_server
+from tests.kit.postgres import OwnServer, PostgresServer, running_server
 
 
 def execute(database: str, *statements: str) -> list[tuple[object, ...]]:

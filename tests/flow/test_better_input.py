@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.mission import Mission, name_of, process, product
+from tests.kit.mission import Mission, name_of, process, product
 
 
 def first_of(*products: str, **keys: object) -> dict[str, object]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.mission import JOIN, Mission, chain, kill, name_of, process, product, wait_for
+from tests.kit.mission import JOIN, Mission, chain, kill, name_of, process, product, wait_for
 
 RAW = [name_of("raw", day) for day in range(1, 7)]
 

@@ -16,7 +16,7 @@ import pytest
 from dbproc.changes.canary import promotion
 from dbproc.cli import main
 from dbproc.core.errors import ConflictError
-from tests.flow.mission import Mission, chain, kill, name_of, optional, process, product, wait_for
+from tests.kit.mission import Mission, chain, kill, name_of, optional, process, product, wait_for
 
 DAYS = (1, 2, 3)
 RAW = [name_of("raw", day) for day in DAYS]

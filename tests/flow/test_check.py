@@ -19,8 +19,8 @@ from dbproc.check.faults import Kind
 from dbproc.cli import guarded, main
 from dbproc.cli.check import check_command
 from dbproc.database import quarantine as quarantine_rows
-from tests.flow.mission import Mission, chain, name_of, process, product, wait_for
-from tests.postgres import PostgresServer
+from tests.kit.mission import Mission, chain, name_of, process, product, wait_for
+from tests.kit.postgres import PostgresServer
 
 INSPECTOR = """
 from dbproc.products import Facts, Inspector

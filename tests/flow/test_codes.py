@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.flow.mission import Mission, chain, name_of, process, product
+from tests.kit.mission import Mission, chain, name_of, process, product
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 FAILING_ON_DAY_2 = """#!/bin/sh

@@ -18,7 +18,7 @@ from dbproc.cli.dbprocessing import commands as legacy
 from dbproc.cli.dbprocessing import processqueue
 from dbproc.database import lock
 from dbproc.database.store import open_store
-from tests.flow.mission import (
+from tests.kit.mission import (
     JOIN,
     Done,
     Mission,
@@ -676,6 +676,7 @@ def test_flush_process_queue_empties_the_queue(queued: Mission) -> None:
     assert queued.script("printProcessQueue.py", "-e", "-q", queued.database, status=1).out == ""
 
 
+@pytest.mark.in_processes
 def test_clear_processing_flag_clears_the_lock_of_a_dead_run_and_of_no_live_one(
     sqlite_mission: Mission, ask: Ask
 ) -> None:
@@ -697,6 +698,7 @@ def test_clear_processing_flag_clears_the_lock_of_a_dead_run_and_of_no_live_one(
     assert mission.names("clean") == CLEAN[:1]
 
 
+@pytest.mark.in_processes
 def test_create_db_and_add_from_config_set_a_mission_up(sqlite_mission: Mission, ask: Ask) -> None:
     mission = sqlite_mission
     mission.write(*chain())
@@ -762,6 +764,7 @@ def test_what_the_system_refuses_is_one_line(sqlite_mission: Mission, ask: Ask) 
 # --- another run is at work ---
 
 
+@pytest.mark.in_processes
 def test_a_run_of_cron_that_finds_another_at_work_says_nothing(mission: Mission, ask: Ask) -> None:
     mission.create(*chain())
     commands = [("run",), ("ingest",), ("process",), ("run", "--json")]

@@ -12,7 +12,9 @@ import psutil
 import pytest
 
 from dbproc.database.store import database_url, shown_name
-from tests.flow.mission import Mission, chain, kill, name_of, wait_for
+from tests.kit.mission import Mission, chain, kill, name_of, wait_for
+
+pytestmark = pytest.mark.in_processes
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.flow.mission import REPOSITORY, Mission, name_of, process, product
+from tests.kit.mission import REPOSITORY, Mission, name_of, process, product
 
 PLAIN = "day_{Y}{m}{d}.txt"
 BLOCKS = [

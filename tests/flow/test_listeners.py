@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from dbproc.cli import main
-from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Mission, process, product, wait_for
+from tests.kit.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Mission, process, product, wait_for
+
+pytestmark = pytest.mark.in_processes
 
 RUN = f"exec {sys.executable} {PROCESS_QUEUE} -m"
 IMPATIENT = f"""exec {sys.executable} -c 'import sys

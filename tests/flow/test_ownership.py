@@ -20,8 +20,8 @@ from dbproc.database.store import database_url, open_store
 from dbproc.storage import lockfile
 from dbproc.storage.ownership import Owner
 from dbproc.system.machine import Evidence, Judgement
-from tests.flow.mission import REPOSITORY, Mission, chain, name_of, process, product
-from tests.postgres import PostgresServer
+from tests.kit.mission import REPOSITORY, Mission, chain, name_of, process, product
+from tests.kit.postgres import PostgresServer
 
 BLOCKS = [product("raw", 0), product("clean", 1), process("to_clean", "clean", ["raw"])]
 Say = Callable[..., str]

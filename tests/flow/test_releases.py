@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dbproc.cli import main
-from tests.flow.mission import Done, Mission, chain, name_of, process, product
+from tests.kit.mission import Done, Mission, chain, name_of, process, product
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 BETTER = '#!/bin/sh\nprintf "better(%s)" "$(cat "$1")" > "$2"\n'

@@ -18,7 +18,7 @@ from dbproc.cli.dbprocessing import commands as legacy
 from dbproc.database import moves
 from dbproc.database.moves import Move
 from dbproc.database.store import open_store
-from tests.flow.mission import Mission, name_of, process, product
+from tests.kit.mission import Mission, name_of, process, product
 
 RAW = [name_of("raw", day) for day in range(1, 31)]
 STATION = "raw_{station}_{Y}{m}{d}_v{VERSION}.txt"
@@ -308,6 +308,7 @@ SHELLISH = ["$(touch x)", "`touch x`", "; touch x", "| touch x", "&& touch x", "
 SHELLISH += ["*", "'", '"', "\\", "{ROOTDIR}", "{DATE}", "%s", "!!"]
 
 
+@pytest.mark.in_processes
 def test_names_reach_a_code_as_they_are(fenced: Mission) -> None:
     fenced.code("to_clean.sh", ARGUMENTS)
     fenced.create(
@@ -444,6 +445,7 @@ exit 3
 """
 
 
+@pytest.mark.in_processes
 def test_no_job_forges_a_line(mission: Mission, terminal: Terminal) -> None:
     words = mission.root / "words"
     words.mkdir()

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.flow.mission import Mission, kill, name_of, process, product, wait_for
+from tests.kit.mission import Mission, kill, name_of, process, product, wait_for
 
 SPLIT = """#!/bin/sh
 for last; do :; done
@@ -134,6 +134,7 @@ def test_when_one_goes_from_disk_both_are_made_again_each_with_its_next_version(
     lost.write_bytes(kept)
 
 
+@pytest.mark.in_processes
 def test_a_run_killed_between_the_two_moves_is_put_right(sqlite_mission: Mission) -> None:
     mission = split(sqlite_mission)
     mission.run("-i")

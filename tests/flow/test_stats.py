@@ -6,7 +6,7 @@ import pytest
 
 from dbproc.database.store import open_store
 from dbproc.explain.statistics import records
-from tests.flow.mission import Mission, chain, name_of
+from tests.kit.mission import Mission, chain, name_of
 
 OF_VERSION = """(SELECT c.code_id FROM code c JOIN process p ON p.process_id = c.process_id
 WHERE p.process_name = 'to_clean' AND c.quality_version = {quality})"""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import netCDF4
 
-from tests.flow.mission import Mission, name_of, process, product, window
+from tests.kit.mission import Mission, name_of, process, product, window
 
 LIST = """#!/bin/sh
 for output; do :; done

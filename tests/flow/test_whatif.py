@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dbproc.cli import main
-from tests.flow.mission import Done, Mission, chain, name_of, process, product
+from tests.kit.mission import Done, Mission, chain, name_of, process, product
 
 INSTRUMENT = "SELECT instrument_name FROM instrument"
 MADE = """

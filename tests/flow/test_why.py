@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dbproc.cli import main
-from tests.flow.mission import Mission, chain, name_of, optional, process, product, window
+from tests.kit.mission import Mission, chain, name_of, optional, process, product, window
 
 
 def tree(mission: Mission, name: str, date: str = "2020-01-01") -> str:

@@ -22,8 +22,8 @@ from dbproc.database import queue
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import create_database, open_store
 from dbproc.run.selection import Options
-from tests.flow import mission as kit
-from tests.flow.mission import Mission
+from tests.kit import mission as kit
+from tests.kit.mission import Mission
 from tests.property import mortal
 
 # Every output holds its own name, so that no two versions are equal.

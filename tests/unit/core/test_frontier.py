@@ -6,7 +6,7 @@ import datetime as dt
 
 from dbproc.core.frontier import Frontier, upstream_reach
 from dbproc.core.model import Definition, Input, Process, Slot, Timebase
-from tests.unit.facts import MISSION
+from tests.kit.facts import MISSION
 
 RAW, CLEAN, SMOOTH, OTHER, SUMMARY = 1, 2, 3, 4, 5
 

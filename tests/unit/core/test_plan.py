@@ -18,7 +18,7 @@ from dbproc.core.model import Code, Definition, File, Input, Inspector, Process,
 from dbproc.core.plan import Decision, Planner, State, valid_code
 from dbproc.core.retry import meant_try
 from dbproc.core.version import Part, Version
-from tests.unit.facts import MISSION
+from tests.kit.facts import MISSION
 
 DAY = dt.date(2020, 1, 2)
 NOW = dt.datetime(2020, 6, 1, 12, tzinfo=dt.UTC)

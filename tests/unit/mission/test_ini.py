@@ -12,7 +12,7 @@ from dbproc.core.errors import DefinitionError
 from dbproc.core.spec import InputSpec
 from dbproc.core.version import Version
 from dbproc.mission import read_mission_file
-from tests.mission_folder import edited, write_program
+from tests.kit.mission_files import edited, write_program
 
 COMPAT = Path(__file__).parents[2] / "flow" / "compat"
 

@@ -12,7 +12,7 @@ from dbproc.core.errors import DefinitionError
 from dbproc.core.spec import CodeSpec, InputSpec, InspectorSpec, ProductSpec
 from dbproc.core.version import Version
 from dbproc.mission import read_mission_file
-from tests.mission_folder import MISSION, edited, write_mission, write_program
+from tests.kit.mission_files import MISSION, edited, write_mission, write_program
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "mission-file.md"
 

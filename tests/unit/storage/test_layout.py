@@ -11,7 +11,7 @@ import pytest
 from dbproc.core.errors import PlacementError
 from dbproc.core.model import Inspector, Mission, Product
 from dbproc.storage import layout
-from tests.unit.facts import MISSION
+from tests.kit.facts import MISSION
 
 PRODUCT = Product(
     product_id=1,

@@ -18,7 +18,7 @@ from dbproc.core.model import Move
 from dbproc.storage import lockfile, moves, permissions
 from dbproc.storage.fingerprint import measure
 from dbproc.storage.workspace import Workspace
-from tests.unit.facts import MISSION
+from tests.kit.facts import MISSION
 
 SOMEBODY = 12345
 

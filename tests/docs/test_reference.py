@@ -18,7 +18,7 @@ from dbproc.products.inspection import RefusalReason
 from dbproc.products.registry import BUILT_IN, arguments_of
 from docs import generate
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"
 CODES = CHECKOUT / "dbproc" / "codes"
 CONVERTERS = sorted(path.stem for path in CODES.glob("*_to_idx.py"))
