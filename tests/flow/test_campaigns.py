@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dbproc.core.states import ItemStatus
+from dbproc.database import campaigns
+from dbproc.database.store import open_store
 from tests.kit.mission import JOIN, Mission, chain, kill, name_of, process, product, wait_for
 
 RAW = [name_of("raw", day) for day in range(1, 7)]
@@ -244,6 +247,7 @@ def test_a_paused_campaign_rests_until_it_is_resumed_and_a_cancelled_one_for_goo
     assert [row["status"] for row in mission.dbproc("campaign", "list", "--json").json] == ["done", "cancelled"]
 
 
+@pytest.mark.both_databases
 def test_a_campaign_survives_kills_and_makes_each_item_once(mission: Mission) -> None:
     slow(mission, 4)
     force(mission, "--product", "clean", "--campaign", "again")
@@ -256,6 +260,17 @@ def test_a_campaign_survives_kills_and_makes_each_item_once(mission: Mission) ->
     assert campaign(mission) == {"done": 4}
     assert mission.names("clean") == sorted(name_of("clean", d, v) for d in (1, 2, 3, 4) for v in ("1.0.0", "1.0.1"))
     assert is_idle(mission)
+
+
+@pytest.mark.both_databases
+def test_items_that_end_together_are_recorded_together(mission: Mission) -> None:
+    built(mission, *plain(), days=2)
+    force(mission, "--product", "clean", "--campaign", "again")
+    with open_store(mission.database) as store, store.begin() as connection:
+        items = campaigns.open_items(connection)
+        ends = [campaigns.ItemEnd(item.campaign.campaign_id, item.slot, ItemStatus.DONE) for item in items]
+        campaigns.end_items(connection, 1, ends)
+    assert campaign(mission) == {"done": 2}
 
 
 @pytest.mark.thorough

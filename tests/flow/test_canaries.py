@@ -97,6 +97,7 @@ def test_a_sample_is_built_beside_the_published_files_and_nothing_else_changes(m
     assert mission.tables("logging") == {name: rows for name, rows in before.items() if name != "logging"}
 
 
+@pytest.mark.both_databases
 def test_promoted_the_sample_is_taken_and_only_the_rest_is_built(mission: Mission) -> None:
     built(mission)
     canary(mission, "--dates", DATES)

@@ -593,6 +593,7 @@ def test_check_of_a_sound_mission_changes_nothing(sound: Mission) -> None:
     assert sound.everything() == before
 
 
+@pytest.mark.both_databases
 def test_several_damages_at_once_are_all_named(sound: Mission) -> None:
     wanted = set()
     for plant in (a_file_is_shorter, a_member_is_gone, a_file_is_unknown, a_code_was_edited, an_attempt_is_gone):

@@ -288,6 +288,7 @@ def test_what_a_failed_job_made_before_stays_the_newest(mission: Mission) -> Non
 # --- silent edits ---
 
 
+@pytest.mark.both_databases
 def test_a_code_edited_under_its_version_counts_as_the_next_revision(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(RAW[0])

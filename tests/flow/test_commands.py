@@ -107,6 +107,7 @@ def test_an_unknown_process_is_answered_with_those_that_there_are(sqlite_mission
 # --- commands that change nothing ---
 
 
+@pytest.mark.both_databases
 def test_a_dry_run_and_a_plan_tell_everything_and_change_nothing(mission: Mission) -> None:
     in_every_state(mission)
     before = untouched(mission)
@@ -135,6 +136,7 @@ def test_what_was_planned_is_what_is_done(sqlite_mission: Mission) -> None:
         assert sorted(mission.files()[task["output"]].inputs) == task["inputs"]
 
 
+@pytest.mark.both_databases
 def test_commands_that_ask_change_nothing(mission: Mission, ask: Ask) -> None:
     in_every_state(mission)
     before = untouched(mission)
@@ -446,6 +448,7 @@ def test_quarantine_is_listed_and_shown(refused: Mission, ask: Ask) -> None:
     assert "reason: same_name" in ask("quarantine", "show", "1", "-m", database).out
 
 
+@pytest.mark.both_databases
 def test_a_released_file_goes_through_ingest_again(refused: Mission, ask: Ask) -> None:
     done = ask("quarantine", "release", "2", "--comment", "try again", "-m", refused.database)
     assert done.out == f"released {refused.incoming}/clean 20200101.csv\n"
@@ -485,6 +488,7 @@ def test_a_discarded_file_is_gone_and_its_entry_stays(refused: Mission, ask: Ask
 # --- what failed ---
 
 
+@pytest.mark.both_databases
 def test_status_says_what_waits_for_a_failed_job_and_when_it_is_tried_again(mission: Mission, ask: Ask) -> None:
     mission.code("to_clean.sh", '#!/bin/sh\necho no luck\ncase "$1" in *0102*) exit 3;; esac; cp "$1" "$2"\n')
     mission.code("announce.sh", "#!/bin/sh\n")

@@ -69,6 +69,7 @@ def check_all_is_built(mission: Mission) -> None:
 # --- the lock ---
 
 
+@pytest.mark.both_databases
 def test_a_second_run_is_turned_away_and_changes_nothing(waiting: Mission) -> None:
     first = waiting.start()
     try:
@@ -98,6 +99,7 @@ def release(mission: Mission, count: int) -> None:
     os.close(keep)
 
 
+@pytest.mark.both_databases
 def test_runs_started_at_the_same_time_do_the_work_once(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(*RAW)

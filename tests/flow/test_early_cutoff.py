@@ -61,6 +61,7 @@ def looks_sound(mission: Mission) -> None:
     assert main(["check", "-m", mission.database]) == 0
 
 
+@pytest.mark.both_databases
 def test_what_comes_from_identical_bytes_is_confirmed_and_not_made_again(mission: Mission) -> None:
     built_once(mission)
     cutting(mission, version="1.1.0")

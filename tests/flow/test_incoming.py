@@ -328,6 +328,7 @@ def test_a_companion_directory_that_a_code_makes_is_part_of_its_file(mission: Mi
     assert (mission.root / "data/cube/cube_20200101_v1.0.0/deep/1 x.bin").read_text() == "more"
 
 
+@pytest.mark.both_databases
 def test_a_companion_directory_is_delivered_with_its_file(mission: Mission) -> None:
     mission.create(idx("cube", 0))
     deliver_cube(mission, "one")

@@ -68,6 +68,7 @@ def events(mission: Mission) -> list[tuple[str, str]]:
 
 
 @pytest.mark.thorough
+@pytest.mark.both_databases
 def test_a_release_has_the_same_effect_as_the_edited_mission_file(mission: Mission, ask: Ask) -> None:
     mission.create(*chain())
     mission.deliver(RAW[0])

@@ -10,6 +10,7 @@ RAW = [name_of("raw", day) for day in (1, 2, 3, 4)]
 
 
 @pytest.mark.in_processes
+@pytest.mark.both_databases
 def test_one_run_builds_everything_and_the_next_does_nothing(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(*RAW[:3])
@@ -94,6 +95,7 @@ def test_versions_that_arrive_together_are_built_from_the_newest(mission: Missio
     assert len(mission.attempts()) == 2
 
 
+@pytest.mark.both_databases
 def test_a_released_code_rebuilds_what_it_made_and_what_came_from_that(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(*RAW[:2])

@@ -96,6 +96,7 @@ def test_windows_are_honoured_and_dates_that_are_not_due_are_said(sqlite_mission
 
 
 @pytest.mark.thorough
+@pytest.mark.both_databases
 def test_ingested_outputs_are_registered_as_by_a_run_and_what_follows_is_built_by_the_next(mission: Mission) -> None:
     built(mission)
     mission.dbproc("run-process", "to_clean", "--start", "2020-01-02", "--end", "2020-01-02", "--ingest")

@@ -272,6 +272,7 @@ def test_a_file_that_becomes_a_link_while_it_is_looked_at_is_left(fenced: Missio
     assert fenced.quarantined() == {RAW[0]: "link_elsewhere"}
 
 
+@pytest.mark.both_databases
 def test_what_a_dead_run_moved_is_put_aside_whatever_its_name_is(mission: Mission) -> None:
     mission.create(product("raw", 0))
     name = os.fsdecode(b"raw\xff\n")

@@ -45,6 +45,7 @@ def homes(mission: Mission) -> list[str]:
 
 
 @pytest.mark.thorough
+@pytest.mark.both_databases
 def test_both_have_lineage_and_what_comes_of_either_is_built(mission: Mission) -> None:
     split(mission, days=2)
     assert f"would build {name_of('left', 1)}" not in mission.dbproc("plan").out

@@ -18,6 +18,7 @@ def ran(mission: Mission, quality: int, **values: float) -> None:
     mission.execute(f"UPDATE attempt SET {changes} WHERE code_id = {OF_VERSION.format(quality=quality)}")
 
 
+@pytest.mark.both_databases
 def test_jobs_are_told_by_code_version(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(*(name_of("raw", day) for day in (1, 2, 3)))

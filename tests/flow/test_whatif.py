@@ -39,6 +39,7 @@ def built(mission: Mission, days: int = 3) -> Mission:
     return mission
 
 
+@pytest.mark.both_databases
 def test_a_release_is_foreseen_to_the_last_descendant_and_nothing_changes(mission: Mission) -> None:
     built(mission)
     before = mission.everything()

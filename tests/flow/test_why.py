@@ -35,6 +35,7 @@ def levels() -> list[str]:
     ]
 
 
+@pytest.mark.both_databases
 def test_what_was_not_delivered_is_found_through_all_levels(mission: Mission) -> None:
     mission.create(*levels())
     mission.deliver(name_of("side", 1))
