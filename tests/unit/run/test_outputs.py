@@ -91,6 +91,7 @@ def test_exit_status_0_is_not_enough(act: Callable[[Job], None], words: str, set
     engine.act = act
     for result in results_of(setup):
         assert isinstance(result, Failure)
+        assert result.message.startswith(f"exit status 0, but its output {result.task.output_name} is")
         assert words in result.message
         assert not result.is_interrupted
         assert not result.is_obstacle
