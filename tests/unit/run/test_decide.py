@@ -16,8 +16,8 @@ from dbproc.core.plan import State
 from dbproc.core.version import Part
 from dbproc.run import decide as module
 from dbproc.run.decide import decide, facts_in, facts_of, planners
-from tests.flow.mission import Mission, chain
-from tests.unit.run.bench import DAYS, delivered, opened, process_id
+from tests.kit.engine import DAYS, delivered, opened, process_id
+from tests.kit.mission import Mission, chain
 
 NOW = dt.datetime.now(dt.UTC)
 

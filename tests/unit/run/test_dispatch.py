@@ -15,8 +15,8 @@ from dbproc.run.outputs import Failure, Result, Success
 from dbproc.run.rescue import Found
 from dbproc.system import signals
 from dbproc.system.signals import Interrupted
-from tests.flow.mission import Mission, chain, name_of
-from tests.unit.run.bench import RAW, FakeEngine, delivered, setup_of, tasks_of, write_output
+from tests.kit.engine import RAW, FakeEngine, delivered, setup_of, tasks_of, write_output
+from tests.kit.mission import Mission, chain, name_of
 
 JOB = Job(attempt_id=1, command=("x",), directory="/x", log="/x.log", cpu=1, ram=0.0, time_limit=None)
 

@@ -12,8 +12,8 @@ from dbproc.run.dispatch import Dispatch, Setup
 from dbproc.run.outputs import Failure, Result, Success, moves_of, place
 from dbproc.storage import fingerprint
 from dbproc.storage.digest import digest_file
-from tests.flow.mission import Mission, chain, name_of, process, product
-from tests.unit.run.bench import FakeEngine, delivered, setup_of, tasks_of, write_output
+from tests.kit.engine import FakeEngine, delivered, setup_of, tasks_of, write_output
+from tests.kit.mission import Mission, chain, name_of, process, product
 
 TWO = [product("raw", 0), product("a", 1), product("b", 2), process("to_clean", ["a", "b"], ["raw"])]
 

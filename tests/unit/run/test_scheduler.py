@@ -16,8 +16,8 @@ from dbproc.run.executor import Executor
 from dbproc.run.on_demand import OnDemand, Request, decisions_of
 from dbproc.run.scheduler import Scheduler
 from dbproc.system.signals import Interrupted
-from tests.flow.mission import Mission, chain, name_of, process, product
-from tests.unit.run.bench import DAYS, RAW, FakeEngine, delivered, opened, process_id, setup_of
+from tests.kit.engine import DAYS, RAW, FakeEngine, delivered, opened, process_id, setup_of
+from tests.kit.mission import Mission, chain, name_of, process, product
 
 BOTH = [
     product("raw", 0),

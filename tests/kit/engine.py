@@ -16,7 +16,7 @@ from dbproc.products.inspection import Inspection
 from dbproc.run.decide import decide, facts_of
 from dbproc.run.dispatch import Setup
 from dbproc.storage.workspace import Workspace
-from tests.flow.mission import Mission, name_of
+from tests.kit.mission import Mission, name_of
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 DAYS = [dt.date(2020, 1, day) for day in (1, 2, 3)]
