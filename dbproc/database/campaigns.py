@@ -298,7 +298,7 @@ def end_items(connection: Connection, run_id: int, ends: Iterable[ItemEnd]) -> N
             _ITEM.c.process_id == bindparam("b_process"),
             _ITEM.c.utc_file_date == bindparam("b_date"),
             _ITEM.c.process_keywords == bindparam("b_keywords"),
-            _ITEM.c.status.in_(_OPEN),
+            or_(*(_ITEM.c.status == status for status in _OPEN)),  # in_() cannot be executed for many rows at once
         )
         .values(status=bindparam("b_status"), message=bindparam("b_message"), logging_id=bindparam("b_run"))
     )
