@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dbproc.cli import main
 from dbproc.core.states import ItemStatus
 from dbproc.database import campaigns
 from dbproc.database.store import open_store
@@ -360,3 +361,17 @@ def test_dbprocessings_scripts_without_force_queue_what_stale_outputs_are_made_f
     mission.code("to_clean.sh", JOIN + "# edited\n")
     assert "Added 0 files" in mission.script("reprocessByProduct.py", "raw", "-m", mission.database).out
     assert "is no date" in mission.script("reprocessByDate.py", "-s", "x", "-e", "y", "-m", "z", status=2).err
+
+
+def test_several_items_that_need_nothing_any_more_end_at_once(sqlite_mission: Mission) -> None:
+    mission = built(sqlite_mission, *plain())
+    homes = [mission.files()[name_of("clean", day)].path for day in (1, 2, 3)]
+    aside = [path.rename(mission.root.parent / path.name) for path in homes]
+    assert main(["check", "--repair", "-m", mission.database]) == 0
+    assert main(["reprocess", "--product", "clean", "--campaign", "again", "-m", mission.database]) == 0
+    for path, home in zip(aside, homes, strict=True):
+        path.rename(home)
+    assert main(["check", "--repair", "-m", mission.database]) == 0
+    assert campaign(mission) == {"waiting": 3}
+    assert main(["run", "-m", mission.database]) == 0
+    assert campaign(mission) == {"not needed": 3}
