@@ -1,4 +1,4 @@
-"""The frozen facts that flow between the stations.
+"""The frozen facts that rooms exchange: a mission by numbers, tasks, jobs.
 
 Numbers that end in ``_id`` are primary keys of the database. Dates are UTC calendar days; times are aware UTC; stop
 times are inclusive.
