@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from dbproc.core.candidates import Queued
 from dbproc.core.model import File, NewFile
-from dbproc.core.version import Version
 from dbproc.database import files, queue
 from dbproc.database.store import Store
 from dbproc.ingest.triage import Accepted, Decision, Duplicate, Restored
@@ -48,12 +47,12 @@ def as_newest(store: Store, arrived: Iterable[File]) -> Taken:
         for file in sorted(arrived, key=lambda file: file.version):
             newest = files.newest_of(connection, file.product_id, file.date, file.keywords)
             if newest is not None:
-                present[newest["file_id"]] = None
-            if newest is None or Version.parse(newest["version"]) < file.version:
+                present[newest.file_id] = None
+            if newest is None or newest.version < file.version:
                 delivered.append(file)
             else:
                 queued.append(Queued(0, file.product_id, file.date, file.keywords, ((file.first_day, file.last_day),)))
-                newer.append(newest["filename"])
+                newer.append(newest.filename)
         queued += queue.as_queued(connection, file_ids=list(present))
     return Taken(tuple(queued), tuple(delivered), tuple(newer))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from dbproc.core.answers import OPTIONAL
 from dbproc.core.errors import UnsettledError, UserError
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Code, CodeEditPolicy, Definition, Inspector
@@ -100,26 +101,37 @@ _CONSEQUENCES_OF_INSPECTORS = {
 }
 
 
-def edits_in_words(definition: Definition) -> list[dict[str, str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditInWords:
+    """A code or inspector that was edited on disk since the last run."""
+
+    code: str  #: its file
+    of: str  #: its process, or the products of an inspector
+    changed: str  #: what happened to it
+    version: str | None = field(default=None, metadata=OPTIONAL)  #: of a code: the version that it is recorded under
+    consequence: str  #: what the next run does about it
+
+
+def edits_in_words(definition: Definition) -> list[EditInWords]:
     """The edited codes and inspectors and what the next run will do about them, for people."""
     codes = [
-        {
-            "code": edit.code.path,
-            "of": definition.processes[edit.code.process_id].name,
-            "changed": f"changed under version {edit.code.version}",
-            "version": str(edit.code.version),
-            "consequence": _CONSEQUENCES[edit.code.on_code_edit],
-        }
+        EditInWords(
+            code=edit.code.path,
+            of=definition.processes[edit.code.process_id].name,
+            changed=f"changed under version {edit.code.version}",
+            version=str(edit.code.version),
+            consequence=_CONSEQUENCES[edit.code.on_code_edit],
+        )
         for edit in find_edits(definition)[0]
         if not edit.is_first and edit.code.process_id in definition.processes
     ]
     inspectors = [
-        {
-            "code": edit.inspector.name,
-            "of": ", ".join(edit.products),
-            "changed": f"the inspector of {', '.join(edit.products)} changed",
-            "consequence": _CONSEQUENCES_OF_INSPECTORS[definition.mission.on_code_edit],
-        }
+        EditInWords(
+            code=edit.inspector.name,
+            of=", ".join(edit.products),
+            changed=f"the inspector of {', '.join(edit.products)} changed",
+            consequence=_CONSEQUENCES_OF_INSPECTORS[definition.mission.on_code_edit],
+        )
         for edit in find_inspector_edits(definition)
         if _is_edited(edit)
     ]

@@ -252,11 +252,11 @@ class _Selector:
     def _slots_of_file(self, name: str) -> Iterator[Slot]:
         """What makes a file; of one that was delivered, what is made from it."""
         row = database_files.find_file(self._connection, name)
-        attempt = attempts.attempt_of_output(self._connection, row["file_id"])
+        attempt = attempts.attempt_of_output(self._connection, row.file_id)
         if attempt is not None:
-            yield Slot(attempt["process_id"], attempt["date"], attempt["keywords"])
+            yield Slot(attempt.process_id, attempt.date, attempt.keywords)
         else:
-            files = database_files.files_numbered(self._connection, [row["file_id"]])
+            files = database_files.files_numbered(self._connection, [row.file_id])
             yield from self._depending(files, set(self._definition.processes))
 
     def _candidates(self, processes: Collection[int]) -> Iterator[Slot]:

@@ -24,7 +24,6 @@ from dbproc.core.plan import Decision, State
 from dbproc.core.version import Part, Version
 from dbproc.database import files, queue
 from dbproc.database import statistics as history
-from dbproc.database._queries import Row
 from dbproc.database.definition.load import load_definition
 from dbproc.database.definition.specs import load_holdings
 from dbproc.database.store import Store
@@ -235,36 +234,36 @@ def _files(definition: Definition, task: Task) -> Iterator[PredictedFile]:
 # --- a file that is delivered ---
 
 
-def _known(store: Store, definition: Definition, path: str) -> Row | None:
+def _known(store: Store, definition: Definition, path: str) -> files.FileRow | None:
     """The file of the catalogue that is meant: one in its place, or a name of which there is no other file here."""
     home = os.path.realpath(definition.mission.root)
     with store.begin() as connection:
         if not os.path.lexists(path):
             return files.find_file(connection, path)
         rows = files.files_named(connection, [os.path.basename(path)])
-    places = {os.path.join(home, row["directory"], row["filename"]): row for row in rows}
+    places = {os.path.join(home, row.directory, row.filename): row for row in rows}
     return places.get(os.path.realpath(path))
 
 
-def _if_newer(store: Store, definition: Definition, known: Row, part: Part) -> Prediction:
+def _if_newer(store: Store, definition: Definition, known: files.FileRow, part: Part) -> Prediction:
     """A file of the catalogue as if its next version were delivered."""
     with store.begin() as connection:
-        newest = files.newest_of(connection, known["product_id"], known["date"], known["keywords"])
-    if newest is not None and newest["file_id"] != known["file_id"]:
-        raise UserError(f"{known['filename']} is replaced by {newest['filename']}: ask about that one")
-    version = Version.parse(known["version"]).bumped(part)
+        newest = files.newest_of(connection, known.product_id, known.date, known.keywords)
+    if newest is not None and newest.file_id != known.file_id:
+        raise UserError(f"{known.filename} is replaced by {newest.filename}: ask about that one")
+    version = known.version.bumped(part)
     file = File(
         file_id=0,
-        product_id=known["product_id"],
-        filename=known["filename"].replace(known["version"], str(version)),
-        date=known["date"],
-        first_day=known["start"].date(),
-        last_day=known["stop"].date(),
+        product_id=known.product_id,
+        filename=known.filename.replace(str(known.version), str(version)),
+        date=known.date,
+        first_day=known.start.date(),
+        last_day=known.stop.date(),
         version=version,
-        keywords=known["keywords"],
-        directory=known["directory"],
+        keywords=known.keywords,
+        directory=known.directory,
     )
-    note = f"as if {file.filename} came in the place of {known['filename']}"
+    note = f"as if {file.filename} came in the place of {known.filename}"
     taken = as_newest(store, [file])
     return _predicted(store, Hypothesis(definition, taken.queued, taken.delivered), [note])
 

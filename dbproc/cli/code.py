@@ -109,14 +109,14 @@ def show_command(process: str, version: Version | None, part: str | None, missio
         print_json(facts)
         return
     for name in _SHOWN:
-        click.echo(f"{name}: {cell(facts[name])}")
-    for event in facts["events"]:
-        why = f": {cell(event['reason'])}" if event["reason"] else ""
-        click.echo(f"{event['event']} {cell(event['event_time'])} by {cell(event['user'])}{why}")
-    for each in facts["parts"]:
-        click.echo(f"{each['path']}: {each['size']} bytes, {each['digest']}")
-    click.echo(f"\n--- {facts['file_shown']}")
-    click.echo(facts["text"], nl=False)
+        click.echo(f"{name}: {cell(getattr(facts, name))}")
+    for event in facts.events:
+        why = f": {cell(event.reason)}" if event.reason else ""
+        click.echo(f"{event.event} {cell(event.event_time)} by {cell(event.user)}{why}")
+    for each in facts.parts:
+        click.echo(f"{each.path}: {each.size} bytes, {each.digest}")
+    click.echo(f"\n--- {facts.file_shown}")
+    click.echo(facts.text, nl=False)
 
 
 @code_command.command("diff")

@@ -50,7 +50,7 @@ def _print(plan: Plan) -> None:
     for name, text in incoming.files if incoming else ():
         click.echo(one_line(f"incoming {name}: {text}"))
     for edit in plan.edited_codes:
-        click.echo(f"edited {edit['code']}: {edit['changed']}; {edit['consequence']}")
+        click.echo(f"edited {edit.code}: {edit.changed}; {edit.consequence}")
     for task in plan.tasks:
         what = ", ".join(task.outputs) or f"{task.process} {task.date}"
         when = "would then" if task.waits_for else "would"
@@ -60,7 +60,7 @@ def _print(plan: Plan) -> None:
         click.echo(one_line(f"{problem.state} {problem.process} {problem.date}: {problem.why}"))
     for failure in plan.failures:
         click.echo(
-            f"failed {failure['process']} {failure['date']}: {one_line(failure['message'])}; {retry_words(failure)}"
+            f"failed {failure.process} {failure.date}: {one_line(failure.message or '')}; {retry_words(failure)}"
         )
     for note in plan.notes:
         click.echo(note)

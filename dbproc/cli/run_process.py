@@ -125,8 +125,8 @@ def _put_aside(
             definition = narrowed(load_definition(connection), request)
         prepare(definition, directory)
         for edit in edits_in_words(definition):
-            text = f"changed under version {edit['version']}; it is run as it is now, outputs are named by that version"
-            report.add(Event.NOTE, edit["code"], text)
+            text = f"changed under version {edit.version}; it is run as it is now, outputs are named by that version"
+            report.add(Event.NOTE, edit.code, text)
         decisions = decisions_of(store, definition, request)
         tell_undue(report, definition, decisions)
         with Inspection(definition) as inspection:

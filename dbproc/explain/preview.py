@@ -9,15 +9,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dbproc.changes.arrivals import Taken, taken_in
-from dbproc.changes.edits import edits_in_words, foresee_edits, refused_inspectors
+from dbproc.changes.edits import EditInWords, edits_in_words, foresee_edits, refused_inspectors
 from dbproc.changes.whatif import EARLY_CUTOFF
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition
 from dbproc.core.plan import Decision, State, startup_decision
 from dbproc.database import campaigns, queue
+from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
 from dbproc.explain.status import open_failures
@@ -26,8 +26,6 @@ from dbproc.ingest.incoming import scan_mission
 from dbproc.products.inspection import Inspection
 from dbproc.run.selection import Options, allowed_processes, startup_processes
 from dbproc.run.simulation import Hypothesis, simulate
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +75,11 @@ class Plan:
     """
 
     incoming: Incoming | None = None
-    edited_codes: Sequence[Row] = ()
+    edited_codes: Sequence[EditInWords] = ()
     tasks: tuple[PlannedTask, ...] = ()
     problems: tuple[PlannedTask, ...] = ()
     follows: tuple[str, ...] = ()
-    failures: Sequence[Row] = ()
+    failures: Sequence[AttemptRow] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -101,7 +99,7 @@ def plan(store: Store, options: Options) -> Plan:
     made = list(_decisions(store, definition, options, taken_in(store, decisions)))
     with store.begin() as connection:
         failures = open_failures(connection, definition)
-        names = {row["campaign_id"]: row["name"] for row in campaigns.entries(connection)}
+        names = {row.campaign_id: row.name for row in campaigns.entries(connection)}
     tasks = tuple(_tasks(definition, made, names))
     return Plan(
         incoming=incoming,
@@ -203,7 +201,6 @@ def _follows(definition: Definition, tasks: Sequence[PlannedTask]) -> tuple[str,
     return tuple(sorted(definition.products[product_id].name for product_id in found))
 
 
-def _is_due(failure: Row) -> bool:
+def _is_due(failure: AttemptRow) -> bool:
     """Whether a failed job is tried again now, and so stands among the tasks."""
-    next_try: dt.datetime | None = failure["next_try"]
-    return next_try is not None and next_try <= dt.datetime.now(dt.UTC)
+    return failure.next_try is not None and failure.next_try <= dt.datetime.now(dt.UTC)

@@ -119,11 +119,11 @@ class Campaigns:
         if not self._jobs:
             return
         with self._scheduler.store.begin() as connection:
-            rows = [row for row in campaigns.entries(connection) if self._jobs[row["campaign_id"]]]
+            rows = [row for row in campaigns.entries(connection) if self._jobs[row.campaign_id]]
         for row in rows:
-            items = ", ".join(f"{count} {status}" for status, count in row["items"].items() if count)
-            text = f"{self._jobs[row['campaign_id']]} jobs in this run; {row['status']}: {items}"
-            report.add(Event.NOTE, f"campaign {row['name']}", text)
+            items = ", ".join(f"{count} {status}" for status, count in row.items.items() if count)
+            text = f"{self._jobs[row.campaign_id]} jobs in this run; {row.status}: {items}"
+            report.add(Event.NOTE, f"campaign {row.name}", text)
 
     def _is_next(self, item: Item, due: frozenset[Slot]) -> bool:
         """Whether an item may be admitted: once a run, and one that failed when its time has come."""

@@ -15,6 +15,7 @@ import pytest
 
 from dbproc.cli import main
 from dbproc.cli.dbprocessing import commands as legacy
+from dbproc.core.states import Purpose
 from dbproc.database import moves
 from dbproc.database.moves import Move
 from dbproc.database.store import open_store
@@ -280,7 +281,7 @@ def test_what_a_dead_run_moved_is_put_aside_whatever_its_name_is(mission: Missio
     mission.quarantine.mkdir()
     (mission.quarantine / "moved").write_text("moved")
     with open_store(mission.database) as store, store.begin() as connection:
-        move = Move("quarantine", str(mission.incoming / name), str(mission.quarantine / "moved"))
+        move = Move(Purpose.QUARANTINE, str(mission.incoming / name), str(mission.quarantine / "moved"))
         moves.announce(connection, [move])
     done = mission.run(status=1)
     reasons = sorted(row[0] for row in mission.rows("SELECT reason FROM quarantine"))

@@ -6,7 +6,6 @@ canary that is not promoted, and the next run moves the files back.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from dbproc.core.version import Version
 from dbproc.database import canaries, codes, lock, root
 from dbproc.database import moves as placements
 from dbproc.database.attempts import NewAttempt, insert_attempts
+from dbproc.database.canaries import CanaryRow, SampleRow
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.definition.write import lock_definition, write_changes
 from dbproc.database.store import Store, Transaction
@@ -34,8 +34,6 @@ from dbproc.run.recovery import recover_at_once
 from dbproc.run.register import Register
 from dbproc.storage import moves
 from dbproc.storage.workspace import Workspace
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +61,12 @@ def discard(store: Store, name: str) -> int:
     with store.begin() as connection:
         row = canaries.find(connection, name)
         mission = load_mission(connection)
-    canary_id = int(row["canary_id"])
+    canary_id = row.canary_id
     place = Place(mission, canary_id)
-    if row["status"] == CanaryStatus.PROMOTED or (
-        row["status"] == CanaryStatus.DISCARDED and not os.path.isdir(place.workspace.work)
+    if row.status is CanaryStatus.PROMOTED or (
+        row.status is CanaryStatus.DISCARDED and not os.path.isdir(place.workspace.work)
     ):
-        raise UserError(f"canary {canary_id} was {row['status']} already")
+        raise UserError(f"canary {canary_id} was {row.status} already")
     with place.held():
         with store.begin() as connection:
             canaries.change_status(
@@ -93,9 +91,9 @@ def promote(store: Store, name: str, reason: str = "") -> Promoted:
     with store.begin() as connection:
         row = canaries.find(connection, name)
         mission = load_mission(connection)
-    canary_id = int(row["canary_id"])
+    canary_id = row.canary_id
     place = Place(mission, canary_id)
-    if row["status"] == CanaryStatus.PROMOTED and not place.is_tidy:
+    if row.status is CanaryStatus.PROMOTED and not place.is_tidy:
         with place.held():
             place.tidy(store)
     acquired = lock.acquire(store, f"canary {canary_id} promoted")
@@ -138,7 +136,7 @@ class _Promotion:
             checked = []
             for result, (_, rows) in zip(results, tasks, strict=True):
                 why = _not_as_recorded(result, rows)
-                left.update({row["filename"]: why for row in rows if why})
+                left.update({row.filename: why for row in rows if why})
                 checked += [] if why else [result]
             return self._take(tried, checked, left)
 
@@ -147,20 +145,20 @@ class _Promotion:
         row = self._row
         with self._store.begin() as connection:
             definition = load_definition(connection)
-            process = replaceable(definition, row["process"])
-            old = valid_code(definition.codes[process.process_id], self._files[0]["date"])
+            process = replaceable(definition, row.process)
+            old = valid_code(definition.codes[process.process_id], self._files[0].date)
             if old is None:
-                raise UserError(f"no active code of process {process.name} is valid for {self._files[0]['date']}")
-            wanted = Wanted(Version.parse(row["version"]), _file_of(row), row["output_interface"])
+                raise UserError(f"no active code of process {process.name} is valid for {self._files[0].date}")
+            wanted = Wanted(Version.parse(row.version), _file_of(row), row.output_interface)
             tried = candidate(connection, definition, process, old, wanted)
-        require_same_bytes(tried.code.path, tried.spec.uses, row["digest"])
+        require_same_bytes(tried.code.path, tried.spec.uses, row.digest)
         return tried
 
-    def _tasks(self, tried: Candidate) -> tuple[list[tuple[Task, list[Row]]], dict[str, str]]:
+    def _tasks(self, tried: Candidate) -> tuple[list[tuple[Task, list[SampleRow]]], dict[str, str]]:
         """What the next run would build just so, with the rows of the sample; and why the rest is left."""
-        by_slot: dict[Slot, list[Row]] = {}
+        by_slot: dict[Slot, list[SampleRow]] = {}
         for row in self._files:
-            by_slot.setdefault(Slot(tried.process.process_id, row["date"], row["keywords"]), []).append(row)
+            by_slot.setdefault(Slot(tried.process.process_id, row.date, row.keywords), []).append(row)
         now = {task.slot: task for task in decided(self._store, tried.definition, list(by_slot))[0]}
         tasks, left = [], {}
         for slot, rows in by_slot.items():
@@ -169,7 +167,7 @@ class _Promotion:
                 _name_anew(now[slot], rows)
                 tasks.append((now[slot], rows))
             else:
-                left.update({row["filename"]: why for row in rows})
+                left.update({row.filename: why for row in rows})
         return tasks, left
 
     def _take(self, tried: Candidate, results: Sequence[Result], left: dict[str, str]) -> Promoted:
@@ -194,7 +192,7 @@ class _Promotion:
             self._undo(moves_of(placed), settled)
             raise
         taken = tuple(file.filename for result in placed for file in result.files)
-        return Promoted(self._row["canary_id"], taken, left)
+        return Promoted(self._row.canary_id, taken, left)
 
     def _undo(self, made: Sequence[Move], settled: Sequence[Move]) -> None:
         """Move files back; what was announced and is not `settled`, the next run undoes."""
@@ -205,7 +203,7 @@ class _Promotion:
 
     def _record(self, connection: Transaction, tried: Candidate, placed: Sequence[Success]) -> None:
         """The release and the files, all or nothing."""
-        canary_id = self._row["canary_id"]
+        canary_id = self._row.canary_id
         if not canaries.change_status(connection, canary_id, [CanaryStatus.BUILT], CanaryStatus.PROMOTED):
             raise UserError(f"canary {canary_id} is no longer there to be promoted")
         code_id = release(connection, tried, self._reason)
@@ -243,65 +241,63 @@ def release(connection: Transaction, tried: Candidate, reason: str) -> int:
     return code_id
 
 
-def _require_promotable(row: Row, files: Sequence[Row]) -> None:
-    canary_id, status = row["canary_id"], row["status"]
-    if status == CanaryStatus.BUILDING:
+def _require_promotable(row: CanaryRow, files: Sequence[SampleRow]) -> None:
+    canary_id, status = row.canary_id, row.status
+    if status is CanaryStatus.BUILDING:
         raise UserError(f"the sample of canary {canary_id} is not finished; build it again: dbproc canary start")
-    if status != CanaryStatus.BUILT:
+    if status is not CanaryStatus.BUILT:
         raise UserError(f"canary {canary_id} was {status} already")
-    failed = [each["filename"] for each in files if each["verdict"] == SampleVerdict.FAILED]
+    failed = [each.filename for each in files if each.verdict is SampleVerdict.FAILED]
     if failed or not files:
         names = ", ".join(failed[:5]) or "everything"
         raise UserError(f"canary {canary_id} could not make {names}; see why, mend it, and start another canary")
 
 
-def _file_of(row: Row) -> str:
+def _file_of(row: CanaryRow) -> str:
     """The file of a candidate as a mission file names it."""
-    if row["directory"] == "{DBPROC}/codes":
-        return SHIPPED + str(row["filename"]).removesuffix(".py")
-    return os.path.normpath(os.path.join(row["directory"], row["filename"]))
+    if row.directory == "{DBPROC}/codes":
+        return SHIPPED + row.filename.removesuffix(".py")
+    return os.path.normpath(os.path.join(row.directory, row.filename))
 
 
-def _why_left(task: Task | None, rows: Sequence[Row]) -> str | None:
+def _why_left(task: Task | None, rows: Sequence[SampleRow]) -> str | None:
     """Why the sample of a slot is not what the next run would build; None when it is."""
     if task is None:
         return "the next run would not build it"
-    if any([file.file_id for file in task.inputs] != row["record"]["inputs"] for row in rows):
+    if any([file.file_id for file in task.inputs] != list(row.made.inputs) for row in rows):
         return "its inputs are no longer those that it was built from"
-    if {planned.product_id for planned in task.outputs} != {row["product_id"] for row in rows}:
+    if {planned.product_id for planned in task.outputs} != {row.product_id for row in rows}:
         return "the process has other outputs by now"
-    names = {row["product_id"]: row["filename"] for row in rows}
+    names = {row.product_id: row.filename for row in rows}
     other = next((planned.name for planned in task.outputs if planned.name != names[planned.product_id]), None)
     if other is not None and not _may_be_renamed(task, rows):
         return f"it would be {other} by now, and what it holds may depend on its name"
     return None
 
 
-def _may_be_renamed(task: Task, rows: Sequence[Row]) -> bool:
+def _may_be_renamed(task: Task, rows: Sequence[SampleRow]) -> bool:
     """Whether the files of a sample are files alone, and their code was not told the version."""
     words = (*task.process.extra_params, *task.code.arguments)
-    return not any("{VERSION}" in word for word in words) and not any(row["record"]["members"] for row in rows)
+    return not any("{VERSION}" in word for word in words) and not any(row.made.members for row in rows)
 
 
-def _name_anew(task: Task, rows: Sequence[Row]) -> None:
+def _name_anew(task: Task, rows: Sequence[SampleRow]) -> None:
     """Give the files of a sample the names that they would have now."""
     now = {planned.product_id: planned.name for planned in task.outputs}
     for row in rows:
-        old, new = (
-            os.path.join(row["record"]["directory"], name) for name in (row["filename"], now[row["product_id"]])
-        )
+        old, new = (os.path.join(row.made.directory, name) for name in (row.filename, now[row.product_id]))
         if os.path.lexists(old) and not os.path.lexists(new):
             os.rename(old, new)
 
 
-def _outcome(number: int, task: Task, rows: Sequence[Row]) -> Outcome:
+def _outcome(number: int, task: Task, rows: Sequence[SampleRow]) -> Outcome:
     """The outcome of the job that made a sample, as it was recorded."""
-    record = rows[0]["record"]
+    record = rows[0].made
     job = Job(
         attempt_id=number,
-        command=tuple(record["command"]),
-        directory=record["directory"],
-        log=record["log"],
+        command=record.command,
+        directory=record.directory,
+        log=record.log,
         cpu=task.code.cpu,
         ram=task.code.ram,
         time_limit=task.code.time_limit,
@@ -310,23 +306,22 @@ def _outcome(number: int, task: Task, rows: Sequence[Row]) -> Outcome:
         job=job,
         ending=Ending.SUCCEEDED,
         message="",
-        exit_status=record["exit_status"],
-        started=dt.datetime.fromisoformat(record["started"]),
-        ended=dt.datetime.fromisoformat(record["ended"]),
-        cpu_seconds=record["cpu_seconds"],
-        memory_bytes=record["memory_bytes"],
+        exit_status=record.exit_status,
+        started=record.started,
+        ended=record.ended,
+        cpu_seconds=record.cpu_seconds,
+        memory_bytes=record.memory_bytes,
     )
 
 
-def _not_as_recorded(result: Result, rows: Sequence[Row]) -> str:
+def _not_as_recorded(result: Result, rows: Sequence[SampleRow]) -> str:
     """Why a file of a sample is not what was compared; nothing when it is."""
     if not isinstance(result, Success):
         return result.message
-    records = {row["product_id"]: row["record"] for row in rows}
+    records = {row.product_id: row.made for row in rows}
     for file in result.files:
         record = records[file.product_id]
-        members = sorted([member.path, member.size, member.digest] for member in file.members)
-        if (file.size, file.digest) != (record["size"], record["digest"]) or members != sorted(record["members"]):
+        if (file.size, file.digest, set(file.members)) != (record.size, record.digest, set(record.members)):
             return "its bytes are no longer those that were recorded"
     return ""
 

@@ -15,13 +15,13 @@ from dbproc.changes.canary.report import write_report
 from dbproc.core.candidates import Queued, candidates
 from dbproc.core.errors import UserError
 from dbproc.core.events import Report
-from dbproc.core.model import Definition, Outcome, Process, Slot, Task
+from dbproc.core.model import Definition, NewFile, Outcome, Process, Slot, Task
 from dbproc.core.periods import DayRange, period_end
 from dbproc.core.plan import State, valid_code
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.core.text_lists import arguments_text
 from dbproc.database import canaries, root
-from dbproc.database.canaries import NewCanary, SampleFile
+from dbproc.database.canaries import NewCanary, SampleFile, SampleRecord, SampleReport
 from dbproc.database.definition.load import load_definition
 from dbproc.database.definition.write import code_place
 from dbproc.database.store import Store
@@ -234,18 +234,14 @@ class _Building:
             file = made.get(planned.product_id)
             if file is None:
                 log = result.outcome.job.log
-                verdict, report = (
-                    SampleVerdict.FAILED,
-                    {"problem": getattr(result, "message", ""), "log": log if os.path.isfile(log) else None},
-                )
-                record = {}
+                report = SampleReport(problem=getattr(result, "message", ""), log=log if os.path.isfile(log) else None)
+                verdict, record = SampleVerdict.FAILED, None
             else:
                 path = os.path.join(result.outcome.job.directory, planned.name)
                 name = f"{result.outcome.job.attempt_id}-{planned.product_id}.png"
                 picture = os.path.join(self._place.pictures, name)
                 verdict, report = compared(self._definition, planned, file, path, picture)
-                record = _record_of(task, result.outcome, file.size, file.digest)
-                record["members"] = [[each.path, each.size, each.digest] for each in file.members]
+                record = _record_of(task, result.outcome, file)
             yield SampleFile(
                 date=task.slot.date,
                 keywords=task.slot.keywords,
@@ -258,18 +254,19 @@ class _Building:
             )
 
 
-def _record_of(task: Task, outcome: Outcome, size: int, digest: str) -> canaries.Row:
+def _record_of(task: Task, outcome: Outcome, file: NewFile) -> SampleRecord:
     """What is needed to take a file into the catalogue."""
-    return {
-        "inputs": [file.file_id for file in task.inputs],
-        "command": list(outcome.job.command),
-        "directory": outcome.job.directory,
-        "log": outcome.job.log,
-        "started": outcome.started.isoformat(),
-        "ended": outcome.ended.isoformat(),
-        "exit_status": outcome.exit_status,
-        "cpu_seconds": outcome.cpu_seconds,
-        "memory_bytes": outcome.memory_bytes,
-        "size": size,
-        "digest": digest,
-    }
+    return SampleRecord(
+        inputs=tuple(each.file_id for each in task.inputs),
+        command=outcome.job.command,
+        directory=outcome.job.directory,
+        log=outcome.job.log,
+        started=outcome.started,
+        ended=outcome.ended,
+        exit_status=outcome.exit_status,
+        cpu_seconds=outcome.cpu_seconds,
+        memory_bytes=outcome.memory_bytes,
+        size=file.size,
+        digest=file.digest,
+        members=file.members,
+    )

@@ -15,6 +15,7 @@ import pytest
 
 from dbproc.core.errors import PlacementError, StorageError, UserError
 from dbproc.core.model import Move
+from dbproc.core.states import Purpose
 from dbproc.storage import lockfile, moves, permissions
 from dbproc.storage.fingerprint import measure
 from dbproc.storage.workspace import Workspace
@@ -43,7 +44,7 @@ def modes(directory: Path) -> dict[str, str]:
 def moving(source: str, target: str) -> Move:
     """The move of a file; of a dataset, with its members."""
     members = measure(source, "sha256", companion=True).members if source.endswith(".idx") else ()
-    return Move("incoming", source, target, members=members)
+    return Move(Purpose.INCOMING, source, target, members=members)
 
 
 @pytest.fixture(autouse=True)
