@@ -1,7 +1,7 @@
 """The loop: the only module that knows the whole flow.
 
-One run takes the lock, puts right what a dead run left, ingests, processes the queue until nothing is stale, and releases
-the lock however it ends. Most runs find nothing to do: each step is imported when it is needed.
+One run takes the lock, puts right what a dead run left, ingests, processes the queue until nothing is stale, and
+releases the lock however it ends. Most runs find nothing to do: each step is imported when it is needed.
 """
 
 from __future__ import annotations
