@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +26,7 @@ printf 'clean(%s)' "$(cat "$1")" > "$2"
 """
 
 
-def plain(**code: object) -> list[str]:
+def plain(**code: Any) -> list[str]:
     """From raw to clean, and no further."""
     return [product("raw", 0), product("clean", 1), process("to_clean", "clean", ["raw"], **code)]
 
@@ -213,6 +215,10 @@ def test_new_files_do_not_wait_for_a_campaign(sqlite_mission: Mission) -> None:
     assert campaign(mission) == {"done": 5}
 
 
+def have_begun(began: Path, count: int) -> bool:
+    return began.exists() and len(began.read_text().split()) >= count
+
+
 def slow(mission: Mission, days: int = 5) -> Mission:
     """A mission whose jobs take a while from now on."""
     mission.code("to_clean.sh", SLOW.replace("ROOT", str(mission.root)))
@@ -255,7 +261,7 @@ def test_a_campaign_survives_kills_and_makes_each_item_once(mission: Mission) ->
     began = mission.root / "began"
     for count in (1, 3):
         run = mission.start("-n", "1")
-        wait_for(lambda count=count: began.exists() and len(began.read_text().split()) >= count, "jobs to begin")
+        wait_for(partial(have_begun, began, count), "jobs to begin")
         kill(run)
     mission.run()
     assert campaign(mission) == {"done": 4}

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from dbproc.changes.canary import promotion
 from dbproc.cli import main
 from dbproc.core.errors import ConflictError
 from tests.kit.mission import Mission, chain, kill, name_of, optional, process, product, wait_for
@@ -106,7 +105,7 @@ def test_promoted_the_sample_is_taken_and_only_the_rest_is_built(mission: Missio
     assert facts == {"canary_id": 1, "taken": NEW[:2], "left": {}}
     assert mission.content(NEW[0]) == "better(raw_20200101)"
     made = mission.files()[NEW[0]]
-    assert (made.code, made.inputs) == ("1.1.0", {RAW[0]})
+    assert (made.code, made.inputs) == ("1.1.0", frozenset({RAW[0]}))
     looks_sound(mission)
 
     attempt = mission.rows(
@@ -141,8 +140,8 @@ def test_discarded_it_leaves_no_trace_but_the_report(
     assert sorted(path.name for path in sample_of(mission).iterdir()) == ["pictures", "report.html"]
     assert list((sample_of(mission) / "pictures").iterdir()) == []
     report = {path for path in mission.tree() if ".dbproc/canary" in str(path)}
-    rows, tree = mission.state()  # type: ignore[misc]
-    assert (rows, set(tree) - report) == (before[0], set(before[1]))  # type: ignore[index]
+    rows, tree = mission.state()
+    assert (rows, set(tree) - report) == (before[0], set(before[1]))
     assert "canary 1 was discarded already" in refused(mission, capsys, "discard", "1")
     assert "canary 1 was discarded already" in refused(mission, capsys, "promote", "1")
     assert main(["canary", "list", "-m", mission.database]) == 0
@@ -429,7 +428,7 @@ def test_a_promotion_that_the_database_refuses_puts_everything_back(
     def refuse(*_: object, **__: object) -> None:
         raise ConflictError("no")
 
-    monkeypatch.setattr(promotion.codes, "record_event", refuse)
+    monkeypatch.setattr("dbproc.changes.canary.promotion.codes.record_event", refuse)
     assert main(["canary", "promote", "1", "-m", mission.database]) == 1
     assert mission.tables("logging") == before
     assert sorted(path.name for path in (mission.root / "data" / "clean").iterdir()) == mission.names("clean")

@@ -47,7 +47,7 @@ def copy_database(mission: Mission, tmp_path: Path, request: pytest.FixtureReque
 
     def copied() -> str:
         if mission.is_sqlite:
-            return shutil.copy(mission.database, tmp_path / "trial.sqlite")
+            return shutil.copy(mission.database, str(tmp_path / "trial.sqlite"))
         server: PostgresServer = request.getfixturevalue("postgres_server")
         name = server.create(template=str(database_url(mission.database).database))
         request.addfinalizer(lambda: server.drop(name))

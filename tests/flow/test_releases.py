@@ -33,11 +33,11 @@ def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
     return asked
 
 
-def only_clean(**code: object) -> list[str]:
+def only_clean(**code: Any) -> list[str]:
     return [product("raw", 0), product("clean", 1), process("to_clean", "clean", ["raw"], **code)]
 
 
-def built(mission: Mission, days: int, **code: object) -> Mission:
+def built(mission: Mission, days: int, **code: Any) -> Mission:
     """A mission whose code has made so many days."""
     mission.create(*only_clean(**code))
     mission.deliver(*RAW[:days])
@@ -299,11 +299,11 @@ EDITS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def using(**code: object) -> list[str]:
+def using(**code: Any) -> list[str]:
     """One process for each kind of edit, each with a code that uses files, and one whose code stays."""
     made = [product("raw", 0)]
     for kind in (*EDITS, "plain"):
-        uses = {"file": f"{kind}/code.sh", "uses": ["lib/*.txt"], **code}
+        uses: dict[str, Any] = {"file": f"{kind}/code.sh", "uses": ["lib/*.txt"], **code}
         made += [product(kind, 1), process(f"to_{kind}", kind, ["raw"], **(uses if kind != "plain" else {}))]
     return made
 

@@ -102,7 +102,7 @@ def test_ingested_outputs_are_registered_as_by_a_run_and_what_follows_is_built_b
     mission.dbproc("run-process", "to_clean", "--start", "2020-01-02", "--end", "2020-01-02", "--ingest")
     again = name_of("clean", 2, "1.0.1")
     file = mission.files()[again]
-    assert (file.inputs, file.code) == ({name_of("raw", 2)}, "1.0.0")
+    assert (file.inputs, file.code) == (frozenset({name_of("raw", 2)}), "1.0.0")
     assert mission.attempts()[-1] == ("to_clean", "2020-01-02", "succeeded")
     assert mission.queued() == 1
     mission.dbproc("check", "--deep")

@@ -15,9 +15,9 @@ import pytest
 
 from dbproc.cli import main
 from dbproc.cli.dbprocessing import commands as legacy
+from dbproc.core.model import Move
 from dbproc.core.states import Purpose
 from dbproc.database import moves
-from dbproc.database.moves import Move
 from dbproc.database.store import open_store
 from tests.kit.mission import Mission, name_of, process, product
 

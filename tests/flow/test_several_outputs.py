@@ -54,7 +54,7 @@ def test_both_have_lineage_and_what_comes_of_either_is_built(mission: Mission) -
     mission.run()
     left, right = both(1)
     for name in (left, right):
-        assert (mission.files()[name].inputs, mission.files()[name].code) == ({name_of("raw", 1)}, "1.0.0")
+        assert (mission.files()[name].inputs, mission.files()[name].code) == (frozenset({name_of("raw", 1)}), "1.0.0")
     assert mission.content(right).strip() == "10100202_war"
     assert mission.content(name_of("after", 1)).startswith("after(10100202_war")
     assert [row[0] for row in mission.attempts()].count("split") == 2

@@ -79,11 +79,11 @@ def product(name: str, level: float, format: str | None = None, **keys: object) 
 def process(
     name: str,
     output: str | list[str] | None,
-    inputs: list[object],
+    inputs: Sequence[object],
     timebase: str = "DAILY",
     *,
     keys: Any = None,
-    **code: object,
+    **code: Any,
 ) -> str:
     """A process and its one code; `keys` are of the process, the others of the code."""
     made = {} if output is None else {"output": output}
@@ -100,7 +100,7 @@ def optional(name: str) -> dict[str, object]:
     return {"product": name, "optional": True}
 
 
-def chain(**clean: object) -> list[str]:
+def chain(**clean: Any) -> list[str]:
     """From raw to clean to smooth (with the days around); the keywords are of the code that cleans."""
     return [
         product("raw", 0),
@@ -276,7 +276,7 @@ class Mission:
             name: sorted(self.rows(f"SELECT * FROM {name}"), key=repr) for name in TABLES.split() if name not in but
         }
 
-    def state(self) -> object:
+    def state(self) -> tuple[object, dict[Path, object]]:
         """Everything that a run with nothing to do leaves as it is."""
         logs = self.root / ".dbproc" / "logs"
         tree = {path: fact for path, fact in self.tree().items() if logs not in path.parents}

@@ -12,7 +12,13 @@ RAW, CLEAN, SMOOTH, OTHER, SUMMARY = 1, 2, 3, 4, 5
 
 
 def process(number: int, output: int | None, *inputs: Input, timebase: Timebase = Timebase.DAILY) -> Process:
-    return Process(process_id=number, name=f"p{number}", timebase=timebase, outputs=(output,), inputs=inputs)
+    return Process(
+        process_id=number,
+        name=f"p{number}",
+        timebase=timebase,
+        outputs=() if output is None else (output,),
+        inputs=inputs,
+    )
 
 
 def mission(*processes: Process) -> Definition:

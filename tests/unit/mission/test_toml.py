@@ -230,7 +230,7 @@ def test_an_inspector_must_be_there(tmp_path: Path) -> None:
 def test_blake3_that_is_not_installed_is_said_with_the_remedy(tmp_path: Path) -> None:
     path = write_mission(tmp_path, edited(MISSION, ("settle_seconds = 0", 'digest = "blake3"')))
     try:
-        import blake3  # noqa: F401
+        import blake3  # type: ignore[import-not-found, unused-ignore] # noqa: F401
     except ImportError:
         with pytest.raises(DefinitionError, match="pip install blake3"):
             read_mission_file(path)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from dbproc.core.model import Job
+from dbproc.core.model import FileFacts, Job, Planned, Slot, Task
+from dbproc.core.version import Version
 from dbproc.run.dispatch import Dispatch, Setup
-from dbproc.run.outputs import Failure, Result, Success, moves_of, place
+from dbproc.run.outputs import Failure, Result, Success, _disagreement, moves_of, place
 from dbproc.storage import fingerprint
 from dbproc.storage.digest import digest_file
 from tests.kit.engine import FakeEngine, delivered, setup_of, tasks_of, write_output
@@ -98,7 +102,7 @@ def test_exit_status_0_is_not_enough(act: Callable[[Job], None], words: str, set
 
 
 def test_an_output_that_grows_while_it_is_read_is_not_taken(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = fingerprint.digest_file
+    read = digest_file
 
     def read_while_it_grows(path: str, algorithm: str) -> str:
         digest = read(path, algorithm)
@@ -160,3 +164,31 @@ def test_what_a_new_version_has_in_common_with_the_former_is_told(tmp_path: Path
     with setup_of(mission, FakeEngine(as_before_on_the_first_day)) as setup:
         files = [file for result in results_of(setup) if isinstance(result, Success) for file in result.files]
     assert [file.same_as for file in files] == [former[0][0], None, None]
+
+
+# --- what was planned ---
+
+DAY = dt.date(2020, 1, 2)
+TASK = cast(Task, SimpleNamespace(slot=Slot(1, DAY)))
+PLANNED = Planned(product_id=1, name="x", version=Version(1, 1, 0))
+
+
+def facts(date: dt.date = DAY, version: Version | None = PLANNED.version) -> FileFacts:
+    time = dt.datetime.combine(date, dt.time(), dt.UTC)
+    return FileFacts(date=date, start=time, stop=time, version=version)
+
+
+def test_an_output_as_planned_is_accepted() -> None:
+    assert _disagreement(TASK, PLANNED, facts(), has_version=True) is None
+
+
+def test_an_output_of_another_date_is_refused_by_both_dates() -> None:
+    text = str(_disagreement(TASK, PLANNED, facts(date=dt.date(2020, 1, 3)), has_version=True))
+    assert "2020-01-03" in text
+    assert "2020-01-02" in text
+
+
+def test_another_version_is_refused_where_the_name_has_one() -> None:
+    other = facts(version=Version(1, 0, 0))
+    assert "1.0.0" in str(_disagreement(TASK, PLANNED, other, has_version=True))
+    assert _disagreement(TASK, PLANNED, other, has_version=False) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ def product_in(directory: str) -> Product:
 
 def mission_in(root: Path) -> Mission:
     places = {"incoming": "incoming", "quarantine": "away/quarantine", "code_directory": "codes"}
-    named = {name: str(root / place) for name, place in places.items()}
+    named: dict[str, Any] = {name: str(root / place) for name, place in places.items()}
     return replace(MISSION, root=str(root), inspector_directory=str(root / "codes" / "inspectors"), **named)
 
 

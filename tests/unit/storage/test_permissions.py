@@ -177,7 +177,12 @@ def test_what_is_as_it_should_be_costs_one_look(tmp_path: Path, monkeypatch: pyt
     path = str(file(tmp_path / "a", 0o640))
     looks: list[str] = []
     really = os.lstat
-    monkeypatch.setattr("dbproc.storage.permissions.os.lstat", lambda place: looks.append(place) or really(place))
+
+    def look(place: str) -> os.stat_result:
+        looks.append(place)
+        return really(place)
+
+    monkeypatch.setattr("dbproc.storage.permissions.os.lstat", look)
     for name in ("open", "chmod", "chown", "stat"):
         monkeypatch.setattr(f"dbproc.storage.permissions.os.{name}", None)
     assert permissions.settled(path)
