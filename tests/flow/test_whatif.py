@@ -310,6 +310,14 @@ def test_a_plan_tells_of_campaigns_within_their_limits_for_a_run(sqlite_mission:
     assert days == [name_of("clean", day, "1.1.0") for day in (4, 3, 2)]
 
 
+def test_what_a_campaign_wants_and_is_built_anyhow_is_planned_once(sqlite_mission: Mission, ask: Ask) -> None:
+    built(sqlite_mission, 3)
+    ask(sqlite_mission, "reprocess", "--product", "clean", "--force", "0")
+    sqlite_mission.deliver(name_of("raw", 2, "1.0.1"))
+    assert done_as_planned(sqlite_mission, ask).count("clean_20200102_v2.0.0.txt") == 1
+    assert ask(sqlite_mission, "plan").out == "nothing to do\n"
+
+
 @pytest.mark.parametrize("policy", ["bump", "accept", "refuse"])
 def test_a_plan_knows_what_becomes_of_an_edited_code(policy: str, sqlite_mission: Mission, ask: Ask) -> None:
     sqlite_mission.create(*chain(), on_code_edit=policy)
