@@ -140,8 +140,8 @@ def edits_in_words(definition: Definition) -> list[EditInWords]:
 
 @dataclass(frozen=True, slots=True)
 class ForeseenEdits:
-    """What :func:`settle_edits` will do: the definition to go on with, the processes that must not run, and those of
-    which a new revision is entered."""
+    """What a run will do about edits: the definition to go on with, the processes that must not run, and those of which
+    a new revision is entered."""
 
     definition: Definition
     refused: frozenset[int]
@@ -149,9 +149,11 @@ class ForeseenEdits:
 
 
 def foresee_edits(store: Store, definition: Definition) -> ForeseenEdits:
-    """What the policy of each edited code comes to, changing nothing; new revisions have negative numbers."""
+    """What comes of edited codes and inspectors by their policies; new revisions have negative numbers."""
     edited, _ = find_edits(definition)
+    unusable = refused_inspectors(definition)
     refused = {code.process_id for code, _ in unreadable(definition)}
+    refused |= {each.process_id for each in definition.processes.values() if not unusable.isdisjoint(each.outputs)}
     released: set[int] = set()
     found = dict(definition.codes)
     with store.begin() as connection:

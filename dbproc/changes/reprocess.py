@@ -20,8 +20,6 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
 from dbproc.run.decide import decide, facts_in
 
-Facts = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
@@ -60,6 +58,17 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class ChosenOutput:
+    """What is to be made again; `output` is None of a job without one."""
+
+    process: str
+    date: dt.date
+    keywords: str
+    output: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """What a selection comes to."""
 
@@ -68,18 +77,19 @@ class Chosen:
     decisions: tuple[Decision, ...]  #: what is to be built of it
     inputs: tuple[int, ...]  #: the files that it is made from
 
-    def rows(self) -> list[Facts]:
-        """What is to be built, for people."""
-        return [
-            {
-                "process": self.definition.processes[decision.slot.process_id].name,
-                "date": decision.slot.date,
-                "keywords": decision.slot.keywords,
-                "output": decision.task.output_name if decision.task else None,
-                "why": decision.explanation,
-            }
+    @property
+    def outputs(self) -> tuple[ChosenOutput, ...]:
+        """What is to be built."""
+        return tuple(
+            ChosenOutput(
+                process=self.definition.processes[decision.slot.process_id].name,
+                date=decision.slot.date,
+                keywords=decision.slot.keywords,
+                output=decision.task.output_name if decision.task else None,
+                why=decision.explanation,
+            )
             for decision in self.decisions
-        ]
+        )
 
 
 def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:

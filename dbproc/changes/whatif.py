@@ -7,20 +7,22 @@ its output to differ from the one that it replaces: with early cutoff what is ma
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
 from dbproc.changes.arrivals import as_newest, taken_in
+from dbproc.changes.edits import foresee_edits
 from dbproc.changes.release import Request, propose
 from dbproc.changes.reprocess import Selection, choose
 from dbproc.core.errors import UserError
 from dbproc.core.lookup import process_named
-from dbproc.core.model import Definition, File, Slot, Task
-from dbproc.core.plan import Decision, State
+from dbproc.core.model import Definition, File, Slot, Task, Timebase
+from dbproc.core.plan import Decision, State, startup_decision
 from dbproc.core.version import Part, Version
 from dbproc.database import files, queue
 from dbproc.database import statistics as history
@@ -28,6 +30,7 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.definition.specs import load_holdings
 from dbproc.database.store import Store
 from dbproc.mission.codes import as_model
+from dbproc.run.selection import startup_processes
 from dbproc.run.simulation import Hypothesis, simulate
 
 EARLY_CUTOFF = (
@@ -197,16 +200,32 @@ def if_delivered(store: Store, path: str, part: Part = Part.REVISION) -> Predict
     return _if_it_arrived(store, definition, path) if known is None else _if_newer(store, definition, known, part)
 
 
+def foresee(store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None = None) -> Iterator[Decision]:
+    """What the next run would decide, by all processes or those that are `allowed`: edits are settled first, what every
+    run begins with comes next, then the queue and the campaigns."""
+    edits = foresee_edits(store, hypothesis.definition)
+    definition, processes = edits.definition, edits.definition.processes
+    may_run = (frozenset(processes) if allowed is None else allowed) - edits.refused
+    today = dt.datetime.now(dt.UTC).date()
+    for process in startup_processes(definition, may_run):
+        yield startup_decision(definition, process, today)
+    again = {link.product_id for process_id in edits.released for link in processes[process_id].inputs}
+    with store.begin() as connection:
+        queued = (*hypothesis.queued, *queue.as_queued(connection, product_ids=sorted(again)))
+    yield from simulate(store, replace(hypothesis, definition=definition, queued=queued), may_run)
+
+
 def _predicted(store: Store, hypothesis: Hypothesis, notes: Sequence[str] = (), is_refused: bool = False) -> Prediction:
     definition = hypothesis.definition
     made: list[PredictedFile] = []
     hindered: list[Decision] = []
     with store.at_one_moment() as still:
-        for decision in simulate(still, hypothesis):
-            if decision.state is State.STALE and decision.task is not None:
-                made += _files(definition, decision.task)
-            else:
+        for decision in foresee(still, hypothesis):
+            task = decision.task
+            if decision.state is not State.STALE or task is None:
                 hindered.append(decision)
+            elif task.process.timebase is not Timebase.STARTUP:
+                made += _files(definition, task)
         made.sort(key=lambda each: (each.level, each.product_id or 0, each.slot))
         cost = _cost(still, made)
     notes = (*notes, *_assumptions(definition, made))

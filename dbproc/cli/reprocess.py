@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -20,10 +22,6 @@ from dbproc.cli.common import (
 from dbproc.cli.numbers import AMOUNT, NUMBER
 from dbproc.core.errors import EXIT_DONE
 from dbproc.core.version import Part
-from dbproc.database.store import Store
-
-Facts = dict[str, Any]
-_SHOWN = 20
 
 
 @click.command("reprocess")
@@ -67,38 +65,31 @@ def reprocess_command(
     )
     with open_mission(mission, read_only=True) if dry_run else open_own_mission(mission) as store:
         chosen = choose(store, Selection(**_days(selected)), part)
-        facts = {"outputs": chosen.rows(), "campaign": None, "queued": 0}
-        if not dry_run and chosen.decisions:
-            facts.update(_put(store, chosen, part, order))
+        is_put = not dry_run and bool(chosen.decisions)
+        is_queued = part is None and campaign is None
+        queued = queue_inputs(store, chosen) if is_put and is_queued else 0
+        name = begin_campaign(store, chosen, part, order) if is_put and not is_queued else None
     if as_json:
-        print_json(facts)
+        print_json({"outputs": [asdict(each) for each in chosen.outputs], "campaign": name, "queued": queued})
+    elif not is_put:
+        _print_chosen(chosen)
+    elif name is not None:
+        again = "again" if part is not None else "where they are stale"
+        click.echo(f"campaign {name}: {len(chosen.decisions)} outputs are made {again}, by the next runs")
     else:
-        _print_chosen(chosen, facts, is_forced=part is not None, dry_run=dry_run)
+        click.echo(f"{len(chosen.decisions)} outputs are stale; the {queued} files that they are made from are queued")
     return EXIT_DONE
 
 
-def _days(selected: Facts) -> Facts:
+def _days(selected: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.date() if isinstance(value, dt.datetime) else value for name, value in selected.items()}
 
 
-def _put(store: Store, chosen: Chosen, part: Part | None, order: Order) -> Facts:
-    """Put the selection before the next runs."""
-    if part is None and order.name is None:
-        return {"queued": queue_inputs(store, chosen)}
-    return {"campaign": begin_campaign(store, chosen, part, order)}
-
-
-def _print_chosen(chosen: Chosen, facts: Facts, *, is_forced: bool, dry_run: bool) -> None:
-    count = len(chosen.decisions)
+def _print_chosen(chosen: Chosen) -> None:
+    """What would be made; or why that is nothing."""
     if not chosen.slots:
         click.echo("nothing is selected: there is no output, and none is due, to which all that was given applies")
-    elif not count:
+    elif not chosen.decisions:
         click.echo(f"{len(chosen.slots)} outputs are selected, and none is stale; to make them anyhow: --force 0|1|2")
-    elif dry_run:
-        for row in facts["outputs"]:
-            click.echo(cell(f"would make {row['output'] or row['process']} {row['date']}: {row['why']}"))
-    elif facts["campaign"] is not None:
-        again = "again" if is_forced else "where they are stale"
-        click.echo(f"campaign {facts['campaign']}: {count} outputs are made {again}, by the next runs")
-    else:
-        click.echo(f"{count} outputs are stale; the {facts['queued']} files that they are made from are queued")
+    for each in chosen.outputs:
+        click.echo(cell(f"would make {each.output or each.process} {each.date}: {each.why}"))

@@ -32,7 +32,7 @@ def all_option(function: Function) -> Function:
 def whatif_command() -> None:
     """Say exactly what would be made if something changed, down to the last descendant. Changes nothing at all.
 
-    Every job is taken to succeed. What is queued already is part of what would be made.
+    Every job is taken to succeed. What the next run would make anyhow is part of it: of the queue, of campaigns.
     """
 
 

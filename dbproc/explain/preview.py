@@ -1,7 +1,7 @@
 """What the next run would do and why, changing nothing: the answer of ``dbproc plan``.
 
 It is what would be made if nothing changed but that a run came: what has arrived is laid over the catalogue as triage
-would take it in, edited codes are what their policy makes of them, and the rest is :mod:`dbproc.run.simulation`.
+would take it in, and the rest is what what-if asks, too: :func:`dbproc.changes.whatif.foresee`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dbproc.changes.arrivals import Taken, taken_in
-from dbproc.changes.edits import EditInWords, edits_in_words, foresee_edits, refused_inspectors
-from dbproc.changes.whatif import EARLY_CUTOFF
+from dbproc.changes.arrivals import taken_in
+from dbproc.changes.edits import EditInWords, edits_in_words, refused_inspectors
+from dbproc.changes.whatif import EARLY_CUTOFF, foresee
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition
-from dbproc.core.plan import Decision, State, startup_decision
-from dbproc.database import campaigns, queue
+from dbproc.core.plan import Decision, State
+from dbproc.database import campaigns
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
@@ -24,8 +24,8 @@ from dbproc.explain.status import open_failures
 from dbproc.ingest import triage
 from dbproc.ingest.incoming import scan_mission
 from dbproc.products.inspection import Inspection
-from dbproc.run.selection import Options, allowed_processes, startup_processes
-from dbproc.run.simulation import Hypothesis, simulate
+from dbproc.run.selection import Options, allowed_processes
+from dbproc.run.simulation import Hypothesis
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,10 @@ def plan(store: Store, options: Options) -> Plan:
     incoming, decisions = _arrivals(definition, store, options) if options.ingest else (None, ())
     if not options.process:
         return Plan(incoming)
-    made = list(_decisions(store, definition, options, taken_in(store, decisions)))
+    taken = taken_in(store, decisions)
+    with store.at_one_moment() as still:
+        hypothesis = Hypothesis(definition, taken.queued, taken.delivered)
+        made = list(foresee(still, hypothesis, allowed_processes(definition, options)))
     with store.begin() as connection:
         failures = open_failures(connection, definition)
         names = {row.campaign_id: row.name for row in campaigns.entries(connection)}
@@ -137,28 +140,6 @@ def _sentence(definition: Definition, decision: triage.Decision) -> str:
             return f"back to {target}, where it is missing"
         case triage.Accepted(file=file):
             return f"{definition.products[file.product_id].name} {file.facts.date} {file.version}"
-
-
-def _decisions(store: Store, definition: Definition, options: Options, taken: Taken) -> Iterator[Decision]:
-    """What the run would build, in its order, and what is refused or waits."""
-    edits = foresee_edits(store, definition)
-    refused = edits.refused | _makers(definition, refused_inspectors(definition))
-    allowed = allowed_processes(definition, options) - refused
-    today = dt.datetime.now(dt.UTC).date()
-    for process in startup_processes(definition, allowed):
-        yield startup_decision(edits.definition, process, today)
-    with store.at_one_moment() as still:
-        with still.begin() as connection:
-            again = {link.product_id for number in edits.released for link in definition.processes[number].inputs}
-            queued = queue.as_queued(connection, product_ids=sorted(again))
-        hypothesis = Hypothesis(edits.definition, (*queued, *taken.queued), taken.delivered)
-        yield from simulate(still, hypothesis, allowed)
-
-
-def _makers(definition: Definition, products: frozenset[int]) -> frozenset[int]:
-    """The processes that make one of these products."""
-    made_by = definition.processes.values()
-    return frozenset(process.process_id for process in made_by if not products.isdisjoint(process.outputs))
 
 
 def _tasks(definition: Definition, made: Sequence[Decision], names: Mapping[int, str]) -> Iterator[PlannedTask]:

@@ -49,14 +49,13 @@ class Hypothesis:
     forced_part: Part | None = None
 
 
-def simulate(store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None = None) -> Iterator[Decision]:
+def simulate(store: Store, hypothesis: Hypothesis, allowed: frozenset[int]) -> Iterator[Decision]:
     """What the next run would decide: what it would build, in an order in which it can be, and what is hindered.
 
-    `allowed` are the processes that may run; None: all.
+    `allowed` are the processes that may run.
     """
-    every = frozenset(hypothesis.definition.processes)
     with _no_collection():
-        yield from _Simulation(store, hypothesis, every if allowed is None else allowed).run()
+        yield from _Simulation(store, hypothesis, allowed).run()
 
 
 @contextmanager

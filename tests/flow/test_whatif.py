@@ -282,32 +282,42 @@ def done_as_planned(mission: Mission, ask: Ask) -> list[str]:
     return planned
 
 
-def test_a_plan_tells_of_what_arrives_and_of_all_that_comes_from_it(sqlite_mission: Mission, ask: Ask) -> None:
-    built(sqlite_mission, 2)
-    assert ask(sqlite_mission, "plan").out == "nothing to do\n"
-    sqlite_mission.deliver(name_of("raw", 2, "1.1.0"), name_of("raw", 3))
-    said = ask(sqlite_mission, "plan").out.splitlines()
+@pytest.mark.both_databases
+def test_a_plan_tells_of_what_arrives_and_of_all_that_comes_from_it(mission: Mission, ask: Ask) -> None:
+    built(mission, 2)
+    assert ask(mission, "plan").out == "nothing to do\n"
+    mission.deliver(name_of("raw", 2, "1.1.0"), name_of("raw", 3))
+    said = ask(mission, "plan").out.splitlines()
     assert "would build clean_20200103_v1.0.0.txt: no output yet" in said
     assert "would then build smooth_20200103_v1.0.0.txt: no output yet" in said
-    facts = ask(sqlite_mission, "plan", "--json").json
+    facts = ask(mission, "plan", "--json").json
     assert facts["follows"] == ["smooth"]
     assert {each["waits_for"] for each in facts["waiting"]} == {"to_clean 2020-01-02", "to_clean 2020-01-03"}
-    assert len(done_as_planned(sqlite_mission, ask)) == 5
+    assert len(done_as_planned(mission, ask)) == 5
 
 
-def test_a_plan_tells_of_campaigns_within_their_limits_for_a_run(sqlite_mission: Mission, ask: Ask) -> None:
-    built(sqlite_mission, 4)
+@pytest.mark.both_databases
+def test_a_plan_tells_of_campaigns_within_their_limits_for_a_run(mission: Mission, ask: Ask) -> None:
+    built(mission, 4)
     limits = ("--campaign", "again", "--jobs-per-run", "4", "--newest-first")
-    ask(sqlite_mission, "reprocess", "--product", "clean", "--force", "1", *limits)
-    ask(sqlite_mission, "campaign", "pause", "again")
-    assert ask(sqlite_mission, "plan").out == "nothing to do\n"
-    ask(sqlite_mission, "campaign", "resume", "again")
-    facts = ask(sqlite_mission, "plan", "--json").json["tasks"]
+    ask(mission, "reprocess", "--product", "clean", "--force", "1", *limits)
+    ask(mission, "campaign", "pause", "again")
+    assert ask(mission, "plan").out == "nothing to do\n"
+    ask(mission, "campaign", "resume", "again")
+    facts = ask(mission, "plan", "--json").json["tasks"]
     assert {task["campaign"] for task in facts} == {"again"}
     said = "would build clean_20200104_v1.1.0.txt: forced to raise quality (campaign again)"
-    assert said in ask(sqlite_mission, "run", "-d").out.splitlines()
-    days = [done_as_planned(sqlite_mission, ask)[0] for _ in range(3)]
+    assert said in ask(mission, "run", "-d").out.splitlines()
+    days = [done_as_planned(mission, ask)[0] for _ in range(3)]
     assert days == [name_of("clean", day, "1.1.0") for day in (4, 3, 2)]
+
+
+def test_what_a_campaign_wants_and_is_built_anyhow_is_planned_once(sqlite_mission: Mission, ask: Ask) -> None:
+    built(sqlite_mission, 3)
+    ask(sqlite_mission, "reprocess", "--product", "clean", "--force", "0")
+    sqlite_mission.deliver(name_of("raw", 2, "1.0.1"))
+    assert done_as_planned(sqlite_mission, ask).count("clean_20200102_v2.0.0.txt") == 1
+    assert ask(sqlite_mission, "plan").out == "nothing to do\n"
 
 
 @pytest.mark.parametrize("policy", ["bump", "accept", "refuse"])

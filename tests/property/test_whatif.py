@@ -356,7 +356,6 @@ CHANGES: list[Callable[[st.DataObject, Mission, World], Prediction | None]] = [
     begin_limited_campaign,
     begin_limited_campaign,
     deliver_some,
-    edit_code,
     ingest_only,
     leave_it,
 ]
@@ -373,7 +372,7 @@ pytestmark = pytest.mark.timeout(400)  # two cores may be shared by many
 
 
 @settings(
-    max_examples=12,
+    max_examples=20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     print_blob=True,
@@ -393,6 +392,8 @@ def test_what_is_foreseen_and_planned_is_what_the_next_run_does(data: st.DataObj
         mortal.run_here(mission.database, Options())
         release_for_later_dates(data, mission, world)
         for _ in range(data.draw(st.integers(2, 4), "changes")):
+            if data.draw(st.integers(0, 5), "a code is edited before") == 0:
+                edit_code(data, mission, world)
             change = data.draw(st.sampled_from(CHANGES), "change")
             happened = holds(mission, change(data, mission, world))
             event(f"{change.__name__}: {'some' if happened else 'no'} files")
