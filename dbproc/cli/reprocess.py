@@ -91,7 +91,7 @@ def _put(store: Store, chosen: Chosen, part: Part | None, order: Order) -> Facts
 def _print_chosen(chosen: Chosen, facts: Facts, *, is_forced: bool, dry_run: bool) -> None:
     count = len(chosen.decisions)
     if not chosen.slots:
-        click.echo("nothing is selected: there is no output, and none is due, to which all that was given applies")
+        click.echo("no output matches the selection; to see which products and dates there are: dbproc status")
     elif not count:
         click.echo(f"{len(chosen.slots)} outputs are selected, and none is stale; to make them anyhow: --force 0|1|2")
     elif dry_run:
