@@ -181,7 +181,7 @@ class _Run:
                 moves.withdraw(connection, self._returned)
 
     def _settle_inspectors(self) -> frozenset[int]:
-        """What is to be done about edited inspectors; the products whose inspectors must not be used."""
+        """Apply the policy to edited inspectors; return the products whose inspectors must not be used."""
         if not any_inspector_touched(self._definition):
             return frozenset()
         from dbproc.changes.edits import settle_inspector_edits

@@ -23,7 +23,7 @@ from dbproc.run.decide import decide, facts_in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is to be made again: everything to which all that is given applies.
+    """What to make again: everything that matches all criteria.
 
     Names may be numbers. `end` is the last day. With `as_inputs`, products, instrument, level and dates are of files
     from which something is made, as in dbprocessing; otherwise of what is made.
@@ -74,7 +74,7 @@ class Chosen:
 
     definition: Definition
     slots: tuple[Slot, ...]  #: everything that is due
-    decisions: tuple[Decision, ...]  #: what is to be built of it
+    decisions: tuple[Decision, ...]  #: those to build
     inputs: tuple[int, ...]  #: the files that it is made from
 
     @property

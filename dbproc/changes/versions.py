@@ -96,7 +96,7 @@ def show_code(store: Store, process: str, version: Version | None = None, part: 
     Raises
     ------
     NotFoundError
-        There is no such process, version or file; or the bytes are kept no more.
+        There is no such process, version or file; or the bytes are no longer kept.
     """
     with store.begin() as connection:
         mission = load_mission(connection)
@@ -121,7 +121,7 @@ def compare_codes(store: Store, process: str, old: Version | None = None, new: V
     Raises
     ------
     NotFoundError
-        There is no such process or version, none before, or the bytes are kept no more.
+        There is no such process or version, none before, or the bytes are no longer kept.
     """
     with store.begin() as connection:
         mission = load_mission(connection)
@@ -209,7 +209,7 @@ def _differing(old: Text, name: str, new: Text, new_name: str) -> Iterator[str]:
     try:
         texts = before.decode().splitlines(), after.decode().splitlines()
     except UnicodeDecodeError:
-        yield f"{name}: {len(before)} bytes, and {len(after)} bytes in {new_name}, differ; they are no text"
+        yield f"{name}: {len(before)} bytes, and {len(after)} bytes in {new_name}, differ; they are not text"
         return
     yield from difflib.unified_diff(*texts, f"{name} {old.label}", f"{new_name} {new.label}", lineterm="")
 

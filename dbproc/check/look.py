@@ -1,7 +1,7 @@
 """Looking for faults: the disk first, then the database from one moment, then what differs once more on disk.
 
 In this order a live run deceives nobody: what it announces or records is in the database before or after it is on
-disk, and whatever appears to be wrong is looked at again.
+disk, and what appears to be wrong is looked at again.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class _StartsByDefault(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Put ``start`` in front of what is no command."""
+        """Put ``start`` in front of what is not a command."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             args = ["start", *args]
         return super().resolve_command(ctx, args)

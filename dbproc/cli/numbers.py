@@ -1,4 +1,4 @@
-"""Numbers and versions on the command line: none is taken that no column holds, and none that is no number."""
+"""Numbers and versions on the command line, refused when no column can hold them."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def _days(selected: Mapping[str, Any]) -> dict[str, Any]:
 def _print_chosen(chosen: Chosen) -> None:
     """What would be made; or why that is nothing."""
     if not chosen.slots:
-        click.echo("nothing is selected: there is no output, and none is due, to which all that was given applies")
+        click.echo("no output matches the selection; to see which products and dates there are: dbproc status")
     elif not chosen.decisions:
         click.echo(f"{len(chosen.slots)} outputs are selected, and none is stale; to make them anyhow: --force 0|1|2")
     for each in chosen.outputs:

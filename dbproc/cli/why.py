@@ -125,4 +125,4 @@ def _date(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no date; write YYYY-MM-DD") from error
+        raise click.BadParameter(f"{text!r} is not a date; write YYYY-MM-DD") from error

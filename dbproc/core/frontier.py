@@ -93,7 +93,7 @@ class Frontier:
         return slot in self._spare
 
     def hurry(self, slot: Slot) -> None:
-        """A slot is spare no more: it is started, or something that is not spare asks for it."""
+        """A slot is no longer spare: it is started, or something that is not spare asks for it."""
         if slot in self._spare:
             self._leave(slot)
             self._spare.discard(slot)

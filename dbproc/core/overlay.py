@@ -147,7 +147,7 @@ class Overlay:
 
 
 def _laid_over(known: Sequence[Output], virtual: Iterable[Output]) -> list[Output]:
-    """Outputs with virtual ones; what is there again is known as it was made, unless it was made again."""
+    """Outputs with hypothetical ones; a file that comes back keeps its lineage, unless it was made again."""
     by_id = {output.file.file_id: output for output in virtual}
     result = []
     for output in known:

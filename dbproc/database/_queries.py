@@ -90,7 +90,7 @@ def startup_processes() -> Select[tuple[int]]:
 
 
 def is_last_of_startup() -> ColumnElement[bool]:
-    """Of a process that every run begins with, no later attempt on whatever date came to an end of its own."""
+    """For a STARTUP process: no later attempt, on any date, has finished by itself."""
     one, later = schema.attempt.c, schema.attempt.alias()
     superseded = exists().where(
         later.c.process_id == one.process_id,
@@ -111,7 +111,7 @@ def next_try_of(
     longest: float | None,
     now: dt.datetime,
 ) -> dt.datetime | None:
-    """When a job that failed is tried again, whatever the clock was when that was recorded."""
+    """When a failed job is tried again, even if the clock was wrong when that was recorded."""
     return meant_try(next_try, max(created, ended or created), LONGEST_DELAY if longest is None else longest, now)
 
 

@@ -191,7 +191,7 @@ def running_inputs(connection: Connection) -> list[int]:
 
 
 def interrupt_running(connection: Connection, message: str) -> int:
-    """Close every attempt that is still running, because its run is no more; how many there were."""
+    """Close all running attempts of dead runs; return their number."""
     statement = (
         update(_ATTEMPT)
         .where(_ATTEMPT.c.status == AttemptStatus.RUNNING)
@@ -201,7 +201,7 @@ def interrupt_running(connection: Connection, message: str) -> int:
 
 
 def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
-    """The slots whose last attempt failed and is to be tried again by now; not items of a campaign that is paused."""
+    """The slots whose failed last attempt is due for a retry, without items of paused campaigns."""
     of_slot = _ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords
     statement = (
         select(*of_slot, _ATTEMPT.c.next_try_time, *OF_CLOCK)
@@ -213,7 +213,7 @@ def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
 
 
 def is_to_be_tried() -> tuple[ColumnElement[bool], ...]:
-    """A job failed, and is to be tried again at some time."""
+    """A job failed, and will be retried."""
     return _ATTEMPT.c.status == AttemptStatus.FAILED, _ATTEMPT.c.next_try_time.is_not(None)
 
 
@@ -240,7 +240,7 @@ def arm(
         .where(*chosen, is_last_attempt())
         .values(
             status=AttemptStatus.FAILED, failures=0, next_try_time=_ATTEMPT.c.created_time
-        )  # which is past, whatever the clock
+        )  # in the past even when the clock was wrong
     )
     if among is None:
         return connection.execute(arming).rowcount

@@ -352,7 +352,7 @@ def finish(connection: Connection) -> None:
 
 
 def disarm(connection: Connection, slots: Collection[Slot]) -> None:
-    """Try failed jobs of campaigns no more: nothing is to be built in these slots."""
+    """Stop retrying failed jobs of campaigns: nothing has to be built in these slots."""
     place = tuple_(_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
     for some in batches([(slot.process_id, slot.date, slot.keywords) for slot in slots], 2000):
         connection.execute(

@@ -91,7 +91,7 @@ def inputs_of(connection: Connection, file_ids: Sequence[int]) -> dict[int, list
 
 
 def _tried(connection: Connection, definition: Definition, slots: Sequence[Slot]) -> dict[Slot, Tried]:
-    """The last attempt of each slot, where it failed or was refused; for timebase RUN, whatever came of it."""
+    """The last attempt of each slot, if it failed or was refused; for timebase RUN, with any status."""
     days: dict[int, list[DayRange]] = defaultdict(list)
     for slot in slots:
         days[slot.process_id].append((slot.date, slot.date))

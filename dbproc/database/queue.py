@@ -133,7 +133,7 @@ def _load(connection: Connection, file_ids: Sequence[int] | None) -> list[Queued
 
 
 def _seen(connection: Connection, heads: Select[*tuple[Any, ...]]) -> list[Queued]:
-    """Files with the days of all versions of them; `heads` gives what else is to be known of each."""
+    """Files with the days of all their versions; `heads` gives the other columns."""
     version = _FILE.alias()
     statement = heads.add_columns(version.c.utc_start_time, version.c.utc_stop_time).join(
         version,

@@ -96,7 +96,7 @@ class Ingest:
         return True
 
     def _as_placed(self, decision: Decision, move: Move | None) -> _Step | None:
-        """What is to be recorded of a file at its place; None when it was written to, and is in incoming again."""
+        """The row for a placed file; None when it was written to meanwhile and was moved back to incoming."""
         if not isinstance(decision, Accepted | Restored) or move is None:
             return decision, move
         try:
@@ -188,7 +188,7 @@ class Ingest:
         return True
 
     def _remove_unchanged(self, decision: Accepted | Duplicate) -> None:
-        """Remove it with its members, when each of them is what was read and there are no more."""
+        """Remove it with its members, if they are exactly those that were read."""
         arrival, members = decision.arrival, decision.measured.members
         if isinstance(decision, Accepted):
             is_owner = self._definition.products[decision.file.product_id].companion

@@ -147,7 +147,7 @@ class Dispatch:
 
 
 def unless_shut_down(outcome: Outcome) -> Outcome:
-    """An outcome; that of a job which a shutdown ended before the run was told of it counts as interrupted."""
+    """An outcome; a job that a shutdown ended before the run noticed it counts as interrupted."""
     since = signals.seconds_since()
     if since is None or outcome.ending is not Ending.FAILED or outcome.exit_status is None:
         return outcome

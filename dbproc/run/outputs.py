@@ -142,7 +142,7 @@ class _Verification:
         )
 
     def _checked_outputs(self, made: Sequence[_Made]) -> dict[int, list[_Output | str]]:
-        """By attempt: each output as it is to be entered, or what is wrong with it."""
+        """By attempt: the row for each output, or what is wrong with it."""
         verdicts = self.inspection.confirm_many([(each.path, each.planned.product_id) for each in made])
         wanted = [(each.path, self._has_companion(each.planned)) for each in made]
         measured = measure_all(wanted, self.definition.mission.digest)
@@ -266,7 +266,7 @@ def _absent(path: str, name: str, directory: str) -> str | None:
         wrote = f"it wrote {', '.join(map(one_line, others))} instead" if others else "it wrote nothing"
         return f"exit status 0, but its output {name} is not there; {wrote}"
     if os.path.islink(path) or not os.path.isfile(path):
-        return f"exit status 0, but its output {name} is no regular file"
+        return f"exit status 0, but its output {name} is not a regular file"
     if os.path.getsize(path) == 0:
         return f"exit status 0, but its output {name} is empty"
     return None

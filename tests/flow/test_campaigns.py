@@ -154,7 +154,7 @@ def test_a_product_without_a_version_is_not_forced_and_an_empty_selection_is_sai
     blocks = [product("raw", 0), product("clean", 1, "clean_{Y}{m}{d}.txt"), process("to_clean", "clean", ["raw"])]
     mission = built(sqlite_mission, *blocks, days=1)
     assert "product clean has no {VERSION} in its format" in force(mission, "--product", "clean", status=2)
-    assert "nothing is selected" in mission.dbproc("reprocess", "--level", "7").out
+    assert "no output matches the selection" in mission.dbproc("reprocess", "--level", "7").out
 
 
 # --- campaigns ---

@@ -285,7 +285,7 @@ def test_an_input_that_is_missing_is_the_fault_of_its_date_alone(sqlite_mission:
         (("nobody", "--version", "2.0.0", "--sample", "1"), "the mission has: to_clean, to_run, to_smooth"),
         (("to_run", "--version", "2.0.0", "--sample", "1"), "makes no files that could be compared"),
         (("to_clean", "--version", "1.0.0", "--sample", "1"), "1.0.0 is not above 1.0.0, the present version"),
-        (("to_clean", "--version", "0.1", "--sample", "1"), "is no version"),
+        (("to_clean", "--version", "0.1", "--sample", "1"), "is not a version"),
         (("to_clean", "--version", "2.0.0"), "say what to build"),
         (("to_clean", "--version", "2.0.0", "--dates", "2020-01-03..2020-01-01"), "the dates are reversed"),
         (("to_clean", "--version", "2.0.0", "--dates", "soon"), "'soon' is no date"),

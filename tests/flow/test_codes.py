@@ -26,8 +26,8 @@ FAULTS = {
     "writes nothing": ("exit 0", "is not there; it wrote nothing"),
     "writes an empty file": (': > "$2"; exit 0', "is empty"),
     "writes another name": ("echo x > other.txt; exit 0", "it wrote other.txt instead"),
-    "writes a directory": ('mkdir "$2"; exit 0', "is no regular file"),
-    "writes a link": ('ln -s "$1" "$2"; exit 0', "is no regular file"),
+    "writes a directory": ('mkdir "$2"; exit 0', "is not a regular file"),
+    "writes a link": ('ln -s "$1" "$2"; exit 0', "is not a regular file"),
 }
 
 

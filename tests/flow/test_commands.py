@@ -271,7 +271,7 @@ def test_misspelt_products_files_and_dates_are_named(sqlite_mission: Mission, as
     mission.run()
     for words, said in (
         (["why", "claen", "2020-01-01"], "no product claen; the mission has: clean, raw, smooth"),
-        (["why", "clean", "2020-1-1"], "'2020-1-1' is no date; write YYYY-MM-DD"),
+        (["why", "clean", "2020-1-1"], "'2020-1-1' is not a date; write YYYY-MM-DD"),
         (["why", "clean_20200131_v1.0.0.txt"], f"near it: {CLEAN[0]}"),
         (["lineage", "nothing.txt"], "no file nothing.txt in the catalogue"),
         (["inspect", str(mission.root / "gone.txt")], "there is no file"),

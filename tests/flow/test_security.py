@@ -236,7 +236,7 @@ def test_a_job_that_leaves_what_cannot_be_recorded_has_failed(mission: Mission) 
     mission.deliver(*RAW[:3])
     done = mission.run(status=1)
     assert [status for _, _, status in mission.attempts()] == ["failed"] * 3
-    expected = ("away is no regular file", "holds control characters", "x\\udcff\\n\\x1b[2J instead")
+    expected = ("away is not a regular file", "holds control characters", "x\\udcff\\n\\x1b[2J instead")
     assert all(any(words in message for message in mission.messages()) for words in expected)
     check_lines(done.err, "failed to_clean 2020-01-0")
 

@@ -53,9 +53,13 @@ def replaceable(definition: Definition, name: str) -> Process:
     """
     found = lookup.process_named(definition, name)
     if not found.outputs:
-        raise UserError(f"process {found.name} ({found.timebase}) makes no files that could be compared")
+        raise UserError(
+            f"process {found.name} ({found.timebase}) makes no files that could be compared; name another one"
+        )
     if not definition.codes.get(found.process_id):
-        raise UserError(f"process {found.name} has no active code that could be replaced")
+        raise UserError(
+            f"process {found.name} has no active code that could be replaced; see: dbproc code list {found.name}"
+        )
     return found
 
 
@@ -78,7 +82,9 @@ def candidate(
     file = present.file if wanted.file is None else _place_of(wanted.file, directory)
     interface = present.output_interface if wanted.output_interface is None else wanted.output_interface
     if interface < present.output_interface:
-        raise UserError(f"output interface {interface} is below the present one, {present.output_interface}")
+        raise UserError(
+            f"output interface {interface} is below the present one, {present.output_interface}; give a higher one"
+        )
     spec = replace(present, file=file, version=wanted.version, output_interface=interface)
     changes = _changes(holdings, process.name, old.code_id, spec)
     path = code_path(directory, *code_place(spec), str(spec.version))

@@ -66,7 +66,7 @@ def discard(store: Store, name: str) -> int:
     if row.status is CanaryStatus.PROMOTED or (
         row.status is CanaryStatus.DISCARDED and not os.path.isdir(place.workspace.work)
     ):
-        raise UserError(f"canary {canary_id} was {row.status} already")
+        raise UserError(f"canary {canary_id} was {row.status} already; see: dbproc canary list")
     with place.held():
         with store.begin() as connection:
             canaries.change_status(
@@ -148,7 +148,10 @@ class _Promotion:
             process = replaceable(definition, row.process)
             old = valid_code(definition.codes[process.process_id], self._files[0].date)
             if old is None:
-                raise UserError(f"no active code of process {process.name} is valid for {self._files[0].date}")
+                day = self._files[0].date
+                raise UserError(
+                    f"no active code of process {process.name} is valid for {day}; see: dbproc code list {process.name}"
+                )
             wanted = Wanted(Version.parse(row.version), _file_of(row), row.output_interface)
             tried = candidate(connection, definition, process, old, wanted)
         require_same_bytes(tried.code.path, tried.spec.uses, row.digest)
@@ -205,7 +208,7 @@ class _Promotion:
         """The release and the files, all or nothing."""
         canary_id = self._row.canary_id
         if not canaries.change_status(connection, canary_id, [CanaryStatus.BUILT], CanaryStatus.PROMOTED):
-            raise UserError(f"canary {canary_id} is no longer there to be promoted")
+            raise UserError(f"canary {canary_id} can no longer be promoted; see: dbproc canary show {canary_id}")
         code_id = release(connection, tried, self._reason)
         codes.record_event(
             connection,
@@ -246,7 +249,7 @@ def _require_promotable(row: CanaryRow, files: Sequence[SampleRow]) -> None:
     if status is CanaryStatus.BUILDING:
         raise UserError(f"the sample of canary {canary_id} is not finished; build it again: dbproc canary start")
     if status is not CanaryStatus.BUILT:
-        raise UserError(f"canary {canary_id} was {status} already")
+        raise UserError(f"canary {canary_id} was {status} already; see: dbproc canary list")
     failed = [each.filename for each in files if each.verdict is SampleVerdict.FAILED]
     if failed or not files:
         names = ", ".join(failed[:5]) or "everything"

@@ -92,7 +92,7 @@ def _details(row: SampleRow) -> Iterator[str]:
 
 
 def words_of(row: SampleRow) -> Iterator[str]:
-    """What is to be said of a file of a sample, line by line."""
+    """The lines of the report about one file of a sample."""
     report = row.report
     if report.sizes and report.sizes[0] is not None and report.sizes[0] != report.sizes[1]:
         yield f"size {report.sizes[0]} → {report.sizes[1]} bytes"

@@ -156,7 +156,7 @@ class _AnyDay(click.ParamType[dt.date]):
         try:
             return dt.date.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no date; write 2012-10-02 or 20121002", param, ctx)
+            self.fail(f"{value!r} is not a date; write 2012-10-02 or 20121002", param, ctx)
 
 
 @click.command("DBRunner.py", context_settings=_HELP)

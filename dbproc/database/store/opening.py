@@ -164,7 +164,7 @@ def open_store(name: str, *, echo: bool = False, read_only: bool = False) -> Sto
 
 
 def open_any_schema(name: str) -> Store:
-    """Open an existing mission database whatever its schema version is, to upgrade it."""
+    """Open an existing mission database of any schema version, to upgrade it."""
     store = _opened(name, echo=False, read_only=False)
     try:
         if schema_version(store) is None:
@@ -248,7 +248,7 @@ _REMEDIES = {
     False: "a new one is created with: dbproc init",
     None: "see that the server runs and can be reached: PGHOST, PGPORT, PGUSER, PGPASSWORD, and the server's log",
 }
-"""What is to be done, by what :func:`known_to_server` says."""
+"""The remedy, depending on what :func:`known_to_server` says."""
 
 
 def _check_schema(store: Store) -> None:

@@ -286,7 +286,7 @@ def test_what_has_become_a_link_is_not_placed(tmp_path: Path) -> None:
     file(tmp_path / "mine", 0o600)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a").symlink_to(tmp_path / "mine")
-    with pytest.raises(PlacementError, match="no regular file any more"):
+    with pytest.raises(PlacementError, match="not a regular file any more"):
         moves.place(moving(str(tmp_path / "in" / "a"), str(tmp_path / "home" / "a")))
     assert not (tmp_path / "home").exists()
 
