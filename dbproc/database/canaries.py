@@ -97,14 +97,14 @@ class CanaryRow:
     digest: str  #: of its bytes, with the name of the algorithm in front
     created: dt.datetime  #: when its sample was begun
     user: str  #: by whom
-    status: CanaryStatus  #: building, built, promoted or discarded
+    status: CanaryStatus  #: what it is at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryInNumbers(CanaryRow):
     """A candidate, and how its sample came out."""
 
-    verdicts: Mapping[SampleVerdict, int]  #: how many files are ``same``, ``differs``, ``new``, ``failed``
+    verdicts: Mapping[SampleVerdict, int]  #: how many files are ``same``, ``differs``, ``new`` or ``failed``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class SampleRow:
     product: str  #: the name of its product
     filename: str  #: its name
     published: str | None  #: the name of the published file; null: there is none
-    verdict: SampleVerdict  #: same, differs, new or failed
+    verdict: SampleVerdict  #: how it came out
     report: SampleReport  #: how it compares with the published file
     record: SampleRecord | None = field(metadata=HIDDEN)
 
