@@ -26,10 +26,15 @@ from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, String, 
 
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
+from dbproc.changes.reprocess import Reprocessed
 from dbproc.changes.versions import CodeFacts, CodeShown, Comparison
 from dbproc.cli import dbproc
+from dbproc.cli.apply import ChangeTold
+from dbproc.cli.check import Checked
+from dbproc.cli.code import Accepted, ReleaseTold
 from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
+from dbproc.cli.run_process import PlannedByHand
 from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database.campaigns import CampaignRow
@@ -186,14 +191,22 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc campaign list": ("list of ", CampaignRow),
     "dbproc campaign show": ("", Outlook),
     "dbproc campaign pause, resume, cancel": ("", CampaignRow),
+    "dbproc code release": ("", ReleaseTold),
+    "dbproc code accept": ("list of ", Accepted),
+    "dbproc apply": ("list of ", ChangeTold),
+    "dbproc check": ("", Checked),
+    "dbproc reprocess": ("", Reprocessed),
+    "dbproc run-process --dry-run": ("", PlannedByHand),
     "dbproc canary list": ("list of ", CanaryInNumbers),
     "dbproc canary start, show": ("", CanaryShown),
     "dbproc canary promote": ("", Promoted),
 }
 """What each command answers: how many, and of what."""
 
+_MOST_WORDS = 10
+
 WORDS: dict[object, str] = {
-    **{int: "integer", float: "number", str: "text", bool: "true or false", Any: "any"},
+    **{int: "integer", float: "number", str: "text", bool: "true or false"},
     **{dt.date: "date", dt.datetime: "time", Version: "version", type(None): "null"},
 }
 
@@ -258,10 +271,12 @@ def _value(hint: object) -> str:
     if isinstance(hint, type) and is_dataclass(hint):
         return _link(hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
+        if len(hint) > _MOST_WORDS:
+            return "text"
         return "integer" if issubclass(hint, IntEnum) else ", ".join(f"`{each.value}`" for each in hint)
     inner = [each for each in get_args(hint) if each is not Ellipsis]
     if get_origin(hint) is Mapping:
-        return f"object of {_value(inner[1])}s"
+        return "object" if inner[1] is Any else f"object of {_value(inner[1])}s"
     if get_origin(hint) is tuple and Ellipsis not in get_args(hint):
         return f"[{', '.join(' or '.join(map(_value, _alternatives(each))) for each in inner)}]"
     return f"list of {_value(inner[0])}"
