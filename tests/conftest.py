@@ -124,8 +124,7 @@ def _is_spared(item: pytest.Item) -> bool:
     if item.get_closest_marker("thorough") is not None:
         return True
     parameters = getattr(item, "callspec", None)
-    is_of_server = parameters is not None and any(
-        isinstance(each, str) and each == "postgresql" for each in parameters.params.values()
-    )
+    values = parameters.params.values() if parameters is not None else ()
+    is_of_server = any(isinstance(value, str) and value == "postgresql" for value in values)
     is_of_flow = item.path.parent.name == "flow"
     return is_of_flow and is_of_server and item.get_closest_marker("both_databases") is None

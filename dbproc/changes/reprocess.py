@@ -23,7 +23,7 @@ from dbproc.run.decide import decide, facts_in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What to make again: everything that matches all criteria.
+    """What is to be made again: everything to which all that is given applies.
 
     Names may be numbers. `end` is the last day. With `as_inputs`, products, instrument, level and dates are of files
     from which something is made, as in dbprocessing; otherwise of what is made.
@@ -57,15 +57,15 @@ class Order:
     comment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenOutput:
-    """What is to be made again; `output` is None of a job without one."""
+    """An output that is to be made again."""
 
-    process: str
-    date: dt.date
-    keywords: str
-    output: str | None
-    why: str
+    process: str  #: the name of its process
+    date: dt.date  #: its date
+    keywords: str  #: its keywords
+    output: str | None  #: its name; null: it cannot be made, or there is none
+    why: str  #: why
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,11 @@ class Chosen:
 
     definition: Definition
     slots: tuple[Slot, ...]  #: everything that is due
-    decisions: tuple[Decision, ...]  #: those to build
+    decisions: tuple[Decision, ...]  #: what is to be built of it
     inputs: tuple[int, ...]  #: the files that it is made from
 
-    @property
     def outputs(self) -> tuple[ChosenOutput, ...]:
-        """What is to be built."""
+        """What is to be built, for people."""
         return tuple(
             ChosenOutput(
                 process=self.definition.processes[decision.slot.process_id].name,
@@ -90,6 +89,15 @@ class Chosen:
             )
             for decision in self.decisions
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reprocessed:
+    """What is made again, and how."""
+
+    outputs: tuple[ChosenOutput, ...]  #: what is to be made again
+    campaign: str | None  #: the name of the campaign that makes it
+    queued: int  #: how many files were queued of which it is made
 
 
 def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:

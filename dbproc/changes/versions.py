@@ -34,7 +34,7 @@ class CodeFacts:
     last: dt.date  #: the last date of data that it is for
     active: bool  #: whether it is in use
     digest: str | None  #: of its bytes, with the name of the algorithm in front
-    inputs_by: InputsBy  #: how it is given its inputs: arguments or file
+    inputs_by: InputsBy  #: how it is given its inputs
     files: int  #: how many files it has made
     released: dt.datetime | None  #: since when it is known
     runs: str  #: what is executed
@@ -67,11 +67,11 @@ class Text:
 class Comparison:
     """How one version of a code differs from another: files that came and went, and the lines of the others."""
 
-    old: str
-    new: str
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    lines: tuple[str, ...]
+    old: str  #: the one version
+    new: str  #: the other version
+    added: tuple[str, ...]  #: files that the other one has besides
+    removed: tuple[str, ...]  #: files that it lacks
+    lines: tuple[str, ...]  #: how their lines differ, as a unified diff
 
 
 def list_codes(store: Store, process: str | None = None) -> list[CodeFacts]:

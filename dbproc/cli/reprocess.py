@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from dbproc.changes.reprocess import Chosen, Order, Selection, begin_campaign, choose, queue_inputs
+from dbproc.changes.reprocess import Chosen, Order, Reprocessed, Selection, begin_campaign, choose, queue_inputs
 from dbproc.cli.common import (
     cell,
     json_option,
@@ -22,6 +22,9 @@ from dbproc.cli.common import (
 from dbproc.cli.numbers import AMOUNT, NUMBER
 from dbproc.core.errors import EXIT_DONE
 from dbproc.core.version import Part
+from dbproc.database.store import Store
+
+_SHOWN = 20
 
 
 @click.command("reprocess")
@@ -65,19 +68,13 @@ def reprocess_command(
     )
     with open_mission(mission, read_only=True) if dry_run else open_own_mission(mission) as store:
         chosen = choose(store, Selection(**_days(selected)), part)
-        is_put = not dry_run and bool(chosen.decisions)
-        is_queued = part is None and campaign is None
-        queued = queue_inputs(store, chosen) if is_put and is_queued else 0
-        name = begin_campaign(store, chosen, part, order) if is_put and not is_queued else None
+        answer = Reprocessed(outputs=chosen.outputs(), campaign=None, queued=0)
+        if not dry_run and chosen.decisions:
+            answer = _put(store, chosen, part, order, answer)
     if as_json:
-        print_json({"outputs": [asdict(each) for each in chosen.outputs], "campaign": name, "queued": queued})
-    elif not is_put:
-        _print_chosen(chosen)
-    elif name is not None:
-        again = "again" if part is not None else "where they are stale"
-        click.echo(f"campaign {name}: {len(chosen.decisions)} outputs are made {again}, by the next runs")
+        print_json(answer)
     else:
-        click.echo(f"{len(chosen.decisions)} outputs are stale; the {queued} files that they are made from are queued")
+        _print_chosen(chosen, answer, is_forced=part is not None, dry_run=dry_run)
     return EXIT_DONE
 
 
@@ -85,11 +82,24 @@ def _days(selected: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.date() if isinstance(value, dt.datetime) else value for name, value in selected.items()}
 
 
-def _print_chosen(chosen: Chosen) -> None:
-    """What would be made; or why that is nothing."""
+def _put(store: Store, chosen: Chosen, part: Part | None, order: Order, answer: Reprocessed) -> Reprocessed:
+    """Put the selection before the next runs."""
+    if part is None and order.name is None:
+        return replace(answer, queued=queue_inputs(store, chosen))
+    return replace(answer, campaign=begin_campaign(store, chosen, part, order))
+
+
+def _print_chosen(chosen: Chosen, answer: Reprocessed, *, is_forced: bool, dry_run: bool) -> None:
+    count = len(chosen.decisions)
     if not chosen.slots:
         click.echo("no output matches the selection; to see which products and dates there are: dbproc status")
-    elif not chosen.decisions:
+    elif not count:
         click.echo(f"{len(chosen.slots)} outputs are selected, and none is stale; to make them anyhow: --force 0|1|2")
-    for each in chosen.outputs:
-        click.echo(cell(f"would make {each.output or each.process} {each.date}: {each.why}"))
+    elif dry_run:
+        for row in answer.outputs:
+            click.echo(cell(f"would make {row.output or row.process} {row.date}: {row.why}"))
+    elif answer.campaign is not None:
+        again = "again" if is_forced else "where they are stale"
+        click.echo(f"campaign {answer.campaign}: {count} outputs are made {again}, by the next runs")
+    else:
+        click.echo(f"{count} outputs are stale; the {answer.queued} files that they are made from are queued")

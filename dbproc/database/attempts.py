@@ -73,7 +73,7 @@ class AttemptRow:
     timebase: Timebase  #: what one output of the process stands for
     date: dt.date  #: the date that it is for
     keywords: str  #: the values of keywords that it is for
-    status: AttemptStatus  #: running, succeeded, failed, interrupted or refused
+    status: AttemptStatus  #: what came of it
     reasons: tuple[str, ...]  #: why it was due
     command_line: tuple[str, ...]  #: the words that were executed
     output: str | None  #: the name of its first output

@@ -76,7 +76,7 @@ class CampaignRow:
 
     campaign_id: int  #: its number
     name: str  #: its name
-    status: CampaignStatus  #: active, paused, cancelled or done
+    status: CampaignStatus  #: what it is at
     version_bump: Part | None  #: the part of the versions that is raised; null: only what is stale is made
     newest_first: bool  #: whether the latest dates come first
     jobs_per_run: int | None  #: how many of its jobs a run does at most
@@ -84,7 +84,7 @@ class CampaignRow:
     created: dt.datetime  #: when it was begun
     user: str  #: by whom
     comment: str  #: why
-    items: Mapping[ItemStatus, int]  #: how many outputs are ``waiting``, ``done``, ``failed``, ``not needed``
+    items: Mapping[ItemStatus, int]  #: how many outputs are ``waiting``, ``done``, ``failed`` or ``not needed``
     jobs: int  #: how many jobs there were, those of what came from its items included
     cpu_hours: float  #: what they took
 

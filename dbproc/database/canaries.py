@@ -48,7 +48,14 @@ class SampleReport:
     differences: Sequence[Mapping[str, Any]] | None = field(default=None, metadata=OPTIONAL)  #: ``name`` and ``what``
     problem: str | None = field(default=None, metadata=OPTIONAL)  #: why they could not be compared
     more: int | None = field(default=None, metadata=OPTIONAL)  #: how many differences are not listed
-    log: str | None = field(default=None, metadata=OPTIONAL)  #: the path of what the job wrote that failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleFailure:
+    """Why a file of a sample could not be made."""
+
+    problem: str  #: why
+    log: str | None  #: the path of what its job wrote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +86,7 @@ class SampleFile:
     filename: str
     published_file: int | None
     verdict: SampleVerdict
-    report: SampleReport
+    report: SampleReport | SampleFailure
     record: SampleRecord | None  #: None: it could not be made
 
 
@@ -97,14 +104,14 @@ class CanaryRow:
     digest: str  #: of its bytes, with the name of the algorithm in front
     created: dt.datetime  #: when its sample was begun
     user: str  #: by whom
-    status: CanaryStatus  #: building, built, promoted or discarded
+    status: CanaryStatus  #: what it is at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryInNumbers(CanaryRow):
     """A candidate, and how its sample came out."""
 
-    verdicts: Mapping[SampleVerdict, int]  #: how many files are ``same``, ``differs``, ``new``, ``failed``
+    verdicts: Mapping[SampleVerdict, int]  #: how many files are ``same``, ``differs``, ``new`` or ``failed``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +124,8 @@ class SampleRow:
     product: str  #: the name of its product
     filename: str  #: its name
     published: str | None  #: the name of the published file; null: there is none
-    verdict: SampleVerdict  #: same, differs, new or failed
-    report: SampleReport  #: how it compares with the published file
+    verdict: SampleVerdict  #: how it came out
+    report: SampleReport | SampleFailure  #: how it compares with the published file
     record: SampleRecord | None = field(metadata=HIDDEN)
 
     @property
@@ -237,7 +244,8 @@ def files_of(connection: Connection, canary_id: int) -> list[SampleRow]:
 
 def _sample_row(row: dict[str, Any]) -> SampleRow:
     row["verdict"] = SampleVerdict(row["verdict"])
-    row["report"], record = SampleReport(**json.loads(row["report"])), json.loads(row.pop("record"))
+    report, record = json.loads(row["report"]), json.loads(row.pop("record"))
+    row["report"] = SampleFailure(**report) if row["verdict"] is SampleVerdict.FAILED else SampleReport(**report)
     return SampleRow(**row, record=_record_of(record) if record else None)
 
 

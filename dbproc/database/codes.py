@@ -81,7 +81,7 @@ class CodeVersion:
 class EventRow:
     """What happened to a code."""
 
-    event: CodeEvent  #: added, released, rolled back, bumped, accepted, retired, restored or promoted
+    event: CodeEvent  #: what
     event_time: dt.datetime  #: when
     user: str  #: by whom
     reason: str  #: why

@@ -44,7 +44,7 @@ class QuarantineRow:
     came_from: str  #: the path that it had
     reason: str  #: why, in one word
     message: str  #: why, in a sentence
-    verdicts: str  #: what each product said of it
+    verdicts: str  #: what each product said: JSON text; in ``dbproc quarantine`` a list of ``product`` and ``reason``
     file_size: int | None  #: bytes
     shasum: str | None  #: its digest
     other_shasum: str | None  #: the digest of the file that it contradicts

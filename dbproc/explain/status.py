@@ -64,7 +64,7 @@ class Status:
     failures: tuple[OpenFailure, ...]  #: what failed or was refused, the latest first
     quarantine: int  #: how many files are in quarantine
     quarantine_gone: int  #: how many files are recorded there, and gone
-    quarantined: tuple[QuarantineRow, ...]  #: the latest files in quarantine; ``verdicts`` is JSON text
+    quarantined: tuple[QuarantineRow, ...]  #: the latest files in quarantine
     edited_codes: tuple[EditInWords, ...]  #: codes and inspectors that were edited on disk since the last run
     incoming: IncomingNow  #: what is in the incoming directory
 

@@ -51,6 +51,10 @@ def test_the_command_line_reference_is_what_the_code_says() -> None:
     assert read("command-line.md") == generate.command_line(), "run: python docs/generate.py"
 
 
+def test_the_keys_of_every_answer_are_told_with_their_meaning() -> None:
+    assert read("json.md") == generate.answers(), "run: python docs/generate.py"
+
+
 def test_the_tables_are_what_the_schema_says() -> None:
     assert read("schema.md") == generate.with_tables(read("schema.md")), "run: python docs/generate.py"
 

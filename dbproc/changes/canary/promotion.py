@@ -38,11 +38,11 @@ from dbproc.storage.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """What came of it: the names of the files taken, and of those that the next runs build, each with the reason."""
+    """What came of the promotion of a canary."""
 
-    canary_id: int
-    taken: tuple[str, ...]
-    left: Mapping[str, str]
+    canary_id: int  #: its number
+    taken: tuple[str, ...]  #: the names of the files taken into the catalogue
+    left: Mapping[str, str]  #: by the names of those that the next runs build: why they were not taken
 
 
 def discard(store: Store, name: str) -> int:

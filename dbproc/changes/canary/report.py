@@ -12,7 +12,7 @@ from dbproc.changes.canary.directory import Place
 from dbproc.core.answers import extended
 from dbproc.core.states import SampleVerdict
 from dbproc.database import canaries
-from dbproc.database.canaries import CanaryRow, SampleRow
+from dbproc.database.canaries import CanaryRow, SampleFailure, SampleReport, SampleRow
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
 
@@ -83,17 +83,21 @@ def _row(row: SampleRow) -> str:
 
 def _details(row: SampleRow) -> Iterator[str]:
     lines = list(words_of(row))
-    if lines or row.report.picture:
+    picture = row.report.picture if isinstance(row.report, SampleReport) else None
+    if lines or picture:
         yield f"<h2>{escape(row.filename)}</h2><ul>"
         yield from (f"<li>{escape(line)}</li>" for line in lines)
         yield "</ul>"
-    if row.report.picture:
-        yield f"<img alt='old, new, difference' src='pictures/{escape(row.report.picture)}'>"
+    if picture:
+        yield f"<img alt='old, new, difference' src='pictures/{escape(picture)}'>"
 
 
 def words_of(row: SampleRow) -> Iterator[str]:
     """The lines of the report about one file of a sample."""
     report = row.report
+    if isinstance(report, SampleFailure):
+        yield report.problem
+        return
     if report.sizes and report.sizes[0] is not None and report.sizes[0] != report.sizes[1]:
         yield f"size {report.sizes[0]} → {report.sizes[1]} bytes"
     if row.verdict is SampleVerdict.SAME and report.how != "bytes":

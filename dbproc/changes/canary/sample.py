@@ -21,7 +21,7 @@ from dbproc.core.plan import State, valid_code
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.core.text_lists import arguments_text
 from dbproc.database import canaries, root
-from dbproc.database.canaries import NewCanary, SampleFile, SampleRecord, SampleReport
+from dbproc.database.canaries import NewCanary, SampleFailure, SampleFile, SampleRecord, SampleReport
 from dbproc.database.definition.load import load_definition
 from dbproc.database.definition.write import code_place
 from dbproc.database.store import Store
@@ -234,7 +234,9 @@ class _Building:
             file = made.get(planned.product_id)
             if file is None:
                 log = result.outcome.job.log
-                report = SampleReport(problem=getattr(result, "message", ""), log=log if os.path.isfile(log) else None)
+                report: SampleReport | SampleFailure = SampleFailure(
+                    problem=getattr(result, "message", ""), log=log if os.path.isfile(log) else None
+                )
                 verdict, record = SampleVerdict.FAILED, None
             else:
                 path = os.path.join(result.outcome.job.directory, planned.name)
