@@ -87,8 +87,8 @@ def a_directory(job: Job) -> None:
         (nothing, "is not there; it wrote nothing"),
         (another_name, "is not there; it wrote other.txt instead"),
         (an_empty_file, "is empty"),
-        (a_link, "is no regular file"),
-        (a_directory, "is no regular file"),
+        (a_link, "is not a regular file"),
+        (a_directory, "is not a regular file"),
     ],
 )
 def test_exit_status_0_is_not_enough(act: Callable[[Job], None], words: str, setup: Setup, engine: FakeEngine) -> None:
