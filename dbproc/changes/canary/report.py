@@ -93,10 +93,10 @@ def _details(row: SampleRow) -> Iterator[str]:
 
 
 def words_of(row: SampleRow) -> Iterator[str]:
-    """The lines of the report about one file of a sample."""
+    """What is to be said of a file of a sample, line by line."""
     report = row.report
     if isinstance(report, SampleFailure):
-        yield report.problem
+        yield from filter(None, (report.problem,))
         return
     if report.sizes and report.sizes[0] is not None and report.sizes[0] != report.sizes[1]:
         yield f"size {report.sizes[0]} → {report.sizes[1]} bytes"

@@ -233,10 +233,7 @@ class _Building:
             published = planned.replaces
             file = made.get(planned.product_id)
             if file is None:
-                log = result.outcome.job.log
-                report: SampleReport | SampleFailure = SampleFailure(
-                    problem=getattr(result, "message", ""), log=log if os.path.isfile(log) else None
-                )
+                report: SampleReport | SampleFailure = _failure_of(result)
                 verdict, record = SampleVerdict.FAILED, None
             else:
                 path = os.path.join(result.outcome.job.directory, planned.name)
@@ -254,6 +251,11 @@ class _Building:
                 report=report,
                 record=record,
             )
+
+
+def _failure_of(result: Result) -> SampleFailure:
+    log = result.outcome.job.log
+    return SampleFailure(problem=getattr(result, "message", ""), log=log if os.path.isfile(log) else None)
 
 
 def _record_of(task: Task, outcome: Outcome, file: NewFile) -> SampleRecord:
