@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,15 @@ from typing import Any
 from dbproc.changes.edits import find_edits
 from dbproc.core.errors import NotFoundError
 from dbproc.core.model import Mission
+from dbproc.core.spec import file_named, with_code_version
+from dbproc.core.text_lists import patterns_of
 from dbproc.core.version import Version
 from dbproc.database import codes
-from dbproc.database.definition.load import code_path, load_definition, load_mission
+from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.store import Store
 from dbproc.storage.bundle import Part, kept_path, read_bundle
 from dbproc.storage.digest import algorithm_of
+from dbproc.system.package import code_path
 
 Facts = dict[str, Any]
 
@@ -141,7 +143,7 @@ def _before(rows: Sequence[Facts], row: Facts, events: Sequence[Facts]) -> Facts
 def _kept(row: Facts, mission: Mission, parts: Sequence[Part]) -> Text:
     """The bytes of a code: the copy that was kept, or its file where that still has them."""
     label = f"{row['process']} {_version(row)} ({row['shasum']})"
-    place = code_path(mission.code_directory, row["relative_path"], row["filename"], row["declared_version"])
+    place = _place(row, mission)
     for path in (kept_path(mission.kept_codes, row["shasum"] or "", place), place):
         if row["shasum"] and _digest_at(path, row) == row["shasum"]:
             return Text(label, os.path.dirname(path), tuple(parts))
@@ -150,7 +152,7 @@ def _kept(row: Facts, mission: Mission, parts: Sequence[Part]) -> Text:
 
 def _digest_at(path: str, row: Facts) -> str | None:
     try:
-        return read_bundle(path, json.loads(row["uses"] or "[]"), algorithm_of(row["shasum"])).digest
+        return read_bundle(path, patterns_of(row["uses"]), algorithm_of(row["shasum"])).digest
     except OSError:
         return None
 
@@ -188,7 +190,7 @@ def _differing(old: Text, name: str, new: Text, new_name: str) -> Iterator[str]:
 
 
 def _facts(row: Facts, mission: Mission) -> Facts:
-    place = code_path(mission.code_directory, row["relative_path"], row["filename"], row["declared_version"])
+    place = _place(row, mission)
     return {
         "process": row["process"],
         "file": _name(row),
@@ -210,5 +212,10 @@ def _version(row: Facts) -> Version:
 
 
 def _name(row: Facts) -> str:
-    name = os.path.join(row["relative_path"], row["filename"]).replace("{CODEVERSION}", row["declared_version"])
-    return os.path.normpath(name)
+    return with_code_version(file_named(row["relative_path"], row["filename"]), row["declared_version"])
+
+
+def _place(row: Facts, mission: Mission) -> str:
+    """Where the file of a code is by its definition."""
+    file = file_named(row["relative_path"], row["filename"])
+    return code_path(mission.code_directory, file, row["declared_version"])

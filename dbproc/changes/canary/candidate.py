@@ -12,13 +12,12 @@ from dbproc.core.errors import UserError
 from dbproc.core.model import Code, Definition, Process
 from dbproc.core.spec import SHIPPED, Change, CodeSpec
 from dbproc.core.version import Version
-from dbproc.database.definition.load import code_path
 from dbproc.database.definition.specs import load_holdings
-from dbproc.database.definition.write import code_place
 from dbproc.database.store import Transaction
 from dbproc.run.jobs import code_obstacle
 from dbproc.storage.bundle import Bundle, read_bundle
 from dbproc.storage.digest import algorithm_of
+from dbproc.system.package import code_path
 
 NOT_ENTERED = 0
 """The number of a code that has no row."""
@@ -82,7 +81,7 @@ def candidate(
         raise UserError(f"output interface {interface} is below the present one, {present.output_interface}")
     spec = replace(present, file=file, version=wanted.version, output_interface=interface)
     changes_of(connection, process.name, old.code_id, spec)
-    path = code_path(directory, *code_place(spec), str(spec.version))
+    path = code_path(directory, spec.file, spec.version)
     obstacle = code_obstacle(path)
     if obstacle is not None:
         raise UserError(obstacle)

@@ -19,7 +19,7 @@ from dbproc.core.errors import UserError
 from dbproc.core.events import Report
 from dbproc.core.model import Ending, Job, Move, Outcome, Reason, Slot, Task
 from dbproc.core.plan import valid_code
-from dbproc.core.spec import SHIPPED
+from dbproc.core.spec import file_named
 from dbproc.core.states import CanaryStatus, CodeEvent, SampleVerdict
 from dbproc.core.version import Version
 from dbproc.database import canaries, codes, lock, root
@@ -152,7 +152,9 @@ class _Promotion:
             old = valid_code(definition.codes[process.process_id], self._files[0]["date"])
             if old is None:
                 raise UserError(f"no active code of process {process.name} is valid for {self._files[0]['date']}")
-            wanted = Wanted(Version.parse(row["version"]), _file_of(row), row["output_interface"])
+            wanted = Wanted(
+                Version.parse(row["version"]), file_named(row["directory"], row["filename"]), row["output_interface"]
+            )
             tried = candidate(connection, definition, process, old, wanted)
         require_same_bytes(tried.code.path, tried.spec.uses, row["digest"])
         return tried
@@ -253,13 +255,6 @@ def _require_promotable(row: Row, files: Sequence[Row]) -> None:
     if failed or not files:
         names = ", ".join(failed[:5]) or "everything"
         raise UserError(f"canary {canary_id} could not make {names}; mend the code, and start another canary")
-
-
-def _file_of(row: Row) -> str:
-    """The file of a candidate as a mission file names it."""
-    if row["directory"] == "{DBPROC}/codes":
-        return SHIPPED + str(row["filename"]).removesuffix(".py")
-    return os.path.normpath(os.path.join(row["directory"], row["filename"]))
 
 
 def _why_left(task: Task | None, rows: Sequence[Row]) -> str | None:

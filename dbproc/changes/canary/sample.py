@@ -23,7 +23,6 @@ from dbproc.core.text_lists import arguments_text
 from dbproc.database import canaries, root
 from dbproc.database.canaries import NewCanary, SampleFile
 from dbproc.database.definition.load import load_definition
-from dbproc.database.definition.write import code_place
 from dbproc.database.store import Store
 from dbproc.engines.local import LocalEngine
 from dbproc.products.inspection import Inspection
@@ -117,7 +116,7 @@ def _products(process: Process) -> list[int]:
 
 
 def _row(tried: Candidate) -> NewCanary:
-    directory, filename = code_place(tried.spec)
+    directory, filename = tried.spec.place
     return NewCanary(
         process_id=tried.process.process_id,
         version=str(tried.spec.version),
