@@ -14,10 +14,9 @@ from dbproc.core.spec import Change, CodeSpec, Definition, Holdings, ProcessSpec
 from dbproc.core.version import Version
 from dbproc.database import lock
 from dbproc.database.definition.specs import load_holdings
-from dbproc.database.definition.write import lock_definition, write_changes
 from dbproc.database.store import Store
 from dbproc.mission import paths
-from dbproc.mission.apply import needed_changes
+from dbproc.mission.apply import make_changes, needed_changes
 from dbproc.mission.export import export_codes
 from dbproc.mission.on_disk import code_problems
 from dbproc.mission.problems import raise_for, suggestion
@@ -65,18 +64,16 @@ def release(store: Store, request: Request, *, dry_run: bool = False) -> Release
 
 def _release(store: Store, request: Request, *, dry_run: bool) -> Released:
     with store.begin() as connection:
-        if not dry_run:
-            lock_definition(connection)
         holdings = load_holdings(connection)
-        definition = holdings.definition
-        if definition is None:
-            raise NotFoundError(NO_MISSION)
-        process = process_named(definition, request.process)
-        wanted = _wanted(definition, process, holdings, request)
-        changes = code_changes(holdings, wanted, process.name, rollback=request.is_rollback)
-        _check_files(changes, wanted)
-        if not dry_run:
-            write_changes(connection, changes, request.reason)
+    definition = holdings.definition
+    if definition is None:
+        raise NotFoundError(NO_MISSION)
+    process = process_named(definition, request.process)
+    wanted = _wanted(definition, process, holdings, request)
+    changes = code_changes(holdings, wanted, process.name, rollback=request.is_rollback)
+    _check_files(changes, wanted)
+    if not dry_run:
+        make_changes(store, changes, holdings, request.reason)
     return Released(tuple(changes), export_codes(wanted.processes[process.name]))
 
 

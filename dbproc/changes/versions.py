@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.changes.edits import find_edits
+from dbproc.core.bundle import Part, kept_path
 from dbproc.core.errors import NotFoundError
 from dbproc.core.model import Mission
 from dbproc.core.spec import file_named, with_code_version
@@ -18,7 +19,7 @@ from dbproc.core.version import Version
 from dbproc.database import codes
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.store import Store
-from dbproc.storage.bundle import Part, kept_path, read_bundle
+from dbproc.storage.bundle import read_bundle
 from dbproc.storage.digest import algorithm_of
 from dbproc.system.package import code_path
 

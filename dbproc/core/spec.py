@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dbproc.core import bounds, text_lists
+from dbproc.core.bundle import Bundle
 from dbproc.core.keys import DATE, FLAG, LINES, NUMBER, TEXT, VERSION, WHOLE, WORDS, Codec, Effect, key, option
 from dbproc.core.model import CodeEditPolicy, Comparison, InputsBy
 from dbproc.core.version import Version
@@ -131,6 +132,10 @@ class InspectorSpec:
     def has_companions(self) -> bool:
         """Whether its files own the directory of their stem unless the definition says otherwise: IDX datasets do."""
         return self.file == "idx"
+
+    def is_other_than(self, old: InspectorSpec) -> bool:
+        """Whether it has another file or another version than the one before."""
+        return self.file != old.file or (self.version != old.version and not old.is_raised_from(self))
 
     def is_raised_from(self, declared: InspectorSpec) -> bool:
         """Whether it is a later revision of what was declared: its bytes changed under that version."""
@@ -313,7 +318,8 @@ class Change:
     """One difference between the database and a mission file.
 
     `name` is the name of the mission, product or process; for a code that of its process. `again` is the sentence for
-    which the inputs of a process are looked at again, empty when nothing that exists can have become stale.
+    which the inputs of a process are looked at again, empty when nothing that exists can have become stale. `bundle`
+    holds the bytes that a new code or inspector has, where they could be read; those of codes are kept by then.
     """
 
     kind: Kind
@@ -324,6 +330,17 @@ class Change:
     details: tuple[str, ...] = ()
     again: str = ""
     is_rollback: bool = False
+    bundle: Bundle | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def has_new_bytes(self) -> bool:
+        """Whether the bytes of a code or an inspector have to be recorded with it."""
+        match self.old, self.new:
+            case CodeSpec() as old, CodeSpec() as new:
+                return self.kind is Kind.RELEASE or old.uses != new.uses
+            case ProductSpec() as old, ProductSpec() as new:
+                return new.inspector.is_other_than(old.inspector)
+        return isinstance(self.new, CodeSpec | ProductSpec)
 
     @property
     def sentence(self) -> str:
@@ -346,3 +363,15 @@ class Holdings:
     files: Mapping[str, int] = field(default_factory=dict)
     uses: Mapping[str, int] = field(default_factory=dict)
     retired: Mapping[str, tuple[CodeSpec, ...]] = field(default_factory=dict)
+
+    def calls_for_the_same(self, other: Holdings) -> bool:
+        """Whether the same changes make another definition of both.
+
+        What is no part of equality counts: the digests of codes, and the versions that run. How many files there are
+        of a product does not, only whether there are any.
+        """
+        return _whole(self) == _whole(other)
+
+
+def _whole(held: Holdings) -> tuple[object, ...]:
+    return repr(held.definition), repr(held.retired), set(held.files), set(held.uses)

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from dbproc.core.bundle import Bundle, Part
 from dbproc.core.states import CodeEvent
 from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database._queries import Row, batches, read_rows, with_version
-from dbproc.storage.bundle import Bundle, Part
 
 _CODE = schema.code
 _INSPECTOR = schema.inspector

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 
 from dbproc.changes.release import code_changes, unreleased, with_process
 from dbproc.core import lookup
+from dbproc.core.bundle import Bundle
 from dbproc.core.errors import UserError
 from dbproc.core.model import Code, Definition, Process
-from dbproc.core.spec import SHIPPED, Change, CodeSpec
+from dbproc.core.spec import SHIPPED, Change, CodeSpec, Holdings
 from dbproc.core.version import Version
-from dbproc.database.definition.specs import load_holdings
-from dbproc.database.store import Transaction
 from dbproc.run.jobs import code_obstacle
-from dbproc.storage.bundle import Bundle, read_bundle
+from dbproc.storage.bundle import read_bundle
 from dbproc.storage.digest import algorithm_of
 from dbproc.system.package import code_path
 
@@ -34,7 +33,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A code that could take the place of `old`; `definition` is the mission as if it had."""
+    """A code that could take the place of `old`; `definition` is the mission as if it had.
+
+    `changes` are those of its release, if the database holds what was `seen`.
+    """
 
     process: Process
     old: Code
@@ -42,6 +44,8 @@ class Candidate:
     spec: CodeSpec
     bundle: Bundle
     definition: Definition
+    changes: Sequence[Change]
+    seen: Holdings
 
 
 def replaceable(definition: Definition, name: str) -> Process:
@@ -60,9 +64,7 @@ def replaceable(definition: Definition, name: str) -> Process:
     return found
 
 
-def candidate(
-    connection: Transaction, definition: Definition, process: Process, old: Code, wanted: Wanted
-) -> Candidate:
+def candidate(holdings: Holdings, definition: Definition, process: Process, old: Code, wanted: Wanted) -> Candidate:
     """Check what is asked for against what the database holds.
 
     Raises
@@ -73,14 +75,14 @@ def candidate(
     if wanted.version <= old.version:
         text = f"version {wanted.version} is not above {old.version}, the present version of the code of {process.name}"
         raise UserError(f"{text}; give a higher one")
-    present = _spec_of(connection, process, old)
+    present = _spec_of(holdings, process, old)
     directory = definition.mission.code_directory
     file = present.file if wanted.file is None else _place_of(wanted.file, directory)
     interface = present.output_interface if wanted.output_interface is None else wanted.output_interface
     if interface < present.output_interface:
         raise UserError(f"output interface {interface} is below the present one, {present.output_interface}")
     spec = replace(present, file=file, version=wanted.version, output_interface=interface)
-    changes_of(connection, process.name, old.code_id, spec)
+    changes = _changes_of(holdings, process.name, old.code_id, spec)
     path = code_path(directory, spec.file, spec.version)
     obstacle = code_obstacle(path)
     if obstacle is not None:
@@ -97,10 +99,10 @@ def candidate(
     )
     others = [each for each in definition.codes[process.process_id] if each.code_id != old.code_id]
     codes = {**definition.codes, process.process_id: (*others, code)}
-    return Candidate(process, old, code, spec, bundle, replace(definition, codes=codes))
+    return Candidate(process, old, code, spec, bundle, replace(definition, codes=codes), changes, holdings)
 
 
-def changes_of(connection: Transaction, process: str, old_code: int, spec: CodeSpec) -> list[Change]:
+def _changes_of(holdings: Holdings, process: str, old_code: int, spec: CodeSpec) -> list[Change]:
     """What releasing `spec` in the place of a code changes in the database.
 
     Raises
@@ -108,7 +110,6 @@ def changes_of(connection: Transaction, process: str, old_code: int, spec: CodeS
     DefinitionError
         It cannot be released.
     """
-    holdings = load_holdings(connection)
     present = holdings.definition
     assert present is not None
     owner = present.processes[process]
@@ -139,8 +140,8 @@ def _bundle(path: str, uses: Sequence[str], algorithm: str) -> Bundle:
         raise UserError(f"the code {path} cannot be read: {error.strerror or error}") from error
 
 
-def _spec_of(connection: Transaction, process: Process, code: Code) -> CodeSpec:
-    present = load_holdings(connection).definition
+def _spec_of(holdings: Holdings, process: Process, code: Code) -> CodeSpec:
+    present = holdings.definition
     assert present is not None
     return next(each for each in present.processes[process.name].codes if each.code_id == code.code_id)
 

@@ -23,6 +23,7 @@ from dbproc.core.text_lists import arguments_text
 from dbproc.database import canaries, root
 from dbproc.database.canaries import NewCanary, SampleFile
 from dbproc.database.definition.load import load_definition
+from dbproc.database.definition.specs import load_holdings
 from dbproc.database.store import Store
 from dbproc.engines.local import LocalEngine
 from dbproc.products.inspection import Inspection
@@ -89,8 +90,10 @@ def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs:
         old = valid_code(definition.codes[process.process_id], found[0].date)
         if old is None:
             raise UserError(f"no active code of process {process.name} is valid for {found[0].date}")
-        tried = candidate(connection, definition, process, old, wanted)
-        canary = _row(tried)
+        holdings = load_holdings(connection)
+    tried = candidate(holdings, definition, process, old, wanted)
+    canary = _row(tried)
+    with store.begin() as connection:
         again = canaries.unfinished(connection, process.process_id, canary.version)
     tasks = _tasks(store, tried, found, choice)
     if again is None:

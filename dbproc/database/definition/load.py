@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, exists, insert, literal, select
 
 from dbproc.core import model
+from dbproc.core.bundle import kept_path
 from dbproc.core.errors import NO_MISSION, NotFoundError
 from dbproc.core.filenames import keywords_of
 from dbproc.core.keys import alike, from_columns
@@ -28,7 +29,6 @@ from dbproc.database.definition.rows import (
     product_rows,
 )
 from dbproc.database.definition.specs import code_spec, mission_spec, product_spec
-from dbproc.storage.bundle import kept_path
 from dbproc.system.package import code_path
 
 

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import uuid
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
+from dbproc.core.errors import UserError
 from dbproc.core.filenames import keywords_text
 from dbproc.core.keys import Effect, column_values
-from dbproc.core.spec import Change, CodeSpec, InspectorSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.core.spec import Change, CodeSpec, Holdings, Kind, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.core.states import CodeEvent
 from dbproc.database import codes, schema
-from dbproc.database.definition.load import load_mission, requeue_inputs
+from dbproc.database.definition.load import requeue_inputs
 from dbproc.database.definition.rows import version_columns
-from dbproc.storage import permissions
-from dbproc.storage.bundle import keep, kept_path, read_bundle
-from dbproc.storage.digest import digest_file, stat_text
-from dbproc.system.package import code_path
+from dbproc.database.definition.specs import load_holdings
 
 
-def lock_definition(connection: Connection) -> None:
-    """Keep others from changing the definition until this transaction ends."""
-    connection.execute(select(schema.mission.c.mission_id).with_for_update())
-
-
-def write_changes(connection: Connection, changes: Sequence[Change], reason: str = "") -> None:
+def write_changes(connection: Connection, changes: Sequence[Change], seen: Holdings, reason: str = "") -> None:
     """Make the changes, in their order, and queue the inputs of what may have become stale.
 
-    The bytes of codes are kept before they are recorded; `reason` is noted with what happened to them.
+    Parameters
+    ----------
+    connection
+        A transaction; others cannot change the definition until it ends.
+    changes
+        With the bytes of codes and inspectors, see :func:`dbproc.mission.kept_bytes.with_bytes`: this touches no file.
+    seen
+        What the database held when the changes were worked out.
+    reason
+        Noted with what happened to codes.
+
+    Raises
+    ------
+    UserError
+        The definition was changed since it was seen.
     """
+    connection.execute(select(schema.mission.c.mission_id).with_for_update())
+    if not load_holdings(connection).calls_for_the_same(seen):
+        raise UserError("the definition was changed by somebody else in this moment; nothing was changed, try again")
     _make_room(connection, changes)
     for change in changes:
         match change.new or change.old:
@@ -85,7 +94,7 @@ def _write_product(connection: Connection, change: Change) -> None:
             connection.execute(insert(table).values(**values))
         else:
             connection.execute(update(table).where(table.c.product_name == change.name).values(**values))
-        _write_inspector(connection, change.new, change.old if isinstance(change.old, ProductSpec) else None)
+        _write_inspector(connection, change, change.new)
         return
     product_id = _product_id(connection, change.name)
     inspector = schema.inspector
@@ -127,7 +136,7 @@ def _instrument_of(connection: Connection, satellite_id: int, instrument: str) -
     return int(connection.execute(new).scalar_one())
 
 
-def _write_inspector(connection: Connection, product: ProductSpec, old: ProductSpec | None) -> None:
+def _write_inspector(connection: Connection, change: Change, product: ProductSpec) -> None:
     """Enter the inspector of a product; the bytes of one that is there stay those of its version."""
     table, spec = schema.inspector, product.inspector
     directory, filename = spec.place
@@ -140,25 +149,13 @@ def _write_inspector(connection: Connection, product: ProductSpec, old: ProductS
         "active_code": True,
         "newest_version": True,
     }
-    if old is None or _is_other_inspector(old.inspector, spec):
-        values |= {**version_columns(spec.version), **_inspector_bytes(connection, spec)}
-    if old is None:
+    if change.has_new_bytes:
+        digest, stat = (change.bundle.digest, change.bundle.stat) if change.bundle else (None, None)
+        values |= {**version_columns(spec.version), "shasum": digest, "stat": stat}
+    if change.old is None:
         connection.execute(insert(table).values(**values))
     else:
         connection.execute(update(table).where(table.c.product == values["product"]).values(**values))
-
-
-def _is_other_inspector(old: InspectorSpec, new: InspectorSpec) -> bool:
-    return old.file != new.file or (old.version != new.version and not old.is_raised_from(new))
-
-
-def _inspector_bytes(connection: Connection, spec: InspectorSpec) -> dict[str, str | None]:
-    """Digest and stat of an inspector that is a file."""
-    if spec.is_builtin:
-        return {"shasum": None, "stat": None}
-    mission = load_mission(connection)
-    path = os.path.join(mission.inspector_directory, spec.file)
-    return {"shasum": digest_file(path, mission.digest), "stat": stat_text(path)}
 
 
 def _write_process(connection: Connection, change: Change) -> None:
@@ -250,18 +247,15 @@ def _written(connection: Connection, change: Change) -> int | None:
         }
         statement = insert(schema.code).values(**values).returning(schema.code.c.code_id)
         code_id = int(connection.execute(statement).scalar_one())
-        _enter_bytes(connection, code_id, new)
+        if change.bundle is not None:
+            codes.enter_bundle(connection, code_id, change.bundle)
         codes.enter_sameness(connection, code_id)
         return code_id
     assert isinstance(old, CodeSpec)
-    kept = old.kept or new.kept
-    _update_code(
-        connection,
-        old,
-        {"newest_version": True, "kept": kept, **column_values(new, Effect.IN_PLACE, Effect.LOOK_AGAIN, Effect.BYTES)},
-    )
-    if old.uses != new.uses and old.code_id is not None:
-        _enter_bytes(connection, old.code_id, new)
+    may_change = column_values(new, Effect.IN_PLACE, Effect.LOOK_AGAIN, Effect.BYTES)
+    _update_code(connection, old, {"newest_version": True, "kept": old.kept or new.kept, **may_change})
+    if change.bundle is not None and old.code_id is not None:
+        codes.enter_bundle(connection, old.code_id, change.bundle)
     return old.code_id
 
 
@@ -273,21 +267,6 @@ def _update_code(connection: Connection, code: CodeSpec, values: Mapping[str, ob
 def _code_place(code: CodeSpec) -> dict[str, object]:
     directory, filename = code.place
     return {"filename": filename, "relative_path": directory, **version_columns(code.used)}
-
-
-def _enter_bytes(connection: Connection, code_id: int, code: CodeSpec) -> None:
-    """Keep the bytes of a code and record them; nothing when it cannot be read, as one that is not active may."""
-    mission = load_mission(connection)
-    path = code_path(mission.code_directory, code.file, code.version)
-    if code.kept:
-        path = kept_path(mission.kept_codes, code.digest, path)
-    try:
-        bundle = read_bundle(path, code.uses, mission.digest)
-    except OSError:
-        return
-    with permissions.in_force(mission):
-        keep(path, bundle, mission.kept_codes)
-    codes.enter_bundle(connection, code_id, bundle)
 
 
 def _delete_empty_groups(connection: Connection) -> None:
