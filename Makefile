@@ -1,6 +1,8 @@
 # Each target makes what it needs, .venv first; nothing has to be installed but Python 3.11 to 3.13 and make.
 #   make demo   make test   make test-all   make test-system   make lint   make docs   make bench   make crash   make chaos
 #   make idx-big   make clean
+#   make test-oldest    the quick tests with the oldest dependencies that pyproject.toml allows
+#   make test-pythons   the quick tests with each of Python 3.11, 3.12 and 3.13 that is found, or PYTHONS="/path/to/python …"
 # PYTHON=python3.12 picks another Python for .venv; PYTEST_ARGS="-k lock" reaches pytest.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -8,9 +10,11 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$python && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+QUICK := -n 2 --dist loadgroup tests/unit tests/flow
+PYTHONS ?= python3.11 python3.12 python3.13
 PACKAGING := setup.py pyproject.toml ProcessQueue.py $(wildcard scripts/*.py)
 
-.PHONY: help demo test test-all test-system lint docs bench crash chaos idx-big clean
+.PHONY: help demo test test-all test-system test-oldest test-pythons lint docs bench crash chaos idx-big clean
 
 help:
 	@sed -n '/^#/s/^# //p;/^$$/q' Makefile
@@ -28,6 +32,16 @@ test-all:
 test-system: .venv/installed-test
 	sh tests/system/needs.sh
 	$(BIN)/python -m pytest --thorough tests/system $(PYTEST_ARGS)
+
+test-oldest: .venv/created
+	$(BIN)/python -m venv --clear build/oldest
+	$(BIN)/python tests/oldest.py > build/oldest/constraints.txt
+	build/oldest/bin/python -m pip install -qq --disable-pip-version-check --only-binary :all: \
+		--constraint build/oldest/constraints.txt --editable '.[test]'
+	build/oldest/bin/python -m pytest $(QUICK) $(PYTEST_ARGS)
+
+test-pythons:
+	sh tests/pythons.sh "$(PYTHONS)" $(QUICK) $(PYTEST_ARGS)
 
 lint: .venv/installed-test
 	$(BIN)/ruff check --quiet .

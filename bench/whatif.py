@@ -49,12 +49,14 @@ import json, resource, sys, time
 began = time.perf_counter()
 from dbproc.database.store import open_store
 from dbproc.core.version import Version
-from dbproc.changes.whatif import Release, foreseen_facts, if_released
+from dbproc.changes.release import Request
+from dbproc.changes.whatif import if_released
 with open_store(sys.argv[1], read_only=True) as store:
-    foresight = if_released(store, Release(process="to_l1", version=Version(1, 1, 0)))
+    prediction = if_released(store, Request(process="to_l1", version=Version(1, 1, 0)))
+    prediction.groups
 seconds = time.perf_counter() - began
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
-print(json.dumps({"files": len(foresight.made), "seconds": seconds, "peak": peak}))
+print(json.dumps({"files": len(prediction.made), "seconds": seconds, "peak": peak}))
 """
 
 

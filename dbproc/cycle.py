@@ -1,13 +1,13 @@
 """The loop: the only module that knows the whole flow.
 
-One run takes the lock, puts right what a dead run left, ingests, walks the queue until nothing is stale, and releases
-the lock however it ends. Most runs find nothing to do: the stations are imported when they are needed.
+One run takes the lock, puts right what a dead run left, ingests, processes the queue until nothing is stale, and
+releases the lock however it ends. Most runs find nothing to do: each step is imported when it is needed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from dbproc.changes.edits import any_code_touched, any_inspector_touched
 from dbproc.core.directories import refuse_harmful
 from dbproc.core.errors import UserError
 from dbproc.core.events import LOGGER, Event, Progress, Report
-from dbproc.core.model import Move
+from dbproc.core.model import Definition, Move
 from dbproc.core.text import one_line
 from dbproc.database import lock, moves
 from dbproc.database.definition.load import load_definition
@@ -46,9 +46,8 @@ def run(store: Store, options: Options, report: Report, progress: Progress | Non
     Interrupted
         A signal ended the run; what was finished is recorded.
     """
-    with _locked(store, report) as acquired:
-        run = _Run(store, options, report, progress, acquired.run_id)
-        run.work(run.usual, was_killed=acquired.crashed is not None)
+    with _begun(store, options, report, progress) as this_run:
+        this_run.ingest_and_process()
 
 
 def run_by_hand(
@@ -63,9 +62,19 @@ def run_by_hand(
     UserError
         The request cannot be fulfilled.
     """
+    with _begun(store, options, report, progress) as this_run:
+        this_run.work_off(request)
+
+
+@contextmanager
+def _begun(store: Store, options: Options, report: Report, progress: Progress | None) -> Iterator[_Run]:
+    """A run under the lock, with the mission's umask and group, in the daily log, and recovered from the last one."""
     with _locked(store, report) as acquired:
-        run = _Run(store, options, report, progress, acquired.run_id)
-        run.work(lambda: run.by_hand(request), was_killed=acquired.crashed is not None)
+        this_run = _Run(store, options, report, progress, acquired.run_id)
+        with this_run.logged():
+            this_run.recover(was_killed=acquired.crashed is not None)
+            yield this_run
+            this_run.forget_returned()
 
 
 @contextmanager
@@ -107,29 +116,24 @@ class _Run:
         self._unreadable: set[str] = set()  # of incoming, told already
         self._returned: tuple[Move, ...] = ()  # of files that a dead run had taken, and that are in incoming again
 
-    def work(self, task: Callable[[], None], *, was_killed: bool) -> None:
-        """Recover, and do a task, with the mission's umask and group; `was_killed`: the lock is a dead run's."""
+    @contextmanager
+    def logged(self) -> Iterator[None]:
+        """Work with the mission's umask and group, and say in the daily log what came of it."""
         with permissions.in_force(self._definition.mission):
-            self._work(task, was_killed=was_killed)
+            self._workspace.prepare()
+            log = log_to(self._workspace.logs, self._options.log_level)
+            try:
+                yield
+                LOGGER.info("run %d: %s", self._run_id, self._report.summary())
+            except BaseException as error:
+                if isinstance(error, Interrupted):
+                    self._workspace.end_orphans()
+                LOGGER.error("run %d ended by %s: %s", self._run_id, type(error).__name__, one_line(str(error)))
+                raise
+            finally:
+                stop_logging(log)
 
-    def _work(self, task: Callable[[], None], *, was_killed: bool) -> None:
-        """Do it all, and say it in the daily log."""
-        self._workspace.prepare()
-        log = log_to(self._workspace.logs, self._options.log_level)
-        try:
-            self._recover(was_killed=was_killed)
-            task()
-            self._forget_returned()
-            LOGGER.info("run %d: %s", self._run_id, self._report.summary())
-        except BaseException as error:
-            if isinstance(error, Interrupted):
-                self._workspace.end_orphans()
-            LOGGER.error("run %d ended by %s: %s", self._run_id, type(error).__name__, one_line(str(error)))
-            raise
-        finally:
-            stop_logging(log)
-
-    def usual(self) -> None:
+    def ingest_and_process(self) -> None:
         """Ingest and process, as the options say."""
         no_inspector = self._settle_inspectors()
         if self._options.ingest:
@@ -140,7 +144,7 @@ class _Run:
         if self._options.process:
             self._process(no_inspector)
 
-    def by_hand(self, request: Request) -> None:
+    def work_off(self, request: Request) -> None:
         """Run one process over a range of dates."""
         from dbproc.core.lookup import process_named
         from dbproc.run.on_demand import OnDemand, decisions_of, leave_out, narrowed, tell_undue
@@ -152,9 +156,10 @@ class _Run:
         leave_out(self._store, self._definition, request)
         decisions = decisions_of(self._store, definition, request)
         tell_undue(self._report, definition, decisions)
-        self._execute(OnDemand(self._store, definition, decisions))
+        self._execute(definition, OnDemand(definition, decisions))
 
-    def _recover(self, *, was_killed: bool) -> None:
+    def recover(self, *, was_killed: bool) -> None:
+        """Put right what a dead run left; `was_killed`: it held the lock."""
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
         self._workspace.try_again()
@@ -169,13 +174,14 @@ class _Run:
 
             check_aftermath(self._store, self._report)
 
-    def _forget_returned(self) -> None:
+    def forget_returned(self) -> None:
+        """Withdraw the announced moves of files that are in incoming again, and were looked at since."""
         if self._returned:
             with self._store.begin() as connection:
                 moves.withdraw(connection, self._returned)
 
     def _settle_inspectors(self) -> frozenset[int]:
-        """What is to be done about edited inspectors; the products whose inspectors must not be used."""
+        """Apply the policy to edited inspectors; return the products whose inspectors must not be used."""
         if not any_inspector_touched(self._definition):
             return frozenset()
         from dbproc.changes.edits import settle_inspector_edits
@@ -221,7 +227,8 @@ class _Run:
             from dbproc.run.scheduler import Scheduler
 
             scheduler = Scheduler(self._store, self._definition, self._allowed - refused)
-            self._execute(scheduler, Campaigns(scheduler))
+            scheduler.begin()
+            self._execute(self._definition, scheduler, Campaigns(scheduler))
 
     def _settle_edits(self) -> frozenset[int]:
         """Do what the policy says about edited codes; the processes that must not run."""
@@ -247,27 +254,18 @@ class _Run:
 
         today = dt.datetime.now(dt.UTC).date()
         decisions = [startup_decision(self._definition, process, today) for process in processes]
-        self._execute(OnDemand(self._store, self._definition, decisions))
+        self._execute(self._definition, OnDemand(self._definition, decisions))
 
-    def _execute(self, source: WorkSource, campaigns: Campaigns | None = None) -> None:
+    def _execute(self, definition: Definition, source: WorkSource, campaigns: Campaigns | None = None) -> None:
         from dbproc.engines.local import LocalEngine
         from dbproc.products.inspection import Inspection
+        from dbproc.run.dispatch import Setup
         from dbproc.run.executor import Executor
 
         engine = LocalEngine(self._options.slots, self._options.ram)
-        with Inspection(source.definition) as inspection:
-            executor = Executor(
-                source,
-                inspection,
-                self._workspace,
-                engine,
-                self._run_id,
-                self._report,
-                self._progress,
-                campaigns,
-                self._ingest_more,
-            )
-            executor.run()
+        with Inspection(definition) as inspection:
+            setup = Setup(self._store, definition, inspection, engine, self._workspace, self._report)
+            Executor(setup, self._run_id, source, campaigns, self._ingest_more, self._progress).run()
         self._remark()
 
     def _remark(self) -> None:

@@ -1,4 +1,4 @@
-"""How every command begins and ends, whoever started it: ``dbproc``, ``ProcessQueue.py`` and ``scripts/`` come here.
+"""How every command begins and ends: ``dbproc``, ``ProcessQueue.py`` and ``scripts/`` come here.
 
 What costs time to import is imported by the command, when names are known to be UTF-8 and output may fail.
 """

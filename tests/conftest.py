@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,7 +26,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.postgres import PostgresServer, running_server
+from tests.kit.postgres import PostgresServer, running_server
 
 SERVER = pytest.StashKey[PostgresServer]()
 CLEANUP = pytest.StashKey[ExitStack]()
@@ -38,6 +37,8 @@ settings.load_profile("dbproc")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "thorough: a finer point, run by make test-all")
+    config.addinivalue_line("markers", "both_databases: a flow that make test, too, runs on SQLite and PostgreSQL")
+    config.addinivalue_line("markers", "in_processes: each command of the mission is a process of its own")
     config.stash[CLEANUP] = ExitStack()
     for name in [name for name in os.environ if name.startswith(("DBPROC_", "PG"))]:
         del os.environ[name]
@@ -108,7 +109,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of the flow run on SQLite, and a few of them on PostgreSQL too, the same ones each time.
+    """Tests of the flow run on SQLite, and those that are marked ``both_databases`` on PostgreSQL too.
 
     What a flow does differs little between the databases; the tests of the database itself run on both, always. Tests
     marked ``thorough`` are finer points of what others hold as well.
@@ -122,6 +123,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_spared(item: pytest.Item) -> bool:
     if item.get_closest_marker("thorough") is not None:
         return True
-    nodeid = item.nodeid
-    name, _, parameters = nodeid.partition("[")
-    return "/flow/" in name and "postgresql" in parameters and zlib.crc32(nodeid.encode()) % 24 != 0
+    parameters = getattr(item, "callspec", None)
+    values = parameters.params.values() if parameters is not None else ()
+    is_of_server = any(isinstance(value, str) and value == "postgresql" for value in values)
+    is_of_flow = item.path.parent.name == "flow"
+    return is_of_flow and is_of_server and item.get_closest_marker("both_databases") is None

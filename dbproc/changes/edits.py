@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from dbproc.core.answers import OPTIONAL
 from dbproc.core.bundle import Bundle
 from dbproc.core.errors import UnsettledError, UserError
 from dbproc.core.events import Event, Report
@@ -101,30 +102,87 @@ _CONSEQUENCES_OF_INSPECTORS = {
 }
 
 
-def edits_in_words(definition: Definition) -> list[dict[str, str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditInWords:
+    """A code or inspector that was edited on disk since the last run."""
+
+    code: str  #: its file
+    of: str  #: its process, or the products of an inspector
+    changed: str  #: what happened to it
+    version: str | None = field(default=None, metadata=OPTIONAL)  #: of a code: the version that it is recorded under
+    consequence: str  #: what the next run does about it
+
+
+def edits_in_words(definition: Definition) -> list[EditInWords]:
     """The edited codes and inspectors and what the next run will do about them, for people."""
     codes = [
-        {
-            "code": edit.code.path,
-            "of": definition.processes[edit.code.process_id].name,
-            "changed": f"changed under version {edit.code.version}",
-            "version": str(edit.code.version),
-            "consequence": _CONSEQUENCES[edit.code.on_code_edit],
-        }
+        EditInWords(
+            code=edit.code.path,
+            of=definition.processes[edit.code.process_id].name,
+            changed=f"changed under version {edit.code.version}",
+            version=str(edit.code.version),
+            consequence=_CONSEQUENCES[edit.code.on_code_edit],
+        )
         for edit in find_edits(definition)[0]
         if not edit.is_first and edit.code.process_id in definition.processes
     ]
     inspectors = [
-        {
-            "code": edit.inspector.name,
-            "of": ", ".join(edit.products),
-            "changed": f"the inspector of {', '.join(edit.products)} changed",
-            "consequence": _CONSEQUENCES_OF_INSPECTORS[definition.mission.on_code_edit],
-        }
+        EditInWords(
+            code=edit.inspector.name,
+            of=", ".join(edit.products),
+            changed=f"the inspector of {', '.join(edit.products)} changed",
+            consequence=_CONSEQUENCES_OF_INSPECTORS[definition.mission.on_code_edit],
+        )
         for edit in find_inspector_edits(definition)
         if _is_edited(edit)
     ]
     return codes + inspectors
+
+
+@dataclass(frozen=True, slots=True)
+class ForeseenEdits:
+    """What a run will do about edits: the definition to go on with, the processes that must not run, and those of which
+    a new revision is entered."""
+
+    definition: Definition
+    refused: frozenset[int]
+    released: frozenset[int]
+
+
+def foresee_edits(store: Store, definition: Definition) -> ForeseenEdits:
+    """What comes of edited codes and inspectors by their policies; new revisions have negative numbers."""
+    edited, _ = find_edits(definition)
+    unusable = refused_inspectors(definition)
+    refused = {code.process_id for code, _ in unreadable(definition)}
+    refused |= {each.process_id for each in definition.processes.values() if not unusable.isdisjoint(each.outputs)}
+    released: set[int] = set()
+    found = dict(definition.codes)
+    with store.begin() as connection:
+        for number, edit in enumerate(edited, start=1):
+            code = replace(edit.code, digest=edit.bundle.digest, stat=edit.bundle.stat)
+            if not edit.is_first and code.on_code_edit is CodeEditPolicy.REFUSE:
+                refused.add(code.process_id)
+                continue
+            if not edit.is_first and code.on_code_edit is CodeEditPolicy.BUMP:
+                version, same_as = codes.next_bump(connection, code.code_id, code.digest)
+                code = replace(code, code_id=-number, version=version, same_as=same_as)
+                released.add(code.process_id)
+            others = (each for each in found[code.process_id] if each.code_id != edit.code.code_id)
+            found[code.process_id] = (*others, code)
+    return ForeseenEdits(replace(definition, codes=found), frozenset(refused), frozenset(released))
+
+
+def refused_inspectors(definition: Definition) -> frozenset[int]:
+    """The products whose inspectors were edited and must not be used, by policy."""
+    if definition.mission.on_code_edit is not CodeEditPolicy.REFUSE:
+        return frozenset()
+    return _of_inspectors(definition, [edit for edit in find_inspector_edits(definition) if _is_edited(edit)])
+
+
+def _of_inspectors(definition: Definition, edits: Iterable[InspectorEdit]) -> frozenset[int]:
+    """The products of edited inspectors."""
+    names = {name for edit in edits for name in edit.products}
+    return frozenset(p.product_id for p in definition.products.values() if p.name in names)
 
 
 def settle_edits(store: Store, definition: Definition, report: Report) -> tuple[Definition, frozenset[int]]:
@@ -193,8 +251,7 @@ def settle_inspector_edits(store: Store, definition: Definition, report: Report)
     for edit in found:
         if _is_edited(edit):
             _say_inspector(edit, policy, report)
-    names = {name for edit in refused for name in edit.products}
-    return settled, frozenset(p.product_id for p in definition.products.values() if p.name in names)
+    return settled, _of_inspectors(definition, refused)
 
 
 def accept_edit(store: Store, definition: Definition, process_id: int, reason: str) -> list[Edit]:

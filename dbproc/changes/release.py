@@ -65,16 +65,31 @@ def release(store: Store, request: Request, *, dry_run: bool = False) -> Release
 def _release(store: Store, request: Request, *, dry_run: bool) -> Released:
     with store.begin() as connection:
         holdings = load_holdings(connection)
+    proposed = propose(holdings, request)
+    if not dry_run:
+        make_changes(store, proposed.changes, holdings, request.reason)
+    return proposed
+
+
+def propose(holdings: Holdings, request: Request) -> Released:
+    """Work out what a release changes.
+
+    Raises
+    ------
+    UserError
+        It cannot be released; the message says what is possible.
+    """
     definition = holdings.definition
     if definition is None:
         raise NotFoundError(NO_MISSION)
     process = process_named(definition, request.process)
-    wanted = _wanted(definition, process, holdings, request)
+    retired = holdings.retired.get(process.name, ())
+    code = _new_code(process, retired, request)
+    released = replace(process, codes=with_code(process.codes, code))
+    wanted = with_process(definition, released, source=f"the release of {request.version}")
     changes = code_changes(holdings, wanted, process.name, rollback=request.is_rollback)
     _check_files(changes, wanted)
-    if not dry_run:
-        make_changes(store, changes, holdings, request.reason)
-    return Released(tuple(changes), export_codes(wanted.processes[process.name]))
+    return Released(tuple(changes), export_codes(released))
 
 
 def code_changes(holdings: Holdings, wanted: Definition, process: str, *, rollback: bool = False) -> list[Change]:
@@ -117,15 +132,7 @@ def process_named(definition: Definition, name: str) -> ProcessSpec:
     return definition.processes[name]
 
 
-def _wanted(definition: Definition, process: ProcessSpec, holdings: Holdings, request: Request) -> Definition:
-    """The definition as the release makes it."""
-    retired = holdings.retired.get(process.name, ())
-    code = _new_code(process, retired, request, definition)
-    released = replace(process, codes=with_code(process.codes, code))
-    return with_process(definition, released, source=f"the release of {request.version}")
-
-
-def _new_code(process: ProcessSpec, retired: Sequence[CodeSpec], request: Request, definition: Definition) -> CodeSpec:
+def _new_code(process: ProcessSpec, retired: Sequence[CodeSpec], request: Request) -> CodeSpec:
     """The code that is released: like the one it replaces but for what is asked for; an earlier one as it was."""
     active = [code for code in process.codes if code.active]
     if not active:

@@ -20,8 +20,6 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
 from dbproc.run.decide import decide, facts_in
 
-Facts = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
@@ -59,6 +57,17 @@ class Order:
     comment: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenOutput:
+    """An output that is to be made again."""
+
+    process: str  #: the name of its process
+    date: dt.date  #: its date
+    keywords: str  #: its keywords
+    output: str | None  #: its name; null: it cannot be made, or there is none
+    why: str  #: why
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """What a selection comes to."""
@@ -68,18 +77,27 @@ class Chosen:
     decisions: tuple[Decision, ...]  #: what is to be built of it
     inputs: tuple[int, ...]  #: the files that it is made from
 
-    def rows(self) -> list[Facts]:
+    def outputs(self) -> tuple[ChosenOutput, ...]:
         """What is to be built, for people."""
-        return [
-            {
-                "process": self.definition.processes[decision.slot.process_id].name,
-                "date": decision.slot.date,
-                "keywords": decision.slot.keywords,
-                "output": decision.task.output_name if decision.task else None,
-                "why": decision.explanation,
-            }
+        return tuple(
+            ChosenOutput(
+                process=self.definition.processes[decision.slot.process_id].name,
+                date=decision.slot.date,
+                keywords=decision.slot.keywords,
+                output=decision.task.output_name if decision.task else None,
+                why=decision.explanation,
+            )
             for decision in self.decisions
-        ]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reprocessed:
+    """What is made again, and how."""
+
+    outputs: tuple[ChosenOutput, ...]  #: what is to be made again
+    campaign: str | None  #: the name of the campaign that makes it
+    queued: int  #: how many files were queued of which it is made
 
 
 def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:
@@ -252,11 +270,11 @@ class _Selector:
     def _slots_of_file(self, name: str) -> Iterator[Slot]:
         """What makes a file; of one that was delivered, what is made from it."""
         row = database_files.find_file(self._connection, name)
-        attempt = attempts.attempt_of_output(self._connection, row["file_id"])
+        attempt = attempts.attempt_of_output(self._connection, row.file_id)
         if attempt is not None:
-            yield Slot(attempt["process_id"], attempt["date"], attempt["keywords"])
+            yield Slot(attempt.process_id, attempt.date, attempt.keywords)
         else:
-            files = database_files.files_numbered(self._connection, [row["file_id"]])
+            files = database_files.files_numbered(self._connection, [row.file_id])
             yield from self._depending(files, set(self._definition.processes))
 
     def _candidates(self, processes: Collection[int]) -> Iterator[Slot]:

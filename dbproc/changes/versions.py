@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dbproc.changes.edits import find_edits
+from dbproc.core.answers import extended
 from dbproc.core.bundle import Part, kept_path
 from dbproc.core.errors import NotFoundError
-from dbproc.core.model import Mission
-from dbproc.core.spec import file_named, with_code_version
-from dbproc.core.text_lists import patterns_of
+from dbproc.core.model import InputsBy, Mission
+from dbproc.core.spec import file_named
 from dbproc.core.version import Version
 from dbproc.database import codes
+from dbproc.database.codes import CodeVersion, EventRow
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.store import Store
 from dbproc.storage.bundle import read_bundle
 from dbproc.storage.digest import algorithm_of
 from dbproc.system.package import code_path
 
-Facts = dict[str, Any]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeFacts:
+    """A version of a code."""
+
+    process: str  #: the name of its process
+    file: str  #: its file, as the mission file names it
+    version: Version  #: its version
+    declared: str  #: the version as the mission file has it; edits under it raise the revision above it
+    first: dt.date  #: the first date of data that it is for
+    last: dt.date  #: the last date of data that it is for
+    active: bool  #: whether it is in use
+    digest: str | None  #: of its bytes, with the name of the algorithm in front
+    inputs_by: InputsBy  #: how it is given its inputs
+    files: int  #: how many files it has made
+    released: dt.datetime | None  #: since when it is known
+    runs: str  #: what is executed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeShown(CodeFacts):
+    """A version of a code, with all that is kept of it."""
+
+    events: tuple[EventRow, ...]  #: what happened to it, in its order
+    parts: tuple[Part, ...]  #: its files
+    file_shown: str  #: the one whose text follows
+    text: str  #: its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +70,14 @@ class Text:
 class Comparison:
     """How one version of a code differs from another: files that came and went, and the lines of the others."""
 
-    old: str
-    new: str
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    lines: tuple[str, ...]
+    old: str  #: the one version
+    new: str  #: the other version
+    added: tuple[str, ...]  #: files that the other one has besides
+    removed: tuple[str, ...]  #: files that it lacks
+    lines: tuple[str, ...]  #: how their lines differ, as a unified diff
 
 
-def list_codes(store: Store, process: str | None = None) -> list[Facts]:
+def list_codes(store: Store, process: str | None = None) -> list[CodeFacts]:
     """Every version of every code, or of those of one process.
 
     Raises
@@ -66,26 +93,26 @@ def list_codes(store: Store, process: str | None = None) -> list[Facts]:
     return [_facts(row, mission) for row in rows]
 
 
-def show_code(store: Store, process: str, version: Version | None = None, part: str | None = None) -> Facts:
+def show_code(store: Store, process: str, version: Version | None = None, part: str | None = None) -> CodeShown:
     """One version of a code, the active one unless it is named: facts, events, files, and the text of `part`.
 
     Raises
     ------
     NotFoundError
-        There is no such process, version or file; or the bytes are kept no more.
+        There is no such process, version or file; or the bytes are no longer kept.
     """
     with store.begin() as connection:
         mission = load_mission(connection)
         row = _row(_of_process(codes.versions(connection), process), version)
-        events = codes.events_of(connection, row["code_id"])
-        text = _kept(row, mission, codes.parts_of(connection, row["code_id"]))
-    name = part or os.path.basename(_name(row))
+        events = codes.events_of(connection, row.code_id)
+        text = _kept(row, mission, codes.parts_of(connection, row.code_id))
+    name = part or os.path.basename(row.path)
     known = [each.path for each in text.parts]
     if name not in known:
         raise NotFoundError(f"{text.label} has no file {name}; there are: {', '.join(known)}")
-    parts = [{"path": each.path, "size": each.size, "digest": each.digest} for each in text.parts]
     content = text.read(name).decode(errors="replace")
-    return {**_facts(row, mission), "events": events, "parts": parts, "file_shown": name, "text": content}
+    facts = _facts(row, mission)
+    return extended(CodeShown, facts, events=tuple(events), parts=text.parts, file_shown=name, text=content)
 
 
 def compare_codes(store: Store, process: str, old: Version | None = None, new: Version | None = None) -> Comparison:
@@ -97,63 +124,63 @@ def compare_codes(store: Store, process: str, old: Version | None = None, new: V
     Raises
     ------
     NotFoundError
-        There is no such process or version, none before, or the bytes are kept no more.
+        There is no such process or version, none before, or the bytes are no longer kept.
     """
     with store.begin() as connection:
         mission = load_mission(connection)
         definition = load_definition(connection)
         rows = _of_process(codes.versions(connection), process)
         row = _row(rows, new)
-        edited = next((e for e in find_edits(definition)[0] if e.code.code_id == row["code_id"]), None)
-        recorded = _kept(row, mission, codes.parts_of(connection, row["code_id"]))
+        edited = next((e for e in find_edits(definition)[0] if e.code.code_id == row.code_id), None)
+        recorded = _kept(row, mission, codes.parts_of(connection, row.code_id))
         if edited is not None and old is None and new is None:
             label = f"{edited.code.path} as it is now"
             return _compared(recorded, Text(label, os.path.dirname(edited.code.path), edited.bundle.parts))
-        before = _row(rows, old) if old is not None else _before(rows, row, codes.events_of(connection, row["code_id"]))
-        earlier = _kept(before, mission, codes.parts_of(connection, before["code_id"]))
+        before = _row(rows, old) if old is not None else _before(rows, row, codes.events_of(connection, row.code_id))
+        earlier = _kept(before, mission, codes.parts_of(connection, before.code_id))
     return _compared(earlier, recorded)
 
 
-def _of_process(rows: Sequence[Facts], process: str) -> list[Facts]:
-    found = [row for row in rows if row["process"] == process]
+def _of_process(rows: Sequence[CodeVersion], process: str) -> list[CodeVersion]:
+    found = [row for row in rows if row.process == process]
     if not found:
-        names = ", ".join(sorted({row["process"] for row in rows})) or "none"
+        names = ", ".join(sorted({row.process for row in rows})) or "none"
         raise NotFoundError(f"no process {process} with a code; there are: {names}")
     return found
 
 
-def _row(rows: Sequence[Facts], version: Version | None) -> Facts:
+def _row(rows: Sequence[CodeVersion], version: Version | None) -> CodeVersion:
     """The latest row of a version; without one the active row, or the latest of all."""
-    same = [row for row in rows if (row["active_code"] if version is None else _version(row) == version)]
+    same = [row for row in rows if (row.is_active if version is None else row.version == version)]
     if not same and version is not None:
-        known = ", ".join(map(str, sorted({_version(row) for row in rows})))
-        raise NotFoundError(f"{rows[0]['process']} has no version {version}; there are: {known}")
-    return max(same or rows, key=lambda each: int(each["code_id"]))
+        known = ", ".join(map(str, sorted({row.version for row in rows})))
+        raise NotFoundError(f"{rows[0].process} has no version {version}; there are: {known}")
+    return max(same or rows, key=lambda each: each.code_id)
 
 
-def _before(rows: Sequence[Facts], row: Facts, events: Sequence[Facts]) -> Facts:
+def _before(rows: Sequence[CodeVersion], row: CodeVersion, events: Sequence[EventRow]) -> CodeVersion:
     """The version that a code replaced, or else the one that was entered before it."""
-    replaced = {event["old_code"] for event in events}
-    earlier = [each for each in rows if each["code_id"] < row["code_id"]]
-    found = [each for each in earlier if each["code_id"] in replaced] or earlier
+    replaced = {event.old_code for event in events}
+    earlier = [each for each in rows if each.code_id < row.code_id]
+    found = [each for each in earlier if each.code_id in replaced] or earlier
     if not found:
-        raise NotFoundError(f"{_version(row)} is the only version of {row['process']}: nothing to compare it with")
+        raise NotFoundError(f"{row.version} is the only version of {row.process}: nothing to compare it with")
     return found[-1]
 
 
-def _kept(row: Facts, mission: Mission, parts: Sequence[Part]) -> Text:
+def _kept(row: CodeVersion, mission: Mission, parts: Sequence[Part]) -> Text:
     """The bytes of a code: the copy that was kept, or its file where that still has them."""
-    label = f"{row['process']} {_version(row)} ({row['shasum']})"
+    label = f"{row.process} {row.version} ({row.digest})"
     place = _place(row, mission)
-    for path in (kept_path(mission.kept_codes, row["shasum"] or "", place), place):
-        if row["shasum"] and _digest_at(path, row) == row["shasum"]:
+    for path in (kept_path(mission.kept_codes, row.digest or "", place), place):
+        if row.digest and _digest_at(path, row) == row.digest:
             return Text(label, os.path.dirname(path), tuple(parts))
     raise NotFoundError(f"the bytes of {label} are neither in {mission.kept_codes} nor in {place} any more")
 
 
-def _digest_at(path: str, row: Facts) -> str | None:
+def _digest_at(path: str, row: CodeVersion) -> str | None:
     try:
-        return read_bundle(path, patterns_of(row["uses"]), algorithm_of(row["shasum"])).digest
+        return read_bundle(path, row.uses, algorithm_of(row.digest or "")).digest
     except OSError:
         return None
 
@@ -185,38 +212,28 @@ def _differing(old: Text, name: str, new: Text, new_name: str) -> Iterator[str]:
     try:
         texts = before.decode().splitlines(), after.decode().splitlines()
     except UnicodeDecodeError:
-        yield f"{name}: {len(before)} bytes, and {len(after)} bytes in {new_name}, differ; they are no text"
+        yield f"{name}: {len(before)} bytes, and {len(after)} bytes in {new_name}, differ; they are not text"
         return
     yield from difflib.unified_diff(*texts, f"{name} {old.label}", f"{new_name} {new.label}", lineterm="")
 
 
-def _facts(row: Facts, mission: Mission) -> Facts:
+def _facts(row: CodeVersion, mission: Mission) -> CodeFacts:
     place = _place(row, mission)
-    return {
-        "process": row["process"],
-        "file": _name(row),
-        "version": str(_version(row)),
-        "declared": row["declared_version"],
-        "first": row["code_start_date"],
-        "last": row["code_stop_date"],
-        "active": bool(row["active_code"]),
-        "digest": row["shasum"],
-        "inputs_by": row["inputs_by"],
-        "files": row["files"],
-        "released": row["release_time"],
-        "runs": kept_path(mission.kept_codes, row["shasum"], place) if row["kept"] else place,
-    }
+    return CodeFacts(
+        process=row.process,
+        file=row.path,
+        version=row.version,
+        declared=row.declared,
+        first=row.first,
+        last=row.last,
+        active=row.is_active,
+        digest=row.digest,
+        inputs_by=row.inputs_by,
+        files=row.files,
+        released=row.released,
+        runs=kept_path(mission.kept_codes, row.digest or "", place) if row.is_kept else place,
+    )
 
 
-def _version(row: Facts) -> Version:
-    return Version(row["interface_version"], row["quality_version"], row["revision_version"])
-
-
-def _name(row: Facts) -> str:
-    return with_code_version(file_named(row["relative_path"], row["filename"]), row["declared_version"])
-
-
-def _place(row: Facts, mission: Mission) -> str:
-    """Where the file of a code is by its definition."""
-    file = file_named(row["relative_path"], row["filename"])
-    return code_path(mission.code_directory, file, row["declared_version"])
+def _place(row: CodeVersion, mission: Mission) -> str:
+    return code_path(mission.code_directory, file_named(row.directory, row.filename), row.declared)

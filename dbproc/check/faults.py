@@ -47,7 +47,7 @@ class Kind(StrEnum):
     WORK_DIRECTORY = "work_directory", "A dead run left the working directory of a job."
     STRAY_LOG = "stray_log", "The log of a job belongs to no attempt."
     STALE_LOCK = "stale_lock", "The run that holds the lock is dead."
-    FOREIGN_LOCK = "foreign_lock", "The lock is held by a run of which nobody can tell here whether it lives."
+    FOREIGN_LOCK = "foreign_lock", "The lock is held by a run of which this machine cannot tell whether it is alive."
 
     UNREADABLE_VALUE = (
         "unreadable_value",

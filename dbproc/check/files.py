@@ -202,7 +202,7 @@ class Files:
             self.intact_members.append(member)
             return
         kind = Kind.MEMBER_MISSING if size is None else Kind.MEMBER_SIZE
-        text = "is not there, or is no file" if size is None else f"{size} bytes"
+        text = "is not there, or is not a file" if size is None else f"{size} bytes"
         row = self.rows[member.file_id]
         how = f"; then {_MADE_AGAIN}" if row.is_made else ", and deliver both again"
         yield Fault(

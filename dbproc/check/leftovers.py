@@ -36,7 +36,7 @@ def live_run(before: Holder | None, during: int | None, after: Holder | None) ->
 
 
 def lock_faults(database: str, holder: Holder | None) -> Iterator[Fault]:
-    """A lock whose holder is dead, or of which nobody can tell here."""
+    """A lock whose holder is dead, or may be."""
     if holder is None or is_mine(holder):
         return
     judgement = lock.judged(holder)
@@ -44,7 +44,7 @@ def lock_faults(database: str, holder: Holder | None) -> Iterator[Fault]:
         yield Fault(
             kind=Kind.STALE_LOCK,
             place=f"run {holder.run_id}",
-            text=f"{holder}; that process is no more",
+            text=f"{holder}; that process is dead",
             remedy=f"take the lock from it: {_BY_NEXT_RUN}",
             cure=TakeLock(),
         )

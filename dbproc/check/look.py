@@ -1,7 +1,7 @@
 """Looking for faults: the disk first, then the database from one moment, then what differs once more on disk.
 
 In this order a live run deceives nobody: what it announces or records is in the database before or after it is on
-disk, and whatever appears to be wrong is looked at again.
+disk, and what appears to be wrong is looked at again.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class _Site:
 def _compare(store: Store, site: _Site) -> tuple[Files, Records, list[Fault]]:
     """Every fault but those of the lock and of what dead runs left."""
     definition = site.definition
-    with store.begin(still=True) as connection:
+    with store.at_one_moment() as still, still.begin() as connection:
         records = audit.records(connection)
         files = Files(site.ground, site.tree, _announced(records))
         files.enter(audit.file_rows(connection), audit.member_rows(connection))

@@ -1,7 +1,7 @@
 """Undoing faults, as far as what is done can be undone in its turn: nothing is deleted, nothing overwritten.
 
 Moves are announced before they are made and recorded afterwards, as everywhere: a repair that is killed is put right by
-the next run. Whatever was found before the lock was taken is looked at once more before it is touched.
+the next run. What was found before the lock was taken is looked at again before it is touched.
 """
 
 from __future__ import annotations

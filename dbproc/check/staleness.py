@@ -18,7 +18,7 @@ from dbproc.run.decide import FactsOf, planners
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A slot that is to be built, the sentence why, and whether it failed and is tried again by itself."""
+    """A slot to build, the sentence why, and whether it failed and is tried again by itself."""
 
     task: Task
     why: str

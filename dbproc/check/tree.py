@@ -155,7 +155,7 @@ class Ground:
         return os.path.join(path, name) not in self._database
 
     def holds_ours(self, path: str) -> bool:
-        """Whether a directory of the mission is here or below: then it is no companion directory of a file."""
+        """Whether a directory of the mission is here or below: then it is not a companion directory of a file."""
         return path in self._ours
 
     def has_companion(self, name: str) -> bool:
@@ -187,7 +187,7 @@ class Ground:
 
 
 def _components(directory: str) -> tuple[Format, ...]:
-    """The names on the way to a directory as formats; none when one of them is no format."""
+    """The names on the way to a directory as formats; none when one of them is not a format."""
     try:
         return tuple(compile_format(name) for name in os.path.normpath(directory).split(os.sep))
     except FormatError:

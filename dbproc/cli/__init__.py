@@ -119,7 +119,7 @@ def _ended(command: click.Command, arguments: Sequence[str] | None, name: str) -
 
 
 def _mendable(error: Exception) -> tuple[str, int] | None:
-    """What a person is told of an error that they can mend, and the exit status; None for a defect of dbproc."""
+    """The message for an error that a person can mend, and the exit status; None for a defect of dbproc."""
     if isinstance(error, DbprocError):
         return _shown(error), error.exit_status
     if isinstance(error, UnicodeEncodeError) and error.reason == _NOT_UTF8:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from dbproc.cli.common import json_option, mission_access, mission_option, open_mission, print_json
 from dbproc.core.errors import UserError
-from dbproc.core.spec import Change
+from dbproc.core.spec import Change, Kind
 from dbproc.database import lock, root
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
@@ -52,7 +52,7 @@ def apply(
     if problem:
         click.echo(f"it would be refused: {problem}", err=True)
     if as_json:
-        print_json([change_facts(change) for change in changes])
+        print_json([told(change) for change in changes])
         return
     for change in changes:
         click.echo(change.sentence)
@@ -80,12 +80,19 @@ def _made_incoming(store: Store) -> str | None:
     return incoming
 
 
-def change_facts(change: Change) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeTold:
+    """A change of a definition."""
+
+    kind: Kind  #: what happens
+    place: str  #: to what, in words
+    name: str  #: the name of the mission, product or process; of a code that of its process
+    details: tuple[str, ...]  #: how it differs
+    sentence: str  #: all of it in a sentence
+
+
+def told(change: Change) -> ChangeTold:
     """A change for ``--json``."""
-    return {
-        "kind": str(change.kind),
-        "place": change.place,
-        "name": change.name,
-        "details": list(change.details),
-        "sentence": change.sentence,
-    }
+    return ChangeTold(
+        kind=change.kind, place=change.place, name=change.name, details=change.details, sentence=change.sentence
+    )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Any
-
 import click
 
-from dbproc.cli.common import cell, json_option, mission_option, open_mission, open_own_mission, print_json, print_table
-from dbproc.core.states import CampaignStatus
-from dbproc.core.version import Part
+from dbproc.cli.common import (
+    cell,
+    json_option,
+    mission_option,
+    open_mission,
+    open_own_mission,
+    print_columns,
+    print_json,
+)
+from dbproc.core.states import CampaignStatus, ItemStatus
 from dbproc.database import campaigns
-from dbproc.explain.forecast import RunPace, expected_end
+from dbproc.explain.forecast import Outlook, campaign_outlook
 
-Facts = dict[str, Any]
 _SHOWN = 20
 
 
@@ -32,8 +35,8 @@ def list_command(mission: str, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     elif rows:
-        columns = ("name", "status", "waiting", "done", "failed", "not needed", "jobs", "cpu_hours")
-        print_table([{**row, **row["items"], "cpu_hours": f"{row['cpu_hours']:.2f}"} for row in rows], columns)
+        cells = [(row.name, row.status, *row.items.values(), row.jobs, f"{row.cpu_hours:.2f}") for row in rows]
+        print_columns(("name", "status", *ItemStatus, "jobs", "cpu_hours"), cells)
     else:
         click.echo("there is no campaign; begin one: dbproc reprocess … --campaign NAME")
 
@@ -44,43 +47,32 @@ def list_command(mission: str, as_json: bool) -> None:
 @json_option
 def show_command(name: str, mission: str, as_json: bool) -> None:
     """Show how campaign NAME stands, what it has spent, what failed, and when it may be at its end."""
-    with open_mission(mission, read_only=True) as store, store.begin() as connection:
-        facts = campaigns.entry(connection, name)
-        facts["failures"] = campaigns.failed_items(connection, facts["campaign_id"])
-        runs = [RunPace(*row) for row in campaigns.run_history(connection, facts["campaign_id"])]
-    is_limited = bool(facts["jobs_per_run"] or facts["cpu_hours_per_run"])
-    now = dt.datetime.now(dt.UTC)
-    facts["expected_end"], facts["outlook"] = expected_end(
-        facts["status"], facts["items"]["waiting"], runs, is_limited=is_limited, now=now
-    )
+    with open_mission(mission, read_only=True) as store:
+        facts = campaign_outlook(store, name)
     if as_json:
         print_json(facts)
     else:
         _print_campaign(facts)
 
 
-def _print_campaign(facts: Facts) -> None:
+def _print_campaign(facts: Outlook) -> None:
     limits = [
-        f"at most {facts[name]} {unit} a run"
-        for name, unit in (("jobs_per_run", "jobs"), ("cpu_hours_per_run", "CPU hours"))
-        if facts[name] is not None
+        f"at most {most} {unit} a run"
+        for most, unit in ((facts.jobs_per_run, "jobs"), (facts.cpu_hours_per_run, "CPU hours"))
+        if most is not None
     ]
-    order = "newest first" if facts["newest_first"] else "oldest first"
-    part = (
-        "only what is stale" if facts["version_bump"] is None else f"raises {Part(facts['version_bump']).name.lower()}"
-    )
-    click.echo(f"campaign {facts['name']}: {facts['status']}")
-    click.echo(
-        f"  by {facts['user']}, {cell(facts['created'])}{': ' if facts['comment'] else ''}{cell(facts['comment'])}"
-    )
+    order = "newest first" if facts.newest_first else "oldest first"
+    part = "only what is stale" if facts.version_bump is None else f"raises {facts.version_bump.name.lower()}"
+    click.echo(f"campaign {facts.name}: {facts.status}")
+    click.echo(f"  by {facts.user}, {cell(facts.created)}{': ' if facts.comment else ''}{cell(facts.comment)}")
     click.echo(f"  {', '.join([part, order, *limits])}")
-    click.echo(f"  items: {', '.join(f'{count} {status}' for status, count in facts['items'].items())}")
-    click.echo(f"  spent: {facts['jobs']} jobs, {facts['cpu_hours']:.2f} CPU hours")
-    click.echo(f"  expected end: {facts['outlook']}")
-    for row in facts["failures"][:_SHOWN]:
-        click.echo(f"  failed {row['process']} {row['date']} {row['keywords']}".rstrip() + f": {cell(row['message'])}")
-    if len(facts["failures"]) > _SHOWN:
-        click.echo(f"  and {len(facts['failures']) - _SHOWN} more failed; all of them: --json")
+    click.echo(f"  items: {', '.join(f'{count} {status}' for status, count in facts.items.items())}")
+    click.echo(f"  spent: {facts.jobs} jobs, {facts.cpu_hours:.2f} CPU hours")
+    click.echo(f"  expected end: {facts.outlook}")
+    for row in facts.failures[:_SHOWN]:
+        click.echo(f"  failed {row.process} {row.date} {row.keywords}".rstrip() + f": {cell(row.message)}")
+    if len(facts.failures) > _SHOWN:
+        click.echo(f"  and {len(facts.failures) - _SHOWN} more failed; all of them: --json")
 
 
 def _changes(name: str, status: CampaignStatus, help_text: str) -> click.Command:
@@ -97,8 +89,8 @@ def _changes(name: str, status: CampaignStatus, help_text: str) -> click.Command
         if as_json:
             print_json(facts)
         else:
-            left = f"{facts['items']['waiting']} items wait, {facts['items']['done']} are done and stay"
-            click.echo(f"campaign {campaign} is {facts['status']}: {left}")
+            left = f"{facts.items[ItemStatus.WAITING]} items wait, {facts.items[ItemStatus.DONE]} are done and stay"
+            click.echo(f"campaign {campaign} is {facts.status}: {left}")
 
     return change
 

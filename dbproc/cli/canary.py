@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import click
 
-from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
+from dbproc.changes.canary.report import CanaryShown, canary_shown, words_of
+from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_columns, print_json
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import EXIT_SOME_FAILED, UserError
 from dbproc.core.filenames import read_version
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.database import canaries
-from dbproc.database.definition.load import load_mission
-from dbproc.database.store import Store
+from dbproc.database.canaries import CanaryInNumbers
 
-Facts = dict[str, Any]
 _SHOWN = ("canary_id", "process", "version", "status", "files", "created", "user")
 
 
@@ -25,7 +24,7 @@ class _StartsByDefault(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Put ``start`` in front of what is no command."""
+        """Put ``start`` in front of what is not a command."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             args = ["start", *args]
         return super().resolve_command(ctx, args)
@@ -77,9 +76,9 @@ def start_command(
     with open_mission(mission) as store:
         with mission_access(store), signals_interrupt():
             number = start(store, process, wanted, choice, jobs, (lambda _: None) if as_json else click.echo)
-        facts = _facts(store, str(number))
-    _print(facts, as_json)
-    return EXIT_SOME_FAILED if any(row["verdict"] == SampleVerdict.FAILED for row in facts["sample"]) else 0
+        shown = canary_shown(store, str(number))
+    _print(shown, as_json)
+    return EXIT_SOME_FAILED if any(row.verdict is SampleVerdict.FAILED for row in shown.sample) else 0
 
 
 @canary_command.command("list")
@@ -92,7 +91,7 @@ def list_command(mission: str, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     elif rows:
-        print_table([{**row, "files": _counted(row["verdicts"])} for row in rows], _SHOWN)
+        print_columns(_SHOWN, map(_cells, rows))
     else:
         click.echo("there is no canary")
 
@@ -104,8 +103,8 @@ def list_command(mission: str, as_json: bool) -> None:
 def show_command(canary: str, mission: str, as_json: bool) -> None:
     """Show how each file of a sample compares with the published one; of a PROCESS its latest canary."""
     with open_mission(mission, read_only=True) as store:
-        facts = _facts(store, canary)
-    _print(facts, as_json)
+        shown = canary_shown(store, canary)
+    _print(shown, as_json)
 
 
 @canary_command.command("promote")
@@ -120,8 +119,7 @@ def promote_command(canary: str, mission: str, as_json: bool, reason: str) -> No
     with open_mission(mission) as store, mission_access(store):
         promoted = promote(store, canary, reason)
     if as_json:
-        facts = {"canary_id": promoted.canary_id, "taken": list(promoted.taken), "left": dict(promoted.left)}
-        print_json(facts)
+        print_json(promoted)
         return
     for name in promoted.taken:
         click.echo(f"taken {cell(name)}")
@@ -146,34 +144,23 @@ def discard_command(canary: str, mission: str, as_json: bool) -> None:
         click.echo(f"canary {number} is discarded")
 
 
-def _facts(store: Store, name: str) -> Facts:
-    from dbproc.changes.canary.directory import Place
-
-    with store.begin() as connection:
-        row = canaries.find(connection, name)
-        files = canaries.files_of(connection, row["canary_id"])
-        place = Place(load_mission(connection), row["canary_id"])
-    return {**row, "report": place.report, "sample": [_without_record(file) for file in files]}
-
-
-def _without_record(file: Facts) -> Facts:
-    return {key: value for key, value in file.items() if key != "record"}
-
-
-def _print(facts: Facts, as_json: bool) -> None:
-    from dbproc.changes.canary.report import words_of
-
+def _print(shown: CanaryShown, as_json: bool) -> None:
     if as_json:
-        print_json(facts)
+        print_json(shown)
         return
-    click.echo(f"canary {facts['canary_id']}: {facts['process']} {facts['version']}, {facts['status']}")
-    for row in facts["sample"]:
-        beside = f" beside {cell(row['published'])}" if row["published"] else ""
-        click.echo(f"{row['verdict']} {cell(row['filename'])}{beside}")
+    click.echo(f"canary {shown.canary_id}: {shown.process} {shown.version}, {shown.status}")
+    for row in shown.sample:
+        beside = f" beside {cell(row.published)}" if row.published else ""
+        click.echo(f"{row.verdict} {cell(row.filename)}{beside}")
         for line in words_of(row):
             click.echo(f"  {cell(line)}")
-    click.echo(f"report: {facts['report']}")
+    click.echo(f"report: {shown.report}")
 
 
-def _counted(verdicts: dict[str, int]) -> str:
+def _cells(row: CanaryInNumbers) -> tuple[object, ...]:
+    files = _counted(row.verdicts)
+    return row.canary_id, row.process, row.version, row.status, files, row.created, row.user
+
+
+def _counted(verdicts: Mapping[SampleVerdict, int]) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "none"

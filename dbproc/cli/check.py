@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
-from dbproc.check.faults import Fault
+from dbproc.check.faults import Fault, Kind
 from dbproc.check.look import Findings, look
 from dbproc.check.repair import intentions, repair
 from dbproc.cli.common import Screen, json_option, mission_access, mission_option, open_mission, print_json
+from dbproc.core.answers import OPTIONAL
 from dbproc.core.events import Report
 from dbproc.database.store import Store
 
-Facts = dict[str, Any]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultTold:
+    """Something that is wrong with a mission."""
+
+    kind: Kind  #: what
+    place: str  #: where
+    text: str  #: what is wrong, in a sentence
+    remedy: str  #: what to do about it
+    repair: str | None  #: what ``--repair`` does about it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was found to be wrong with a mission; the last three are of ``--repair``."""
+
+    faults: tuple[FaultTold, ...]  #: all that was found
+    counts: Mapping[Kind, int]  #: how many faults there are of each kind that there is
+    files: int  #: how many files were looked at
+    members: int  #: how many files of companion directories were looked at
+    deep: bool  #: whether their bytes were, too
+    live: str | None  #: the run that was live meanwhile: what it is at work on is left out
+    intentions: Sequence[str] | None = field(default=None, metadata=OPTIONAL)  #: what would be done
+    repairs: Sequence[Mapping[str, Any]] | None = field(default=None, metadata=OPTIONAL)  #: the events of what was done
+    left: tuple[FaultTold, ...] | None = field(default=None, metadata=OPTIONAL)  #: what is still wrong
 
 
 @click.command("check")
@@ -33,15 +60,26 @@ def check_command(mission: str, deep: bool, is_repair: bool, dry_run: bool, as_j
     changes = is_repair and not dry_run
     with open_mission(mission, read_only=not changes) as store:
         found = _look(store, deep=deep)
-        facts = _facts(found)
-        if is_repair:
-            facts["intentions"] = intentions(found)
+        sentences = intentions(found) if is_repair else None
         if not as_json:
             _print_findings(found)
-            _print_intentions(facts.get("intentions"), is_repair=is_repair)
-        left = _repaired(store, found, facts, as_json=as_json) if changes else found
+            _print_intentions(sentences, is_repair=is_repair)
+        report = Report(None if as_json else Screen().say)
+        left = _repaired(store, found, report, as_json=as_json) if changes else found
     if as_json:
-        print_json(facts)
+        print_json(
+            Checked(
+                faults=_told(found.faults),
+                counts=found.counts,
+                files=found.files,
+                members=found.members,
+                deep=found.is_deep,
+                live=found.live,
+                intentions=sentences,
+                repairs=report.events if changes else None,
+                left=_told(left.faults) if changes else None,
+            )
+        )
     return 1 if left.faults else 0
 
 
@@ -53,38 +91,27 @@ def _look(store: Store, *, deep: bool) -> Findings:
         screen.clear()
 
 
-def _repaired(store: Store, found: Findings, facts: Facts, *, as_json: bool) -> Findings:
-    """Repair, and put into `facts` what was done and what is left."""
-    report = Report(None if as_json else Screen().say)
+def _repaired(store: Store, found: Findings, report: Report, *, as_json: bool) -> Findings:
+    """Repair; what is left."""
     with mission_access(store):
         left = repair(store, found, report)
-    facts["repairs"] = report.events
-    facts["left"] = [_fault_facts(fault) for fault in left.faults]
     if not as_json and found.faults:
         click.echo("\nleft:" if left.faults else "\nnothing is left")
         _print_faults(left)
     return left
 
 
-def _facts(findings: Findings) -> Facts:
-    return {
-        "faults": [_fault_facts(fault) for fault in findings.faults],
-        "counts": findings.counts,
-        "files": findings.files,
-        "members": findings.members,
-        "deep": findings.is_deep,
-        "live": findings.live,
-    }
-
-
-def _fault_facts(fault: Fault) -> Facts:
-    return {
-        "kind": fault.kind,
-        "place": fault.place,
-        "text": fault.text,
-        "remedy": fault.remedy,
-        "repair": None if fault.cure is None else str(fault.cure),
-    }
+def _told(faults: Sequence[Fault]) -> tuple[FaultTold, ...]:
+    return tuple(
+        FaultTold(
+            kind=fault.kind,
+            place=fault.place,
+            text=fault.text,
+            remedy=fault.remedy,
+            repair=None if fault.cure is None else str(fault.cure),
+        )
+        for fault in faults
+    )
 
 
 def _print_findings(findings: Findings) -> None:

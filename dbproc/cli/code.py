@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
 from dbproc.changes import edits, release, versions
-from dbproc.cli.apply import change_facts
+from dbproc.cli.apply import ChangeTold, told
 from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
-from dbproc.cli.numbers import NUMBER
-from dbproc.core.errors import NotFoundError, VersionError
-from dbproc.core.filenames import read_version
+from dbproc.cli.numbers import NUMBER, VERSION
+from dbproc.core.errors import NotFoundError
 from dbproc.core.lookup import product_named
 from dbproc.core.version import Version
 from dbproc.database import lock
@@ -24,19 +22,24 @@ _LISTED = ("process", "file", "version", "first", "last", "active", "files", "re
 _SHOWN = (*_LISTED, "inputs_by", "runs")
 
 
-class _VersionType(click.ParamType):  # type: ignore[type-arg]
-    name = "version"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Version:
-        """``2.1.0`` → version."""
-        try:
-            return value if isinstance(value, Version) else read_version(value)
-        except VersionError as error:
-            self.fail(str(error), param, ctx)
-
-
-VERSION = _VersionType()
 DATE = click.DateTime(["%Y-%m-%d"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseTold:
+    """A release of a code."""
+
+    changes: tuple[ChangeTold, ...]  #: what was changed, or would be
+    mission_file: str  #: the tables that the mission file must have from now on
+    dry_run: bool  #: whether nothing was changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An edited code or inspector that counts as the same."""
+
+    file: str  #: its path
+    digest: str  #: of its bytes, with the name of the algorithm in front
 
 
 @click.group("code")
@@ -86,8 +89,8 @@ def release_command(
     with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         released = release.release(store, request, dry_run=dry_run)
     if as_json:
-        changes = [change_facts(change) for change in released.changes]
-        print_json({"changes": changes, "mission_file": released.tables, "dry_run": dry_run})
+        changes = tuple(map(told, released.changes))
+        print_json(ReleaseTold(changes=changes, mission_file=released.tables, dry_run=dry_run))
         return
     for change in released.changes:
         click.echo(change.sentence)
@@ -123,14 +126,14 @@ def show_command(process: str, version: Version | None, part: str | None, missio
         print_json(facts)
         return
     for name in _SHOWN:
-        click.echo(f"{name}: {cell(facts[name])}")
-    for event in facts["events"]:
-        why = f": {cell(event['reason'])}" if event["reason"] else ""
-        click.echo(f"{event['event']} {cell(event['event_time'])} by {cell(event['user'])}{why}")
-    for each in facts["parts"]:
-        click.echo(f"{each['path']}: {each['size']} bytes, {each['digest']}")
-    click.echo(f"\n--- {facts['file_shown']}")
-    click.echo(facts["text"], nl=False)
+        click.echo(f"{name}: {cell(getattr(facts, name))}")
+    for event in facts.events:
+        why = f": {cell(event.reason)}" if event.reason else ""
+        click.echo(f"{event.event} {cell(event.event_time)} by {cell(event.user)}{why}")
+    for each in facts.parts:
+        click.echo(f"{each.path}: {each.size} bytes, {each.digest}")
+    click.echo(f"\n--- {facts.file_shown}")
+    click.echo(facts.text, nl=False)
 
 
 @code_command.command("diff")
@@ -147,7 +150,7 @@ def diff_command(process: str, old: Version | None, new: Version | None, mission
     with open_mission(mission, read_only=True) as store:
         found = versions.compare_codes(store, process, old, new)
     if as_json:
-        print_json(asdict(found))
+        print_json(found)
         return
     click.echo(f"{found.old} → {found.new}")
     for word, paths in (("added", found.added), ("removed", found.removed)):
@@ -176,18 +179,18 @@ def accept_command(process: str | None, product: str | None, reason: str, missio
         print_json(accepted)
         return
     for each in accepted:
-        click.echo(f"accepted {each['file']}: {each['digest']}")
+        click.echo(f"accepted {each.file}: {each.digest}")
 
 
-def _accept(store: Store, process: str | None, product: str | None, reason: str) -> list[dict[str, str]]:
+def _accept(store: Store, process: str | None, product: str | None, reason: str) -> list[Accepted]:
     with store.begin() as connection:
         definition = load_definition(connection)
     if product is not None:
         name = product_named(definition, product).name
         inspectors = edits.accept_inspector_edit(store, definition, name, reason)
-        return [{"file": each.inspector.name, "digest": each.digest} for each in inspectors]
+        return [Accepted(file=each.inspector.name, digest=each.digest) for each in inspectors]
     known = {each.name: process_id for process_id, each in definition.processes.items()}
     if process not in known:
         raise NotFoundError(f"no process {process}; the mission has: {', '.join(sorted(known)) or 'none'}")
     accepted = edits.accept_edit(store, definition, known[process], reason)
-    return [{"file": each.code.path, "digest": each.bundle.digest} for each in accepted]
+    return [Accepted(file=each.code.path, digest=each.bundle.digest) for each in accepted]

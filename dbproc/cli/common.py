@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -19,7 +19,9 @@ from dbproc.core.model import Timebase
 from dbproc.core.states import AttemptStatus
 from dbproc.core.text import one_line
 from dbproc.database import root
+from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_mission
+from dbproc.database.lineage import ConfirmationRow
 from dbproc.database.store import Store, open_store
 from dbproc.storage import permissions
 
@@ -116,10 +118,15 @@ def print_json(value: object) -> None:
     click.echo(json_text(value))
 
 
-def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Print rows as columns of aligned text."""
-    lines = [list(columns), *([cell(row.get(column)) for column in columns] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+def print_table(rows: Iterable[object], columns: Sequence[str]) -> None:
+    """Print answers as columns of aligned text."""
+    print_columns(columns, ([getattr(row, column) for column in columns] for row in rows))
+
+
+def print_columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print values as columns of aligned text."""
+    lines = [list(head), *(list(map(cell, row)) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     for line in lines:
         click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
@@ -133,16 +140,16 @@ def cell(value: object) -> str:
     return one_line(str(value))
 
 
-def retry_words(failure: Mapping[str, Any]) -> str:
+def retry_words(failure: AttemptRow) -> str:
     """How often a job failed, and when it is tried again."""
-    times = f"failed {failure['failures']} time{'' if failure['failures'] == 1 else 's'}"
-    if failure["timebase"] == Timebase.STARTUP:
+    times = f"failed {failure.failures} time{'' if failure.failures == 1 else 's'}"
+    if failure.timebase == Timebase.STARTUP:
         return "run again by the next run"
-    if failure["status"] == AttemptStatus.REFUSED:
+    if failure.status == AttemptStatus.REFUSED:
         return "not tried until its inputs, its code or the definition change"
-    if failure["next_try"] is None:
+    if failure.next_try is None:
         return f"{times}, given up; to try again: dbproc retry"
-    return f"{times}, tried again after {cell(failure['next_try'])}"
+    return f"{times}, tried again after {cell(failure.next_try)}"
 
 
 class Screen:
@@ -181,10 +188,10 @@ def indent(depth: int) -> str:
     return "  " * depth if depth <= _DEEPEST else f"{'  ' * _DEEPEST}[{depth}] "
 
 
-def confirmed_words(confirmed: Sequence[Mapping[str, Any]]) -> list[str]:
+def confirmed_words(confirmed: Sequence[ConfirmationRow]) -> list[str]:
     """What a file was not made again for."""
     return [
-        f"confirmed with {cell(each['source'])}, which equals {cell(each['replaced'])} ({cell(each['confirmed'])})"
+        f"confirmed with {cell(each.source)}, which equals {cell(each.replaced)} ({cell(each.confirmed)})"
         for each in confirmed
     ]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+
+from dbproc.core.answers import entries
+from dbproc.core.version import Version
 
 _INDENT = "  "
 
@@ -40,7 +43,7 @@ def _text(value: object, *, ensure_ascii: bool) -> str:
         if not inside:
             written.append(encode(part.value))
             continue
-        opening, closing = "{}" if isinstance(part.value, Mapping) else "[]"
+        opening, closing = "[]" if isinstance(part.value, list | tuple) else "{}"
         written.append(opening)
         todo.append(f"\n{_INDENT * part.depth}{closing}")
         todo.extend(reversed(inside))
@@ -50,7 +53,11 @@ def _text(value: object, *, ensure_ascii: bool) -> str:
 def _inside(part: _Part, encode: Callable[[object], str]) -> Iterator[_Part]:
     """What is in an object or a list; nothing is in any other value."""
     named: Iterable[tuple[str, object]] = ()
-    if isinstance(part.value, Mapping):
+    if isinstance(part.value, Version):
+        return
+    if is_dataclass(part.value):
+        named = ((f"{encode(name)}: ", value) for name, value in entries(part.value))
+    elif isinstance(part.value, Mapping):
         named = ((f"{encode(str(name))}: ", value) for name, value in part.value.items())
     elif isinstance(part.value, list | tuple):
         named = (("", value) for value in part.value)

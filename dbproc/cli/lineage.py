@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from dbproc.cli.common import cell, confirmed_words, indent, json_option, mission_option, open_mission, print_json
-from dbproc.cli.why import Facts
 from dbproc.explain import lineage
 
 
@@ -21,16 +20,16 @@ def lineage_command(file: str, mission: str, as_json: bool) -> None:
         print_json(facts)
         return
     for depth, row, is_repeated in lineage.ancestry(facts):
-        made = f"  [{row['code']}]" if row["code"] else "  [delivered]"
-        click.echo(f"{indent(depth)}{cell(row['filename'])}{made}{' …' if is_repeated else ''}")
+        made = f"  [{row.code}]" if row.code else "  [delivered]"
+        click.echo(f"{indent(depth)}{cell(row.filename)}{made}{' …' if is_repeated else ''}")
         _print_confirmed(row, depth)
-    if facts["descendants"]:
+    if facts.descendants:
         click.echo("\nwhat came from it:")
-    for row in facts["descendants"]:
-        click.echo(f"{indent(row['depth'])}{cell(row['filename'])}  [{row['code']}]")
-        _print_confirmed(row, row["depth"])
+    for row in facts.descendants:
+        click.echo(f"{indent(row.depth or 0)}{cell(row.filename)}  [{row.code}]")
+        _print_confirmed(row, row.depth or 0)
 
 
-def _print_confirmed(row: Facts, depth: int) -> None:
-    for words in confirmed_words(row["confirmed"]):
+def _print_confirmed(row: lineage.Relative, depth: int) -> None:
+    for words in confirmed_words(row.confirmed):
         click.echo(f"{indent(depth + 1)}{words}")

@@ -1,4 +1,4 @@
-"""Numbers on the command line: none is taken that no column holds, and none that is no number."""
+"""Numbers and versions on the command line, refused when no column can hold them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import math
 from typing import Any
 
 import click
+
+from dbproc.core.errors import VersionError
+from dbproc.core.filenames import read_version
+from dbproc.core.version import Version
 
 LARGEST = 2**31 - 1
 """What the databases hold as a whole number."""
@@ -30,3 +34,18 @@ AMOUNT = _Finite(0, min_open=True)
 
 LEVEL = _Finite()
 """The level of a product."""
+
+
+class _VersionType(click.ParamType):  # type: ignore[type-arg]
+    name = "version"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Version:
+        """``2.1.0`` → version."""
+        try:
+            return value if isinstance(value, Version) else read_version(value)
+        except VersionError as error:
+            self.fail(str(error), param, ctx)
+
+
+VERSION = _VersionType()
+"""The version of a code or a file."""

@@ -2,7 +2,8 @@
 
 A full disk, a reader that went away, a closed descriptor, a terminal that is gone: none of them ends a command in the
 midst of its work. What cannot be written is let go, and remembered; when the command is done,
-:func:`dbproc.cli.guarded` says so, and decides by whether the words were the purpose of it or told of work.
+:func:`dbproc.cli.guarded` says so. The exit status depends on whether the output was the purpose of the command, or
+a report of its work.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Outlet(io.RawIOBase):
         """Write no more than there is room for when a pipe says that there is some."""
         try:
             return os.write(self._fd, view[: select.PIPE_BUF])
-        except BlockingIOError:  # whoever else has this descriptor made it so
+        except BlockingIOError:  # another process that shares this descriptor made it so
             return 0
 
 
@@ -114,7 +115,7 @@ def tell_of_work() -> None:
 
 
 def are_of_work() -> bool:
-    """Whether what is printed tells of work."""
+    """Whether what is printed reports work."""
     return _words.tell_of_work
 
 

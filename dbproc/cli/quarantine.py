@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import click
 
 from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
 from dbproc.cli.numbers import NUMBER
+from dbproc.core.answers import entries
 from dbproc.core.text import one_line
 from dbproc.database import quarantine
 from dbproc.ingest import quarantine as custody
@@ -44,15 +42,15 @@ def list_command(mission: str, as_json: bool, limit: int) -> None:
 def show_command(number: int, mission: str, as_json: bool) -> None:
     """Show everything about entry NUMBER: reason, each product's verdict, digests, when and from where."""
     with open_mission(mission, read_only=True) as store, store.begin() as connection:
-        facts = _facts(quarantine.entry(connection, number))
+        row = quarantine.entry(connection, number)
     if as_json:
-        print_json(facts)
+        print_json(_facts(row))
         return
-    for name, value in facts.items():
+    for name, value in entries(row):
         if name != "verdicts":
             click.echo(f"{name}: {cell(value)}")
-    for verdict in facts["verdicts"]:
-        click.echo(f"  {verdict['product']}: {cell(verdict['reason'])}")
+    for answer in row.answers:
+        click.echo(f"  {answer.product}: {cell(answer.reason)}")
 
 
 @quarantine_command.command("release")
@@ -77,5 +75,6 @@ def discard_command(numbers: tuple[int, ...], mission: str, comment: str) -> Non
             click.echo(one_line(f"deleted {custody.discard(store, number, comment)}"))
 
 
-def _facts(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "verdicts": json.loads(row["verdicts"])}
+def _facts(row: quarantine.QuarantineRow) -> dict[str, object]:
+    """An entry for ``--json``, with the verdicts as a list."""
+    return {**dict(entries(row)), "verdicts": row.answers}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from dbproc.changes.reprocess import Chosen, Order, Selection, begin_campaign, choose, queue_inputs
+from dbproc.changes.reprocess import Chosen, Order, Reprocessed, Selection, begin_campaign, choose, queue_inputs
 from dbproc.cli.common import (
     cell,
     json_option,
@@ -22,7 +24,6 @@ from dbproc.core.errors import EXIT_DONE
 from dbproc.core.version import Part
 from dbproc.database.store import Store
 
-Facts = dict[str, Any]
 _SHOWN = 20
 
 
@@ -67,38 +68,38 @@ def reprocess_command(
     )
     with open_mission(mission, read_only=True) if dry_run else open_own_mission(mission) as store:
         chosen = choose(store, Selection(**_days(selected)), part)
-        facts = {"outputs": chosen.rows(), "campaign": None, "queued": 0}
+        answer = Reprocessed(outputs=chosen.outputs(), campaign=None, queued=0)
         if not dry_run and chosen.decisions:
-            facts.update(_put(store, chosen, part, order))
+            answer = _put(store, chosen, part, order, answer)
     if as_json:
-        print_json(facts)
+        print_json(answer)
     else:
-        _print_chosen(chosen, facts, is_forced=part is not None, dry_run=dry_run)
+        _print_chosen(chosen, answer, is_forced=part is not None, dry_run=dry_run)
     return EXIT_DONE
 
 
-def _days(selected: Facts) -> Facts:
+def _days(selected: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.date() if isinstance(value, dt.datetime) else value for name, value in selected.items()}
 
 
-def _put(store: Store, chosen: Chosen, part: Part | None, order: Order) -> Facts:
+def _put(store: Store, chosen: Chosen, part: Part | None, order: Order, answer: Reprocessed) -> Reprocessed:
     """Put the selection before the next runs."""
     if part is None and order.name is None:
-        return {"queued": queue_inputs(store, chosen)}
-    return {"campaign": begin_campaign(store, chosen, part, order)}
+        return replace(answer, queued=queue_inputs(store, chosen))
+    return replace(answer, campaign=begin_campaign(store, chosen, part, order))
 
 
-def _print_chosen(chosen: Chosen, facts: Facts, *, is_forced: bool, dry_run: bool) -> None:
+def _print_chosen(chosen: Chosen, answer: Reprocessed, *, is_forced: bool, dry_run: bool) -> None:
     count = len(chosen.decisions)
     if not chosen.slots:
-        click.echo("nothing is selected: there is no output, and none is due, to which all that was given applies")
+        click.echo("no output matches the selection; to see which products and dates there are: dbproc status")
     elif not count:
         click.echo(f"{len(chosen.slots)} outputs are selected, and none is stale; to make them anyhow: --force 0|1|2")
     elif dry_run:
-        for row in facts["outputs"]:
-            click.echo(cell(f"would make {row['output'] or row['process']} {row['date']}: {row['why']}"))
-    elif facts["campaign"] is not None:
+        for row in answer.outputs:
+            click.echo(cell(f"would make {row.output or row.process} {row.date}: {row.why}"))
+    elif answer.campaign is not None:
         again = "again" if is_forced else "where they are stale"
-        click.echo(f"campaign {facts['campaign']}: {count} outputs are made {again}, by the next runs")
+        click.echo(f"campaign {answer.campaign}: {count} outputs are made {again}, by the next runs")
     else:
-        click.echo(f"{count} outputs are stale; the {facts['queued']} files that they are made from are queued")
+        click.echo(f"{count} outputs are stale; the {answer.queued} files that they are made from are queued")

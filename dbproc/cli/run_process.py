@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +126,8 @@ def _put_aside(
             definition = narrowed(load_definition(connection), request)
         prepare(definition, directory)
         for edit in edits_in_words(definition):
-            text = f"changed under version {edit['version']}; it is run as it is now, outputs are named by that version"
-            report.add(Event.NOTE, edit["code"], text)
+            text = f"changed under version {edit.version}; it is run as it is now, outputs are named by that version"
+            report.add(Event.NOTE, edit.code, text)
         decisions = decisions_of(store, definition, request)
         tell_undue(report, definition, decisions)
         with Inspection(definition) as inspection:
@@ -138,31 +139,55 @@ def _preview(mission: str, request: Request, *, ingest: bool, as_json: bool, ech
     with open_mission(mission, read_only=True, echo=echo) as store:
         with store.begin() as connection:
             definition = narrowed(load_definition(connection), request)
-        rows = [_row(definition, decision, ingest=ingest) for decision in decisions_of(store, definition, request)]
+        found = decisions_of(store, definition, request)
+        rows = tuple(_by_hand(definition, decision, ingest=ingest) for decision in found)
     if as_json:
-        print_json({"process": request.process, "ingest": ingest, "dates": rows})
+        print_json(PlannedByHand(process=request.process, ingest=ingest, dates=rows))
         return 0
     for row in rows:
-        subject = f"{row['date']} {row['keywords']}".rstrip()
-        if row["is_run"]:
-            click.echo(cell(f"would make {', '.join(row['outputs']) or subject}: {row['why']}"))
-            click.echo(f"  {cell(shlex.join(row['command_line']))}")
+        subject = f"{row.date} {row.keywords}".rstrip()
+        if row.is_run:
+            click.echo(cell(f"would make {', '.join(row.outputs) or subject}: {row.why}"))
+            click.echo(f"  {cell(shlex.join(row.command_line))}")
         else:
-            click.echo(cell(f"{subject}: {row['state']}: {row['why']}"))
+            click.echo(cell(f"{subject}: {row.state}: {row.why}"))
     return 0
 
 
-def _row(definition: Definition, decision: Decision, *, ingest: bool) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByHand:
+    """What would be done, run by hand, for a date."""
+
+    date: dt.date  #: the date
+    keywords: str  #: the keywords
+    state: State  #: how it stands
+    is_run: bool  #: whether the code would be run
+    outputs: tuple[str, ...]  #: the names of what it would make
+    inputs: tuple[str, ...]  #: the names of the files that it would be made from
+    why: str  #: why it would be run, or not
+    command_line: tuple[str, ...]  #: the words that would be executed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedByHand:
+    """What would be done if a process were run by hand."""
+
+    process: str  #: the process as it was named
+    ingest: bool  #: whether the outputs would be taken into the catalogue
+    dates: tuple[ByHand, ...]  #: date by date
+
+
+def _by_hand(definition: Definition, decision: Decision, *, ingest: bool) -> ByHand:
     task = decision.task
     is_run = task is not None and (decision.state is State.STALE or (decision.state is State.REFUSED and not ingest))
     directory = os.path.join(definition.mission.root, ".dbproc", "work", "…") if ingest else _NO_DIRECTORY
-    return {
-        "date": decision.slot.date.isoformat(),
-        "keywords": decision.slot.keywords,
-        "state": str(decision.state),
-        "is_run": is_run,
-        "outputs": [planned.name for planned in task.outputs] if task else [],
-        "inputs": [file.filename for file in task.inputs] if task else [],
-        "why": "; ".join(reason.text for reason in task.reasons) if task and is_run else decision.explanation,
-        "command_line": list(command_line(definition, task, directory)) if task and is_run else [],
-    }
+    return ByHand(
+        date=decision.slot.date,
+        keywords=decision.slot.keywords,
+        state=decision.state,
+        is_run=is_run,
+        outputs=tuple(planned.name for planned in task.outputs) if task else (),
+        inputs=tuple(file.filename for file in task.inputs) if task else (),
+        why="; ".join(reason.text for reason in task.reasons) if task and is_run else decision.explanation,
+        command_line=command_line(definition, task, directory) if task and is_run else (),
+    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_table
+from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_columns, print_json
+from dbproc.explain.statistics import Record, Spread, records
 
 _COLUMNS = ("process", "code", "jobs", "failed", "seconds", "CPU seconds", "memory MiB", "output bytes")
 
@@ -23,37 +22,34 @@ def stats_command(process: str | None, mission: str, as_json: bool) -> None:
 
     For example: dbproc stats to_clean
     """
-    from dbproc.explain.statistics import record_facts, records
-
     with open_mission(mission, read_only=True) as store:
-        facts = [record_facts(record) for record in records(store, process)]
+        answer = records(store, process)
     if as_json:
-        print_json(facts)
+        print_json(answer)
         return
-    if not facts:
+    if not answer:
         click.echo("no job has run yet")
         return
-    print_table([_row(each) for each in facts], _COLUMNS)
-    for each in facts:
-        for remark in each["remarks"]:
-            click.echo(f"{each['process']}: {cell(remark)}")
+    print_columns(_COLUMNS, map(_cells, answer))
+    for record in answer:
+        for remark in record.remarks:
+            click.echo(f"{record.process}: {cell(remark)}")
 
 
-def _row(facts: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "process": facts["process"],
-        "code": f"{facts['code']} {facts['version']}",
-        "jobs": facts["jobs"],
-        "failed": facts["failures"],
-        "seconds": _spread(facts["seconds"], 1, "{:.3g}"),
-        "CPU seconds": _spread(facts["cpu_seconds"], 1, "{:.3g}"),
-        "memory MiB": _spread(facts["memory_bytes"], 1 << 20, "{:.3g}"),
-        "output bytes": _spread(facts["output_bytes"], 1, "{:,.0f}"),
-    }
+def _cells(record: Record) -> tuple[object, ...]:
+    return (
+        record.process,
+        f"{record.code} {record.version}",
+        record.jobs,
+        record.failures,
+        _words(record.seconds, 1, "{:.3g}"),
+        _words(record.cpu_seconds, 1, "{:.3g}"),
+        _words(record.memory_bytes, 1 << 20, "{:.3g}"),
+        _words(record.output_bytes, 1, "{:,.0f}"),
+    )
 
 
-def _spread(spread: dict[str, float | None], unit: float, form: str) -> str | None:
-    median, most = spread["median"], spread["max"]
-    if median is None or most is None:
+def _words(spread: Spread, unit: float, form: str) -> str | None:
+    if spread.median is None or spread.most is None:
         return None
-    return f"{form.format(median / unit)} ({form.format(most / unit)})"
+    return f"{form.format(spread.median / unit)} ({form.format(spread.most / unit)})"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_table, retry_words
-from dbproc.explain.status import Facts, mission_status
+from dbproc.explain.status import Status, Waiting, mission_status
 
 _SHOWN = 5
 
@@ -23,42 +25,40 @@ def status_command(mission: str, as_json: bool) -> None:
         _print_status(facts)
 
 
-def _print_status(facts: Facts) -> None:
-    click.echo(f"mission {facts['mission']} in {facts['root']}")
-    if facts["root_problem"]:
-        click.echo(f"no run does anything: {facts['root_problem']}")
-    click.echo(f"lock: {facts['lock'] or 'free'}")
-    run = facts["last_run"]
+def _print_status(facts: Status) -> None:
+    click.echo(f"mission {facts.mission} in {facts.root}")
+    if facts.root_problem:
+        click.echo(f"no run does anything: {facts.root_problem}")
+    click.echo(f"lock: {facts.lock or 'free'}")
+    run = facts.last_run
     if run:
-        click.echo(f"last run: {cell(run['processing_start_time'])}, {run['comment'] or 'not ended'}")
-    incoming = facts["incoming"]
-    click.echo(
-        f"incoming: {incoming.get('problem') or ', '.join(f'{count} {name}' for name, count in incoming.items())}"
-    )
-    for edit in facts["edited_codes"]:
-        click.echo(f"edited: {edit['code']}: {edit['changed']}; {edit['consequence']}")
-    click.echo(f"queue: {facts['queue']} files")
+        click.echo(f"last run: {cell(run.processing_start_time)}, {run.comment or 'not ended'}")
+    incoming = facts.incoming
+    click.echo(f"incoming: {incoming.problem or f'{incoming.settled} settled, {incoming.unsettled} unsettled'}")
+    for edit in facts.edited_codes:
+        click.echo(f"edited: {edit.code}: {edit.changed}; {edit.consequence}")
+    click.echo(f"queue: {facts.queue} files")
     click.echo()
-    print_table(facts["products"], ("product", "level", "files", "first", "last"))
-    if facts["failures"]:
+    print_table(facts.products, ("product", "level", "files", "first", "last"))
+    if facts.failures:
         click.echo("\nfailed:")
-    for failure in facts["failures"]:
-        subject = f"{failure['process']} {failure['date']} {failure['keywords']}".strip()
-        click.echo(f"  {cell(subject)}: {cell(failure['message'])} ({retry_words(failure)})")
-        if failure["log"]:
-            click.echo(f"    log: {failure['log']}")
-        if failure["waiting"]:
-            click.echo(f"    waiting for it: {_waiting_words(failure['waiting'])}")
-    if facts["quarantine"]:
-        click.echo(f"\nin quarantine: {facts['quarantine']}")
-    for entry in facts["quarantined"]:
-        click.echo(f"  {cell(entry['filename'])}: {entry['reason']}: {cell(entry['message'])}")
-    if facts["quarantine_gone"]:
-        click.echo(f"\ngone from quarantine: {facts['quarantine_gone']}; dbproc check names them")
+    for failure in facts.failures:
+        subject = f"{failure.process} {failure.date} {failure.keywords}".strip()
+        click.echo(f"  {cell(subject)}: {cell(failure.message)} ({retry_words(failure)})")
+        if failure.log:
+            click.echo(f"    log: {failure.log}")
+        if failure.waiting:
+            click.echo(f"    waiting for it: {_waiting_words(failure.waiting)}")
+    if facts.quarantine:
+        click.echo(f"\nin quarantine: {facts.quarantine}")
+    for entry in facts.quarantined:
+        click.echo(f"  {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}")
+    if facts.quarantine_gone:
+        click.echo(f"\ngone from quarantine: {facts.quarantine_gone}; dbproc check names them")
 
 
-def _waiting_words(waiting: list[Facts]) -> str:
+def _waiting_words(waiting: Sequence[Waiting]) -> str:
     """What waits, the first few by name."""
-    names = [f"{each['waiting']} {each['date']} {each['keywords']}".rstrip() for each in waiting[:_SHOWN]]
+    names = [f"{each.waiting} {each.date} {each.keywords}".rstrip() for each in waiting[:_SHOWN]]
     more = len(waiting) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")

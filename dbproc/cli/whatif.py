@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dbproc.cli.common import Function, cell, json_option, mission_option, open_mission, print_json, selection_options
-from dbproc.cli.numbers import NUMBER
+from dbproc.cli.numbers import NUMBER, VERSION
+from dbproc.core.model import Slot
+from dbproc.core.version import Version
+
+if TYPE_CHECKING:
+    from dbproc.changes.whatif import PredictedFile, Prediction, Totals
 
 _SHOWN = 20
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -26,13 +32,13 @@ def all_option(function: Function) -> Function:
 def whatif_command() -> None:
     """Say exactly what would be made if something changed, down to the last descendant. Changes nothing at all.
 
-    Every job is taken to succeed. What is queued already is part of what would be made.
+    Every job is taken to succeed. What the next run would make anyhow is part of it: of the queue, of campaigns.
     """
 
 
 @whatif_command.command("release", short_help="If the code of a process had a new version.")
 @click.argument("process")
-@click.option("--version", required=True, help="The new version, for example 2.1.0.")
+@click.option("--version", required=True, type=VERSION, metavar="X.Y.Z", help="The new version, for example 2.1.0.")
 @click.option("--file", help="The new file, below the codes directory.  [default: the present one]")
 @click.option("--from", "start", type=_DAY, help="The first date that it is for.  [default: as at present]")
 @click.option("--to", "end", type=_DAY, help="The last date that it is for.  [default: as at present]")
@@ -43,7 +49,7 @@ def whatif_command() -> None:
 @mission_option
 def release_command(
     process: str,
-    version: str,
+    version: Version,
     file: str | None,
     start: dt.datetime | None,
     end: dt.datetime | None,
@@ -57,21 +63,21 @@ def release_command(
 
     For example: dbproc whatif release to_clean --version 2.0.0 --from 2024-01-01
     """
-    from dbproc.changes.whatif import Release, if_released
-    from dbproc.core.filenames import read_version
+    from dbproc.changes.release import Request
+    from dbproc.changes.whatif import if_released
 
-    release = Release(
+    request = Request(
         process=process,
-        version=read_version(version),
+        version=version,
         file=file,
-        start=_date(start),
-        end=_date(end),
+        first=_date(start),
+        last=_date(end),
         output_interface=output_interface,
-        rollback=rollback,
+        is_rollback=rollback,
     )
     with open_mission(mission, read_only=True) as store:
-        foresight = if_released(store, release)
-    _print(foresight, everything=everything, as_json=as_json)
+        prediction = if_released(store, request)
+    _print(prediction, everything=everything, as_json=as_json)
 
 
 @whatif_command.command("reprocess", short_help="If outputs were made again.")
@@ -103,8 +109,8 @@ def reprocess_command(
 
     selection = Selection(start=_date(start), end=_date(end), **chosen)
     with open_mission(mission, read_only=True) as store:
-        foresight = if_reprocessed(store, selection, None if force is None else Part(force))
-    _print(foresight, everything=everything, as_json=as_json)
+        prediction = if_reprocessed(store, selection, None if force is None else Part(force))
+    _print(prediction, everything=everything, as_json=as_json)
 
 
 @whatif_command.command("file", short_help="If a file were delivered.")
@@ -130,57 +136,98 @@ def file_command(path: str, bump: int, everything: bool, as_json: bool, mission:
     from dbproc.core.version import Part
 
     with open_mission(mission, read_only=True) as store:
-        foresight = if_delivered(store, path, Part(bump))
-    _print(foresight, everything=everything, as_json=as_json)
-    return int(foresight.is_refused)
+        prediction = if_delivered(store, path, Part(bump))
+    _print(prediction, everything=everything, as_json=as_json)
+    return int(prediction.is_refused)
 
 
-def _print(foresight: Any, *, everything: bool, as_json: bool) -> None:
-    from dbproc.changes.whatif import foreseen_facts
-
-    facts = foreseen_facts(foresight, None if everything or as_json else _SHOWN)
+def _print(prediction: Prediction, *, everything: bool, as_json: bool) -> None:
     if as_json:
-        print_json(facts)
+        print_json(_as_json(prediction))
         return
-    for note in facts["notes"]:
+    for note in prediction.notes:
         click.echo(cell(note))
-    for group in facts["products"]:
-        level = "without output" if group["level"] is None else f"level {group['level']:g}"
-        click.echo(f"{level}  {group['product']}: {_amount(group)}")
-        of_group = [each for each in facts["files"] if each["product"] == group["product"]]
-        of_group += [each for each in facts["jobs"] if not of_group and each["process"] == group["product"]]
-        _print_files(of_group, group["files"] or group["jobs"])
-    for each in facts["hindered"]:
-        subject = f"{each['process']} {each['date']} {each['keywords']}".rstrip()
-        click.echo(f"{each['state']} {subject}: {cell(each['why'])}")
-    click.echo(f"in all: {_amount(facts['totals'])}" if facts["products"] else "nothing would be made")
+    for group in prediction.groups:
+        level = "without output" if group.level is None else f"level {group.level:g}"
+        click.echo(f"{level}  {group.name}: {_amount(group.totals)}")
+        _print_files(group.made, len(group.made) if everything else _SHOWN)
+    for decision in prediction.hindered:
+        click.echo(f"{decision.state} {_subject(prediction, decision.slot)}: {cell(decision.explanation)}")
+    click.echo(f"in all: {_amount(prediction.totals)}" if prediction.made else "nothing would be made")
 
 
-def _print_files(files: Sequence[dict[str, Any]], number: int) -> None:
+def _print_files(made: Sequence[PredictedFile], most: int) -> None:
     """Some of the files of a product, and how many there are besides."""
-    for each in files:
-        what = each.get("file") or f"{each['date']} {each['keywords']}".rstrip()
-        click.echo(f"  {cell(what)}: {cell('; '.join(each['reasons']))}")
-    if number > len(files):
-        click.echo(f"  … and {number - len(files)} more; to see them: --all")
+    for each in made[:most]:
+        what = each.name or f"{each.slot.date} {each.slot.keywords}".rstrip()
+        click.echo(f"  {cell(what)}: {cell('; '.join(each.reasons))}")
+    if len(made) > most:
+        click.echo(f"  … and {len(made) - most} more; to see them: --all")
 
 
-def _amount(totals: dict[str, Any]) -> str:
+def _subject(prediction: Prediction, slot: Slot) -> str:
+    return f"{prediction.definition.processes[slot.process_id].name} {slot.date} {slot.keywords}".rstrip()
+
+
+def _amount(totals: Totals) -> str:
     """How many files and jobs, with the CPU hours and bytes that they are expected to take."""
-    files, jobs = totals["files"], totals["jobs"]
-    words = [_counted(files, "file")] if files else []
-    words += [_counted(jobs, "job")] if jobs != files else []
-    if totals["cpu_hours"] is not None:
-        words.append(f"{totals['cpu_hours']:.3g} CPU hours")
-    if totals["bytes"] is not None:
-        words.append(f"{totals['bytes']:,} bytes")
-    if totals["jobs_without_history"]:
-        words.append(f"{_counted(totals['jobs_without_history'], 'job')} without a history to judge by")
+    words = [_counted(totals.files, "file")] if totals.files else []
+    words += [_counted(totals.jobs, "job")] if totals.jobs != totals.files else []
+    if totals.cpu_hours is not None:
+        words.append(f"{totals.cpu_hours:.3g} CPU hours")
+    if totals.bytes is not None:
+        words.append(f"{totals.bytes:,} bytes")
+    if totals.jobs_without_history:
+        words.append(f"{_counted(totals.jobs_without_history, 'job')} without a history to judge by")
     return ", ".join(words)
 
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _as_json(prediction: Prediction) -> dict[str, object]:
+    return {
+        "notes": prediction.notes,
+        "refused": prediction.is_refused,
+        "files": [_file(prediction, each) for each in prediction.made if each.name is not None],
+        "jobs": [_job(prediction, each) for each in prediction.made if each.name is None],
+        "products": [
+            {"level": group.level, "product": group.name, **asdict(group.totals)} for group in prediction.groups
+        ],
+        "totals": asdict(prediction.totals),
+        "hindered": [
+            {**_slot(prediction, each.slot), "state": str(each.state), "why": each.explanation}
+            for each in prediction.hindered
+        ],
+    }
+
+
+def _file(prediction: Prediction, made: PredictedFile) -> dict[str, object]:
+    product = prediction.definition.products[made.product_id or 0]
+    return {
+        "level": product.level,
+        "product": product.name,
+        **_job(prediction, made),
+        "file": made.name,
+        "version": str(made.version),
+        "replaces": made.replaces,
+        "bytes": prediction.cost.size.get(product.product_id),
+        "cpu_hours": prediction.cpu_hours([made]),
+    }
+
+
+def _job(prediction: Prediction, made: PredictedFile) -> dict[str, object]:
+    return {
+        **_slot(prediction, made.slot),
+        "code_version": str(made.code_version),
+        "reasons": made.reasons,
+    }
+
+
+def _slot(prediction: Prediction, slot: Slot) -> dict[str, object]:
+    process = prediction.definition.processes[slot.process_id].name
+    return {"process": process, "date": slot.date.isoformat(), "keywords": slot.keywords}
 
 
 def _date(day: dt.datetime | None) -> dt.date | None:

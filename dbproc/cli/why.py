@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from typing import Any
 
 import click
 
@@ -19,8 +18,8 @@ from dbproc.cli.common import (
     retry_words,
 )
 from dbproc.core.states import AttemptStatus
-
-Facts = dict[str, Any]
+from dbproc.explain import why
+from dbproc.explain.why import Cause, InputOfFile, WhyFile
 
 
 @click.command("why")
@@ -36,91 +35,86 @@ def why_command(subject: str, date: str | None, mission: str, as_json: bool) -> 
 
     Example: dbproc why clean 2024-05-01
     """
-    from dbproc.explain import why
-
     with open_mission(mission, read_only=True) as store:
         facts = why.why_file(store, subject) if date is None else why.why_date(store, subject, _date(date))
     if as_json:
         print_json(facts)
-    elif date is None:
+    elif isinstance(facts, why.WhyFile):
         _print_why_file(facts)
     else:
         _print_why_date(facts)
 
 
-def _print_why_file(facts: Facts) -> None:
-    file, attempt = facts["file"], facts["attempt"]
-    keywords = f" {cell(file['keywords'])}" if file["keywords"] else ""
-    click.echo(f"{cell(file['filename'])}: {file['product']} {file['date']}{keywords} version {file['version']}")
-    click.echo(f"  in {cell(file['directory'])}, {file['size']} bytes, {file['digest']}")
+def _print_why_file(facts: WhyFile) -> None:
+    file, attempt = facts.file, facts.attempt
+    keywords = f" {cell(file.keywords)}" if file.keywords else ""
+    click.echo(f"{cell(file.filename)}: {file.product} {file.date}{keywords} version {file.version}")
+    click.echo(f"  in {cell(file.directory)}, {file.size} bytes, {file.digest}")
     if attempt is None:
         click.echo("  was delivered")
     else:
         _print_attempt(facts)
-    if facts["newest"] != file["filename"]:
-        click.echo(f"  is replaced by {cell(facts['newest'])}")
-    elif "state" in facts:
-        click.echo(f"  now: {facts['state']}: {cell(facts['explanation'])}")
-        for change in facts["changes"]:
+    if facts.newest != file.filename:
+        click.echo(f"  is replaced by {cell(facts.newest)}")
+    elif facts.state is not None:
+        click.echo(f"  now: {facts.state}: {cell(facts.explanation)}")
+        for change in facts.changes or ():
             click.echo(f"    {cell(change)}")
-    for row in facts.get("upstream", ()):
-        click.echo(f"  it came from {cell(row['file'])}, which is {row['state']}: {cell(row['explanation'])}")
+    for row in facts.upstream or ():
+        click.echo(f"  it came from {cell(row.file)}, which is {row.state}: {cell(row.explanation)}")
 
 
-def _print_attempt(facts: Facts) -> None:
-    attempt = facts["attempt"]
-    click.echo(
-        f"  made {cell(attempt['ended'])} by {attempt['process']} with {attempt['code']} {attempt['code_version']}"
-    )
-    for reason in attempt["reasons"]:
+def _print_attempt(facts: WhyFile) -> None:
+    attempt = facts.attempt
+    assert attempt is not None
+    click.echo(f"  made {cell(attempt.ended)} by {attempt.process} with {attempt.code} {attempt.code_version}")
+    for reason in attempt.reasons:
         click.echo(f"  because: {cell(reason)}")
-    for row in facts["inputs"]:
-        click.echo(f"  from {cell(row['filename'])}{_choice_words(row)}")
-    for name in facts["made_with"]:
+    for row in facts.inputs:
+        click.echo(f"  from {cell(row.filename)}{_choice_words(row)}")
+    for name in facts.made_with:
         click.echo(f"  together with {cell(name)}")
-    for words in confirmed_words(facts["confirmed"]):
+    for words in confirmed_words(facts.confirmed):
         click.echo(f"  {words}")
 
 
-def _choice_words(row: Facts) -> str:
+def _choice_words(row: InputOfFile) -> str:
     """Which of several products that stand for each other an input is of."""
-    choice = row.get("choice")
+    choice = row.choice
     if choice is None:
         return ""
-    place = "the first" if choice["place"] == 1 else f"number {choice['place']}"
-    return f" ({row['product']}, {place} of {', '.join(choice['of'])})"
+    place = "the first" if choice.place == 1 else f"number {choice.place}"
+    return f" ({row.product}, {place} of {', '.join(choice.of)})"
 
 
-def _print_why_date(facts: Facts) -> None:
+def _print_why_date(facts: Cause) -> None:
     """Each cause, and below it, indented, what it is caused by."""
     todo = [(facts, 0)]
     while todo:
         node, depth = todo.pop()
         _print_cause(node, depth)
-        todo.extend((cause, depth + 1) for cause in reversed(node["because"]))
+        todo.extend((cause, depth + 1) for cause in reversed(node.because))
 
 
-def _print_cause(facts: Facts, depth: int) -> None:
-    subject = f"{facts['product']} {facts['date']} {facts['keywords']}".rstrip()
-    _print_at(depth, f"{cell(subject)}: {facts['state']}: {cell(facts['explanation'])}")
-    for row in facts["files"]:
-        _print_at(depth + 1, f"there is {cell(row['filename'])}{'' if row['exists_on_disk'] else ', gone from disk'}")
-    for line in facts["details"]:
+def _print_cause(facts: Cause, depth: int) -> None:
+    subject = f"{facts.product} {facts.date} {facts.keywords}".rstrip()
+    _print_at(depth, f"{cell(subject)}: {facts.state}: {cell(facts.explanation)}")
+    for row in facts.files:
+        _print_at(depth + 1, f"there is {cell(row.filename)}{'' if row.exists_on_disk else ', gone from disk'}")
+    for line in facts.details:
         _print_at(depth + 1, cell(line))
-    attempt = facts["last_attempt"]
+    attempt = facts.last_attempt
     if attempt:
-        message = f": {cell(attempt['message'])}" if attempt["message"] else ""
-        retry = (
-            f" ({retry_words(attempt)})" if attempt["status"] in (AttemptStatus.FAILED, AttemptStatus.REFUSED) else ""
-        )
-        _print_at(depth + 1, f"last attempt {cell(attempt['created'])}: {attempt['status']}{message}{retry}")
-        if attempt["log"] and os.path.exists(attempt["log"]):
-            _print_at(depth + 1, f"log: {attempt['log']}")
-    for row in facts["incoming"]:
-        _print_at(depth + 1, f"in incoming: {cell(row['file'])} {row['text']}")
-    for row in facts["quarantined"]:
-        entry = f"{row['quarantine_id']} {cell(row['filename'])}: {row['reason']}: {cell(row['message'])}"
-        _print_at(depth + 1, f"in quarantine: {entry}")
+        message = f": {cell(attempt.message)}" if attempt.message else ""
+        retry = f" ({retry_words(attempt)})" if attempt.status in (AttemptStatus.FAILED, AttemptStatus.REFUSED) else ""
+        _print_at(depth + 1, f"last attempt {cell(attempt.created)}: {attempt.status}{message}{retry}")
+        if attempt.log and os.path.exists(attempt.log):
+            _print_at(depth + 1, f"log: {attempt.log}")
+    for arrived in facts.incoming:
+        _print_at(depth + 1, f"in incoming: {cell(arrived.file)} {arrived.text}")
+    for entry in facts.quarantined:
+        words = f"{entry.quarantine_id} {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}"
+        _print_at(depth + 1, f"in quarantine: {words}")
 
 
 def _print_at(depth: int, line: str) -> None:
@@ -131,4 +125,4 @@ def _date(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no date; write YYYY-MM-DD") from error
+        raise click.BadParameter(f"{text!r} is not a date; write YYYY-MM-DD") from error

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file of a bundle: its path relative to the code's directory, size in bytes and digest."""
+    """A file of a code."""
 
-    path: str
-    size: int
-    digest: str
+    path: str  #: relative to the code's directory
+    size: int  #: bytes
+    digest: str  #: with the name of the algorithm in front
 
 
 @dataclass(frozen=True, slots=True)

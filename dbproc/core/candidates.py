@@ -1,4 +1,4 @@
-"""Which slots a file may be an input of, and what is to be known to decide them. Pure."""
+"""Which slots a file may be an input of, and the facts needed to decide them. Pure."""
 
 from __future__ import annotations
 

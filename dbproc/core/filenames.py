@@ -31,7 +31,7 @@ _STRANGE = "/" + _UNFIT
 _IS_STRANGE = re.compile(f"[{_STRANGE}]")
 
 UNFIT = re.compile(f"[{_UNFIT}]")
-"""What no name may hold: characters that end a line or move a cursor, and bytes that are no UTF-8."""
+"""What no name may hold: characters that end a line or move a cursor, and bytes that are not UTF-8."""
 
 _BRACED = re.compile(r"\{([^{}]*)\}")
 _KEYWORD = f"[^{_STRANGE}]+?"
@@ -150,7 +150,7 @@ class Format:
         Raises
         ------
         FormatError
-            The format has a keyword that `keywords` does not give, or what comes of it is no filename.
+            The format has a keyword that `keywords` does not give, or what comes of it is not a filename.
         """
         return render(self.text, time, version, keywords)
 
@@ -158,7 +158,7 @@ class Format:
 def render(text: str, time: dt.datetime, version: str, keywords: Keywords) -> str:
     """Replace the fields of `text`, a filename format or a directory pattern.
 
-    Whatever the keywords are, each name between the slashes of `text` stays one name, and none of them leads upwards.
+    For all keywords, each name between the slashes of `text` stays one name, and none of them leads upwards.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def compile_format(text: str) -> Format:
         Unbalanced braces, an empty field, a directory separator, or a format specification other than ``0Nd``.
     """
     if "/" in text or not text:
-        raise FormatError(f"{text!r} is no filename format: it must be one name without '/'")
+        raise FormatError(f"{text!r} is not a filename format: it must be one name without '/'")
     pieces: list[_Piece] = []
     groups: list[tuple[str, str]] = []
     for literal, name, spec, conversion in _parsed(text):
@@ -245,7 +245,7 @@ def _in_one_pass(pieces: Sequence[_Piece]) -> str:
     """The pieces one after the other, without trying a name in every way in which keywords may share it.
 
     A keyword ends where what stands between it and the next keyword is found first, and for good: the next one takes
-    whatever is left. So it is as long as what stands between them has one length; else, and at the end, all is tried.
+    the rest. So it is as long as what stands between them has one length; else, and at the end, all is tried.
     """
     starts = [number for number, piece in enumerate(pieces) if piece.is_keyword]
     if not starts:
@@ -260,7 +260,7 @@ def _in_one_pass(pieces: Sequence[_Piece]) -> str:
 def substitute(text: str, constants: Mapping[str, str]) -> str:
     """Replace ``{MISSION}``, ``{INSTRUMENT}`` and other constants of a definition; other fields stay.
 
-    What is put in is not looked at again, whatever it looks like.
+    What is put in is not expanded again.
     """
     return _BRACED.sub(lambda found: constants.get(found[1], found[0]), text)
 

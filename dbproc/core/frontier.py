@@ -93,7 +93,7 @@ class Frontier:
         return slot in self._spare
 
     def hurry(self, slot: Slot) -> None:
-        """A slot is spare no more: it is started, or something that is not spare asks for it."""
+        """A slot is no longer spare: it is started, or something that is not spare asks for it."""
         if slot in self._spare:
             self._leave(slot)
             self._spare.discard(slot)
@@ -144,10 +144,6 @@ class Frontier:
         self._leave(slot)
         self._spare.discard(slot)
         return True
-
-    def waiting(self) -> dict[Slot, Place]:
-        """The slots that wait, each with the process and date of one that it waits for."""
-        return {slot: blocker for blocker, slots in self._waiting.items() for slot in slots if slot in self._undecided}
 
     def _blocker(self, slot: Slot) -> Place | None:
         waits_for = (self._live, self._spare_places) if slot in self._spare else (self._live,)

@@ -1,4 +1,4 @@
-"""The frozen facts that flow between the stations.
+"""The frozen facts that rooms exchange: a mission by numbers, tasks, jobs.
 
 Numbers that end in ``_id`` are primary keys of the database. Dates are UTC calendar days; times are aware UTC; stop
 times are inclusive.
@@ -86,7 +86,7 @@ class Mission:
     retry_seconds: float
     retry_limit: int
     umask: int = 0o022
-    group: str | None = None  #: of all files; None: that of whoever makes them
+    group: str | None = None  #: of all files; None: that of the user who makes them
     inspector_seconds: float = 60.0  #: how long an inspector may take for one file
     inspector_memory: float = 2.0  #: GiB that a process of inspectors may take; 0: no limit
     early_cutoff: bool = False  #: whether what comes from a rebuilt file with the same contents is left as it is
@@ -344,7 +344,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewFile:
-    """A file that is to be entered into the catalogue; `directory` is relative to the mission's root."""
+    """A file to enter into the catalogue; `directory` is relative to the mission's root."""
 
     filename: str
     product_id: int
@@ -387,7 +387,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A task made ready to be executed: what an engine needs to know, and no more."""
+    """A task as an engine sees it."""
 
     attempt_id: int
     command: tuple[str, ...]

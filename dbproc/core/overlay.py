@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dbproc.core.candidates import Needs, Queued
@@ -42,6 +42,7 @@ class Overlay:
             self._enter(
                 Output(self._output(task, planned), True, task.code.code_id, task.code.version, task.inputs),
                 planned.replaces,
+                task.campaign_id,
             )
             for planned in task.outputs
         ]
@@ -59,7 +60,7 @@ class Overlay:
         self._count += 1
         return -self._count
 
-    def _enter(self, output: Output, before: File | None) -> Queued:
+    def _enter(self, output: Output, before: File | None, campaign_id: int | None = None) -> Queued:
         file = output.file
         identity = _identity(file)
         spans = [(file.first_day, file.last_day)]
@@ -74,7 +75,8 @@ class Overlay:
         days = self._by_day[file.product_id]
         for ordinal in range(file.first_day.toordinal(), file.last_day.toordinal() + 1):
             days[ordinal].append(file)
-        return Queued(file.file_id, file.product_id, file.date, file.keywords, tuple(dict.fromkeys(spans)))
+        days_of_all = tuple(dict.fromkeys(spans))
+        return Queued(file.file_id, file.product_id, file.date, file.keywords, days_of_all, campaign_id=campaign_id)
 
     def _forget(self, file: File) -> None:
         days = self._by_day[file.product_id]
@@ -134,7 +136,7 @@ class Overlay:
             for day in _ordinals(ranges):
                 key = product_id, dt.date.fromordinal(day)
                 if key in self._by_date:
-                    result[key] = [*known.get(key, ()), *self._by_date[key].values()]
+                    result[key] = _laid_over(known.get(key, ()), self._by_date[key].values())
         return result
 
     def _tried(self, tried: Mapping[Slot, Tried]) -> Mapping[Slot, Tried]:
@@ -142,6 +144,16 @@ class Overlay:
             return tried
         kept = {slot: each for slot, each in tried.items() if slot not in self._done}
         return kept | {slot: done for slot, done in self._done.items() if done is not None}
+
+
+def _laid_over(known: Sequence[Output], virtual: Iterable[Output]) -> list[Output]:
+    """Outputs with hypothetical ones; a file that comes back keeps its lineage, unless it was made again."""
+    by_id = {output.file.file_id: output for output in virtual}
+    result = []
+    for output in known:
+        again = by_id.pop(output.file.file_id, output)
+        result.append(replace(output, exists=True) if again.code_id is None and again is not output else again)
+    return [*result, *by_id.values()]
 
 
 def _identity(file: File) -> _Identity:

@@ -46,7 +46,7 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be done for a slot, and the sentence that explains it.
+    """What to do for a slot, and the sentence that explains it.
 
     `confirmed`: what is up to date although it was made from earlier versions, because those have the same contents.
     """
@@ -280,7 +280,7 @@ def valid_code(codes: Iterable[Code], date: dt.date) -> Code | None:
 
 
 def _up_to_date(slot: Slot, outputs: Sequence[Output], wanted: Collection[File]) -> Decision:
-    """The decision that nothing is to be done, with what is confirmed by it."""
+    """The decision to do nothing, with the files that it confirms."""
     names = ", ".join(output.file.filename for output in outputs)
     confirmed = [
         Confirmation(output.file, old, new)

@@ -13,7 +13,7 @@ HIDDEN = "***"
 _IN_URL = re.compile(
     r"""(://[^\s:/@[]*:)             # scheme://user:
         (?: \S*@                     # a password, up to the last @
-          | (?!\d+(?:[^\w.]|$))      # no @: what is no port, either, may be a password whose @host was forgotten
+          | (?!\d+(?:[^\w.]|$))      # no @: what is not a port, either, may be a password whose @host was forgotten
             [^\s/?#,;)'"]+ )""",
     re.VERBOSE,
 )

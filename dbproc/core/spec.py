@@ -343,6 +343,11 @@ class Change:
         return isinstance(self.new, CodeSpec | ProductSpec)
 
     @property
+    def enters_row(self) -> bool:
+        """Whether what is new has no row yet."""
+        return self.kind in (Kind.ADD, Kind.RELEASE)
+
+    @property
     def sentence(self) -> str:
         """The change in words."""
         return f"{self.kind}: {self.place}" + (": " + "; ".join(self.details) if self.details else "")

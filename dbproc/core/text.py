@@ -13,7 +13,7 @@ def time_of(seconds: float) -> dt.datetime:
 
 
 def storable(name: str) -> str:
-    """A name as text that any database takes: bytes that are no UTF-8 are escaped."""
+    """A name as text that any database takes: bytes that are not UTF-8 are escaped."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
 
 

@@ -60,7 +60,7 @@ def _joined(items: Sequence[str], separator: str, reader: Callable[[str], tuple[
 
 
 def _json_list(text: str | None) -> tuple[str, ...] | None:
-    """The items of a JSON list of texts, None for whatever is none."""
+    """The items of a JSON list of texts; None for anything else."""
     if text is None or not text.startswith("["):
         return None
     try:

@@ -33,7 +33,9 @@ class Version:
 
     def __post_init__(self) -> None:
         if self.interface < 1 or self.quality < 0 or self.revision < 0:
-            raise VersionError(f"{self} is no version: interface starts at 1, quality and revision at 0, as in 1.0.0")
+            raise VersionError(
+                f"{self} is not a version: interface starts at 1, quality and revision at 0, as in 1.0.0"
+            )
 
     def __str__(self) -> str:
         return f"{self.interface}.{self.quality}.{self.revision}"
@@ -49,9 +51,9 @@ class Version:
         """
         parts = text.strip().split(".")
         if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
-            raise VersionError(f"{text[:80]!r} is no version: write interface.quality.revision, for example 1.0.0")
+            raise VersionError(f"{text[:80]!r} is not a version: write interface.quality.revision, for example 1.0.0")
         if max(map(len, parts)) > _MOST_DIGITS:
-            raise VersionError(f"{text[:80]!r} is no version: a part of it has more than {_MOST_DIGITS} digits")
+            raise VersionError(f"{text[:80]!r} is not a version: a part of it has more than {_MOST_DIGITS} digits")
         return cls(*(int(part) for part in parts))
 
     def bumped(self, part: Part) -> Version:
@@ -91,7 +93,7 @@ def next_version(
         For each thing that changed since `newest` was made the part that rose: a change of interface or quality of an
         input or of the code, and a changed set of inputs, count as ``QUALITY`` at least.
     forced
-        The part an operator asked to raise, whatever changed.
+        The part that an operator asked to raise, independent of what changed.
     """
     if newest is None:
         return Version(output_interface, 0, 0)

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, exists, or_, select, tuple_
 
 from dbproc.core.model import LONGEST_DELAY, File, Timebase
 from dbproc.core.periods import DayRange
@@ -90,7 +90,7 @@ def startup_processes() -> Select[tuple[int]]:
 
 
 def is_last_of_startup() -> ColumnElement[bool]:
-    """Of a process that every run begins with, no later attempt on whatever date came to an end of its own."""
+    """For a STARTUP process: no later attempt, on any date, has finished by itself."""
     one, later = schema.attempt.c, schema.attempt.alias()
     superseded = exists().where(
         later.c.process_id == one.process_id,
@@ -111,7 +111,7 @@ def next_try_of(
     longest: float | None,
     now: dt.datetime,
 ) -> dt.datetime | None:
-    """When a job that failed is tried again, whatever the clock was when that was recorded."""
+    """When a failed job is tried again, even if the clock was wrong when that was recorded."""
     return meant_try(next_try, max(created, ended or created), LONGEST_DELAY if longest is None else longest, now)
 
 
@@ -150,18 +150,6 @@ def _end_of(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time.max, dt.UTC)
 
 
-Row = dict[str, Any]
-
-
-VERSION_PARTS = ("interface", "quality", "revision")
-
-
-def with_version(row: Row) -> Row:
-    return {**row, "version": ".".join(str(row.pop(f"{part}_version")) for part in VERSION_PARTS)}
-
-
-def read_rows(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[Row]:
-    return [
-        with_version(dict(row)) if "interface_version" in row and "status" not in row else dict(row)
-        for row in connection.execute(statement).mappings()
-    ]
+def version_of(row: RowMapping | dict[str, Any]) -> Version:
+    """The version of a row that has its three columns."""
+    return Version(row["interface_version"], row["quality_version"], row["revision_version"])

@@ -10,23 +10,22 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, or_, select, update
 
-from dbproc.core.model import Slot, Task
+from dbproc.core.model import Slot, Task, Timebase
 from dbproc.core.states import AttemptStatus
+from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database._queries import (
     FILE,
     OF_CLOCK,
-    VERSION_PARTS,
-    Row,
     batches,
     is_last_attempt,
     is_last_of_startup,
     next_try_of,
-    read_rows,
     startup_processes,
+    version_of,
 )
 from dbproc.database.campaigns import is_held
-from dbproc.database.files import file_rows
+from dbproc.database.files import FileRow, file_rows, files_of
 
 _ATTEMPT = schema.attempt
 
@@ -62,6 +61,35 @@ class Closing:
     next_try: dt.datetime | None
     cpu_seconds: float | None
     memory_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """One execution of a code, or the decision not to execute it."""
+
+    attempt_id: int  #: its number
+    process_id: int  #: the number of its process
+    process: str  #: the name of its process
+    timebase: Timebase  #: what one output of the process stands for
+    date: dt.date  #: the date that it is for
+    keywords: str  #: the values of keywords that it is for
+    status: AttemptStatus  #: what came of it
+    reasons: tuple[str, ...]  #: why it was due
+    command_line: tuple[str, ...]  #: the words that were executed
+    output: str | None  #: the name of its first output
+    code: str  #: the name of the code's file
+    interface_version: int  #: the first part of the code's version
+    quality_version: int  #: the second part of the code's version
+    revision_version: int  #: the third part of the code's version
+    created: dt.datetime  #: when it was decided
+    started: dt.datetime | None  #: when its job began
+    ended: dt.datetime | None  #: when its job ended
+    exit_status: int | None  #: the exit status of its job
+    message: str | None  #: why it failed or was refused
+    log: str | None  #: the path of what its job wrote
+    failures: int  #: how many in a row failed with the same inputs and code, this one included
+    next_try: dt.datetime | None  #: when it is tried again; null: not by itself
+    code_version: Version  #: the code's version
 
 
 def insert_attempts(connection: Connection, run_id: int, attempts: Sequence[NewAttempt]) -> list[int]:
@@ -163,7 +191,7 @@ def running_inputs(connection: Connection) -> list[int]:
 
 
 def interrupt_running(connection: Connection, message: str) -> int:
-    """Close every attempt that is still running, because its run is no more; how many there were."""
+    """Close all running attempts of dead runs; return their number."""
     statement = (
         update(_ATTEMPT)
         .where(_ATTEMPT.c.status == AttemptStatus.RUNNING)
@@ -173,7 +201,7 @@ def interrupt_running(connection: Connection, message: str) -> int:
 
 
 def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
-    """The slots whose last attempt failed and is to be tried again by now; not items of a campaign that is paused."""
+    """The slots whose failed last attempt is due for a retry, without items of paused campaigns."""
     of_slot = _ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords
     statement = (
         select(*of_slot, _ATTEMPT.c.next_try_time, *OF_CLOCK)
@@ -185,7 +213,7 @@ def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
 
 
 def is_to_be_tried() -> tuple[ColumnElement[bool], ...]:
-    """A job failed, and is to be tried again at some time."""
+    """A job failed, and will be retried."""
     return _ATTEMPT.c.status == AttemptStatus.FAILED, _ATTEMPT.c.next_try_time.is_not(None)
 
 
@@ -212,7 +240,7 @@ def arm(
         .where(*chosen, is_last_attempt())
         .values(
             status=AttemptStatus.FAILED, failures=0, next_try_time=_ATTEMPT.c.created_time
-        )  # which is past, whatever the clock
+        )  # in the past even when the clock was wrong
     )
     if among is None:
         return connection.execute(arming).rowcount
@@ -234,28 +262,29 @@ def failed_slots(connection: Connection) -> list[tuple[int, Slot, list[str]]]:
     return [(number, Slot(*slot), json.loads(reasons)) for number, *slot, reasons in connection.execute(statement)]
 
 
-def attempts_numbered(connection: Connection, attempt_ids: Sequence[int]) -> list[Row]:
+def attempts_numbered(connection: Connection, attempt_ids: Sequence[int]) -> list[AttemptRow]:
     """The attempts of these numbers, the latest first."""
     statement = _attempt_rows().where(_ATTEMPT.c.attempt_id.in_(attempt_ids)).order_by(_ATTEMPT.c.attempt_id.desc())
-    return [_attempt(row) for row in read_rows(connection, statement)]
+    return _attempts(connection, statement)
 
 
-def attempt_of_output(connection: Connection, file_id: int) -> Row | None:
+def attempt_of_output(connection: Connection, file_id: int) -> AttemptRow | None:
     """The attempt that made a file, None for a file that was delivered."""
     further = schema.attemptoutput.c
     besides = select(further.attempt_id).where(further.file_id == file_id)
     is_maker = or_(_ATTEMPT.c.output_file == file_id, _ATTEMPT.c.attempt_id.in_(besides))
-    rows = read_rows(connection, _attempt_rows().where(is_maker).order_by(_ATTEMPT.c.attempt_id.desc()).limit(1))
-    return _attempt(rows[0]) if rows else None
+    statement = _attempt_rows().where(is_maker).order_by(_ATTEMPT.c.attempt_id.desc()).limit(1)
+    return next(iter(_attempts(connection, statement)), None)
 
 
-def last_attempt(connection: Connection, process_id: int, date: dt.date, keywords: str | None = None) -> Row | None:
+def last_attempt(
+    connection: Connection, process_id: int, date: dt.date, keywords: str | None = None
+) -> AttemptRow | None:
     """The last attempt for a process and date."""
     statement = _attempt_rows().where(_ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date)
     if keywords is not None:
         statement = statement.where(_ATTEMPT.c.process_keywords == keywords)
-    rows = read_rows(connection, statement.order_by(_ATTEMPT.c.attempt_id.desc()).limit(1))
-    return _attempt(rows[0]) if rows else None
+    return next(iter(_attempts(connection, statement.order_by(_ATTEMPT.c.attempt_id.desc()).limit(1))), None)
 
 
 def slots_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, Slot]:
@@ -271,13 +300,13 @@ def slots_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int,
     return slots
 
 
-def outputs_of_attempt(connection: Connection, attempt_id: int) -> list[Row]:
+def outputs_of_attempt(connection: Connection, attempt_id: int) -> list[FileRow]:
     """The files that an attempt made, the first of its outputs first."""
     further = schema.attemptoutput.c
     besides = select(further.file_id).where(further.attempt_id == attempt_id)
     first = select(_ATTEMPT.c.output_file).where(_ATTEMPT.c.attempt_id == attempt_id)
     statement = file_rows().where(or_(FILE.c.file_id.in_(first), FILE.c.file_id.in_(besides)))
-    return read_rows(connection, statement.order_by(FILE.c.file_id))
+    return files_of(connection, statement.order_by(FILE.c.file_id))
 
 
 def tried_keywords(connection: Connection, process_id: int, date: dt.date) -> set[str]:
@@ -321,8 +350,13 @@ def _attempt_rows() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _attempt(row: Row) -> Row:
-    row = {**row, "code_version": ".".join(str(row.pop(f"{part}_version")) for part in VERSION_PARTS)}
-    longest, now = row.pop("longest"), dt.datetime.now(dt.UTC)
-    row["next_try"] = next_try_of(row["next_try"], row["created"], row["ended"], longest, now)
-    return {**row, "reasons": json.loads(row["reasons"]), "command_line": json.loads(row["command_line"])}
+def _attempts(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[AttemptRow]:
+    now = dt.datetime.now(dt.UTC)
+    return [_attempt(dict(row), now) for row in connection.execute(statement).mappings()]
+
+
+def _attempt(row: dict[str, Any], now: dt.datetime) -> AttemptRow:
+    row["next_try"] = next_try_of(row["next_try"], row["created"], row["ended"], row.pop("longest"), now)
+    row["timebase"], row["status"] = Timebase(row["timebase"]), AttemptStatus(row["status"])
+    row["reasons"], row["command_line"] = (tuple(json.loads(row[name])) for name in ("reasons", "command_line"))
+    return AttemptRow(**row, code_version=version_of(row))

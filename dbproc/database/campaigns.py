@@ -7,7 +7,7 @@ import getpass
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, or_, select, tuple_, update
 
@@ -68,6 +68,43 @@ class ItemEnd:
     slot: Slot
     status: ItemStatus
     message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignRow:
+    """A campaign in numbers."""
+
+    campaign_id: int  #: its number
+    name: str  #: its name
+    status: CampaignStatus  #: what it is at
+    version_bump: Part | None  #: the part of the versions that is raised; null: only what is stale is made
+    newest_first: bool  #: whether the latest dates come first
+    jobs_per_run: int | None  #: how many of its jobs a run does at most
+    cpu_hours_per_run: float | None  #: likewise CPU hours
+    created: dt.datetime  #: when it was begun
+    user: str  #: by whom
+    comment: str  #: why
+    items: Mapping[ItemStatus, int]  #: how many outputs are ``waiting``, ``done``, ``failed`` or ``not needed``
+    jobs: int  #: how many jobs there were, those of what came from its items included
+    cpu_hours: float  #: what they took
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedItem:
+    """An output that a campaign could not make."""
+
+    process: str  #: the name of the process
+    date: dt.date  #: its date
+    keywords: str  #: its keywords
+    message: str | None  #: why
+
+
+class RunPace(NamedTuple):
+    """A run that worked at a campaign: begin, end (None: it is live), and how many of its items it ended."""
+
+    start: dt.datetime
+    end: dt.datetime | None
+    items: int
 
 
 def create(
@@ -134,7 +171,7 @@ def set_status(connection: Connection, name: str, status: CampaignStatus) -> Non
     UserError
         It is not at what it would have to be at.
     """
-    old = entry(connection, name)["status"]
+    old = entry(connection, name).status
     changing = update(_CAMPAIGN).where(_CAMPAIGN.c.campaign_name == name, _CAMPAIGN.c.status.in_(_BEFORE[status]))
     if not connection.execute(changing.values(status=status)).rowcount:
         before = " or ".join(_BEFORE[status])
@@ -142,7 +179,7 @@ def set_status(connection: Connection, name: str, status: CampaignStatus) -> Non
     finish(connection)
 
 
-def entry(connection: Connection, name: str) -> dict[str, Any]:
+def entry(connection: Connection, name: str) -> CampaignRow:
     """One campaign with its numbers.
 
     Raises
@@ -157,7 +194,7 @@ def entry(connection: Connection, name: str) -> dict[str, Any]:
     return rows[0]
 
 
-def entries(connection: Connection, name: str | None = None) -> list[dict[str, Any]]:
+def entries(connection: Connection, name: str | None = None) -> list[CampaignRow]:
     """Campaigns in the order of their making: how many items are at what, and what was spent on them."""
     statement = select(
         _CAMPAIGN.c.campaign_id,
@@ -173,15 +210,17 @@ def entries(connection: Connection, name: str | None = None) -> list[dict[str, A
     ).order_by(_CAMPAIGN.c.campaign_id)
     if name is not None:
         statement = statement.where(_CAMPAIGN.c.campaign_name == name)
-    rows = [dict(row) for row in connection.execute(statement).mappings()]
+    rows = connection.execute(statement).mappings().all()
     ids = [row["campaign_id"] for row in rows]
     counts, spent = _counts(connection, ids), _spent(connection, ids)
-    for row in rows:
-        number = row["campaign_id"]
-        row["status"] = CampaignStatus(row["status"])
-        row["items"] = {status: counts[number].get(status, 0) for status in ItemStatus}
-        row["jobs"], row["cpu_hours"] = spent.get(number, (0, 0.0))
-    return rows
+    return [_row(dict(row), counts[row["campaign_id"]], *spent.get(row["campaign_id"], (0, 0.0))) for row in rows]
+
+
+def _row(row: dict[str, Any], counts: Mapping[str, int], jobs: int, cpu_hours: float) -> CampaignRow:
+    row["status"] = CampaignStatus(row["status"])
+    row["version_bump"] = None if row["version_bump"] is None else Part(row["version_bump"])
+    items = {status: counts.get(status, 0) for status in ItemStatus}
+    return CampaignRow(**row, items=items, jobs=jobs, cpu_hours=cpu_hours)
 
 
 def _counts(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
@@ -199,7 +238,7 @@ def _spent(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[int, f
     return {number: (jobs, (seconds or 0.0) / 3600) for number, jobs, seconds in rows}
 
 
-def failed_items(connection: Connection, campaign_id: int) -> list[dict[str, Any]]:
+def failed_items(connection: Connection, campaign_id: int) -> list[FailedItem]:
     """The items that failed, with their messages."""
     process = schema.process
     statement = (
@@ -213,13 +252,11 @@ def failed_items(connection: Connection, campaign_id: int) -> list[dict[str, Any
         .where(_ITEM.c.campaign_id == campaign_id, _ITEM.c.status == ItemStatus.FAILED)
         .order_by(_ITEM.c.utc_file_date, process.c.process_name)
     )
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    return [FailedItem(**row) for row in connection.execute(statement).mappings()]
 
 
-def run_history(
-    connection: Connection, campaign_id: int, last: int = 5
-) -> list[tuple[dt.datetime, dt.datetime | None, int]]:
-    """The last runs that worked at a campaign, in their order: begin, end (None: live), how many items they ended."""
+def run_history(connection: Connection, campaign_id: int, last: int = 5) -> list[RunPace]:
+    """The last runs that worked at a campaign, in their order."""
     run = schema.logging
     statement = (
         select(run.c.processing_start_time, run.c.processing_end_time, func.count())
@@ -229,7 +266,7 @@ def run_history(
         .order_by(run.c.logging_id.desc())
         .limit(last)
     )
-    return [(row[0], row[1], row[2]) for row in connection.execute(statement)][::-1]
+    return [RunPace(*row) for row in connection.execute(statement)][::-1]
 
 
 def stopped(connection: Connection) -> set[int]:
@@ -298,7 +335,7 @@ def end_items(connection: Connection, run_id: int, ends: Iterable[ItemEnd]) -> N
             _ITEM.c.process_id == bindparam("b_process"),
             _ITEM.c.utc_file_date == bindparam("b_date"),
             _ITEM.c.process_keywords == bindparam("b_keywords"),
-            _ITEM.c.status.in_(_OPEN),
+            or_(*(_ITEM.c.status == status for status in _OPEN)),  # no list of values can stand in an executemany
         )
         .values(status=bindparam("b_status"), message=bindparam("b_message"), logging_id=bindparam("b_run"))
     )
@@ -315,7 +352,7 @@ def finish(connection: Connection) -> None:
 
 
 def disarm(connection: Connection, slots: Collection[Slot]) -> None:
-    """Try failed jobs of campaigns no more: nothing is to be built in these slots."""
+    """Stop retrying failed jobs of campaigns: nothing has to be built in these slots."""
     place = tuple_(_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
     for some in batches([(slot.process_id, slot.date, slot.keywords) for slot in slots], 2000):
         connection.execute(

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from dbproc.core.answers import HIDDEN, OPTIONAL, entries, extended
 from dbproc.core.candidates import Queued
 from dbproc.core.errors import NotFoundError
+from dbproc.core.model import Member
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.database import schema
 from dbproc.database._queries import FILE, is_newest, number_of
 
 _CANARY = schema.canary
 _SAMPLE = schema.canaryfile
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,45 @@ class NewCanary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SampleReport:
+    """How a file of a sample compares with the published one."""
+
+    sizes: tuple[int | None, int] | None = field(default=None, metadata=OPTIONAL)  #: bytes: published, sample
+    how: str | None = field(default=None, metadata=OPTIONAL)  #: by what they were compared: bytes, netcdf or hdf5
+    picture: str | None = field(default=None, metadata=OPTIONAL)  #: the name of a picture of both
+    no_picture: str | None = field(default=None, metadata=OPTIONAL)  #: why there is no picture
+    differences: Sequence[Mapping[str, Any]] | None = field(default=None, metadata=OPTIONAL)  #: ``name`` and ``what``
+    problem: str | None = field(default=None, metadata=OPTIONAL)  #: why they could not be compared
+    more: int | None = field(default=None, metadata=OPTIONAL)  #: how many differences are not listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleFailure:
+    """Why a file of a sample could not be made."""
+
+    problem: str  #: why
+    log: str | None  #: the path of what its job wrote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRecord:
+    """What is needed to take a file of a sample into the catalogue."""
+
+    inputs: tuple[int, ...]
+    command: tuple[str, ...]
+    directory: str
+    log: str
+    started: dt.datetime
+    ended: dt.datetime
+    exit_status: int | None
+    cpu_seconds: float | None
+    memory_bytes: int | None
+    size: int
+    digest: str
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SampleFile:
     """A file of a sample, or one that could not be made."""
 
@@ -45,8 +86,60 @@ class SampleFile:
     filename: str
     published_file: int | None
     verdict: SampleVerdict
-    report: Row
-    record: Row
+    report: SampleReport | SampleFailure
+    record: SampleRecord | None  #: None: it could not be made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryRow:
+    """A candidate for the next version of a code."""
+
+    canary_id: int  #: its number
+    process_id: int  #: the number of its process
+    process: str  #: the name of its process
+    version: str  #: the version that it is to have
+    directory: str  #: where its file is, below the directory of codes
+    filename: str  #: the name of its file
+    output_interface: int  #: the interface version of what it makes
+    digest: str  #: of its bytes, with the name of the algorithm in front
+    created: dt.datetime  #: when its sample was begun
+    user: str  #: by whom
+    status: CanaryStatus  #: what it is at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryInNumbers(CanaryRow):
+    """A candidate, and how its sample came out."""
+
+    verdicts: Mapping[SampleVerdict, int]  #: how many files are ``same``, ``differs``, ``new`` or ``failed``
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRow:
+    """A file of a sample, as it was recorded."""
+
+    date: dt.date  #: its date
+    keywords: str  #: its keywords
+    product_id: int  #: the number of its product
+    product: str  #: the name of its product
+    filename: str  #: its name
+    published: str | None  #: the name of the published file; null: there is none
+    verdict: SampleVerdict  #: how it came out
+    report: SampleReport | SampleFailure  #: how it compares with the published file
+    record: SampleRecord | None = field(metadata=HIDDEN)
+
+    @property
+    def made(self) -> SampleRecord:
+        """What is needed to take it into the catalogue.
+
+        Raises
+        ------
+        ValueError
+            It could not be made.
+        """
+        if self.record is None:
+            raise ValueError(f"{self.filename} could not be made")
+        return self.record
 
 
 def insert_canary(connection: Connection, canary: NewCanary) -> int:
@@ -83,8 +176,8 @@ def insert_files(connection: Connection, canary_id: int, files: Sequence[SampleF
             "filename": file.filename,
             "published_file": file.published_file,
             "verdict": file.verdict,
-            "report": json.dumps(file.report),
-            "record": json.dumps(file.record),
+            "report": json.dumps(dict(entries(file.report))),
+            "record": "{}" if file.record is None else _record_text(file.record),
         }
         for file in files
     ]
@@ -98,19 +191,19 @@ def change_status(connection: Connection, canary_id: int, old: Collection[Canary
     return connection.execute(statement).rowcount == 1
 
 
-def all_canaries(connection: Connection) -> list[Row]:
+def all_canaries(connection: Connection) -> list[CanaryInNumbers]:
     """Every canary, the latest first, with how many files of its sample came out in which way."""
     found = _canaries(connection)
-    counted: dict[int, dict[str, int]] = {}
+    counted: dict[int, dict[SampleVerdict, int]] = defaultdict(dict)
     statement = select(_SAMPLE.c.canary_id, _SAMPLE.c.verdict, func.count()).group_by(
         _SAMPLE.c.canary_id, _SAMPLE.c.verdict
     )
     for canary_id, verdict, count in connection.execute(statement):
-        counted.setdefault(canary_id, {})[verdict] = count
-    return [{**row, "verdicts": counted.get(row["canary_id"], {})} for row in found]
+        counted[canary_id][SampleVerdict(verdict)] = count
+    return [extended(CanaryInNumbers, row, verdicts=counted[row.canary_id]) for row in found]
 
 
-def find(connection: Connection, name: str) -> Row:
+def find(connection: Connection, name: str) -> CanaryRow:
     """A canary by its number, or the latest one of a process by the name of that.
 
     Raises
@@ -122,12 +215,12 @@ def find(connection: Connection, name: str) -> Row:
     is_meant = schema.process.c.process_name == name if number is None else _CANARY.c.canary_id == number
     found = _canaries(connection, is_meant)
     if not found:
-        known = [f"{row['canary_id']} ({row['process']} {row['version']})" for row in _canaries(connection)[:10]]
+        known = [f"{row.canary_id} ({row.process} {row.version})" for row in _canaries(connection)[:10]]
         raise NotFoundError(f"no canary {name}; there are: {', '.join(known) or 'none'}")
     return found[0]
 
 
-def files_of(connection: Connection, canary_id: int) -> list[Row]:
+def files_of(connection: Connection, canary_id: int) -> list[SampleRow]:
     """The files of a sample in the order of their dates, with the name of the published file."""
     statement = (
         select(
@@ -146,8 +239,28 @@ def files_of(connection: Connection, canary_id: int) -> list[Row]:
         .where(_SAMPLE.c.canary_id == canary_id)
         .order_by(_SAMPLE.c.utc_file_date, _SAMPLE.c.process_keywords, schema.product.c.product_name)
     )
-    rows = [dict(row) for row in connection.execute(statement).mappings()]
-    return [{**row, "report": json.loads(row["report"]), "record": json.loads(row["record"])} for row in rows]
+    return [_sample_row(dict(row)) for row in connection.execute(statement).mappings()]
+
+
+def _sample_row(row: dict[str, Any]) -> SampleRow:
+    row["verdict"] = SampleVerdict(row["verdict"])
+    report, record = json.loads(row["report"]), json.loads(row.pop("record"))
+    row["report"] = SampleFailure(**report) if row["verdict"] is SampleVerdict.FAILED else SampleReport(**report)
+    return SampleRow(**row, record=_record_of(record) if record else None)
+
+
+def _record_text(record: SampleRecord) -> str:
+    values = dict(entries(record))
+    values["started"], values["ended"] = record.started.isoformat(), record.ended.isoformat()
+    values["members"] = [[member.path, member.size, member.digest] for member in record.members]
+    return json.dumps(values)
+
+
+def _record_of(values: dict[str, Any]) -> SampleRecord:
+    values["inputs"], values["command"] = tuple(values["inputs"]), tuple(values["command"])
+    values["started"], values["ended"] = (dt.datetime.fromisoformat(values[name]) for name in ("started", "ended"))
+    values["members"] = tuple(Member(*facts) for facts in values["members"])
+    return SampleRecord(**values)
 
 
 def input_files(connection: Connection, product_ids: Collection[int]) -> list[Queued]:
@@ -172,7 +285,7 @@ def released_code(connection: Connection, process_id: int, version: str) -> int:
     return int(code_id)
 
 
-def _canaries(connection: Connection, *conditions: ColumnElement[bool]) -> list[Row]:
+def _canaries(connection: Connection, *conditions: ColumnElement[bool]) -> list[CanaryRow]:
     statement = (
         select(
             _CANARY.c.canary_id,
@@ -191,10 +304,11 @@ def _canaries(connection: Connection, *conditions: ColumnElement[bool]) -> list[
         .where(*conditions)
         .order_by(_CANARY.c.canary_id.desc())
     )
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    rows = connection.execute(statement).mappings()
+    return [CanaryRow(**{**row, "status": CanaryStatus(row["status"])}) for row in rows]
 
 
-def _columns(canary: NewCanary) -> Row:
+def _columns(canary: NewCanary) -> dict[str, object]:
     return {
         "process_id": canary.process_id,
         "declared_version": canary.version,

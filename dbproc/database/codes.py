@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import getpass
+import json
+import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, select, update
 
 from dbproc.core.bundle import Bundle, Part
+from dbproc.core.model import InputsBy
+from dbproc.core.spec import with_code_version
 from dbproc.core.states import CodeEvent
 from dbproc.core.version import Version
 from dbproc.database import schema
-from dbproc.database._queries import Row, batches, read_rows, with_version
+from dbproc.database._queries import batches, version_of
 
 _CODE = schema.code
 _INSPECTOR = schema.inspector
@@ -21,6 +26,69 @@ _SAMENESS = (
     *("process_id", "interface_version", "quality_version", "revision_version"),
     *("shasum", "arguments", "output_interface_version", "inputs_by"),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeOfFile:
+    """The code that a file was made by."""
+
+    code_id: int  #: its number
+    code: str  #: the name of its file
+    interface_version: int  #: the first part of its version
+    quality_version: int  #: the second part of its version
+    revision_version: int  #: the third part of its version
+    shasum: str | None  #: its digest; null: never taken
+    version: Version  #: its version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeInUse:
+    """A code that is not replaced, with the dates of data that it is for."""
+
+    name: str
+    version: Version
+    first: dt.date
+    last: dt.date
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeVersion:
+    """A version of a code, of any time."""
+
+    code_id: int
+    process: str
+    directory: str
+    filename: str
+    declared: str  #: the version as it was declared
+    version: Version
+    first: dt.date
+    last: dt.date
+    is_active: bool
+    digest: str | None
+    uses: tuple[str, ...]  #: patterns of the files that it uses
+    inputs_by: InputsBy
+    files: int  #: how many files it has made
+    released: dt.datetime | None
+    is_kept: bool  #: whether it is run from the bytes that were kept
+
+    @property
+    def path(self) -> str:
+        """Its file as the mission file names it."""
+        return os.path.normpath(with_code_version(os.path.join(self.directory, self.filename), self.declared))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """What happened to a code."""
+
+    event: CodeEvent  #: what
+    event_time: dt.datetime  #: when
+    user: str  #: by whom
+    reason: str  #: why
+    old_code: int | None  #: the number of the code that it replaced
+    old_shasum: str | None  #: the digest before
+    shasum: str | None  #: the digest since
 
 
 def record_event(
@@ -103,15 +171,28 @@ def enter_sameness(connection: Connection, code_id: int) -> None:
     row = connection.execute(select(_CODE).where(_CODE.c.code_id == code_id)).mappings().one()
     if row["shasum"] is None:
         return
-    alike = [_CODE.c[name].is_not_distinct_from(row[name]) for name in _SAMENESS]
-    first = connection.scalar(select(func.min(_CODE.c.code_id)).where(_CODE.c.code_id < code_id, *alike))
+    first = _first_alike(connection, dict(row), _CODE.c.code_id < code_id)
     if first is not None:
-        known = connection.scalar(select(func.coalesce(_CODE.c.same_as, first)).where(_CODE.c.code_id == first))
-        connection.execute(update(_CODE).where(_CODE.c.code_id == code_id).values(same_as=known))
+        connection.execute(update(_CODE).where(_CODE.c.code_id == code_id).values(same_as=first))
 
 
-def versions(connection: Connection, process: str | None = None) -> list[Row]:
-    """Every version of every code, or those of one process: process by process, in the order of their release."""
+def next_bump(connection: Connection, code_id: int, digest: str) -> tuple[Version, int]:
+    """The version that :func:`bump` will give, and the number of the first code that is the same, 0: there is none."""
+    row = dict(connection.execute(select(_CODE).where(_CODE.c.code_id == code_id)).mappings().one())
+    revision = _next_revision(connection, row, digest)
+    first = _first_alike(connection, {**row, "revision_version": revision, "shasum": digest})
+    return Version(row["interface_version"], row["quality_version"], revision), first or 0
+
+
+def _first_alike(connection: Connection, row: Mapping[str, Any], *conditions: ColumnElement[bool]) -> int | None:
+    alike = [_CODE.c[name].is_not_distinct_from(row[name]) for name in _SAMENESS]
+    first = select(func.coalesce(_CODE.c.same_as, _CODE.c.code_id)).where(*alike, *conditions)
+    found: int | None = connection.scalar(first.order_by(_CODE.c.code_id).limit(1))
+    return found
+
+
+def versions(connection: Connection) -> list[CodeVersion]:
+    """Every version of every code: process by process, in the order of their release."""
     made = schema.filecodelink
     counted = select(made.c.source_code, func.count().label("files")).group_by(made.c.source_code).subquery()
     statement = (
@@ -120,18 +201,36 @@ def versions(connection: Connection, process: str | None = None) -> list[Row]:
         .outerjoin(counted, counted.c.source_code == _CODE.c.code_id)
         .order_by(schema.process.c.process_name, _CODE.c.code_id)
     )
-    if process is not None:
-        statement = statement.where(schema.process.c.process_name == process)
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    return [_version(row) for row in connection.execute(statement).mappings()]
 
 
-def events_of(connection: Connection, code_id: int) -> list[Row]:
+def _version(row: RowMapping) -> CodeVersion:
+    return CodeVersion(
+        code_id=row["code_id"],
+        process=row["process"],
+        directory=row["relative_path"],
+        filename=row["filename"],
+        declared=row["declared_version"],
+        version=version_of(row),
+        first=row["code_start_date"],
+        last=row["code_stop_date"],
+        is_active=row["active_code"],
+        digest=row["shasum"],
+        uses=tuple(json.loads(row["uses"] or "[]")),
+        inputs_by=InputsBy(row["inputs_by"]),
+        files=row["files"],
+        released=row["release_time"],
+        is_kept=bool(row["kept"]),
+    )
+
+
+def events_of(connection: Connection, code_id: int) -> list[EventRow]:
     """What happened to a code, in its order."""
     event = schema.codeevent
     columns = (event.c.event, event.c.event_time, event.c.user, event.c.reason)
     statement = select(*columns, event.c.old_code, event.c.old_shasum, event.c.shasum)
     found = connection.execute(statement.where(event.c.code_id == code_id).order_by(event.c.codeevent_id))
-    return [dict(row) for row in found.mappings()]
+    return [EventRow(**{**row, "event": CodeEvent(row["event"])}) for row in found.mappings()]
 
 
 def parts_of(connection: Connection, code_id: int) -> list[Part]:
@@ -174,7 +273,7 @@ def _user() -> str:
         return "unknown"
 
 
-def codes_of_file(connection: Connection, file_id: int) -> list[Row]:
+def codes_of_file(connection: Connection, file_id: int) -> list[CodeOfFile]:
     """The code that a file was made by."""
     link, code = schema.filecodelink, schema.code
     statement = (
@@ -189,7 +288,7 @@ def codes_of_file(connection: Connection, file_id: int) -> list[Row]:
         .join(link, link.c.source_code == code.c.code_id)
         .where(link.c.resulting_file == file_id)
     )
-    return [with_version(row) for row in read_rows(connection, statement)]
+    return [CodeOfFile(**row, version=version_of(row)) for row in connection.execute(statement).mappings()]
 
 
 def code_parts(connection: Connection, code_ids: Collection[int]) -> dict[int, dict[str, str]]:
@@ -202,23 +301,19 @@ def code_parts(connection: Connection, code_ids: Collection[int]) -> dict[int, d
     return parts
 
 
-def codes_in_use(connection: Connection, process_id: int) -> list[Row]:
+def codes_in_use(connection: Connection, process_id: int) -> list[CodeInUse]:
     """The codes of a process that are not replaced, with the dates that they are for; none when it is retired."""
     code = schema.code.c
+    version = (code.interface_version, code.quality_version, code.revision_version)
     statement = (
-        select(
-            code.filename.label("code"),
-            code.interface_version,
-            code.quality_version,
-            code.revision_version,
-            code.code_start_date.label("first"),
-            code.code_stop_date.label("last"),
-            code.active_code.label("active"),
-        )
+        select(code.filename, code.code_start_date, code.code_stop_date, code.active_code, *version)
         .where(code.process_id == process_id, code.newest_version)
         .order_by(code.code_start_date)
     )
-    return [with_version(dict(row)) for row in connection.execute(statement).mappings()]
+    return [
+        CodeInUse(name=name, version=Version(*version), first=first, last=last, is_active=is_active)
+        for name, first, last, is_active, *version in connection.execute(statement)
+    ]
 
 
 def codes_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, str]:

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, select, tuple_, update
@@ -14,10 +15,34 @@ from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import File, KnownFile, Member, NewFile, Slot
 from dbproc.core.plan import Confirmation
+from dbproc.core.version import Version
 from dbproc.database import schema
-from dbproc.database._queries import FILE, FILE_COLUMNS, Row, batches, file_of, is_newest, number_of, read_rows
+from dbproc.database._queries import FILE, FILE_COLUMNS, batches, file_of, is_newest, number_of, version_of
 
 _ATTEMPT = schema.attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRow:
+    """A file of the catalogue."""
+
+    file_id: int  #: its number
+    filename: str  #: its name
+    product: str  #: the name of its product
+    product_id: int  #: the number of its product
+    date: dt.date  #: the day that it is of
+    start: dt.datetime  #: the first moment of its data
+    stop: dt.datetime  #: the last moment of its data, included
+    interface_version: int  #: the first part of its version
+    quality_version: int  #: the second part of its version
+    revision_version: int  #: the third part of its version
+    keywords: str  #: the values of the keywords in its name
+    directory: str  #: where it is, below the root
+    size: int  #: bytes
+    digest: str  #: with the name of the algorithm in front
+    exists_on_disk: bool  #: whether it is there, as far as is known
+    version: Version  #: its version
+
 
 Identity = tuple[int, object, str, int, int, int]
 """Product, date, keywords and the three parts of the version: unique in the catalogue."""
@@ -263,7 +288,7 @@ def _values(file: NewFile) -> dict[str, Any]:
     }
 
 
-def find_file(connection: Connection, name: str) -> Row:
+def find_file(connection: Connection, name: str) -> FileRow:
     """One file by its name (or a path that ends in it) or number.
 
     Raises
@@ -272,9 +297,9 @@ def find_file(connection: Connection, name: str) -> Row:
         There is none; the message names similar ones.
     """
     wanted = name.rstrip("/").rsplit("/", 1)[-1]
-    rows = read_rows(connection, file_rows().where(FILE.c.filename == wanted))
+    rows = files_of(connection, file_rows().where(FILE.c.filename == wanted))
     if not rows and (number := number_of(name)) is not None:
-        rows = read_rows(connection, file_rows().where(FILE.c.file_id == number))
+        rows = files_of(connection, file_rows().where(FILE.c.file_id == number))
     if not rows:
         near = connection.scalars(
             select(FILE.c.filename).where(FILE.c.filename.contains(_beginning(wanted), autoescape=True)).limit(5)
@@ -284,12 +309,12 @@ def find_file(connection: Connection, name: str) -> Row:
     return rows[0]
 
 
-def files_named(connection: Connection, names: Sequence[str]) -> list[Row]:
+def files_named(connection: Connection, names: Sequence[str]) -> list[FileRow]:
     """The files of these names."""
-    return read_rows(connection, file_rows().where(FILE.c.filename.in_(names)))
+    return files_of(connection, file_rows().where(FILE.c.filename.in_(names)))
 
 
-def newest_of(connection: Connection, product_id: int, date: dt.date, keywords: str) -> Row | None:
+def newest_of(connection: Connection, product_id: int, date: dt.date, keywords: str) -> FileRow | None:
     """The newest of the existing versions of a file."""
     statement = file_rows().where(
         FILE.c.product_id == product_id,
@@ -297,7 +322,7 @@ def newest_of(connection: Connection, product_id: int, date: dt.date, keywords: 
         FILE.c.process_keywords == keywords,
         is_newest(existing=True),
     )
-    return next(iter(read_rows(connection, statement)), None)
+    return next(iter(files_of(connection, statement)), None)
 
 
 def _beginning(name: str) -> str:
@@ -305,14 +330,19 @@ def _beginning(name: str) -> str:
     return re.split(r"\d", name, maxsplit=1)[0][:20] or name[:4]
 
 
-def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> list[Row]:
+def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> list[FileRow]:
     """Every version of a product's file for a date, the newest first."""
     statement = (
         file_rows()
         .where(FILE.c.product_id == product_id, FILE.c.utc_file_date == date)
         .order_by(FILE.c.interface_version.desc(), FILE.c.quality_version.desc(), FILE.c.revision_version.desc())
     )
-    return read_rows(connection, statement)
+    return files_of(connection, statement)
+
+
+def files_of(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[FileRow]:
+    """The files that a statement made of :func:`file_rows` finds."""
+    return [FileRow(**row, version=version_of(row)) for row in connection.execute(statement).mappings()]
 
 
 def file_rows() -> Select[*tuple[Any, ...]]:

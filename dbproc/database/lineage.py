@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, literal, select
 
 from dbproc.database import schema
-from dbproc.database._queries import (
-    FILE,
-    Row,
-    batches,
-    read_rows,
-)
-from dbproc.database.files import file_rows
+from dbproc.database._queries import FILE, batches, version_of
+from dbproc.database.files import FileRow, file_rows, files_of
 
 
-def inputs_of_file(connection: Connection, file_id: int) -> list[Row]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmationRow:
+    """That a file was not made again, because a newer version of an input has the same contents."""
+
+    result: int  #: the number of the file
+    replaced: str  #: the name of the input that it was made from
+    source: str  #: the name of the newer version
+    confirmed: dt.datetime  #: when that was found
+
+
+def inputs_of_file(connection: Connection, file_id: int) -> list[FileRow]:
     """The files that a file was made from."""
     link = schema.filefilelink
-    return read_rows(
+    return files_of(
         connection,
         file_rows()
         .join(link, link.c.source_file == FILE.c.file_id)
@@ -28,11 +35,8 @@ def inputs_of_file(connection: Connection, file_id: int) -> list[Row]:
     )
 
 
-def confirmations(connection: Connection, file_ids: Sequence[int]) -> list[Row]:
-    """Which of these files were not made again, because a newer version of an input has the same contents.
-
-    Each with ``result``, ``replaced`` (what it was made from), ``source`` (the newer version) and ``confirmed``, when.
-    """
+def confirmations(connection: Connection, file_ids: Sequence[int]) -> list[ConfirmationRow]:
+    """Which of these files were not made again, because a newer version of an input has the same contents."""
     table, source, replaced = schema.confirmation, FILE.alias(), FILE.alias()
     columns = (
         table.c.resulting_file.label("result"),
@@ -40,7 +44,7 @@ def confirmations(connection: Connection, file_ids: Sequence[int]) -> list[Row]:
         source.c.filename.label("source"),
         table.c.confirmed_time.label("confirmed"),
     )
-    found: list[Row] = []
+    found: list[ConfirmationRow] = []
     for some in batches(file_ids):
         statement = (
             select(*columns)
@@ -49,11 +53,11 @@ def confirmations(connection: Connection, file_ids: Sequence[int]) -> list[Row]:
             .where(table.c.resulting_file.in_(some))
             .order_by(table.c.resulting_file, table.c.source_file)
         )
-        found.extend(dict(row) for row in connection.execute(statement).mappings())
+        found.extend(ConfirmationRow(**row) for row in connection.execute(statement).mappings())
     return found
 
 
-def related(connection: Connection, file_id: int, *, ancestors: bool) -> list[Row]:
+def related(connection: Connection, file_id: int, *, ancestors: bool) -> list[tuple[FileRow, int]]:
     """All files that a file came from (or that came from it), each with its distance in steps."""
     link = schema.filefilelink
     here, there = (
@@ -68,7 +72,8 @@ def related(connection: Connection, file_id: int, *, ancestors: bool) -> list[Ro
         .join(depths, depths.c.file_id == FILE.c.file_id)
         .order_by(depths.c.depth, FILE.c.data_level.desc(), FILE.c.filename)
     )
-    return read_rows(connection, statement)
+    rows = (dict(row) for row in connection.execute(statement).mappings())
+    return [(FileRow(**row, version=version_of(row)), depth) for row in rows for depth in [row.pop("depth")]]
 
 
 def links_among(connection: Connection, file_ids: Sequence[int]) -> list[tuple[int, int]]:

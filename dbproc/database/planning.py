@@ -75,16 +75,6 @@ def _outputs(
     return outputs
 
 
-def files_by_id(connection: Connection, file_ids: Sequence[int]) -> dict[int, File]:
-    """Files by their numbers."""
-    rows = (
-        row
-        for some in batches(file_ids)
-        for row in connection.execute(select(*FILE_COLUMNS).where(FILE.c.file_id.in_(some)))
-    )
-    return {row[0]: file_of(row) for row in rows}
-
-
 def inputs_of(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[File]]:
     """By file: the files that it was made from."""
     inputs: dict[int, list[File]] = defaultdict(list)
@@ -101,7 +91,7 @@ def inputs_of(connection: Connection, file_ids: Sequence[int]) -> dict[int, list
 
 
 def _tried(connection: Connection, definition: Definition, slots: Sequence[Slot]) -> dict[Slot, Tried]:
-    """The last attempt of each slot, where it failed or was refused; for timebase RUN, whatever came of it."""
+    """The last attempt of each slot, if it failed or was refused; for timebase RUN, with any status."""
     days: dict[int, list[DayRange]] = defaultdict(list)
     for slot in slots:
         days[slot.process_id].append((slot.date, slot.date))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
@@ -32,6 +32,41 @@ class Entry:
     digest: str | None = None
     other_digest: str | None = None
     members: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineRow:
+    """A file that was refused."""
+
+    quarantine_id: int  #: the number of the entry
+    filename: str  #: the name that it came with
+    stored_name: str  #: its name in the quarantine
+    came_from: str  #: the path that it had
+    reason: str  #: why, in one word
+    message: str  #: why, in a sentence
+    verdicts: str  #: what each product said: JSON text; in ``dbproc quarantine`` a list of ``product`` and ``reason``
+    file_size: int | None  #: bytes
+    shasum: str | None  #: its digest
+    other_shasum: str | None  #: the digest of the file that it contradicts
+    quarantine_time: dt.datetime  #: when
+    logging_id: int | None  #: the number of the run
+    released_time: dt.datetime | None  #: when it was put back into incoming
+    discarded_time: dt.datetime | None  #: when it was deleted
+    comment: str | None  #: why it was released or discarded
+    members: str  #: JSON text: what is in its companion directory
+
+    @property
+    def answers(self) -> tuple[ProductAnswer, ...]:
+        """What each product said of it."""
+        return tuple(ProductAnswer(each.get("product"), each.get("reason")) for each in json.loads(self.verdicts))
+
+
+@dataclass(frozen=True, slots=True)
+class ProductAnswer:
+    """What a product said of a file that was refused."""
+
+    product: str | None  #: the name of the product
+    reason: str | None  #: why the file is not of it
 
 
 def insert_entries(connection: Connection, run_id: int | None, entries: Sequence[Entry]) -> None:
@@ -64,13 +99,13 @@ def stored_names(connection: Connection) -> dict[int, str]:
     return {row[0]: row[1] for row in connection.execute(statement.order_by(_TABLE.c.quarantine_id.desc()))}
 
 
-def entries(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:
+def entries(connection: Connection, limit: int = 100) -> list[QuarantineRow]:
     """What is in quarantine, the latest first."""
     statement = select(_TABLE).where(_STILL_THERE).order_by(_TABLE.c.quarantine_id.desc()).limit(limit)
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    return [QuarantineRow(**row) for row in connection.execute(statement).mappings()]
 
 
-def entry(connection: Connection, quarantine_id: int) -> dict[str, Any]:
+def entry(connection: Connection, quarantine_id: int) -> QuarantineRow:
     """One entry, whether its file is still there or not.
 
     Raises
@@ -81,7 +116,7 @@ def entry(connection: Connection, quarantine_id: int) -> dict[str, Any]:
     row = connection.execute(select(_TABLE).where(_TABLE.c.quarantine_id == quarantine_id)).mappings().first()
     if row is None:
         raise NotFoundError(f"no entry {quarantine_id} in quarantine; they are listed by: dbproc quarantine list")
-    return dict(row)
+    return QuarantineRow(**row)
 
 
 def close_entry(connection: Connection, quarantine_id: int, *, discarded: bool, comment: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, insert, null, select
@@ -23,6 +24,21 @@ _HEAD = (_FILE.c.file_id, _FILE.c.product_id, _FILE.c.utc_file_date, _FILE.c.pro
 
 MADE = "made"
 """Why an output is queued: a job made it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """A file that is still to be looked at as an input of new work."""
+
+    file_id: int  #: the number of the file
+    filename: str  #: its name
+    product_id: int  #: the number of its product
+    product_name: str  #: the name of its product
+    utc_file_date: dt.date  #: the day that it is of
+    data_level: float  #: its level
+    reason: str  #: why it is queued
+    version_bump: int | None  #: the part that is raised of the versions of what is made from it
+    queued_time: dt.datetime  #: since when
 
 
 def push(connection: Connection, file_ids: Sequence[int], reason: str, version_bump: int | None = None) -> None:
@@ -61,7 +77,7 @@ def flush(connection: Connection) -> int:
     return connection.execute(delete(_QUEUE)).rowcount
 
 
-def entries(connection: Connection, products: Sequence[str] = ()) -> list[dict[str, Any]]:
+def entries(connection: Connection, products: Sequence[str] = ()) -> list[QueueRow]:
     """What is queued, for people: file, product, date, since when and why; in the order of levels and dates."""
     statement = (
         select(
@@ -81,7 +97,7 @@ def entries(connection: Connection, products: Sequence[str] = ()) -> list[dict[s
     )
     if products:
         statement = statement.where(schema.product.c.product_name.in_(products))
-    return [dict(row._mapping) for row in connection.execute(statement)]
+    return [QueueRow(**row) for row in connection.execute(statement).mappings()]
 
 
 def load(connection: Connection, file_ids: Sequence[int] | None = None) -> list[Queued]:
@@ -117,7 +133,7 @@ def _load(connection: Connection, file_ids: Sequence[int] | None) -> list[Queued
 
 
 def _seen(connection: Connection, heads: Select[*tuple[Any, ...]]) -> list[Queued]:
-    """Files with the days of all versions of them; `heads` gives what else is to be known of each."""
+    """Files with the days of all their versions; `heads` gives the other columns."""
     version = _FILE.alias()
     statement = heads.add_columns(version.c.utc_start_time, version.c.utc_stop_time).join(
         version,

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, and_, func, or_, select
 
 from dbproc.database import schema
-from dbproc.database._queries import FILE, Row, read_rows
+from dbproc.database._queries import FILE
 
 
-def products_in_numbers(connection: Connection) -> list[Row]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductInNumbers:
+    """What there is of a product."""
+
+    product: str  #: its name
+    level: float  #: its level
+    files: int  #: how many files of it exist
+    first: dt.date | None  #: the date of the first of them
+    last: dt.date | None  #: the date of the last of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """A run."""
+
+    logging_id: int  #: its number
+    processing_start_time: dt.datetime  #: when it began
+    processing_end_time: dt.datetime | None  #: when it ended; null: it has not
+    comment: str | None  #: how it ended
+    hostname: str  #: the machine that it ran on
+    pid: int  #: its process there
+
+
+def products_in_numbers(connection: Connection) -> list[ProductInNumbers]:
     """Each product with how many of its files exist, and the first and last date of these; a retired one as long as
     there are files of it."""
     product = schema.product
@@ -24,11 +50,11 @@ def products_in_numbers(connection: Connection) -> list[Row]:
         .group_by(product.c.product_id, product.c.product_name, product.c.level)
         .order_by(product.c.level, product.c.product_name)
     )
-    return read_rows(connection, statement)
+    return [ProductInNumbers(**row) for row in connection.execute(statement).mappings()]
 
 
-def last_runs(connection: Connection, limit: int = 1) -> list[Row]:
-    """The latest runs."""
+def last_run(connection: Connection) -> RunRow | None:
+    """The latest run."""
     run = schema.logging
     statement = (
         select(
@@ -41,17 +67,18 @@ def last_runs(connection: Connection, limit: int = 1) -> list[Row]:
         )
         .where(run.c.purpose == "run")
         .order_by(run.c.logging_id.desc())
-        .limit(limit)
+        .limit(1)
     )
-    return read_rows(connection, statement)
+    row = connection.execute(statement).mappings().first()
+    return None if row is None else RunRow(**row)
 
 
-def makers_of_product(connection: Connection, product_id: int) -> list[Row]:
-    """The processes that make a product, the retired as well."""
+def makers_of_product(connection: Connection, product_id: int) -> list[str]:
+    """The names of the processes that make a product, the retired as well."""
     process, further = schema.process.c, schema.processoutput.c
     besides = select(further.process_id).where(further.product_id == product_id)
     is_maker = or_(process.output_product == product_id, process.process_id.in_(besides))
-    return read_rows(connection, select(process.process_id, process.process_name.label("process")).where(is_maker))
+    return list(connection.scalars(select(process.process_name).where(is_maker)))
 
 
 def retired_product(connection: Connection, name: str) -> int | None:

@@ -157,7 +157,7 @@ class LocalEngine:
                     self._dispatch()
 
     def _bury(self) -> None:
-        """Whatever ended the thread of a job, the job has an outcome."""
+        """A job has an outcome however its thread ended."""
         with self._lock:
             for number, job in list(self._running.items()):
                 thread = self._threads.get(number)

@@ -1,6 +1,6 @@
 """One job as an operating system's process: its own group, a fresh directory, a log, a time limit.
 
-No shell is involved. When the command ends, however it ends, all that it started is ended, too. Whatever goes wrong in
+No shell is involved. When the command ends, however it ends, all that it started is ended, too. What goes wrong in
 looking after a job is that job's outcome.
 """
 
@@ -86,7 +86,7 @@ class StopSign:
 
 
 def execute(job: Job, stop: StopSign, strays: Strays) -> Outcome:
-    """Run a job to its end; never raises, whatever the job does and whatever the system lacks."""
+    """Run a job to its end. Never raises: failures of the job and of the system become the outcome."""
     started = dt.datetime.now(dt.UTC)
     try:
         process = _begin(job)

@@ -18,7 +18,7 @@ from dbproc.engines.process import environment
 _LONGEST_LINE = 255
 """Bytes of a first line, without its end: the kernel cuts off what is longer, without a word."""
 _MOST_INTERPRETERS = 4
-"""Interpreters that are scripts with interpreters; the kernel follows no more."""
+"""How many scripts may be interpreters of each other; the kernel follows no more."""
 _MOST_WORDS = 6 * 1024 * 1024
 """Bytes that Linux takes of a command line and its environment together, however large the stack may be."""
 _LONGEST_WORD = 32 * 4096 - 1

@@ -1,6 +1,6 @@
 """What jobs leave running: found wherever it went, and ended, before an output is looked at.
 
-This process becomes the parent of whatever leaves its parents below it. So a look at its own children tells whether a
+This process becomes the parent of orphans below it. So a look at its own children tells whether a
 job left anything, and only where there is something, or where the system has no such list, others are looked at. What
 is ended bears the job's mark, is in the job's session, or was started by what does or is: nobody else is.
 """
@@ -81,7 +81,7 @@ class Strays:
                 self._wait_for(process)
 
     def close(self) -> None:
-        """Wait for what was adopted and has ended, and adopt no more; by the thread that made this."""
+        """Wait for adopted processes that have ended, and stop adopting; called by the thread that made this."""
         self._reaped = 0.0
         self.reap()
         if self._sees_all and not self._was_adopting:

@@ -5,17 +5,40 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from dbproc.core.states import CampaignStatus
+from dbproc.core.answers import extended
+from dbproc.core.states import CampaignStatus, ItemStatus
+from dbproc.database import campaigns
+from dbproc.database.campaigns import CampaignRow, FailedItem, RunPace
+from dbproc.database.store import Store
 
 
-class RunPace(NamedTuple):
-    """A run that worked at a campaign: begin, end (None: it is live), and how many of its items it ended."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook(CampaignRow):
+    """How a campaign stands, and when it may be at its end."""
 
-    start: dt.datetime
-    end: dt.datetime | None
-    items: int
+    failures: tuple[FailedItem, ...]  #: the items that failed
+    expected_end: dt.datetime | None  #: when nothing may wait any more; null: that cannot be said
+    outlook: str  #: the same in a sentence
+
+
+def campaign_outlook(store: Store, name: str) -> Outlook:
+    """How a campaign stands, what failed, and when it may be at its end.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such campaign.
+    """
+    with store.begin() as connection:
+        row = campaigns.entry(connection, name)
+        failures = campaigns.failed_items(connection, row.campaign_id)
+        runs = campaigns.run_history(connection, row.campaign_id)
+    is_limited = row.jobs_per_run is not None or row.cpu_hours_per_run is not None
+    waiting, now = row.items[ItemStatus.WAITING], dt.datetime.now(dt.UTC)
+    end, words = expected_end(row.status, waiting, runs, is_limited=is_limited, now=now)
+    return extended(Outlook, row, failures=tuple(failures), expected_end=end, outlook=words)
 
 
 def expected_end(

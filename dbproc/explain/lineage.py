@@ -4,15 +4,37 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
+from dbproc.core.answers import OPTIONAL, extended
 from dbproc.database import codes as database_codes
 from dbproc.database import files
-from dbproc.database import lineage as reading
+from dbproc.database import lineage as database_lineage
+from dbproc.database.files import FileRow
+from dbproc.database.lineage import ConfirmationRow
 from dbproc.database.store import Store
-from dbproc.explain.status import Facts
 
 
-def lineage(store: Store, name: str) -> Facts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relative(FileRow):
+    """A file of a lineage."""
+
+    code: str | None  #: the name and version of the code that it was made by; null: it was delivered
+    confirmed: tuple[ConfirmationRow, ...]  #: why it was not made again
+    depth: int | None = field(default=None, metadata=OPTIONAL)  #: steps from the file that was asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """A file with everything that it came from and everything that came from it."""
+
+    file: Relative  #: the file that was asked for
+    ancestors: tuple[Relative, ...]  #: what it came from
+    descendants: tuple[Relative, ...]  #: what came from it
+    links: tuple[tuple[int, int], ...]  #: the numbers of an input and of what was made from it
+
+
+def lineage(store: Store, name: str) -> Lineage:
     """A file with everything that it came from and everything that came from it.
 
     Raises
@@ -22,32 +44,40 @@ def lineage(store: Store, name: str) -> Facts:
     """
     with store.begin() as connection:
         file = files.find_file(connection, name)
-        ancestors = reading.related(connection, file["file_id"], ancestors=True)
-        descendants = reading.related(connection, file["file_id"], ancestors=False)
-        everything = [file, *ancestors, *descendants]
-        ids = [row["file_id"] for row in everything]
+        ancestors = database_lineage.related(connection, file.file_id, ancestors=True)
+        descendants = database_lineage.related(connection, file.file_id, ancestors=False)
+        ids = [file.file_id, *(row.file_id for row, _ in (*ancestors, *descendants))]
         codes = database_codes.codes_of_files(connection, ids)
-        links = reading.links_among(connection, ids)
-        confirmed = reading.confirmations(connection, ids)
-    for row in everything:
-        row["code"] = codes.get(row["file_id"])
-        row["confirmed"] = [each for each in confirmed if each["result"] == row["file_id"]]
-    return {"file": file, "ancestors": ancestors, "descendants": descendants, "links": links}
+        links = database_lineage.links_among(connection, ids)
+        confirmed = defaultdict(list)
+        for each in database_lineage.confirmations(connection, ids):
+            confirmed[each.result].append(each)
+
+    def relative(row: FileRow, depth: int | None = None) -> Relative:
+        known = tuple(confirmed[row.file_id])
+        return extended(Relative, row, code=codes.get(row.file_id), confirmed=known, depth=depth)
+
+    return Lineage(
+        file=relative(file),
+        ancestors=tuple(relative(*each) for each in ancestors),
+        descendants=tuple(relative(*each) for each in descendants),
+        links=tuple(links),
+    )
 
 
-def ancestry(facts: Facts) -> Iterable[tuple[int, Facts, bool]]:
+def ancestry(answer: Lineage) -> Iterable[tuple[int, Relative, bool]]:
     """The ancestors of a lineage as a tree: depth, file, and whether its own ancestors were listed before."""
     sources = defaultdict(list)
-    for source, result in facts["links"]:
+    for source, result in answer.links:
         sources[result].append(source)
-    rows = {row["file_id"]: row for row in (facts["file"], *facts["ancestors"])}
+    rows = {row.file_id: row for row in (answer.file, *answer.ancestors)}
     listed: set[int] = set()
-    todo = [(0, facts["file"]["file_id"])]
+    todo = [(0, answer.file.file_id)]
     while todo:
         depth, file_id = todo.pop()
         seen = file_id in listed and bool(sources[file_id])
         yield depth, rows[file_id], seen
         listed.add(file_id)
         if not seen:
-            below = sorted((source for source in sources[file_id] if source in rows), key=lambda i: rows[i]["filename"])
+            below = sorted((source for source in sources[file_id] if source in rows), key=lambda i: rows[i].filename)
             todo.extend((depth + 1, source) for source in reversed(below))

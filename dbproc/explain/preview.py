@@ -1,104 +1,187 @@
-"""What the next run would do and why, changing nothing: the facts of ``dbproc plan``."""
+"""What the next run would do and why, changing nothing: the answer of ``dbproc plan``.
+
+It is what would be made if nothing changed but that a run came: what has arrived is laid over the catalogue as triage
+would take it in, and the rest is what what-if asks, too: :func:`dbproc.changes.whatif.foresee`.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from dbproc.changes.edits import edits_in_words
+from dbproc.changes.arrivals import taken_in
+from dbproc.changes.edits import EditInWords, edits_in_words, refused_inspectors
+from dbproc.changes.whatif import EARLY_CUTOFF, foresee
 from dbproc.core.errors import UserError
-from dbproc.core.model import Definition, Slot
-from dbproc.core.plan import Decision, State, startup_decision
+from dbproc.core.model import Definition
+from dbproc.core.plan import Decision, State
+from dbproc.database import campaigns
+from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
 from dbproc.explain.status import open_failures
+from dbproc.ingest import triage
 from dbproc.ingest.incoming import scan_mission
-from dbproc.ingest.ingest import preview
 from dbproc.products.inspection import Inspection
-from dbproc.run.scheduler import Scheduler, products_downstream
-from dbproc.run.selection import Options, allowed_processes, startup_processes
-
-Facts = dict[str, Any]
+from dbproc.run.selection import Options, allowed_processes
+from dbproc.run.simulation import Hypothesis
 
 
-def planned(store: Store, options: Options) -> Facts:
-    """What the next run would ingest, build, and look at later.
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What the next run would take in: names, each with what would come of it; or the problem that keeps it off."""
 
-    Returns
-    -------
-    dict
-        ``incoming``: [name, sentence]; ``incoming_problem``: why it cannot be read; ``unsettled``: files left for
-        later; ``edited_codes``; ``tasks`` to be built first; ``problems``: refused slots; ``failures``: what failed and
-        waits; ``waiting``: slots decided later, with what they wait for; ``follows``: products that may be rebuilt
-        after them.
+    files: tuple[tuple[str, str], ...] = ()
+    unsettled: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """A job of the next run, or one that is refused; `waits_for` is a process and date that it is made from."""
+
+    process: str
+    date: str
+    keywords: str
+    state: str
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    why: str
+    campaign: str | None = None
+    waits_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the next run would do.
+
+    Attributes
+    ----------
+    incoming
+        What it would take in; None when it is not asked to.
+    edited_codes
+        Codes and inspectors that changed under their version, and what it would do about them.
+    tasks
+        What it would build, in an order in which it can be; what it makes itself is among the inputs of some.
+    problems
+        What is refused.
+    follows
+        The products of which something is made from what the run itself makes.
+    failures
+        What failed and is not tried again by now.
+    notes
+        What was assumed.
     """
+
+    incoming: Incoming | None = None
+    edited_codes: Sequence[EditInWords] = ()
+    tasks: tuple[PlannedTask, ...] = ()
+    problems: tuple[PlannedTask, ...] = ()
+    follows: tuple[str, ...] = ()
+    failures: Sequence[AttemptRow] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do, and nothing to be said of what cannot be done."""
+        incoming = self.incoming is not None and (self.incoming.files or self.incoming.problem)
+        return not (incoming or self.edited_codes or self.tasks or self.problems or self.failures)
+
+
+def plan(store: Store, options: Options) -> Plan:
+    """What the next run would ingest and build."""
     with store.begin() as connection:
         definition = load_definition(connection)
-    facts: Facts = {}
-    if options.ingest:
-        facts.update(_arrived(store, definition, options))
-    if options.process:
-        facts["edited_codes"] = edits_in_words(definition)
-        facts.update(_decisions(store, definition, options))
-        with store.begin() as connection:
-            failures = open_failures(connection, definition)
-        facts["failures"] = [failure for failure in failures if not _is_due(failure)]
-    return facts
+    incoming, decisions = _arrivals(definition, store, options) if options.ingest else (None, ())
+    if not options.process:
+        return Plan(incoming)
+    taken = taken_in(store, decisions)
+    with store.at_one_moment() as still:
+        hypothesis = Hypothesis(definition, taken.queued, taken.delivered)
+        made = list(foresee(still, hypothesis, allowed_processes(definition, options)))
+    with store.begin() as connection:
+        failures = open_failures(connection, definition)
+        names = {row.campaign_id: row.name for row in campaigns.entries(connection)}
+    tasks = tuple(_tasks(definition, made, names))
+    return Plan(
+        incoming=incoming,
+        edited_codes=edits_in_words(definition),
+        tasks=tasks,
+        problems=tuple(_problems(definition, made)),
+        follows=_follows(definition, tasks),
+        failures=[failure for failure in failures if not _is_due(failure)],
+        notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
+    )
 
 
-def _arrived(store: Store, definition: Definition, options: Options) -> Facts:
+def _arrivals(definition: Definition, store: Store, options: Options) -> tuple[Incoming, Sequence[triage.Decision]]:
     """What the next run would ingest; or why that cannot be seen."""
     try:
         found = scan_mission(definition, options.pattern)
     except UserError as error:
-        return {"incoming": [], "unsettled": 0, "incoming_problem": str(error)}
+        return Incoming(problem=str(error)), ()
+    if not found.settled:
+        return Incoming(unsettled=found.unsettled), ()
     with Inspection(definition) as inspection:
-        return {"incoming": preview(store, definition, inspection, found.settled), "unsettled": found.unsettled}
+        decisions = triage.Triage(store, definition, inspection).decide(found.settled)
+    files = tuple((decision.arrival.name, _sentence(definition, decision)) for decision in decisions)
+    taken = () if refused_inspectors(definition) else decisions
+    return Incoming(files, found.unsettled), taken
 
 
-def _is_due(failure: Facts) -> bool:
+def _sentence(definition: Definition, decision: triage.Decision) -> str:
+    match decision:
+        case triage.Refused(message=message):
+            return f"to quarantine: {message}"
+        case triage.Duplicate():
+            return "nothing: its bytes are in the catalogue already"
+        case triage.Restored(target=target):
+            return f"back to {target}, where it is missing"
+        case triage.Accepted(file=file):
+            return f"{definition.products[file.product_id].name} {file.facts.date} {file.version}"
+
+
+def _tasks(definition: Definition, made: Sequence[Decision], names: Mapping[int, str]) -> Iterator[PlannedTask]:
+    made_here: dict[str, str] = {}
+    for decision in made:
+        task = decision.task
+        if decision.state is State.STALE and task is not None:
+            waits_for = [made_here[file.filename] for file in task.inputs if file.filename in made_here]
+            campaign = None if task.campaign_id is None else names.get(task.campaign_id)
+            yield _planned(definition, decision, campaign, waits_for[-1] if waits_for else None)
+            made_here.update(
+                dict.fromkeys((each.name for each in task.outputs), f"{task.process.name} {task.slot.date}")
+            )
+
+
+def _problems(definition: Definition, made: Sequence[Decision]) -> Iterator[PlannedTask]:
+    return (_planned(definition, decision) for decision in made if decision.state is State.REFUSED)
+
+
+def _planned(
+    definition: Definition, decision: Decision, campaign: str | None = None, waits_for: str | None = None
+) -> PlannedTask:
+    slot, task = decision.slot, decision.task
+    return PlannedTask(
+        process=definition.processes[slot.process_id].name,
+        date=slot.date.isoformat(),
+        keywords=slot.keywords,
+        state=str(decision.state),
+        outputs=tuple(planned.name for planned in task.outputs) if task else (),
+        inputs=tuple(file.filename for file in task.inputs) if task else (),
+        why=decision.explanation,
+        campaign=campaign,
+        waits_for=waits_for,
+    )
+
+
+def _follows(definition: Definition, tasks: Sequence[PlannedTask]) -> tuple[str, ...]:
+    makes = {process.name: process.outputs for process in definition.processes.values()}
+    found = {product_id for task in tasks if task.waits_for for product_id in makes[task.process]}
+    return tuple(sorted(definition.products[product_id].name for product_id in found))
+
+
+def _is_due(failure: AttemptRow) -> bool:
     """Whether a failed job is tried again now, and so stands among the tasks."""
-    next_try: dt.datetime | None = failure["next_try"]
-    return next_try is not None and next_try <= dt.datetime.now(dt.UTC)
-
-
-def _decisions(store: Store, definition: Definition, options: Options) -> Facts:
-    allowed = allowed_processes(definition, options)
-    scheduler = Scheduler(store, definition, allowed)
-    scheduler.begin()
-    decisions = [*_startup(definition, allowed), *scheduler.decide()]
-    return {
-        "tasks": [_decided(definition, decision) for decision in decisions if decision.state is State.STALE],
-        "problems": [_decided(definition, decision) for decision in decisions if decision.state is State.REFUSED],
-        "waiting": [_waits(definition, slot, cause) for slot, cause in sorted(scheduler.waiting().items())],
-        "follows": sorted(products_downstream(definition, decisions)),
-    }
-
-
-def _startup(definition: Definition, allowed: frozenset[int]) -> list[Decision]:
-    today = dt.datetime.now(dt.UTC).date()
-    return [startup_decision(definition, process, today) for process in startup_processes(definition, allowed)]
-
-
-def _decided(definition: Definition, decision: Decision) -> Facts:
-    task = decision.task
-    return {
-        **_slot(definition, decision.slot),
-        "state": str(decision.state),
-        "output": task.output_name if task else None,
-        "outputs": [planned.name for planned in task.outputs] if task else [],
-        "inputs": [file.filename for file in task.inputs] if task else [],
-        "why": decision.explanation,
-    }
-
-
-def _waits(definition: Definition, slot: Slot, cause: tuple[int, dt.date]) -> Facts:
-    return {**_slot(definition, slot), "waits_for": f"{definition.processes[cause[0]].name} {cause[1]}"}
-
-
-def _slot(definition: Definition, slot: Slot) -> Facts:
-    return {
-        "process": definition.processes[slot.process_id].name,
-        "date": slot.date.isoformat(),
-        "keywords": slot.keywords,
-    }
+    return failure.next_try is not None and failure.next_try <= dt.datetime.now(dt.UTC)

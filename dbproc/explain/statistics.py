@@ -5,11 +5,12 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
+from dbproc.core.answers import key
 from dbproc.core.errors import NotFoundError
 from dbproc.core.states import AttemptStatus
+from dbproc.core.version import Version
 from dbproc.database import statistics as history
 from dbproc.database.statistics import CodeRow, JobRow
 from dbproc.database.store import Store
@@ -23,27 +24,27 @@ _RECENT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median and the greatest of some values; None where there are none."""
+    """The median and the greatest of some values; null where there are none."""
 
-    median: float | None
-    most: float | None
+    median: float | None  #: the median
+    most: float | None = field(metadata=key("max"))  #: the greatest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What the jobs of one version of a code took: seconds, bytes of memory, bytes of what each job made.
+    """What the jobs of one version of a code took and made; the spreads are of those that succeeded."""
 
-    What failed is counted in `failures` and nowhere else. `remarks` say how it differs from the version before.
-    """
-
-    code: CodeRow
-    jobs: int
-    failures: int
-    seconds: Spread
-    cpu_seconds: Spread
-    memory: Spread
-    size: Spread
-    remarks: tuple[str, ...] = ()
+    process: str  #: the name of the process
+    code: str  #: the name of the code's file
+    version: Version  #: its version
+    active: bool  #: whether it is in use
+    jobs: int  #: how many jobs there were
+    failures: int  #: how many of them failed
+    seconds: Spread  #: how long a job took
+    cpu_seconds: Spread  #: CPU seconds of a job
+    memory_bytes: Spread  #: bytes of memory of a job
+    output_bytes: Spread  #: bytes of all that a job made
+    remarks: tuple[str, ...] = ()  #: how it differs from the version before
 
 
 def records(store: Store, process: str | None = None) -> list[Record]:
@@ -93,26 +94,6 @@ def version_before(code: CodeRow, codes: Sequence[CodeRow]) -> CodeRow | None:
     return max(below, key=_rank, default=None)
 
 
-def record_facts(record: Record) -> dict[str, Any]:
-    """A record as ``dbproc stats --json`` prints it."""
-    spreads = {
-        "seconds": record.seconds,
-        "cpu_seconds": record.cpu_seconds,
-        "memory_bytes": record.memory,
-        "output_bytes": record.size,
-    }
-    return {
-        "process": record.code.process,
-        "code": record.code.name,
-        "version": str(record.code.version),
-        "active": record.code.active,
-        "jobs": record.jobs,
-        "failures": record.failures,
-        **{name: {"median": each.median, "max": each.most} for name, each in spreads.items()},
-        "remarks": list(record.remarks),
-    }
-
-
 def _rank(code: CodeRow) -> tuple[object, int]:
     return code.version, code.code_id
 
@@ -130,17 +111,20 @@ def _by_code(jobs: Sequence[JobRow]) -> dict[int, list[JobRow]]:
 
 def _record(code: CodeRow, jobs: dict[int, list[JobRow]], codes: Sequence[CodeRow]) -> Record:
     own = jobs[code.code_id]
-    good = [job for job in own if job.status == AttemptStatus.SUCCEEDED]
+    good = [job for job in own if job.status is AttemptStatus.SUCCEEDED]
     before = version_before(code, codes)
     remarks = _remarks(code, before, jobs.get(before.code_id, []), own) if before else ()
     return Record(
-        code=code,
+        process=code.process,
+        code=code.name,
+        version=code.version,
+        active=code.active,
         jobs=len(own),
         failures=len(own) - len(good),
         seconds=_spread([job.seconds for job in good]),
         cpu_seconds=_spread([job.cpu_seconds for job in good]),
-        memory=_spread([job.memory for job in good]),
-        size=_spread([job.size for job in good]),
+        memory_bytes=_spread([job.memory for job in good]),
+        output_bytes=_spread([job.size for job in good]),
         remarks=tuple(text for _, text in remarks),
     )
 
@@ -177,7 +161,7 @@ def _differences(old: Sequence[JobRow], new: Sequence[JobRow]) -> Iterator[tuple
 
 def _median(jobs: Sequence[JobRow], value: Callable[[JobRow], float | None]) -> float | None:
     """The median of the jobs that succeeded; None when they are too few."""
-    known = [number for job in jobs if job.status == AttemptStatus.SUCCEEDED and (number := value(job)) is not None]
+    known = [number for job in jobs if job.status is AttemptStatus.SUCCEEDED and (number := value(job)) is not None]
     return statistics.median(known) if len(known) >= LEAST_JOBS else None
 
 

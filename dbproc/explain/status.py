@@ -4,25 +4,72 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from dbproc.changes.edits import edits_in_words
+from dbproc.changes.edits import EditInWords, edits_in_words
+from dbproc.core.answers import OPTIONAL, extended
 from dbproc.core.candidates import descendants
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition, Slot
 from dbproc.core.plan import State
 from dbproc.database import attempts, lock, quarantine, queue, root, summary
+from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
+from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store, Transaction
+from dbproc.database.summary import ProductInNumbers, RunRow
 from dbproc.ingest.incoming import scan_mission
 from dbproc.run.decide import decide, facts_in
-
-Facts = dict[str, Any]
 
 _LATEST = 10
 
 
-def open_failures(connection: Transaction, definition: Definition, limit: int = 50) -> list[Facts]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What waits for the output of a failed attempt."""
+
+    waiting: str  #: a product, or a process without one
+    date: dt.date  #: its date
+    keywords: str  #: its keywords
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFailure(AttemptRow):
+    """An attempt that failed or was refused, and has not been made good."""
+
+    waiting: tuple[Waiting, ...]  #: what waits for its output, level by level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingNow:
+    """What is in the incoming directory; `problem` alone where it cannot be read."""
+
+    settled: int | None = field(default=None, metadata=OPTIONAL)  #: how many files the next run takes
+    unsettled: int | None = field(default=None, metadata=OPTIONAL)  #: how many entries are left for a later run
+    problem: str | None = field(default=None, metadata=OPTIONAL)  #: why it cannot be read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How a mission stands."""
+
+    mission: str  #: its name
+    root: str  #: its root directory
+    root_problem: str | None  #: why no run does anything
+    lock: str | None  #: who holds the lock, and whether that lives; null: it is free
+    queue: int  #: how many files are queued
+    last_run: RunRow | None  #: the latest run
+    products: tuple[ProductInNumbers, ...]  #: what there is of each product
+    failures: tuple[OpenFailure, ...]  #: what failed or was refused, the latest first
+    quarantine: int  #: how many files are in quarantine
+    quarantine_gone: int  #: how many files are recorded there, and gone
+    quarantined: tuple[QuarantineRow, ...]  #: the latest files in quarantine
+    edited_codes: tuple[EditInWords, ...]  #: codes and inspectors that were edited on disk since the last run
+    incoming: IncomingNow  #: what is in the incoming directory
+
+
+def open_failures(connection: Transaction, definition: Definition, limit: int = 50) -> list[AttemptRow]:
     """The attempts that failed or were refused, whose slots there still are, the latest first."""
     return attempts.attempts_numbered(connection, standing_failures(connection, definition)[:limit])
 
@@ -45,15 +92,14 @@ def standing_failures(connection: Transaction, definition: Definition) -> list[i
     ]
 
 
-def waiting_for(definition: Definition, attempt: Facts) -> list[Facts]:
+def waiting_for(definition: Definition, attempt: AttemptRow) -> tuple[Waiting, ...]:
     """What waits for the output of a failed attempt, level by level: products (or processes without one) and dates."""
-    if attempt["process_id"] not in definition.processes:
-        return []
-    slot = Slot(attempt["process_id"], attempt["date"], attempt["keywords"])
-    return [
-        {"waiting": _made_by(definition, each), "date": each.date, "keywords": each.keywords}
-        for each in descendants(definition, slot)
-    ]
+    if attempt.process_id not in definition.processes:
+        return ()
+    return tuple(
+        Waiting(waiting=_made_by(definition, each), date=each.date, keywords=each.keywords)
+        for each in descendants(definition, Slot(attempt.process_id, attempt.date, attempt.keywords))
+    )
 
 
 def _made_by(definition: Definition, slot: Slot) -> str:
@@ -61,51 +107,51 @@ def _made_by(definition: Definition, slot: Slot) -> str:
     return process.name if process.output_product is None else definition.products[process.output_product].name
 
 
-def mission_status(store: Store) -> Facts:
+def mission_status(store: Store) -> Status:
     """How the mission stands: lock, queue, incoming, products, what failed, what is in quarantine."""
     holder, problem = lock.seen(store), root.problem(store)
     with store.begin() as connection:
         definition = load_definition(connection)
-        facts: Facts = {
-            "mission": definition.mission.name,
-            "root": definition.mission.root,
-            "root_problem": problem,
-            "lock": None if holder is None else lock.describe(holder),
-            "queue": queue.length(connection),
-            "last_run": next(iter(summary.last_runs(connection)), None),
-            "products": _products(connection, definition),
-            "failures": open_failures(connection, definition),
-            **_quarantine(connection, definition),
-        }
-    for failure in facts["failures"]:
-        failure["waiting"] = waiting_for(definition, failure)
-    facts["edited_codes"] = edits_in_words(definition)
-    try:
-        found = scan_mission(definition)
-        facts["incoming"] = {"settled": len(found.settled), "unsettled": found.unsettled}
-    except UserError as error:
-        facts["incoming"] = {"problem": str(error)}
-    return facts
+        failures = open_failures(connection, definition)
+        recorded = quarantine.stored_names(connection)
+        there = _in_quarantine(definition, recorded)
+        return Status(
+            mission=definition.mission.name,
+            root=definition.mission.root,
+            root_problem=problem,
+            lock=None if holder is None else lock.describe(holder),
+            queue=queue.length(connection),
+            last_run=summary.last_run(connection),
+            products=tuple(_products(connection, definition)),
+            failures=tuple(extended(OpenFailure, row, waiting=waiting_for(definition, row)) for row in failures),
+            quarantine=len(there),
+            quarantine_gone=len(recorded) - len(there),
+            quarantined=tuple(quarantine.entry(connection, number) for number in there[:_LATEST]),
+            edited_codes=tuple(edits_in_words(definition)),
+            incoming=_incoming(definition),
+        )
 
 
-def _products(connection: Transaction, definition: Definition) -> list[Facts]:
+def _products(connection: Transaction, definition: Definition) -> list[ProductInNumbers]:
     """The products in numbers: those of the mission file, and those retired of which files are left."""
     names = {product.name for product in definition.products.values()}
-    return [row for row in summary.products_in_numbers(connection) if row["files"] or row["product"] in names]
+    return [row for row in summary.products_in_numbers(connection) if row.files or row.product in names]
 
 
-def _quarantine(connection: Transaction, definition: Definition) -> Facts:
-    """How many files are in quarantine, how many are recorded there and gone, and the latest that are there."""
-    recorded = quarantine.stored_names(connection)
+def _in_quarantine(definition: Definition, recorded: Mapping[int, str]) -> list[int]:
+    """Of the entries of the quarantine those whose files are there."""
     try:
         there = set(os.listdir(definition.mission.quarantine))
     except FileNotFoundError:
         there = set()
     except OSError:  # nobody can tell; check says why
         there = set(recorded.values())
-    numbers = [number for number, name in recorded.items() if name in there]
-    return {
-        "quarantine": len(numbers),
-        "quarantine_gone": len(recorded) - len(numbers),
-        "quarantined": [quarantine.entry(connection, number) for number in numbers[:_LATEST]],
-    }
+    return [number for number, name in recorded.items() if name in there]
+
+
+def _incoming(definition: Definition) -> IncomingNow:
+    try:
+        found = scan_mission(definition)
+    except UserError as error:
+        return IncomingNow(problem=str(error))
+    return IncomingNow(settled=len(found.settled), unsettled=found.unsettled)

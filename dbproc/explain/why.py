@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
 from dbproc.changes.edits import Edit, find_edits
+from dbproc.core.answers import OPTIONAL, extended
 from dbproc.core.candidates import candidates, consumers
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.lookup import product_named
@@ -20,12 +20,15 @@ from dbproc.core.staleness import alternatives
 from dbproc.database import attempts, lineage, quarantine, queue, summary
 from dbproc.database import codes as database_codes
 from dbproc.database import files as database_files
+from dbproc.database.attempts import AttemptRow
+from dbproc.database.codes import CodeInUse, CodeOfFile
 from dbproc.database.definition.load import load_definition
+from dbproc.database.files import FileRow
+from dbproc.database.lineage import ConfirmationRow
+from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Scan, finished_name, scan_mission
 from dbproc.run.decide import facts_of, planners
-
-Facts = dict[str, Any]
 
 _MOST_DATES = 3
 """Of so many missing dates of one input the causes are looked for."""
@@ -33,15 +36,96 @@ _MOST_DATES = 3
 _MOST_IN_QUARANTINE = 100_000
 
 
-def why_file(store: Store, name: str) -> Facts:
-    """How a file came to be: delivered, or made from what, by which code, for which reasons; and how it stands now.
+class Standing(StrEnum):
+    """How a product stands for a date, besides what :class:`~dbproc.core.plan.State` says of what is made."""
 
-    Returns
-    -------
-    dict
-        ``file``; ``attempt``, ``inputs``, ``codes`` and ``made_with`` (other outputs of the attempt); ``newest``: the
-        name of the newest version; for what a process makes ``state`` and ``explanation``, ``changes``: every component
-        that is another one now, and ``upstream``: the files that it came from and that are not up to date themselves.
+    DELIVERED = "delivered"  #: no process makes it, and there is a file of it
+    MISSING = "missing"  #: no process makes it, and its file is gone from disk
+    NOT_DELIVERED = "not delivered"  #: no process makes it, and no file of it came
+    RETIRED_PROCESS = "retired process"  #: what made it is not defined any more
+    RETIRED = "retired"  #: the product is not defined any more
+    TOLD_ABOVE = "told above"  #: the causes were listed before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which of several products that stand for each other an input is of."""
+
+    of: tuple[str, ...]  #: the products, the best first
+    place: int  #: which of them it is, counted from 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputOfFile(FileRow):
+    """A file that another one was made from."""
+
+    choice: Choice | None = field(default=None, metadata=OPTIONAL)  #: where it stands for others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """A file that is not up to date itself."""
+
+    file: str  #: its name
+    state: State  #: how it stands
+    explanation: str  #: in a sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyFile:
+    """How a file came to be, and how it stands now; the last four are of what a process makes."""
+
+    file: FileRow  #: the file
+    confirmed: tuple[ConfirmationRow, ...]  #: why it was not made again
+    attempt: AttemptRow | None  #: what made it; null: it was delivered
+    inputs: tuple[InputOfFile, ...]  #: what it was made from
+    codes: tuple[CodeOfFile, ...]  #: what it was made by
+    made_with: tuple[str, ...]  #: the names of the other outputs of the attempt
+    newest: str  #: the name of its newest version
+    state: State | None = field(default=None, metadata=OPTIONAL)  #: how its slot stands
+    explanation: str | None = field(default=None, metadata=OPTIONAL)  #: in a sentence
+    changes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: all that is another one since
+    upstream: tuple[Upstream, ...] | None = field(default=None, metadata=OPTIONAL)  #: what it came from and is stale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A file in incoming that seems to be what is missing."""
+
+    file: str  #: its name
+    text: str  #: when it is taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InQuarantine:
+    """A file in quarantine that seems to be what is missing."""
+
+    quarantine_id: int  #: the number of the entry
+    filename: str  #: the name that it came with
+    reason: str  #: why it was refused, in one word
+    message: str  #: why it was refused, in a sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why a product has the files that it has for a date, or has none."""
+
+    product: str  #: the name of the product
+    date: dt.date  #: the date
+    keywords: str = ""  #: the keywords, where there are several of a date
+    process: str | None = None  #: what makes it
+    last_attempt: AttemptRow | None = None  #: the last attempt to make it
+    state: State | Standing | None = None  #: how it stands
+    explanation: str = ""  #: in a sentence
+    files: Sequence[FileRow] = ()  #: every version of its file, the newest first
+    details: Sequence[str] = ()  #: further sentences
+    incoming: Sequence[Arrived] = ()  #: what fits and was not taken yet
+    quarantined: Sequence[InQuarantine] = ()  #: what fits and was refused
+    because: list[Cause] = field(default_factory=list)  #: what it is caused by
+
+
+def why_file(store: Store, name: str) -> WhyFile:
+    """How a file came to be: delivered, or made from what, by which code, for which reasons; and how it stands now.
 
     Raises
     ------
@@ -51,49 +135,44 @@ def why_file(store: Store, name: str) -> Facts:
     with store.begin() as connection:
         definition = load_definition(connection)
         file = database_files.find_file(connection, name)
-        file_id = file["file_id"]
-        attempt = attempts.attempt_of_output(connection, file_id)
-        made = attempts.outputs_of_attempt(connection, attempt["attempt_id"]) if attempt else []
-        facts: Facts = {
-            "file": file,
-            "confirmed": lineage.confirmations(connection, [file_id]),
-            "attempt": attempt,
-            "inputs": lineage.inputs_of_file(connection, file_id),
-            "codes": database_codes.codes_of_file(connection, file_id),
-            "made_with": [row["filename"] for row in made if row["file_id"] != file_id],
-        }
-        newest = database_files.files_of_slot(connection, file["product_id"], file["date"])
-        facts["newest"] = next(row["filename"] for row in newest if row["keywords"] == file["keywords"])
-        ancestors = lineage.related(connection, file_id, ancestors=True)
-        slots = attempts.slots_of_files(connection, [file_id, *(row["file_id"] for row in ancestors)])
-    maker = _maker(definition, file["product_id"])
+        attempt = attempts.attempt_of_output(connection, file.file_id)
+        made = attempts.outputs_of_attempt(connection, attempt.attempt_id) if attempt else []
+        codes = tuple(database_codes.codes_of_file(connection, file.file_id))
+        versions = database_files.files_of_slot(connection, file.product_id, file.date)
+        ancestors = lineage.related(connection, file.file_id, ancestors=True)
+        slots = attempts.slots_of_files(connection, [file.file_id, *(row.file_id for row, _ in ancestors)])
+        maker = _maker(definition, file.product_id)
+        answer = WhyFile(
+            file=file,
+            confirmed=tuple(lineage.confirmations(connection, [file.file_id])),
+            attempt=attempt,
+            inputs=tuple(_inputs(definition, maker, lineage.inputs_of_file(connection, file.file_id))),
+            codes=codes,
+            made_with=tuple(row.filename for row in made if row.file_id != file.file_id),
+            newest=next(row.filename for row in versions if row.keywords == file.keywords),
+        )
     if maker is None:
-        return facts
+        return answer
     inquiry = _Inquiry(store, definition)
-    _name_choices(definition, maker, facts["inputs"])
-    slot = slots.get(file_id, Slot(maker.process_id, file["date"]))
+    slot = slots.get(file.file_id, Slot(maker.process_id, file.date))
     decision = inquiry.decided(replace(slot, process_id=maker.process_id))
-    facts["state"], facts["explanation"] = str(decision.state), decision.explanation
-    facts["changes"] = list(_changes(store, inquiry, decision, facts["codes"]))
-    facts["upstream"] = [
-        {"file": row["filename"], "state": str(each.state), "explanation": each.explanation}
-        for row in ancestors
-        if row["file_id"] in slots and slots[row["file_id"]].process_id in definition.processes
-        for each in [inquiry.decided(slots[row["file_id"]])]
-        if each.state is not State.UP_TO_DATE
-    ]
-    return facts
+    return replace(
+        answer,
+        state=decision.state,
+        explanation=decision.explanation,
+        changes=tuple(_changes(store, inquiry, decision, codes)),
+        upstream=tuple(
+            Upstream(file=row.filename, state=each.state, explanation=each.explanation)
+            for row, _ in ancestors
+            if row.file_id in slots and slots[row.file_id].process_id in definition.processes
+            for each in [inquiry.decided(slots[row.file_id])]
+            if each.state is not State.UP_TO_DATE
+        ),
+    )
 
 
-def why_date(store: Store, product_name: str, date: dt.date) -> Facts:
-    """Why a product has the files that it has for a date, or has none: the same facts for each cause below.
-
-    Returns
-    -------
-    dict
-        ``product``, ``date``, ``keywords``, ``state``, ``explanation``, ``details`` (sentences), ``files``,
-        ``process``, ``last_attempt``; ``incoming`` and ``quarantined``: what fits and was not taken; ``because``: the
-        causes.
+def why_date(store: Store, product_name: str, date: dt.date) -> Cause:
+    """Why a product has the files that it has for a date, or has none, down to the causes.
 
     Raises
     ------
@@ -109,7 +188,8 @@ def why_date(store: Store, product_name: str, date: dt.date) -> Facts:
         if retired is None:
             raise
         text = "is retired: the mission file does not have it any more, and no new files are taken in"
-        return {**_node(product_name, date), "state": "retired", "explanation": f"product {product_name} {text}"}
+        text = f"product {product_name} {text}"
+        return Cause(product=product_name, date=date, state=Standing.RETIRED, explanation=text)
     return _Inquiry(store, definition).product(product, date)
 
 
@@ -119,10 +199,10 @@ class _Question:
 
     product: Product
     date: dt.date
-    answers: list[Facts]
+    answers: list[Cause]
 
 
-_Answer = tuple[Facts, list[_Question]]
+_Answer = tuple[Cause, list[_Question]]
 """What was found, and what is to be asked because of it."""
 
 
@@ -134,9 +214,9 @@ class _Inquiry:
         self._definition = definition
         self._seen: set[tuple[int, dt.date]] = set()
 
-    def product(self, product: Product, date: dt.date) -> Facts:
+    def product(self, product: Product, date: dt.date) -> Cause:
         """Why a product has what it has for a date, and the causes below it; a chain of causes may be long."""
-        top: list[Facts] = []
+        top: list[Cause] = []
         todo = [_Question(product, date, top)]
         while todo:
             question = todo.pop()
@@ -149,22 +229,22 @@ class _Inquiry:
         """Why a product has what it has for a date, and what is to be asked next."""
         maker = _maker(self._definition, product.product_id)
         date = date if maker is None else period_start(maker.timebase, date)
-        node = _node(product.name, date)
+        node = Cause(product=product.name, date=date)
         if (product.product_id, date) in self._seen:
-            return {**node, "state": "told above", "explanation": "its causes are listed above"}, []
+            return replace(node, state=Standing.TOLD_ABOVE, explanation="its causes are listed above"), []
         self._seen.add((product.product_id, date))
         with self._store.begin() as connection:
-            node["files"] = database_files.files_of_slot(connection, product.product_id, date)
+            node = replace(node, files=database_files.files_of_slot(connection, product.product_id, date))
         if maker is None:
             return self._delivered(product, date, node), []
         slots = self._slots(maker, date)
         if len(slots) == 1:
             return self._made(slots[0], node)
-        answers = [self._made(slot, {**_node(product.name, date), "keywords": slot.keywords}) for slot in slots]
+        answers = [self._made(slot, Cause(product=product.name, date=date, keywords=slot.keywords)) for slot in slots]
         parts = [part for part, _ in answers]
-        state = next((part["state"] for part in parts if part["state"] != State.UP_TO_DATE), State.UP_TO_DATE)
+        state = next((part.state for part in parts if part.state is not State.UP_TO_DATE), State.UP_TO_DATE)
         text = f"there are {len(parts)} of it, by keywords"
-        node = {**node, "process": maker.name, "state": str(state), "explanation": text, "because": parts}
+        node = replace(node, process=maker.name, state=state, explanation=text, because=parts)
         return node, [question for _, questions in answers for question in questions]
 
     def decided(self, slot: Slot) -> Decision:
@@ -193,23 +273,27 @@ class _Inquiry:
 
     # --- what is delivered ---
 
-    def _delivered(self, product: Product, date: dt.date, node: Facts) -> Facts:
+    def _delivered(self, product: Product, date: dt.date, node: Cause) -> Cause:
         with self._store.begin() as connection:
-            makers = summary.makers_of_product(connection, product.product_id)
-        retired = [row["process"] for row in makers]
-        if any(row["exists_on_disk"] for row in node["files"]):
-            state, text = "delivered", "no process makes this product; its files are delivered"
-        elif node["files"]:
-            state, text = "missing", f"{node['files'][0]['filename']} is missing from disk; deliver it again"
-        elif retired:
-            state, text = "retired process", f"process {', '.join(retired)}, which made it, is not defined any more"
-        else:
-            state, text = "not delivered", "no process makes this product, and no file of it was delivered"
-            node["incoming"] = list(self._arrivals(product, date))
-            node["quarantined"] = list(self._quarantined(product, date))
-        return {**node, "state": state, "explanation": text}
+            retired = summary.makers_of_product(connection, product.product_id)
+        if any(row.exists_on_disk for row in node.files):
+            text = "no process makes this product; its files are delivered"
+            return replace(node, state=Standing.DELIVERED, explanation=text)
+        if node.files:
+            text = f"{node.files[0].filename} is missing from disk; deliver it again"
+            return replace(node, state=Standing.MISSING, explanation=text)
+        if retired:
+            text = f"process {', '.join(retired)}, which made it, is not defined any more"
+            return replace(node, state=Standing.RETIRED_PROCESS, explanation=text)
+        return replace(
+            node,
+            state=Standing.NOT_DELIVERED,
+            explanation="no process makes this product, and no file of it was delivered",
+            incoming=list(self._arrivals(product, date)),
+            quarantined=list(self._quarantined(product, date)),
+        )
 
-    def _arrivals(self, product: Product, date: dt.date) -> Iterator[Facts]:
+    def _arrivals(self, product: Product, date: dt.date) -> Iterator[Arrived]:
         """The files in incoming that seem to be what is missing."""
         scan = self._scan
         for names, text in (
@@ -218,7 +302,7 @@ class _Inquiry:
         ):
             for name in names:
                 if _fits(product, date, finished_name(name)):
-                    yield {"file": name, "text": text}
+                    yield Arrived(file=name, text=text)
 
     @cached_property
     def _scan(self) -> Scan:
@@ -227,52 +311,58 @@ class _Inquiry:
         except UserError:
             return Scan((), 0)
 
-    def _quarantined(self, product: Product, date: dt.date) -> Iterator[Facts]:
+    def _quarantined(self, product: Product, date: dt.date) -> Iterator[InQuarantine]:
         """The refused files whose name or verdicts are of this product and date."""
         for entry in self._in_quarantine:
-            asked = {verdict.get("product") for verdict in json.loads(entry["verdicts"])}
-            is_near = product.name in asked and _tells(entry["filename"], date)
-            if is_near or _fits(product, date, entry["filename"]):
-                yield {name: entry[name] for name in ("quarantine_id", "filename", "reason", "message")}
+            asked = {answer.product for answer in entry.answers}
+            is_near = product.name in asked and _tells(entry.filename, date)
+            if is_near or _fits(product, date, entry.filename):
+                yield InQuarantine(
+                    quarantine_id=entry.quarantine_id,
+                    filename=entry.filename,
+                    reason=entry.reason,
+                    message=entry.message,
+                )
 
     @cached_property
-    def _in_quarantine(self) -> list[Facts]:
+    def _in_quarantine(self) -> list[QuarantineRow]:
         with self._store.begin() as connection:
             return quarantine.entries(connection, _MOST_IN_QUARANTINE)
 
     # --- what is made ---
 
-    def _made(self, slot: Slot, node: Facts) -> _Answer:
+    def _made(self, slot: Slot, node: Cause) -> _Answer:
         process = self._definition.processes[slot.process_id]
         planner = self._planner(slot)
         decision = planner.decide(slot)
         with self._store.begin() as connection:
             attempt = attempts.last_attempt(connection, slot.process_id, slot.date, slot.keywords)
             codes = database_codes.codes_in_use(connection, slot.process_id)
-        node.update(process=process.name, last_attempt=attempt)
-        node.update(state=str(decision.state), explanation=decision.explanation)
+        node = replace(node, process=process.name, last_attempt=attempt)
         if not codes:
-            node.update(state="retired process", explanation=f"process {process.name} is retired: it has no code")
-        elif decision.state is State.NO_CODE:
-            node["details"] = list(map(_code_words, codes))
-        elif decision.state is State.NOT_DUE:
-            return node, list(self._causes(process, slot, planner.lacking(slot), node))
-        elif decision.state is State.STALE:
-            node["details"] = list(self._prospects(process, slot))
+            text = f"process {process.name} is retired: it has no code"
+            return replace(node, state=Standing.RETIRED_PROCESS, explanation=text), []
+        node = replace(node, state=decision.state, explanation=decision.explanation)
+        if decision.state is State.NO_CODE:
+            return replace(node, details=list(map(_code_words, codes))), []
+        if decision.state is State.NOT_DUE:
+            return self._caused(process, slot, planner.lacking(slot), node)
+        if decision.state is State.STALE:
+            return replace(node, details=list(self._prospects(process, slot))), []
         return node, []
 
-    def _causes(self, process: Process, slot: Slot, lacking: Sequence[Input], node: Facts) -> Iterator[_Question]:
-        """Ask of each of the inputs why it is not there."""
+    def _caused(self, process: Process, slot: Slot, lacking: Sequence[Input], node: Cause) -> _Answer:
+        """What is not due, and the questions why each of the inputs is not there."""
         last = period_end(process.timebase, slot.date)
+        questions, details = [], []
         for link in lacking:
             product = self._definition.products[link.product_id]
             maker = _maker(self._definition, link.product_id)
             dates = list(period_starts(maker.timebase if maker else Timebase.DAILY, slot.date, last))
-            for date in dates[:_MOST_DATES]:
-                yield _Question(product, date, node["because"])
+            questions += [_Question(product, date, node.because) for date in dates[:_MOST_DATES]]
             if len(dates) > _MOST_DATES:
-                text = f"of the {len(dates)} dates of {product.name} the first {_MOST_DATES} are looked at"
-                node["details"].append(text)
+                details.append(f"of the {len(dates)} dates of {product.name} the first {_MOST_DATES} are looked at")
+        return replace(node, details=details), questions
 
     def _prospects(self, process: Process, slot: Slot) -> Iterator[str]:
         """When a stale slot is built."""
@@ -297,12 +387,6 @@ class _Inquiry:
         return {slot for slot, _ in candidates(consumers(self._definition), queued)} | set(retries)
 
 
-def _node(product: str, date: dt.date) -> Facts:
-    lists: Facts = {name: [] for name in ("files", "details", "incoming", "quarantined", "because")}
-    head = {"product": product, "date": date, "keywords": "", "process": None, "last_attempt": None}
-    return {**head, "state": "", "explanation": "", **lists}
-
-
 def _maker(definition: Definition, product_id: int) -> Process | None:
     makers = (process for process in definition.processes.values() if product_id in process.outputs)
     return next(makers, None)
@@ -319,26 +403,29 @@ def _tells(name: str, date: dt.date) -> bool:
     return f"{date:%Y%m%d}" in name or date.isoformat() in name
 
 
-def _code_words(code: Facts) -> str:
-    words = f"{code['code']} {code['version']} is for {code['first']} to {code['last']}"
-    return words if code["active"] else f"{words}, and not active"
+def _code_words(code: CodeInUse) -> str:
+    words = f"{code.name} {code.version} is for {code.first} to {code.last}"
+    return words if code.is_active else f"{words}, and not active"
 
 
-def _name_choices(definition: Definition, maker: Process, inputs: Sequence[Facts]) -> None:
-    """Say of each input that stands for others which it is of them."""
-    for links in alternatives(maker.inputs):
-        names = [definition.products[link.product_id].name for link in links]
-        for row in inputs:
-            if len(links) > 1 and row["product"] in names:
-                row["choice"] = {"of": names, "place": names.index(row["product"]) + 1}
+def _inputs(definition: Definition, maker: Process | None, rows: Sequence[FileRow]) -> Iterator[InputOfFile]:
+    """The inputs of a file; of each that stands for others, which it is of them."""
+    choices = {
+        name: Choice(of=names, place=place)
+        for links in (alternatives(maker.inputs) if maker else ())
+        if len(links) > 1
+        for names in [tuple(definition.products[link.product_id].name for link in links)]
+        for place, name in enumerate(names, start=1)
+    }
+    return (extended(InputOfFile, row, choice=choices.get(row.product)) for row in rows)
 
 
-def _changes(store: Store, inquiry: _Inquiry, decision: Decision, codes: Sequence[Facts]) -> Iterator[str]:
+def _changes(store: Store, inquiry: _Inquiry, decision: Decision, codes: Sequence[CodeOfFile]) -> Iterator[str]:
     """Every component that is not what it was when a file was made."""
     if decision.state is not State.UP_TO_DATE:
         yield from [reason.text for reason in decision.task.reasons] if decision.task else [decision.explanation]
     if decision.task is not None and codes:
-        old, new = codes[0]["code_id"], decision.task.code.code_id
+        old, new = codes[0].code_id, decision.task.code.code_id
         with store.begin() as connection:
             parts = database_codes.code_parts(connection, [old, new])
         yield from _part_changes(parts[old], parts[new])
@@ -351,7 +438,7 @@ def _changes(store: Store, inquiry: _Inquiry, decision: Decision, codes: Sequenc
             yield from _part_changes(before, {part.path: part.digest for part in edit.bundle.parts})
 
 
-def _part_changes(old: Facts, new: Facts) -> Iterator[str]:
+def _part_changes(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
     """Which files of a code differ between two of its versions."""
     for path in sorted({*old, *new}):
         if old.get(path) != new.get(path):

@@ -27,7 +27,7 @@ class Kind(StrEnum):
     FILE = "file"
     LINK = "link"
     OTHER = "other"  #: a fifo, socket or device: never opened
-    DIRECTORY = "directory"  #: a directory that is no file's companion
+    DIRECTORY = "directory"  #: a directory that is not a file's companion
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _settle_seconds(mission: Mission) -> float:
     try:
         return float(given) if given else mission.settle_seconds
     except ValueError as error:
-        raise UserError(f"DBPROC_SETTLE_SECONDS={given!r} is no number of seconds") from error
+        raise UserError(f"DBPROC_SETTLE_SECONDS={given!r} is not a number of seconds") from error
 
 
 def _is_of_the_filesystem(entry: os.DirEntry[str]) -> bool:
@@ -180,7 +180,7 @@ def finished_name(name: str) -> str:
 def _arrival(entry: os.DirEntry[str], has_companion: bool, *, was_moved: bool) -> tuple[Arrival, float]:
     """The entry and when it, or anything that belongs to it, last changed.
 
-    `was_moved`: of the entry itself and its companion directory the time tells of that move alone.
+    `was_moved`: then the time of the entry itself and its companion directory is that of the move.
 
     Raises
     ------

@@ -31,25 +31,6 @@ _Step = tuple[Decision, Move | None]
 """A decision, and the move that carries it out; None where nothing has to be moved."""
 
 
-def preview(
-    store: Store, definition: Definition, inspection: Inspection, settled: Sequence[Arrival]
-) -> list[tuple[str, str]]:
-    """What would be done with each arrival, changing nothing: its name, and a sentence."""
-    decisions = Triage(store, definition, inspection).decide(settled)
-    return [(decision.arrival.name, _sentence(definition, decision)) for decision in decisions]
-
-
-def _sentence(definition: Definition, decision: Decision) -> str:
-    if isinstance(decision, Refused):
-        return f"to quarantine: {decision.message}"
-    if isinstance(decision, Duplicate):
-        return "nothing: its bytes are in the catalogue already"
-    if isinstance(decision, Restored):
-        return f"back to {decision.target}, where it is missing"
-    file = decision.file
-    return f"{definition.products[file.product_id].name} {file.facts.date} {file.version}"
-
-
 class Ingest:
     """Takes the settled arrivals of one run into the catalogue, batch by batch."""
 
@@ -115,7 +96,7 @@ class Ingest:
         return True
 
     def _as_placed(self, decision: Decision, move: Move | None) -> _Step | None:
-        """What is to be recorded of a file at its place; None when it was written to, and is in incoming again."""
+        """The row for a placed file; None when it was written to meanwhile and was moved back to incoming."""
         if not isinstance(decision, Accepted | Restored) or move is None:
             return decision, move
         try:
@@ -207,7 +188,7 @@ class Ingest:
         return True
 
     def _remove_unchanged(self, decision: Accepted | Duplicate) -> None:
-        """Remove it with its members, when each of them is what was read and there are no more."""
+        """Remove it with its members, if they are exactly those that were read."""
         arrival, members = decision.arrival, decision.measured.members
         if isinstance(decision, Accepted):
             is_owner = self._definition.products[decision.file.product_id].companion

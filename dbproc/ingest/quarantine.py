@@ -27,10 +27,10 @@ def release(store: Store, quarantine_id: int, comment: str) -> str:
     with lock.holding(store, f"quarantine entry {quarantine_id} released"):
         row, source = _present(store, quarantine_id)
         with store.begin() as connection:
-            target = os.path.join(load_mission(connection).incoming, row["filename"])
+            target = os.path.join(load_mission(connection).incoming, row.filename)
             if os.path.lexists(target):
                 raise UserError(f"{target} exists; let a run take it first, then release entry {quarantine_id}")
-            move = Move(Purpose.QUARANTINE, source, target, row["shasum"] or "", placements.members_of(row["members"]))
+            move = Move(Purpose.QUARANTINE, source, target, row.shasum or "", placements.members_of(row.members))
             placements.announce(connection, [move])
         try:
             moves.move(move)
@@ -59,21 +59,21 @@ def discard(store: Store, quarantine_id: int, comment: str) -> str:
         with store.begin() as connection:
             quarantine.close_entry(connection, quarantine_id, discarded=True, comment=comment)
         try:
-            moves.remove(source, placements.members_of(row["members"]))
+            moves.remove(source, placements.members_of(row.members))
         except OSError as error:
             raise UserError(f"entry {quarantine_id} is discarded, but {source} is still there: {error}") from error
     return source
 
 
-def _present(store: Store, quarantine_id: int) -> tuple[dict[str, str], str]:
+def _present(store: Store, quarantine_id: int) -> tuple[quarantine.QuarantineRow, str]:
     """The entry and where its file is."""
     with store.begin() as connection:
         row = quarantine.entry(connection, quarantine_id)
         directory = load_mission(connection).quarantine
-    ended = "released" if row["released_time"] else "discarded" if row["discarded_time"] else None
+    ended = "released" if row.released_time else "discarded" if row.discarded_time else None
     if ended:
-        raise UserError(f"entry {quarantine_id} ({row['filename']}) was {ended} already")
-    path = os.path.join(directory, row["stored_name"])
+        raise UserError(f"entry {quarantine_id} ({row.filename}) was {ended} already")
+    path = os.path.join(directory, row.stored_name)
     if not os.path.lexists(path):
         raise UserError(f"the file of entry {quarantine_id} is missing: {path}; see: dbproc check")
     return row, path

@@ -1,4 +1,4 @@
-"""What is to be done with the files that arrived: accepted, known already, or refused. Reads, and changes nothing."""
+"""What to do with the files that arrived: accept, refuse, or known already. Reads, and changes nothing."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Triage:
         self._inspection = inspection
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[Decision]:
-        """What is to be done with each arrival that is still as it was scanned; nothing is changed."""
+        """What to do with each arrival that is still as it was scanned; nothing is changed."""
         root = os.path.realpath(self._definition.mission.root)
         early = [refused for arrival in arrivals if (refused := _refused_early(arrival, root)) is not None]
         known_early = {decision.arrival.path for decision in early}
@@ -195,7 +195,7 @@ def _refused_early(arrival: Arrival, root: str) -> Refused | None:
     if arrival.kind is Kind.LINK:
         target = os.path.realpath(arrival.path)
         if not os.path.isfile(target):
-            return Refused(arrival, "dangling_link", f"links to {target}, which is no file")
+            return Refused(arrival, "dangling_link", f"links to {target}, which is not a file")
         if os.path.commonpath([target, root]) != root:
             return Refused(arrival, "link_elsewhere", f"links to {target}, which is outside of {root}; deliver a copy")
         if os.path.basename(target) != arrival.name:

@@ -91,13 +91,13 @@ def moment(what: str, value: object) -> dt.datetime:
     Raises
     ------
     Nonsense
-        It is no time.
+        It is not a time.
     """
     if isinstance(value, dt.datetime):
         try:
             time = value.replace(tzinfo=dt.UTC) if value.utcoffset() is None else value.astimezone(dt.UTC)
         except (OverflowError, ValueError) as error:
-            raise Nonsense(f"its {what} {_shown(value)} is no time: {error}") from error
+            raise Nonsense(f"its {what} {_shown(value)} is not a time: {error}") from error
         return dt.datetime.combine(time.date(), time.timetz())
     if isinstance(value, dt.date):
         return dt.datetime.combine(value, dt.time.min, dt.UTC)
@@ -110,7 +110,7 @@ def day(what: str, value: object) -> dt.date | None:
     Raises
     ------
     Nonsense
-        It is no date.
+        It is not a date.
     """
     if value is None:
         return None
@@ -127,7 +127,7 @@ def version_of(value: object) -> Version | None:
     Raises
     ------
     Nonsense
-        It is no version.
+        It is not a version.
     """
     try:
         if value is None or isinstance(value, Version):

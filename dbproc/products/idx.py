@@ -42,15 +42,15 @@ class IdxInspector(Inspector):
 def _header(path: str) -> dict[str, str]:
     """The sections of the header, by their names."""
     if os.stat(path).st_size > _LARGEST_HEADER:
-        raise NotMine(f"is no IDX header: it is larger than {_LARGEST_HEADER >> 20} MiB")
+        raise NotMine(f"is not an IDX header: it is larger than {_LARGEST_HEADER >> 20} MiB")
     with open(path, "rb") as stream:
         raw = stream.read()
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise NotMine("is no IDX header: it is not text") from error
+        raise NotMine("is not an IDX header: it is not text") from error
     if text.partition("\n")[0].strip() != "(version)":
-        raise NotMine("is no IDX header: it does not begin with '(version)'")
+        raise NotMine("is not an IDX header: it does not begin with '(version)'")
     try:
         sections = {name: " ".join(lines) for name, lines in idx_file.read_sections(text).items()}
     except ValueError as error:

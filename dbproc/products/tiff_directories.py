@@ -42,7 +42,7 @@ def require_whole_directories(path: str) -> None:
         head = stream.read(16)
         order = _ORDERS.get(head[:2])
         if order is None or len(head) < 8:
-            raise NotMine("is no TIFF file: it does not begin as one")
+            raise NotMine("is not a TIFF file: it does not begin as one")
         version = struct.unpack(order + "H", head[2:4])[0]
         if version not in (42, 43) or (version == 43 and len(head) < 16):
             return  # one of the many relatives of TIFF

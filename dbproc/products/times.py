@@ -76,7 +76,7 @@ def cf_times(values: tuple[float, float], units: str, calendar: str = "") -> tup
     Raises
     ------
     NotMine
-        They are no times of our calendar, or not of the years that files have.
+        They are not times of our calendar, or not of the years that files have.
     """
     import cftime
 

@@ -23,7 +23,7 @@ class Campaigns:
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
-        self.scheduler = scheduler
+        self._scheduler = scheduler
         self._jobs: Counter[int] = Counter()
         self._cpu_seconds: dict[int, float] = {}
         self._admitted: dict[Slot, Campaign] = {}
@@ -33,7 +33,7 @@ class Campaigns:
     @property
     def have_items(self) -> bool:
         """Whether there is anything that a campaign may want."""
-        return any(True for _ in self.scheduler.items)
+        return any(True for _ in self._scheduler.items)
 
     @property
     def are_at_work(self) -> bool:
@@ -43,13 +43,13 @@ class Campaigns:
     @property
     def must_stop(self) -> bool:
         """Whether a campaign has spent enough, and some of its items are admitted still."""
-        return any(self._has_spent_all(self._admitted[slot]) for slot in self.scheduler.admitted)
+        return any(self._has_spent_all(self._admitted[slot]) for slot in self._scheduler.admitted)
 
     def admit(self) -> bool:
         """Admit the next items; whether there were any."""
-        due = frozenset(self.scheduler.load_items())
+        due = frozenset(self._scheduler.load_items())
         by_campaign: dict[Campaign, list[Slot]] = {}
-        for item in self.scheduler.items:
+        for item in self._scheduler.items:
             if self._is_next(item, due):
                 by_campaign.setdefault(item.campaign, []).append(item.slot)
         for campaign, slots in by_campaign.items():
@@ -58,16 +58,16 @@ class Campaigns:
                 self._admitted.update(dict.fromkeys(chosen, campaign))
                 if campaign.newest_first:
                     self._newest_first.add(campaign.campaign_id)
-                self.scheduler.admit(chosen)
+                self._scheduler.admit(chosen)
                 return True
         return False
 
     def withdraw(self) -> frozenset[Slot]:
         """Take back what was admitted for campaigns that were paused, cancelled, or have spent enough."""
-        waiting = self.scheduler.admitted
+        waiting = self._scheduler.admitted
         if not waiting:
             return frozenset()
-        with self.scheduler.store.begin() as connection:
+        with self._scheduler.store.begin() as connection:
             stopped = campaigns.stopped(connection)
         slots = frozenset(
             slot
@@ -75,36 +75,55 @@ class Campaigns:
             if (campaign := self._admitted[slot]).campaign_id in stopped or self._has_spent_all(campaign)
         )
         if slots:
-            self.scheduler.withdraw(slots)
-            self.scheduler.load_items()
+            self._scheduler.withdraw(slots)
+            self._scheduler.load_items()
         return slots
+
+    def enqueue_new(self, waiting: Sequence[Slot]) -> bool:
+        """Take up what was queued since; where there is anything, what was decided and waits is decided anew."""
+        has_new = self._scheduler.enqueue_new()
+        if has_new:
+            self._scheduler.reopen(waiting)
+        return has_new
+
+    def can_wait(self, task: Task) -> bool:
+        """Whether a task is of interest to campaigns alone."""
+        return self._scheduler.can_wait(task.slot)
 
     def rank(self, task: Task) -> tuple[float, float]:
         """Earlier campaigns before later ones, then dates in the order of the campaign."""
         day = task.slot.date.toordinal()
         return (task.campaign_id or 0, -day if task.campaign_id in self._newest_first else day)
 
-    def started(self, task: Task) -> None:
-        """Count a job."""
+    def start(self, task: Task) -> None:
+        """Count a job that is being started."""
+        self._scheduler.start(task.slot)
         if task.campaign_id is not None:
             self._jobs[task.campaign_id] += 1
 
-    def ended(self, task: Task, outcome: Outcome) -> None:
-        """Count the CPU time of a job."""
+    def spend(self, task: Task, outcome: Outcome) -> None:
+        """Count the CPU time of a job that ended."""
+        self._spend(task, outcome.cpu_seconds or 0.0)
+
+    def foresee(self, task: Task) -> None:
+        """Count a job that is taken to have ended, with the CPU time that it is expected to take."""
+        self.start(task)
+        self._spend(task, self._cpu_of(task.slot))
+
+    def _spend(self, task: Task, seconds: float) -> None:
         if task.campaign_id is not None:
-            spent = self._cpu_seconds.get(task.campaign_id, 0.0)
-            self._cpu_seconds[task.campaign_id] = spent + (outcome.cpu_seconds or 0.0)
+            self._cpu_seconds[task.campaign_id] = self._cpu_seconds.get(task.campaign_id, 0.0) + seconds
 
     def say(self, report: Report) -> None:
         """Report how the campaigns stand that were at work."""
         if not self._jobs:
             return
-        with self.scheduler.store.begin() as connection:
-            rows = [row for row in campaigns.entries(connection) if self._jobs[row["campaign_id"]]]
+        with self._scheduler.store.begin() as connection:
+            rows = [row for row in campaigns.entries(connection) if self._jobs[row.campaign_id]]
         for row in rows:
-            items = ", ".join(f"{count} {status}" for status, count in row["items"].items() if count)
-            text = f"{self._jobs[row['campaign_id']]} jobs in this run; {row['status']}: {items}"
-            report.add(Event.NOTE, f"campaign {row['name']}", text)
+            items = ", ".join(f"{count} {status}" for status, count in row.items.items() if count)
+            text = f"{self._jobs[row.campaign_id]} jobs in this run; {row.status}: {items}"
+            report.add(Event.NOTE, f"campaign {row.name}", text)
 
     def _is_next(self, item: Item, due: frozenset[Slot]) -> bool:
         """Whether an item may be admitted: once a run, and one that failed when its time has come."""
@@ -114,7 +133,7 @@ class Campaigns:
 
     def _place(self, campaign: Campaign, slot: Slot) -> tuple[float, float, Slot]:
         """By date, then lower levels first."""
-        definition = self.scheduler.definition
+        definition = self._scheduler.definition
         outputs = definition.processes[slot.process_id].outputs
         level = min((definition.products[product_id].level for product_id in outputs), default=float("inf"))
         day = slot.date.toordinal()
@@ -128,7 +147,7 @@ class Campaigns:
         promised: set[Slot] = set()
         is_first = not self._jobs[campaign.campaign_id]
         for slot in slots[:_ADMITTED_AT_ONCE]:
-            entailed = promised.union([slot], descendants(self.scheduler.definition, slot))
+            entailed = promised.union([slot], descendants(self._scheduler.definition, slot))
             if not (is_first and not chosen) and not self._affords(campaign, entailed):
                 break
             chosen.append(slot)
@@ -154,6 +173,6 @@ class Campaigns:
     def _cpu_of(self, slot: Slot) -> float:
         """The CPU seconds that a job is expected to take; 0 where nothing is known."""
         if self._mean_cpu is None:
-            with self.scheduler.store.begin() as connection:
+            with self._scheduler.store.begin() as connection:
                 self._mean_cpu = campaigns.mean_cpu_seconds(connection)
         return self._mean_cpu.get(slot.process_id, 0.0)

@@ -13,13 +13,13 @@ from dbproc.core.events import Event, Report
 from dbproc.core.lookup import process_named
 from dbproc.core.model import Definition, Process, Slot, Timebase
 from dbproc.core.periods import period_starts
-from dbproc.core.plan import Confirmation, Decision, Planner, State
+from dbproc.core.plan import Decision, Planner, State
 from dbproc.core.version import Part
 from dbproc.database import queue
-from dbproc.database.campaigns import ItemEnd
 from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
 from dbproc.run.decide import facts_of, planners
+from dbproc.run.scheduler import Settled
 
 _MOST_DAYS = 100_000
 _SHOWN = 3
@@ -45,44 +45,24 @@ class Request:
 class OnDemand:
     """Decisions made beforehand, as an execution works them off; the queue stays as it is."""
 
-    def __init__(self, store: Store, definition: Definition, decisions: Sequence[Decision]) -> None:
-        self.store = store
-        self.definition = definition
+    def __init__(self, definition: Definition, decisions: Sequence[Decision]) -> None:
         self._done_with: list[int] = []
         self._decisions = decisions
         self._taken = consumers(definition)
-
-    def begin(self) -> None:
-        """There is nothing to take up."""
 
     def decide(self) -> Iterator[Decision]:
         """Every decision, once."""
         decisions, self._decisions = self._decisions, ()
         yield from decisions
 
-    def can_wait(self, slot: Slot) -> bool:
-        """Nothing is more urgent."""
-        return False
-
-    def start(self, slot: Slot) -> None:
-        """Nothing waits for it."""
-
-    def settle(self, slot: Slot) -> None:
-        """Nothing waits for it."""
-
-    @property
-    def has_decided(self) -> bool:
-        """Whether there is anything for :meth:`take_done_with` to give."""
-        return bool(self._done_with)
+    def settle(self, slots: Iterable[Slot]) -> Settled:
+        """The files that nothing comes of."""
+        done, self._done_with = self._done_with, []
+        return Settled(done)
 
     def enqueue(self, queued: Sequence[Queued]) -> None:
         """What comes of new files is the next run's business; those that nothing comes of leave the queue."""
         self._done_with += [item.file_id for item in queued if item.product_id not in self._taken]
-
-    def take_done_with(self) -> tuple[list[int], list[Confirmation], list[ItemEnd]]:
-        """The files that nothing comes of."""
-        done, self._done_with = self._done_with, []
-        return done, [], []
 
 
 def narrowed(definition: Definition, request: Request) -> Definition:

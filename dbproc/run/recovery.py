@@ -59,7 +59,7 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
 
 
 def recover_at_once(store: Store, mission: Mission, workspace: Workspace, run_id: int, report: Report) -> None:
-    """:func:`recover` for those who do not look into incoming: what is there again is to settle anew."""
+    """Like :func:`recover`, for commands that do not scan incoming: returned files settle again."""
     returned = recover(store, mission, workspace, run_id, report)
     if returned:
         with store.begin() as connection:
@@ -97,7 +97,7 @@ def _remove_stray_logs(store: Store, workspace: Workspace) -> None:
         named = audit.job_logs(connection)
     for entry in os.scandir(workspace.job_logs):
         if entry.path not in named and entry.name.endswith(".log") and not entry.is_dir(follow_symlinks=False):
-            with suppress(OSError):  # check tells of what stays
+            with suppress(OSError):  # dbproc check names what stays
                 os.unlink(entry.path)
 
 

@@ -1,8 +1,8 @@
 """Files of the catalogue that a code moved away: they are put back before its directory is removed.
 
 No code may change its inputs, and some do: ``mv "$1" "$2"``, ``mv "$1" "$1.done"``, ``mv "$1" old; sed … old > "$1"``.
-Such a job has failed. What it moved is put back when it still has its bytes, whatever has taken its place meanwhile;
-when it has not, the job's directory is kept as it is, in quarantine.
+Such a job has failed. What it moved is put back if it still has its bytes, even when something has taken its place
+meanwhile; otherwise the job's directory is kept as it is, in quarantine.
 """
 
 from __future__ import annotations

@@ -15,22 +15,20 @@ from dataclasses import replace
 
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.events import Event, Progress, Report
-from dbproc.core.model import Definition, Ending, Move, Outcome, Task
+from dbproc.core.model import Definition, Move, Task
 from dbproc.core.plan import Decision, State
 from dbproc.core.states import Purpose
 from dbproc.database.store import Store
 from dbproc.engines import Engine
 from dbproc.products.inspection import Inspection
-from dbproc.run.inputs import Inputs, look
-from dbproc.run.jobs import command_line, job_of, obstacle
-from dbproc.run.register import Failure, Register, Result, Success
-from dbproc.run.rescue import after_job
+from dbproc.run.dispatch import Dispatch, Setup
+from dbproc.run.outputs import Result, Success, place
+from dbproc.run.rescue import Found
 from dbproc.storage import layout, moves
 from dbproc.storage.removal import remove_tree
 from dbproc.storage.workspace import Workspace
 from dbproc.system.signals import signals_ignored
 
-_LONGEST_WAIT = 1.0  # seconds between two looks at a signal
 _PREFIX = ".dbproc-"  # of the directory that jobs run in
 _LOCK = "lock"
 
@@ -96,11 +94,10 @@ class Sandbox:
     ) -> None:
         self._store = store
         self._definition = definition
+        self._inspection = inspection
         self._engine = engine
         self._directory = os.path.abspath(directory)
         self._report = report
-        self._register = Register(store, definition, inspection, run_id=0)
-        self._running: dict[int, tuple[Task, Inputs]] = {}
         self._names: set[str] = set()
         self._staying: set[str] = set()  # directories of jobs that hold what can be moved nowhere
 
@@ -110,15 +107,16 @@ class Sandbox:
         tasks = list(self._runnable(decisions))
         if not tasks:
             return
-        with self._workplace() as place, _held(place):
-            workspace = Workspace(place)
+        with self._workplace() as directory, _held(directory):
+            workspace = Workspace(directory)
             workspace.prepare()
+            setup = Setup(self._store, self._definition, self._inspection, self._engine, workspace, self._report)
+            dispatch = Dispatch(setup, self._kept)
             try:
-                self._run(tasks, workspace, progress)
+                self._run(tasks, dispatch, progress)
             finally:
                 with signals_ignored():
-                    for outcome in self._engine.stop():
-                        self._ended(outcome)
+                    dispatch.stop()
 
     @contextmanager
     def _workplace(self) -> Iterator[str]:
@@ -162,39 +160,17 @@ class Sandbox:
     def _is_taken(self, path: str) -> bool:
         return path in self._names or os.path.lexists(path)
 
-    def _run(self, tasks: Sequence[Task], workspace: Workspace, progress: Progress | None) -> None:
-        waiting, ended = list(reversed(list(enumerate(tasks, start=1)))), 0
-        while waiting or self._running:
-            for _ in range(min(self._engine.room(), len(waiting))):
-                number, task = waiting.pop()
-                ended += not self._start(number, task, workspace)
-            results = self._register.check([self._ended(outcome) for outcome in self._engine.finished(_LONGEST_WAIT)])
+    def _run(self, tasks: Sequence[Task], dispatch: Dispatch, progress: Progress | None) -> None:
+        waiting, ended = list(tasks), 0
+        while waiting or dispatch.running:
+            results = dispatch.step(waiting)
             for result in results:
                 self._finish(result)
             ended += len(results)
             if progress is not None:
                 progress(ended, len(tasks))
 
-    def _start(self, number: int, task: Task, workspace: Workspace) -> bool:
-        """Hand a task to the engine; False when it cannot be started."""
-        (inputs,) = look(self._store, self._definition.mission, [task])
-        command = command_line(self._definition, task, workspace.job_directory(str(number)))
-        hindrance = obstacle(self._definition, task, command) or inputs.fault
-        if hindrance is not None:
-            self._report.add(Event.FAILED, _subject(task), hindrance)
-            return False
-        self._running[number] = task, inputs
-        self._engine.start(job_of(self._definition, task, command, workspace, str(number), number))
-        return True
-
-    def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:
-        task, before = self._running.pop(outcome.job.attempt_id)
-        job, mission = outcome.job, self._definition.mission
-        found = after_job(self._store, mission, before, job.directory, outcome.started, self._report)
-        kept = self._kept(job.directory) if found.is_kept else ""
-        return task, outcome if found.changed is None else _failed(outcome, found.changed + kept)
-
-    def _kept(self, directory: str) -> str:
+    def _kept(self, directory: str, _: Found) -> str:
         """Keep the directory of a job that may hold what is left of an input; says where."""
         kept = layout.set_aside_path(self._directory, f"job-{os.path.basename(directory)}")
         try:
@@ -208,12 +184,15 @@ class Sandbox:
         """Place the outputs of a job that did what it promised, or say what went wrong."""
         task, job = result.task, result.outcome.job
         why = "; ".join(reason.text for reason in task.reasons)
-        fault = result.message if isinstance(result, Failure) else self._placed(result)
-        if fault is None:
+        if isinstance(result, Success):
+            homes = zip(result.moves, self._targets(task), strict=True)
+            result = place(replace(result, moves=tuple(replace(move, target=target) for move, target in homes)))
+        if isinstance(result, Success):
             names = ", ".join(self._targets(task))
             event = Event.BUILT if names else Event.RAN
             self._report.add(event, names or _subject(task), why, **_facts(task, self._targets(task)))
         else:
+            fault = result.message
             log = layout.set_aside_path(self._directory, f"{_subject(task).replace(' ', '_')}.log")
             if os.path.isfile(job.log) and not os.path.islink(job.log):
                 moves.move(Move(Purpose.OUTPUT, job.log, log))
@@ -223,23 +202,6 @@ class Sandbox:
             self._report.add(Event.FAILED, _subject(task), fault, **_facts(task, []), log=log or None)
         if job.directory not in self._staying:
             remove_tree(job.directory)
-
-    def _placed(self, result: Success) -> str | None:
-        """Move all outputs of a task to the target, or none; then it is said why."""
-        done: list[Move] = []
-        try:
-            for move, target in zip(result.moves, self._targets(result.task), strict=True):
-                done.append(replace(move, target=target))
-                moves.move(done[-1])
-        except PlacementError as error:
-            for move in reversed(done[:-1]):
-                moves.move_back(move)
-            return str(error)
-        return None
-
-
-def _failed(outcome: Outcome, message: str) -> Outcome:
-    return replace(outcome, ending=Ending.FAILED, message=message)
 
 
 def _subject(task: Task) -> str:

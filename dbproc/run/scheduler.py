@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from dbproc.core.candidates import Queued, candidates, consumers
 from dbproc.core.frontier import Frontier
@@ -16,11 +16,26 @@ from dbproc.core.version import Part
 from dbproc.database import campaigns, queue
 from dbproc.database.attempts import due_retries
 from dbproc.database.campaigns import Item, ItemEnd
-from dbproc.database.store import Store
-from dbproc.run.decide import facts_of, planners
+from dbproc.database.store import Store, Transaction
+from dbproc.run.decide import FactsOf, facts_of, planners
 
 _ENDS = {State.REFUSED: ItemStatus.FAILED, State.DELAYED: ItemStatus.FAILED}
 """What becomes of a campaign's item that is not built; otherwise it is not needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is done with once results are recorded: queued files, what was confirmed for them, and items of campaigns
+    for which nothing is built."""
+
+    files: Sequence[int] = ()
+    confirmed: Sequence[Confirmation] = ()
+    items: Sequence[ItemEnd] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to record."""
+        return not (self.files or self.confirmed or self.items)
 
 
 class Scheduler:
@@ -30,14 +45,25 @@ class Scheduler:
     ----------
     allowed
         The processes that may run; files whose candidates are of other processes stay queued.
+    facts, open_items
+        What slots are decided by, and what campaigns want that is not done; None: as the database has it.
     """
 
-    def __init__(self, store: Store, definition: Definition, allowed: frozenset[int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        definition: Definition,
+        allowed: frozenset[int],
+        facts: FactsOf | None = None,
+        open_items: Callable[[Transaction], Sequence[Item]] = campaigns.open_items,
+    ) -> None:
         self.store = store
         self.definition = definition
-        self.done_with: list[int] = []  #: queued files for which everything is decided
-        self.confirmed: list[Confirmation] = []  #: what is up to date because newer inputs equal the older ones
-        self.ended_items: list[ItemEnd] = []  #: items of campaigns for which nothing is built
+        self._facts = facts or facts_of(store, definition)
+        self._open_items = open_items
+        self._done_with: list[int] = []  # queued files for which everything is decided
+        self._confirmed: list[Confirmation] = []  # what is up to date because newer inputs equal the older ones
+        self._ended_items: list[ItemEnd] = []  # items of campaigns for which nothing is built
         self._allowed = allowed
         self._consumers = consumers(definition)
         self._frontier = Frontier(definition)
@@ -63,7 +89,7 @@ class Scheduler:
     def load_items(self) -> list[Slot]:
         """Look what campaigns want that is not done; gives the slots that failed and are to be tried again by now."""
         with self.store.begin() as connection:
-            items = campaigns.open_items(connection)
+            items = self._open_items(connection)
             due = due_retries(connection, dt.datetime.now(dt.UTC))
         self._items = {}
         for item in items:
@@ -71,7 +97,7 @@ class Scheduler:
                 self._items.setdefault(item.slot, []).append(item)
             else:
                 text = "its process is defined no more"
-                self.ended_items.append(ItemEnd(item.campaign.campaign_id, item.slot, ItemStatus.NOT_NEEDED, text))
+                self._ended_items.append(ItemEnd(item.campaign.campaign_id, item.slot, ItemStatus.NOT_NEEDED, text))
         return due
 
     @property
@@ -112,7 +138,7 @@ class Scheduler:
                 if item.version_bump is not None:
                     self._forced[slot] = Part(item.version_bump)
             self._frontier.add([slot], spare=item.campaign_id is not None)
-        self.done_with.extend(
+        self._done_with.extend(
             item.file_id for item in queued if not self._open_slots[item.file_id] and item.file_id not in self._kept
         )
 
@@ -126,9 +152,8 @@ class Scheduler:
 
     def decide(self) -> Iterator[Decision]:
         """Decide every slot that waits for nothing; those that are not to be built are settled on the way."""
-        facts = facts_of(self.store, self.definition)
         while slots := self._frontier.open():
-            for planner, some in planners(self.definition, facts, slots, dt.datetime.now(dt.UTC)):
+            for planner, some in planners(self.definition, self._facts, slots, dt.datetime.now(dt.UTC)):
                 yield from self._settled([self._decided(planner, slot) for slot in some])
 
     def can_wait(self, slot: Slot) -> bool:
@@ -145,8 +170,16 @@ class Scheduler:
         """Decide anew what was decided and not started."""
         self._frontier.reopen(slots)
 
-    def settle(self, slot: Slot) -> None:
-        """What was decided for a slot is done, or is recorded with what is in `done_with`."""
+    def settle(self, slots: Iterable[Slot]) -> Settled:
+        """What was decided for slots is done; gives what is to be recorded with it, and with earlier decisions."""
+        for slot in slots:
+            self._settle(slot)
+        settled = Settled(self._done_with, self._confirmed, self._ended_items)
+        self._known.difference_update(self._done_with)
+        self._done_with, self._confirmed, self._ended_items = [], [], []
+        return settled
+
+    def _settle(self, slot: Slot) -> None:
         self._forced.pop(slot, None)
         self._admitted.discard(slot)
         if not self._frontier.settle(slot):
@@ -155,25 +188,7 @@ class Scheduler:
         for file_id in self._causes.pop(slot, ()):
             self._open_slots[file_id] -= 1
             if not self._open_slots[file_id] and file_id not in self._kept:
-                self.done_with.append(file_id)
-
-    def waiting(self) -> dict[Slot, tuple[int, dt.date]]:
-        """The slots that wait for another one to be built: for which process and date."""
-        return self._frontier.waiting()
-
-    @property
-    def has_decided(self) -> bool:
-        """Whether there is anything for :meth:`take_done_with` to give."""
-        return bool(self.done_with or self.confirmed or self.ended_items)
-
-    def take_done_with(self) -> tuple[list[int], list[Confirmation], list[ItemEnd]]:
-        """The queued files that may leave the queue with the next transaction, what was confirmed for them, and the
-        items of campaigns for which nothing is built."""
-        done, self.done_with = self.done_with, []
-        confirmed, self.confirmed = self.confirmed, []
-        ended, self.ended_items = self.ended_items, []
-        self._known.difference_update(done)
-        return done, confirmed, ended
+                self._done_with.append(file_id)
 
     def _has_failed_item(self, slot: Slot) -> bool:
         """Whether a slot is tried again for a campaign, within its limits."""
@@ -191,8 +206,8 @@ class Scheduler:
         self._calm(decisions)
         for decision in decisions:
             if decision.state is not State.STALE:
-                self.confirmed += decision.confirmed
-                self.settle(decision.slot)
+                self._confirmed += decision.confirmed
+                self._settle(decision.slot)
             yield decision
 
     def _decided(self, planner: Planner, slot: Slot) -> Decision:
@@ -205,7 +220,7 @@ class Scheduler:
             decision = planner.decide(slot, min((part for part in parts if part is not None), default=None))
             if is_admitted and decision.state is not State.STALE:
                 status = _ENDS.get(decision.state, ItemStatus.NOT_NEEDED)
-                self.ended_items += [
+                self._ended_items += [
                     ItemEnd(item.campaign.campaign_id, slot, status, decision.explanation) for item in items
                 ]
                 self._items.pop(slot)
@@ -223,18 +238,3 @@ class Scheduler:
         if calmed and not self.store.read_only:
             with self.store.begin() as connection:
                 campaigns.disarm(connection, calmed)
-
-
-def products_downstream(definition: Definition, decisions: Iterable[Decision]) -> set[str]:
-    """The products further down that may be rebuilt after the stale ones among `decisions`."""
-    makes: dict[int, set[int]] = defaultdict(set)
-    for process in definition.processes.values():
-        for link in process.inputs:
-            makes[link.product_id].update(process.outputs)
-    found: set[int] = set()
-    todo = [made for item in decisions if item.state is State.STALE and item.task for made in item.task.process.outputs]
-    while todo:
-        new = makes[todo.pop()] - found
-        found |= new
-        todo.extend(new)
-    return {definition.products[product].name for product in found}

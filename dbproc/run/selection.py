@@ -41,7 +41,7 @@ def allowed_processes(definition: Definition, options: Options) -> frozenset[int
     Raises
     ------
     NotFoundError
-        One of `only` is no process of the mission.
+        One of `only` is not a process of the mission.
     """
     chosen = definition.processes.values()
     if options.only is not None:

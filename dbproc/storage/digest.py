@@ -80,7 +80,7 @@ def stat_text(path: str | os.PathLike[str]) -> str:
 
 
 def state_of(status: os.stat_result) -> str:
-    """Size, time of change of the bytes and of the inode: whoever changes a byte changes this, whatever time he sets.
+    """Size, and times of change of bytes and inode: every change of a byte changes this, even if times are set back.
 
     Of a file with several names the inode changes with each name that it gets, so that its time does not count.
     """

@@ -150,7 +150,7 @@ def _status(path: str) -> os.stat_result:
     """What a member is; a link is none, wherever it leads."""
     status = os.lstat(path)
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-        raise PlacementError(f"{ascii(path)[1:-1]} is no regular file; a companion directory holds files alone")
+        raise PlacementError(f"{ascii(path)[1:-1]} is not a regular file; a companion directory holds files alone")
     return status
 
 

@@ -1,4 +1,4 @@
-"""The file ``.dbproc/lock``, which whoever works on a mission keeps locked: the kernel ends that with its process.
+"""The file ``.dbproc/lock``, locked by the process that works on a mission; the kernel unlocks it when that ends.
 
 The lock (``flock``) holds across users, PID namespaces and containers, and cannot be imitated. The file bears a mark, a
 random word that the holder's row repeats: so it is known later that it is the file that this holder had locked. A copy

@@ -3,7 +3,7 @@
 A file is never overwritten. On one filesystem a move is one atomic rename; across filesystems a copy is made beside the
 target, synced, compared with the digest and renamed, and the source is removed last. A file takes along exactly those
 members of its companion directory (``x/`` of ``x.idx``) that its move lists: nothing is moved or removed because of its
-name alone. Members go first, there and back: where the file is, all of it is. Whatever is moved has the mission's umask
+name alone. Members go first, there and back: where the file is, all of it is. What is moved has the mission's umask
 and group before it has its new name (:mod:`dbproc.storage.permissions`).
 """
 
@@ -93,14 +93,14 @@ def place(wanted: Move) -> None:
         As :func:`move` does.
     """
     if not os.path.isfile(wanted.source) or os.path.islink(wanted.source):
-        raise PlacementError(f"{wanted.source} is no regular file any more")
+        raise PlacementError(f"{wanted.source} is not a regular file any more")
     move(wanted)
 
 
 def move_back(move: Move, *, as_it_is: bool = False) -> None:
     """Undo a :func:`move` that was announced and perhaps half done, or undone by half.
 
-    With `as_it_is` it was made by this process just now, and whatever bytes somebody has written into it since go back.
+    With `as_it_is` it was made by this process just now, and bytes that were written into it since go back with it.
 
     Raises
     ------

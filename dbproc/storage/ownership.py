@@ -55,7 +55,7 @@ class Owner:
         return self._is_on(other.server) and is_there
 
     def is_succeeded_by(self, other: Owner) -> bool:
-        """Whether another database is found where this one was, which is there no more."""
+        """Whether another database is found where this one was, which no longer is."""
         return self._is_on(other.server) and self.name == other.name
 
     def is_at(self, other: Owner) -> bool:
@@ -90,7 +90,7 @@ def standing(root: str, owner: Owner, *, was_marked: bool) -> Standing:
         The database.
     was_marked
         Whether the root has borne its mark: a root without it is gone then, or not mounted. One that has not may bear
-        that of a database that is no more, in whose place this one was made anew.
+        that of a deleted database, in whose place this one was made.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def read_mark(root: str) -> Owner | None:
 
 
 def mark(root: str, owner: Owner, making: Making) -> None:
-    """Mark a root as a database's; whoever does it keeps the root's file locked.
+    """Mark a root as a database's; the caller keeps the root's file locked.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def mark(root: str, owner: Owner, making: Making) -> None:
 
 
 def unmark(root: str, owner: Owner) -> None:
-    """Take the mark of a database off a root that is its root no more; another database's mark stays."""
+    """Remove a database's mark from a former root; the mark of another database stays."""
     try:
         found = read_mark(root)
         if found is not None and found.fits(owner):

@@ -1,6 +1,6 @@
 """The mission's umask and group: who may do what with the files and directories that dbproc makes or places.
 
-Nothing is ever writable for everybody, whatever the umask is, and no file keeps the right to run as somebody else.
+With every umask nothing is writable for everybody, and no file keeps the right to run as somebody else.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def in_force(mission: Mission) -> Iterator[None]:
     Raises
     ------
     UserError
-        There is no such group, or whoever runs this is not in it.
+        There is no such group, or the user is not in it.
     """
     with as_given(mission.umask, mission.group, os.path.normpath(mission.root)):
         yield
@@ -85,7 +85,7 @@ def settled(path: str) -> bool:
     """Give a file, or a directory with all below it, the access in force; whether it has it now.
 
     It has not where something belongs to somebody else, or has a second name elsewhere, which would change as well: a
-    copy is to take its place then. What is as it should be is looked at, and no more.
+    copy takes its place then. What is as it should be is left alone.
     """
     status = os.lstat(path)
     return _is_settled(path, status) and (not stat.S_ISDIR(status.st_mode) or all(map(give, _below(path))))

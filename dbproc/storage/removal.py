@@ -1,4 +1,4 @@
-"""Removing directories of dbproc's own making, whatever jobs have made of them."""
+"""Removing directories that dbproc made, also where jobs took away the right to write."""
 
 from __future__ import annotations
 

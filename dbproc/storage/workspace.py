@@ -52,7 +52,7 @@ class Workspace:
         return os.path.join(self.job_logs, f"{name}.log")
 
     def leftovers(self) -> list[str]:
-        """The directories of jobs of runs that are no more, and copies of codes that were not finished; but for what
+        """The directories of jobs of dead runs, and unfinished copies of codes; but for what
         could not be removed, and was named."""
         found = self._found()
         return sorted(found.difference(self._given_up()) if found else found)
@@ -73,7 +73,7 @@ class Workspace:
     def give_up(self, paths: Iterable[str]) -> list[str]:
         """Of directories that were to be removed: see which are still there, and name them, once.
 
-        They count no more as left over.
+        They no longer count as left over.
         """
         there = [path for path in paths if os.path.lexists(path)]
         if not there:
@@ -103,7 +103,7 @@ class Workspace:
                 os.unlink(self._stays)
 
     def _found(self) -> set[str]:
-        """All that can be left over; nothing else is ever removed, whatever is listed."""
+        """All that can be left over; nothing else is ever removed, even if it is listed."""
         return {*_paths_in(self.work), *(path for path in _paths_in(self.codes) if path.endswith(PARTIAL))}
 
     def _given_up(self) -> set[str]:
@@ -121,8 +121,8 @@ class Workspace:
     def end_orphans(self) -> list[str]:
         """End every process that a job started and that is still there: no job is running.
 
-        Theirs is the mark in their environment; whoever merely stands in a directory of ours is somebody else. Gives a
-        sentence about those that cannot be ended.
+        They bear the mark in their environment; a process that merely has its working directory there is not ours.
+        Gives a sentence about those that cannot be ended.
         """
         from dbproc.system import processes
 

@@ -1,9 +1,9 @@
-"""Names of files are UTF-8, whatever the locale says: cron's is often another one than a login's.
+"""Names of files are UTF-8 under every locale: cron's is often another one than a login's.
 
 Python reads names as the locale's encoding has them. Under an 8-bit locale it would record other names than under UTF-8
 for the same bytes, and could not write some arguments at all. So every command runs in Python's UTF-8 mode where the
 locale is not UTF-8, and so do the Python processes that it starts. The environment stays as it is: a mission's own
-codes have the locale of whoever runs dbproc.
+codes have the locale of the user who runs dbproc.
 """
 
 from __future__ import annotations

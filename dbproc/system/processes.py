@@ -1,7 +1,7 @@
 """Processes of this machine as ``/proc`` shows them, those of jobs by their mark among them, and how they are ended.
 
-A job's processes bear the name of its directory in their environment, :data:`JOB_MARK`, whatever group or session they
-are in. Where there is no ``/proc`` of this machine's processes nothing is found but by psutil.
+A job's processes bear the name of its directory in their environment, :data:`JOB_MARK`, in every group and session.
+Where there is no ``/proc`` of this machine's processes nothing is found but by psutil.
 """
 
 from __future__ import annotations

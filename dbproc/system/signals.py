@@ -1,4 +1,4 @@
-"""SIGTERM, SIGINT and SIGHUP during a run: it ends within ten seconds, whatever it is at.
+"""SIGTERM, SIGINT and SIGHUP during a run: it ends within ten seconds in every state.
 
 A signal becomes an exception in the main thread. It is heard by a thread of its own as well: that tells those who
 listen at once, even while the main thread is in a call that does not return, and after all too long a time it ends the
@@ -25,7 +25,7 @@ _AFTER_SECONDS = 5.0  # so long a run that was told to end may still wait for a 
 _LEAST_SECONDS = 1.0  # and so long in each wait: one that answers is given the time to
 
 LONGEST_ENDING = 9.5
-"""Seconds after a signal at which the process is ended, whatever it is at."""
+"""Seconds after a signal at which the process is ended in every state."""
 
 FOR_FINISHING = 7.5
 """Seconds after a signal for which what is already made may still be looked at and recorded."""
@@ -44,7 +44,7 @@ class Interrupted(BaseException):
 
 
 class Listener(Protocol):
-    """What is told of a signal at once, by another thread."""
+    """What is told at once that a signal came, by another thread."""
 
     def set(self) -> None:
         """Hear it; may be told twice."""
@@ -71,7 +71,7 @@ _LISTENERS: WeakSet[Listener] = WeakSet()
 
 
 def listen(listener: Listener) -> None:
-    """Have something told of a signal as long as it is there."""
+    """Tell a listener of signals as long as it exists."""
     _LISTENERS.add(listener)
 
 
@@ -95,7 +95,7 @@ def keep_time() -> None:
 
 
 def is_deadly(status: int | None) -> bool:
-    """Whether an exit status tells of a signal that a shutdown sends; a shell tells it as 128 and the number."""
+    """Whether an exit status means a signal that a shutdown sends; shells report it as 128 plus the number."""
     return status is not None and (-status in _DEADLY or status - 128 in _DEADLY)
 
 
@@ -182,13 +182,14 @@ def signals_ignored() -> Iterator[None]:
 
 
 def _nothing(number: int, _: FrameType | None) -> None:
-    """Unlike SIG_IGN, it is no race that Python complains of when a signal is on its way already."""
+    """Unlike SIG_IGN, it is not a race that Python complains of when a signal is on its way already."""
     _ARRIVAL.note(number)
 
 
 def _forget(*, is_heeded: bool) -> None:
     global _ARRIVAL
-    _ARRIVAL = _Arrival(is_heeded=is_heeded)  # a new one: whoever still hears of an earlier signal notes it there
+    # A new one: a handler that still runs notes the earlier signal in the old one.
+    _ARRIVAL = _Arrival(is_heeded=is_heeded)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from typing import Any
 
 from tests.crash.scenario import STAGES
 from tests.crash.trials import DATABASES, Laboratories, Trial, Verdict, cleared_kills, double_kills, single_kills
-from tests.postgres import PostgresServer, running_server
+from tests.kit.postgres import PostgresServer, running_server
 
 MODES = ("one", "two", "cleared")
 _SHOWN = 40

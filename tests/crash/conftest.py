@@ -28,7 +28,7 @@ import pytest
 from tests.crash.disk import Disk, small_disk
 from tests.crash.held import Held
 from tests.crash.picture import Picture
-from tests.postgres import OwnServer, PostgresServer, running_server
+from tests.kit.postgres import OwnServer, PostgresServer, running_server
 
 Undisturbed = Callable[[bool], Picture]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.crash.forge import REPOSITORY, import_everything
 from tests.crash.killer import main_of
-from tests.flow.mission import Mission
+from tests.kit.mission import Mission
 
 
 @dataclass(frozen=True)

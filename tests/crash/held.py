@@ -13,7 +13,7 @@ import psutil
 
 from dbproc.system.processes import JOB_MARK
 from tests.crash.picture import Picture, picture
-from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Mission, chain, name_of, wait_for
+from tests.kit.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Mission, chain, name_of, wait_for
 
 DAYS = (1, 2, 3)
 RAW = [name_of("raw", day) for day in DAYS]
@@ -39,7 +39,7 @@ class Held(Mission):
     """
 
     def __init__(self, root: Path, database: str, undisturbed: Callable[[], Picture]) -> None:
-        super().__init__(root, database)
+        super().__init__(root, database, in_processes=True)
         self._undisturbed = undisturbed
 
     def set_up(self, retry_seconds: float = 0) -> Held:

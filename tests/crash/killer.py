@@ -136,7 +136,7 @@ class Points:
 
 def be_steady() -> None:
     """Let the engine take one job at a time, so that every run comes to the same points in the same order."""
-    local = importlib.import_module("dbproc.engines.local")
+    local: Any = importlib.import_module("dbproc.engines.local")
     assert hasattr(local, "_AHEAD"), "dbproc.engines.local takes jobs ahead under another name now"
     local._AHEAD = 0
 

@@ -29,8 +29,8 @@ import psutil
 from tests.crash.invariants import violations
 from tests.crash.trials import DATABASES
 from tests.crash.writers import WRITERS, Writer, lines_of
-from tests.flow.mission import Mission, chain, days, name_of
-from tests.postgres import running_server
+from tests.kit.mission import Mission, chain, days, name_of
+from tests.kit.postgres import running_server
 
 SETTLE_SECONDS = 2.0
 WRITER_SECONDS = 0.6

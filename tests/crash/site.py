@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.crash.forge import End, Forge, Order
-from tests.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer
 
 MEMORY = "/dev/shm"
 EMPTY = "nothing"
@@ -116,8 +116,9 @@ class Site:
         """Run a command on the mission, killed at a point; the points it came to are in `trace`."""
         self.trace.write_text("")
         order = self._order(program, (*arguments, "-m", self.copy if on_copy else self.database))
-        special = {"at": at, "is_steady": is_steady, "is_obedient": is_obedient, "trace": str(self.trace)}
-        return self.forge.run(replace(order, **special))
+        return self.forge.run(
+            replace(order, at=at, is_steady=is_steady, is_obedient=is_obedient, trace=str(self.trace))
+        )
 
     def _order(self, program: str, arguments: tuple[str, ...]) -> Order:
         self.out.write_text("")

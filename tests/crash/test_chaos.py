@@ -9,7 +9,7 @@ import pytest
 from tests.crash.chaos.chaos import KINDS, Chaos, Extent
 from tests.crash.chaos.definition import deliveries
 from tests.crash.trials import DATABASES
-from tests.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer
 
 SHORT = Extent(seconds=0, events=40, days=4)
 

@@ -13,8 +13,8 @@ import psycopg2
 import pytest
 
 from tests.crash.held import Held
-from tests.flow.mission import LONGEST_SECONDS
-from tests.postgres import OwnServer, PostgresServer, Stop
+from tests.kit.mission import LONGEST_SECONDS
+from tests.kit.postgres import OwnServer, PostgresServer, Stop
 
 LOCKED_SECONDS = 2.0
 TERMINATE = """

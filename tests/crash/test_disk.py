@@ -16,11 +16,12 @@ import pytest
 
 from dbproc.core.errors import PlacementError
 from dbproc.core.model import Move
+from dbproc.core.states import Purpose
 from dbproc.storage import moves
 from dbproc.storage.fingerprint import measure
 from tests.crash.disk import Disk
 from tests.crash.held import RAW, Held
-from tests.flow.mission import chain, name_of, product
+from tests.kit.mission import chain, name_of, product
 
 LARGE = 6_000_000
 LIMIT = 5_000_000
@@ -344,7 +345,7 @@ def test_a_companion_whose_file_cannot_follow_is_put_back(tmp_path: Path) -> Non
     target = tmp_path / "home" / ("n" * (longest - 3) + ".idx")  # the directory's name fits, the file's does not
     members = measure(str(source), "sha256", companion=True).members
     with pytest.raises(PlacementError, match="File name too long"):
-        moves.move(Move("incoming", str(source), str(target), members=members))
+        moves.move(Move(Purpose.INCOMING, str(source), str(target), members=members))
     assert sums(tmp_path) == before
     assert list((tmp_path / "home").iterdir()) == []
 

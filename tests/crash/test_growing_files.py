@@ -5,20 +5,22 @@ from __future__ import annotations
 import random
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from tests.crash.held import RAW, Held
 from tests.crash.writers import WRITERS, Writer, append, lines_of, part, pausing, rsync
-from tests.flow.mission import days, name_of, product
+from tests.kit.mission import days, name_of, product
 
 OF_EACH_KIND = 25
 NAMES = [name_of("raw", day) for day in days("2020-01-01", OF_EACH_KIND * len(WRITERS))]
 WRITER_OF = dict(zip(NAMES, WRITERS * OF_EACH_KIND, strict=True))
-SETTLE_SECONDS = 2.0
-BETWEEN_SECONDS = 0.4
+SETTLE_SECONDS = 4.0
+BETWEEN_SECONDS = 0.8
 """From one run to the next."""
 LATEST_SECONDS = 2.0
 """When the last writer begins."""
@@ -34,11 +36,13 @@ class Pace:
 
 PACES: dict[Writer, Pace] = {
     append: Pace(8, (0.5, 4.0)),
-    part: Pace(2, (4.2, 5.0)),
-    rsync: Pace(2, (4.2, 5.0)),
+    part: Pace(2, (8.2, 9.0)),
+    rsync: Pace(2, (8.2, 9.0)),
     pausing: Pace(8, (0.3, 1.0)),
 }
-"""Under its final name no file stands still until it seems to have settled; under another name it may."""
+"""Under its final name no file stands still for nearly as long as it takes to settle; under another name it does."""
+LAST = NAMES[0]
+"""The file that is begun when runs have taken others, however slow the machine is."""
 
 
 def lines(name: str) -> list[str]:
@@ -46,19 +50,24 @@ def lines(name: str) -> list[str]:
     return lines_of(name, PACES[WRITER_OF[name]].lines)
 
 
-def write(path: Path, wait: float, seconds: float) -> float:
-    """Begin a while from now; when it was done."""
+def write(path: Path, begin: Event, wait: float, seconds: float) -> float:
+    """Begin a while after the event; when it was done."""
+    begin.wait()
     time.sleep(wait)
     WRITER_OF[path.name](path, lines(path.name), seconds)
     return time.time()
 
 
-def start_writers(pool: ThreadPoolExecutor, incoming: Path, chance: random.Random) -> dict[str, Future[float]]:
-    """As many writers as there are names, each at its own pace."""
+def start_writers(
+    pool: ThreadPoolExecutor, incoming: Path, chance: random.Random, last: Event
+) -> dict[str, Future[float]]:
+    """As many writers as there are names, each at its own pace; one waits for an event."""
+    now = Event()
+    now.set()
     begun = {}
     for name, writer in WRITER_OF.items():
         wait, seconds = chance.uniform(0, LATEST_SECONDS), chance.uniform(*PACES[writer].seconds)
-        begun[name] = pool.submit(write, incoming / name, wait, seconds)
+        begun[name] = pool.submit(write, incoming / name, last if name == LAST else now, wait, seconds)
     return begun
 
 
@@ -79,17 +88,19 @@ def check_whole(mission: Held) -> set[str]:
 
 def test_files_are_taken_when_they_are_whole_and_not_before(held_sqlite: Held) -> None:
     held_sqlite.create(product("raw", 0), settle_seconds=SETTLE_SECONDS)
-    with ThreadPoolExecutor(len(NAMES)) as pool:
-        writers = start_writers(pool, held_sqlite.incoming, random.Random(1))
-        partly = 0
+    last, partly = Event(), 0
+    with ThreadPoolExecutor(len(NAMES)) as pool, ExitStack() as stack:
+        stack.callback(last.set)
+        writers = start_writers(pool, held_sqlite.incoming, random.Random(1), last)
         while not all(done.done() for done in writers.values()):
             ready = settled(writers, time.time())
             held_sqlite.run()
             taken = check_whole(held_sqlite)
             assert ready <= taken
             partly += 0 < len(taken) < len(NAMES)
+            if partly >= 2:
+                last.set()
             time.sleep(BETWEEN_SECONDS)
-    assert partly >= 2
     time.sleep(SETTLE_SECONDS)
     held_sqlite.run()
     held_sqlite.run()

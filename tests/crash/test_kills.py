@@ -12,7 +12,7 @@ import pytest
 
 from tests.crash.scenario import STAGES
 from tests.crash.trials import DATABASES, Laboratories, Trial, laboratories
-from tests.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer
 
 PARTS = 3
 """Each stage's points are cut into so many parts, and one point of each is tried: with one kill, with one after which
@@ -49,7 +49,7 @@ def test_the_first_run_after_a_kill_brings_the_mission_where_it_belongs(
 
 
 def test_the_sample_is_spread() -> None:
-    chosen = [trial(*case.values, points=600) for case in CASES]
+    chosen = [trial(*case.values, points=600) for case in CASES]  # type: ignore[arg-type, misc]
     assert len(chosen) >= 80
     assert {each.mode for each in chosen} == {"one kill", "one kill, cleared", "two kills"}
     for database in DATABASES:

@@ -18,7 +18,7 @@ import pytest
 from dbproc.database.store import database_url, shown_name
 from tests.crash.crowd import crowd
 from tests.crash.held import ALL, RAW, Held
-from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, kill, wait_for
+from tests.kit.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, kill, wait_for
 
 RUNS = 32
 
@@ -193,7 +193,7 @@ def held_in_container(mission: Held) -> Iterator[subprocess.Popen[str]]:
     """A run in a container, one of whose jobs has begun and waits; in the end all of it is killed."""
     mission.hold()
     words = [*CONTAINER, 'hostname node1 && exec "$@"', "sh", sys.executable, PROCESS_QUEUE, "-m", mission.database]
-    run = subprocess.Popen(words, cwd=REPOSITORY, env=mission.environment)
+    run = subprocess.Popen(words, cwd=REPOSITORY, env=mission.environment, text=True)
     try:
         wait_for((mission.root.parent / "began").exists, "a job to begin")
         yield run

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.crash.held import Held
-from tests.flow.mission import chain, product, wait_for
+from tests.kit.mission import chain, product, wait_for
 
 SECONDS = 10
 """So soon a run ends, whatever its jobs do."""

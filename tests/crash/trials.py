@@ -13,7 +13,7 @@ from tests.crash.picture import Picture, picture
 from tests.crash.scenario import STAGES
 from tests.crash.site import EMPTY, Site, new_site
 from tests.crash.stage import Stage
-from tests.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer
 
 DATABASES = ("sqlite", "postgresql")
 CLEARED_EVERY = 5

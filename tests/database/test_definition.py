@@ -25,7 +25,7 @@ from dbproc.database.store import Store, create_database, open_store
 from dbproc.mission import apply_definition, export_toml, read_mission_file
 from dbproc.storage.bundle import read_bundle
 from dbproc.storage.digest import digest_file
-from tests.mission_folder import MISSION, edited, write_mission
+from tests.kit.mission_files import MISSION, edited, write_mission
 
 NOON = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
 

@@ -16,7 +16,7 @@ from dbproc.cli import main
 from dbproc.core.errors import ConflictError, DatabaseLostError, DatabaseRefusedError, DbprocError, UnstorableError
 from dbproc.database.store import Store, create_database, open_store
 from dbproc.database.store.faults import NUMBERS, STATES
-from tests.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ import pytest
 
 from dbproc.core.errors import DatabaseError, DatabaseLostError
 from dbproc.database.store import Store, create_database, open_store
-from tests.flow.mission import Mission, chain, name_of
-from tests.postgres import PostgresServer
+from tests.kit.mission import Mission, chain, name_of
+from tests.kit.postgres import PostgresServer
 
 ASKING = (
     ("status",),

@@ -188,8 +188,9 @@ def test_naive_times_are_refused_and_others_come_back_as_utc(store: Store) -> No
     with store.begin() as connection:
         _define(connection)
         _file(connection, 1, "1.0.0", utc_start_time=TIME.astimezone(other), utc_stop_time=TIME)
-        assert connection.scalar(select(schema.file.c.utc_start_time)) == TIME
-        assert connection.scalar(select(schema.file.c.utc_start_time)).utcoffset() == dt.timedelta(0)
+        read = connection.scalar(select(schema.file.c.utc_start_time))
+        assert read == TIME
+        assert read.utcoffset() == dt.timedelta(0)
     with pytest.raises(Exception, match="is naive"), store.begin() as connection:
         _file(connection, 2, "1.0.1", utc_start_time=TIME.replace(tzinfo=None))
 

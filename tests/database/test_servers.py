@@ -12,7 +12,7 @@ import pytest
 
 from dbproc.core.errors import DatabaseError
 from dbproc.database.store import open_store
-from tests.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer
 
 
 def connect(database: str) -> sqlite3.Connection | psycopg2.extensions.connection:

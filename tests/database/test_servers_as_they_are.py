@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import psycopg2
 import pytest
@@ -13,7 +13,7 @@ from sqlalchemy import text
 from dbproc.core.errors import DatabaseError, DbprocError
 from dbproc.database.store import Store, create_database, open_store, schema_version, upgrade_database
 from dbproc.database.store.server import divided_options
-from tests.postgres import OwnServer, PostgresServer, running_server
+from tests.kit.postgres import OwnServer, PostgresServer, running_server
 
 
 def execute(database: str, *statements: str) -> list[tuple[object, ...]]:
@@ -151,8 +151,8 @@ def test_no_transaction_depends_on_the_one_before(postgres_database: str) -> Non
 def test_a_still_transaction_sees_one_moment(postgres_database: str) -> None:
     execute(postgres_database, "CREATE TABLE t (i int)")
     with Store(postgres_database) as store:
-        for still, seen in ((True, 0), (False, 2)):
-            with store.begin(still=still) as connection:
+        for moment, seen in ((store.at_one_moment(), 0), (nullcontext(store), 2)):
+            with moment as asked, asked.begin() as connection:
                 connection.execute(text("SELECT count(*) FROM t"))
                 execute(postgres_database, "INSERT INTO t VALUES (1)")
                 assert connection.scalar(text("SELECT count(*) FROM t")) == seen

@@ -23,7 +23,7 @@ from dbproc.core.errors import DatabaseLostError
 from dbproc.database.store import Store, create_database, open_store, waiting
 from dbproc.system import signals
 from dbproc.system.signals import Interrupted, signals_interrupt
-from tests.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer
 
 SECONDS = 10
 """So soon a process that was told to end has ended."""

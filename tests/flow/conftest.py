@@ -1,5 +1,7 @@
 """Missions in folders of their own, looked over when a test is done with them.
 
+Their commands run in this process; in tests marked ``in_processes`` each is a process of its own.
+
 Fixtures
 --------
 mission
@@ -15,18 +17,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.mission import Mission
+from tests.kit.mission import Mission
 
 
 @pytest.fixture
-def mission(database: str, tmp_path: Path) -> Iterator[Mission]:
-    made = Mission(tmp_path / "mission", database)
+def mission(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iterator[Mission]:
+    made = _mission(request, database, tmp_path)
     yield made
     made.check()
 
 
 @pytest.fixture
-def sqlite_mission(tmp_path: Path) -> Iterator[Mission]:
-    made = Mission(tmp_path / "mission", str(tmp_path / "mission.sqlite"))
+def sqlite_mission(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mission]:
+    made = _mission(request, str(tmp_path / "mission.sqlite"), tmp_path)
     yield made
     made.check()
+
+
+def _mission(request: pytest.FixtureRequest, database: str, directory: Path) -> Mission:
+    in_processes = request.node.get_closest_marker("in_processes") is not None
+    return Mission(directory / "mission", database, in_processes=in_processes)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dbproc.cli import main
-from tests.flow.mission import PROCESS_QUEUE, Mission, name_of, process, product
+from tests.kit.mission import PROCESS_QUEUE, Mission, name_of, process, product
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 SOMEBODY = 12345
@@ -95,6 +95,7 @@ def ask(mission: Mission, *words: str) -> int:
     return status
 
 
+@pytest.mark.in_processes
 def test_everything_has_the_missions_umask_and_group(sqlite_mission: Mission) -> None:
     group = other_group()
     sqlite_mission.incoming.rmdir()
@@ -125,6 +126,7 @@ def test_without_a_wish_nothing_is_for_everybody_to_write(sqlite_mission: Missio
     assert found == {"directories": {("0755", own)}, "files": {("0644", own), ("0755", own)}}
 
 
+@pytest.mark.in_processes
 def test_commands_that_move_files_give_them_the_same(sqlite_mission: Mission) -> None:
     group = other_group()
     define(sqlite_mission, umask="007", group=group)

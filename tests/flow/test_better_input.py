@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.flow.mission import Mission, name_of, process, product
+from tests.kit.mission import Mission, name_of, process, product
 
 
 def first_of(*products: str, **keys: object) -> dict[str, object]:
@@ -158,13 +159,14 @@ def test_a_new_order_of_the_choice_is_a_reason_to_make_it_again(sqlite_mission: 
 def test_choices_that_are_none_are_refused_where_they_stand(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.create(*blocks())
-    for inputs, message in (
+    cases: list[tuple[list[Any], str]] = [
         ([first_of("final")], "lists the products that stand for each other"),
         ([first_of("final", "final")], "'final' is an input already"),
         ([first_of("final", "quick"), "quick"], "'quick' is an input already"),
         ([first_of("final", "quikc")], "no product 'quikc'; did you mean"),
         ([{"first_of": ["final", "quick"], "product": "final"}], "product"),
-    ):
+    ]
+    for inputs, message in cases:
         mission.write(*blocks()[:3], process("to_map", "map", inputs))
         error = mission.dbproc("apply", str(mission.file), status=2).err
         assert message in error, error

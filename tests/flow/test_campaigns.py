@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.flow.mission import JOIN, Mission, chain, kill, name_of, process, product, wait_for
+from dbproc.cli import main
+from dbproc.core.states import ItemStatus
+from dbproc.database import campaigns
+from dbproc.database.store import open_store
+from tests.kit.mission import JOIN, Mission, chain, kill, name_of, process, product, wait_for
 
 RAW = [name_of("raw", day) for day in range(1, 7)]
 
@@ -20,7 +26,7 @@ printf 'clean(%s)' "$(cat "$1")" > "$2"
 """
 
 
-def plain(**code: object) -> list[str]:
+def plain(**code: Any) -> list[str]:
     """From raw to clean, and no further."""
     return [product("raw", 0), product("clean", 1), process("to_clean", "clean", ["raw"], **code)]
 
@@ -148,7 +154,7 @@ def test_a_product_without_a_version_is_not_forced_and_an_empty_selection_is_sai
     blocks = [product("raw", 0), product("clean", 1, "clean_{Y}{m}{d}.txt"), process("to_clean", "clean", ["raw"])]
     mission = built(sqlite_mission, *blocks, days=1)
     assert "product clean has no {VERSION} in its format" in force(mission, "--product", "clean", status=2)
-    assert "nothing is selected" in mission.dbproc("reprocess", "--level", "7").out
+    assert "no output matches the selection" in mission.dbproc("reprocess", "--level", "7").out
 
 
 # --- campaigns ---
@@ -209,6 +215,10 @@ def test_new_files_do_not_wait_for_a_campaign(sqlite_mission: Mission) -> None:
     assert campaign(mission) == {"done": 5}
 
 
+def have_begun(began: Path, count: int) -> bool:
+    return began.exists() and len(began.read_text().split()) >= count
+
+
 def slow(mission: Mission, days: int = 5) -> Mission:
     """A mission whose jobs take a while from now on."""
     mission.code("to_clean.sh", SLOW.replace("ROOT", str(mission.root)))
@@ -244,18 +254,30 @@ def test_a_paused_campaign_rests_until_it_is_resumed_and_a_cancelled_one_for_goo
     assert [row["status"] for row in mission.dbproc("campaign", "list", "--json").json] == ["done", "cancelled"]
 
 
+@pytest.mark.both_databases
 def test_a_campaign_survives_kills_and_makes_each_item_once(mission: Mission) -> None:
     slow(mission, 4)
     force(mission, "--product", "clean", "--campaign", "again")
     began = mission.root / "began"
     for count in (1, 3):
         run = mission.start("-n", "1")
-        wait_for(lambda count=count: began.exists() and len(began.read_text().split()) >= count, "jobs to begin")
+        wait_for(partial(have_begun, began, count), "jobs to begin")
         kill(run)
     mission.run()
     assert campaign(mission) == {"done": 4}
     assert mission.names("clean") == sorted(name_of("clean", d, v) for d in (1, 2, 3, 4) for v in ("1.0.0", "1.0.1"))
     assert is_idle(mission)
+
+
+@pytest.mark.both_databases
+def test_items_that_end_together_are_recorded_together(mission: Mission) -> None:
+    built(mission, *plain(), days=2)
+    force(mission, "--product", "clean", "--campaign", "again")
+    with open_store(mission.database) as store, store.begin() as connection:
+        items = campaigns.open_items(connection)
+        ends = [campaigns.ItemEnd(item.campaign.campaign_id, item.slot, ItemStatus.DONE) for item in items]
+        campaigns.end_items(connection, 1, ends)
+    assert campaign(mission) == {"done": 2}
 
 
 @pytest.mark.thorough
@@ -345,3 +367,17 @@ def test_dbprocessings_scripts_without_force_queue_what_stale_outputs_are_made_f
     mission.code("to_clean.sh", JOIN + "# edited\n")
     assert "Added 0 files" in mission.script("reprocessByProduct.py", "raw", "-m", mission.database).out
     assert "is no date" in mission.script("reprocessByDate.py", "-s", "x", "-e", "y", "-m", "z", status=2).err
+
+
+def test_several_items_that_need_nothing_any_more_end_at_once(sqlite_mission: Mission) -> None:
+    mission = built(sqlite_mission, *plain())
+    homes = [mission.files()[name_of("clean", day)].path for day in (1, 2, 3)]
+    aside = [path.rename(mission.root.parent / path.name) for path in homes]
+    assert main(["check", "--repair", "-m", mission.database]) == 0
+    assert main(["reprocess", "--product", "clean", "--campaign", "again", "-m", mission.database]) == 0
+    for path, home in zip(aside, homes, strict=True):
+        path.rename(home)
+    assert main(["check", "--repair", "-m", mission.database]) == 0
+    assert campaign(mission) == {"waiting": 3}
+    assert main(["run", "-m", mission.database]) == 0
+    assert campaign(mission) == {"not needed": 3}

@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from dbproc.changes.canary import promotion
 from dbproc.cli import main
 from dbproc.core.errors import ConflictError
-from tests.flow.mission import Mission, chain, kill, name_of, optional, process, product, wait_for
+from tests.kit.mission import Mission, chain, kill, name_of, optional, process, product, wait_for
 
 DAYS = (1, 2, 3)
 RAW = [name_of("raw", day) for day in DAYS]
@@ -97,6 +96,7 @@ def test_a_sample_is_built_beside_the_published_files_and_nothing_else_changes(m
     assert mission.tables("logging") == {name: rows for name, rows in before.items() if name != "logging"}
 
 
+@pytest.mark.both_databases
 def test_promoted_the_sample_is_taken_and_only_the_rest_is_built(mission: Mission) -> None:
     built(mission)
     canary(mission, "--dates", DATES)
@@ -105,7 +105,7 @@ def test_promoted_the_sample_is_taken_and_only_the_rest_is_built(mission: Missio
     assert facts == {"canary_id": 1, "taken": NEW[:2], "left": {}}
     assert mission.content(NEW[0]) == "better(raw_20200101)"
     made = mission.files()[NEW[0]]
-    assert (made.code, made.inputs) == ("1.1.0", {RAW[0]})
+    assert (made.code, made.inputs) == ("1.1.0", frozenset({RAW[0]}))
     looks_sound(mission)
 
     attempt = mission.rows(
@@ -140,8 +140,8 @@ def test_discarded_it_leaves_no_trace_but_the_report(
     assert sorted(path.name for path in sample_of(mission).iterdir()) == ["pictures", "report.html"]
     assert list((sample_of(mission) / "pictures").iterdir()) == []
     report = {path for path in mission.tree() if ".dbproc/canary" in str(path)}
-    rows, tree = mission.state()  # type: ignore[misc]
-    assert (rows, set(tree) - report) == (before[0], set(before[1]))  # type: ignore[index]
+    rows, tree = mission.state()
+    assert (rows, set(tree) - report) == (before[0], set(before[1]))
     assert "canary 1 was discarded already" in refused(mission, capsys, "discard", "1")
     assert "canary 1 was discarded already" in refused(mission, capsys, "promote", "1")
     assert main(["canary", "list", "-m", mission.database]) == 0
@@ -267,13 +267,25 @@ def test_a_job_that_fails_is_told_and_keeps_the_canary_from_being_promoted(
     assert mission.attempts() == [each for each in mission.attempts() if each[2] == "succeeded"]
 
 
+def test_an_input_that_is_missing_is_the_fault_of_its_date_alone(sqlite_mission: Mission) -> None:
+    mission = built(sqlite_mission)
+    place = mission.files()[RAW[1]].path
+    away = place.rename(mission.root / "away")
+    facts = canary(mission, "--sample", "3", status=1).json
+    away.rename(place)
+    assert [row["verdict"] for row in facts["sample"]] == ["differs", "failed", "differs"]
+    report = facts["sample"][1]["report"]
+    assert f"{RAW[1]} is missing from disk; put it back" in report["problem"]
+    assert report["log"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("nobody", "--version", "2.0.0", "--sample", "1"), "the mission has: to_clean, to_run, to_smooth"),
         (("to_run", "--version", "2.0.0", "--sample", "1"), "makes no files that could be compared"),
         (("to_clean", "--version", "1.0.0", "--sample", "1"), "1.0.0 is not above 1.0.0, the present version"),
-        (("to_clean", "--version", "0.1", "--sample", "1"), "is no version"),
+        (("to_clean", "--version", "0.1", "--sample", "1"), "is not a version"),
         (("to_clean", "--version", "2.0.0"), "say what to build"),
         (("to_clean", "--version", "2.0.0", "--dates", "2020-01-03..2020-01-01"), "the dates are reversed"),
         (("to_clean", "--version", "2.0.0", "--dates", "soon"), "'soon' is no date"),
@@ -377,21 +389,21 @@ def test_killed_in_building_it_can_be_discarded_or_built_again(
     wait_for(lambda: not os.path.exists(f"/proc/{job}") or "Z (" in Path(f"/proc/{job}/status").read_text(), "its end")
 
 
-@pytest.mark.parametrize("moment", ["place", "enter"])
+@pytest.mark.parametrize(("owner", "moment"), [("promotion", "place"), ("promotion.Register", "enter")])
 def test_killed_in_promoting_everything_is_undone_by_the_next_run(
-    moment: str, sqlite_mission: Mission, tmp_path: Path
+    owner: str, moment: str, sqlite_mission: Mission, tmp_path: Path
 ) -> None:
     mission = built(sqlite_mission)
     canary(mission, "--dates", DATES)
     program = tmp_path / "promote.py"
     program.write_text(
         "import os, signal\n"
-        "from dbproc.run import register\n"
-        f"done = register.Register.{moment}\n"
+        "from dbproc.changes.canary import promotion\n"
+        f"done = {owner}.{moment}\n"
         "def kill(*arguments):\n"
         "    done(*arguments)\n"
         f"    os.kill(os.getpid(), {int(signal.SIGKILL)})\n"
-        f"register.Register.{moment} = kill\n"
+        f"{owner}.{moment} = kill\n"
         "from dbproc.cli import main\n"
         f"main(['canary', 'promote', '1', '-m', {mission.database!r}])\n"
     )
@@ -416,7 +428,7 @@ def test_a_promotion_that_the_database_refuses_puts_everything_back(
     def refuse(*_: object, **__: object) -> None:
         raise ConflictError("no")
 
-    monkeypatch.setattr(promotion.codes, "record_event", refuse)
+    monkeypatch.setattr("dbproc.changes.canary.promotion.codes.record_event", refuse)
     assert main(["canary", "promote", "1", "-m", mission.database]) == 1
     assert mission.tables("logging") == before
     assert sorted(path.name for path in (mission.root / "data" / "clean").iterdir()) == mission.names("clean")

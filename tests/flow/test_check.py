@@ -19,8 +19,8 @@ from dbproc.check.faults import Kind
 from dbproc.cli import guarded, main
 from dbproc.cli.check import check_command
 from dbproc.database import quarantine as quarantine_rows
-from tests.flow.mission import Mission, chain, name_of, process, product, wait_for
-from tests.postgres import PostgresServer
+from tests.kit.mission import Mission, chain, name_of, process, product, wait_for
+from tests.kit.postgres import PostgresServer
 
 INSPECTOR = """
 from dbproc.products import Facts, Inspector
@@ -593,6 +593,7 @@ def test_check_of_a_sound_mission_changes_nothing(sound: Mission) -> None:
     assert sound.everything() == before
 
 
+@pytest.mark.both_databases
 def test_several_damages_at_once_are_all_named(sound: Mission) -> None:
     wanted = set()
     for plant in (a_file_is_shorter, a_member_is_gone, a_file_is_unknown, a_code_was_edited, an_attempt_is_gone):

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.flow.mission import Mission, chain, name_of, process, product
+from tests.kit.mission import Mission, chain, name_of, process, product
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 FAILING_ON_DAY_2 = """#!/bin/sh
@@ -26,8 +26,8 @@ FAULTS = {
     "writes nothing": ("exit 0", "is not there; it wrote nothing"),
     "writes an empty file": (': > "$2"; exit 0', "is empty"),
     "writes another name": ("echo x > other.txt; exit 0", "it wrote other.txt instead"),
-    "writes a directory": ('mkdir "$2"; exit 0', "is no regular file"),
-    "writes a link": ('ln -s "$1" "$2"; exit 0', "is no regular file"),
+    "writes a directory": ('mkdir "$2"; exit 0', "is not a regular file"),
+    "writes a link": ('ln -s "$1" "$2"; exit 0', "is not a regular file"),
 }
 
 
@@ -288,6 +288,7 @@ def test_what_a_failed_job_made_before_stays_the_newest(mission: Mission) -> Non
 # --- silent edits ---
 
 
+@pytest.mark.both_databases
 def test_a_code_edited_under_its_version_counts_as_the_next_revision(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(RAW[0])

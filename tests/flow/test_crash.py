@@ -12,7 +12,9 @@ import psutil
 import pytest
 
 from dbproc.database.store import database_url, shown_name
-from tests.flow.mission import Mission, chain, kill, name_of, wait_for
+from tests.kit.mission import Mission, chain, kill, name_of, wait_for
+
+pytestmark = pytest.mark.in_processes
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 
@@ -67,6 +69,7 @@ def check_all_is_built(mission: Mission) -> None:
 # --- the lock ---
 
 
+@pytest.mark.both_databases
 def test_a_second_run_is_turned_away_and_changes_nothing(waiting: Mission) -> None:
     first = waiting.start()
     try:
@@ -96,6 +99,7 @@ def release(mission: Mission, count: int) -> None:
     os.close(keep)
 
 
+@pytest.mark.both_databases
 def test_runs_started_at_the_same_time_do_the_work_once(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(*RAW)

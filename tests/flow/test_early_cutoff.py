@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dbproc.cli import main
-from tests.flow.mission import Mission, chain, kill, name_of, process, product, wait_for
+from tests.kit.mission import Mission, chain, kill, name_of, process, product, wait_for
 
 RAW = name_of("raw", 1)
 CLEAN_1, CLEAN_2, CLEAN_3 = (name_of("clean", 1, version) for version in ("1.0.0", "1.1.0", "1.2.0"))
@@ -61,6 +61,7 @@ def looks_sound(mission: Mission) -> None:
     assert main(["check", "-m", mission.database]) == 0
 
 
+@pytest.mark.both_databases
 def test_what_comes_from_identical_bytes_is_confirmed_and_not_made_again(mission: Mission) -> None:
     built_once(mission)
     cutting(mission, version="1.1.0")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.flow.mission import REPOSITORY, Mission, name_of, process, product
+from tests.kit.mission import REPOSITORY, Mission, name_of, process, product
 
 PLAIN = "day_{Y}{m}{d}.txt"
 BLOCKS = [
@@ -29,6 +29,7 @@ def made(mission: Mission) -> Mission:
     return mission
 
 
+@pytest.mark.both_databases
 def test_a_file_that_is_gone_comes_back_with_its_number_and_nothing_else_is_made(made: Mission) -> None:
     before = made.rows("SELECT file_id, filename, shasum, interface_version, quality_version FROM file ORDER BY 1")
     made.files()[DAY].path.unlink()

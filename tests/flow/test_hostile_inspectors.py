@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import psutil
+import pytest
 
-from tests.flow.mission import Mission, name_of, product
+from tests.kit.mission import Mission, name_of, product
+
+pytestmark = pytest.mark.in_processes
 
 DEEDS = {
     "a segfault": ("ctypes.string_at(0)", "died by signal SIGSEGV"),

@@ -19,7 +19,7 @@ import pytest
 from dbproc.cli import main
 from dbproc.codes import raw_to_idx
 from dbproc.codes.idx.idx_reader import IdxDataset, open_idx
-from tests.flow.mission import REPOSITORY, Mission
+from tests.kit.mission import REPOSITORY, Mission
 
 DOCS = REPOSITORY / "docs" / "idx"
 BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.mission import PROCESS_QUEUE, Mission, chain, name_of, process, product
+from tests.kit.mission import PROCESS_QUEUE, Mission, chain, name_of, process, product
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 
@@ -233,6 +233,7 @@ def test_the_longest_names_are_refused_too(mission: Mission) -> None:
 
 
 @pytest.mark.thorough
+@pytest.mark.in_processes
 def test_what_is_told_of_a_name_that_is_not_utf8_is_still_json(sqlite_mission: Mission) -> None:
     sqlite_mission.create(*chain())
     sqlite_mission.environment["PYTHONIOENCODING"] = "utf-8"
@@ -327,6 +328,7 @@ def test_a_companion_directory_that_a_code_makes_is_part_of_its_file(mission: Mi
     assert (mission.root / "data/cube/cube_20200101_v1.0.0/deep/1 x.bin").read_text() == "more"
 
 
+@pytest.mark.both_databases
 def test_a_companion_directory_is_delivered_with_its_file(mission: Mission) -> None:
     mission.create(idx("cube", 0))
     deliver_cube(mission, "one")

@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dbproc.cli import main
-from tests.flow.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Mission, process, product, wait_for
+from tests.kit.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Mission, process, product, wait_for
+
+pytestmark = pytest.mark.in_processes
 
 RUN = f"exec {sys.executable} {PROCESS_QUEUE} -m"
 IMPATIENT = f"""exec {sys.executable} -c 'import sys
@@ -27,9 +30,9 @@ BARE = {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 """A locale whose encoding has no letters but English ones."""
 
 
-def shell(mission: Mission, command: str, **streams: int) -> subprocess.CompletedProcess[str]:
+def shell(mission: Mission, command: str, **streams: Any) -> subprocess.CompletedProcess[str]:
     """Run a command in a shell, in the mission's directory."""
-    captured = {name: subprocess.PIPE for name in ("stdout", "stderr") if name not in streams}
+    captured: dict[str, Any] = {name: subprocess.PIPE for name in ("stdout", "stderr") if name not in streams}
     return subprocess.run(
         ["bash", "-c", command],
         cwd=mission.root,
@@ -37,8 +40,8 @@ def shell(mission: Mission, command: str, **streams: int) -> subprocess.Complete
         text=True,
         timeout=LONGEST_SECONDS,
         check=False,
-        **captured,  # type: ignore[arg-type]
-        **streams,  # type: ignore[arg-type]
+        **captured,
+        **streams,
     )
 
 
@@ -113,7 +116,7 @@ def reader_asleep() -> Iterator[int]:
     ("listener", "run"), [(reader_gone, RUN), (terminal_gone, RUN), (reader_asleep, IMPATIENT)]
 )  # fmt: skip
 def test_a_run_does_its_work_whoever_listens(
-    waiting: Mission, listener: Callable[[], contextmanager[int]], run: str
+    waiting: Mission, listener: Callable[[], AbstractContextManager[int]], run: str
 ) -> None:
     with listener() as stream:
         done = shell(waiting, f"{run} {waiting.database}", stdout=stream, stderr=stream)

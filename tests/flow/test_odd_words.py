@@ -14,7 +14,7 @@ from dbproc.cli import dbproc, guarded
 from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
 from docs.generate import commands
-from tests.flow.mission import JOIN, Mission, chain, name_of
+from tests.kit.mission import JOIN, Mission, chain, name_of
 
 ODD = {
     "text": ["", " ", "\udcff", "\x1b[31mred", "a\nb", "%s{}{VERSION}", "'\"", "~nobody0", "~", "x" * 5000, "١"],

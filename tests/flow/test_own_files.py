@@ -15,7 +15,7 @@ import pytest
 from dbproc.cli import main
 from dbproc.core.model import Move
 from dbproc.storage import moves
-from tests.flow.mission import PROCESS_QUEUE, Mission, chain, kill, name_of, process, product, wait_for
+from tests.kit.mission import PROCESS_QUEUE, Mission, chain, kill, name_of, process, product, wait_for
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 YEARS = [

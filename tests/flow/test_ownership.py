@@ -20,8 +20,8 @@ from dbproc.database.store import database_url, open_store
 from dbproc.storage import lockfile
 from dbproc.storage.ownership import Owner
 from dbproc.system.machine import Evidence, Judgement
-from tests.flow.mission import REPOSITORY, Mission, chain, name_of, process, product
-from tests.postgres import PostgresServer
+from tests.kit.mission import REPOSITORY, Mission, chain, name_of, process, product
+from tests.kit.postgres import PostgresServer
 
 BLOCKS = [product("raw", 0), product("clean", 1), process("to_clean", "clean", ["raw"])]
 Say = Callable[..., str]
@@ -47,7 +47,7 @@ def copy_database(mission: Mission, tmp_path: Path, request: pytest.FixtureReque
 
     def copied() -> str:
         if mission.is_sqlite:
-            return shutil.copy(mission.database, tmp_path / "trial.sqlite")
+            return shutil.copy(mission.database, str(tmp_path / "trial.sqlite"))
         server: PostgresServer = request.getfixturevalue("postgres_server")
         name = server.create(template=str(database_url(mission.database).database))
         request.addfinalizer(lambda: server.drop(name))

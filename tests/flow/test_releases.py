@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dbproc.cli import main
-from tests.flow.mission import Done, Mission, chain, name_of, process, product
+from tests.kit.mission import Done, Mission, chain, name_of, process, product
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 BETTER = '#!/bin/sh\nprintf "better(%s)" "$(cat "$1")" > "$2"\n'
@@ -33,11 +33,11 @@ def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
     return asked
 
 
-def only_clean(**code: object) -> list[str]:
+def only_clean(**code: Any) -> list[str]:
     return [product("raw", 0), product("clean", 1), process("to_clean", "clean", ["raw"], **code)]
 
 
-def built(mission: Mission, days: int, **code: object) -> Mission:
+def built(mission: Mission, days: int, **code: Any) -> Mission:
     """A mission whose code has made so many days."""
     mission.create(*only_clean(**code))
     mission.deliver(*RAW[:days])
@@ -68,6 +68,7 @@ def events(mission: Mission) -> list[tuple[str, str]]:
 
 
 @pytest.mark.thorough
+@pytest.mark.both_databases
 def test_a_release_has_the_same_effect_as_the_edited_mission_file(mission: Mission, ask: Ask) -> None:
     mission.create(*chain())
     mission.deliver(RAW[0])
@@ -102,7 +103,7 @@ REFUSED = {
     "not above": (["to_clean", "--version", "1.1.0"], "1.1.0 is not above 1.1.0, the present version of to_clean"),
     "lower": (["to_clean", "--version", "1.0.0"], "or roll back to an earlier one with --rollback: 1.0.0"),
     "no process": (["to_claen", "--version", "2.0.0"], "no process to_claen; did you mean 'to_clean'?"),
-    "no version": (["to_clean", "--version", "2"], "'2' is no version"),
+    "no version": (["to_clean", "--version", "2"], "'2' is not a version"),
     "reversed": (
         ["to_clean", "--version", "2.0.0", "--from", "2020-02-01", "--to", "2020-01-01"],
         "--from 2020-02-01 is after --to 2020-01-01",
@@ -298,11 +299,11 @@ EDITS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def using(**code: object) -> list[str]:
+def using(**code: Any) -> list[str]:
     """One process for each kind of edit, each with a code that uses files, and one whose code stays."""
     made = [product("raw", 0)]
     for kind in (*EDITS, "plain"):
-        uses = {"file": f"{kind}/code.sh", "uses": ["lib/*.txt"], **code}
+        uses: dict[str, Any] = {"file": f"{kind}/code.sh", "uses": ["lib/*.txt"], **code}
         made += [product(kind, 1), process(f"to_{kind}", kind, ["raw"], **(uses if kind != "plain" else {}))]
     return made
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flow.mission import Mission, chain, name_of, process, product, window
+from tests.kit.mission import Mission, chain, name_of, process, product, window
 
 RAW = [name_of("raw", day) for day in (1, 2, 3, 4)]
 
 
+@pytest.mark.in_processes
+@pytest.mark.both_databases
 def test_one_run_builds_everything_and_the_next_does_nothing(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(*RAW[:3])
@@ -93,6 +95,7 @@ def test_versions_that_arrive_together_are_built_from_the_newest(mission: Missio
     assert len(mission.attempts()) == 2
 
 
+@pytest.mark.both_databases
 def test_a_released_code_rebuilds_what_it_made_and_what_came_from_that(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(*RAW[:2])
@@ -224,6 +227,7 @@ def test_a_mission_that_was_applied_with_its_products_in_incoming_needs_a_person
 
 @pytest.mark.parametrize("instead", ["mkfifo", "mkdir"])
 @pytest.mark.parametrize("status", [0, 3])
+@pytest.mark.in_processes
 def test_whatever_a_job_makes_of_its_log_the_run_goes_on(sqlite_mission: Mission, instead: str, status: int) -> None:
     mission = sqlite_mission.create(*chain())
     script = f'#!/bin/sh\nlog=$(ls -d ../../jobs/*)\nrm $log; {instead} $log; echo made > "$2"; exit {status}\n'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.mission import (
+from tests.kit.mission import (
     Mission,
     chain,
     kill,
@@ -55,6 +55,7 @@ def test_outputs_go_into_the_directory_and_the_mission_stays_as_it_was(mission: 
 
 
 @pytest.mark.thorough
+@pytest.mark.in_processes
 def test_without_output_the_current_directory_is_meant(sqlite_mission: Mission) -> None:
     built(sqlite_mission)
     sqlite_mission.dbproc("run-process", "to_clean", "--start", "2020-01-02", "--end", "2020-01-02")
@@ -95,12 +96,13 @@ def test_windows_are_honoured_and_dates_that_are_not_due_are_said(sqlite_mission
 
 
 @pytest.mark.thorough
+@pytest.mark.both_databases
 def test_ingested_outputs_are_registered_as_by_a_run_and_what_follows_is_built_by_the_next(mission: Mission) -> None:
     built(mission)
     mission.dbproc("run-process", "to_clean", "--start", "2020-01-02", "--end", "2020-01-02", "--ingest")
     again = name_of("clean", 2, "1.0.1")
     file = mission.files()[again]
-    assert (file.inputs, file.code) == ({name_of("raw", 2)}, "1.0.0")
+    assert (file.inputs, file.code) == (frozenset({name_of("raw", 2)}), "1.0.0")
     assert mission.attempts()[-1] == ("to_clean", "2020-01-02", "succeeded")
     assert mission.queued() == 1
     mission.dbproc("check", "--deep")
@@ -259,6 +261,7 @@ def test_keywords_of_files_make_slots_of_their_own(sqlite_mission: Mission, here
     assert made(here) == ["clean_a_20200101_v1.0.0.txt", "clean_b_20200101_v1.0.0.txt"]
 
 
+@pytest.mark.in_processes
 def test_db_runner_takes_dbprocessings_options(sqlite_mission: Mission) -> None:
     mission = built(sqlite_mission)
     words = ("-m", mission.database, "-s", "20200101", "-e", "2020-01-02")

@@ -15,10 +15,11 @@ import pytest
 
 from dbproc.cli import main
 from dbproc.cli.dbprocessing import commands as legacy
+from dbproc.core.model import Move
+from dbproc.core.states import Purpose
 from dbproc.database import moves
-from dbproc.database.moves import Move
 from dbproc.database.store import open_store
-from tests.flow.mission import Mission, name_of, process, product
+from tests.kit.mission import Mission, name_of, process, product
 
 RAW = [name_of("raw", day) for day in range(1, 31)]
 STATION = "raw_{station}_{Y}{m}{d}_v{VERSION}.txt"
@@ -235,7 +236,7 @@ def test_a_job_that_leaves_what_cannot_be_recorded_has_failed(mission: Mission) 
     mission.deliver(*RAW[:3])
     done = mission.run(status=1)
     assert [status for _, _, status in mission.attempts()] == ["failed"] * 3
-    expected = ("away is no regular file", "holds control characters", "x\\udcff\\n\\x1b[2J instead")
+    expected = ("away is not a regular file", "holds control characters", "x\\udcff\\n\\x1b[2J instead")
     assert all(any(words in message for message in mission.messages()) for words in expected)
     check_lines(done.err, "failed to_clean 2020-01-0")
 
@@ -272,6 +273,7 @@ def test_a_file_that_becomes_a_link_while_it_is_looked_at_is_left(fenced: Missio
     assert fenced.quarantined() == {RAW[0]: "link_elsewhere"}
 
 
+@pytest.mark.both_databases
 def test_what_a_dead_run_moved_is_put_aside_whatever_its_name_is(mission: Mission) -> None:
     mission.create(product("raw", 0))
     name = os.fsdecode(b"raw\xff\n")
@@ -279,7 +281,7 @@ def test_what_a_dead_run_moved_is_put_aside_whatever_its_name_is(mission: Missio
     mission.quarantine.mkdir()
     (mission.quarantine / "moved").write_text("moved")
     with open_store(mission.database) as store, store.begin() as connection:
-        move = Move("quarantine", str(mission.incoming / name), str(mission.quarantine / "moved"))
+        move = Move(Purpose.QUARANTINE, str(mission.incoming / name), str(mission.quarantine / "moved"))
         moves.announce(connection, [move])
     done = mission.run(status=1)
     reasons = sorted(row[0] for row in mission.rows("SELECT reason FROM quarantine"))
@@ -308,6 +310,7 @@ SHELLISH = ["$(touch x)", "`touch x`", "; touch x", "| touch x", "&& touch x", "
 SHELLISH += ["*", "'", '"', "\\", "{ROOTDIR}", "{DATE}", "%s", "!!"]
 
 
+@pytest.mark.in_processes
 def test_names_reach_a_code_as_they_are(fenced: Mission) -> None:
     fenced.code("to_clean.sh", ARGUMENTS)
     fenced.create(
@@ -444,6 +447,7 @@ exit 3
 """
 
 
+@pytest.mark.in_processes
 def test_no_job_forges_a_line(mission: Mission, terminal: Terminal) -> None:
     words = mission.root / "words"
     words.mkdir()

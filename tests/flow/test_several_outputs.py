@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.flow.mission import Mission, kill, name_of, process, product, wait_for
+from tests.kit.mission import Mission, kill, name_of, process, product, wait_for
 
 SPLIT = """#!/bin/sh
 for last; do :; done
@@ -45,6 +45,7 @@ def homes(mission: Mission) -> list[str]:
 
 
 @pytest.mark.thorough
+@pytest.mark.both_databases
 def test_both_have_lineage_and_what_comes_of_either_is_built(mission: Mission) -> None:
     split(mission, days=2)
     assert f"would build {name_of('left', 1)}" not in mission.dbproc("plan").out
@@ -53,7 +54,7 @@ def test_both_have_lineage_and_what_comes_of_either_is_built(mission: Mission) -
     mission.run()
     left, right = both(1)
     for name in (left, right):
-        assert (mission.files()[name].inputs, mission.files()[name].code) == ({name_of("raw", 1)}, "1.0.0")
+        assert (mission.files()[name].inputs, mission.files()[name].code) == (frozenset({name_of("raw", 1)}), "1.0.0")
     assert mission.content(right).strip() == "10100202_war"
     assert mission.content(name_of("after", 1)).startswith("after(10100202_war")
     assert [row[0] for row in mission.attempts()].count("split") == 2
@@ -134,6 +135,7 @@ def test_when_one_goes_from_disk_both_are_made_again_each_with_its_next_version(
     lost.write_bytes(kept)
 
 
+@pytest.mark.in_processes
 def test_a_run_killed_between_the_two_moves_is_put_right(sqlite_mission: Mission) -> None:
     mission = split(sqlite_mission)
     mission.run("-i")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.mission import Mission, kill, name_of, process, product, wait_for
+from tests.kit.mission import Mission, kill, name_of, process, product, wait_for
 
 NOTE = """#!/bin/sh
 echo begun >> {log}

@@ -6,7 +6,7 @@ import pytest
 
 from dbproc.database.store import open_store
 from dbproc.explain.statistics import records
-from tests.flow.mission import Mission, chain, name_of
+from tests.kit.mission import Mission, chain, name_of
 
 OF_VERSION = """(SELECT c.code_id FROM code c JOIN process p ON p.process_id = c.process_id
 WHERE p.process_name = 'to_clean' AND c.quality_version = {quality})"""
@@ -18,6 +18,7 @@ def ran(mission: Mission, quality: int, **values: float) -> None:
     mission.execute(f"UPDATE attempt SET {changes} WHERE code_id = {OF_VERSION.format(quality=quality)}")
 
 
+@pytest.mark.both_databases
 def test_jobs_are_told_by_code_version(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(*(name_of("raw", day) for day in (1, 2, 3)))

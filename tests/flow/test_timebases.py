@@ -6,8 +6,9 @@ import datetime as dt
 from pathlib import Path
 
 import netCDF4
+import pytest
 
-from tests.flow.mission import Mission, name_of, process, product, window
+from tests.kit.mission import Mission, name_of, process, product, window
 
 LIST = """#!/bin/sh
 for output; do :; done
@@ -18,6 +19,8 @@ mv made "$output"
 DAYS_BY_CONTENT = """
 import datetime as dt
 from pathlib import Path
+import pytest
+
 from dbproc.products import Facts, Inspector
 
 class Days(Inspector):
@@ -101,6 +104,7 @@ def test_hourly_files_are_outputs_of_their_own_and_inputs_of_one_day(mission: Mi
 # --- files of more than a day ---
 
 
+@pytest.mark.both_databases
 def test_a_file_that_reaches_into_the_next_day_is_an_input_of_both(mission: Mission) -> None:
     mission.inspector("days.py", DAYS_BY_CONTENT)
     mission.create(product("raw", 0, inspector="days.py"), product("clean", 1), process("to_clean", "clean", ["raw"]))

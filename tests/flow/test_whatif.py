@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dbproc.cli import main
-from tests.flow.mission import Mission, chain, name_of, process, product
+from tests.kit.mission import Done, Mission, chain, name_of, process, product
 
 INSTRUMENT = "SELECT instrument_name FROM instrument"
+MADE = """
+SELECT f.filename FROM attempt a JOIN file f ON f.file_id = a.output_file WHERE a.status = 'succeeded'
+"""
+Ask = Callable[..., Done]
+
+
+@pytest.fixture
+def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
+    """Run a command in this process, which is to end with `status`."""
+
+    def asked(mission: Mission, *words: str, status: int = 0) -> Done:
+        capfd.readouterr()
+        done = Done(main([*words, "-m", mission.database]), *capfd.readouterr())
+        assert done.status == status, f"exit status {done.status}\n{done.out}\n{done.err}"
+        return done
+
+    return asked
 
 
 def built(mission: Mission, days: int = 3) -> Mission:
@@ -20,6 +39,7 @@ def built(mission: Mission, days: int = 3) -> Mission:
     return mission
 
 
+@pytest.mark.both_databases
 def test_a_release_is_foreseen_to_the_last_descendant_and_nothing_changes(mission: Mission) -> None:
     built(mission)
     before = mission.everything()
@@ -181,13 +201,6 @@ def test_early_cutoff_is_said_to_make_less_of_it(sqlite_mission: Mission) -> Non
     ("words", "message"),
     [
         (["release", "to_clean", "--version", "1.0.0"], "1.0.0 is not above 1.0.0, the present version"),
-        (["release", "to_dirty", "--version", "2.0.0"], "no process to_dirty; the mission has: to_clean, to_smooth"),
-        (["release", "to_clean", "--version", "two"], "'two' is no version"),
-        (["release", "to_clean", "--version", "2.0.0", "--file", "no.sh"], "there is no file"),
-        (
-            ["release", "to_clean", "--version", "2.0.0", "--from", "2020-02-01", "--to", "2020-01-01"],
-            "the dates are reversed: 2020-02-01 is after 2020-01-01",
-        ),
         (["reprocess", "--start", "2020-02-01", "--end", "2020-01-01"], "the dates are reversed"),
         (["reprocess"], "select what to make again: --product"),
         (["reprocess", "--product", "rough"], "no product rough; the mission has: clean, raw, smooth"),
@@ -203,13 +216,50 @@ def test_what_cannot_be_is_refused_with_what_can(
     assert message in capsys.readouterr().err
 
 
-def test_a_rollback_is_a_release_of_an_earlier_version(sqlite_mission: Mission) -> None:
-    sqlite_mission.create(*chain(version="2.0.0"))
-    sqlite_mission.deliver(name_of("raw", 1))
-    sqlite_mission.run()
-    words = ("whatif", "release", "to_clean", "--version", "1.9.0", "--rollback", "--json")
-    files = sqlite_mission.dbproc(*words).json["files"]
-    assert [each["file"] for each in files] == ["clean_20200101_v1.1.0.txt", "smooth_20200101_v1.1.0.txt"]
+def foreseen(mission: Mission, ask: Ask, *release: str) -> list[str]:
+    """What a release of to_clean is said to make; it is the same as what is made when it is released."""
+    words = ("release", "to_clean", *release)
+    files = [each["file"] for each in ask(mission, "whatif", *words, "--json").json["files"]]
+    before = set(mission.files())
+    ask(mission, "code", *words)
+    ask(mission, "run")
+    assert sorted(set(mission.files()) - before) == sorted(files)
+    return files
+
+
+def test_a_date_that_is_not_given_is_that_of_the_code_which_is_replaced(sqlite_mission: Mission, ask: Ask) -> None:
+    sqlite_mission.create(*chain(**{"from": dt.date(2020, 1, 3)}))
+    sqlite_mission.deliver(*(name_of("raw", day) for day in range(1, 7)))
+    ask(sqlite_mission, "run")
+    made = foreseen(sqlite_mission, ask, "--version", "2.0.0", "--to", "2020-01-04")
+    assert [name for name in made if name.startswith("clean")] == [
+        "clean_20200103_v1.1.0.txt",
+        "clean_20200104_v1.1.0.txt",
+    ]
+
+
+def test_what_the_earlier_version_made_alone_stays_in_a_rollback(sqlite_mission: Mission, ask: Ask) -> None:
+    built(sqlite_mission, 2)
+    ask(sqlite_mission, "code", "release", "to_clean", "--version", "1.2.0", "--from", "2020-01-02")
+    ask(sqlite_mission, "run")
+    made = foreseen(
+        sqlite_mission, ask, "--version", "1.0.0", "--rollback", "--from", "1900-01-01", "--to", "2100-12-31"
+    )
+    assert [name for name in made if name.startswith("clean")] == ["clean_20200102_v1.2.0.txt"]
+
+
+def test_a_release_that_is_refused_is_refused_in_the_same_words(sqlite_mission: Mission, ask: Ask) -> None:
+    built(sqlite_mission, 1)
+    for words in (
+        ["to_clean", "--version", "1.5.0", "--rollback"],
+        ["to_clean", "--version", "0.9.0"],
+        ["to_dirty", "--version", "2.0.0"],
+        ["to_clean", "--version", "two"],
+        ["to_clean", "--version", "2.0.0", "--file", "no.sh"],
+        ["to_clean", "--version", "2.0.0", "--from", "2020-02-01", "--to", "2020-01-01"],
+    ):
+        done, asked = (ask(sqlite_mission, door, "release", *words, status=2) for door in ("code", "whatif"))
+        assert asked.err.replace("dbproc whatif", "dbproc code") == done.err
 
 
 def test_a_product_without_a_version_cannot_be_forced(sqlite_mission: Mission) -> None:
@@ -221,3 +271,75 @@ def test_a_product_without_a_version_cannot_be_forced(sqlite_mission: Mission) -
     assert "product flat has no {VERSION} in its format" in done.err
     hindered = sqlite_mission.dbproc("whatif", "release", "to_flat", "--version", "2.0.0", "--json").json["hindered"]
     assert [each["state"] for each in hindered] == ["refused"]
+
+
+def done_as_planned(mission: Mission, ask: Ask) -> list[str]:
+    """What the plan says is built; it is the same as what the next run builds."""
+    planned = [name for task in ask(mission, "plan", "--json").json["tasks"] for name in task["outputs"]]
+    before = {row[0] for row in mission.rows(MADE)}
+    ask(mission, "run")
+    assert sorted(row[0] for row in mission.rows(MADE) if row[0] not in before) == sorted(planned)
+    return planned
+
+
+@pytest.mark.both_databases
+def test_a_plan_tells_of_what_arrives_and_of_all_that_comes_from_it(mission: Mission, ask: Ask) -> None:
+    built(mission, 2)
+    assert ask(mission, "plan").out == "nothing to do\n"
+    mission.deliver(name_of("raw", 2, "1.1.0"), name_of("raw", 3))
+    said = ask(mission, "plan").out.splitlines()
+    assert "would build clean_20200103_v1.0.0.txt: no output yet" in said
+    assert "would then build smooth_20200103_v1.0.0.txt: no output yet" in said
+    facts = ask(mission, "plan", "--json").json
+    assert facts["follows"] == ["smooth"]
+    assert {each["waits_for"] for each in facts["waiting"]} == {"to_clean 2020-01-02", "to_clean 2020-01-03"}
+    assert len(done_as_planned(mission, ask)) == 5
+
+
+@pytest.mark.both_databases
+def test_a_plan_tells_of_campaigns_within_their_limits_for_a_run(mission: Mission, ask: Ask) -> None:
+    built(mission, 4)
+    limits = ("--campaign", "again", "--jobs-per-run", "4", "--newest-first")
+    ask(mission, "reprocess", "--product", "clean", "--force", "1", *limits)
+    ask(mission, "campaign", "pause", "again")
+    assert ask(mission, "plan").out == "nothing to do\n"
+    ask(mission, "campaign", "resume", "again")
+    facts = ask(mission, "plan", "--json").json["tasks"]
+    assert {task["campaign"] for task in facts} == {"again"}
+    said = "would build clean_20200104_v1.1.0.txt: forced to raise quality (campaign again)"
+    assert said in ask(mission, "run", "-d").out.splitlines()
+    days = [done_as_planned(mission, ask)[0] for _ in range(3)]
+    assert days == [name_of("clean", day, "1.1.0") for day in (4, 3, 2)]
+
+
+def test_what_a_campaign_wants_and_is_built_anyhow_is_planned_once(sqlite_mission: Mission, ask: Ask) -> None:
+    built(sqlite_mission, 3)
+    ask(sqlite_mission, "reprocess", "--product", "clean", "--force", "0")
+    sqlite_mission.deliver(name_of("raw", 2, "1.0.1"))
+    assert done_as_planned(sqlite_mission, ask).count("clean_20200102_v2.0.0.txt") == 1
+    assert ask(sqlite_mission, "plan").out == "nothing to do\n"
+
+
+@pytest.mark.parametrize("policy", ["bump", "accept", "refuse"])
+def test_a_plan_knows_what_becomes_of_an_edited_code(policy: str, sqlite_mission: Mission, ask: Ask) -> None:
+    sqlite_mission.create(*chain(), on_code_edit=policy)
+    sqlite_mission.deliver(name_of("raw", 1))
+    ask(sqlite_mission, "run")
+    sqlite_mission.code("to_clean.sh", "#!/bin/sh\necho better > $2\n")
+    sqlite_mission.deliver(name_of("raw", 5))
+    planned = [name for task in ask(sqlite_mission, "plan", "--json").json["tasks"] for name in task["outputs"]]
+    before = set(sqlite_mission.files())
+    ask(sqlite_mission, "run", status=int(policy == "refuse"))
+    assert sorted(set(sqlite_mission.files()) - before - {name_of("raw", 5)}) == sorted(planned)
+    assert (name_of("clean", 5) in planned) == (policy != "refuse")
+    assert (name_of("clean", 1, "1.0.1") in planned) == (policy == "bump")
+
+
+def test_an_output_that_is_lost_and_delivered_again_is_not_built_again(sqlite_mission: Mission, ask: Ask) -> None:
+    built(sqlite_mission, 1)
+    lost = sqlite_mission.files()[name_of("clean", 1)].path
+    kept = lost.rename(sqlite_mission.root.parent / lost.name)
+    ask(sqlite_mission, "check", "--repair")
+    assert ask(sqlite_mission, "whatif", "file", str(kept), "--json").json["files"] == []
+    kept.rename(sqlite_mission.incoming / lost.name)
+    assert done_as_planned(sqlite_mission, ask) == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dbproc.cli import main
-from tests.flow.mission import Mission, chain, name_of, optional, process, product, window
+from tests.kit.mission import Mission, chain, name_of, optional, process, product, window
 
 
 def tree(mission: Mission, name: str, date: str = "2020-01-01") -> str:
@@ -35,6 +35,7 @@ def levels() -> list[str]:
     ]
 
 
+@pytest.mark.both_databases
 def test_what_was_not_delivered_is_found_through_all_levels(mission: Mission) -> None:
     mission.create(*levels())
     mission.deliver(name_of("side", 1))

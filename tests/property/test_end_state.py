@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from dbproc.run.selection import Options
-from tests.flow import mission as kit
-from tests.flow.mission import Mission
-from tests.postgres import PostgresServer
+from tests.kit import mission as kit
+from tests.kit.mission import Mission
+from tests.kit.postgres import PostgresServer
 from tests.property import mortal
 
 LABELLED = """#!/bin/sh

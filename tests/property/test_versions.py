@@ -14,7 +14,7 @@ from dbproc.core.facts import Facts, Output
 from dbproc.core.model import Code, Definition, File, Input, Inspector, Process, Product, Slot, Timebase
 from dbproc.core.plan import Planner, State
 from dbproc.core.version import Part, Version
-from tests.unit.facts import MISSION
+from tests.kit.facts import MISSION
 
 DAY = dt.date(2020, 1, 2)
 NOW = dt.datetime(2020, 6, 1, tzinfo=dt.UTC)

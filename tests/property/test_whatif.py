@@ -7,23 +7,28 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from dbproc.changes.whatif import Change, Prediction, Release, _predicted, if_delivered, if_nothing, if_released
-from dbproc.core.candidates import candidates, consumers
+from dbproc import cycle
+from dbproc.changes import release, reprocess
+from dbproc.changes.whatif import Prediction, if_delivered, if_released, if_reprocessed
+from dbproc.core.errors import UserError
+from dbproc.core.events import Report
 from dbproc.core.version import Part, Version
-from dbproc.database import queue
-from dbproc.database.definition.load import load_definition
-from dbproc.database.store import create_database, open_store
+from dbproc.database import files
+from dbproc.database.store import Store, create_database, open_store
+from dbproc.explain.preview import plan
 from dbproc.run.selection import Options
-from tests.flow import mission as kit
-from tests.flow.mission import Mission
+from tests.kit import mission as kit
+from tests.kit.mission import Mission
 from tests.property import mortal
 
 # Every output holds its own name, so that no two versions are equal.
@@ -39,9 +44,23 @@ STATIONS = ("north", "south")
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 FIRST_VERSION = Version(1, 0, 0)
 VERSIONS = ("1.0.0", "1.0.1", "1.1.0", "2.0.0")
-ATTEMPTS = "SELECT attempt_id, output_file, reasons FROM attempt WHERE status = 'succeeded'"
-FILES = "SELECT file_id, filename, interface_version, quality_version, revision_version FROM file"
-BESIDE = "SELECT attempt_id, file_id FROM attemptoutput"
+OUTPUTS = """
+(SELECT attempt_id, output_file AS file_id FROM attempt WHERE output_file IS NOT NULL
+ UNION SELECT attempt_id, file_id FROM attemptoutput) made
+JOIN attempt a ON a.attempt_id = made.attempt_id JOIN file o ON o.file_id = made.file_id
+"""
+MADE = f"""
+SELECT o.filename, a.reasons, o.interface_version, o.quality_version, o.revision_version FROM {OUTPUTS}
+"""
+INPUTS = "SELECT i.attempt_id, f.filename FROM attemptinput i JOIN file f ON f.file_id = i.file_id"
+CODES = """
+SELECT DISTINCT c.interface_version, c.quality_version, c.revision_version
+FROM code c JOIN process p ON p.process_id = c.process_id WHERE p.process_name = '{}'
+"""
+ACTIVE = """
+SELECT count(*) FROM code c JOIN process p ON p.process_id = c.process_id
+WHERE c.active_code AND p.process_name = '{}'
+"""
 
 
 @dataclass(frozen=True)
@@ -71,7 +90,7 @@ class Process:
 
 
 @dataclass(frozen=True)
-class Plan:
+class World:
     raws: tuple[str, ...]
     processes: tuple[Process, ...]
 
@@ -79,12 +98,9 @@ class Plan:
         raws = [kit.product(name, 0, f"{name}_{{station}}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt") for name in self.raws]
         return [*raws, *(block for process in self.processes for block in process.blocks())]
 
-    def with_process(self, at: int, process: Process) -> Plan:
-        return replace(self, processes=(*self.processes[:at], process, *self.processes[at + 1 :]))
-
 
 @st.composite
-def plans(draw: st.DrawFn) -> Plan:
+def worlds(draw: st.DrawFn) -> World:
     """Missions of two to four processes: of files with keywords first, then of days, at last maybe of a longer time."""
     raws = ("a", "b")
     by_file, below, processes = list(raws), list(raws), []
@@ -101,7 +117,7 @@ def plans(draw: st.DrawFn) -> Plan:
         inputs = draw(some_inputs(chosen, is_daily=timebase == "DAILY"))
         processes.append(Process(f"p{number}", timebase, inputs, outputs, number + 1))
         below += outputs
-    return Plan(raws, tuple(processes))
+    return World(raws, tuple(processes))
 
 
 @st.composite
@@ -116,31 +132,61 @@ def some_inputs(draw: st.DrawFn, names: list[str], *, is_daily: bool) -> tuple[o
     )
 
 
-def raw_names(plan: Plan) -> st.SearchStrategy[str]:
+def raw_names(world: World) -> st.SearchStrategy[str]:
     def name(product: str, station: str, day: int, version: str) -> str:
         return f"{product}_{station}_{FIRST_DAY + dt.timedelta(day):%Y%m%d}_v{version}.txt"
 
     days = st.integers(0, DAYS - 1)
-    return st.builds(name, st.sampled_from(plan.raws), st.sampled_from(STATIONS), days, st.sampled_from(VERSIONS))
+    return st.builds(name, st.sampled_from(world.raws), st.sampled_from(STATIONS), days, st.sampled_from(VERSIONS))
 
 
-Made = dict[str, tuple[str, list[str]]]
-"""By the name of a file that was made: its version, and the reasons."""
+@dataclass(frozen=True)
+class Made:
+    """A file that a job made, or that is said to be made."""
+
+    name: str
+    version: str
+    reasons: tuple[str, ...]
 
 
-def foreseen(foresight: Prediction) -> Made:
-    assert not foresight.hindered
-    names = [each.name for each in foresight.made]
-    assert len(names) == len(set(names))
-    return {str(each.name): (str(each.version), sorted(each.reasons)) for each in foresight.made}
+def foreseen(prediction: Prediction) -> list[Made]:
+    assert not prediction.hindered
+    found = [Made(str(each.name), str(each.version), tuple(sorted(each.reasons))) for each in prediction.made]
+    return sorted(found, key=lambda each: each.name)
 
 
-def made(mission: Mission) -> Made:
-    """Every file that a job made."""
-    files = {row[0]: (row[1], ".".join(map(str, row[2:]))) for row in mission.rows(FILES)}
-    reasons = {row[0]: sorted(json.loads(row[2])) for row in mission.rows(ATTEMPTS)}
-    pairs = [row[:2] for row in mission.rows(ATTEMPTS)] + mission.rows(BESIDE)
-    return {files[file_id][0]: (files[file_id][1], reasons[attempt_id]) for attempt_id, file_id in pairs}
+def made(mission: Mission, since: int) -> list[Made]:
+    """Every file that a later job made, as the database has it."""
+    found = mission.rows(f"{MADE} WHERE a.status = 'succeeded' AND a.attempt_id > {since}")
+    files_made = [
+        Made(name, ".".join(map(str, version)), tuple(sorted(json.loads(why)))) for name, why, *version in found
+    ]
+    return sorted(files_made, key=lambda each: each.name)
+
+
+def planned(mission: Mission) -> list[tuple[str, list[str]]]:
+    """Each file that is to be built, with the inputs of its job."""
+    answer = ask(mission, lambda store: plan(store, Options()))
+    assert not answer.problems
+    return sorted((name, sorted(task.inputs)) for task in answer.tasks for name in task.outputs)
+
+
+def built(mission: Mission, since: int) -> list[tuple[str, list[str]]]:
+    """The same of what later jobs built, as the database has it."""
+    inputs: dict[int, list[str]] = defaultdict(list)
+    for attempt_id, name in mission.rows(INPUTS):
+        inputs[attempt_id].append(name)
+    rows = mission.rows(f"SELECT a.attempt_id, o.filename FROM {OUTPUTS} WHERE a.attempt_id > {since}")
+    return sorted((name, sorted(inputs[attempt_id])) for attempt_id, name in rows)
+
+
+def last_attempt(mission: Mission) -> int:
+    return int(mission.one("SELECT coalesce(max(attempt_id), 0) FROM attempt"))
+
+
+def on_disk(mission: Mission) -> dict[str, str]:
+    """Every product's file by its name, with what is in it."""
+    return {path.name: path.read_text() for path in (mission.root / "data").rglob("*.txt")}
 
 
 def deliver(mission: Mission, names: list[str]) -> None:
@@ -148,53 +194,171 @@ def deliver(mission: Mission, names: list[str]) -> None:
         mission.deliver(name, content=name)
 
 
-def release_something(data: st.DataObject, mission: Mission, plan: Plan) -> Prediction:
-    at = data.draw(st.integers(0, len(plan.processes) - 1), "process")
-    process = plan.processes[at]
-    part, rises = data.draw(st.sampled_from(Part), "part"), data.draw(st.booleans(), "output interface rises")
-    newer = replace(process, version=process.version.bumped(part), interface=process.interface + rises)
-    interface = newer.interface if rises else None
-    release = Release(process=f"to_{process.name}", version=newer.version, output_interface=interface)
-    foresight = ask(mission, lambda store: if_released(store, release))
-    mission.define(*plan.with_process(at, newer).blocks())
-    return foresight
+T = TypeVar("T")
 
 
-def force_something(data: st.DataObject, mission: Mission, plan: Plan) -> Prediction:
-    """Queue a file with the part that is to rise in whatever is made from it."""
-    part = data.draw(st.sampled_from(Part), "part")
-    with open_store(mission.database) as store, store.begin() as connection:
-        definition = load_definition(connection)
-        every = [row[0] for row in mission.rows("SELECT file_id FROM newest_file ORDER BY filename")]
-        item = queue.as_queued(connection, file_ids=[data.draw(st.sampled_from(every), "file")])
-        waiting = {each.file_id for each in queue.load(connection)}
-    slots = sorted({slot for slot, _ in candidates(consumers(definition), item)})
-    foresight = ask(mission, lambda store: _predicted(store, Change(definition, slots=slots, forced=part)))
-    with open_store(mission.database) as store, store.begin() as connection:
-        queue.remove(connection, waiting & {item[0].file_id})
-        queue.push(connection, [item[0].file_id], "forced", int(part))
-    return foresight
-
-
-def deliver_something(data: st.DataObject, mission: Mission, plan: Plan) -> Prediction:
-    name = data.draw(raw_names(plan).filter(lambda name: name not in mission.files()), "file")
-    path = mission.root / name
-    path.write_text(name)
-    foresight = ask(mission, lambda store: if_delivered(store, str(path)))
-    path.rename(mission.incoming / name)
-    return foresight
-
-
-def leave_it(_: st.DataObject, mission: Mission, __: Plan) -> Prediction:
-    return ask(mission, if_nothing)
-
-
-CHANGES = [release_something, release_something, force_something, deliver_something, leave_it]
-
-
-def ask(mission: Mission, question: object) -> Prediction:
+def ask(mission: Mission, question: Callable[[Store], T]) -> T:
     with open_store(mission.database, read_only=True) as store:
-        return question(store)  # type: ignore[operator,no-any-return]
+        return question(store)
+
+
+def tell(mission: Mission, change: Callable[[Store], T]) -> T:
+    with open_store(mission.database) as store:
+        return change(store)
+
+
+def outcome(way: Callable[[Mission, Callable[[Store], T]], T], mission: Mission, what: Callable[[Store], T]) -> T | str:
+    """What comes of it, or the words in which it is refused."""
+    try:
+        return way(mission, what)
+    except UserError as error:
+        return str(error)
+
+
+# --- changes: what is said of one, and then it is made ---
+
+
+def release_something(data: st.DataObject, mission: Mission, world: World) -> Prediction | None:
+    """Any version, dates and interface: what is refused is refused in the same words."""
+    process = f"to_{data.draw(st.sampled_from(world.processes), 'process').name}"
+    known = sorted(Version(*row) for row in mission.rows(CODES.format(process)))
+    rising = [known[-1].bumped(part) for part in Part]
+    is_rollback = data.draw(st.booleans(), "rollback") and len(known) > 1
+    days = [FIRST_DAY + dt.timedelta(day) for day in range(-1, DAYS + 1)]
+    dates = [None, None, *days] if mission.one(ACTIVE.format(process)) == 1 else days
+    first = data.draw(st.sampled_from(dates), "from")
+    last = data.draw(st.sampled_from([None, None, *(day for day in days if first is None or day >= first)]), "to")
+    request = release.Request(
+        process=process,
+        version=data.draw(st.sampled_from(known[:-1] if is_rollback else rising), "version"),
+        first=first,
+        last=last,
+        is_rollback=is_rollback,
+    )
+    if data.draw(st.integers(0, 3), "refused, maybe") == 0:
+        request = replace(request, version=data.draw(st.sampled_from([*known, Version(1, 0, 7)]), "any version"))
+    elif not is_rollback:
+        file = data.draw(st.sampled_from([None, None, "x.sh", "y.sh"]), "file")
+        request = replace(
+            request, file=file, output_interface=data.draw(st.sampled_from([None, None, 1, 2]), "interface")
+        )
+    said = outcome(ask, mission, lambda store: if_released(store, request))
+    done = outcome(tell, mission, lambda store: release.release(store, request))
+    if isinstance(said, str) or isinstance(done, str):
+        assert said == done
+        event("a release is refused")
+        return None
+    event("a rollback" if request.is_rollback else "a release")
+    return said
+
+
+def release_for_later_dates(data: st.DataObject, mission: Mission, world: World) -> None:
+    """A version that there may be a rollback from."""
+    process = data.draw(st.sampled_from(world.processes), "process that had two versions")
+    first = FIRST_DAY + dt.timedelta(data.draw(st.integers(0, DAYS - 1), "first day of the second"))
+    request = release.Request(process=f"to_{process.name}", version=Version(1, 0, 1), first=first)
+    tell(mission, lambda store: release.release(store, request))
+    mortal.run_here(mission.database, Options())
+
+
+def reprocess_something(data: st.DataObject, mission: Mission, world: World) -> Prediction | None:
+    """What is stale, of which something may be lost, or everything."""
+    if data.draw(st.booleans(), "a file is lost"):
+        lose(mission, data.draw(st.sampled_from(sorted(on_disk(mission))), "lost file"))
+    selection = some_selection(data, world)
+    part = data.draw(st.sampled_from([None, *Part, *Part]), "part")
+    said = ask(mission, lambda store: if_reprocessed(store, selection, part))
+
+    def put(store: Store) -> object:
+        chosen = reprocess.choose(store, selection, part)
+        if part is None:
+            return reprocess.queue_inputs(store, chosen)
+        return reprocess.begin_campaign(store, chosen, part, reprocess.Order()) if chosen.decisions else None
+
+    tell(mission, put)
+    return said
+
+
+def begin_limited_campaign(data: st.DataObject, mission: Mission, world: World) -> None:
+    selection, part = some_selection(data, world), data.draw(st.sampled_from(Part), "part")
+    order = reprocess.Order(
+        newest_first=data.draw(st.booleans(), "newest first"), jobs_per_run=data.draw(st.integers(1, 5), "jobs per run")
+    )
+
+    def begin(store: Store) -> None:
+        chosen = reprocess.choose(store, selection, part)
+        if chosen.decisions:
+            reprocess.begin_campaign(store, chosen, part, order)
+
+    tell(mission, begin)
+
+
+def deliver_something(data: st.DataObject, mission: Mission, world: World) -> Prediction | None:
+    """A file, or one that was lost."""
+    lost = sorted(path.name for path in (mission.root / "lost").glob("*"))
+    name = data.draw(st.sampled_from(lost) if lost else raw_names(world), "file")
+    if name in mission.files() and not lost:
+        return None
+    path = mission.root / "lost" / name
+    if not lost:
+        path.write_text(name)
+    said = ask(mission, lambda store: if_delivered(store, str(path)))
+    path.rename(mission.incoming / name)
+    return said
+
+
+def deliver_some(data: st.DataObject, mission: Mission, world: World) -> None:
+    deliver(mission, data.draw(st.lists(raw_names(world), max_size=4, unique=True), "files"))
+
+
+def edit_code(_: st.DataObject, mission: Mission, __: World) -> None:
+    with (mission.codes / "x.sh").open("a") as code:
+        code.write("# edited\n")
+
+
+def ingest_only(data: st.DataObject, mission: Mission, world: World) -> None:
+    """Files that are queued, and nothing is built yet."""
+    deliver_some(data, mission, world)
+    mortal.run_here(mission.database, Options(process=False))
+
+
+def leave_it(_: st.DataObject, __: Mission, ___: World) -> None:
+    """Only what campaigns left for a later run."""
+
+
+def some_selection(data: st.DataObject, world: World) -> reprocess.Selection:
+    """Files of a product, or what a process makes, of some dates or of all."""
+    days = st.sampled_from([None, None, *(FIRST_DAY + dt.timedelta(day) for day in range(DAYS))])
+    start, end = data.draw(days, "start"), data.draw(days, "end")
+    if start is not None and end is not None and start > end:
+        start, end = end, start
+    product = data.draw(st.sampled_from([output for each in world.processes for output in each.outputs]), "product")
+    return reprocess.Selection(product=product, start=start, end=end)
+
+
+def lose(mission: Mission, name: str) -> None:
+    """A file that is gone from disk, as ``check --repair`` records it."""
+    file_id = mission.one(f"SELECT file_id FROM file WHERE filename = '{name}'")
+    mission.files()[name].path.rename(mission.root / "lost" / name)
+
+    def record(store: Store) -> None:
+        with store.begin() as connection:
+            files.set_existing(connection, [file_id], exists=False)
+
+    tell(mission, record)
+
+
+CHANGES: list[Callable[[st.DataObject, Mission, World], Prediction | None]] = [
+    release_something,
+    release_something,
+    reprocess_something,
+    deliver_something,
+    begin_limited_campaign,
+    begin_limited_campaign,
+    deliver_some,
+    ingest_only,
+    leave_it,
+]
 
 
 @pytest.fixture(scope="module")
@@ -208,32 +372,46 @@ pytestmark = pytest.mark.timeout(400)  # two cores may be shared by many
 
 
 @settings(
-    max_examples=10,
+    max_examples=20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     print_blob=True,
 )
 @given(data=st.data())
-def test_what_is_foreseen_is_what_then_happens(data: st.DataObject, template: Path) -> None:
-    plan = data.draw(plans())
-    names = data.draw(st.lists(raw_names(plan), min_size=3, max_size=9, unique=True))
+def test_what_is_foreseen_and_planned_is_what_the_next_run_does(data: st.DataObject, template: Path) -> None:
+    world = data.draw(worlds())
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         root = Path(folder) / "m"
         root.mkdir()
         mission = Mission(root, str(shutil.copy(template, root / "mission.sqlite")))
-        mission.code("x.sh", CODE)
-        mission.define(*plan.blocks())
-        later = data.draw(st.integers(0, 2), "files that are only queued")
-        deliver(mission, names[later:])
+        (root / "lost").mkdir()
+        for name in ("x.sh", "y.sh"):
+            mission.code(name, CODE)
+        mission.define(*world.blocks())
+        deliver(mission, data.draw(st.lists(raw_names(world), min_size=3, max_size=9, unique=True)))
         mortal.run_here(mission.database, Options())
-        deliver(mission, names[:later])
-        mortal.run_here(mission.database, Options(process=False))
-        before = made(mission)
-        change = data.draw(st.sampled_from(CHANGES), "change")
-        foresight = foreseen(change(data, mission, plan))
-        assert made(mission) == before
-        mortal.run_here(mission.database, Options())
-        happened = {name: facts for name, facts in made(mission).items() if name not in before}
-        assert foresight == happened
-        event(f"{change.__name__}: {'some' if happened else 'no'} files")
-        assert foreseen(ask(mission, if_nothing)) == {}
+        release_for_later_dates(data, mission, world)
+        for _ in range(data.draw(st.integers(2, 4), "changes")):
+            if data.draw(st.integers(0, 5), "a code is edited before") == 0:
+                edit_code(data, mission, world)
+            change = data.draw(st.sampled_from(CHANGES), "change")
+            happened = holds(mission, change(data, mission, world))
+            event(f"{change.__name__}: {'some' if happened else 'no'} files")
+
+
+def holds(mission: Mission, said: Prediction | None) -> list[Made]:
+    """Run, and hold what was said of the change, and what is planned, against what then is in the database and on disk;
+    what happened."""
+    before, since = on_disk(mission), last_attempt(mission)
+    arriving = {path.name for path in mission.incoming.iterdir()}
+    plan_of_run = planned(mission)
+    assert (on_disk(mission), last_attempt(mission)) == (before, since)
+    report = Report()
+    with Store(mission.database) as store:
+        cycle.run(store, Options(), report)
+    happened = made(mission, since)
+    assert plan_of_run == built(mission, since)
+    assert said is None or foreseen(said) == happened
+    new = {name for name, content in on_disk(mission).items() if before.get(name) != content}
+    assert new - arriving == {each.name for each in happened} - arriving
+    return happened

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.postgres import OwnServer, PostgresServer, running_server, without_privileges
+from tests.kit.postgres import OwnServer, PostgresServer, running_server, without_privileges
 
 START_SECONDS = 30
 

@@ -10,8 +10,8 @@ import pytest
 
 from dbproc.core.errors import ConflictError, DatabaseError, DatabaseLostError, DatabaseRefusedError
 from dbproc.database.store import Store, create_database, open_store
-from tests.flow.mission import Mission, chain, name_of
-from tests.postgres import OwnServer
+from tests.kit.mission import Mission, chain, name_of
+from tests.kit.postgres import OwnServer
 
 
 def test_a_mission_lives_there(german_server: OwnServer, tmp_path: Path) -> None:

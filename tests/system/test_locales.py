@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.mission import LONGEST_SECONDS, Mission, process, product
+from tests.kit.mission import LONGEST_SECONDS, Mission, process, product
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from dbproc.core.errors import DatabaseError
 from dbproc.database.store import Store, create_database, open_store
-from tests.flow.mission import LONGEST_SECONDS, Mission, chain, name_of, product
-from tests.postgres import PostgresServer
+from tests.kit.mission import LONGEST_SECONDS, Mission, chain, name_of, product
+from tests.kit.postgres import PostgresServer
 from tests.system.conftest import pgbouncer
 
 SLOW = """

@@ -32,7 +32,7 @@ def _found(tree: ast.AST) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.Name) and node.id in AS_CODE:
             yield node.lineno, node.id
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            names = {getattr(node, "module", None), *(alias.name for alias in node.names)}
+            names = {getattr(node, "module", None) or "", *(alias.name for alias in node.names)}
             yield from ((node.lineno, f"import {name}") for name in sorted(names & (THROUGH_A_SHELL | AS_CODE)))
         elif isinstance(node, ast.keyword) and node.arg == "shell":
             yield node.lineno, "shell="

@@ -44,7 +44,14 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The prefix of an environment in which the wheel is installed."""
     prefix = tmp_path_factory.mktemp("environment")
     venv.create(prefix, symlinks=True)
-    pip = [sys.executable, "-m", "pip", "--python", prefix / "bin" / "python", "--disable-pip-version-check"]
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        prefix / "bin" / "python",
+        "--disable-pip-version-check",
+    ]
     run(*pip, "install", "--quiet", "--no-index", "--no-deps", "--no-compile", wheel, cwd=prefix)
     return prefix
 

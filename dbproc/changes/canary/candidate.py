@@ -13,13 +13,11 @@ from dbproc.core.errors import UserError
 from dbproc.core.model import Code, Definition, Process
 from dbproc.core.spec import SHIPPED, Change, CodeSpec, Holdings
 from dbproc.core.version import Version
+from dbproc.mission.codes import as_model
 from dbproc.run.jobs import code_obstacle
 from dbproc.storage.bundle import read_bundle
 from dbproc.storage.digest import algorithm_of
 from dbproc.system.package import code_path
-
-NOT_ENTERED = 0
-"""The number of a code that has no row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,13 @@ def replaceable(definition: Definition, name: str) -> Process:
     """
     found = lookup.process_named(definition, name)
     if not found.outputs:
-        raise UserError(f"process {found.name} ({found.timebase}) makes no files that could be compared")
+        raise UserError(
+            f"process {found.name} ({found.timebase}) makes no files that could be compared; name another one"
+        )
     if not definition.codes.get(found.process_id):
-        raise UserError(f"process {found.name} has no active code that could be replaced")
+        raise UserError(
+            f"process {found.name} has no active code that could be replaced; see: dbproc code list {found.name}"
+        )
     return found
 
 
@@ -80,7 +82,9 @@ def candidate(holdings: Holdings, definition: Definition, process: Process, old:
     file = present.file if wanted.file is None else _place_of(wanted.file, directory)
     interface = present.output_interface if wanted.output_interface is None else wanted.output_interface
     if interface < present.output_interface:
-        raise UserError(f"output interface {interface} is below the present one, {present.output_interface}")
+        raise UserError(
+            f"output interface {interface} is below the present one, {present.output_interface}; give a higher one"
+        )
     spec = replace(present, file=file, version=wanted.version, output_interface=interface)
     changes = _changes_of(holdings, process.name, old.code_id, spec)
     path = code_path(directory, spec.file, spec.version)
@@ -88,18 +92,9 @@ def candidate(holdings: Holdings, definition: Definition, process: Process, old:
     if obstacle is not None:
         raise UserError(obstacle)
     bundle = _bundle(path, spec.uses, definition.mission.digest)
-    code = replace(
-        old,
-        code_id=NOT_ENTERED,
-        path=path,
-        version=spec.version,
-        output_interface=interface,
-        digest=bundle.digest,
-        stat=bundle.stat,
-    )
-    others = [each for each in definition.codes[process.process_id] if each.code_id != old.code_id]
-    codes = {**definition.codes, process.process_id: (*others, code)}
-    return Candidate(process, old, code, spec, bundle, replace(definition, codes=codes), changes, holdings)
+    changed = as_model(definition, holdings, changes)
+    code = next(each for each in changed.codes[process.process_id] if each.code_id < 0)
+    return Candidate(process, old, code, spec, bundle, changed, changes, holdings)
 
 
 def _changes_of(holdings: Holdings, process: str, old_code: int, spec: CodeSpec) -> list[Change]:

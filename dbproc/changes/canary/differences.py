@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Any
 
 from dbproc.core.model import Comparison, Definition, NewFile, Planned
 from dbproc.core.states import SampleVerdict
+from dbproc.database.canaries import SampleReport
 from dbproc.engines import confined
 from dbproc.products.comparison import MEMORY_LIMIT, compare, kind_of
 from dbproc.storage.layout import file_path
@@ -20,32 +20,37 @@ _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8", b"BM")
 
 def compared(
     definition: Definition, planned: Planned, file: NewFile, path: str, picture: str
-) -> tuple[SampleVerdict, dict[str, Any]]:
+) -> tuple[SampleVerdict, SampleReport]:
     """The verdict on a new file at `path`, and the report.
 
     Returns
     -------
     verdict : SampleVerdict
         ``new`` where no version is published, ``same`` in bytes or in contents, else ``differs``.
-    report : dict
-        ``sizes``, ``how`` they were compared, ``differences``, and where there is one ``problem`` and ``picture``.
+    report : SampleReport
+        How they were compared, and what differs.
     """
     published = planned.replaces
     old = None if published is None else file_path(definition, published)
     if old is None or not os.path.exists(old):
         why = "nothing is published for it" if published is None else f"{old} is gone from disk"
-        return SampleVerdict.NEW, {"sizes": [None, file.size], "differences": [], "problem": why}
-    report: dict[str, Any] = {"sizes": [os.path.getsize(old), file.size], "how": "bytes"}
-    product = definition.products[planned.product_id]
-    found = compare(Comparison.BYTES, old, path, companion=product.companion)
+        return SampleVerdict.NEW, SampleReport(sizes=(None, file.size), differences=(), problem=why)
+    product, sizes = definition.products[planned.product_id], (os.path.getsize(old), file.size)
+    found, how, drawn = compare(Comparison.BYTES, old, path, companion=product.companion), Comparison.BYTES, {}
     if not found["same"]:
-        kind = product.comparison
-        kind = kind_of(path) if kind is Comparison.BYTES else kind
+        kind = kind_of(path) if product.comparison is Comparison.BYTES else product.comparison
         if kind is not Comparison.BYTES:
-            found, report["how"] = compare(kind, old, path, companion=product.companion), kind.value
-        report.update(_picture(old, path, picture))
-    report["differences"] = found["differences"]
-    report.update({key: found[key] for key in ("problem", "more") if found.get(key)})
+            found, how = compare(kind, old, path, companion=product.companion), kind
+        drawn = _picture(old, path, picture)
+    report = SampleReport(
+        sizes=sizes,
+        how=how.value,
+        picture=drawn.get("picture"),
+        no_picture=drawn.get("no_picture"),
+        differences=found["differences"],
+        problem=found.get("problem") or None,
+        more=found.get("more") or None,
+    )
     return (SampleVerdict.SAME if found["same"] else SampleVerdict.DIFFERS), report
 
 

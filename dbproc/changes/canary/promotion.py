@@ -6,7 +6,6 @@ canary that is not promoted, and the next run moves the files back.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,27 +24,27 @@ from dbproc.core.version import Version
 from dbproc.database import canaries, codes, lock, root
 from dbproc.database import moves as placements
 from dbproc.database.attempts import NewAttempt, insert_attempts
+from dbproc.database.canaries import CanaryRow, SampleRow
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.definition.specs import load_holdings
 from dbproc.database.definition.write import write_changes
 from dbproc.database.store import Store, Transaction
 from dbproc.mission.kept_bytes import with_bytes
 from dbproc.products.inspection import Inspection
+from dbproc.run.outputs import Result, Success, moves_of, place, verify
 from dbproc.run.recovery import recover_at_once
-from dbproc.run.register import Register, Result, Success
+from dbproc.run.register import Register
 from dbproc.storage import moves
 from dbproc.storage.workspace import Workspace
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """What came of it: the names of the files taken, and of those that the next runs build, each with the reason."""
+    """What came of the promotion of a canary."""
 
-    canary_id: int
-    taken: tuple[str, ...]
-    left: Mapping[str, str]
+    canary_id: int  #: its number
+    taken: tuple[str, ...]  #: the names of the files taken into the catalogue
+    left: Mapping[str, str]  #: by the names of those that the next runs build: why they were not taken
 
 
 def discard(store: Store, name: str) -> int:
@@ -64,12 +63,12 @@ def discard(store: Store, name: str) -> int:
     with store.begin() as connection:
         row = canaries.find(connection, name)
         mission = load_mission(connection)
-    canary_id = int(row["canary_id"])
+    canary_id = row.canary_id
     place = Place(mission, canary_id)
-    if row["status"] == CanaryStatus.PROMOTED or (
-        row["status"] == CanaryStatus.DISCARDED and not os.path.isdir(place.workspace.work)
+    if row.status is CanaryStatus.PROMOTED or (
+        row.status is CanaryStatus.DISCARDED and not os.path.isdir(place.workspace.work)
     ):
-        raise UserError(f"canary {canary_id} was {row['status']} already")
+        raise UserError(f"canary {canary_id} was {row.status} already; see: dbproc canary list")
     with place.held():
         with store.begin() as connection:
             canaries.change_status(
@@ -94,9 +93,9 @@ def promote(store: Store, name: str, reason: str = "") -> Promoted:
     with store.begin() as connection:
         row = canaries.find(connection, name)
         mission = load_mission(connection)
-    canary_id = int(row["canary_id"])
+    canary_id = row.canary_id
     place = Place(mission, canary_id)
-    if row["status"] == CanaryStatus.PROMOTED and not place.is_tidy:
+    if row.status is CanaryStatus.PROMOTED and not place.is_tidy:
         with place.held():
             place.tidy(store)
     acquired = lock.acquire(store, f"canary {canary_id} promoted")
@@ -134,39 +133,40 @@ class _Promotion:
         tried = self._candidate()
         tasks, left = self._tasks(tried)
         with Inspection(tried.definition) as inspection:
-            register = Register(self._store, tried.definition, inspection, self._run_id)
-            results = register.check(
-                [(task, _outcome(number, task, rows)) for number, (task, rows) in enumerate(tasks)]
-            )
+            ended = [(task, _outcome(number, task, rows)) for number, (task, rows) in enumerate(tasks)]
+            results = verify(self._store, tried.definition, inspection, ended)
             checked = []
             for result, (_, rows) in zip(results, tasks, strict=True):
                 why = _not_as_recorded(result, rows)
-                left.update({row["filename"]: why for row in rows if why})
+                left.update({row.filename: why for row in rows if why})
                 checked += [] if why else [result]
-            return self._take(register, tried, checked, left)
+            return self._take(tried, checked, left)
 
     def _candidate(self) -> Candidate:
         """The candidate as it is now."""
         row = self._row
         with self._store.begin() as connection:
             definition = load_definition(connection)
-            process = replaceable(definition, row["process"])
-            old = valid_code(definition.codes[process.process_id], self._files[0]["date"])
+            process = replaceable(definition, row.process)
+            old = valid_code(definition.codes[process.process_id], self._files[0].date)
             if old is None:
-                raise UserError(f"no active code of process {process.name} is valid for {self._files[0]['date']}")
+                day = self._files[0].date
+                raise UserError(
+                    f"no active code of process {process.name} is valid for {day}; see: dbproc code list {process.name}"
+                )
             holdings = load_holdings(connection)
-        wanted = Wanted(
-            Version.parse(row["version"]), file_named(row["directory"], row["filename"]), row["output_interface"]
+        file = file_named(row.directory, row.filename)
+        tried = candidate(
+            holdings, definition, process, old, Wanted(Version.parse(row.version), file, row.output_interface)
         )
-        tried = candidate(holdings, definition, process, old, wanted)
-        require_same_bytes(tried.code.path, tried.spec.uses, row["digest"])
+        require_same_bytes(tried.code.path, tried.spec.uses, row.digest)
         return tried
 
-    def _tasks(self, tried: Candidate) -> tuple[list[tuple[Task, list[Row]]], dict[str, str]]:
+    def _tasks(self, tried: Candidate) -> tuple[list[tuple[Task, list[SampleRow]]], dict[str, str]]:
         """What the next run would build just so, with the rows of the sample; and why the rest is left."""
-        by_slot: dict[Slot, list[Row]] = {}
+        by_slot: dict[Slot, list[SampleRow]] = {}
         for row in self._files:
-            by_slot.setdefault(Slot(tried.process.process_id, row["date"], row["keywords"]), []).append(row)
+            by_slot.setdefault(Slot(tried.process.process_id, row.date, row.keywords), []).append(row)
         now = {task.slot: task for task in decided(self._store, tried.definition, list(by_slot))[0]}
         tasks, left = [], {}
         for slot, rows in by_slot.items():
@@ -175,33 +175,33 @@ class _Promotion:
                 _name_anew(now[slot], rows)
                 tasks.append((now[slot], rows))
             else:
-                left.update({row["filename"]: why for row in rows})
+                left.update({row.filename: why for row in rows})
         return tasks, left
 
-    def _take(self, register: Register, tried: Candidate, results: Sequence[Result], left: dict[str, str]) -> Promoted:
+    def _take(self, tried: Candidate, results: Sequence[Result], left: dict[str, str]) -> Promoted:
         changes = _kept(tried)
-        announced = register.announcements(results)
+        announced = moves_of(results)
         with self._store.begin() as connection:
             placements.announce(connection, announced)
         placed: list[Success] = []
         settled: list[Move] = []
         try:
             for result in results:
-                at_home = register.place(result)
-                settled += register.announcements([result])
+                at_home = place(result)
+                settled += moves_of([result])
                 if isinstance(at_home, Success):
                     placed.append(at_home)
                 else:
                     left.update({planned.name: at_home.message for planned in at_home.task.outputs})
-            moves.sync(register.announcements(placed))
+            moves.sync(moves_of(placed))
             with self._store.begin() as connection:
-                self._record(connection, register, tried, changes, placed)
+                self._record(connection, tried, changes, placed)
                 placements.withdraw(connection, announced)
         except BaseException:
-            self._undo(register.announcements(placed), settled)
+            self._undo(moves_of(placed), settled)
             raise
         taken = tuple(file.filename for result in placed for file in result.files)
-        return Promoted(self._row["canary_id"], taken, left)
+        return Promoted(self._row.canary_id, taken, left)
 
     def _undo(self, made: Sequence[Move], settled: Sequence[Move]) -> None:
         """Move files back; what was announced and is not `settled`, the next run undoes."""
@@ -211,17 +211,12 @@ class _Promotion:
             placements.withdraw(connection, settled)
 
     def _record(
-        self,
-        connection: Transaction,
-        register: Register,
-        tried: Candidate,
-        changes: Sequence[Change],
-        placed: Sequence[Success],
+        self, connection: Transaction, tried: Candidate, changes: Sequence[Change], placed: Sequence[Success]
     ) -> None:
         """The release and the files, all or nothing."""
-        canary_id = self._row["canary_id"]
+        canary_id = self._row.canary_id
         if not canaries.change_status(connection, canary_id, [CanaryStatus.BUILT], CanaryStatus.PROMOTED):
-            raise UserError(f"canary {canary_id} is no longer there to be promoted")
+            raise UserError(f"canary {canary_id} can no longer be promoted; see: dbproc canary show {canary_id}")
         write_changes(connection, changes, tried.seen, self._reason)
         code_id = canaries.released_code(connection, tried.process.process_id, str(tried.spec.version))
         codes.record_event(
@@ -237,6 +232,7 @@ class _Promotion:
         attempts = [NewAttempt(task=result.task, command=result.outcome.job.command) for result in made]
         ids = insert_attempts(connection, self._run_id, attempts)
         pairs = zip(made, ids, strict=True)
+        register = Register(self._store, tried.definition, self._run_id)
         register.enter(connection, [replace(result, outcome=_of_attempt(result.outcome, n)) for result, n in pairs])
 
 
@@ -254,58 +250,56 @@ def _kept(tried: Candidate) -> list[Change]:
     return changes
 
 
-def _require_promotable(row: Row, files: Sequence[Row]) -> None:
-    canary_id, status = row["canary_id"], row["status"]
-    if status == CanaryStatus.BUILDING:
+def _require_promotable(row: CanaryRow, files: Sequence[SampleRow]) -> None:
+    canary_id, status = row.canary_id, row.status
+    if status is CanaryStatus.BUILDING:
         raise UserError(f"the sample of canary {canary_id} is not finished; build it again: dbproc canary start")
-    if status != CanaryStatus.BUILT:
-        raise UserError(f"canary {canary_id} was {status} already")
-    failed = [each["filename"] for each in files if each["verdict"] == SampleVerdict.FAILED]
+    if status is not CanaryStatus.BUILT:
+        raise UserError(f"canary {canary_id} was {status} already; see: dbproc canary list")
+    failed = [each.filename for each in files if each.verdict is SampleVerdict.FAILED]
     if failed or not files:
         names = ", ".join(failed[:5]) or "everything"
-        raise UserError(f"canary {canary_id} could not make {names}; mend the code, and start another canary")
+        raise UserError(f"canary {canary_id} could not make {names}; see why, mend it, and start another canary")
 
 
-def _why_left(task: Task | None, rows: Sequence[Row]) -> str | None:
+def _why_left(task: Task | None, rows: Sequence[SampleRow]) -> str | None:
     """Why the sample of a slot is not what the next run would build; None when it is."""
     if task is None:
         return "the next run would not build it"
-    if any([file.file_id for file in task.inputs] != row["record"]["inputs"] for row in rows):
+    if any([file.file_id for file in task.inputs] != list(row.made.inputs) for row in rows):
         return "its inputs are no longer those that it was built from"
-    if {planned.product_id for planned in task.outputs} != {row["product_id"] for row in rows}:
+    if {planned.product_id for planned in task.outputs} != {row.product_id for row in rows}:
         return "the process has other outputs by now"
-    names = {row["product_id"]: row["filename"] for row in rows}
+    names = {row.product_id: row.filename for row in rows}
     other = next((planned.name for planned in task.outputs if planned.name != names[planned.product_id]), None)
     if other is not None and not _may_be_renamed(task, rows):
         return f"it would be {other} by now, and what it holds may depend on its name"
     return None
 
 
-def _may_be_renamed(task: Task, rows: Sequence[Row]) -> bool:
+def _may_be_renamed(task: Task, rows: Sequence[SampleRow]) -> bool:
     """Whether the files of a sample are files alone, and their code was not told the version."""
     words = (*task.process.extra_params, *task.code.arguments)
-    return not any("{VERSION}" in word for word in words) and not any(row["record"]["members"] for row in rows)
+    return not any("{VERSION}" in word for word in words) and not any(row.made.members for row in rows)
 
 
-def _name_anew(task: Task, rows: Sequence[Row]) -> None:
+def _name_anew(task: Task, rows: Sequence[SampleRow]) -> None:
     """Give the files of a sample the names that they would have now."""
     now = {planned.product_id: planned.name for planned in task.outputs}
     for row in rows:
-        old, new = (
-            os.path.join(row["record"]["directory"], name) for name in (row["filename"], now[row["product_id"]])
-        )
+        old, new = (os.path.join(row.made.directory, name) for name in (row.filename, now[row.product_id]))
         if os.path.lexists(old) and not os.path.lexists(new):
             os.rename(old, new)
 
 
-def _outcome(number: int, task: Task, rows: Sequence[Row]) -> Outcome:
+def _outcome(number: int, task: Task, rows: Sequence[SampleRow]) -> Outcome:
     """The outcome of the job that made a sample, as it was recorded."""
-    record = rows[0]["record"]
+    record = rows[0].made
     job = Job(
         attempt_id=number,
-        command=tuple(record["command"]),
-        directory=record["directory"],
-        log=record["log"],
+        command=record.command,
+        directory=record.directory,
+        log=record.log,
         cpu=task.code.cpu,
         ram=task.code.ram,
         time_limit=task.code.time_limit,
@@ -314,23 +308,22 @@ def _outcome(number: int, task: Task, rows: Sequence[Row]) -> Outcome:
         job=job,
         ending=Ending.SUCCEEDED,
         message="",
-        exit_status=record["exit_status"],
-        started=dt.datetime.fromisoformat(record["started"]),
-        ended=dt.datetime.fromisoformat(record["ended"]),
-        cpu_seconds=record["cpu_seconds"],
-        memory_bytes=record["memory_bytes"],
+        exit_status=record.exit_status,
+        started=record.started,
+        ended=record.ended,
+        cpu_seconds=record.cpu_seconds,
+        memory_bytes=record.memory_bytes,
     )
 
 
-def _not_as_recorded(result: Result, rows: Sequence[Row]) -> str:
+def _not_as_recorded(result: Result, rows: Sequence[SampleRow]) -> str:
     """Why a file of a sample is not what was compared; nothing when it is."""
     if not isinstance(result, Success):
         return result.message
-    records = {row["product_id"]: row["record"] for row in rows}
+    records = {row.product_id: row.made for row in rows}
     for file in result.files:
         record = records[file.product_id]
-        members = sorted([member.path, member.size, member.digest] for member in file.members)
-        if (file.size, file.digest) != (record["size"], record["digest"]) or members != sorted(record["members"]):
+        if (file.size, file.digest, set(file.members)) != (record.size, record.digest, set(record.members)):
             return "its bytes are no longer those that were recorded"
     return ""
 

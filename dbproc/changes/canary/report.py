@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 from dbproc.changes.canary.directory import Place
+from dbproc.core.answers import extended
 from dbproc.core.states import SampleVerdict
-
-Row = Mapping[str, Any]
+from dbproc.database import canaries
+from dbproc.database.canaries import CanaryRow, SampleFailure, SampleReport, SampleRow
+from dbproc.database.definition.load import load_mission
+from dbproc.database.store import Store
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 72em; color: #222 }
@@ -20,7 +23,30 @@ table { border-collapse: collapse } td, th { padding: .25em .8em; text-align: le
 """
 
 
-def write_report(place: Place, canary: Row, files: Sequence[Row]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryShown(CanaryRow):
+    """A candidate, and how each file of its sample compares with the published one."""
+
+    report: str  #: the path of its report
+    sample: tuple[SampleRow, ...]  #: the files of its sample, in the order of their dates
+
+
+def canary_shown(store: Store, name: str) -> CanaryShown:
+    """A canary by its number, or the latest one of a process, with its sample.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
+    with store.begin() as connection:
+        row = canaries.find(connection, name)
+        files = canaries.files_of(connection, row.canary_id)
+        place = Place(load_mission(connection), row.canary_id)
+    return extended(CanaryShown, row, report=place.report, sample=tuple(files))
+
+
+def write_report(place: Place, canary: CanaryRow, files: Sequence[SampleRow]) -> None:
     """Write it; it appears whole or not at all."""
     partial = f"{place.report}.partial"
     with open(partial, "w", encoding="utf-8", errors="backslashreplace") as stream:
@@ -30,12 +56,12 @@ def write_report(place: Place, canary: Row, files: Sequence[Row]) -> None:
     os.replace(partial, place.report)
 
 
-def report_html(canary: Row, files: Sequence[Row]) -> str:
+def report_html(canary: CanaryRow, files: Sequence[SampleRow]) -> str:
     """The page."""
-    title = f"canary {canary['canary_id']}: {canary['process']} {canary['version']}"
-    counts = Counter(row["verdict"] for row in files)
+    title = f"canary {canary.canary_id}: {canary.process} {canary.version}"
+    counts = Counter(row.verdict for row in files)
     summary = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-    facts = f"{canary['directory']}/{canary['filename']}, {canary['digest']}, by {canary['user']} {canary['created']}"
+    facts = f"{canary.directory}/{canary.filename}, {canary.digest}, by {canary.user} {canary.created}"
     return "\n".join(
         (
             f"<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title>",
@@ -49,34 +75,38 @@ def report_html(canary: Row, files: Sequence[Row]) -> str:
     )
 
 
-def _row(row: Row) -> str:
-    cells = (row["date"], row["keywords"], row["filename"], row["published"] or "", row["verdict"])
+def _row(row: SampleRow) -> str:
+    cells = (row.date, row.keywords, row.filename, row.published or "", row.verdict)
     texts = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
-    return f"<tr class='{escape(row['verdict'])}'>{texts}</tr>"
+    return f"<tr class='{escape(row.verdict)}'>{texts}</tr>"
 
 
-def _details(row: Row) -> Iterator[str]:
+def _details(row: SampleRow) -> Iterator[str]:
     lines = list(words_of(row))
-    if lines or row["report"].get("picture"):
-        yield f"<h2>{escape(row['filename'])}</h2><ul>"
+    picture = row.report.picture if isinstance(row.report, SampleReport) else None
+    if lines or picture:
+        yield f"<h2>{escape(row.filename)}</h2><ul>"
         yield from (f"<li>{escape(line)}</li>" for line in lines)
         yield "</ul>"
-    if row["report"].get("picture"):
-        yield f"<img alt='old, new, difference' src='pictures/{escape(row['report']['picture'])}'>"
+    if picture:
+        yield f"<img alt='old, new, difference' src='pictures/{escape(picture)}'>"
 
 
-def words_of(row: Row) -> Iterator[str]:
-    """What is to be said of a file of a sample, line by line."""
-    report = row["report"]
-    sizes = report.get("sizes")
-    if sizes and sizes[0] is not None and sizes[0] != sizes[1]:
-        yield f"size {sizes[0]} → {sizes[1]} bytes"
-    if row["verdict"] == SampleVerdict.SAME and report.get("how") != "bytes":
-        yield f"other bytes, the same contents ({report['how']})"
-    for each in report.get("differences", ()):
+def words_of(row: SampleRow) -> Iterator[str]:
+    """The lines of the report about one file of a sample."""
+    report = row.report
+    if isinstance(report, SampleFailure):
+        yield report.problem
+        return
+    if report.sizes and report.sizes[0] is not None and report.sizes[0] != report.sizes[1]:
+        yield f"size {report.sizes[0]} → {report.sizes[1]} bytes"
+    if row.verdict is SampleVerdict.SAME and report.how != "bytes":
+        yield f"other bytes, the same contents ({report.how})"
+    for each in report.differences or ():
         yield f"{each['name']}: {each['what']}"
-    if report.get("more"):
-        yield f"and {report['more']} more"
-    for key in ("problem", "no_picture"):
-        if report.get(key):
-            yield report[key] if key == "problem" else f"no picture: {report[key]}"
+    if report.more:
+        yield f"and {report.more} more"
+    if report.problem:
+        yield report.problem
+    if report.no_picture:
+        yield f"no picture: {report.no_picture}"

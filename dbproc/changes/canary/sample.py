@@ -15,23 +15,23 @@ from dbproc.changes.canary.report import write_report
 from dbproc.core.candidates import Queued, candidates
 from dbproc.core.errors import UserError
 from dbproc.core.events import Report
-from dbproc.core.model import Definition, Outcome, Process, Slot, Task
+from dbproc.core.model import Definition, NewFile, Outcome, Process, Slot, Task
 from dbproc.core.periods import DayRange, period_end
 from dbproc.core.plan import State, valid_code
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.core.text_lists import arguments_text
 from dbproc.database import canaries, root
-from dbproc.database.canaries import NewCanary, SampleFile
+from dbproc.database.canaries import NewCanary, SampleFailure, SampleFile, SampleRecord, SampleReport
 from dbproc.database.definition.load import load_definition
 from dbproc.database.definition.specs import load_holdings
 from dbproc.database.store import Store
 from dbproc.engines.local import LocalEngine
 from dbproc.products.inspection import Inspection
 from dbproc.run.decide import decide, facts_of
-from dbproc.run.inputs import Inputs, look
-from dbproc.run.jobs import command_line, job_of, obstacle
-from dbproc.run.register import Register, Result, Success
-from dbproc.run.rescue import after_job, keep_here
+from dbproc.run.dispatch import Dispatch, Setup
+from dbproc.run.jobs import code_obstacle
+from dbproc.run.outputs import Result, Success
+from dbproc.run.rescue import Found, keep_here
 from dbproc.system.machine import this_process
 
 Say = Callable[[str], None]
@@ -195,50 +195,38 @@ class _Building:
         self._definition = tried.definition
         self._place = place
         self._say = say
-        self._running: dict[int, tuple[Task, Inputs]] = {}
 
     def build(self, tasks: Sequence[Task], jobs: int) -> None:
         """Build all, `jobs` at a time; however it ends, no job is left running."""
-        engine = LocalEngine(jobs)
-        with Inspection(self._definition) as inspection:
-            register = Register(self._store, self._definition, inspection, run_id=0)
-            waiting = list(enumerate(tasks, start=1))[::-1]
-            try:
-                while waiting or self._running:
-                    while waiting and engine.room():
-                        self._start(engine, *waiting.pop())
-                    self._record(register, engine.finished(1.0))
-            finally:
-                for outcome in engine.stop():
-                    with suppress(UserError):  # what is to be said is said already
-                        self._ended(outcome)
-
-    def _start(self, engine: LocalEngine, number: int, task: Task) -> None:
-        (inputs,) = look(self._store, self._definition.mission, [task])
-        name = str(number)
-        command = command_line(self._definition, task, self._place.workspace.job_directory(name))
-        hindrance = obstacle(self._definition, task, command) or inputs.fault
+        hindrance = code_obstacle(tasks[0].code.path)
         if hindrance is not None:
             raise UserError(hindrance)
-        self._running[number] = task, inputs
-        engine.start(job_of(self._definition, task, command, self._place.workspace, name, number))
+        engine, waiting = LocalEngine(jobs), list(tasks)
+        with Inspection(self._definition) as inspection:
+            setup = Setup(self._store, self._definition, inspection, engine, self._place.workspace, Report())
+            dispatch = Dispatch(setup, self._keep)
+            try:
+                while waiting or dispatch.running:
+                    results = dispatch.step(waiting)
+                    if dispatch.harms:
+                        raise UserError(dispatch.harms[0])
+                    self._record(results)
+            finally:
+                with suppress(UserError):  # what is to be said is said already
+                    dispatch.stop()
 
-    def _record(self, register: Register, outcomes: Sequence[Outcome]) -> None:
-        results = register.check([self._ended(outcome) for outcome in outcomes])
+    def _keep(self, directory: str, found: Found) -> str:
+        """Save what a job that changed its inputs holds of them; anything else stays where it is."""
+        if found.changed is None:
+            return ""
+        return f"; what it made of it, or left, is in {keep_here(self._definition.mission, directory)}"
+
+    def _record(self, results: Sequence[Result]) -> None:
         files = [file for result in results for file in self._files_of(result)]
         with self._store.begin() as connection:
             canaries.insert_files(connection, self._place.canary_id, files)
         for file in files:
             self._say(f"{file.verdict} {file.filename}")
-
-    def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:
-        task, inputs = self._running.pop(outcome.job.attempt_id)
-        mission, directory = self._definition.mission, outcome.job.directory
-        found = after_job(self._store, mission, inputs, directory, outcome.started, Report())
-        if found.changed is not None:
-            kept = f"; what it made of it, or left, is in {keep_here(mission, directory)}" if found.is_kept else ""
-            raise UserError(found.changed + kept)
-        return task, outcome
 
     def _files_of(self, result: Result) -> Iterator[SampleFile]:
         task = result.task
@@ -248,15 +236,16 @@ class _Building:
             file = made.get(planned.product_id)
             if file is None:
                 log = result.outcome.job.log
-                verdict, report = SampleVerdict.FAILED, {"problem": getattr(result, "message", ""), "log": log}
-                record = {}
+                report: SampleReport | SampleFailure = SampleFailure(
+                    problem=getattr(result, "message", ""), log=log if os.path.isfile(log) else None
+                )
+                verdict, record = SampleVerdict.FAILED, None
             else:
                 path = os.path.join(result.outcome.job.directory, planned.name)
                 name = f"{result.outcome.job.attempt_id}-{planned.product_id}.png"
                 picture = os.path.join(self._place.pictures, name)
                 verdict, report = compared(self._definition, planned, file, path, picture)
-                record = _record_of(task, result.outcome, file.size, file.digest)
-                record["members"] = [[each.path, each.size, each.digest] for each in file.members]
+                record = _record_of(task, result.outcome, file)
             yield SampleFile(
                 date=task.slot.date,
                 keywords=task.slot.keywords,
@@ -269,18 +258,19 @@ class _Building:
             )
 
 
-def _record_of(task: Task, outcome: Outcome, size: int, digest: str) -> canaries.Row:
+def _record_of(task: Task, outcome: Outcome, file: NewFile) -> SampleRecord:
     """What is needed to take a file into the catalogue."""
-    return {
-        "inputs": [file.file_id for file in task.inputs],
-        "command": list(outcome.job.command),
-        "directory": outcome.job.directory,
-        "log": outcome.job.log,
-        "started": outcome.started.isoformat(),
-        "ended": outcome.ended.isoformat(),
-        "exit_status": outcome.exit_status,
-        "cpu_seconds": outcome.cpu_seconds,
-        "memory_bytes": outcome.memory_bytes,
-        "size": size,
-        "digest": digest,
-    }
+    return SampleRecord(
+        inputs=tuple(each.file_id for each in task.inputs),
+        command=outcome.job.command,
+        directory=outcome.job.directory,
+        log=outcome.job.log,
+        started=outcome.started,
+        ended=outcome.ended,
+        exit_status=outcome.exit_status,
+        cpu_seconds=outcome.cpu_seconds,
+        memory_bytes=outcome.memory_bytes,
+        size=file.size,
+        digest=file.digest,
+        members=file.members,
+    )

@@ -20,6 +20,7 @@ from dbproc.cli.unlock import clear_lock
 from dbproc.core.lookup import product_named
 from dbproc.database import queue
 from dbproc.database.definition.load import load_definition
+from dbproc.database.queue import QueueRow
 from dbproc.mission.read import read_mission_file
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -104,7 +105,7 @@ def print_process_queue(
         chosen = [product_named(definition, name) for name in products]
         rows = queue.entries(connection, [product.name for product in chosen])
     if sort:
-        rows.sort(key=lambda row: (row["utc_file_date"], row["product_name"]))
+        rows.sort(key=lambda row: (row.utc_file_date, row.product_name))
     if not quiet:
         listed = [(product.product_id, product.name) for product in chosen]
         text = (_as_html if as_html else _as_text)(definition.mission.name, rows, listed)
@@ -117,20 +118,20 @@ def print_process_queue(
     return min(len(rows), 255) if count else 0
 
 
-def _as_text(mission: str, rows: Sequence[dict[str, Any]], products: Sequence[tuple[int, str]]) -> str:
+def _as_text(mission: str, rows: Sequence[QueueRow], products: Sequence[tuple[int, str]]) -> str:
     lines = [mission, dt.datetime.now(dt.UTC).isoformat()]
     if products:
         lines += ["Products", *(f"{number}\t{name}" for number, name in products)]
     lines.append("ProcessQueue")
-    lines += [f"{index}\t{cell(row['filename'])}\t{row['product_name']}" for index, row in enumerate(rows)]
+    lines += [f"{index}\t{cell(row.filename)}\t{row.product_name}" for index, row in enumerate(rows)]
     return "\n".join(lines)
 
 
-def _as_html(mission: str, rows: Sequence[dict[str, Any]], products: Sequence[tuple[int, str]]) -> str:
+def _as_html(mission: str, rows: Sequence[QueueRow], products: Sequence[tuple[int, str]]) -> str:
     parts = [f"<h1>{html.escape(mission)}</h1>", f"<p>{dt.datetime.now(dt.UTC).isoformat()}</p>"]
     if products:
         parts += ["<h2>Products</h2>", _html_table(("product_id", "product"), products)]
-    table = [(index, row["filename"], row["product_name"]) for index, row in enumerate(rows)]
+    table = [(index, row.filename, row.product_name) for index, row in enumerate(rows)]
     parts += ["<h2>Process queue</h2>", _html_table(("#", "filename", "product"), table)]
     head = '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>Process queue</title></head><body>'
     return "\n".join((head, *parts, "</body></html>"))
@@ -155,7 +156,7 @@ class _AnyDay(click.ParamType[dt.date]):
         try:
             return dt.date.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no date; write 2012-10-02 or 20121002", param, ctx)
+            self.fail(f"{value!r} is not a date; write 2012-10-02 or 20121002", param, ctx)
 
 
 @click.command("DBRunner.py", context_settings=_HELP)

@@ -41,7 +41,7 @@ class _Day(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             if self._last and "%d" not in pattern:
                 return day.replace(day=calendar.monthrange(day.year, day.month)[1])
             return day
-        self.fail(f"{text!r} is no date; write it as 2012-10-02", param, ctx)
+        self.fail(f"{text!r} is not a date; write it as 2012-10-02", param, ctx)
 
 
 def _options(*, required: bool = False) -> Callable[[Function], Function]:

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from sqlalchemy import Connection, exists, insert, literal, select
 
@@ -14,7 +15,7 @@ from dbproc.core.bundle import kept_path
 from dbproc.core.errors import NO_MISSION, NotFoundError
 from dbproc.core.filenames import keywords_of
 from dbproc.core.keys import alike, from_columns
-from dbproc.core.spec import BUILT_IN_DIRECTORY, InputSpec, file_named
+from dbproc.core.spec import BUILT_IN_DIRECTORY, CodeSpec, InputSpec, file_named
 from dbproc.core.text_lists import parameters_of
 from dbproc.database import schema
 from dbproc.database._queries import FILE, is_newest
@@ -175,11 +176,6 @@ def _active_codes(connection: Connection, mission: model.Mission) -> dict[int, t
 def _code(row: AnyRow, mission: model.Mission) -> model.Code:
     spec = code_spec(row)
     place = code_path(mission.code_directory, spec.file, spec.version)
-    values = alike(spec, model.Code) | {
-        "version": spec.used,
-        "retry_longest": model.LONGEST_DELAY if spec.retry_longest is None else spec.retry_longest,
-        "on_code_edit": spec.on_code_edit or mission.on_code_edit,
-    }
     return model.Code(
         code_id=row.code_id,
         process_id=row.process_id,
@@ -187,5 +183,14 @@ def _code(row: AnyRow, mission: model.Mission) -> model.Code:
         digest=spec.digest,
         stat=row.stat or "",
         same_as=row.same_as or 0,
-        **values,
+        **fields_of_code(spec, mission),
     )
+
+
+def fields_of_code(spec: CodeSpec, mission: model.Mission) -> dict[str, Any]:
+    """What a code has of its specification; the mission's where that says nothing."""
+    return alike(spec, model.Code) | {
+        "version": spec.used,
+        "retry_longest": model.LONGEST_DELAY if spec.retry_longest is None else spec.retry_longest,
+        "on_code_edit": spec.on_code_edit or mission.on_code_edit,
+    }

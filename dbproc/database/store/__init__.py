@@ -1,6 +1,6 @@
 """The database of a mission: naming it, opening it, its transactions, and what is said when it does not answer.
 
-All the rest of dbproc imports from here; whatever goes wrong in a transaction is a
+All the rest of dbproc imports from here; any failure in a transaction is a
 :class:`~dbproc.core.errors.DbprocError`.
 """
 

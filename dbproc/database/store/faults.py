@@ -24,7 +24,7 @@ from dbproc.core.errors import (
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A kind of failure: what it is raised as, and what is to be done about it."""
+    """A kind of failure: the exception that it is raised as, and the remedy."""
 
     kind: type[DbprocError]
     todo: str

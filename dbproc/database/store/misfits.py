@@ -12,7 +12,7 @@ from sqlalchemy.types import Boolean, Date, Float, Integer, TypeEngine
 from dbproc.database.schema import METADATA, UtcTime
 
 _MOST = 100
-"""Misfits that are told of one column."""
+"""The most misfits that are reported for one column."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a database is called: by users, and in messages.
 
-A path is SQLite; ``postgresql://…`` is a URL; a bare name that is no file is a PostgreSQL database reached with
+A path is SQLite; ``postgresql://…`` is a URL; a bare name that is not a file is a PostgreSQL database reached with
 ``PGHOST PGPORT PGUSER PGPASSWORD``.
 """
 

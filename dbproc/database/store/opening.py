@@ -69,10 +69,8 @@ class Store:
         return self.url.get_backend_name()
 
     @contextmanager
-    def begin(self, *, still: bool = False) -> Iterator[Connection]:
+    def begin(self) -> Iterator[Connection]:
         """A transaction: committed at the end of the block, rolled back when it raises.
-
-        `still`: every question is answered from one moment, as SQLite does anyhow.
 
         A connection that was closed while it was idle is replaced; nothing was written yet. Later, nothing is tried
         again: whether a commit whose answer never came was carried out cannot be known.
@@ -89,7 +87,13 @@ class Store:
             A right is missing, or a table, or the database is damaged.
         """
         with ExitStack() as stack:
-            yield self._begun(stack, self.engine.execution_options(still=True) if still else self.engine)
+            yield self._begun(stack, self.engine)
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[Store]:
+        """This store, read only, with one transaction for all: every question is answered from one moment."""
+        with ExitStack() as stack:
+            yield _Moment(self, self._begun(stack, self.engine.execution_options(still=True)))
 
     def _begun(self, stack: ExitStack, engine: Engine) -> Connection:
         was_idle, began = getattr(self.engine.pool, "checkedin", int)() > 0, time.monotonic()
@@ -126,6 +130,20 @@ class Store:
             raise UnreadableError(f"{self.name}: {found}; every such value is listed by: dbproc check") from error
 
 
+class _Moment(Store):
+    """A store whose transactions are all the same one."""
+
+    def __init__(self, store: Store, connection: Connection) -> None:
+        self.url, self.name, self.engine = store.url, store.name, store.engine
+        self.read_only = True
+        self._connection = connection
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """The transaction, which goes on after the block."""
+        yield self._connection
+
+
 def open_store(name: str, *, echo: bool = False, read_only: bool = False) -> Store:
     """Open an existing mission database whose schema is this dbproc's.
 
@@ -146,7 +164,7 @@ def open_store(name: str, *, echo: bool = False, read_only: bool = False) -> Sto
 
 
 def open_any_schema(name: str) -> Store:
-    """Open an existing mission database whatever its schema version is, to upgrade it."""
+    """Open an existing mission database of any schema version, to upgrade it."""
     store = _opened(name, echo=False, read_only=False)
     try:
         if schema_version(store) is None:
@@ -230,7 +248,7 @@ _REMEDIES = {
     False: "a new one is created with: dbproc init",
     None: "see that the server runs and can be reached: PGHOST, PGPORT, PGUSER, PGPASSWORD, and the server's log",
 }
-"""What is to be done, by what :func:`known_to_server` says."""
+"""The remedy, depending on what :func:`known_to_server` says."""
 
 
 def _check_schema(store: Store) -> None:

@@ -1,6 +1,6 @@
 """PostgreSQL: connections and transactions that depend on no state of a session.
 
-pgbouncer may give each transaction another session, so whatever a transaction needs is set in its first statement.
+pgbouncer may give each transaction another session, so what a transaction needs is set in its first statement.
 That statement also shows whether the connection still is one: nothing was written yet, and another one may be taken.
 """
 

@@ -134,7 +134,7 @@ def _reading_without_log(path: Path, why: sqlite3.OperationalError) -> _Session:
     for log in filter(_has_content, _beside(path)):
         raise OnlyLog(
             f"{why}: what was written last is in {log}, and reading that takes the right to write; "
-            "whoever has it takes it in, with any command"
+            "any command of a user who may write does so"
         ) from why
     return _reading_unchanging(path)
 

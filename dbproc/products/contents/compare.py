@@ -5,7 +5,7 @@
 ``netcdf`` and ``hdf5`` compare what is in the files: groups, dimensions, types, shapes, values, attributes, whatever
 the storage (compression, chunks, order of bytes). The attributes of the file itself that tell when, where and by whom
 it was written do not count (:data:`NOT_CONTENTS`). ``bytes`` compares every byte. With ``companions`` the
-directories of their stems are compared, too, byte by byte. The exit status is 0 whatever the answer.
+directories of their stems are compared, too, byte by byte. The exit status is 0 for every answer.
 """
 
 from __future__ import annotations

@@ -244,7 +244,7 @@ def _named(file: Any, value: Any) -> Any:
 
 
 def _type_name(kind: Any) -> str:
-    """The type without the order of its bytes, which is no part of the contents."""
+    """The type without the order of its bytes, which is not part of the contents."""
     if kind.names:
         return "{" + ", ".join(f"{name}: {_type_name(kind[name])}" for name in kind.names) + "}"
     if kind.subdtype:

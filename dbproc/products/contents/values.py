@@ -1,4 +1,4 @@
-"""Where two arrays differ, whatever is in them: numbers, text, compounds, objects; NaN equals NaN."""
+"""Where two arrays of any type differ: numbers, text, compounds, objects; NaN equals NaN."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def is_equal(old: Any, new: Any) -> bool:
 
 
 def _is_equal_item(old: Any, new: Any) -> bool:
-    """Whether two items of arrays are equal; an item that is no array is compared as it is."""
+    """Whether two items of arrays are equal; an item that is not an array is compared as it is."""
     nested = (str, bytes, tuple, list)
     if hasattr(old, "shape") or isinstance(old, nested) or hasattr(new, "shape") or isinstance(new, nested):
         return is_equal(old, new)
@@ -85,7 +85,7 @@ def _compare_numbers(old: Any, new: Any) -> tuple[Any, float | None]:
     if one.size == 0:
         return mask, None
     if one.dtype.kind in "iu" and other.dtype == one.dtype:
-        # Modulo 2**64 the difference is exact, whatever the signs.
+        # Modulo 2**64 the difference is exact for all signs.
         return mask, float((np.maximum(one, other).astype("u8") - np.minimum(one, other).astype("u8")).max())
     wide = np.result_type(one.dtype, other.dtype, np.float64)
     with np.errstate(all="ignore"):

@@ -78,7 +78,7 @@ class Child:
     pace
         Seconds from answer to answer, smoothed; without the first, which takes as long as libraries take to load.
     is_tired
-        Whether it is to be ended.
+        Whether to end it.
     """
 
     def __init__(self, setup: bytes, limits: Limits, *, is_spare: bool = False) -> None:
@@ -152,7 +152,7 @@ class Child:
             self._send()
 
     def read(self) -> Iterator[tuple[int, Answer]]:
-        """Its answers, with the numbers of their questions; at most up to the one after which it is to be ended.
+        """Its answers, with the numbers of their questions; at most up to the one after which it must be ended.
 
         Raises
         ------

@@ -84,7 +84,7 @@ def _executed(path: str, name: str) -> ModuleType:
     """The module that the file is, without leaving compiled files beside it; its neighbours can be imported."""
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise LoadError(f"{path} is no Python file: its name must end in .py")
+        raise LoadError(f"{path} is not a Python file: its name must end in .py")
     directory = os.path.dirname(path)
     if directory not in sys.path:
         sys.path.append(directory)

@@ -76,10 +76,10 @@ def facts_of(content: object) -> CheckedFacts:
         It is not what :func:`facts_content` makes.
     """
     if not isinstance(content, Mapping) or not isinstance(extra := content.get("extra"), Mapping):
-        raise Nonsense("its worker answered with something that are no facts")
+        raise Nonsense("the worker returned invalid facts")
     version = version_of(content.get("version"))
     if version is None or not extra.keys() <= EXTRA:
-        raise Nonsense("its worker answered with something that are no facts")
+        raise Nonsense("the worker returned invalid facts")
     _require_storable(version, text("keywords", content.get("keywords")))
     return checked(
         CheckedFacts(
@@ -131,14 +131,14 @@ def _day(value: object) -> dt.date:
     try:
         return dt.date.fromisoformat(value)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise Nonsense("its worker answered with something that is no date") from error
+        raise Nonsense("the worker returned an invalid date") from error
 
 
 def _time(value: object) -> dt.datetime:
     try:
         time = dt.datetime.fromisoformat(value)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise Nonsense("its worker answered with something that is no time") from error
+        raise Nonsense("the worker returned an invalid time") from error
     if time.tzinfo is None:
         raise Nonsense("its worker answered with a time without time zone")
     return time.astimezone(dt.UTC)

@@ -1,4 +1,4 @@
-"""Asks worker processes about files, and outlives whatever an inspector does to them."""
+"""Asks worker processes about files, and survives their crashes."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Supervisor:
             self._attend(child, round_, has_words=answers in events)
 
     def _attend(self, child: Child, round_: _Round, *, has_words: bool) -> None:
-        """Take what a worker says, and end it when it is of no more use."""
+        """Read a worker's answers, and end it when it is of no further use."""
         try:
             if has_words:
                 for number, answer in child.read():
@@ -141,7 +141,7 @@ class Supervisor:
             self._relieve(child, round_)
 
     def _relieve(self, child: Child, round_: _Round) -> None:
-        """See that nothing waits behind a file that takes long, or in a worker that is to be replaced."""
+        """Move questions that wait behind a slow file, or in a worker that will be replaced."""
         if child.is_tired:
             self._dismiss(child)
             round_.put_back(child.asked)

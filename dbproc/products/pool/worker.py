@@ -36,7 +36,7 @@ class Worker:
         self._formats: dict[int, Format] = {}
 
     def answer(self, question: list[Any]) -> tuple[Reply, object]:
-        """Answer one question; whatever an inspector raises is caught here."""
+        """Answer one question; everything that an inspector raises is caught here."""
         path = self._inspector_of(question)
         try:
             if question[1] == "kind":

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.crash.chaos.chaos import KINDS, Chaos, Extent
 from tests.crash.trials import DATABASES
-from tests.postgres import running_server
+from tests.kit.postgres import running_server
 
 
 def main() -> int:

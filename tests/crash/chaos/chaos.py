@@ -21,7 +21,7 @@ from tests.crash.chaos.end import finish, lost, state, taken
 from tests.crash.chaos.ground import Ground
 from tests.crash.chaos.hardships import Hold
 from tests.crash.chaos.starter import CLOSED, Starter, starter
-from tests.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer
 
 KINDS = (
     *("kill", "term", "machine", "shutdown", "full", "output", "connection", "lock", "clock"),

@@ -69,6 +69,7 @@ class Starter:
 
     def ended(self) -> list[tuple[int, int]]:
         """Number and exit status (or minus the signal) of those that ended since the last call."""
+        assert self._process.stdout is not None
         while select.select([self._process.stdout], [], [], 0)[0]:
             answer = self._answer()
             self._ended.append((answer["number"], answer["status"]))

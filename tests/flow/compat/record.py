@@ -31,7 +31,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from legacy import DATABASE, HERE, Mission, load
+from legacy import DATABASE, HERE, Mission, load  # type: ignore[import-not-found]
 
 RELEASE = """
 import sys

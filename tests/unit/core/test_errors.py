@@ -9,13 +9,11 @@ from dbproc.core import errors
 
 def drawn(error: type[errors.DbprocError], indent: str = "") -> Iterator[str]:
     """The subclasses that the module defines, as lines of a tree."""
-    *some, last = [each for each in error.__subclasses__() if each.__module__ == errors.__name__] or [None]
-    for each in some:
-        yield f"{indent}├── {each.__name__}"
-        yield from drawn(each, f"{indent}│   ")
-    if last:
-        yield f"{indent}└── {last.__name__}"
-        yield from drawn(last, f"{indent}    ")
+    found = [each for each in error.__subclasses__() if each.__module__ == errors.__name__]
+    for number, each in enumerate(found, 1):
+        is_last = number == len(found)
+        yield f"{indent}{'└' if is_last else '├'}── {each.__name__}"
+        yield from drawn(each, f"{indent}{' ' if is_last else '│'}   ")
 
 
 def test_the_docstring_draws_the_tree_of_errors() -> None:

@@ -363,7 +363,7 @@ def test_dbprocessings_keywords_are_read_in_any_order() -> None:
         ("{Y}{m}{d}", "20190229", "its date does not exist"),
         ("{Y}{m}{d}{H}", "2019013124", "its hour 24 does not exist; there are hours from 00 to 23"),
         ("{Y}{m}{d}{H}{M}{S}", "20190131235969", "its second 69 does not exist; there are seconds from 00 to 60"),
-        ("{Y}{m}{d}_v{VERSION}", "20190131_v0.9.0", "its version cannot be taken: 0.9.0 is no version"),
+        ("{Y}{m}{d}_v{VERSION}", "20190131_v0.9.0", "its version cannot be taken: 0.9.0 is not a version"),
         (
             "{Y}{m}{d}_v{VERSION}",
             "20190131_v1.40000.0",

@@ -17,8 +17,9 @@ from dbproc.core.facts import Facts, Output, Tried
 from dbproc.core.model import Code, Definition, File, Input, Inspector, Process, Product, Slot, Timebase
 from dbproc.core.plan import Decision, Planner, State, valid_code
 from dbproc.core.retry import meant_try
+from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Part, Version
-from tests.unit.facts import MISSION
+from tests.kit.facts import MISSION
 
 DAY = dt.date(2020, 1, 2)
 NOW = dt.datetime(2020, 6, 1, 12, tzinfo=dt.UTC)
@@ -435,7 +436,7 @@ def test_what_is_forced_is_built_though_it_is_up_to_date(part: Part, expected: s
 # --- timebase RUN ---
 
 
-def ran(*files: int, status: str = "succeeded", by: Code | None = None, **keys: Any) -> Tried:
+def ran(*files: int, status: AttemptStatus = AttemptStatus.SUCCEEDED, by: Code | None = None, **keys: Any) -> Tried:
     by = by or code()
     keys = {"failures": 0, "next_try": None, "message": "", **keys}
     return Tried(
@@ -470,8 +471,10 @@ def test_a_run_is_due_again_when_its_inputs_or_its_code_change() -> None:
 
 def test_a_run_that_failed_or_was_interrupted_is_due_again() -> None:
     later = NOW + dt.timedelta(minutes=1)
-    assert reasons(effect().decide(file(1), tried=ran(1, status="interrupted"))) == ["the last run of it failed"]
-    delayed = effect().decide(file(1), tried=ran(1, status="failed", next_try=later, failures=1))
+    assert reasons(effect().decide(file(1), tried=ran(1, status=AttemptStatus.INTERRUPTED))) == [
+        "the last run of it failed"
+    ]
+    delayed = effect().decide(file(1), tried=ran(1, status=AttemptStatus.FAILED, next_try=later, failures=1))
     assert delayed.state is State.DELAYED
 
 
@@ -529,7 +532,7 @@ def test_what_was_given_up_stays_so() -> None:
 
 
 def test_what_the_definition_did_not_allow_is_built_as_soon_as_it_does() -> None:
-    decision = Site().decide(file(1), tried=failed(1, status="refused", next_try=None, failures=0))
+    decision = Site().decide(file(1), tried=failed(1, status=AttemptStatus.REFUSED, next_try=None, failures=0))
     assert (decision.state, decision.explanation) == (State.STALE, "no output yet")
 
 
@@ -551,7 +554,7 @@ def test_what_failed_is_tried_at_once_when_it_is_forced() -> None:
 
 
 def test_an_interrupted_job_did_not_fail() -> None:
-    assert Site().decide(file(1), tried=failed(1, status="interrupted")).state is State.STALE
+    assert Site().decide(file(1), tried=failed(1, status=AttemptStatus.INTERRUPTED)).state is State.STALE
 
 
 # --- which slots a queued file makes candidates ---

@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ LIVE, DEAD, UNKNOWN = Judgement
     ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else str(value.name),
 )
 def test_a_holder_is_judged_by_all_that_is_known(
-    other: dict[str, str | None], evidence: Evidence, looks: Judgement, judgement: Judgement
+    other: dict[str, Any], evidence: Evidence, looks: Judgement, judgement: Judgement
 ) -> None:
     me = replace(HOLDER, pid=1, **other)
     assert judge(HOLDER, me, evidence, lambda _: looks) is judgement
@@ -168,7 +169,7 @@ def test_a_file_that_was_replaced_is_another_one(tmp_path: Path) -> None:
 def test_a_file_that_is_replaced_while_it_is_locked_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken(tmp_path).close()
     path, lock = tmp_path / ".dbproc" / "lock", fcntl.flock
-    replaced = []
+    replaced: list[Path] = []
 
     def late(descriptor: int, operation: int) -> None:
         if not replaced:

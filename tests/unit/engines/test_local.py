@@ -161,7 +161,9 @@ def test_no_descriptor_left_fails_a_job_and_not_the_next(bench: Bench) -> None:
 def test_a_job_for_which_no_thread_can_be_had_waits_for_one_that_ends_or_fails(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.engine.start(bench.job("while [ ! -e ../go ]; do sleep 0.01; done"))
+    os.mkfifo(bench.directory / "go")
+    bench.engine.start(bench.job("echo $$ > ../began; read line < ../go"))
+    bench.pid("began")
 
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -169,7 +171,7 @@ def test_a_job_for_which_no_thread_can_be_had_waits_for_one_that_ends_or_fails(
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         bench.engine.start(bench.job(":"))
-        (bench.directory / "go").touch()
+        (bench.directory / "go").write_text("go\n")
         assert [bench.next().ending for _ in range(2)] == [Ending.SUCCEEDED] * 2
         outcome = bench.outcome(bench.job(":"))
     assert outcome.ending is Ending.FAILED

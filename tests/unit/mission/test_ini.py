@@ -12,7 +12,7 @@ from dbproc.core.errors import DefinitionError
 from dbproc.core.spec import InputSpec
 from dbproc.core.version import Version
 from dbproc.mission import read_mission_file
-from tests.mission_folder import edited, write_program
+from tests.kit.mission_files import edited, write_program
 
 COMPAT = Path(__file__).parents[2] / "flow" / "compat"
 
@@ -176,7 +176,7 @@ def test_codes_have_their_dates_words_and_state(folder: Path) -> None:
         ("output_timebase = DAILY", "output_timebase = STARTUP", "STARTUP"),
         ('("product_first", 2, 1)', '("product_first", 2', "required_input1: '(\"product_first\", 2' cannot be read"),
         ('("product_first", 2, 1)', '("product_first", 2, -1)', "[process_make] required_input1: must be a number"),
-        ("code_version = 1.3.2", "code_version = 1.3", "[process_make] code_version: '1.3' is no version"),
+        ("code_version = 1.3.2", "code_version = 1.3", "[process_make] code_version: '1.3' is not a version"),
         ("code_version = 1.3.2", "code_start_date = 1.9.2010\ncode_version = 1.3.2", "'1.9.2010' is no date"),
         ("code_active = False", "code_active = perhaps", "[process_effect] code_active: 'perhaps' is neither True nor"),
         ("code_cpu = 1", "code_cpu = many", "[process_make] code_cpu: 'many' is no whole number"),

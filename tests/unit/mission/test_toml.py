@@ -12,7 +12,7 @@ from dbproc.core.errors import DefinitionError
 from dbproc.core.spec import CodeSpec, InputSpec, InspectorSpec, ProductSpec
 from dbproc.core.version import Version
 from dbproc.mission import read_mission_file
-from tests.mission_folder import MISSION, edited, write_mission, write_program
+from tests.kit.mission_files import MISSION, edited, write_mission, write_program
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "mission-file.md"
 
@@ -92,7 +92,10 @@ def test_every_problem_is_listed_at_once_in_the_order_of_the_lines(tmp_path: Pat
         (line_of(text, "formt"), "product.raw.formt: this key is not known; did you mean 'format'?"),
         (line_of(text, '["row"]'), "process.to_clean.inputs[1]: there is no product 'row'; did you mean 'raw'?"),
         (line_of(text, "WEEKLI"), "process.to_week.timebase: 'WEEKLI' is none of FILE, DAILY, WEEKLY"),
-        (line_of(text, '"1.0"'), "process.to_week.code.version: '1.0' is no version: write interface.quality.revision"),
+        (
+            line_of(text, '"1.0"'),
+            "process.to_week.code.version: '1.0' is not a version: write interface.quality.revision",
+        ),
         (line_of(text, '"two"'), "process.to_week.code.cpu: must be a whole number, not 'two'"),
     ]
     assert len(found) == len(expected)
@@ -120,7 +123,7 @@ def test_every_problem_is_listed_at_once_in_the_order_of_the_lines(tmp_path: Pat
         ('directory = "raw/{Y}"', 'directory = "incoming"', "'incoming' is the incoming directory"),
         ('directory = "raw/{Y}"', 'directory = "{station}"', "the field {station} is neither a time field nor one"),
         ("raw_{Y}{m}{d}_v{VERSION}", "raw_{Y", "product.raw.format: 'raw_{Y.txt': "),
-        ("raw_{Y}{m}{d}_v{VERSION}.txt", "a/b", "product.raw.format: 'a/b' is no filename format"),
+        ("raw_{Y}{m}{d}_v{VERSION}.txt", "a/b", "product.raw.format: 'a/b' is not a filename format"),
         ("raw_{Y}{m}{d}", "raw_{nnn}", "holds no date, and the inspector 'filename' takes it from the name"),
         ("raw_{Y}{m}{d}", "clean_{Y}{m}{d}", "the same filenames belong to the product 'raw'"),
         ("clean_{Y}{m}{d}", "clean_{Y}", "two days would have the same filename"),
@@ -230,7 +233,7 @@ def test_an_inspector_must_be_there(tmp_path: Path) -> None:
 def test_blake3_that_is_not_installed_is_said_with_the_remedy(tmp_path: Path) -> None:
     path = write_mission(tmp_path, edited(MISSION, ("settle_seconds = 0", 'digest = "blake3"')))
     try:
-        import blake3  # noqa: F401
+        import blake3  # type: ignore[import-not-found, unused-ignore] # noqa: F401
     except ImportError:
         with pytest.raises(DefinitionError, match="pip install blake3"):
             read_mission_file(path)

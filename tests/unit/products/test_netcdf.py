@@ -31,7 +31,7 @@ def inspected(path: Path, text: str = "met_{Y}{m}{d}.nc", **arguments: str) -> C
 
 def written(
     path: Path,
-    kind: str = "NETCDF4",
+    kind: Any = "NETCDF4",
     *,
     times: Any = (0.0, 60.0, 3600.0),
     units: str = "seconds since 2019-01-02 00:00:00",

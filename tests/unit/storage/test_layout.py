@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dbproc.core.errors import PlacementError
 from dbproc.core.model import Inspector, Mission, Product
 from dbproc.storage import layout
-from tests.unit.facts import MISSION
+from tests.kit.facts import MISSION
 
 PRODUCT = Product(
     product_id=1,
@@ -68,7 +69,7 @@ def product_in(directory: str) -> Product:
 
 def mission_in(root: Path) -> Mission:
     places = {"incoming": "incoming", "quarantine": "away/quarantine", "code_directory": "codes"}
-    named = {name: str(root / place) for name, place in places.items()}
+    named: dict[str, Any] = {name: str(root / place) for name, place in places.items()}
     return replace(MISSION, root=str(root), inspector_directory=str(root / "codes" / "inspectors"), **named)
 
 

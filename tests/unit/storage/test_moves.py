@@ -17,6 +17,7 @@ import pytest
 
 from dbproc.core.errors import ForeignFileError, PlacementError
 from dbproc.core.model import Member, Move
+from dbproc.core.states import Purpose
 from dbproc.storage import moves, renaming
 from dbproc.storage.digest import state_of
 from dbproc.storage.fingerprint import measure, measure_recorded
@@ -51,7 +52,7 @@ def state(path: Path) -> str:
     return state_of(path.stat())
 
 
-def cube(directory: Path, target: Path, content: str = "one", purpose: str = "incoming") -> Move:
+def cube(directory: Path, target: Path, content: str = "one", purpose: Purpose = Purpose.INCOMING) -> Move:
     """A file with two members of its companion directory, as it is to be moved."""
     file, deep = directory / "x_v1.0.0.idx", directory / "x_v1.0.0" / "deep" / "0.bin"
     deep.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,7 @@ def cube(directory: Path, target: Path, content: str = "one", purpose: str = "in
 
 def plain(source: Path, target: Path, content: str = "x") -> Move:
     source.write_text(content)
-    return Move("incoming", str(source), str(target), digest(content), (), state(source))
+    return Move(Purpose.INCOMING, str(source), str(target), digest(content), (), state(source))
 
 
 def write(directory: Path, files: dict[str, str]) -> None:
@@ -92,7 +93,9 @@ def test_a_file_is_moved_to_a_directory_that_is_made_for_it(source: Path, target
     (source / "a").write_text("x")
     (source / "a").chmod(0o640)
     os.utime(source / "a", (1e9, 1e9))
-    moves.move(Move("incoming", str(source / "a"), str(target / "2020" / "b"), digest("x"), (), state(source / "a")))
+    moves.move(
+        Move(Purpose.INCOMING, str(source / "a"), str(target / "2020" / "b"), digest("x"), (), state(source / "a"))
+    )
     status = (target / "2020" / "b").stat()
     assert (status.st_mtime, stat.S_IMODE(status.st_mode)) == (1e9, 0o640)
     assert (tree(source), tree(target)) == ({}, {"2020/b": "x"})
@@ -151,7 +154,7 @@ def test_what_the_system_refuses_is_told_and_the_source_stays(source: Path, targ
         moves.move(plain(source / "a", target / "a"))
     assert tree(source) == {"a": "x"}
     with pytest.raises(PlacementError, match="No such file"):
-        moves.move(Move("incoming", str(source / "gone"), str(source / "b")))
+        moves.move(Move(Purpose.INCOMING, str(source / "gone"), str(source / "b")))
 
 
 def test_a_name_as_long_as_names_may_be_is_moved(source: Path, target: Path) -> None:
@@ -162,7 +165,7 @@ def test_a_name_as_long_as_names_may_be_is_moved(source: Path, target: Path) -> 
 
 def test_a_link_is_moved_as_a_link(source: Path, target: Path) -> None:
     (source / "a").symlink_to("nowhere")
-    moves.move(Move("quarantine", str(source / "a"), str(target / "a")))
+    moves.move(Move(Purpose.QUARANTINE, str(source / "a"), str(target / "a")))
     assert os.readlink(target / "a") == "nowhere"
     assert not os.path.lexists(source / "a")
 
@@ -171,7 +174,7 @@ def test_a_directory_is_moved_with_all_that_is_below(source: Path, target: Path,
     write(tmp_path, {"mine": "mine"})
     write(source, {"d/a": "a", "d/deep/b": "b"})
     (source / "d" / "link").symlink_to(tmp_path / "mine")
-    move = Move("quarantine", str(source / "d"), str(target / "e"))
+    move = Move(Purpose.QUARANTINE, str(source / "d"), str(target / "e"))
     moves.move(move)
     moves.sync([move])
     assert tree(target) == {"e/a": "a", "e/deep/b": "b", "e/link": "mine"}
@@ -207,14 +210,14 @@ def test_what_was_changed_since_it_was_looked_at_stays_where_it_is(change: str, 
 def test_what_the_sender_has_another_name_for_is_copied_so_that_he_cannot_write_on(source: Path, target: Path) -> None:
     (source / "his").write_text("x")
     (source / "a").hardlink_to(source / "his")
-    move = Move("incoming", str(source / "a"), str(target / "a"), digest("x"), (), state(source / "a"))
+    move = Move(Purpose.INCOMING, str(source / "a"), str(target / "a"), digest("x"), (), state(source / "a"))
     moves.move(move)
     (source / "his").write_text("written on")
     assert (tree(source), tree(target)) == ({"his": "written on"}, {"a": "x"})
 
 
 def test_what_codes_share_with_earlier_datasets_stays_shared(source: Path) -> None:
-    move = cube(source, source.parent / "home", purpose="output")
+    move = cube(source, source.parent / "home", purpose=Purpose.OUTPUT)
     (source / "earlier").hardlink_to(source / "x_v1.0.0" / "1.bin")
     members = tuple(replace(member, state=state(source / "x_v1.0.0" / member.path)) for member in move.members)
     moves.move(replace(move, members=members))
@@ -225,7 +228,7 @@ def test_a_copy_of_other_bytes_than_were_announced_is_refused(source: Path, targ
     (source / "a").write_text("y")
     (source / "b").hardlink_to(source / "a")
     with pytest.raises(PlacementError, match="its bytes changed while it was copied"):
-        moves.move(Move("incoming", str(source / "a"), str(target / "a"), digest("x"), (), state(source / "a")))
+        moves.move(Move(Purpose.INCOMING, str(source / "a"), str(target / "a"), digest("x"), (), state(source / "a")))
     assert (tree(source), tree(target)) == ({"a": "y", "b": "y"}, {})
 
 
@@ -317,7 +320,7 @@ def test_what_is_delivered_while_a_file_is_copied_is_not_removed(
 def test_files_that_share_their_bytes_in_a_directory_are_all_removed_after_a_copy(source: Path, other: Path) -> None:
     write(source, {"d/a": "a"})
     (source / "d" / "b").hardlink_to(source / "d" / "a")
-    moves.move(Move("quarantine", str(source / "d"), str(other / "d")))
+    moves.move(Move(Purpose.QUARANTINE, str(source / "d"), str(other / "d")))
     assert (tree(other), list(source.iterdir())) == ({"d/a": "a", "d/b": "a"}, [])
 
 
@@ -553,13 +556,15 @@ def test_links_and_fifos_are_not_opened_to_be_synced(source: Path) -> None:
     (source / "d").mkdir()
     (source / "d" / "gone").symlink_to("nowhere")
     os.mkfifo(source / "d" / "fifo")
-    moves.sync([Move("quarantine", "", str(source / "d")), Move("quarantine", "", str(source / "d" / "fifo"))])
+    moves.sync(
+        [Move(Purpose.QUARANTINE, "", str(source / "d")), Move(Purpose.QUARANTINE, "", str(source / "d" / "fifo"))]
+    )
 
 
 def test_a_fifo_is_moved_on_one_filesystem_and_is_not_read_for_another(source: Path, target: Path) -> None:
     os.mkfifo(source / "fifo")
     target.mkdir()
-    move = Move("quarantine", str(source / "fifo"), str(target / "fifo"))
+    move = Move(Purpose.QUARANTINE, str(source / "fifo"), str(target / "fifo"))
     if source.stat().st_dev == target.stat().st_dev:
         moves.move(move)
         assert stat.S_ISFIFO(os.lstat(target / "fifo").st_mode)

@@ -15,10 +15,11 @@ import pytest
 
 from dbproc.core.errors import PlacementError, StorageError, UserError
 from dbproc.core.model import Move
+from dbproc.core.states import Purpose
 from dbproc.storage import lockfile, moves, permissions
 from dbproc.storage.fingerprint import measure
 from dbproc.storage.workspace import Workspace
-from tests.unit.facts import MISSION
+from tests.kit.facts import MISSION
 
 SOMEBODY = 12345
 
@@ -43,7 +44,7 @@ def modes(directory: Path) -> dict[str, str]:
 def moving(source: str, target: str) -> Move:
     """The move of a file; of a dataset, with its members."""
     members = measure(source, "sha256", companion=True).members if source.endswith(".idx") else ()
-    return Move("incoming", source, target, members=members)
+    return Move(Purpose.INCOMING, source, target, members=members)
 
 
 @pytest.fixture(autouse=True)
@@ -176,7 +177,12 @@ def test_what_is_as_it_should_be_costs_one_look(tmp_path: Path, monkeypatch: pyt
     path = str(file(tmp_path / "a", 0o640))
     looks: list[str] = []
     really = os.lstat
-    monkeypatch.setattr("dbproc.storage.permissions.os.lstat", lambda place: looks.append(place) or really(place))
+
+    def look(place: str) -> os.stat_result:
+        looks.append(place)
+        return really(place)
+
+    monkeypatch.setattr("dbproc.storage.permissions.os.lstat", look)
     for name in ("open", "chmod", "chown", "stat"):
         monkeypatch.setattr(f"dbproc.storage.permissions.os.{name}", None)
     assert permissions.settled(path)
@@ -280,7 +286,7 @@ def test_what_has_become_a_link_is_not_placed(tmp_path: Path) -> None:
     file(tmp_path / "mine", 0o600)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a").symlink_to(tmp_path / "mine")
-    with pytest.raises(PlacementError, match="no regular file any more"):
+    with pytest.raises(PlacementError, match="not a regular file any more"):
         moves.place(moving(str(tmp_path / "in" / "a"), str(tmp_path / "home" / "a")))
     assert not (tmp_path / "home").exists()
 

@@ -12,7 +12,7 @@ import pytest
 
 from dbproc.storage.removal import remove_tree
 from dbproc.storage.workspace import Workspace
-from tests.flow.mission import REPOSITORY
+from tests.kit.mission import REPOSITORY
 
 LEAVE = {
     "read-only": "mkdir -p a/b; echo 1 > a/b/file; chmod 444 a/b/file; chmod 555 a/b a .",

@@ -30,14 +30,14 @@ class Pair:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def netcdf(self, both: Write, new: Write = lambda _: None, format: str = "NETCDF4") -> dict[str, Any]:
+    def netcdf(self, both: Write, new: Write = lambda _: None, format: Any = "NETCDF4") -> dict[str, Any]:
         paths = [self._directory / name for name in ("old.nc", "new.nc")]
         for path in paths:
             with netCDF4.Dataset(path, "w", format=format) as file:
                 both(file)
                 if path.name == "new.nc":
                     new(file)
-        return compare("netcdf", *map(str, paths))
+        return compare("netcdf", str(paths[0]), str(paths[1]))
 
     def hdf5(self, both: Write, new: Write = lambda _: None, budget: int = 1 << 20) -> dict[str, Any]:
         paths = [self._directory / name for name in ("old.h5", "new.h5")]
@@ -46,7 +46,7 @@ class Pair:
                 both(file)
                 if path.name == "new.h5":
                     new(file)
-        return compare("hdf5", *map(str, paths), budget)
+        return compare("hdf5", str(paths[0]), str(paths[1]), budget)
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def test_bytes_are_compared_with_companion_directories(tmp_path: Path) -> None:
         (tmp_path / name / "x").mkdir(parents=True)
         (tmp_path / name / "x.idx").write_text("same")
         (tmp_path / name / "x" / "0.bin").write_bytes(b"\0" * 5)
-    paths = [str(tmp_path / name / "x.idx") for name in ("old", "new")]
+    paths = str(tmp_path / "old" / "x.idx"), str(tmp_path / "new" / "x.idx")
     assert compare("bytes", *paths, companion=True)["same"]
     assert comparison.same_contents(Comparison.BYTES, *paths, companion=True)
     (tmp_path / "new" / "x" / "0.bin").write_bytes(b"\0\0\0\1\0\0")
@@ -294,8 +294,13 @@ def test_bytes_are_compared_with_companion_directories(tmp_path: Path) -> None:
     assert not comparison.same_contents(Comparison.BYTES, *paths, companion=True)
 
 
+def many_groups(file: Any) -> None:
+    for number in range(MOST + 3):
+        file.create_group(f"g{number}")
+
+
 def test_many_differences_are_counted_and_not_all_told(pair: Pair) -> None:
-    found = pair.hdf5(lambda _: None, lambda file: [file.create_group(f"g{i}") for i in range(MOST + 3)] and None)
+    found = pair.hdf5(lambda _: None, many_groups)
     assert (len(found["differences"]), found["more"]) == (MOST, 3)
 
 
@@ -326,7 +331,7 @@ def test_a_comparison_that_dies_or_takes_too_long_is_a_problem(tmp_path: Path, m
         assert comparison.compare(Comparison.BYTES, *paths, companion=False)["problem"] == "it took longer than 1 s"
         monkeypatch.setattr(comparison, "TIME_LIMIT", 60.0)
         dying = [sys.executable, "-c", "import os; os.abort()"]
-        monkeypatch.setattr(comparison.confined, "command", lambda *_: dying)
+        monkeypatch.setattr("dbproc.products.comparison.confined.command", lambda *_: dying)
         assert "ended with exit status" in comparison.compare(Comparison.BYTES, *paths, companion=False)["problem"]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dbproc.core.errors import DefinitionError
 from dbproc.mission import read_mission_file
-from tests.mission_folder import MISSION, write_mission
+from tests.kit.mission_files import MISSION, write_mission
 
 COMPAT = Path(__file__).parents[2] / "flow" / "compat"
 INI = (COMPAT / "mission_chain" / "config.ini").read_text()

@@ -1,4 +1,4 @@
-"""A mission in a folder of its own: defined, delivered to, run as real processes, and looked at with plain SQL.
+"""A mission in a folder of its own: defined, delivered to, run, and looked at with plain SQL.
 
 The definition is made of blocks (:func:`product`, :func:`process`); a code that a test does not write is a shell script
 that puts each input in brackets behind its own name, so that a file's content says how it was made: ``clean(raw)``.
@@ -15,7 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,7 @@ from typing import Any
 import psycopg2
 
 from dbproc.cli import main
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-PROCESS_QUEUE = str(REPOSITORY / "ProcessQueue.py")
-LONGEST_SECONDS = 90.0
+from tests.kit.commands import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Done, call_command, run_process
 
 TABLES = """
 mission satellite instrument product inspector process productprocesslink code file filemember filefilelink
@@ -53,19 +50,6 @@ FROM filecodelink l JOIN code c ON c.code_id = l.source_code
 MEMBERS = """
 SELECT f.relative_path, f.filename, m.member_path FROM filemember m JOIN file f ON f.file_id = m.file_id
 """
-
-
-@dataclass(frozen=True)
-class Done:
-    """What came of a process."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @dataclass(frozen=True)
@@ -95,11 +79,11 @@ def product(name: str, level: float, format: str | None = None, **keys: object) 
 def process(
     name: str,
     output: str | list[str] | None,
-    inputs: list[object],
+    inputs: Sequence[object],
     timebase: str = "DAILY",
     *,
     keys: Any = None,
-    **code: object,
+    **code: Any,
 ) -> str:
     """A process and its one code; `keys` are of the process, the others of the code."""
     made = {} if output is None else {"output": output}
@@ -116,7 +100,7 @@ def optional(name: str) -> dict[str, object]:
     return {"product": name, "optional": True}
 
 
-def chain(**clean: object) -> list[str]:
+def chain(**clean: Any) -> list[str]:
     """From raw to clean to smooth (with the days around); the keywords are of the code that cleans."""
     return [
         product("raw", 0),
@@ -134,11 +118,12 @@ def name_of(product: str, day: int | str, version: str = "1.0.0") -> str:
 
 
 class Mission:
-    """A folder with a mission, and its database."""
+    """A folder with a mission, and its database; `in_processes`: each command is a process of its own."""
 
-    def __init__(self, root: Path, database: str) -> None:
+    def __init__(self, root: Path, database: str, *, in_processes: bool = False) -> None:
         self.root = root
         self.database = database
+        self.in_processes = in_processes
         self.incoming = root / "incoming"
         self.codes = root / "codes"
         self.quarantine = root / "quarantine"
@@ -195,14 +180,14 @@ class Mission:
 
     def run(self, *arguments: str, status: int = 0) -> Done:
         """One run of ProcessQueue.py, which is to end with `status`."""
-        return self._done([PROCESS_QUEUE, "-m", self.database, *arguments], status)
+        return self._done("ProcessQueue.py", ("-m", self.database, *arguments), status)
 
     def dbproc(self, *arguments: str, status: int = 0) -> Done:
         """One of dbproc's commands."""
-        return self._done(["-m", "dbproc", *arguments], status, DBPROC_MISSION=self.database)
+        return self._done("dbproc", arguments, status)
 
     def script(self, name: str, *arguments: str, status: int = 0) -> Done:
-        return self._done([str(REPOSITORY / "scripts" / name), *arguments], status)
+        return self._done(name, arguments, status)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a run and leave it running."""
@@ -215,21 +200,13 @@ class Mission:
             text=True,
         )
 
-    def _done(self, words: list[str], status: int, **environment: str) -> Done:
-        done = subprocess.run(
-            [sys.executable, *words],
-            cwd=self.root,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=LONGEST_SECONDS,
-            check=False,
-        )
-        result = Done(done.returncode, done.stdout, done.stderr)
-        assert "Traceback" not in result.err, result.err
-        assert result.status == status, f"exit status {result.status}\n{result.out}\n{result.err}"
-        return result
+    def _done(self, name: str, arguments: Sequence[str], status: int) -> Done:
+        environment = {**self.environment, **({"DBPROC_MISSION": self.database} if name == "dbproc" else {})}
+        execute = run_process if self.in_processes else call_command
+        done = execute(name, arguments, self.root, environment)
+        assert "Traceback" not in done.err, done.err
+        assert done.status == status, f"exit status {done.status}\n{done.out}\n{done.err}"
+        return done
 
     # --- looking ---
 
@@ -299,7 +276,7 @@ class Mission:
             name: sorted(self.rows(f"SELECT * FROM {name}"), key=repr) for name in TABLES.split() if name not in but
         }
 
-    def state(self) -> object:
+    def state(self) -> tuple[object, dict[Path, object]]:
         """Everything that a run with nothing to do leaves as it is."""
         logs = self.root / ".dbproc" / "logs"
         tree = {path: fact for path, fact in self.tree().items() if logs not in path.parents}

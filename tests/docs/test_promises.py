@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.flow.mission import REPOSITORY
+from tests.kit.mission import REPOSITORY
 
 ROWS = [
     line

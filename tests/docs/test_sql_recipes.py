@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
+
+from tests.kit.mission import Mission, connect
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "schema.md"
 RECIPE = re.compile(r"^### (?P<title>[^\n]+)\n(?:(?!^### ).)*?^```sql\n(?P<sql>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -57,73 +54,54 @@ RELEASED = 'file = "average.py", version = "1.1.0", from = 2024-05-02'
 CODE = """#!/bin/sh
 for output; do :; done
 if grep -q broken "$1"; then echo 'no number' >&2; exit 3; fi
-cat "$@" > made && mv made "$output"
+cat "$1" > made && mv made "$output"
 """
 
 Row = dict[str, Any]
 
 
-class Mission:
-    """A greenhouse that really ran."""
-
-    def __init__(self, folder: Path, database: str) -> None:
-        self.folder = folder
-        self.database = database
-        self.said = ""
-        for name in ("incoming", "codes"):
-            (folder / name).mkdir(parents=True)
-        for name in ("average.py", "week.sh"):
-            (folder / "codes" / name).write_text(CODE.replace('"$@"', '"$1"'))
-            (folder / "codes" / name).chmod(0o755)
-        self.command("init", database)
-        self.apply(MISSION)
-
-    def command(self, *words: str, status: int = 0) -> None:
-        """Run a command of dbproc, as cron does."""
-        environment = {**os.environ, "DBPROC_SETTLE_SECONDS": "0", "DBPROC_MISSION": self.database}
-        command = [sys.executable, "-m", "dbproc", *words]
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=90, check=False
-        )
-        self.said += done.stdout + done.stderr
-        assert done.returncode == status, self.said
-
-    def apply(self, text: str) -> None:
-        """Bring a mission file into the database."""
-        (self.folder / "mission.toml").write_text(text)
-        self.command("apply", "mission.toml")
-
-    def deliver(self, **files: str) -> None:
-        """Put readings into incoming: ``d01="…"``."""
-        for day, content in files.items():
-            (self.folder / "incoming" / f"reading_202405{day[1:]}.csv").write_text(content)
-
-    def ask(self, sql: str) -> list[Row]:
-        """Run a query; its rows."""
-        is_server = "://" in self.database
-        with closing(psycopg2.connect(self.database) if is_server else sqlite3.connect(self.database)) as connection:
-            cursor = connection.cursor()
-            cursor.execute(sql)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
 @pytest.fixture
-def mission(tmp_path: Path, database: str) -> Mission:
+def greenhouse(tmp_path: Path, database: str) -> Mission:
     """Three good days of which two are alike, a gap, a broken day, a stray file, a release, a day in the queue."""
-    greenhouse = Mission(tmp_path / "greenhouse", database)
-    greenhouse.deliver(d01="one", d02="two")
-    greenhouse.command("run")
-    greenhouse.deliver(d03="two")
-    greenhouse.command("run")
-    greenhouse.deliver(d06="broken")
-    (greenhouse.folder / "incoming" / "notes.txt").write_text("water the cactus")
-    greenhouse.command("run", status=1)
-    greenhouse.apply(MISSION.replace('file = "average.py", version = "1.0.0"', RELEASED))
-    greenhouse.command("run", status=1)  # the broken day is tried again: its code is another one
-    greenhouse.deliver(d07="seven")
-    greenhouse.command("ingest")
-    return greenhouse
+    mission = Mission(tmp_path / "greenhouse", database)
+    mission.environment["DBPROC_SETTLE_SECONDS"] = "0"
+    for name in ("average.py", "week.sh"):
+        mission.code(name, CODE)
+    mission.dbproc("init", database)
+    apply(mission, MISSION)
+    deliver(mission, d01="one", d02="two")
+    mission.run()
+    deliver(mission, d03="two")
+    mission.run()
+    deliver(mission, d06="broken")
+    mission.deliver("notes.txt", content="water the cactus")
+    mission.run(status=1)
+    apply(mission, MISSION.replace('file = "average.py", version = "1.0.0"', RELEASED))
+    mission.run(status=1)  # the broken day is tried again: its code is another one
+    deliver(mission, d07="seven")
+    mission.run("-i")
+    return mission
+
+
+def apply(mission: Mission, text: str) -> None:
+    """Bring a mission file into the database."""
+    mission.file.write_text(text)
+    mission.dbproc("apply", "mission.toml")
+
+
+def deliver(mission: Mission, **files: str) -> None:
+    """Put readings into incoming: ``d01="…"``."""
+    for day, content in files.items():
+        mission.deliver(f"reading_202405{day[1:]}.csv", content=content)
+
+
+def ask(mission: Mission, sql: str) -> list[Row]:
+    """Run a query; its rows."""
+    with closing(connect(mission.database)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(sql)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def recipes() -> dict[str, str]:
@@ -149,15 +127,15 @@ def test_there_are_ten_queries_and_each_is_checked_here() -> None:
     assert list(recipes()) == [title for title, *_ in answers(None)]
 
 
-def test_every_query_answers_its_question(mission: Mission) -> None:
+def test_every_query_answers_its_question(greenhouse: Mission) -> None:
     queries = recipes()
-    for title, look, wanted in answers(mission):
-        assert look(mission.ask(queries[title])) == wanted, title
+    for title, look, wanted in answers(greenhouse):
+        assert look(ask(greenhouse, queries[title])) == wanted, title
 
 
 def answers(mission: Mission | None) -> Iterator[tuple[str, Callable[[list[Row]], Any], Any]]:
     """Each query's heading, what to look at in its rows, and what should be there."""
-    root = "" if mission is None else str(mission.folder)
+    root = "" if mission is None else str(mission.root)
     yield (
         "What was this file made from?",
         lambda rows: [(row["depth"], row["filename"], row["made_by"], row["code_version"]) for row in rows],

@@ -18,7 +18,7 @@ from dbproc.products.inspection import RefusalReason
 from dbproc.products.registry import BUILT_IN, arguments_of
 from docs import generate
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"
 CODES = CHECKOUT / "dbproc" / "codes"
 CONVERTERS = sorted(path.stem for path in CODES.glob("*_to_idx.py"))
@@ -49,6 +49,10 @@ def section(text: str, heading: str) -> str:
 
 def test_the_command_line_reference_is_what_the_code_says() -> None:
     assert read("command-line.md") == generate.command_line(), "run: python docs/generate.py"
+
+
+def test_the_keys_of_every_answer_are_told_with_their_meaning() -> None:
+    assert read("json.md") == generate.answers(), "run: python docs/generate.py"
 
 
 def test_the_tables_are_what_the_schema_says() -> None:

@@ -1,0 +1,72 @@
+"""Files that arrive, as if a run had taken them in: what the catalogue would hold, and what would be queued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from dbproc.core.candidates import Queued
+from dbproc.core.model import File, NewFile
+from dbproc.database import files, queue
+from dbproc.database.store import Store
+from dbproc.ingest.triage import Accepted, Decision, Duplicate, Restored
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What would be queued of the catalogue, the files that would be new in it, and those that stay the newest though
+    an older version comes."""
+
+    queued: tuple[Queued, ...]
+    delivered: tuple[File, ...]
+    newer: tuple[str, ...] = ()
+
+
+def taken_in(store: Store, decisions: Sequence[Decision]) -> Taken:
+    """What comes of the files that triage accepts, or that are there again."""
+    accepted = [_file(decision.file) for decision in decisions if isinstance(decision, Accepted)]
+    again = [
+        decision.known.file_id
+        for decision in decisions
+        if isinstance(decision, Restored | Duplicate) and not decision.known.exists
+    ]
+    with store.begin() as connection:
+        restored = files.files_numbered(connection, again)
+        queued = queue.as_queued(connection, file_ids=again)
+    taken = as_newest(store, [*accepted, *restored])
+    return replace(taken, queued=(*queued, *taken.queued))
+
+
+def as_newest(store: Store, arrived: Iterable[File]) -> Taken:
+    """Files that are in the catalogue from now on; where a newer version is in it, that is the one that is used."""
+    queued: list[Queued] = []
+    delivered: list[File] = []
+    newer: list[str] = []
+    present: dict[int, None] = {}
+    with store.begin() as connection:
+        for file in sorted(arrived, key=lambda file: file.version):
+            newest = files.newest_of(connection, file.product_id, file.date, file.keywords)
+            if newest is not None:
+                present[newest.file_id] = None
+            if newest is None or newest.version < file.version:
+                delivered.append(file)
+            else:
+                queued.append(Queued(0, file.product_id, file.date, file.keywords, ((file.first_day, file.last_day),)))
+                newer.append(newest.filename)
+        queued += queue.as_queued(connection, file_ids=list(present))
+    return Taken(tuple(queued), tuple(delivered), tuple(newer))
+
+
+def _file(new: NewFile) -> File:
+    facts = new.facts
+    return File(
+        file_id=0,
+        product_id=new.product_id,
+        filename=new.filename,
+        date=facts.date,
+        first_day=facts.start.date(),
+        last_day=facts.stop.date(),
+        version=new.version,
+        keywords=facts.keywords,
+        directory=new.directory,
+    )

@@ -1,0 +1,138 @@
+"""The next run, foreseen: the scheduler and the campaigns of a run, in which every job succeeds at once.
+
+What a job makes becomes a virtual file (:mod:`dbproc.core.overlay`) that later decisions see, and that queues what
+depends on it. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+import gc
+import heapq
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dbproc.core.candidates import Needs, Queued
+from dbproc.core.facts import Facts
+from dbproc.core.model import Definition, File, Slot, Task
+from dbproc.core.overlay import Overlay
+from dbproc.core.plan import Decision, State
+from dbproc.core.version import Part
+from dbproc.database import campaigns
+from dbproc.database.campaigns import Campaign, Item
+from dbproc.database.store import Store, Transaction
+from dbproc.run.campaigns import Campaigns
+from dbproc.run.decide import facts_of
+from dbproc.run.scheduler import Scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What is taken to have happened before the run, besides what the database holds.
+
+    Attributes
+    ----------
+    definition
+        The mission as it would be.
+    queued
+        Files of the catalogue that would be queued.
+    delivered
+        Files that would be in the catalogue; of several versions of one file, the lower ones first.
+    forced, forced_part
+        Slots that a new campaign would make again, and the part of their versions that would rise.
+    """
+
+    definition: Definition
+    queued: Sequence[Queued] = ()
+    delivered: Sequence[File] = ()
+    forced: Sequence[Slot] = ()
+    forced_part: Part | None = None
+
+
+def simulate(store: Store, hypothesis: Hypothesis, allowed: frozenset[int]) -> Iterator[Decision]:
+    """What the next run would decide: what it would build, in an order in which it can be, and what is hindered.
+
+    `allowed` are the processes that may run.
+    """
+    with _no_collection():
+        yield from _Simulation(store, hypothesis, allowed).run()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No search for circles of references: of the many objects here none is in one, and all are still needed."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class _Simulation:
+    """One run without an engine: what is urgent first, then what campaigns want, batch by batch."""
+
+    def __init__(self, store: Store, hypothesis: Hypothesis, allowed: frozenset[int]) -> None:
+        self._hypothesis = hypothesis
+        self._overlay = Overlay(hypothesis.definition)
+        self._of_database = facts_of(store, hypothesis.definition)
+        self._ended: set[tuple[int, Slot]] = set()
+        self._scheduler = Scheduler(store, hypothesis.definition, allowed, self._facts, self._open_items)
+        self._campaigns = Campaigns(self._scheduler)
+        self._spare: list[tuple[tuple[float, ...], int, Task, Decision]] = []
+        self._count = 0
+
+    def run(self) -> Iterator[Decision]:
+        self._scheduler.begin()
+        self._scheduler.enqueue(self._hypothesis.queued)
+        self._scheduler.enqueue([self._overlay.deliver(file) for file in self._hypothesis.delivered])
+        while True:
+            yield from self._decide()
+            if self._spare:
+                _, _, task, decision = heapq.heappop(self._spare)
+                self._succeed(task)
+                yield decision
+            elif not self._campaigns.have_items or not self._campaigns.admit():
+                return
+
+    def _decide(self) -> Iterator[Decision]:
+        """Decide what waits for nothing, and build it, but for what can wait."""
+        for decision in self._scheduler.decide():
+            task = decision.task
+            if decision.state is not State.STALE or task is None:
+                if decision.state in (State.REFUSED, State.DELAYED):
+                    yield decision
+            elif self._scheduler.can_wait(task.slot):
+                self._count += 1
+                heapq.heappush(self._spare, ((*self._campaigns.rank(task), task.level), self._count, task, decision))
+            else:
+                self._succeed(task)
+                yield decision
+
+    def _succeed(self, task: Task) -> None:
+        self._campaigns.foresee(task)
+        queued = self._overlay.make(task)
+        self._ended.update((number, task.slot) for number in task.carries_out)
+        self._settle([task.slot])
+        self._scheduler.enqueue(queued)
+        if self._campaigns.must_stop:
+            stopped = self._campaigns.withdraw()
+            self._spare = [entry for entry in self._spare if entry[2].slot not in stopped]
+            heapq.heapify(self._spare)
+
+    def _settle(self, slots: Sequence[Slot]) -> None:
+        self._ended.update((end.campaign_id, end.slot) for end in self._scheduler.settle(slots).items)
+
+    def _facts(self, asked: Needs, slots: Sequence[Slot]) -> Facts:
+        return self._overlay.over(self._of_database(asked, slots), asked)
+
+    def _open_items(self, connection: Transaction) -> list[Item]:
+        """What campaigns want, the hypothetical one last, that was not done in this run."""
+        items = campaigns.open_items(connection)
+        if self._hypothesis.forced:
+            number = 1 + max((item.campaign.campaign_id for item in items), default=0)
+            campaign = Campaign(campaign_id=number, name="", part=self._hypothesis.forced_part)
+            items += [Item(campaign, slot, has_failed=False) for slot in self._hypothesis.forced]
+        self._settle(())
+        return [item for item in items if (item.campaign.campaign_id, item.slot) not in self._ended]

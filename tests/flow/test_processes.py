@@ -1,0 +1,78 @@
+"""Every command, as a process of its own: it imports what it needs, does its work, and says what it says in here."""
+
+from __future__ import annotations
+
+import pytest
+
+from dbproc.cli import COMMANDS
+from tests.kit.commands import REPOSITORY, call_command
+from tests.kit.mission import Mission, chain, name_of
+
+RAW = name_of("raw", 1)
+CLEAN = name_of("clean", 1)
+
+ASKING = [
+    "plan",
+    "queue",
+    f"why {CLEAN}",
+    f"lineage {CLEAN}",
+    f"inspect ROOT/data/raw/{RAW}",
+    "whatif release to_clean --version 1.1.0",
+    "stats",
+    "campaign list",
+    "quarantine list",
+    "code list to_clean",
+    "check",
+    "export",
+    "idx --help",
+    "canary list",
+]
+WORKING = [
+    "init ROOT/../mission_other.sqlite",
+    "apply ROOT/mission.toml",
+    "ingest",
+    "process",
+    "run",
+    "run-process to_clean --start 2020-01-01 --end 2020-01-01 --output ROOT/..",
+    "status",
+    "retry",
+    "reprocess --product clean",
+    "unlock why",
+    "upgrade",
+]
+SCRIPTS = [
+    "CreateDB.py ROOT/../mission_third.sqlite",
+    "addFromConfig.py ROOT/mission.toml -m DATABASE",
+    "printProcessQueue.py DATABASE",
+    "flushProcessQueue.py DATABASE",
+    "reprocessByCode.py to_clean -m DATABASE",
+    "reprocessByDate.py -s 2020-01-01 -e 2020-01-02 -m DATABASE",
+    "reprocessByInstrument.py test -m DATABASE",
+    "reprocessByProduct.py raw -m DATABASE",
+    "DBRunner.py to_clean -s 2020-01-01 -m DATABASE",
+    "clearProcessingFlag.py DATABASE why",
+]
+
+
+@pytest.mark.in_processes
+def test_every_command_works_as_a_process_of_its_own(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(*chain())
+    mission.deliver(RAW)
+    for words in [*WORKING, *ASKING]:
+        done = mission.dbproc(*filled(mission, words))
+        if words in ASKING:
+            environment = {**mission.environment, "DBPROC_MISSION": mission.database}
+            assert call_command("dbproc", filled(mission, words), mission.root, environment) == done
+    for words in SCRIPTS:
+        script, *arguments = filled(mission, words)
+        mission.script(script, *arguments)
+    mission.run()
+
+
+def filled(mission: Mission, words: str) -> list[str]:
+    return words.replace("ROOT", str(mission.root)).replace("DATABASE", mission.database).split()
+
+
+def test_each_command_and_each_script_is_among_them() -> None:
+    assert {words.split()[0] for words in [*WORKING, *ASKING]} == set(COMMANDS)
+    assert {words.split()[0] for words in SCRIPTS} == {path.name for path in (REPOSITORY / "scripts").glob("*.py")}
