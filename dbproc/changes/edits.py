@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from dbproc.core.answers import OPTIONAL
+from dbproc.core.bundle import Bundle
 from dbproc.core.errors import UnsettledError, UserError
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Code, CodeEditPolicy, Definition, Inspector
@@ -14,7 +15,7 @@ from dbproc.core.states import CodeEvent
 from dbproc.database import attempts, codes
 from dbproc.database.definition.load import load_definition, requeue_inputs
 from dbproc.database.store import Store
-from dbproc.storage.bundle import Bundle, bundle_stat, keep, read_bundle
+from dbproc.storage.bundle import bundle_stat, keep, read_bundle
 from dbproc.storage.digest import algorithm_of, digest_file, stat_text
 
 _BY_POLICY = "by policy"

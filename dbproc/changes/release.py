@@ -14,10 +14,9 @@ from dbproc.core.spec import Change, CodeSpec, Definition, Holdings, ProcessSpec
 from dbproc.core.version import Version
 from dbproc.database import lock
 from dbproc.database.definition.specs import load_holdings
-from dbproc.database.definition.write import lock_definition, write_changes
 from dbproc.database.store import Store
 from dbproc.mission import paths
-from dbproc.mission.apply import needed_changes
+from dbproc.mission.apply import make_changes, needed_changes
 from dbproc.mission.export import export_codes
 from dbproc.mission.on_disk import code_problems
 from dbproc.mission.problems import raise_for, suggestion
@@ -65,11 +64,10 @@ def release(store: Store, request: Request, *, dry_run: bool = False) -> Release
 
 def _release(store: Store, request: Request, *, dry_run: bool) -> Released:
     with store.begin() as connection:
-        if not dry_run:
-            lock_definition(connection)
-        proposed = propose(load_holdings(connection), request)
-        if not dry_run:
-            write_changes(connection, proposed.changes, request.reason)
+        holdings = load_holdings(connection)
+    proposed = propose(holdings, request)
+    if not dry_run:
+        make_changes(store, proposed.changes, holdings, request.reason)
     return proposed
 
 

@@ -11,15 +11,18 @@ from pathlib import Path
 
 from dbproc.changes.edits import find_edits
 from dbproc.core.answers import extended
+from dbproc.core.bundle import Part, kept_path
 from dbproc.core.errors import NotFoundError
 from dbproc.core.model import InputsBy, Mission
+from dbproc.core.spec import file_named
 from dbproc.core.version import Version
 from dbproc.database import codes
 from dbproc.database.codes import CodeVersion, EventRow
-from dbproc.database.definition.load import code_path, load_definition, load_mission
+from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.store import Store
-from dbproc.storage.bundle import Part, kept_path, read_bundle
+from dbproc.storage.bundle import read_bundle
 from dbproc.storage.digest import algorithm_of
+from dbproc.system.package import code_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,4 +236,4 @@ def _facts(row: CodeVersion, mission: Mission) -> CodeFacts:
 
 
 def _place(row: CodeVersion, mission: Mission) -> str:
-    return code_path(mission.code_directory, row.directory, row.filename, row.declared)
+    return code_path(mission.code_directory, file_named(row.directory, row.filename), row.declared)

@@ -15,9 +15,9 @@ def circles(edges: Iterable[tuple[Node, Node]]) -> Iterator[list[Node]]:
 
     There is none if and only if the edges have no circle.
     """
-    graph: dict[Node, set[Node]] = defaultdict(set)
+    graph: dict[Node, list[Node]] = defaultdict(list)
     for source, target in edges:
-        graph[target].add(source)
+        graph[target].append(source)
     while True:
         try:
             TopologicalSorter(graph).prepare()
@@ -25,6 +25,10 @@ def circles(edges: Iterable[tuple[Node, Node]]) -> Iterator[list[Node]]:
             circle: list[Node] = error.args[1]
             yield circle
             gone = set(circle)
-            graph = {node: sources - gone for node, sources in graph.items() if node not in gone}
+            graph = {
+                node: [source for source in sources if source not in gone]
+                for node, sources in graph.items()
+                if node not in gone
+            }
         else:
             return

@@ -7,18 +7,50 @@ constants ``{MISSION} {SATELLITE} …`` of products are substituted already.
 from __future__ import annotations
 
 import datetime as dt
+import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dbproc.core import bounds, text_lists
+from dbproc.core.bundle import Bundle
+from dbproc.core.keys import DATE, FLAG, LINES, NUMBER, TEXT, VERSION, WHOLE, WORDS, Codec, Effect, key, option
+from dbproc.core.model import CodeEditPolicy, Comparison, InputsBy
 from dbproc.core.version import Version
+
+DIGESTS = ("sha256", "blake3")
+"""The algorithms of digests."""
 
 SHIPPED = "dbproc:"
 """Before the name of a code that dbproc brings along, for example ``dbproc:netcdf_to_idx``."""
 
+BUILT_IN_DIRECTORY = "{DBPROC}"
+"""``relative_path`` of built-in inspectors."""
+
+SHIPPED_DIRECTORY = f"{BUILT_IN_DIRECTORY}/codes"
+"""``relative_path`` of the codes that dbproc brings along."""
+
 FIRST_DAY = dt.date(1900, 1, 1)
 LAST_DAY = dt.date(2100, 12, 31)
 FIRST_VERSION = Version(1, 0, 0)
+
+
+def file_named(directory: str, filename: str) -> str:
+    """A code or an inspector as a mission file names it, from the directory and the name in its row."""
+    if directory == SHIPPED_DIRECTORY:
+        return SHIPPED + filename.removesuffix(".py")
+    return filename if directory == BUILT_IN_DIRECTORY else posixpath.normpath(posixpath.join(directory, filename))
+
+
+def with_code_version(file: str, declared: object) -> str:
+    """A code's file; ``{CODEVERSION}`` in it is the version that was declared."""
+    return file.replace("{CODEVERSION}", str(declared))
+
+
+def _split(file: str) -> tuple[str, str]:
+    directory, name = posixpath.split(file)
+    return directory or ".", name
+
 
 KeyPath = tuple[str | int, ...]
 """Where something stands in a definition, in the TOML file's words: ``("process", "clean", "code", 0, "file")``."""
@@ -39,22 +71,36 @@ Finder = Callable[[KeyPath], Place]
 class MissionSpec:
     """The mission's row. `root` is absolute."""
 
-    name: str
-    root: str
-    incoming: str = "incoming"
-    quarantine: str = "quarantine"
-    codes: str = "codes"
-    inspectors: str = "inspectors"
-    settle_seconds: float = 60.0
-    on_code_edit: str = "bump"
-    digest: str = "sha256"
-    retry_seconds: float = 300.0
-    retry_limit: int = 8
-    umask: str = "022"
-    group: str = ""
-    inspector_seconds: float = 60.0
-    inspector_memory: float = 2.0
-    early_cutoff: bool = False
+    name: str = field(metadata=key(TEXT, dbprocessing="mission_name", check=bounds.name, effect=None))
+    root: str = field(
+        metadata=key(
+            TEXT,
+            dbprocessing="rootdir",
+            check=bounds.directory,
+            words="the root",
+            remark="files are looked for below it from now on; none is moved",
+        )
+    )
+    incoming: str = option(
+        "incoming", key(TEXT, dbprocessing="incoming_dir", check=bounds.directory, words="the incoming directory")
+    )
+    quarantine: str = option(
+        "quarantine", key(TEXT, dbprocessing="errordir", check=bounds.directory, words="the quarantine directory")
+    )
+    codes: str = option("codes", key(TEXT, dbprocessing="codedir", check=bounds.directory, words="the codes directory"))
+    inspectors: str = option(
+        "inspectors", key(TEXT, dbprocessing="inspectordir", check=bounds.directory, words="the inspectors directory")
+    )
+    settle_seconds: float = option(60.0, key(NUMBER, check=bounds.SECONDS))
+    on_code_edit: CodeEditPolicy = option(CodeEditPolicy.BUMP, key(TEXT, choices=CodeEditPolicy))
+    digest: str = option("sha256", key(TEXT, choices=DIGESTS))
+    retry_seconds: float = option(300.0, key(NUMBER, check=bounds.SECONDS))
+    retry_limit: int = option(8, key(WHOLE, check=bounds.COUNT))
+    umask: str = option("022", key(TEXT, check=bounds.umask))
+    group: str = option("", key(TEXT, column="file_group", check=bounds.NAME, codec=text_lists.NULL_IF_EMPTY))
+    inspector_seconds: float = option(60.0, key(NUMBER, check=bounds.SECONDS_OF_A_DAY))
+    inspector_memory: float = option(2.0, key(NUMBER, check=bounds.MEMORY))
+    early_cutoff: bool = option(False, key(FLAG))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +109,14 @@ class InspectorSpec:
 
     file: str = "filename"
     arguments: Mapping[str, str] = field(default_factory=dict)
-    description: str = ""
-    version: Version = FIRST_VERSION
-    output_interface: int = 1
-    written: dt.date | None = None
+    description: str = option("", key(LINES, ini="inspector_description"))
+    version: Version = option(
+        FIRST_VERSION, key(VERSION, ini="inspector_version", column=None, check=bounds.version, effect=None)
+    )
+    output_interface: int = option(
+        1, key(WHOLE, ini="inspector_output_interface", column="output_interface_version", check=bounds.INTERFACE)
+    )
+    written: dt.date | None = option(None, key(DATE, ini="inspector_date_written", column="date_written"))
 
     @property
     def is_builtin(self) -> bool:
@@ -74,9 +124,18 @@ class InspectorSpec:
         return not self.file.endswith(".py")
 
     @property
+    def place(self) -> tuple[str, str]:
+        """The directory and the name in its row."""
+        return (BUILT_IN_DIRECTORY, self.file) if self.is_builtin else _split(self.file)
+
+    @property
     def has_companions(self) -> bool:
         """Whether its files own the directory of their stem unless the definition says otherwise: IDX datasets do."""
         return self.file == "idx"
+
+    def is_other_than(self, old: InspectorSpec) -> bool:
+        """Whether it has another file or another version than the one before."""
+        return self.file != old.file or (self.version != old.version and not old.is_raised_from(self))
 
     def is_raised_from(self, declared: InspectorSpec) -> bool:
         """Whether it is a later revision of what was declared: its bytes changed under that version."""
@@ -89,16 +148,24 @@ class InspectorSpec:
 class ProductSpec:
     """A kind of file. One that is not `active` is retired: its files stay, no new ones are taken in."""
 
-    name: str
-    level: float
-    directory: str
-    format: str
-    satellite: str
-    instrument: str
-    description: str = ""
+    name: str = field(metadata=key(TEXT, toml=None, dbprocessing="product_name", effect=None))
+    level: float = field(
+        metadata=key(NUMBER, ini="level", check=bounds.LEVEL, remark="files that exist keep their data level")
+    )
+    directory: str = field(
+        metadata=key(
+            TEXT, dbprocessing="relative_path", check=bounds.PATH, remark="files that exist stay where they are"
+        )
+    )
+    format: str = field(
+        metadata=key(TEXT, ini="format", check=bounds.FORMAT, remark="files that exist keep their names")
+    )
+    satellite: str = field(metadata=key(TEXT, toml=None, column=None))
+    instrument: str = field(metadata=key(TEXT, toml=None, column=None))
+    description: str = option("", key(LINES, dbprocessing="product_description"))
     inspector: InspectorSpec = field(default_factory=InspectorSpec)
-    comparison: str = "bytes"
-    companion: bool = False  #: whether a file owns the directory of its stem beside it
+    comparison: Comparison = option(Comparison.BYTES, key(TEXT, choices=Comparison))
+    companion: bool = option(False, key(FLAG))  #: whether a file owns the directory of its stem
     active: bool = True
 
 
@@ -107,9 +174,9 @@ class InputSpec:
     """An input of a process, by the product's name. Inputs of one `choice` stand for each other, better ones first."""
 
     product: str
-    optional: bool = False
-    yesterday: int = 0
-    tomorrow: int = 0
+    optional: bool = option(False, key(FLAG))
+    yesterday: int = option(0, key(WHOLE, check=bounds.DAYS))
+    tomorrow: int = option(0, key(WHOLE, check=bounds.DAYS))
     choice: str | None = None  #: the best product of the choice
 
 
@@ -122,23 +189,55 @@ class CodeSpec:
     `digest` of its bytes, and when it was `released`. Of one that is `kept`, the kept copy is run, not the file.
     """
 
-    file: str
-    version: Version
-    output_interface: int = 1
-    arguments: tuple[str, ...] = ()
-    start: dt.date = FIRST_DAY
-    stop: dt.date = LAST_DAY
-    cpu: int = 1
-    ram: float = 0.0
-    time_limit: float | None = None
-    retry_limit: int | None = None
-    retry_longest: float | None = None
-    on_code_edit: str | None = None
-    uses: tuple[str, ...] = ()
-    inputs_by: str = "arguments"
-    description: str = ""
-    written: dt.date | None = None
-    active: bool = True
+    file: str = field(metadata=key(TEXT, ini="code_filename", column=None, check=bounds.PATH, effect=Effect.RELEASE))
+    version: Version = field(
+        metadata=key(
+            VERSION,
+            ini="code_version",
+            column="declared_version",
+            check=bounds.version,
+            effect=None,
+            codec=Codec(str, Version.parse),
+        )
+    )
+    output_interface: int = option(
+        1,
+        key(
+            WHOLE,
+            ini="code_output_interface",
+            column="output_interface_version",
+            check=bounds.INTERFACE,
+            effect=Effect.RELEASE,
+        ),
+    )
+    arguments: tuple[str, ...] = option(
+        (),
+        key(
+            WORDS,
+            ini="code_arguments",
+            check=bounds.WORD,
+            effect=Effect.RELEASE,
+            codec=text_lists.ARGUMENTS,
+            words="the arguments",
+        ),
+    )
+    start: dt.date = option(FIRST_DAY, key(DATE, toml="from", dbprocessing="code_start_date", effect=Effect.LOOK_AGAIN))
+    stop: dt.date = option(LAST_DAY, key(DATE, toml="to", dbprocessing="code_stop_date", effect=Effect.LOOK_AGAIN))
+    cpu: int = option(1, key(WHOLE, ini="code_cpu", check=bounds.FROM_ONE))
+    ram: float = option(0.0, key(NUMBER, ini="code_ram", check=bounds.MEMORY))
+    time_limit: float | None = option(
+        None, key(NUMBER, toml="time_limit_seconds", column="time_limit_seconds", check=bounds.SOME_SECONDS)
+    )
+    retry_limit: int | None = option(None, key(WHOLE, check=bounds.COUNT))
+    retry_longest: float | None = option(
+        None, key(NUMBER, toml="retry_longest_seconds", column="retry_longest_seconds", check=bounds.SECONDS)
+    )
+    on_code_edit: CodeEditPolicy | None = option(None, key(TEXT, choices=CodeEditPolicy))
+    uses: tuple[str, ...] = option((), key(WORDS, check=bounds.PATH, effect=Effect.BYTES, codec=text_lists.PATTERNS))
+    inputs_by: InputsBy = option(InputsBy.ARGUMENTS, key(TEXT, choices=InputsBy, effect=Effect.RELEASE))
+    description: str = option("", key(LINES, dbprocessing="code_description"))
+    written: dt.date | None = option(None, key(DATE, ini="code_date_written", column="date_written"))
+    active: bool = option(True, key(FLAG, ini="code_active", column="active_code", effect=Effect.LOOK_AGAIN))
     running: Version | None = field(default=None, compare=False)
     code_id: int | None = field(default=None, compare=False)
     digest: str = field(default="", compare=False)
@@ -155,19 +254,28 @@ class CodeSpec:
         """Whether dbproc brings it along."""
         return self.file.startswith(SHIPPED)
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """The directory and the name in its row."""
+        return (SHIPPED_DIRECTORY, f"{self.file.removeprefix(SHIPPED)}.py") if self.is_shipped else _split(self.file)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSpec:
     """Input products → output products, none when the timebase is RUN or STARTUP. One without codes is retired."""
 
-    name: str
-    timebase: str
-    output: str | None
+    name: str = field(metadata=key(TEXT, toml=None, dbprocessing="process_name", effect=None))
+    timebase: str = field(metadata=key(TEXT, dbprocessing="output_timebase", effect=Effect.LOOK_AGAIN))
+    output: str | None = field(
+        metadata=key(TEXT, toml=None, ini="output_product", column=None, effect=Effect.LOOK_AGAIN)
+    )
+    further_outputs: tuple[str, ...] = option((), key(WORDS, toml=None, column=None, effect=Effect.LOOK_AGAIN))
     inputs: tuple[InputSpec, ...]
     codes: tuple[CodeSpec, ...] = ()
-    extra_params: tuple[str, ...] = ()
-    further_outputs: tuple[str, ...] = ()
-    early_cutoff: bool | None = None
+    extra_params: tuple[str, ...] = option(
+        (), key(WORDS, ini="extra_params", check=bounds.WORD, effect=Effect.LOOK_AGAIN, codec=text_lists.PARAMETERS)
+    )
+    early_cutoff: bool | None = option(None, key(FLAG))
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -210,7 +318,8 @@ class Change:
     """One difference between the database and a mission file.
 
     `name` is the name of the mission, product or process; for a code that of its process. `again` is the sentence for
-    which the inputs of a process are looked at again, empty when nothing that exists can have become stale.
+    which the inputs of a process are looked at again, empty when nothing that exists can have become stale. `bundle`
+    holds the bytes that a new code or inspector has, where they could be read; those of codes are kept by then.
     """
 
     kind: Kind
@@ -221,6 +330,17 @@ class Change:
     details: tuple[str, ...] = ()
     again: str = ""
     is_rollback: bool = False
+    bundle: Bundle | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def has_new_bytes(self) -> bool:
+        """Whether the bytes of a code or an inspector have to be recorded with it."""
+        match self.old, self.new:
+            case CodeSpec() as old, CodeSpec() as new:
+                return self.kind is Kind.RELEASE or old.uses != new.uses
+            case ProductSpec() as old, ProductSpec() as new:
+                return new.inspector.is_other_than(old.inspector)
+        return isinstance(self.new, CodeSpec | ProductSpec)
 
     @property
     def enters_row(self) -> bool:
@@ -248,3 +368,15 @@ class Holdings:
     files: Mapping[str, int] = field(default_factory=dict)
     uses: Mapping[str, int] = field(default_factory=dict)
     retired: Mapping[str, tuple[CodeSpec, ...]] = field(default_factory=dict)
+
+    def calls_for_the_same(self, other: Holdings) -> bool:
+        """Whether the same changes make another definition of both.
+
+        What is no part of equality counts: the digests of codes, and the versions that run. How many files there are
+        of a product does not, only whether there are any.
+        """
+        return _whole(self) == _whole(other)
+
+
+def _whole(held: Holdings) -> tuple[object, ...]:
+    return repr(held.definition), repr(held.retired), set(held.files), set(held.uses)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from dbproc.core.keys import Codec
+
 
 def arguments_text(arguments: Sequence[str]) -> str | None:
     """The arguments of a code as they stand in the database: words with blanks between, a JSON list where need be."""
@@ -31,6 +33,22 @@ def parameters_of(text: str | None) -> tuple[str, ...]:
     if listed is not None:
         return listed
     return tuple(text.split("|")) if text else ()
+
+
+def patterns_text(patterns: Sequence[str]) -> str | None:
+    """The patterns of what a code uses as they stand in the database: a JSON list, null where there are none."""
+    return json.dumps(patterns) if patterns else None
+
+
+def patterns_of(text: str | None) -> tuple[str, ...]:
+    """The reverse of :func:`patterns_text`."""
+    return tuple(json.loads(text)) if text else ()
+
+
+ARGUMENTS = Codec(arguments_text, arguments_of)
+PARAMETERS = Codec(parameters_text, parameters_of)
+PATTERNS = Codec(patterns_text, patterns_of)
+NULL_IF_EMPTY = Codec(lambda text: text or None)
 
 
 def _joined(items: Sequence[str], separator: str, reader: Callable[[str], tuple[str, ...]]) -> str | None:

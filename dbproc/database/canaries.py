@@ -275,18 +275,14 @@ def input_files(connection: Connection, product_ids: Collection[int]) -> list[Qu
     ]
 
 
-def released_code(connection: Connection, process_id: int, version: str) -> tuple[int, str]:
-    """The number and the digest of the current code of a process with this declared version."""
+def released_code(connection: Connection, process_id: int, version: str) -> int:
+    """The number of the current code of a process with this declared version."""
     code = schema.code.c
-    statement = (
-        select(code.code_id, code.shasum)
-        .where(code.process_id == process_id, code.declared_version == version, code.newest_version)
-        .order_by(code.code_id.desc())
-    )
-    row = connection.execute(statement).first()
-    if row is None:
+    same = (code.process_id == process_id, code.declared_version == version, code.newest_version)
+    code_id = connection.scalar(select(code.code_id).where(*same).order_by(code.code_id.desc()))
+    if code_id is None:
         raise NotFoundError(f"no code of version {version}")
-    return row[0], row[1] or ""
+    return int(code_id)
 
 
 def _canaries(connection: Connection, *conditions: ColumnElement[bool]) -> list[CanaryRow]:

@@ -12,12 +12,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, select, update
 
+from dbproc.core.bundle import Bundle, Part
 from dbproc.core.model import InputsBy
+from dbproc.core.spec import with_code_version
 from dbproc.core.states import CodeEvent
 from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database._queries import batches, version_of
-from dbproc.storage.bundle import Bundle, Part
 
 _CODE = schema.code
 _INSPECTOR = schema.inspector
@@ -74,7 +75,7 @@ class CodeVersion:
     @property
     def path(self) -> str:
         """Its file as the mission file names it."""
-        return os.path.normpath(os.path.join(self.directory, self.filename).replace("{CODEVERSION}", self.declared))
+        return os.path.normpath(with_code_version(os.path.join(self.directory, self.filename), self.declared))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

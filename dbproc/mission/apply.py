@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dbproc.core.spec import Change, Definition, Holdings
 from dbproc.database.definition.specs import load_holdings
-from dbproc.database.definition.write import lock_definition, write_changes
+from dbproc.database.definition.write import write_changes
 from dbproc.database.store import Store
 from dbproc.mission.difference import difference, merged
-from dbproc.mission.kept_bytes import with_earlier_bytes
+from dbproc.mission.kept_bytes import with_bytes, with_earlier_bytes
 from dbproc.mission.on_disk import database_problems
 from dbproc.mission.problems import raise_for
 from dbproc.mission.rules import check
@@ -38,18 +40,33 @@ def apply_definition(
     ------
     DefinitionError
         The definition does not fit to what the database holds; nothing was changed.
+    UserError
+        As :func:`make_changes` does.
     """
     with store.begin() as connection:
-        if not dry_run:
-            lock_definition(connection)
         holdings = load_holdings(connection)
-        if store.file is not None:
-            whole = merged(holdings.definition, definition)
-            raise_for(database_problems(whole, store.file), definition.source, definition.finder)
-        changes = needed_changes(holdings, definition, rollback=rollback)
-        if changes and not dry_run:
-            write_changes(connection, changes)
+    if store.file is not None:
+        whole = merged(holdings.definition, definition)
+        raise_for(database_problems(whole, store.file), definition.source, definition.finder)
+    changes = needed_changes(holdings, definition, rollback=rollback)
+    if changes and not dry_run:
+        make_changes(store, changes, holdings)
     return changes
+
+
+def make_changes(store: Store, changes: Sequence[Change], seen: Holdings, reason: str = "") -> None:
+    """Keep the bytes of codes, and then make changes, in one transaction.
+
+    Files are read and copied before it, for while it lasts nobody else can write to a SQLite file.
+
+    Raises
+    ------
+    UserError
+        The definition is no longer what was `seen`, or a code changed in this moment; nothing was changed.
+    """
+    changes = with_bytes(changes, seen)
+    with store.begin() as connection:
+        write_changes(connection, changes, seen, reason)
 
 
 def needed_changes(holdings: Holdings, definition: Definition, *, rollback: bool = False) -> list[Change]:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dbproc.core import model
+from dbproc.core.bundle import kept_path
 from dbproc.core.lookup import process_named
 from dbproc.core.spec import Change, CodeSpec, Holdings
-from dbproc.database.definition.load import code_path
-from dbproc.database.definition.write import code_place
-from dbproc.storage.bundle import kept_path, read_bundle
+from dbproc.database.definition.load import fields_of_code
+from dbproc.storage.bundle import read_bundle
+from dbproc.system.package import code_path
 
 
 def as_model(definition: model.Definition, holdings: Holdings, changes: Sequence[Change]) -> model.Definition:
@@ -36,7 +37,7 @@ def _code(
     """A code as it will be loaded: of the row that it has already, or of a new one."""
     mission = definition.mission
     row = change.old if isinstance(change.old, CodeSpec) and not change.enters_row else None
-    path = code_path(mission.code_directory, *code_place(spec), str(spec.version))
+    path = code_path(mission.code_directory, spec.file, spec.version)
     if spec.kept or (row is not None and row.kept):
         path = kept_path(mission.kept_codes, row.digest if row else spec.digest, path)
     is_read = row is None or row.uses != spec.uses
@@ -44,20 +45,8 @@ def _code(
         code_id=number if row is None or row.code_id is None else row.code_id,
         process_id=process_id,
         path=path,
-        version=spec.used,
-        output_interface=spec.output_interface,
-        start=spec.start,
-        stop=spec.stop,
         digest=_digest(path, spec, mission.digest) if is_read or row is None else row.digest,
-        arguments=spec.arguments,
-        cpu=spec.cpu,
-        ram=spec.ram,
-        time_limit=spec.time_limit,
-        retry_limit=spec.retry_limit,
-        retry_longest=model.LONGEST_DELAY if spec.retry_longest is None else spec.retry_longest,
-        uses=spec.uses,
-        inputs_by=model.InputsBy(spec.inputs_by),
-        on_code_edit=model.CodeEditPolicy(spec.on_code_edit) if spec.on_code_edit else mission.on_code_edit,
+        **fields_of_code(spec, mission),
     )
     return replace(code, same_as=_first_alike(holdings, change.name, code))
 

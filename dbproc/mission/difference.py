@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from dbproc.core.keys import Effect, Key, keys
 from dbproc.core.spec import (
     Change,
     CodeSpec,
@@ -21,55 +23,7 @@ from dbproc.core.version import Version
 from dbproc.mission.formats import can_be_alike
 from dbproc.mission.problems import Problem, raise_for
 
-_NEEDS_RELEASE = ("file", "arguments", "output_interface", "inputs_by")
-_STAYS_WITH_VERSION = (*_NEEDS_RELEASE, "uses")
-_CODE_IN_PLACE = (
-    "start",
-    "stop",
-    "active",
-    "cpu",
-    "ram",
-    "time_limit",
-    "retry_limit",
-    "retry_longest",
-    "on_code_edit",
-    "uses",
-    "description",
-    "written",
-)
-_CODE_DATES = ("start", "stop", "active")
-_PRODUCT_FIELDS = ("level", "directory", "format", "satellite", "instrument", "description", "comparison", "companion")
-_NOT_IN_INI = ("time_limit", "retry_limit", "retry_longest", "on_code_edit", "uses", "inputs_by")
-_MISSION_FIELDS = ("root", "incoming", "quarantine", "codes", "inspectors", "settle_seconds", "on_code_edit", "digest")
-_FIELDS_OF_TOML = (
-    "retry_seconds",
-    "retry_limit",
-    "umask",
-    "group",
-    "inspector_seconds",
-    "inspector_memory",
-    "early_cutoff",
-)
-_INI_MISSION_FIELDS = ("name", "root", "incoming", "quarantine", "codes", "inspectors")
-
-_WORDS = {
-    "start": "from",
-    "stop": "to",
-    "time_limit": "time_limit_seconds",
-    "retry_longest": "retry_longest_seconds",
-    "arguments": "the arguments",
-    "quarantine": "the quarantine directory",
-    "codes": "the codes directory",
-    "inspectors": "the inspectors directory",
-    "incoming": "the incoming directory",
-    "root": "the root",
-}
-_REMARKS = {
-    "format": "files that exist keep their names",
-    "directory": "files that exist stay where they are",
-    "level": "files that exist keep their data level",
-    "root": "files are looked for below it from now on; none is moved",
-}
+_AnySpec = TypeVar("_AnySpec", MissionSpec, ProductSpec, InspectorSpec, ProcessSpec, CodeSpec)
 
 
 @dataclass(slots=True)
@@ -133,13 +87,12 @@ def merged(old: Definition | None, new: Definition) -> Definition:
         return new
     if old is None:
         return replace(new, partial=False)
-    mission = replace(old.mission, **{name: getattr(new.mission, name) for name in _INI_MISSION_FIELDS})
     products = {name: product for name, product in old.products.items() if product.active}
     processes = {name: process for name, process in old.processes.items() if process.codes}
     declared = {name: _with_limits(process, old.processes.get(name)) for name, process in new.processes.items()}
     return replace(
         new,
-        mission=mission,
+        mission=_with_unsaid(new.mission, old.mission),
         products={**products, **new.products},
         processes={**processes, **declared},
         partial=False,
@@ -152,18 +105,23 @@ def _with_limits(process: ProcessSpec, old: ProcessSpec | None) -> ProcessSpec:
         return process
     pairs = _paired(old.codes, process.codes)
     codes = tuple(
-        replace(code, **{name: getattr(pairs[position], name) for name in _NOT_IN_INI}) if position in pairs else code
+        _with_unsaid(code, pairs[position]) if position in pairs else code
         for position, code in enumerate(process.codes)
     )
     others = _unpaired(old.codes, pairs)
     return replace(process, codes=codes + others)
 
 
+def _with_unsaid(new: _AnySpec, old: _AnySpec) -> _AnySpec:
+    """What an INI file says, with the keys of which dbprocessing knows nothing."""
+    return replace(new, **{key.name: getattr(old, key.name) for key in keys(type(new)) if key.ini is None})
+
+
 def _compare_missions(old: MissionSpec, new: MissionSpec, found: _Comparison) -> None:
     if old.name != new.name:
         text = f"this database holds the mission {old.name!r}; name that, or give the database of {new.name!r}"
         found.problems.append(Problem(("mission", "name"), text))
-    details = tuple(_differences(old, new, (*_MISSION_FIELDS, *_FIELDS_OF_TOML)))
+    details = tuple(_differences(old, new))
     if details:
         found.changes.append(_change(Kind.CHANGE, f"mission {new.name}", new, old, details))
 
@@ -176,7 +134,7 @@ def _compare_products(old: Definition | None, new: Definition, found: _Compariso
             found.changes.append(_change(Kind.ADD, f"product {name}", product, None, (product.format,)))
             continue
         details: tuple[str, ...] = (
-            *_differences(before, product, _PRODUCT_FIELDS),
+            *_differences(before, product),
             *_inspectors(before.inspector, product.inspector),
         )
         if not before.active:
@@ -191,10 +149,9 @@ def _inspectors(old: InspectorSpec, new: InspectorSpec) -> Iterator[str]:
         yield f"the inspector {_shown(old.file)} → {_shown(new.file)}"
     if dict(old.arguments) != dict(new.arguments):
         yield f"the inspector's arguments {_shown(dict(old.arguments))} → {_shown(dict(new.arguments))}"
-    names = ("description", "output_interface", "written")
-    for name in names if old.is_raised_from(new) else ("version", *names):
-        for words in _differences(old, new, (name,)):
-            yield f"the inspector's {words}"
+    if old.version != new.version and not old.is_raised_from(new):
+        yield f"the inspector's version {old.version} → {new.version}"
+    yield from (f"the inspector's {words}" for words in _differences(old, new))
 
 
 def _renamed(old: Definition | None, new: Definition) -> Mapping[str, str]:
@@ -283,9 +240,9 @@ def _reformatted(old: Definition | None, new: Definition) -> set[str]:
 def _process_changes(old: ProcessSpec, new: ProcessSpec, again: str) -> Iterator[Change]:
     """`again`: why it is looked at again although it may be as it was."""
     telling = [f"name {old.name} → {new.name}"] if old.name != new.name else []
-    telling += _differences(old, new, ("early_cutoff",))
+    telling += _differences(old, new, Effect.IN_PLACE)
     details = [
-        *_differences(old, new, ("timebase", "output", "further_outputs", "extra_params")),
+        *_differences(old, new, Effect.LOOK_AGAIN),
         *_input_differences(old.inputs, new.inputs),
     ]
     place = f"process {new.name}"
@@ -397,7 +354,7 @@ def _rolled_back(codes: _Codes, before: CodeSpec | None, code: CodeSpec) -> Chan
     earlier = codes.earlier(code.used)
     if earlier is None:
         return f"{code.used} never was a version of {codes.process.name}; there were: {codes.versions()}"
-    changed = "; ".join(_differences(code, earlier, _STAYS_WITH_VERSION))
+    changed = "; ".join(_differences(code, earlier, Effect.RELEASE, Effect.BYTES))
     if changed:
         return f"that is not what {code.used} was ({changed}); write it as it was, or {_above(codes.versions())}"
     kind = Kind.RELEASE if before else Kind.ADD
@@ -407,13 +364,13 @@ def _rolled_back(codes: _Codes, before: CodeSpec | None, code: CodeSpec) -> Chan
 
 
 def _same_version(process: ProcessSpec, before: CodeSpec, code: CodeSpec) -> Change | str | None:
-    changed = list(_differences(before, code, _NEEDS_RELEASE))
+    changed = list(_differences(before, code, Effect.RELEASE))
     if changed:
         return f"{'; '.join(changed)}: that changes what the code makes, so raise its version; {_above(before.used)}"
-    details = tuple(_differences(before, code, _CODE_IN_PLACE))
+    details = tuple(_differences(before, code))
     if not details:
         return None
-    dates = "; ".join(_differences(before, code, _CODE_DATES))
+    dates = "; ".join(_differences(before, code, Effect.LOOK_AGAIN))
     again = f"code {_code_name(code)}: {dates}" if dates and code.active else ""
     return _code_change(Kind.CHANGE, process, before, code, details, again=again)
 
@@ -431,7 +388,7 @@ def _new_code(codes: _Codes, code: CodeSpec) -> Change | str:
     if newest is None or code.used > newest.used:
         return _code_change(Kind.ADD, codes.process, None, code, (_dates(code),), again=again)
     last = max(retired, key=lambda each: each.code_id or 0)
-    if last.version == code.version and not any(_differences(last, code, _NEEDS_RELEASE)):
+    if last.version == code.version and not any(_differences(last, code, Effect.RELEASE)):
         details = ("it was retired, and is used again",)
         return _code_change(Kind.RESTORE, codes.process, last, code, details, again=again)
     if codes.rollback:
@@ -444,7 +401,7 @@ def _is_same_code(one: CodeSpec, other: CodeSpec) -> bool:
     """Whether two codes differ at most in their dates and in what may change under an unchanged version."""
     if not one.active or one.version != other.version or other.running not in (None, one.running):
         return False
-    return not any(_differences(one, other, _STAYS_WITH_VERSION))
+    return not any(_differences(one, other, Effect.RELEASE, Effect.BYTES))
 
 
 def _paired(old: Iterable[CodeSpec], new: Iterable[CodeSpec]) -> dict[int, CodeSpec]:
@@ -475,11 +432,7 @@ def _likeness(old: CodeSpec, new: CodeSpec) -> tuple[bool, ...] | None:
     overlap = max(old.start, new.start) <= min(old.stop, new.stop)
     if not same_file and not overlap:
         return None
-    same_call = (old.arguments, old.output_interface, old.inputs_by) == (
-        new.arguments,
-        new.output_interface,
-        new.inputs_by,
-    )
+    same_call = not any(key.name != "file" for key in _differing(old, new, Effect.RELEASE))
     return same_file and overlap, same_file, same_call, old.version == new.version, old.start == new.start
 
 
@@ -570,14 +523,19 @@ def _above(version: object) -> str:
     return f"give a version above {version}"
 
 
-def _differences(old: object, new: object, names: Iterable[str]) -> Iterator[str]:
-    """``level 1.0 → 2.0`` for every field that differs."""
-    shown: Callable[[object], str] = _shown
-    for name in names:
-        before, after = getattr(old, name), getattr(new, name)
-        if before != after:
-            remark = f" ({_REMARKS[name]})" if name in _REMARKS else ""
-            yield f"{_WORDS.get(name, name)} {shown(before)} → {shown(after)}{remark}"
+def _differences(old: _AnySpec, new: _AnySpec, *effects: Effect) -> Iterator[str]:
+    """``level 1.0 → 2.0`` for every scalar key that differs, or those with one of these effects."""
+    for key in _differing(old, new, *effects):
+        remark = f" ({key.remark})" if key.remark else ""
+        yield f"{key.words} {_shown(getattr(old, key.name))} → {_shown(getattr(new, key.name))}{remark}"
+
+
+def _differing(old: _AnySpec, new: _AnySpec, *effects: Effect) -> list[Key]:
+    return [
+        key
+        for key in keys(type(new))
+        if key.effect in (effects or tuple(Effect)) and getattr(old, key.name) != getattr(new, key.name)
+    ]
 
 
 def _shown(value: object) -> str:

@@ -7,14 +7,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields
 from itertools import groupby
 
-from dbproc.core.spec import CodeSpec, Definition, InputSpec, InspectorSpec, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.core.keys import keys
+from dbproc.core.spec import Definition, InputSpec, InspectorSpec, MissionSpec, ProcessSpec, ProductSpec
 
 _Group = tuple[str, str]
-
-_KEYS = {"start": "from", "stop": "to", "time_limit": "time_limit_seconds", "retry_longest": "retry_longest_seconds"}
 
 
 def export_toml(definition: Definition) -> str:
@@ -47,18 +45,9 @@ def _groups(products: list[ProductSpec], mission: str) -> dict[_Group, str]:
 
 
 def _mission(mission: MissionSpec, group: _Group) -> str:
-    lines = [
-        "[mission]",
-        f"name = {_value(mission.name)}",
-        f"root = {_value(mission.root)}",
-        *_unusual(mission, ("name", "root")),
-    ]
-    lines += [
-        f"{key} = {_value(name)}"
-        for key, name in zip(("satellite", "instrument"), group, strict=True)
-        if name != mission.name
-    ]
-    return _section(lines)
+    named = zip(("satellite", "instrument"), group, strict=True)
+    groups = {key: name for key, name in named if name != mission.name}
+    return _section(["[mission]", *_lines(_required(mission) | _unusual(mission) | groups)])
 
 
 def _instrument(group: _Group, key: str) -> str:
@@ -67,25 +56,18 @@ def _instrument(group: _Group, key: str) -> str:
 
 
 def _product(product: ProductSpec, group: str) -> str:
-    lines = [f"[product.{_key(product.name)}]"]
-    lines += [f"{name} = {_value(getattr(product, name))}" for name in ("level", "directory", "format")]
-    lines += [f"instrument = {_value(group)}"] if group else []
-    lines += [f"description = {_value(product.description)}"] if product.description else []
-    lines += [f"comparison = {_value(product.comparison)}"] if product.comparison != "bytes" else []
-    is_usual = product.companion == product.inspector.has_companions
-    lines += [] if is_usual else [f"companion = {_value(product.companion)}"]
-    return _section([*lines, *_inspector(product.inspector)])
+    values = _required(product) | ({"instrument": group} if group else {}) | _unusual(product)
+    values.pop("companion", None)
+    if product.companion != product.inspector.has_companions:
+        values["companion"] = product.companion
+    return _section([f"[product.{_key(product.name)}]", *_lines(values | _inspector(product.inspector))])
 
 
-def _inspector(inspector: InspectorSpec) -> Iterator[str]:
-    common = InspectorSpec(file=inspector.file, arguments=inspector.arguments)
-    if inspector != common:
-        rest = {key: value for key, value in _unusual_values(inspector, ("file",)).items() if key != "arguments"}
-        yield f"inspector = {_value({'file': inspector.file, **rest})}"
-    elif inspector.file != "filename":
-        yield f"inspector = {_value(inspector.file)}"
-    if inspector.arguments:
-        yield f"inspector_arguments = {_value(inspector.arguments)}"
+def _inspector(inspector: InspectorSpec) -> dict[str, object]:
+    rest = _unusual(inspector)
+    file: object = {"file": inspector.file} | rest if rest else inspector.file
+    named = {"inspector": file} if file != "filename" else {}
+    return named | ({"inspector_arguments": inspector.arguments} if inspector.arguments else {})
 
 
 def export_codes(process: ProcessSpec) -> str:
@@ -94,20 +76,19 @@ def export_codes(process: ProcessSpec) -> str:
 
 
 def _process(process: ProcessSpec) -> Iterator[str]:
-    lines = [f"[process.{_key(process.name)}]"]
     made = process.outputs if process.further_outputs else process.output
-    lines += [f"output = {_value(made)}"] if made else []
-    lines += [f"timebase = {_value(process.timebase)}", f"inputs = [{', '.join(_inputs(process.inputs))}]"]
-    lines += [f"extra_params = {_value(process.extra_params)}"] if process.extra_params else []
-    lines += [] if process.early_cutoff is None else [f"early_cutoff = {_value(process.early_cutoff)}"]
-    yield _section(lines)
+    values = ({"output": made} if made else {}) | _required(process)
+    inputs = f"inputs = [{', '.join(_inputs(process.inputs))}]"
+    yield _section([f"[process.{_key(process.name)}]", *_lines(values), inputs, *_lines(_unusual(process))])
     yield from _codes(process)
 
 
 def _codes(process: ProcessSpec) -> Iterator[str]:
     brackets = "[{}]" if len(process.codes) == 1 else "[[{}]]"
     for code in process.codes:
-        yield _section([brackets.format(f"process.{_key(process.name)}.code"), *_code(code)])
+        yield _section(
+            [brackets.format(f"process.{_key(process.name)}.code"), *_lines(_required(code) | _unusual(code))]
+        )
 
 
 def _inputs(inputs: Sequence[InputSpec]) -> Iterator[str]:
@@ -116,39 +97,30 @@ def _inputs(inputs: Sequence[InputSpec]) -> Iterator[str]:
         if choice is None:
             yield from map(_input, members)
         else:
-            names = [given.product for given in members]
-            yield _value({"first_of": names, **_unusual_values(members[0], ("product", "choice"))})
+            yield _value({"first_of": [given.product for given in members]} | _unusual(members[0]))
 
 
 def _input(given: InputSpec) -> str:
-    if given == InputSpec(product=given.product):
-        return _value(given.product)
-    return _value({"product": given.product, **_unusual_values(given, ("product",))})
+    unusual = _unusual(given)
+    return _value({"product": given.product} | unusual if unusual else given.product)
 
 
-def _code(code: CodeSpec) -> list[str]:
-    return [
-        f"file = {_value(code.file)}",
-        f"version = {_value(str(code.version))}",
-        *_unusual(code, ("file", "version")),
-    ]
+def _required(spec: object) -> dict[str, object]:
+    """The values that a file must have, by their keys."""
+    return {key.toml: getattr(spec, key.name) for key in keys(type(spec)) if key.toml and key.is_required}
 
 
-def _unusual(spec: MissionSpec | CodeSpec, without: tuple[str, ...]) -> list[str]:
-    return [f"{key} = {_value(value)}" for key, value in _unusual_values(spec, without).items()]
-
-
-def _unusual_values(
-    spec: MissionSpec | CodeSpec | InputSpec | InspectorSpec, without: tuple[str, ...]
-) -> dict[str, object]:
-    """The fields that do not have their default, by their keys in TOML."""
+def _unusual(spec: object) -> dict[str, object]:
+    """The values that are not what is meant where nothing is said, by their keys."""
     return {
-        _KEYS.get(each.name, each.name): getattr(spec, each.name)
-        for each in fields(spec)
-        if each.compare
-        and each.name not in without
-        and (each.default is MISSING or getattr(spec, each.name) != each.default)
+        key.toml: value
+        for key in keys(type(spec))
+        if key.toml and not key.is_required and (value := getattr(spec, key.name)) != key.default
     }
+
+
+def _lines(values: Mapping[str, object]) -> list[str]:
+    return [f"{key} = {_value(value)}" for key, value in values.items()]
 
 
 def _section(lines: list[str]) -> str:

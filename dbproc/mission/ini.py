@@ -12,15 +12,15 @@ import datetime as dt
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 from dbproc.core.errors import DefinitionError, VersionError
 from dbproc.core.filenames import keywords_of, substitute
+from dbproc.core.keys import Form, keys
 from dbproc.core.spec import (
-    FIRST_DAY,
     FIRST_VERSION,
-    LAST_DAY,
     CodeSpec,
     Definition,
     InputSpec,
@@ -44,21 +44,9 @@ _NOTHING = ("", "None", "none", "NONE")
 _TRUE = ("True", "true", "1", "Yes", "yes", "Y", "y")
 _FALSE = ("False", "false", "0", "No", "no", "N", "n")
 
-_KEYS = {
-    "name": "{kind}_name",
-    "root": "rootdir",
-    "incoming": "incoming_dir",
-    "quarantine": "errordir",
-    "codes": "codedir",
-    "inspectors": "inspectordir",
-    "directory": "relative_path",
-    "description": "product_description",
-    "inspector": "inspector_filename",
-    "timebase": "output_timebase",
-    "output": "output_product",
-    "code": "code_filename",
-}
-_CODE_KEYS = {"file": "filename", "from": "start_date", "to": "stop_date"}
+_SPECS: Mapping[str, type] = {"mission": MissionSpec, "product": ProductSpec, "process": ProcessSpec}
+_PARTS: Mapping[str, type] = {"code": CodeSpec, "inspector": InspectorSpec}
+_WHOLE_PARTS = {"code": "code_filename", "inspector": "inspector_filename"}
 
 
 @dataclass(slots=True)
@@ -83,11 +71,18 @@ class _IniPlaces:
 
 
 def _ini_key(kind: str, rest: KeyPath) -> str:
-    if not rest:
+    """The key of a section of this kind for what the TOML file has at ``rest``, counted from its table."""
+    names = [part for part in rest if isinstance(part, str)]
+    if not names:
         return ""
-    if rest[0] == "code" and len(rest) > 2:
-        return f"code_{_CODE_KEYS.get(str(rest[2]), rest[2])}"
-    return _KEYS.get(str(rest[0]), str(rest[0])).format(kind=kind)
+    part = _PARTS.get(names[0])
+    if part is not None and len(names) > 1:
+        return _ini_name(part, names[1]) or f"{names[0]}_{names[1]}"
+    return _WHOLE_PARTS.get(names[0]) or _ini_name(_SPECS.get(kind), names[0]) or names[0]
+
+
+def _ini_name(spec: type | None, label: str) -> str | None:
+    return next((key.ini for key in keys(spec) if label in (key.toml, key.name)), None) if spec else None
 
 
 def read_ini(text: str, name: str, problems: Problems) -> Definition:
@@ -223,33 +218,24 @@ class _IniFile:
 
     def _product(self, section_name: str, mission: MissionSpec, satellite: str, instrument: str) -> ProductSpec:
         written, section = self._named("product", section_name)
-        product = ProductSpec(
-            name=written,
-            level=section.number("level", "level"),
-            directory=section.required("relative_path", "directory"),
-            format=section.required("format", "format"),
-            satellite=satellite,
-            instrument=instrument,
-            description=section.get("product_description"),
-            inspector=_inspector(section),
-        )
+        values = section.known(ProductSpec) | {"name": written, "satellite": satellite, "instrument": instrument}
+        product = ProductSpec(inspector=_inspector(section), **values)
         constants = paths.product_constants(mission, product)
-        name = paths.filled(section.required("product_name", "name"), {**constants, "PRODUCT": "{PRODUCT}"})
+        name = paths.filled(section.get("product_name"), {**constants, "PRODUCT": "{PRODUCT}"})
         self.places.sections[("product", name)] = section_name
         return completed(replace(product, name=name), mission)
 
     def _process(self, section_name: str, products: Mapping[str, ProductSpec]) -> ProcessSpec:
-        name, section = self._named("process", section_name)
-        timebase = section.required("output_timebase", "timebase")
+        _, section = self._named("process", section_name)
+        values = section.known(ProcessSpec, without=("output", "extra_params"))
         output = section.get("output_product")
-        section.required("process_name", "name")
+        has_none = output in _NOTHING or values["timebase"] == "RUN"
         return ProcessSpec(
-            name=name,
-            timebase=timebase,
-            output=None if output in _NOTHING or timebase == "RUN" else _product_name(output, products),
+            output=None if has_none else _product_name(output, products),
             inputs=self._inputs(section, products),
             codes=(_code(section),),
             extra_params=parameters_of(_something(section.get("extra_params"))),
+            **values,
         )
 
     def _inputs(self, section: _Section, products: Mapping[str, ProductSpec]) -> tuple[InputSpec, ...]:
@@ -283,19 +269,39 @@ class _Section:
         """The value, or `default`."""
         return self.values.get(key, default)
 
-    def complain(self, part: str | tuple[str | int, ...], text: str) -> None:
+    def complain(self, part: str | KeyPath, text: str) -> None:
         """Note what is wrong with what the TOML file would call `part`."""
         self.problems.add((*self.path, *((part,) if isinstance(part, str) else part)), text)
 
-    def required(self, key: str, part: str | tuple[str | int, ...]) -> str:
+    def required(self, key: str, part: str | KeyPath) -> str:
         """The value, which must be there."""
         if key not in self.values:
             self.complain(part, f"the key {key} is missing{suggestion(key, self.values, listed=False)}")
         return self.values.get(key, "")
 
-    def number(self, key: str, part: str | tuple[str | int, ...], default: float | None = None) -> float:
+    def known(self, kind: type, *at: str | int, without: Collection[str] = ()) -> dict[str, Any]:
+        """The scalar keys of a specification that dbprocessing has too and that are there, by the names of its fields.
+
+        ``at`` is where the TOML file has them in the table of this section.
+        """
+        values: dict[str, Any] = {}
+        for key in keys(kind):
+            if key.ini is None or key.name in without:
+                continue
+            part = (*at, key.label)
+            if key.is_required:
+                self.required(key.ini, part)
+            if key.is_required or key.ini in self.values:
+                values[key.name] = self._READERS[key.form](self, key.ini, part)
+        return {name: value for name, value in values.items() if value is not None}
+
+    def text(self, key: str, _: KeyPath) -> str:
+        """The value as it stands there."""
+        return self.get(key)
+
+    def number(self, key: str, part: KeyPath) -> float:
         """A finite number."""
-        text = self.required(key, part) if default is None else self.get(key, str(default))
+        text = self.get(key)
         try:
             value = float(text or "nan")
         except ValueError:
@@ -304,15 +310,15 @@ class _Section:
             self.complain(part, f"{text!r} is no number")
         return value if math.isfinite(value) else 0.0
 
-    def whole(self, key: str, part: str | tuple[str | int, ...], default: int) -> int:
+    def whole(self, key: str, part: KeyPath) -> int | None:
         """A whole number."""
-        text = self.get(key, str(default)).strip()
+        text = self.get(key).strip()
         if re.fullmatch(r"-?\d{1,20}", text, re.ASCII):
             return int(text)
         self.complain(part, f"{text[:40]!r} is no whole number")
-        return default
+        return None
 
-    def date(self, key: str, part: str | tuple[str | int, ...]) -> dt.date | None:
+    def date(self, key: str, part: KeyPath) -> dt.date | None:
         """A date; None when it is left out."""
         text = self.get(key)
         if not text:
@@ -323,16 +329,24 @@ class _Section:
             self.complain(part, f"{text!r} is no date; write it as 2019-01-31")
             return None
 
-    def version(self, key: str, part: str | tuple[str | int, ...], default: Version | None = None) -> Version:
+    def version(self, key: str, part: KeyPath) -> Version:
         """A version."""
-        text = self.required(key, part) if default is None else self.get(key, str(default))
         try:
-            return Version.parse(text)
+            return Version.parse(self.get(key))
         except VersionError as error:
             self.complain(part, str(error))
-            return default or FIRST_VERSION
+            return FIRST_VERSION
 
-    def flag(self, key: str, part: str | tuple[str | int, ...]) -> bool:
+    _READERS: ClassVar[Mapping[Form, Callable[[_Section, str, KeyPath], Any]]] = {
+        Form.TEXT: text,
+        Form.LINES: text,
+        Form.NUMBER: number,
+        Form.WHOLE: whole,
+        Form.DATE: date,
+        Form.VERSION: version,
+    }
+
+    def flag(self, key: str, part: str | KeyPath) -> bool:
         """A truth value, true when it is left out."""
         text = self.get(key, "True")
         if text not in _TRUE + _FALSE:
@@ -351,10 +365,7 @@ def _inspector(section: _Section) -> InspectorSpec:
     return InspectorSpec(
         file=os.path.join(directory, name),
         arguments=keywords_of(_something(section.get("inspector_arguments"))),
-        description=section.get("inspector_description"),
-        version=section.version("inspector_version", "inspector_version", FIRST_VERSION),
-        output_interface=section.whole("inspector_output_interface", "inspector_output_interface", 1),
-        written=section.date("inspector_date_written", "inspector_date_written"),
+        **section.known(InspectorSpec, "inspector"),
     )
 
 
@@ -362,18 +373,12 @@ def _code(section: _Section) -> CodeSpec:
     directory = section.required("code_relative_path", ("code", 0, "relative_path"))
     active = section.flag("code_active", ("code", 0, "active"))
     newest = section.flag("code_newest_version", ("code", 0, "newest_version"))
+    values = {"ram": 1.0, **section.known(CodeSpec, "code", 0, without=("file", "arguments", "active"))}
     return CodeSpec(
         file=paths.program(os.path.join(directory, section.required("code_filename", ("code", 0, "file")))),
-        version=section.version("code_version", ("code", 0, "version")),
-        output_interface=section.whole("code_output_interface", ("code", 0, "output_interface"), 1),
         arguments=tuple((_something(section.get("code_arguments")) or "").split()),
-        start=section.date("code_start_date", ("code", 0, "from")) or FIRST_DAY,
-        stop=section.date("code_stop_date", ("code", 0, "to")) or LAST_DAY,
-        cpu=section.whole("code_cpu", ("code", 0, "cpu"), 1),
-        ram=section.number("code_ram", ("code", 0, "ram"), 1.0),
-        description=section.get("code_description"),
-        written=section.date("code_date_written", ("code", 0, "date_written")),
         active=active and newest,
+        **values,
     )
 
 

@@ -6,14 +6,17 @@ bytes is run, and so it is for a code whose file another version of the same pro
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from dbproc.core.spec import Change, CodeSpec, Definition, Holdings, KeyPath, Kind, MissionSpec
+from dbproc.core.bundle import Bundle, kept_path
+from dbproc.core.spec import Change, CodeSpec, Definition, Holdings, KeyPath, Kind, MissionSpec, ProductSpec
 from dbproc.mission import paths
 from dbproc.mission.on_disk import place_of
 from dbproc.mission.problems import Problem, raise_for
-from dbproc.storage.bundle import kept_path, read_bundle
+from dbproc.storage import permissions
+from dbproc.storage.bundle import keep, read_bundle
 from dbproc.storage.digest import algorithm_of
 
 
@@ -35,6 +38,48 @@ def with_earlier_bytes(changes: Sequence[Change], new: Definition, holdings: Hol
             result.append(answer)
     raise_for(problems, new.source, new.finder)
     return result
+
+
+def with_bytes(changes: Sequence[Change], holdings: Holdings) -> list[Change]:
+    """The changes with the bytes of their codes and inspectors; the files of codes are copied and synced by then.
+
+    A copy that is never recorded does no harm: it has the name of its digest, and whatever has these bytes takes it.
+
+    Raises
+    ------
+    StorageError
+        A copy cannot be written.
+    UnsettledError
+        A file was changed in this moment.
+    """
+    new = [change.new for change in changes if isinstance(change.new, MissionSpec)]
+    mission = new[0] if new else holdings.definition.mission if holdings.definition else None
+    if mission is None:
+        return list(changes)
+    with permissions.as_given(int(mission.umask, 8), mission.group or None, paths.resolved(mission, "")):
+        return [replace(each, bundle=_bundle(each, mission)) if each.has_new_bytes else each for each in changes]
+
+
+def _bundle(change: Change, mission: MissionSpec) -> Bundle | None:
+    if isinstance(change.new, CodeSpec):
+        return _kept(change.new, mission)
+    if not isinstance(change.new, ProductSpec) or change.new.inspector.is_builtin:
+        return None
+    file = os.path.join(paths.resolved(mission, mission.inspectors), change.new.inspector.file)
+    return read_bundle(file, (), mission.digest)
+
+
+def _kept(code: CodeSpec, mission: MissionSpec) -> Bundle | None:
+    """The files of a code, of which a copy is kept; None when they cannot be read, as those not active may."""
+    path, store = place_of(code, mission), paths.kept_codes(mission)
+    if code.kept:
+        path = kept_path(store, code.digest, path)
+    try:
+        bundle = read_bundle(path, code.uses, mission.digest)
+    except OSError:
+        return None
+    keep(path, bundle, store)
+    return bundle
 
 
 def _settled(change: Change, changes: Sequence[Change], mission: MissionSpec, holdings: Holdings) -> Change | str:

@@ -16,9 +16,7 @@ from dbproc.mission.problems import Problem, suggestion
 from dbproc.products.registry import BUILT_IN, arguments_of
 from dbproc.storage.bundle import unmatched
 from dbproc.storage.digest import missing_algorithm
-from dbproc.system.package import CODES
-
-_CODES = Path(CODES)
+from dbproc.system.package import CODES, code_path
 
 
 def check_on_disk(definition: Definition, file: str = "") -> list[Problem]:
@@ -72,7 +70,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 def shipped_codes() -> tuple[str, ...]:
     """The names of the programs that dbproc brings along."""
-    return tuple(sorted(path.stem for path in _CODES.glob("*.py") if _is_program(path)))
+    return tuple(sorted(path.stem for path in Path(CODES).glob("*.py") if _is_program(path)))
 
 
 def _is_program(path: Path) -> bool:
@@ -122,10 +120,7 @@ def _unknown_argument(inspector: InspectorSpec) -> str | None:
 
 def place_of(code: CodeSpec, mission: MissionSpec) -> str:
     """The absolute path that the file of a code has by its definition."""
-    if code.is_shipped:
-        return str(_CODES / f"{code.file.removeprefix(SHIPPED)}.py")
-    file = code.file.replace("{CODEVERSION}", str(code.version))
-    return os.path.normpath(os.path.join(paths.resolved(mission, mission.codes), file))
+    return code_path(paths.resolved(mission, mission.codes), code.file, code.version)
 
 
 def _code_problems(definition: Definition) -> Iterator[Problem]:

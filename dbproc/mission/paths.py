@@ -12,7 +12,7 @@ from dbproc.core.spec import SHIPPED, Definition, MissionSpec, ProductSpec
 from dbproc.system.home import expanded
 
 _MOST_ROUNDS = 8
-_DIRECTORIES = ("root", "incoming", "quarantine", "codes", "inspectors")
+DIRECTORIES = ("root", "incoming", "quarantine", "codes", "inspectors")
 _FROM_DISK = ("ROOTDIR",)
 
 
@@ -73,7 +73,7 @@ def layout(definition: Definition, files: Sequence[tuple[str, str]] = ()) -> dir
     """The places of a mission; without those of products that lead out of the root, which are refused for that."""
     mission = definition.mission
     return directories.layout(
-        **{key: resolved(mission, getattr(mission, key)) for key in _DIRECTORIES},
+        **{key: resolved(mission, getattr(mission, key)) for key in DIRECTORIES},
         products={
             name: product.directory
             for name, product in definition.products.items()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import combinations
+from typing import Any
 
-from dbproc.core import directories
+from dbproc.core import bounds, directories
 from dbproc.core.errors import FormatError
 from dbproc.core.filenames import TIME_OF_DAY, Format, compile_format
+from dbproc.core.graph import circles
+from dbproc.core.keys import Form, keys
 from dbproc.core.model import Timebase
 from dbproc.core.spec import CodeSpec, Definition, KeyPath, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.mission import paths
-from dbproc.mission.bounds import bound_problems, name_problems, window_problems
 from dbproc.mission.formats import companion_problems, delivery_problems, file_problems, format_problems
 from dbproc.mission.formats import compiled as compiled_of
 from dbproc.mission.problems import Problem, suggestion
@@ -39,8 +41,7 @@ def check(definition: Definition) -> list[Problem]:
     References from a partial definition to products that it does not hold are left alone: they may be in the database.
     """
     checks: tuple[Callable[[Definition], Iterator[Problem]], ...] = (
-        bound_problems,
-        _mission_problems,
+        _value_problems,
         _product_problems,
         _place_problems,
         _twin_problems,
@@ -50,7 +51,7 @@ def check(definition: Definition) -> list[Problem]:
         _shared_output_problems,
         companion_problems,
         delivery_problems,
-        _cycle_problems,
+        _circle_problems,
     )
     return [problem for look in checks for problem in look(definition)]
 
@@ -60,29 +61,47 @@ def timebase_of(process: ProcessSpec) -> Timebase | None:
     return Timebase(process.timebase) if process.timebase in set(Timebase) else None
 
 
-def cycle(definition: Definition) -> tuple[str, ...] | None:
-    """Names of product, process, product, … and the first product again, when a process feeds itself; else None."""
-    makes = _successors(definition)
-    done: set[str] = set()
-    for start in makes:
-        found = _walk_from(start, makes, done)
-        if found:
-            return found
-    return None
+def _value_problems(definition: Definition) -> Iterator[Problem]:
+    """Every value of a definition that is not among those that its key may have."""
+    yield from _faults(("mission",), definition.mission)
+    for product in definition.products.values():
+        path: KeyPath = ("product", product.name)
+        yield from _faults(path, product)
+        yield from _faults((*path, "inspector"), product.inspector)
+        for place, text, check in (
+            ((*path, "instrument"), product.satellite, bounds.NAME),
+            ((*path, "instrument"), product.instrument, bounds.NAME),
+            ((*path, "inspector"), product.inspector.file, bounds.PATH),
+        ):
+            yield from _fault(place, check(text))
+    for process in definition.processes.values():
+        yield from _faults(("process", process.name), process)
+        for position, code in enumerate(process.codes):
+            yield from _faults(("process", process.name, "code", position), code)
 
 
-def _mission_problems(definition: Definition) -> Iterator[Problem]:
-    mission = definition.mission
-    yield from name_problems(("mission", "name"), mission.name)
-    if not re.fullmatch(r"0?0[0-7]{2}", mission.umask):
-        text = f"{mission.umask!r} is no umask that leaves the owner all rights; write three octal digits, such as 027"
-        yield Problem(("mission", "umask"), text)
+def _faults(path: KeyPath, spec: Any) -> Iterator[Problem]:
+    """What is wrong with the scalar keys of a specification; of a list, each item is looked at."""
+    for key in keys(type(spec)):
+        value = getattr(spec, key.name)
+        if key.check is None or value is None:
+            continue
+        if key.form is not Form.WORDS:
+            yield from _fault((*path, key.label), key.check(value))
+        else:
+            for position, word in enumerate(value):
+                yield from _fault((*path, key.label, position), key.check(word))
+
+
+def _fault(path: KeyPath, text: str | None) -> Iterator[Problem]:
+    if text is not None:
+        yield Problem(path, text)
 
 
 def _product_problems(definition: Definition) -> Iterator[Problem]:
     for product in definition.products.values():
         path: KeyPath = ("product", product.name)
-        yield from name_problems(path, product.name)
+        yield from _fault(path, bounds.name(product.name))
         yield from _format_problems(path, product)
         yield from format_problems(path, product)
         yield from _directory_problems(path, product, definition.mission)
@@ -160,7 +179,7 @@ def _twin_problems(definition: Definition) -> Iterator[Problem]:
 def _process_problems(definition: Definition) -> Iterator[Problem]:
     for process in definition.processes.values():
         path: KeyPath = ("process", process.name)
-        yield from name_problems(path, process.name)
+        yield from _fault(path, bounds.name(process.name))
         yield from _told_apart(path, process.name)
         yield from _timebase_problems(path, process)
         yield from _input_problems(path, process)
@@ -203,7 +222,7 @@ def _input_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
         if given.product in names[:at]:
             yield Problem((*path, position), f"the product {given.product!r} is an input already; list it once")
         if given.choice in (None, given.product):
-            yield from window_problems((*path, position), given.yesterday, given.tomorrow)
+            yield from _faults((*path, position), given)
 
 
 def _places(process: ProcessSpec) -> list[int]:
@@ -298,40 +317,21 @@ def _shared_output_problems(definition: Definition) -> Iterator[Problem]:
                 yield Problem(("process", process.name, "output"), text)
 
 
-def _cycle_problems(definition: Definition) -> Iterator[Problem]:
-    found = cycle(definition)
-    if found:
-        text = f"the definition is circular: {' → '.join(found)}; a product cannot be made from itself"
-        yield Problem(("process", found[1], "inputs"), text)
-
-
-def _successors(definition: Definition) -> Mapping[str, list[tuple[str, str]]]:
-    """For each product the processes that read it, with what they make."""
-    makes: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for process in definition.processes.values():
-        for given in process.inputs:
-            makes[given.product] += [(process.name, name) for name in process.outputs]
-    return dict(makes)
-
-
-def _walk_from(start: str, makes: Mapping[str, list[tuple[str, str]]], done: set[str]) -> tuple[str, ...] | None:
-    """Walk down from a product, depth first, without recursion: a chain may be long."""
-    trail = [("", start)]
-    waiting = [iter(makes.get(start, ()))]
-    while trail:
-        step = next(waiting[-1], None)
-        if step is None:
-            waiting.pop()
-            done.add(trail.pop()[1])
-            continue
-        products = [product for _, product in trail]
-        if step[1] in products:
-            at = products.index(step[1])
-            return (step[1], *(name for pair in (*trail[at + 1 :], step) for name in pair))
-        if step[1] not in done:
-            trail.append(step)
-            waiting.append(iter(makes.get(step[1], ())))
-    return None
+def _circle_problems(definition: Definition) -> Iterator[Problem]:
+    """A process that feeds itself, through whatever lies between."""
+    edges = [
+        edge
+        for process in definition.processes.values()
+        for edge in (
+            *((("product", given.product), ("process", process.name)) for given in process.inputs),
+            *((("process", process.name), ("product", name)) for name in process.outputs),
+        )
+    ]
+    for *circle, _ in circles(edges):
+        start = next(at for at, (kind, _) in enumerate(circle) if kind == "product")
+        names = [name for _, name in (*circle[start:], *circle[: start + 1])]
+        text = f"the definition is circular: {' → '.join(names)}; a product cannot be made from itself"
+        yield Problem(("process", names[1], "inputs"), text)
 
 
 def _only_its_name_says(product: ProductSpec) -> bool:

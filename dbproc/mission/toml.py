@@ -10,11 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dbproc.core.errors import DefinitionError
-from dbproc.core.model import CodeEditPolicy, Comparison, InputsBy
+from dbproc.core.model import CodeEditPolicy
 from dbproc.core.spec import (
-    FIRST_DAY,
-    FIRST_VERSION,
-    LAST_DAY,
     CodeSpec,
     Definition,
     InputSpec,
@@ -28,7 +25,6 @@ from dbproc.mission import paths
 from dbproc.mission.problems import Problems, suggestion
 from dbproc.mission.toml_lines import TomlPlaces
 from dbproc.mission.toml_table import Table
-from dbproc.storage.digest import ALGORITHMS
 
 _POLICIES = [policy.value for policy in CodeEditPolicy]
 
@@ -89,30 +85,11 @@ def _parsed(text: str, path: Path) -> dict[str, object]:
 
 def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]:
     table = Table(_mission_table(top), ("mission",), top.problems)
-    name = table.text("name")
-    constants = paths.mission_constants(name)
-
-    def place(key: str, default: str) -> str:
-        return paths.directory(paths.filled(table.text(key, default), constants))
-
-    mission = MissionSpec(
-        name=name,
-        root=os.path.normpath(home / place("root", ".")),
-        incoming=place("incoming", "incoming"),
-        quarantine=place("quarantine", "quarantine"),
-        codes=place("codes", "codes"),
-        inspectors=place("inspectors", "inspectors"),
-        settle_seconds=table.number("settle_seconds", 60.0),
-        on_code_edit=table.choice("on_code_edit", _POLICIES, "bump"),
-        digest=table.choice("digest", ALGORITHMS, "sha256"),
-        retry_seconds=table.number("retry_seconds", 300.0),
-        retry_limit=table.whole("retry_limit", 8),
-        umask=table.text("umask", "022"),
-        group=table.text("group", ""),
-        inspector_seconds=table.number("inspector_seconds", 60.0),
-        inspector_memory=table.number("inspector_memory", 2.0),
-        early_cutoff=table.flag("early_cutoff", False),
-    )
+    table.content = {"root": ".", **table.content}
+    values = table.known(MissionSpec)
+    constants = paths.mission_constants(values["name"])
+    places = {key: paths.directory(paths.filled(values[key], constants)) for key in paths.DIRECTORIES if key in values}
+    mission = MissionSpec(**(values | places | {"root": os.path.normpath(home / places["root"])}))
     groups = _groups(top, table, mission)
     table.close()
     return mission, groups
@@ -143,17 +120,9 @@ def _groups(top: Table, mission_table: Table, mission: MissionSpec) -> Mapping[s
 def _product(table: Table, name: str, mission: MissionSpec, groups: Mapping[str, _Group]) -> ProductSpec:
     group = _group(table, groups)
     inspector = _inspector(table)
+    values = {"companion": inspector.has_companions, **table.known(ProductSpec)}
     product = ProductSpec(
-        name=name,
-        level=table.number("level"),
-        directory=table.text("directory"),
-        format=table.text("format"),
-        satellite=group.satellite,
-        instrument=group.instrument,
-        description=table.text("description", "", lines=True),
-        inspector=inspector,
-        comparison=table.choice("comparison", [each.value for each in Comparison], "bytes"),
-        companion=table.flag("companion", inspector.has_companions),
+        name=name, satellite=group.satellite, instrument=group.instrument, inspector=inspector, **values
     )
     table.close()
     return completed(product, mission)
@@ -192,12 +161,7 @@ def _inspector(table: Table) -> InspectorSpec:
     table.has("inspector")
     inner = Table(table.content["inspector"], table.at("inspector"), table.problems)
     inspector = InspectorSpec(
-        file=inner.text("file"),
-        arguments=arguments | inner.words("arguments"),
-        description=inner.text("description", "", lines=True),
-        version=inner.version("version", FIRST_VERSION) if inner.has("version") else FIRST_VERSION,
-        output_interface=inner.whole("output_interface", 1),
-        written=inner.date("written", FIRST_DAY) if inner.has("written") else None,
+        file=inner.text("file"), arguments=arguments | inner.words("arguments"), **inner.known(InspectorSpec)
     )
     inner.close()
     return inspector
@@ -207,13 +171,11 @@ def _process(table: Table, name: str) -> ProcessSpec:
     output, further = _outputs(table)
     process = ProcessSpec(
         name=name,
-        timebase=table.text("timebase"),
         output=output,
         further_outputs=further,
-        early_cutoff=table.flag("early_cutoff", False) if table.has("early_cutoff") else None,
         inputs=_inputs(table),
         codes=tuple(_code(Table(content, path, table.problems)) for path, content in table.tables("code")),
-        extra_params=table.texts("extra_params"),
+        **table.known(ProcessSpec),
     )
     table.close()
     return process
@@ -250,36 +212,13 @@ def _input(item: object, path: KeyPath, problems: Problems) -> Iterator[InputSpe
     products = table.texts("first_of") if is_choice else (table.text("product"),)
     if is_choice and len(products) < 2:
         table.complain("first_of", 'lists the products that stand for each other, the best first: ["final", "quick"]')
+    values = table.known(InputSpec)
     for product in products:
-        yield InputSpec(
-            product=product,
-            optional=table.flag("optional", False),
-            yesterday=table.whole("yesterday", 0),
-            tomorrow=table.whole("tomorrow", 0),
-            choice=products[0] if is_choice else None,
-        )
+        yield InputSpec(product=product, choice=products[0] if is_choice else None, **values)
     table.close()
 
 
 def _code(table: Table) -> CodeSpec:
-    code = CodeSpec(
-        file=paths.program(table.text("file")),
-        version=table.version("version", FIRST_VERSION),
-        output_interface=table.whole("output_interface", 1),
-        arguments=table.texts("arguments"),
-        start=table.date("from", FIRST_DAY),
-        stop=table.date("to", LAST_DAY),
-        cpu=table.whole("cpu", 1),
-        ram=table.number("ram", 0.0),
-        time_limit=table.number("time_limit_seconds") if table.has("time_limit_seconds") else None,
-        retry_limit=table.whole("retry_limit", 0) if table.has("retry_limit") else None,
-        retry_longest=table.number("retry_longest_seconds") if table.has("retry_longest_seconds") else None,
-        on_code_edit=table.choice("on_code_edit", _POLICIES, "bump") if table.has("on_code_edit") else None,
-        uses=table.texts("uses"),
-        inputs_by=table.choice("inputs_by", [each.value for each in InputsBy], "arguments"),
-        description=table.text("description", "", lines=True),
-        written=table.date("written", FIRST_DAY) if table.has("written") else None,
-        active=table.flag("active", True),
-    )
+    values = table.known(CodeSpec)
     table.close()
-    return code
+    return CodeSpec(**(values | {"file": paths.program(values["file"])}))

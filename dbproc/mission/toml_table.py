@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from dbproc.core.errors import VersionError
-from dbproc.core.spec import KeyPath
+from dbproc.core.keys import Form, Key, keys
+from dbproc.core.spec import FIRST_DAY, FIRST_VERSION, KeyPath
 from dbproc.core.version import Version
 from dbproc.mission.problems import Problems, suggestion
 
@@ -60,32 +61,39 @@ class Table:
         """Text, None when it is not there."""
         return self.text(key, "") if self.has(key) else None
 
-    def choice(self, key: str, allowed: Collection[str], default: str) -> str:
-        """One of several words."""
-        word = self.text(key, default)
-        if word in allowed:
+    def known(self, kind: type) -> dict[str, Any]:
+        """The scalar keys of a specification that are there, by the names of its fields."""
+        return {
+            key.name: self._READERS[key.form](self, key)
+            for key in keys(kind)
+            if key.toml is not None and (self.has(key.toml) or key.is_required)
+        }
+
+    def _text(self, key: Key) -> str | None:
+        """Text, or one of several words."""
+        word = self.text(key.label, lines=key.form is Form.LINES)
+        if not key.choices:
             return word
-        self.complain(key, f"{word!r} is not allowed; choose one of {', '.join(allowed)}")
-        return default
+        chosen = key.chosen(word)
+        if chosen is None:
+            self.complain(key.label, f"{word!r} is not allowed; choose one of {', '.join(key.choices)}")
+        return chosen or key.choices[0]
 
-    def flag(self, key: str, default: bool) -> bool:
-        """``true`` or ``false``."""
-        return bool(self._value(key, bool, default))
+    def _flag(self, key: Key) -> bool:
+        return bool(self._value(key.label, bool, False, required=True))
 
-    def whole(self, key: str, default: int) -> int:
-        """A whole number."""
-        value: int = self._value(key, int, default)
-        return default if self._is_too_large(key, value) else value
+    def _whole(self, key: Key) -> int:
+        value: int = self._value(key.label, int, 0, required=True)
+        return 0 if self._is_too_large(key.label, value) else value
 
-    def number(self, key: str, default: float | None = None) -> float:
-        """A finite number; it must be there when there is no `default`."""
-        written = self._value(key, float, 0.0 if default is None else default, required=default is None)
-        if self._is_too_large(key, written):
+    def _number(self, key: Key) -> float:
+        written = self._value(key.label, float, 0.0, required=True)
+        if self._is_too_large(key.label, written):
             return 0.0
         value = float(written)
         if math.isfinite(value):
             return value
-        self.complain(key, f"{value} is no number that can be used")
+        self.complain(key.label, f"{value} is no number that can be used")
         return 0.0
 
     def _is_too_large(self, key: str, value: float) -> bool:
@@ -95,19 +103,31 @@ class Table:
             self.complain(key, "is a larger number than any that can be used")
         return is_too_large
 
-    def date(self, key: str, default: dt.date) -> dt.date:
-        """A date."""
-        value: dt.date = self._value(key, dt.date, default)
+    def _date(self, key: Key) -> dt.date:
+        value: dt.date = self._value(key.label, dt.date, FIRST_DAY, required=True)
         return value
 
-    def version(self, key: str, default: Version) -> Version:
-        """A version; it must be there."""
-        written = self.text(key)
+    def _version(self, key: Key) -> Version:
+        written = self.text(key.label)
         try:
-            return Version.parse(written) if written else default
+            return Version.parse(written) if written else FIRST_VERSION
         except VersionError as error:
-            self.complain(key, str(error))
-            return default
+            self.complain(key.label, str(error))
+            return FIRST_VERSION
+
+    def _words(self, key: Key) -> tuple[str, ...]:
+        return self.texts(key.label)
+
+    _READERS: ClassVar[Mapping[Form, Callable[[Table, Key], Any]]] = {
+        Form.TEXT: _text,
+        Form.LINES: _text,
+        Form.NUMBER: _number,
+        Form.WHOLE: _whole,
+        Form.FLAG: _flag,
+        Form.DATE: _date,
+        Form.VERSION: _version,
+        Form.WORDS: _words,
+    }
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts, empty when it is not there."""

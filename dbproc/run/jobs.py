@@ -15,7 +15,7 @@ from dbproc.engines.process import TOO_LONG
 from dbproc.storage.layout import file_path
 from dbproc.storage.workspace import INPUT_LIST, Workspace
 from dbproc.system.encoding import this_python
-from dbproc.system.package import CODES
+from dbproc.system.package import is_shipped
 
 _REPLACED = re.compile(r"\{(\w+)\}|\$(\w+|\{[^}]*\})", re.ASCII)
 """A field in braces, or a variable of the environment."""
@@ -82,9 +82,9 @@ def code_obstacle(path: str) -> str | None:
     """Why a code cannot be run; None when it can."""
     if not os.path.isfile(path):
         return f"the code {path} does not exist; put it there, or correct the mission file"
-    if not _is_shipped(path) and not os.access(path, os.X_OK):
+    if not is_shipped(path) and not os.access(path, os.X_OK):
         return f"the code {path} is not executable; chmod +x it"
-    fault = None if _is_shipped(path) else program.fault(path)
+    fault = None if is_shipped(path) else program.fault(path)
     return f"the code {path} cannot be started: {fault}" if fault else None
 
 
@@ -125,8 +125,4 @@ def _time_constants(date: dt.date) -> dict[str, str]:
 
 def _program(path: str) -> tuple[str, ...]:
     """A shipped code runs under this Python; any other as the operating system runs it."""
-    return (*this_python(), path) if _is_shipped(path) else (path,)
-
-
-def _is_shipped(path: str) -> bool:
-    return os.path.dirname(path) == CODES
+    return (*this_python(), path) if is_shipped(path) else (path,)

@@ -10,32 +10,14 @@ import glob
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from dbproc.core.bundle import Bundle, Part, kept_path
 from dbproc.core.errors import StorageError, UnsettledError
 from dbproc.storage import permissions
 from dbproc.storage.digest import algorithm_of, digest_file, digest_text, stat_text
 
 PARTIAL = ".partial"
 """Ends the name of a copy that is being made: what a crash leaves of one, the next run sweeps away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A file of a code."""
-
-    path: str  #: relative to the code's directory
-    size: int  #: bytes
-    digest: str  #: with the name of the algorithm in front
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """The files of a code as they are now. `digest` covers all of them, `stat` tells cheaply that none was touched."""
-
-    digest: str
-    stat: str
-    parts: tuple[Part, ...]
 
 
 def read_bundle(path: str, uses: Sequence[str], algorithm: str = "sha256") -> Bundle:
@@ -113,16 +95,6 @@ def keep(path: str, bundle: Bundle, store: str) -> str:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return os.path.join(kept, os.path.basename(path))
-
-
-def kept_path(store: str, digest: str, path: str) -> str:
-    """Where the copy of a code is that had this digest, and this path."""
-    return os.path.join(store, directory_name(digest), os.path.basename(path))
-
-
-def directory_name(digest: str) -> str:
-    """The name of the directory that a bundle of this digest is kept in."""
-    return digest.replace(":", "-", 1)
 
 
 def _copy(home: str, bundle: Bundle, partial: str) -> None:

@@ -10,9 +10,9 @@ import stat
 from typing import Any
 
 from dbproc.core.errors import UserError
+from dbproc.core.spec import DIGESTS
 from dbproc.system.signals import keep_time
 
-ALGORITHMS = ("sha256", "blake3")
 _CHUNK = 1 << 20
 
 
@@ -90,8 +90,8 @@ def state_of(status: os.stat_result) -> str:
 
 def missing_algorithm(algorithm: str) -> str | None:
     """What to do before `algorithm` can be used; None when it can be used now."""
-    if algorithm not in ALGORITHMS:
-        return f"the digest {algorithm!r} is not known; use one of {', '.join(ALGORITHMS)}"
+    if algorithm not in DIGESTS:
+        return f"the digest {algorithm!r} is not known; use one of {', '.join(DIGESTS)}"
     if algorithm == "blake3" and _blake3() is None:
         return "the digest blake3 needs a package that is not installed: pip install blake3"
     return None

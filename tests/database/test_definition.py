@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
 
-from dbproc.core.errors import DefinitionError, NotFoundError
+from dbproc.core.errors import DefinitionError, NotFoundError, UserError
 from dbproc.core.spec import Change, Kind
 from dbproc.core.version import Version
 from dbproc.database import codes as catalogue_codes
@@ -431,3 +436,63 @@ def test_a_database_in_incoming_is_refused(folder: Path) -> None:
         apply(store, folder)
     (problem,) = caught.value.problems
     assert f"the database {place} is in the incoming directory" in problem
+
+
+class TestBytesOfCodes:
+    """They are kept before the transaction that records them."""
+
+    RAISED = edited(MISSION, ('"1.0.0"\narguments', '"1.1.0"\narguments'))
+
+    def test_others_can_write_while_they_are_copied(
+        self, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        database = tmp_path / "mission.sqlite"
+        create_database(str(database))
+        with open_store(str(database)) as store:
+            apply(store, folder)
+            program = folder / "codes" / "clean.sh"
+            program.write_text("#!/bin/sh\n# another\n")
+            script = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 0, isolation_level=None).execute(sys.argv[2])"
+            written: list[int] = []
+
+            def held(wanted: Callable[..., object], *arguments: object) -> object:
+                word = "UPDATE mission SET root_marked = root_marked"
+                written.append(subprocess.run([sys.executable, "-c", script, database, word], check=False).returncode)
+                return wanted(*arguments)
+
+            for module, name in ((shutil, "copy2"), (os, "fsync")):
+                monkeypatch.setattr(module, name, partial(held, getattr(module, name)))
+            (change,) = apply(store, folder, self.RAISED)
+        assert change.kind is Kind.RELEASE
+        assert written
+        assert set(written) == {0}
+
+    def test_what_somebody_else_changed_meanwhile_is_not_overwritten(
+        self, store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        apply(store, folder)
+        (folder / "codes" / "clean.sh").write_text("#!/bin/sh\n# another\n")
+        before = kept(folder)
+
+        def bumped(*arguments: str) -> object:
+            monkeypatch.undo()
+            found = next(number for number, code in enumerate(codes(store), start=1) if code[0] == "week.sh")
+            with store.begin() as connection:
+                catalogue_codes.bump(connection, found, read_bundle(str(folder / "codes" / "week.sh"), ()), "a test")
+            return shutil.copy2(*arguments)
+
+        monkeypatch.setattr(shutil, "copy2", bumped)
+        with pytest.raises(UserError, match="was changed by somebody else in this moment; nothing was changed, try"):
+            apply(store, folder, self.RAISED)
+        assert [version for file, version, active, _ in codes(store) if file == "clean.sh" and active] == ["1.0.0"]
+        (copy,) = kept(folder) - before
+        number = os.stat(copy).st_ino
+        apply(store, folder, self.RAISED)
+        assert [version for file, version, active, _ in codes(store) if file == "clean.sh" and active] == ["1.1.0"]
+        assert kept(folder) - before == {copy}
+        assert os.stat(copy).st_ino == number
+
+
+def kept(folder: Path) -> set[Path]:
+    """The copies of codes."""
+    return set((folder / ".dbproc" / "codes").glob("*/*"))

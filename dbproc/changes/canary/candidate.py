@@ -8,18 +8,16 @@ from dataclasses import dataclass, replace
 
 from dbproc.changes.release import code_changes, unreleased, with_process
 from dbproc.core import lookup
+from dbproc.core.bundle import Bundle
 from dbproc.core.errors import UserError
 from dbproc.core.model import Code, Definition, Process
 from dbproc.core.spec import SHIPPED, Change, CodeSpec, Holdings
 from dbproc.core.version import Version
-from dbproc.database.definition.load import code_path
-from dbproc.database.definition.specs import load_holdings
-from dbproc.database.definition.write import code_place
-from dbproc.database.store import Transaction
 from dbproc.mission.codes import as_model
 from dbproc.run.jobs import code_obstacle
-from dbproc.storage.bundle import Bundle, read_bundle
+from dbproc.storage.bundle import read_bundle
 from dbproc.storage.digest import algorithm_of
+from dbproc.system.package import code_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A code that could take the place of `old`; `definition` is the mission as if it had."""
+    """A code that could take the place of `old`; `definition` is the mission as if it had.
+
+    `changes` are those of its release, if the database holds what was `seen`.
+    """
 
     process: Process
     old: Code
@@ -41,6 +42,8 @@ class Candidate:
     spec: CodeSpec
     bundle: Bundle
     definition: Definition
+    changes: Sequence[Change]
+    seen: Holdings
 
 
 def replaceable(definition: Definition, name: str) -> Process:
@@ -63,9 +66,7 @@ def replaceable(definition: Definition, name: str) -> Process:
     return found
 
 
-def candidate(
-    connection: Transaction, definition: Definition, process: Process, old: Code, wanted: Wanted
-) -> Candidate:
+def candidate(holdings: Holdings, definition: Definition, process: Process, old: Code, wanted: Wanted) -> Candidate:
     """Check what is asked for against what the database holds.
 
     Raises
@@ -76,7 +77,6 @@ def candidate(
     if wanted.version <= old.version:
         text = f"version {wanted.version} is not above {old.version}, the present version of the code of {process.name}"
         raise UserError(f"{text}; give a higher one")
-    holdings = load_holdings(connection)
     present = _spec_of(holdings, process, old)
     directory = definition.mission.code_directory
     file = present.file if wanted.file is None else _place_of(wanted.file, directory)
@@ -86,18 +86,18 @@ def candidate(
             f"output interface {interface} is below the present one, {present.output_interface}; give a higher one"
         )
     spec = replace(present, file=file, version=wanted.version, output_interface=interface)
-    changes = _changes(holdings, process.name, old.code_id, spec)
-    path = code_path(directory, *code_place(spec), str(spec.version))
+    changes = _changes_of(holdings, process.name, old.code_id, spec)
+    path = code_path(directory, spec.file, spec.version)
     obstacle = code_obstacle(path)
     if obstacle is not None:
         raise UserError(obstacle)
     bundle = _bundle(path, spec.uses, definition.mission.digest)
     changed = as_model(definition, holdings, changes)
     code = next(each for each in changed.codes[process.process_id] if each.code_id < 0)
-    return Candidate(process, old, code, spec, bundle, changed)
+    return Candidate(process, old, code, spec, bundle, changed, changes, holdings)
 
 
-def changes_of(connection: Transaction, process: str, old_code: int, spec: CodeSpec) -> list[Change]:
+def _changes_of(holdings: Holdings, process: str, old_code: int, spec: CodeSpec) -> list[Change]:
     """What releasing `spec` in the place of a code changes in the database.
 
     Raises
@@ -105,10 +105,6 @@ def changes_of(connection: Transaction, process: str, old_code: int, spec: CodeS
     DefinitionError
         It cannot be released.
     """
-    return _changes(load_holdings(connection), process, old_code, spec)
-
-
-def _changes(holdings: Holdings, process: str, old_code: int, spec: CodeSpec) -> list[Change]:
     present = holdings.definition
     assert present is not None
     owner = present.processes[process]

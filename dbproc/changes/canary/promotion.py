@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dbproc.changes.canary.candidate import Candidate, Wanted, candidate, changes_of, replaceable, require_same_bytes
+from dbproc.changes.canary.candidate import Candidate, Wanted, candidate, replaceable, require_same_bytes
 from dbproc.changes.canary.directory import Place
 from dbproc.changes.canary.sample import decided
 from dbproc.core.errors import UserError
 from dbproc.core.events import Report
 from dbproc.core.model import Ending, Job, Move, Outcome, Reason, Slot, Task
 from dbproc.core.plan import valid_code
-from dbproc.core.spec import SHIPPED
+from dbproc.core.spec import Change, file_named
 from dbproc.core.states import CanaryStatus, CodeEvent, SampleVerdict
 from dbproc.core.version import Version
 from dbproc.database import canaries, codes, lock, root
@@ -26,8 +26,10 @@ from dbproc.database import moves as placements
 from dbproc.database.attempts import NewAttempt, insert_attempts
 from dbproc.database.canaries import CanaryRow, SampleRow
 from dbproc.database.definition.load import load_definition, load_mission
-from dbproc.database.definition.write import lock_definition, write_changes
+from dbproc.database.definition.specs import load_holdings
+from dbproc.database.definition.write import write_changes
 from dbproc.database.store import Store, Transaction
+from dbproc.mission.kept_bytes import with_bytes
 from dbproc.products.inspection import Inspection
 from dbproc.run.outputs import Result, Success, moves_of, place, verify
 from dbproc.run.recovery import recover_at_once
@@ -152,8 +154,11 @@ class _Promotion:
                 raise UserError(
                     f"no active code of process {process.name} is valid for {day}; see: dbproc code list {process.name}"
                 )
-            wanted = Wanted(Version.parse(row.version), _file_of(row), row.output_interface)
-            tried = candidate(connection, definition, process, old, wanted)
+            holdings = load_holdings(connection)
+        file = file_named(row.directory, row.filename)
+        tried = candidate(
+            holdings, definition, process, old, Wanted(Version.parse(row.version), file, row.output_interface)
+        )
         require_same_bytes(tried.code.path, tried.spec.uses, row.digest)
         return tried
 
@@ -174,6 +179,7 @@ class _Promotion:
         return tasks, left
 
     def _take(self, tried: Candidate, results: Sequence[Result], left: dict[str, str]) -> Promoted:
+        changes = _kept(tried)
         announced = moves_of(results)
         with self._store.begin() as connection:
             placements.announce(connection, announced)
@@ -189,7 +195,7 @@ class _Promotion:
                     left.update({planned.name: at_home.message for planned in at_home.task.outputs})
             moves.sync(moves_of(placed))
             with self._store.begin() as connection:
-                self._record(connection, tried, placed)
+                self._record(connection, tried, changes, placed)
                 placements.withdraw(connection, announced)
         except BaseException:
             self._undo(moves_of(placed), settled)
@@ -204,12 +210,15 @@ class _Promotion:
         with self._store.begin() as connection:
             placements.withdraw(connection, settled)
 
-    def _record(self, connection: Transaction, tried: Candidate, placed: Sequence[Success]) -> None:
+    def _record(
+        self, connection: Transaction, tried: Candidate, changes: Sequence[Change], placed: Sequence[Success]
+    ) -> None:
         """The release and the files, all or nothing."""
         canary_id = self._row.canary_id
         if not canaries.change_status(connection, canary_id, [CanaryStatus.BUILT], CanaryStatus.PROMOTED):
             raise UserError(f"canary {canary_id} can no longer be promoted; see: dbproc canary show {canary_id}")
-        code_id = release(connection, tried, self._reason)
+        write_changes(connection, changes, tried.seen, self._reason)
+        code_id = canaries.released_code(connection, tried.process.process_id, str(tried.spec.version))
         codes.record_event(
             connection,
             code_id,
@@ -227,21 +236,18 @@ class _Promotion:
         register.enter(connection, [replace(result, outcome=_of_attempt(result.outcome, n)) for result, n in pairs])
 
 
-def release(connection: Transaction, tried: Candidate, reason: str) -> int:
-    """Release a candidate in the place of the old code; the number of its row.
+def _kept(tried: Candidate) -> list[Change]:
+    """What the release changes, once the bytes of the candidate are kept.
 
     Raises
     ------
     UserError
-        It cannot be released, or its bytes changed in this moment.
+        They changed in this moment.
     """
-    lock_definition(connection)
-    write_changes(connection, changes_of(connection, tried.process.name, tried.old.code_id, tried.spec), reason)
-    version = str(tried.spec.version)
-    code_id, digest = canaries.released_code(connection, tried.process.process_id, version)
-    if digest != tried.bundle.digest:
+    changes = with_bytes(tried.changes, tried.seen)
+    if any(change.bundle is not None and change.bundle.digest != tried.bundle.digest for change in changes):
         raise UserError(f"{tried.code.path} was changed in this moment; nothing was released, try again")
-    return code_id
+    return changes
 
 
 def _require_promotable(row: CanaryRow, files: Sequence[SampleRow]) -> None:
@@ -254,13 +260,6 @@ def _require_promotable(row: CanaryRow, files: Sequence[SampleRow]) -> None:
     if failed or not files:
         names = ", ".join(failed[:5]) or "everything"
         raise UserError(f"canary {canary_id} could not make {names}; see why, mend it, and start another canary")
-
-
-def _file_of(row: CanaryRow) -> str:
-    """The file of a candidate as a mission file names it."""
-    if row.directory == "{DBPROC}/codes":
-        return SHIPPED + row.filename.removesuffix(".py")
-    return os.path.normpath(os.path.join(row.directory, row.filename))
 
 
 def _why_left(task: Task | None, rows: Sequence[SampleRow]) -> str | None:

@@ -23,7 +23,7 @@ from dbproc.core.text_lists import arguments_text
 from dbproc.database import canaries, root
 from dbproc.database.canaries import NewCanary, SampleFailure, SampleFile, SampleRecord, SampleReport
 from dbproc.database.definition.load import load_definition
-from dbproc.database.definition.write import code_place
+from dbproc.database.definition.specs import load_holdings
 from dbproc.database.store import Store
 from dbproc.engines.local import LocalEngine
 from dbproc.products.inspection import Inspection
@@ -90,8 +90,10 @@ def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs:
         old = valid_code(definition.codes[process.process_id], found[0].date)
         if old is None:
             raise UserError(f"no active code of process {process.name} is valid for {found[0].date}")
-        tried = candidate(connection, definition, process, old, wanted)
-        canary = _row(tried)
+        holdings = load_holdings(connection)
+    tried = candidate(holdings, definition, process, old, wanted)
+    canary = _row(tried)
+    with store.begin() as connection:
         again = canaries.unfinished(connection, process.process_id, canary.version)
     tasks = _tasks(store, tried, found, choice)
     if again is None:
@@ -117,7 +119,7 @@ def _products(process: Process) -> list[int]:
 
 
 def _row(tried: Candidate) -> NewCanary:
-    directory, filename = code_place(tried.spec)
+    directory, filename = tried.spec.place
     return NewCanary(
         process_id=tried.process.process_id,
         version=str(tried.spec.version),

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from sqlalchemy import Connection, exists, insert, literal, select
 
 from dbproc.core import model
+from dbproc.core.bundle import kept_path
 from dbproc.core.errors import NO_MISSION, NotFoundError
 from dbproc.core.filenames import keywords_of
-from dbproc.core.text_lists import arguments_of, parameters_of
+from dbproc.core.keys import alike, from_columns
+from dbproc.core.spec import BUILT_IN_DIRECTORY, CodeSpec, InputSpec, file_named
+from dbproc.core.text_lists import parameters_of
 from dbproc.database import schema
 from dbproc.database._queries import FILE, is_newest
 from dbproc.database.definition.rows import (
-    SHIPPED_DIRECTORY,
     AnyRow,
     code_rows,
-    code_version,
     further_outputs,
     input_rows,
     inspector_rows,
@@ -28,8 +29,8 @@ from dbproc.database.definition.rows import (
     process_rows,
     product_rows,
 )
-from dbproc.storage.bundle import kept_path
-from dbproc.system.package import PACKAGE
+from dbproc.database.definition.specs import code_spec, mission_spec, product_spec
+from dbproc.system.package import code_path
 
 
 def load_definition(connection: Connection) -> model.Definition:
@@ -77,73 +78,56 @@ def requeue_inputs(connection: Connection, processes: Collection[int], reason: s
     return connection.execute(insert(queue).from_select(["file_id", "reason", "queued_time"], files)).rowcount
 
 
-def code_path(code_directory: str, relative_path: str, filename: str, declared_version: str) -> str:
-    """The absolute path of a code; ``{CODEVERSION}`` in it is the version that was declared."""
-    name = os.path.join(relative_path, filename).replace("{CODEVERSION}", declared_version)
-    return _resolved(code_directory, name)
-
-
 def _resolved(directory: str, name: str) -> str:
-    """`name` below `directory`, or where it says by itself: absolute, ``~``, or shipped with dbproc."""
-    if name.startswith(SHIPPED_DIRECTORY):
-        return os.path.normpath(PACKAGE + name.removeprefix(SHIPPED_DIRECTORY))
+    """`name` below `directory`, or where it says by itself: absolute, or below a home directory."""
     return os.path.normpath(os.path.join(directory, os.path.expanduser(name)))
 
 
 def _mission(row: AnyRow) -> model.Mission:
-    root = os.path.abspath(_resolved("", row.rootdir))
-    codes = _resolved(root, row.codedir or ".")
+    spec = mission_spec(row)
+    root = os.path.abspath(_resolved("", spec.root))
+    values = alike(spec, model.Mission) | {
+        "root": root,
+        "incoming": _resolved(root, spec.incoming),
+        "quarantine": _resolved(root, spec.quarantine),
+        "umask": int(spec.umask, 8),
+        "group": spec.group or None,
+    }
     return model.Mission(
         mission_id=row.mission_id,
-        name=row.mission_name,
-        root=root,
-        incoming=_resolved(root, row.incoming_dir),
-        quarantine=_resolved(root, row.errordir or os.path.join(codes, "errors")),
-        code_directory=codes,
-        inspector_directory=_resolved(root, row.inspectordir) if row.inspectordir else codes,
-        settle_seconds=row.settle_seconds,
-        on_code_edit=model.CodeEditPolicy(row.on_code_edit),
-        digest=row.digest,
-        retry_seconds=row.retry_seconds,
-        retry_limit=row.retry_limit,
-        umask=int(row.umask, 8),
-        group=row.file_group,
-        inspector_seconds=row.inspector_seconds,
-        inspector_memory=row.inspector_memory,
-        early_cutoff=row.early_cutoff,
+        code_directory=_resolved(root, spec.codes),
+        inspector_directory=_resolved(root, spec.inspectors),
         identity=row.identity,
         root_marked=row.root_marked,
+        **values,
     )
 
 
 def _products(connection: Connection, mission: model.Mission) -> dict[int, model.Product]:
     """The products that are not retired."""
-    inspectors = {row.product: _inspector(row, mission) for row in inspector_rows(connection) if row.active_code}
+    inspectors = {row.product: row for row in inspector_rows(connection) if row.active_code}
     return {
-        row.product_id: model.Product(
-            product_id=row.product_id,
-            name=row.product_name,
-            level=row.level,
-            directory=row.relative_path,
-            format=row.format,
-            instrument=row.instrument_name,
-            satellite=row.satellite_name,
-            mission=mission.name,
-            inspector=inspectors[row.product_id],
-            comparison=model.Comparison(row.comparison),
-            companion=row.companion,
-        )
+        row.product_id: _product(row, inspectors[row.product_id], mission)
         for row in product_rows(connection)
         if row.product_id in inspectors
     }
 
 
+def _product(row: AnyRow, inspector: AnyRow, mission: model.Mission) -> model.Product:
+    return model.Product(
+        product_id=row.product_id,
+        mission=mission.name,
+        inspector=_inspector(inspector, mission),
+        **alike(product_spec(row, inspector), model.Product),
+    )
+
+
 def _inspector(row: AnyRow, mission: model.Mission) -> model.Inspector:
-    builtin = row.relative_path == SHIPPED_DIRECTORY
-    path = _resolved(mission.inspector_directory, os.path.join(row.relative_path, row.filename))
+    file = file_named(row.relative_path, row.filename)
+    is_built_in = row.relative_path == BUILT_IN_DIRECTORY
     return model.Inspector(
         inspector_id=row.inspector_id,
-        name=row.filename if builtin else path,
+        name=file if is_built_in else _resolved(mission.inspector_directory, file),
         arguments=keywords_of(row.arguments),
         digest=row.shasum or "",
         stat=row.stat or "",
@@ -177,13 +161,8 @@ def _process(row: AnyRow, inputs: Iterable[AnyRow], further: Iterable[int], miss
 
 
 def _input(row: AnyRow) -> model.Input:
-    return model.Input(
-        product_id=row.input_product_id,
-        optional=row.optional,
-        yesterday=row.yesterday,
-        tomorrow=row.tomorrow,
-        choice=row.choice,
-    )
+    values = from_columns(InputSpec, row)
+    return model.Input(product_id=row.input_product_id, choice=row.choice, **values)
 
 
 def _active_codes(connection: Connection, mission: model.Mission) -> dict[int, tuple[model.Code, ...]]:
@@ -195,30 +174,23 @@ def _active_codes(connection: Connection, mission: model.Mission) -> dict[int, t
 
 
 def _code(row: AnyRow, mission: model.Mission) -> model.Code:
+    spec = code_spec(row)
+    place = code_path(mission.code_directory, spec.file, spec.version)
     return model.Code(
         code_id=row.code_id,
         process_id=row.process_id,
-        path=_code_path(row, mission),
-        version=code_version(row),
-        output_interface=row.output_interface_version,
-        start=row.code_start_date,
-        stop=row.code_stop_date,
-        digest=row.shasum or "",
+        path=kept_path(mission.kept_codes, spec.digest, place) if spec.kept else place,
+        digest=spec.digest,
         stat=row.stat or "",
-        arguments=arguments_of(row.arguments),
-        cpu=row.cpu or 1,
-        ram=row.ram or 0.0,
-        time_limit=row.time_limit_seconds,
-        retry_limit=row.retry_limit,
-        retry_longest=model.LONGEST_DELAY if row.retry_longest_seconds is None else row.retry_longest_seconds,
-        uses=tuple(json.loads(row.uses or "[]")),
-        inputs_by=model.InputsBy(row.inputs_by),
-        on_code_edit=model.CodeEditPolicy(row.on_code_edit) if row.on_code_edit else mission.on_code_edit,
         same_as=row.same_as or 0,
+        **fields_of_code(spec, mission),
     )
 
 
-def _code_path(row: AnyRow, mission: model.Mission) -> str:
-    """Where a code is run: its place, or the copy that was kept of it."""
-    place = code_path(mission.code_directory, row.relative_path, row.filename, row.declared_version)
-    return kept_path(mission.kept_codes, row.shasum, place) if row.kept else place
+def fields_of_code(spec: CodeSpec, mission: model.Mission) -> dict[str, Any]:
+    """What a code has of its specification; the mission's where that says nothing."""
+    return alike(spec, model.Code) | {
+        "version": spec.used,
+        "retry_longest": model.LONGEST_DELAY if spec.retry_longest is None else spec.retry_longest,
+        "on_code_edit": spec.on_code_edit or mission.on_code_edit,
+    }

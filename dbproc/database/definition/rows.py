@@ -11,11 +11,6 @@ from sqlalchemy import Connection, Row, select
 from dbproc.core.version import Version
 from dbproc.database import schema
 
-SHIPPED_DIRECTORY = "{DBPROC}"
-"""``relative_path`` of built-in inspectors; with ``/codes`` behind it, of the codes that dbproc brings along."""
-
-SHIPPED_CODES = f"{SHIPPED_DIRECTORY}/codes"
-
 AnyRow = Row[Any]
 
 
@@ -73,3 +68,12 @@ def code_rows(connection: Connection) -> list[AnyRow]:
 def code_version(row: AnyRow) -> Version:
     """The version in a row of the code table."""
     return Version(row.interface_version, row.quality_version, row.revision_version)
+
+
+def version_columns(version: Version) -> dict[str, int]:
+    """The reverse of :func:`code_version`."""
+    return {
+        "interface_version": version.interface,
+        "quality_version": version.quality,
+        "revision_version": version.revision,
+    }

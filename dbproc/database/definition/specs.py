@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from dbproc.core.filenames import keywords_of
+from dbproc.core.keys import from_columns
 from dbproc.core.spec import (
-    SHIPPED,
     CodeSpec,
     Definition,
     Holdings,
@@ -20,20 +20,18 @@ from dbproc.core.spec import (
     MissionSpec,
     ProcessSpec,
     ProductSpec,
+    file_named,
 )
-from dbproc.core.text_lists import arguments_of, parameters_of
-from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database._queries import FILE
 from dbproc.database.definition.rows import (
-    SHIPPED_CODES,
-    SHIPPED_DIRECTORY,
     AnyRow,
     code_rows,
     code_version,
     further_outputs,
     input_rows,
     inspector_rows,
+    mission_row,
     process_rows,
     product_rows,
 )
@@ -41,11 +39,11 @@ from dbproc.database.definition.rows import (
 
 def current_definition(connection: Connection) -> Definition | None:
     """The definition by names, what is retired included; None when no mission file was applied yet."""
-    row = connection.execute(select(schema.mission)).first()
+    row = mission_row(connection)
     if row is None:
         return None
     products, names = _product_specs(connection)
-    return Definition(mission=_mission_spec(row), products=products, processes=_process_specs(connection, names))
+    return Definition(mission=mission_spec(row), products=products, processes=_process_specs(connection, names))
 
 
 def load_holdings(connection: Connection) -> Holdings:
@@ -58,26 +56,12 @@ def load_holdings(connection: Connection) -> Holdings:
     )
 
 
-def _mission_spec(row: AnyRow) -> MissionSpec:
+def mission_spec(row: AnyRow) -> MissionSpec:
+    """The mission by its row; directories that are null there are dbprocessing's."""
     codes = row.codedir or "."
-    return MissionSpec(
-        name=row.mission_name,
-        root=row.rootdir,
-        incoming=row.incoming_dir,
-        quarantine=row.errordir or os.path.normpath(os.path.join(codes, "errors")),
-        codes=codes,
-        inspectors=row.inspectordir or codes,
-        settle_seconds=row.settle_seconds,
-        on_code_edit=row.on_code_edit,
-        digest=row.digest,
-        retry_seconds=row.retry_seconds,
-        retry_limit=row.retry_limit,
-        umask=row.umask,
-        group=row.file_group or "",
-        inspector_seconds=row.inspector_seconds,
-        inspector_memory=row.inspector_memory,
-        early_cutoff=row.early_cutoff,
-    )
+    quarantine = os.path.normpath(os.path.join(codes, "errors"))
+    values: dict[str, Any] = {"codes": codes, "inspectors": codes, "quarantine": quarantine}
+    return MissionSpec(**(values | from_columns(MissionSpec, row)))
 
 
 def _product_specs(connection: Connection) -> tuple[dict[str, ProductSpec], dict[int, str]]:
@@ -86,33 +70,28 @@ def _product_specs(connection: Connection) -> tuple[dict[str, ProductSpec], dict
     products: dict[str, ProductSpec] = {}
     names: dict[int, str] = {}
     for row in product_rows(connection):
-        inspector = inspectors.get(row.product_id)
         names[row.product_id] = row.product_name
-        products[row.product_name] = ProductSpec(
-            name=row.product_name,
-            level=row.level,
-            directory=row.relative_path,
-            format=row.format,
-            satellite=row.satellite_name,
-            instrument=row.instrument_name,
-            description=row.product_description or "",
-            inspector=_inspector_spec(inspector) if inspector else InspectorSpec(),
-            comparison=row.comparison,
-            companion=row.companion,
-            active=inspector is not None and inspector.active_code,
-        )
+        products[row.product_name] = product_spec(row, inspectors.get(row.product_id))
     return products, names
 
 
+def product_spec(row: AnyRow, inspector: AnyRow | None) -> ProductSpec:
+    """A product by its row and that of its inspector."""
+    return ProductSpec(
+        satellite=row.satellite_name,
+        instrument=row.instrument_name,
+        inspector=_inspector_spec(inspector) if inspector else InspectorSpec(),
+        active=inspector is not None and inspector.active_code,
+        **from_columns(ProductSpec, row),
+    )
+
+
 def _inspector_spec(row: AnyRow) -> InspectorSpec:
-    builtin = row.relative_path == SHIPPED_DIRECTORY
     return InspectorSpec(
-        file=row.filename if builtin else os.path.normpath(os.path.join(row.relative_path, row.filename)),
+        file=file_named(row.relative_path, row.filename),
         arguments=keywords_of(row.arguments),
-        description=row.description,
         version=code_version(row),
-        output_interface=row.output_interface_version,
-        written=row.date_written,
+        **from_columns(InspectorSpec, row),
     )
 
 
@@ -121,23 +100,18 @@ def _process_specs(connection: Connection, names: Mapping[int, str]) -> dict[str
     codes = _codes_by_process(connection, current=True)
     return {
         row.process_name: ProcessSpec(
-            name=row.process_name,
-            timebase=row.output_timebase,
             output=names.get(row.output_product),
             inputs=tuple(
                 InputSpec(
                     product=names[link.input_product_id],
-                    optional=link.optional,
-                    yesterday=link.yesterday,
-                    tomorrow=link.tomorrow,
                     choice=names.get(link.choice),
+                    **from_columns(InputSpec, link),
                 )
                 for link in inputs.get(row.process_id, ())
             ),
             codes=codes.get(row.process_name, ()),
-            extra_params=parameters_of(row.extra_params),
             further_outputs=tuple(names[product_id] for product_id in further.get(row.process_id, ())),
-            early_cutoff=row.early_cutoff,
+            **from_columns(ProcessSpec, row),
         )
         for row in process_rows(connection)
     }
@@ -149,42 +123,21 @@ def _codes_by_process(connection: Connection, *, current: bool) -> dict[str, tup
     codes: dict[str, list[CodeSpec]] = defaultdict(list)
     for row in code_rows(connection):
         if row.newest_version == current:
-            codes[names[row.process_id]].append(_code_spec(row))
+            codes[names[row.process_id]].append(code_spec(row))
     return {name: tuple(found) for name, found in codes.items()}
 
 
-def _code_spec(row: AnyRow) -> CodeSpec:
+def code_spec(row: AnyRow) -> CodeSpec:
+    """A code by its row."""
     return CodeSpec(
-        file=_code_file(row),
-        version=Version.parse(row.declared_version),
-        output_interface=row.output_interface_version,
-        arguments=arguments_of(row.arguments),
-        start=row.code_start_date,
-        stop=row.code_stop_date,
-        cpu=row.cpu or 1,
-        ram=row.ram or 0.0,
-        time_limit=row.time_limit_seconds,
-        retry_limit=row.retry_limit,
-        retry_longest=row.retry_longest_seconds,
-        on_code_edit=row.on_code_edit,
-        uses=tuple(json.loads(row.uses or "[]")),
-        inputs_by=row.inputs_by,
-        description=row.code_description,
-        written=row.date_written,
-        active=row.active_code,
+        file=file_named(row.relative_path, row.filename),
         running=code_version(row),
         code_id=row.code_id,
         digest=row.shasum or "",
         kept=row.kept,
         released=row.release_time,
+        **from_columns(CodeSpec, row),
     )
-
-
-def _code_file(row: AnyRow) -> str:
-    directory, filename = str(row.relative_path), str(row.filename)
-    if directory == SHIPPED_CODES:
-        return SHIPPED + filename.removesuffix(".py")
-    return os.path.normpath(os.path.join(directory, filename))
 
 
 def _file_counts(connection: Connection) -> dict[str, int]:

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
 import uuid
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
+from dbproc.core.errors import UserError
 from dbproc.core.filenames import keywords_text
-from dbproc.core.spec import SHIPPED, Change, CodeSpec, InspectorSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.core.keys import Effect, column_values
+from dbproc.core.spec import Change, CodeSpec, Holdings, Kind, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.core.states import CodeEvent
-from dbproc.core.text_lists import arguments_text, parameters_text
-from dbproc.core.version import Version
 from dbproc.database import codes, schema
-from dbproc.database.definition.load import code_path, load_mission, requeue_inputs
-from dbproc.database.definition.rows import SHIPPED_CODES, SHIPPED_DIRECTORY
-from dbproc.storage import permissions
-from dbproc.storage.bundle import keep, kept_path, read_bundle
-from dbproc.storage.digest import digest_file, stat_text
+from dbproc.database.definition.load import requeue_inputs
+from dbproc.database.definition.rows import version_columns
+from dbproc.database.definition.specs import load_holdings
 
 
-def lock_definition(connection: Connection) -> None:
-    """Keep others from changing the definition until this transaction ends."""
-    connection.execute(select(schema.mission.c.mission_id).with_for_update())
-
-
-def write_changes(connection: Connection, changes: Sequence[Change], reason: str = "") -> None:
+def write_changes(connection: Connection, changes: Sequence[Change], seen: Holdings, reason: str = "") -> None:
     """Make the changes, in their order, and queue the inputs of what may have become stale.
 
-    The bytes of codes are kept before they are recorded; `reason` is noted with what happened to them.
+    Parameters
+    ----------
+    connection
+        A transaction; others cannot change the definition until it ends.
+    changes
+        With the bytes of codes and inspectors, see :func:`dbproc.mission.kept_bytes.with_bytes`: this touches no file.
+    seen
+        What the database held when the changes were worked out.
+    reason
+        Noted with what happened to codes.
+
+    Raises
+    ------
+    UserError
+        The definition was changed since it was seen.
     """
+    connection.execute(select(schema.mission.c.mission_id).with_for_update())
+    if not load_holdings(connection).calls_for_the_same(seen):
+        raise UserError("the definition was changed by somebody else in this moment; nothing was changed, try again")
     _make_room(connection, changes)
     for change in changes:
         match change.new or change.old:
@@ -69,24 +77,7 @@ def _make_room(connection: Connection, changes: Sequence[Change]) -> None:
 def _write_mission(connection: Connection, change: Change) -> None:
     mission = change.new
     assert isinstance(mission, MissionSpec)
-    values = {
-        "mission_name": mission.name,
-        "rootdir": mission.root,
-        "incoming_dir": mission.incoming,
-        "errordir": mission.quarantine,
-        "codedir": mission.codes,
-        "inspectordir": mission.inspectors,
-        "settle_seconds": mission.settle_seconds,
-        "on_code_edit": mission.on_code_edit,
-        "digest": mission.digest,
-        "retry_seconds": mission.retry_seconds,
-        "retry_limit": mission.retry_limit,
-        "umask": mission.umask,
-        "file_group": mission.group or None,
-        "inspector_seconds": mission.inspector_seconds,
-        "inspector_memory": mission.inspector_memory,
-        "early_cutoff": mission.early_cutoff,
-    }
+    values = column_values(mission)
     if change.kind is Kind.ADD:
         connection.execute(insert(schema.mission).values(**values, identity=uuid.uuid4().hex))
     else:
@@ -103,7 +94,7 @@ def _write_product(connection: Connection, change: Change) -> None:
             connection.execute(insert(table).values(**values))
         else:
             connection.execute(update(table).where(table.c.product_name == change.name).values(**values))
-        _write_inspector(connection, change.new, change.old if isinstance(change.old, ProductSpec) else None)
+        _write_inspector(connection, change, change.new)
         return
     product_id = _product_id(connection, change.name)
     inspector = schema.inspector
@@ -117,16 +108,8 @@ def _write_product(connection: Connection, change: Change) -> None:
 
 
 def _product_values(connection: Connection, product: ProductSpec) -> dict[str, object]:
-    return {
-        "product_name": product.name,
-        "instrument_id": _instrument_id(connection, product.satellite, product.instrument),
-        "relative_path": product.directory,
-        "level": product.level,
-        "format": product.format,
-        "product_description": product.description,
-        "comparison": product.comparison,
-        "companion": product.companion,
-    }
+    instrument_id = _instrument_id(connection, product.satellite, product.instrument)
+    return {**column_values(product), "instrument_id": instrument_id}
 
 
 def _instrument_id(connection: Connection, satellite: str, instrument: str) -> int:
@@ -153,40 +136,26 @@ def _instrument_of(connection: Connection, satellite_id: int, instrument: str) -
     return int(connection.execute(new).scalar_one())
 
 
-def _write_inspector(connection: Connection, product: ProductSpec, old: ProductSpec | None) -> None:
+def _write_inspector(connection: Connection, change: Change, product: ProductSpec) -> None:
     """Enter the inspector of a product; the bytes of one that is there stay those of its version."""
     table, spec = schema.inspector, product.inspector
-    directory, filename = (SHIPPED_DIRECTORY, spec.file) if spec.is_builtin else _split(spec.file)
+    directory, filename = spec.place
     values = {
+        **column_values(spec),
         "product": _product_id(connection, product.name),
         "filename": filename,
         "relative_path": directory,
         "arguments": keywords_text(spec.arguments) or None,
-        "description": spec.description,
-        "output_interface_version": spec.output_interface,
-        "date_written": spec.written,
         "active_code": True,
         "newest_version": True,
     }
-    if old is None or _is_other_inspector(old.inspector, spec):
-        values |= {**_version_columns(spec.version), **_inspector_bytes(connection, spec)}
-    if old is None:
+    if change.has_new_bytes:
+        digest, stat = (change.bundle.digest, change.bundle.stat) if change.bundle else (None, None)
+        values |= {**version_columns(spec.version), "shasum": digest, "stat": stat}
+    if change.old is None:
         connection.execute(insert(table).values(**values))
     else:
         connection.execute(update(table).where(table.c.product == values["product"]).values(**values))
-
-
-def _is_other_inspector(old: InspectorSpec, new: InspectorSpec) -> bool:
-    return old.file != new.file or (old.version != new.version and not old.is_raised_from(new))
-
-
-def _inspector_bytes(connection: Connection, spec: InspectorSpec) -> dict[str, str | None]:
-    """Digest and stat of an inspector that is a file."""
-    if spec.is_builtin:
-        return {"shasum": None, "stat": None}
-    mission = load_mission(connection)
-    path = os.path.join(mission.inspector_directory, spec.file)
-    return {"shasum": digest_file(path, mission.digest), "stat": stat_text(path)}
 
 
 def _write_process(connection: Connection, change: Change) -> None:
@@ -215,13 +184,8 @@ def _write_process(connection: Connection, change: Change) -> None:
 
 
 def _process_values(connection: Connection, process: ProcessSpec) -> dict[str, object]:
-    return {
-        "process_name": process.name,
-        "output_product": _product_id(connection, process.output) if process.output else None,
-        "output_timebase": process.timebase,
-        "extra_params": parameters_text(process.extra_params),
-        "early_cutoff": process.early_cutoff,
-    }
+    output = _product_id(connection, process.output) if process.output else None
+    return {**column_values(process), "output_product": output}
 
 
 def _write_inputs(connection: Connection, process_id: int, process: ProcessSpec) -> None:
@@ -229,11 +193,9 @@ def _write_inputs(connection: Connection, process_id: int, process: ProcessSpec)
         {
             "process_id": process_id,
             "input_product_id": _product_id(connection, given.product),
-            "optional": given.optional,
-            "yesterday": given.yesterday,
-            "tomorrow": given.tomorrow,
             "position": position,
             "choice": _product_id(connection, given.choice) if given.choice else None,
+            **column_values(given),
         }
         for position, given in enumerate(process.inputs)
     ]
@@ -280,19 +242,20 @@ def _written(connection: Connection, change: Change) -> int | None:
             "newest_version": True,
             "release_time": dt.datetime.now(dt.UTC),
             "kept": new.kept,
-            **_code_values(new),
-            **_code_identity(new),
+            **column_values(new),
+            **_code_place(new),
         }
         statement = insert(schema.code).values(**values).returning(schema.code.c.code_id)
         code_id = int(connection.execute(statement).scalar_one())
-        _enter_bytes(connection, code_id, new)
+        if change.bundle is not None:
+            codes.enter_bundle(connection, code_id, change.bundle)
         codes.enter_sameness(connection, code_id)
         return code_id
     assert isinstance(old, CodeSpec)
-    kept = old.kept or new.kept
-    _update_code(connection, old, {"newest_version": True, "kept": kept, **_code_values(new)})
-    if old.uses != new.uses and old.code_id is not None:
-        _enter_bytes(connection, old.code_id, new)
+    may_change = column_values(new, Effect.IN_PLACE, Effect.LOOK_AGAIN, Effect.BYTES)
+    _update_code(connection, old, {"newest_version": True, "kept": old.kept or new.kept, **may_change})
+    if change.bundle is not None and old.code_id is not None:
+        codes.enter_bundle(connection, old.code_id, change.bundle)
     return old.code_id
 
 
@@ -301,72 +264,9 @@ def _update_code(connection: Connection, code: CodeSpec, values: Mapping[str, ob
     connection.execute(update(table).where(table.c.code_id == code.code_id).values(**values))
 
 
-def _code_values(code: CodeSpec) -> dict[str, object]:
-    """What may change under an unchanged version."""
-    return {
-        "code_start_date": code.start,
-        "code_stop_date": code.stop,
-        "code_description": code.description,
-        "active_code": code.active,
-        "date_written": code.written,
-        "ram": code.ram,
-        "cpu": code.cpu,
-        "time_limit_seconds": code.time_limit,
-        "retry_limit": code.retry_limit,
-        "retry_longest_seconds": code.retry_longest,
-        "on_code_edit": code.on_code_edit,
-        "uses": json.dumps(code.uses) if code.uses else None,
-    }
-
-
-def _code_identity(code: CodeSpec) -> dict[str, object]:
-    """What stays with a version: the file and how it is called."""
-    directory, filename = code_place(code)
-    return {
-        "filename": filename,
-        "relative_path": directory,
-        "arguments": arguments_text(code.arguments),
-        "inputs_by": code.inputs_by,
-        "output_interface_version": code.output_interface,
-        "declared_version": str(code.version),
-        **_version_columns(code.used),
-    }
-
-
-def _enter_bytes(connection: Connection, code_id: int, code: CodeSpec) -> None:
-    """Keep the bytes of a code and record them; nothing when it cannot be read, as one that is not active may."""
-    directory, filename = code_place(code)
-    mission = load_mission(connection)
-    path = code_path(mission.code_directory, directory, filename, str(code.version))
-    if code.kept:
-        path = kept_path(mission.kept_codes, code.digest, path)
-    try:
-        bundle = read_bundle(path, code.uses, mission.digest)
-    except OSError:
-        return
-    with permissions.in_force(mission):
-        keep(path, bundle, mission.kept_codes)
-    codes.enter_bundle(connection, code_id, bundle)
-
-
-def code_place(code: CodeSpec) -> tuple[str, str]:
-    """The directory and the name of a code's file, as they stand in its row."""
-    if code.is_shipped:
-        return SHIPPED_CODES, code.file.removeprefix(SHIPPED) + ".py"
-    return _split(code.file)
-
-
-def _split(file: str) -> tuple[str, str]:
-    directory, name = os.path.split(file)
-    return directory or ".", name
-
-
-def _version_columns(version: Version) -> dict[str, int]:
-    return {
-        "interface_version": version.interface,
-        "quality_version": version.quality,
-        "revision_version": version.revision,
-    }
+def _code_place(code: CodeSpec) -> dict[str, object]:
+    directory, filename = code.place
+    return {"filename": filename, "relative_path": directory, **version_columns(code.used)}
 
 
 def _delete_empty_groups(connection: Connection) -> None:

@@ -1,0 +1,187 @@
+"""What is said once of each scalar key of a definition: how files and the database write it, and what it may be.
+
+The fields of :mod:`dbproc.core.spec` carry it as metadata, and all that reads, writes, checks or compares a definition
+goes through :func:`keys`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+
+_METADATA = "key"
+
+
+class Form(Enum):
+    """What the value of a key is."""
+
+    TEXT = auto()
+    LINES = auto()  #: text that may have several lines
+    NUMBER = auto()
+    WHOLE = auto()
+    FLAG = auto()
+    DATE = auto()
+    VERSION = auto()
+    WORDS = auto()  #: a list of texts
+
+
+TEXT, LINES, NUMBER, WHOLE, FLAG, DATE, VERSION, WORDS = Form
+
+
+class Effect(Enum):
+    """What a change of a key does to what exists."""
+
+    IN_PLACE = auto()  #: nothing
+    LOOK_AGAIN = auto()  #: what was made may be stale
+    BYTES = auto()  #: a code has other files, which are recorded under its version
+    RELEASE = auto()  #: a code makes something else: its version must be raised
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How a value stands in its column, and the reverse."""
+
+    to_column: Callable[[Any], object] = lambda value: value
+    from_column: Callable[[Any], Any] = lambda value: value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One scalar key. `ini` is its name in dbprocessing's files; what is None there is read, or written, by hand.
+
+    `check` gives what is wrong with a value, of a list with one item; `effect` is None of what is compared by hand.
+    `words` is what messages call it, `remark` what they add. A null in the column stands for the default.
+    """
+
+    form: Form
+    toml: str | None
+    ini: str | None
+    column: str | None
+    choices: tuple[str, ...]
+    check: Callable[[Any], str | None] | None
+    effect: Effect | None
+    codec: Codec
+    words: str
+    remark: str
+    name: str
+    default: object
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it must be given, because there is no default."""
+        return self.default is MISSING
+
+    @property
+    def label(self) -> str:
+        """Its name in messages about a mission file."""
+        return self.toml or self.name
+
+    def in_column(self, value: Any) -> object:
+        """A value as its column has it."""
+        return None if value is None else self.codec.to_column(value)
+
+    def of_column(self, stored: Any) -> Any:
+        """A value that is not null in its column."""
+        return self.chosen(stored) if self.choices else self.codec.from_column(stored)
+
+    def chosen(self, word: str) -> str | None:
+        """The one of the choices that is written so."""
+        return next((choice for choice in self.choices if choice == word), None)
+
+
+_AS_FIELD = ""
+
+
+def key(
+    form: Form,
+    *,
+    toml: str | None = _AS_FIELD,
+    ini: str | None = None,
+    column: str | None = _AS_FIELD,
+    dbprocessing: str | None = None,
+    choices: Iterable[str] = (),
+    check: Callable[[Any], str | None] | None = None,
+    effect: Effect | None = Effect.IN_PLACE,
+    codec: Codec | None = None,
+    words: str = "",
+    remark: str = "",
+) -> Mapping[str, Key]:
+    """The metadata of a field that is a scalar key.
+
+    It is called as its field is unless something else is said; `dbprocessing` is `ini` and `column` at once.
+    """
+    return {
+        _METADATA: Key(
+            form=form,
+            toml=toml,
+            ini=ini or dbprocessing,
+            column=dbprocessing or column,
+            choices=tuple(choices),
+            check=check,
+            effect=effect,
+            codec=codec or Codec(),
+            words=words,
+            remark=remark,
+            name="",
+            default=MISSING,
+        )
+    }
+
+
+def option(default: Value, metadata: Mapping[str, Key]) -> Value:
+    """The field of a scalar key that need not be given."""
+    made: Value = field(default=default, metadata=metadata)
+    return made
+
+
+def keys(kind: type[Any]) -> tuple[Key, ...]:
+    """The scalar keys of a dataclass, in the order of its fields."""
+    if kind not in _known:
+        _known[kind] = _declared(kind)
+    return _known[kind]
+
+
+_known: dict[type[Any], tuple[Key, ...]] = {}
+
+
+def _declared(kind: type[Any]) -> tuple[Key, ...]:
+    return tuple(
+        replace(
+            declared,
+            name=each.name,
+            toml=each.name if declared.toml == _AS_FIELD else declared.toml,
+            column=each.name if declared.column == _AS_FIELD else declared.column,
+            words=declared.words or declared.toml or each.name,
+            default=each.default,
+        )
+        for each in fields(kind)
+        if (declared := each.metadata.get(_METADATA)) is not None
+    )
+
+
+def column_values(spec: Any, *effects: Effect | None) -> dict[str, object]:
+    """What the columns of a specification's row hold: all of them, or those of the keys with one of these effects."""
+    return {
+        each.column: each.in_column(getattr(spec, each.name))
+        for each in keys(type(spec))
+        if each.column is not None and (not effects or each.effect in effects)
+    }
+
+
+def from_columns(kind: type[Any], row: Any) -> dict[str, Any]:
+    """The fields of a specification that its row has; what is null there keeps its default."""
+    return {
+        each.name: each.of_column(value)
+        for each in keys(kind)
+        if each.column is not None and (value := getattr(row, each.column)) is not None
+    }
+
+
+def alike(spec: Any, kind: type[Any]) -> dict[str, Any]:
+    """The scalar keys of a specification that are fields of another dataclass as well."""
+    names = {each.name for each in fields(kind)}
+    return {each.name: getattr(spec, each.name) for each in keys(type(spec)) if each.name in names}

@@ -1,0 +1,242 @@
+"""Each scalar key of a definition is written, read, exported and compared: none is forgotten on any way."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from dbproc.core import model
+from dbproc.core.errors import DefinitionError
+from dbproc.core.keys import Effect, Form, Key, alike, keys
+from dbproc.core.spec import (
+    CodeSpec,
+    Definition,
+    Holdings,
+    InputSpec,
+    InspectorSpec,
+    MissionSpec,
+    ProcessSpec,
+    ProductSpec,
+)
+from dbproc.core.version import Version
+from dbproc.database import schema
+from dbproc.database.definition.load import load_definition
+from dbproc.database.definition.specs import current_definition, load_holdings
+from dbproc.database.definition.write import write_changes
+from dbproc.database.store import Store, create_database, open_store
+from dbproc.mission import difference, export_toml
+from dbproc.mission.problems import Problems
+from dbproc.mission.toml import read_toml
+
+TABLES = {
+    MissionSpec: schema.mission,
+    ProductSpec: schema.product,
+    InspectorSpec: schema.inspector,
+    InputSpec: schema.productprocesslink,
+    ProcessSpec: schema.process,
+    CodeSpec: schema.code,
+}
+BY_HAND: dict[type, str] = {
+    MissionSpec: "mission_id identity root_marked",
+    ProductSpec: "product_id instrument_id",
+    InspectorSpec: "inspector_id filename relative_path arguments active_code newest_version product shasum stat",
+    InputSpec: "process_id input_product_id position choice",
+    ProcessSpec: "process_id output_product",
+    CodeSpec: "code_id process_id filename relative_path shasum stat newest_version release_time same_as kept",
+}
+"""What the tables have besides: numbers, references, and what has a shape of its own."""
+VERSIONED = "interface_version quality_version revision_version"
+WORDS = st.from_regex(r"[a-z][a-z0-9_ é'\"]{0,6}[a-z0-9]", fullmatch=True)
+BY_FORM: dict[Form, st.SearchStrategy[Any]] = {
+    Form.TEXT: WORDS,
+    Form.LINES: st.lists(WORDS, max_size=2).map("\n".join),
+    Form.NUMBER: st.floats(0, 2000) | st.integers(0, 2000),
+    Form.WHOLE: st.integers(0, 40_000),
+    Form.FLAG: st.booleans(),
+    Form.DATE: st.dates(dt.date(1950, 1, 1), dt.date(2090, 12, 31)),
+    Form.VERSION: st.builds(Version, st.integers(1, 99), st.integers(0, 99), st.integers(0, 99)),
+    Form.WORDS: st.lists(WORDS, max_size=3).map(tuple),
+}
+OF_THEIR_OWN: dict[str, st.SearchStrategy[Any]] = {
+    "root": WORDS.map("/{}".format),
+    "umask": st.sampled_from(["002", "0027"]),
+    "timebase": st.sampled_from(["FILE", "DAILY"]),
+    "start": st.dates(dt.date(1950, 1, 1), dt.date(1999, 12, 31)),
+    "stop": st.dates(dt.date(2000, 1, 1), dt.date(2090, 12, 31)),
+    "output": st.just("made"),
+    "further_outputs": st.sampled_from([(), ("more",)]),
+}
+
+
+def values(key: Key) -> st.SearchStrategy[Any]:
+    """What a key may be; None where it need not be there and has no other default."""
+    if key.name in OF_THEIR_OWN:
+        return OF_THEIR_OWN[key.name]
+    check = key.check
+    drawn = st.sampled_from(key.choices) if key.choices else BY_FORM[key.form]
+    fit = drawn if check is None or key.form is Form.WORDS else drawn.filter(lambda value: check(value) is None)
+    return st.none() | fit if key.default is None else fit
+
+
+def specs(kind: type, **others: Any) -> st.SearchStrategy[Any]:
+    """A specification with any values; what is no scalar key, or has to have a certain value, is among `others`."""
+    drawn = {key.name: values(key) for key in keys(kind)}
+    return st.builds(kind, **(drawn | {name: st.just(value) for name, value in others.items()}))
+
+
+@st.composite
+def definitions(draw: st.DrawFn) -> Definition:
+    inspector = draw(specs(InspectorSpec))
+    products = [draw(specs(ProductSpec, name=name, inspector=inspector)) for name in ("read", "made", "more")]
+    process = draw(
+        specs(
+            ProcessSpec,
+            inputs=(draw(specs(InputSpec, product="read")),),
+            codes=(draw(specs(CodeSpec)),),
+        )
+    )
+    return Definition(
+        mission=draw(specs(MissionSpec)),
+        products={product.name: product for product in products},
+        processes={process.name: process},
+    )
+
+
+def specification(definition: Definition, kind: type) -> Any:
+    (process,) = definition.processes.values()
+    made = definition.products["made"]
+    found = [definition.mission, made, made.inspector, process.inputs[0], process, process.codes[0]]
+    return next(each for each in found if type(each) is kind)
+
+
+def with_other(definition: Definition, kind: type, name: str, value: object) -> Definition:
+    """The definition with another value of one key."""
+    (process,) = definition.processes.values()
+    made = definition.products["made"]
+    changed = replace(specification(definition, kind), **{name: value})
+    match changed:
+        case MissionSpec():
+            return replace(definition, mission=changed)
+        case ProductSpec():
+            return replace(definition, products={**_without(definition, "made"), changed.name: changed})
+        case InspectorSpec():
+            return replace(definition, products={**definition.products, "made": replace(made, inspector=changed)})
+        case InputSpec():
+            process = replace(process, inputs=(changed,))
+        case CodeSpec():
+            process = replace(process, codes=(changed,))
+        case _:
+            process = changed
+    return replace(definition, processes={process.name: process})
+
+
+def _without(definition: Definition, name: str) -> dict[str, ProductSpec]:
+    return {each.name: each for each in definition.products.values() if each.name != name}
+
+
+class _Undone(Exception):
+    pass
+
+
+@contextmanager
+def undone(store: Store) -> Iterator[Connection]:
+    """A transaction that leaves nothing behind."""
+    try:
+        with store.begin() as connection:
+            yield connection
+            raise _Undone
+    except _Undone:
+        pass
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    create_database(database)
+    with open_store(database) as opened:
+        yield opened
+
+
+FEW = settings(
+    max_examples=3, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
+)
+MANY = settings(FEW, max_examples=25)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_every_column_is_a_keys_or_written_by_hand(kind: type) -> None:
+    columns = {key.column for key in keys(kind)} - {None}
+    versioned = VERSIONED.split() if kind in (InspectorSpec, CodeSpec) else []
+    assert columns | {*BY_HAND[kind].split(), *versioned} == set(TABLES[kind].c.keys())
+    assert columns.isdisjoint(BY_HAND[kind].split())
+
+
+@MANY
+@given(definition=definitions())
+def test_a_definition_comes_back_from_the_database_and_from_its_export(definition: Definition, store: Store) -> None:
+    with undone(store) as connection:
+        write_changes(connection, difference(None, definition), Holdings())
+        held = current_definition(connection)
+    assert held == definition
+    problems = Problems()
+    again = read_toml(export_toml(held), Path("/elsewhere/mission.toml"), problems)
+    assert problems.found == []
+    assert again == definition
+    assert difference(held, again) == []
+
+
+@MANY
+@given(definition=definitions())
+def test_what_runs_are_given_is_what_was_defined(definition: Definition, store: Store) -> None:
+    with undone(store) as connection:
+        write_changes(connection, difference(None, definition), Holdings())
+        loaded = load_definition(connection)
+    assert loaded.mission.settle_seconds == definition.mission.settle_seconds
+    (process,) = definition.processes.values()
+    code, apart = process.codes[0], {"version", "retry_longest", "on_code_edit"}
+    assert {each.inputs[0].yesterday for each in loaded.processes.values()} == {process.inputs[0].yesterday}
+    for found in loaded.codes.values():
+        same = {name: value for name, value in alike(code, model.Code).items() if name not in apart}
+        assert {name: getattr(found[0], name) for name in same} == same
+    for product in loaded.products.values():
+        same = alike(definition.products[product.name], model.Product)
+        assert {name: getattr(product, name) for name in same} == same
+
+
+def test_no_change_of_a_key_is_silently_none(store: Store) -> None:
+    for kind in TABLES:
+        for key in keys(kind):
+            check_change(store=store, kind=kind, key=key)
+
+
+@FEW
+@given(data=st.data())
+def check_change(data: st.DataObject, store: Store, kind: type, key: Key) -> None:
+    """Another value of a key is refused, because the version of its code has to be raised, or it is written."""
+    old = data.draw(definitions())
+    if key.name == "output":
+        old = with_other(old, kind, "further_outputs", ())
+    before = getattr(specification(old, kind), key.name)
+    others = st.just("more") if key.name == "output" else values(key).filter(lambda value: value != before)
+    new = with_other(old, kind, key.name, other := data.draw(others, f"{kind.__name__}.{key.name}"))
+    if (kind, key.name) == (ProductSpec, "name"):
+        new = replace(new, processes={name: replace(each, output=other) for name, each in new.processes.items()})
+    with undone(store) as connection:
+        write_changes(connection, difference(None, old), Holdings())
+        holdings = load_holdings(connection)
+        try:
+            changes = difference(holdings.definition, new, holdings)
+        except DefinitionError:
+            assert key.effect in (None, Effect.RELEASE)
+            return
+        assert changes
+        write_changes(connection, changes, holdings)
+        assert current_definition(connection) == new
