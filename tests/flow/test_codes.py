@@ -216,7 +216,7 @@ def test_a_clock_that_was_ahead_delays_nothing(mission: Mission, ahead: dict[str
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     times = ", ".join(f"{column} = '{now + dt.timedelta(hours=hours)}'" for column, hours in ahead.items())
     mission.execute("SET TIME ZONE 'UTC'; " * ("://" in mission.database) + f"UPDATE attempt SET {times}")
-    assert [task["process"] for task in mission.dbproc("plan", "--json").json["tasks"]] == ["to_clean"]
+    assert [task["process"] for task in mission.dbproc("plan", "--json").json["tasks"]] == ["to_clean", "to_smooth"]
     mission.run(status=1)
     assert [status for _, _, status in mission.attempts()] == ["failed", "failed"]
     mission.run()
