@@ -1,6 +1,6 @@
 # Each target makes what it needs, .venv first; nothing has to be installed but Python 3.11 to 3.13 and make.
-#   make demo   make test   make test-all   make test-system   make lint   make docs   make bench   make crash   make chaos
-#   make idx-big   make clean
+#   make demo   make test   make test-codes   make test-all   make test-system   make lint   make docs   make bench
+#   make crash   make chaos   make idx-big   make clean
 #   make test-oldest    the quick tests with the oldest dependencies that pyproject.toml allows
 #   make test-pythons   the quick tests with each of Python 3.11, 3.12 and 3.13 that is found, or PYTHONS="/path/to/python …"
 # PYTHON=python3.12 picks another Python for .venv; PYTEST_ARGS="-k lock" reaches pytest.
@@ -10,11 +10,11 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$python && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
-QUICK := -n 2 --dist loadgroup tests/unit tests/flow
+QUICK := -n 2 --dist loadgroup tests/unit tests/codes tests/flow
 PYTHONS ?= python3.11 python3.12 python3.13
 PACKAGING := setup.py pyproject.toml ProcessQueue.py $(wildcard scripts/*.py)
 
-.PHONY: help demo test test-all test-system test-oldest test-pythons lint docs bench crash chaos idx-big clean
+.PHONY: help demo test test-codes test-all test-system test-oldest test-pythons lint docs bench crash chaos idx-big clean
 
 help:
 	@sed -n '/^#/s/^# //p;/^$$/q' Makefile
@@ -24,6 +24,10 @@ demo: .venv/installed
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+# The shipped codes stand on their own, and so do their tests.
+test-codes: .venv/installed-test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/codes $(PYTEST_ARGS)
 
 test-all:
 	$(MAKE) test PYTEST_ARGS="--thorough $(PYTEST_ARGS)"

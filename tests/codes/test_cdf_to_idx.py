@@ -19,7 +19,7 @@ from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import plan, whole
 from dbproc.codes.idx.values import native
-from tests.unit.codes.conftest import same_bits, wild
+from tests.codes.conftest import same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Refused = Callable[..., str]

@@ -24,7 +24,7 @@ from dbproc.codes.conversion.idx_writer import Conversion, convert
 from dbproc.codes.idx import bins, idx_file, packing
 from dbproc.codes.idx.idx_file import IdxFile
 from dbproc.codes.idx.idx_reader import read_metadata
-from tests.unit.codes.conftest import write_netcdf
+from tests.codes.conftest import write_netcdf
 
 NUMBER = 1
 """The number of the recipe that the digests were recorded under."""

@@ -22,8 +22,8 @@ from dbproc.codes.idx.codec import Codec
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.verification import verify
 from dbproc.codes.idx_publish import publish
-from tests.unit.codes.conftest import environment
-from tests.unit.codes.packs import array
+from tests.codes.conftest import environment
+from tests.codes.packs import array
 
 PROGRAM = Path(__file__).with_name("packs.py")
 SCALARS = [["f", "float64", 1], ["g", "int32", 1]]

@@ -16,7 +16,7 @@ from dbproc.codes.idx import idx_file
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.verification import verify
-from tests.unit.codes.conftest import environment, same_bits
+from tests.codes.conftest import environment, same_bits
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Refused = Callable[..., str]

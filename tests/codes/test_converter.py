@@ -13,7 +13,7 @@ from dbproc.codes.conversion import converter
 from dbproc.codes.conversion.idx_writer import Conversion
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata
 from dbproc.codes.idx.idx_reader import IdxDataset, read_field
-from tests.unit.codes.conftest import same_bits
+from tests.codes.conftest import same_bits
 
 VALUES = np.arange(600, dtype=np.uint16).reshape(20, 30)
 

@@ -17,7 +17,7 @@ from dbproc.codes.idx import slabs
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal
-from tests.unit.codes.conftest import same_bits, wild
+from tests.codes.conftest import same_bits, wild
 
 COMPRESS = """
 import h5py, hdf5plugin, numpy

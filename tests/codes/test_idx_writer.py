@@ -17,7 +17,7 @@ from dbproc.codes.conversion.staging import staging
 from dbproc.codes.idx.idx_reader import read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.supervision import PATIENCE
-from tests.unit.codes.conftest import command, environment, same_bits, wild, write_netcdf
+from tests.codes.conftest import command, environment, same_bits, wild, write_netcdf
 
 SOURCE = """
 import os, sys, time

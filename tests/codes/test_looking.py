@@ -18,7 +18,7 @@ from dbproc.codes.idx.comparing import Difference, _added
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata
 from dbproc.codes.idx.idx_reader import IdxDataset
 from dbproc.codes.picture import view
-from tests.unit.codes.conftest import converted, copied, same_bits, wild, write_netcdf
+from tests.codes.conftest import converted, copied, same_bits, wild, write_netcdf
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Capture = pytest.CaptureFixture[str]

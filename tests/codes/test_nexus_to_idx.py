@@ -15,7 +15,7 @@ from dbproc.codes.idx.description import Axis, Description
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.nexus_to_idx import Roles, open_source, roles
-from tests.unit.codes.conftest import same_bits, wild
+from tests.codes.conftest import same_bits, wild
 
 Convert = Callable[..., Any]
 Refused = Callable[..., str]

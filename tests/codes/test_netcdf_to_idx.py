@@ -24,7 +24,7 @@ from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import plan
 from dbproc.codes.netcdf_to_idx import open_source
-from tests.unit.codes.conftest import ROOT, environment, same_bits, wild, write_netcdf
+from tests.codes.conftest import ROOT, environment, same_bits, wild, write_netcdf
 
 DTYPES = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
 AXES = ("a", "b", "c", "d", "e", "f")

@@ -17,7 +17,7 @@ from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.tiff_to_idx import open_source
-from tests.unit.codes.conftest import same_bits, wild
+from tests.codes.conftest import same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Refused = Callable[..., str]

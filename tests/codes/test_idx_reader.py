@@ -12,7 +12,7 @@ import pytest
 
 from dbproc.codes.idx.idx_reader import open_idx, read_field, read_metadata
 from dbproc.codes.idx.refusal import Refusal
-from tests.unit.codes.conftest import converted, copied, same_bits, wild, write_netcdf
+from tests.codes.conftest import converted, copied, same_bits, wild, write_netcdf
 
 SHAPE = (40, 50, 60)
 

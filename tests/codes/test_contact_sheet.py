@@ -14,7 +14,7 @@ from PIL import Image
 
 from dbproc.changes.canary import differences
 from dbproc.codes.contact_sheet import draw, layers
-from tests.unit.codes.conftest import write_netcdf
+from tests.codes.conftest import write_netcdf
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 

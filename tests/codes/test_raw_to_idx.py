@@ -18,7 +18,7 @@ from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import plan, whole
 from dbproc.codes.idx.values import native
 from dbproc.codes.raw_to_idx import open_source
-from tests.unit.codes.conftest import same_bits, wild
+from tests.codes.conftest import same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Refused = Callable[..., str]

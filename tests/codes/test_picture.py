@@ -15,7 +15,7 @@ from PIL import Image
 
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.picture import colour_range, view
-from tests.unit.codes.conftest import converted, copied, wild, write_netcdf
+from tests.codes.conftest import converted, copied, wild, write_netcdf
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Refused = Callable[..., str]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.codes.conftest import environment, same_bits, wild
+from tests.codes.conftest import environment, same_bits, wild
 
 SHAPE = (3, 20, 70, 50)
 READ = """

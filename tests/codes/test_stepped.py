@@ -14,7 +14,7 @@ from dbproc.codes.idx.description import Axis, Description, Field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import Box, plan, whole
 from dbproc.codes.idx.values import Values
-from tests.unit.codes.conftest import same_bits
+from tests.codes.conftest import same_bits
 
 
 class Numbered:

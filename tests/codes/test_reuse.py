@@ -25,7 +25,7 @@ from dbproc.codes.idx.idx_reader import read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.verification import verify
 from dbproc.storage import permissions
-from tests.unit.codes.conftest import command, environment, wild
+from tests.codes.conftest import command, environment, wild
 
 SHAPE = (3, 40, 50)
 """Of a day: three timesteps in one file."""

@@ -16,7 +16,7 @@ from dbproc.codes.conversion.source import Source
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import plan, whole
-from tests.unit.codes.conftest import same_bits, wild, write_netcdf
+from tests.codes.conftest import same_bits, wild, write_netcdf
 
 UNITS = "hours since 2019-01-{:02d} 00:00:00"
 
