@@ -14,7 +14,7 @@ from dbproc.core.model import Definition, File, Process, Slot, Timebase
 from dbproc.core.periods import period_end
 from dbproc.core.plan import Decision, State
 from dbproc.core.version import Part, Version
-from dbproc.database import attempts, campaigns, codes, planning, queue
+from dbproc.database import attempts, campaigns, planning, queue, statistics
 from dbproc.database import files as database_files
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
@@ -248,15 +248,15 @@ class _Selector:
 
     def _codes(self, name: str) -> list[int]:
         """The codes of a file name, a process or a number, of one version or of all."""
-        known = codes.codes_of_process(self._connection)
+        known = statistics.codes_of(self._connection)
         names = {process.process_id: process.name for process in self._definition.processes.values()}
         found = {
-            number: version
-            for number, (process_id, filename, version) in known.items()
-            if name in (filename, names.get(process_id), str(number))
+            each.code_id: each.version
+            for each in known
+            if name in (each.name, names.get(each.process_id), str(each.code_id))
         }
         if not found:
-            present = ", ".join(sorted({filename for _, filename, _ in known.values()})) or "none"
+            present = ", ".join(sorted({each.name for each in known})) or "none"
             raise NotFoundError(f"no code {name}; the mission has: {present}")
         wanted = self._selection.code_version
         if wanted is None:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, exists, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Label,
+    Select,
+    Table,
+    and_,
+    exists,
+    insert,
+    or_,
+    select,
+    tuple_,
+)
 
+from dbproc.core.candidates import Queued
 from dbproc.core.model import LONGEST_DELAY, File, Timebase
 from dbproc.core.periods import DayRange
 from dbproc.core.retry import meant_try
@@ -22,38 +37,65 @@ LARGEST_NUMBER = 2**31 - 1
 """The largest number that a row can have on every database."""
 
 _MOST_DIGITS = 20
+_FETCHED_AT_ONCE = 10_000
+
+
+def version_columns(table: FromClause) -> tuple[Any, Any, Any]:
+    """The three parts of the version in a table that has one."""
+    return table.c.interface_version, table.c.quality_version, table.c.revision_version
+
+
+def slot_columns(table: FromClause) -> tuple[Any, Any, Any]:
+    """What tells a slot from others in a table that has one."""
+    return table.c.process_id, table.c.utc_file_date, table.c.process_keywords
+
+
+def columns_of(answer: type[Any], *tables: FromClause, **named: ColumnElement[Any]) -> list[Label[Any]]:
+    """A column for each field of a dataclass: `named`, or of the field's name in the first table that has it.
+
+    A field for which there is none is left out: it is given by whoever makes the answer of the row.
+    """
+    known = {column.name: column for table in reversed(tables) for column in table.c} | named
+    return [known[each.name].label(each.name) for each in fields(answer) if each.name in known]
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Enter rows, if there are any."""
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:
+    """Enter a row; its number."""
+    (key,) = table.primary_key.columns
+    return int(connection.execute(insert(table).values(values).returning(key)).scalar_one())
+
 
 FILE_COLUMNS = (
-    FILE.c.file_id,
-    FILE.c.product_id,
-    FILE.c.filename,
-    FILE.c.utc_file_date,
-    FILE.c.utc_start_time,
-    FILE.c.utc_stop_time,
-    FILE.c.interface_version,
-    FILE.c.quality_version,
-    FILE.c.revision_version,
-    FILE.c.process_keywords,
-    FILE.c.relative_path,
-    FILE.c.same_as,
+    *(FILE.c.file_id, FILE.c.product_id, FILE.c.filename, FILE.c.utc_file_date),
+    *(FILE.c.utc_start_time, FILE.c.utc_stop_time, *version_columns(FILE)),
+    *(FILE.c.process_keywords, FILE.c.relative_path, FILE.c.same_as),
 )
 """What :func:`file_of` needs, in its order."""
 
 
 def file_of(row: Sequence[Any]) -> File:
     """The first columns of a row, :data:`FILE_COLUMNS`, as a :class:`~dbproc.core.model.File`."""
-    return File(
-        row[0],
-        row[1],
-        row[2],
-        row[3],
-        row[4].date(),
-        row[5].date(),
-        Version(row[6], row[7], row[8]),
-        row[9],
-        row[10],
-        row[11] or 0,
-    )
+    number, product_id, name, date, start, stop, *version, keywords, directory, same_as = row[: len(FILE_COLUMNS)]
+    days = start.date(), stop.date()
+    return File(number, product_id, name, date, *days, Version(*version), keywords, directory, same_as or 0)
+
+
+def newest_as_queued(connection: Connection, condition: ColumnElement[bool]) -> Iterator[Queued]:
+    """The newest existing files that meet a condition, as if they were queued; not all in memory at once."""
+    statement = select(*FILE_COLUMNS).where(condition, is_newest(existing=True))
+    for file in map(file_of, streamed(connection, statement)):
+        yield Queued(file.file_id, file.product_id, file.date, file.keywords, ((file.first_day, file.last_day),))
+
+
+def streamed(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+    """The rows, without all of them in memory at once."""
+    yield from connection.execute(statement, execution_options={"yield_per": _FETCHED_AT_ONCE})
 
 
 def is_newest(*, existing: bool) -> ColumnElement[bool]:
@@ -63,8 +105,7 @@ def is_newest(*, existing: bool) -> ColumnElement[bool]:
         other.c.product_id == FILE.c.product_id,
         other.c.utc_file_date == FILE.c.utc_file_date,
         other.c.process_keywords == FILE.c.process_keywords,
-        tuple_(other.c.interface_version, other.c.quality_version, other.c.revision_version)
-        > tuple_(FILE.c.interface_version, FILE.c.quality_version, FILE.c.revision_version),
+        tuple_(*version_columns(other)) > tuple_(*version_columns(FILE)),
     )
     if existing:
         return and_(FILE.c.exists_on_disk, ~exists().where(higher, other.c.exists_on_disk))
@@ -117,12 +158,8 @@ def next_try_of(
 
 def overlaps(ranges: Sequence[DayRange]) -> ColumnElement[bool]:
     """The file's data overlap one of the ranges of days."""
-    return or_(
-        *(
-            and_(FILE.c.utc_start_time <= _end_of(last), FILE.c.utc_stop_time >= _start_of(first))
-            for first, last in ranges
-        )
-    )
+    begin, end = FILE.c.utc_start_time, FILE.c.utc_stop_time
+    return or_(*(and_(begin <= _end_of(last), end >= _start_of(first)) for first, last in ranges))
 
 
 def dated_in(column: Any, ranges: Sequence[DayRange]) -> ColumnElement[bool]:
@@ -150,6 +187,6 @@ def _end_of(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time.max, dt.UTC)
 
 
-def version_of(row: RowMapping | dict[str, Any]) -> Version:
+def version_of(row: Mapping[Any, Any]) -> Version:
     """The version of a row that has its three columns."""
     return Version(row["interface_version"], row["quality_version"], row["revision_version"])

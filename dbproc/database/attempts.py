@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
 from dbproc.core.model import Slot, Task, Timebase
 from dbproc.core.states import AttemptStatus
@@ -18,9 +18,12 @@ from dbproc.database._queries import (
     FILE,
     OF_CLOCK,
     batches,
+    columns_of,
+    insert_rows,
     is_last_attempt,
     is_last_of_startup,
     next_try_of,
+    slot_columns,
     startup_processes,
     version_of,
 )
@@ -124,8 +127,7 @@ def insert_attempts(connection: Connection, run_id: int, attempts: Sequence[NewA
         for attempt_id, attempt in zip(ids, attempts, strict=True)
         for position, file in enumerate(attempt.task.inputs)
     ]
-    if inputs:
-        connection.execute(insert(schema.attemptinput), inputs)
+    insert_rows(connection, schema.attemptinput, inputs)
     return ids
 
 
@@ -133,54 +135,31 @@ def close_attempts(connection: Connection, closings: Sequence[Closing]) -> None:
     """Record what came of attempts that are running."""
     if not closings:
         return
-    statement = (
-        update(_ATTEMPT)
-        .where(_ATTEMPT.c.attempt_id == bindparam("b_id"), _ATTEMPT.c.status == AttemptStatus.RUNNING)
-        .values(
-            status=bindparam("b_status"),
-            output_file=bindparam("b_output"),
-            start_time=bindparam("b_start"),
-            end_time=bindparam("b_end"),
-            exit_status=bindparam("b_exit"),
-            message=bindparam("b_message"),
-            log_path=bindparam("b_log"),
-            failures=bindparam("b_failures"),
-            next_try_time=bindparam("b_next"),
-            cpu_seconds=bindparam("b_cpu"),
-            memory_bytes=bindparam("b_memory"),
-        )
-    )
-    connection.execute(
-        statement,
-        [
-            {
-                "b_id": closing.attempt_id,
-                "b_status": closing.status,
-                "b_output": closing.output_files[0] if closing.output_files else None,
-                "b_start": closing.started,
-                "b_end": closing.ended,
-                "b_exit": closing.exit_status,
-                "b_message": closing.message,
-                "b_log": closing.log,
-                "b_failures": closing.failures,
-                "b_next": closing.next_try,
-                "b_cpu": closing.cpu_seconds,
-                "b_memory": closing.memory_bytes,
-            }
-            for closing in closings
-        ],
-    )
-    _link_further_outputs(connection, closings)
-
-
-def _link_further_outputs(connection: Connection, closings: Sequence[Closing]) -> None:
+    is_meant = _ATTEMPT.c.attempt_id == bindparam("closed"), _ATTEMPT.c.status == AttemptStatus.RUNNING
     rows = [
+        {
+            "closed": closing.attempt_id,
+            "status": closing.status,
+            "output_file": closing.output_files[0] if closing.output_files else None,
+            "start_time": closing.started,
+            "end_time": closing.ended,
+            "exit_status": closing.exit_status,
+            "message": closing.message,
+            "log_path": closing.log,
+            "failures": closing.failures,
+            "next_try_time": closing.next_try,
+            "cpu_seconds": closing.cpu_seconds,
+            "memory_bytes": closing.memory_bytes,
+        }
+        for closing in closings
+    ]
+    connection.execute(update(_ATTEMPT).where(*is_meant), rows)
+    further = [
         {"file_id": file_id, "attempt_id": closing.attempt_id}
         for closing in closings
         for file_id in closing.output_files[1:]
     ]
-    if rows:
-        connection.execute(insert(schema.attemptoutput), rows)
+    insert_rows(connection, schema.attemptoutput, further)
 
 
 def running_inputs(connection: Connection) -> list[int]:
@@ -202,9 +181,8 @@ def interrupt_running(connection: Connection, message: str) -> int:
 
 def due_retries(connection: Connection, now: dt.datetime) -> list[Slot]:
     """The slots whose failed last attempt is due for a retry, without items of paused campaigns."""
-    of_slot = _ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords
     statement = (
-        select(*of_slot, _ATTEMPT.c.next_try_time, *OF_CLOCK)
+        select(*slot_columns(_ATTEMPT), _ATTEMPT.c.next_try_time, *OF_CLOCK)
         .join(schema.code, schema.code.c.code_id == _ATTEMPT.c.code_id)
         .where(*is_to_be_tried(), is_last_attempt(), ~is_held(_ATTEMPT.c))
     )
@@ -235,13 +213,9 @@ def arm(
         chosen.append(_ATTEMPT.c.process_id.in_(process_ids))
     if date is not None:
         chosen.append(_ATTEMPT.c.utc_file_date == date)
-    arming = (
-        update(_ATTEMPT)
-        .where(*chosen, is_last_attempt())
-        .values(
-            status=AttemptStatus.FAILED, failures=0, next_try_time=_ATTEMPT.c.created_time
-        )  # in the past even when the clock was wrong
-    )
+    past = _ATTEMPT.c.created_time  # even when the clock was wrong
+    arming = update(_ATTEMPT).where(*chosen, is_last_attempt())
+    arming = arming.values(status=AttemptStatus.FAILED, failures=0, next_try_time=past)
     if among is None:
         return connection.execute(arming).rowcount
     return sum(connection.execute(arming.where(_ATTEMPT.c.attempt_id.in_(some))).rowcount for some in batches(among))
@@ -249,14 +223,10 @@ def arm(
 
 def failed_slots(connection: Connection) -> list[tuple[int, Slot, list[str]]]:
     """The slots whose last attempt failed or was refused, the latest first: number and reasons of that attempt."""
-    where = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    is_in_vain = _ATTEMPT.c.status.in_((AttemptStatus.FAILED, AttemptStatus.REFUSED))
     statement = (
-        select(_ATTEMPT.c.attempt_id, *where, _ATTEMPT.c.reasons)
-        .where(
-            _ATTEMPT.c.status.in_((AttemptStatus.FAILED, AttemptStatus.REFUSED)),
-            is_last_attempt(),
-            is_last_of_startup(),
-        )
+        select(_ATTEMPT.c.attempt_id, *slot_columns(_ATTEMPT), _ATTEMPT.c.reasons)
+        .where(is_in_vain, is_last_attempt(), is_last_of_startup())
         .order_by(_ATTEMPT.c.attempt_id.desc())
     )
     return [(number, Slot(*slot), json.loads(reasons)) for number, *slot, reasons in connection.execute(statement)]
@@ -264,8 +234,7 @@ def failed_slots(connection: Connection) -> list[tuple[int, Slot, list[str]]]:
 
 def attempts_numbered(connection: Connection, attempt_ids: Sequence[int]) -> list[AttemptRow]:
     """The attempts of these numbers, the latest first."""
-    statement = _attempt_rows().where(_ATTEMPT.c.attempt_id.in_(attempt_ids)).order_by(_ATTEMPT.c.attempt_id.desc())
-    return _attempts(connection, statement)
+    return _attempts(connection, _ATTEMPT.c.attempt_id.in_(attempt_ids))
 
 
 def attempt_of_output(connection: Connection, file_id: int) -> AttemptRow | None:
@@ -273,24 +242,23 @@ def attempt_of_output(connection: Connection, file_id: int) -> AttemptRow | None
     further = schema.attemptoutput.c
     besides = select(further.attempt_id).where(further.file_id == file_id)
     is_maker = or_(_ATTEMPT.c.output_file == file_id, _ATTEMPT.c.attempt_id.in_(besides))
-    statement = _attempt_rows().where(is_maker).order_by(_ATTEMPT.c.attempt_id.desc()).limit(1)
-    return next(iter(_attempts(connection, statement)), None)
+    return next(iter(_attempts(connection, is_maker, limit=1)), None)
 
 
 def last_attempt(
     connection: Connection, process_id: int, date: dt.date, keywords: str | None = None
 ) -> AttemptRow | None:
     """The last attempt for a process and date."""
-    statement = _attempt_rows().where(_ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date)
+    is_of_slot = [_ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date]
     if keywords is not None:
-        statement = statement.where(_ATTEMPT.c.process_keywords == keywords)
-    return next(iter(_attempts(connection, statement.order_by(_ATTEMPT.c.attempt_id.desc()).limit(1))), None)
+        is_of_slot.append(_ATTEMPT.c.process_keywords == keywords)
+    return next(iter(_attempts(connection, *is_of_slot, limit=1)), None)
 
 
 def slots_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, Slot]:
     """By file: the slot of the attempt that made it; of those that were made."""
     further = schema.attemptoutput.c
-    where = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    where = slot_columns(_ATTEMPT)
     slots: dict[int, Slot] = {}
     for some in batches(file_ids):
         first = select(_ATTEMPT.c.output_file, *where).where(_ATTEMPT.c.output_file.in_(some))
@@ -311,46 +279,36 @@ def outputs_of_attempt(connection: Connection, attempt_id: int) -> list[FileRow]
 
 def tried_keywords(connection: Connection, process_id: int, date: dt.date) -> set[str]:
     """The keywords that a process was tried with for a date."""
-    statement = select(_ATTEMPT.c.process_keywords).where(
-        _ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date
-    )
-    return set(connection.scalars(statement.distinct()))
+    is_meant = (_ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date)
+    return set(connection.scalars(select(_ATTEMPT.c.process_keywords).where(*is_meant).distinct()))
 
 
-def _attempt_rows() -> Select[*tuple[Any, ...]]:
+def _attempts(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[AttemptRow]:
+    """Attempts, the latest first."""
     process, code = schema.process, schema.code
-    return (
-        select(
-            _ATTEMPT.c.attempt_id,
-            process.c.process_id,
-            process.c.process_name.label("process"),
-            process.c.output_timebase.label("timebase"),
-            _ATTEMPT.c.utc_file_date.label("date"),
-            _ATTEMPT.c.process_keywords.label("keywords"),
-            _ATTEMPT.c.status,
-            _ATTEMPT.c.reasons,
-            _ATTEMPT.c.command_line,
-            _ATTEMPT.c.output_filename.label("output"),
-            code.c.filename.label("code"),
-            code.c.interface_version,
-            code.c.quality_version,
-            code.c.revision_version,
-            _ATTEMPT.c.created_time.label("created"),
-            _ATTEMPT.c.start_time.label("started"),
-            _ATTEMPT.c.end_time.label("ended"),
-            _ATTEMPT.c.exit_status,
-            _ATTEMPT.c.message,
-            _ATTEMPT.c.log_path.label("log"),
-            _ATTEMPT.c.failures,
-            _ATTEMPT.c.next_try_time.label("next_try"),
-            code.c.retry_longest_seconds.label("longest"),
-        )
+    columns = columns_of(
+        AttemptRow,
+        *(_ATTEMPT, code),
+        process=process.c.process_name,
+        timebase=process.c.output_timebase,
+        date=_ATTEMPT.c.utc_file_date,
+        keywords=_ATTEMPT.c.process_keywords,
+        output=_ATTEMPT.c.output_filename,
+        code=code.c.filename,
+        created=_ATTEMPT.c.created_time,
+        started=_ATTEMPT.c.start_time,
+        ended=_ATTEMPT.c.end_time,
+        log=_ATTEMPT.c.log_path,
+        next_try=_ATTEMPT.c.next_try_time,
+    )
+    statement = (
+        select(*columns, code.c.retry_longest_seconds.label("longest"))
         .join(process, process.c.process_id == _ATTEMPT.c.process_id)
         .join(code, code.c.code_id == _ATTEMPT.c.code_id)
+        .where(*conditions)
+        .order_by(_ATTEMPT.c.attempt_id.desc())
+        .limit(limit)
     )
-
-
-def _attempts(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[AttemptRow]:
     now = dt.datetime.now(dt.UTC)
     return [_attempt(dict(row), now) for row in connection.execute(statement).mappings()]
 

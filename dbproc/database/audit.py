@@ -6,22 +6,21 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, union
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, union
 
 from dbproc.core.candidates import Queued
 from dbproc.core.model import Member, Move, Slot
 from dbproc.core.states import AttemptStatus
 from dbproc.database import schema
-from dbproc.database._queries import FILE, batches, is_newest
+from dbproc.database._queries import FILE, batches, is_newest, newest_as_queued, slot_columns, streamed
 from dbproc.database.moves import announced, members_of
 
 _ATTEMPT = schema.attempt
 _LINK = schema.filefilelink
 _CODELINK = schema.filecodelink
 _INPUT = schema.attemptinput
-_FETCHED_AT_ONCE = 10_000
 _MADE = (FILE.c.file_id, FILE.c.filename, _ATTEMPT.c.attempt_id)
 
 
@@ -94,16 +93,10 @@ def directories_in_use(connection: Connection) -> list[str]:
 
 def file_rows(connection: Connection) -> Iterator[FileRow]:
     """Every file."""
-    columns = (
-        FILE.c.file_id,
-        FILE.c.filename,
-        FILE.c.relative_path,
-        FILE.c.file_size,
-        FILE.c.shasum,
-        FILE.c.exists_on_disk,
-        exists().where(_CODELINK.c.resulting_file == FILE.c.file_id),
-    )
-    return (FileRow(*row) for row in _streamed(connection, select(*columns).order_by(FILE.c.file_id)))
+    is_made = exists().where(_CODELINK.c.resulting_file == FILE.c.file_id)
+    place = (FILE.c.file_id, FILE.c.filename, FILE.c.relative_path)
+    statement = select(*place, FILE.c.file_size, FILE.c.shasum, FILE.c.exists_on_disk, is_made)
+    return (FileRow(*row) for row in streamed(connection, statement.order_by(FILE.c.file_id)))
 
 
 def member_rows(connection: Connection) -> Iterator[MemberRow]:
@@ -111,7 +104,7 @@ def member_rows(connection: Connection) -> Iterator[MemberRow]:
     member = schema.filemember.c
     columns = (member.file_id, member.member_path, member.member_size, member.shasum)
     statement = select(*columns).order_by(member.file_id, member.member_path)
-    return (MemberRow(*row) for row in _streamed(connection, statement))
+    return (MemberRow(*row) for row in streamed(connection, statement))
 
 
 def recorded(connection: Connection, file_ids: Sequence[int]) -> dict[int, tuple[int, str, frozenset[Member]]]:
@@ -123,10 +116,9 @@ def recorded(connection: Connection, file_ids: Sequence[int]) -> dict[int, tuple
         columns = (member.file_id, member.member_path, member.member_size, member.shasum)
         for file_id, *facts in connection.execute(select(*columns).where(member.file_id.in_(some))):
             members[file_id].add(Member(*facts))
-        for row in connection.execute(
-            select(FILE.c.file_id, FILE.c.file_size, FILE.c.shasum).where(FILE.c.file_id.in_(some))
-        ):
-            found[row[0]] = (row[1], row[2], frozenset(members[row[0]]))
+        whole = select(FILE.c.file_id, FILE.c.file_size, FILE.c.shasum).where(FILE.c.file_id.in_(some))
+        for file_id, size, digest in connection.execute(whole):
+            found[file_id] = (size, digest, frozenset(members[file_id]))
     return found
 
 
@@ -235,9 +227,8 @@ def _made_otherwise(connection: Connection) -> list[MadeRow]:
     is_linked = exists().where(links.c.resulting_file == FILE.c.file_id, links.c.source_file == _INPUT.c.file_id)
     not_of_attempt = exists().where(links.c.resulting_file == FILE.c.file_id, ~is_input.correlate(_ATTEMPT, links))
     not_linked = exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id, ~is_linked.correlate(FILE, _INPUT))
-    other_code = exists().where(
-        _CODELINK.c.resulting_file == FILE.c.file_id, _CODELINK.c.source_code != _ATTEMPT.c.code_id
-    )
+    code = _CODELINK.c
+    other_code = exists().where(code.resulting_file == FILE.c.file_id, code.source_code != _ATTEMPT.c.code_id)
     return _made(connection, or_(not_of_attempt, and_(has_links, not_linked), other_code))
 
 
@@ -274,14 +265,9 @@ def _made(connection: Connection, condition: ColumnElement[bool]) -> list[MadeRo
         later.c.attempt_id > _ATTEMPT.c.attempt_id,
         later.c.status == AttemptStatus.SUCCEEDED,
     )
-    rows = [
-        MadeRow(*row)
-        for statement in (first, others)
-        for row in connection.execute(
-            statement.where(_ATTEMPT.c.status == AttemptStatus.SUCCEEDED, ~made_again, condition)
-        )
-    ]
-    return sorted(rows, key=lambda row: row.filename)
+    is_meant = (_ATTEMPT.c.status == AttemptStatus.SUCCEEDED, ~made_again, condition)
+    rows = (row for each in (first, others) for row in connection.execute(each.where(*is_meant)))
+    return sorted((MadeRow(*row) for row in rows), key=lambda row: row.filename)
 
 
 # --- what is stale ---
@@ -289,28 +275,14 @@ def _made(connection: Connection, condition: ColumnElement[bool]) -> list[MadeRo
 
 def newest_files(connection: Connection) -> Iterator[Queued]:
     """Every newest existing file that is an input, as if it were queued."""
-    inputs = select(schema.productprocesslink.c.input_product_id)
-    statement = select(
-        FILE.c.file_id,
-        FILE.c.product_id,
-        FILE.c.utc_file_date,
-        FILE.c.process_keywords,
-        FILE.c.utc_start_time,
-        FILE.c.utc_stop_time,
-    ).where(FILE.c.product_id.in_(inputs), is_newest(existing=True))
-    for file_id, product_id, date, keywords, start, stop in _streamed(connection, statement):
-        yield Queued(file_id, product_id, date, keywords, ((start.date(), stop.date()),))
+    return newest_as_queued(connection, FILE.c.product_id.in_(select(schema.productprocesslink.c.input_product_id)))
 
 
 def built_slots(connection: Connection) -> Iterator[Slot]:
     """Every slot that something was built for."""
-    columns = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
-    statement = (
-        select(*columns)
-        .where(_ATTEMPT.c.status == AttemptStatus.SUCCEEDED, _ATTEMPT.c.output_file.is_not(None))
-        .distinct()
-    )
-    return (Slot(*row) for row in _streamed(connection, statement))
+    has_built = (_ATTEMPT.c.status == AttemptStatus.SUCCEEDED, _ATTEMPT.c.output_file.is_not(None))
+    statement = select(*slot_columns(_ATTEMPT)).where(*has_built).distinct()
+    return (Slot(*row) for row in streamed(connection, statement))
 
 
 def _queued_rows(connection: Connection) -> list[QueuedRow]:
@@ -321,8 +293,3 @@ def _queued_rows(connection: Connection) -> list[QueuedRow]:
         .order_by(FILE.c.filename)
     )
     return [QueuedRow(row[0], row[1], bool(row[2]), bool(row[3])) for row in connection.execute(statement)]
-
-
-def _streamed(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Iterator[Any]:
-    """The rows, without all of them in memory at once."""
-    yield from connection.execute(statement, execution_options={"yield_per": _FETCHED_AT_ONCE})

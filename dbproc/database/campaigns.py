@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, or_, select, tuple_, update
 
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.model import Slot
 from dbproc.core.states import AttemptStatus, CampaignStatus, ItemStatus
 from dbproc.core.version import Part
 from dbproc.database import schema
-from dbproc.database._queries import batches, is_last_attempt
+from dbproc.database._queries import batches, columns_of, insert_row, insert_rows, is_last_attempt, slot_columns
+from dbproc.system.machine import user_name
 
 _CAMPAIGN = schema.campaign
 _ITEM = schema.campaignitem
@@ -131,7 +132,7 @@ def create(
     values = {
         "campaign_name": name,
         "created_time": dt.datetime.now(dt.UTC),
-        "user": _user(),
+        "user": user_name(),
         "comment": comment,
         "status": CampaignStatus.ACTIVE,
         "version_bump": part,
@@ -139,26 +140,19 @@ def create(
         "jobs_per_run": jobs_per_run,
         "cpu_hours_per_run": cpu_hours_per_run,
     }
-    campaign_id: int = connection.execute(
-        insert(_CAMPAIGN).values(**values).returning(_CAMPAIGN.c.campaign_id)
-    ).scalar_one()
+    campaign_id = insert_row(connection, _CAMPAIGN, values)
     rows = [{"campaign_id": campaign_id, **_slot_values(slot), "status": ItemStatus.WAITING} for slot in slots]
     for some in batches(rows):
-        connection.execute(insert(_ITEM), list(some))
+        insert_rows(connection, _ITEM, some)
     return campaign_id
 
 
 def free_name(connection: Connection, wanted: str) -> str:
     """`wanted`, or with a number behind it when a campaign has that name."""
-    taken = set(
-        connection.scalars(select(_CAMPAIGN.c.campaign_name).where(_CAMPAIGN.c.campaign_name.startswith(wanted)))
-    )
-    number = 1
-    name = wanted
-    while name in taken:
-        number += 1
-        name = f"{wanted} {number}"
-    return name
+    column = _CAMPAIGN.c.campaign_name
+    taken = set(connection.scalars(select(column).where(column.startswith(wanted))))
+    names = chain([wanted], (f"{wanted} {number}" for number in count(2)))
+    return next(name for name in names if name not in taken)
 
 
 def set_status(connection: Connection, name: str, status: CampaignStatus) -> None:
@@ -196,18 +190,8 @@ def entry(connection: Connection, name: str) -> CampaignRow:
 
 def entries(connection: Connection, name: str | None = None) -> list[CampaignRow]:
     """Campaigns in the order of their making: how many items are at what, and what was spent on them."""
-    statement = select(
-        _CAMPAIGN.c.campaign_id,
-        _CAMPAIGN.c.campaign_name.label("name"),
-        _CAMPAIGN.c.status,
-        _CAMPAIGN.c.version_bump,
-        _CAMPAIGN.c.newest_first,
-        _CAMPAIGN.c.jobs_per_run,
-        _CAMPAIGN.c.cpu_hours_per_run,
-        _CAMPAIGN.c.created_time.label("created"),
-        _CAMPAIGN.c.user,
-        _CAMPAIGN.c.comment,
-    ).order_by(_CAMPAIGN.c.campaign_id)
+    renamed = {"name": _CAMPAIGN.c.campaign_name, "created": _CAMPAIGN.c.created_time}
+    statement = select(*columns_of(CampaignRow, _CAMPAIGN, **renamed)).order_by(_CAMPAIGN.c.campaign_id)
     if name is not None:
         statement = statement.where(_CAMPAIGN.c.campaign_name == name)
     rows = connection.execute(statement).mappings().all()
@@ -217,17 +201,17 @@ def entries(connection: Connection, name: str | None = None) -> list[CampaignRow
 
 
 def _row(row: dict[str, Any], counts: Mapping[str, int], jobs: int, cpu_hours: float) -> CampaignRow:
+    items = {status: counts.get(status, 0) for status in ItemStatus}
     row["status"] = CampaignStatus(row["status"])
     row["version_bump"] = None if row["version_bump"] is None else Part(row["version_bump"])
-    items = {status: counts.get(status, 0) for status in ItemStatus}
     return CampaignRow(**row, items=items, jobs=jobs, cpu_hours=cpu_hours)
 
 
 def _counts(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
     counts: dict[int, dict[str, int]] = defaultdict(dict)
     grouped = select(_ITEM.c.campaign_id, _ITEM.c.status, func.count()).where(_ITEM.c.campaign_id.in_(ids))
-    for campaign_id, status, count in connection.execute(grouped.group_by(_ITEM.c.campaign_id, _ITEM.c.status)):
-        counts[campaign_id][status] = count
+    for campaign_id, status, number in connection.execute(grouped.group_by(_ITEM.c.campaign_id, _ITEM.c.status)):
+        counts[campaign_id][status] = number
     return counts
 
 
@@ -241,13 +225,9 @@ def _spent(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[int, f
 def failed_items(connection: Connection, campaign_id: int) -> list[FailedItem]:
     """The items that failed, with their messages."""
     process = schema.process
+    place = {"date": _ITEM.c.utc_file_date, "keywords": _ITEM.c.process_keywords}
     statement = (
-        select(
-            process.c.process_name.label("process"),
-            _ITEM.c.utc_file_date.label("date"),
-            _ITEM.c.process_keywords.label("keywords"),
-            _ITEM.c.message,
-        )
+        select(*columns_of(FailedItem, _ITEM, process=process.c.process_name, **place))
         .join(process, process.c.process_id == _ITEM.c.process_id)
         .where(_ITEM.c.campaign_id == campaign_id, _ITEM.c.status == ItemStatus.FAILED)
         .order_by(_ITEM.c.utc_file_date, process.c.process_name)
@@ -271,13 +251,8 @@ def run_history(connection: Connection, campaign_id: int, last: int = 5) -> list
 
 def stopped(connection: Connection) -> set[int]:
     """The numbers of the campaigns that are paused or cancelled."""
-    return set(
-        connection.scalars(
-            select(_CAMPAIGN.c.campaign_id).where(
-                _CAMPAIGN.c.status.in_((CampaignStatus.PAUSED, CampaignStatus.CANCELLED))
-            )
-        )
-    )
+    is_stopped = _CAMPAIGN.c.status.in_((CampaignStatus.PAUSED, CampaignStatus.CANCELLED))
+    return set(connection.scalars(select(_CAMPAIGN.c.campaign_id).where(is_stopped)))
 
 
 def open_items(connection: Connection) -> list[Item]:
@@ -287,7 +262,7 @@ def open_items(connection: Connection) -> list[Item]:
         and_(_ITEM.c.status == ItemStatus.FAILED, _CAMPAIGN.c.status != CampaignStatus.CANCELLED),
     )
     statement = (
-        select(*_COLUMNS, _ITEM.c.process_id, _ITEM.c.utc_file_date, _ITEM.c.process_keywords, _ITEM.c.status)
+        select(*_COLUMNS, *slot_columns(_ITEM), _ITEM.c.status)
         .join(_ITEM, _ITEM.c.campaign_id == _CAMPAIGN.c.campaign_id)
         .where(_ITEM.c.status.in_(_OPEN), is_open)
         .order_by(_CAMPAIGN.c.campaign_id)
@@ -316,28 +291,24 @@ def end_items(connection: Connection, run_id: int, ends: Iterable[ItemEnd]) -> N
     """Record what came of items that are not done; a campaign without any that waits is done."""
     rows = [
         {
-            "b_campaign": end.campaign_id,
-            "b_process": end.slot.process_id,
-            "b_date": end.slot.date,
-            "b_keywords": end.slot.keywords,
-            "b_status": end.status,
-            "b_message": end.message,
-            "b_run": run_id,
+            "of_campaign": end.campaign_id,
+            "of_process": end.slot.process_id,
+            "of_date": end.slot.date,
+            "of_keywords": end.slot.keywords,
+            "status": end.status,
+            "message": end.message,
+            "logging_id": run_id,
         }
         for end in ends
     ]
     if not rows:
         return
-    ending = (
-        update(_ITEM)
-        .where(
-            _ITEM.c.campaign_id == bindparam("b_campaign"),
-            _ITEM.c.process_id == bindparam("b_process"),
-            _ITEM.c.utc_file_date == bindparam("b_date"),
-            _ITEM.c.process_keywords == bindparam("b_keywords"),
-            or_(*(_ITEM.c.status == status for status in _OPEN)),  # no list of values can stand in an executemany
-        )
-        .values(status=bindparam("b_status"), message=bindparam("b_message"), logging_id=bindparam("b_run"))
+    ending = update(_ITEM).where(
+        _ITEM.c.campaign_id == bindparam("of_campaign"),
+        _ITEM.c.process_id == bindparam("of_process"),
+        _ITEM.c.utc_file_date == bindparam("of_date"),
+        _ITEM.c.process_keywords == bindparam("of_keywords"),
+        or_(*(_ITEM.c.status == status for status in _OPEN)),  # no list of values can stand in an executemany
     )
     connection.execute(ending, rows)
     finish(connection)
@@ -346,33 +317,22 @@ def end_items(connection: Connection, run_id: int, ends: Iterable[ItemEnd]) -> N
 def finish(connection: Connection) -> None:
     """Mark active campaigns in which nothing waits as done."""
     waits = exists().where(_ITEM.c.campaign_id == _CAMPAIGN.c.campaign_id, _ITEM.c.status == ItemStatus.WAITING)
-    connection.execute(
-        update(_CAMPAIGN).where(_CAMPAIGN.c.status == CampaignStatus.ACTIVE, ~waits).values(status=CampaignStatus.DONE)
-    )
+    is_over = (_CAMPAIGN.c.status == CampaignStatus.ACTIVE, ~waits)
+    connection.execute(update(_CAMPAIGN).where(*is_over).values(status=CampaignStatus.DONE))
 
 
 def disarm(connection: Connection, slots: Collection[Slot]) -> None:
     """Stop retrying failed jobs of campaigns: nothing has to be built in these slots."""
-    place = tuple_(_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
+    is_armed = (_ATTEMPT.c.status == AttemptStatus.FAILED, _ATTEMPT.c.campaign_id.is_not(None), is_last_attempt())
+    disarming = update(_ATTEMPT).where(*is_armed).values(next_try_time=None)
     for some in batches([(slot.process_id, slot.date, slot.keywords) for slot in slots], 2000):
-        connection.execute(
-            update(_ATTEMPT)
-            .where(
-                place.in_(some),
-                _ATTEMPT.c.status == AttemptStatus.FAILED,
-                _ATTEMPT.c.campaign_id.is_not(None),
-                is_last_attempt(),
-            )
-            .values(next_try_time=None)
-        )
+        connection.execute(disarming.where(tuple_(*slot_columns(_ATTEMPT)).in_(some)))
 
 
 def mean_cpu_seconds(connection: Connection) -> Mapping[int, float]:
     """By process: what a job of it took, in the mean of all that succeeded."""
-    grouped = select(_ATTEMPT.c.process_id, func.avg(_ATTEMPT.c.cpu_seconds)).where(
-        _ATTEMPT.c.status == AttemptStatus.SUCCEEDED
-    )
-    rows = connection.execute(grouped.group_by(_ATTEMPT.c.process_id))
+    means = select(_ATTEMPT.c.process_id, func.avg(_ATTEMPT.c.cpu_seconds)).group_by(_ATTEMPT.c.process_id)
+    rows = connection.execute(means.where(_ATTEMPT.c.status == AttemptStatus.SUCCEEDED))
     return {process_id: float(seconds or 0.0) for process_id, seconds in rows}
 
 
@@ -401,10 +361,3 @@ def _campaign(row: Any) -> Campaign:
 
 def _slot_values(slot: Slot) -> dict[str, Any]:
     return {"process_id": slot.process_id, "utc_file_date": slot.date, "process_keywords": slot.keywords}
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from dbproc.core.answers import HIDDEN, OPTIONAL, entries, extended
 from dbproc.core.candidates import Queued
@@ -17,7 +17,7 @@ from dbproc.core.errors import NotFoundError
 from dbproc.core.model import Member
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.database import schema
-from dbproc.database._queries import FILE, is_newest, number_of
+from dbproc.database._queries import FILE, columns_of, insert_row, insert_rows, newest_as_queued, number_of
 
 _CANARY = schema.canary
 _SAMPLE = schema.canaryfile
@@ -145,7 +145,7 @@ class SampleRow:
 def insert_canary(connection: Connection, canary: NewCanary) -> int:
     """Enter a canary that is going to be built; its number."""
     values = {"created_time": dt.datetime.now(dt.UTC), "status": CanaryStatus.BUILDING, **_columns(canary)}
-    return int(connection.execute(insert(_CANARY).values(**values).returning(_CANARY.c.canary_id)).scalar_one())
+    return insert_row(connection, _CANARY, values)
 
 
 def begin_again(connection: Connection, canary_id: int, canary: NewCanary) -> None:
@@ -181,8 +181,7 @@ def insert_files(connection: Connection, canary_id: int, files: Sequence[SampleF
         }
         for file in files
     ]
-    if rows:
-        connection.execute(insert(_SAMPLE), rows)
+    insert_rows(connection, _SAMPLE, rows)
 
 
 def change_status(connection: Connection, canary_id: int, old: Collection[CanaryStatus], new: CanaryStatus) -> bool:
@@ -195,10 +194,8 @@ def all_canaries(connection: Connection) -> list[CanaryInNumbers]:
     """Every canary, the latest first, with how many files of its sample came out in which way."""
     found = _canaries(connection)
     counted: dict[int, dict[SampleVerdict, int]] = defaultdict(dict)
-    statement = select(_SAMPLE.c.canary_id, _SAMPLE.c.verdict, func.count()).group_by(
-        _SAMPLE.c.canary_id, _SAMPLE.c.verdict
-    )
-    for canary_id, verdict, count in connection.execute(statement):
+    key = (_SAMPLE.c.canary_id, _SAMPLE.c.verdict)
+    for canary_id, verdict, count in connection.execute(select(*key, func.count()).group_by(*key)):
         counted[canary_id][SampleVerdict(verdict)] = count
     return [extended(CanaryInNumbers, row, verdicts=counted[row.canary_id]) for row in found]
 
@@ -222,18 +219,16 @@ def find(connection: Connection, name: str) -> CanaryRow:
 
 def files_of(connection: Connection, canary_id: int) -> list[SampleRow]:
     """The files of a sample in the order of their dates, with the name of the published file."""
+    columns = columns_of(
+        SampleRow,
+        _SAMPLE,
+        date=_SAMPLE.c.utc_file_date,
+        keywords=_SAMPLE.c.process_keywords,
+        product=schema.product.c.product_name,
+        published=FILE.c.filename,
+    )
     statement = (
-        select(
-            _SAMPLE.c.utc_file_date.label("date"),
-            _SAMPLE.c.process_keywords.label("keywords"),
-            _SAMPLE.c.product_id,
-            schema.product.c.product_name.label("product"),
-            _SAMPLE.c.filename,
-            FILE.c.filename.label("published"),
-            _SAMPLE.c.verdict,
-            _SAMPLE.c.report,
-            _SAMPLE.c.record,
-        )
+        select(*columns)
         .join(schema.product, schema.product.c.product_id == _SAMPLE.c.product_id)
         .outerjoin(FILE, FILE.c.file_id == _SAMPLE.c.published_file)
         .where(_SAMPLE.c.canary_id == canary_id)
@@ -265,14 +260,7 @@ def _record_of(values: dict[str, Any]) -> SampleRecord:
 
 def input_files(connection: Connection, product_ids: Collection[int]) -> list[Queued]:
     """The newest existing files of some products, as if they were queued."""
-    columns = (FILE.c.file_id, FILE.c.product_id, FILE.c.utc_file_date, FILE.c.process_keywords)
-    statement = select(*columns, FILE.c.utc_start_time, FILE.c.utc_stop_time).where(
-        FILE.c.product_id.in_(product_ids), is_newest(existing=True)
-    )
-    return [
-        Queued(file_id, product_id, date, keywords, ((start.date(), stop.date()),))
-        for file_id, product_id, date, keywords, start, stop in connection.execute(statement)
-    ]
+    return list(newest_as_queued(connection, FILE.c.product_id.in_(product_ids)))
 
 
 def released_code(connection: Connection, process_id: int, version: str) -> int:
@@ -286,20 +274,18 @@ def released_code(connection: Connection, process_id: int, version: str) -> int:
 
 
 def _canaries(connection: Connection, *conditions: ColumnElement[bool]) -> list[CanaryRow]:
+    columns = columns_of(
+        CanaryRow,
+        _CANARY,
+        process=schema.process.c.process_name,
+        version=_CANARY.c.declared_version,
+        directory=_CANARY.c.relative_path,
+        output_interface=_CANARY.c.output_interface_version,
+        digest=_CANARY.c.shasum,
+        created=_CANARY.c.created_time,
+    )
     statement = (
-        select(
-            _CANARY.c.canary_id,
-            _CANARY.c.process_id,
-            schema.process.c.process_name.label("process"),
-            _CANARY.c.declared_version.label("version"),
-            _CANARY.c.relative_path.label("directory"),
-            _CANARY.c.filename,
-            _CANARY.c.output_interface_version.label("output_interface"),
-            _CANARY.c.shasum.label("digest"),
-            _CANARY.c.created_time.label("created"),
-            _CANARY.c.user,
-            _CANARY.c.status,
-        )
+        select(*columns)
         .join(schema.process, schema.process.c.process_id == _CANARY.c.process_id)
         .where(*conditions)
         .order_by(_CANARY.c.canary_id.desc())

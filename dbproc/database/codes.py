@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +17,8 @@ from dbproc.core.spec import with_code_version
 from dbproc.core.states import CodeEvent
 from dbproc.core.version import Version
 from dbproc.database import schema
-from dbproc.database._queries import batches, version_of
+from dbproc.database._queries import batches, columns_of, insert_row, insert_rows, version_columns, version_of
+from dbproc.system.machine import user_name
 
 _CODE = schema.code
 _INSPECTOR = schema.inspector
@@ -109,7 +109,7 @@ def record_event(
             inspector_id=inspector_id,
             event=event,
             event_time=dt.datetime.now(dt.UTC),
-            user=_user(),
+            user=user_name(),
             old_code=old_code,
             old_shasum=old_digest,
             shasum=digest,
@@ -125,8 +125,7 @@ def enter_bundle(connection: Connection, code_id: int, bundle: Bundle) -> None:
     rows = [
         {"code_id": code_id, "path": part.path, "file_size": part.size, "shasum": part.digest} for part in bundle.parts
     ]
-    if rows:
-        connection.execute(insert(schema.codefile), rows)
+    insert_rows(connection, schema.codefile, rows)
 
 
 def touch(connection: Connection, code_id: int, stat: str) -> None:
@@ -151,17 +150,12 @@ def bump(connection: Connection, code_id: int, bundle: Bundle, reason: str) -> i
         same_as=None,
     )
     connection.execute(update(_CODE).where(_CODE.c.code_id == code_id).values(active_code=False, newest_version=False))
-    new_id: int = connection.execute(insert(_CODE).values(**row).returning(_CODE.c.code_id)).scalar_one()
+    new_id = insert_row(connection, _CODE, row)
     enter_bundle(connection, new_id, bundle)
     enter_sameness(connection, new_id)
+    old = str(row["shasum"])
     record_event(
-        connection,
-        new_id,
-        CodeEvent.BUMPED,
-        old_code=code_id,
-        old_digest=str(row["shasum"]),
-        digest=bundle.digest,
-        reason=reason,
+        connection, new_id, CodeEvent.BUMPED, old_code=code_id, old_digest=old, digest=bundle.digest, reason=reason
     )
     return new_id
 
@@ -227,9 +221,8 @@ def _version(row: RowMapping) -> CodeVersion:
 def events_of(connection: Connection, code_id: int) -> list[EventRow]:
     """What happened to a code, in its order."""
     event = schema.codeevent
-    columns = (event.c.event, event.c.event_time, event.c.user, event.c.reason)
-    statement = select(*columns, event.c.old_code, event.c.old_shasum, event.c.shasum)
-    found = connection.execute(statement.where(event.c.code_id == code_id).order_by(event.c.codeevent_id))
+    statement = select(*columns_of(EventRow, event)).where(event.c.code_id == code_id).order_by(event.c.codeevent_id)
+    found = connection.execute(statement)
     return [EventRow(**{**row, "event": CodeEvent(row["event"])}) for row in found.mappings()]
 
 
@@ -266,28 +259,11 @@ def _next_revision(connection: Connection, row: dict[str, Any], digest: str) -> 
     return int(max(known) if known else max(revision for revision, _ in taken) + 1)
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
 def codes_of_file(connection: Connection, file_id: int) -> list[CodeOfFile]:
     """The code that a file was made by."""
     link, code = schema.filecodelink, schema.code
-    statement = (
-        select(
-            code.c.code_id,
-            code.c.filename.label("code"),
-            code.c.interface_version,
-            code.c.quality_version,
-            code.c.revision_version,
-            code.c.shasum,
-        )
-        .join(link, link.c.source_code == code.c.code_id)
-        .where(link.c.resulting_file == file_id)
-    )
+    statement = select(*columns_of(CodeOfFile, code, code=code.c.filename))
+    statement = statement.join(link, link.c.source_code == code.c.code_id).where(link.c.resulting_file == file_id)
     return [CodeOfFile(**row, version=version_of(row)) for row in connection.execute(statement).mappings()]
 
 
@@ -304,9 +280,8 @@ def code_parts(connection: Connection, code_ids: Collection[int]) -> dict[int, d
 def codes_in_use(connection: Connection, process_id: int) -> list[CodeInUse]:
     """The codes of a process that are not replaced, with the dates that they are for; none when it is retired."""
     code = schema.code.c
-    version = (code.interface_version, code.quality_version, code.revision_version)
     statement = (
-        select(code.filename, code.code_start_date, code.code_stop_date, code.active_code, *version)
+        select(code.filename, code.code_start_date, code.code_stop_date, code.active_code, *version_columns(_CODE))
         .where(code.process_id == process_id, code.newest_version)
         .order_by(code.code_start_date)
     )
@@ -322,26 +297,10 @@ def codes_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int,
     result: dict[int, str] = {}
     for some in batches(file_ids):
         statement = (
-            select(
-                link.c.resulting_file,
-                code.c.filename,
-                code.c.interface_version,
-                code.c.quality_version,
-                code.c.revision_version,
-            )
+            select(link.c.resulting_file, code.c.filename, *version_columns(code))
             .join(code, code.c.code_id == link.c.source_code)
             .where(link.c.resulting_file.in_(some))
         )
         for file_id, filename, *version in connection.execute(statement):
             result[file_id] = f"{filename} {'.'.join(map(str, version))}"
     return result
-
-
-def codes_of_process(connection: Connection) -> Mapping[int, tuple[int, str, Version]]:
-    """Every code there ever was: its process, its file's name and its version, by its number."""
-    columns = (_CODE.c.code_id, _CODE.c.process_id, _CODE.c.filename, _CODE.c.interface_version)
-    statement = select(*columns, _CODE.c.quality_version, _CODE.c.revision_version)
-    return {
-        code_id: (process_id, filename, Version(*version))
-        for code_id, process_id, filename, *version in connection.execute(statement)
-    }

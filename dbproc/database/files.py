@@ -17,7 +17,19 @@ from dbproc.core.model import File, KnownFile, Member, NewFile, Slot
 from dbproc.core.plan import Confirmation
 from dbproc.core.version import Version
 from dbproc.database import schema
-from dbproc.database._queries import FILE, FILE_COLUMNS, batches, file_of, is_newest, number_of, version_of
+from dbproc.database._queries import (
+    FILE,
+    FILE_COLUMNS,
+    batches,
+    columns_of,
+    file_of,
+    insert_rows,
+    is_newest,
+    number_of,
+    slot_columns,
+    version_columns,
+    version_of,
+)
 
 _ATTEMPT = schema.attempt
 
@@ -55,14 +67,7 @@ def known_by_name(connection: Connection, names: Sequence[str]) -> dict[str, Kno
 
 def known_by_identity(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, str]:
     """The names of the files with these products, dates, keywords and versions."""
-    columns = (
-        FILE.c.product_id,
-        FILE.c.utc_file_date,
-        FILE.c.process_keywords,
-        FILE.c.interface_version,
-        FILE.c.quality_version,
-        FILE.c.revision_version,
-    )
+    columns = (FILE.c.product_id, FILE.c.utc_file_date, FILE.c.process_keywords, *version_columns(FILE))
     names: dict[Identity, str] = {}
     for some in batches(list(identities), 1000):
         statement = select(*columns, FILE.c.filename).where(tuple_(*columns).in_(some))
@@ -74,20 +79,12 @@ def known_by_identity(connection: Connection, identities: Iterable[Identity]) ->
 def identity_of(file: NewFile) -> Identity:
     """What must be unique about a file."""
     version = file.version
-    return (
-        file.product_id,
-        file.facts.date,
-        file.facts.keywords,
-        version.interface,
-        version.quality,
-        version.revision,
-    )
+    parts = (version.interface, version.quality, version.revision)
+    return (file.product_id, file.facts.date, file.facts.keywords, *parts)
 
 
 def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     """Enter files; their ids, in the same order. One that was made again is entered in its place."""
-    if not files:
-        return []
     new = iter(_insert_new(connection, [file for file in files if file.again is None]))
     ids = [next(new) if file.again is None else _enter_again(connection, file, file.again) for file in files]
     members = [
@@ -101,8 +98,7 @@ def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
         for file_id, file in zip(ids, files, strict=True)
         for member in file.members
     ]
-    if members:
-        connection.execute(insert(schema.filemember), members)
+    insert_rows(connection, schema.filemember, members)
     return ids
 
 
@@ -141,15 +137,13 @@ def link_inputs(connection: Connection, inputs: Mapping[int, Iterable[int]]) -> 
     rows = [
         {"source_file": source, "resulting_file": result} for result, sources in inputs.items() for source in sources
     ]
-    if rows:
-        connection.execute(insert(schema.filefilelink), rows)
+    insert_rows(connection, schema.filefilelink, rows)
 
 
 def link_codes(connection: Connection, codes: Mapping[int, int]) -> None:
     """Record, by resulting file, the code that made it."""
     rows = [{"resulting_file": result, "source_code": code} for result, code in codes.items()]
-    if rows:
-        connection.execute(insert(schema.filecodelink), rows)
+    insert_rows(connection, schema.filecodelink, rows)
 
 
 def confirm(connection: Connection, run_id: int, confirmed: Sequence[Confirmation]) -> None:
@@ -172,8 +166,7 @@ def confirm(connection: Connection, run_id: int, confirmed: Sequence[Confirmatio
         for (result, source), replaced in pairs.items()
         if (result, source) not in known
     ]
-    if new:
-        connection.execute(insert(schema.confirmation), new)
+    insert_rows(connection, schema.confirmation, new)
 
 
 def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: bool) -> None:
@@ -301,9 +294,8 @@ def find_file(connection: Connection, name: str) -> FileRow:
     if not rows and (number := number_of(name)) is not None:
         rows = files_of(connection, file_rows().where(FILE.c.file_id == number))
     if not rows:
-        near = connection.scalars(
-            select(FILE.c.filename).where(FILE.c.filename.contains(_beginning(wanted), autoescape=True)).limit(5)
-        ).all()
+        is_alike = FILE.c.filename.contains(_beginning(wanted), autoescape=True)
+        near = connection.scalars(select(FILE.c.filename).where(is_alike).limit(5)).all()
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise NotFoundError(f"no file {wanted} in the catalogue{hint}")
     return rows[0]
@@ -332,12 +324,8 @@ def _beginning(name: str) -> str:
 
 def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> list[FileRow]:
     """Every version of a product's file for a date, the newest first."""
-    statement = (
-        file_rows()
-        .where(FILE.c.product_id == product_id, FILE.c.utc_file_date == date)
-        .order_by(FILE.c.interface_version.desc(), FILE.c.quality_version.desc(), FILE.c.revision_version.desc())
-    )
-    return files_of(connection, statement)
+    statement = file_rows().where(FILE.c.product_id == product_id, FILE.c.utc_file_date == date)
+    return files_of(connection, statement.order_by(*(part.desc() for part in version_columns(FILE))))
 
 
 def files_of(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[FileRow]:
@@ -347,23 +335,19 @@ def files_of(connection: Connection, statement: Select[*tuple[Any, ...]]) -> lis
 
 def file_rows() -> Select[*tuple[Any, ...]]:
     product = schema.product
-    return select(
-        FILE.c.file_id,
-        FILE.c.filename,
-        product.c.product_name.label("product"),
-        FILE.c.product_id,
-        FILE.c.utc_file_date.label("date"),
-        FILE.c.utc_start_time.label("start"),
-        FILE.c.utc_stop_time.label("stop"),
-        FILE.c.interface_version,
-        FILE.c.quality_version,
-        FILE.c.revision_version,
-        FILE.c.process_keywords.label("keywords"),
-        FILE.c.relative_path.label("directory"),
-        FILE.c.file_size.label("size"),
-        FILE.c.shasum.label("digest"),
-        FILE.c.exists_on_disk,
-    ).join(product, product.c.product_id == FILE.c.product_id)
+    columns = columns_of(
+        FileRow,
+        FILE,
+        product=product.c.product_name,
+        date=FILE.c.utc_file_date,
+        start=FILE.c.utc_start_time,
+        stop=FILE.c.utc_stop_time,
+        keywords=FILE.c.process_keywords,
+        directory=FILE.c.relative_path,
+        size=FILE.c.file_size,
+        digest=FILE.c.shasum,
+    )
+    return select(*columns).join(product, product.c.product_id == FILE.c.product_id)
 
 
 def newest_files(connection: Connection, product_ids: Collection[int]) -> list[File]:
@@ -379,15 +363,11 @@ def files_numbered(connection: Connection, file_ids: Sequence[int]) -> list[File
 def made_by(connection: Connection, code_ids: Collection[int]) -> list[Slot]:
     """The slots whose newest file was made by one of these codes."""
     link, further = schema.filecodelink, schema.attemptoutput
-    columns = (_ATTEMPT.c.process_id, _ATTEMPT.c.utc_file_date, _ATTEMPT.c.process_keywords)
-    made = (link.c.source_code.in_(code_ids), is_newest(existing=True))
-    of_code = select(*columns).join(link, link.c.resulting_file == FILE.c.file_id)
-    first = of_code.join(_ATTEMPT, _ATTEMPT.c.output_file == FILE.c.file_id).where(*made)
-    besides = (
-        of_code.join(further, further.c.file_id == FILE.c.file_id)
-        .join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.c.attempt_id)
-        .where(*made)
-    )
+    of_code = select(*slot_columns(_ATTEMPT)).join(link, link.c.resulting_file == FILE.c.file_id)
+    of_code = of_code.where(link.c.source_code.in_(code_ids), is_newest(existing=True))
+    first = of_code.join(_ATTEMPT, _ATTEMPT.c.output_file == FILE.c.file_id)
+    besides = of_code.join(further, further.c.file_id == FILE.c.file_id)
+    besides = besides.join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.c.attempt_id)
     return [Slot(*row) for row in connection.execute(first.union(besides))]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, literal, select
 
 from dbproc.database import schema
-from dbproc.database._queries import FILE, batches, version_of
+from dbproc.database._queries import FILE, batches, columns_of, version_of
 from dbproc.database.files import FileRow, file_rows, files_of
 
 
@@ -26,24 +26,15 @@ class ConfirmationRow:
 def inputs_of_file(connection: Connection, file_id: int) -> list[FileRow]:
     """The files that a file was made from."""
     link = schema.filefilelink
-    return files_of(
-        connection,
-        file_rows()
-        .join(link, link.c.source_file == FILE.c.file_id)
-        .where(link.c.resulting_file == file_id)
-        .order_by(FILE.c.filename),
-    )
+    statement = file_rows().join(link, link.c.source_file == FILE.c.file_id).where(link.c.resulting_file == file_id)
+    return files_of(connection, statement.order_by(FILE.c.filename))
 
 
 def confirmations(connection: Connection, file_ids: Sequence[int]) -> list[ConfirmationRow]:
     """Which of these files were not made again, because a newer version of an input has the same contents."""
     table, source, replaced = schema.confirmation, FILE.alias(), FILE.alias()
-    columns = (
-        table.c.resulting_file.label("result"),
-        replaced.c.filename.label("replaced"),
-        source.c.filename.label("source"),
-        table.c.confirmed_time.label("confirmed"),
-    )
+    names = {"replaced": replaced.c.filename, "source": source.c.filename, "confirmed": table.c.confirmed_time}
+    columns = columns_of(ConfirmationRow, result=table.c.resulting_file, **names)
     found: list[ConfirmationRow] = []
     for some in batches(file_ids):
         statement = (
@@ -79,10 +70,6 @@ def related(connection: Connection, file_id: int, *, ancestors: bool) -> list[tu
 def links_among(connection: Connection, file_ids: Sequence[int]) -> list[tuple[int, int]]:
     """The links (source, result) whose result is one of these files."""
     link = schema.filefilelink
-    return [
-        (row[0], row[1])
-        for some in batches(file_ids)
-        for row in connection.execute(
-            select(link.c.source_file, link.c.resulting_file).where(link.c.resulting_file.in_(some))
-        )
-    ]
+    links = select(link.c.source_file, link.c.resulting_file)
+    some = (links.where(link.c.resulting_file.in_(some)) for some in batches(file_ids))
+    return [(row[0], row[1]) for statement in some for row in connection.execute(statement)]

@@ -17,12 +17,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from dbproc.core.errors import BusyError, ConflictError, LockError, NotFoundError
 from dbproc.core.model import Mission
 from dbproc.core.spec import MissionSpec
 from dbproc.database import root, schema
+from dbproc.database._queries import insert_row
 from dbproc.database.definition.load import load_mission
 from dbproc.database.identity import set_marked
 from dbproc.database.moved import rename_root
@@ -326,9 +327,7 @@ def _open(connection: Connection, mission: Mission, purpose: str, grips: Sequenc
         "pid_namespace": me.pid_namespace,
         "lock_mark": " ".join(grip.mark for grip in grips if grip.mark) or None,
     }
-    opening = insert(schema.logging).values(values).returning(schema.logging.c.logging_id)
-    run_id: int = connection.execute(opening).scalar_one()
-    return run_id
+    return insert_row(connection, schema.logging, values)
 
 
 def _leave(store: Store, run_id: int, comment: str) -> None:

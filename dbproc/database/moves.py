@@ -8,12 +8,12 @@ import os
 from collections.abc import Sequence
 from urllib.parse import quote, unquote_to_bytes
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from dbproc.core.model import Member, Move
 from dbproc.core.states import Purpose
 from dbproc.database import schema
-from dbproc.database._queries import batches
+from dbproc.database._queries import batches, insert_rows
 
 _BYTES = "bytes:"
 
@@ -32,8 +32,7 @@ def announce(connection: Connection, moves: Sequence[Move]) -> None:
         }
         for move in moves
     ]
-    if rows:
-        connection.execute(insert(schema.placement), rows)
+    insert_rows(connection, schema.placement, rows)
 
 
 def withdraw(connection: Connection, moves: Sequence[Move]) -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from dbproc.core.candidates import Needs
 from dbproc.core.facts import Facts, Output, Tried
@@ -27,6 +27,8 @@ from dbproc.database._queries import (
     is_newest,
     next_try_of,
     overlaps,
+    slot_columns,
+    version_columns,
 )
 
 _ATTEMPT = schema.attempt
@@ -57,7 +59,7 @@ def _outputs(
     rows: list[Row[*tuple[Any, ...]]] = []
     for product_id, ranges in asked.items():
         statement = (
-            select(*FILE_COLUMNS, FILE.c.exists_on_disk, _FIRST_CODE, *_code_version())
+            select(*FILE_COLUMNS, FILE.c.exists_on_disk, _FIRST_CODE, *version_columns(schema.code))
             .outerjoin(schema.filecodelink, schema.filecodelink.c.resulting_file == FILE.c.file_id)
             .outerjoin(schema.code, schema.code.c.code_id == schema.filecodelink.c.source_code)
             .where(FILE.c.product_id == product_id, dated_in(FILE.c.utc_file_date, ranges), is_newest(existing=False))
@@ -109,25 +111,13 @@ def _last_attempts(
 ) -> Select[*tuple[Any, ...]]:
     return (
         select(
-            _ATTEMPT.c.attempt_id,
-            _ATTEMPT.c.process_id,
-            _ATTEMPT.c.utc_file_date,
-            _ATTEMPT.c.process_keywords,
-            _ATTEMPT.c.status,
-            _FIRST_CODE,
-            _ATTEMPT.c.code_shasum,
-            _ATTEMPT.c.failures,
-            _ATTEMPT.c.next_try_time,
-            *OF_CLOCK,
-            _ATTEMPT.c.message,
-            *_code_version(),
+            *(_ATTEMPT.c.attempt_id, *slot_columns(_ATTEMPT), _ATTEMPT.c.status, _FIRST_CODE, _ATTEMPT.c.code_shasum),
+            *(_ATTEMPT.c.failures, _ATTEMPT.c.next_try_time, *OF_CLOCK),
+            *(_ATTEMPT.c.message, *version_columns(schema.code)),
         )
         .join(schema.code, schema.code.c.code_id == _ATTEMPT.c.code_id)
-        .where(
-            _ATTEMPT.c.process_id == process_id,
-            _ATTEMPT.c.status.in_(statuses),
-            and_(dated_in(_ATTEMPT.c.utc_file_date, ranges), is_last_attempt()),
-        )
+        .where(_ATTEMPT.c.process_id == process_id, _ATTEMPT.c.status.in_(statuses))
+        .where(dated_in(_ATTEMPT.c.utc_file_date, ranges), is_last_attempt())
     )
 
 
@@ -141,9 +131,9 @@ def _tried_of(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> 
     now = dt.datetime.now(dt.UTC)
     tried: dict[Slot, Tried] = {}
     for row in rows:
-        attempt_id, process_id, date, keywords, status, code_id, digest, failures = row[:8]
+        attempt_id, *slot, status, code_id, digest, failures = row[:8]
         next_try, created, ended, longest, message, *version = row[8:]
-        tried[Slot(process_id, date, keywords)] = Tried(
+        tried[Slot(*slot)] = Tried(
             attempt_id=attempt_id,
             status=AttemptStatus(status),
             code_id=code_id,
@@ -155,11 +145,6 @@ def _tried_of(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> 
             message=message or "",
         )
     return tried
-
-
-def _code_version() -> tuple[Any, ...]:
-    code = schema.code
-    return (code.c.interface_version, code.c.quality_version, code.c.revision_version)
 
 
 def instruments(connection: Connection) -> dict[int, int]:

@@ -7,11 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.model import Member
 from dbproc.database import schema
+from dbproc.database._queries import insert_rows
 from dbproc.database.moves import members_text
 
 _TABLE = schema.quarantine
@@ -89,8 +90,7 @@ def insert_entries(connection: Connection, run_id: int | None, entries: Sequence
         }
         for entry in entries
     ]
-    if rows:
-        connection.execute(insert(_TABLE), rows)
+    insert_rows(connection, _TABLE, rows)
 
 
 def stored_names(connection: Connection) -> dict[int, str]:

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, insert, null, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, null, select
 
 from dbproc.core.candidates import Queued
 from dbproc.core.periods import DayRange
 from dbproc.database import schema
-from dbproc.database._queries import batches, is_newest
+from dbproc.database._queries import batches, columns_of, insert_rows, is_newest
 
 _QUEUE = schema.processqueue
 _FILE = schema.file
@@ -52,8 +52,7 @@ def push(connection: Connection, file_ids: Sequence[int], reason: str, version_b
         for file_id in dict.fromkeys(file_ids)
         if file_id not in there
     ]
-    if rows:
-        connection.execute(insert(_QUEUE), rows)
+    insert_rows(connection, _QUEUE, rows)
 
 
 def remove(connection: Connection, file_ids: Iterable[int]) -> None:
@@ -80,17 +79,7 @@ def flush(connection: Connection) -> int:
 def entries(connection: Connection, products: Sequence[str] = ()) -> list[QueueRow]:
     """What is queued, for people: file, product, date, since when and why; in the order of levels and dates."""
     statement = (
-        select(
-            _QUEUE.c.file_id,
-            _FILE.c.filename,
-            schema.product.c.product_id,
-            schema.product.c.product_name,
-            _FILE.c.utc_file_date,
-            _FILE.c.data_level,
-            _QUEUE.c.reason,
-            _QUEUE.c.version_bump,
-            _QUEUE.c.queued_time,
-        )
+        select(*columns_of(QueueRow, _QUEUE, schema.product, _FILE))
         .join(_FILE, _FILE.c.file_id == _QUEUE.c.file_id)
         .join(schema.product, schema.product.c.product_id == _FILE.c.product_id)
         .order_by(_FILE.c.data_level, _FILE.c.utc_file_date, _FILE.c.filename)
@@ -112,16 +101,11 @@ def as_queued(
 ) -> list[Queued]:
     """Files as the planner would see them if they were queued: those of `file_ids`, or else the newest existing ones of
     some products."""
+    heads = select(*_HEAD, null(), null())
     if file_ids is None:
-        return _seen(
-            connection,
-            select(*_HEAD, null(), null()).where(_FILE.c.product_id.in_(product_ids), is_newest(existing=True)),
-        )
-    return [
-        item
-        for some in batches(file_ids)
-        for item in _seen(connection, select(*_HEAD, null(), null()).where(_FILE.c.file_id.in_(some)))
-    ]
+        return _seen(connection, heads.where(_FILE.c.product_id.in_(product_ids), is_newest(existing=True)))
+    some = (heads.where(_FILE.c.file_id.in_(some)) for some in batches(file_ids))
+    return [item for statement in some for item in _seen(connection, statement)]
 
 
 def _load(connection: Connection, file_ids: Sequence[int] | None) -> list[Queued]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.database import schema
-from dbproc.database._queries import FILE, batches
+from dbproc.database._queries import FILE, batches, version_columns
 
 _ATTEMPT = schema.attempt
 _CODE = schema.code
@@ -47,16 +46,9 @@ class JobRow(NamedTuple):
 def codes_of(connection: Connection, process_ids: Collection[int] | None = None) -> list[CodeRow]:
     """Every version of every code, of some processes or of all; by process, then by version."""
     process = schema.process
-    statement = select(
-        _CODE.c.code_id,
-        _CODE.c.process_id,
-        process.c.process_name,
-        _CODE.c.filename,
-        _CODE.c.active_code,
-        _CODE.c.interface_version,
-        _CODE.c.quality_version,
-        _CODE.c.revision_version,
-    ).join(process, process.c.process_id == _CODE.c.process_id)
+    of_process = (_CODE.c.code_id, _CODE.c.process_id, process.c.process_name, _CODE.c.filename, _CODE.c.active_code)
+    statement = select(*of_process, *version_columns(_CODE))
+    statement = statement.join(process, process.c.process_id == _CODE.c.process_id)
     if process_ids is not None:
         statement = statement.where(_CODE.c.process_id.in_(process_ids))
     rows = [CodeRow(*row[:4], Version(*row[5:]), bool(row[4])) for row in connection.execute(statement)]
@@ -87,17 +79,10 @@ def recent_cpu(connection: Connection, process_ids: Collection[int]) -> dict[int
     """By process: the CPU seconds of its latest jobs."""
     cpu: dict[int, list[float]] = {}
     for process_id in process_ids:
-        statement = (
-            select(_ATTEMPT.c.cpu_seconds)
-            .where(
-                _ATTEMPT.c.process_id == process_id,
-                _ATTEMPT.c.status == AttemptStatus.SUCCEEDED,
-                _ATTEMPT.c.cpu_seconds.is_not(None),
-            )
-            .order_by(_ATTEMPT.c.attempt_id.desc())
-            .limit(_RECENT)
-        )
-        cpu[process_id] = list(connection.scalars(statement))
+        is_known = (_ATTEMPT.c.status == AttemptStatus.SUCCEEDED, _ATTEMPT.c.cpu_seconds.is_not(None))
+        statement = select(_ATTEMPT.c.cpu_seconds).where(_ATTEMPT.c.process_id == process_id, *is_known)
+        latest = statement.order_by(_ATTEMPT.c.attempt_id.desc()).limit(_RECENT)
+        cpu[process_id] = list(connection.scalars(latest))
     return cpu
 
 
@@ -120,27 +105,16 @@ def recent_sizes(connection: Connection, product_ids: Collection[int]) -> dict[i
 
 
 def _jobs() -> Select[*tuple[Any, ...]]:
-    return select(
-        _ATTEMPT.c.attempt_id,
-        _ATTEMPT.c.logging_id,
-        _ATTEMPT.c.code_id,
-        _ATTEMPT.c.status,
-        _ATTEMPT.c.start_time,
-        _ATTEMPT.c.end_time,
-        _ATTEMPT.c.cpu_seconds,
-        _ATTEMPT.c.memory_bytes,
-    ).where(_ATTEMPT.c.status.in_((AttemptStatus.SUCCEEDED, AttemptStatus.FAILED)))
+    attempt = _ATTEMPT.c
+    which = (attempt.attempt_id, attempt.logging_id, attempt.code_id, attempt.status)
+    took = (attempt.start_time, attempt.end_time, attempt.cpu_seconds, attempt.memory_bytes)
+    return select(*which, *took).where(attempt.status.in_((AttemptStatus.SUCCEEDED, AttemptStatus.FAILED)))
 
 
 def _job(row: Any, sizes: Mapping[int, int]) -> JobRow:
     attempt_id, run_id, code_id, status, start, end, cpu, memory = row
-    return JobRow(
-        attempt_id, run_id, code_id, AttemptStatus(status), _seconds(start, end), cpu, memory, sizes.get(attempt_id)
-    )
-
-
-def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:
-    return None if start is None or end is None else (end - start).total_seconds()
+    seconds = None if start is None or end is None else (end - start).total_seconds()
+    return JobRow(attempt_id, run_id, code_id, AttemptStatus(status), seconds, cpu, memory, sizes.get(attempt_id))
 
 
 def _sizes(connection: Connection, attempt_ids: Sequence[int]) -> dict[int, int]:

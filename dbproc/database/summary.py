@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, or_, select
 
 from dbproc.database import schema
-from dbproc.database._queries import FILE
+from dbproc.database._queries import FILE, columns_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +38,10 @@ def products_in_numbers(connection: Connection) -> list[ProductInNumbers]:
     """Each product with how many of its files exist, and the first and last date of these; a retired one as long as
     there are files of it."""
     product = schema.product
+    first, last = func.min(FILE.c.utc_file_date), func.max(FILE.c.utc_file_date)
+    named = {"product": product.c.product_name, "files": func.count(FILE.c.file_id), "first": first, "last": last}
     statement = (
-        select(
-            product.c.product_name.label("product"),
-            product.c.level,
-            func.count(FILE.c.file_id).label("files"),
-            func.min(FILE.c.utc_file_date).label("first"),
-            func.max(FILE.c.utc_file_date).label("last"),
-        )
+        select(*columns_of(ProductInNumbers, product, **named))
         .outerjoin(FILE, and_(FILE.c.product_id == product.c.product_id, FILE.c.exists_on_disk))
         .group_by(product.c.product_id, product.c.product_name, product.c.level)
         .order_by(product.c.level, product.c.product_name)
@@ -56,19 +52,7 @@ def products_in_numbers(connection: Connection) -> list[ProductInNumbers]:
 def last_run(connection: Connection) -> RunRow | None:
     """The latest run."""
     run = schema.logging
-    statement = (
-        select(
-            run.c.logging_id,
-            run.c.processing_start_time,
-            run.c.processing_end_time,
-            run.c.comment,
-            run.c.hostname,
-            run.c.pid,
-        )
-        .where(run.c.purpose == "run")
-        .order_by(run.c.logging_id.desc())
-        .limit(1)
-    )
+    statement = select(*columns_of(RunRow, run)).where(run.c.purpose == "run").order_by(run.c.logging_id.desc()).limit(1)
     row = connection.execute(statement).mappings().first()
     return None if row is None else RunRow(**row)
 

@@ -102,7 +102,7 @@ def this_process() -> Process:
         boot_id=_text("/proc/sys/kernel/random/boot_id") or "",
         pid=os.getpid(),
         start_time="" if stat is None else stat[1],
-        user=_user(),
+        user=user_name(),
         machine_id=next(filter(None, map(_machine_id, _MACHINE_IDS)), None),
         pid_namespace=_link("/proc/self/ns/pid"),
     )
@@ -154,7 +154,8 @@ def _link(path: str) -> str | None:
         return None
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Who runs this; a number where the system has no name for it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
