@@ -52,7 +52,9 @@ def products_in_numbers(connection: Connection) -> list[ProductInNumbers]:
 def last_run(connection: Connection) -> RunRow | None:
     """The latest run."""
     run = schema.logging
-    statement = select(*columns_of(RunRow, run)).where(run.c.purpose == "run").order_by(run.c.logging_id.desc()).limit(1)
+    statement = (
+        select(*columns_of(RunRow, run)).where(run.c.purpose == "run").order_by(run.c.logging_id.desc()).limit(1)
+    )
     row = connection.execute(statement).mappings().first()
     return None if row is None else RunRow(**row)
 
