@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import click
 
-from dbproc.cli.common import (
-    cell,
-    json_option,
-    mission_option,
-    open_mission,
-    open_own_mission,
-    print_columns,
-    print_json,
-)
+from dbproc.cli.common import asking_options, cell, open_mission, open_own_mission, show, show_rows
 from dbproc.core.states import CampaignStatus, ItemStatus
 from dbproc.database import campaigns
+from dbproc.database.campaigns import CampaignRow
 from dbproc.explain.forecast import Outlook, campaign_outlook
 
 _SHOWN = 20
@@ -26,33 +19,27 @@ def campaign_command() -> None:
 
 
 @campaign_command.command("list")
-@mission_option
-@json_option
+@asking_options
 def list_command(mission: str, as_json: bool) -> None:
     """List the campaigns and how far they are."""
     with open_mission(mission, read_only=True) as store, store.begin() as connection:
         rows = campaigns.entries(connection)
-    if as_json:
-        print_json(rows)
-    elif rows:
-        cells = [(row.name, row.status, *row.items.values(), row.jobs, f"{row.cpu_hours:.2f}") for row in rows]
-        print_columns(("name", "status", *ItemStatus, "jobs", "cpu_hours"), cells)
-    else:
-        click.echo("there is no campaign; begin one: dbproc reprocess … --campaign NAME")
+    empty = "there is no campaign; begin one: dbproc reprocess … --campaign NAME"
+    show_rows(rows, as_json, ("name", "status", *ItemStatus, "jobs", "cpu_hours"), cells=_cells, empty=empty)
+
+
+def _cells(row: CampaignRow) -> tuple[object, ...]:
+    return (row.name, row.status, *row.items.values(), row.jobs, f"{row.cpu_hours:.2f}")
 
 
 @campaign_command.command("show")
 @click.argument("name")
-@mission_option
-@json_option
+@asking_options
 def show_command(name: str, mission: str, as_json: bool) -> None:
     """Show how campaign NAME stands, what it has spent, what failed, and when it may be at its end."""
     with open_mission(mission, read_only=True) as store:
         facts = campaign_outlook(store, name)
-    if as_json:
-        print_json(facts)
-    else:
-        _print_campaign(facts)
+    show(facts, as_json, _print_campaign)
 
 
 def _print_campaign(facts: Outlook) -> None:
@@ -80,19 +67,19 @@ def _changes(name: str, status: CampaignStatus, help_text: str) -> click.Command
 
     @campaign_command.command(name, help=help_text)
     @click.argument("campaign", metavar="NAME")
-    @mission_option
-    @json_option
+    @asking_options
     def change(campaign: str, mission: str, as_json: bool) -> None:
         with open_own_mission(mission) as store, store.begin() as connection:
             campaigns.set_status(connection, campaign, status)
             facts = campaigns.entry(connection, campaign)
-        if as_json:
-            print_json(facts)
-        else:
-            left = f"{facts.items[ItemStatus.WAITING]} items wait, {facts.items[ItemStatus.DONE]} are done and stay"
-            click.echo(f"campaign {campaign} is {facts.status}: {left}")
+        show(facts, as_json, _print_change)
 
     return change
+
+
+def _print_change(facts: CampaignRow) -> None:
+    left = f"{facts.items[ItemStatus.WAITING]} items wait, {facts.items[ItemStatus.DONE]} are done and stay"
+    click.echo(f"campaign {facts.name} is {facts.status}: {left}")
 
 
 pause_command = _changes(

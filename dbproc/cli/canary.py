@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import click
 
 from dbproc.changes.canary.report import CanaryShown, canary_shown, words_of
-from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_columns, print_json
+from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json, show, show_rows
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import EXIT_SOME_FAILED, UserError
 from dbproc.core.filenames import read_version
@@ -42,8 +40,7 @@ def canary_command() -> None:
 
 @canary_command.command("start", short_help="Build a sample and compare it.")
 @click.argument("process")
-@mission_option
-@json_option
+@asking_options
 @click.option("--version", required=True, help="The version that the candidate is to have.")
 @click.option("--file", help="The candidate, below the codes directory or elsewhere.  [default: the present file]")
 @click.option("--output-interface", type=NUMBER, help="Interface of what it makes.  [default: as now]")
@@ -77,40 +74,32 @@ def start_command(
         with mission_access(store), signals_interrupt():
             number = start(store, process, wanted, choice, jobs, (lambda _: None) if as_json else click.echo)
         shown = canary_shown(store, str(number))
-    _print(shown, as_json)
+    show(shown, as_json, _print)
     return EXIT_SOME_FAILED if any(row.verdict is SampleVerdict.FAILED for row in shown.sample) else 0
 
 
 @canary_command.command("list")
-@mission_option
-@json_option
+@asking_options
 def list_command(mission: str, as_json: bool) -> None:
     """List canaries, the latest first."""
     with open_mission(mission, read_only=True) as store, store.begin() as connection:
         rows = canaries.all_canaries(connection)
-    if as_json:
-        print_json(rows)
-    elif rows:
-        print_columns(_SHOWN, map(_cells, rows))
-    else:
-        click.echo("there is no canary")
+    show_rows(rows, as_json, _SHOWN, cells=_cells, empty="there is no canary")
 
 
 @canary_command.command("show")
 @click.argument("canary", metavar="NUMBER | PROCESS")
-@mission_option
-@json_option
+@asking_options
 def show_command(canary: str, mission: str, as_json: bool) -> None:
     """Show how each file of a sample compares with the published one; of a PROCESS its latest canary."""
     with open_mission(mission, read_only=True) as store:
         shown = canary_shown(store, canary)
-    _print(shown, as_json)
+    show(shown, as_json, _print)
 
 
 @canary_command.command("promote")
 @click.argument("canary", metavar="NUMBER | PROCESS")
-@mission_option
-@json_option
+@asking_options
 @click.option("--reason", default="", help="Why; kept with the code.")
 def promote_command(canary: str, mission: str, as_json: bool, reason: str) -> None:
     """Release the candidate, and take the sample's files into the catalogue; the next runs build the other dates."""
@@ -130,8 +119,7 @@ def promote_command(canary: str, mission: str, as_json: bool, reason: str) -> No
 
 @canary_command.command("discard")
 @click.argument("canary", metavar="NUMBER | PROCESS")
-@mission_option
-@json_option
+@asking_options
 def discard_command(canary: str, mission: str, as_json: bool) -> None:
     """Remove a sample; nothing stays but the report."""
     from dbproc.changes.canary.promotion import discard
@@ -144,10 +132,7 @@ def discard_command(canary: str, mission: str, as_json: bool) -> None:
         click.echo(f"canary {number} is discarded")
 
 
-def _print(shown: CanaryShown, as_json: bool) -> None:
-    if as_json:
-        print_json(shown)
-        return
+def _print(shown: CanaryShown) -> None:
     click.echo(f"canary {shown.canary_id}: {shown.process} {shown.version}, {shown.status}")
     for row in shown.sample:
         beside = f" beside {cell(row.published)}" if row.published else ""
@@ -158,9 +143,5 @@ def _print(shown: CanaryShown, as_json: bool) -> None:
 
 
 def _cells(row: CanaryInNumbers) -> tuple[object, ...]:
-    files = _counted(row.verdicts)
+    files = ", ".join(f"{count} {verdict}" for verdict, count in sorted(row.verdicts.items())) or "none"
     return row.canary_id, row.process, row.version, row.status, files, row.created, row.user
-
-
-def _counted(verdicts: Mapping[SampleVerdict, int]) -> str:
-    return ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "none"

@@ -9,7 +9,7 @@ import click
 
 from dbproc.changes import edits, release, versions
 from dbproc.cli.apply import ChangeTold, told
-from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
+from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json, show_rows
 from dbproc.cli.numbers import NUMBER, VERSION
 from dbproc.core.errors import NotFoundError
 from dbproc.core.lookup import product_named
@@ -57,8 +57,7 @@ def code_command() -> None:
 @click.option("--reason", default="", help="Why; kept with the release.")
 @click.option("--rollback", is_flag=True, help="Take up an earlier version again, with its bytes.")
 @click.option("-d", "--dry-run", is_flag=True, help="Say what would change, and change nothing.")
-@mission_option
-@json_option
+@asking_options
 def release_command(
     process: str,
     version: Version,
@@ -100,24 +99,19 @@ def release_command(
 
 @code_command.command("list")
 @click.argument("process", required=False)
-@mission_option
-@json_option
+@asking_options
 def list_command(process: str | None, mission: str, as_json: bool) -> None:
     """List the versions of all codes, or of those of PROCESS: file, dates, files made, and since when."""
     with open_mission(mission, read_only=True) as store:
         rows = versions.list_codes(store, process)
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(rows, _LISTED)
+    show_rows(rows, as_json, _LISTED)
 
 
 @code_command.command("show")
 @click.argument("process")
 @click.option("--version", type=VERSION, metavar="X.Y.Z", help="That version.  [default: the active one]")
 @click.option("--file", "part", metavar="PART", help="Print that file of it.  [default: its own file]")
-@mission_option
-@json_option
+@asking_options
 def show_command(process: str, version: Version | None, part: str | None, mission: str, as_json: bool) -> None:
     """Show a version of the code of PROCESS: facts, what happened to it, its files, and its text as it was kept."""
     with open_mission(mission, read_only=True) as store:
@@ -140,8 +134,7 @@ def show_command(process: str, version: Version | None, part: str | None, missio
 @click.argument("process")
 @click.argument("old", type=VERSION, required=False)
 @click.argument("new", type=VERSION, required=False)
-@mission_option
-@json_option
+@asking_options
 def diff_command(process: str, old: Version | None, new: Version | None, mission: str, as_json: bool) -> None:
     """Show how two versions of the code of PROCESS differ: the one before and the active one, if not named.
 
@@ -164,8 +157,7 @@ def diff_command(process: str, old: Version | None, new: Version | None, mission
 @click.argument("process", required=False)
 @click.option("--inspector", "product", metavar="PRODUCT", help="The inspector of that product, in place of a code.")
 @click.option("--reason", required=True, help="Why nothing needs to be rebuilt; it is kept.")
-@mission_option
-@json_option
+@asking_options
 def accept_command(process: str | None, product: str | None, reason: str, mission: str, as_json: bool) -> None:
     """Take the edited code of PROCESS, or an edited inspector, for the same as before: nothing is rebuilt.
 

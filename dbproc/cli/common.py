@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import click
 
 from dbproc.cli import output
 from dbproc.cli.json_text import json_text
-from dbproc.cli.numbers import LEVEL
+from dbproc.cli.numbers import LEVEL, NUMBER
 from dbproc.core.events import Report
 from dbproc.core.model import Timebase
 from dbproc.core.states import AttemptStatus
@@ -26,25 +27,41 @@ from dbproc.database.store import Store, open_store
 from dbproc.storage import permissions
 
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
+Answer = TypeVar("Answer")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def mission_option(function: Function) -> Function:
-    """-m/--mission DATABASE."""
-    return click.option(
-        "-m",
-        "--mission",
-        envvar="DBPROC_MISSION",
-        callback=_named,
-        metavar="DATABASE",
-        help="The mission's database.  [default: $DBPROC_MISSION]",
-    )(function)
+def together(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Several options as one decorator, in their order."""
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 def _named(_: click.Context, __: click.Parameter, value: str | None) -> str:
     if not value:
         raise click.UsageError("no database is named: give -m DATABASE, or set DBPROC_MISSION")
     return value
+
+
+mission_option = click.option(
+    *("-m", "--mission"),
+    envvar="DBPROC_MISSION",
+    callback=_named,
+    metavar="DATABASE",
+    help="The mission's database.  [default: $DBPROC_MISSION]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+asking_options = together(mission_option, json_option)
+glob_option = click.option("--glb", "pattern", default="*", show_default=True, help="Only files in incoming like this.")
+only_option = click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number.")
+slots_option = click.option(
+    "-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs."
+)
 
 
 def open_mission(name: str, *, read_only: bool = False, echo: bool = False) -> Store:
@@ -81,27 +98,17 @@ def mission_access(store: Store) -> Iterator[None]:
         yield
 
 
-def selection_options(function: Function) -> Function:
-    """What is selected."""
-    options = (
-        click.option("--product", metavar="PRODUCT", help="Files of this product; from it, if it is delivered."),
-        click.option("--process", metavar="PROCESS", help="What this process makes."),
-        click.option("--code", metavar="CODE", help="What this code made: its file name, process or number."),
-        click.option("--code-version", metavar="X.Y.Z", help="Only this version of the code."),
-        click.option("--instrument", metavar="INSTRUMENT", help="Files of this instrument."),
-        click.option("--level", type=LEVEL, help="Files of this level."),
-        click.option("--start", type=DAY, metavar="DATE", help="From this day on."),
-        click.option("--end", type=DAY, metavar="DATE", help="Up to this day, itself included."),
-        click.option("--file", metavar="FILE", help="This file; what is made from it, if it was delivered."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def json_option(function: Function) -> Function:
-    """--json."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+selection_options = together(
+    click.option("--product", metavar="PRODUCT", help="Files of this product; from it, if it is delivered."),
+    click.option("--process", metavar="PROCESS", help="What this process makes."),
+    click.option("--code", metavar="CODE", help="What this code made: its file name, process or number."),
+    click.option("--code-version", metavar="X.Y.Z", help="Only this version of the code."),
+    click.option("--instrument", metavar="INSTRUMENT", help="Files of this instrument."),
+    click.option("--level", type=LEVEL, help="Files of this level."),
+    click.option("--start", type=DAY, metavar="DATE", help="From this day on."),
+    click.option("--end", type=DAY, metavar="DATE", help="Up to this day, itself included."),
+    click.option("--file", metavar="FILE", help="This file; what is made from it, if it was delivered."),
+)
 
 
 def print_report(report: Report, *, as_json: bool) -> int:
@@ -118,9 +125,31 @@ def print_json(value: object) -> None:
     click.echo(json_text(value))
 
 
+def show(answer: Answer, as_json: bool, words: Callable[[Answer], None]) -> None:
+    """Print an answer as JSON, or as `words` prints it."""
+    (print_json if as_json else words)(answer)
+
+
+def show_rows(
+    rows: Sequence[Answer],
+    as_json: bool,
+    head: Sequence[str],
+    *,
+    cells: Callable[[Answer], Sequence[object]] | None = None,
+    empty: str = "",
+) -> None:
+    """Print answers as JSON, or as columns: `cells`, or what has their names; `empty` is said where there are none."""
+    if as_json:
+        print_json(rows)
+    elif empty and not rows:
+        click.echo(empty)
+    else:
+        print_columns(head, map(cells or attrgetter(*head), rows))
+
+
 def print_table(rows: Iterable[object], columns: Sequence[str]) -> None:
     """Print answers as columns of aligned text."""
-    print_columns(columns, ([getattr(row, column) for column in columns] for row in rows))
+    print_columns(columns, map(attrgetter(*columns), rows))
 
 
 def print_columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -198,10 +227,3 @@ def confirmed_words(confirmed: Sequence[ConfirmationRow]) -> list[str]:
 
 def names_in(only: str | None) -> tuple[str, ...] | None:
     return None if only is None else tuple(name.strip() for name in only.split(",") if name.strip())
-
-
-def glob_option(function: Function) -> Function:
-    """--glb."""
-    return click.option("--glb", "pattern", default="*", show_default=True, help="Only files in incoming like this.")(
-        function
-    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
@@ -18,7 +17,6 @@ from dbproc.core.text import one_line
 PATH = click.Path(path_type=Path)
 SHOWN = 20
 """Damages of a dataset, and differences of metadata, that are shown as text."""
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @click.group("idx")
@@ -74,8 +72,7 @@ def info_command(path: Path, as_json: bool) -> None:
         click.echo(one_line(line))
 
 
-def _field_option(function: Function) -> Function:
-    return click.option("--field", metavar="NAME", help="The field, where there are several.")(function)
+_field_option = click.option("--field", metavar="NAME", help="The field, where there are several.")
 
 
 @idx_command.command("picture")

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import click
 
-from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json
+from dbproc.cli.common import asking_options, cell, open_mission, print_json
 from dbproc.core.answers import entries
 from dbproc.explain.inspection import ProductVerdict, inspected
 
 
 @click.command("inspect")
 @click.argument("file", type=click.Path(path_type=Path))
-@mission_option
-@json_option
+@asking_options
 def inspect_command(file: Path, mission: str, as_json: bool) -> int:
     """Ask every product about FILE, and print each verdict. Exit status 1 when it is of no product."""
     with open_mission(mission, read_only=True) as store:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import click
 
-from dbproc.cli.common import cell, confirmed_words, indent, json_option, mission_option, open_mission, print_json
+from dbproc.cli.common import asking_options, cell, confirmed_words, indent, open_mission, print_json
 from dbproc.explain import lineage
 
 
 @click.command("lineage")
 @click.argument("file")
-@mission_option
-@json_option
+@asking_options
 def lineage_command(file: str, mission: str, as_json: bool) -> None:
     """Show what FILE came from, step by step, and what came from it."""
     with open_mission(mission, read_only=True) as store:

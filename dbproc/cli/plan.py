@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dbproc.cli.common import glob_option, json_option, mission_option, names_in, open_mission, print_json, retry_words
+from dbproc.cli.common import asking_options, glob_option, names_in, only_option, open_mission, print_json, retry_words
 from dbproc.core.events import unsettled_words
 from dbproc.core.text import one_line
 from dbproc.run.selection import Options
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 
 @click.command("plan")
-@mission_option
-@json_option
+@asking_options
 @glob_option
-@click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number.")
+@only_option
 @click.option("-s", "--skip-run", is_flag=True, help="Skip processes of timebase RUN.")
 def plan_command(mission: str, as_json: bool, pattern: str, only: str | None, skip_run: bool) -> int:
     """Say what the next run would do and why. Changes nothing at all."""

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json, print_table
+from dbproc.cli.common import (
+    asking_options,
+    cell,
+    mission_access,
+    mission_option,
+    open_mission,
+    print_json,
+    print_table,
+)
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.answers import entries
 from dbproc.core.text import one_line
@@ -20,8 +28,7 @@ def quarantine_command() -> None:
 
 
 @quarantine_command.command("list")
-@mission_option
-@json_option
+@asking_options
 @click.option("--limit", default=100, show_default=True, type=NUMBER, help="At most so many, latest first.")
 def list_command(mission: str, as_json: bool, limit: int) -> None:
     """List what is in quarantine, and why."""
@@ -37,8 +44,7 @@ def list_command(mission: str, as_json: bool, limit: int) -> None:
 
 @quarantine_command.command("show")
 @click.argument("number", type=NUMBER)
-@mission_option
-@json_option
+@asking_options
 def show_command(number: int, mission: str, as_json: bool) -> None:
     """Show everything about entry NUMBER: reason, each product's verdict, digests, when and from where."""
     with open_mission(mission, read_only=True) as store, store.begin() as connection:

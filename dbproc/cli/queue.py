@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import click
 
-from dbproc.cli.common import json_option, mission_option, open_mission, open_own_mission, print_json, print_table
+from dbproc.cli.common import asking_options, open_mission, open_own_mission, show_rows
 from dbproc.database import queue
 
 
 @click.command("queue")
-@mission_option
-@json_option
+@asking_options
 @click.option(
     "--flush", is_flag=True, help="Empty the queue. What is stale then is not looked at until its inputs change."
 )
@@ -22,9 +21,5 @@ def queue_command(mission: str, as_json: bool, flush: bool) -> None:
         return
     with open_mission(mission, read_only=True) as store, store.begin() as connection:
         rows = queue.entries(connection)
-    if as_json:
-        print_json(rows)
-    elif rows:
-        print_table(rows, ("filename", "product_name", "utc_file_date", "reason", "queued_time"))
-    else:
-        click.echo("the queue is empty")
+    head = ("filename", "product_name", "utc_file_date", "reason", "queued_time")
+    show_rows(rows, as_json, head, empty="the queue is empty")

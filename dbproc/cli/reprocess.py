@@ -10,15 +10,7 @@ from typing import Any
 import click
 
 from dbproc.changes.reprocess import Chosen, Order, Reprocessed, Selection, begin_campaign, choose, queue_inputs
-from dbproc.cli.common import (
-    cell,
-    json_option,
-    mission_option,
-    open_mission,
-    open_own_mission,
-    print_json,
-    selection_options,
-)
+from dbproc.cli.common import asking_options, cell, open_mission, open_own_mission, print_json, selection_options
 from dbproc.cli.numbers import AMOUNT, NUMBER
 from dbproc.core.errors import EXIT_DONE
 from dbproc.core.version import Part
@@ -36,8 +28,7 @@ _SHOWN = 20
 @click.option("--cpu-hours-per-run", type=AMOUNT, metavar="H", help="Likewise CPU hours.")
 @click.option("--comment", default="", help="Why; kept with the campaign.")
 @click.option("-d", "--dry-run", is_flag=True, help="List what would be made, and change nothing.")
-@mission_option
-@json_option
+@asking_options
 def reprocess_command(
     mission: str,
     as_json: bool,

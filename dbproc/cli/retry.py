@@ -6,7 +6,7 @@ import datetime as dt
 
 import click
 
-from dbproc.cli.common import mission_option, names_in, open_own_mission
+from dbproc.cli.common import mission_option, names_in, only_option, open_own_mission
 from dbproc.database import attempts
 from dbproc.database.definition.load import load_definition
 from dbproc.explain.status import standing_failures
@@ -16,7 +16,7 @@ from dbproc.run.selection import Options
 
 @click.command("retry")
 @mission_option
-@click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number.")
+@only_option
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Only this date.")
 def retry_command(mission: str, only: str | None, date: dt.datetime | None) -> int:
     """Have the next run try again what failed or was given up, at once."""

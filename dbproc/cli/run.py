@@ -8,16 +8,18 @@ import click
 
 from dbproc import cycle
 from dbproc.cli.common import (
-    Function,
     Screen,
     glob_option,
     json_option,
     mission_option,
     names_in,
+    only_option,
     open_mission,
     print_report,
+    slots_option,
+    together,
 )
-from dbproc.cli.numbers import AMOUNT, NUMBER
+from dbproc.cli.numbers import AMOUNT
 from dbproc.cli.plan import preview
 from dbproc.core.errors import EXIT_INTERRUPTED, BusyError, DatabaseLostError
 from dbproc.core.events import Report
@@ -28,40 +30,28 @@ from dbproc.system.signals import Interrupted, told
 LEVELS = ("debug", "info", "warning", "error")
 
 
-def run_options(function: Function) -> Function:
-    """Options of commands that process."""
-    options = (
-        click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs."),
-        click.option("--ram", type=AMOUNT, help="Memory for jobs, GiB.  [default: no limit]"),
-        click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number."),
-        click.option("-s", "--skip-run", is_flag=True, help="Skip processes of timebase RUN."),
-    )
-    for option in options:
-        function = option(function)
-    return function
-
-
-def quiet_if_busy_option(function: Function) -> Function:
-    """--quiet-if-busy."""
-    text = "Print nothing when another run is live, as cron mails what is printed. The exit status is 75 all the same."
-    return click.option("--quiet-if-busy", is_flag=True, help=text)(function)
-
-
-def common_options(function: Function) -> Function:
-    """Options of every run."""
-    options = (
-        click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing."),
-        click.option(
-            "-l", "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="For the log file."
-        ),
-        click.option("--echo", is_flag=True, help="Print every SQL statement."),
-        quiet_if_busy_option,
-        json_option,
-        mission_option,
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+run_options = together(
+    click.option("-s", "--skip-run", is_flag=True, help="Skip processes of timebase RUN."),
+    only_option,
+    click.option("--ram", type=AMOUNT, help="Memory for jobs, GiB.  [default: no limit]"),
+    slots_option,
+)
+log_level_option = click.option(
+    "-l", "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="For the log file."
+)
+quiet_if_busy_option = click.option(
+    "--quiet-if-busy",
+    is_flag=True,
+    help="Print nothing when another run is live, as cron mails what is printed. The exit status is 75 all the same.",
+)
+common_options = together(
+    click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing."),
+    log_level_option,
+    click.option("--echo", is_flag=True, help="Print every SQL statement."),
+    quiet_if_busy_option,
+    json_option,
+    mission_option,
+)
 
 
 @click.command("run")

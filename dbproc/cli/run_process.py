@@ -12,8 +12,16 @@ from typing import Any
 import click
 
 from dbproc.changes.edits import edits_in_words
-from dbproc.cli.common import Screen, cell, json_option, mission_option, open_mission, print_json, print_report
-from dbproc.cli.numbers import NUMBER
+from dbproc.cli.common import (
+    Screen,
+    cell,
+    json_option,
+    mission_option,
+    open_mission,
+    print_json,
+    print_report,
+    slots_option,
+)
 from dbproc.cli.output import tell_of_work
 from dbproc.core.errors import EXIT_INTERRUPTED
 from dbproc.core.events import Event, Report
@@ -39,7 +47,7 @@ _NO_DIRECTORY = "OUTPUT_DIRECTORY"
 )
 @click.option("--no-optional", is_flag=True, help="Leave optional inputs out.")
 @click.option("--ingest", is_flag=True, help="Take the outputs into the catalogue, as a run does.")
-@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs.")
+@slots_option
 @click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where outputs go.  [default: here]")
 @json_option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_columns, print_json
+from dbproc.cli.common import asking_options, cell, open_mission, print_columns, print_json
 from dbproc.explain.statistics import Record, Spread, records
 
 _COLUMNS = ("process", "code", "jobs", "failed", "seconds", "CPU seconds", "memory MiB", "output bytes")
@@ -12,8 +12,7 @@ _COLUMNS = ("process", "code", "jobs", "failed", "seconds", "CPU seconds", "memo
 
 @click.command("stats")
 @click.argument("process", required=False)
-@mission_option
-@json_option
+@asking_options
 def stats_command(process: str | None, mission: str, as_json: bool) -> None:
     """Show what the jobs of PROCESS, or of all, took and made, one line for each version of a code.
 

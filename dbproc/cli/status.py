@@ -6,23 +6,19 @@ from collections.abc import Sequence
 
 import click
 
-from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_table, retry_words
+from dbproc.cli.common import asking_options, cell, open_mission, print_table, retry_words, show
 from dbproc.explain.status import Status, Waiting, mission_status
 
 _SHOWN = 5
 
 
 @click.command("status")
-@mission_option
-@json_option
+@asking_options
 def status_command(mission: str, as_json: bool) -> None:
     """Say how the mission stands: lock, queue, incoming, products, what failed, what is in quarantine."""
     with open_mission(mission, read_only=True) as store:
         facts = mission_status(store)
-    if as_json:
-        print_json(facts)
-    else:
-        _print_status(facts)
+    show(facts, as_json, _print_status)
 
 
 def _print_status(facts: Status) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dbproc.cli.common import Function, cell, json_option, mission_option, open_mission, print_json, selection_options
+from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, selection_options, together
 from dbproc.cli.numbers import NUMBER, VERSION
 from dbproc.core.model import Slot
 from dbproc.core.version import Version
@@ -21,11 +21,8 @@ _SHOWN = 20
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
-def all_option(function: Function) -> Function:
-    """--all."""
-    return click.option("--all", "everything", is_flag=True, help=f"List every file, not {_SHOWN} of each product.")(
-        function
-    )
+_ALL = click.option("--all", "everything", is_flag=True, help=f"List every file, not {_SHOWN} of each product.")
+output_options = together(_ALL, json_option, mission_option)
 
 
 @click.group("whatif")
@@ -44,9 +41,7 @@ def whatif_command() -> None:
 @click.option("--to", "end", type=_DAY, help="The last date that it is for.  [default: as at present]")
 @click.option("--output-interface", type=NUMBER, help="The interface version of what it makes.")
 @click.option("--rollback", is_flag=True, help="An earlier version is meant.")
-@all_option
-@json_option
-@mission_option
+@output_options
 def release_command(
     process: str,
     version: Version,
@@ -87,9 +82,7 @@ def release_command(
     type=click.IntRange(0, 2),
     help="Make it even where it is up to date, and raise this part: 0 interface, 1 quality, 2 revision.",
 )
-@all_option
-@json_option
-@mission_option
+@output_options
 def reprocess_command(
     mission: str,
     force: int | None,
@@ -122,9 +115,7 @@ def reprocess_command(
     show_default=True,
     help="Of a file of the catalogue: the part by which its next version is higher.",
 )
-@all_option
-@json_option
-@mission_option
+@output_options
 def file_command(path: str, bump: int, everything: bool, as_json: bool, mission: str) -> int:
     """Say what would be made if PATH were delivered now, or of a file of the catalogue, if it had a new version.
 

@@ -7,16 +7,7 @@ import os
 
 import click
 
-from dbproc.cli.common import (
-    cell,
-    confirmed_words,
-    indent,
-    json_option,
-    mission_option,
-    open_mission,
-    print_json,
-    retry_words,
-)
+from dbproc.cli.common import asking_options, cell, confirmed_words, indent, open_mission, print_json, retry_words
 from dbproc.core.states import AttemptStatus
 from dbproc.explain import why
 from dbproc.explain.why import Cause, InputOfFile, WhyFile
@@ -25,8 +16,7 @@ from dbproc.explain.why import Cause, InputOfFile, WhyFile
 @click.command("why")
 @click.argument("subject", metavar="FILE | PRODUCT DATE")
 @click.argument("date", required=False, metavar="")
-@mission_option
-@json_option
+@asking_options
 def why_command(subject: str, date: str | None, mission: str, as_json: bool) -> None:
     """Explain a FILE: the reasons it was made for, its inputs and code, and whether it is up to date.
 

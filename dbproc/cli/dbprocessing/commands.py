@@ -12,10 +12,9 @@ import click
 
 from dbproc.cli import guarded
 from dbproc.cli.apply import apply
-from dbproc.cli.common import cell, mission_option, open_mission, open_own_mission
+from dbproc.cli.common import cell, mission_option, open_mission, open_own_mission, slots_option
 from dbproc.cli.dbprocessing import reprocess
 from dbproc.cli.init import init_command
-from dbproc.cli.numbers import NUMBER
 from dbproc.cli.unlock import clear_lock
 from dbproc.core.lookup import product_named
 from dbproc.database import queue
@@ -168,7 +167,7 @@ class _AnyDay(click.ParamType[dt.date]):
 @click.option(
     "-i", "--ingest", is_flag=True, help="Take the outputs into the catalogue.  [default: into this directory]"
 )
-@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs.")
+@slots_option
 @click.option("--nooptional", "no_optional", is_flag=True, help="Leave optional inputs out.")
 @click.option("-s", "--startDate", "start", type=_AnyDay(), required=True, help="First date, such as 2012-10-02.")
 @click.option("-u", "--update", is_flag=True, help="Only what is stale.")

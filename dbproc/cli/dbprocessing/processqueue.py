@@ -7,22 +7,19 @@ from collections.abc import Sequence
 import click
 
 from dbproc.cli import guarded
-from dbproc.cli.common import json_option, mission_option
-from dbproc.cli.numbers import NUMBER
-from dbproc.cli.run import LEVELS, perform, quiet_if_busy_option
+from dbproc.cli.common import glob_option, json_option, mission_option, only_option, slots_option
+from dbproc.cli.run import log_level_option, perform, quiet_if_busy_option
 
 
 @click.command("ProcessQueue.py", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-i", "ingest", is_flag=True, help="Ingest.  [with neither -i nor -p: both]")
 @click.option("-p", "process", is_flag=True, help="Process the queue.")
 @click.option("-s", "skip_run", is_flag=True, help="Skip processes of timebase RUN.")
-@click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number.")
+@only_option
 @click.option("-d", "--dryrun", "dry_run", is_flag=True, help="Say what would be done, and change nothing.")
-@click.option(
-    "-l", "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="For the log file."
-)
-@click.option("-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs.")
-@click.option("--glb", "pattern", default="*", show_default=True, help="Only files in incoming like this.")
+@log_level_option
+@slots_option
+@glob_option
 @click.option("--echo", is_flag=True, help="Print every SQL statement.")
 @quiet_if_busy_option
 @json_option

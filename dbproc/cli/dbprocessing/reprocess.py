@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from dbproc.changes.reprocess import Order, Selection, begin_campaign, choose, queue_inputs
-from dbproc.cli.common import Function, mission_option, open_own_mission
+from dbproc.cli.common import Function, mission_option, open_own_mission, together
 from dbproc.cli.numbers import LEVEL
 from dbproc.core.version import Part
 from dbproc.database.store import Store
@@ -46,20 +46,13 @@ class _Day(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 def _options(*, required: bool = False) -> Callable[[Function], Function]:
     """Dates, --force, --echo and -m."""
-    options = (
-        mission_option,
-        click.option("--echo", is_flag=True, help="Print every SQL statement."),
-        click.option("--force", type=click.IntRange(0, 2), help="Raise 0 interface, 1 quality, 2 revision."),
-        click.option("-e", "--endDate", "end", type=_Day(last=True), required=required, help="Up to this day."),
+    return together(
         click.option("-s", "--startDate", "start", type=_Day(), required=required, help="From this day on."),
+        click.option("-e", "--endDate", "end", type=_Day(last=True), required=required, help="Up to this day."),
+        click.option("--force", type=click.IntRange(0, 2), help="Raise 0 interface, 1 quality, 2 revision."),
+        click.option("--echo", is_flag=True, help="Print every SQL statement."),
+        mission_option,
     )
-
-    def decorate(function: Function) -> Function:
-        for option in options:
-            function = option(function)
-        return function
-
-    return decorate
 
 
 @click.command("reprocessByProduct.py", context_settings=_HELP)
