@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from dbproc.core.candidates import Queued, candidates
+from dbproc.core.candidates import Queued, candidates, consumers
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.lookup import process_named, product_named
-from dbproc.core.model import Definition, File, Process, Slot, Timebase
+from dbproc.core.model import Definition, Process, Slot, Timebase
 from dbproc.core.periods import period_end
 from dbproc.core.plan import Decision, State
 from dbproc.core.version import Part, Version
@@ -274,30 +274,23 @@ class _Selector:
         if attempt is not None:
             yield Slot(attempt.process_id, attempt.date, attempt.keywords)
         else:
-            files = database_files.files_numbered(self._connection, [row.file_id])
-            yield from self._depending(files, set(self._definition.processes))
+            span = (row.start.date(), row.stop.date())
+            file = Queued(row.file_id, row.product_id, row.date, row.keywords, (span,))
+            yield from self._depending([file], self._definition.processes)
 
     def _candidates(self, processes: Collection[int]) -> Iterator[Slot]:
         known = self._definition.processes
         products = {link.product_id for number in processes for link in known[number].inputs}
         if self._selection.as_inputs:
             products &= self._products()
-        files = database_files.newest_files(self._connection, products)
+        files = queue.newest(self._connection, products)
         if self._selection.as_inputs:
             files = [file for file in files if self._is_dated_within(file)]
         return self._depending(files, processes)
 
-    def _depending(self, files: Sequence[File], processes: Collection[int]) -> Iterator[Slot]:
-        by_product: dict[int, list[Any]] = {}
-        for number in processes:
-            process = self._definition.processes[number]
-            for link in process.inputs:
-                by_product.setdefault(link.product_id, []).append((process, link))
-        spans = (
-            Queued(file.file_id, file.product_id, file.date, file.keywords, ((file.first_day, file.last_day),))
-            for file in files
-        )
-        return (slot for slot, _ in candidates(by_product, spans))
+    def _depending(self, files: Iterable[Queued], processes: Collection[int]) -> Iterator[Slot]:
+        slots = (slot for slot, _ in candidates(consumers(self._definition), files))
+        return (slot for slot in slots if slot.process_id in processes)
 
     def _is_within(self, slot: Slot) -> bool:
         """Whether a slot has a day of the dates that were given."""
@@ -305,7 +298,7 @@ class _Selector:
         start, end = self._selection.start or dt.date.min, self._selection.end or dt.date.max
         return slot.date <= end and last >= start
 
-    def _is_dated_within(self, file: File) -> bool:
+    def _is_dated_within(self, file: Queued) -> bool:
         start, end = self._selection.start or dt.date.min, self._selection.end or dt.date.max
         return start <= file.date <= end
 

@@ -26,6 +26,7 @@ from dbproc.database.lineage import ConfirmationRow
 from dbproc.database.store import Store, open_store
 from dbproc.storage import permissions
 
+HELP = {"help_option_names": ["-h", "--help"]}
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 Answer = TypeVar("Answer")
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -22,7 +22,7 @@ from dbproc.system.machine import user_name
 _CAMPAIGN = schema.campaign
 _ITEM = schema.campaignitem
 _ATTEMPT = schema.attempt
-_OPEN = (ItemStatus.WAITING, ItemStatus.FAILED)
+_OPEN = schema.OPEN_ITEMS
 
 _BEFORE = {
     CampaignStatus.PAUSED: (CampaignStatus.ACTIVE,),

@@ -12,12 +12,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from dbproc.core.answers import HIDDEN, OPTIONAL, entries, extended
-from dbproc.core.candidates import Queued
 from dbproc.core.errors import NotFoundError
 from dbproc.core.model import Member
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.database import schema
-from dbproc.database._queries import FILE, columns_of, insert_row, insert_rows, newest_as_queued, number_of
+from dbproc.database._queries import FILE, columns_of, insert_row, insert_rows, number_of
 
 _CANARY = schema.canary
 _SAMPLE = schema.canaryfile
@@ -256,11 +255,6 @@ def _record_of(values: dict[str, Any]) -> SampleRecord:
     values["started"], values["ended"] = (dt.datetime.fromisoformat(values[name]) for name in ("started", "ended"))
     values["members"] = tuple(Member(*facts) for facts in values["members"])
     return SampleRecord(**values)
-
-
-def input_files(connection: Connection, product_ids: Collection[int]) -> list[Queued]:
-    """The newest existing files of some products, as if they were queued."""
-    return list(newest_as_queued(connection, FILE.c.product_id.in_(product_ids)))
 
 
 def released_code(connection: Connection, process_id: int, version: str) -> int:

@@ -350,14 +350,10 @@ def file_rows() -> Select[*tuple[Any, ...]]:
     return select(*columns).join(product, product.c.product_id == FILE.c.product_id)
 
 
-def newest_files(connection: Connection, product_ids: Collection[int]) -> list[File]:
-    """The newest existing files of products."""
-    return _model_files(connection, FILE.c.product_id.in_(product_ids), is_newest(existing=True))
-
-
 def files_numbered(connection: Connection, file_ids: Sequence[int]) -> list[File]:
     """The files of these numbers."""
-    return [file for some in batches(file_ids) for file in _model_files(connection, FILE.c.file_id.in_(some))]
+    some = (select(*FILE_COLUMNS).where(FILE.c.file_id.in_(some)) for some in batches(file_ids))
+    return [file_of(row) for statement in some for row in connection.execute(statement)]
 
 
 def made_by(connection: Connection, code_ids: Collection[int]) -> list[Slot]:
@@ -369,7 +365,3 @@ def made_by(connection: Connection, code_ids: Collection[int]) -> list[Slot]:
     besides = of_code.join(further, further.c.file_id == FILE.c.file_id)
     besides = besides.join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.c.attempt_id)
     return [Slot(*row) for row in connection.execute(first.union(besides))]
-
-
-def _model_files(connection: Connection, *conditions: ColumnElement[bool]) -> list[File]:
-    return [file_of(row) for row in connection.execute(select(*FILE_COLUMNS).where(*conditions))]

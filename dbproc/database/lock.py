@@ -188,15 +188,8 @@ def current(store: Store) -> Holder | None:
         if row is None:
             return None
         place = load_mission(connection).root
-    process = Process(
-        hostname=row["hostname"],
-        boot_id=row["boot_id"],
-        pid=row["pid"],
-        start_time=row["pid_start_time"],
-        user=row["user"],
-        machine_id=row["machine_id"],
-        pid_namespace=row["pid_namespace"],
-    )
+    same = {name: row[name] for name in ("hostname", "boot_id", "pid", "user", "machine_id", "pid_namespace")}
+    process = Process(**same, start_time=row["pid_start_time"])
     return Holder(row["logging_id"], process, row["processing_start_time"], place, row["lock_mark"])
 
 

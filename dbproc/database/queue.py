@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, fu
 from dbproc.core.candidates import Queued
 from dbproc.core.periods import DayRange
 from dbproc.database import schema
-from dbproc.database._queries import batches, columns_of, insert_rows, is_newest
+from dbproc.database._queries import batches, columns_of, insert_rows, is_newest, newest_as_queued
 
 _QUEUE = schema.processqueue
 _FILE = schema.file
@@ -94,6 +94,11 @@ def load(connection: Connection, file_ids: Sequence[int] | None = None) -> list[
     if file_ids is None:
         return _load(connection, None)
     return [item for some in batches(file_ids) for item in _load(connection, some)]
+
+
+def newest(connection: Connection, product_ids: Collection[int]) -> list[Queued]:
+    """The newest existing files of some products, as if they were queued for their own days alone."""
+    return list(newest_as_queued(connection, _FILE.c.product_id.in_(product_ids)))
 
 
 def as_queued(

@@ -283,10 +283,7 @@ codeevent = Table(
     Column("old_shasum", Text),
     Column("shasum", Text),
     Column("reason", Text, nullable=False, server_default=""),
-    CheckConstraint(
-        _one_of("event", CodeEvent),
-        name="event",
-    ),
+    CheckConstraint(_one_of("event", CodeEvent), name="event"),
     CheckConstraint("(code_id IS NULL) <> (inspector_id IS NULL)", name="subject"),
 )
 """What happened to a code or an inspector: released in the place of ``old_code``, edited and bumped, accepted, and so
@@ -321,12 +318,8 @@ file = Table(
     Column("same_as", BIG_ID),
     Column("stat", Text),
     UniqueConstraint(
-        "product_id",
-        "utc_file_date",
-        "process_keywords",
-        "interface_version",
-        "quality_version",
-        "revision_version",
+        *("product_id", "utc_file_date", "process_keywords"),
+        *("interface_version", "quality_version", "revision_version"),
         name="uq_file_version",
     ),
     CheckConstraint("utc_start_time <= utc_stop_time", name="times"),
@@ -582,21 +575,13 @@ release = Table(
 )
 """A file that belongs to a numbered release of data."""
 
+OPEN_ATTEMPTS = (AttemptStatus.RUNNING, AttemptStatus.FAILED, AttemptStatus.REFUSED)
+OPEN_ITEMS = (ItemStatus.WAITING, ItemStatus.FAILED)
 PARTIAL_INDEXES = (
     ("ix_inspector_active", inspector.c.product, True, "active_code"),
     ("ix_logging_lock", logging.c.mission_id, True, "currently_processing"),
-    (
-        "ix_attempt_open",
-        attempt.c.status,
-        False,
-        _one_of("status", (AttemptStatus.RUNNING, AttemptStatus.FAILED, AttemptStatus.REFUSED)),
-    ),
-    (
-        "ix_campaignitem_open",
-        campaignitem.c.campaign_id,
-        False,
-        _one_of("status", (ItemStatus.WAITING, ItemStatus.FAILED)),
-    ),
+    ("ix_attempt_open", attempt.c.status, False, _one_of("status", OPEN_ATTEMPTS)),
+    ("ix_campaignitem_open", campaignitem.c.campaign_id, False, _one_of("status", OPEN_ITEMS)),
 )
 """Name, column, whether it is unique, and the rows that it covers: one active inspector of a product, one open run."""
 

@@ -20,7 +20,7 @@ from dbproc.core.periods import DayRange, period_end
 from dbproc.core.plan import State, valid_code
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.core.text_lists import arguments_text
-from dbproc.database import canaries, root
+from dbproc.database import canaries, queue, root
 from dbproc.database.canaries import NewCanary, SampleFailure, SampleFile, SampleRecord, SampleReport
 from dbproc.database.definition.load import load_definition
 from dbproc.database.definition.specs import load_holdings
@@ -86,7 +86,7 @@ def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs:
     with store.begin() as connection:
         definition = load_definition(connection)
         process = replaceable(definition, process_name)
-        found = _slots(definition, process, canaries.input_files(connection, _products(process)), choice)
+        found = _slots(definition, process, queue.newest(connection, _products(process)), choice)
         old = valid_code(definition.codes[process.process_id], found[0].date)
         if old is None:
             raise UserError(f"no active code of process {process.name} is valid for {found[0].date}")

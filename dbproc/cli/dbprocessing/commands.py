@@ -12,7 +12,7 @@ import click
 
 from dbproc.cli import guarded
 from dbproc.cli.apply import apply
-from dbproc.cli.common import cell, mission_option, open_mission, open_own_mission, slots_option
+from dbproc.cli.common import HELP, cell, mission_option, open_mission, open_own_mission, slots_option
 from dbproc.cli.dbprocessing import reprocess
 from dbproc.cli.init import init_command
 from dbproc.cli.unlock import clear_lock
@@ -22,10 +22,8 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.queue import QueueRow
 from dbproc.mission.read import read_mission_file
 
-_HELP = {"help_option_names": ["-h", "--help"]}
 
-
-@click.command("clearProcessingFlag.py", context_settings=_HELP)
+@click.command("clearProcessingFlag.py", context_settings=HELP)
 @click.argument("database")
 @click.argument("message")
 def clear_processing_flag(database: str, message: str) -> None:
@@ -33,7 +31,7 @@ def clear_processing_flag(database: str, message: str) -> None:
     clear_lock(database, message)
 
 
-@click.command("addFromConfig.py", context_settings=_HELP)
+@click.command("addFromConfig.py", context_settings=HELP)
 @mission_option
 @click.option("-v", "--verify", is_flag=True, help="Check the file, and change nothing.")
 @click.argument("config_file", type=click.Path(path_type=Path))
@@ -46,7 +44,7 @@ def add_from_config(mission: str, verify: bool, config_file: Path) -> None:
         apply(config_file, mission, dry_run=False)
 
 
-@click.command("flushProcessQueue.py", context_settings=_HELP)
+@click.command("flushProcessQueue.py", context_settings=HELP)
 @click.argument("database")
 def flush_process_queue(database: str) -> None:
     """Empty the process queue of DATABASE."""
@@ -75,7 +73,7 @@ class _SeveralProducts(click.Command):
         return super().parse_args(ctx, spelled)
 
 
-@click.command("printProcessQueue.py", cls=_SeveralProducts, context_settings=_HELP)
+@click.command("printProcessQueue.py", cls=_SeveralProducts, context_settings=HELP)
 @click.option("--html", "as_html", is_flag=True, help="Print HTML.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file.")
@@ -158,7 +156,7 @@ class _AnyDay(click.ParamType[dt.date]):
             self.fail(f"{value!r} is not a date; write 2012-10-02 or 20121002", param, ctx)
 
 
-@click.command("DBRunner.py", context_settings=_HELP)
+@click.command("DBRunner.py", context_settings=HELP)
 @click.option("-d", "--dryrun", "dry_run", is_flag=True, help="Say what would be done, and change nothing.")
 @mission_option
 @click.option("-e", "--endDate", "end", type=_AnyDay(), help="Last date, included.  [default: the first]")

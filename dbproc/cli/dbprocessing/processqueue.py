@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import click
 
 from dbproc.cli import guarded
-from dbproc.cli.common import glob_option, json_option, mission_option, only_option, slots_option
+from dbproc.cli.common import HELP, glob_option, json_option, mission_option, only_option, slots_option
 from dbproc.cli.run import log_level_option, perform, quiet_if_busy_option
 
 
-@click.command("ProcessQueue.py", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("ProcessQueue.py", context_settings=HELP)
 @click.option("-i", "ingest", is_flag=True, help="Ingest.  [with neither -i nor -p: both]")
 @click.option("-p", "process", is_flag=True, help="Process the queue.")
 @click.option("-s", "skip_run", is_flag=True, help="Skip processes of timebase RUN.")

@@ -13,12 +13,11 @@ from collections.abc import Callable, Sequence
 import click
 
 from dbproc.changes.reprocess import Order, Selection, begin_campaign, choose, queue_inputs
-from dbproc.cli.common import Function, mission_option, open_own_mission, together
+from dbproc.cli.common import HELP, Function, mission_option, open_own_mission, together
 from dbproc.cli.numbers import LEVEL
 from dbproc.core.version import Part
 from dbproc.database.store import Store
 
-_HELP = {"help_option_names": ["-h", "--help"]}
 _FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y-%m", "%Y%m")
 
 
@@ -55,7 +54,7 @@ def _options(*, required: bool = False) -> Callable[[Function], Function]:
     )
 
 
-@click.command("reprocessByProduct.py", context_settings=_HELP)
+@click.command("reprocessByProduct.py", context_settings=HELP)
 @_options()
 @click.argument("products", nargs=-1, required=True, metavar="PRODUCT...")
 def by_product(
@@ -68,7 +67,7 @@ def by_product(
             click.echo(f"Added {count} files to be reprocessed for product {product}")
 
 
-@click.command("reprocessByDate.py", context_settings=_HELP)
+@click.command("reprocessByDate.py", context_settings=HELP)
 @_options(required=True)
 @click.option("--level", type=LEVEL, help="Only files of this level.")
 def by_date(mission: str, start: dt.date, end: dt.date, force: int | None, echo: bool, level: float | None) -> None:
@@ -78,7 +77,7 @@ def by_date(mission: str, start: dt.date, end: dt.date, force: int | None, echo:
     click.echo(f"Added {count} files to be reprocessed")
 
 
-@click.command("reprocessByInstrument.py", context_settings=_HELP)
+@click.command("reprocessByInstrument.py", context_settings=HELP)
 @_options()
 @click.option("-l", "--level", type=LEVEL, help="Only files of this level.")
 @click.argument("instrument")
@@ -98,7 +97,7 @@ def by_instrument(
     click.echo(f"Added {count} files to be reprocessed for instrument {instrument}")
 
 
-@click.command("reprocessByCode.py", context_settings=_HELP)
+@click.command("reprocessByCode.py", context_settings=HELP)
 @_options()
 @click.argument("code")
 def by_code(code: str, mission: str, start: dt.date | None, end: dt.date | None, force: int | None, echo: bool) -> None:
