@@ -23,7 +23,7 @@ from dbproc.products.facts import EXTRA, CheckedFacts, checked, text, version_of
 if TYPE_CHECKING:
     from dbproc.core.model import Definition, Product
 
-READY = "ready"
+READY = b"ready"
 _LONGEST_REASON = 1_000
 _LONGEST_KEYWORDS = 2_000  # bytes; PostgreSQL keeps no more than 2704 in an index
 

@@ -1,8 +1,8 @@
 """The child process in which files are opened and foreign inspectors run.
 
-Started by :mod:`dbproc.products.pool.supervisor` with ``python -m dbproc.products.pool.worker QUESTIONS ANSWERS MEMORY
-PARENT``: two inherited file descriptors, a limit in bytes, and the process without which it shall not live. It imports
-only what starts quickly; an inspector imports its libraries when it is first asked.
+Started by :mod:`dbproc.products.pool.child` with ``python -m dbproc.products.pool.worker MEMORY PARENT``: a limit in
+bytes, and the process without which it shall not live. Questions come by standard input, and answers go to standard
+output. It imports only what starts quickly; an inspector imports its libraries when it is first asked.
 """
 
 from __future__ import annotations
@@ -121,15 +121,14 @@ def _most_files() -> int:
 
 def main(arguments: list[str]) -> None:
     """Serve until the questions end."""
-    questions_fd, answers_fd, memory_limit, parent = map(int, arguments)
+    memory_limit, parent = map(int, arguments)
     die_with(parent)
     limit_memory(memory_limit)
-    for fd in (questions_fd, answers_fd):
-        os.set_inheritable(fd, False)
-    with os.fdopen(questions_fd, "rb") as questions:
+    answers_fd = os.dup(1)
+    with os.fdopen(os.dup(0), "rb") as questions:
         worker = Worker(**json.loads(questions.readline()))
         _be_silent()
-        _write(answers_fd, line(READY))
+        _write(answers_fd, READY + b"\n")
         _serve(questions, answers_fd, worker, _Resources(memory_limit))
 
 
