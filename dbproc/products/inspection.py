@@ -23,7 +23,7 @@ from dbproc.products.base import Nonsense, NotMine
 from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.filename import FilenameInspector
 from dbproc.products.pool.child import Answer, Limits, Question
-from dbproc.products.pool.protocol import Reply, facts_of, mission_line, one_line
+from dbproc.products.pool.protocol import Reply, facts_of, mission_line, reason_line
 from dbproc.products.pool.supervisor import Supervisor
 
 _BY_NAME = "filename"
@@ -236,7 +236,9 @@ class Inspection:
         inspectors = (each.product.inspector for each in self._candidates.values())
         files = sorted({each.name for each in inspectors if not each.is_builtin})
         answers = dict(zip(files, self._supervisor.ask([("kind", name) for name in files]), strict=True))
-        self._broken += [one_line(f"{answer.content}") for answer in answers.values() if answer.reply is Reply.FAILED]
+        self._broken += [
+            reason_line(f"{answer.content}") for answer in answers.values() if answer.reply is Reply.FAILED
+        ]
         return frozenset(name for name, answer in answers.items() if answer == _IS_LEGACY)
 
     def _findings_of(self, asked: Sequence[Sequence[_Asked]]) -> list[list[_Finding]]:
@@ -312,11 +314,11 @@ def _confirmed(product_id: int, facts: CheckedFacts) -> _Finding:
 
 
 def _refused(product_id: int, why: str) -> _Finding:
-    return _Finding(Verdict(product_id=product_id, facts=None, reason=one_line(why)))
+    return _Finding(Verdict(product_id=product_id, facts=None, reason=reason_line(why)))
 
 
 def _failed(product_id: int, how: str) -> _Finding:
-    return _Finding(Verdict(product_id=product_id, facts=None, reason=one_line(f"inspector failed: {how}")), True)
+    return _Finding(Verdict(product_id=product_id, facts=None, reason=reason_line(f"inspector failed: {how}")), True)
 
 
 def _joined(words: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from dbproc.core.errors import StorageError, UnsettledError
 from dbproc.storage import permissions
 from dbproc.storage.digest import algorithm_of, digest_file, digest_text, stat_text
+from dbproc.storage.durable import sync
 
 PARTIAL = ".partial"
 """Ends the name of a copy that is being made: what a crash leaves of one, the next run sweeps away."""
@@ -106,7 +107,7 @@ def keep(path: str, bundle: Bundle, store: str) -> str:
             _copy(os.path.dirname(path), bundle, partial)
             permissions.settled(partial)
             os.rename(partial, kept)
-            _sync(store)
+            sync(store)
         except OSError as error:
             if not os.path.isdir(kept):
                 raise StorageError(f"cannot keep a copy of {path} in {kept}: {error.strerror or error}") from error
@@ -135,15 +136,7 @@ def _copy(home: str, bundle: Bundle, partial: str) -> None:
         shutil.copy2(source, target)
         if digest_file(target, algorithm_of(part.digest)) != part.digest:
             raise UnsettledError(f"{source} was changed in this moment; try again")
-        _sync(target)
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(target)
 
 
 def _names(path: str, uses: Sequence[str]) -> list[str]:

@@ -13,11 +13,12 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from dbproc.core.errors import StorageError
 from dbproc.storage import permissions
+from dbproc.storage.durable import sync_directory
 from dbproc.storage.layout import PRIVATE
 from dbproc.system.machine import Evidence
 
@@ -186,13 +187,3 @@ def _marked(descriptor: int, path: str) -> str | None:
     os.fsync(descriptor)
     sync_directory(os.path.dirname(path))
     return mark
-
-
-def sync_directory(path: str) -> None:
-    """Have a directory's entries outlive a power cut, where its filesystem can do that."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,13 +16,14 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from dbproc.core.errors import ForeignFileError, PlacementError, StorageError
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Member, Move
 from dbproc.core.states import Purpose
-from dbproc.storage import permissions, renaming
+from dbproc.storage import durable, permissions, renaming
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.fingerprint import require_directory
 
@@ -185,7 +186,8 @@ def as_placed(move: Move) -> tuple[str, tuple[Member, ...]]:
     PlacementError
         Somebody went on writing into them while they were moved.
     """
-    states = [_placed_state(path, state) for path, state in _with_states(move)]
+    before = (move.state, *(member.state for member in move.members))
+    states = list(map(_placed_state, parts(move.target, move.members), before))
     members = zip(move.members, states[1:], strict=True)
     return states[0], tuple(replace(member, state=state) for member, state in members)
 
@@ -220,12 +222,6 @@ def require_unchanged(move: Move, *, has_companion: bool = False) -> None:
         raise PlacementError(f"{companion_of(move.source)} was changed while {move.source} was looked at")
 
 
-def _with_states(move: Move) -> Iterator[tuple[str, str]]:
-    """The target of each part of a move, and what the system said of it at its source."""
-    states = (move.state, *(member.state for member in move.members))
-    yield from zip(parts(move.target, move.members), states, strict=True)
-
-
 def _placed_state(path: str, before: str) -> str:
     """The state of a file at its place; its size and the time of its bytes are those that it had."""
     try:
@@ -249,13 +245,14 @@ def _move_all(move: Move) -> None:
     """Move by renames, everything with the mission's access before it has its new name.
 
     Between filesystems, where the access of something cannot be changed, and where somebody else has a name for the
-    bytes through which he may go on writing, everything is copied before anything is removed, the file first.
+    bytes through which he may go on writing, everything is copied before anything is removed, the file first; what
+    somebody has changed a part of stays together.
     """
     copied: list[tuple[str, _Seen]] = []
     for source, target, members in _pieces(move):
         if _is_shared(source, move) or not (permissions.settled(source) and _is_renamed(source, target)):
             copied.append((source, _copy(source, target, move, members)))
-    if all(_is_still(seen) for _, seen in copied):
+    if all(_is_as_seen(path, status) for _, seen in copied for path, status in seen.items()):
         for source, seen in reversed(copied):
             _remove_copied(source, seen)
 
@@ -346,11 +343,6 @@ def _remove_copied(source: str, seen: _Seen) -> None:
         if _is_as_seen(path, status):
             os.unlink(path)
     _prune(source)
-
-
-def _is_still(seen: _Seen) -> bool:
-    """Whether all that was copied is what it was; what somebody has changed a part of stays together."""
-    return all(_is_as_seen(path, status) for path, status in seen.items())
 
 
 def _is_as_seen(path: str, before: os.stat_result) -> bool:
@@ -483,11 +475,5 @@ def _sync_all(paths: Sequence[str]) -> None:
 
 
 def _sync_one(path: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except PermissionError:
-        return  # what may not be read was not written by us, and goes to quarantine
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with suppress(PermissionError):  # what may not be read was not written by us, and goes to quarantine
+        durable.sync(path)

@@ -16,8 +16,9 @@ from typing import Any
 
 from dbproc.core.errors import RootError, StorageError
 from dbproc.storage import permissions
+from dbproc.storage.durable import sync_directory
 from dbproc.storage.layout import PRIVATE
-from dbproc.storage.lockfile import Making, sync_directory
+from dbproc.storage.lockfile import Making
 
 NAME = "owner.json"
 _ABOUT = "The root above belongs to this database; dbproc refuses to work there for another one."

@@ -177,6 +177,12 @@ def kill(process: Process) -> None:
             os.kill(process.pid, signal.SIGKILL)
 
 
+def kill_group(group: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Signal a process group, where there is one that is ours; who calls sees to it that the number is still its."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
 def end_all(
     find: Callable[[], Sequence[Process]], seconds: float, end: Callable[[Process], None] = kill
 ) -> Sequence[Process]:

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 from dbproc.core.errors import InspectionError
-from dbproc.engines.confined import environment
+from dbproc.engines import confined
 from dbproc.products.pool.protocol import READY, Reply, line
 from dbproc.system import processes
-from dbproc.system.encoding import this_python
 from dbproc.system.signals import await_ours, is_deadly
 
 _START_LIMIT = 60.0
@@ -153,8 +152,7 @@ class Child:
 
     def end(self) -> None:
         """End the process with its whole group, at once; it holds nothing."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        processes.kill_group(self._process.pid)
         with suppress(subprocess.TimeoutExpired):  # it waits for a disk
             self._process.wait(timeout=_END_LIMIT)
         processes.OWN.discard(self._process.pid)
@@ -166,15 +164,14 @@ class Child:
         return time.monotonic() - self._progress
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        arguments = (str(self._limits.memory), str(os.getpid()))
         return subprocess.Popen(
-            [*this_python(), "-P", "-m", "dbproc.products.pool.worker", *arguments],
+            confined.command("dbproc.products.pool.worker", [], self._limits.memory),
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
             start_new_session=True,
-            env=environment(),
+            env=confined.environment(),
         )
 
     def _has_words(self) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dbproc.core.errors import VersionError
 from dbproc.core.filenames import read_version
 from dbproc.core.redaction import masked
+from dbproc.core.text import one_line
 from dbproc.core.version import Version
 from dbproc.products.base import Nonsense
 from dbproc.products.facts import EXTRA, CheckedFacts, checked, text, version_of
@@ -93,13 +94,12 @@ def facts_of(content: object) -> CheckedFacts:
     )
 
 
-def one_line(words: str) -> str:
+def reason_line(words: str) -> str:
     """Foreign words on one line: no line breaks, no control characters, no passwords, no more than fit."""
     words = masked(words)
     if len(words) > _LONGEST_REASON:
         words = words[:_LONGEST_REASON] + " …"
-    words = " ".join(words.split())
-    return words if words.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    return one_line(" ".join(words.split()))
 
 
 def _require_storable(version: Version, keywords: str) -> None:

@@ -1,8 +1,8 @@
 """The child process in which files are opened and foreign inspectors run.
 
-Started by :mod:`dbproc.products.pool.child` with ``python -m dbproc.products.pool.worker MEMORY PARENT``: a limit in
-bytes, and the process without which it shall not live. Questions come by standard input, and answers go to standard
-output. It imports only what starts quickly; an inspector imports its libraries when it is first asked.
+Started by :mod:`dbproc.products.pool.child` within limits (:mod:`dbproc.engines.confined`). Questions come by standard
+input, and answers go to standard output. It imports only what starts quickly; an inspector imports its libraries when
+it is first asked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from dbproc.core.filenames import Format, compile_format
-from dbproc.engines.confined import die_with, limit_memory
 from dbproc.products.base import Nonsense, NotMine
 from dbproc.products.dbprocessing import adapter
 from dbproc.products.dbprocessing.database import Database
@@ -82,9 +81,8 @@ class Worker:
 class _Resources:
     """What inspectors have left in this process: the next file shall not suffer from it."""
 
-    def __init__(self, memory_limit: int) -> None:
-        self._bytes = memory_limit * 3 // 4 or sys.maxsize
-        self._files = _most_files() * 3 // 4
+    def __init__(self) -> None:
+        self._bytes, self._files = (_limit(name) * 3 // 4 for name in ("RLIMIT_AS", "RLIMIT_NOFILE"))
         self._page = os.sysconf("SC_PAGE_SIZE")
         try:
             self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
@@ -109,27 +107,24 @@ def _next_file() -> int:
     return free
 
 
-def _most_files() -> int:
+def _limit(name: str) -> int:
     try:
         import resource
 
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        most = resource.getrlimit(getattr(resource, name))[0]
         return sys.maxsize if most == resource.RLIM_INFINITY else most
     except ImportError:
         return sys.maxsize
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Serve until the questions end."""
-    memory_limit, parent = map(int, arguments)
-    die_with(parent)
-    limit_memory(memory_limit)
     answers_fd = os.dup(1)
     with os.fdopen(os.dup(0), "rb") as questions:
         worker = Worker(**json.loads(questions.readline()))
         _be_silent()
         _write(answers_fd, READY + b"\n")
-        _serve(questions, answers_fd, worker, _Resources(memory_limit))
+        _serve(questions, answers_fd, worker, _Resources())
 
 
 def _serve(questions: BinaryIO, answers_fd: int, worker: Worker, resources: _Resources) -> None:
@@ -164,4 +159,4 @@ def _keep_printing_possible() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
