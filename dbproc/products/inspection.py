@@ -86,9 +86,8 @@ class _Asked(NamedTuple):
 class Inspection:
     """Identifies files of one mission, within its limits. Use it as a context manager: it owns worker processes.
 
-    Notes
-    -----
-    Workers are started when they are needed, and by the thread that needs them: they die with that thread.
+    They are started when they are needed, and by the thread that needs them: they die with that thread. Where none can
+    be started, every question raises InspectionError.
     """
 
     def __init__(self, definition: Definition) -> None:
@@ -109,13 +108,7 @@ class Inspection:
         self._supervisor.close()
 
     def identify(self, paths: Sequence[str]) -> list[Identity | Refusal]:
-        """Say of each file which product it is of, in the order of `paths`.
-
-        Raises
-        ------
-        InspectionError
-            No worker can be started.
-        """
+        """Say of each file which product it is of, in the order of `paths`."""
         unfit = [_unfit(path) for path in paths]
         asked = [[] if refusal else self._matching(path) for path, refusal in zip(paths, unfit, strict=True)]
         findings = self._findings_of(asked)
@@ -133,13 +126,7 @@ class Inspection:
         ]
 
     def confirm(self, path: str, product_id: int) -> Verdict:
-        """The verdict of one product, such as the one that a job was to make.
-
-        Raises
-        ------
-        InspectionError
-            No worker can be started.
-        """
+        """The verdict of one product, such as the one that a job was to make."""
         return self.confirm_many([(path, product_id)])[0]
 
     def confirm_many(self, items: Sequence[tuple[str, int]]) -> list[Verdict]:

@@ -40,21 +40,9 @@ class Bundle:
 
 
 def read_bundle(path: str, uses: Sequence[str], algorithm: str = "sha256") -> Bundle:
-    """Read every file of a bundle through.
+    """Read every file of a bundle through: the code's own at `path`, and those that the patterns `uses` are like.
 
-    Parameters
-    ----------
-    path
-        The code's own file, absolute.
-    uses
-        Patterns of the files that it uses: ``lib/*.py``, ``**/*.json``; relative to its directory.
-    algorithm
-        That of the digests.
-
-    Raises
-    ------
-    OSError
-        A file cannot be read.
+    Patterns such as ``lib/*.py`` and ``**/*.json`` are relative to its directory. OSError when a file cannot be read.
     """
     stat = bundle_stat(path, uses)
     home = os.path.dirname(path)
@@ -66,13 +54,7 @@ def read_bundle(path: str, uses: Sequence[str], algorithm: str = "sha256") -> Bu
 
 
 def bundle_stat(path: str, uses: Sequence[str]) -> str:
-    """Size, time of change and inode of a code's file, and a short digest of those of the files that it uses.
-
-    Raises
-    ------
-    OSError
-        The code's own file is not there.
-    """
+    """Size, time of change and inode of a code's file, and a short digest of those of the files that it uses."""
     own = stat_text(path)
     if not uses:
         return own

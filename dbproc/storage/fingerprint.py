@@ -35,14 +35,8 @@ class Measured:
 def measure(path: str, algorithm: str, *, companion: bool = False) -> Measured:
     """Read a file through and, where it owns the directory of its stem, everything in that.
 
-    Raises
-    ------
-    OSError
-        Something cannot be read.
-    UnsettledError
-        Something was changed while it was read.
-    PlacementError
-        The companion directory holds something other than files and directories, or a name that cannot be recorded.
+    Raises OSError when something cannot be read, UnsettledError when it was changed meanwhile, and PlacementError when
+    the companion directory holds something other than files and directories, or a name that cannot be recorded.
     """
     if companion:
         require_directory(companion_of(path))
@@ -52,13 +46,7 @@ def measure(path: str, algorithm: str, *, companion: bool = False) -> Measured:
 
 
 def measure_recorded(path: str, algorithm: str, members: Sequence[Member]) -> Measured:
-    """Read a file of the catalogue through, with the members that were recorded; others may lie beside them.
-
-    Raises
-    ------
-    OSError, UnsettledError, PlacementError
-        As :func:`measure` does.
-    """
+    """As :func:`measure`, of a file of the catalogue with the members that were recorded; others may lie beside."""
     directory = companion_of(path)
     if members:
         require_directory(directory)
@@ -89,13 +77,7 @@ def measure_all(wanted: Sequence[tuple[str, bool]], algorithm: str) -> list[Meas
 
 
 def require_directory(path: str) -> None:
-    """See that a companion directory, if there is one, is a directory: what a link leads to belongs to somebody else.
-
-    Raises
-    ------
-    PlacementError
-        It is something else.
-    """
+    """See that a companion directory, if it is there, is a directory: what a link leads to is somebody else's."""
     if os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path)):
         text = "is not a directory but a link" if os.path.islink(path) else "is not a directory"
         raise PlacementError(f"{ascii(path)[1:-1]} {text}; a companion directory is a directory of the file's own")

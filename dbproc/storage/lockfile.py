@@ -62,19 +62,10 @@ def path_of(root: str) -> str:
 
 
 def take(root: str, making: Making | None) -> Grip | None:
-    """Lock the file of a root; None when somebody else keeps it locked.
+    """Lock the file of a root that is there; None when somebody else keeps it locked.
 
-    Parameters
-    ----------
-    root
-        The root; it is there.
-    making
-        How the file and its directory are made when they are missing; None: they are not, :data:`NO_GRIP`.
-
-    Raises
-    ------
-    StorageError
-        It can be neither made nor opened.
+    The file and its directory are made by `making` when they are missing; with None they are not, and there is
+    :data:`NO_GRIP`. StorageError when it can be neither made nor opened.
     """
     path = path_of(root)
     try:

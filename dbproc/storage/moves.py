@@ -40,10 +40,7 @@ def parts(path: str, members: Iterable[Member]) -> list[str]:
 
 
 def files_below(directory: str) -> list[str]:
-    """What is below a directory and is not a directory, by its path in it, in order; nothing where there is none.
-
-    A link to a directory is not one.
-    """
+    """What is below a directory and is not one (as a link is not), by its path in it, in order; nothing without it."""
     found: list[str] = []
     if os.path.islink(directory):
         return found
@@ -84,15 +81,7 @@ def move(move: Move) -> None:
 
 
 def place(wanted: Move) -> None:
-    """:func:`move` a file of a product: what has become a link, or anything else, since it was looked at is refused.
-
-    Raises
-    ------
-    PlacementError
-        As :func:`move` does, or the source is not a regular file any more.
-    StorageError
-        As :func:`move` does.
-    """
+    """:func:`move` a file of a product: what has become a link, or anything else, since it was looked at is refused."""
     if not os.path.isfile(wanted.source) or os.path.islink(wanted.source):
         raise PlacementError(f"{wanted.source} is not a regular file any more")
     move(wanted)
@@ -132,13 +121,7 @@ def move_back(move: Move, *, as_it_is: bool = False) -> None:
 
 
 def put(path: str, target: str) -> None:
-    """Put a file where it belongs and nothing is, without a word to the database: its row is there already.
-
-    Raises
-    ------
-    OSError
-        The system refuses.
-    """
+    """Put a file where it belongs and nothing is, without a word to the database: its row is there already."""
     _rename_or_copy(path, target)
     _sync_all([target, os.path.dirname(target)])
 
@@ -148,11 +131,6 @@ def remove(path: str, members: Sequence[Member] = (), *, has_companion: bool = F
 
     The members go first, and what is left empty of its companion directory, also where a crash has left no more of it:
     what is left by another one still has the name of the file.
-
-    Raises
-    ------
-    OSError
-        It cannot be removed.
     """
     for member in parts(path, members)[1:]:
         _remove_own(member)
@@ -162,13 +140,7 @@ def remove(path: str, members: Sequence[Member] = (), *, has_companion: bool = F
 
 
 def sync(moves: Iterable[Move]) -> None:
-    """Make files that were moved durable, with their members and what names them; links and devices are not opened.
-
-    Raises
-    ------
-    PlacementError
-        The system cannot say that they are.
-    """
+    """Make files that were moved durable, with their members and what names them; links and devices are not opened."""
     files = [path for move in moves for end in parts(move.target, move.members) for path in _regular(end)]
     try:
         _sync_all(files)
@@ -181,10 +153,7 @@ def sync(moves: Iterable[Move]) -> None:
 def as_placed(move: Move) -> tuple[str, tuple[Member, ...]]:
     """What the system says of a file and its members now that they are where they belong: to be recorded.
 
-    Raises
-    ------
-    PlacementError
-        Somebody went on writing into them while they were moved.
+    PlacementError when somebody went on writing into them while they were moved.
     """
     before = (move.state, *(member.state for member in move.members))
     states = list(map(_placed_state, parts(move.target, move.members), before))
@@ -202,13 +171,7 @@ def _require_free(move: Move) -> None:
 
 
 def require_unchanged(move: Move, *, has_companion: bool = False) -> None:
-    """See that the source is what was read, member by member, and has no more of them.
-
-    Raises
-    ------
-    PlacementError
-        It is not.
-    """
+    """See that the source is what was read, member by member, and has no more of them; PlacementError otherwise."""
     try:
         _require_state(move.source, move.state)
         if not move.members and not has_companion:

@@ -12,10 +12,7 @@ from contextlib import suppress
 def remove_tree(path: str) -> str | None:
     """Remove a directory with all that is in it, without the right to write where that can be had, and however deep.
 
-    Returns
-    -------
-    str or None
-        What could not be removed, and why; None when all of it is gone.
+    Gives what could not be removed, and why; None when all of it is gone.
     """
     try:
         _remove(path)
@@ -64,13 +61,7 @@ def _remove_stubborn(path: str) -> str | None:
 
 
 def _remove_level(path: str, top: str) -> bool:
-    """Remove an entry of `top`; the directories in it become entries of `top`. Whether anything became less.
-
-    Raises
-    ------
-    OSError
-        Something of it stays.
-    """
+    """Remove an entry of `top`; the directories in it become entries of `top`. Whether anything became less."""
     if not _is_directory(path):
         os.unlink(path)
         return True

@@ -69,10 +69,7 @@ class Workspace:
         return [*texts, *self.give_up(leftovers)]
 
     def give_up(self, paths: Iterable[str]) -> list[str]:
-        """Of directories that were to be removed: see which are still there, and name them, once.
-
-        They no longer count as left over.
-        """
+        """Name those of the directories that cannot be removed, once: they do not count as left over any more."""
         there = [path for path in paths if os.path.lexists(path)]
         if not there:
             return []

@@ -50,17 +50,10 @@ class Evidence(Enum):
 
 
 def judge(process: Process, me: Process, evidence: Evidence, seen: Callable[[Process], Judgement]) -> Judgement:
-    """Judge a process from what this one, `me`, knows of itself.
+    """Judge a process, as it was recorded, from what this one, `me`, knows of itself.
 
-    Parameters
-    ----------
-    process, me
-        As they were recorded, and as :func:`this_process` gives it.
-    evidence
-        What the file says that the process keeps locked. It decides where it can: on one kernel, or after this machine
-        was started anew.
-    seen
-        Looks for a process whose PID means here what it meant when it was recorded: :func:`seen`.
+    The evidence is what the file says that the process keeps locked; it decides where it can: on one kernel, or after
+    this machine was started anew. Else it is looked for with `seen` where its PID means here what it meant there.
     """
     if evidence is Evidence.HELD:
         return Judgement.LIVE

@@ -188,10 +188,7 @@ def end_all(
 ) -> Sequence[Process]:
     """End what is found until nothing is, since what is being ended may start others; at most for so long.
 
-    Returns
-    -------
-    sequence of Process
-        What could not be ended: it waits for a disk, or belongs to another user.
+    Gives what could not be ended: it waits for a disk, or belongs to another user.
     """
     deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE
     while found := find():

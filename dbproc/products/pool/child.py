@@ -118,15 +118,7 @@ class Child:
             self._out.clear()  # it died; the end of its answers will say so
 
     def read(self) -> Iterator[tuple[int, Answer]]:
-        """What it answers, with the number of the question.
-
-        Raises
-        ------
-        Fault
-            It failed at its question.
-        InspectionError
-            It did not become ready.
-        """
+        """Its answer and the question's number; Fault when it failed at that, InspectionError when it did not start."""
         data = os.read(self._answers.fileno(), _CHUNK)
         if not data:
             raise self._death()

@@ -43,13 +43,7 @@ class Loader:
             sys.path.insert(0, _SHIM)
 
     def load(self, path: str) -> Loaded:
-        """The inspector in the Python file `path`.
-
-        Raises
-        ------
-        LoadError
-            There is none that works.
-        """
+        """The inspector in the Python file `path`; LoadError where there is none that works."""
         if path not in self._known:
             try:
                 self._known[path] = _inspector_of(_executed(path, f"dbproc_inspector_{len(self._known)}"))

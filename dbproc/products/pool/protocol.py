@@ -69,13 +69,7 @@ def facts_content(facts: CheckedFacts) -> dict[str, Any]:
 
 
 def facts_of(content: object) -> CheckedFacts:
-    """The reverse of :func:`facts_content`, trusting nothing: the process that sent it runs foreign code.
-
-    Raises
-    ------
-    Nonsense
-        It is not what :func:`facts_content` makes.
-    """
+    """The reverse of :func:`facts_content`, trusting nothing: the process that sent it runs foreign code."""
     if not isinstance(content, Mapping) or not isinstance(extra := content.get("extra"), Mapping):
         raise Nonsense("the worker returned invalid facts")
     version = version_of(content.get("version"))

@@ -23,20 +23,8 @@ class Supervisor:
     """Worker processes that are started when there is work for them and replaced when an inspector has spoilt them.
 
     One worker does what is soon done. A further one is started when questions have waited for longer than it takes to
-    start one, or wait for a file that takes long.
-
-    Parameters
-    ----------
-    setup
-        The first line to each worker.
-    limits
-        What an inspector may take for one question.
-    size
-        How many workers there are at most; by default as many as there are CPUs to use, and no more than four.
-
-    Notes
-    -----
-    The workers die with the thread that started them: ask from one thread.
+    start one, or wait for a file that takes long; at most `size`, by default as many as there are CPUs to use, and no
+    more than four. They die with the thread that started them: ask from one thread.
     """
 
     def __init__(self, setup: bytes, limits: Limits = Limits(), size: int | None = None) -> None:  # noqa: B008
@@ -50,15 +38,10 @@ class Supervisor:
         self._answers: dict[int, Answer] = {}
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
-        """Answer all questions, in their order.
+        """Answer all questions, in their order; InspectionError when no worker can be started.
 
         A question at which a worker dies, or runs out of memory, after it has answered others is asked once more in a
         fresh worker: an earlier inspector may have left what killed it.
-
-        Raises
-        ------
-        InspectionError
-            No worker can be started.
         """
         self._questions, self._waiting, self._answers = questions, deque(range(len(questions))), {}
         self._began = time.monotonic()
