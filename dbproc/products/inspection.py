@@ -21,7 +21,7 @@ from dbproc.core.model import Definition, FileFacts, Mission, Product, Verdict
 from dbproc.products.base import Nonsense, NotMine
 from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.filename import FilenameInspector
-from dbproc.products.pool.child import Answer, Limits, Question
+from dbproc.products.pool.child import Answer, Limits
 from dbproc.products.pool.protocol import Reply, facts_of, mission_line, reason_line
 from dbproc.products.pool.supervisor import Supervisor
 
@@ -29,6 +29,7 @@ _BY_NAME = "filename"
 _IS_LEGACY = Answer(Reply.KIND, "legacy")
 _SHOWN = 5
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a fifo"),
@@ -216,7 +217,8 @@ class Inspection:
         """Ask everything in one go, and give the answers in the same arrangement."""
         findings = [[self._decided_here(each) for each in group] for group in asked]
         places = [(row, column) for row, group in enumerate(findings) for column, each in enumerate(group) if not each]
-        questions = [_question(asked[row][column]) for row, column in places]
+        wanted = [asked[row][column] for row, column in places]
+        questions = [("inspect", each.product.product_id, os.path.abspath(each.path)) for each in wanted]
         for (row, column), answer in zip(places, self._supervisor.ask(questions), strict=True):
             findings[row][column] = _finding(asked[row][column].product.product_id, answer)
         return [[each for each in group if each is not None] for group in findings]
@@ -268,10 +270,6 @@ def _literal_prefix(text: str) -> str:
     return prefix
 
 
-def _question(asked: _Asked) -> Question:
-    return "inspect", asked.product.product_id, os.path.abspath(asked.path)
-
-
 def _finding(product_id: int, answer: Answer) -> _Finding:
     try:
         if answer.reply is Reply.FACTS:
@@ -305,7 +303,7 @@ def _unfit(path: str) -> Refusal | None:
     """Why a path is nothing to inspect; it is looked at, and never opened."""
     name = os.path.basename(path)
     if _UNFIT.search(name):
-        shown = "is not UTF-8" if _is_not_utf8(name) else "holds control characters"
+        shown = "is not UTF-8" if _SURROGATE.search(name) else "holds control characters"
         return Refusal(path, RefusalReason.BAD_NAME, f"its name {name!a} {shown}: rename it")
     try:
         mode = os.stat(path).st_mode
@@ -326,7 +324,3 @@ def _is_empty(path: str) -> bool:
         return os.path.getsize(path) == 0
     except OSError:
         return False
-
-
-def _is_not_utf8(name: str) -> bool:
-    return any("\ud800" <= char <= "\udfff" for char in name)

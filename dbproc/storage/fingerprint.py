@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.filenames import UNFIT, companion_of
@@ -50,8 +51,8 @@ def measure_recorded(path: str, algorithm: str, members: Sequence[Member]) -> Me
     directory = companion_of(path)
     if members:
         require_directory(directory)
-    for below in sorted({os.path.dirname(member.path) for member in members} - {""}):
-        _require_directories(directory, below)
+    for below in sorted({str(parent) for member in members for parent in PurePath(member.path).parents}):
+        require_directory(os.path.join(directory, below))
     found = tuple(_member(directory, member.path, algorithm) for member in members)
     status, digest = _read(path, algorithm)
     return Measured(status.st_size, digest, found, state_of(status), status.st_mtime)
@@ -81,13 +82,6 @@ def require_directory(path: str) -> None:
     if os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path)):
         text = "is not a directory but a link" if os.path.islink(path) else "is not a directory"
         raise PlacementError(f"{ascii(path)[1:-1]} {text}; a companion directory is a directory of the file's own")
-
-
-def _require_directories(directory: str, below: str) -> None:
-    """:func:`require_directory` of each directory on the way to a member."""
-    for name in below.split("/"):
-        directory = os.path.join(directory, name)
-        require_directory(directory)
 
 
 def _is_large(path: str) -> bool:

@@ -23,7 +23,7 @@ from dbproc.core.errors import ForeignFileError, PlacementError, StorageError
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Member, Move
 from dbproc.core.states import Purpose
-from dbproc.storage import durable, permissions, renaming
+from dbproc.storage import durable, permissions, removal, renaming
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.fingerprint import require_directory
 
@@ -101,7 +101,7 @@ def move_back(move: Move, *, as_it_is: bool = False) -> None:
     """
     for path in (move.source, move.target):
         for end in (path, companion_of(path)):
-            _remove_own(_partial(end))
+            removal.remove(_partial(end))
     pairs = _moved_members(move, as_it_is=as_it_is)
     if os.path.lexists(move.target):
         if as_it_is or _is_announced(move):
@@ -133,10 +133,10 @@ def remove(path: str, members: Sequence[Member] = (), *, has_companion: bool = F
     what is left by another one still has the name of the file.
     """
     for member in parts(path, members)[1:]:
-        _remove_own(member)
+        removal.remove(member)
     if members or has_companion:
         _prune(companion_of(path))
-    _remove_own(path)
+    removal.remove(path)
 
 
 def sync(moves: Iterable[Move]) -> None:
@@ -256,14 +256,14 @@ def _copy(source: str, target: str, move: Move, members: Sequence[Member]) -> _S
     """Copy: the target appears whole, of the bytes that were announced, synced and with its access, or not at all."""
     seen: _Seen = {}
     partial = _partial(target)
-    _remove_own(partial)
+    removal.remove(partial)
     try:
         _copy_all(source, partial, seen)
         _require_bytes(partial, source, move, members)
         _sync_all(_regular(partial))
         renaming.rename(partial, target)
     except OSError:
-        _remove_own(partial)  # on a full disk it would keep the room that others need
+        removal.remove(partial)  # on a full disk it would keep the room that others need
         raise
     _sync_one(os.path.dirname(target))
     return seen
@@ -415,14 +415,6 @@ def _regular(path: str) -> list[str]:
         below = (os.path.join(path, name) for name in files_below(path))
         return [each for each in below if os.path.isfile(each) and not os.path.islink(each)]
     return [path] if os.path.isfile(path) else []
-
-
-def _remove_own(path: str) -> None:
-    """Remove a file, a link, or a directory of our own; nothing where there is none."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.unlink(path)
 
 
 def _sync_all(paths: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ def remove_tree(path: str) -> str | None:
     Gives what could not be removed, and why; None when all of it is gone.
     """
     try:
-        _remove(path)
+        remove(path)
     except (OSError, RecursionError):
         return _remove_stubborn(path)
     return None
@@ -32,7 +32,8 @@ def open_up(path: str) -> None:
             os.chmod(path, mode | stat.S_IRWXU)
 
 
-def _remove(path: str) -> None:
+def remove(path: str) -> None:
+    """Remove a file, a link, or a directory with all that is in it; nothing where there is none."""
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     else:
@@ -52,7 +53,7 @@ def _remove_stubborn(path: str) -> str | None:
             except OSError as error:
                 problem = problem or error
     try:
-        _remove(path)
+        remove(path)
     except (OSError, RecursionError) as error:
         problem = problem or (error if isinstance(error, OSError) else None)
         place = problem.filename if problem and problem.filename else path

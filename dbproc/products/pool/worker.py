@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from dbproc.core.filenames import Format, compile_format
+from dbproc.core.filenames import compile_format
 from dbproc.products.base import Nonsense, NotMine
 from dbproc.products.dbprocessing import adapter
 from dbproc.products.dbprocessing.database import Database
@@ -32,7 +32,6 @@ class Worker:
         self._products: dict[int, Mapping[str, Any]] = {row["product_id"]: row for row in products}
         self._database = Database(mission, self._products)
         self._loader = Loader()
-        self._formats: dict[int, Format] = {}
 
     def answer(self, question: list[Any]) -> tuple[Reply, object]:
         """Answer one question; everything that an inspector raises is caught here."""
@@ -63,19 +62,13 @@ class Worker:
         return self._own(loaded.inspector, product, path)
 
     def _own(self, inspector: Any, product: Mapping[str, Any], path: str) -> CheckedFacts:
-        name = self._format(product).match(os.path.basename(path))
+        name = compile_format(product["format"]).match(os.path.basename(path))
         if name is None:
             raise NotMine(f"its name is not of the format {product['format']}")
         found = inspector().inspect(path, name, **product["arguments"])
         if found is None or isinstance(found, str):
             raise NotMine(found or "its inspector says no")
         return settle(found, name)
-
-    def _format(self, product: Mapping[str, Any]) -> Format:
-        product_id = product["product_id"]
-        if product_id not in self._formats:
-            self._formats[product_id] = compile_format(product["format"])
-        return self._formats[product_id]
 
 
 class _Resources:
