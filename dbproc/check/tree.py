@@ -17,7 +17,7 @@ from dbproc.core.errors import FormatError
 from dbproc.core.filenames import Format, compile_format
 from dbproc.core.model import Mission
 from dbproc.database.audit import ProductPlace
-from dbproc.storage.workspace import NAME as WORKSPACE
+from dbproc.storage.layout import PRIVATE as WORKSPACE
 
 _SQLITE_SUFFIXES = ("", "-wal", "-shm", "-journal")
 

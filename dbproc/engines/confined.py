@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Sequence
 
 from dbproc.engines.environment import public_environment
+from dbproc.system import processes
 from dbproc.system.encoding import this_python
 from dbproc.system.package import PACKAGE
+
+_SET_PARENT_DEATH_SIGNAL = 1
 
 
 def limit_memory(memory: int) -> None:
@@ -29,11 +33,7 @@ def limit_memory(memory: int) -> None:
 
 def die_with(parent: int) -> None:
     """Have the kernel end this process when its parent ends, on Linux."""
-    if sys.platform == "linux":
-        import ctypes
-
-        set_parent_death_signal, kill = 1, 9
-        ctypes.CDLL(None).prctl(set_parent_death_signal, kill, 0, 0, 0)
+    processes.control(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:
         raise SystemExit("its parent is gone")
 

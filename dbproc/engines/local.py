@@ -24,17 +24,8 @@ LONGEST_STOP = 8.0
 class LocalEngine:
     """Runs jobs as subprocesses, first come first served; made by the main thread.
 
-    Parameters
-    ----------
-    slots
-        How many CPUs the jobs of this run may use together; a job that asks for more runs alone.
-    ram
-        Likewise in GiB; None: no limit.
-
-    Raises
-    ------
-    UserError
-        This process may open no more files.
+    Its jobs use no more CPUs than `slots`, nor GiB than `ram` (None: no limit), together; one that asks for more runs
+    alone. UserError when this process may open no more files.
     """
 
     def __init__(self, slots: int, ram: float | None = None) -> None:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import BinaryIO
 
@@ -28,7 +28,7 @@ from dbproc.engines.environment import public_environment
 from dbproc.engines.strays import Family, Strays
 from dbproc.storage.removal import open_up
 from dbproc.storage.workspace import INPUT_LIST
-from dbproc.system.processes import JOB_MARK, Process, look
+from dbproc.system.processes import JOB_MARK, Process, kill_group, look
 from dbproc.system.signals import MOMENT, is_deadly, time_left
 
 GRACE_SECONDS = 5.0
@@ -91,7 +91,7 @@ def execute(job: Job, stop: StopSign, strays: Strays) -> Outcome:
     try:
         process = _begin(job)
     except BaseException as error:
-        return _outcome(job, Ending.FAILED, _not_started(job, error), started)
+        return failed(job, _not_started(job, error), started)
     try:
         return _attend(job, process, stop, strays, started)
     except BaseException as error:
@@ -101,7 +101,8 @@ def execute(job: Job, stop: StopSign, strays: Strays) -> Outcome:
 
 def failed(job: Job, message: str, started: dt.datetime | None = None) -> Outcome:
     """The outcome of a job of which nothing else is known."""
-    return _outcome(job, Ending.FAILED, message, started or dt.datetime.now(dt.UTC))
+    now = dt.datetime.now(dt.UTC)
+    return Outcome(job=job, ending=Ending.FAILED, message=message, exit_status=None, started=started or now, ended=now)
 
 
 def in_words(error: BaseException) -> str:
@@ -183,7 +184,7 @@ class _End:
 
     ending: Ending | None
     status: int | None
-    usage: tuple[float, int] = (0.0, 0)
+    usage: tuple[float | None, int | None] = (None, None)
     left: Sequence[Process] = ()
 
 
@@ -198,11 +199,11 @@ def _attend(
         names = ", ".join(map(str, end.left[:5]))
         message = f"{message or 'it ended'}; what it started cannot be ended: {names}"
         ending = Ending.FAILED if ending is Ending.SUCCEEDED else ending
-    if end.status is None:
-        return _outcome(job, ending, message, started)
-    open_up(job.directory)
+    if end.status is not None:
+        open_up(job.directory)
     seconds, memory = end.usage
-    return _outcome(job, ending, message, started, code=end.status, cpu_seconds=seconds, memory_bytes=memory)
+    outcome = failed(job, message, started)
+    return replace(outcome, ending=ending, exit_status=end.status, cpu_seconds=seconds, memory_bytes=memory)
 
 
 def _judged(job: Job, end: _End, stop: StopSign) -> tuple[Ending, str]:
@@ -221,16 +222,19 @@ def _judged(job: Job, end: _End, stop: StopSign) -> tuple[Ending, str]:
 
 
 def _wait(process: subprocess.Popen[bytes], job: Job, stop: StopSign, strays: Strays) -> _End:
-    """Wait for the end of the process; when it is to end early, end its group and say why. Then end what is left."""
+    """Wait for the end of the process; when it is to end early, end its group and say why. Then end what is left.
+
+    It is not reaped before, so that its number cannot belong to another group.
+    """
     family = Family(job.directory, process.pid)
     with _Watch(process.pid, stop) as watch:
         event = watch.wait(job.time_limit)
         if event is not _Event.ENDED:
             strays.note(family)
-            _kill_group(process.pid, signal.SIGTERM)
+            kill_group(process.pid, signal.SIGTERM)
             watch.wait(GRACE_SECONDS, heeds_stop=False)
         found = strays.find(family)
-        _kill_group(process.pid, signal.SIGKILL)
+        kill_group(process.pid)
         if watch.wait(_kill_seconds(stop), heeds_stop=False) is not _Event.ENDED:
             return _End(_ENDINGS[event], None, left=[*_seen(process.pid), *strays.end(family, _LONGEST_PAUSE)])
         left = strays.end(family, _kill_seconds(stop)) if found or event is not _Event.ENDED else ()
@@ -307,19 +311,11 @@ class _Watch:
 
 def _abandon(process: subprocess.Popen[bytes]) -> None:
     """End a process that cannot be looked after."""
-    _kill_group(process.pid, signal.SIGKILL)
+    kill_group(process.pid)
     try:
         process.wait(timeout=_KILL_SECONDS_OF_RUN)
     except BaseException:
         return  # there is an outcome already
-
-
-def _kill_group(pid: int, number: signal.Signals) -> None:
-    """Signal the group; its leader is not reaped yet, so the number cannot belong to another group."""
-    try:
-        os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):
-        return
 
 
 def _header(job: Job) -> bytes:
@@ -353,25 +349,3 @@ def _words(code: int) -> str:
         return f"killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"killed by signal {-code}"
-
-
-def _outcome(
-    job: Job,
-    ending: Ending,
-    message: str,
-    started: dt.datetime,
-    *,
-    code: int | None = None,
-    cpu_seconds: float | None = None,
-    memory_bytes: int | None = None,
-) -> Outcome:
-    return Outcome(
-        job=job,
-        ending=ending,
-        message=message,
-        exit_status=code,
-        started=started,
-        ended=dt.datetime.now(dt.UTC),
-        cpu_seconds=cpu_seconds,
-        memory_bytes=memory_bytes,
-    )

@@ -29,11 +29,6 @@ _HANDLERS = Path("/proc/sys/fs/binfmt_misc")
 _TAKES_VALUE = ("-u", "--unset", "-C", "--chdir")
 
 
-def fault(path: str) -> str | None:
-    """Why an executable file cannot be started, and what to do; None when nothing speaks against it."""
-    return _fault(path, 0)
-
-
 def too_long(words: Sequence[str]) -> bool:
     """Whether a command line is longer than the operating system takes."""
     sizes = [len(os.fsencode(word)) for word in words]
@@ -45,7 +40,11 @@ def too_long(words: Sequence[str]) -> bool:
     return size + pointers + _SLACK > most or max(sizes, default=0) > _LONGEST_WORD
 
 
-def _fault(path: str, depth: int) -> str | None:
+def fault(path: str, depth: int = 0) -> str | None:
+    """Why an executable file cannot be started, and what to do; None when nothing speaks against it.
+
+    `depth` is how many interpreters deep it is one itself.
+    """
     try:
         with open(path, "rb") as stream:
             head = stream.read(4096)
@@ -104,7 +103,7 @@ def _interpreter_fault(interpreter: str, argument: str, depth: int) -> str | Non
         return _env_fault(argument)
     if depth == _MOST_INTERPRETERS:
         return f"names the interpreter {interpreter}, which has too many interpreters of its own; name another one"
-    inner = _fault(interpreter, depth + 1)
+    inner = fault(interpreter, depth + 1)
     return f"names {interpreter}, which cannot be started: {inner}" if inner else None
 
 

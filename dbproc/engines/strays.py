@@ -8,7 +8,6 @@ is ended bears the job's mark, is in the job's session, or was started by what d
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -131,6 +130,5 @@ class Strays:
     def _kill(self, process: Process) -> None:
         """End a process, and at the same instant all of its group: what forks in a hurry does not get away."""
         if self._sees_all and process.group not in (os.getpgid(0), 0, 1):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.group, signal.SIGKILL)
+            processes.kill_group(process.group)
         processes.kill(process)

@@ -64,27 +64,11 @@ def scan(
     returned: frozenset[str] = frozenset(),
     has_companion: Callable[[str], bool] = lambda name: False,
 ) -> Scan:
-    """Look at the incoming directory, names in order.
+    """Look at the incoming directory, names in order; UserError when it cannot be read.
 
-    Parameters
-    ----------
-    directory
-        The incoming directory.
-    settle_seconds
-        How long an entry must have been unchanged.
-    now
-        Seconds since the epoch.
-    pattern
-        Only names that match this glob are looked at.
-    returned
-        Paths of files that had settled, and were moved away and back by dbproc itself since.
-    has_companion
-        Whether a file of this name owns the directory of its stem.
-
-    Raises
-    ------
-    UserError
-        The directory does not exist or cannot be read.
+    Of the names that match the glob `pattern`, those are settled that were unchanged for `settle_seconds` before `now`,
+    or are `returned`: dbproc itself moved them away and back since they had settled. `has_companion` says whether a
+    file of this name owns the directory of its stem.
     """
     try:
         with os.scandir(directory) as entries:
@@ -135,13 +119,7 @@ def companion_names(definition: Definition) -> Callable[[str], bool]:
 
 
 def arrival_at(path: str, definition: Definition) -> Arrival:
-    """A file as it would be seen if it were in incoming, settled.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is nothing.
-    """
+    """A file as it would be seen if it were in incoming, settled; FileNotFoundError where there is nothing."""
     path = os.path.abspath(path)
     status, name = os.lstat(path), os.path.basename(path)
     has_companion = companion_names(definition)(name)
@@ -181,11 +159,6 @@ def _arrival(entry: os.DirEntry[str], has_companion: bool, *, was_moved: bool) -
     """The entry and when it, or anything that belongs to it, last changed.
 
     `was_moved`: then the time of the entry itself and its companion directory is that of the move.
-
-    Raises
-    ------
-    OSError
-        It vanished, or it cannot be looked into.
     """
     status = entry.stat(follow_symlinks=False)
     is_directory = stat.S_ISDIR(status.st_mode)

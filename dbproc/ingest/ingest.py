@@ -67,9 +67,9 @@ class Ingest:
         arrival, measured = decision.arrival, decision.measured
         if isinstance(decision, Duplicate):
             return None
-        target = self._quarantine_path(arrival) if isinstance(decision, Refused) else decision.target
-        is_home = not isinstance(decision, Refused) and (arrival.kind is Kind.LINK or os.path.lexists(target))
-        if is_home:
+        if isinstance(decision, Refused):
+            target = layout.set_aside_path(self._definition.mission.quarantine, arrival.name)
+        elif arrival.kind is Kind.LINK or os.path.lexists(target := decision.target):
             return None
         return Move(
             purpose=Purpose.QUARANTINE if isinstance(decision, Refused) else Purpose.INCOMING,
@@ -79,9 +79,6 @@ class Ingest:
             members=() if measured is None or arrival.kind is Kind.LINK else measured.members,
             state=arrival.state if arrival.kind is Kind.FILE else "",
         )
-
-    def _quarantine_path(self, arrival: Arrival) -> str:
-        return layout.set_aside_path(self._definition.mission.quarantine, arrival.name)
 
     def _is_moved(self, decision: Decision, move: Move | None) -> bool:
         """Make a move; False when the file stays in incoming."""

@@ -17,12 +17,8 @@ from dbproc.storage import moves
 def release(store: Store, quarantine_id: int, comment: str) -> str:
     """Put a file back into incoming under the name it came with; the next run takes it. Gives its path.
 
-    Raises
-    ------
-    UserError
-        It has left the quarantine, it is missing, or incoming has a file of its name.
-    BusyError, LockError
-        A run is live.
+    UserError when it has left the quarantine, is missing, or incoming has a file of its name; BusyError and LockError
+    while a run is live.
     """
     with lock.holding(store, f"quarantine entry {quarantine_id} released"):
         row, source = _present(store, quarantine_id)
@@ -45,15 +41,7 @@ def release(store: Store, quarantine_id: int, comment: str) -> str:
 
 
 def discard(store: Store, quarantine_id: int, comment: str) -> str:
-    """Delete a file from quarantine; its entry stays, with the comment. Gives the path that is gone.
-
-    Raises
-    ------
-    UserError
-        It has left the quarantine, or it cannot be deleted.
-    BusyError, LockError
-        A run is live.
-    """
+    """Delete a file from quarantine; its entry stays, with the comment. Gives the path that is gone."""
     with lock.holding(store, f"quarantine entry {quarantine_id} discarded"):
         row, source = _present(store, quarantine_id)
         with store.begin() as connection:

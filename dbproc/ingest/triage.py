@@ -15,13 +15,11 @@ from dbproc.core.version import Version
 from dbproc.database import files
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Arrival, Kind
+from dbproc.products.facts import FIRST_VERSION
 from dbproc.products.inspection import Identity, Inspection, Refusal
-from dbproc.storage import layout
 from dbproc.storage.digest import algorithm_of, state_of
 from dbproc.storage.fingerprint import Measured, Unmeasured, measure, measure_all
-from dbproc.storage.layout import directory_of
-
-_FIRST = Version(1, 0, 0)
+from dbproc.storage.layout import directory_of, home
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +136,9 @@ class Triage:
 
     def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured) -> Decision:
         product, facts = answer.product, answer.facts
-        version = facts.version or _FIRST
+        version = facts.version or FIRST_VERSION
         directory = directory_of(product, facts, version)
-        target = layout.home(self._definition.mission, product, directory, arrival.name)
+        target = home(self._definition.mission, product, directory, arrival.name)
         if arrival.kind is Kind.LINK and os.path.realpath(arrival.path) != os.path.realpath(target):
             text = (
                 f"links to {os.path.realpath(arrival.path)}, which is not its product's place {target}; move it there"

@@ -31,11 +31,8 @@ def same_contents(kind: Comparison, old: str, new: str, *, companion: bool) -> b
 def compare(kind: Comparison, old: str, new: str, *, companion: bool) -> dict[str, Any]:
     """How two files differ, with `companion` and the directories of their stems.
 
-    Returns
-    -------
-    dict
-        ``same``; ``differences``: a list of what differs, each with its ``name`` and ``what`` in words, for values with
-        ``values``, ``differing`` and ``largest``; ``problem``: why they could not be compared.
+    ``same``; ``differences``: a list of what differs, each with its ``name`` and ``what`` in words, for values with
+    ``values``, ``differing`` and ``largest``; ``problem``: why they could not be compared.
     """
     command = confined.command(
         "dbproc.products.contents.compare", [kind.value, old, new, *(["companions"] if companion else [])], MEMORY_LIMIT

@@ -70,13 +70,7 @@ def settle(facts: object, name: NameFacts = _NO_NAME) -> CheckedFacts:
 
 
 def checked(facts: CheckedFacts) -> CheckedFacts:
-    """`facts`, when its dates are in order and in range.
-
-    Raises
-    ------
-    Nonsense
-        They are not.
-    """
+    """`facts`, when its dates are in order and in range; Nonsense otherwise."""
     if facts.start > facts.stop:
         raise Nonsense(f"its start {facts.start.isoformat()} is after its stop {facts.stop.isoformat()}")
     for what, value in (("date", facts.date), ("start", facts.start), ("stop", facts.stop)):
@@ -86,13 +80,7 @@ def checked(facts: CheckedFacts) -> CheckedFacts:
 
 
 def moment(what: str, value: object) -> dt.datetime:
-    """`value` as an aware UTC time; naive times and bare dates are UTC.
-
-    Raises
-    ------
-    Nonsense
-        It is not a time.
-    """
+    """`value` as an aware UTC time, naive times and bare dates are UTC; Nonsense when it is not a time."""
     if isinstance(value, dt.datetime):
         try:
             time = value.replace(tzinfo=dt.UTC) if value.utcoffset() is None else value.astimezone(dt.UTC)
@@ -105,13 +93,7 @@ def moment(what: str, value: object) -> dt.datetime:
 
 
 def day(what: str, value: object) -> dt.date | None:
-    """`value` as a date, of a time its UTC day, None for None.
-
-    Raises
-    ------
-    Nonsense
-        It is not a date.
-    """
+    """`value` as a date, of a time its UTC day, None for None; Nonsense when it is not a date."""
     if value is None:
         return None
     if isinstance(value, dt.datetime):
@@ -122,13 +104,7 @@ def day(what: str, value: object) -> dt.date | None:
 
 
 def version_of(value: object) -> Version | None:
-    """`value` as a version: a Version, text such as ``"1.0.0"``, or anything with its three parts; None for None.
-
-    Raises
-    ------
-    Nonsense
-        It is not a version.
-    """
+    """`value` as a version: a Version, text such as ``"1.0.0"``, or anything with its three parts; None for None."""
     try:
         if value is None or isinstance(value, Version):
             return value
@@ -146,13 +122,7 @@ def version_of(value: object) -> Version | None:
 
 
 def text(what: str, value: object) -> str:
-    """`value`, when it is text that a database can hold and a log can show.
-
-    Raises
-    ------
-    Nonsense
-        It is something else, too long, or has characters that are none.
-    """
+    """`value`, when it is text that a database can hold and a log can show; Nonsense otherwise."""
     if not isinstance(value, str):
         raise Nonsense(f"its {what} is {_shown(value)}, not text")
     if len(value) > _LONGEST:

@@ -14,22 +14,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from types import TracebackType
 from typing import NamedTuple, Self
 
-from dbproc.core.filenames import Format, NameFacts
+from dbproc.core.filenames import NameFacts
 from dbproc.core.model import Definition, FileFacts, Mission, Product, Verdict
 from dbproc.products.base import Nonsense, NotMine
 from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.filename import FilenameInspector
-from dbproc.products.pool.child import Answer, Limits, Question
-from dbproc.products.pool.protocol import Reply, facts_of, mission_line, one_line
+from dbproc.products.pool.child import Answer, Limits
+from dbproc.products.pool.protocol import Reply, facts_of, mission_line, reason_line
 from dbproc.products.pool.supervisor import Supervisor
 
 _BY_NAME = "filename"
 _IS_LEGACY = Answer(Reply.KIND, "legacy")
 _SHOWN = 5
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a fifo"),
@@ -69,13 +69,6 @@ class Refusal:
     verdicts: tuple[Verdict, ...] = ()
 
 
-class _Candidate(NamedTuple):
-    """A product with its format, compiled."""
-
-    product: Product
-    format: Format
-
-
 class _Finding(NamedTuple):
     """What came of asking one product about one file."""
 
@@ -87,24 +80,20 @@ class _Asked(NamedTuple):
     """One file with one product to ask; without `name` its filename is not of the product's format."""
 
     path: str
-    candidate: _Candidate
+    product: Product
     name: NameFacts | None
 
 
 class Inspection:
     """Identifies files of one mission, within its limits. Use it as a context manager: it owns worker processes.
 
-    Notes
-    -----
-    Workers are started when they are needed, and by the thread that needs them: they die with that thread.
+    They are started when they are needed, and by the thread that needs them: they die with that thread. Where none can
+    be started, every question raises InspectionError.
     """
 
     def __init__(self, definition: Definition) -> None:
-        self._candidates = {
-            product_id: _Candidate(product, product.compiled)
-            for product_id, product in sorted(definition.products.items())
-        }
-        self._by_prefix = _by_prefix(self._candidates.values())
+        self._products = dict(sorted(definition.products.items()))
+        self._by_prefix = _by_prefix(self._products.values())
         self._prefix_lengths = sorted({len(prefix) for prefix in self._by_prefix})
         self._supervisor = Supervisor(mission_line(definition), _limits(definition.mission))
         self._broken: list[str] = []
@@ -112,9 +101,7 @@ class Inspection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -122,13 +109,7 @@ class Inspection:
         self._supervisor.close()
 
     def identify(self, paths: Sequence[str]) -> list[Identity | Refusal]:
-        """Say of each file which product it is of, in the order of `paths`.
-
-        Raises
-        ------
-        InspectionError
-            No worker can be started.
-        """
+        """Say of each file which product it is of, in the order of `paths`."""
         unfit = [_unfit(path) for path in paths]
         asked = [[] if refusal else self._matching(path) for path, refusal in zip(paths, unfit, strict=True)]
         findings = self._findings_of(asked)
@@ -146,20 +127,14 @@ class Inspection:
         ]
 
     def confirm(self, path: str, product_id: int) -> Verdict:
-        """The verdict of one product, such as the one that a job was to make.
-
-        Raises
-        ------
-        InspectionError
-            No worker can be started.
-        """
+        """The verdict of one product, such as the one that a job was to make."""
         return self.confirm_many([(path, product_id)])[0]
 
     def confirm_many(self, items: Sequence[tuple[str, int]]) -> list[Verdict]:
         """:meth:`confirm` for many files at once, in their order."""
         refusals = [_unfit(path) for path, _ in items]
         asked = [
-            [] if refusal else [self._asked(path, self._candidates[product_id])]
+            [] if refusal else [_asked(path, self._products[product_id])]
             for (path, product_id), refusal in zip(items, refusals, strict=True)
         ]
         findings = self._findings_of(asked)
@@ -170,14 +145,14 @@ class Inspection:
 
     def verdicts(self, path: str) -> list[Verdict]:
         """What every product of the mission says of a file."""
-        return self.confirm_many([(path, product_id) for product_id in self._candidates])
+        return self.confirm_many([(path, product_id) for product_id in self._products])
 
     def _decision(self, path: str, findings: Sequence[_Finding]) -> Identity | Refusal | None:
         """What the findings amount to; None when nobody confirms the file and nobody failed."""
         confirming = [(each.verdict, each.verdict.facts) for each in findings if each.verdict.facts is not None]
         if len(confirming) == 1:
             verdict, facts = confirming[0]
-            return Identity(path, self._candidates[verdict.product_id].product, facts)
+            return Identity(path, self._products[verdict.product_id], facts)
         verdicts = tuple(each.verdict for each in findings)
         if confirming:
             names = " and ".join(self._name(verdict) for verdict, _ in confirming)
@@ -189,7 +164,7 @@ class Inspection:
         return _unfit(path) or Refusal(path, RefusalReason.INSPECTOR_FAILED, _joined(failures), verdicts)
 
     def _name(self, verdict: Verdict) -> str:
-        return self._candidates[verdict.product_id].product.name
+        return self._products[verdict.product_id].name
 
     def _no_product(self, path: str, findings: list[_Finding]) -> Refusal:
         gone = _unfit(path)
@@ -198,61 +173,61 @@ class Inspection:
         name = os.path.basename(path)
         near = [f"{self._name(each.verdict)}: {each.verdict.reason}" for each in findings]
         near += [
-            f"{each.product.name}: its name is of the format {each.format.text}, but {fault}"
+            f"{each.name}: its name is of the format {each.format}, but {fault}"
             for each in self._with_prefix(name)
-            if (fault := each.format.fault(name)) is not None
+            if (fault := each.compiled.fault(name)) is not None
         ]
         near += sorted(self._broken)
         message = _joined(near) or f"no product's filename format fits {name!r}"
         return Refusal(path, RefusalReason.NO_PRODUCT, message, tuple(each.verdict for each in findings))
 
-    def _with_prefix(self, name: str) -> list[_Candidate]:
+    def _with_prefix(self, name: str) -> list[Product]:
         """The products whose format begins as `name` does, in the order of their ids."""
         found = [each for length in self._prefix_lengths for each in self._by_prefix.get(name[:length], ())]
-        return sorted(found, key=lambda each: each.product.product_id) if len(found) > 1 else found
+        return sorted(found, key=lambda each: each.product_id) if len(found) > 1 else found
 
     def _matching(self, path: str) -> list[_Asked]:
-        asked = (self._asked(path, each) for each in self._with_prefix(os.path.basename(path)))
+        asked = (_asked(path, each) for each in self._with_prefix(os.path.basename(path)))
         return [each for each in asked if each.name is not None]
-
-    def _asked(self, path: str, candidate: _Candidate) -> _Asked:
-        return _Asked(path, candidate, candidate.format.match(os.path.basename(path)))
 
     def _legacy_others(self, path: str, asked: Sequence[_Asked]) -> list[_Asked]:
         """The products that dbprocessing would ask although the filename is not of their format."""
-        before = {each.candidate.product.product_id for each in asked}
+        before = {each.product.product_id for each in asked}
         return [
             _Asked(path, each, None)
-            for product_id, each in self._candidates.items()
+            for product_id, each in self._products.items()
             if product_id not in before and self._is_legacy(each)
         ]
 
-    def _is_legacy(self, candidate: _Candidate) -> bool:
-        return not candidate.product.inspector.is_builtin and candidate.product.inspector.name in self._legacy_files
+    def _is_legacy(self, product: Product) -> bool:
+        return not product.inspector.is_builtin and product.inspector.name in self._legacy_files
 
     @cached_property
     def _legacy_files(self) -> frozenset[str]:
         """The Python files that hold inspectors in dbprocessing's style; only running them tells."""
-        inspectors = (each.product.inspector for each in self._candidates.values())
+        inspectors = (each.inspector for each in self._products.values())
         files = sorted({each.name for each in inspectors if not each.is_builtin})
         answers = dict(zip(files, self._supervisor.ask([("kind", name) for name in files]), strict=True))
-        self._broken += [one_line(f"{answer.content}") for answer in answers.values() if answer.reply is Reply.FAILED]
+        self._broken += [
+            reason_line(f"{answer.content}") for answer in answers.values() if answer.reply is Reply.FAILED
+        ]
         return frozenset(name for name, answer in answers.items() if answer == _IS_LEGACY)
 
     def _findings_of(self, asked: Sequence[Sequence[_Asked]]) -> list[list[_Finding]]:
         """Ask everything in one go, and give the answers in the same arrangement."""
         findings = [[self._decided_here(each) for each in group] for group in asked]
         places = [(row, column) for row, group in enumerate(findings) for column, each in enumerate(group) if not each]
-        questions = [_question(asked[row][column]) for row, column in places]
+        wanted = [asked[row][column] for row, column in places]
+        questions = [("inspect", each.product.product_id, os.path.abspath(each.path)) for each in wanted]
         for (row, column), answer in zip(places, self._supervisor.ask(questions), strict=True):
-            findings[row][column] = _finding(asked[row][column].candidate.product.product_id, answer)
+            findings[row][column] = _finding(asked[row][column].product.product_id, answer)
         return [[each for each in group if each is not None] for group in findings]
 
     def _decided_here(self, asked: _Asked) -> _Finding | None:
         """The finding when no worker is needed for it."""
-        product = asked.candidate.product
+        product = asked.product
         if asked.name is None:
-            if self._is_legacy(asked.candidate):
+            if self._is_legacy(product):
                 return None
             return _refused(product.product_id, f"its name is not of the format {product.format}")
         if product.inspector.is_builtin and _is_empty(asked.path):
@@ -274,11 +249,15 @@ def _limits(mission: Mission) -> Limits:
     return Limits(seconds=mission.inspector_seconds, memory=int(memory))
 
 
-def _by_prefix(candidates: Iterable[_Candidate]) -> dict[str, list[_Candidate]]:
+def _asked(path: str, product: Product) -> _Asked:
+    return _Asked(path, product, product.compiled.match(os.path.basename(path)))
+
+
+def _by_prefix(products: Iterable[Product]) -> dict[str, list[Product]]:
     """The products by the literal text with which their format begins."""
-    found: dict[str, list[_Candidate]] = {}
-    for candidate in candidates:
-        found.setdefault(_literal_prefix(candidate.format.text), []).append(candidate)
+    found: dict[str, list[Product]] = {}
+    for product in products:
+        found.setdefault(_literal_prefix(product.format), []).append(product)
     return found
 
 
@@ -289,10 +268,6 @@ def _literal_prefix(text: str) -> str:
         if name is not None:
             break
     return prefix
-
-
-def _question(asked: _Asked) -> Question:
-    return "inspect", asked.candidate.product.product_id, os.path.abspath(asked.path)
 
 
 def _finding(product_id: int, answer: Answer) -> _Finding:
@@ -312,11 +287,11 @@ def _confirmed(product_id: int, facts: CheckedFacts) -> _Finding:
 
 
 def _refused(product_id: int, why: str) -> _Finding:
-    return _Finding(Verdict(product_id=product_id, facts=None, reason=one_line(why)))
+    return _Finding(Verdict(product_id=product_id, facts=None, reason=reason_line(why)))
 
 
 def _failed(product_id: int, how: str) -> _Finding:
-    return _Finding(Verdict(product_id=product_id, facts=None, reason=one_line(f"inspector failed: {how}")), True)
+    return _Finding(Verdict(product_id=product_id, facts=None, reason=reason_line(f"inspector failed: {how}")), True)
 
 
 def _joined(words: Sequence[str]) -> str:
@@ -328,7 +303,7 @@ def _unfit(path: str) -> Refusal | None:
     """Why a path is nothing to inspect; it is looked at, and never opened."""
     name = os.path.basename(path)
     if _UNFIT.search(name):
-        shown = "is not UTF-8" if _is_not_utf8(name) else "holds control characters"
+        shown = "is not UTF-8" if _SURROGATE.search(name) else "holds control characters"
         return Refusal(path, RefusalReason.BAD_NAME, f"its name {name!a} {shown}: rename it")
     try:
         mode = os.stat(path).st_mode
@@ -349,7 +324,3 @@ def _is_empty(path: str) -> bool:
         return os.path.getsize(path) == 0
     except OSError:
         return False
-
-
-def _is_not_utf8(name: str) -> bool:
-    return any("\ud800" <= char <= "\udfff" for char in name)

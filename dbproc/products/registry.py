@@ -19,13 +19,7 @@ BUILT_IN = {
 
 
 def built_in(name: str) -> type[Inspector]:
-    """The class of the built-in inspector `name`.
-
-    Raises
-    ------
-    LookupError
-        There is none of that name.
-    """
+    """The class of the built-in inspector `name`; LookupError where there is none."""
     if name not in BUILT_IN:
         raise LookupError(
             f"there is no inspector {name!r}; the built-in ones are {', '.join(BUILT_IN)}, "
@@ -36,12 +30,6 @@ def built_in(name: str) -> type[Inspector]:
 
 
 def arguments_of(name: str) -> tuple[str, ...]:
-    """The arguments that the built-in inspector `name` takes.
-
-    Raises
-    ------
-    LookupError
-        There is no built-in inspector of that name.
-    """
+    """The arguments that the built-in inspector `name` takes; LookupError where there is none."""
     parameters = inspect.signature(built_in(name).inspect).parameters.values()
     return tuple(each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY)

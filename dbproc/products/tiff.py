@@ -23,17 +23,7 @@ class TiffInspector(Inspector):
     """
 
     def inspect(self, path: str, name: NameFacts, *, time: str = "", tolerance: str = "1") -> Facts:
-        """Look at every page.
-
-        Parameters
-        ----------
-        path, name
-            The file.
-        time
-            Tag with the time: ``DateTimeOriginal``, ``DateTimeDigitized`` or ``DateTime``.
-        tolerance
-            Days that the contents may lie away from the name's date.
-        """
+        """Look at every page; `time` is the tag with the time, one of those that TIFF and EXIF have for it."""
         if time and time not in _TAGS:
             raise ValueError(f"time={time!r} is none of the tags {', '.join(_TAGS)}")
         wanted = (time,) if time else () if name.start else _TAGS

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from dbproc.products.base import NotMine
 
@@ -19,20 +18,15 @@ _ORDERS = {b"II": "<", b"MM": ">"}
 _DIRECTORIES_LOOKED_AT = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """The sizes of things, after the byte order."""
+_CLASSIC, _BIG = ("H", "HHI4s", "I"), ("Q", "HHQ8s", "Q")
 
-    count: str
+
+class _Layout(NamedTuple):
+    """How things are packed."""
+
+    number: str
     entry: str
     offset: str
-
-    def in_order(self, order: str) -> _Layout:
-        return _Layout(order + self.count, order + self.entry, order + self.offset)
-
-
-_CLASSIC = _Layout("H", "HHI4s", "I")
-_BIG = _Layout("Q", "HHQ8s", "Q")
 
 
 def require_whole_directories(path: str) -> None:
@@ -46,7 +40,7 @@ def require_whole_directories(path: str) -> None:
         version = struct.unpack(order + "H", head[2:4])[0]
         if version not in (42, 43) or (version == 43 and len(head) < 16):
             return  # one of the many relatives of TIFF
-        layout = (_BIG if version == 43 else _CLASSIC).in_order(order)
+        layout = _Layout(*(order + each for each in (_BIG if version == 43 else _CLASSIC)))
         place = struct.unpack(layout.offset, head[8:16] if version == 43 else head[4:8])[0]
         _follow(stream, layout, place, size)
 
@@ -58,7 +52,7 @@ def _follow(stream: BinaryIO, layout: _Layout, place: int, size: int) -> None:
             raise NotMine(f"is damaged: its directories form a ring at byte {place}")
         seen.add(place)
         stream.seek(place)
-        (count,) = _read(stream, layout.count, place)
+        (count,) = _read(stream, layout.number, place)
         if count * struct.calcsize(layout.entry) > size - place:
             raise NotMine(f"is cut off or damaged: its directory at byte {place} does not end before the file does")
         for _ in range(count):

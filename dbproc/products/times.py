@@ -54,10 +54,7 @@ def exif_clock(text: str, offset: str = "") -> dt.datetime | None:
 
 
 def ends(variable: Any) -> tuple[float, float] | None:
-    """The first and the last value of an array variable, of all values when one of those is missing.
-
-    Returns None when it holds no value.
-    """
+    """The first and the last value of an array variable, of all values when one is missing; None without any."""
     import numpy as np
 
     shape: tuple[int, ...] = tuple(variable.shape)
@@ -71,13 +68,7 @@ def ends(variable: Any) -> tuple[float, float] | None:
 
 
 def cf_times(values: tuple[float, float], units: str, calendar: str = "") -> tuple[dt.datetime, dt.datetime]:
-    """Two values of a CF time variable as UTC times.
-
-    Raises
-    ------
-    NotMine
-        They are not times of our calendar, or not of the years that files have.
-    """
+    """Two values of a CF time variable as UTC times; NotMine when they are none of our calendar and age."""
     import cftime
 
     try:

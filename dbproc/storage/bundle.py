@@ -15,27 +15,16 @@ from dbproc.core.bundle import Bundle, Part, kept_path
 from dbproc.core.errors import StorageError, UnsettledError
 from dbproc.storage import permissions
 from dbproc.storage.digest import algorithm_of, digest_file, digest_text, stat_text
+from dbproc.storage.durable import sync
 
 PARTIAL = ".partial"
 """Ends the name of a copy that is being made: what a crash leaves of one, the next run sweeps away."""
 
 
 def read_bundle(path: str, uses: Sequence[str], algorithm: str = "sha256") -> Bundle:
-    """Read every file of a bundle through.
+    """Read every file of a bundle through: the code's own at `path`, and those that the patterns `uses` are like.
 
-    Parameters
-    ----------
-    path
-        The code's own file, absolute.
-    uses
-        Patterns of the files that it uses: ``lib/*.py``, ``**/*.json``; relative to its directory.
-    algorithm
-        That of the digests.
-
-    Raises
-    ------
-    OSError
-        A file cannot be read.
+    Patterns such as ``lib/*.py`` and ``**/*.json`` are relative to its directory. OSError when a file cannot be read.
     """
     stat = bundle_stat(path, uses)
     home = os.path.dirname(path)
@@ -47,13 +36,7 @@ def read_bundle(path: str, uses: Sequence[str], algorithm: str = "sha256") -> Bu
 
 
 def bundle_stat(path: str, uses: Sequence[str]) -> str:
-    """Size, time of change and inode of a code's file, and a short digest of those of the files that it uses.
-
-    Raises
-    ------
-    OSError
-        The code's own file is not there.
-    """
+    """Size, time of change and inode of a code's file, and a short digest of those of the files that it uses."""
     own = stat_text(path)
     if not uses:
         return own
@@ -88,7 +71,7 @@ def keep(path: str, bundle: Bundle, store: str) -> str:
             _copy(os.path.dirname(path), bundle, partial)
             permissions.settled(partial)
             os.rename(partial, kept)
-            _sync(store)
+            sync(store)
         except OSError as error:
             if not os.path.isdir(kept):
                 raise StorageError(f"cannot keep a copy of {path} in {kept}: {error.strerror or error}") from error
@@ -107,15 +90,7 @@ def _copy(home: str, bundle: Bundle, partial: str) -> None:
         shutil.copy2(source, target)
         if digest_file(target, algorithm_of(part.digest)) != part.digest:
             raise UnsettledError(f"{source} was changed in this moment; try again")
-        _sync(target)
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(target)
 
 
 def _names(path: str, uses: Sequence[str]) -> list[str]:

@@ -19,21 +19,8 @@ _CHUNK = 1 << 20
 def digest_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
     """The digest of a file's bytes, for example ``sha256:9f86d0…``.
 
-    Parameters
-    ----------
-    path
-        The file.
-    algorithm
-        ``sha256`` or ``blake3``.
-
-    Raises
-    ------
-    OSError
-        The file cannot be read.
-    UserError
-        The algorithm is not known, or is not installed.
-    Interrupted
-        The run is to end, and there is no time left to read the file.
+    Raises OSError when it cannot be read, UserError when the algorithm is not known or not installed, and Interrupted
+    when the run is to end and no time is left to read it.
     """
     missing = missing_algorithm(algorithm)
     if missing is not None:
@@ -68,13 +55,7 @@ def algorithm_of(digest: str) -> str:
 
 
 def stat_text(path: str | os.PathLike[str]) -> str:
-    """Size, time of change in nanoseconds and inode: as long as it stays the same, so do the bytes.
-
-    Raises
-    ------
-    OSError
-        There is no such file.
-    """
+    """Size, time of change in nanoseconds and inode: as long as it stays the same, so do the bytes."""
     facts = os.stat(path)
     return f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ino}"
 

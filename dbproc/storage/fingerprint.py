@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.filenames import UNFIT, companion_of
@@ -35,14 +36,8 @@ class Measured:
 def measure(path: str, algorithm: str, *, companion: bool = False) -> Measured:
     """Read a file through and, where it owns the directory of its stem, everything in that.
 
-    Raises
-    ------
-    OSError
-        Something cannot be read.
-    UnsettledError
-        Something was changed while it was read.
-    PlacementError
-        The companion directory holds something other than files and directories, or a name that cannot be recorded.
+    Raises OSError when something cannot be read, UnsettledError when it was changed meanwhile, and PlacementError when
+    the companion directory holds something other than files and directories, or a name that cannot be recorded.
     """
     if companion:
         require_directory(companion_of(path))
@@ -52,18 +47,12 @@ def measure(path: str, algorithm: str, *, companion: bool = False) -> Measured:
 
 
 def measure_recorded(path: str, algorithm: str, members: Sequence[Member]) -> Measured:
-    """Read a file of the catalogue through, with the members that were recorded; others may lie beside them.
-
-    Raises
-    ------
-    OSError, UnsettledError, PlacementError
-        As :func:`measure` does.
-    """
+    """As :func:`measure`, of a file of the catalogue with the members that were recorded; others may lie beside."""
     directory = companion_of(path)
     if members:
         require_directory(directory)
-    for below in sorted({os.path.dirname(member.path) for member in members} - {""}):
-        _require_directories(directory, below)
+    for below in sorted({str(parent) for member in members for parent in PurePath(member.path).parents}):
+        require_directory(os.path.join(directory, below))
     found = tuple(_member(directory, member.path, algorithm) for member in members)
     status, digest = _read(path, algorithm)
     return Measured(status.st_size, digest, found, state_of(status), status.st_mtime)
@@ -89,23 +78,10 @@ def measure_all(wanted: Sequence[tuple[str, bool]], algorithm: str) -> list[Meas
 
 
 def require_directory(path: str) -> None:
-    """See that a companion directory, if there is one, is a directory: what a link leads to belongs to somebody else.
-
-    Raises
-    ------
-    PlacementError
-        It is something else.
-    """
+    """See that a companion directory, if it is there, is a directory: what a link leads to is somebody else's."""
     if os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path)):
         text = "is not a directory but a link" if os.path.islink(path) else "is not a directory"
         raise PlacementError(f"{ascii(path)[1:-1]} {text}; a companion directory is a directory of the file's own")
-
-
-def _require_directories(directory: str, below: str) -> None:
-    """:func:`require_directory` of each directory on the way to a member."""
-    for name in below.split("/"):
-        directory = os.path.join(directory, name)
-        require_directory(directory)
 
 
 def _is_large(path: str) -> bool:

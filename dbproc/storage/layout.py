@@ -22,11 +22,8 @@ _LONGEST_PATH = 2000
 def inside(root: str, relative: str) -> str:
     """The absolute path of `relative` below `root`.
 
-    Raises
-    ------
-    PlacementError
-        It would lie outside of `root`, by its text or because a link leads there; or it is longer than any path that
-        is recorded.
+    PlacementError when it would lie outside of `root`, by its text or because a link leads there, or when it is longer
+    than any path that is recorded.
     """
     return _inside(root, relative)[0]
 
@@ -34,11 +31,8 @@ def inside(root: str, relative: str) -> str:
 def home(mission: Mission, product: Product, directory: str, filename: str) -> str:
     """The absolute path of a file of a product in its `directory`, relative to the root.
 
-    Raises
-    ------
-    PlacementError
-        It would lie outside of the root, or in a directory of the mission that is not for products: incoming, codes,
-        ``.dbproc`` … where a keyword or a link leads, and not the text of the definition.
+    PlacementError as of :func:`inside`, or when it would lie in a directory of the mission that is not for products
+    (incoming, codes, ``.dbproc`` …) where a keyword or a link leads, and not the text of the definition.
     """
     path, real = _inside(mission.root, os.path.join(directory, filename))
     for written, place in _other_places(mission):

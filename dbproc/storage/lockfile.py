@@ -13,11 +13,12 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from dbproc.core.errors import StorageError
 from dbproc.storage import permissions
+from dbproc.storage.durable import sync_directory
 from dbproc.storage.layout import PRIVATE
 from dbproc.system.machine import Evidence
 
@@ -61,19 +62,10 @@ def path_of(root: str) -> str:
 
 
 def take(root: str, making: Making | None) -> Grip | None:
-    """Lock the file of a root; None when somebody else keeps it locked.
+    """Lock the file of a root that is there; None when somebody else keeps it locked.
 
-    Parameters
-    ----------
-    root
-        The root; it is there.
-    making
-        How the file and its directory are made when they are missing; None: they are not, :data:`NO_GRIP`.
-
-    Raises
-    ------
-    StorageError
-        It can be neither made nor opened.
+    The file and its directory are made by `making` when they are missing; with None they are not, and there is
+    :data:`NO_GRIP`. StorageError when it can be neither made nor opened.
     """
     path = path_of(root)
     try:
@@ -186,13 +178,3 @@ def _marked(descriptor: int, path: str) -> str | None:
     os.fsync(descriptor)
     sync_directory(os.path.dirname(path))
     return mark
-
-
-def sync_directory(path: str) -> None:
-    """Have a directory's entries outlive a power cut, where its filesystem can do that."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,13 +16,14 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from dbproc.core.errors import ForeignFileError, PlacementError, StorageError
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Member, Move
 from dbproc.core.states import Purpose
-from dbproc.storage import permissions, renaming
+from dbproc.storage import durable, permissions, removal, renaming
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.fingerprint import require_directory
 
@@ -39,10 +40,7 @@ def parts(path: str, members: Iterable[Member]) -> list[str]:
 
 
 def files_below(directory: str) -> list[str]:
-    """What is below a directory and is not a directory, by its path in it, in order; nothing where there is none.
-
-    A link to a directory is not one.
-    """
+    """What is below a directory and is not one (as a link is not), by its path in it, in order; nothing without it."""
     found: list[str] = []
     if os.path.islink(directory):
         return found
@@ -83,15 +81,7 @@ def move(move: Move) -> None:
 
 
 def place(wanted: Move) -> None:
-    """:func:`move` a file of a product: what has become a link, or anything else, since it was looked at is refused.
-
-    Raises
-    ------
-    PlacementError
-        As :func:`move` does, or the source is not a regular file any more.
-    StorageError
-        As :func:`move` does.
-    """
+    """:func:`move` a file of a product: what has become a link, or anything else, since it was looked at is refused."""
     if not os.path.isfile(wanted.source) or os.path.islink(wanted.source):
         raise PlacementError(f"{wanted.source} is not a regular file any more")
     move(wanted)
@@ -111,7 +101,7 @@ def move_back(move: Move, *, as_it_is: bool = False) -> None:
     """
     for path in (move.source, move.target):
         for end in (path, companion_of(path)):
-            _remove_own(_partial(end))
+            removal.remove(_partial(end))
     pairs = _moved_members(move, as_it_is=as_it_is)
     if os.path.lexists(move.target):
         if as_it_is or _is_announced(move):
@@ -131,13 +121,7 @@ def move_back(move: Move, *, as_it_is: bool = False) -> None:
 
 
 def put(path: str, target: str) -> None:
-    """Put a file where it belongs and nothing is, without a word to the database: its row is there already.
-
-    Raises
-    ------
-    OSError
-        The system refuses.
-    """
+    """Put a file where it belongs and nothing is, without a word to the database: its row is there already."""
     _rename_or_copy(path, target)
     _sync_all([target, os.path.dirname(target)])
 
@@ -147,27 +131,16 @@ def remove(path: str, members: Sequence[Member] = (), *, has_companion: bool = F
 
     The members go first, and what is left empty of its companion directory, also where a crash has left no more of it:
     what is left by another one still has the name of the file.
-
-    Raises
-    ------
-    OSError
-        It cannot be removed.
     """
     for member in parts(path, members)[1:]:
-        _remove_own(member)
+        removal.remove(member)
     if members or has_companion:
         _prune(companion_of(path))
-    _remove_own(path)
+    removal.remove(path)
 
 
 def sync(moves: Iterable[Move]) -> None:
-    """Make files that were moved durable, with their members and what names them; links and devices are not opened.
-
-    Raises
-    ------
-    PlacementError
-        The system cannot say that they are.
-    """
+    """Make files that were moved durable, with their members and what names them; links and devices are not opened."""
     files = [path for move in moves for end in parts(move.target, move.members) for path in _regular(end)]
     try:
         _sync_all(files)
@@ -180,12 +153,10 @@ def sync(moves: Iterable[Move]) -> None:
 def as_placed(move: Move) -> tuple[str, tuple[Member, ...]]:
     """What the system says of a file and its members now that they are where they belong: to be recorded.
 
-    Raises
-    ------
-    PlacementError
-        Somebody went on writing into them while they were moved.
+    PlacementError when somebody went on writing into them while they were moved.
     """
-    states = [_placed_state(path, state) for path, state in _with_states(move)]
+    before = (move.state, *(member.state for member in move.members))
+    states = list(map(_placed_state, parts(move.target, move.members), before))
     members = zip(move.members, states[1:], strict=True)
     return states[0], tuple(replace(member, state=state) for member, state in members)
 
@@ -200,13 +171,7 @@ def _require_free(move: Move) -> None:
 
 
 def require_unchanged(move: Move, *, has_companion: bool = False) -> None:
-    """See that the source is what was read, member by member, and has no more of them.
-
-    Raises
-    ------
-    PlacementError
-        It is not.
-    """
+    """See that the source is what was read, member by member, and has no more of them; PlacementError otherwise."""
     try:
         _require_state(move.source, move.state)
         if not move.members and not has_companion:
@@ -218,12 +183,6 @@ def require_unchanged(move: Move, *, has_companion: bool = False) -> None:
         raise PlacementError(f"{error.filename} cannot be taken any more: {error.strerror}") from error
     if files_below(companion_of(move.source)) != sorted(member.path for member in move.members):
         raise PlacementError(f"{companion_of(move.source)} was changed while {move.source} was looked at")
-
-
-def _with_states(move: Move) -> Iterator[tuple[str, str]]:
-    """The target of each part of a move, and what the system said of it at its source."""
-    states = (move.state, *(member.state for member in move.members))
-    yield from zip(parts(move.target, move.members), states, strict=True)
 
 
 def _placed_state(path: str, before: str) -> str:
@@ -249,13 +208,14 @@ def _move_all(move: Move) -> None:
     """Move by renames, everything with the mission's access before it has its new name.
 
     Between filesystems, where the access of something cannot be changed, and where somebody else has a name for the
-    bytes through which he may go on writing, everything is copied before anything is removed, the file first.
+    bytes through which he may go on writing, everything is copied before anything is removed, the file first; what
+    somebody has changed a part of stays together.
     """
     copied: list[tuple[str, _Seen]] = []
     for source, target, members in _pieces(move):
         if _is_shared(source, move) or not (permissions.settled(source) and _is_renamed(source, target)):
             copied.append((source, _copy(source, target, move, members)))
-    if all(_is_still(seen) for _, seen in copied):
+    if all(_is_as_seen(path, status) for _, seen in copied for path, status in seen.items()):
         for source, seen in reversed(copied):
             _remove_copied(source, seen)
 
@@ -296,14 +256,14 @@ def _copy(source: str, target: str, move: Move, members: Sequence[Member]) -> _S
     """Copy: the target appears whole, of the bytes that were announced, synced and with its access, or not at all."""
     seen: _Seen = {}
     partial = _partial(target)
-    _remove_own(partial)
+    removal.remove(partial)
     try:
         _copy_all(source, partial, seen)
         _require_bytes(partial, source, move, members)
         _sync_all(_regular(partial))
         renaming.rename(partial, target)
     except OSError:
-        _remove_own(partial)  # on a full disk it would keep the room that others need
+        removal.remove(partial)  # on a full disk it would keep the room that others need
         raise
     _sync_one(os.path.dirname(target))
     return seen
@@ -346,11 +306,6 @@ def _remove_copied(source: str, seen: _Seen) -> None:
         if _is_as_seen(path, status):
             os.unlink(path)
     _prune(source)
-
-
-def _is_still(seen: _Seen) -> bool:
-    """Whether all that was copied is what it was; what somebody has changed a part of stays together."""
-    return all(_is_as_seen(path, status) for path, status in seen.items())
 
 
 def _is_as_seen(path: str, before: os.stat_result) -> bool:
@@ -462,14 +417,6 @@ def _regular(path: str) -> list[str]:
     return [path] if os.path.isfile(path) else []
 
 
-def _remove_own(path: str) -> None:
-    """Remove a file, a link, or a directory of our own; nothing where there is none."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.unlink(path)
-
-
 def _sync_all(paths: Sequence[str]) -> None:
     """Sync at the same time: flushes that a disk is asked for together cost it little more than one."""
     if len(paths) < 2:
@@ -483,11 +430,5 @@ def _sync_all(paths: Sequence[str]) -> None:
 
 
 def _sync_one(path: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except PermissionError:
-        return  # what may not be read was not written by us, and goes to quarantine
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with suppress(PermissionError):  # what may not be read was not written by us, and goes to quarantine
+        durable.sync(path)

@@ -16,8 +16,9 @@ from typing import Any
 
 from dbproc.core.errors import RootError, StorageError
 from dbproc.storage import permissions
+from dbproc.storage.durable import sync_directory
 from dbproc.storage.layout import PRIVATE
-from dbproc.storage.lockfile import Making, sync_directory
+from dbproc.storage.lockfile import Making
 
 NAME = "owner.json"
 _ABOUT = "The root above belongs to this database; dbproc refuses to work there for another one."
@@ -82,20 +83,8 @@ def path_of(root: str) -> str:
 def standing(root: str, owner: Owner, *, was_marked: bool) -> Standing:
     """How a root stands to a database; nothing is made or changed.
 
-    Parameters
-    ----------
-    root
-        The root of the mission.
-    owner
-        The database.
-    was_marked
-        Whether the root has borne its mark: a root without it is gone then, or not mounted. One that has not may bear
-        that of a deleted database, in whose place this one was made.
-
-    Raises
-    ------
-    RootError
-        It is gone, or belongs to another database.
+    `was_marked`: the root has borne its mark, so that one without it is gone, or not mounted. One that has not may bear
+    that of a deleted database, in whose place this one was made. RootError when it is gone, or is another database's.
     """
     _require_directory(root)
     mark = read_mark(root)
@@ -117,13 +106,7 @@ def adopt_command(owner: Owner) -> str:
 
 
 def read_mark(root: str) -> Owner | None:
-    """The database that a root belongs to, None when it belongs to nobody.
-
-    Raises
-    ------
-    RootError
-        The mark cannot be read.
-    """
+    """The database that a root belongs to, None when it belongs to nobody; RootError when the mark cannot be read."""
     path = path_of(root)
     try:
         with open(path, encoding="utf-8") as stream:
@@ -140,13 +123,7 @@ def read_mark(root: str) -> Owner | None:
 
 
 def mark(root: str, owner: Owner, making: Making) -> None:
-    """Mark a root as a database's; the caller keeps the root's file locked.
-
-    Raises
-    ------
-    StorageError
-        The mark cannot be written.
-    """
+    """Mark a root as a database's; the caller keeps the root's file locked."""
     path = path_of(root)
     partial = f"{path}.part"
     try:

@@ -59,10 +59,7 @@ _in_force: ContextVar[Access] = ContextVar("access", default=_ANY)
 def in_force(mission: Mission) -> Iterator[None]:
     """Make and place everything with the mission's umask and group, in child processes too, and never its root.
 
-    Raises
-    ------
-    UserError
-        There is no such group, or the user is not in it.
+    UserError when there is no such group, or the user is not in it.
     """
     with as_given(mission.umask, mission.group, os.path.normpath(mission.root)):
         yield
@@ -106,13 +103,7 @@ def give_like(path: str, status: os.stat_result) -> None:
 
 
 def make_directories(path: str) -> None:
-    """Make a directory, and those above it that are missing, with the access in force.
-
-    Raises
-    ------
-    OSError
-        It cannot be made; it is the mission's root, or below it, and that is gone.
-    """
+    """Make a directory, and those above it that are missing, with the access in force; never the mission's root."""
     if os.path.isdir(path):
         return
     if os.path.normpath(path) == _in_force.get().root:

@@ -12,13 +12,10 @@ from contextlib import suppress
 def remove_tree(path: str) -> str | None:
     """Remove a directory with all that is in it, without the right to write where that can be had, and however deep.
 
-    Returns
-    -------
-    str or None
-        What could not be removed, and why; None when all of it is gone.
+    Gives what could not be removed, and why; None when all of it is gone.
     """
     try:
-        _remove(path)
+        remove(path)
     except (OSError, RecursionError):
         return _remove_stubborn(path)
     return None
@@ -35,7 +32,8 @@ def open_up(path: str) -> None:
             os.chmod(path, mode | stat.S_IRWXU)
 
 
-def _remove(path: str) -> None:
+def remove(path: str) -> None:
+    """Remove a file, a link, or a directory with all that is in it; nothing where there is none."""
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     else:
@@ -55,7 +53,7 @@ def _remove_stubborn(path: str) -> str | None:
             except OSError as error:
                 problem = problem or error
     try:
-        _remove(path)
+        remove(path)
     except (OSError, RecursionError) as error:
         problem = problem or (error if isinstance(error, OSError) else None)
         place = problem.filename if problem and problem.filename else path
@@ -64,13 +62,7 @@ def _remove_stubborn(path: str) -> str | None:
 
 
 def _remove_level(path: str, top: str) -> bool:
-    """Remove an entry of `top`; the directories in it become entries of `top`. Whether anything became less.
-
-    Raises
-    ------
-    OSError
-        Something of it stays.
-    """
+    """Remove an entry of `top`; the directories in it become entries of `top`. Whether anything became less."""
     if not _is_directory(path):
         os.unlink(path)
         return True

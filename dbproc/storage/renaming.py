@@ -16,15 +16,7 @@ _UNLINKED = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}  # a fil
 
 
 def rename(source: str, target: str) -> None:
-    """Rename; what is at the target stays there, whenever it came.
-
-    Raises
-    ------
-    FileExistsError
-        Something is at the target; both are named.
-    OSError
-        The system refuses, as with :func:`os.rename`.
-    """
+    """Rename; what is at the target stays there, whenever it came: FileExistsError then, which names both."""
     sys.audit("os.rename", source, target, -1, -1)  # as os.rename does: who watches what Python does sees this, too
     code = _system_rename()(os.fsencode(source), os.fsencode(target))
     if code in _UNABLE:

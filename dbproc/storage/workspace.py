@@ -11,8 +11,8 @@ from dbproc.core.errors import StorageError
 from dbproc.storage import permissions
 from dbproc.storage.bundle import PARTIAL
 from dbproc.storage.layout import PRIVATE
-
-NAME = PRIVATE
+from dbproc.storage.removal import remove_tree
+from dbproc.system import processes
 
 _ORPHANS_SECONDS = 1.0
 
@@ -27,7 +27,7 @@ class Workspace:
     """
 
     def __init__(self, root: str, place: str = "") -> None:
-        self.path = os.path.normpath(os.path.join(root, NAME, place))
+        self.path = os.path.normpath(os.path.join(root, PRIVATE, place))
         self.work = os.path.join(self.path, "work")
         self.job_logs = os.path.join(self.path, "jobs")
         self.logs = os.path.join(self.path, "logs")
@@ -63,23 +63,16 @@ class Workspace:
         leftovers = self.leftovers()
         if not leftovers:
             return []
-        from dbproc.storage.removal import remove_tree
-
         texts = self.end_orphans()
         for path in leftovers:
             remove_tree(path)
         return [*texts, *self.give_up(leftovers)]
 
     def give_up(self, paths: Iterable[str]) -> list[str]:
-        """Of directories that were to be removed: see which are still there, and name them, once.
-
-        They no longer count as left over.
-        """
+        """Name those of the directories that cannot be removed, once: they do not count as left over any more."""
         there = [path for path in paths if os.path.lexists(path)]
         if not there:
             return []
-        from dbproc.storage.removal import remove_tree
-
         reasons = {path: remove_tree(path) for path in there}
         stay = {path: reason for path, reason in reasons.items() if reason is not None}
         self._remember(stay)
@@ -95,8 +88,6 @@ class Workspace:
         given_up = self._given_up()
         if not given_up:
             return
-        from dbproc.storage.removal import remove_tree
-
         stay = [path for path in given_up & self._found() if remove_tree(path) is not None]
         if not stay:
             with suppress(OSError):
@@ -124,8 +115,6 @@ class Workspace:
         They bear the mark in their environment; a process that merely has its working directory there is not ours.
         Gives a sentence about those that cannot be ended.
         """
-        from dbproc.system import processes
-
         inside = tuple({str(Path(self.work).resolve()) + os.sep, self.work + os.sep})
         left = processes.end_all(lambda: processes.marked(lambda mark: mark.startswith(inside)), _ORPHANS_SECONDS)
         return [

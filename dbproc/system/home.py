@@ -8,13 +8,7 @@ from dbproc.core.errors import UserError
 
 
 def expanded(path: str) -> str:
-    """The path with the home directory in the place of ``~`` or ``~user``.
-
-    Raises
-    ------
-    UserError
-        There is no such user, or it is not known which user this is.
-    """
+    """The path with the home directory in the place of ``~`` or ``~user``; UserError where that is not known."""
     full = os.path.expanduser(path)
     if not full.startswith("~"):
         return full

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from dbproc.system import processes
+
 _MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 _SHORTEST_ID = 32  # "uninitialized" stands there while a system is installed
 
@@ -48,17 +50,10 @@ class Evidence(Enum):
 
 
 def judge(process: Process, me: Process, evidence: Evidence, seen: Callable[[Process], Judgement]) -> Judgement:
-    """Judge a process from what this one, `me`, knows of itself.
+    """Judge a process, as it was recorded, from what this one, `me`, knows of itself.
 
-    Parameters
-    ----------
-    process, me
-        As they were recorded, and as :func:`this_process` gives it.
-    evidence
-        What the file says that the process keeps locked. It decides where it can: on one kernel, or after this machine
-        was started anew.
-    seen
-        Looks for a process whose PID means here what it meant when it was recorded: :func:`seen`.
+    The evidence is what the file says that the process keeps locked; it decides where it can: on one kernel, or after
+    this machine was started anew. Else it is looked for with `seen` where its PID means here what it meant there.
     """
     if evidence is Evidence.HELD:
         return Judgement.LIVE
@@ -87,24 +82,23 @@ def seen(process: Process) -> Judgement:
         return Judgement.DEAD
     except PermissionError:
         pass  # it is there, and somebody else's
-    stat = _stat(process.pid)
-    if stat is None or not process.start_time:
+    found = processes.look(process.pid) if processes.is_visible() else None
+    if found is None or not process.start_time:
         return Judgement.LIVE  # a hidden /proc is not a dead process
-    state, start_time = stat
-    return Judgement.DEAD if state in "ZX" or start_time != process.start_time else Judgement.LIVE
+    return Judgement.DEAD if found.is_dead or found.start != process.start_time else Judgement.LIVE
 
 
 def this_process() -> Process:
     """This process."""
-    stat = _stat("self")
+    stat = (_text("/proc/self/stat") or "").rpartition(")")[2].split()
     return Process(
         hostname=socket.gethostname(),
         boot_id=_text("/proc/sys/kernel/random/boot_id") or "",
         pid=os.getpid(),
-        start_time="" if stat is None else stat[1],
+        start_time=stat[19] if stat else "",
         user=user_name(),
         machine_id=next(filter(None, map(_machine_id, _MACHINE_IDS)), None),
-        pid_namespace=_link("/proc/self/ns/pid"),
+        pid_namespace=_pid_namespace(),
     )
 
 
@@ -124,17 +118,6 @@ def _has_the_same_pids(process: Process, me: Process) -> bool:
     return process.pid_namespace == me.pid_namespace
 
 
-def _stat(pid: int | str) -> tuple[str, str] | None:
-    """State and start of a process, in clock ticks since boot; None when it is not there, or not shown."""
-    if pid != "self" and _link("/proc/self") != str(os.getpid()):
-        return None  # /proc is that of another PID namespace: the number is somebody else's there
-    text = _text(f"/proc/{pid}/stat")
-    if text is None:
-        return None
-    fields = text.rpartition(")")[2].split()
-    return fields[0], fields[19]
-
-
 def _machine_id(path: str) -> str | None:
     text = _text(path) or ""
     return text if len(text) >= _SHORTEST_ID else None
@@ -147,9 +130,9 @@ def _text(path: str) -> str | None:
         return None
 
 
-def _link(path: str) -> str | None:
+def _pid_namespace() -> str | None:
     try:
-        return os.readlink(path)
+        return os.readlink("/proc/self/ns/pid")
     except OSError:
         return None
 

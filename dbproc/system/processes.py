@@ -56,29 +56,29 @@ def is_visible() -> bool:
         return False
 
 
-def adopt(*, on: bool = True) -> bool:
-    """Become the parent of all that leaves its parents below this process, or no longer; False where that cannot be."""
-    if sys.platform != "linux" or not is_visible():
-        return False
-    import ctypes
-
-    try:
-        return bool(ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, int(on), 0, 0, 0) == 0)
-    except (AttributeError, OSError):
-        return False
-
-
-def is_adopting() -> bool:
-    """Whether this process is the parent of all that leaves its parents below it."""
+def control(option: int, argument: object) -> bool:
+    """Ask Linux for something about this process (``prctl``); False where that cannot be had."""
     if sys.platform != "linux":
         return False
     import ctypes
 
-    value = ctypes.c_int(0)
     try:
-        return bool(ctypes.CDLL(None).prctl(_GET_CHILD_SUBREAPER, ctypes.byref(value), 0, 0, 0) == 0 and value.value)
+        return bool(ctypes.CDLL(None).prctl(option, argument, 0, 0, 0) == 0)
     except (AttributeError, OSError):
         return False
+
+
+def adopt(*, on: bool = True) -> bool:
+    """Become the parent of all that leaves its parents below this process, or no longer; False where that cannot be."""
+    return is_visible() and control(_SET_CHILD_SUBREAPER, int(on))
+
+
+def is_adopting() -> bool:
+    """Whether this process is the parent of all that leaves its parents below it."""
+    import ctypes
+
+    value = ctypes.c_int(0)
+    return control(_GET_CHILD_SUBREAPER, ctypes.byref(value)) and value.value != 0
 
 
 def look(pid: int) -> Process | None:
@@ -177,15 +177,18 @@ def kill(process: Process) -> None:
             os.kill(process.pid, signal.SIGKILL)
 
 
+def kill_group(group: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Signal a process group, where there is one that is ours; who calls sees to it that the number is still its."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
 def end_all(
     find: Callable[[], Sequence[Process]], seconds: float, end: Callable[[Process], None] = kill
 ) -> Sequence[Process]:
     """End what is found until nothing is, since what is being ended may start others; at most for so long.
 
-    Returns
-    -------
-    sequence of Process
-        What could not be ended: it waits for a disk, or belongs to another user.
+    Gives what could not be ended: it waits for a disk, or belongs to another user.
     """
     deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE
     while found := find():

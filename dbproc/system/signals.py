@@ -83,10 +83,7 @@ def seconds_since() -> float | None:
 def keep_time() -> None:
     """Leave off, in any thread, when the run is to end: what takes long asks again and again.
 
-    Raises
-    ------
-    Interrupted
-        A signal has come, and there is no time left to finish anything.
+    Raises Interrupted when a signal has come, and there is no time left to finish anything.
     """
     if not _ARRIVAL.name or (threading.current_thread() is threading.main_thread() and not _ARRIVAL.is_heeded):
         return
@@ -106,13 +103,7 @@ def time_left(seconds: float) -> float:
 
 
 def await_ours() -> None:
-    """Wait a moment, in the main thread: a child died of what a shutdown sends, which may be on its way to us, too.
-
-    Raises
-    ------
-    Interrupted
-        It is.
-    """
+    """Wait a moment, in the main thread: a child died of what a shutdown sends, which may be on its way to us, too."""
     deadline = time.monotonic() + MOMENT
     while time.monotonic() < deadline:
         if _ARRIVAL.name:

@@ -49,24 +49,10 @@ Difference = dict[str, Any]
 
 
 def compare(kind: str, old: str, new: str, budget: int = BUDGET, *, companion: bool = False) -> dict[str, Any]:
-    """How the contents of two files differ.
+    """How the contents of two files differ, read in pieces of at most `budget` bytes, where a row fits into them.
 
-    Parameters
-    ----------
-    kind
-        ``netcdf``, ``hdf5`` or ``bytes``.
-    old, new
-        The files.
-    budget
-        Bytes of each of the two pieces that are in memory at a time, where a row fits into them.
-    companion
-        Whether the directories of their stems belong to them.
-
-    Returns
-    -------
-    dict
-        ``same``; ``differences``, each with ``name`` and ``what``, and for values ``values``, ``differing`` and
-        ``largest``; ``more``: how many are not listed.
+    ``same``; ``differences``, each with ``name`` and ``what``, and for values ``values``, ``differing`` and
+    ``largest``; ``more``: how many are not listed.
     """
     found = list(_differences(kind, old, new, budget, companion=companion))
     return {"same": not found, "differences": found[:MOST], "more": max(0, len(found) - MOST)}

@@ -148,14 +148,16 @@ def _address(item: Any) -> object:
 
 
 def _hdf5_variable(dataset: Any) -> Variable:
+    import h5py
+
     try:
         kind, unreadable = dataset.dtype, ""
     except TypeError as error:
         return _unreadable(dataset, str(error))
     if dataset.shape is None:
         return _unreadable(dataset, "")
-    has_references = _has_references(kind)
-    if _has_regions(kind):
+    references = _references(kind)
+    if h5py.RegionReference in references:
         unreadable = "it refers to regions"
     return Variable(
         type=_hdf5_type(kind),
@@ -163,7 +165,7 @@ def _hdf5_variable(dataset: Any) -> Variable:
         dimensions=tuple(map(_axis, dataset.dims, dataset.maxshape)),
         attributes=_hdf5_attributes(dataset),
         sample_bytes=_OBJECT_BYTES if kind.hasobject else kind.itemsize,
-        read=lambda box: _named(dataset.file, dataset[box]) if has_references else dataset[box],
+        read=lambda box: _named(dataset.file, dataset[box]) if references else dataset[box],
         unreadable=unreadable,
     )
 
@@ -208,20 +210,13 @@ def _hdf5_attributes(item: Any) -> dict[str, Any]:
     return found
 
 
-def _has_references(kind: Any) -> bool:
+def _references(kind: Any) -> set[Any]:
+    """The types of references in a type: to objects, to regions."""
     import h5py
 
     if kind.names:
-        return any(_has_references(kind[name]) for name in kind.names)
-    return h5py.check_ref_dtype(kind.base) is not None
-
-
-def _has_regions(kind: Any) -> bool:
-    import h5py
-
-    if kind.names:
-        return any(_has_regions(kind[name]) for name in kind.names)
-    return h5py.check_ref_dtype(kind.base) is h5py.RegionReference
+        return set().union(*(_references(kind[name]) for name in kind.names))
+    return {h5py.check_ref_dtype(kind.base)} - {None}
 
 
 def _named(file: Any, value: Any) -> Any:

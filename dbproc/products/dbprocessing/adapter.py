@@ -38,15 +38,7 @@ _last_words = _LastWords()
 def inspect(
     inspector: Any, path: str, database: Database, product_id: int, arguments: Mapping[str, str]
 ) -> CheckedFacts:
-    """Ask a dbprocessing inspector about a file.
-
-    Raises
-    ------
-    NotMine
-        It does not confirm the file, or leaves out a fact that dbprocessing needs.
-    Nonsense
-        What it says cannot be.
-    """
+    """Ask a dbprocessing inspector about a file; NotMine when it does not confirm it, Nonsense when that cannot be."""
     listener = logging.getLogger("DBLogger")
     if _last_words not in listener.handlers:
         listener.addHandler(_last_words)
@@ -58,13 +50,7 @@ def inspect(
 
 
 def settle(params: Mapping[str, Any]) -> CheckedFacts:
-    """The parameters that a dbprocessing inspector filled in, as checked facts; its keywords are all there are.
-
-    Raises
-    ------
-    Nonsense
-        They cannot be.
-    """
+    """The parameters that a dbprocessing inspector filled in, as checked facts; its keywords are all there are."""
     start = moment("utc_start_time", params["utc_start_time"])
     stop = moment("utc_stop_time", params["utc_stop_time"])
     date = day("utc_file_date", params["utc_file_date"]) or start.date()

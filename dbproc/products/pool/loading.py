@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
@@ -43,13 +44,7 @@ class Loader:
             sys.path.insert(0, _SHIM)
 
     def load(self, path: str) -> Loaded:
-        """The inspector in the Python file `path`.
-
-        Raises
-        ------
-        LoadError
-            There is none that works.
-        """
+        """The inspector in the Python file `path`; LoadError where there is none that works."""
         if path not in self._known:
             try:
                 self._known[path] = _inspector_of(_executed(path, f"dbproc_inspector_{len(self._known)}"))
@@ -67,17 +62,9 @@ def described(error: BaseException, path: str) -> str:
         words = str(error)
     except BaseException:
         words = "(its text cannot be shown)"
-    place = f" ({os.path.basename(path)}, line {line})" if (line := _line_in(error, path)) else ""
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
+    place = f" ({os.path.basename(path)}, line {lines[-1]})" if lines else ""
     return f"{type(error).__name__}{': ' if words else ''}{words}{place}"
-
-
-def _line_in(error: BaseException, path: str) -> int | None:
-    line, traceback = None, error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == path:
-            line = traceback.tb_lineno
-        traceback = traceback.tb_next
-    return line
 
 
 def _executed(path: str, name: str) -> ModuleType:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dbproc.core.errors import VersionError
 from dbproc.core.filenames import read_version
 from dbproc.core.redaction import masked
+from dbproc.core.text import one_line
 from dbproc.core.version import Version
 from dbproc.products.base import Nonsense
 from dbproc.products.facts import EXTRA, CheckedFacts, checked, text, version_of
@@ -23,7 +24,7 @@ from dbproc.products.facts import EXTRA, CheckedFacts, checked, text, version_of
 if TYPE_CHECKING:
     from dbproc.core.model import Definition, Product
 
-READY = "ready"
+READY = b"ready"
 _LONGEST_REASON = 1_000
 _LONGEST_KEYWORDS = 2_000  # bytes; PostgreSQL keeps no more than 2704 in an index
 
@@ -68,13 +69,7 @@ def facts_content(facts: CheckedFacts) -> dict[str, Any]:
 
 
 def facts_of(content: object) -> CheckedFacts:
-    """The reverse of :func:`facts_content`, trusting nothing: the process that sent it runs foreign code.
-
-    Raises
-    ------
-    Nonsense
-        It is not what :func:`facts_content` makes.
-    """
+    """The reverse of :func:`facts_content`, trusting nothing: the process that sent it runs foreign code."""
     if not isinstance(content, Mapping) or not isinstance(extra := content.get("extra"), Mapping):
         raise Nonsense("the worker returned invalid facts")
     version = version_of(content.get("version"))
@@ -93,13 +88,12 @@ def facts_of(content: object) -> CheckedFacts:
     )
 
 
-def one_line(words: str) -> str:
+def reason_line(words: str) -> str:
     """Foreign words on one line: no line breaks, no control characters, no passwords, no more than fit."""
     words = masked(words)
     if len(words) > _LONGEST_REASON:
         words = words[:_LONGEST_REASON] + " …"
-    words = " ".join(words.split())
-    return words if words.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    return one_line(" ".join(words.split()))
 
 
 def _require_storable(version: Version, keywords: str) -> None:

@@ -6,7 +6,7 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from dbproc.core.errors import InspectionError
 from dbproc.products.pool.child import Answer, Child, Fault, Limits, Question
@@ -22,21 +22,9 @@ _WORTH = 0.2
 class Supervisor:
     """Worker processes that are started when there is work for them and replaced when an inspector has spoilt them.
 
-    One worker does what is soon done. A further one is started when questions waited, or at the present pace will wait,
-    for longer than it takes to start one. What waits behind a file that takes long is given to others.
-
-    Parameters
-    ----------
-    setup
-        The first line to each worker.
-    limits
-        What an inspector may take for one question.
-    size
-        How many workers there are at most; by default as many as there are CPUs to use, and no more than four.
-
-    Notes
-    -----
-    The workers die with the thread that started them: ask from one thread.
+    One worker does what is soon done. A further one is started when questions have waited for longer than it takes to
+    start one, or wait for a file that takes long; at most `size`, by default as many as there are CPUs to use, and no
+    more than four. They die with the thread that started them: ask from one thread.
     """
 
     def __init__(self, setup: bytes, limits: Limits = Limits(), size: int | None = None) -> None:  # noqa: B008
@@ -44,30 +32,27 @@ class Supervisor:
         self._limits = limits
         self._size = size or min(MOST_WORKERS, _usable_cpus())
         self._children: list[Child] = []
-        self._is_warm = False
-        self._waited = 0.0
+        self._began = 0.0  # when they were asked, or the latest worker had answered for the first time
+        self._questions: Sequence[Question] = ()
+        self._waiting: deque[int] = deque()  # the numbers of questions that no worker has
+        self._answers: dict[int, Answer] = {}
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
-        """Answer all questions, in their order.
+        """Answer all questions, in their order; InspectionError when no worker can be started.
 
         A question at which a worker dies, or runs out of memory, after it has answered others is asked once more in a
-        fresh worker: an earlier inspector may have left what killed it. Questions that the worker had not come to are
-        asked elsewhere.
-
-        Raises
-        ------
-        InspectionError
-            No worker can be started.
+        fresh worker: an earlier inspector may have left what killed it.
         """
-        round_ = _Round(questions)
+        self._questions, self._waiting, self._answers = questions, deque(range(len(questions))), {}
+        self._began = time.monotonic()
         try:
-            while round_.is_open:
-                self._hand_out(round_)
-                self._listen(round_)
+            while len(self._answers) < len(questions):
+                self._hand_out()
+                self._listen()
         except BaseException:
             self.close()
             raise
-        return round_.answers()
+        return [self._answers[number] for number in range(len(questions))]
 
     def close(self) -> None:
         """End the workers and all their children at once; they hold nothing."""
@@ -75,127 +60,75 @@ class Supervisor:
             child.end()
         self._children = []
 
-    def _hand_out(self, round_: _Round) -> None:
-        """Give each worker what it has room for, and start workers for what remains."""
-        while round_.retry:
-            round_.give(self._start(), round_.retry.popleft())
+    def _hand_out(self) -> None:
+        """Give each worker that is free a question, and start a worker where that is worth it."""
+        if self._waiting and not self._children:
+            self._start(self._waiting.popleft())
         for child in self._children:
-            while round_.waiting and child.has_room:
-                round_.give(child, round_.waiting.popleft())
-        if round_.waiting and not self._children:
-            round_.give(self._start(), round_.waiting.popleft())
-        elif round_.waiting and self._is_another_worth_it(len(round_.waiting)):
-            self._start_spare()
+            if self._waiting and child.is_free:
+                self._give(child, self._waiting.popleft())
+        if self._waiting and len(self._children) < self._size and self._is_another_worth_it():
+            try:
+                self._start()
+            except InspectionError:
+                self._size = len(self._children)
 
-    def _is_another_worth_it(self, waiting: int) -> bool:
-        """Whether the workers that there are need help."""
-        pace = max(child.pace for child in self._children)
-        is_needed = self._waited + waiting * pace / len(self._children) > _WORTH
-        return is_needed and len(self._children) < self._size
+    def _is_another_worth_it(self) -> bool:
+        """Whether the workers that there are need help; the first file of each takes as long as libraries to load."""
+        are_at_work = all(child.served or child.is_long_at_it for child in self._children)
+        return are_at_work and time.monotonic() - self._began > _WORTH
 
-    def _start(self, *, is_spare: bool = False) -> Child:
-        child = Child(self._setup, self._limits, is_spare=is_spare)
-        self._children.append(child)
-        return child
+    def _start(self, number: int | None = None) -> None:
+        """Start a worker; one that is given no question now is to help others, which can do without it."""
+        self._children.append(Child(self._setup, self._limits))
+        if number is not None:
+            self._give(self._children[-1], number)
 
-    def _start_spare(self) -> None:
-        """Start a worker to help those that there are; it is asked once it is ready."""
-        self._waited = 0.0
-        try:
-            self._start(is_spare=True)
-        except InspectionError:
-            self._size = len(self._children)
+    def _give(self, child: Child, number: int) -> None:
+        child.ask(number, self._questions[number])
 
-    def _listen(self, round_: _Round) -> None:
+    def _listen(self) -> None:
         """Wait for a worker to say something, and see to those that are silent."""
         keep_time()
         poller = select.poll()
         watched = [(child, child.register(poller)) for child in self._children]
-        began = time.monotonic()
         events = dict(poller.poll(_LOOK_AROUND * 1000))
-        if round_.waiting and (self._is_warm or all(child.is_long_at_it for child in self._children)):
-            self._waited += time.monotonic() - began
         for child, answers in watched:
             child.write()
-            self._attend(child, round_, has_words=answers in events)
+            self._attend(child, has_words=answers in events)
 
-    def _attend(self, child: Child, round_: _Round, *, has_words: bool) -> None:
+    def _attend(self, child: Child, *, has_words: bool) -> None:
         """Read a worker's answers, and end it when it is of no further use."""
         try:
             if has_words:
-                for number, answer in child.read():
-                    self._is_warm = True
-                    round_.settle(number, answer)
+                self._answers.update(child.read())
+                self._began = time.monotonic() if child.served == 1 else self._began
             if not child.is_tired:
                 child.look()
         except Fault as fault:
-            self._is_warm = True
             self._dismiss(child)
-            round_.fail(child, fault)
+            self._blame(child, fault)
         except InspectionError:
-            if not child.is_spare or len(self._children) == 1:
+            if child.number is not None or len(self._children) == 1:
                 raise
             self._dismiss(child)
             self._size = len(self._children)
         else:
-            self._relieve(child, round_)
+            if child.is_tired:
+                self._dismiss(child)
 
-    def _relieve(self, child: Child, round_: _Round) -> None:
-        """Move questions that wait behind a slow file, or in a worker that will be replaced."""
-        if child.is_tired:
-            self._dismiss(child)
-            round_.put_back(child.asked)
-        elif len(child.asked) > 1 and self._size > 1 and child.is_long_at_it:
-            round_.put_back(child.take_back())
+    def _blame(self, child: Child, fault: Fault) -> None:
+        """Lay a worker's failure at the door of the file that it worked on, unless another may have left the cause."""
+        if child.number is None:
+            return
+        if fault.is_final or not child.served:
+            self._answers[child.number] = Answer(Reply.FAILED, str(fault))
+        else:
+            self._start(child.number)
 
     def _dismiss(self, child: Child) -> None:
         self._children.remove(child)
         child.end()
-
-
-class _Round:
-    """The questions of one call, by their numbers.
-
-    `waiting` are those that no worker has; `retry` those at which one died that may have been spoilt before.
-    """
-
-    def __init__(self, questions: Sequence[Question]) -> None:
-        self.waiting = deque(range(len(questions)))
-        self.retry: deque[int] = deque()
-        self._questions = questions
-        self._answers: dict[int, Answer] = {}
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a question has no answer yet."""
-        return len(self._answers) < len(self._questions)
-
-    def answers(self) -> list[Answer]:
-        """The answers, in the order of the questions."""
-        return [self._answers[number] for number in range(len(self._questions))]
-
-    def give(self, child: Child, number: int) -> None:
-        """Have a worker answer a question."""
-        child.ask(number, self._questions[number])
-
-    def settle(self, number: int, answer: Answer) -> None:
-        """Take an answer."""
-        self._answers[number] = answer
-
-    def put_back(self, numbers: Iterable[int]) -> None:
-        """Have others answer questions, before those that wait already."""
-        self.waiting.extendleft(reversed(list(numbers)))
-
-    def fail(self, child: Child, fault: Fault) -> None:
-        """Lay a worker's failure at the door of the file that it worked on, unless another may have left the cause."""
-        first, *rest = child.asked or [None]
-        self.put_back(number for number in rest if number is not None)
-        if first is None:
-            return
-        if fault.is_final or not child.served:
-            self._answers[first] = Answer(Reply.FAILED, str(fault))
-        else:
-            self.retry.append(first)
 
 
 def _usable_cpus() -> int:

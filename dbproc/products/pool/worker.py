@@ -1,8 +1,8 @@
 """The child process in which files are opened and foreign inspectors run.
 
-Started by :mod:`dbproc.products.pool.supervisor` with ``python -m dbproc.products.pool.worker QUESTIONS ANSWERS MEMORY
-PARENT``: two inherited file descriptors, a limit in bytes, and the process without which it shall not live. It imports
-only what starts quickly; an inspector imports its libraries when it is first asked.
+Started by :mod:`dbproc.products.pool.child` within limits (:mod:`dbproc.engines.confined`). Questions come by standard
+input, and answers go to standard output. It imports only what starts quickly; an inspector imports its libraries when
+it is first asked.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from dbproc.core.filenames import Format, compile_format
-from dbproc.engines.confined import die_with, limit_memory
+from dbproc.core.filenames import compile_format
 from dbproc.products.base import Nonsense, NotMine
 from dbproc.products.dbprocessing import adapter
 from dbproc.products.dbprocessing.database import Database
@@ -33,7 +32,6 @@ class Worker:
         self._products: dict[int, Mapping[str, Any]] = {row["product_id"]: row for row in products}
         self._database = Database(mission, self._products)
         self._loader = Loader()
-        self._formats: dict[int, Format] = {}
 
     def answer(self, question: list[Any]) -> tuple[Reply, object]:
         """Answer one question; everything that an inspector raises is caught here."""
@@ -64,7 +62,7 @@ class Worker:
         return self._own(loaded.inspector, product, path)
 
     def _own(self, inspector: Any, product: Mapping[str, Any], path: str) -> CheckedFacts:
-        name = self._format(product).match(os.path.basename(path))
+        name = compile_format(product["format"]).match(os.path.basename(path))
         if name is None:
             raise NotMine(f"its name is not of the format {product['format']}")
         found = inspector().inspect(path, name, **product["arguments"])
@@ -72,19 +70,12 @@ class Worker:
             raise NotMine(found or "its inspector says no")
         return settle(found, name)
 
-    def _format(self, product: Mapping[str, Any]) -> Format:
-        product_id = product["product_id"]
-        if product_id not in self._formats:
-            self._formats[product_id] = compile_format(product["format"])
-        return self._formats[product_id]
-
 
 class _Resources:
     """What inspectors have left in this process: the next file shall not suffer from it."""
 
-    def __init__(self, memory_limit: int) -> None:
-        self._bytes = memory_limit * 3 // 4 or sys.maxsize
-        self._files = _most_files() * 3 // 4
+    def __init__(self) -> None:
+        self._bytes, self._files = (_limit(name) * 3 // 4 for name in ("RLIMIT_AS", "RLIMIT_NOFILE"))
         self._page = os.sysconf("SC_PAGE_SIZE")
         try:
             self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
@@ -109,28 +100,24 @@ def _next_file() -> int:
     return free
 
 
-def _most_files() -> int:
+def _limit(name: str) -> int:
     try:
         import resource
 
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        most = resource.getrlimit(getattr(resource, name))[0]
         return sys.maxsize if most == resource.RLIM_INFINITY else most
     except ImportError:
         return sys.maxsize
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Serve until the questions end."""
-    questions_fd, answers_fd, memory_limit, parent = map(int, arguments)
-    die_with(parent)
-    limit_memory(memory_limit)
-    for fd in (questions_fd, answers_fd):
-        os.set_inheritable(fd, False)
-    with os.fdopen(questions_fd, "rb") as questions:
+    answers_fd = os.dup(1)
+    with os.fdopen(os.dup(0), "rb") as questions:
         worker = Worker(**json.loads(questions.readline()))
         _be_silent()
-        _write(answers_fd, line(READY))
-        _serve(questions, answers_fd, worker, _Resources(memory_limit))
+        _write(answers_fd, READY + b"\n")
+        _serve(questions, answers_fd, worker, _Resources())
 
 
 def _serve(questions: BinaryIO, answers_fd: int, worker: Worker, resources: _Resources) -> None:
@@ -165,4 +152,4 @@ def _keep_printing_possible() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

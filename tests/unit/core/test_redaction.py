@@ -15,7 +15,7 @@ from dbproc.core.redaction import masked
 from dbproc.database.store import Store, create_database, database_url, open_store
 from dbproc.engines.environment import public_environment
 from dbproc.engines.process import environment
-from dbproc.products.pool.protocol import one_line
+from dbproc.products.pool.protocol import reason_line
 from dbproc.run.daily_log import log_to, stop_logging
 from dbproc.run.jobs import argument
 
@@ -139,7 +139,7 @@ def test_no_password_is_logged_or_told(tmp_path: Path) -> None:
 
 
 def test_no_password_is_taken_over_from_an_inspector() -> None:
-    assert one_line("cannot reach\npostgresql://me:s3cret@db/x") == "cannot reach postgresql://me:***@db/x"
+    assert reason_line("cannot reach\npostgresql://me:s3cret@db/x") == "cannot reach postgresql://me:***@db/x"
 
 
 # --- children ---

@@ -157,10 +157,11 @@ def test_what_waits_for_a_worker_that_is_replaced_is_asked_elsewhere(bench: Benc
 @pytest.mark.parametrize("how", ["cannot be started", "ends before it is ready"])
 @pytest.mark.thorough
 def test_helpers_that_cannot_start_are_done_without(bench: Bench, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def child(first_line: bytes, limits: Limits, *, is_spare: bool = False) -> Child:
-        if is_spare and how == "cannot be started":
+    def child(first_line: bytes, limits: Limits) -> Child:
+        is_first = not bench.workers()
+        if not is_first and how == "cannot be started":
             raise InspectionError("no more processes")
-        return Child(b"no json\n" if is_spare else first_line, limits, is_spare=is_spare)
+        return Child(first_line if is_first else b"no json\n", limits)
 
     monkeypatch.setattr("dbproc.products.pool.supervisor.Child", child)
     names = [f"f{number}" for number in range(30)]
