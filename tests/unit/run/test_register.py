@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from dbproc.core.model import Job
+from dbproc.core.model import Ending, Job
 from dbproc.database import files
 from dbproc.run.executor import Executor
 from dbproc.run.scheduler import Scheduler
-from tests.kit.engine import RAW, FakeEngine, delivered, process_id, setup_of
+from tests.kit.engine import RAW, Act, FakeEngine, delivered, process_id, setup_of
 from tests.kit.mission import Mission, chain, name_of, process, product
 from tests.kit.syncs import watched_syncs
 
@@ -20,9 +20,9 @@ def join(job: Job) -> None:
     Path(job.command[-1]).write_text(" ".join(Path(word).name for word in job.command[1:-1]))
 
 
-def executed(mission: Mission, *names: str) -> None:
+def executed(mission: Mission, *names: str, act: Act = join) -> None:
     """What the queue holds for some processes; for all where none is named."""
-    with setup_of(mission, FakeEngine(join)) as setup:
+    with setup_of(mission, FakeEngine(act)) as setup:
         definition = setup.definition
         allowed = frozenset(process_id(definition, name) for name in names) or frozenset(definition.processes)
         source = Scheduler(setup.store, definition, allowed)
@@ -71,3 +71,10 @@ def test_a_file_that_is_made_again_of_more_has_what_came_of_it_made_again_though
     assert mission.content(DAY) == "raw_20200101_a.txt raw_20200101_b.txt"
     executed(mission)
     assert mission.names("total") == [name_of("total", 1), name_of("total", 1, "1.1.0")]
+
+
+def test_a_job_that_was_interrupted_has_failed_as_often_as_before(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", chain(), RAW[:1], retry_seconds=0)
+    for ending in (Ending.FAILED, Ending.FAILED, Ending.INTERRUPTED, Ending.FAILED):
+        executed(mission, act=lambda _, ending=ending: ending)
+    assert mission.rows("SELECT failures FROM attempt ORDER BY attempt_id") == [(1,), (2,), (2,), (3,)]
