@@ -63,6 +63,20 @@ def test_days_out_of_reach_and_other_products_are_not_waited_for() -> None:
     assert set(frontier.open()) == {clean(10), Slot(40, dt.date(2020, 1, 5)), smooth(5)}
 
 
+def test_a_file_that_may_reach_a_little_over_its_day_is_waited_for() -> None:
+    """A window of one day reaches from day 9 to 11: the files of 8 and 12 may be found to reach into it."""
+    assert upstream_reach(CHAIN)[30][20] == (2, 2)
+
+
+def test_of_several_ways_the_widest_counts_on_either_side() -> None:
+    ways = [
+        process(30, SMOOTH, Input(product_id=CLEAN, yesterday=5)),
+        process(40, OTHER, Input(product_id=CLEAN, tomorrow=7)),
+        process(50, SUMMARY, Input(product_id=SMOOTH), Input(product_id=OTHER), Input(product_id=CLEAN)),
+    ]
+    assert upstream_reach(mission(TO_CLEAN, *ways))[50][20] == (7, 9)
+
+
 def test_the_last_day_within_reach_is_waited_for_and_the_next_is_not() -> None:
     before, after = upstream_reach(CHAIN)[30][20]
     for day, waits in ((10 - before, True), (9 - before, False), (10 + after, True), (11 + after, False)):

@@ -343,6 +343,13 @@ def test_a_replaced_input_raises_the_output(new: str, expected: str) -> None:
     assert version(decision) == expected
 
 
+def test_files_of_one_date_are_replaced_each_by_the_one_of_its_keywords() -> None:
+    old = [file(1, keywords="station=a", name="a_v1.0.0"), file(2, keywords="station=b", name="b_v1.0.0")]
+    new = [file(3, version="1.0.1", keywords="station=a", name="a_v1.0.1"), file(4, keywords="station=b", name="b2")]
+    decision = Site().decide(*new, outputs=[made(file(9, product=CLEAN), *old)])
+    assert reasons(decision) == ["input a_v1.0.0 replaced by a_v1.0.1", "input b_v1.0.0 replaced by b2"]
+
+
 def test_an_input_that_went_back_counts_by_the_part_that_differs() -> None:
     output = made(file(9, product=CLEAN), file(2, version="1.0.1"))
     assert version(Site().decide(file(1), outputs=[output])) == "1.0.1"

@@ -9,6 +9,7 @@ import pytest
 
 from dbproc.core.model import Definition, Ending, Job, Outcome
 from dbproc.core.plan import State
+from dbproc.core.version import Part
 from dbproc.database import queue
 from dbproc.database.store import Store
 from dbproc.run.campaigns import Campaigns
@@ -76,6 +77,23 @@ def test_a_file_leaves_the_queue_with_the_last_of_what_is_made_of_it(tmp_path: P
         with store.begin() as connection:
             assert list(source.settle(slots[1:]).files) == [item.file_id for item in queue.load(connection)]
         assert source.settle([]).is_empty
+
+
+def test_a_version_is_raised_once_for_what_is_queued_with_the_part_to_raise(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", BOTH[:2] + BOTH[3:4], RAW[:1])
+    executed(mission, FakeEngine())
+    file_id = mission.one("SELECT file_id FROM file WHERE product_id = 1")
+    with opened(mission) as (store, definition):
+        with store.begin() as connection:
+            queue.push(connection, [file_id], "by hand", Part.QUALITY)
+        source = scheduler(store, definition)
+        (decision,) = source.decide()
+        assert decision.state is State.STALE
+        source.settle([decision.slot])
+        with store.begin() as connection:
+            source.enqueue(queue.as_queued(connection, file_ids=[file_id]))
+        (decision,) = source.decide()
+        assert decision.state is State.UP_TO_DATE
 
 
 def test_what_failed_for_a_campaign_that_was_cancelled_is_not_looked_at_again(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from dbproc.core.states import Purpose
 from dbproc.storage import moves, renaming
 from dbproc.storage.digest import state_of
 from dbproc.storage.fingerprint import measure, measure_recorded
+from tests.kit.syncs import watched_syncs
 
 OTHER_FILESYSTEM = Path("/dev/shm")
 STRANGER = {"x_v1.0.0.txt": "a stranger", "y/x.idx": "another one"}
@@ -572,3 +573,65 @@ def test_a_fifo_is_moved_on_one_filesystem_and_is_not_read_for_another(source: P
     with pytest.raises(PlacementError, match="a fifo, socket or device cannot be copied"):
         moves.move(move)
     assert (os.listdir(source), os.listdir(target)) == (["fifo"], [])
+
+
+# --- what outlives a power cut ---
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths that are synced, and the names that are given, in order."""
+    seen, rename = watched_syncs(monkeypatch), renaming.rename
+
+    def naming(source: str, target: str) -> None:
+        rename(source, target)
+        seen.append(f"name {target}")
+
+    monkeypatch.setattr(renaming, "rename", naming)
+    return seen
+
+
+def test_a_copy_is_durable_before_it_has_its_name_and_its_name_before_the_source_goes(
+    source: Path, other: Path, events: list[str]
+) -> None:
+    move = cube(source, other)
+    moves.move(move)
+    for name, files in (("x_v1.0.0.idx", [""]), ("x_v1.0.0", ["/deep/0.bin", "/1.bin"])):
+        partial = moves._partial(str(other / name))
+        copy = events[: events.index(f"name {other / name}")]
+        assert {f"{partial}{file}" for file in files} <= set(copy)
+        assert str(other) in events[len(copy) :]
+
+
+def test_what_was_moved_is_synced_with_its_members_and_all_that_names_them(
+    source: Path, target: Path, events: list[str]
+) -> None:
+    move = cube(source, target)
+    moves.move(move)
+    events.clear()
+    moves.sync([move])
+    named = [target / name for name in ("x_v1.0.0.idx", "x_v1.0.0/deep/0.bin", "x_v1.0.0/1.bin", "x_v1.0.0/deep")]
+    assert sorted(events) == sorted(str(path) for path in (*named, target / "x_v1.0.0", target))
+
+
+def test_what_is_put_where_it_belongs_is_synced(source: Path, target: Path, events: list[str]) -> None:
+    (source / "x").write_text("x")
+    moves.put(str(source / "x"), str(target / "x"))
+    assert set(events[-2:]) == {str(target / "x"), str(target)}
+
+
+def test_of_what_cannot_be_removed_whole_the_file_itself_is_left(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    move, unlink = cube(source, source), os.unlink
+
+    def unlinking(path: str) -> None:
+        if path.endswith("1.bin"):
+            raise PermissionError(errno.EPERM, "it is held", path)
+        unlink(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", unlinking)
+        with pytest.raises(PermissionError):
+            moves.remove(move.source, move.members)
+    assert sorted(tree(source)) == ["x_v1.0.0.idx", "x_v1.0.0/1.bin"]
+    moves.remove(move.source, move.members)
+    assert tree(source) == {}

@@ -1,0 +1,45 @@
+"""Which slots a file may be an input of, and which wait for what comes of a slot."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from dbproc.core.candidates import Queued, candidates, consumers, descendants
+from dbproc.core.model import Definition, Input, Process, Slot, Timebase
+from tests.kit.facts import MISSION
+
+RAW, WEEK, DAY, PLOT = 1, 2, 3, 4
+MONDAY = dt.date(2020, 1, 6)
+
+
+def process(number: int, output: int, *inputs: Input, timebase: Timebase = Timebase.DAILY) -> Process:
+    return Process(process_id=number, name=f"p{number}", timebase=timebase, outputs=(output,), inputs=inputs)
+
+
+def mission(*processes: Process) -> Definition:
+    return Definition(mission=MISSION, products={}, processes={p.process_id: p for p in processes}, codes={})
+
+
+def day(number: int) -> dt.date:
+    return dt.date(2020, 1, number)
+
+
+def test_with_timebase_file_too_a_file_makes_the_dates_candidates_whose_window_holds_it() -> None:
+    link = Input(product_id=RAW, yesterday=2, tomorrow=1)
+    definition = mission(process(10, DAY, link, timebase=Timebase.FILE))
+    queued = Queued(1, RAW, day(5), "station=a", ((day(5), day(5)),))
+    found = [slot for slot, _ in candidates(consumers(definition), [queued])]
+    assert found == [Slot(10, day(number), "station=a") for number in (4, 5, 6, 7)]
+
+
+def test_what_waits_for_a_period_is_all_that_its_days_are_inputs_of() -> None:
+    definition = mission(
+        process(10, WEEK, Input(product_id=RAW), timebase=Timebase.WEEKLY),
+        process(20, DAY, Input(product_id=WEEK)),
+        process(30, PLOT, Input(product_id=DAY, yesterday=1)),
+    )
+    found = descendants(definition, Slot(10, MONDAY))
+    assert found == [
+        *(Slot(20, day(number)) for number in range(6, 13)),
+        *(Slot(30, day(number)) for number in range(6, 14)),
+    ]

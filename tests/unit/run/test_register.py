@@ -1,0 +1,80 @@
+"""What a job made is durable before it is recorded, and what comes of it is queued."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbproc.core.model import Ending, Job
+from dbproc.database import files
+from dbproc.run.executor import Executor
+from dbproc.run.scheduler import Scheduler
+from tests.kit.engine import RAW, Act, FakeEngine, delivered, process_id, setup_of
+from tests.kit.mission import Mission, chain, name_of, process, product
+from tests.kit.syncs import watched_syncs
+
+
+def join(job: Job) -> None:
+    Path(job.command[-1]).write_text(" ".join(Path(word).name for word in job.command[1:-1]))
+
+
+def executed(mission: Mission, *names: str, act: Act = join) -> None:
+    """What the queue holds for some processes; for all where none is named."""
+    with setup_of(mission, FakeEngine(act)) as setup:
+        definition = setup.definition
+        allowed = frozenset(process_id(definition, name) for name in names) or frozenset(definition.processes)
+        source = Scheduler(setup.store, definition, allowed)
+        source.begin()
+        Executor(setup, 1, source).run()
+
+
+def test_an_output_is_durable_before_it_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mission = delivered(tmp_path / "mission", chain()[:2] + chain()[3:4], RAW[:1])
+    synced, insert_files = watched_syncs(monkeypatch), files.insert_files
+    when_recorded: list[str] = []
+
+    def inserting(connection: Any, made: Any) -> list[int]:
+        if made:
+            when_recorded.extend(synced)
+        return insert_files(connection, made)
+
+    monkeypatch.setattr(files, "insert_files", inserting)
+    executed(mission)
+    home = mission.files()[name_of("clean", 1)].path
+    assert {str(home), str(home.parent)} <= set(when_recorded)
+
+
+DAY = "day_20200101.txt"
+PLAIN = [
+    product("raw", 0, "raw_{Y}{m}{d}_{what}.txt"),
+    product("day", 1, "day_{Y}{m}{d}.txt"),
+    product("total", 2),
+    process("to_day", "day", ["raw"]),
+    process("to_total", "total", ["day"]),
+]
+
+
+def test_a_file_that_is_made_again_of_more_has_what_came_of_it_made_again_though_it_was_queued(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", PLAIN, ["raw_20200101_a.txt"])
+    executed(mission)
+    mission.files()[DAY].path.unlink()
+    mission.dbproc("check", "--repair")
+    mission.execute(
+        "INSERT INTO processqueue (file_id, reason, queued_time) "
+        f"SELECT file_id, 'by hand', '2020-01-01 00:00:00' FROM file WHERE filename = '{DAY}'"
+    )
+    mission.deliver("raw_20200101_b.txt")
+    mission.dbproc("ingest")
+    executed(mission, "to_day")
+    assert mission.content(DAY) == "raw_20200101_a.txt raw_20200101_b.txt"
+    executed(mission)
+    assert mission.names("total") == [name_of("total", 1), name_of("total", 1, "1.1.0")]
+
+
+def test_a_job_that_was_interrupted_has_failed_as_often_as_before(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", chain(), RAW[:1], retry_seconds=0)
+    for ending in (Ending.FAILED, Ending.FAILED, Ending.INTERRUPTED, Ending.FAILED):
+        executed(mission, act=lambda _, ending=ending: ending)
+    assert mission.rows("SELECT failures FROM attempt ORDER BY attempt_id") == [(1,), (2,), (2,), (3,)]
