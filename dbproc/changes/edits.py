@@ -140,7 +140,7 @@ def edits_in_words(definition: Definition) -> list[EditInWords]:
 
 
 @dataclass(frozen=True, slots=True)
-class ForeseenEdits:
+class PredictedEdits:
     """What a run will do about edits: the definition to go on with, the processes that must not run, and those of which
     a new revision is entered."""
 
@@ -149,7 +149,7 @@ class ForeseenEdits:
     released: frozenset[int]
 
 
-def foresee_edits(store: Store, definition: Definition) -> ForeseenEdits:
+def predict_edits(store: Store, definition: Definition) -> PredictedEdits:
     """What comes of edited codes and inspectors by their policies; new revisions have negative numbers."""
     edited, _ = find_edits(definition)
     unusable = refused_inspectors(definition)
@@ -169,7 +169,7 @@ def foresee_edits(store: Store, definition: Definition) -> ForeseenEdits:
                 released.add(code.process_id)
             others = (each for each in found[code.process_id] if each.code_id != edit.code.code_id)
             found[code.process_id] = (*others, code)
-    return ForeseenEdits(replace(definition, codes=found), frozenset(refused), frozenset(released))
+    return PredictedEdits(replace(definition, codes=found), frozenset(refused), frozenset(released))
 
 
 def refused_inspectors(definition: Definition) -> frozenset[int]:

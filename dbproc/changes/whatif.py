@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import groupby
 
 from dbproc.changes.arrivals import as_newest, taken_in
-from dbproc.changes.edits import foresee_edits
+from dbproc.changes.edits import predict_edits
 from dbproc.changes.release import Request, propose
 from dbproc.changes.reprocess import Selection, choose
 from dbproc.core.errors import UserError
@@ -200,10 +200,10 @@ def if_delivered(store: Store, path: str, part: Part = Part.REVISION) -> Predict
     return _if_it_arrived(store, definition, path) if known is None else _if_newer(store, definition, known, part)
 
 
-def foresee(store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None = None) -> Iterator[Decision]:
+def predict(store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None = None) -> Iterator[Decision]:
     """What the next run would decide, by all processes or those that are `allowed`: edits are settled first, what every
     run begins with comes next, then the queue and the campaigns."""
-    edits = foresee_edits(store, hypothesis.definition)
+    edits = predict_edits(store, hypothesis.definition)
     definition, processes = edits.definition, edits.definition.processes
     may_run = (frozenset(processes) if allowed is None else allowed) - edits.refused
     today = dt.datetime.now(dt.UTC).date()
@@ -220,7 +220,7 @@ def _predicted(store: Store, hypothesis: Hypothesis, notes: Sequence[str] = (), 
     made: list[PredictedFile] = []
     hindered: list[Decision] = []
     with store.at_one_moment() as still:
-        for decision in foresee(still, hypothesis):
+        for decision in predict(still, hypothesis):
             task = decision.task
             if decision.state is not State.STALE or task is None:
                 hindered.append(decision)
