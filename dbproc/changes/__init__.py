@@ -1,1 +1,1 @@
-"""What a person changes: releases, edited codes, reprocessing, what-if, canaries."""
+"""Changes by people: releases, edited codes, reprocessing, what-if, canaries."""

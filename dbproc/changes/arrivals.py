@@ -1,4 +1,4 @@
-"""Files that arrive, as if a run had taken them in: what the catalogue would hold, and what would be queued."""
+"""Arriving files as if a run had ingested them: the resulting catalogue and queue."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dbproc.ingest.triage import Accepted, Decision, Duplicate, Restored
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What would be queued of the catalogue, the files that would be new in it, and those that stay the newest though
-    an older version comes."""
+    """Files of the catalogue that would be queued, new files, and files that stay newest because an older version
+    arrives."""
 
     queued: tuple[Queued, ...]
     delivered: tuple[File, ...]
@@ -23,7 +23,7 @@ class Taken:
 
 
 def taken_in(store: Store, decisions: Sequence[Decision]) -> Taken:
-    """What comes of the files that triage accepts, or that are there again."""
+    """The effect of files that triage accepts or that return."""
     accepted = [_file(decision.file) for decision in decisions if isinstance(decision, Accepted)]
     again = [
         decision.known.file_id
@@ -38,7 +38,7 @@ def taken_in(store: Store, decisions: Sequence[Decision]) -> Taken:
 
 
 def as_newest(store: Store, arrived: Iterable[File]) -> Taken:
-    """Files that are in the catalogue from now on; where a newer version is in it, that is the one that is used."""
+    """Files newly in the catalogue; a newer version there stays the one used."""
     queued: list[Queued] = []
     delivered: list[File] = []
     newer: list[str] = []

@@ -1,4 +1,4 @@
-"""Noticing codes and inspectors whose bytes changed under an unchanged version, and doing what the policy says."""
+"""Find codes and inspectors whose bytes changed under an unchanged version, and apply the policy."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _BY_POLICY = "by policy"
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A code whose bytes, or those of what it uses, are not those that were recorded."""
+    """A code whose bytes, or those of what it uses, differ from the recorded ones."""
 
     code: Code
     bundle: Bundle
 
     @property
     def is_first(self) -> bool:
-        """Whether no bytes were recorded before."""
+        """Whether no bytes were recorded yet."""
         return not self.code.digest
 
 
 @dataclass(frozen=True, slots=True)
 class InspectorEdit:
-    """An inspector whose bytes are not those that were recorded."""
+    """An inspector whose bytes differ from the recorded ones."""
 
     inspector: Inspector
     products: tuple[str, ...]
@@ -45,17 +45,17 @@ class InspectorEdit:
 
 
 def any_code_touched(definition: Definition) -> bool:
-    """Whether a file of an active code, or one that it uses, changed its size, time or inode since it was digested."""
+    """Whether a file of an active code, or one that it uses, changed size, time or inode since it was digested."""
     return any(_is_touched(code) for code in _codes(definition))
 
 
 def any_inspector_touched(definition: Definition) -> bool:
-    """The same of inspectors."""
+    """The same for inspectors."""
     return any(_is_inspector_touched(inspector) for inspector, _ in _inspectors(definition))
 
 
 def find_edits(definition: Definition) -> tuple[list[Edit], list[Edit]]:
-    """The edited codes, and those whose files were touched without a change; only touched files are read."""
+    """Find edited codes, and those touched without a change; only touched files are read."""
     edited: list[Edit] = []
     touched: list[Edit] = []
     for code in _codes(definition):
@@ -68,7 +68,7 @@ def find_edits(definition: Definition) -> tuple[list[Edit], list[Edit]]:
 
 
 def find_inspector_edits(definition: Definition) -> list[InspectorEdit]:
-    """The inspectors that were touched; their digest tells whether they were edited."""
+    """Find touched inspectors; their digest tells whether they were edited."""
     found = []
     for inspector, products in _inspectors(definition):
         if _is_inspector_touched(inspector):
@@ -80,7 +80,7 @@ def find_inspector_edits(definition: Definition) -> list[InspectorEdit]:
 
 
 def unreadable(definition: Definition) -> list[tuple[Code, str]]:
-    """The codes that were touched and cannot be read through, and why; one that is not there at all is none of them."""
+    """The touched codes that cannot be fully read, with the error; missing ones are not included."""
     found = []
     for code in _codes(definition):
         try:
@@ -114,7 +114,7 @@ class EditInWords:
 
 
 def edits_in_words(definition: Definition) -> list[EditInWords]:
-    """The edited codes and inspectors and what the next run will do about them, for people."""
+    """The edited codes and inspectors and what the next run will do with them, for people."""
     codes = [
         EditInWords(
             code=edit.code.path,
@@ -140,17 +140,17 @@ def edits_in_words(definition: Definition) -> list[EditInWords]:
 
 
 @dataclass(frozen=True, slots=True)
-class ForeseenEdits:
-    """What a run will do about edits: the definition to go on with, the processes that must not run, and those of which
-    a new revision is entered."""
+class PredictedEdits:
+    """The effect of edits on a run: the definition to use, the processes that must not run, and those that get a new
+    revision."""
 
     definition: Definition
     refused: frozenset[int]
     released: frozenset[int]
 
 
-def foresee_edits(store: Store, definition: Definition) -> ForeseenEdits:
-    """What comes of edited codes and inspectors by their policies; new revisions have negative numbers."""
+def predict_edits(store: Store, definition: Definition) -> PredictedEdits:
+    """Predict what a run does with edited codes and inspectors by policy; new revisions have negative ids."""
     edited, _ = find_edits(definition)
     unusable = refused_inspectors(definition)
     refused = {code.process_id for code, _ in unreadable(definition)}
@@ -169,11 +169,11 @@ def foresee_edits(store: Store, definition: Definition) -> ForeseenEdits:
                 released.add(code.process_id)
             others = (each for each in found[code.process_id] if each.code_id != edit.code.code_id)
             found[code.process_id] = (*others, code)
-    return ForeseenEdits(replace(definition, codes=found), frozenset(refused), frozenset(released))
+    return PredictedEdits(replace(definition, codes=found), frozenset(refused), frozenset(released))
 
 
 def refused_inspectors(definition: Definition) -> frozenset[int]:
-    """The products whose inspectors were edited and must not be used, by policy."""
+    """The products whose edited inspectors must not be used, by policy."""
     if definition.mission.on_code_edit is not CodeEditPolicy.REFUSE:
         return frozenset()
     return _of_inspectors(definition, [edit for edit in find_inspector_edits(definition) if _is_edited(edit)])
@@ -186,7 +186,7 @@ def _of_inspectors(definition: Definition, edits: Iterable[InspectorEdit]) -> fr
 
 
 def settle_edits(store: Store, definition: Definition, report: Report) -> tuple[Definition, frozenset[int]]:
-    """Apply the policy of each edited code; the definition to go on with, and the processes that must not run."""
+    """Apply the policy of each edited code; return the definition to use, and the processes that must not run."""
     edited, touched = find_edits(definition)
     refused = {code.process_id: (code, why) for code, why in unreadable(definition)}
     allowed = []
@@ -200,7 +200,7 @@ def settle_edits(store: Store, definition: Definition, report: Report) -> tuple[
         except UnsettledError as error:
             refused[edit.code.process_id] = (edit.code, f"is not run now: {error}")
     if allowed or touched:
-        definition = _settled(store, allowed, touched)
+        definition = _settle(store, allowed, touched)
     for edit in allowed:
         report.add(Event.NOTE, edit.code.path, _note(edit))
     for code, why in refused.values():
@@ -208,8 +208,8 @@ def settle_edits(store: Store, definition: Definition, report: Report) -> tuple[
     return definition, frozenset(refused)
 
 
-def _settled(store: Store, allowed: Iterable[Edit], touched: Iterable[Edit]) -> Definition:
-    """Record the edits, each by its policy, and what was only touched; the definition that results."""
+def _settle(store: Store, allowed: Iterable[Edit], touched: Iterable[Edit]) -> Definition:
+    """Record edited codes by policy, and touched ones; return the resulting definition."""
     with store.begin() as connection:
         for edit in touched:
             codes.touch(connection, edit.code.code_id, edit.bundle.stat)
@@ -228,10 +228,9 @@ def _settled(store: Store, allowed: Iterable[Edit], touched: Iterable[Edit]) -> 
 
 
 def settle_inspector_edits(store: Store, definition: Definition, report: Report) -> tuple[Definition, frozenset[int]]:
-    """Apply the mission's policy to edited inspectors; the definition to go on with, and the products whose inspectors
-    must not be used.
+    """Apply the mission's policy to edited inspectors; return the definition to use, and the products to refuse.
 
-    While there is one, nothing may be ingested, for it could have been of that product.
+    While there is such a product, nothing may be ingested: any file could be of it.
     """
     found = find_inspector_edits(definition)
     policy = definition.mission.on_code_edit
@@ -255,7 +254,7 @@ def settle_inspector_edits(store: Store, definition: Definition, report: Report)
 
 
 def accept_edit(store: Store, definition: Definition, process_id: int, reason: str) -> list[Edit]:
-    """Take the edited codes of a process for the same as before; gives them.
+    """Accept the edited codes of a process as equal to the recorded ones; return them.
 
     Raises
     ------
@@ -276,12 +275,12 @@ def accept_edit(store: Store, definition: Definition, process_id: int, reason: s
 
 
 def accept_inspector_edit(store: Store, definition: Definition, product: str, reason: str) -> list[InspectorEdit]:
-    """Take the edited inspector of a product for the same as before, for all products that have it; gives them.
+    """Accept the edited inspector of a product as equal to the recorded one, for all its products; return these.
 
     Raises
     ------
     UserError
-        It was not edited, or is one of dbproc's own.
+        It was not edited, or is built in.
     """
     edited = [edit for edit in find_inspector_edits(definition) if _is_edited(edit)]
     files = {edit.inspector.name for edit in edited if product in edit.products}
@@ -301,7 +300,7 @@ def _codes(definition: Definition) -> Iterator[Code]:
 
 
 def _inspectors(definition: Definition) -> list[tuple[Inspector, tuple[str, ...]]]:
-    """The inspectors that are files, each with the products whose files it confirms."""
+    """The inspectors that are files, each with its products."""
     products = [product for product in definition.products.values() if not product.inspector.is_builtin]
     return [(product.inspector, (product.name,)) for product in products]
 
@@ -325,7 +324,7 @@ def _is_edited(edit: InspectorEdit) -> bool:
 
 
 def _look(code: Code, algorithm: str) -> Bundle | None:
-    """The files of a code that was touched; None when it was not, or is not there.
+    """Read the files of a touched code; None when it is untouched or missing.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Releasing a code: a new version takes the place of those that are valid for the same dates; or an earlier one does.
+"""Release a code: a new version, or an earlier one, replaces those valid for the same dates.
 
-What follows is what :mod:`dbproc.mission.apply` would do with a mission file that says the same.
+The effect is that of :mod:`dbproc.mission.apply` with a mission file that says the same.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is to be released. What is None stays as it is; the dates are both included."""
+    """A requested release. None keeps the present value; both dates are included."""
 
     process: str
     version: Version
@@ -40,14 +40,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What was changed, or would be, and the tables of codes that the mission file must have from now on."""
+    """The changes made, or that would be, and the tables of codes that the mission file needs from now on."""
 
     changes: tuple[Change, ...]
     tables: str
 
 
 def release(store: Store, request: Request, *, dry_run: bool = False) -> Released:
-    """Release a version of a code, in one transaction and while no run is live.
+    """Release a version of a code, in one transaction, while no run is live.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def _release(store: Store, request: Request, *, dry_run: bool) -> Released:
 
 
 def propose(holdings: Holdings, request: Request) -> Released:
-    """Work out what a release changes.
+    """Determine the changes of a release.
 
     Raises
     ------
@@ -93,12 +93,12 @@ def propose(holdings: Holdings, request: Request) -> Released:
 
 
 def code_changes(holdings: Holdings, wanted: Definition, process: str, *, rollback: bool = False) -> list[Change]:
-    """What has to change in the database so that the codes of one process are those of `wanted`.
+    """The changes that give one process the codes of `wanted`.
 
     Raises
     ------
     DefinitionError
-        A code cannot take the place of the one before.
+        A code cannot replace the one before.
     """
     return [
         change
@@ -108,14 +108,14 @@ def code_changes(holdings: Holdings, wanted: Definition, process: str, *, rollba
 
 
 def with_process(definition: Definition, process: ProcessSpec, source: str) -> Definition:
-    """What is in use of a definition, with another form of one process; `source` says where that comes from."""
+    """The definition in use with one process replaced; `source` says by what."""
     products = {name: product for name, product in definition.products.items() if product.active}
     processes = {name: each for name, each in definition.processes.items() if each.codes}
     return replace(definition, products=products, processes={**processes, process.name: process}, source=source)
 
 
 def unreleased(code: CodeSpec) -> CodeSpec:
-    """A code as a mission file would have it: nothing of it is in the database yet."""
+    """A code as in a mission file, without its database fields."""
     return replace(code, running=code.version, code_id=None, digest="", kept=False, released=None)
 
 
@@ -125,7 +125,7 @@ def process_named(definition: Definition, name: str) -> ProcessSpec:
     Raises
     ------
     NotFoundError
-        There is none; the message lists what there is.
+        There is none; the message lists the existing ones.
     """
     if name not in definition.processes:
         raise NotFoundError(f"no process {name}{suggestion(name, definition.processes)}")
@@ -133,7 +133,7 @@ def process_named(definition: Definition, name: str) -> ProcessSpec:
 
 
 def _new_code(process: ProcessSpec, retired: Sequence[CodeSpec], request: Request) -> CodeSpec:
-    """The code that is released: like the one it replaces but for what is asked for; an earlier one as it was."""
+    """The released code: the one it replaces with the requested changes; an earlier one as it was."""
     active = [code for code in process.codes if code.active]
     if not active:
         raise UserError(
@@ -161,7 +161,7 @@ def _new_code(process: ProcessSpec, retired: Sequence[CodeSpec], request: Reques
 def _dates(
     process: ProcessSpec, active: Sequence[CodeSpec], request: Request, file: str | None
 ) -> tuple[dt.date, dt.date]:
-    """The dates that are asked for; an end that is not given is that of the codes that there are."""
+    """The requested dates; a missing one is taken from the present codes."""
     if request.first is None and request.last is None:
         same = [code for code in active if code.file == file] if len(active) > 1 else active
         if len(same) != 1:
@@ -176,14 +176,14 @@ def _dates(
 
 
 def _pattern(codes: Sequence[CodeSpec], file: str | None) -> CodeSpec:
-    """The code whose arguments, limits and so on the new one takes over: of the same file, or of the latest dates."""
+    """The code whose arguments, limits etc. the new one inherits: with the same file, or the latest dates."""
     return max(codes, key=lambda code: (code.file == file, code.stop))
 
 
 def _check_version(
     process: ProcessSpec, retired: Sequence[CodeSpec], replaced: Sequence[CodeSpec], request: Request
 ) -> None:
-    """Refuse a version that is not above what it replaces; a rollback that is not below it."""
+    """Refuse a version not above the replaced one, or a rollback not below it."""
     highest = max((code.used for code in replaced), default=None)
     known = sorted({code.used for code in (*retired, *process.codes) if highest is None or code.used < highest})
     earlier = ", ".join(map(str, known)) or "none"
@@ -197,7 +197,7 @@ def _check_version(
 
 
 def _as_it_was(process: ProcessSpec, retired: Sequence[CodeSpec], pattern: CodeSpec, request: Request) -> CodeSpec:
-    """`pattern` with what stayed with the version that is rolled back to."""
+    """`pattern` with the fields that belong to the version rolled back to."""
     known = [code for code in (*retired, *process.codes) if code.used == request.version]
     earlier = max(known, key=lambda code: code.code_id or 0)
     if request.file and paths.program(request.file) != earlier.file:
@@ -218,12 +218,12 @@ def _as_it_was(process: ProcessSpec, retired: Sequence[CodeSpec], pattern: CodeS
 
 
 def with_code(codes: Sequence[CodeSpec], new: CodeSpec) -> tuple[CodeSpec, ...]:
-    """The codes with `new` among them: those that are valid for its dates are trimmed, divided, or left out."""
+    """Add `new` to the codes: those valid for its dates are trimmed, split, or dropped."""
     return (*(part for code in codes for part in _remainder(code, new)), new)
 
 
 def _remainder(code: CodeSpec, new: CodeSpec) -> list[CodeSpec]:
-    """What is left of a code: the part before `new`, and the part behind it."""
+    """The remaining parts of a code: before `new` and after it."""
     if not code.active or code.stop < new.start or new.stop < code.start:
         return [code]
     parts = []
@@ -235,7 +235,7 @@ def _remainder(code: CodeSpec, new: CodeSpec) -> list[CodeSpec]:
 
 
 def _check_files(changes: Sequence[Change], wanted: Definition) -> None:
-    """Refuse a new code that is not there or cannot be run."""
+    """Refuse a new code that does not exist or cannot be run."""
     for change in changes:
         code = change.new
         if isinstance(code, CodeSpec) and not code.kept and change.old != code:

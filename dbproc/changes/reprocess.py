@@ -1,4 +1,4 @@
-"""What a person asks to have made again: the slots of a selection, and how they are put before the next run."""
+"""Reprocess on request: choose the slots of a selection, and give them to the next runs."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from dbproc.run.decide import decide, facts_in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is to be made again: everything to which all that is given applies.
+    """A selection of outputs to make again; all given criteria must hold.
 
-    Names may be numbers. `end` is the last day. With `as_inputs`, products, instrument, level and dates are of files
-    from which something is made, as in dbprocessing; otherwise of what is made.
+    Names may be numbers. `end` is the last day. With `as_inputs`, products, instrument, level and dates refer to
+    inputs, as in dbprocessing; otherwise to outputs.
     """
 
     product: str | None = None
@@ -42,13 +42,13 @@ class Selection:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was said."""
+        """Whether no criterion is given."""
         return all(getattr(self, each.name) is None for each in fields(self) if each.name != "as_inputs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """How a campaign goes about its work."""
+    """Order and limits of a campaign."""
 
     name: str | None = None
     newest_first: bool = False
@@ -59,7 +59,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenOutput:
-    """An output that is to be made again."""
+    """An output to make again."""
 
     process: str  #: the name of its process
     date: dt.date  #: its date
@@ -70,15 +70,15 @@ class ChosenOutput:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a selection comes to."""
+    """The slots of a selection."""
 
     definition: Definition
     slots: tuple[Slot, ...]  #: everything that is due
-    decisions: tuple[Decision, ...]  #: what is to be built of it
+    decisions: tuple[Decision, ...]  #: those to build
     inputs: tuple[int, ...]  #: the files that it is made from
 
     def outputs(self) -> tuple[ChosenOutput, ...]:
-        """What is to be built, for people."""
+        """The outputs to build, for people."""
         return tuple(
             ChosenOutput(
                 process=self.definition.processes[decision.slot.process_id].name,
@@ -93,22 +93,22 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reprocessed:
-    """What is made again, and how."""
+    """What is made again, and in which way."""
 
-    outputs: tuple[ChosenOutput, ...]  #: what is to be made again
+    outputs: tuple[ChosenOutput, ...]  #: the outputs to make again
     campaign: str | None  #: the name of the campaign that makes it
     queued: int  #: how many files were queued of which it is made
 
 
 def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:
-    """What a selection comes to, when `part` of each version is raised, or only what is stale is built.
+    """Choose the slots of a selection; `part` of each version is raised, or only stale slots are built.
 
     Raises
     ------
     UserError
         Nothing was selected, the dates are reversed, or a product cannot hold two versions.
     NotFoundError
-        What was named does not exist.
+        A name does not exist.
     """
     if selection.is_empty:
         raise UserError(
@@ -130,7 +130,7 @@ def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:
 
 
 def check_dates(start: dt.date | None, end: dt.date | None) -> None:
-    """See that dates are not reversed.
+    """Refuse reversed dates.
 
     Raises
     ------
@@ -142,14 +142,14 @@ def check_dates(start: dt.date | None, end: dt.date | None) -> None:
 
 
 def queue_inputs(store: Store, chosen: Chosen) -> int:
-    """Queue what the stale ones of a selection are made from; how many files."""
+    """Queue the inputs of a selection's stale outputs; return their number."""
     with store.begin() as connection:
         queue.push(connection, chosen.inputs, "reprocess")
     return len(chosen.inputs)
 
 
 def begin_campaign(store: Store, chosen: Chosen, part: Part | None, order: Order) -> str:
-    """Enter a campaign that makes what was chosen again; its name."""
+    """Record a campaign that makes the chosen slots again; return its name."""
     slots = [decision.slot for decision in chosen.decisions]
     with store.begin() as connection:
         name = order.name or campaigns.free_name(connection, f"reprocess {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S}")
@@ -175,7 +175,7 @@ class _Selector:
         self._selection = selection
 
     def slots(self) -> Iterator[Slot]:
-        """Everything to which the selection applies, due or not."""
+        """All slots that match the selection, due or not."""
         chosen = self._selection
         processes = self.processes()
         if chosen.code is not None:
@@ -189,7 +189,7 @@ class _Selector:
         return (slot for slot in found if slot.process_id in processes and (chosen.as_inputs or self._is_within(slot)))
 
     def processes(self) -> set[int]:
-        """The processes that the selection admits."""
+        """The processes that match the selection."""
         chosen, known = self._selection, self._definition.processes
         found = set(known)
         if chosen.process is not None:
@@ -207,7 +207,7 @@ class _Selector:
         return found
 
     def _products(self) -> set[int]:
-        """The products of the instrument and level that were given."""
+        """The products of the given instrument and level."""
         chosen = self._selection
         found = set(self._definition.products)
         if chosen.product is not None and chosen.as_inputs:
@@ -233,7 +233,7 @@ class _Selector:
         return found
 
     def _makers(self, product_id: int) -> set[int]:
-        """What makes a product; of one that is delivered, what is made from it."""
+        """The processes that make a product; for a delivered one, those that use it."""
         known = self._definition.processes.values()
         makers = {process.process_id for process in known if product_id in process.outputs}
         return makers or {
@@ -247,7 +247,7 @@ class _Selector:
         return process
 
     def _codes(self, name: str) -> list[int]:
-        """The codes of a file name, a process or a number, of one version or of all."""
+        """The codes by file name, process or number, of one version or all."""
         known = statistics.codes_of(self._connection)
         names = {process.process_id: process.name for process in self._definition.processes.values()}
         found = {
@@ -268,7 +268,7 @@ class _Selector:
         return numbers
 
     def _slots_of_file(self, name: str) -> Iterator[Slot]:
-        """What makes a file; of one that was delivered, what is made from it."""
+        """The slots that make a file; for a delivered one, those that use it."""
         row = database_files.find_file(self._connection, name)
         attempt = attempts.attempt_of_output(self._connection, row.file_id)
         if attempt is not None:
@@ -293,7 +293,7 @@ class _Selector:
         return (slot for slot in slots if slot.process_id in processes)
 
     def _is_within(self, slot: Slot) -> bool:
-        """Whether a slot has a day of the dates that were given."""
+        """Whether a slot has a day of the given dates."""
         last = period_end(self._definition.processes[slot.process_id].timebase, slot.date)
         start, end = self._selection.start or dt.date.min, self._selection.end or dt.date.max
         return slot.date <= end and last >= start
@@ -304,7 +304,7 @@ class _Selector:
 
 
 def _check_versions(definition: Definition, processes: Iterable[int]) -> None:
-    """Refuse to raise versions that have no place in a name."""
+    """Refuse to raise versions of products whose names do not hold them."""
     for number in sorted(processes):
         for product_id in definition.processes[number].outputs:
             product = definition.products[product_id]

@@ -1,4 +1,4 @@
-"""The versions that there were of codes, and what was kept of their bytes."""
+"""The versions of codes, and their kept bytes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class CodeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeShown(CodeFacts):
-    """A version of a code, with all that is kept of it."""
+    """A version of a code in detail."""
 
     events: tuple[EventRow, ...]  #: what happened to it, in its order
     parts: tuple[Part, ...]  #: its files
@@ -55,7 +55,7 @@ class CodeShown(CodeFacts):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The bytes of one version of a code: what they are called, the directory that they are in, and its files."""
+    """The bytes of one version of a code: label, directory and files."""
 
     label: str
     home: str
@@ -68,7 +68,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How one version of a code differs from another: files that came and went, and the lines of the others."""
+    """The differences of two versions of a code: added and removed files, and changed lines."""
 
     old: str  #: the one version
     new: str  #: the other version
@@ -78,7 +78,7 @@ class Comparison:
 
 
 def list_codes(store: Store, process: str | None = None) -> list[CodeFacts]:
-    """Every version of every code, or of those of one process.
+    """List every version of every code, or of one process.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def list_codes(store: Store, process: str | None = None) -> list[CodeFacts]:
 
 
 def show_code(store: Store, process: str, version: Version | None = None, part: str | None = None) -> CodeShown:
-    """One version of a code, the active one unless it is named: facts, events, files, and the text of `part`.
+    """One version of a code, by default the active one: facts, events, files, and the text of `part`.
 
     Raises
     ------
@@ -116,10 +116,10 @@ def show_code(store: Store, process: str, version: Version | None = None, part: 
 
 
 def compare_codes(store: Store, process: str, old: Version | None = None, new: Version | None = None) -> Comparison:
-    """Hold two versions of a code against each other.
+    """Compare two versions of a code.
 
-    `new` is the active one unless it is named; `old` the one before it. Without either, the active one is held against
-    its own file when that was edited since.
+    `new` defaults to the active one, `old` to the one before it. Without either, the active one is compared with its
+    own file if that was edited since.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def _of_process(rows: Sequence[CodeVersion], process: str) -> list[CodeVersion]:
 
 
 def _row(rows: Sequence[CodeVersion], version: Version | None) -> CodeVersion:
-    """The latest row of a version; without one the active row, or the latest of all."""
+    """The latest row of a version; by default the active row, or the latest of all."""
     same = [row for row in rows if (row.is_active if version is None else row.version == version)]
     if not same and version is not None:
         known = ", ".join(map(str, sorted({row.version for row in rows})))
@@ -159,7 +159,7 @@ def _row(rows: Sequence[CodeVersion], version: Version | None) -> CodeVersion:
 
 
 def _before(rows: Sequence[CodeVersion], row: CodeVersion, events: Sequence[EventRow]) -> CodeVersion:
-    """The version that a code replaced, or else the one that was entered before it."""
+    """The version that a code replaced, or else the one recorded before it."""
     replaced = {event.old_code for event in events}
     earlier = [each for each in rows if each.code_id < row.code_id]
     found = [each for each in earlier if each.code_id in replaced] or earlier
@@ -169,13 +169,13 @@ def _before(rows: Sequence[CodeVersion], row: CodeVersion, events: Sequence[Even
 
 
 def _kept(row: CodeVersion, mission: Mission, parts: Sequence[Part]) -> Text:
-    """The bytes of a code: the copy that was kept, or its file where that still has them."""
+    """The bytes of a code: the kept copy, or its file if that still has them."""
     label = f"{row.process} {row.version} ({row.digest})"
     place = _place(row, mission)
     for path in (kept_path(mission.kept_codes, row.digest or "", place), place):
         if row.digest and _digest_at(path, row) == row.digest:
             return Text(label, os.path.dirname(path), tuple(parts))
-    raise NotFoundError(f"the bytes of {label} are neither in {mission.kept_codes} nor in {place} any more")
+    raise NotFoundError(f"the bytes of {label} are no longer in {mission.kept_codes} or in {place}")
 
 
 def _digest_at(path: str, row: CodeVersion) -> str | None:
@@ -201,13 +201,13 @@ def _compared(old: Text, new: Text) -> Comparison:
 
 
 def _renamed(old: Text, new: Text) -> list[tuple[str, str]]:
-    """The code's own file, the first, when it has another name."""
+    """The code's own (first) file, if it has another name."""
     first, second = (text.parts[0].path if len(text.parts) == 1 else "" for text in (old, new))
     return [(first, second)] if first and second and first != second else []
 
 
 def _differing(old: Text, name: str, new: Text, new_name: str) -> Iterator[str]:
-    """The lines in which a file differs."""
+    """The lines that differ in a file."""
     before, after = old.read(name), new.read(new_name)
     try:
         texts = before.decode().splitlines(), after.decode().splitlines()

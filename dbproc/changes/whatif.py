@@ -1,8 +1,8 @@
-"""What would be made if something changed: the next run, foreseen over the database as it is, changing nothing.
+"""Predict what would be made after a change, without changing anything.
 
-What the change does is told by what carries it out: the release, the campaign, the triage of what arrives. What then
-is decided and built is told by the scheduler of runs (:mod:`dbproc.run.simulation`). Every job is taken to succeed and
-its output to differ from the one that it replaces: with early cutoff what is made may be less.
+The code that makes a change (release, campaign, triage) gives its effect; the scheduler of runs
+(:mod:`dbproc.run.simulation`) decides and builds from there. Every job is assumed to succeed with an output that
+differs from the replaced one: with early cutoff, less may be made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import groupby
 
 from dbproc.changes.arrivals import as_newest, taken_in
-from dbproc.changes.edits import foresee_edits
+from dbproc.changes.edits import predict_edits
 from dbproc.changes.release import Request, propose
 from dbproc.changes.reprocess import Selection, choose
 from dbproc.core.errors import UserError
@@ -59,7 +59,7 @@ class PredictedFile:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a job of a process is expected to take, or a file of a product; None where there is no history."""
+    """The expected cost of a process's job, or size of a product's file; None without history."""
 
     cpu_seconds: Mapping[int, float]  #: by process
     size: Mapping[int, float]  #: by product, bytes
@@ -67,7 +67,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How much it is; CPU hours and bytes are None where there is no history at all."""
+    """Sums; CPU hours and bytes are None without any history."""
 
     files: int
     jobs: int
@@ -78,7 +78,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What would be made of a product; `level` is None for the jobs of a process without output."""
+    """The predicted files of a product; `level` is None for the jobs of a process without output."""
 
     level: float | None
     name: str
@@ -88,18 +88,18 @@ class Group:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What would be done.
+    """The predicted work.
 
     Attributes
     ----------
     made
         Every file, and every job without output, by level, product, date and name.
     hindered
-        What would be due, but is refused, or failed before and waits.
+        Slots that would be due, but are refused, or failed before and wait.
     notes
-        What is to be said besides: what would become of a file that is delivered, and what was assumed.
+        The fate of a delivered file, and assumptions.
     is_refused
-        Whether the file that was asked about would not be taken in.
+        Whether the given file would be refused.
     """
 
     definition: Definition
@@ -111,16 +111,16 @@ class Prediction:
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """What would be made, by level and product; last the jobs without output, by process."""
+        """The predicted files by level and product; last the jobs without output, by process."""
         return tuple(self._group(*key, tuple(made)) for key, made in groupby(self.made, key=_product_and_process))
 
     @cached_property
     def totals(self) -> Totals:
-        """How much it is in all."""
+        """The sums over everything."""
         return self._totals(self.made)
 
     def cpu_hours(self, made: Iterable[PredictedFile]) -> float | None:
-        """What the jobs took before; a further output takes nothing of its own."""
+        """The expected CPU hours of jobs; further outputs add nothing."""
         cost = self.cost.cpu_seconds
         seconds = [cost[each.slot.process_id] for each in made if each.is_first and each.slot.process_id in cost]
         return sum(seconds) / 3600 if seconds else None
@@ -149,7 +149,7 @@ def _product_and_process(made: PredictedFile) -> tuple[int | None, int]:
 
 
 def if_released(store: Store, request: Request) -> Prediction:
-    """What would be made if a code were released.
+    """Predict the effect of releasing a code.
 
     Raises
     ------
@@ -167,12 +167,12 @@ def if_released(store: Store, request: Request) -> Prediction:
 
 
 def if_reprocessed(store: Store, selection: Selection, forced: Part | None) -> Prediction:
-    """What would be made if the selected outputs were looked at again, or made again with `forced`.
+    """Predict the effect of looking at the selected outputs again, or of making them again with `forced`.
 
     Raises
     ------
     UserError
-        What is selected is not known, or cannot be forced.
+        The selection is not known, or cannot be forced.
     """
     chosen = choose(store, selection, forced)
     if forced is not None:
@@ -184,7 +184,7 @@ def if_reprocessed(store: Store, selection: Selection, forced: Part | None) -> P
 
 
 def if_delivered(store: Store, path: str, part: Part = Part.REVISION) -> Prediction:
-    """What would be made if a file were delivered; of a file of the catalogue, if a new version of it were, with the
+    """Predict the effect of delivering a file; for a file of the catalogue, of a new version of it, with the
     next `part`.
 
     Raises
@@ -200,10 +200,10 @@ def if_delivered(store: Store, path: str, part: Part = Part.REVISION) -> Predict
     return _if_it_arrived(store, definition, path) if known is None else _if_newer(store, definition, known, part)
 
 
-def foresee(store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None = None) -> Iterator[Decision]:
-    """What the next run would decide, by all processes or those that are `allowed`: edits are settled first, what every
-    run begins with comes next, then the queue and the campaigns."""
-    edits = foresee_edits(store, hypothesis.definition)
+def predict(store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None = None) -> Iterator[Decision]:
+    """Predict the decisions of the next run, for all or the `allowed` processes: edits are settled first, then the
+    processes that every run begins with, the queue and the campaigns."""
+    edits = predict_edits(store, hypothesis.definition)
     definition, processes = edits.definition, edits.definition.processes
     may_run = (frozenset(processes) if allowed is None else allowed) - edits.refused
     today = dt.datetime.now(dt.UTC).date()
@@ -220,7 +220,7 @@ def _predicted(store: Store, hypothesis: Hypothesis, notes: Sequence[str] = (), 
     made: list[PredictedFile] = []
     hindered: list[Decision] = []
     with store.at_one_moment() as still:
-        for decision in foresee(still, hypothesis):
+        for decision in predict(still, hypothesis):
             task = decision.task
             if decision.state is not State.STALE or task is None:
                 hindered.append(decision)
@@ -254,7 +254,7 @@ def _files(definition: Definition, task: Task) -> Iterator[PredictedFile]:
 
 
 def _known(store: Store, definition: Definition, path: str) -> files.FileRow | None:
-    """The file of the catalogue that is meant: one in its place, or a name of which there is no other file here."""
+    """The file of the catalogue: by its place, or by a name that no other file here has."""
     home = os.path.realpath(definition.mission.root)
     with store.begin() as connection:
         if not os.path.lexists(path):
@@ -265,7 +265,7 @@ def _known(store: Store, definition: Definition, path: str) -> files.FileRow | N
 
 
 def _if_newer(store: Store, definition: Definition, known: files.FileRow, part: Part) -> Prediction:
-    """A file of the catalogue as if its next version were delivered."""
+    """The next version of a file of the catalogue, as if delivered."""
     with store.begin() as connection:
         newest = files.newest_of(connection, known.product_id, known.date, known.keywords)
     if newest is not None and newest.file_id != known.file_id:
@@ -288,7 +288,7 @@ def _if_newer(store: Store, definition: Definition, known: files.FileRow, part: 
 
 
 def _if_it_arrived(store: Store, definition: Definition, path: str) -> Prediction:
-    """Decide about a file as a run decides about what is in incoming; it stays where it is."""
+    """Triage a file as a run does with files in incoming; it is not moved."""
     from dbproc.core.filenames import is_unfinished
     from dbproc.ingest.incoming import arrival_at
     from dbproc.ingest.triage import Accepted, Duplicate, Refused, Restored, Triage
@@ -297,7 +297,7 @@ def _if_it_arrived(store: Store, definition: Definition, path: str) -> Predictio
     arrival = arrival_at(path, definition)
     name = arrival.name
     if is_unfinished(name):
-        note = f"{name} would not be taken in: its name says that it is not finished"
+        note = f"{name} would not be ingested: its name says that it is not finished"
         return _predicted(store, Hypothesis(definition), [note], is_refused=True)
     with Inspection(definition) as inspection:
         decisions = Triage(store, definition, inspection).decide([arrival])

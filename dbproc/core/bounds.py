@@ -1,4 +1,4 @@
-"""What numbers and texts may be: each is a function that gives what is wrong with a value, and what is allowed."""
+"""Bounds of numbers and texts: each function says what is wrong with a value and what is allowed, or gives None."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_PATH = 4000
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """From where to where a number may be, both included; `above`: the first of them is not."""
+    """The lowest and highest number allowed, both included; `above`: the lowest is excluded."""
 
     low: float
     high: float
@@ -24,7 +24,7 @@ class Bound:
     what: str = ""
 
     def __call__(self, value: float) -> str | None:
-        """What is wrong with a value, and what is allowed; None when it is within."""
+        """The fault of a value and what is allowed, or None."""
         is_enough = value > self.low if self.above else value >= self.low
         if is_enough and value <= self.high and math.isfinite(value):
             return None
@@ -34,15 +34,15 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Longest:
-    """How many characters a text may have."""
+    """The greatest number of characters of a text."""
 
     most: int
 
     def __call__(self, text: str) -> str | None:
-        """What is wrong with a text; None when it is short enough."""
+        """The fault of a text, or None."""
         if len(text) <= self.most:
             return None
-        return f"has {len(text)} characters, {text[:20]!r} …; at most {self.most} are taken"
+        return f"has {len(text)} characters, {text[:20]!r} …; at most {self.most} are allowed"
 
 
 SECONDS = Bound(0, _YEAR, " seconds")
@@ -61,35 +61,35 @@ WORD = Longest(100_000)
 
 
 def directory(path: str) -> str | None:
-    """What is wrong with the path of a directory of the mission."""
+    """The fault of the path of a mission directory, or None."""
     if UNFIT.search(path):
         return f"{path!r} has control characters or bytes that are not UTF-8 in it; give the directory another name"
     return PATH(path)
 
 
 def version(value: Version) -> str | None:
-    """What is wrong with a version."""
+    """The fault of a version, or None."""
     if max(value.interface, value.quality, value.revision) > HIGHEST:
         return f"{value} has a part above {HIGHEST}; the parts of a version go up to that"
     return None
 
 
 def umask(text: str) -> str | None:
-    """What is wrong with a umask."""
+    """The fault of a umask, or None."""
     if re.fullmatch(r"0?0[0-7]{2}", text):
         return None
-    return f"{text!r} is no umask that leaves the owner all rights; write three octal digits, such as 027"
+    return f"{text!r} is not a umask that leaves the owner all rights; write three octal digits, such as 027"
 
 
 def name(text: str) -> str | None:
-    """What is wrong with the name of a mission, a product or a process."""
+    """The fault of the name of a mission, product or process, or None."""
     if NAME(text):
         return NAME(text)
     if not text.strip() or text != text.strip() or not text.isprintable() or "{" in text or "}" in text:
-        return f"{text!r} is no name: write printable text without braces and without blanks around it"
+        return f"{text!r} is not a name: write printable text without braces and without blanks around it"
     return None
 
 
 def _plain(value: float) -> str:
-    """A number as it is written: whole ones without a fraction."""
+    """A number as text; whole numbers without a fraction."""
     return str(int(value)) if math.isfinite(value) and float(value).is_integer() and abs(value) < 1e15 else str(value)

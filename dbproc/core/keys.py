@@ -1,7 +1,7 @@
-"""What is said once of each scalar key of a definition: how files and the database write it, and what it may be.
+"""The scalar keys of a definition: their form in files and in the database, and their bounds.
 
-The fields of :mod:`dbproc.core.spec` carry it as metadata, and all that reads, writes, checks or compares a definition
-goes through :func:`keys`.
+The fields of :mod:`dbproc.core.spec` carry them as metadata; all code that reads, writes, checks or compares a
+definition goes through :func:`keys`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _METADATA = "key"
 
 
 class Form(Enum):
-    """What the value of a key is."""
+    """The kind of a key's value."""
 
     TEXT = auto()
     LINES = auto()  #: text that may have several lines
@@ -33,7 +33,7 @@ TEXT, LINES, NUMBER, WHOLE, FLAG, DATE, VERSION, WORDS = Form
 
 
 class Effect(Enum):
-    """What a change of a key does to what exists."""
+    """The effect of a changed key on existing files."""
 
     IN_PLACE = auto()  #: nothing
     LOOK_AGAIN = auto()  #: what was made may be stale
@@ -43,7 +43,7 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How a value stands in its column, and the reverse."""
+    """Conversion of a value to its column, and back."""
 
     to_column: Callable[[Any], object] = lambda value: value
     from_column: Callable[[Any], Any] = lambda value: value
@@ -51,10 +51,10 @@ class Codec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One scalar key. `ini` is its name in dbprocessing's files; what is None there is read, or written, by hand.
+    """One scalar key. `ini` is its name in dbprocessing's files; with a None name it is read or written by other code.
 
-    `check` gives what is wrong with a value, of a list with one item; `effect` is None of what is compared by hand.
-    `words` is what messages call it, `remark` what they add. A null in the column stands for the default.
+    `check` gives the fault of a value (of a list: of one item); a key with `effect` None is compared by other code.
+    `words` is its name in messages, `remark` their addition. A null in the column means the default.
     """
 
     form: Form
@@ -72,7 +72,7 @@ class Key:
 
     @property
     def is_required(self) -> bool:
-        """Whether it must be given, because there is no default."""
+        """Whether it must be given: there is no default."""
         return self.default is MISSING
 
     @property
@@ -81,7 +81,7 @@ class Key:
         return self.toml or self.name
 
     def in_column(self, value: Any) -> object:
-        """A value as its column has it."""
+        """A value as its column holds it."""
         return None if value is None else self.codec.to_column(value)
 
     def of_column(self, stored: Any) -> Any:
@@ -89,7 +89,7 @@ class Key:
         return self.chosen(stored) if self.choices else self.codec.from_column(stored)
 
     def chosen(self, word: str) -> str | None:
-        """The one of the choices that is written so."""
+        """The choice with this spelling."""
         return next((choice for choice in self.choices if choice == word), None)
 
 
@@ -112,7 +112,7 @@ def key(
 ) -> Mapping[str, Key]:
     """The metadata of a field that is a scalar key.
 
-    It is called as its field is unless something else is said; `dbprocessing` is `ini` and `column` at once.
+    Its names default to the field's; `dbprocessing` sets `ini` and `column` at once.
     """
     return {
         _METADATA: Key(
@@ -133,7 +133,7 @@ def key(
 
 
 def option(default: Value, metadata: Mapping[str, Key]) -> Value:
-    """The field of a scalar key that need not be given."""
+    """The field of an optional scalar key."""
     made: Value = field(default=default, metadata=metadata)
     return made
 
@@ -164,7 +164,7 @@ def _declared(kind: type[Any]) -> tuple[Key, ...]:
 
 
 def column_values(spec: Any, *effects: Effect | None) -> dict[str, object]:
-    """What the columns of a specification's row hold: all of them, or those of the keys with one of these effects."""
+    """The column values of a specification's row: all, or those of keys with one of these effects."""
     return {
         each.column: each.in_column(getattr(spec, each.name))
         for each in keys(type(spec))
@@ -173,7 +173,7 @@ def column_values(spec: Any, *effects: Effect | None) -> dict[str, object]:
 
 
 def from_columns(kind: type[Any], row: Any) -> dict[str, Any]:
-    """The fields of a specification that its row has; what is null there keeps its default."""
+    """The fields of a specification from its row; nulls keep the default."""
     return {
         each.name: each.of_column(value)
         for each in keys(kind)
@@ -182,6 +182,6 @@ def from_columns(kind: type[Any], row: Any) -> dict[str, Any]:
 
 
 def alike(spec: Any, kind: type[Any]) -> dict[str, Any]:
-    """The scalar keys of a specification that are fields of another dataclass as well."""
+    """The scalar keys of a specification that are also fields of another dataclass."""
     names = {each.name for each in fields(kind)}
     return {each.name: getattr(spec, each.name) for each in keys(type(spec)) if each.name in names}

@@ -1,7 +1,7 @@
-"""A mission's definition by names: what a mission file says and what the database holds, in one form.
+"""A mission's definition by names: one form for mission files and the database.
 
 Directories of the mission are absolute or relative to its root; a product's directory is relative to the root. The
-constants ``{MISSION} {SATELLITE} …`` of products are substituted already.
+constants ``{MISSION} {SATELLITE} …`` of products are already substituted.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ FIRST_VERSION = Version(1, 0, 0)
 
 
 def file_named(directory: str, filename: str) -> str:
-    """A code or an inspector as a mission file names it, from the directory and the name in its row."""
+    """A code or inspector as a mission file names it, from directory and name in its row."""
     if directory == SHIPPED_DIRECTORY:
         return SHIPPED + filename.removesuffix(".py")
     return filename if directory == BUILT_IN_DIRECTORY else posixpath.normpath(posixpath.join(directory, filename))
 
 
 def with_code_version(file: str, declared: object) -> str:
-    """A code's file; ``{CODEVERSION}`` in it is the version that was declared."""
+    """A code's file; ``{CODEVERSION}`` in it becomes the declared version."""
     return file.replace("{CODEVERSION}", str(declared))
 
 
@@ -58,7 +58,7 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands in a file: its line, when that is known, and its key as it is written there."""
+    """A place in a file: the line, when known, and the key as written there."""
 
     line: int | None
     label: str
@@ -105,7 +105,7 @@ class MissionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectorSpec:
-    """A built-in inspector, or a Python file below the inspectors directory, and what it is given."""
+    """A built-in inspector, or a Python file below the inspectors directory, with its arguments."""
 
     file: str = "filename"
     arguments: Mapping[str, str] = field(default_factory=dict)
@@ -130,15 +130,15 @@ class InspectorSpec:
 
     @property
     def has_companions(self) -> bool:
-        """Whether its files own the directory of their stem unless the definition says otherwise: IDX datasets do."""
+        """Whether its files own the directory of their stem by default: IDX datasets do."""
         return self.file == "idx"
 
     def is_other_than(self, old: InspectorSpec) -> bool:
-        """Whether it has another file or another version than the one before."""
+        """Whether its file or version differs from the one before."""
         return self.file != old.file or (self.version != old.version and not old.is_raised_from(self))
 
     def is_raised_from(self, declared: InspectorSpec) -> bool:
-        """Whether it is a later revision of what was declared: its bytes changed under that version."""
+        """Whether it is a later revision of the declared one: its bytes changed under that version."""
         mine, other = self.version, declared.version
         is_later = (mine.interface, mine.quality) == (other.interface, other.quality) and mine.revision > other.revision
         return self.file == declared.file and is_later
@@ -146,7 +146,7 @@ class InspectorSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductSpec:
-    """A kind of file. One that is not `active` is retired: its files stay, no new ones are taken in."""
+    """A kind of file. When not `active` it is retired: its files stay, no new ones are accepted."""
 
     name: str = field(metadata=key(TEXT, toml=None, dbprocessing="product_name", effect=None))
     level: float = field(
@@ -171,7 +171,7 @@ class ProductSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpec:
-    """An input of a process, by the product's name. Inputs of one `choice` stand for each other, better ones first."""
+    """An input of a process, by the product's name. Inputs of one `choice` replace each other, best first."""
 
     product: str
     optional: bool = option(False, key(FLAG))
@@ -184,9 +184,9 @@ class InputSpec:
 class CodeSpec:
     """One code of a process. `file` is below the codes directory, absolute, or ``dbproc:NAME``.
 
-    `version` is the version that was declared. What comes from the database has a `code_id` as well, and `running`, the
-    version that is used: it is above the declared one when the code's bytes changed under an unchanged version; the
-    `digest` of its bytes, and when it was `released`. Of one that is `kept`, the kept copy is run, not the file.
+    `version` is the declared version. A code from the database also has a `code_id`; `running`, the version used, above
+    the declared one when the bytes changed under an unchanged version; the `digest` of its bytes; and the time when it
+    was `released`. Of a `kept` one the kept copy is run, not the file.
     """
 
     file: str = field(metadata=key(TEXT, ini="code_filename", column=None, check=bounds.PATH, effect=Effect.RELEASE))
@@ -262,7 +262,7 @@ class CodeSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSpec:
-    """Input products → output products, none when the timebase is RUN or STARTUP. One without codes is retired."""
+    """Input products → output products, none when the timebase is RUN or STARTUP. Without codes it is retired."""
 
     name: str = field(metadata=key(TEXT, toml=None, dbprocessing="process_name", effect=None))
     timebase: str = field(metadata=key(TEXT, dbprocessing="output_timebase", effect=Effect.LOOK_AGAIN))
@@ -279,7 +279,7 @@ class ProcessSpec:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """All that it makes, the first one first."""
+        """All outputs, the first one first."""
         return (*((self.output,) if self.output else ()), *self.further_outputs)
 
 
@@ -287,8 +287,8 @@ class ProcessSpec:
 class Definition:
     """A mission by names.
 
-    `partial` says that what is absent is left as it is (dbprocessing's INI files); else the definition is the whole.
-    `source` names the file that it was read from, and `finder` gives the places in it.
+    `partial`: absent things stay as they are (dbprocessing's INI files); otherwise they are removed.
+    `source` is the file that it was read from, and `finder` gives the places in it.
     """
 
     mission: MissionSpec
@@ -300,7 +300,7 @@ class Definition:
 
 
 class Kind(StrEnum):
-    """What a change does."""
+    """The kind of a change."""
 
     ADD = "add"  #: a new row
     CHANGE = "change"  #: a row changed in place
@@ -317,9 +317,9 @@ Spec = MissionSpec | ProductSpec | ProcessSpec | CodeSpec
 class Change:
     """One difference between the database and a mission file.
 
-    `name` is the name of the mission, product or process; for a code that of its process. `again` is the sentence for
-    which the inputs of a process are looked at again, empty when nothing that exists can have become stale. `bundle`
-    holds the bytes that a new code or inspector has, where they could be read; those of codes are kept by then.
+    `name` is the name of the mission, product or process; for a code that of its process. `again` is the reason to look
+    at the inputs of a process again, empty when no existing file can have become stale. `bundle` holds the bytes of a
+    new code or inspector, if readable; those of codes are already kept.
     """
 
     kind: Kind
@@ -334,7 +334,7 @@ class Change:
 
     @property
     def has_new_bytes(self) -> bool:
-        """Whether the bytes of a code or an inspector have to be recorded with it."""
+        """Whether the bytes of a code or inspector must be recorded with it."""
         match self.old, self.new:
             case CodeSpec() as old, CodeSpec() as new:
                 return self.kind is Kind.RELEASE or old.uses != new.uses
@@ -344,7 +344,7 @@ class Change:
 
     @property
     def enters_row(self) -> bool:
-        """Whether what is new has no row yet."""
+        """Whether it needs a new row."""
         return self.kind in (Kind.ADD, Kind.RELEASE)
 
     @property
@@ -358,10 +358,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """What the database holds: its definition, and what of it cannot be removed.
+    """The database's definition, and what of it cannot be removed.
 
-    `files` counts the files of a product, `uses` the attempts and files of a process; `retired` are the codes of a
-    process that are no longer current.
+    `files` counts the files of a product, `uses` the attempts and files of a process; `retired` are the former codes of
+    a process.
     """
 
     definition: Definition | None = None
@@ -370,10 +370,10 @@ class Holdings:
     retired: Mapping[str, tuple[CodeSpec, ...]] = field(default_factory=dict)
 
     def calls_for_the_same(self, other: Holdings) -> bool:
-        """Whether the same changes make another definition of both.
+        """Whether a definition needs the same changes against both.
 
-        What is no part of equality counts: the digests of codes, and the versions that run. How many files there are
-        of a product does not, only whether there are any.
+        Beyond equality, digests and running versions of codes count. The number of a product's files does not, only
+        whether there are any.
         """
         return _whole(self) == _whole(other)
 

@@ -67,6 +67,6 @@ class CodeEvent(StrEnum):
     ROLLED_BACK = "rolled back"  #: an earlier version was released again, with its bytes
     BUMPED = "bumped"  #: its bytes were edited, and count as the next revision
     ACCEPTED = "accepted"  #: its bytes were edited, and count as the same
-    RETIRED = "retired"  #: the mission file does not have it any more
+    RETIRED = "retired"  #: the mission file no longer has it
     RESTORED = "restored"  #: it was retired, and is used again
     PROMOTED = "promoted"  #: it was released from a canary

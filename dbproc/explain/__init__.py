@@ -1,1 +1,1 @@
-"""What a person asks: why, lineage, plan, statistics."""
+"""Answers to questions of people: why, lineage, plan, status, statistics."""

@@ -1,4 +1,4 @@
-"""When a campaign may be at its end, from the pace of its last runs."""
+"""Forecast the end of a campaign from the pace of its last runs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from dbproc.database.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook(CampaignRow):
-    """How a campaign stands, and when it may be at its end."""
+    """The state of a campaign, and its expected end."""
 
     failures: tuple[FailedItem, ...]  #: the items that failed
-    expected_end: dt.datetime | None  #: when nothing may wait any more; null: that cannot be said
+    expected_end: dt.datetime | None  #: when nothing may wait any longer; null: unknown
     outlook: str  #: the same in a sentence
 
 
 def campaign_outlook(store: Store, name: str) -> Outlook:
-    """How a campaign stands, what failed, and when it may be at its end.
+    """The state of a campaign, its failures, and its expected end.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def campaign_outlook(store: Store, name: str) -> Outlook:
 def expected_end(
     status: CampaignStatus, waiting: int, runs: Sequence[RunPace], *, is_limited: bool, now: dt.datetime
 ) -> tuple[dt.datetime | None, str]:
-    """When nothing will wait any more, None where that cannot be said; and a sentence.
+    """The time when nothing will wait any longer, None when unknown; and a sentence.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def expected_end(
     runs
         The last runs that worked at it, in their order.
     is_limited
-        Whether a run does only so much of it: then how often runs come counts, otherwise how long they take.
+        Whether limits cap each run: then the interval of runs counts, otherwise their duration.
     now
         The present time.
     """

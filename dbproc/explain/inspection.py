@@ -1,4 +1,4 @@
-"""What a file is: each product's verdict on it."""
+"""Identify a file: each product's verdict on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dbproc.products.inspection import Identity, Inspection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the inspector of a product found in a file."""
+    """The findings of a product's inspector in a file."""
 
     date: dt.date  #: the day that it is of
     start: dt.datetime  #: the first moment of its data
@@ -27,7 +27,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductVerdict:
-    """What a product says of a file."""
+    """A product's verdict on a file."""
 
     product: str  #: the name of the product
     facts: Found | None  #: what it found; null: it is not of this product
@@ -36,7 +36,7 @@ class ProductVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """What every product says of a file, and what follows."""
+    """Every product's verdict on a file, and the conclusion."""
 
     file: str  #: its path
     verdicts: tuple[ProductVerdict, ...]  #: of each product

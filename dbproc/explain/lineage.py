@@ -1,4 +1,4 @@
-"""What came from what, and what waits for what."""
+"""Ancestors and descendants of files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Lineage:
 
 
 def lineage(store: Store, name: str) -> Lineage:
-    """A file with everything that it came from and everything that came from it.
+    """The ancestors and descendants of a file.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def lineage(store: Store, name: str) -> Lineage:
 
 
 def ancestry(answer: Lineage) -> Iterable[tuple[int, Relative, bool]]:
-    """The ancestors of a lineage as a tree: depth, file, and whether its own ancestors were listed before."""
+    """Walk the ancestors as a tree: depth, file, and whether its own ancestors were listed before."""
     sources = defaultdict(list)
     for source, result in answer.links:
         sources[result].append(source)

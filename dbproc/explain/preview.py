@@ -1,7 +1,7 @@
-"""What the next run would do and why, changing nothing: the answer of ``dbproc plan``.
+"""Preview the next run without changing anything: the answer of ``dbproc plan``.
 
-It is what would be made if nothing changed but that a run came: what has arrived is laid over the catalogue as triage
-would take it in, and the rest is what what-if asks, too: :func:`dbproc.changes.whatif.foresee`.
+Arrived files are laid over the catalogue as triage would accept them; the rest is the prediction of what-if,
+:func:`dbproc.changes.whatif.predict`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dbproc.changes.arrivals import taken_in
 from dbproc.changes.edits import EditInWords, edits_in_words, refused_inspectors
-from dbproc.changes.whatif import EARLY_CUTOFF, foresee
+from dbproc.changes.whatif import EARLY_CUTOFF, predict
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition
 from dbproc.core.plan import Decision, State
@@ -30,7 +30,7 @@ from dbproc.run.simulation import Hypothesis
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """What the next run would take in: names, each with what would come of it; or the problem that keeps it off."""
+    """Names of arrived files with their fate in the next run; or the problem that prevents ingest."""
 
     files: tuple[tuple[str, str], ...] = ()
     unsettled: int = 0
@@ -39,7 +39,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """A job of the next run, or one that is refused; `waits_for` is a process and date that it is made from."""
+    """A job of the next run, or a refused one; `waits_for` is a process and date that it is made from."""
 
     process: str
     date: str
@@ -54,24 +54,24 @@ class PlannedTask:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the next run would do.
+    """The next run.
 
     Attributes
     ----------
     incoming
-        What it would take in; None when it is not asked to.
+        What it would ingest; None when not requested.
     edited_codes
-        Codes and inspectors that changed under their version, and what it would do about them.
+        Codes and inspectors that changed under their version, and the consequences.
     tasks
-        What it would build, in an order in which it can be; what it makes itself is among the inputs of some.
+        The jobs in a possible order; some have outputs of others as inputs.
     problems
-        What is refused.
+        Refused tasks.
     follows
-        The products of which something is made from what the run itself makes.
+        The products made from outputs of the run itself.
     failures
-        What failed and is not tried again by now.
+        Failures whose retry is not due yet.
     notes
-        What was assumed.
+        The assumptions.
     """
 
     incoming: Incoming | None = None
@@ -84,13 +84,13 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do, and nothing to be said of what cannot be done."""
+        """Whether there is nothing to do and nothing to report."""
         incoming = self.incoming is not None and (self.incoming.files or self.incoming.problem)
         return not (incoming or self.edited_codes or self.tasks or self.problems or self.failures)
 
 
 def plan(store: Store, options: Options) -> Plan:
-    """What the next run would ingest and build."""
+    """Preview what the next run would ingest and build."""
     with store.begin() as connection:
         definition = load_definition(connection)
     incoming, decisions = _arrivals(definition, store, options) if options.ingest else (None, ())
@@ -99,7 +99,7 @@ def plan(store: Store, options: Options) -> Plan:
     taken = taken_in(store, decisions)
     with store.at_one_moment() as still:
         hypothesis = Hypothesis(definition, taken.queued, taken.delivered)
-        made = list(foresee(still, hypothesis, allowed_processes(definition, options)))
+        made = list(predict(still, hypothesis, allowed_processes(definition, options)))
     with store.begin() as connection:
         failures = open_failures(connection, definition)
         names = {row.campaign_id: row.name for row in campaigns.entries(connection)}
@@ -116,7 +116,7 @@ def plan(store: Store, options: Options) -> Plan:
 
 
 def _arrivals(definition: Definition, store: Store, options: Options) -> tuple[Incoming, Sequence[triage.Decision]]:
-    """What the next run would ingest; or why that cannot be seen."""
+    """What the next run would ingest, or why that cannot be determined."""
     try:
         found = scan_mission(definition, options.pattern)
     except UserError as error:
@@ -149,17 +149,17 @@ def _tasks(definition: Definition, made: Sequence[Decision], names: Mapping[int,
         if decision.state is State.STALE and task is not None:
             waits_for = [made_here[file.filename] for file in task.inputs if file.filename in made_here]
             campaign = None if task.campaign_id is None else names.get(task.campaign_id)
-            yield _planned(definition, decision, campaign, waits_for[-1] if waits_for else None)
+            yield _planned_task(definition, decision, campaign, waits_for[-1] if waits_for else None)
             made_here.update(
                 dict.fromkeys((each.name for each in task.outputs), f"{task.process.name} {task.slot.date}")
             )
 
 
 def _problems(definition: Definition, made: Sequence[Decision]) -> Iterator[PlannedTask]:
-    return (_planned(definition, decision) for decision in made if decision.state is State.REFUSED)
+    return (_planned_task(definition, decision) for decision in made if decision.state is State.REFUSED)
 
 
-def _planned(
+def _planned_task(
     definition: Definition, decision: Decision, campaign: str | None = None, waits_for: str | None = None
 ) -> PlannedTask:
     slot, task = decision.slot, decision.task
@@ -183,5 +183,5 @@ def _follows(definition: Definition, tasks: Sequence[PlannedTask]) -> tuple[str,
 
 
 def _is_due(failure: AttemptRow) -> bool:
-    """Whether a failed job is tried again now, and so stands among the tasks."""
+    """Whether a failed job is due for a retry, and so is among the tasks."""
     return failure.next_try is not None and failure.next_try <= dt.datetime.now(dt.UTC)

@@ -1,4 +1,4 @@
-"""What codes took and made, version by version, and which version is markedly slower or makes other sizes."""
+"""Cost and output of codes by version; versions that are markedly slower or make other sizes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RECENT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median and the greatest of some values; null where there are none."""
+    """Median and maximum of some values; null without values."""
 
     median: float | None  #: the median
     most: float | None = field(metadata=key("max"))  #: the greatest
@@ -32,7 +32,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What the jobs of one version of a code took and made; the spreads are of those that succeeded."""
+    """Cost and output of the jobs of one version of a code; spreads are over successful jobs."""
 
     process: str  #: the name of the process
     code: str  #: the name of the code's file
@@ -48,7 +48,7 @@ class Record:
 
 
 def records(store: Store, process: str | None = None) -> list[Record]:
-    """One record of each version of a code that ever ran, of a process or of all; by process, then by version.
+    """A record for each version of a code that ever ran, of one process or all; by process, then version.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def records(store: Store, process: str | None = None) -> list[Record]:
 
 
 def remarks_on_run(store: Store, run_id: int) -> list[tuple[str, str]]:
-    """What is to be said of the codes of which jobs ran, each once: in the run in which it came to light.
+    """Remarks on the codes whose jobs ran; each is made once, by the run that first sees it.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def remarks_on_run(store: Store, run_id: int) -> list[tuple[str, str]]:
 
 
 def version_before(code: CodeRow, codes: Sequence[CodeRow]) -> CodeRow | None:
-    """The version that a version of a code follows: the highest below it."""
+    """The highest version below a version of a code."""
     below = [each for each in codes if each.process_id == code.process_id and _rank(each) < _rank(code)]
     return max(below, key=_rank, default=None)
 
@@ -148,7 +148,7 @@ def _remarks(code: CodeRow, before: CodeRow, old: Sequence[JobRow], new: Sequenc
 
 
 def _differences(old: Sequence[JobRow], new: Sequence[JobRow]) -> Iterator[tuple[str, float, float]]:
-    """What is markedly different: CPU seconds (or else seconds) and bytes, with the medians before and now."""
+    """Marked differences in CPU seconds (or else seconds) and bytes, with the medians before and now."""
     for kind, value in (("CPU seconds", _cpu), ("seconds", _seconds)):
         was, now = _median(old, value), _median(new, value)
         if was is not None and now is not None and now > SLOWER * was and now - was >= LEAST_SECONDS:
@@ -160,7 +160,7 @@ def _differences(old: Sequence[JobRow], new: Sequence[JobRow]) -> Iterator[tuple
 
 
 def _median(jobs: Sequence[JobRow], value: Callable[[JobRow], float | None]) -> float | None:
-    """The median of the jobs that succeeded; None when they are too few."""
+    """The median over successful jobs; None when they are too few."""
     known = [number for job in jobs if job.status is AttemptStatus.SUCCEEDED and (number := value(job)) is not None]
     return statistics.median(known) if len(known) >= LEAST_JOBS else None
 

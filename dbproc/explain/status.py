@@ -1,4 +1,4 @@
-"""How a mission stands: what failed, and what waits for it."""
+"""The state of a mission: failures, and what waits for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LATEST = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """What waits for the output of a failed attempt."""
+    """A product or process that waits for the output of a failed attempt."""
 
     waiting: str  #: a product, or a process without one
     date: dt.date  #: its date
@@ -36,14 +36,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenFailure(AttemptRow):
-    """An attempt that failed or was refused, and has not been made good."""
+    """An attempt that failed or was refused, and was not made good since."""
 
     waiting: tuple[Waiting, ...]  #: what waits for its output, level by level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingNow:
-    """What is in the incoming directory; `problem` alone where it cannot be read."""
+    """The content of the incoming directory, or the `problem` that makes it unreadable."""
 
     settled: int | None = field(default=None, metadata=OPTIONAL)  #: how many files the next run takes
     unsettled: int | None = field(default=None, metadata=OPTIONAL)  #: how many entries are left for a later run
@@ -52,7 +52,7 @@ class IncomingNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How a mission stands."""
+    """The state of a mission."""
 
     mission: str  #: its name
     root: str  #: its root directory
@@ -70,15 +70,15 @@ class Status:
 
 
 def open_failures(connection: Transaction, definition: Definition, limit: int = 50) -> list[AttemptRow]:
-    """The attempts that failed or were refused, whose slots there still are, the latest first."""
+    """The failed or refused attempts whose slots still exist, latest first."""
     return attempts.attempts_numbered(connection, standing_failures(connection, definition)[:limit])
 
 
 def standing_failures(connection: Transaction, definition: Definition) -> list[int]:
-    """The numbers of the attempts that failed or were refused, whose slots there still are, the latest first.
+    """The ids of the failed or refused attempts whose slots still exist, latest first.
 
-    A slot is no more when its process or product is retired, no code is for its date, or its inputs are gone or
-    withdrawn; and nothing has failed any more when the output is up to date without it, unless it was forced.
+    A slot no longer exists when its process or product is retired, no code is valid for its date, or its inputs are
+    gone or withdrawn; a failure is over when the output is up to date without it, unless it was forced.
     """
     failed = attempts.failed_slots(connection)
     slots = sorted(slot for _, slot, _ in failed if slot.process_id in definition.processes)
@@ -93,7 +93,7 @@ def standing_failures(connection: Transaction, definition: Definition) -> list[i
 
 
 def waiting_for(definition: Definition, attempt: AttemptRow) -> tuple[Waiting, ...]:
-    """What waits for the output of a failed attempt, level by level: products (or processes without one) and dates."""
+    """The products (or processes without one) and dates that wait for a failed attempt's output, by level."""
     if attempt.process_id not in definition.processes:
         return ()
     return tuple(
@@ -108,7 +108,7 @@ def _made_by(definition: Definition, slot: Slot) -> str:
 
 
 def mission_status(store: Store) -> Status:
-    """How the mission stands: lock, queue, incoming, products, what failed, what is in quarantine."""
+    """The state of the mission: lock, queue, incoming, products, failures, quarantine."""
     holder, problem = lock.seen(store), root.problem(store)
     with store.begin() as connection:
         definition = load_definition(connection)
@@ -133,13 +133,13 @@ def mission_status(store: Store) -> Status:
 
 
 def _products(connection: Transaction, definition: Definition) -> list[ProductInNumbers]:
-    """The products in numbers: those of the mission file, and those retired of which files are left."""
+    """Counts for each product: those of the mission file, and retired ones with files left."""
     names = {product.name for product in definition.products.values()}
     return [row for row in summary.products_in_numbers(connection) if row.files or row.product in names]
 
 
 def _in_quarantine(definition: Definition, recorded: Mapping[int, str]) -> list[int]:
-    """Of the entries of the quarantine those whose files are there."""
+    """The entries of the quarantine whose files exist."""
     try:
         there = set(os.listdir(definition.mission.quarantine))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Why a file is as it is, and why there is none: down to the cause, through all levels."""
+"""Explain a file or its absence: the causes, through all levels."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ from dbproc.ingest.incoming import Scan, finished_name, scan_mission
 from dbproc.run.decide import facts_of, planners
 
 _MOST_DATES = 3
-"""Of so many missing dates of one input the causes are looked for."""
+"""Causes are sought for at most this many missing dates of one input."""
 
 _MOST_IN_QUARANTINE = 100_000
 
 
 class Standing(StrEnum):
-    """How a product stands for a date, besides what :class:`~dbproc.core.plan.State` says of what is made."""
+    """The state of a product on a date where :class:`~dbproc.core.plan.State`, for made files, does not apply."""
 
     DELIVERED = "delivered"  #: no process makes it, and there is a file of it
     MISSING = "missing"  #: no process makes it, and its file is gone from disk
     NOT_DELIVERED = "not delivered"  #: no process makes it, and no file of it came
-    RETIRED_PROCESS = "retired process"  #: what made it is not defined any more
-    RETIRED = "retired"  #: the product is not defined any more
+    RETIRED_PROCESS = "retired process"  #: its process is no longer defined
+    RETIRED = "retired"  #: the product is no longer defined
     TOLD_ABOVE = "told above"  #: the causes were listed before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which of several products that stand for each other an input is of."""
+    """The product of an input among those that replace each other."""
 
     of: tuple[str, ...]  #: the products, the best first
     place: int  #: which of them it is, counted from 1
@@ -57,7 +57,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputOfFile(FileRow):
-    """A file that another one was made from."""
+    """An input of a file."""
 
     choice: Choice | None = field(default=None, metadata=OPTIONAL)  #: where it stands for others
 
@@ -73,7 +73,7 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhyFile:
-    """How a file came to be, and how it stands now; the last four are of what a process makes."""
+    """The origin and state of a file; the last four fields are for made files."""
 
     file: FileRow  #: the file
     confirmed: tuple[ConfirmationRow, ...]  #: why it was not made again
@@ -90,7 +90,7 @@ class WhyFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """A file in incoming that seems to be what is missing."""
+    """A file in incoming that seems to be the missing one."""
 
     file: str  #: its name
     text: str  #: when it is taken
@@ -98,7 +98,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InQuarantine:
-    """A file in quarantine that seems to be what is missing."""
+    """A file in quarantine that seems to be the missing one."""
 
     quarantine_id: int  #: the number of the entry
     filename: str  #: the name that it came with
@@ -108,7 +108,7 @@ class InQuarantine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why a product has the files that it has for a date, or has none."""
+    """The explanation of a product's files on a date, or of their absence."""
 
     product: str  #: the name of the product
     date: dt.date  #: the date
@@ -125,7 +125,7 @@ class Cause:
 
 
 def why_file(store: Store, name: str) -> WhyFile:
-    """How a file came to be: delivered, or made from what, by which code, for which reasons; and how it stands now.
+    """Explain a file: delivered, or made from which inputs, by which code, for which reasons; and its state now.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def why_file(store: Store, name: str) -> WhyFile:
 
 
 def why_date(store: Store, product_name: str, date: dt.date) -> Cause:
-    """Why a product has the files that it has for a date, or has none, down to the causes.
+    """Explain a product's files on a date, or their absence, down to the causes.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def why_date(store: Store, product_name: str, date: dt.date) -> Cause:
     except NotFoundError:
         if retired is None:
             raise
-        text = "is retired: the mission file does not have it any more, and no new files are taken in"
+        text = "is retired: the mission file does not have it, and no new files are taken in"
         text = f"product {product_name} {text}"
         return Cause(product=product_name, date=date, state=Standing.RETIRED, explanation=text)
     return _Inquiry(store, definition).product(product, date)
@@ -195,7 +195,7 @@ def why_date(store: Store, product_name: str, date: dt.date) -> Cause:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Why has a product what it has for a date? The answer goes into `answers`."""
+    """A product and date to explain; the answer goes into `answers`."""
 
     product: Product
     date: dt.date
@@ -203,11 +203,11 @@ class _Question:
 
 
 _Answer = tuple[Cause, list[_Question]]
-"""What was found, and what is to be asked because of it."""
+"""The cause found, and the questions that follow."""
 
 
 class _Inquiry:
-    """Looks for causes; each product and date is looked at once."""
+    """Searches for causes; visits each product and date once."""
 
     def __init__(self, store: Store, definition: Definition) -> None:
         self._store = store
@@ -215,18 +215,18 @@ class _Inquiry:
         self._seen: set[tuple[int, dt.date]] = set()
 
     def product(self, product: Product, date: dt.date) -> Cause:
-        """Why a product has what it has for a date, and the causes below it; a chain of causes may be long."""
+        """The cause for a product and date with all causes below it; iterative, as a chain may be long."""
         top: list[Cause] = []
         todo = [_Question(product, date, top)]
         while todo:
             question = todo.pop()
-            node, questions = self._answered(question.product, question.date)
+            node, questions = self._answer(question.product, question.date)
             question.answers.append(node)
             todo.extend(reversed(questions))
         return top[0]
 
-    def _answered(self, product: Product, date: dt.date) -> _Answer:
-        """Why a product has what it has for a date, and what is to be asked next."""
+    def _answer(self, product: Product, date: dt.date) -> _Answer:
+        """The cause for a product and date, and the next questions."""
         maker = _maker(self._definition, product.product_id)
         date = date if maker is None else period_start(maker.timebase, date)
         node = Cause(product=product.name, date=date)
@@ -236,11 +236,11 @@ class _Inquiry:
         with self._store.begin() as connection:
             node = replace(node, files=database_files.files_of_slot(connection, product.product_id, date))
         if maker is None:
-            return self._delivered(product, date, node), []
+            return self._delivered_cause(product, date, node), []
         slots = self._slots(maker, date)
         if len(slots) == 1:
-            return self._made(slots[0], node)
-        answers = [self._made(slot, Cause(product=product.name, date=date, keywords=slot.keywords)) for slot in slots]
+            return self._cause(slots[0], node)
+        answers = [self._cause(slot, Cause(product=product.name, date=date, keywords=slot.keywords)) for slot in slots]
         parts = [part for part, _ in answers]
         state = next((part.state for part in parts if part.state is not State.UP_TO_DATE), State.UP_TO_DATE)
         text = f"there are {len(parts)} of it, by keywords"
@@ -248,7 +248,7 @@ class _Inquiry:
         return node, [question for _, questions in answers for question in questions]
 
     def decided(self, slot: Slot) -> Decision:
-        """How a slot stands."""
+        """Decide a slot."""
         return self._planner(slot).decide(slot)
 
     @cached_property
@@ -262,7 +262,7 @@ class _Inquiry:
         return planner
 
     def _slots(self, maker: Process, date: dt.date) -> list[Slot]:
-        """The slots of a process for a date; of timebase FILE one for each keywords of its inputs and attempts."""
+        """The slots of a process for a date; for timebase FILE one for each set of keywords of inputs and attempts."""
         slot = Slot(maker.process_id, date)
         if maker.timebase is not Timebase.FILE:
             return [slot]
@@ -273,7 +273,7 @@ class _Inquiry:
 
     # --- what is delivered ---
 
-    def _delivered(self, product: Product, date: dt.date, node: Cause) -> Cause:
+    def _delivered_cause(self, product: Product, date: dt.date, node: Cause) -> Cause:
         with self._store.begin() as connection:
             retired = summary.makers_of_product(connection, product.product_id)
         if any(row.exists_on_disk for row in node.files):
@@ -283,7 +283,7 @@ class _Inquiry:
             text = f"{node.files[0].filename} is missing from disk; deliver it again"
             return replace(node, state=Standing.MISSING, explanation=text)
         if retired:
-            text = f"process {', '.join(retired)}, which made it, is not defined any more"
+            text = f"process {', '.join(retired)}, which made it, is no longer defined"
             return replace(node, state=Standing.RETIRED_PROCESS, explanation=text)
         return replace(
             node,
@@ -294,7 +294,7 @@ class _Inquiry:
         )
 
     def _arrivals(self, product: Product, date: dt.date) -> Iterator[Arrived]:
-        """The files in incoming that seem to be what is missing."""
+        """The files in incoming that seem to be the missing one."""
         scan = self._scan
         for names, text in (
             (scan.names, "has not settled yet: it changed a moment ago, or its name says that it is unfinished"),
@@ -312,7 +312,7 @@ class _Inquiry:
             return Scan((), 0)
 
     def _quarantined(self, product: Product, date: dt.date) -> Iterator[InQuarantine]:
-        """The refused files whose name or verdicts are of this product and date."""
+        """The refused files whose name or verdicts fit this product and date."""
         for entry in self._in_quarantine:
             asked = {answer.product for answer in entry.answers}
             is_near = product.name in asked and _tells(entry.filename, date)
@@ -331,7 +331,7 @@ class _Inquiry:
 
     # --- what is made ---
 
-    def _made(self, slot: Slot, node: Cause) -> _Answer:
+    def _cause(self, slot: Slot, node: Cause) -> _Answer:
         process = self._definition.processes[slot.process_id]
         planner = self._planner(slot)
         decision = planner.decide(slot)
@@ -346,13 +346,13 @@ class _Inquiry:
         if decision.state is State.NO_CODE:
             return replace(node, details=list(map(_code_words, codes))), []
         if decision.state is State.NOT_DUE:
-            return self._caused(process, slot, planner.lacking(slot), node)
+            return self._undue_cause(process, slot, planner.lacking(slot), node)
         if decision.state is State.STALE:
             return replace(node, details=list(self._prospects(process, slot))), []
         return node, []
 
-    def _caused(self, process: Process, slot: Slot, lacking: Sequence[Input], node: Cause) -> _Answer:
-        """What is not due, and the questions why each of the inputs is not there."""
+    def _undue_cause(self, process: Process, slot: Slot, lacking: Sequence[Input], node: Cause) -> _Answer:
+        """The cause for a slot that is not due, and a question for each missing input."""
         last = period_end(process.timebase, slot.date)
         questions, details = [], []
         for link in lacking:
@@ -365,7 +365,7 @@ class _Inquiry:
         return replace(node, details=details), questions
 
     def _prospects(self, process: Process, slot: Slot) -> Iterator[str]:
-        """When a stale slot is built."""
+        """The time when a stale slot is built."""
         if not process.inputs:
             date = slot.date
             yield f"it has no inputs and is made by hand: dbproc run-process {process.name} --start {date} --end {date}"
@@ -393,13 +393,13 @@ def _maker(definition: Definition, product_id: int) -> Process | None:
 
 
 def _fits(product: Product, date: dt.date, name: str) -> bool:
-    """Whether a name is one of a product's for a date, as far as it tells."""
+    """Whether a name can be one of a product's for a date."""
     facts = product.compiled.match(name)
     return facts is not None and facts.date in (None, date)
 
 
 def _tells(name: str, date: dt.date) -> bool:
-    """Whether a date stands in a name that is not of the product's format."""
+    """Whether a name that does not fit the product's format contains the date."""
     return f"{date:%Y%m%d}" in name or date.isoformat() in name
 
 
@@ -409,7 +409,7 @@ def _code_words(code: CodeInUse) -> str:
 
 
 def _inputs(definition: Definition, maker: Process | None, rows: Sequence[FileRow]) -> Iterator[InputOfFile]:
-    """The inputs of a file; of each that stands for others, which it is of them."""
+    """The inputs of a file, with their place in a choice."""
     choices = {
         name: Choice(of=names, place=place)
         for links in (alternatives(maker.inputs) if maker else ())
@@ -421,7 +421,7 @@ def _inputs(definition: Definition, maker: Process | None, rows: Sequence[FileRo
 
 
 def _changes(store: Store, inquiry: _Inquiry, decision: Decision, codes: Sequence[CodeOfFile]) -> Iterator[str]:
-    """Every component that is not what it was when a file was made."""
+    """Every component that changed since a file was made."""
     if decision.state is not State.UP_TO_DATE:
         yield from [reason.text for reason in decision.task.reasons] if decision.task else [decision.explanation]
     if decision.task is not None and codes:
@@ -439,7 +439,7 @@ def _changes(store: Store, inquiry: _Inquiry, decision: Decision, codes: Sequenc
 
 
 def _part_changes(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
-    """Which files of a code differ between two of its versions."""
+    """The files of a code that differ between two versions."""
     for path in sorted({*old, *new}):
         if old.get(path) != new.get(path):
             how = "was added" if path not in old else "was removed" if path not in new else "changed"

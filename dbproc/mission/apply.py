@@ -1,4 +1,4 @@
-"""Bringing a mission file into the database."""
+"""Apply a mission file to the database."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def apply_definition(
     store
         The mission's database.
     definition
-        What :func:`dbproc.mission.read.read_mission_file` gave.
+        As :func:`dbproc.mission.read.read_mission_file` returned it.
     dry_run
-        Only tell what would change.
+        Only return the changes.
     rollback
-        Whether a lower version of a code means that an earlier one is taken up again.
+        Accept a lower version of a code as a return to an earlier one.
 
     Returns
     -------
     list of Change
-        What was changed, or would be.
+        The changes made, or that would be.
 
     Raises
     ------
     DefinitionError
-        The definition does not fit to what the database holds; nothing was changed.
+        The definition contradicts the database; nothing was changed.
     UserError
         As :func:`make_changes` does.
     """
@@ -55,14 +55,14 @@ def apply_definition(
 
 
 def make_changes(store: Store, changes: Sequence[Change], seen: Holdings, reason: str = "") -> None:
-    """Keep the bytes of codes, and then make changes, in one transaction.
+    """Keep the bytes of codes, then make changes, in one transaction.
 
-    Files are read and copied before it, for while it lasts nobody else can write to a SQLite file.
+    Files are read and copied before it: while it is open, nobody else can write to a SQLite file.
 
     Raises
     ------
     UserError
-        The definition is no longer what was `seen`, or a code changed in this moment; nothing was changed.
+        The definition is no longer as `seen`, or a code is changing just now; nothing was changed.
     """
     changes = with_bytes(changes, seen)
     with store.begin() as connection:
@@ -70,12 +70,12 @@ def make_changes(store: Store, changes: Sequence[Change], seen: Holdings, reason
 
 
 def needed_changes(holdings: Holdings, definition: Definition, *, rollback: bool = False) -> list[Change]:
-    """What makes the database hold what a definition says.
+    """The changes that make the database equal to a definition.
 
     Raises
     ------
     DefinitionError
-        The definition does not fit to what the database holds.
+        The definition contradicts the database.
     """
     whole = merged(holdings.definition, definition)
     raise_for(check(whole), definition.source, definition.finder)

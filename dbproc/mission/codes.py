@@ -1,4 +1,4 @@
-"""The codes of a definition by names as the model that the planner takes, before they are in the database."""
+"""Model codes of a definition that are not in the database yet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dbproc.system.package import code_path
 
 
 def as_model(definition: model.Definition, holdings: Holdings, changes: Sequence[Change]) -> model.Definition:
-    """The definition that the database gives once these changes of codes are written.
+    """The definition as the database will give it once these changes of codes are written.
 
     Codes that have no row yet are numbered -1, -2, …
     """
@@ -34,7 +34,7 @@ def as_model(definition: model.Definition, holdings: Holdings, changes: Sequence
 def _code(
     definition: model.Definition, holdings: Holdings, change: Change, spec: CodeSpec, process_id: int, number: int
 ) -> model.Code:
-    """A code as it will be loaded: of the row that it has already, or of a new one."""
+    """A code as it will be loaded, from its own row or a new one."""
     mission = definition.mission
     row = change.old if isinstance(change.old, CodeSpec) and not change.enters_row else None
     path = code_path(mission.code_directory, spec.file, spec.version)
@@ -52,7 +52,7 @@ def _code(
 
 
 def _digest(path: str, spec: CodeSpec, algorithm: str) -> str:
-    """The digest that will be recorded; none of a code that cannot be read, as one that is not active may."""
+    """The digest that will be recorded; none for an unreadable code, which an inactive one may be."""
     try:
         return read_bundle(path, spec.uses, algorithm).digest
     except OSError:
@@ -60,7 +60,7 @@ def _digest(path: str, spec: CodeSpec, algorithm: str) -> str:
 
 
 def _first_alike(holdings: Holdings, process: str, code: model.Code) -> int:
-    """The number of the first code with the same version, bytes and way to be called; 0 when that is this one."""
+    """The number of the first code with the same version, bytes and command line; 0 when that is this one."""
     present = holdings.definition.processes[process].codes if holdings.definition else ()
     alike = [
         each.code_id

@@ -1,4 +1,4 @@
-"""What has to change in the database so that it holds what a mission file says: a pure comparison."""
+"""Compare a mission file with the database's definition: the changes that make them equal."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ class _Comparison:
 def difference(
     old: Definition | None, new: Definition, holdings: Holdings | None = None, *, rollback: bool = False
 ) -> list[Change]:
-    """What turns `old` into `new`.
+    """The changes that turn `old` into `new`.
 
     Parameters
     ----------
     old
-        What the database holds, None when it is empty.
+        The database's definition, None when it is empty.
     new
-        What the mission file says.
+        The mission file's definition.
     holdings
-        What of `old` cannot be removed, and the codes that were retired before.
+        The parts of `old` that cannot be removed, and the codes retired before.
     rollback
-        Whether a lower version of a code means that an earlier one is taken up again.
+        Accept a lower version of a code as a return to an earlier one.
 
     Returns
     -------
     list of Change
-        In the order in which they can be made; empty when both are the same.
+        In the order in which they can be made; empty when both are equal.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def difference(
 
 
 def merged(old: Definition | None, new: Definition) -> Definition:
-    """`new` as the whole: where it is partial, with what the database holds beside it and is not retired."""
+    """`new` as a whole: a partial one is completed with what is in use in the database."""
     if not new.partial:
         return new
     if old is None:
@@ -100,20 +100,20 @@ def merged(old: Definition | None, new: Definition) -> Definition:
 
 
 def _with_limits(process: ProcessSpec, old: ProcessSpec | None) -> ProcessSpec:
-    """A process of an INI file, with what that cannot say: limits, and codes for other dates."""
+    """Complete a process of an INI file with what that cannot say: limits, and codes for other dates."""
     if old is None:
         return process
-    pairs = _paired(old.codes, process.codes)
+    pairs = _pairs(old.codes, process.codes)
     codes = tuple(
         _with_unsaid(code, pairs[position]) if position in pairs else code
         for position, code in enumerate(process.codes)
     )
-    others = _unpaired(old.codes, pairs)
+    others = _rest(old.codes, pairs)
     return replace(process, codes=codes + others)
 
 
 def _with_unsaid(new: _AnySpec, old: _AnySpec) -> _AnySpec:
-    """What an INI file says, with the keys of which dbprocessing knows nothing."""
+    """Complete an INI file's specification with the keys that dbprocessing does not have."""
     return replace(new, **{key.name: getattr(old, key.name) for key in keys(type(new)) if key.ini is None})
 
 
@@ -155,7 +155,7 @@ def _inspectors(old: InspectorSpec, new: InspectorSpec) -> Iterator[str]:
 
 
 def _renamed(old: Definition | None, new: Definition) -> Mapping[str, str]:
-    """Processes with a new name, and the old one: what they make says that they are the same."""
+    """Processes with a new name, and the old one; equal outputs say that they are the same."""
     if old is None:
         return {}
     gone = {each.output: name for name, each in old.processes.items() if each.output and name not in new.processes}
@@ -167,13 +167,13 @@ def _renamed(old: Definition | None, new: Definition) -> Mapping[str, str]:
 
 
 def _gone(old: Definition | None, new: Definition, renamed: Mapping[str, str]) -> dict[str, ProcessSpec]:
-    """The processes of the database that the mission file does not have."""
+    """The database's processes that the mission file lacks."""
     stay = {*new.processes, *renamed.values()}
     return {name: process for name, process in (old.processes if old else {}).items() if name not in stay}
 
 
 def _refuse_taken_names(old: Definition | None, new: Definition, held: Holdings, found: _Comparison) -> None:
-    """A product whose files stay, though it is no longer in the mission file, keeps their names, too."""
+    """A product that left the mission file keeps the names of its files."""
     known = old.products if old else {}
     kept = [each for name, each in known.items() if held.files.get(name, 0) and not _stays(each, new)]
     for name, product in new.products.items():
@@ -197,7 +197,7 @@ def _stays(product: ProductSpec, new: Definition) -> bool:
 def _refuse_taken_outputs(
     old: Definition | None, new: Definition, held: Holdings, renamed: Mapping[str, str], found: _Comparison
 ) -> None:
-    """A process that stays in the database, for what it made, keeps its output product."""
+    """A process that stays in the database for its files keeps its output product."""
     gone = _gone(old, new, renamed)
     stay = {made: name for name, each in gone.items() if held.uses.get(name, 0) for made in each.outputs}
     for name, process in new.processes.items():
@@ -238,7 +238,7 @@ def _reformatted(old: Definition | None, new: Definition) -> set[str]:
 
 
 def _process_changes(old: ProcessSpec, new: ProcessSpec, again: str) -> Iterator[Change]:
-    """`again`: why it is looked at again although it may be as it was."""
+    """`again`: the reason to look at the process again although it may be unchanged."""
     telling = [f"name {old.name} → {new.name}"] if old.name != new.name else []
     telling += _differences(old, new, Effect.IN_PLACE)
     details = [
@@ -256,7 +256,7 @@ def _process_changes(old: ProcessSpec, new: ProcessSpec, again: str) -> Iterator
 def _look_again(
     old: Definition | None, new: Definition, before: ProcessSpec, after: ProcessSpec, reformatted: bool
 ) -> str:
-    """Why what a process made may be stale, though nothing of the process itself changes."""
+    """The reason why outputs may be stale although the process itself does not change."""
     if reformatted:
         return f"the format of {', '.join(after.outputs)} changed"
     if old is not None and _cuts_off(old.mission, before) and not _cuts_off(new.mission, after):
@@ -300,7 +300,7 @@ def _summary(process: ProcessSpec) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Codes:
-    """The codes of a process as they shall be, as they are and as they were."""
+    """The codes of a process: wanted, current and retired."""
 
     process: ProcessSpec
     current: tuple[CodeSpec, ...]
@@ -308,19 +308,19 @@ class _Codes:
     rollback: bool
 
     def earlier(self, version: Version) -> CodeSpec | None:
-        """The latest code that had this version."""
+        """The latest code with this version."""
         known = [each for each in (*self.retired, *self.current) if each.used == version]
         return max(known, key=lambda each: each.code_id or 0, default=None)
 
     def versions(self) -> str:
-        """Every version that there was, in words."""
+        """Every version so far, in words."""
         return ", ".join(str(version) for version in sorted({each.used for each in (*self.retired, *self.current)}))
 
 
 def _compare_codes(codes: _Codes, found: _Comparison) -> None:
     process = codes.process
-    pairs = _paired(codes.current, process.codes)
-    for code in _unpaired(codes.current, pairs):
+    pairs = _pairs(codes.current, process.codes)
+    for code in _rest(codes.current, pairs):
         details = ("it is no longer in the mission file; what it made stays",)
         found.changes.append(_code_change(Kind.RETIRE, process, code, None, details))
     for position, code in enumerate(process.codes):
@@ -333,7 +333,7 @@ def _compare_codes(codes: _Codes, found: _Comparison) -> None:
 
 
 def _continued(codes: _Codes, before: CodeSpec, code: CodeSpec) -> Change | str | None:
-    """What is to be done for a code that continues another; a text when it is refused, None when it is as it was."""
+    """The change for a code that continues another; a text when it is refused, None when nothing changes."""
     if before.version == code.version and code.running in (None, before.running):
         return _same_version(codes.process, before, code)
     if code.used > before.used:
@@ -376,7 +376,7 @@ def _same_version(process: ProcessSpec, before: CodeSpec, code: CodeSpec) -> Cha
 
 
 def _new_code(codes: _Codes, code: CodeSpec) -> Change | str:
-    """A code that replaces none: new, the same as another for other dates, or one that was retired and comes back."""
+    """A code that replaces none: new, the same as another for other dates, or a retired one that returns."""
     again = f"code {_code_name(code)} added" if code.active else ""
     twin = next((each for each in codes.current if _is_same_code(each, code)), None)
     if twin is not None:
@@ -398,14 +398,14 @@ def _new_code(codes: _Codes, code: CodeSpec) -> Change | str:
 
 
 def _is_same_code(one: CodeSpec, other: CodeSpec) -> bool:
-    """Whether two codes differ at most in their dates and in what may change under an unchanged version."""
+    """Whether two codes differ only in dates and in keys that may change under one version."""
     if not one.active or one.version != other.version or other.running not in (None, one.running):
         return False
     return not any(_differences(one, other, Effect.RELEASE, Effect.BYTES))
 
 
-def _paired(old: Iterable[CodeSpec], new: Iterable[CodeSpec]) -> dict[int, CodeSpec]:
-    """For the positions in `new` the codes of `old` that they continue: the most alike first."""
+def _pairs(old: Iterable[CodeSpec], new: Iterable[CodeSpec]) -> dict[int, CodeSpec]:
+    """Pair positions in `new` with the codes of `old` that they continue, most similar first."""
     candidates = [
         (likeness, position, number, before)
         for position, code in enumerate(new)
@@ -422,12 +422,12 @@ def _paired(old: Iterable[CodeSpec], new: Iterable[CodeSpec]) -> dict[int, CodeS
     return pairs
 
 
-def _unpaired(codes: Iterable[CodeSpec], pairs: Mapping[int, CodeSpec]) -> tuple[CodeSpec, ...]:
+def _rest(codes: Iterable[CodeSpec], pairs: Mapping[int, CodeSpec]) -> tuple[CodeSpec, ...]:
     return tuple(code for code in codes if not any(code is paired for paired in pairs.values()))
 
 
 def _likeness(old: CodeSpec, new: CodeSpec) -> tuple[bool, ...] | None:
-    """How alike two codes are; None when they have neither the file nor any date in common."""
+    """The similarity of two codes; None when they share neither the file nor a date."""
     same_file = old.file == new.file
     overlap = max(old.start, new.start) <= min(old.stop, new.stop)
     if not same_file and not overlap:
@@ -465,7 +465,7 @@ def _remove_products(
 
 
 def _needed_products(gone: Mapping[str, ProcessSpec], held: Holdings) -> dict[str, str]:
-    """Products that a process which only stays in the database refers to, and that process."""
+    """Products that a retired process refers to, with that process."""
     return {
         product: name
         for name, process in gone.items()
@@ -524,7 +524,7 @@ def _above(version: object) -> str:
 
 
 def _differences(old: _AnySpec, new: _AnySpec, *effects: Effect) -> Iterator[str]:
-    """``level 1.0 → 2.0`` for every scalar key that differs, or those with one of these effects."""
+    """``level 1.0 → 2.0`` for every different scalar key, or only those with one of these effects."""
     for key in _differing(old, new, *effects):
         remark = f" ({key.remark})" if key.remark else ""
         yield f"{key.words} {_shown(getattr(old, key.name))} → {_shown(getattr(new, key.name))}{remark}"
@@ -539,7 +539,7 @@ def _differing(old: _AnySpec, new: _AnySpec, *effects: Effect) -> list[Key]:
 
 
 def _shown(value: object) -> str:
-    """A value as people read it."""
+    """A value for people."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""Writing a definition as a mission file in TOML: applying it to the database that it came from changes nothing."""
+"""Write a definition as a TOML mission file; applied to its own database, it changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Group = tuple[str, str]
 
 
 def export_toml(definition: Definition) -> str:
-    """The definition as TOML; what is retired, and what has its default, is left out."""
+    """The definition as TOML, without retired things and default values."""
     products = [product for product in definition.products.values() if product.active]
     processes = [process for process in definition.processes.values() if process.codes]
     groups = _groups(products, definition.mission.name)
@@ -30,7 +30,7 @@ def export_toml(definition: Definition) -> str:
 
 
 def _groups(products: list[ProductSpec], mission: str) -> dict[_Group, str]:
-    """Satellites and instruments with the key that products name; the most common one comes first and needs none."""
+    """Satellites and instruments with their keys; the most common comes first and needs no key."""
     counted = Counter((product.satellite, product.instrument) for product in products)
     pairs = [pair for pair, _ in counted.most_common()] or [(mission, mission)]
     keys: dict[_Group, str] = {pairs[0]: ""}
@@ -71,7 +71,7 @@ def _inspector(inspector: InspectorSpec) -> dict[str, object]:
 
 
 def export_codes(process: ProcessSpec) -> str:
-    """The tables of the codes of a process, as they stand in a mission file."""
+    """The tables of the codes of a process, as in a mission file."""
     return "\n".join(_codes(process))
 
 
@@ -106,12 +106,12 @@ def _input(given: InputSpec) -> str:
 
 
 def _required(spec: object) -> dict[str, object]:
-    """The values that a file must have, by their keys."""
+    """The values of required keys."""
     return {key.toml: getattr(spec, key.name) for key in keys(type(spec)) if key.toml and key.is_required}
 
 
 def _unusual(spec: object) -> dict[str, object]:
-    """The values that are not what is meant where nothing is said, by their keys."""
+    """The values that differ from the defaults, by key."""
     return {
         key.toml: value
         for key in keys(type(spec))

@@ -1,4 +1,4 @@
-"""Filename formats and keywords that cannot work: names that are not read as they are written, slots never filled."""
+"""Checks of filename formats and keywords: names misread, slots never filled."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SAMPLE = dt.datetime(2024, 11, 27, 13, 45, 56, 789012, dt.UTC)
 _ANY_KEYWORD = "k"
 
 
-def compiled(product: ProductSpec | None) -> Format | None:
-    """The filename format of a product, None when it cannot be read: that is told elsewhere."""
+def format_of(product: ProductSpec | None) -> Format | None:
+    """The filename format of a product, None when invalid: another check reports that."""
     try:
         return compile_format(product.format) if product else None
     except FormatError:
@@ -25,8 +25,8 @@ def compiled(product: ProductSpec | None) -> Format | None:
 
 
 def format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
-    """Fields whose values would be read otherwise than they were written."""
-    made = compiled(product)
+    """Fields whose values would be read back differently."""
+    made = format_of(product)
     if made is None:
         return
     for name in sorted(made.fields):
@@ -39,9 +39,9 @@ def format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
 
 
 def companion_problems(definition: Definition) -> Iterator[Problem]:
-    """Companion directories that something else would take, or that are denied to files that have one."""
+    """Companion directories that another product would claim, or that the format does not allow."""
     products = [each for each in definition.products.values() if each.active]
-    made = _made(definition)
+    made = _made_products(definition)
     for product in products:
         path: KeyPath = ("product", product.name, "companion")
         if product.inspector.file == "idx" and not product.companion:
@@ -57,7 +57,7 @@ def companion_problems(definition: Definition) -> Iterator[Problem]:
 
 
 def _shared(product: ProductSpec, other: ProductSpec) -> str | None:
-    """What another product has where the companion directories of a product are."""
+    """Another product's files or directories at the companion directories of a product."""
     companions = [*_parts(product.directory), os.path.splitext(product.format)[0]]
     directory, names = _parts(other.directory), [*_parts(other.directory), other.format]
     if len(directory) >= len(companions) and _all_alike(companions, directory):
@@ -72,9 +72,9 @@ def _shared(product: ProductSpec, other: ProductSpec) -> str | None:
 
 
 def _shared_on_arrival(product: ProductSpec, other: ProductSpec) -> str | None:
-    """What another product that is delivered as well has in incoming where the companion directories of a product are.
+    """The same in incoming, for another product that is delivered too.
 
-    Of two files with the same name there is only one at a time, and what it is its inspector says.
+    Two files with the same name are fine: only one is there at a time, and its inspector says what it is.
     """
     (stem, suffix), (other_stem, other_suffix) = (os.path.splitext(each.format) for each in (product, other))
     if (
@@ -87,7 +87,7 @@ def _shared_on_arrival(product: ProductSpec, other: ProductSpec) -> str | None:
     return f"in incoming the directory {stem}/ would belong to a file of the product {other.name!r} as well"
 
 
-def _made(definition: Definition) -> set[str]:
+def _made_products(definition: Definition) -> set[str]:
     """The products that processes make."""
     return {name for process in definition.processes.values() for name in process.outputs}
 
@@ -101,9 +101,9 @@ def _all_alike(ones: list[str], others: list[str]) -> bool:
 
 
 def can_be_alike(one: str, other: str) -> bool:
-    """Whether two patterns surely have a name in common: each is like an example of the other, or one is that name.
+    """Whether two patterns surely share a name: each matches an example of the other, or one is that name.
 
-    A keyword can stand for anything, so that it is one name says nothing.
+    A keyword can have any value, so one example with keywords proves nothing.
     """
     if "{" not in one:
         one, other = other, one
@@ -129,8 +129,8 @@ def _is_like(pattern: str, example: str) -> bool:
 
 
 def delivery_problems(definition: Definition) -> Iterator[Problem]:
-    """Products that are delivered under names that count as those of unfinished files."""
-    made = _made(definition)
+    """Delivered products whose names count as unfinished files."""
+    made = _made_products(definition)
     for product in definition.products.values():
         if definition.partial or product.name in made or not product.active:
             continue
@@ -143,7 +143,7 @@ def delivery_problems(definition: Definition) -> Iterator[Problem]:
 
 
 def file_problems(process: ProcessSpec, products: Mapping[str, ProductSpec]) -> Iterator[Problem]:
-    """What can never work in a process of timebase FILE: its inputs and its output have the same keywords."""
+    """Processes of timebase FILE whose inputs and output differ in keywords: they can never work."""
     keywords = {
         given.product: fields
         for given in process.inputs
@@ -151,7 +151,7 @@ def file_problems(process: ProcessSpec, products: Mapping[str, ProductSpec]) -> 
     }
     yield from _never_due(process, keywords, products)
     for name in process.outputs:
-        made = compiled(products.get(name))
+        made = format_of(products.get(name))
         if made is not None:
             yield from _same_names(process, name, made, keywords)
             yield from _other_digits(process, products[name], products)
@@ -194,11 +194,11 @@ def _same_names(
 
 
 def _other_digits(process: ProcessSpec, made: ProductSpec, products: Mapping[str, ProductSpec]) -> Iterator[Problem]:
-    """A keyword that is written with other digits than those with which it was read."""
+    """Keywords written with another number of digits than read."""
     wanted = digits_of(made.format)
     for given in process.inputs:
         product = products.get(given.product)
-        read = digits_of(product.format) if product and compiled(product) else {}
+        read = digits_of(product.format) if product and format_of(product) else {}
         for field in sorted(wanted.keys() & read.keys()):
             if wanted[field] != read[field]:
                 text = f"the field {{{field}}} has {wanted[field]} digits, and in the format of {given.product!r}"
@@ -206,12 +206,12 @@ def _other_digits(process: ProcessSpec, made: ProductSpec, products: Mapping[str
 
 
 def period_problems(definition: Definition) -> Iterator[Problem]:
-    """Outputs that stand for a whole period, and are named by a keyword of one of their inputs."""
+    """Outputs of a whole period whose names hold a keyword of one input."""
     for process in definition.processes.values():
         if process.timebase not in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY"):
             continue
         for name in process.outputs:
-            made = compiled(definition.products.get(name))
+            made = format_of(definition.products.get(name))
             fields = sorted(made.keyword_fields - TIME_OF_DAY) if made else []
             if fields:
                 yield Problem(("product", name, "format"), _one_of_many(process, fields[0]))
@@ -227,8 +227,8 @@ def _one_of_many(process: ProcessSpec, field: str) -> str:
 
 
 def _keywords(product: ProductSpec | None) -> frozenset[str] | None:
-    """The keywords that each file of a product surely has; None when only its inspector can tell."""
-    made = compiled(product)
+    """The keywords that every file of a product has; None when only its inspector knows."""
+    made = format_of(product)
     return made.keyword_fields if made and product and product.inspector.is_builtin else None
 
 

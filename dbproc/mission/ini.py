@@ -1,7 +1,7 @@
-"""Reading a configuration file of dbprocessing's (INI), with the meaning that it has for addFromConfig.py.
+"""Read a dbprocessing configuration file (INI) with the meaning that addFromConfig.py gives it.
 
-One file describes one satellite and one instrument, with their products and processes, and may be one of several: what
-it does not mention stays as it is. Keys that are not known are ignored, as there.
+One file describes one satellite and instrument with their products and processes, and may be one of several: what it
+does not mention stays. Unknown keys are ignored, as in dbprocessing.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class _IniPlaces:
     inputs: dict[KeyPath, str] = field(default_factory=dict)
 
     def __call__(self, path: KeyPath) -> Place:
-        """The place of what the TOML file would call `path`."""
+        """The place of the key that a TOML file would have at `path`."""
         kind = str(path[0])
         section = kind if kind in _SINGLE else self.sections.get(path[:2], str(path[-1]))
         key = self.inputs.get(path[:4]) or _ini_key(kind, path[1:] if kind in _SINGLE else path[2:])
@@ -71,7 +71,7 @@ class _IniPlaces:
 
 
 def _ini_key(kind: str, rest: KeyPath) -> str:
-    """The key of a section of this kind for what the TOML file has at ``rest``, counted from its table."""
+    """The INI key, in a section of this kind, for the TOML key at ``rest`` below its table."""
     names = [part for part in rest if isinstance(part, str)]
     if not names:
         return ""
@@ -86,18 +86,18 @@ def _ini_name(spec: type | None, label: str) -> str | None:
 
 
 def read_ini(text: str, name: str, problems: Problems) -> Definition:
-    """Read a configuration file of dbprocessing's; faults go to `problems`.
+    """Read a dbprocessing configuration file; faults go to `problems`.
 
-    A relative root begins in the current directory, as for dbprocessing.
+    A relative root is relative to the current directory, as in dbprocessing.
 
     Raises
     ------
     DefinitionError
-        The file is no INI file.
+        The file is not an INI file.
     """
-    names = _names(_parsed(text, name))
+    names = _names(_parse(text, name))
     text = "".join(substitute(line, names) for line in text.splitlines(keepends=True))
-    file = _IniFile(_parsed(text, name), _IniPlaces(_lines(text)), problems)
+    file = _IniFile(_parse(text, name), _IniPlaces(_lines(text)), problems)
     file.check_sections()
     mission = file.mission()
     products = file.products(mission, names["SPACECRAFT"], names["INSTRUMENT"])
@@ -110,7 +110,7 @@ def read_ini(text: str, name: str, problems: Problems) -> Definition:
     )
 
 
-def _parsed(text: str, name: str) -> configparser.ConfigParser:
+def _parse(text: str, name: str) -> configparser.ConfigParser:
     parser = configparser.ConfigParser()
     try:
         parser.read_string(text, name)
@@ -118,7 +118,7 @@ def _parsed(text: str, name: str) -> configparser.ConfigParser:
             parser.items(section)
     except configparser.Error as error:
         sentence = " ".join(str(error).split())
-        raise DefinitionError(f"{name} is no configuration file:", (f"{_line_of(error)}{sentence}",)) from error
+        raise DefinitionError(f"{name} is not a configuration file:", (f"{_line_of(error)}{sentence}",)) from error
     return parser
 
 
@@ -128,7 +128,7 @@ def _line_of(error: configparser.Error) -> str:
 
 
 def _names(parser: configparser.ConfigParser) -> dict[str, str]:
-    """The names that are put into every line of the file before it is read."""
+    """The constants substituted in every line of the file before it is read."""
     mission = parser.get("mission", "mission_name", fallback="")
     spacecraft = substitute(parser.get("satellite", "satellite_name", fallback=""), {"MISSION": mission})
     names = {"MISSION": mission, "SPACECRAFT": spacecraft}
@@ -136,7 +136,7 @@ def _names(parser: configparser.ConfigParser) -> dict[str, str]:
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
-    """Line numbers of keys by section, and of the sections themselves with an empty key."""
+    """Line numbers by section and key; those of sections have an empty key."""
     lines: dict[tuple[str, str], int] = {}
     section = ""
     for number, line in enumerate(text.splitlines(), start=1):
@@ -159,7 +159,7 @@ class _IniFile:
     problems: Problems
 
     def check_sections(self) -> None:
-        """Complain of sections that are missing or not known."""
+        """Report missing and unknown sections."""
         for section in self.parser.sections():
             if section not in _SINGLE and not section.startswith(_SEVERAL):
                 near = suggestion(section, (*_SINGLE, *_SEVERAL))
@@ -169,7 +169,7 @@ class _IniFile:
                 self.problems.add((section,), f"the section [{section}] is missing")
 
     def mission(self) -> MissionSpec:
-        """The mission; what is left out has dbprocessing's defaults."""
+        """The mission, with dbprocessing's defaults."""
         section = self._section("mission", ("mission",))
         codes = section.get("codedir", "") or "."
         inspectors = section.get("inspectordir") if "inspectordir" in section.values else codes
@@ -183,7 +183,7 @@ class _IniFile:
         )
 
     def products(self, mission: MissionSpec, satellite: str, instrument: str) -> dict[str, ProductSpec]:
-        """The products by their sections."""
+        """The products by section."""
         products: dict[str, ProductSpec] = {}
         for section_name in self._sections("product"):
             product = self._product(section_name, mission, satellite, instrument)
@@ -192,7 +192,7 @@ class _IniFile:
         return products
 
     def processes(self, products: Mapping[str, ProductSpec]) -> list[ProcessSpec]:
-        """The processes; they name products by their sections, or by names that are in the database."""
+        """The processes; they name products by section, or by a name in the database."""
         processes: list[ProcessSpec] = []
         for section_name in self._sections("process"):
             process = self._process(section_name, products)
@@ -239,7 +239,7 @@ class _IniFile:
         )
 
     def _inputs(self, section: _Section, products: Mapping[str, ProductSpec]) -> tuple[InputSpec, ...]:
-        """The inputs, products in the order of their sections: that is dbprocessing's order on the command line."""
+        """The inputs in the order of their products' sections: dbprocessing's order on the command line."""
         inputs: list[tuple[str, InputSpec]] = []
         for key, value in section.values.items():
             if not key.startswith(("required_input", "optional_input")):
@@ -259,7 +259,7 @@ class _IniFile:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A section's keys and values; `path` is where the TOML file would have them."""
+    """A section's keys and values; `path` is their place in a TOML file."""
 
     values: Mapping[str, str]
     path: KeyPath
@@ -270,19 +270,19 @@ class _Section:
         return self.values.get(key, default)
 
     def complain(self, part: str | KeyPath, text: str) -> None:
-        """Note what is wrong with what the TOML file would call `part`."""
+        """Note a problem with the key that a TOML file would call `part`."""
         self.problems.add((*self.path, *((part,) if isinstance(part, str) else part)), text)
 
     def required(self, key: str, part: str | KeyPath) -> str:
-        """The value, which must be there."""
+        """The value of a required key."""
         if key not in self.values:
             self.complain(part, f"the key {key} is missing{suggestion(key, self.values, listed=False)}")
         return self.values.get(key, "")
 
     def known(self, kind: type, *at: str | int, without: Collection[str] = ()) -> dict[str, Any]:
-        """The scalar keys of a specification that dbprocessing has too and that are there, by the names of its fields.
+        """The scalar keys of a specification that the section has, by field name.
 
-        ``at`` is where the TOML file has them in the table of this section.
+        ``at`` is their place in the TOML table of this section.
         """
         values: dict[str, Any] = {}
         for key in keys(kind):
@@ -296,7 +296,7 @@ class _Section:
         return {name: value for name, value in values.items() if value is not None}
 
     def text(self, key: str, _: KeyPath) -> str:
-        """The value as it stands there."""
+        """The value as written."""
         return self.get(key)
 
     def number(self, key: str, part: KeyPath) -> float:
@@ -307,7 +307,7 @@ class _Section:
         except ValueError:
             value = math.nan
         if not math.isfinite(value) and key in self.values:
-            self.complain(part, f"{text!r} is no number")
+            self.complain(part, f"{text!r} is not a number")
         return value if math.isfinite(value) else 0.0
 
     def whole(self, key: str, part: KeyPath) -> int | None:
@@ -315,18 +315,18 @@ class _Section:
         text = self.get(key).strip()
         if re.fullmatch(r"-?\d{1,20}", text, re.ASCII):
             return int(text)
-        self.complain(part, f"{text[:40]!r} is no whole number")
+        self.complain(part, f"{text[:40]!r} is not a whole number")
         return None
 
     def date(self, key: str, part: KeyPath) -> dt.date | None:
-        """A date; None when it is left out."""
+        """A date, or None."""
         text = self.get(key)
         if not text:
             return None
         try:
             return dt.datetime.strptime(text, "%Y-%m-%d").date()
         except ValueError:
-            self.complain(part, f"{text!r} is no date; write it as 2019-01-31")
+            self.complain(part, f"{text!r} is not a date; write it as 2019-01-31")
             return None
 
     def version(self, key: str, part: KeyPath) -> Version:
@@ -347,7 +347,7 @@ class _Section:
     }
 
     def flag(self, key: str, part: str | KeyPath) -> bool:
-        """A truth value, true when it is left out."""
+        """A truth value, true when missing."""
         text = self.get(key, "True")
         if text not in _TRUE + _FALSE:
             self.complain(part, f"{text!r} is neither True nor False")
@@ -361,7 +361,7 @@ def _inspector(section: _Section) -> InspectorSpec:
     if not used[0]:
         section.complain("inspector_active", "without an active inspector no file could become this product; say True")
     if name and not name.endswith(".py"):
-        section.complain("inspector", f"{name!r} is no Python file; its name must end in .py")
+        section.complain("inspector", f"{name!r} is not a Python file; its name must end in .py")
     return InspectorSpec(
         file=os.path.join(directory, name),
         arguments=keywords_of(_something(section.get("inspector_arguments"))),

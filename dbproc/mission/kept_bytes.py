@@ -1,7 +1,7 @@
-"""A version stands for its bytes: codes that had a version before, and what their files hold now.
+"""One version, one content: compare codes with the bytes that their version had before.
 
-A version that was there before with other bytes is refused; where it is rolled back to, the copy that was kept of its
-bytes is run, and so it is for a code whose file another version of the same process takes over.
+A version that returns with other bytes is refused. A rollback runs the kept copy of its bytes, and so does a code whose
+file another version of the same process takes over.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from dbproc.storage.digest import algorithm_of
 
 
 def with_earlier_bytes(changes: Sequence[Change], new: Definition, holdings: Holdings) -> list[Change]:
-    """The changes, in which codes that cannot be run from their place are run from the copies kept of them.
+    """The changes, where codes that cannot run from their own file run from the kept copy.
 
     Raises
     ------
     DefinitionError
-        A version was there before with other bytes, or no copy is there of the bytes that are needed.
+        A version had other bytes before, or no copy of the needed bytes exists.
     """
     problems: list[Problem] = []
     result = []
     for change in changes:
-        answer = _settled(change, changes, new.mission, holdings)
+        answer = _settle(change, changes, new.mission, holdings)
         if isinstance(answer, str):
             problems.append(Problem(_place_in(new, change), answer))
         else:
@@ -41,16 +41,16 @@ def with_earlier_bytes(changes: Sequence[Change], new: Definition, holdings: Hol
 
 
 def with_bytes(changes: Sequence[Change], holdings: Holdings) -> list[Change]:
-    """The changes with the bytes of their codes and inspectors; the files of codes are copied and synced by then.
+    """Copy and sync the files of codes; the changes with the bytes of their codes and inspectors.
 
-    A copy that is never recorded does no harm: it has the name of its digest, and whatever has these bytes takes it.
+    A copy that is never recorded does no harm: it is named by its digest, and any code with these bytes uses it.
 
     Raises
     ------
     StorageError
         A copy cannot be written.
     UnsettledError
-        A file was changed in this moment.
+        A file is changing just now.
     """
     new = [change.new for change in changes if isinstance(change.new, MissionSpec)]
     mission = new[0] if new else holdings.definition.mission if holdings.definition else None
@@ -62,15 +62,15 @@ def with_bytes(changes: Sequence[Change], holdings: Holdings) -> list[Change]:
 
 def _bundle(change: Change, mission: MissionSpec) -> Bundle | None:
     if isinstance(change.new, CodeSpec):
-        return _kept(change.new, mission)
+        return _keep(change.new, mission)
     if not isinstance(change.new, ProductSpec) or change.new.inspector.is_builtin:
         return None
     file = os.path.join(paths.resolved(mission, mission.inspectors), change.new.inspector.file)
     return read_bundle(file, (), mission.digest)
 
 
-def _kept(code: CodeSpec, mission: MissionSpec) -> Bundle | None:
-    """The files of a code, of which a copy is kept; None when they cannot be read, as those not active may."""
+def _keep(code: CodeSpec, mission: MissionSpec) -> Bundle | None:
+    """Keep a copy of a code's files; None when they cannot be read, which an inactive code's may be."""
     path, store = place_of(code, mission), paths.kept_codes(mission)
     if code.kept:
         path = kept_path(store, code.digest, path)
@@ -82,8 +82,8 @@ def _kept(code: CodeSpec, mission: MissionSpec) -> Bundle | None:
     return bundle
 
 
-def _settled(change: Change, changes: Sequence[Change], mission: MissionSpec, holdings: Holdings) -> Change | str:
-    """The change as it can be made; a text when it is refused."""
+def _settle(change: Change, changes: Sequence[Change], mission: MissionSpec, holdings: Holdings) -> Change | str:
+    """The change with its bytes; a text when it is refused."""
     code = change.new
     if not isinstance(code, CodeSpec) or code.kept:
         return change
@@ -103,7 +103,7 @@ def _settled(change: Change, changes: Sequence[Change], mission: MissionSpec, ho
 
 
 def _before(change: Change, code: CodeSpec, holdings: Holdings) -> CodeSpec | None:
-    """The latest code of the same version, of the same file or for the same dates, whose bytes are known."""
+    """The latest code of the same version, with the same file or dates, whose bytes are known."""
     if change.kind in (Kind.RESTORE, Kind.CHANGE):
         return change.old if isinstance(change.old, CodeSpec) and change.old.digest else None
     process = holdings.definition.processes.get(change.name) if holdings.definition else None
@@ -118,7 +118,7 @@ def _before(change: Change, code: CodeSpec, holdings: Holdings) -> CodeSpec | No
 
 
 def _is_taken_over(change: Change, code: CodeSpec, changes: Iterable[Change], mission: MissionSpec) -> bool:
-    """Whether another version of the process has its bytes in the file of this one from now on."""
+    """Whether another version of the process takes over the file of this one."""
     others = (each for each in changes if each is not change and each.name == change.name and not each.is_rollback)
     return any(
         isinstance(other.new, CodeSpec)
@@ -130,7 +130,7 @@ def _is_taken_over(change: Change, code: CodeSpec, changes: Iterable[Change], mi
 
 
 def _digest_at(path: str, code: CodeSpec) -> str | None:
-    """The digest of the bytes at `path`, with what `code` uses, in the algorithm of its own; None when not readable."""
+    """The digest of `path` and what `code` uses, in the code's own algorithm; None when not readable."""
     try:
         return read_bundle(path, code.uses, algorithm_of(code.digest)).digest
     except OSError:
@@ -138,7 +138,7 @@ def _digest_at(path: str, code: CodeSpec) -> str | None:
 
 
 def _place_in(new: Definition, change: Change) -> KeyPath:
-    """Where the code of a change stands in the mission file."""
+    """The place of the code of a change in the mission file."""
     path = ("process", change.name, "code")
     process = new.processes.get(change.name)
     position = process.codes.index(change.new) if process and change.new in process.codes else None

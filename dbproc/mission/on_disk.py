@@ -1,4 +1,4 @@
-"""Whether the programs and inspectors that a definition names are there and can be run."""
+"""Check that the programs and inspectors of a definition exist and can be run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dbproc.system.package import CODES, code_path
 
 
 def check_on_disk(definition: Definition, file: str = "") -> list[Problem]:
-    """Every problem that shows only when the files and packages are looked at; `file`: the mission file."""
+    """Every problem that only files and packages show; `file`: the mission file."""
     files = [("the mission file", os.path.abspath(file))] if file else []
     places = directories.problems(paths.layout(definition, files), within_on_disk)
     return [
@@ -32,15 +32,15 @@ def check_on_disk(definition: Definition, file: str = "") -> list[Problem]:
 
 
 def database_problems(definition: Definition, database: str) -> list[Problem]:
-    """Where the file of a database lies among what comes and goes."""
+    """Problems of a database file that lies in a directory whose files come and go."""
     places = paths.layout(definition, [("the database", os.path.abspath(database))])
     return [Problem(found.key, found.text) for found in directories.file_problems(places, within_on_disk)]
 
 
 def within_on_disk(inner: Place, outer: Place) -> bool:
-    """Whether a place lies in another, whatever links, mounts and cases of letters their names have.
+    """Whether a place lies in another; links, mounts and letter case of the names do not matter.
 
-    What is not there yet counts by its name below what is.
+    A place that does not exist yet counts by its name below the nearest existing directory.
     """
     resolved = (replace(place, path=os.path.realpath(place.path)) for place in (inner, outer))
     if directories.within_by_name(*resolved):
@@ -49,7 +49,7 @@ def within_on_disk(inner: Place, outer: Place) -> bool:
 
 
 def _identities(path: str) -> Iterator[tuple[int, int]]:
-    """Device and inode of a path and of all directories above it that are there."""
+    """Device and inode of a path and of all existing directories above it."""
     while True:
         found = _identity(path)
         if found is not None:
@@ -69,7 +69,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def shipped_codes() -> tuple[str, ...]:
-    """The names of the programs that dbproc brings along."""
+    """The names of the codes that come with dbproc."""
     return tuple(sorted(path.stem for path in Path(CODES).glob("*.py") if _is_program(path)))
 
 
@@ -102,7 +102,7 @@ def _inspector_problem(inspector: InspectorSpec, mission: MissionSpec) -> str | 
     if not os.path.exists(path):
         return f"there is no inspector {path}{_neighbours(path)}"
     if not os.path.isfile(path) or not os.access(path, os.R_OK):
-        return f"{path} is no file that can be read"
+        return f"{path} is not a readable file"
     return _lies_among_others(path, mission)
 
 
@@ -119,7 +119,7 @@ def _unknown_argument(inspector: InspectorSpec) -> str | None:
 
 
 def place_of(code: CodeSpec, mission: MissionSpec) -> str:
-    """The absolute path that the file of a code has by its definition."""
+    """The absolute path of a code's file."""
     return code_path(paths.resolved(mission, mission.codes), code.file, code.version)
 
 
@@ -132,7 +132,7 @@ def _code_problems(definition: Definition) -> Iterator[Problem]:
 
 
 def code_problems(path: KeyPath, code: CodeSpec, mission: MissionSpec) -> Iterator[Problem]:
-    """What is wrong with the file of a code, or with the patterns of what it uses."""
+    """Problems of a code's file, or of the patterns of what it uses."""
     text = _code_problem(code, mission)
     if text:
         yield Problem((*path, "file"), text)
@@ -140,7 +140,7 @@ def code_problems(path: KeyPath, code: CodeSpec, mission: MissionSpec) -> Iterat
     place = place_of(code, mission)
     for pattern in unmatched(place, code.uses):
         yield Problem(
-            (*path, "uses"), f"no file is like {pattern!r} in {os.path.dirname(place)}; correct it, or leave it out"
+            (*path, "uses"), f"no file matches {pattern!r} in {os.path.dirname(place)}; correct it, or leave it out"
         )
 
 
@@ -153,7 +153,7 @@ def _code_problem(code: CodeSpec, mission: MissionSpec) -> str | None:
     if not os.path.exists(path):
         return f"there is no code {path}{_neighbours(path)}"
     if not os.path.isfile(path):
-        return f"{path} is no file"
+        return f"{path} is not a file"
     if not os.access(path, os.X_OK):
         return f"{path} is not executable; make it so: chmod +x {path}"
     fault = program.fault(path)
@@ -161,7 +161,7 @@ def _code_problem(code: CodeSpec, mission: MissionSpec) -> str | None:
 
 
 def _lies_among_others(path: str, mission: MissionSpec) -> str | None:
-    """Why a program or an inspector cannot stay where it is: among what arrives, or what is refused."""
+    """The reason why a program or inspector cannot stay where it is: in incoming or in quarantine."""
     for name in ("incoming", "quarantine"):
         place = Place(paths.resolved(mission, getattr(mission, name)))
         if within_on_disk(Place(path), place) and not within_on_disk(Place(mission.root), place):
@@ -170,7 +170,7 @@ def _lies_among_others(path: str, mission: MissionSpec) -> str | None:
 
 
 def _neighbours(path: str) -> str:
-    """A file of nearly that name in the same directory, or that there is no such directory."""
+    """A hint: a file with a similar name in the same directory, or that the directory does not exist."""
     directory, name = os.path.split(path)
     if not os.path.isdir(directory):
         return f"; the directory {directory} does not exist"

@@ -1,4 +1,4 @@
-"""Directories and names as they are kept: constants filled in, ``~`` expanded, nothing superfluous."""
+"""Paths of the mission in normal form: constants filled in, ``~`` expanded."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _FROM_DISK = ("ROOTDIR",)
 
 
 def filled(text: str, constants: Mapping[str, str]) -> str:
-    """`text` with its constants replaced, and those that came in with them, as dbprocessing does.
+    """Replace the constants in `text`, also those inside other constants, as dbprocessing does.
 
-    The name of a directory comes last, and is not looked at again: ``{Y}`` in it is its own.
+    The directory's name comes last and is not expanded: ``{Y}`` in it stays.
     """
     nested = {name: value for name, value in constants.items() if name not in _FROM_DISK}
     for _ in range(_MOST_ROUNDS):
@@ -31,12 +31,12 @@ def filled(text: str, constants: Mapping[str, str]) -> str:
 
 
 def mission_constants(name: str) -> dict[str, str]:
-    """What may stand in the names of satellites and instruments and in the mission's directories."""
+    """The constants for the names of satellites and instruments and for the mission's directories."""
     return {"MISSION": name}
 
 
 def product_constants(mission: MissionSpec, product: ProductSpec) -> dict[str, str]:
-    """What may stand in a product's format and directory and in the arguments of its inspector."""
+    """The constants for a product's format and directory and for the arguments of its inspector."""
     return {
         "MISSION": mission.name,
         "ROOTDIR": mission.root,
@@ -54,7 +54,7 @@ def directory(text: str) -> str:
 
 
 def product_directory(text: str, root: str) -> str:
-    """A product's directory relative to the root; what is outside of it stays absolute or begins with ``..``."""
+    """A product's directory relative to the root; one outside it stays absolute or begins with ``..``."""
     normal = directory(text)
     return os.path.relpath(normal, root) if is_inside(normal, root) else normal
 
@@ -70,7 +70,7 @@ def is_inside(path: str, root: str) -> bool:
 
 
 def layout(definition: Definition, files: Sequence[tuple[str, str]] = ()) -> directories.Layout:
-    """The places of a mission; without those of products that lead out of the root, which are refused for that."""
+    """The places of a mission, without the products that lead out of the root: those are refused."""
     mission = definition.mission
     return directories.layout(
         **{key: resolved(mission, getattr(mission, key)) for key in DIRECTORIES},

@@ -1,4 +1,4 @@
-"""What is wrong with a mission file, and where."""
+"""Problems of a mission file, with their places."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_LABEL = 200
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault: where it stands, and one sentence that says what is wrong and what is allowed."""
+    """One fault: its place, and one sentence that says what is wrong and what is allowed."""
 
     path: KeyPath
     text: str
@@ -22,12 +22,12 @@ class Problem:
 
 @dataclass(slots=True)
 class Problems:
-    """The faults found so far; what is said about a place is not said again in other words."""
+    """The faults found so far, at most one for each place."""
 
     found: list[Problem] = field(default_factory=list)
 
     def add(self, path: KeyPath, text: str) -> None:
-        """Note a fault, unless that very place is faulty already."""
+        """Note a fault, unless its place already has one."""
         if not any(problem.path == path for problem in self.found):
             self.found.append(Problem(path, text))
 
@@ -38,12 +38,12 @@ class Problems:
 
 
 def raise_for(problems: Iterable[Problem], name: str, finder: Finder | None) -> None:
-    """Raise when there are problems.
+    """Raise DefinitionError when there are problems.
 
     Raises
     ------
     DefinitionError
-        There are; all of them are in it, in the order of the file's lines.
+        It holds all of them, in the order of the file's lines.
     """
     sentences = _sentences(problems, finder or dotted_place)
     if sentences:
@@ -52,7 +52,7 @@ def raise_for(problems: Iterable[Problem], name: str, finder: Finder | None) -> 
 
 
 def dotted_place(path: KeyPath) -> Place:
-    """The place of something that was read from no file."""
+    """The place of a key that was not read from a file."""
     label = ""
     for part in path:
         label += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if label else part
@@ -60,7 +60,7 @@ def dotted_place(path: KeyPath) -> Place:
 
 
 def suggestion(word: str, allowed: Iterable[str], *, listed: bool = True) -> str:
-    """``; did you mean 'format'?``, or what is there when nothing is near and it shall be `listed`."""
+    """``; did you mean 'format'?``, or the list of what exists when nothing is similar and `listed` is set."""
     names = sorted(str(name) for name in allowed)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if near:

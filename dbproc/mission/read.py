@@ -1,4 +1,4 @@
-"""Reading a mission file of either kind, and everything that can be wrong with one before a database is asked."""
+"""Read a mission file of either kind and check all that needs no database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_mission_file(path: str | os.PathLike[str]) -> Definition:
     text = _text_of(file)
     if "\0" in text:
         line = text.partition("\0")[0].count("\n") + 1
-        raise DefinitionError(f"{file} is no mission file: line {line} has a NUL character in it")
+        raise DefinitionError(f"{file} is not a mission file: line {line} has a NUL character in it")
     problems = Problems()
     if file.suffix.lower() == ".toml":
         definition = read_toml(text, file, problems)
@@ -49,7 +49,7 @@ def _text_of(file: Path) -> str:
         near = suggestion(file.name, _mission_files(file.parent), listed=False)
         raise DefinitionError(f"there is no mission file {file}{near}") from error
     except UnicodeDecodeError as error:
-        raise DefinitionError(f"{file} is no text in UTF-8 (byte {error.start})") from error
+        raise DefinitionError(f"{file} is not text in UTF-8 (byte {error.start})") from error
     except OSError as error:
         raise DefinitionError(f"{file} cannot be read: {error.strerror}") from error
 

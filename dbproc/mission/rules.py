@@ -1,4 +1,4 @@
-"""Whether a definition makes sense: pure checks, each of which answers with the problems that it sees."""
+"""Consistency checks of a definition; each is pure and yields the problems that it finds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from dbproc.core.keys import Form, keys
 from dbproc.core.model import Timebase
 from dbproc.core.spec import CodeSpec, Definition, KeyPath, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.mission import paths
-from dbproc.mission.formats import companion_problems, delivery_problems, file_problems, format_problems
-from dbproc.mission.formats import compiled as compiled_of
+from dbproc.mission.formats import companion_problems, delivery_problems, file_problems, format_of, format_problems
 from dbproc.mission.problems import Problem, suggestion
 from dbproc.products.registry import BUILT_IN
 
@@ -36,9 +35,9 @@ _PERIODS: dict[Timebase, tuple[tuple[set[str], ...], str]] = {
 
 
 def check(definition: Definition) -> list[Problem]:
-    """Every problem of a definition that can be seen without looking at files.
+    """Every problem of a definition that shows without reading files.
 
-    References from a partial definition to products that it does not hold are left alone: they may be in the database.
+    In a partial definition, references to unknown products are no problem: they may be in the database.
     """
     checks: tuple[Callable[[Definition], Iterator[Problem]], ...] = (
         _value_problems,
@@ -57,12 +56,12 @@ def check(definition: Definition) -> list[Problem]:
 
 
 def timebase_of(process: ProcessSpec) -> Timebase | None:
-    """The timebase of a process, None when it is none."""
+    """The timebase of a process, None when it is not valid."""
     return Timebase(process.timebase) if process.timebase in set(Timebase) else None
 
 
 def _value_problems(definition: Definition) -> Iterator[Problem]:
-    """Every value of a definition that is not among those that its key may have."""
+    """Every value that its key does not allow."""
     yield from _faults(("mission",), definition.mission)
     for product in definition.products.values():
         path: KeyPath = ("product", product.name)
@@ -81,7 +80,7 @@ def _value_problems(definition: Definition) -> Iterator[Problem]:
 
 
 def _faults(path: KeyPath, spec: Any) -> Iterator[Problem]:
-    """What is wrong with the scalar keys of a specification; of a list, each item is looked at."""
+    """Problems of the scalar keys of a specification; lists are checked item by item."""
     for key in keys(type(spec)):
         value = getattr(spec, key.name)
         if key.check is None or value is None:
@@ -140,7 +139,7 @@ def _directory_problems(path: KeyPath, product: ProductSpec, mission: MissionSpe
     except FormatError as error:
         yield Problem(path, str(error))
         return
-    known = compiled_of(product)
+    known = format_of(product)
     unknown = sorted(fields - known.keyword_fields - TIME_OF_DAY) if known and _only_its_name_says(product) else []
     if unknown:
         text = f"the field {{{unknown[0]}}} is neither a time field nor one of the format, so nothing can fill it"
@@ -162,10 +161,10 @@ def _inspector_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem
 
 
 def _twin_problems(definition: Definition) -> Iterator[Problem]:
-    """Products whose files nothing tells apart."""
+    """Products whose files cannot be told apart."""
     alike: dict[object, list[str]] = defaultdict(list)
     for product in definition.products.values():
-        compiled = compiled_of(product)
+        compiled = format_of(product)
         if compiled:
             inspector = product.inspector
             key = (compiled.pattern.pattern, inspector.file, tuple(sorted(inspector.arguments.items())))
@@ -180,14 +179,14 @@ def _process_problems(definition: Definition) -> Iterator[Problem]:
     for process in definition.processes.values():
         path: KeyPath = ("process", process.name)
         yield from _fault(path, bounds.name(process.name))
-        yield from _told_apart(path, process.name)
+        yield from _name_problems(path, process.name)
         yield from _timebase_problems(path, process)
         yield from _input_problems(path, process)
         yield from _code_problems(path, process)
 
 
-def _told_apart(path: KeyPath, name: str) -> Iterator[Problem]:
-    """The name of a process that the command line would take for something else."""
+def _name_problems(path: KeyPath, name: str) -> Iterator[Problem]:
+    """Process names that the command line would misread."""
     text = "commands take processes by name or number, several with commas between"
     if name.isdecimal():
         yield Problem(path, f"{name!r} is a number; {text}: put a letter into the name")
@@ -226,7 +225,7 @@ def _input_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
 
 
 def _places(process: ProcessSpec) -> list[int]:
-    """For each input its place in the list of the mission file: the products of a choice share one."""
+    """For each input its position in the mission file's list; the products of a choice share one."""
     places: list[int] = []
     for at, given in enumerate(process.inputs):
         shares = at > 0 and given.choice is not None and given.choice == process.inputs[at - 1].choice
@@ -278,7 +277,7 @@ def _output_problems(definition: Definition) -> Iterator[Problem]:
         if timebase is Timebase.FILE:
             yield from file_problems(process, definition.products)
         for output in (definition.products.get(name) for name in process.outputs):
-            compiled = compiled_of(output) if output else None
+            compiled = format_of(output) if output else None
             if output is None or compiled is None or timebase is None or not timebase.makes_output:
                 continue
             path: KeyPath = ("product", output.name, "format")
@@ -297,11 +296,11 @@ def _period_problems(path: KeyPath, process: ProcessSpec, made: Format, timebase
 
 
 def _keyword_problems(path: KeyPath, process: ProcessSpec, made: Format, definition: Definition) -> Iterator[Problem]:
-    """A keyword that surely no input gives: inspectors that look into files may give any."""
+    """Keywords that no input provides; an inspector that reads contents may provide any."""
     inputs = [definition.products.get(given.product) for given in process.inputs]
     if not all(product and _only_its_name_says(product) for product in inputs):
         return
-    formats = [compiled_of(product) for product in inputs if product]
+    formats = [format_of(product) for product in inputs if product]
     given = {field for each in formats if each for field in each.keyword_fields}
     for field in sorted(made.keyword_fields - given - TIME_OF_DAY):
         text = f"nothing can fill the field {{{field}}}: no input of the process {process.name!r} has it in its format"
@@ -318,7 +317,7 @@ def _shared_output_problems(definition: Definition) -> Iterator[Problem]:
 
 
 def _circle_problems(definition: Definition) -> Iterator[Problem]:
-    """A process that feeds itself, through whatever lies between."""
+    """Processes that feed themselves, directly or through others."""
     edges = [
         edge
         for process in definition.processes.values()

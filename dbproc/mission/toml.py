@@ -1,4 +1,4 @@
-"""Reading a mission file in TOML."""
+"""Read a mission file in TOML."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ class _Group:
 
 
 def read_toml(text: str, path: Path, problems: Problems) -> Definition:
-    """Read a mission file that is TOML; faults go to `problems`.
+    """Read a TOML mission file; faults go to `problems`.
 
     Parameters
     ----------
     text
-        Contents of the file.
+        The file's contents.
     path
-        The file: its directory is where a relative root begins.
+        The file; a relative root is relative to its directory.
     problems
-        Filled with what is wrong; the definition that is returned then has neutral values in those places.
+        Filled with faults; the returned definition has neutral values in those places.
 
     Raises
     ------
     DefinitionError
-        The file is no TOML at all.
+        The file is not TOML at all.
     """
-    top = Table(_parsed(text, path), (), problems)
+    top = Table(_parse(text, path), (), problems)
     mission, groups = _mission(top, path.absolute().parent)
     products = {
         name: _product(Table(content, ("product", name), problems), name, mission, groups)
@@ -68,19 +68,19 @@ def read_toml(text: str, path: Path, problems: Problems) -> Definition:
     return Definition(mission=mission, products=products, processes=processes, finder=TomlPlaces(text))
 
 
-def _parsed(text: str, path: Path) -> dict[str, object]:
+def _parse(text: str, path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise DefinitionError(f"{path} is no TOML:", ("its brackets are nested too deeply",)) from error
+        raise DefinitionError(f"{path} is not TOML:", ("its brackets are nested too deeply",)) from error
     except tomllib.TOMLDecodeError as error:
         found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
         line = f"line {found[2]}, column {found[3]}: {found[1]}" if found and found[2] else str(error)
         raise DefinitionError(
-            f"{path} is no TOML:", (f"{line}; texts need quotes, a key stands once in a table",)
+            f"{path} is not TOML:", (f"{line}; texts need quotes, a key stands once in a table",)
         ) from error
     except ValueError as error:  # a number of more digits than Python reads
-        raise DefinitionError(f"{path} is no TOML:", (str(error).partition(";")[0],)) from error
+        raise DefinitionError(f"{path} is not TOML:", (str(error).partition(";")[0],)) from error
 
 
 def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]:
@@ -102,7 +102,7 @@ def _mission_table(top: Table) -> object:
 
 
 def _groups(top: Table, mission_table: Table, mission: MissionSpec) -> Mapping[str, _Group]:
-    """The instruments by the name that products give, the mission's own under the empty name and its own."""
+    """The instruments by name; the mission's own also under the empty name."""
     constants = paths.mission_constants(mission.name)
     satellite = paths.filled(mission_table.text("satellite", mission.name), constants)
     instrument = paths.filled(mission_table.text("instrument", mission.name), constants)
@@ -129,7 +129,7 @@ def _product(table: Table, name: str, mission: MissionSpec, groups: Mapping[str,
 
 
 def completed(product: ProductSpec, mission: MissionSpec) -> ProductSpec:
-    """`product` with its constants filled in and its directory relative to the root."""
+    """Fill in a product's constants and make its directory relative to the root."""
     constants = paths.product_constants(mission, product)
     inspector = product.inspector
     return replace(
@@ -154,7 +154,7 @@ def _group(table: Table, groups: Mapping[str, _Group]) -> _Group:
 
 
 def _inspector(table: Table) -> InspectorSpec:
-    """``inspector = "netcdf"`` with ``inspector_arguments``, or a table with all that can be said of it."""
+    """``inspector = "netcdf"`` with ``inspector_arguments``, or a table with all its keys."""
     arguments = table.words("inspector_arguments")
     if not isinstance(table.content.get("inspector"), dict):
         return InspectorSpec(file=table.text("inspector", "filename"), arguments=arguments)
@@ -182,7 +182,7 @@ def _process(table: Table, name: str) -> ProcessSpec:
 
 
 def _outputs(table: Table) -> tuple[str | None, tuple[str, ...]]:
-    """The first output and those besides: ``output = "a"`` or ``output = ["a", "b"]``."""
+    """The first output and the further ones: ``output = "a"`` or ``output = ["a", "b"]``."""
     if not isinstance(table.content.get("output"), list):
         return table.optional_text("output"), ()
     names = table.texts("output")

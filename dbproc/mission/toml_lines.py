@@ -1,4 +1,4 @@
-"""The lines of a TOML file on which its tables and keys stand; ``tomllib`` does not tell."""
+"""The line numbers of the tables and keys of a TOML file, which ``tomllib`` does not give."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TomlPlaces:
         return Place(None, label)
 
     def _as_written(self, path: KeyPath) -> KeyPath:
-        """Without the number of a table that is not written as one of several."""
+        """Drop the number of a table that is not part of an array."""
         written: KeyPath = ()
         content: object = self._content
         for part in path:
@@ -85,7 +85,7 @@ def _inner(content: object, part: str | int) -> object:
 
 
 def _top_level_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines on which a table or a key begins, without the comment behind them."""
+    """The lines on which a table or a key begins, without comments."""
     depth, quote = 0, ""
     for number, line in enumerate(text.split("\n"), start=1):
         begins = not depth and not quote
@@ -95,7 +95,7 @@ def _top_level_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _scanned(line: str, depth: int, quote: str) -> tuple[str, int, str]:
-    """The line up to its comment, the brackets that are open behind it, and the quote of a text that goes on."""
+    """The line up to its comment, the brackets still open after it, and the quote of a text that goes on."""
     header = not depth and not quote and line.lstrip().startswith("[")
     at = 0
     while at < len(line):
@@ -119,7 +119,7 @@ def _scanned(line: str, depth: int, quote: str) -> tuple[str, int, str]:
 
 
 def _before_equals(line: str) -> str:
-    """The key of a line: what is before the first = that is not inside quotes."""
+    """The key of a line: the text before the first = outside quotes."""
     at = line.find("=")
     while at > 0:
         try:

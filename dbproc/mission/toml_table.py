@@ -1,4 +1,4 @@
-"""A table of a TOML file, read key by key with its type; what is wrong is noted and reading goes on."""
+"""A table of a TOML file, read key by key with type checks; problems are noted and reading goes on."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _KINDS = {
 
 
 class Table:
-    """One table; every key that is asked for is allowed in it, and :meth:`close` complains of the others.
+    """One table; every key that is read is allowed, and :meth:`close` reports the others.
 
-    A key that is missing though it must be there, or has the wrong type, is noted; the reader gets a neutral value.
+    A missing required key or a wrong type is noted; the reader gets a neutral value.
     """
 
     def __init__(self, content: object, path: KeyPath, problems: Problems) -> None:
@@ -44,25 +44,25 @@ class Table:
         return (*self.path, key)
 
     def complain(self, key: str, text: str) -> None:
-        """Note what is wrong with a key."""
+        """Note a problem with a key."""
         self.problems.add(self.at(key), text)
 
     def has(self, key: str) -> bool:
-        """Whether the key is there."""
+        """Whether the table has the key."""
         self._allowed.add(key)
         return key in self.content
 
     def text(self, key: str, default: str | None = None, *, lines: bool = False) -> str:
-        """Text; it must be there when there is no `default`."""
+        """Text; required unless there is a `default`."""
         value = self._value(key, str, "" if default is None else default, required=default is None)
         return self._clean(key, value, lines)
 
     def optional_text(self, key: str) -> str | None:
-        """Text, None when it is not there."""
+        """Text, or None."""
         return self.text(key, "") if self.has(key) else None
 
     def known(self, kind: type) -> dict[str, Any]:
-        """The scalar keys of a specification that are there, by the names of its fields."""
+        """The scalar keys of a specification that the table has, by field name."""
         return {
             key.name: self._READERS[key.form](self, key)
             for key in keys(kind)
@@ -93,11 +93,11 @@ class Table:
         value = float(written)
         if math.isfinite(value):
             return value
-        self.complain(key.label, f"{value} is no number that can be used")
+        self.complain(key.label, f"{value} is not a finite number")
         return 0.0
 
     def _is_too_large(self, key: str, value: float) -> bool:
-        """Complain of a whole number that nothing can be done with, not even be printed."""
+        """Report a whole number too large even to be printed."""
         is_too_large = isinstance(value, int) and value.bit_length() > _MOST_BITS
         if is_too_large:
             self.complain(key, "is a larger number than any that can be used")
@@ -130,7 +130,7 @@ class Table:
     }
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts, empty when it is not there."""
+        """A list of texts, empty when missing."""
         items = self._value(key, list, [])
         for position, item in enumerate(items):
             if not isinstance(item, str):
@@ -138,7 +138,7 @@ class Table:
         return tuple(self._clean(key, item, True) for item in items if isinstance(item, str))
 
     def words(self, key: str) -> dict[str, str]:
-        """A table of texts, numbers and truth values, all of them as text; empty when it is not there."""
+        """A table of texts, numbers and truth values, all as text; empty when missing."""
         table = self._value(key, dict, {})
         for name, item in table.items():
             if not isinstance(item, str | int | float):
@@ -146,7 +146,7 @@ class Table:
         return {name: str(item) for name, item in table.items() if isinstance(item, str | int | float)}
 
     def items(self, key: str) -> list[Any]:
-        """A list of whatever, empty when it is not there."""
+        """A list of any values, empty when missing."""
         return list(self._value(key, list, []))
 
     def tables(self, key: str) -> list[tuple[KeyPath, object]]:
@@ -161,7 +161,7 @@ class Table:
         return dict(self._value(key, dict, {}))
 
     def close(self) -> None:
-        """Complain of every key that nobody asked for."""
+        """Report every key that was not read."""
         for key in self.content.keys() - self._allowed:
             near = suggestion(key, self._allowed)
             self.complain(key, f"this key is not known{near.replace('there are', 'allowed are')}")
@@ -197,7 +197,7 @@ def _is(value: object, kind: type) -> bool:
 
 
 def _shown(value: object) -> str:
-    """A value as it stands in the file, nearly; cut when it is long."""
+    """A value roughly as written in the file; cut when it is long."""
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         return "a very large number"
     shown = str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else str(value)

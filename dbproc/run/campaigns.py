@@ -1,4 +1,4 @@
-"""What campaigns may do in one run: which of their items are next, within which limits, and when they must stop."""
+"""Campaigns in one run: admit their next items, within limits, and stop them when these are reached."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ADMITTED_AT_ONCE = 2000
 
 
 class Campaigns:
-    """Admits the items of campaigns to the scheduler of one run, batch by batch, and counts what they spend.
+    """Admits items of campaigns to the scheduler of one run, batch by batch, and counts their cost.
 
     A batch is as large as the limits allow: what follows from several of its items is built once.
     """
@@ -32,21 +32,21 @@ class Campaigns:
 
     @property
     def have_items(self) -> bool:
-        """Whether there is anything that a campaign may want."""
+        """Whether any campaign has open items."""
         return any(True for _ in self._scheduler.items)
 
     @property
     def are_at_work(self) -> bool:
-        """Whether anything of a campaign was admitted or started in this run."""
+        """Whether any item was admitted or started in this run."""
         return bool(self._admitted or self._jobs)
 
     @property
     def must_stop(self) -> bool:
-        """Whether a campaign has spent enough, and some of its items are admitted still."""
+        """Whether a campaign has reached its limits while some of its items are still admitted."""
         return any(self._has_spent_all(self._admitted[slot]) for slot in self._scheduler.admitted)
 
     def admit(self) -> bool:
-        """Admit the next items; whether there were any."""
+        """Admit the next items; return whether there were any."""
         due = frozenset(self._scheduler.load_items())
         by_campaign: dict[Campaign, list[Slot]] = {}
         for item in self._scheduler.items:
@@ -63,7 +63,7 @@ class Campaigns:
         return False
 
     def withdraw(self) -> frozenset[Slot]:
-        """Take back what was admitted for campaigns that were paused, cancelled, or have spent enough."""
+        """Withdraw the items of campaigns that were paused, cancelled, or have reached their limits."""
         waiting = self._scheduler.admitted
         if not waiting:
             return frozenset()
@@ -80,14 +80,14 @@ class Campaigns:
         return slots
 
     def enqueue_new(self, waiting: Sequence[Slot]) -> bool:
-        """Take up what was queued since; where there is anything, what was decided and waits is decided anew."""
+        """Take up what was queued since; if there is anything, decide waiting slots again."""
         has_new = self._scheduler.enqueue_new()
         if has_new:
             self._scheduler.reopen(waiting)
         return has_new
 
     def can_wait(self, task: Task) -> bool:
-        """Whether a task is of interest to campaigns alone."""
+        """Whether only campaigns require a task."""
         return self._scheduler.can_wait(task.slot)
 
     def rank(self, task: Task) -> tuple[float, float]:
@@ -96,7 +96,7 @@ class Campaigns:
         return (task.campaign_id or 0, -day if task.campaign_id in self._newest_first else day)
 
     def start(self, task: Task) -> None:
-        """Count a job that is being started."""
+        """Count a job that starts."""
         self._scheduler.start(task.slot)
         if task.campaign_id is not None:
             self._jobs[task.campaign_id] += 1
@@ -105,8 +105,8 @@ class Campaigns:
         """Count the CPU time of a job that ended."""
         self._spend(task, outcome.cpu_seconds or 0.0)
 
-    def foresee(self, task: Task) -> None:
-        """Count a job that is taken to have ended, with the CPU time that it is expected to take."""
+    def predict(self, task: Task) -> None:
+        """Count a job as ended, with its expected CPU time."""
         self.start(task)
         self._spend(task, self._cpu_of(task.slot))
 
@@ -115,7 +115,7 @@ class Campaigns:
             self._cpu_seconds[task.campaign_id] = self._cpu_seconds.get(task.campaign_id, 0.0) + seconds
 
     def say(self, report: Report) -> None:
-        """Report how the campaigns stand that were at work."""
+        """Report the state of the campaigns that were at work."""
         if not self._jobs:
             return
         with self._scheduler.store.begin() as connection:
@@ -126,7 +126,7 @@ class Campaigns:
             report.add(Event.NOTE, f"campaign {row.name}", text)
 
     def _is_next(self, item: Item, due: frozenset[Slot]) -> bool:
-        """Whether an item may be admitted: once a run, and one that failed when its time has come."""
+        """Whether an item may be admitted: once a run, and after a failure only when its retry is due."""
         if item.campaign.status is CampaignStatus.PAUSED or item.slot in self._admitted:
             return False
         return item.slot in due or not item.has_failed
@@ -140,7 +140,7 @@ class Campaigns:
         return -day if campaign.newest_first else day, level, slot
 
     def _fitting(self, campaign: Campaign, slots: Sequence[Slot]) -> list[Slot]:
-        """The first of the slots, as many as may be built with all that follows; the first of a run always may."""
+        """The first slots that fit the limits with all that follows; the first of a run always fits."""
         if not campaign.is_limited:
             return list(slots[:_ADMITTED_AT_ONCE])
         chosen: list[Slot] = []
@@ -155,7 +155,7 @@ class Campaigns:
         return chosen
 
     def _affords(self, campaign: Campaign, slots: Iterable[Slot]) -> bool:
-        """Whether what was spent in this run, and what these slots take, is within the limits."""
+        """Whether this run's cost plus that of these slots is within the limits."""
         slots = list(slots)
         number = campaign.campaign_id
         if campaign.jobs_per_run is not None and self._jobs[number] + len(slots) > campaign.jobs_per_run:
@@ -171,7 +171,7 @@ class Campaigns:
         return self._cpu_seconds.get(campaign.campaign_id, 0.0) >= campaign.cpu_hours_per_run * 3600
 
     def _cpu_of(self, slot: Slot) -> float:
-        """The CPU seconds that a job is expected to take; 0 where nothing is known."""
+        """The expected CPU seconds of a job; 0 when unknown."""
         if self._mean_cpu is None:
             with self._scheduler.store.begin() as connection:
                 self._mean_cpu = campaigns.mean_cpu_seconds(connection)

@@ -13,7 +13,7 @@ from dbproc.core.redaction import masked
 
 
 class _Line(logging.Formatter):
-    """A line of the log: when, who, and what, without passwords."""
+    """A line of the log: time, process and message, without passwords."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)sZ %(process)d %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
@@ -25,19 +25,19 @@ class _Line(logging.Formatter):
 
 
 class _DailyLog(logging.FileHandler):
-    """A log that a full disk silences, while the run goes on."""
+    """A log that a full disk silences; the run goes on."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Let the record go: what happened is in the database, too."""
+        """Drop the record: the event is in the database, too."""
 
     def close(self) -> None:
-        """Close the file, even when what is left of it cannot be written."""
+        """Close the file, even when its rest cannot be written."""
         with suppress(OSError):
             super().close()
 
 
 def log_to(directory: str, level: str) -> logging.Handler:
-    """Begin to write the daily log (UTC) in `directory`; give the handler to :func:`stop_logging`."""
+    """Start the daily log (UTC) in `directory`; pass the handler to :func:`stop_logging`."""
     day = time.strftime("%Y-%m-%d", time.gmtime())
     path = os.path.join(directory, f"{day}.log")
     try:

@@ -1,4 +1,4 @@
-"""From slots to decisions: facts are asked for and decided some thousand slots at a time, wherever it is done."""
+"""From slots to decisions: load facts and decide, some thousand slots at a time."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def decide(
 ) -> Iterator[Decision]:
     """Decide slots in their order.
 
-    Facts are asked for lazily: those of later slots know what the caller did with earlier decisions. `forced` are the
-    slots to be built even when they are up to date, with the part of the version that rises; it is looked up late, too.
+    Facts are loaded lazily: those of later slots include what the caller did with earlier decisions. `forced` are slots
+    to build even when up to date, with the part of the version to raise; it is looked up late, too.
     """
     parts = {} if forced is None else forced
     for planner, some in planners(definition, facts, slots, now):
@@ -40,7 +40,7 @@ def decide(
 def planners(
     definition: Definition, facts: FactsOf, slots: Sequence[Slot], now: dt.datetime
 ) -> Iterator[tuple[Planner, Sequence[Slot]]]:
-    """Planners, each with the slots that it has the facts of; for who asks more of a planner than :func:`decide`."""
+    """Planners, each with the slots whose facts it has; for callers that need more than :func:`decide`."""
     for start in range(0, len(slots), AT_ONCE):
         some = slots[start : start + AT_ONCE]
         asked = needs(definition, some)
@@ -48,7 +48,7 @@ def planners(
 
 
 def facts_in(transaction: Transaction, definition: Definition) -> FactsOf:
-    """The facts of the database as a transaction sees them."""
+    """The facts of the database in one transaction."""
     return partial(load_facts, transaction, definition)
 
 

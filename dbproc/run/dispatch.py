@@ -1,6 +1,6 @@
-"""The one way of a task through the engine: its inputs are looked at before and after, what it made is verified.
+"""The way of every task through the engine: check inputs before and after, verify outputs.
 
-What becomes of a result (recorded, placed elsewhere, compared) is the caller's business.
+The caller decides about the result: record it, place it elsewhere, compare it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Keep = Callable[[str, Found], str]
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Where jobs run, by what, who inspects what they make, and who is told what was put back after them."""
+    """Where and on what engine jobs run, who inspects outputs, and where restored files are reported."""
 
     store: Store
     definition: Definition
@@ -53,16 +53,16 @@ class Prepared:
 
 
 class Dispatch:
-    """Tasks go in, results come out: outputs that are what was promised, or what went wrong.
+    """Turns tasks into results: verified outputs, or failures.
 
     Parameters
     ----------
     setup
         The mission and the engine.
     keep
-        Saves the directory of a job that holds what is left of a file of the catalogue.
+        Saves the directory of a job that holds the rest of a file of the catalogue.
     prefix
-        What the names of these jobs begin with.
+        The prefix of the names of these jobs.
     """
 
     def __init__(self, setup: Setup, keep: Keep, prefix: str = "") -> None:
@@ -76,13 +76,13 @@ class Dispatch:
 
     @property
     def running(self) -> int:
-        """How many jobs were started and have not ended."""
+        """The number of jobs started and not ended."""
         return len(self._running)
 
     def step(self, waiting: list[Task]) -> list[Result]:
-        """One step of working tasks off: start as many as the engine takes, wait a moment, and give what came of any.
+        """Start as many tasks as the engine takes, wait a moment, and return results.
 
-        The tasks that were started are taken out of `waiting`.
+        Started tasks are removed from `waiting`.
         """
         room = self._setup.engine.room()
         some, waiting[:] = waiting[:room], waiting[room:]
@@ -90,7 +90,7 @@ class Dispatch:
         return results + self.finished(LONGEST_WAIT)
 
     def prepare(self, tasks: Sequence[Task]) -> list[Prepared]:
-        """Name tasks, fill in their command lines, and see whether their inputs have the bytes that were recorded."""
+        """Name tasks, fill in their command lines, and check that their inputs have the recorded bytes."""
         inputs = look(self._setup.store, self._setup.definition.mission, tasks)
         return [self._prepared(task, looked) for task, looked in zip(tasks, inputs, strict=True)]
 
@@ -102,7 +102,7 @@ class Dispatch:
         return Prepared(self._count, task, name, command, workspace.job_log(name), inputs)
 
     def start(self, prepared: Prepared, attempt_id: int) -> Failure | None:
-        """Hand a task to the engine; one that cannot be started is a failure at once."""
+        """Pass a task to the engine; one that cannot be started is a failure at once."""
         definition, task, command = self._setup.definition, prepared.task, prepared.command
         job = job_of(definition, task, command, self._setup.workspace, prepared.name, attempt_id)
         hindrance = obstacle(definition, task, command) or prepared.inputs.fault
@@ -113,25 +113,25 @@ class Dispatch:
         return None
 
     def finished(self, timeout: float) -> list[Result]:
-        """What came of the jobs that ended since; waits at most `timeout` seconds for the first."""
+        """The results of the jobs that ended since; waits at most `timeout` seconds for the first."""
         self._unverified = [self._ended(outcome) for outcome in self._setup.engine.finished(timeout)]
         results = self.verify(self._unverified)
         self._unverified = []
         return results
 
     def verify(self, ended: Sequence[tuple[Task, Outcome]]) -> list[Result]:
-        """Whether jobs did what they promised."""
+        """Check that jobs made what they promised."""
         return verify(self._setup.store, self._setup.definition, self._setup.inspection, ended)
 
     def stop(self) -> list[tuple[Task, Outcome]]:
-        """End what runs; gives the jobs that ended and that no result was given of."""
+        """End all running jobs; return ended jobs whose result was not returned yet."""
         outcomes = self._setup.engine.stop()
         unverified, self._unverified = self._unverified, []
         ended = [(task, unless_shut_down(outcome)) for task, outcome in unverified]
         return ended + [self._ended(unless_shut_down(outcome)) for outcome in outcomes]
 
     def _ended(self, outcome: Outcome) -> tuple[Task, Outcome]:
-        """The task of an outcome; a job that changed an input, or moved one away, has failed, unless it was ended."""
+        """The task and outcome; a job that changed or moved an input has failed, unless it was ended."""
         prepared = self._running.pop(outcome.job.attempt_id)
         setup, directory = self._setup, outcome.job.directory
         found = after_job(
@@ -147,12 +147,12 @@ class Dispatch:
 
 
 def unless_shut_down(outcome: Outcome) -> Outcome:
-    """An outcome; a job that a shutdown ended before the run noticed it counts as interrupted."""
+    """An outcome; a job ended by a shutdown before the run noticed counts as interrupted."""
     since = signals.seconds_since()
     if since is None or outcome.ending is not Ending.FAILED or outcome.exit_status is None:
         return outcome
-    told = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=since + signals.MOMENT)
-    if not (signals.is_deadly(outcome.exit_status) or outcome.ended >= told):
+    ended = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=since + signals.MOMENT)
+    if not (signals.is_deadly(outcome.exit_status) or outcome.ended >= ended):
         return outcome
     return replace(outcome, ending=Ending.INTERRUPTED, message=f"the run was ended; it had: {outcome.message}")
 

@@ -1,4 +1,4 @@
-"""Building what the scheduler decides: tasks to the engine, outcomes into the catalogue, until nothing is stale."""
+"""Build what the scheduler decides: tasks to the engine, results to the catalogue, until nothing is stale."""
 
 from __future__ import annotations
 
@@ -27,37 +27,36 @@ _LOOK_SECONDS = 2.0  # between two looks at what has arrived, while a campaign i
 
 
 class WorkSource(Protocol):
-    """Where the executor's jobs come from: the queue (:mod:`dbproc.run.scheduler`), or what was asked for directly
-    (:mod:`dbproc.run.on_demand`)."""
+    """A source of jobs: the queue (:mod:`dbproc.run.scheduler`), or direct requests (:mod:`dbproc.run.on_demand`)."""
 
     def decide(self) -> Iterator[Decision]:
         """What can be decided now."""
 
     def settle(self, slots: Iterable[Slot]) -> Settled:
-        """What was decided for slots is done; gives what is to be recorded with it."""
+        """Mark the decisions on slots as done; return what to record with them."""
 
     def enqueue(self, queued: Sequence[Queued]) -> None:
-        """Take up files that were made."""
+        """Enqueue new files."""
 
 
 @dataclass(slots=True)
 class _Ready:
-    """Tasks that wait for room in the engine, in the order of their ranks."""
+    """Tasks that wait for a place in the engine, by rank."""
 
     heap: list[tuple[tuple[float, ...], int, Task]] = field(default_factory=list)
     count: int = 0
 
     def push(self, rank: tuple[float, ...], task: Task) -> None:
-        """Put a task in its place."""
+        """Insert a task by rank."""
         self.count += 1
         heapq.heappush(self.heap, (rank, self.count, task))
 
     def take(self, most: int) -> list[Task]:
-        """The next tasks, at most so many."""
+        """Remove and return at most `count` next tasks."""
         return [self.pop() for _ in range(min(most, len(self.heap)))]
 
     def next(self) -> Task:
-        """The next task, which stays."""
+        """The next task, without removing it."""
         return self.heap[0][2]
 
     def pop(self) -> Task:
@@ -76,9 +75,9 @@ class _Ready:
 
 
 class Executor:
-    """Runs what the source decides, until nothing is left of it; then what campaigns want.
+    """Runs what the source decides until nothing is left; then campaigns.
 
-    What can wait is started only into free slots, and while it is at work, `ingest` takes in what has arrived.
+    Work that can wait starts only on free slots; while it runs, `ingest` accepts what has arrived.
     """
 
     def __init__(
@@ -108,7 +107,7 @@ class Executor:
         self._ended = 0
 
     def run(self) -> None:
-        """Work until nothing is left; however it ends, no job is left running."""
+        """Work until nothing is left; in any case no job is left running."""
         try:
             self._decide()
             self._work()
@@ -129,14 +128,14 @@ class Executor:
         self._step([], [])
 
     def _look_in_time(self) -> None:
-        """While campaigns are at work, look every few seconds whether something else has come."""
+        """While campaigns are at work, look for other work every few seconds."""
         campaigns = self._campaigns
         is_time = time.monotonic() - self._looked > _LOOK_SECONDS
         if campaigns is not None and (campaigns.must_stop or (is_time and campaigns.are_at_work)):
             self._look(campaigns)
 
     def _next_tasks(self) -> list[Task]:
-        """What is started next: as much as the engine takes; of what can wait, only what begins at once."""
+        """The tasks to start next: as many as the engine takes; of those that can wait, only what starts at once."""
         tasks = self._ready.take(self._setup.engine.room())
         if tasks or self._ready.heap:
             return tasks
@@ -151,7 +150,7 @@ class Executor:
         return tasks
 
     def _admit(self) -> bool:
-        """Take up what campaigns want, unless something else has come; whether there is anything to build."""
+        """Admit items of campaigns unless other work has come; return whether there is anything to build."""
         campaigns = self._campaigns
         if campaigns is None or not campaigns.have_items:
             return False
@@ -161,7 +160,7 @@ class Executor:
         return True
 
     def _look(self, campaigns: Campaigns) -> bool:
-        """Take in what has arrived since, and see which campaigns are to stop; whether anything has arrived."""
+        """Ingest what has arrived since, and stop campaigns at their limits; return whether anything has arrived."""
         self._looked = time.monotonic()
         self._spare.remove(campaigns.withdraw())
         self._ingest()
@@ -180,7 +179,7 @@ class Executor:
                 self._refused.append(decision)
 
     def _push(self, task: Task) -> None:
-        """Lower levels and earlier dates come first; in a campaign, dates in its order."""
+        """Rank tasks: lower levels and earlier dates first; in a campaign, dates in its order."""
         day = task.slot.date.toordinal()
         if self._campaigns is not None and self._campaigns.can_wait(task):
             self._spare.push((*self._campaigns.rank(task), task.level), task)
@@ -256,7 +255,7 @@ class Executor:
         return f"{self._setup.definition.processes[slot.process_id].name} {slot.date}{keywords}"
 
     def _stop(self) -> None:
-        """End what runs. Files whose slots are not settled stay queued: the next run decides them anew."""
+        """End all running jobs. Files of unsettled slots stay queued: the next run decides them again."""
         ended = self._dispatch.stop()
         if not self._open:
             return
@@ -267,7 +266,7 @@ class Executor:
             interrupt_running(connection, "the run was ended before it began, or before what it made was recorded")
 
     def _verified_in_time(self, ended: Sequence[tuple[Task, Outcome]]) -> list[Result]:
-        """What jobs made; as if they had been interrupted when there is no time left to look at it."""
+        """Verify jobs; those for which no time is left count as interrupted."""
         try:
             return self._dispatch.verify(ended)
         except Interrupted:

@@ -1,4 +1,4 @@
-"""Whether inputs are what was recorded of them: what a job reads has the bytes whose digest stands in its lineage."""
+"""Check that a job's inputs have their recorded bytes, so that digests in its lineage are true."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dbproc.storage.digest import algorithm_of, digest_file, state_of
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A file, or a member, as it is seen before a job: where it is, and what the system says of it there."""
+    """A file or member before a job: its place and its state on disk."""
 
     part: Part
     path: str
@@ -29,17 +29,17 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The inputs of a task before it is started, members included; `fault` says what is wrong with one of them."""
+    """The inputs of a task before its start, members included; `fault` says what is wrong with one of them."""
 
     fault: str | None
     sights: tuple[Sight, ...]
 
 
 def look(store: Store, mission: Mission, tasks: Sequence[Task]) -> list[Inputs]:
-    """See, task by task, that inputs have the bytes that were recorded.
+    """Check, task by task, that inputs have their recorded bytes.
 
-    A digest is taken again only where the system says something else of a file than when it was taken. What is not
-    there is not told here.
+    A file is digested again only when its state on disk differs from that at its last digest. Missing files are not
+    reported here.
     """
     ids = sorted({file.file_id for task in tasks for file in task.inputs})
     parts: dict[int, list[Part]] = defaultdict(list)
@@ -63,7 +63,7 @@ def look(store: Store, mission: Mission, tasks: Sequence[Task]) -> list[Inputs]:
 
 
 def changed_since(inputs: Inputs) -> str | None:
-    """The sentence that names the first input that is not what it was before the task was started."""
+    """A sentence on the first input that changed since the task's start."""
     for sight in inputs.sights:
         if is_as_before(sight):
             continue
@@ -74,7 +74,7 @@ def changed_since(inputs: Inputs) -> str | None:
 
 
 def is_as_before(sight: Sight) -> bool:
-    """Whether a file is still there, the same one, with the same bytes."""
+    """Whether a file is still the same one, with the same bytes."""
     now = _sight(sight.part, sight.path, os.path.realpath)
     if now == sight:
         return True
@@ -110,7 +110,7 @@ def _sight(part: Part, path: str, place_of: Callable[[str], str]) -> Sight:
 
 
 def _looked_at(mission: Mission, part: Part) -> tuple[str | None, str | None]:
-    """What is wrong with a file or a member, or what the system says of it where its digest had to be taken again."""
+    """The fault of a file or member; or its state on disk when it was digested again."""
     path = os.path.join(mission.root, part.path)
     try:
         state = state_of(os.stat(path))

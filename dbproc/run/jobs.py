@@ -24,7 +24,7 @@ _REPLACED = re.compile(r"\{(\w+)\}|\$(\w+|\{[^}]*\})", re.ASCII)
 def command_line(definition: Definition, task: Task, directory: str) -> tuple[str, ...]:
     """``CODE extra_params… arguments… INPUT… OUTPUT…``; no output for timebases RUN and STARTUP.
 
-    In the place of the inputs stands the path of their list, where the code is given one.
+    If the code takes a list file, its path replaces the inputs.
     """
     constants = _constants(definition, task)
     words = [*task.process.extra_params, *task.code.arguments]
@@ -39,10 +39,10 @@ def command_line(definition: Definition, task: Task, directory: str) -> tuple[st
 
 
 def argument(word: str, constants: Mapping[str, str], date: dt.date) -> str:
-    """One word of the command line, its fields replaced, ``~`` and ``$NAME`` expanded as dbprocessing does.
+    """One word of the command line: fields replaced, ``~`` and ``$NAME`` expanded as dbprocessing does.
 
-    What is put in is not looked at again: a directory may have ``{Y}`` or ``$NAME`` in its name. A variable that holds
-    the password of the database stays as it is written: command lines are seen by everybody.
+    Substituted text is not expanded again: a directory may have ``{Y}`` or ``$NAME`` in its name. A variable that holds
+    the database's password stays unexpanded: everybody can see command lines.
     """
     if not any(sign in word for sign in "{$~"):
         return word
@@ -59,12 +59,12 @@ def argument(word: str, constants: Mapping[str, str], date: dt.date) -> str:
 
 
 def input_paths(definition: Definition, task: Task) -> tuple[str, ...]:
-    """The absolute paths of the inputs of a task, in the order in which the code gets them."""
+    """The absolute paths of a task's inputs, in the order of the command line."""
     return tuple(file_path(definition, file) for file in task.inputs)
 
 
 def obstacle(definition: Definition, task: Task, command: Sequence[str]) -> str | None:
-    """Why a task cannot be started now: its code or an input is not there, its command is too long; else None."""
+    """The reason why a task cannot start now (code or input missing, command too long), or None."""
     hindrance = code_obstacle(task.code.path)
     if hindrance is not None:
         return hindrance
@@ -79,7 +79,7 @@ def obstacle(definition: Definition, task: Task, command: Sequence[str]) -> str 
 
 
 def code_obstacle(path: str) -> str | None:
-    """Why a code cannot be run; None when it can."""
+    """The reason why a code cannot be run, or None."""
     if not os.path.isfile(path):
         return f"the code {path} does not exist; put it there, or correct the mission file"
     if not is_shipped(path) and not os.access(path, os.X_OK):
@@ -91,7 +91,7 @@ def code_obstacle(path: str) -> str | None:
 def job_of(
     definition: Definition, task: Task, command: tuple[str, ...], workspace: Workspace, name: str, attempt_id: int
 ) -> Job:
-    """What the engine is given; `name` is that of no other job of this mission."""
+    """The job for the engine; `name` must be unique in this mission."""
     return Job(
         attempt_id=attempt_id,
         command=command,
@@ -118,11 +118,11 @@ def _constants(definition: Definition, task: Task) -> dict[str, str]:
 
 
 def _time_constants(date: dt.date) -> dict[str, str]:
-    """``{Y}``, ``{m}`` … ; what else stands in braces is the code's own business."""
+    """``{Y}``, ``{m}`` … ; other fields in braces are left to the code."""
     time = dt.datetime.combine(date, dt.time(), dt.UTC)
     return {name: render("{" + name + "}", time, "", {}) for name in ("Y", "m", "b", "d", "y", "j", "datetime")}
 
 
 def _program(path: str) -> tuple[str, ...]:
-    """A shipped code runs under this Python; any other as the operating system runs it."""
+    """The command: a shipped code runs under this Python, any other directly."""
     return (*this_python(), path) if is_shipped(path) else (path,)

@@ -28,10 +28,10 @@ _LEFT_OUT = "left out by run-process --no-optional"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One process and the dates that it is to be run for.
+    """One process and the dates to run it for.
 
-    `only_stale`: what is up to date is left as it is, else it is made again. `force`: the part of the version to raise,
-    whatever is stale. `with_optional`: optional inputs are used.
+    `only_stale`: leave up-to-date outputs alone, otherwise make them again. `force`: the part of the version to raise,
+    stale or not. `with_optional`: use optional inputs.
     """
 
     process: str
@@ -43,7 +43,7 @@ class Request:
 
 
 class OnDemand:
-    """Decisions made beforehand, as an execution works them off; the queue stays as it is."""
+    """A source of decisions made beforehand; the queue stays as it is."""
 
     def __init__(self, definition: Definition, decisions: Sequence[Decision]) -> None:
         self._done_with: list[int] = []
@@ -56,17 +56,17 @@ class OnDemand:
         yield from decisions
 
     def settle(self, slots: Iterable[Slot]) -> Settled:
-        """The files that nothing comes of."""
+        """Settle the files that nothing is made from."""
         done, self._done_with = self._done_with, []
         return Settled(done)
 
     def enqueue(self, queued: Sequence[Queued]) -> None:
-        """What comes of new files is the next run's business; those that nothing comes of leave the queue."""
+        """Leave new files to the next run; those that nothing depends on leave the queue."""
         self._done_with += [item.file_id for item in queued if item.product_id not in self._taken]
 
 
 def narrowed(definition: Definition, request: Request) -> Definition:
-    """The definition with the process as it is requested: without its optional inputs, where they are left out.
+    """The definition with the process as requested: without optional inputs, if they are left out.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def _refuse_nonsense(definition: Definition, process: Process, request: Request)
 
 
 def leave_out(store: Store, definition: Definition, request: Request) -> None:
-    """Queue the optional inputs that the request does without: a later run makes up for them."""
+    """Queue the optional inputs that the request leaves out: a later run uses them."""
     if request.with_optional:
         return
     process = process_named(definition, request.process)
@@ -120,9 +120,9 @@ def leave_out(store: Store, definition: Definition, request: Request) -> None:
 
 
 def decisions_of(store: Store, definition: Definition, request: Request) -> list[Decision]:
-    """What is to be run for each date of the request; of a :func:`narrowed` definition.
+    """Decide each date of the request, with a :func:`narrowed` definition.
 
-    What failed before is run without delay; what cannot be run or need not be has its reason.
+    Failed slots run without delay; what cannot or need not run has its reason.
     """
     process = process_named(definition, request.process)
     slots = _slots(process, request)
@@ -151,7 +151,7 @@ def _decided(planner: Planner, slot: Slot, request: Request) -> Decision:
 
 
 def tell_undue(report: Report, definition: Definition, decisions: Iterable[Decision]) -> None:
-    """Say for which dates nothing is run, and why: once for each reason."""
+    """Report the dates for which nothing runs, once for each reason."""
     dates: dict[str, list[str]] = {}
     name = ""
     for decision in decisions:

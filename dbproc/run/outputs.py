@@ -1,7 +1,7 @@
-"""What jobs made, and whether it is what was promised; nothing is recorded here.
+"""Verify and place the outputs of jobs; nothing is recorded here.
 
-A job that exits 0 has succeeded only when the promised output is there, is not empty, and its product's inspector
-agrees that it is what was planned.
+A job has succeeded only when it exits 0 and each promised output exists, is not empty, and is what was planned
+according to its product's inspector.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from dbproc.storage.workspace import INPUT_LIST
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """A job that did what it promised: its files, with where they are and go to; none for timebases RUN and STARTUP."""
+    """A successful job with its files, their places and targets; without files for timebases RUN and STARTUP."""
 
     task: Task
     outcome: Outcome
@@ -54,8 +54,8 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A job that did not. `is_interrupted`: because the run was ended; `is_obstacle`: it could not be started, and the
-    next run looks again whether it can."""
+    """A failed job. `is_interrupted`: the run was ended; `is_obstacle`: it could not be started, and the next run tries
+    again."""
 
     task: Task
     outcome: Outcome
@@ -72,7 +72,7 @@ _Recorded = Mapping[int, tuple[int, str, frozenset[Member]]]
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """An output that a job left, and where."""
+    """An output of a job, with its place."""
 
     task: Task
     outcome: Outcome
@@ -82,7 +82,7 @@ class _Made:
 
 @dataclass(frozen=True, slots=True)
 class _Output:
-    """An output that is what was promised."""
+    """A verified output."""
 
     file: NewFile
     move: Move
@@ -91,7 +91,7 @@ class _Output:
 def verify(
     store: Store, definition: Definition, inspection: Inspection, ended: Sequence[tuple[Task, Outcome]]
 ) -> list[Result]:
-    """Whether each job did what it promised."""
+    """Verify the outputs of each job."""
     return _Verification(store, definition, inspection).results(ended)
 
 
@@ -101,7 +101,7 @@ def moves_of(results: Sequence[Result]) -> list[Move]:
 
 
 def place(result: Result) -> Result:
-    """Move the outputs home: the result, or the failure to put one of them there: then none is."""
+    """Place the outputs: the result, or a failure when one cannot be placed: then none is."""
     if isinstance(result, Failure):
         return result
     done: list[Move] = []
@@ -118,7 +118,7 @@ def place(result: Result) -> Result:
 
 @dataclass(frozen=True, slots=True)
 class _Verification:
-    """Looks at outputs: whether they are there, what their inspectors say, and what they weigh."""
+    """Checks outputs: existence, inspectors' verdicts, size and digest."""
 
     store: Store
     definition: Definition
@@ -156,7 +156,7 @@ class _Verification:
         return self.definition.products[planned.product_id].companion
 
     def _before(self, planned: Sequence[Planned]) -> _Recorded:
-        """What is recorded of the files that outputs replace."""
+        """The records of the files that outputs replace."""
         replaced = [each.replaces.file_id for each in planned if each.replaces is not None]
         if not replaced:
             return {}
@@ -226,7 +226,7 @@ class _Verification:
 
 
 def _in_place_of(planned: Planned, measured: Measured, before: _Recorded) -> dict[str, Any]:
-    """Of a file that is made again under its name: its number, and whether it has other contents than it had."""
+    """For a file made again under its name: its number, and whether its contents changed."""
     if planned.again is None:
         return {}
     known = before.get(planned.again.file_id)
@@ -235,7 +235,7 @@ def _in_place_of(planned: Planned, measured: Measured, before: _Recorded) -> dic
 
 
 def _fault(task: Task, outcome: Outcome) -> str | None:
-    """Why a job failed, as far as its end and the presence of its output tell."""
+    """The fault of a job, judged by its end and the presence of its outputs."""
     if outcome.ending is not Ending.SUCCEEDED:
         return outcome.message
     for planned in task.outputs:
@@ -246,7 +246,7 @@ def _fault(task: Task, outcome: Outcome) -> str | None:
 
 
 def _shared_companion(task: Task, products: Mapping[int, Product]) -> str | None:
-    """What is wrong when two outputs have the same companion directory."""
+    """The fault of two outputs with the same companion directory."""
     owners: dict[str, str] = {}
     for planned in task.outputs:
         if not products[planned.product_id].companion:
@@ -260,7 +260,7 @@ def _shared_companion(task: Task, products: Mapping[int, Product]) -> str | None
 
 
 def _absent(path: str, name: str, directory: str) -> str | None:
-    """What is wrong with the presence of an output."""
+    """The fault of a missing, empty or irregular output."""
     if not os.path.lexists(path):
         others = _names_in(directory)[:5]
         wrote = f"it wrote {', '.join(map(one_line, others))} instead" if others else "it wrote nothing"
@@ -273,7 +273,7 @@ def _absent(path: str, name: str, directory: str) -> str | None:
 
 
 def _names_in(directory: str) -> list[str]:
-    """What a job left in its directory; nothing, when it removed the directory itself."""
+    """The names in a job's directory; none when the job removed it."""
     try:
         return sorted(name for name in os.listdir(directory) if name != INPUT_LIST)
     except OSError:
@@ -281,7 +281,7 @@ def _names_in(directory: str) -> list[str]:
 
 
 def _disagreement(task: Task, planned: Planned, facts: FileFacts, *, has_version: bool) -> str | None:
-    """What the inspector says of an output that was planned otherwise."""
+    """The difference between an output's inspected and planned facts."""
     if facts.date != task.slot.date:
         return f"its inspector finds the date {facts.date}, planned was {task.slot.date}"
     if has_version and facts.version is not None and facts.version != planned.version:
@@ -290,7 +290,7 @@ def _disagreement(task: Task, planned: Planned, facts: FileFacts, *, has_version
 
 
 def _result(task: Task, outcome: Outcome, fault: str | None, outputs: Sequence[_Output | str]) -> Result:
-    """What came of a job: all of its outputs, or a failure."""
+    """The result of a job: all of its outputs, or a failure."""
     wrong = [fault] if fault is not None else [each for each in outputs if isinstance(each, str)]
     if wrong:
         is_interrupted = fault is not None and outcome.ending is Ending.INTERRUPTED
@@ -316,13 +316,13 @@ def _without_twins(results: Sequence[Result]) -> list[Result]:
 
 
 def _end_of_period(task: Task) -> dt.datetime:
-    """The last moment that an output stands for: its name tells its first day alone."""
+    """The end of an output's period: its name has only the first day."""
     last = period_end(task.process.timebase, task.slot.date)
     return dt.datetime.combine(last, dt.time.max, dt.UTC)
 
 
 def _inherited(task: Task, fields: frozenset[str]) -> str:
-    """The keywords of the inputs that are part of the output's name."""
+    """The inputs' keywords that are part of the output's name."""
     keywords: dict[str, str] = {}
     for file in task.inputs:
         keywords.update(keywords_of(file.keywords))

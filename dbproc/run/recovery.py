@@ -1,4 +1,4 @@
-"""Putting right what a dead run left: moves half done, jobs still running, attempts without an end."""
+"""Repair what a dead run left: unfinished moves, running jobs, open attempts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from dbproc.storage.workspace import Workspace
 
 
 def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, report: Report) -> tuple[Move, ...]:
-    """Bring the mission to a state from which this run can go on; quick when nothing is left over.
+    """Repair the mission so that this run can go on; quick when nothing is left over.
 
-    Gives the moves whose files are in incoming again, with the bytes with which they had settled there. They stay
-    announced until the caller has looked at these files: else another crash would have them settle anew.
+    Returns the moves whose files are back in incoming with their settled bytes. They stay announced until the caller
+    has triaged these files: otherwise another crash would make them settle again.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
             placements.withdraw(connection, [move for move in announced if move not in (*returned, *in_the_way)])
         report.add(Event.NOTE, "recovery", f"{len(announced)} moves of a dead run are undone")
     _put_back_inputs(store, mission, workspace, inputs, run_id, report)
-    with store.begin() as connection:  # not before: which inputs are looked for is told by attempts at work
+    with store.begin() as connection:  # not before: the open attempts say which inputs to look for
         interrupted = attempts.interrupt_running(connection, "its run ended before it did")
     if interrupted:
         report.add(Event.NOTE, "recovery", f"{interrupted} attempts of a dead run are closed as interrupted")
@@ -69,7 +69,7 @@ def recover_at_once(store: Store, mission: Mission, workspace: Workspace, run_id
 def _put_back_inputs(
     store: Store, mission: Mission, workspace: Workspace, inputs: Sequence[Part], run_id: int, report: Report
 ) -> None:
-    """Put back what jobs of dead runs moved into their directories; where that cannot be, the directories are kept."""
+    """Put back inputs that jobs of dead runs moved into their directories; keep the directories if that fails."""
     places = [path for path in workspace.leftovers() if not path.startswith(workspace.codes)]
     places += [entry.path for entry in os.scandir(workspace.job_logs) if not entry.name.endswith(".log")]
     if not places:
@@ -82,7 +82,7 @@ def _put_back_inputs(
 
 
 def _is_returned(move: Move) -> bool:
-    """Whether the file is in incoming with the bytes that were announced."""
+    """Whether the file is in incoming with the announced bytes."""
     if move.purpose is Purpose.OUTPUT or not move.digest:
         return False
     try:
@@ -92,7 +92,7 @@ def _is_returned(move: Move) -> bool:
 
 
 def _remove_stray_logs(store: Store, workspace: Workspace) -> None:
-    """Remove the logs of jobs that succeeded: their run died before it did."""
+    """Remove logs of successful jobs, which their run died before removing."""
     with store.begin() as connection:
         named = audit.job_logs(connection)
     for entry in os.scandir(workspace.job_logs):
@@ -102,7 +102,7 @@ def _remove_stray_logs(store: Store, workspace: Workspace) -> None:
 
 
 def _undo(move: Move, report: Report) -> bool:
-    """Move a file back where it came from; False when another one has its name by now."""
+    """Move a file back; return False when another one has taken its name."""
     try:
         moves.move_back(move)
     except ForeignFileError as error:
@@ -120,7 +120,7 @@ def _undo(move: Move, report: Report) -> bool:
 
 
 def _set_aside(store: Store, mission: Mission, undone: Move, run_id: int, report: Report) -> None:
-    """Take what a dead run had moved to quarantine, because another file of its name has arrived since."""
+    """Move what a dead run had moved to quarantine: another file of its name has arrived since."""
     name = os.path.basename(undone.source)
     message = f"a dead run had moved it to {undone.target}, and another file of its name has arrived since"
     whole = replace(undone, purpose=Purpose.QUARANTINE, source=undone.target)
@@ -143,13 +143,13 @@ def _set_aside(store: Store, mission: Mission, undone: Move, run_id: int, report
 
 
 def _is_whole(move: Move) -> bool:
-    """Whether a file is there with its members and nothing else."""
+    """Whether a file exists with its members and nothing else."""
     listed = sorted(member.path for member in move.members)
     return os.path.lexists(move.source) and (not listed or listed == moves.files_below(companion_of(move.source)))
 
 
 def _pieces(move: Move) -> list[Move]:
-    """What is there of a file and its members, each by itself."""
+    """The existing parts of a file and its members."""
     digests = (move.digest, *(member.digest for member in move.members))
     paths = zip(moves.parts(move.source, move.members), digests, strict=True)
     return [replace(move, source=path, digest=digest, members=()) for path, digest in paths if os.path.lexists(path)]

@@ -1,4 +1,4 @@
-"""Results → files, lineage, attempts, queue: placed, and recorded in one transaction."""
+"""Place results and record them in one transaction: files, lineage, attempts, queue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from dbproc.storage.removal import remove_tree
 
 
 class Register:
-    """Turns the results of one run's jobs into records; their moves are announced by the caller before."""
+    """Records the results of one run's jobs; the caller has announced their moves."""
 
     def __init__(self, store: Store, definition: Definition, run_id: int) -> None:
         self._store = store
@@ -35,7 +35,7 @@ class Register:
         self._definition = definition
 
     def record(self, results: Sequence[Result], settled: Settled) -> list[tuple[Result, list[int]]]:
-        """Move the outputs home and record everything, also what is settled with these results; gives each result as
+        """Place the outputs and record everything, also what is settled with these results; return each result as
         it ended, with the ids of its files.
         """
         placed = [place(result) for result in results]
@@ -52,7 +52,7 @@ class Register:
         return recorded
 
     def _as_placed(self, result: Result) -> Result:
-        """The result with what the system says of its files at their places; a failure when one was written to."""
+        """The result with the state of its placed files; a failure when one was written to."""
         if isinstance(result, Failure):
             return result
         try:
@@ -76,7 +76,7 @@ class Register:
         return recorded
 
     def enter(self, connection: Transaction, results: Sequence[Result]) -> list[tuple[Result, list[int]]]:
-        """Enter files that are at home with their lineage, queue them, and close the attempts; gives their ids."""
+        """Record placed files with their lineage, queue them, and close the attempts; return their ids."""
         made = [(result, file) for result in results if isinstance(result, Success) for file in result.files]
         ids = files.insert_files(connection, [file for _, file in made])
         by_result: dict[int, list[int]] = defaultdict(list)
@@ -94,7 +94,7 @@ class Register:
         return [(result, by_result[id(result)]) for result in results]
 
     def _write_alone(self, result: Result) -> list[tuple[Result, list[int]]]:
-        """Record one result by itself; one that the database does not admit becomes a failure."""
+        """Record one result alone; if the database rejects it, it becomes a failure."""
         try:
             return self._write([result], Settled(), ())
         except ConflictError as error:
@@ -133,7 +133,7 @@ class Register:
         )
 
     def _next_try(self, task: Task, failures: int, ended: dt.datetime) -> dt.datetime | None:
-        """When it is tried again; None when it is given up, or every run begins with it anyway."""
+        """The time of the next try; None when given up, or when every run begins with it anyway."""
         mission, code = self._definition.mission, task.code
         if task.process.timebase is Timebase.STARTUP:
             return None
@@ -148,11 +148,11 @@ class Register:
         is_directory = os.path.isdir(log) and not os.path.islink(log)  # a job's doing, who knows what is in it
         if isinstance(result, Success) and os.path.lexists(log) and not is_directory:
             os.unlink(log)
-        remove_tree(result.outcome.job.directory)  # last: after a kill it tells that logs are to be looked at
+        remove_tree(result.outcome.job.directory)  # last: after a kill it shows that stray logs remain
 
 
 def _items_of(results: Sequence[Result]) -> Iterator[ItemEnd]:
-    """The items of campaigns that results carried out, or failed to."""
+    """The items of campaigns that results completed or failed."""
     for result in results:
         if isinstance(result, Failure):
             if not result.is_interrupted:

@@ -1,8 +1,8 @@
-"""Files of the catalogue that a code moved away: they are put back before its directory is removed.
+"""Put back files of the catalogue that a code moved, before its directory is removed.
 
 No code may change its inputs, and some do: ``mv "$1" "$2"``, ``mv "$1" "$1.done"``, ``mv "$1" old; sed … old > "$1"``.
-Such a job has failed. What it moved is put back if it still has its bytes, even when something has taken its place
-meanwhile; otherwise the job's directory is kept as it is, in quarantine.
+Such a job has failed. A moved file is put back if it still has its bytes, even when its place was taken;
+otherwise the job's directory is kept unchanged in quarantine.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ KEPT = "kept"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a job did to files of the catalogue, in words; None when nothing.
+    """What a job did to files of the catalogue, in words, or None.
 
-    `lost` are the inputs that are not put back; with `is_kept` its directory holds something that is not to be removed.
+    `lost` are the inputs that were not put back; with `is_kept` its directory must not be removed.
     """
 
     changed: str | None = None
@@ -50,7 +50,7 @@ class Found:
 def after_job(
     store: Store, mission: Mission, inputs: Inputs, directory: str, started: dt.datetime, report: Report
 ) -> Found:
-    """See what a job has done to its inputs, and put back what it moved, theirs or another file of the catalogue.
+    """Check a job's inputs, and put back what it moved: inputs or other files of the catalogue.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def after_job(
     inputs
         The job's inputs as they were before.
     directory, started
-        The job's directory, and when it was started: what lies there and is older was not made by it.
+        The job's directory and start time: older files in it were not made by it.
     report
         Told what is put back.
     """
@@ -82,7 +82,7 @@ def put_back(
     report: Report,
     before: Mapping[str, Sight] | None = None,
 ) -> tuple[list[str], bool]:
-    """Put back what lies in directories of jobs, or is one of some files, and is not at its place.
+    """Put back misplaced files of the catalogue from directories of jobs, or from single files beside them.
 
     Parameters
     ----------
@@ -95,14 +95,14 @@ def put_back(
     report
         Told what is put back.
     before
-        The inputs by their path, as they were before the jobs.
+        The inputs by path, as they were before the jobs.
 
     Returns
     -------
     lost : list of str
         The paths of inputs that are gone.
     is_disturbed : bool
-        Whether what had taken the place of an input is in a job's directory now.
+        Whether a job's directory now holds something that had taken an input's place.
     """
     by_size = _files_by_size(places)
     with store.begin() as connection:
@@ -119,9 +119,9 @@ def put_back(
 def keep_aside(
     store: Store, mission: Mission, path: str, lost: Sequence[str], run_id: int | None, report: Report
 ) -> str:
-    """Move the directory of a job, or a file of it, as it is, to quarantine: it may hold what is left of an input.
+    """Move a job's directory, or a file of it, unchanged to quarantine: it may hold the rest of an input.
 
-    Gives where it is now: where quarantine cannot take it, in ``.dbproc``.
+    Returns its new place: where quarantine cannot take it, in ``.dbproc``.
     """
     name = os.path.basename(path)
     of_what = ", ".join(lost) or "an input"
@@ -153,12 +153,12 @@ def keep_aside(
 
 
 def keep_here(mission: Mission, path: str) -> str:
-    """Move the directory of a job out of the way, on its own filesystem; gives where it is now.
+    """Move a job's directory out of the way, on its own filesystem; return its new place.
 
     Raises
     ------
     StorageError
-        It has to stay where it is, and who works there would remove it: the attempt stays open, for the next run.
+        It cannot be moved, and going on would remove it: the attempt stays open for the next run.
     """
     directory = os.path.join(mission.root, layout.PRIVATE, KEPT)
     target = layout.set_aside_path(directory, f"job-{os.path.basename(path)}")
@@ -174,12 +174,12 @@ def keep_here(mission: Mission, path: str) -> str:
 
 
 def holds_files(path: str) -> bool:
-    """Whether there is anything in the directory of a job that could be of use."""
+    """Whether a job's directory holds any file."""
     return bool(_files_by_size([path]))
 
 
 class _Rescue:
-    """What is put back after some jobs."""
+    """Restores files after some jobs."""
 
     def __init__(
         self, store: Store, mission: Mission, places: Sequence[str], report: Report, before: Mapping[str, Sight]
@@ -192,7 +192,7 @@ class _Rescue:
         self.is_disturbed = False
 
     def bring(self, part: Part, by_size: Mapping[int, Sequence[str]], *, is_input: bool) -> str | None:
-        """Bring a file back when it is not at its place; gives its path when it is gone for good."""
+        """Bring a misplaced file back; return its path when it is gone for good."""
         path = os.path.join(self._mission.root, part.path)
         if self._is_there(part, path, is_input=is_input):
             return None
@@ -202,7 +202,7 @@ class _Rescue:
         return path if is_input and not os.path.exists(path) else None
 
     def _is_there(self, part: Part, path: str, *, is_input: bool) -> bool:
-        """Whether a file is at its place; of inputs also whether it is what it was."""
+        """Whether a file is at its place; for inputs, also unchanged."""
         sight = self._before.get(path)
         if sight is not None:
             return is_as_before(sight)
@@ -228,7 +228,7 @@ class _Rescue:
         return True
 
     def _make_room(self, path: str) -> None:
-        """Take away what has taken a place: links into the directories of jobs, and what a job put there."""
+        """Remove what has taken a place: links into directories of jobs, and what a job put there."""
         place = self._mission.root
         for name in os.path.relpath(path, place).split(os.sep):
             place = os.path.join(place, name)
@@ -245,7 +245,7 @@ class _Rescue:
         return any(real == place or real.startswith(place + os.sep) for place in self._places)
 
     def _beside(self, part: Part, path: str) -> list[str]:
-        """The files beside a place that it may have been renamed to: of its size, and nobody else's."""
+        """The files beside a place that it may have been renamed to: of its size, and not of the catalogue."""
         found = []
         try:
             with os.scandir(os.path.dirname(path)) as entries:
@@ -273,26 +273,26 @@ def _has_digest(path: str, digest: str) -> bool:
 
 
 def _holds_older(directory: str, started: dt.datetime) -> bool:
-    """Whether the directory of a job holds a file that is older than the job."""
+    """Whether a job's directory holds a file older than the job."""
     moment = started.timestamp() - _TICK
     return any(stat.S_ISREG(status.st_mode) and status.st_mtime < moment for _, status in _seen_below(directory))
 
 
 def _holds_any_of(directory: str, inputs: Inputs) -> bool:
-    """Whether one of the inputs, with other bytes by now, is in the directory of a job."""
+    """Whether a job's directory holds one of the inputs with changed bytes."""
     numbers = {tuple(sight.identity.split(":")[1:3]) for sight in inputs.sights if not is_as_before(sight)}
     return any((str(status.st_dev), str(status.st_ino)) in numbers for _, status in _seen_below(directory))
 
 
 def _loose_beside(directory: str) -> list[str]:
-    """The files that lie beside the directories of jobs, and beside their logs: no job has them there."""
+    """Files beside the directories and logs of jobs, which no job should have put there."""
     work = os.path.dirname(directory)
     logs = os.path.join(os.path.dirname(work), "jobs")
     return [path for place in (work, logs) for path in _entries(place) if not path.endswith(".log") and _is_file(path)]
 
 
 def _files_by_size(places: Iterable[str]) -> dict[int, list[str]]:
-    """The regular files among some paths, and below those that are directories."""
+    """The regular files among and below some paths, by size."""
     found: dict[int, list[str]] = defaultdict(list)
     for place in places:
         for path, status in _seen_below(place):
@@ -302,7 +302,7 @@ def _files_by_size(places: Iterable[str]) -> dict[int, list[str]]:
 
 
 def _seen_below(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Everything below a directory that is not a directory, or the file itself; links are not followed."""
+    """All files below a directory, or the file itself; links are not followed."""
     try:
         status = os.lstat(path)
     except OSError:

@@ -1,7 +1,7 @@
-"""Building outside of the mission: outputs into a directory of the user's, and nothing into the catalogue.
+"""Build outside of the mission: outputs go to a directory of the user's, nothing to the catalogue.
 
-The catalogue and the inputs are read, and nothing of the mission is written: no lock is needed, a run may go on
-meanwhile. Jobs run in a directory of their own inside the target, so that an output appears there whole.
+The mission is only read: no lock is needed, and a run may go on meanwhile. Jobs run in a directory inside the target,
+so that outputs appear there whole.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def prepare(definition: Definition, directory: str) -> None:
     Raises
     ------
     UserError
-        It cannot be made, or is of the mission's own directories.
+        It cannot be made, or lies in one of the mission's own directories.
     """
     mission = definition.mission
     real = os.path.realpath(directory)
@@ -56,7 +56,7 @@ def prepare(definition: Definition, directory: str) -> None:
 
 @contextmanager
 def _held(place: str) -> Iterator[None]:
-    """Hold a lock in a directory as long as its process lives."""
+    """Hold a lock in a directory while this process lives."""
     descriptor = os.open(os.path.join(place, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -66,7 +66,7 @@ def _held(place: str) -> Iterator[None]:
 
 
 def _is_dead(place: str) -> bool:
-    """Whether nobody holds the lock of a directory any more."""
+    """Whether the holder of a directory's lock is dead."""
     try:
         descriptor = os.open(os.path.join(place, _LOCK), os.O_RDWR)
     except OSError:
@@ -81,7 +81,7 @@ def _is_dead(place: str) -> bool:
 
 
 class Sandbox:
-    """Works off decisions; each output is checked as in a run, and then placed in the target directory."""
+    """Executes decisions; checks each output as a run does, and places it in the target directory."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Sandbox:
         self._staying: set[str] = set()  # directories of jobs that hold what can be moved nowhere
 
     def run(self, decisions: Sequence[Decision], progress: Progress | None = None) -> None:
-        """Run every task; however it ends, no job is left running, and no unfinished file."""
+        """Run every task; in any case no job is left running, and no unfinished file."""
         self._name_leftovers()
         tasks = list(self._runnable(decisions))
         if not tasks:
@@ -120,7 +120,7 @@ class Sandbox:
 
     @contextmanager
     def _workplace(self) -> Iterator[str]:
-        """A directory in the target, for as long as jobs run; it stays when it has to keep something."""
+        """A directory in the target while jobs run; it stays if it must keep something."""
         place = tempfile.mkdtemp(prefix=_PREFIX, dir=self._directory)
         try:
             yield place
@@ -129,14 +129,14 @@ class Sandbox:
                 remove_tree(place)
 
     def _name_leftovers(self) -> None:
-        """Say what was left by those that were killed; it may hold what a code moved there, so nothing is removed."""
+        """Report leftovers of killed commands; they may hold what a code moved there, so nothing is removed."""
         for entry in os.scandir(self._directory):
             if entry.name.startswith(_PREFIX) and _is_dead(entry.path):
                 text = "a killed run-process left it; remove it when nothing in it is needed"
                 self._report.add(Event.NOTE, entry.path, text)
 
     def _runnable(self, decisions: Sequence[Decision]) -> Iterator[Task]:
-        """The tasks whose outputs have a free place; the others are refused."""
+        """The tasks whose outputs do not exist yet; the others are refused."""
         for decision in decisions:
             task = decision.task
             if decision.state is State.REFUSED and task is None:
@@ -171,7 +171,7 @@ class Sandbox:
                 progress(ended, len(tasks))
 
     def _kept(self, directory: str, _: Found) -> str:
-        """Keep the directory of a job that may hold what is left of an input; says where."""
+        """Keep a job's directory that may hold the rest of an input; return its place."""
         kept = layout.set_aside_path(self._directory, f"job-{os.path.basename(directory)}")
         try:
             moves.move(Move(Purpose.OUTPUT, directory, kept))
@@ -181,7 +181,7 @@ class Sandbox:
         return f"; what it made of it, or left, is in {kept}"
 
     def _finish(self, result: Result) -> None:
-        """Place the outputs of a job that did what it promised, or say what went wrong."""
+        """Place the outputs of a successful job, or report the failure."""
         task, job = result.task, result.outcome.job
         why = "; ".join(reason.text for reason in task.reasons)
         if isinstance(result, Success):

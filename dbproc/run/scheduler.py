@@ -1,4 +1,4 @@
-"""The queue of one run: candidates, decisions, and which queued files are done with."""
+"""The queue of one run: candidates, decisions, and finished queued files."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _ENDS = {State.REFUSED: ItemStatus.FAILED, State.DELAYED: ItemStatus.FAILED}
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What is done with once results are recorded: queued files, what was confirmed for them, and items of campaigns
-    for which nothing is built."""
+    """Finished with the recording of results: queued files, their confirmations, and items of campaigns without
+    anything to build."""
 
     files: Sequence[int] = ()
     confirmed: Sequence[Confirmation] = ()
@@ -39,14 +39,14 @@ class Settled:
 
 
 class Scheduler:
-    """The dependency queue of one run: which slots are candidates, what was decided, which files are done with.
+    """The dependency queue of one run: candidate slots, decisions, finished files.
 
     Parameters
     ----------
     allowed
-        The processes that may run; files whose candidates are of other processes stay queued.
+        The processes that may run; files with candidates of other processes stay queued.
     facts, open_items
-        What slots are decided by, and what campaigns want that is not done; None: as the database has it.
+        The facts for decisions, and the open items of campaigns; None: from the database.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Scheduler:
         self._retried: set[Slot] = set()
 
     def begin(self) -> None:
-        """Take up the whole queue, and what failed before and is to be tried again."""
+        """Take up the whole queue, and the failures whose retry is due."""
         with self.store.begin() as connection:
             queued = queue.load(connection)
         due = self.load_items()
@@ -87,7 +87,7 @@ class Scheduler:
         self.enqueue(queued)
 
     def load_items(self) -> list[Slot]:
-        """Look what campaigns want that is not done; gives the slots that failed and are to be tried again by now."""
+        """Load the open items of campaigns; return failed slots whose retry is due."""
         with self.store.begin() as connection:
             items = self._open_items(connection)
             due = due_retries(connection, dt.datetime.now(dt.UTC))
@@ -96,27 +96,27 @@ class Scheduler:
             if item.slot.process_id in self.definition.processes:
                 self._items.setdefault(item.slot, []).append(item)
             else:
-                text = "its process is defined no more"
+                text = "its process is no longer defined"
                 self._ended_items.append(ItemEnd(item.campaign.campaign_id, item.slot, ItemStatus.NOT_NEEDED, text))
         return due
 
     @property
     def items(self) -> Iterator[Item]:
-        """What campaigns want that is not done, of processes that may run."""
+        """The open items of campaigns, of processes that may run."""
         return (item for items in self._items.values() for item in items if item.slot.process_id in self._allowed)
 
     @property
     def admitted(self) -> frozenset[Slot]:
-        """The slots that were admitted for campaigns and are not started."""
+        """The slots admitted for campaigns and not started."""
         return frozenset(self._admitted)
 
     def admit(self, slots: Collection[Slot]) -> None:
-        """Carry out what campaigns want in these slots; they can wait."""
+        """Admit these slots for campaigns; they can wait."""
         self._admitted.update(slots)
         self._frontier.add(slots, spare=True)
 
     def withdraw(self, slots: Collection[Slot]) -> None:
-        """Do without what was admitted, and was not started; a slot that has another cause stays."""
+        """Withdraw admitted slots that have not started, unless something else also requires them."""
         for slot in slots:
             self._admitted.discard(slot)
             if self._causes.get(slot):
@@ -125,7 +125,7 @@ class Scheduler:
                 self._frontier.withdraw([slot])
 
     def enqueue(self, queued: Sequence[Queued]) -> None:
-        """Make candidates of what depends on queued files; what was made for a campaign can wait."""
+        """Make candidates of what depends on queued files; what depends on a campaign's files can wait."""
         self._known.update(item.file_id for item in queued)
         for slot, item in candidates(self._consumers, queued):
             if slot.process_id not in self._allowed:
@@ -143,7 +143,7 @@ class Scheduler:
         )
 
     def enqueue_new(self) -> bool:
-        """Make candidates of what was queued since; whether there was any."""
+        """Make candidates of what was queued since; return whether there was any."""
         with self.store.begin() as connection:
             new = sorted(queue.file_ids(connection) - self._known)
             queued = queue.load(connection, new) if new else []
@@ -151,27 +151,27 @@ class Scheduler:
         return bool(queued)
 
     def decide(self) -> Iterator[Decision]:
-        """Decide every slot that waits for nothing; those that are not to be built are settled on the way."""
+        """Decide every slot that waits for nothing; settle those with nothing to build."""
         while slots := self._frontier.open():
             for planner, some in planners(self.definition, self._facts, slots, dt.datetime.now(dt.UTC)):
                 yield from self._settled([self._decided(planner, slot) for slot in some])
 
     def can_wait(self, slot: Slot) -> bool:
-        """Whether a slot is of interest to campaigns alone."""
+        """Whether only campaigns require a slot."""
         return self._frontier.is_spare(slot)
 
     def start(self, slot: Slot) -> None:
-        """What was decided for a slot is being built: others wait for it now."""
+        """Mark a slot as being built: others wait for it now."""
         self._admitted.discard(slot)
         self._items.pop(slot, None)
         self._frontier.hurry(slot)
 
     def reopen(self, slots: Iterable[Slot]) -> None:
-        """Decide anew what was decided and not started."""
+        """Reopen the decisions that were not started."""
         self._frontier.reopen(slots)
 
     def settle(self, slots: Iterable[Slot]) -> Settled:
-        """What was decided for slots is done; gives what is to be recorded with it, and with earlier decisions."""
+        """Mark the decisions on slots as done; return what to record with these and earlier decisions."""
         for slot in slots:
             self._settle(slot)
         settled = Settled(self._done_with, self._confirmed, self._ended_items)
@@ -195,14 +195,14 @@ class Scheduler:
         return any(item.has_failed for item in self._items.get(slot, ()))
 
     def _trace(self, slot: Slot, item: Queued) -> None:
-        """Note for which campaign a slot is: for none, when anything else is a cause of it."""
+        """Note the campaign of a slot: none, when anything else requires it."""
         if item.campaign_id is None:
             self._campaign_of.pop(slot, None)
         elif not self._causes[slot]:
             self._campaign_of[slot] = item.campaign_id
 
     def _settled(self, decisions: Sequence[Decision]) -> Iterator[Decision]:
-        """Decisions, one by one; those that nothing is to be built for are settled."""
+        """Yield decisions one by one; settle those with nothing to build."""
         self._calm(decisions)
         for decision in decisions:
             if decision.state is not State.STALE:
@@ -211,7 +211,7 @@ class Scheduler:
             yield decision
 
     def _decided(self, planner: Planner, slot: Slot) -> Decision:
-        """The decision on a slot. What a campaign wants is done by the way, when the slot is to be built anyhow."""
+        """The decision on a slot; when the slot is built anyway, its campaign's item is done with it."""
         items = [item for item in self._items.get(slot, ()) if item.campaign.status is not CampaignStatus.PAUSED]
         is_admitted = slot in self._admitted
         decision = planner.decide(slot, self._forced.get(slot))
@@ -233,7 +233,7 @@ class Scheduler:
         return replace(decision, task=replace(decision.task, campaign_id=campaign_id, carries_out=numbers))
 
     def _calm(self, decisions: Iterable[Decision]) -> None:
-        """Try no more what failed for a campaign that wants it no longer."""
+        """End the retries of failures whose campaign no longer wants them."""
         calmed = [each.slot for each in decisions if each.slot in self._retried and each.state is State.UP_TO_DATE]
         if calmed and not self.store.read_only:
             with self.store.begin() as connection:

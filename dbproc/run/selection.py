@@ -1,4 +1,4 @@
-"""What a run is asked to do, and which processes it may work on."""
+"""Options of a run, and the processes that they allow."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dbproc.core.model import Definition, Process, Timebase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a run is to do.
+    """Options of a run.
 
-    `only` names processes (by name or number); None: all. `slots` CPUs and `ram` GiB are what jobs may use together.
+    `only`: processes by name or number; None: all. Jobs together use at most `slots` CPUs and `ram` GiB.
     """
 
     ingest: bool = True
@@ -27,7 +27,7 @@ class Options:
 
 
 def startup_processes(definition: Definition, allowed: Collection[int]) -> list[Process]:
-    """The processes among those allowed that every run begins with."""
+    """The allowed processes that every run begins with."""
     return [
         process
         for process_id, process in definition.processes.items()

@@ -1,7 +1,7 @@
-"""The next run, foreseen: the scheduler and the campaigns of a run, in which every job succeeds at once.
+"""Predict the next run: the scheduler and campaigns of a run in which every job succeeds at once.
 
-What a job makes becomes a virtual file (:mod:`dbproc.core.overlay`) that later decisions see, and that queues what
-depends on it. Nothing is changed.
+Outputs become hypothetical files (:mod:`dbproc.core.overlay`) that later decisions see and that queue what depends on
+them. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dbproc.run.scheduler import Scheduler
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What is taken to have happened before the run, besides what the database holds.
+    """Assumed events before the run, in addition to the database.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Hypothesis:
 
 
 def simulate(store: Store, hypothesis: Hypothesis, allowed: frozenset[int]) -> Iterator[Decision]:
-    """What the next run would decide: what it would build, in an order in which it can be, and what is hindered.
+    """Yield the decisions of the next run: tasks in a possible order, and what is hindered.
 
     `allowed` are the processes that may run.
     """
@@ -60,7 +60,7 @@ def simulate(store: Store, hypothesis: Hypothesis, allowed: frozenset[int]) -> I
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """No search for circles of references: of the many objects here none is in one, and all are still needed."""
+    """Stop the cyclic garbage collector: none of the many objects here is in a cycle, and all are still needed."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -71,7 +71,7 @@ def _no_collection() -> Iterator[None]:
 
 
 class _Simulation:
-    """One run without an engine: what is urgent first, then what campaigns want, batch by batch."""
+    """One run without an engine: urgent work first, then campaigns, batch by batch."""
 
     def __init__(self, store: Store, hypothesis: Hypothesis, allowed: frozenset[int]) -> None:
         self._hypothesis = hypothesis
@@ -97,7 +97,7 @@ class _Simulation:
                 return
 
     def _decide(self) -> Iterator[Decision]:
-        """Decide what waits for nothing, and build it, but for what can wait."""
+        """Decide what waits for nothing and build it, except what can wait."""
         for decision in self._scheduler.decide():
             task = decision.task
             if decision.state is not State.STALE or task is None:
@@ -111,7 +111,7 @@ class _Simulation:
                 yield decision
 
     def _succeed(self, task: Task) -> None:
-        self._campaigns.foresee(task)
+        self._campaigns.predict(task)
         queued = self._overlay.make(task)
         self._ended.update((number, task.slot) for number in task.carries_out)
         self._settle([task.slot])
@@ -128,7 +128,7 @@ class _Simulation:
         return self._overlay.over(self._of_database(asked, slots), asked)
 
     def _open_items(self, connection: Transaction) -> list[Item]:
-        """What campaigns want, the hypothetical one last, that was not done in this run."""
+        """Open items of campaigns in this run, the hypothetical campaign last."""
         items = campaigns.open_items(connection)
         if self._hypothesis.forced:
             number = 1 + max((item.campaign.campaign_id for item in items), default=0)

@@ -288,7 +288,7 @@ def test_an_input_that_is_missing_is_the_fault_of_its_date_alone(sqlite_mission:
         (("to_clean", "--version", "0.1", "--sample", "1"), "is not a version"),
         (("to_clean", "--version", "2.0.0"), "say what to build"),
         (("to_clean", "--version", "2.0.0", "--dates", "2020-01-03..2020-01-01"), "the dates are reversed"),
-        (("to_clean", "--version", "2.0.0", "--dates", "soon"), "'soon' is no date"),
+        (("to_clean", "--version", "2.0.0", "--dates", "soon"), "'soon' is not a date"),
         (("to_clean", "--version", "2.0.0", "--dates", "2021-01-01"), "there are some from 2020-01-01 to 2020-01-03"),
         (("to_clean", "--version", "2.0.0", "--file", "plain.txt", "--sample", "1"), "is not executable"),
         (("to_clean", "--version", "2.0.0", "--file", "gone.sh", "--sample", "1"), "does not exist"),

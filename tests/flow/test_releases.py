@@ -420,7 +420,7 @@ def test_a_pattern_that_nothing_is_like_is_refused(sqlite_mission: Mission, ask:
     sqlite_mission.create(*only_clean())
     sqlite_mission.write(*only_clean(uses=["lib/*.py"]))
     said = ask(sqlite_mission, "apply", str(sqlite_mission.file), status=2).err
-    assert f"no file is like 'lib/*.py' in {sqlite_mission.codes}" in said
+    assert f"no file matches 'lib/*.py' in {sqlite_mission.codes}" in said
 
 
 def test_a_code_that_vanished_stops_no_other_and_is_the_same_when_it_is_back(sqlite_mission: Mission, ask: Ask) -> None:

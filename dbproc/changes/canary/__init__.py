@@ -1,1 +1,1 @@
-"""Trying a code out: a sample is built beside the published files, compared with them, then promoted or discarded."""
+"""Try a code: build a sample beside the published files, compare, then promote or discard."""

@@ -1,4 +1,4 @@
-"""A candidate for the next version of a code: checked, and put into the definition as if it were released."""
+"""Check a candidate for the next version of a code, and put it into the definition as if released."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dbproc.system.package import code_path
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for; `file` and `output_interface` are the present code's where they are None."""
+    """A requested candidate; `file` and `output_interface` default to the present code's."""
 
     version: Version
     file: str | None = None
@@ -31,9 +31,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A code that could take the place of `old`; `definition` is the mission as if it had.
+    """A code that could replace `old`; `definition` is the mission as if it had.
 
-    `changes` are those of its release, if the database holds what was `seen`.
+    `changes` are those of its release, valid while the database is as `seen`.
     """
 
     process: Process
@@ -47,12 +47,12 @@ class Candidate:
 
 
 def replaceable(definition: Definition, name: str) -> Process:
-    """The process of this name or number, when it has outputs and an active code.
+    """The process with this name or number, if it has outputs and an active code.
 
     Raises
     ------
     UserError
-        There is none such; the message says what is possible.
+        There is none; the message says what is possible.
     """
     found = lookup.process_named(definition, name)
     if not found.outputs:
@@ -67,7 +67,7 @@ def replaceable(definition: Definition, name: str) -> Process:
 
 
 def candidate(holdings: Holdings, definition: Definition, process: Process, old: Code, wanted: Wanted) -> Candidate:
-    """Check what is asked for against what the database holds.
+    """Check a request against the database.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def candidate(holdings: Holdings, definition: Definition, process: Process, old:
 
 
 def _changes_of(holdings: Holdings, process: str, old_code: int, spec: CodeSpec) -> list[Change]:
-    """What releasing `spec` in the place of a code changes in the database.
+    """The changes of releasing `spec` in place of a code.
 
     Raises
     ------
@@ -114,12 +114,12 @@ def _changes_of(holdings: Holdings, process: str, old_code: int, spec: CodeSpec)
 
 
 def require_same_bytes(path: str, uses: Sequence[str], digest: str) -> None:
-    """Raise when a candidate is not what the sample was built with.
+    """Raise when a candidate is not the code that built the sample.
 
     Raises
     ------
     UserError
-        Its bytes are others, or it is gone.
+        Its bytes changed, or it is gone.
     """
     if _bundle(path, uses, algorithm_of(digest)).digest != digest:
         raise UserError(
@@ -142,7 +142,7 @@ def _spec_of(holdings: Holdings, process: Process, code: Code) -> CodeSpec:
 
 
 def _place_of(file: str, directory: str) -> str:
-    """A file as a mission file names it: below the directory of codes, or else absolute."""
+    """A file as a mission file names it: relative to the codes directory, or absolute."""
     if file.startswith(SHIPPED):
         return file
     given = os.path.expanduser(file)

@@ -1,4 +1,4 @@
-"""How a file of a sample compares with the published one: bytes, contents, and a picture of both."""
+"""Compare a file of a sample with the published one: bytes, contents, and a picture of both."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def compared(
     verdict : SampleVerdict
         ``new`` where no version is published, ``same`` in bytes or in contents, else ``differs``.
     report : SampleReport
-        How they were compared, and what differs.
+        The method of comparison, and the differences.
     """
     published = planned.replaces
     old = None if published is None else file_path(definition, published)
@@ -55,7 +55,7 @@ def compared(
 
 
 def _picture(old: str, new: str, picture: str) -> dict[str, str]:
-    """Draw old, new and difference side by side, where they can be seen: the picture, or why there is none."""
+    """Draw old, new and difference side by side, if they can be drawn: the picture, or the reason for none."""
     if not _can_be_seen(new):
         return {}
     command = confined.command("dbproc.codes.contact_sheet", [old, new, picture], MEMORY_LIMIT)

@@ -1,4 +1,4 @@
-"""Where the sample of a canary is: a directory of its own in ``.dbproc``, with a lock that dies with its holder."""
+"""The directory of a canary's sample in ``.dbproc``, with a lock that ends with its holder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Place:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other commands away from this canary; what a dead one left running is ended first.
+        """Lock this canary against other commands; first end the jobs that a dead one left running.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class Place:
             os.close(descriptor)
 
     def clear(self, store: Store) -> None:
-        """Make room for a sample that is built anew."""
+        """Clear the directory for a new sample."""
         self._give_back(store)
         for name in os.listdir(self.path):
             if name != "lock":
@@ -65,11 +65,11 @@ class Place:
 
     @property
     def is_tidy(self) -> bool:
-        """Whether nothing is left but the report."""
+        """Whether only the report is left."""
         return not os.path.isdir(self.path) or set(os.listdir(self.path)) <= set(_OF_REPORT)
 
     def tidy(self, store: Store) -> None:
-        """Remove everything but the report; all of it where there is none."""
+        """Remove everything except the report."""
         if not os.path.isdir(self.path):
             return
         self._give_back(store)
@@ -81,12 +81,12 @@ class Place:
             os.rmdir(self.path)
 
     def _give_back(self, store: Store) -> None:
-        """Put back what jobs that died had moved into their directories.
+        """Put back what dead jobs had moved into their directories.
 
         Raises
         ------
         StorageError
-            Something cannot go back; nothing was removed.
+            Something cannot be put back; nothing was removed.
         """
         self.workspace.end_orphans()
         problems: list[str] = []

@@ -1,7 +1,7 @@
-"""Promoting a canary: its code is released, and its sample taken into the catalogue without building it again.
+"""Promote or discard a canary: release its code, and take its sample into the catalogue without building it again.
 
-Moves are announced, made, and recorded together with the release in one transaction: a crash before its end leaves a
-canary that is not promoted, and the next run moves the files back.
+Moves are announced and made, then recorded with the release in one transaction: after a crash before its end the canary
+is not promoted, and the next run moves the files back.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from dbproc.storage.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """What came of the promotion of a canary."""
+    """The result of a canary's promotion."""
 
     canary_id: int  #: its number
     taken: tuple[str, ...]  #: the names of the files taken into the catalogue
@@ -48,12 +48,12 @@ class Promoted:
 
 
 def discard(store: Store, name: str) -> int:
-    """Remove a sample and everything of it but the report; gives the canary's number.
+    """Remove a sample and all its files except the report; return the canary's number.
 
     Raises
     ------
     UserError
-        There is no such canary, or it is not one to discard.
+        There is no such canary, or it cannot be discarded.
     BusyError
         It is being built.
     RootError
@@ -79,9 +79,9 @@ def discard(store: Store, name: str) -> int:
 
 
 def promote(store: Store, name: str, reason: str = "") -> Promoted:
-    """Release the candidate, and take of its sample what the next run would build in just this way.
+    """Release the candidate, and take those files of its sample that the next run would build identically.
 
-    One that was promoted already is refused; what the promotion left, when it was killed at its end, is removed then.
+    A promoted canary is refused; leftovers of a promotion killed at its end are then removed.
 
     Raises
     ------
@@ -163,7 +163,7 @@ class _Promotion:
         return tried
 
     def _tasks(self, tried: Candidate) -> tuple[list[tuple[Task, list[SampleRow]]], dict[str, str]]:
-        """What the next run would build just so, with the rows of the sample; and why the rest is left."""
+        """The tasks that the next run would build identically, with the sample's rows; and why others are left."""
         by_slot: dict[Slot, list[SampleRow]] = {}
         for row in self._files:
             by_slot.setdefault(Slot(tried.process.process_id, row.date, row.keywords), []).append(row)
@@ -204,7 +204,7 @@ class _Promotion:
         return Promoted(self._row.canary_id, taken, left)
 
     def _undo(self, made: Sequence[Move], settled: Sequence[Move]) -> None:
-        """Move files back; what was announced and is not `settled`, the next run undoes."""
+        """Move files back; the next run undoes announced moves that are not `settled`."""
         for move in made:
             moves.move_back(move)
         with self._store.begin() as connection:
@@ -237,16 +237,16 @@ class _Promotion:
 
 
 def _kept(tried: Candidate) -> list[Change]:
-    """What the release changes, once the bytes of the candidate are kept.
+    """Keep the bytes of the candidate; return the changes of the release.
 
     Raises
     ------
     UserError
-        They changed in this moment.
+        The bytes are changing just now.
     """
     changes = with_bytes(tried.changes, tried.seen)
     if any(change.bundle is not None and change.bundle.digest != tried.bundle.digest for change in changes):
-        raise UserError(f"{tried.code.path} was changed in this moment; nothing was released, try again")
+        raise UserError(f"{tried.code.path} is changing just now; nothing was released, try again")
     return changes
 
 
@@ -263,7 +263,7 @@ def _require_promotable(row: CanaryRow, files: Sequence[SampleRow]) -> None:
 
 
 def _why_left(task: Task | None, rows: Sequence[SampleRow]) -> str | None:
-    """Why the sample of a slot is not what the next run would build; None when it is."""
+    """The reason why a sample is not what the next run would build, or None."""
     if task is None:
         return "the next run would not build it"
     if any([file.file_id for file in task.inputs] != list(row.made.inputs) for row in rows):
@@ -278,13 +278,13 @@ def _why_left(task: Task | None, rows: Sequence[SampleRow]) -> str | None:
 
 
 def _may_be_renamed(task: Task, rows: Sequence[SampleRow]) -> bool:
-    """Whether the files of a sample are files alone, and their code was not told the version."""
+    """Whether a sample has no companions, and its code did not get the version."""
     words = (*task.process.extra_params, *task.code.arguments)
     return not any("{VERSION}" in word for word in words) and not any(row.made.members for row in rows)
 
 
 def _name_anew(task: Task, rows: Sequence[SampleRow]) -> None:
-    """Give the files of a sample the names that they would have now."""
+    """Rename the files of a sample to their present names."""
     now = {planned.product_id: planned.name for planned in task.outputs}
     for row in rows:
         old, new = (os.path.join(row.made.directory, name) for name in (row.filename, now[row.product_id]))
@@ -293,7 +293,7 @@ def _name_anew(task: Task, rows: Sequence[SampleRow]) -> None:
 
 
 def _outcome(number: int, task: Task, rows: Sequence[SampleRow]) -> Outcome:
-    """The outcome of the job that made a sample, as it was recorded."""
+    """The recorded outcome of the job that made a sample."""
     record = rows[0].made
     job = Job(
         attempt_id=number,
@@ -317,7 +317,7 @@ def _outcome(number: int, task: Task, rows: Sequence[SampleRow]) -> Outcome:
 
 
 def _not_as_recorded(result: Result, rows: Sequence[SampleRow]) -> str:
-    """Why a file of a sample is not what was compared; nothing when it is."""
+    """The reason why a file of a sample is not the compared one; empty when it is."""
     if not isinstance(result, Success):
         return result.message
     records = {row.product_id: row.made for row in rows}

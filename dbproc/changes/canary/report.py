@@ -1,4 +1,4 @@
-"""The report of a canary: one HTML file that needs nothing but the pictures beside it."""
+"""The report of a canary: one HTML file that needs only the pictures beside it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ table { border-collapse: collapse } td, th { padding: .25em .8em; text-align: le
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryShown(CanaryRow):
-    """A candidate, and how each file of its sample compares with the published one."""
+    """A candidate, and each file of its sample compared with the published one."""
 
     report: str  #: the path of its report
     sample: tuple[SampleRow, ...]  #: the files of its sample, in the order of their dates
@@ -47,7 +47,7 @@ def canary_shown(store: Store, name: str) -> CanaryShown:
 
 
 def write_report(place: Place, canary: CanaryRow, files: Sequence[SampleRow]) -> None:
-    """Write it; it appears whole or not at all."""
+    """Write the report; it appears whole or not at all."""
     partial = f"{place.report}.partial"
     with open(partial, "w", encoding="utf-8", errors="backslashreplace") as stream:
         stream.write(report_html(canary, files))
@@ -57,7 +57,7 @@ def write_report(place: Place, canary: CanaryRow, files: Sequence[SampleRow]) ->
 
 
 def report_html(canary: CanaryRow, files: Sequence[SampleRow]) -> str:
-    """The page."""
+    """The report as HTML."""
     title = f"canary {canary.canary_id}: {canary.process} {canary.version}"
     counts = Counter(row.verdict for row in files)
     summary = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
@@ -93,7 +93,7 @@ def _details(row: SampleRow) -> Iterator[str]:
 
 
 def words_of(row: SampleRow) -> Iterator[str]:
-    """What is to be said of a file of a sample, line by line."""
+    """The remarks on a file of a sample, line by line."""
     report = row.report
     if isinstance(report, SampleFailure):
         yield from filter(None, (report.problem,))

@@ -1,4 +1,4 @@
-"""What a canary builds: which dates, from what, and how each file compares with the published one."""
+"""Build the sample of a canary, and compare each file with the published one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which dates to build: those of `ranges` (all where there are none), of them `sample` spread evenly, or all."""
+    """The dates to build: those in `ranges` (empty: any), and of them `sample` spread evenly, or all."""
 
     ranges: tuple[DayRange, ...] = ()
     sample: int | None = None
@@ -51,7 +51,7 @@ def dates_of(text: str) -> tuple[DayRange, ...]:
     Raises
     ------
     UserError
-        A part of it is neither a date nor two of them in their order.
+        A part is neither a date nor two dates in order.
     """
     return tuple(_range_of(part.strip()) for part in text.split(","))
 
@@ -61,22 +61,22 @@ def _range_of(part: str) -> DayRange:
     try:
         days = dt.date.fromisoformat(first), dt.date.fromisoformat(last if dots else first)
     except ValueError:
-        raise UserError(f"{part!r} is no date: write 2024-05-01, or 2024-05-01..2024-05-31") from None
+        raise UserError(f"{part!r} is not a date: write 2024-05-01, or 2024-05-01..2024-05-31") from None
     if days[0] > days[1]:
         raise UserError(f"{part}: the dates are reversed; write {last}..{first}")
     return days
 
 
 def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs: int, say: Say) -> int:
-    """Build a sample with a candidate and compare it with the published files; gives the canary's number.
+    """Build a sample with a candidate and compare it with the published files; return the canary's number.
 
-    The mission's lock is not taken: the catalogue's files never change, and nothing is written but the canary's own
-    rows and directory. A canary of this process and version that was not finished is begun again.
+    The mission's lock is not taken: files of the catalogue never change, and only the canary's own rows and directory
+    are written. An unfinished canary of this process and version is begun again.
 
     Raises
     ------
     UserError
-        The candidate, or what is to be built with it, is not as it must be.
+        The candidate is not valid, or nothing can be built with it.
     BusyError
         The canary is being built by another command.
     RootError
@@ -89,7 +89,8 @@ def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs:
         found = _slots(definition, process, queue.newest(connection, _products(process)), choice)
         old = valid_code(definition.codes[process.process_id], found[0].date)
         if old is None:
-            raise UserError(f"no active code of process {process.name} is valid for {found[0].date}")
+            text = f"no active code of process {process.name} is valid for {found[0].date}"
+            raise UserError(f"{text}; see: dbproc code list {process.name}")
         holdings = load_holdings(connection)
     tried = candidate(holdings, definition, process, old, wanted)
     canary = _row(tried)
@@ -133,7 +134,7 @@ def _row(tried: Candidate) -> NewCanary:
 
 
 def _slots(definition: Definition, process: Process, inputs: Sequence[Queued], choice: Choice) -> list[Slot]:
-    """The slots that have any inputs, of the dates chosen, for which one code is valid."""
+    """The slots with inputs on the chosen dates, all with one valid code."""
     by_product = {link.product_id: [(process, link)] for link in process.inputs}
     every = {slot for slot, _ in candidates(by_product, inputs)}
     chosen = sorted(slot for slot in every if not choice.ranges or _is_in(process, slot, choice.ranges))
@@ -166,7 +167,7 @@ def _extent(slots: set[Slot]) -> str:
 
 
 def _tasks(store: Store, tried: Candidate, slots: Sequence[Slot], choice: Choice) -> list[Task]:
-    """What the next run would build of these slots if the candidate were released."""
+    """The tasks of these slots in the next run if the candidate were released."""
     found, refusals = decided(store, tried.definition, slots)
     if not found:
         raise UserError(f"nothing can be built with it: {refusals[0] if refusals else 'no date is due'}")
@@ -177,7 +178,7 @@ def _tasks(store: Store, tried: Candidate, slots: Sequence[Slot], choice: Choice
 
 
 def decided(store: Store, definition: Definition, slots: Sequence[Slot]) -> tuple[list[Task], list[str]]:
-    """The tasks of the slots that are to be built, and why the others are not."""
+    """The tasks of the slots to build, and the reasons why others are not built."""
     tasks, others = [], []
     for decision in decide(definition, facts_of(store, definition), slots, dt.datetime.now(dt.UTC)):
         if decision.task is not None and decision.state in (State.STALE, State.DELAYED):
@@ -188,7 +189,7 @@ def decided(store: Store, definition: Definition, slots: Sequence[Slot]) -> tupl
 
 
 class _Building:
-    """Runs the tasks of one sample, and compares what they make."""
+    """Runs the tasks of one sample, and compares their outputs."""
 
     def __init__(self, store: Store, tried: Candidate, place: Place, say: Say) -> None:
         self._store = store
@@ -197,7 +198,7 @@ class _Building:
         self._say = say
 
     def build(self, tasks: Sequence[Task], jobs: int) -> None:
-        """Build all, `jobs` at a time; however it ends, no job is left running."""
+        """Build all, `jobs` at a time; in any case no job is left running."""
         hindrance = code_obstacle(tasks[0].code.path)
         if hindrance is not None:
             raise UserError(hindrance)
@@ -212,11 +213,11 @@ class _Building:
                         raise UserError(dispatch.harms[0])
                     self._record(results)
             finally:
-                with suppress(UserError):  # what is to be said is said already
+                with suppress(UserError):  # the message was given already
                     dispatch.stop()
 
     def _keep(self, directory: str, found: Found) -> str:
-        """Save what a job that changed its inputs holds of them; anything else stays where it is."""
+        """Save what a job that changed its inputs holds of them; other files stay where they are."""
         if found.changed is None:
             return ""
         return f"; what it made of it, or left, is in {keep_here(self._definition.mission, directory)}"
@@ -261,7 +262,7 @@ def _failure_of(result: Result) -> SampleFailure:
 
 
 def _record_of(task: Task, outcome: Outcome, file: NewFile) -> SampleRecord:
-    """What is needed to take a file into the catalogue."""
+    """The record needed to take a file into the catalogue."""
     return SampleRecord(
         inputs=tuple(each.file_id for each in task.inputs),
         command=outcome.job.command,

@@ -1,4 +1,4 @@
-"""The definition as the stations need it: by primary keys, in use, every path absolute."""
+"""Load the definition in use: by primary keys, every path absolute."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from dbproc.system.package import code_path
 
 
 def load_definition(connection: Connection) -> model.Definition:
-    """The mission as the database defines it, with active codes only and every path absolute.
+    """Load the definition in use: active codes only, every path absolute.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def load_mission(connection: Connection) -> model.Mission:
 
 
 def requeue_inputs(connection: Connection, processes: Collection[int], reason: str) -> int:
-    """Queue the newest existing files of all inputs of `processes`, those that are not queued yet; how many."""
+    """Queue the newest existing files of all inputs of `processes`; return how many were not queued before."""
     queue, link = schema.processqueue, schema.productprocesslink
     inputs = select(link.c.input_product_id).where(link.c.process_id.in_(processes))
     now = literal(dt.datetime.now(dt.UTC), schema.UtcTime())
@@ -78,25 +78,25 @@ def requeue_inputs(connection: Connection, processes: Collection[int], reason: s
     return connection.execute(insert(queue).from_select(["file_id", "reason", "queued_time"], files)).rowcount
 
 
-def _resolved(directory: str, name: str) -> str:
-    """`name` below `directory`, or where it says by itself: absolute, or below a home directory."""
+def _absolute(directory: str, name: str) -> str:
+    """`name` below `directory`, unless it is absolute or begins with ``~``."""
     return os.path.normpath(os.path.join(directory, os.path.expanduser(name)))
 
 
 def _mission(row: AnyRow) -> model.Mission:
     spec = mission_spec(row)
-    root = os.path.abspath(_resolved("", spec.root))
+    root = os.path.abspath(_absolute("", spec.root))
     values = alike(spec, model.Mission) | {
         "root": root,
-        "incoming": _resolved(root, spec.incoming),
-        "quarantine": _resolved(root, spec.quarantine),
+        "incoming": _absolute(root, spec.incoming),
+        "quarantine": _absolute(root, spec.quarantine),
         "umask": int(spec.umask, 8),
         "group": spec.group or None,
     }
     return model.Mission(
         mission_id=row.mission_id,
-        code_directory=_resolved(root, spec.codes),
-        inspector_directory=_resolved(root, spec.inspectors),
+        code_directory=_absolute(root, spec.codes),
+        inspector_directory=_absolute(root, spec.inspectors),
         identity=row.identity,
         root_marked=row.root_marked,
         **values,
@@ -127,7 +127,7 @@ def _inspector(row: AnyRow, mission: model.Mission) -> model.Inspector:
     is_built_in = row.relative_path == BUILT_IN_DIRECTORY
     return model.Inspector(
         inspector_id=row.inspector_id,
-        name=file if is_built_in else _resolved(mission.inspector_directory, file),
+        name=file if is_built_in else _absolute(mission.inspector_directory, file),
         arguments=keywords_of(row.arguments),
         digest=row.shasum or "",
         stat=row.stat or "",
@@ -135,7 +135,7 @@ def _inspector(row: AnyRow, mission: model.Mission) -> model.Inspector:
 
 
 def _processes(connection: Connection, mission: model.Mission, products: Collection[int]) -> dict[int, model.Process]:
-    """The processes whose products are all in use."""
+    """The processes with all their products in use."""
     inputs, further = input_rows(connection), further_outputs(connection)
     processes = [
         _process(row, inputs.get(row.process_id, ()), further.get(row.process_id, ()), mission)
@@ -188,7 +188,7 @@ def _code(row: AnyRow, mission: model.Mission) -> model.Code:
 
 
 def fields_of_code(spec: CodeSpec, mission: model.Mission) -> dict[str, Any]:
-    """What a code has of its specification; the mission's where that says nothing."""
+    """The fields that a code has from its specification, or else from the mission."""
     return alike(spec, model.Code) | {
         "version": spec.used,
         "retry_longest": model.LONGEST_DELAY if spec.retry_longest is None else spec.retry_longest,

@@ -15,12 +15,12 @@ AnyRow = Row[Any]
 
 
 def mission_row(connection: Connection) -> AnyRow | None:
-    """The mission, None when no mission file was applied yet."""
+    """The mission, None before a mission file is applied."""
     return connection.execute(select(schema.mission)).first()
 
 
 def product_rows(connection: Connection) -> list[AnyRow]:
-    """Every product with its instrument and satellite, the retired as well."""
+    """Every product with its instrument and satellite, retired ones included."""
     rows = (
         select(schema.product, schema.instrument.c.instrument_name, schema.satellite.c.satellite_name)
         .join(schema.instrument, schema.instrument.c.instrument_id == schema.product.c.instrument_id)
@@ -36,7 +36,7 @@ def inspector_rows(connection: Connection) -> list[AnyRow]:
 
 
 def process_rows(connection: Connection) -> list[AnyRow]:
-    """Every process, the retired as well."""
+    """Every process, retired ones included."""
     return list(connection.execute(select(schema.process).order_by(schema.process.c.process_id)))
 
 
@@ -51,7 +51,7 @@ def input_rows(connection: Connection) -> Mapping[int, list[AnyRow]]:
 
 
 def further_outputs(connection: Connection) -> Mapping[int, list[int]]:
-    """The products that each process makes besides its first, in their order."""
+    """The outputs of each process after its first, in their order."""
     table = schema.processoutput.c
     rows = connection.execute(select(table.process_id, table.product_id).order_by(table.process_id, table.position))
     by_process: dict[int, list[int]] = defaultdict(list)
@@ -61,7 +61,7 @@ def further_outputs(connection: Connection) -> Mapping[int, list[int]]:
 
 
 def code_rows(connection: Connection) -> list[AnyRow]:
-    """Every code, the active and the retired."""
+    """Every code, active and retired."""
     return list(connection.execute(select(schema.code).order_by(schema.code.c.code_id)))
 
 

@@ -1,4 +1,4 @@
-"""The definition by names, as mission files have it, read from the database."""
+"""Read the definition by names, as in mission files, from the database."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from dbproc.database.definition.rows import (
 
 
 def current_definition(connection: Connection) -> Definition | None:
-    """The definition by names, what is retired included; None when no mission file was applied yet."""
+    """The definition by names, retired things included; None before a mission file is applied."""
     row = mission_row(connection)
     if row is None:
         return None
@@ -57,7 +57,7 @@ def load_holdings(connection: Connection) -> Holdings:
 
 
 def mission_spec(row: AnyRow) -> MissionSpec:
-    """The mission by its row; directories that are null there are dbprocessing's."""
+    """The mission from its row; for null directories, dbprocessing's defaults."""
     codes = row.codedir or "."
     quarantine = os.path.normpath(os.path.join(codes, "errors"))
     values: dict[str, Any] = {"codes": codes, "inspectors": codes, "quarantine": quarantine}
@@ -76,7 +76,7 @@ def _product_specs(connection: Connection) -> tuple[dict[str, ProductSpec], dict
 
 
 def product_spec(row: AnyRow, inspector: AnyRow | None) -> ProductSpec:
-    """A product by its row and that of its inspector."""
+    """A product from its row and that of its inspector."""
     return ProductSpec(
         satellite=row.satellite_name,
         instrument=row.instrument_name,
@@ -118,7 +118,7 @@ def _process_specs(connection: Connection, names: Mapping[int, str]) -> dict[str
 
 
 def _codes_by_process(connection: Connection, *, current: bool) -> dict[str, tuple[CodeSpec, ...]]:
-    """The codes of each process by its name: the `current` ones, or those that were retired."""
+    """The codes of each process by name: the `current` ones, or the retired."""
     names = {row.process_id: row.process_name for row in process_rows(connection)}
     codes: dict[str, list[CodeSpec]] = defaultdict(list)
     for row in code_rows(connection):
@@ -128,7 +128,7 @@ def _codes_by_process(connection: Connection, *, current: bool) -> dict[str, tup
 
 
 def code_spec(row: AnyRow) -> CodeSpec:
-    """A code by its row."""
+    """A code from its row."""
     return CodeSpec(
         file=file_named(row.relative_path, row.filename),
         running=code_version(row),
@@ -141,7 +141,7 @@ def code_spec(row: AnyRow) -> CodeSpec:
 
 
 def _file_counts(connection: Connection) -> dict[str, int]:
-    """How many files there are of each product."""
+    """The number of files of each product."""
     product = schema.product
     counted = (
         select(product.c.product_name, func.count(FILE.c.file_id))
@@ -152,7 +152,7 @@ def _file_counts(connection: Connection) -> dict[str, int]:
 
 
 def _use_counts(connection: Connection) -> dict[str, int]:
-    """How many attempts and files there are of each process."""
+    """The number of attempts and files of each process."""
     process, code = schema.process, schema.code
     attempts = (
         select(process.c.process_name, func.count())

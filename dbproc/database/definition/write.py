@@ -1,4 +1,4 @@
-"""Writing the changes of a mission file into the database."""
+"""Write the changes of a mission file to the database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dbproc.database.definition.specs import load_holdings
 
 
 def write_changes(connection: Connection, changes: Sequence[Change], seen: Holdings, reason: str = "") -> None:
-    """Make the changes, in their order, and queue the inputs of what may have become stale.
+    """Make the changes in order, and queue the inputs of outputs that may have become stale.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ def write_changes(connection: Connection, changes: Sequence[Change], seen: Holdi
     changes
         With the bytes of codes and inspectors, see :func:`dbproc.mission.kept_bytes.with_bytes`: this touches no file.
     seen
-        What the database held when the changes were worked out.
+        The database's content when the changes were determined.
     reason
-        Noted with what happened to codes.
+        Recorded with the events of codes.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def write_changes(connection: Connection, changes: Sequence[Change], seen: Holdi
 
 
 def _make_room(connection: Connection, changes: Sequence[Change]) -> None:
-    """Free the outputs of processes that get another one: two may exchange theirs."""
+    """Free the outputs of processes whose output changes: two may exchange theirs."""
     process, further = schema.process, schema.processoutput
     moved = [
         change.old.name
@@ -113,7 +113,7 @@ def _product_values(connection: Connection, product: ProductSpec) -> dict[str, o
 
 
 def _instrument_id(connection: Connection, satellite: str, instrument: str) -> int:
-    """The instrument's id; it and its satellite are made when they are new."""
+    """The instrument's id; insert it and its satellite when new."""
     mission_id = connection.execute(select(schema.mission.c.mission_id)).scalar_one()
     table = schema.satellite
     satellite_id = connection.execute(
@@ -137,7 +137,7 @@ def _instrument_of(connection: Connection, satellite_id: int, instrument: str) -
 
 
 def _write_inspector(connection: Connection, change: Change, product: ProductSpec) -> None:
-    """Enter the inspector of a product; the bytes of one that is there stay those of its version."""
+    """Insert or update the inspector of a product; the recorded bytes of a version never change."""
     table, spec = schema.inspector, product.inspector
     directory, filename = spec.place
     values = {
@@ -224,7 +224,7 @@ def _write_code(connection: Connection, change: Change, reason: str) -> None:
     old, new = change.old, change.new
     if isinstance(old, CodeSpec) and change.kind in (Kind.RELEASE, Kind.RETIRE):
         _update_code(connection, old, {"active_code": False, "newest_version": False})
-    code_id = _written(connection, change) if isinstance(new, CodeSpec) else None
+    code_id = _write_row(connection, change) if isinstance(new, CodeSpec) else None
     known = code_id or (old.code_id if isinstance(old, CodeSpec) else None)
     if known is not None and change.kind in _EVENTS:
         event = CodeEvent.ROLLED_BACK if change.is_rollback else _EVENTS[change.kind]
@@ -232,8 +232,8 @@ def _write_code(connection: Connection, change: Change, reason: str) -> None:
         codes.record_event(connection, known, event, old_code=replaced, reason=reason)
 
 
-def _written(connection: Connection, change: Change) -> int | None:
-    """Enter the new code, or change the row of the old one; its number."""
+def _write_row(connection: Connection, change: Change) -> int | None:
+    """Insert the new code, or update the old row; return the code's id."""
     old, new = change.old, change.new
     assert isinstance(new, CodeSpec)
     if change.kind in (Kind.ADD, Kind.RELEASE):
@@ -279,7 +279,7 @@ def _delete_empty_groups(connection: Connection) -> None:
 
 
 def _present_name(change: Change) -> str:
-    """The name of the process of a change, after it was renamed."""
+    """The name of the process of a change, after any renaming."""
     return change.new.name if isinstance(change.new, ProcessSpec) else change.name
 
 

@@ -170,17 +170,17 @@ def test_codes_have_their_dates_words_and_state(folder: Path) -> None:
         ("[process_effect]", "[proces_effect]", "[proces_effect]: the section [proces_effect] is not known; did"),
         ("mission_name = testDB\n", "", "[mission] mission_name: the key mission_name is missing"),
         ("relative_path = L1", "relative_pth = L1", "relative_path: the key relative_path is missing; did"),
-        ("level = 1.5", "level = one", "[product_made] level: 'one' is no number"),
-        ("level = 1.5", "level =", "[product_made] level: '' is no number"),
+        ("level = 1.5", "level = one", "[product_made] level: 'one' is not a number"),
+        ("level = 1.5", "level =", "[product_made] level: '' is not a number"),
         ("output_timebase = DAILY", "output_timebase = ORBIT", "[process_make] output_timebase: 'ORBIT' is none of"),
         ("output_timebase = DAILY", "output_timebase = STARTUP", "STARTUP"),
         ('("product_first", 2, 1)', '("product_first", 2', "required_input1: '(\"product_first\", 2' cannot be read"),
         ('("product_first", 2, 1)', '("product_first", 2, -1)', "[process_make] required_input1: must be a number"),
         ("code_version = 1.3.2", "code_version = 1.3", "[process_make] code_version: '1.3' is not a version"),
-        ("code_version = 1.3.2", "code_start_date = 1.9.2010\ncode_version = 1.3.2", "'1.9.2010' is no date"),
+        ("code_version = 1.3.2", "code_start_date = 1.9.2010\ncode_version = 1.3.2", "'1.9.2010' is not a date"),
         ("code_active = False", "code_active = perhaps", "[process_effect] code_active: 'perhaps' is neither True nor"),
-        ("code_cpu = 1", "code_cpu = many", "[process_make] code_cpu: 'many' is no whole number"),
-        ("code_cpu = 1", "code_cpu = " + "9" * 5000, "is no whole number"),
+        ("code_cpu = 1", "code_cpu = many", "[process_make] code_cpu: 'many' is not a whole number"),
+        ("code_cpu = 1", "code_cpu = " + "9" * 5000, "is not a whole number"),
         ("code_cpu = 1", "code_cpu = 99999", "[process_make] code_cpu: must be from 1 to 32767, not 99999"),
         ("level = 1.5", "level = 1e300", "[product_made] level: must be from -1000 to 1000, not 1e+300"),
         ("code_filename = make.py", "code_filename = mke.py", "[process_make] code_filename: there is no code "),
@@ -199,7 +199,7 @@ def test_a_problem_names_its_line_section_and_key(folder: Path, old: str, new: s
 
 def test_a_problem_in_a_default_is_on_the_defaults_line(folder: Path) -> None:
     found = problems_of(folder, edited(INI, ("code_start_date = 2010-09-01", "code_start_date = never")))
-    assert found[0].startswith("line 7, [process_make] code_start_date: 'never' is no date")
+    assert found[0].startswith("line 7, [process_make] code_start_date: 'never' is not a date")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_problem_in_a_default_is_on_the_defaults_line(folder: Path) -> None:
     ],
 )
 def test_what_is_no_ini_file_is_said(folder: Path, text: str, said: str) -> None:
-    with pytest.raises(DefinitionError, match="is no configuration file") as caught:
+    with pytest.raises(DefinitionError, match="is not a configuration file") as caught:
         read_mission_file(write_ini(folder, text))
     assert said in str(caught.value)
 

@@ -116,7 +116,7 @@ def test_every_problem_is_listed_at_once_in_the_order_of_the_lines(tmp_path: Pat
         ("settle_seconds = 0", 'on_code_edit = "bumb"', "on_code_edit: 'bumb' is not allowed; choose one of bump"),
         ("settle_seconds = 0", 'quarantine = "incoming"', "incoming and quarantine are one directory"),
         ("settle_seconds = 0", 'root = "nowhere"', "mission.root: the directory "),
-        ("settle_seconds = 0", "settle_seconds = nan", "nan is no number that can be used"),
+        ("settle_seconds = 0", "settle_seconds = nan", "nan is not a finite number"),
         ("level = 0", "level = true", "product.raw.level: must be a number, not true"),
         ('directory = "raw/{Y}"', 'directory = "../raw"', "is outside the root"),
         ('directory = "raw/{Y}"', 'directory = "/raw"', "'/raw' is outside the root"),
@@ -135,7 +135,7 @@ def test_every_problem_is_listed_at_once_in_the_order_of_the_lines(tmp_path: Pat
             "takes no argument 'tme'; did you",
         ),
         ('"raw/{Y}"', '"raw"\ninstrument = "met"', "the instrument 'met' is declared nowhere"),
-        ("[product.raw]", '[product."{raw}"]', "'{raw}' is no name"),
+        ("[product.raw]", '[product."{raw}"]', "'{raw}' is not a name"),
         ('inputs = ["raw"]', 'inputs = "raw"', "process.to_clean.inputs: must be a list in brackets, not 'raw'"),
         (
             'inputs = ["raw"]',
@@ -252,7 +252,7 @@ def test_blake3_that_is_not_installed_is_said_with_the_remedy(tmp_path: Path) ->
 def test_what_is_no_toml_is_said_with_its_line(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "mission.toml"
     path.write_text(text)
-    with pytest.raises(DefinitionError, match="is no TOML") as caught:
+    with pytest.raises(DefinitionError, match="is not TOML") as caught:
         read_mission_file(path)
     assert said in str(caught.value)
 
@@ -266,7 +266,7 @@ def test_a_misspelt_name_of_the_file_is_answered_with_the_one_that_is_there(tmp_
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mission.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DefinitionError, match="is no text in UTF-8"):
+    with pytest.raises(DefinitionError, match="is not text in UTF-8"):
         read_mission_file(path)
     path.write_bytes(b"[mission]\nname = '\0'")
     with pytest.raises(DefinitionError, match="line 2 has a NUL character"):
@@ -344,7 +344,7 @@ def test_a_number_of_any_size_is_refused_with_what_is_allowed(tmp_path: Path, ke
     for size in SIZES:
         found = problems_of(tmp_path, with_key(place, name, size))
         (sentence,) = (each for each in found if f"{place}.{name}: " in each)
-        assert "must be" in sentence or "is no number that" in sentence or "is a larger number" in sentence
+        assert "must be" in sentence or "is not a finite number" in sentence or "is a larger number" in sentence
         assert len(sentence) < 600
 
 
@@ -378,7 +378,7 @@ def test_a_text_of_any_length_is_refused_in_a_short_sentence(tmp_path: Path, old
     found = problems_of(tmp_path, edited(MISSION, (old, new)))
     assert found
     assert all(
-        re.search(r"at most \d+ are taken|digits|above 30000|there is no (product|code)", each) for each in found
+        re.search(r"at most \d+ are allowed|digits|above 30000|there is no (product|code)", each) for each in found
     ), found
 
 
