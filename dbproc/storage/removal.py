@@ -36,9 +36,8 @@ def remove(path: str) -> None:
     """Remove a file, a link, or a directory with all that is in it; nothing where there is none."""
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
-    else:
-        with suppress(FileNotFoundError):
-            os.unlink(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
 
 
 def _remove_stubborn(path: str) -> str | None:

@@ -75,6 +75,7 @@ def test_a_file_that_is_made_again_of_more_has_what_came_of_it_made_again_though
 
 def test_a_job_that_was_interrupted_has_failed_as_often_as_before(tmp_path: Path) -> None:
     mission = delivered(tmp_path / "mission", chain(), RAW[:1], retry_seconds=0)
-    for ending in (Ending.FAILED, Ending.FAILED, Ending.INTERRUPTED, Ending.FAILED):
-        executed(mission, act=lambda _, ending=ending: ending)
+    endings = iter((Ending.FAILED, Ending.FAILED, Ending.INTERRUPTED, Ending.FAILED))
+    for _ in range(4):
+        executed(mission, act=lambda _: next(endings))
     assert mission.rows("SELECT failures FROM attempt ORDER BY attempt_id") == [(1,), (2,), (2,), (3,)]
