@@ -11,7 +11,8 @@ import click
 from dbproc.check.faults import Fault, Kind
 from dbproc.check.look import Findings, look
 from dbproc.check.repair import intentions, repair
-from dbproc.cli.common import Screen, json_option, mission_access, mission_option, open_mission, print_json
+from dbproc.cli.common import json_option, mission_access, mission_option, open_mission, print_json
+from dbproc.cli.progress import Screen
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.events import Report
 from dbproc.database.store import Store

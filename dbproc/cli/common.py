@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -180,34 +179,6 @@ def retry_words(failure: AttemptRow) -> str:
     if failure.next_try is None:
         return f"{times}, given up; to try again: dbproc retry"
     return f"{times}, tried again after {cell(failure.next_try)}"
-
-
-class Screen:
-    """The terminal of a run: lines of text, and below them a progress line where there is a terminal."""
-
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._shown = False
-
-    def say(self, line: str, wrong: bool) -> None:
-        """Print a line, to stderr when something went wrong."""
-        self.clear()
-        click.echo(line, err=wrong)
-
-    def progress(self, done: int, total: int) -> None:
-        """Show how far the run is."""
-        if self._live and total:
-            width = 30 * done // total
-            sys.stderr.write(f"\r[{'#' * width}{'.' * (30 - width)}] {done}/{total} ")
-            sys.stderr.flush()
-            self._shown = True
-
-    def clear(self) -> None:
-        """Take the progress line away."""
-        if self._shown:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
-            self._shown = False
 
 
 _DEEPEST = 20

@@ -13,7 +13,7 @@ from dbproc.core.text import one_line
 from dbproc.run.selection import Options
 
 if TYPE_CHECKING:
-    from dbproc.explain.preview import Plan, PlannedTask
+    from dbproc.explain.plan import Plan, PlannedTask
 
 
 @click.command("plan")
@@ -28,7 +28,7 @@ def plan_command(mission: str, as_json: bool, pattern: str, only: str | None, sk
 
 def preview(mission: str, options: Options, *, as_json: bool, echo: bool = False) -> int:
     from dbproc.database import root
-    from dbproc.explain.preview import plan
+    from dbproc.explain.plan import plan
 
     with open_mission(mission, echo=echo, read_only=True) as store:
         problem = root.problem(store)

@@ -8,7 +8,6 @@ import click
 
 from dbproc import cycle
 from dbproc.cli.common import (
-    Screen,
     glob_option,
     json_option,
     mission_option,
@@ -21,6 +20,7 @@ from dbproc.cli.common import (
 )
 from dbproc.cli.numbers import AMOUNT
 from dbproc.cli.plan import preview
+from dbproc.cli.progress import Screen
 from dbproc.core.errors import EXIT_INTERRUPTED, BusyError, DatabaseLostError
 from dbproc.core.events import Report
 from dbproc.core.text import one_line

@@ -25,7 +25,7 @@ from dbproc.core.events import Report
 from dbproc.core.version import Part, Version
 from dbproc.database import files
 from dbproc.database.store import Store, create_database, open_store
-from dbproc.explain.preview import plan
+from dbproc.explain.plan import plan
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
 from tests.kit.mission import Mission
