@@ -170,9 +170,9 @@ class _Run:
             mission = self._definition.mission
             self._returned = recover(self._store, mission, self._workspace, self._run_id, self._report)
         if has_leftovers or was_killed:
-            from dbproc.check.look import check_aftermath
+            from dbproc.check.after_crash import check_after_crash
 
-            check_aftermath(self._store, self._report)
+            check_after_crash(self._store, self._report)
 
     def forget_returned(self) -> None:
         """Withdraw the announced moves of files that are in incoming again, and were looked at since."""

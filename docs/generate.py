@@ -26,7 +26,6 @@ from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, String, 
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
 from dbproc.changes.reprocess import Reprocessed
-from dbproc.changes.versions import CodeFacts, CodeShown, Comparison
 from dbproc.cli import dbproc
 from dbproc.cli.apply import ChangeTold
 from dbproc.cli.check import Checked
@@ -40,6 +39,7 @@ from dbproc.database.campaigns import CampaignRow
 from dbproc.database.canaries import CanaryInNumbers
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
+from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
 from dbproc.explain.forecast import Outlook
 from dbproc.explain.inspection import Inspected
 from dbproc.explain.lineage import Lineage

@@ -20,7 +20,7 @@ from dbproc.check.lineage import lineage_faults
 from dbproc.check.quarantine import quarantine_faults
 from dbproc.check.staleness import forgotten, queued_in_vain, stale_slots
 from dbproc.check.tree import Directory, Ground, Tree
-from dbproc.core.events import Event, Progress, Report
+from dbproc.core.events import Progress
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Definition
 from dbproc.core.text import one_line
@@ -191,37 +191,3 @@ def _paths_in(directory: str) -> list[str]:
 def _printable(fault: Fault) -> Fault:
     """The fault in text that any terminal and any file takes; its cure keeps the path as it is."""
     return replace(fault, place=one_line(fault.place), text=one_line(fault.text), remedy=one_line(fault.remedy))
-
-
-_OF_A_CRASH = frozenset(
-    {
-        Kind.MISSING,
-        Kind.MOVED,
-        Kind.TRUNCATED,
-        Kind.GROWN,
-        Kind.LINK,
-        Kind.NOT_A_FILE,
-        Kind.MEMBER_MISSING,
-        Kind.MEMBER_SIZE,
-        Kind.NO_ATTEMPT,
-        Kind.NO_CODE,
-        Kind.NO_INPUTS,
-        Kind.OTHER_LINKS,
-        Kind.NO_OUTPUT,
-        Kind.STALE,
-        Kind.QUARANTINE_LOST,
-    }
-)
-"""What the end of a machine may do to a mission. Other faults are a matter for a person and ``dbproc check``."""
-
-
-_SHOWN = 20
-
-
-def check_aftermath(store: Store, report: Report) -> None:
-    """Look quickly at all that a crash may have damaged, and say what is wrong; no file is read through."""
-    faults = [fault for fault in look(store).faults if fault.kind in _OF_A_CRASH]
-    for fault in faults[:_SHOWN]:
-        report.add(Event.PROBLEM, f"{fault.kind} {fault.place}", f"{fault.text}; {fault.remedy}")
-    if len(faults) > _SHOWN:
-        report.add(Event.PROBLEM, "check", f"{len(faults) - _SHOWN} more faults; to see them all: dbproc check")

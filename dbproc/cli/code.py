@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from dbproc.changes import edits, release, versions
+from dbproc.changes import edits, release
 from dbproc.cli.apply import ChangeTold, told
 from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json, show_rows
 from dbproc.cli.numbers import NUMBER, VERSION
@@ -17,6 +17,7 @@ from dbproc.core.version import Version
 from dbproc.database import lock
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
+from dbproc.explain import codes
 
 _LISTED = ("process", "file", "version", "first", "last", "active", "files", "released", "digest")
 _SHOWN = (*_LISTED, "inputs_by", "runs")
@@ -103,7 +104,7 @@ def release_command(
 def list_command(process: str | None, mission: str, as_json: bool) -> None:
     """List the versions of all codes, or of those of PROCESS: file, dates, files made, and since when."""
     with open_mission(mission, read_only=True) as store:
-        rows = versions.list_codes(store, process)
+        rows = codes.list_codes(store, process)
     show_rows(rows, as_json, _LISTED)
 
 
@@ -115,7 +116,7 @@ def list_command(process: str | None, mission: str, as_json: bool) -> None:
 def show_command(process: str, version: Version | None, part: str | None, mission: str, as_json: bool) -> None:
     """Show a version of the code of PROCESS: facts, what happened to it, its files, and its text as it was kept."""
     with open_mission(mission, read_only=True) as store:
-        facts = versions.show_code(store, process, version, part)
+        facts = codes.show_code(store, process, version, part)
     if as_json:
         print_json(facts)
         return
@@ -141,7 +142,7 @@ def diff_command(process: str, old: Version | None, new: Version | None, mission
     A file that was edited since it was recorded is compared with what was recorded.
     """
     with open_mission(mission, read_only=True) as store:
-        found = versions.compare_codes(store, process, old, new)
+        found = codes.compare_codes(store, process, old, new)
     if as_json:
         print_json(found)
         return

@@ -21,7 +21,7 @@ from dbproc.core.model import Definition
 from dbproc.core.plan import Decision, State
 from dbproc.core.version import Part
 from dbproc.database.definition.load import load_definition
-from dbproc.run.jobs import command_line
+from dbproc.run.command_line import command_line
 from dbproc.run.on_demand import Request, decisions_of, narrowed, tell_undue
 from dbproc.system.signals import Interrupted, signals_interrupt
 

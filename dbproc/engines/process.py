@@ -17,9 +17,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import BinaryIO
 
 from dbproc.core.model import Ending, Job, Outcome
 from dbproc.core.redaction import masked
@@ -118,7 +118,15 @@ def _begin(job: Job) -> subprocess.Popen[bytes]:
     with open(job.log, "wb", opener=_opened_log) as log:
         log.write(_header(job))
         log.flush()
-        return _start(job, log)
+        return subprocess.Popen(
+            job.command,
+            cwd=job.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**environment(), JOB_MARK: job.directory},
+        )
 
 
 def _opened_log(path: str, flags: int) -> int:
@@ -131,18 +139,6 @@ def _write_list(job: Job) -> None:
     if job.listed is not None:
         with open(os.path.join(job.directory, INPUT_LIST), "xb") as stream:
             stream.writelines(os.fsencode(path) + b"\n" for path in job.listed)
-
-
-def _start(job: Job, log: BinaryIO) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        job.command,
-        cwd=job.directory,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env={**environment(), JOB_MARK: job.directory},
-    )
 
 
 def environment() -> dict[str, str]:
@@ -236,17 +232,14 @@ def _wait(process: subprocess.Popen[bytes], job: Job, stop: StopSign, strays: St
         found = strays.find(family)
         kill_group(process.pid)
         if watch.wait(_kill_seconds(stop), heeds_stop=False) is not _Event.ENDED:
-            return _End(_ENDINGS[event], None, left=[*_seen(process.pid), *strays.end(family, _LONGEST_PAUSE)])
-        left = strays.end(family, _kill_seconds(stop)) if found or event is not _Event.ENDED else ()
+            return _End(
+                _ENDINGS[event], None, left=[*filter(None, [look(process.pid)]), *strays.end(family, _LONGEST_PAUSE)]
+            )
+        left = [*strays.end(family, _kill_seconds(stop))] if found or event is not _Event.ENDED else []
     _, status, usage = os.wait4(process.pid, 0)
     memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     code = os.waitstatus_to_exitcode(status)
     return _End(_ENDINGS[event], code, (usage.ru_utime + usage.ru_stime, memory), left)
-
-
-def _seen(pid: int) -> Sequence[Process]:
-    process = look(pid)
-    return () if process is None else (process,)
 
 
 def _kill_seconds(stop: StopSign) -> float:
@@ -312,10 +305,8 @@ class _Watch:
 def _abandon(process: subprocess.Popen[bytes]) -> None:
     """End a process that cannot be looked after."""
     kill_group(process.pid)
-    try:
+    with suppress(BaseException):  # there is an outcome already
         process.wait(timeout=_KILL_SECONDS_OF_RUN)
-    except BaseException:
-        return  # there is an outcome already
 
 
 def _header(job: Job) -> bytes:

@@ -96,7 +96,7 @@ class Strays:
             return None
         if process.session == family.leader or (pid, process.start) in family.members:
             return True
-        found = processes.seen_mark(pid)
+        found = processes.mark(pid)
         return None if found is None else found == family.directory
 
     def _include(self, family: Family, pids: Iterable[int]) -> None:

@@ -148,7 +148,10 @@ class Ingest:
         """Remove a duplicate once the bytes at home are seen to be good."""
         arrival, known = duplicate.arrival, duplicate.known
         if arrival.kind is Kind.LINK or _is_sound(duplicate.target, known):
-            self._mark_existing(known)
+            if not known.exists:
+                with self._store.begin() as connection:
+                    files.set_existing(connection, [known.file_id], exists=True)
+                    queue.push(connection, [known.file_id], "restored")
             if self._remove(duplicate):
                 self._report.add(Event.DUPLICATE, arrival.name, "its bytes are in the catalogue already")
         else:
@@ -156,13 +159,6 @@ class Ingest:
                 f"{duplicate.target} does not have the bytes that were recorded; move it away, this one takes its place"
             )
             self._report.add(Event.PROBLEM, arrival.name, text)
-
-    def _mark_existing(self, known: KnownFile) -> None:
-        if known.exists:
-            return
-        with self._store.begin() as connection:
-            files.set_existing(connection, [known.file_id], exists=True)
-            queue.push(connection, [known.file_id], "restored")
 
     def _remove(self, decision: Accepted | Duplicate) -> bool:
         """Remove what is safe elsewhere, unless it is something else by now; whether it is gone."""

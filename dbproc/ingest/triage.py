@@ -99,9 +99,8 @@ class Triage:
             if _is_steady(arrival, size)
         ]
         with self._store.begin() as connection:
-            known = files.known_by_name(
-                connection, [arrival.name for arrival, _, _ in steady if _is_text(arrival.name)]
-            )
+            names = [arrival.name for arrival, _, _ in steady if arrival.name == storable(arrival.name)]
+            known = files.known_by_name(connection, names)
         decisions = [*early, *(self._judge(*item, known.get(item[0].name)) for item in steady)]
         return self._without_twins([*decisions, *_companions_unread(decisions)])
 
@@ -249,7 +248,3 @@ def _new_file(
         created=time_of(measured.modified),
         members=measured.members,
     )
-
-
-def _is_text(name: str) -> bool:
-    return name == storable(name)

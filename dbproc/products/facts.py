@@ -46,12 +46,8 @@ class CheckedFacts(NamedTuple):
 def settle(facts: object, name: NameFacts = _NO_NAME) -> CheckedFacts:
     """Complete `facts` by what the name says, and check them.
 
-    Raises
-    ------
-    NotMine
-        There is no date anywhere, or contents and name contradict each other.
-    Nonsense
-        Wrong types, a start after the stop, dates before 1900 or after 2100, text that cannot be stored.
+    NotMine when there is no date anywhere, or contents and name contradict each other; Nonsense for wrong types, a
+    start after the stop, dates before 1900 or after 2100, text that cannot be stored.
     """
     if not isinstance(facts, Facts):
         raise Nonsense(f"it returned {_shown(facts)}, not Facts, a reason or None")

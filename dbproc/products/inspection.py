@@ -126,12 +126,8 @@ class Inspection:
             for decision, path, first, second in zip(decisions, paths, findings, more, strict=True)
         ]
 
-    def confirm(self, path: str, product_id: int) -> Verdict:
-        """The verdict of one product, such as the one that a job was to make."""
-        return self.confirm_many([(path, product_id)])[0]
-
     def confirm_many(self, items: Sequence[tuple[str, int]]) -> list[Verdict]:
-        """:meth:`confirm` for many files at once, in their order."""
+        """The verdicts of products on files, such as those that a job was to make, in their order."""
         refusals = [_unfit(path) for path, _ in items]
         asked = [
             [] if refusal else [_asked(path, self._products[product_id])]

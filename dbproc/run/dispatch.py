@@ -14,8 +14,9 @@ from dbproc.core.model import Definition, Ending, Job, Outcome, Task
 from dbproc.database.store import Store
 from dbproc.engines import Engine
 from dbproc.products.inspection import Inspection
+from dbproc.run.command_line import command_line
 from dbproc.run.inputs import Inputs, look
-from dbproc.run.jobs import command_line, job_of, obstacle
+from dbproc.run.jobs import job_of, obstacle
 from dbproc.run.outputs import Failure, Result, verify
 from dbproc.run.rescue import Found, after_job
 from dbproc.storage.workspace import Workspace

@@ -54,14 +54,8 @@ def unmatched(path: str, uses: Sequence[str]) -> list[str]:
 def keep(path: str, bundle: Bundle, store: str) -> str:
     """Keep a copy of a bundle in the directory `store`; gives the path of the code's own file in it.
 
-    The copy appears whole or not at all, and one that is there already stays as it is.
-
-    Raises
-    ------
-    StorageError
-        It cannot be written.
-    UnsettledError
-        A file was changed since the bundle was read, or cannot be read any more.
+    The copy appears whole or not at all, and one that is there already stays as it is. StorageError when it cannot be
+    written, UnsettledError when a file was changed since the bundle was read, or cannot be read any more.
     """
     kept = os.path.dirname(kept_path(store, bundle.digest, path))
     if not os.path.isdir(kept):

@@ -53,13 +53,8 @@ def files_below(directory: str) -> list[str]:
 def move(move: Move) -> None:
     """Move a file and its members to a place where nothing is.
 
-    Raises
-    ------
-    PlacementError
-        Something is at the target already, the source is not what was announced, or the system refuses; everything is
-        where it was.
-    StorageError
-        The system refused in the middle, and refuses to put it back, too.
+    PlacementError when something is at the target already, the source is not what was announced, or the system refuses:
+    everything is where it was. StorageError when it refused in the middle, and refuses to put it back, too.
     """
     _require_free(move)
     require_unchanged(move)
@@ -91,13 +86,8 @@ def move_back(move: Move, *, as_it_is: bool = False) -> None:
     """Undo a :func:`move` that was announced and perhaps half done, or undone by half.
 
     With `as_it_is` it was made by this process just now, and bytes that were written into it since go back with it.
-
-    Raises
-    ------
-    ForeignFileError
-        What is at the target is not what was announced; it is left there.
-    PlacementError
-        Another file has taken the source's name; what was moved is still at the target.
+    ForeignFileError when what is at the target is not what was announced: it is left there. PlacementError when another
+    file has taken the source's name: what was moved is still at the target.
     """
     for path in (move.source, move.target):
         for end in (path, companion_of(path)):

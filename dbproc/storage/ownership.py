@@ -26,27 +26,13 @@ _ABOUT = "The root above belongs to this database; dbproc refuses to work there 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A database, as the mark of a root has it.
+    """A database, as the mark of a root has it."""
 
-    Parameters
-    ----------
-    identity
-        A random number, made with its mission; empty before there is one.
-    shown
-        The database as messages name it.
-    system
-        The server that it is on: its system identifier; None where that may not be read, and for SQLite.
-    name
-        Where it is found: the kind, and the path of a file, or the names of the database and of the schema.
-    number
-        What stays when it is renamed: device and inode of a file, or the numbers of the database and of a table.
-    """
-
-    identity: str
-    shown: str = field(compare=False)
-    server: str | None
-    name: tuple[str, ...]
-    number: tuple[int, ...]
+    identity: str  #: a random number, made with its mission; empty before there is one
+    shown: str = field(compare=False)  #: the database as messages name it
+    server: str | None  #: that it is on: its system identifier; None where that may not be read, and for SQLite
+    name: tuple[str, ...]  #: where it is found: the kind, and the path of a file, or the database and its schema
+    number: tuple[int, ...]  #: what stays when it is renamed: device and inode, or numbers of database and table
 
     def fits(self, other: Owner) -> bool:
         """Whether both are the same database, perhaps renamed or restored in its place."""

@@ -64,8 +64,6 @@ class Workspace:
         if not leftovers:
             return []
         texts = self.end_orphans()
-        for path in leftovers:
-            remove_tree(path)
         return [*texts, *self.give_up(leftovers)]
 
     def give_up(self, paths: Iterable[str]) -> list[str]:

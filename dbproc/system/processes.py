@@ -93,14 +93,12 @@ def look(pid: int) -> Process | None:
     return Process(pid, name, state, int(parent), int(group), int(session), start)
 
 
-def mark(pid: int) -> str:
-    """The directory of the job that a process bears the mark of; nothing when it bears none, or it cannot be seen."""
-    return seen_mark(pid) or ""
+def mark(pid: int) -> str | None:
+    """The directory of the job that a process bears the mark of, nothing when it bears none.
 
-
-def seen_mark(pid: int) -> str | None:
-    """:func:`mark`; None when no environment is to be seen: there is none, it is another user's, or it is just being
-    replaced, because the process becomes another program in this moment."""
+    None when no environment is to be seen: there is none, it is another user's, or it is just being replaced, because
+    the process becomes another program in this moment.
+    """
     environment = _read(f"/proc/{pid}/environ")
     _, found, rest = (b"\0" + environment).partition(_MARK)
     return (os.fsdecode(rest.partition(b"\0")[0]) if found else "") if environment else None

@@ -112,7 +112,8 @@ def _compare_variables(path: str, old: Variable, new: Variable, budget: int) -> 
         count, largest = _compare_values(old, new, budget)
         if count:
             facts = {"values": math.prod(old.shape), "differing": count, "largest": _told(largest)}
-            words.append(_value_words(facts))
+            most = "" if largest is None else f", by {facts['largest']} at most"
+            words.append(f"{count} of {facts['values']} values differ{most}")
     words += [text for _, text in _attribute_changes(old.attributes, new.attributes)]
     if words:
         yield {"name": path, "what": "; ".join(words), **facts}
@@ -193,11 +194,6 @@ def _members(companion: str) -> dict[str, str]:
 def _all(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """The names of both in the order of the old one."""
     return list(dict.fromkeys((*old, *new)))
-
-
-def _value_words(facts: Difference) -> str:
-    words = f"{facts['differing']} of {facts['values']} values differ"
-    return words if facts["largest"] is None else f"{words}, by {facts['largest']} at most"
 
 
 def _change(old: object, new: object) -> str:

@@ -129,7 +129,7 @@ class Child:
             if self._is_ready:
                 yield self._understood(each)
             else:
-                self._welcome(each)
+                self._is_ready, self._progress = each == READY, time.monotonic()
 
     def look(self) -> None:
         """See whether it hangs or is dead; raises as :meth:`read` does."""
@@ -170,10 +170,6 @@ class Child:
         poller = select.poll()
         poller.register(self._answers, select.POLLIN)
         return bool(poller.poll(0))
-
-    def _welcome(self, text: bytes | bytearray) -> None:
-        self._is_ready = text == READY
-        self._progress = time.monotonic()
 
     def _understood(self, text: bytes | bytearray) -> tuple[int, Answer]:
         try:

@@ -16,8 +16,8 @@ from dbproc.database.store import Store, create_database, database_url, open_sto
 from dbproc.engines.environment import public_environment
 from dbproc.engines.process import environment
 from dbproc.products.pool.protocol import reason_line
+from dbproc.run.command_line import argument
 from dbproc.run.daily_log import log_to, stop_logging
-from dbproc.run.jobs import argument
 
 SECRET = "s3cret"
 

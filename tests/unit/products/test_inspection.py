@@ -550,7 +550,7 @@ class TestVerdicts:
     def test_an_output_is_confirmed_by_the_product_it_is_for(self, inspection: Make, files: Files) -> None:
         one = inspection(product(1, "a_{Y}{m}{d}.x"), product(2, "a_{Y}{m}{d}.x"))
         path = files.file("a_20190102.x")
-        assert one.confirm(path, 2).facts is not None
+        assert one.confirm_many([(path, 2)])[0].facts is not None
         items = [(path, 1), (files.file("b_20190102.x"), 1), ("/nothing/a_20190102.x", 2)]
         assert [each.reason for each in one.confirm_many(items)] == [
             "",

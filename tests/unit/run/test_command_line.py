@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from dbproc.run.jobs import argument
+from dbproc.run.command_line import argument
 
 DAY = dt.date(2019, 1, 31)
 ROOT = "/a{Y}b$HOME/{{b}}/{PROCESS}/${HOME}"
