@@ -19,6 +19,7 @@ from dbproc.core.errors import StorageError
 from dbproc.storage import lockfile
 from dbproc.storage.lockfile import Grip
 from dbproc.system.machine import Evidence, Judgement, Process, judge, obstacle, seen, this_process
+from tests.kit.syncs import watched_syncs
 
 HOLDER = Process("here", "boot 1", 4711, "12345", "me", "machine 1", "pid:[1]")
 HELD, RELEASED, NONE = Evidence
@@ -132,6 +133,12 @@ def test_one_has_the_file_and_its_mark_stays(tmp_path: Path) -> None:
     assert second.evidence("another") is NONE
     assert second.evidence(None) is NONE
     assert (tmp_path / ".dbproc" / "lock").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_mark_is_synced_before_anybody_records_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = watched_syncs(monkeypatch)
+    taken(tmp_path).close()
+    assert synced == [f"{tmp_path}/.dbproc/lock", f"{tmp_path}/.dbproc"]
 
 
 def test_to_look_makes_nothing_and_keeps_nobody_away(tmp_path: Path) -> None:

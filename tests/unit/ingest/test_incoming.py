@@ -173,6 +173,28 @@ def test_a_file_settles_with_all_that_is_below_its_companion(incoming: Path) -> 
     assert scan(str(incoming), settle_seconds=changed - moment, now=changed, has_companion=is_dataset).unsettled == 1
 
 
+def test_what_dbproc_moved_back_settles_by_the_times_of_its_members(incoming: Path) -> None:
+    path, member = incoming / "x.idx", incoming / "x" / "0"
+    member.parent.mkdir()
+    for each in (path, member):
+        each.write_text("it")
+    time.sleep(0.6)
+    path.chmod(0o640)
+    member.parent.chmod(0o750)
+
+    def settled_now(*returned: Path) -> list[str]:
+        paths = frozenset(map(str, returned))
+        seen = scan(str(incoming), settle_seconds=0.5, now=time.time(), returned=paths, has_companion=is_dataset)
+        return [arrival.name for arrival in seen.settled]
+
+    assert settled_now(path) == ["x.idx"]
+    member.write_text("more")
+    seen = scan(
+        str(incoming), settle_seconds=60, now=time.time(), returned=frozenset([str(path)]), has_companion=is_dataset
+    )
+    assert seen.names == ("x.idx",)
+
+
 def test_a_directory_whose_file_is_still_on_its_way_waits_for_it(incoming: Path) -> None:
     (incoming / "x").mkdir()
     (incoming / "x.idx.part").write_text("x")

@@ -79,3 +79,23 @@ def test_a_job_that_was_interrupted_has_failed_as_often_as_before(tmp_path: Path
     for _ in range(4):
         executed(mission, act=lambda _: next(endings))
     assert mission.rows("SELECT failures FROM attempt ORDER BY attempt_id") == [(1,), (2,), (2,), (3,)]
+
+
+def test_an_output_that_the_database_does_not_admit_leaves_its_place_and_the_others_stay(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", chain()[:2] + chain()[3:4])
+
+    def act(job: Job) -> None:
+        join(job)
+        if job.command[-1].endswith(name_of("clean", 1)):  # what nobody does: a file takes its date and version
+            mission.execute(
+                "UPDATE file SET product_id = 2, utc_file_date = '2020-01-01' "
+                f"WHERE product_id = 1 AND filename = '{RAW[2]}'"
+            )
+
+    executed(mission, act=act)
+    assert sorted(status for _, _, status in mission.attempts()) == ["failed", "succeeded", "succeeded"]
+    assert "another file has this name, or this date and version" in mission.messages()[0]
+    assert sorted(path.name for path in (mission.root / "data/clean").iterdir()) == [
+        name_of("clean", day) for day in (2, 3)
+    ]
+    assert mission.rows("SELECT * FROM placement") == []

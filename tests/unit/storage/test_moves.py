@@ -529,8 +529,9 @@ def test_what_a_copy_that_died_left_behind_is_removed(source: Path, tmp_path: Pa
     move = cube(source, target)
     with pytest.raises(PlacementError):
         moves.move(replace(move, digest=digest("other")))
-    for end in (move.target, os.path.splitext(move.target)[0]):
-        write(target, {os.path.basename(moves._partial(end)): "half"})
+    for end in (move.target, move.source):  # a copy back may have died, too
+        for path in (end, os.path.splitext(end)[0]):
+            Path(moves._partial(path)).write_text("half")
     moves.move_back(move)
     assert (tree(source), tree(target)) == (CUBE, {})
     shutil.rmtree(target)
@@ -601,6 +602,15 @@ def test_a_copy_is_durable_before_it_has_its_name_and_its_name_before_the_source
         copy = events[: events.index(f"name {other / name}")]
         assert {f"{partial}{file}" for file in files} <= set(copy)
         assert str(other) in events[len(copy) :]
+
+
+def test_a_file_has_its_name_after_its_members_there_and_back(source: Path, target: Path, events: list[str]) -> None:
+    move = cube(source, target)
+    moves.move(move)
+    moves.move_back(move)
+    named = [event.removeprefix("name ") for event in events if event.startswith("name ")]
+    assert named.index(str(target / "x_v1.0.0")) < named.index(move.target)
+    assert named[-1] == move.source
 
 
 def test_what_was_moved_is_synced_with_its_members_and_all_that_names_them(
