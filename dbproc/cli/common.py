@@ -1,4 +1,4 @@
-"""What several commands share: options, and how facts are printed."""
+"""Options and output that several commands share."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ slots_option = click.option(
 
 
 def open_mission(name: str, *, read_only: bool = False, echo: bool = False) -> Store:
-    """Open a mission's database; a command that may write to it is at work, see
-    :func:`dbproc.cli.output.tell_of_work`."""
+    """Open a mission's database; a command that may write to it does work, see
+    :func:`dbproc.cli.output.report_work`."""
     if not read_only:
-        output.tell_of_work()
+        output.report_work()
     return open_store(name, echo=echo, read_only=read_only)
 
 
@@ -113,7 +113,7 @@ selection_options = together(
 
 
 def print_report(report: Report, *, as_json: bool) -> int:
-    """Print how a run ended; gives its exit status. Where nobody looks on, a run with nothing to do says nothing."""
+    """Print the result of a run; return its exit status. Without a terminal, a run with nothing to do is silent."""
     if as_json:
         print_json({"events": report.events, "counts": report.counts, "exit_status": report.exit_status})
     elif report.did_something or sys.stdout.isatty():
@@ -122,7 +122,7 @@ def print_report(report: Report, *, as_json: bool) -> int:
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON; dates and times as ISO text, and nothing that a terminal would act on."""
+    """Print a value as JSON; dates and times as ISO text, control characters escaped."""
     click.echo(json_text(value))
 
 
@@ -162,7 +162,7 @@ def print_columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
 
 def cell(value: object) -> str:
-    """One value as a person reads it."""
+    """One value for people."""
     if value is None:
         return "-"
     if isinstance(value, dt.datetime):
@@ -171,7 +171,7 @@ def cell(value: object) -> str:
 
 
 def retry_words(failure: AttemptRow) -> str:
-    """How often a job failed, and when it is tried again."""
+    """The number of failures of a job, and the time of its retry."""
     times = f"failed {failure.failures} time{'' if failure.failures == 1 else 's'}"
     if failure.timebase == Timebase.STARTUP:
         return "run again by the next run"
@@ -183,19 +183,19 @@ def retry_words(failure: AttemptRow) -> str:
 
 
 class Screen:
-    """The terminal of a run: lines of text, and below them a progress line where there is a terminal."""
+    """The output of a run: lines of text and, on a terminal, a progress line below them."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._shown = False
 
     def say(self, line: str, wrong: bool) -> None:
-        """Print a line, to stderr when something went wrong."""
+        """Print a line, to stderr if it reports a problem."""
         self.clear()
         click.echo(line, err=wrong)
 
     def progress(self, done: int, total: int) -> None:
-        """Show how far the run is."""
+        """Show the progress of the run."""
         if self._live and total:
             width = 30 * done // total
             sys.stderr.write(f"\r[{'#' * width}{'.' * (30 - width)}] {done}/{total} ")
@@ -203,7 +203,7 @@ class Screen:
             self._shown = True
 
     def clear(self) -> None:
-        """Take the progress line away."""
+        """Remove the progress line."""
         if self._shown:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
@@ -214,12 +214,12 @@ _DEEPEST = 20
 
 
 def indent(depth: int) -> str:
-    """Two blanks for each step; where these would fill the screen, the number of the step."""
+    """Two blanks for each step; the step's number when these would fill the screen."""
     return "  " * depth if depth <= _DEEPEST else f"{'  ' * _DEEPEST}[{depth}] "
 
 
 def confirmed_words(confirmed: Sequence[ConfirmationRow]) -> list[str]:
-    """What a file was not made again for."""
+    """The reason why a file was confirmed."""
     return [
         f"confirmed with {cell(each.source)}, which equals {cell(each.replaced)} ({cell(each.confirmed)})"
         for each in confirmed
