@@ -84,19 +84,19 @@ def dbproc() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``dbproc``; gives the exit status."""
+    """Run ``dbproc``; return the exit status."""
     return guarded(dbproc, arguments, "dbproc")
 
 
 def guarded(command: click.Command, arguments: Sequence[str] | None, name: str) -> int:
-    """Run a command; what a person can mend is one message on stderr, without a traceback."""
+    """Run a command; an error that a person can mend is one message on stderr, without a traceback."""
     output.begin()
-    status = _ended(command, arguments, name)
-    return _told(status, name)
+    status = _run(command, arguments, name)
+    return _final_status(status, name)
 
 
-def _ended(command: click.Command, arguments: Sequence[str] | None, name: str) -> int:
-    """Run a command, and say how it ended, if not well."""
+def _run(command: click.Command, arguments: Sequence[str] | None, name: str) -> int:
+    """Run a command; report a failure, and return the exit status."""
     try:
         result = command.main(None if arguments is None else list(arguments), prog_name=name, standalone_mode=False)
         return result if isinstance(result, int) else EXIT_DONE
@@ -121,7 +121,7 @@ def _ended(command: click.Command, arguments: Sequence[str] | None, name: str) -
 def _mendable(error: Exception) -> tuple[str, int] | None:
     """The message for an error that a person can mend, and the exit status; None for a defect of dbproc."""
     if isinstance(error, DbprocError):
-        return _shown(error), error.exit_status
+        return _message(error), error.exit_status
     if isinstance(error, UnicodeEncodeError) and error.reason == _NOT_UTF8:
         return f"this is not UTF-8 and cannot be used here: {masked(one_line(error.object[:200]))}", EXIT_USAGE
     if isinstance(error, OSError):
@@ -129,8 +129,8 @@ def _mendable(error: Exception) -> tuple[str, int] | None:
     return None
 
 
-def _told(status: int, name: str) -> int:
-    """The exit status when it is known what became of the words: work that was done counts, an answer that nobody got
+def _final_status(status: int, name: str) -> int:
+    """The exit status, with failures of output considered: finished work counts as success, an answer that nobody got
     does not."""
     failure = output.failure()
     if failure is None:
@@ -159,7 +159,7 @@ def _usage_words(error: click.ClickException) -> str:
 
 
 def _system_words(error: OSError) -> str:
-    """What the system refused, and where."""
+    """The error of the operating system, and its place."""
     try:
         os.getcwd()
     except OSError:
@@ -168,8 +168,8 @@ def _system_words(error: OSError) -> str:
     return f"{place}{error.strerror or error}; see to it, then run it again"
 
 
-def _shown(error: DbprocError) -> str:
-    """The message, without passwords; only one about a mission file has several lines."""
+def _message(error: DbprocError) -> str:
+    """The message without passwords; only those about mission files have several lines."""
     lines = str(error).split("\n") if isinstance(error, DefinitionError) else [str(error)]
     return masked("\n".join(map(one_line, lines)))
 

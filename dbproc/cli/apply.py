@@ -1,4 +1,4 @@
-"""``dbproc apply``: a mission file brought into the database."""
+"""``dbproc apply``: apply a mission file to the database."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def apply(
         if not dry_run and (changes or adopt or not root.require(store)):
             with lock.applying(store, definition.mission, adopt=adopt):
                 changes = apply_definition(store, definition, rollback=rollback)
-        made = None if dry_run else _made_incoming(store)
+        made = None if dry_run else _make_incoming(store)
         problem = root.refusal(store, definition.mission) if dry_run and not adopt else None
     if problem:
         click.echo(f"it would be refused: {problem}", err=True)
@@ -66,8 +66,8 @@ def apply(
         click.echo(f"{len(changes)} changes would be made; nothing was changed")
 
 
-def _made_incoming(store: Store) -> str | None:
-    """Make the mission's incoming directory if it is missing; its path then."""
+def _make_incoming(store: Store) -> str | None:
+    """Make the mission's incoming directory if missing; return its path if made."""
     with store.begin() as connection:
         incoming = load_mission(connection).incoming
     if os.path.isdir(incoming):

@@ -1,4 +1,4 @@
-"""``dbproc campaign``: campaigns listed, shown, paused, resumed, cancelled."""
+"""``dbproc campaign list | show | pause | resume | cancel``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def campaign_command() -> None:
 @campaign_command.command("list")
 @asking_options
 def list_command(mission: str, as_json: bool) -> None:
-    """List the campaigns and how far they are."""
+    """List the campaigns with their progress."""
     with open_mission(mission, read_only=True) as store, store.begin() as connection:
         rows = campaigns.entries(connection)
     empty = "there is no campaign; begin one: dbproc reprocess … --campaign NAME"
@@ -36,7 +36,7 @@ def _cells(row: CampaignRow) -> tuple[object, ...]:
 @click.argument("name")
 @asking_options
 def show_command(name: str, mission: str, as_json: bool) -> None:
-    """Show how campaign NAME stands, what it has spent, what failed, and when it may be at its end."""
+    """Show the state of campaign NAME: cost, failures, and expected end."""
     with open_mission(mission, read_only=True) as store:
         facts = campaign_outlook(store, name)
     show(facts, as_json, _print_campaign)
@@ -63,7 +63,7 @@ def _print_campaign(facts: Outlook) -> None:
 
 
 def _changes(name: str, status: CampaignStatus, help_text: str) -> click.Command:
-    """A command that gives a campaign another status."""
+    """A command that changes a campaign's status."""
 
     @campaign_command.command(name, help=help_text)
     @click.argument("campaign", metavar="NAME")

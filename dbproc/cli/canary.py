@@ -1,4 +1,4 @@
-"""canary start | list | show | promote | discard."""
+"""``dbproc canary start | list | show | promote | discard``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""check."""
+"""``dbproc check``: faults of database and disk, and their repair."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dbproc.database.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultTold:
-    """Something that is wrong with a mission."""
+    """A fault of a mission."""
 
     kind: Kind  #: what
     place: str  #: where
@@ -31,7 +31,7 @@ class FaultTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What was found to be wrong with a mission; the last three are of ``--repair``."""
+    """The faults of a mission; the last three fields are for ``--repair``."""
 
     faults: tuple[FaultTold, ...]  #: all that was found
     counts: Mapping[Kind, int]  #: how many faults there are of each kind that there is
@@ -51,7 +51,7 @@ class Checked:
 @click.option("--dry-run", is_flag=True, help="With --repair: only say what would be done.")
 @json_option
 def check_command(mission: str, deep: bool, is_repair: bool, dry_run: bool, as_json: bool) -> int:
-    """Hold database and disk against each other: every fault with its place and its remedy.
+    """Compare database and disk: every fault with its place and remedy.
 
     Changes nothing but with --repair, which deletes nothing: unknown files go to quarantine, missing ones are recorded
     as missing, what is stale is queued. Exit status 0: no fault (left), 1: faults.
@@ -93,7 +93,7 @@ def _look(store: Store, *, deep: bool) -> Findings:
 
 
 def _repaired(store: Store, found: Findings, report: Report, *, as_json: bool) -> Findings:
-    """Repair; what is left."""
+    """Repair; return what is left."""
     with mission_access(store):
         left = repair(store, found, report)
     if not as_json and found.faults:

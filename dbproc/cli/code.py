@@ -1,4 +1,4 @@
-"""code release | list | show | diff | accept."""
+"""``dbproc code release | list | show | diff | accept``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ReleaseTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """An edited code or inspector that counts as the same."""
+    """An edited code or inspector that was accepted."""
 
     file: str  #: its path
     digest: str  #: of its bytes, with the name of the algorithm in front

@@ -1,4 +1,4 @@
-"""What several commands share: options, and how facts are printed."""
+"""Options and output that several commands share."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ slots_option = click.option(
 
 
 def open_mission(name: str, *, read_only: bool = False, echo: bool = False) -> Store:
-    """Open a mission's database; a command that may write to it is at work, see
-    :func:`dbproc.cli.output.tell_of_work`."""
+    """Open a mission's database; a command that may write to it does work, see
+    :func:`dbproc.cli.output.report_work`."""
     if not read_only:
-        output.tell_of_work()
+        output.report_work()
     return open_store(name, echo=echo, read_only=read_only)
 
 
@@ -112,7 +112,7 @@ selection_options = together(
 
 
 def print_report(report: Report, *, as_json: bool) -> int:
-    """Print how a run ended; gives its exit status. Where nobody looks on, a run with nothing to do says nothing."""
+    """Print the result of a run; return its exit status. Without a terminal, a run with nothing to do is silent."""
     if as_json:
         print_json({"events": report.events, "counts": report.counts, "exit_status": report.exit_status})
     elif report.did_something or sys.stdout.isatty():
@@ -121,7 +121,7 @@ def print_report(report: Report, *, as_json: bool) -> int:
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON; dates and times as ISO text, and nothing that a terminal would act on."""
+    """Print a value as JSON; dates and times as ISO text, control characters escaped."""
     click.echo(json_text(value))
 
 
@@ -161,7 +161,7 @@ def print_columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
 
 def cell(value: object) -> str:
-    """One value as a person reads it."""
+    """One value for people."""
     if value is None:
         return "-"
     if isinstance(value, dt.datetime):
@@ -170,7 +170,7 @@ def cell(value: object) -> str:
 
 
 def retry_words(failure: AttemptRow) -> str:
-    """How often a job failed, and when it is tried again."""
+    """The number of failures of a job, and the time of its retry."""
     times = f"failed {failure.failures} time{'' if failure.failures == 1 else 's'}"
     if failure.timebase == Timebase.STARTUP:
         return "run again by the next run"
@@ -185,12 +185,12 @@ _DEEPEST = 20
 
 
 def indent(depth: int) -> str:
-    """Two blanks for each step; where these would fill the screen, the number of the step."""
+    """Two blanks for each step; the step's number when these would fill the screen."""
     return "  " * depth if depth <= _DEEPEST else f"{'  ' * _DEEPEST}[{depth}] "
 
 
 def confirmed_words(confirmed: Sequence[ConfirmationRow]) -> list[str]:
-    """What a file was not made again for."""
+    """The reason why a file was confirmed."""
     return [
         f"confirmed with {cell(each.source)}, which equals {cell(each.replaced)} ({cell(each.confirmed)})"
         for each in confirmed

@@ -1,4 +1,4 @@
-"""``dbproc export``: the definition as a mission file."""
+"""``dbproc export``: write the definition as a mission file."""
 
 from __future__ import annotations
 

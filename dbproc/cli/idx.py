@@ -1,4 +1,4 @@
-"""idx verify | info | picture | slice | compare: what can be asked of a finished IDX dataset."""
+"""``dbproc idx verify | info | picture | slice | compare``: look at finished IDX datasets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from dbproc.cli.common import json_option, print_json
-from dbproc.cli.output import tell_of_work
+from dbproc.cli.output import report_work
 from dbproc.core.errors import EXIT_DONE, EXIT_SOME_FAILED, DbprocError
 from dbproc.core.text import one_line
 
@@ -57,7 +57,7 @@ def verify_command(paths: tuple[Path, ...], as_json: bool) -> int:
 @click.argument("path", type=PATH)
 @json_option
 def info_command(path: Path, as_json: bool) -> None:
-    """Say what the dataset PATH is: shape, axes, fields, timesteps, codec, size, and what it was made from.
+    """Describe the dataset PATH: shape, axes, fields, timesteps, codec, size, and what it was made from.
 
     No values are read and nothing is verified.
     """
@@ -97,7 +97,7 @@ def picture_command(
     """Draw a field of the dataset PATH as PNG: two axes with a colour bar, or one as a line."""
     from dbproc.codes.picture import Options, draw
 
-    tell_of_work()
+    report_work()
     with _refusals():
         click.echo(one_line(draw(path, output, Options(field, _cuts(cuts), cmap, span, title))))
 
@@ -112,7 +112,7 @@ def slice_command(path: Path, output: Path, cuts: tuple[str, ...], field: str | 
     from dbproc.codes.idx.slicing import extract
     from dbproc.codes.picture import Options, draw
 
-    tell_of_work()
+    report_work()
     with _refusals():
         if output.suffix.lower() == ".png":
             click.echo(one_line(draw(path, output, Options(field, _cuts(cuts)))))
@@ -147,7 +147,7 @@ def compare_command(old: Path, new: Path, as_json: bool) -> int:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What a code refuses is told like any other error of a person's to mend."""
+    """Report a code's refusal like any other error of the user."""
     from dbproc.codes.idx.refusal import Refusal
 
     try:
@@ -166,7 +166,7 @@ def _cuts(texts: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
 
 
 def _datasets(paths: tuple[Path, ...]) -> list[Path]:
-    """The datasets that are meant: those named, and those below directories."""
+    """The datasets: those named, and those below directories."""
     found: list[Path] = []
     for path in paths:
         below = sorted(path.rglob("*.idx")) if path.is_dir() else [path]

@@ -22,7 +22,7 @@ def init_command(database: str, dialect: str | None) -> None:
     """Create an empty mission DATABASE: a SQLite file, or a PostgreSQL database."""
     is_server = dialect == "postgresql" and "://" not in database
     name = server_url(database).render_as_string(hide_password=False) if is_server else database
-    output.tell_of_work()
+    output.report_work()
     create_database(name)
     shown = shlex.quote(database) if "://" not in database else "DATABASE"
     created = shown_name(database_url(name, creating=True))

@@ -1,9 +1,8 @@
-"""What commands print on, and what becomes of a command whose words reach nobody.
+"""Output that cannot end a command in the middle of its work.
 
-A full disk, a reader that went away, a closed descriptor, a terminal that is gone: none of them ends a command in the
-midst of its work. What cannot be written is let go, and remembered; when the command is done,
-:func:`dbproc.cli.guarded` says so. The exit status depends on whether the output was the purpose of the command, or
-a report of its work.
+After a full disk, a closed pipe or descriptor, or a lost terminal, output is dropped and the failure remembered; at the
+end :func:`dbproc.cli.guarded` reports it. The exit status depends on whether the output was the purpose of the command
+or a report of its work.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ PATIENCE = 60.0
 
 
 class Outlet(io.RawIOBase):
-    """A file descriptor on which words are let go once they cannot be written; `failure` says why.
+    """A file descriptor whose output is dropped after a failed write; `failure` says why.
 
     Parameters
     ----------
@@ -29,7 +28,7 @@ class Outlet(io.RawIOBase):
 
     Notes
     -----
-    As long as `patience` (seconds) is None, a reader that does not read is waited for without end, as a pager is.
+    While `patience` (seconds) is None, a slow reader, such as a pager, is waited for without end.
     """
 
     def __init__(self, fd: int) -> None:
@@ -50,7 +49,7 @@ class Outlet(io.RawIOBase):
         return os.isatty(self._fd)
 
     def write(self, data: Any) -> int:
-        """Write all of it, or let it go."""
+        """Write all, or drop the rest."""
         view = memoryview(data).cast("B")
         size = len(view)
         try:
@@ -68,7 +67,7 @@ class Outlet(io.RawIOBase):
             raise TimeoutError(errno.ETIMEDOUT, f"nobody read it for {self.patience:g} s")
 
     def _written(self, view: memoryview) -> int:
-        """Write no more than there is room for when a pipe says that there is some."""
+        """Write at most as much as a pipe has room for."""
         try:
             return os.write(self._fd, view[: select.PIPE_BUF])
         except BlockingIOError:  # another process that shares this descriptor made it so
@@ -76,21 +75,21 @@ class Outlet(io.RawIOBase):
 
 
 class _Words:
-    """What is known of the words of this command."""
+    """The state of this command's output."""
 
     def __init__(self) -> None:
         self.outlets: tuple[Outlet, ...] = ()
-        self.tell_of_work = False
+        self.report_work = False
 
 
 _words = _Words()
 
 
 def install() -> None:
-    """Have this process print through outlets.
+    """Print through outlets in this process.
 
-    Descriptors that were closed are opened, so that no other file gets their numbers: what is printed, by whichever
-    library, would be written into it.
+    Closed descriptors are opened, so that no other file gets their numbers: anything printed, by any library, would be
+    written into it.
     """
     for fd in range(3):
         _open_if_closed(fd)
@@ -103,24 +102,24 @@ def install() -> None:
 
 
 def begin() -> None:
-    """A command begins, whose words are its purpose as long as nothing else is said."""
-    _words.tell_of_work = False
+    """Begin a command; its output counts as its purpose until :func:`report_work`."""
+    _words.report_work = False
     _set_patience(None)
 
 
-def tell_of_work() -> None:
-    """From now on words tell of work, which counts though nobody hears of it, and which does not wait for readers."""
-    _words.tell_of_work = True
+def report_work() -> None:
+    """From now on output only reports work, which succeeds without a reader and does not wait for one."""
+    _words.report_work = True
     _set_patience(PATIENCE)
 
 
 def are_of_work() -> bool:
-    """Whether what is printed reports work."""
-    return _words.tell_of_work
+    """Whether output reports work."""
+    return _words.report_work
 
 
 def failure() -> OSError | None:
-    """Why standard output was not written, None when all of it was."""
+    """The reason why standard output was not written, or None."""
     sys.stdout.flush()
     return _words.outlets[0].failure if _words.outlets else None
 
@@ -131,8 +130,8 @@ def _set_patience(seconds: float | None) -> None:
 
 
 def _open_if_closed(fd: int) -> None:
-    """Standard output is opened in a way in which writing fails, as it did: a command that is asked must not seem to
-    have answered."""
+    """Open closed standard output so that writing fails, as it would have: a query must not seem to have been
+    answered."""
     try:
         os.fstat(fd)
     except OSError:

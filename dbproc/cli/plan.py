@@ -70,7 +70,7 @@ def _print(plan: Plan) -> None:
 
 
 def _as_json(plan: Plan, options: Options) -> dict[str, object]:
-    """The plan without what was not asked for."""
+    """The plan without parts that were not requested."""
     facts: dict[str, object] = {}
     if plan.incoming is not None:
         facts |= {"incoming": plan.incoming.files, "unsettled": plan.incoming.unsettled}

@@ -1,4 +1,4 @@
-"""quarantine list | show | release | discard."""
+"""``dbproc quarantine list | show | release | discard``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dbproc queue``: the files that are still to be looked at."""
+"""``dbproc queue``: the files still to be looked at."""
 
 from __future__ import annotations
 

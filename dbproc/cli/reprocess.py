@@ -1,4 +1,4 @@
-"""reprocess, and campaign list | show | pause | resume | cancel."""
+"""``dbproc reprocess``: have outputs made again."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _days(selected: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _put(store: Store, chosen: Chosen, part: Part | None, order: Order, answer: Reprocessed) -> Reprocessed:
-    """Put the selection before the next runs."""
+    """Give the selection to the next runs."""
     if part is None and order.name is None:
         return replace(answer, queued=queue_inputs(store, chosen))
     return replace(answer, campaign=begin_campaign(store, chosen, part, order))

@@ -1,4 +1,4 @@
-"""``dbproc retry``: what failed is tried again by the next run."""
+"""``dbproc retry``: have the next run try failed jobs again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""run, ingest, process, plan, retry."""
+"""``dbproc run | ingest | process``: one run."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def perform(
     skip_run: bool = False,
     quiet_if_busy: bool = False,
 ) -> int:
-    """Do what run, ingest, process and ProcessQueue.py are for; gives the exit status."""
+    """Carry out run, ingest, process or ProcessQueue.py; return the exit status."""
     options = Options(
         ingest=ingest,
         process=process,

@@ -1,4 +1,4 @@
-"""run-process: one process over a range of dates."""
+"""``dbproc run-process``: run one process over a range of dates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import click
 
 from dbproc.changes.edits import edits_in_words
 from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_report, slots_option
-from dbproc.cli.output import tell_of_work
 from dbproc.cli.progress import Screen
 from dbproc.core.errors import EXIT_INTERRUPTED
 from dbproc.core.events import Event, Report
@@ -83,14 +82,14 @@ def perform(
     as_json: bool,
     echo: bool = False,
 ) -> int:
-    """Do what run-process and DBRunner.py are for; gives the exit status."""
+    """Carry out run-process or DBRunner.py; return the exit status."""
     if request.only_stale and request.force is not None:
         raise click.UsageError("--update and --force exclude each other: what is forced is made, stale or not")
     if ingest and output is not None:
         raise click.UsageError("--ingest puts outputs where their products live; leave --output out")
     if dry_run:
         return _preview(mission, request, ingest=ingest, as_json=as_json, echo=echo)
-    tell_of_work()
+    report_work()
     screen = Screen()
     report = Report(None if as_json else screen.say)
     try:
@@ -156,7 +155,7 @@ def _preview(mission: str, request: Request, *, ingest: bool, as_json: bool, ech
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand:
-    """What would be done, run by hand, for a date."""
+    """The preview of one date of run-process."""
 
     date: dt.date  #: the date
     keywords: str  #: the keywords
@@ -170,7 +169,7 @@ class ByHand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedByHand:
-    """What would be done if a process were run by hand."""
+    """The preview of run-process."""
 
     process: str  #: the process as it was named
     ingest: bool  #: whether the outputs would be taken into the catalogue

@@ -1,4 +1,4 @@
-"""stats: what codes took and made."""
+"""``dbproc stats``: cost and output of codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dbproc status``: how the mission stands."""
+"""``dbproc status``: the state of the mission."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 5
 @click.command("status")
 @asking_options
 def status_command(mission: str, as_json: bool) -> None:
-    """Say how the mission stands: lock, queue, incoming, products, what failed, what is in quarantine."""
+    """Show the state of the mission: lock, queue, incoming, products, failures, quarantine."""
     with open_mission(mission, read_only=True) as store:
         facts = mission_status(store)
     show(facts, as_json, _print_status)
@@ -54,7 +54,7 @@ def _print_status(facts: Status) -> None:
 
 
 def _waiting_words(waiting: Sequence[Waiting]) -> str:
-    """What waits, the first few by name."""
+    """The waiting products, the first few by name."""
     names = [f"{each.waiting} {each.date} {each.keywords}".rstrip() for each in waiting[:_SHOWN]]
     more = len(waiting) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")

@@ -1,4 +1,4 @@
-"""``dbproc unlock``: the lock of a dead run cleared."""
+"""``dbproc unlock``: clear the lock of a dead run."""
 
 from __future__ import annotations
 

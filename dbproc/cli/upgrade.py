@@ -1,4 +1,4 @@
-"""``dbproc upgrade``: an older database brought to this schema."""
+"""``dbproc upgrade``: bring an older database to this schema."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ from dbproc.database.store import upgrade_database
 @mission_option
 def upgrade_command(mission: str) -> None:
     """Bring an older database to this dbproc's schema. Make a copy of it first."""
-    output.tell_of_work()
+    output.report_work()
     before, after = upgrade_database(mission)
     click.echo(f"schema {before} is up to date" if before == after else f"upgraded from schema {before} to {after}")

@@ -1,4 +1,4 @@
-"""whatif: what a change would do, before it is made."""
+"""``dbproc whatif``: predict the effect of a change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ output_options = together(_ALL, json_option, mission_option)
 def whatif_command() -> None:
     """Say exactly what would be made if something changed, down to the last descendant. Changes nothing at all.
 
-    Every job is taken to succeed. What the next run would make anyhow is part of it: of the queue, of campaigns.
+    Every job is assumed to succeed. What the next run would make anyway, from queue and campaigns, is included.
     """
 
 
@@ -148,7 +148,7 @@ def _print(prediction: Prediction, *, everything: bool, as_json: bool) -> None:
 
 
 def _print_files(made: Sequence[PredictedFile], most: int) -> None:
-    """Some of the files of a product, and how many there are besides."""
+    """Print some of the files of a product, and the number of the others."""
     for each in made[:most]:
         what = each.name or f"{each.slot.date} {each.slot.keywords}".rstrip()
         click.echo(f"  {cell(what)}: {cell('; '.join(each.reasons))}")
@@ -161,7 +161,7 @@ def _subject(prediction: Prediction, slot: Slot) -> str:
 
 
 def _amount(totals: Totals) -> str:
-    """How many files and jobs, with the CPU hours and bytes that they are expected to take."""
+    """The number of files and jobs, with their expected CPU hours and bytes."""
     words = [_counted(totals.files, "file")] if totals.files else []
     words += [_counted(totals.jobs, "job")] if totals.jobs != totals.files else []
     if totals.cpu_hours is not None:

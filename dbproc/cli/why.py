@@ -1,4 +1,4 @@
-"""status, queue, why, lineage, inspect: commands that tell and change nothing."""
+"""``dbproc why``: explain a file, or the files of a product on a date."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _print_attempt(facts: WhyFile) -> None:
 
 
 def _choice_words(row: InputOfFile) -> str:
-    """Which of several products that stand for each other an input is of."""
+    """The place of an input's product in a choice."""
     choice = row.choice
     if choice is None:
         return ""
@@ -78,7 +78,7 @@ def _choice_words(row: InputOfFile) -> str:
 
 
 def _print_why_date(facts: Cause) -> None:
-    """Each cause, and below it, indented, what it is caused by."""
+    """Print each cause, with its own causes indented below."""
     todo = [(facts, 0)]
     while todo:
         node, depth = todo.pop()

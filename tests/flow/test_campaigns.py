@@ -366,7 +366,7 @@ def test_dbprocessings_scripts_without_force_queue_what_stale_outputs_are_made_f
     mission = built(sqlite_mission, *plain(), days=1)
     mission.code("to_clean.sh", JOIN + "# edited\n")
     assert "Added 0 files" in mission.script("reprocessByProduct.py", "raw", "-m", mission.database).out
-    assert "is no date" in mission.script("reprocessByDate.py", "-s", "x", "-e", "y", "-m", "z", status=2).err
+    assert "is not a date" in mission.script("reprocessByDate.py", "-s", "x", "-e", "y", "-m", "z", status=2).err
 
 
 def test_several_items_that_need_nothing_any_more_end_at_once(sqlite_mission: Mission) -> None:
