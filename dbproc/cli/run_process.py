@@ -13,6 +13,7 @@ import click
 
 from dbproc.changes.edits import edits_in_words
 from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_report, slots_option
+from dbproc.cli.output import report_work
 from dbproc.cli.progress import Screen
 from dbproc.core.errors import EXIT_INTERRUPTED
 from dbproc.core.events import Event, Report
