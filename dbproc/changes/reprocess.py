@@ -93,7 +93,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reprocessed:
-    """What is made again, and in which way."""
+    """The outputs made again, and the way of doing it."""
 
     outputs: tuple[ChosenOutput, ...]  #: the outputs to make again
     campaign: str | None  #: the name of the campaign that makes it

@@ -79,7 +79,7 @@ class _Words:
 
     def __init__(self) -> None:
         self.outlets: tuple[Outlet, ...] = ()
-        self.report_work = False
+        self.is_report = False
 
 
 _words = _Words()
@@ -103,19 +103,19 @@ def install() -> None:
 
 def begin() -> None:
     """Begin a command; its output counts as its purpose until :func:`report_work`."""
-    _words.report_work = False
+    _words.is_report = False
     _set_patience(None)
 
 
 def report_work() -> None:
     """From now on output only reports work, which succeeds without a reader and does not wait for one."""
-    _words.report_work = True
+    _words.is_report = True
     _set_patience(PATIENCE)
 
 
 def are_of_work() -> bool:
     """Whether output reports work."""
-    return _words.report_work
+    return _words.is_report
 
 
 def failure() -> OSError | None:

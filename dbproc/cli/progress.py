@@ -9,19 +9,19 @@ import click
 
 
 class Screen:
-    """The terminal of a run: lines of text, and below them a progress line where there is a terminal."""
+    """The output of a run: lines of text and, on a terminal, a progress line below them."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._shown = False
 
     def say(self, line: str, wrong: bool) -> None:
-        """Print a line, to stderr when something went wrong."""
+        """Print a line, to stderr if it reports a problem."""
         self.clear()
         click.echo(line, err=wrong)
 
     def progress(self, done: int, total: int) -> None:
-        """Show how far the run is."""
+        """Show the progress of the run."""
         if self._live and total:
             width = 30 * done // total
             sys.stderr.write(f"\r[{'#' * width}{'.' * (30 - width)}] {done}/{total} ")
@@ -29,7 +29,7 @@ class Screen:
             self._shown = True
 
     def clear(self) -> None:
-        """Take the progress line away."""
+        """Remove the progress line."""
         if self._shown:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()

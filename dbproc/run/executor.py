@@ -30,7 +30,7 @@ class WorkSource(Protocol):
     """A source of jobs: the queue (:mod:`dbproc.run.scheduler`), or direct requests (:mod:`dbproc.run.on_demand`)."""
 
     def decide(self) -> Iterator[Decision]:
-        """What can be decided now."""
+        """Yield what can be decided now."""
 
     def settle(self, slots: Iterable[Slot]) -> Settled:
         """Mark the decisions on slots as done; return what to record with them."""

@@ -37,7 +37,7 @@ KEPT = "kept"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a job did to files of the catalogue, in words, or None.
+    """The harm of a job to files of the catalogue, in words, or None.
 
     `lost` are the inputs that were not put back; with `is_kept` its directory must not be removed.
     """

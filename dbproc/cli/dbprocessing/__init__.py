@@ -1,1 +1,1 @@
-"""The commands under dbprocessing's names."""
+"""Commands under dbprocessing's names."""

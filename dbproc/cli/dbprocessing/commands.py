@@ -1,4 +1,4 @@
-"""The commands under dbprocessing's names, with its arguments; ``scripts/`` hands over to them."""
+"""The commands with dbprocessing's names and arguments; ``scripts/`` calls them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def flush_process_queue(database: str) -> None:
 
 
 class _SeveralProducts(click.Command):
-    """``-p A B C`` as dbprocessing has it: every word up to the next option is a product."""
+    """``-p A B C`` as in dbprocessing: every word up to the next option is a product."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Spell ``-p A B`` as ``-p A -p B``."""
@@ -142,7 +142,7 @@ def _html_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 class _AnyDay(click.ParamType[dt.date]):
-    """A date with or without hyphens, as dbprocessing takes it."""
+    """A date with or without hyphens, as in dbprocessing."""
 
     name = "date"
 
@@ -207,5 +207,5 @@ _COMMANDS = {
 
 
 def main(name: str, arguments: Sequence[str] | None = None) -> int:
-    """Run the command of this name; gives the exit status."""
+    """Run the command of this name; return the exit status."""
     return guarded(_COMMANDS[name], arguments, name)

@@ -35,5 +35,5 @@ def command(ingest: bool, process: bool, skip_run: bool, only: str | None, **opt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``ProcessQueue.py``; gives the exit status."""
+    """Run ``ProcessQueue.py``; return the exit status."""
     return guarded(command, arguments, "ProcessQueue.py")

@@ -1,7 +1,7 @@
 """reprocessByProduct.py, reprocessByDate.py, reprocessByInstrument.py, reprocessByCode.py, with dbprocessing's options.
 
-Products, instruments and dates are those of files that are put before the next run as inputs; a code is the one that
-made what is made again.
+Products, instruments and dates select files that the next run looks at as inputs; a code selects its outputs, which are
+made again.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def by_code(code: str, mission: str, start: dt.date | None, end: dt.date | None,
 
 
 def _put(store: Store, selection: Selection, force: int | None) -> int:
-    """Queue the inputs of what is selected, or force all of it; how many files are inputs of it."""
+    """Queue the inputs of the selection, or force all of it; return the number of input files."""
     part = None if force is None else Part(force)
     chosen = choose(store, selection, part)
     if part is None:

@@ -47,7 +47,7 @@ def current_definition(connection: Connection) -> Definition | None:
 
 
 def load_holdings(connection: Connection) -> Holdings:
-    """What the database holds, for :func:`dbproc.mission.difference.difference`."""
+    """The definition, counts and retired codes, for :func:`dbproc.mission.difference.difference`."""
     return Holdings(
         definition=current_definition(connection),
         files=_file_counts(connection),
