@@ -41,7 +41,7 @@ def sqlite(_: Path) -> Iterator[Database]:
 
 def postgresql(directory: Path) -> Iterator[Database]:
     """The server of the tests, but on the disk and with commits that reach it."""
-    from tests import postgres
+    from tests.kit import postgres
 
     durable = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
     with (

@@ -59,7 +59,7 @@ class Row:
 
 def print_table(rows: Iterable[Row]) -> None:
     """Print rows as aligned columns."""
-    lines = [("benchmark", "database", "what", "median", "", "ratio to", "", "target", "")]
+    lines: list[tuple[str, ...]] = [("benchmark", "database", "what", "median", "", "ratio to", "", "target", "")]
     lines += [_cells(row) for row in rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
