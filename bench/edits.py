@@ -6,7 +6,7 @@ from bench import mission
 from bench.places import Place
 from bench.table import Row
 from bench.timing import in_turn, seconds_of
-from dbproc.changes import edits
+from dbproc.changes import touched
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import open_store
 
@@ -20,8 +20,8 @@ def measure(place: Place, *, codes: int, rounds: int) -> list[Row]:
         definition = load_definition(connection)
 
     def look() -> None:
-        assert not edits.any_code_touched(definition)
-        assert not edits.any_inspector_touched(definition)
+        assert not touched.any_code_touched(definition)
+        assert not touched.any_inspector_touched(definition)
 
     seconds = in_turn({"look": lambda: seconds_of(look)}, rounds)
     values = [each * 1000 for each in seconds["look"]]

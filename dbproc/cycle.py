@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dbproc.changes.edits import any_code_touched, any_inspector_touched
+from dbproc.changes.touched import any_code_touched, any_inspector_touched
 from dbproc.core.directories import refuse_harmful
 from dbproc.core.errors import UserError
 from dbproc.core.events import LOGGER, Event, Progress, Report

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from dbproc.changes.touched import codes_in, inspectors_in, is_inspector_touched, is_touched
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.bundle import Bundle
 from dbproc.core.errors import UnsettledError, UserError
@@ -15,7 +16,7 @@ from dbproc.core.states import CodeEvent
 from dbproc.database import attempts, codes
 from dbproc.database.definition.load import load_definition, requeue_inputs
 from dbproc.database.store import Store
-from dbproc.storage.bundle import bundle_stat, keep, read_bundle
+from dbproc.storage.bundle import keep, read_bundle
 from dbproc.storage.digest import algorithm_of, digest_file, stat_text
 
 _BY_POLICY = "by policy"
@@ -44,21 +45,11 @@ class InspectorEdit:
     stat: str
 
 
-def any_code_touched(definition: Definition) -> bool:
-    """Whether a file of an active code, or one that it uses, changed size, time or inode since it was digested."""
-    return any(_is_touched(code) for code in _codes(definition))
-
-
-def any_inspector_touched(definition: Definition) -> bool:
-    """The same for inspectors."""
-    return any(_is_inspector_touched(inspector) for inspector, _ in _inspectors(definition))
-
-
 def find_edits(definition: Definition) -> tuple[list[Edit], list[Edit]]:
     """Find edited codes, and those touched without a change; only touched files are read."""
     edited: list[Edit] = []
     touched: list[Edit] = []
-    for code in _codes(definition):
+    for code in codes_in(definition):
         bundle = None
         with suppress(OSError):
             bundle = _look(code, definition.mission.digest)
@@ -70,8 +61,8 @@ def find_edits(definition: Definition) -> tuple[list[Edit], list[Edit]]:
 def find_inspector_edits(definition: Definition) -> list[InspectorEdit]:
     """Find touched inspectors; their digest tells whether they were edited."""
     found = []
-    for inspector, products in _inspectors(definition):
-        if _is_inspector_touched(inspector):
+    for inspector, products in inspectors_in(definition):
+        if is_inspector_touched(inspector):
             algorithm = algorithm_of(inspector.digest) or definition.mission.digest
             found.append(
                 InspectorEdit(inspector, products, digest_file(inspector.name, algorithm), stat_text(inspector.name))
@@ -82,7 +73,7 @@ def find_inspector_edits(definition: Definition) -> list[InspectorEdit]:
 def unreadable(definition: Definition) -> list[tuple[Code, str]]:
     """The touched codes that cannot be fully read, with the error; missing ones are not included."""
     found = []
-    for code in _codes(definition):
+    for code in codes_in(definition):
         try:
             _look(code, definition.mission.digest)
         except OSError as error:
@@ -295,30 +286,6 @@ def accept_inspector_edit(store: Store, definition: Definition, product: str, re
     return accepted
 
 
-def _codes(definition: Definition) -> Iterator[Code]:
-    return (code for found in definition.codes.values() for code in found)
-
-
-def _inspectors(definition: Definition) -> list[tuple[Inspector, tuple[str, ...]]]:
-    """The inspectors that are files, each with its products."""
-    products = [product for product in definition.products.values() if not product.inspector.is_builtin]
-    return [(product.inspector, (product.name,)) for product in products]
-
-
-def _is_touched(code: Code) -> bool:
-    try:
-        return bundle_stat(code.path, code.uses) != code.stat
-    except OSError:
-        return False
-
-
-def _is_inspector_touched(inspector: Inspector) -> bool:
-    try:
-        return stat_text(inspector.name) != inspector.stat
-    except OSError:
-        return False
-
-
 def _is_edited(edit: InspectorEdit) -> bool:
     return edit.inspector.digest not in ("", edit.digest)
 
@@ -331,7 +298,7 @@ def _look(code: Code, algorithm: str) -> Bundle | None:
     OSError
         One of them cannot be read.
     """
-    return read_bundle(code.path, code.uses, algorithm_of(code.digest) or algorithm) if _is_touched(code) else None
+    return read_bundle(code.path, code.uses, algorithm_of(code.digest) or algorithm) if is_touched(code) else None
 
 
 _REFUSED = (

@@ -7,23 +7,24 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from dbproc.cli import output
-from dbproc.cli.json_text import json_text
 from dbproc.cli.numbers import LEVEL, NUMBER
 from dbproc.core.events import Report
 from dbproc.core.model import Timebase
 from dbproc.core.states import AttemptStatus
 from dbproc.core.text import one_line
 from dbproc.database import root
-from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_mission
-from dbproc.database.lineage import ConfirmationRow
 from dbproc.database.store import Store, open_store
 from dbproc.storage import permissions
+
+if TYPE_CHECKING:
+    from dbproc.database.attempts import AttemptRow
+    from dbproc.database.lineage import ConfirmationRow
 
 HELP = {"help_option_names": ["-h", "--help"]}
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
@@ -122,6 +123,8 @@ def print_report(report: Report, *, as_json: bool) -> int:
 
 def print_json(value: object) -> None:
     """Print a value as JSON; dates and times as ISO text, control characters escaped."""
+    from dbproc.cli.json_text import json_text
+
     click.echo(json_text(value))
 
 

@@ -19,7 +19,6 @@ from dbproc.cli.common import (
     together,
 )
 from dbproc.cli.numbers import AMOUNT
-from dbproc.cli.plan import preview
 from dbproc.cli.progress import Screen
 from dbproc.core.errors import EXIT_INTERRUPTED, BusyError, DatabaseLostError
 from dbproc.core.events import Report
@@ -107,6 +106,8 @@ def perform(
         log_level=log_level,
     )
     if dry_run:
+        from dbproc.cli.plan import preview
+
         return preview(mission, options, as_json=as_json, echo=echo)
     screen = Screen()
     report = Report(None if as_json else screen.say)

@@ -15,7 +15,6 @@ from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database._queries import (
-    FILE,
     OF_CLOCK,
     batches,
     columns_of,
@@ -28,7 +27,6 @@ from dbproc.database._queries import (
     version_of,
 )
 from dbproc.database.campaigns import is_held
-from dbproc.database.files import FileRow, file_rows, files_of
 
 _ATTEMPT = schema.attempt
 
@@ -266,15 +264,6 @@ def slots_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int,
         for statement in (first, others.where(further.file_id.in_(some))):
             slots.update((row[0], Slot(*row[1:])) for row in connection.execute(statement))
     return slots
-
-
-def outputs_of_attempt(connection: Connection, attempt_id: int) -> list[FileRow]:
-    """The files that an attempt made, the first of its outputs first."""
-    further = schema.attemptoutput.c
-    besides = select(further.file_id).where(further.attempt_id == attempt_id)
-    first = select(_ATTEMPT.c.output_file).where(_ATTEMPT.c.attempt_id == attempt_id)
-    statement = file_rows().where(or_(FILE.c.file_id.in_(first), FILE.c.file_id.in_(besides)))
-    return files_of(connection, statement.order_by(FILE.c.file_id))
 
 
 def tried_keywords(connection: Connection, process_id: int, date: dt.date) -> set[str]:

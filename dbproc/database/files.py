@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, or_, select, tuple_, update
 
 from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.filenames import companion_of
@@ -365,3 +365,12 @@ def made_by(connection: Connection, code_ids: Collection[int]) -> list[Slot]:
     besides = of_code.join(further, further.c.file_id == FILE.c.file_id)
     besides = besides.join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.c.attempt_id)
     return [Slot(*row) for row in connection.execute(first.union(besides))]
+
+
+def outputs_of_attempt(connection: Connection, attempt_id: int) -> list[FileRow]:
+    """The files that an attempt made, the first of its outputs first."""
+    further = schema.attemptoutput.c
+    besides = select(further.file_id).where(further.attempt_id == attempt_id)
+    first = select(_ATTEMPT.c.output_file).where(_ATTEMPT.c.attempt_id == attempt_id)
+    statement = file_rows().where(or_(FILE.c.file_id.in_(first), FILE.c.file_id.in_(besides)))
+    return files_of(connection, statement.order_by(FILE.c.file_id))

@@ -136,7 +136,7 @@ def why_file(store: Store, name: str) -> WhyFile:
         definition = load_definition(connection)
         file = database_files.find_file(connection, name)
         attempt = attempts.attempt_of_output(connection, file.file_id)
-        made = attempts.outputs_of_attempt(connection, attempt.attempt_id) if attempt else []
+        made = database_files.outputs_of_attempt(connection, attempt.attempt_id) if attempt else []
         codes = tuple(database_codes.codes_of_file(connection, file.file_id))
         versions = database_files.files_of_slot(connection, file.product_id, file.date)
         ancestors = lineage.related(connection, file.file_id, ancestors=True)
