@@ -232,9 +232,8 @@ def _wait(process: subprocess.Popen[bytes], job: Job, stop: StopSign, strays: St
         found = strays.find(family)
         kill_group(process.pid)
         if watch.wait(_kill_seconds(stop), heeds_stop=False) is not _Event.ENDED:
-            return _End(
-                _ENDINGS[event], None, left=[*filter(None, [look(process.pid)]), *strays.end(family, _LONGEST_PAUSE)]
-            )
+            left = [*filter(None, [look(process.pid)]), *strays.end(family, _LONGEST_PAUSE)]
+            return _End(_ENDINGS[event], None, left=left)
         left = [*strays.end(family, _kill_seconds(stop))] if found or event is not _Event.ENDED else []
     _, status, usage = os.wait4(process.pid, 0)
     memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -11,7 +11,6 @@ from dbproc.core.errors import FormatError, PlacementError, UnsettledError
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Definition, KnownFile, NewFile, Product
 from dbproc.core.text import storable, time_of
-from dbproc.core.version import Version
 from dbproc.database import files
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Arrival, Kind
@@ -146,7 +145,18 @@ class Triage:
         if arrival.kind is not Kind.LINK and os.path.lexists(target) and not _same_bytes(target, measured, product):
             text = f"{target} exists and is not in the catalogue; move it away, or deliver it first"
             return Refused(arrival, "place_taken", text, measured=measured)
-        file = _new_file(arrival, product, answer, version, directory, measured)
+        file = NewFile(
+            filename=arrival.name,
+            product_id=product.product_id,
+            facts=facts,
+            version=version,
+            level=product.level,
+            directory=directory,
+            size=measured.size,
+            digest=measured.digest,
+            created=time_of(measured.modified),
+            members=measured.members,
+        )
         return Accepted(arrival, file, target, measured)
 
     def _without_twins(self, decisions: list[Decision]) -> list[Decision]:
@@ -231,20 +241,3 @@ def _same_bytes(path: str, measured: Measured, product: Product) -> bool:
         return measure(path, algorithm_of(measured.digest), companion=product.companion) == measured
     except (OSError, UnsettledError, PlacementError):
         return False
-
-
-def _new_file(
-    arrival: Arrival, product: Product, answer: Identity, version: Version, directory: str, measured: Measured
-) -> NewFile:
-    return NewFile(
-        filename=arrival.name,
-        product_id=product.product_id,
-        facts=answer.facts,
-        version=version,
-        level=product.level,
-        directory=directory,
-        size=measured.size,
-        digest=measured.digest,
-        created=time_of(measured.modified),
-        members=measured.members,
-    )

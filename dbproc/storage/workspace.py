@@ -61,19 +61,14 @@ class Workspace:
         """End what still runs for dead runs, and remove its directories; gives a sentence about each thing that stays,
         the first time."""
         leftovers = self.leftovers()
-        if not leftovers:
-            return []
-        texts = self.end_orphans()
-        return [*texts, *self.give_up(leftovers)]
+        return [*self.end_orphans(), *self.give_up(leftovers)] if leftovers else []
 
     def give_up(self, paths: Iterable[str]) -> list[str]:
         """Name those of the directories that cannot be removed, once: they do not count as left over any more."""
-        there = [path for path in paths if os.path.lexists(path)]
-        if not there:
-            return []
-        reasons = {path: remove_tree(path) for path in there}
+        reasons = {path: remove_tree(path) for path in paths if os.path.lexists(path)}
         stay = {path: reason for path, reason in reasons.items() if reason is not None}
-        self._remember(stay)
+        if stay:
+            self._remember(stay)
         advice = "it stays, and is not named again; to see what is left: dbproc check"
         return [f"{path} cannot be removed ({reason}); {advice}" for path, reason in stay.items()]
 
