@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from dbproc.core.model import Ending, Job
+from dbproc.core.model import Ending, Job, Move
 from dbproc.database import files
 from dbproc.run.executor import Executor
 from dbproc.run.scheduler import Scheduler
+from dbproc.storage import moves
 from tests.kit.engine import RAW, Act, FakeEngine, delivered, process_id, setup_of
 from tests.kit.mission import Mission, chain, name_of, process, product
 from tests.kit.syncs import watched_syncs
@@ -44,6 +45,20 @@ def test_an_output_is_durable_before_it_is_recorded(tmp_path: Path, monkeypatch:
     executed(mission)
     home = mission.files()[name_of("clean", 1)].path
     assert {str(home), str(home.parent)} <= set(when_recorded)
+
+
+def test_an_output_is_announced_before_it_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mission = delivered(tmp_path / "mission", chain(), RAW[:1])
+    move, targets = moves.move, []
+
+    def moving(wanted: Move) -> None:
+        targets.append((wanted.target,))
+        assert mission.rows("SELECT target FROM placement") == targets[-1:]
+        move(wanted)
+
+    monkeypatch.setattr(moves, "move", moving)
+    executed(mission)
+    assert len(targets) == 2
 
 
 DAY = "day_20200101.txt"
@@ -81,6 +96,16 @@ def test_a_job_that_was_interrupted_has_failed_as_often_as_before(tmp_path: Path
     assert mission.rows("SELECT failures FROM attempt ORDER BY attempt_id") == [(1,), (2,), (2,), (3,)]
 
 
+def test_what_is_refused_is_recorded_with_its_reason(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", PLAIN, ["raw_20200101_a.txt"])
+    executed(mission)
+    mission.deliver("raw_20200101_b.txt")
+    mission.dbproc("ingest")
+    executed(mission)
+    assert [status for _, _, status in mission.attempts()] == ["succeeded", "succeeded", "refused"]
+    assert "has no {VERSION} in its format" in mission.messages()[0]
+
+
 def test_an_output_that_the_database_does_not_admit_leaves_its_place_and_the_others_stay(tmp_path: Path) -> None:
     mission = delivered(tmp_path / "mission", chain()[:2] + chain()[3:4])
 
@@ -99,3 +124,13 @@ def test_an_output_that_the_database_does_not_admit_leaves_its_place_and_the_oth
         name_of("clean", day) for day in (2, 3)
     ]
     assert mission.rows("SELECT * FROM placement") == []
+
+
+def test_what_every_run_begins_with_is_not_tried_again_besides(tmp_path: Path) -> None:
+    begin = process("begin", None, [], "STARTUP")
+    mission = Mission(tmp_path / "mission", str(tmp_path / "mission.sqlite"))
+    mission.code("begin.sh", "#!/bin/sh\nexit 3\n")
+    mission.create(product("raw", 0), begin, retry_seconds=0)
+    for count in (1, 2):
+        mission.run(status=1)
+        assert len(mission.attempts()) == count
