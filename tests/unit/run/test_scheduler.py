@@ -129,6 +129,14 @@ def test_what_failed_for_a_campaign_that_was_cancelled_is_not_looked_at_again(tm
     assert mission.rows("SELECT count(*) FROM attempt WHERE next_try_time IS NOT NULL") == [(0,)]
 
 
+def test_what_failed_for_a_campaign_rests_until_its_delay_is_over(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", chain()[:2] + chain()[3:4], retry_seconds=3600)
+    executed(mission, FakeEngine())
+    mission.dbproc("reprocess", "--product", "clean", "--force", "2", "--campaign", "again")
+    assert len(executed(mission, FakeEngine(lambda _: Ending.FAILED))) == 3
+    assert executed(mission, FakeEngine()) == []
+
+
 LEVELS = [
     product("raw", 0),
     product("late", 1.5),
