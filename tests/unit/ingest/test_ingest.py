@@ -68,9 +68,8 @@ def test_bytes_that_come_again_are_kept_while_those_at_home_are_damaged(mission:
     assert (mission.content(RAW), mission.waiting()) == ("raw_20200101", [])
 
 
-def test_a_file_that_was_recorded_as_gone_and_is_found_at_home_as_it_comes_again_is_built_from(
-    mission: Mission,
-) -> None:
+@pytest.mark.parametrize("is_at_home", [True, False])
+def test_a_file_that_was_recorded_as_gone_and_comes_again_is_built_from(is_at_home: bool, mission: Mission) -> None:
     mission.deliver(RAW)
     mission.run()
     home = mission.root / HOME
@@ -79,7 +78,29 @@ def test_a_file_that_was_recorded_as_gone_and_is_found_at_home_as_it_comes_again
     mission.define(product("raw", 0), product("clean", 1), process("to_clean", "clean", ["raw"]))
     mission.run()
     assert mission.names("clean") == []
-    (mission.root / "away").rename(home)
+    if is_at_home:
+        (mission.root / "away").rename(home)
     mission.deliver(RAW)
     mission.run()
     assert mission.names("clean") == [name_of("clean", 1)]
+
+
+def test_a_file_that_takes_the_place_of_a_link_that_was_taken_in_stays(
+    mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, link, insert_files = mission.root / HOME, mission.incoming / RAW, files.insert_files
+    home.parent.mkdir(parents=True)
+    home.write_text("raw_20200101")
+    link.symlink_to(home)
+
+    def inserting(connection: Any, new: Any) -> list[int]:
+        if new:
+            link.unlink()
+            link.write_text("their newer one")
+        return insert_files(connection, new)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "insert_files", inserting)
+        mission.run()
+    assert mission.content(RAW) == "raw_20200101"
+    assert link.read_text() == "their newer one"

@@ -77,6 +77,20 @@ def test_a_file_of_which_another_was_read_meanwhile_waits(mission: Mission, monk
     assert isinstance(decision, Accepted)
 
 
+def test_a_file_that_is_written_to_once_it_was_read_waits(mission: Mission, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = mission.incoming / RAW
+    path.write_text("it")
+
+    def measured(*arguments: Any) -> list[Measured | Unmeasured]:
+        found = measure_all(*arguments)
+        path.write_text("it and more")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dbproc.ingest.triage.measure_all", measured)
+        assert decided(mission, path) == []
+
+
 def test_a_dataset_of_which_a_member_is_written_to_meanwhile_waits(
     mission: Mission, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,23 @@ def test_a_file_that_is_in_incoming_again_stays_announced_until_it_was_looked_at
     assert mission.rows("SELECT source FROM placement") == [(back.source,)]
 
 
+def test_what_had_taken_the_place_of_an_input_is_kept_when_that_is_put_back(mission: Mission) -> None:
+    with setup_of(mission, FakeEngine()) as setup:
+        source = Scheduler(setup.store, setup.definition, frozenset(setup.definition.processes))
+        source.begin()
+        Executor(setup, 1, source).run()
+    mission.execute("UPDATE attempt SET status = 'running' WHERE attempt_id = 1")
+    job, home = mission.root / ".dbproc" / "work" / "1-1", mission.files()[RAW[0]].path
+    job.mkdir()
+    home.rename(job / "moved")
+    home.write_text("what the job, or a person, put there")
+    recovered(mission)
+    assert home.read_text() == "raw_20200101"
+    assert not job.exists()
+    kept = [path for path in (mission.root / "quarantine").rglob("*") if path.is_file()]
+    assert [path.read_text() for path in kept] == ["what the job, or a person, put there"]
+
+
 def test_logs_that_no_attempt_names_are_removed(mission: Mission) -> None:
     def failing(job: Job) -> Ending:
         Path(job.log).write_text("it says why")

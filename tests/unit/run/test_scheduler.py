@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,28 @@ def test_a_version_is_raised_once_for_what_is_queued_with_the_part_to_raise(tmp_
         assert decision.state is State.UP_TO_DATE
 
 
+def test_a_slot_is_a_campaigns_as_long_as_nothing_else_is_a_cause_of_it(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", chain(), RAW[:2])
+    executed(mission, FakeEngine(), "to_clean")
+    with opened(mission) as (store, definition):
+        with store.begin() as connection:
+            made = [item for item in queue.load(connection) if item.product_id == 2]
+        first, second = sorted(made, key=lambda item: item.date)
+        of_campaign = replace(first, campaign_id=7)
+        for items, expected in (([of_campaign], {7}), ([of_campaign, second], {None}), ([second, of_campaign], {None})):
+            source = Scheduler(store, definition, frozenset(definition.processes))
+            source.enqueue(items)
+            found = [decision.task for decision in source.decide() if decision.slot.date <= DAYS[1]]
+            assert {task.campaign_id for task in found if task is not None} == expected
+
+
+def test_what_failed_of_a_process_that_may_not_run_now_is_not_tried_again(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", BOTH, RAW[:1], retry_seconds=0)
+    executed(mission, FakeEngine(lambda _: Ending.FAILED))
+    assert executed(mission, FakeEngine(), "to_clean") == [name_of("clean", 1)]
+    assert executed(mission, FakeEngine()) == [name_of("map", 1)]
+
+
 def test_what_failed_for_a_campaign_that_was_cancelled_is_not_looked_at_again(tmp_path: Path) -> None:
     mission = delivered(tmp_path / "mission", chain()[:2] + chain()[3:4], retry_seconds=0)
     executed(mission, FakeEngine())
@@ -104,6 +127,14 @@ def test_what_failed_for_a_campaign_that_was_cancelled_is_not_looked_at_again(tm
     mission.execute("UPDATE campaign SET status = 'cancelled'")
     assert executed(mission, FakeEngine()) == []
     assert mission.rows("SELECT count(*) FROM attempt WHERE next_try_time IS NOT NULL") == [(0,)]
+
+
+def test_what_failed_for_a_campaign_rests_until_its_delay_is_over(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", chain()[:2] + chain()[3:4], retry_seconds=3600)
+    executed(mission, FakeEngine())
+    mission.dbproc("reprocess", "--product", "clean", "--force", "2", "--campaign", "again")
+    assert len(executed(mission, FakeEngine(lambda _: Ending.FAILED))) == 3
+    assert executed(mission, FakeEngine()) == []
 
 
 LEVELS = [

@@ -382,6 +382,24 @@ def test_what_arrives_at_the_target_in_this_moment_stays(
 
 
 @pytest.mark.usefixtures("way")
+def test_what_takes_the_place_of_the_source_in_this_moment_is_not_taken_for_it(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "target"
+    move, rename = plain(source / "x", target / "x"), renaming.rename
+
+    def delivering(path: str, to: str) -> None:
+        if path == move.source:
+            deliver(source / "x", "their newer one")
+        rename(path, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(renaming, "rename", delivering)
+        with pytest.raises(PlacementError, match="it was replaced in this moment"):
+            moves.move(move)
+    assert (tree(source), tree(target)) == ({"x": "their newer one"}, {})
+
+
 def test_members_come_back_when_the_name_of_their_file_is_taken_in_this_moment(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

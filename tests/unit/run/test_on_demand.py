@@ -1,0 +1,27 @@
+"""What was asked for directly, and what it left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dbproc.run.on_demand import Request, leave_out
+from tests.kit.engine import DAYS, delivered, opened
+from tests.kit.mission import name_of, optional, process, product
+
+
+def test_optional_inputs_that_were_left_out_are_queued_for_a_later_run(tmp_path: Path) -> None:
+    blocks = [
+        product("raw", 0),
+        product("help", 0),
+        product("clean", 1),
+        process("to_clean", "clean", ["raw", optional("help")]),
+    ]
+    names = [name_of(each, day) for each in ("raw", "help") for day in (1, 2)]
+    mission = delivered(tmp_path / "mission", blocks, names)
+    mission.run("-p")
+    for with_optional, expected in ((True, []), (False, [(name_of("help", 1),)])):
+        with opened(mission) as (store, definition):
+            leave_out(
+                store, definition, Request(process="to_clean", first=DAYS[0], last=DAYS[0], with_optional=with_optional)
+            )
+        assert mission.rows("SELECT f.filename FROM processqueue q JOIN file f ON f.file_id = q.file_id") == expected
