@@ -103,7 +103,8 @@ def test_the_log_of_a_success_goes_before_its_directory_which_tells_the_next_run
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mission = delivered(tmp_path / "mission", chain(), RAW[:1])
-    jobs, left = mission.root / ".dbproc" / "jobs", []
+    jobs = mission.root / ".dbproc" / "jobs"
+    left: list[Path] = []
 
     def removing(path: str) -> str | None:
         left.extend(jobs.iterdir())
