@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dbproc.run.on_demand import Request, leave_out
+from dbproc.core.plan import State
+from dbproc.run.on_demand import Request, decisions_of, leave_out
 from tests.kit.engine import DAYS, delivered, opened
-from tests.kit.mission import name_of, optional, process, product
+from tests.kit.mission import chain, name_of, optional, process, product
 
 
 def test_optional_inputs_that_were_left_out_are_queued_for_a_later_run(tmp_path: Path) -> None:
@@ -25,3 +26,12 @@ def test_optional_inputs_that_were_left_out_are_queued_for_a_later_run(tmp_path:
                 store, definition, Request(process="to_clean", first=DAYS[0], last=DAYS[0], with_optional=with_optional)
             )
         assert mission.rows("SELECT f.filename FROM processqueue q JOIN file f ON f.file_id = q.file_id") == expected
+
+
+def test_what_failed_is_run_without_delay_when_it_is_asked_for(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", chain(), retry_seconds=3600)
+    mission.code("to_clean.sh", "#!/bin/sh\nexit 3\n")
+    mission.run("-p", status=1)
+    with opened(mission) as (store, definition):
+        found = decisions_of(store, definition, Request(process="to_clean", first=DAYS[0], last=DAYS[2]))
+    assert [(decision.state, decision.task is not None) for decision in found] == [(State.STALE, True)] * 3
