@@ -14,7 +14,7 @@ import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy import Connection, select, update
@@ -39,13 +39,17 @@ _PATIENCE = 2.0  # seconds that who holds the file may take until his row is the
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The open run; `root` is that of its mission, and `marks` are those of the files that it keeps locked."""
+    """The open run; `root` is that of its mission, and `marks` are those of the files that it keeps locked.
+
+    `judgement` is what was known when it was looked at: a run that ends after that was alive for who looked.
+    """
 
     run_id: int
     process: Process
     since: dt.datetime
     root: str
     marks: str | None
+    judgement: Judgement | None = None
 
     def __str__(self) -> str:
         return (
@@ -196,7 +200,10 @@ def current(store: Store) -> Holder | None:
 def seen(store: Store) -> Holder | None:
     """The open run, for those who only look: one that ends in this moment has let its file go, and is not dead."""
     holder = current(store)
-    if holder is None or judged(holder) is not Judgement.DEAD:
+    if holder is None:
+        return None
+    holder = replace(holder, judgement=judged(holder))
+    if holder.judgement is not Judgement.DEAD:
         return holder
     now = current(store)
     return holder if now is not None and now.run_id == holder.run_id else now
@@ -209,7 +216,7 @@ def describe(holder: Holder) -> str:
 
 def judged(holder: Holder) -> Judgement:
     """What is known of a holder, from its file and from what is seen of it; nothing is made or kept locked."""
-    return _judged(holder, lockfile.probe(holder.root, holder.marks))
+    return holder.judgement or _judged(holder, lockfile.probe(holder.root, holder.marks))
 
 
 def untold(database: str, holder: Holder) -> str:
