@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,26 @@ def test_each_interrupts(number: signal.Signals) -> None:
     with pytest.raises(Interrupted, match=number.name), signals_interrupt():
         os.kill(os.getpid(), number)
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+@pytest.mark.usefixtures("hangup")
+def test_one_that_comes_while_handlers_are_put_back_leaves_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+    put, is_sent = signal.signal, False
+
+    def put_late(number: signal.Signals, handler: Any) -> object:
+        nonlocal is_sent
+        if handler in before and not is_sent:
+            is_sent = True
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)  # another thread may have got it
+        return put(number, handler)
+
+    monkeypatch.setattr(signal, "signal", put_late)
+    with pytest.raises(Interrupted), signals_interrupt():
+        pass
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)] == before
 
 
 @pytest.mark.usefixtures("hangup")
