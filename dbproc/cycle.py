@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dbproc.changes.touched import any_code_touched, any_inspector_touched
-from dbproc.core.directories import refuse_harmful
 from dbproc.core.errors import UserError
 from dbproc.core.events import LOGGER, Event, Progress, Report
 from dbproc.core.model import Definition, Move
+from dbproc.core.overlaps import refuse_harmful
 from dbproc.core.text import one_line
 from dbproc.database import lock, moves
 from dbproc.database.definition.load import load_definition

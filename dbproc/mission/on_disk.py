@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from dbproc.core import directories
-from dbproc.core.directories import Place
+from dbproc.core import overlaps
+from dbproc.core.overlaps import Place
 from dbproc.core.spec import SHIPPED, CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
 from dbproc.engines import program
 from dbproc.mission import paths
@@ -22,7 +22,7 @@ from dbproc.system.package import CODES, code_path
 def check_on_disk(definition: Definition, file: str = "") -> list[Problem]:
     """Every problem that only files and packages show; `file`: the mission file."""
     files = [("the mission file", os.path.abspath(file))] if file else []
-    places = directories.problems(paths.layout(definition, files), within_on_disk)
+    places = overlaps.problems(paths.layout(definition, files), within_on_disk)
     return [
         *_mission_problems(definition.mission),
         *(Problem(found.key, found.text) for found in places),
@@ -34,7 +34,7 @@ def check_on_disk(definition: Definition, file: str = "") -> list[Problem]:
 def database_problems(definition: Definition, database: str) -> list[Problem]:
     """Problems of a database file that lies in a directory whose files come and go."""
     places = paths.layout(definition, [("the database", os.path.abspath(database))])
-    return [Problem(found.key, found.text) for found in directories.file_problems(places, within_on_disk)]
+    return [Problem(found.key, found.text) for found in overlaps.file_problems(places, within_on_disk)]
 
 
 def within_on_disk(inner: Place, outer: Place) -> bool:
@@ -43,7 +43,7 @@ def within_on_disk(inner: Place, outer: Place) -> bool:
     A place that does not exist yet counts by its name below the nearest existing directory.
     """
     resolved = (replace(place, path=os.path.realpath(place.path)) for place in (inner, outer))
-    if directories.within_by_name(*resolved):
+    if overlaps.within_by_name(*resolved):
         return True
     return not outer.fields and _identity(outer.path) in set(_identities(os.path.realpath(inner.path)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from dbproc.core import directories
+from dbproc.core import overlaps
 from dbproc.core.filenames import substitute
 from dbproc.core.model import KEPT_CODES
 from dbproc.core.spec import SHIPPED, Definition, MissionSpec, ProductSpec
@@ -69,10 +69,10 @@ def is_inside(path: str, root: str) -> bool:
     return os.path.isabs(path) and os.path.commonpath((path, root)) == root
 
 
-def layout(definition: Definition, files: Sequence[tuple[str, str]] = ()) -> directories.Layout:
+def layout(definition: Definition, files: Sequence[tuple[str, str]] = ()) -> overlaps.Layout:
     """The places of a mission, without the products that lead out of the root: those are refused."""
     mission = definition.mission
-    return directories.layout(
+    return overlaps.layout(
         **{key: resolved(mission, getattr(mission, key)) for key in DIRECTORIES},
         products={
             name: product.directory

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
 
-from dbproc.core import bounds, directories
+from dbproc.core import bounds, overlaps
 from dbproc.core.errors import FormatError
 from dbproc.core.filenames import TIME_OF_DAY, Format, compile_format
 from dbproc.core.graph import circles
@@ -108,7 +108,7 @@ def _product_problems(definition: Definition) -> Iterator[Problem]:
 
 
 def _place_problems(definition: Definition) -> Iterator[Problem]:
-    for found in directories.problems(paths.layout(definition), directories.within_by_name):
+    for found in overlaps.problems(paths.layout(definition), overlaps.within_by_name):
         yield Problem(found.key, found.text)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dbproc.core.directories import layout, problems, within_by_name
+from dbproc.core.overlaps import layout, problems, within_by_name
 
 USUAL: dict[str, Any] = {
     "root": "/m",
