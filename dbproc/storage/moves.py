@@ -99,14 +99,12 @@ def move_back(move: Move, *, as_it_is: bool = False) -> None:
         elif not os.path.lexists(move.source):
             raise ForeignFileError(f"{move.target} does not have the bytes that were moved there")
         # else it was never moved: somebody else has put a file there
-    if not pairs:
-        return
     for source, target in pairs:
         if os.path.lexists(source) and not _is_equal(source, target):
             raise PlacementError(f"{source} is another file by now")
     for source, target in pairs:
         _return(source, target)
-    if move.members:
+    if move.members:  # also where all is back: the one who brought it back may have died before this
         _prune(companion_of(move.target))
 
 

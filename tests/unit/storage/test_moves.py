@@ -428,6 +428,17 @@ def test_what_arrives_at_the_source_as_a_move_is_undone_stays(
     assert (tree(source), tree(target)) == ({"a": "theirs"}, {"a": "x"})
 
 
+def test_a_return_that_was_cut_off_before_its_directories_were_gone_leaves_their_name_free(
+    source: Path, target: Path
+) -> None:
+    move = cube(source, target)
+    moves.move(move)
+    moves.move_back(move)
+    (target / "x_v1.0.0" / "deep").mkdir(parents=True)  # as a power cut leaves them
+    moves.move_back(move)
+    assert not (target / "x_v1.0.0").exists()
+
+
 def test_a_dataset_that_was_written_to_goes_back_whole(source: Path, target: Path) -> None:
     move = cube(source, target)
     moves.move(move)
