@@ -26,6 +26,7 @@ from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, String, 
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
 from dbproc.changes.reprocess import Reprocessed
+from dbproc.changes.whatif import Prediction
 from dbproc.cli import dbproc
 from dbproc.cli.apply import ChangeTold
 from dbproc.cli.check import Checked
@@ -43,6 +44,7 @@ from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
 from dbproc.explain.forecast import Outlook
 from dbproc.explain.inspection import Inspected
 from dbproc.explain.lineage import Lineage
+from dbproc.explain.plan import Plan
 from dbproc.explain.statistics import Record
 from dbproc.explain.status import Status
 from dbproc.explain.why import Cause, WhyFile
@@ -176,9 +178,11 @@ that is optional is missing where there is nothing to say.
 
 ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc status": ("", Status),
+    "dbproc plan; run, ingest, process --dry-run": ("", Plan),
     "dbproc queue": ("list of ", QueueRow),
     "dbproc why FILE": ("", WhyFile),
     "dbproc why PRODUCT DATE": ("", Cause),
+    "dbproc whatif release, reprocess, file": ("", Prediction),
     "dbproc lineage": ("", Lineage),
     "dbproc stats": ("list of ", Record),
     "dbproc inspect": ("", Inspected),
@@ -247,14 +251,20 @@ def _object(kind: type) -> str:
 
 
 def _shown_fields(kind: type) -> Iterator[tuple[Field[Any], object]]:
-    """The fields that have a key, with their types."""
+    """The fields that have a key, with their types; those of an inline field in its place."""
     hints = get_type_hints(kind)
-    return ((field, hints[field.name]) for field in fields(kind) if "hidden" not in field.metadata)
+    for field in fields(kind):
+        if "inline" in field.metadata:
+            yield from _shown_fields(hints[field.name])
+        elif "hidden" not in field.metadata:
+            yield field, hints[field.name]
 
 
 def _field_comments(kind: type) -> dict[str, str]:
     """What stands behind the fields of a dataclass and of those that it extends."""
-    bases = [each for each in reversed(kind.__mro__) if is_dataclass(each)]
+    hints = get_type_hints(kind)
+    inline: list[type] = [hints[field.name] for field in fields(kind) if "inline" in field.metadata]
+    bases = [each for one in (*inline, kind) for each in reversed(one.__mro__) if is_dataclass(each)]
     found = (re.findall(r"^    (\w+): .*  #: (.+)$", inspect.getsource(each), re.M) for each in bases)
     return dict(pair for pairs in found for pair in pairs)
 

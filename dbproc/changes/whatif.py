@@ -11,17 +11,17 @@ import datetime as dt
 import os
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from dbproc.changes.arrivals import as_newest, taken_in
 from dbproc.changes.edits import predict_edits
 from dbproc.changes.release import Request, propose
 from dbproc.changes.reprocess import Selection, choose
+from dbproc.core.answers import HIDDEN, INLINE, key
 from dbproc.core.errors import UserError
 from dbproc.core.lookup import process_named
-from dbproc.core.model import Definition, File, Slot, Task, Timebase
+from dbproc.core.model import Definition, File, Planned, Product, Slot, Task, Timebase
 from dbproc.core.plan import Decision, State, startup_decision
 from dbproc.core.version import Part, Version
 from dbproc.database import files, queue
@@ -39,113 +39,155 @@ EARLY_CUTOFF = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an execution of a process is for."""
+
+    process: str  #: the name of the process
+    date: dt.date  #: the date
+    keywords: str  #: the keywords, where there are several of a date
+
+    def __str__(self) -> str:
+        return f"{self.process} {self.date} {self.keywords}".rstrip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictedJob(Subject):
+    """A job that would be done."""
+
+    code_version: Version  #: the version of its code
+    reasons: tuple[str, ...]  #: why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PredictedFile:
-    """A file that would be made, by which code and for which reasons; `product` is None for a job without output.
+    """A file that would be made, and the job that makes it."""
 
-    `is_first` is False for the outputs that a job makes besides its first.
-    """
-
-    slot: Slot
-    level: float
-    product_id: int | None
-    name: str | None
-    version: Version | None
-    replaces: str | None
-    reasons: tuple[str, ...]
-    code_version: Version
-    is_first: bool = True
+    level: float  #: the level of its product
+    product: str  #: the name of its product
+    job: PredictedJob = field(metadata=INLINE)
+    file: str  #: its name
+    version: Version  #: its version
+    replaces: str | None  #: the name of the file that it replaces
+    bytes: float | None  #: its expected size; null without history
+    cpu_hours: float | None  #: the expected cost of its job; null without history, and but for the first file of a job
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """The expected cost of a process's job, or size of a product's file; None without history."""
-
-    cpu_seconds: Mapping[int, float]  #: by process
-    size: Mapping[int, float]  #: by product, bytes
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Sums; CPU hours and bytes are None without any history."""
+    """How much would be made."""
 
-    files: int
-    jobs: int
-    cpu_hours: float | None
-    bytes: int | None
-    jobs_without_history: int
+    files: int  #: how many files
+    jobs: int  #: how many jobs
+    cpu_hours: float | None  #: what they are expected to take; null without any history
+    bytes: int | None  #: the expected size of the files; null without any history
+    jobs_without_history: int  #: how many jobs are not in the CPU hours
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An output that would be made; without `output`, a job that has none."""
+
+    task: Task
+    output: tuple[Product, Planned] | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """False for the outputs that a job makes besides its first."""
+        return self.output is None or self.output[1] is self.task.outputs[0]
+
+    @property
+    def what(self) -> str:
+        """The name of the file, or the date of the job."""
+        return self.output[1].name if self.output else f"{self.task.slot.date} {self.task.slot.keywords}".rstrip()
+
+    @property
+    def job(self) -> PredictedJob:
+        """The job as an answer."""
+        return PredictedJob(
+            process=self.task.process.name,
+            date=self.task.slot.date,
+            keywords=self.task.slot.keywords,
+            code_version=self.task.code.version,
+            reasons=tuple(reason.text for reason in self.task.reasons),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The predicted files of a product; `level` is None for the jobs of a process without output."""
+    """How much would be made of a product, or by a process without output."""
 
-    level: float | None
-    name: str
-    made: tuple[PredictedFile, ...]
-    totals: Totals
+    level: float | None  #: the level of the product; null: of a process
+    product: str  #: the name of the product, or of the process
+    totals: Totals = field(metadata=INLINE)
+    made: tuple[Made, ...] = field(metadata=HIDDEN)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hindered(Subject):
+    """What would be due, but is refused, or failed before and waits."""
+
+    state: State  #: how it stands
+    why: str  #: in a sentence
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
-    """The predicted work.
+    """The predicted work, in the order of levels, products, dates and names."""
 
-    Attributes
-    ----------
-    made
-        Every file, and every job without output, by level, product, date and name.
-    hindered
-        Slots that would be due, but are refused, or failed before and wait.
-    notes
-        The fate of a delivered file, and assumptions.
-    is_refused
-        Whether the given file would be refused.
-    """
+    notes: tuple[str, ...]  #: the fate of a delivered file, and assumptions
+    is_refused: bool = field(metadata=key("refused"))  #: whether the given file would be refused
+    files: tuple[PredictedFile, ...]  #: every file
+    jobs: tuple[PredictedJob, ...]  #: every job without output
+    groups: tuple[Group, ...] = field(metadata=key("products"))  #: the sums of each product, last those of `jobs`
+    totals: Totals  #: the sums over everything
+    hindered: tuple[Hindered, ...]  #: what cannot be made
 
-    definition: Definition
-    made: tuple[PredictedFile, ...]
-    hindered: tuple[Decision, ...]
-    cost: Cost
-    notes: tuple[str, ...] = ()
-    is_refused: bool = False
 
-    @cached_property
-    def groups(self) -> tuple[Group, ...]:
-        """The predicted files by level and product; last the jobs without output, by process."""
-        return tuple(self._group(*key, tuple(made)) for key, made in groupby(self.made, key=_product_and_process))
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """The expected cost of a process's job, or size of a product's file, where there is a history."""
 
-    @cached_property
-    def totals(self) -> Totals:
-        """The sums over everything."""
-        return self._totals(self.made)
+    cpu_seconds: Mapping[int, float]  #: by process
+    size: Mapping[int, float]  #: by product, bytes
 
-    def cpu_hours(self, made: Iterable[PredictedFile]) -> float | None:
+    def cpu_hours(self, made: Iterable[Made]) -> float | None:
         """The expected CPU hours of jobs; further outputs add nothing."""
-        cost = self.cost.cpu_seconds
-        seconds = [cost[each.slot.process_id] for each in made if each.is_first and each.slot.process_id in cost]
+        processes = [each.task.slot.process_id for each in made if each.is_first]
+        seconds = [self.cpu_seconds[process_id] for process_id in processes if process_id in self.cpu_seconds]
         return sum(seconds) / 3600 if seconds else None
 
-    def _group(self, product_id: int | None, process_id: int, made: tuple[PredictedFile, ...]) -> Group:
-        if product_id is None:
-            return Group(None, self.definition.processes[process_id].name, made, self._totals(made))
-        product = self.definition.products[product_id]
-        return Group(product.level, product.name, made, self._totals(made))
-
-    def _totals(self, made: Sequence[PredictedFile]) -> Totals:
+    def totals(self, made: Sequence[Made]) -> Totals:
+        """The sums."""
         jobs = [each for each in made if each.is_first]
-        sizes = [self.cost.size.get(each.product_id or 0) for each in made]
-        known = [size for size in sizes if size is not None]
+        products = [each.output[0].product_id for each in made if each.output]
+        known = [self.size[product_id] for product_id in products if product_id in self.size]
         return Totals(
-            files=sum(each.name is not None for each in made),
+            files=len(products),
             jobs=len(jobs),
             cpu_hours=self.cpu_hours(jobs),
             bytes=round(sum(known)) if known else None,
-            jobs_without_history=sum(each.slot.process_id not in self.cost.cpu_seconds for each in jobs),
+            jobs_without_history=sum(each.task.slot.process_id not in self.cpu_seconds for each in jobs),
         )
 
+    def file(self, made: Made, product: Product, planned: Planned) -> PredictedFile:
+        """The output as an answer."""
+        return PredictedFile(
+            level=product.level,
+            product=product.name,
+            job=made.job,
+            file=planned.name,
+            version=planned.version,
+            replaces=planned.replaces.filename if planned.replaces else None,
+            bytes=self.size.get(product.product_id),
+            cpu_hours=self.cpu_hours([made]),
+        )
 
-def _product_and_process(made: PredictedFile) -> tuple[int | None, int]:
-    return made.product_id, made.slot.process_id
+    def group(self, made: tuple[Made, ...]) -> Group:
+        """Outputs of one product, or jobs of one process."""
+        task, output = made[0].task, made[0].output
+        level, name = (output[0].level, output[0].name) if output else (None, task.process.name)
+        return Group(level, name, self.totals(made), made)
 
 
 def if_released(store: Store, request: Request) -> Prediction:
@@ -217,37 +259,51 @@ def predict(store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None
 
 def _predicted(store: Store, hypothesis: Hypothesis, notes: Sequence[str] = (), is_refused: bool = False) -> Prediction:
     definition = hypothesis.definition
-    made: list[PredictedFile] = []
-    hindered: list[Decision] = []
+    made: list[Made] = []
+    hindered: list[Hindered] = []
     with store.at_one_moment() as still:
         for decision in predict(still, hypothesis):
             task = decision.task
             if decision.state is not State.STALE or task is None:
-                hindered.append(decision)
+                hindered.append(_hindered(definition, decision))
             elif task.process.timebase is not Timebase.STARTUP:
-                made += _files(definition, task)
-        made.sort(key=lambda each: (each.level, each.product_id or 0, each.slot))
+                made += _outputs(definition, task)
         cost = _cost(still, made)
-    notes = (*notes, *_assumptions(definition, made))
-    return Prediction(definition, tuple(made), tuple(hindered), cost, notes, is_refused)
+    made.sort(key=_place)
+    return Prediction(
+        notes=(*notes, *_assumptions(made)),
+        is_refused=is_refused,
+        files=tuple(cost.file(each, *each.output) for each in made if each.output),
+        jobs=tuple(each.job for each in made if not each.output),
+        groups=tuple(cost.group(tuple(alike)) for _, alike in groupby(made, key=_product_and_process)),
+        totals=cost.totals(made),
+        hindered=tuple(hindered),
+    )
 
 
-def _files(definition: Definition, task: Task) -> Iterator[PredictedFile]:
-    reasons = tuple(reason.text for reason in task.reasons)
-    if not task.outputs:
-        yield PredictedFile(task.slot, task.level, None, None, None, None, reasons, task.code.version)
-    for position, planned in enumerate(task.outputs):
-        yield PredictedFile(
-            task.slot,
-            definition.products[planned.product_id].level,
-            planned.product_id,
-            planned.name,
-            planned.version,
-            planned.replaces.filename if planned.replaces else None,
-            reasons,
-            task.code.version,
-            is_first=position == 0,
-        )
+def _hindered(definition: Definition, decision: Decision) -> Hindered:
+    slot = decision.slot
+    return Hindered(
+        process=definition.processes[slot.process_id].name,
+        date=slot.date,
+        keywords=slot.keywords,
+        state=decision.state,
+        why=decision.explanation,
+    )
+
+
+def _outputs(definition: Definition, task: Task) -> list[Made]:
+    outputs = [Made(task, (definition.products[planned.product_id], planned)) for planned in task.outputs]
+    return outputs or [Made(task)]
+
+
+def _place(made: Made) -> tuple[float, int, Slot]:
+    product = made.output[0] if made.output else None
+    return (product.level, product.product_id, made.task.slot) if product else (made.task.level, 0, made.task.slot)
+
+
+def _product_and_process(made: Made) -> tuple[int | None, int]:
+    return made.output[0].product_id if made.output else None, made.task.slot.process_id
 
 
 # --- a file that is delivered ---
@@ -321,11 +377,11 @@ def _if_it_arrived(store: Store, definition: Definition, path: str) -> Predictio
 # --- what it costs ---
 
 
-def _cost(store: Store, made: Sequence[PredictedFile]) -> Cost:
+def _cost(store: Store, made: Sequence[Made]) -> _Cost:
     with store.begin() as connection:
-        return Cost(
-            _medians(history.recent_cpu(connection, {each.slot.process_id for each in made})),
-            _medians(history.recent_sizes(connection, {each.product_id for each in made if each.product_id})),
+        return _Cost(
+            _medians(history.recent_cpu(connection, {each.task.slot.process_id for each in made})),
+            _medians(history.recent_sizes(connection, {each.output[0].product_id for each in made if each.output})),
         )
 
 
@@ -333,7 +389,6 @@ def _medians(values: Mapping[int, Sequence[float]]) -> dict[int, float]:
     return {key: statistics.median(each) for key, each in values.items() if each}
 
 
-def _assumptions(definition: Definition, made: Sequence[PredictedFile]) -> Iterator[str]:
-    processes = {each.slot.process_id for each in made}
-    if any(definition.processes[process_id].early_cutoff for process_id in processes):
+def _assumptions(made: Sequence[Made]) -> Iterator[str]:
+    if any(each.task.process.early_cutoff for each in made):
         yield EARLY_CUTOFF

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from dbproc.cli.common import asking_options, glob_option, names_in, only_option, open_mission, print_json, retry_words
+from dbproc.cli.common import asking_options, glob_option, names_in, only_option, open_mission, retry_words, show
 from dbproc.core.events import unsettled_words
 from dbproc.core.text import one_line
 from dbproc.run.selection import Options
 
 if TYPE_CHECKING:
-    from dbproc.explain.plan import Plan, PlannedTask
+    from dbproc.explain.plan import Plan
 
 
 @click.command("plan")
@@ -35,63 +34,31 @@ def preview(mission: str, options: Options, *, as_json: bool, echo: bool = False
         if problem:
             click.echo(f"no run would do anything: {problem}", err=True)
         answer = plan(store, options)
-    if as_json:
-        print_json(_as_json(answer, options))
-    else:
-        _print(answer)
+    show(answer, as_json, _print)
     return 0
 
 
 def _print(plan: Plan) -> None:
-    incoming = plan.incoming
-    if incoming is not None and incoming.problem is not None:
-        click.echo(one_line(incoming.problem))
-    for name, text in incoming.files if incoming else ():
+    if plan.incoming_problem is not None:
+        click.echo(one_line(plan.incoming_problem))
+    for name, text in plan.incoming or ():
         click.echo(one_line(f"incoming {name}: {text}"))
-    for edit in plan.edited_codes:
+    for edit in plan.edited_codes or ():
         click.echo(f"edited {edit.code}: {edit.changed}; {edit.consequence}")
-    for task in plan.tasks:
+    for task in plan.tasks or ():
         what = ", ".join(task.outputs) or f"{task.process} {task.date}"
         when = "would then" if task.waits_for else "would"
         why = f"{task.why} (campaign {task.campaign})" if task.campaign else task.why
         click.echo(one_line(f"{when} {'build' if task.outputs else 'run'} {what}: {why}"))
-    for problem in plan.problems:
+    for problem in plan.problems or ():
         click.echo(one_line(f"{problem.state} {problem.process} {problem.date}: {problem.why}"))
-    for failure in plan.failures:
+    for failure in plan.failures or ():
         click.echo(
             f"failed {failure.process} {failure.date}: {one_line(failure.message or '')}; {retry_words(failure)}"
         )
-    for note in plan.notes:
+    for note in plan.notes or ():
         click.echo(note)
     if plan.is_empty:
         click.echo("nothing to do")
-    if incoming is not None and incoming.unsettled:
-        click.echo(unsettled_words(incoming.unsettled))
-
-
-def _as_json(plan: Plan, options: Options) -> dict[str, object]:
-    """The plan without parts that were not requested."""
-    facts: dict[str, object] = {}
-    if plan.incoming is not None:
-        facts |= {"incoming": plan.incoming.files, "unsettled": plan.incoming.unsettled}
-        if plan.incoming.problem is not None:
-            facts["incoming_problem"] = plan.incoming.problem
-    if options.process:
-        facts |= {
-            "edited_codes": plan.edited_codes,
-            "tasks": [_task(task) for task in plan.tasks],
-            "problems": [_task(problem) for problem in plan.problems],
-            "waiting": [
-                {"process": task.process, "date": task.date, "keywords": task.keywords, "waits_for": task.waits_for}
-                for task in plan.tasks
-                if task.waits_for
-            ],
-            "follows": plan.follows,
-            "failures": plan.failures,
-            "notes": plan.notes,
-        }
-    return facts
-
-
-def _task(task: PlannedTask) -> dict[str, object]:
-    return {**asdict(task), "output": task.outputs[0] if task.outputs else None}
+    if plan.unsettled:
+        click.echo(unsettled_words(plan.unsettled))

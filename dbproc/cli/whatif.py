@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, selection_options, together
 from dbproc.cli.numbers import NUMBER, VERSION
-from dbproc.core.model import Slot
 from dbproc.core.version import Version
 
 if TYPE_CHECKING:
-    from dbproc.changes.whatif import PredictedFile, Prediction, Totals
+    from dbproc.changes.whatif import Made, Prediction, Totals
 
 _SHOWN = 20
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -134,30 +132,25 @@ def file_command(path: str, bump: int, everything: bool, as_json: bool, mission:
 
 def _print(prediction: Prediction, *, everything: bool, as_json: bool) -> None:
     if as_json:
-        print_json(_as_json(prediction))
+        print_json(prediction)
         return
     for note in prediction.notes:
         click.echo(cell(note))
     for group in prediction.groups:
         level = "without output" if group.level is None else f"level {group.level:g}"
-        click.echo(f"{level}  {group.name}: {_amount(group.totals)}")
+        click.echo(f"{level}  {group.product}: {_amount(group.totals)}")
         _print_files(group.made, len(group.made) if everything else _SHOWN)
-    for decision in prediction.hindered:
-        click.echo(f"{decision.state} {_subject(prediction, decision.slot)}: {cell(decision.explanation)}")
-    click.echo(f"in all: {_amount(prediction.totals)}" if prediction.made else "nothing would be made")
+    for each in prediction.hindered:
+        click.echo(f"{each.state} {each}: {cell(each.why)}")
+    click.echo(f"in all: {_amount(prediction.totals)}" if prediction.groups else "nothing would be made")
 
 
-def _print_files(made: Sequence[PredictedFile], most: int) -> None:
+def _print_files(made: Sequence[Made], most: int) -> None:
     """Print some of the files of a product, and the number of the others."""
     for each in made[:most]:
-        what = each.name or f"{each.slot.date} {each.slot.keywords}".rstrip()
-        click.echo(f"  {cell(what)}: {cell('; '.join(each.reasons))}")
+        click.echo(f"  {cell(each.what)}: {cell('; '.join(each.job.reasons))}")
     if len(made) > most:
         click.echo(f"  … and {len(made) - most} more; to see them: --all")
-
-
-def _subject(prediction: Prediction, slot: Slot) -> str:
-    return f"{prediction.definition.processes[slot.process_id].name} {slot.date} {slot.keywords}".rstrip()
 
 
 def _amount(totals: Totals) -> str:
@@ -175,50 +168,6 @@ def _amount(totals: Totals) -> str:
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _as_json(prediction: Prediction) -> dict[str, object]:
-    return {
-        "notes": prediction.notes,
-        "refused": prediction.is_refused,
-        "files": [_file(prediction, each) for each in prediction.made if each.name is not None],
-        "jobs": [_job(prediction, each) for each in prediction.made if each.name is None],
-        "products": [
-            {"level": group.level, "product": group.name, **asdict(group.totals)} for group in prediction.groups
-        ],
-        "totals": asdict(prediction.totals),
-        "hindered": [
-            {**_slot(prediction, each.slot), "state": str(each.state), "why": each.explanation}
-            for each in prediction.hindered
-        ],
-    }
-
-
-def _file(prediction: Prediction, made: PredictedFile) -> dict[str, object]:
-    product = prediction.definition.products[made.product_id or 0]
-    return {
-        "level": product.level,
-        "product": product.name,
-        **_job(prediction, made),
-        "file": made.name,
-        "version": str(made.version),
-        "replaces": made.replaces,
-        "bytes": prediction.cost.size.get(product.product_id),
-        "cpu_hours": prediction.cpu_hours([made]),
-    }
-
-
-def _job(prediction: Prediction, made: PredictedFile) -> dict[str, object]:
-    return {
-        **_slot(prediction, made.slot),
-        "code_version": str(made.code_version),
-        "reasons": made.reasons,
-    }
-
-
-def _slot(prediction: Prediction, slot: Slot) -> dict[str, object]:
-    process = prediction.definition.processes[slot.process_id].name
-    return {"process": process, "date": slot.date.isoformat(), "keywords": slot.keywords}
 
 
 def _date(day: dt.datetime | None) -> dt.date | None:

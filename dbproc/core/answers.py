@@ -14,6 +14,9 @@ OPTIONAL = {"optional": True}
 HIDDEN = {"hidden": True}
 """The metadata of a field that has no key."""
 
+INLINE = {"inline": True}
+"""The metadata of a field in whose place the keys of its value stand."""
+
 
 def key(name: str) -> dict[str, str]:
     """The metadata of a field whose key is no name of Python's, or another one."""
@@ -24,7 +27,9 @@ def entries(answer: Any) -> Iterator[tuple[str, object]]:
     """The keys of an answer with their values, in their order."""
     for field in fields(answer):
         value = getattr(answer, field.name)
-        if not ("hidden" in field.metadata or (value is None and "optional" in field.metadata)):
+        if "inline" in field.metadata:
+            yield from entries(value)
+        elif not ("hidden" in field.metadata or (value is None and "optional" in field.metadata)):
             yield field.metadata.get("key", field.name), value
 
 

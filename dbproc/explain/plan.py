@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from dbproc.changes.arrivals import taken_in
 from dbproc.changes.edits import EditInWords, edits_in_words, refused_inspectors
-from dbproc.changes.whatif import EARLY_CUTOFF, predict
+from dbproc.changes.whatif import EARLY_CUTOFF, Subject, predict
+from dbproc.core.answers import OPTIONAL
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition
 from dbproc.core.plan import Decision, State
@@ -28,74 +29,55 @@ from dbproc.run.selection import Options, allowed_processes
 from dbproc.run.simulation import Hypothesis
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """Names of arrived files with their fate in the next run; or the problem that prevents ingest."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTask(Subject):
+    """A job of the next run, or a refused one."""
 
-    files: tuple[tuple[str, str], ...] = ()
-    unsettled: int = 0
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedTask:
-    """A job of the next run, or a refused one; `waits_for` is a process and date that it is made from."""
-
-    process: str
-    date: str
-    keywords: str
-    state: str
-    outputs: tuple[str, ...]
-    inputs: tuple[str, ...]
-    why: str
-    campaign: str | None = None
-    waits_for: str | None = None
+    state: State  #: how it stands
+    outputs: tuple[str, ...]  #: the names of what it would make
+    inputs: tuple[str, ...]  #: the names of the files that it would be made from
+    why: str  #: why it would be run, or not
+    campaign: str | None = None  #: the campaign that asks for it
+    waits_for: str | None = None  #: a process and date that it is made from
+    output: str | None  #: the name of its first output
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingTask(Subject):
+    """A job that is made from an output of the run itself."""
+
+    waits_for: str  #: the process and date of that output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The next run.
+    """The next run; the first three fields are for a run that ingests, the others for one that builds."""
 
-    Attributes
-    ----------
-    incoming
-        What it would ingest; None when not requested.
-    edited_codes
-        Codes and inspectors that changed under their version, and the consequences.
-    tasks
-        The jobs in a possible order; some have outputs of others as inputs.
-    problems
-        Refused tasks.
-    follows
-        The products made from outputs of the run itself.
-    failures
-        Failures whose retry is not due yet.
-    notes
-        The assumptions.
-    """
-
-    incoming: Incoming | None = None
-    edited_codes: Sequence[EditInWords] = ()
-    tasks: tuple[PlannedTask, ...] = ()
-    problems: tuple[PlannedTask, ...] = ()
-    follows: tuple[str, ...] = ()
-    failures: Sequence[AttemptRow] = ()
-    notes: tuple[str, ...] = ()
+    incoming: tuple[tuple[str, str], ...] | None = field(default=None, metadata=OPTIONAL)  #: arrived files, their fates
+    unsettled: int | None = field(default=None, metadata=OPTIONAL)  #: how many entries of incoming are left for later
+    incoming_problem: str | None = field(default=None, metadata=OPTIONAL)  #: what prevents ingest
+    edited_codes: Sequence[EditInWords] | None = field(default=None, metadata=OPTIONAL)  #: what is edited on disk
+    tasks: tuple[PlannedTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: the jobs in a possible order
+    problems: tuple[PlannedTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: what is refused
+    waiting: tuple[WaitingTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: those of the jobs that wait
+    follows: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: the names of the products they make
+    failures: Sequence[AttemptRow] | None = field(default=None, metadata=OPTIONAL)  #: those that are not retried yet
+    notes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: the assumptions
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do and nothing to report."""
-        incoming = self.incoming is not None and (self.incoming.files or self.incoming.problem)
-        return not (incoming or self.edited_codes or self.tasks or self.problems or self.failures)
+        ingest = self.incoming or self.incoming_problem
+        return not (ingest or self.edited_codes or self.tasks or self.problems or self.failures)
 
 
 def plan(store: Store, options: Options) -> Plan:
     """Preview what the next run would ingest and build."""
     with store.begin() as connection:
         definition = load_definition(connection)
-    incoming, decisions = _arrivals(definition, store, options) if options.ingest else (None, ())
+    arrivals, decisions = _arrivals(definition, store, options) if options.ingest else (Plan(), ())
     if not options.process:
-        return Plan(incoming)
+        return arrivals
     taken = taken_in(store, decisions)
     with store.at_one_moment() as still:
         hypothesis = Hypothesis(definition, taken.queued, taken.delivered)
@@ -104,30 +86,31 @@ def plan(store: Store, options: Options) -> Plan:
         failures = open_failures(connection, definition)
         names = {row.campaign_id: row.name for row in campaigns.entries(connection)}
     tasks = tuple(_tasks(definition, made, names))
-    return Plan(
-        incoming=incoming,
+    return replace(
+        arrivals,
         edited_codes=edits_in_words(definition),
         tasks=tasks,
         problems=tuple(_problems(definition, made)),
+        waiting=tuple(_waiting(tasks)),
         follows=_follows(definition, tasks),
         failures=[failure for failure in failures if not _is_due(failure)],
         notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
     )
 
 
-def _arrivals(definition: Definition, store: Store, options: Options) -> tuple[Incoming, Sequence[triage.Decision]]:
+def _arrivals(definition: Definition, store: Store, options: Options) -> tuple[Plan, Sequence[triage.Decision]]:
     """What the next run would ingest, or why that cannot be determined."""
     try:
         found = scan_mission(definition, options.pattern)
     except UserError as error:
-        return Incoming(problem=str(error)), ()
+        return Plan(incoming=(), unsettled=0, incoming_problem=str(error)), ()
     if not found.settled:
-        return Incoming(unsettled=found.unsettled), ()
+        return Plan(incoming=(), unsettled=found.unsettled), ()
     with Inspection(definition) as inspection:
         decisions = triage.Triage(store, definition, inspection).decide(found.settled)
     files = tuple((decision.arrival.name, _sentence(definition, decision)) for decision in decisions)
     taken = () if refused_inspectors(definition) else decisions
-    return Incoming(files, found.unsettled), taken
+    return Plan(incoming=files, unsettled=found.unsettled), taken
 
 
 def _sentence(definition: Definition, decision: triage.Decision) -> str:
@@ -163,17 +146,25 @@ def _planned_task(
     definition: Definition, decision: Decision, campaign: str | None = None, waits_for: str | None = None
 ) -> PlannedTask:
     slot, task = decision.slot, decision.task
+    outputs = tuple(planned.name for planned in task.outputs) if task else ()
     return PlannedTask(
         process=definition.processes[slot.process_id].name,
-        date=slot.date.isoformat(),
+        date=slot.date,
         keywords=slot.keywords,
-        state=str(decision.state),
-        outputs=tuple(planned.name for planned in task.outputs) if task else (),
+        state=decision.state,
+        outputs=outputs,
         inputs=tuple(file.filename for file in task.inputs) if task else (),
         why=decision.explanation,
         campaign=campaign,
         waits_for=waits_for,
+        output=outputs[0] if outputs else None,
     )
+
+
+def _waiting(tasks: Sequence[PlannedTask]) -> Iterator[WaitingTask]:
+    for task in tasks:
+        if task.waits_for:
+            yield WaitingTask(process=task.process, date=task.date, keywords=task.keywords, waits_for=task.waits_for)
 
 
 def _follows(definition: Definition, tasks: Sequence[PlannedTask]) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ class Made:
 
 def foreseen(prediction: Prediction) -> list[Made]:
     assert not prediction.hindered
-    found = [Made(str(each.name), str(each.version), tuple(sorted(each.reasons))) for each in prediction.made]
+    found = [Made(each.file, str(each.version), tuple(sorted(each.job.reasons))) for each in prediction.files]
     return sorted(found, key=lambda each: each.name)
 
 
@@ -168,7 +168,7 @@ def planned(mission: Mission) -> list[tuple[str, list[str]]]:
     """Each file that is to be built, with the inputs of its job."""
     answer = ask(mission, lambda store: plan(store, Options()))
     assert not answer.problems
-    return sorted((name, sorted(task.inputs)) for task in answer.tasks for name in task.outputs)
+    return sorted((name, sorted(task.inputs)) for task in answer.tasks or () for name in task.outputs)
 
 
 def built(mission: Mission, since: int) -> list[tuple[str, list[str]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dbproc.core.answers import HIDDEN, OPTIONAL, entries, extended, key
+from dbproc.core.answers import HIDDEN, INLINE, OPTIONAL, entries, extended, key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,13 @@ class Forecast(Weather):
     tomorrow: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    number: int
+    weather: Weather = field(metadata=INLINE)
+    author: str
+
+
 def test_a_key_is_the_name_of_its_field_or_another_one_that_was_given() -> None:
     assert list(entries(Weather(place="Bologna", highest=31.5))) == [("place", "Bologna"), ("max", 31.5)]
 
@@ -31,6 +38,11 @@ def test_only_an_optional_key_is_missing_where_there_is_nothing() -> None:
 
 def test_a_hidden_field_has_no_key() -> None:
     assert "source" not in dict(entries(Weather(place="Bologna", source="a barometer")))
+
+
+def test_the_keys_of_an_inline_field_stand_in_its_place() -> None:
+    report = Report(number=3, weather=Weather(place="Bologna", source="a barometer"), author="Ada")
+    assert list(entries(report)) == [("number", 3), ("place", "Bologna"), ("max", None), ("author", "Ada")]
 
 
 def test_an_answer_is_extended_by_further_fields_after_its_own() -> None:
