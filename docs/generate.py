@@ -29,11 +29,14 @@ from dbproc.changes.reprocess import Reprocessed
 from dbproc.changes.whatif import Prediction
 from dbproc.cli import dbproc
 from dbproc.cli.apply import ChangeTold
+from dbproc.cli.canary import Discarded
 from dbproc.cli.check import Checked
 from dbproc.cli.code import Accepted, ReleaseTold
+from dbproc.cli.common import RunTold
 from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
 from dbproc.cli.run_process import PlannedByHand
+from dbproc.core.events import Told
 from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database.campaigns import CampaignRow
@@ -179,6 +182,7 @@ that is optional is missing where there is nothing to say.
 ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc status": ("", Status),
     "dbproc plan; run, ingest, process --dry-run": ("", Plan),
+    "dbproc run, ingest, process, run-process": ("", RunTold),
     "dbproc queue": ("list of ", QueueRow),
     "dbproc why FILE": ("", WhyFile),
     "dbproc why PRODUCT DATE": ("", Cause),
@@ -202,9 +206,25 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc run-process --dry-run": ("", PlannedByHand),
     "dbproc canary list": ("list of ", CanaryInNumbers),
     "dbproc canary start, show": ("", CanaryShown),
+    "dbproc canary discard": ("", Discarded),
     "dbproc canary promote": ("", Promoted),
 }
 """What each command answers: how many, and of what."""
+
+FURTHER: dict[type, tuple[str, ...]] = {
+    Told: (
+        "| `product`, `date` | text, optional | of a file that was ingested |",
+        "| `reason` | text, optional | of a file in quarantine: why, in one word |",
+        "| `process`, `date` | text, optional | of a job |",
+        "| `output` | text or null, optional | of a job of a run: the name of its first output |",
+        "| `outputs`, `inputs` | list of text, optional | of a job of run-process: the paths of what it made, the names"
+        " of the files that it was given |",
+        "| `reasons` | list of text, optional | of a job: why it was due |",
+        "| `seconds` | number, optional | of a job of a run: how long it took |",
+        "| `log` | text or null, optional | of a failed job of run-process: the path of what it wrote |",
+    ),
+}
+"""The keys that the facts of an event have, each at its place."""
 
 _MOST_WORDS = 10
 
@@ -247,6 +267,7 @@ def _object(kind: type) -> str:
             value = f"{value.removesuffix(' or null')}, optional"
         name, meaning = field.metadata.get("key", field.name), said[field.name].replace("``", "`")
         lines.append(f"| `{name}` | {value} | {meaning} |")
+    lines += FURTHER.get(kind, ())
     return "\n".join([*lines, ""])
 
 
@@ -254,16 +275,20 @@ def _shown_fields(kind: type) -> Iterator[tuple[Field[Any], object]]:
     """The fields that have a key, with their types; those of an inline field in its place."""
     hints = get_type_hints(kind)
     for field in fields(kind):
-        if "inline" in field.metadata:
+        if _is_inline(field, hints):
             yield from _shown_fields(hints[field.name])
-        elif "hidden" not in field.metadata:
+        elif not ({"hidden", "inline"} & field.metadata.keys()):
             yield field, hints[field.name]
+
+
+def _is_inline(field: Field[Any], hints: Mapping[str, Any]) -> bool:
+    return "inline" in field.metadata and is_dataclass(hints[field.name])
 
 
 def _field_comments(kind: type) -> dict[str, str]:
     """What stands behind the fields of a dataclass and of those that it extends."""
     hints = get_type_hints(kind)
-    inline: list[type] = [hints[field.name] for field in fields(kind) if "inline" in field.metadata]
+    inline: list[type] = [hints[field.name] for field in fields(kind) if _is_inline(field, hints)]
     bases = [each for one in (*inline, kind) for each in reversed(one.__mro__) if is_dataclass(each)]
     found = (re.findall(r"^    (\w+): .*  #: (.+)$", inspect.getsource(each), re.M) for each in bases)
     return dict(pair for pairs in found for pair in pairs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import click
 
 from dbproc.changes.canary.report import CanaryShown, canary_shown, words_of
@@ -117,6 +119,14 @@ def promote_command(canary: str, mission: str, as_json: bool, reason: str) -> No
     click.echo(f"canary {promoted.canary_id} is promoted; write its version and file into the mission file, too")
 
 
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """A canary that was discarded."""
+
+    canary_id: int  #: its number
+    status: CanaryStatus = CanaryStatus.DISCARDED  #: what it is at
+
+
 @canary_command.command("discard")
 @click.argument("canary", metavar="NUMBER | PROCESS")
 @asking_options
@@ -127,7 +137,7 @@ def discard_command(canary: str, mission: str, as_json: bool) -> None:
     with open_mission(mission) as store, mission_access(store):
         number = discard(store, canary)
     if as_json:
-        print_json({"canary_id": number, "status": CanaryStatus.DISCARDED})
+        print_json(Discarded(number))
     else:
         click.echo(f"canary {number} is discarded")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import click
 
@@ -14,7 +13,7 @@ from dbproc.check.repair import intentions, repair
 from dbproc.cli.common import json_option, mission_access, mission_option, open_mission, print_json
 from dbproc.cli.progress import Screen
 from dbproc.core.answers import OPTIONAL
-from dbproc.core.events import Report
+from dbproc.core.events import Report, Told
 from dbproc.database.store import Store
 
 
@@ -40,7 +39,7 @@ class Checked:
     deep: bool  #: whether their bytes were, too
     live: str | None  #: the run that was live meanwhile: what it is at work on is left out
     intentions: Sequence[str] | None = field(default=None, metadata=OPTIONAL)  #: what would be done
-    repairs: Sequence[Mapping[str, Any]] | None = field(default=None, metadata=OPTIONAL)  #: the events of what was done
+    repairs: Sequence[Told] | None = field(default=None, metadata=OPTIONAL)  #: what was done
     left: tuple[FaultTold, ...] | None = field(default=None, metadata=OPTIONAL)  #: what is still wrong
 
 

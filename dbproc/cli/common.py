@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +14,7 @@ import click
 
 from dbproc.cli import output
 from dbproc.cli.numbers import LEVEL, NUMBER
-from dbproc.core.events import Report
+from dbproc.core.events import Event, Report, Told
 from dbproc.core.model import Timebase
 from dbproc.core.states import AttemptStatus
 from dbproc.core.text import one_line
@@ -112,10 +113,19 @@ selection_options = together(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class RunTold:
+    """What a run did."""
+
+    events: Sequence[Told]  #: all that happened, in its order
+    counts: Mapping[Event, int]  #: how many events there are of each kind that there is
+    exit_status: int  #: 0, or 1 when something went wrong
+
+
 def print_report(report: Report, *, as_json: bool) -> int:
     """Print the result of a run; return its exit status. Without a terminal, a run with nothing to do is silent."""
     if as_json:
-        print_json({"events": report.events, "counts": report.counts, "exit_status": report.exit_status})
+        print_json(RunTold(report.events, report.counts, report.exit_status))
     elif report.did_something or sys.stdout.isatty():
         click.echo(report.summary())
     return report.exit_status

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ def entries(answer: Any) -> Iterator[tuple[str, object]]:
     for field in fields(answer):
         value = getattr(answer, field.name)
         if "inline" in field.metadata:
-            yield from entries(value)
+            yield from value.items() if isinstance(value, Mapping) else entries(value)
         elif not ("hidden" in field.metadata or (value is None and "optional" in field.metadata)):
             yield field.metadata.get("key", field.name), value
 

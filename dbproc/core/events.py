@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
+from dbproc.core.answers import INLINE
 from dbproc.core.errors import EXIT_DONE, EXIT_SOME_FAILED
 from dbproc.core.redaction import masked
 from dbproc.core.text import one_line
@@ -38,6 +39,16 @@ _WRONG = frozenset({Event.QUARANTINED, Event.FAILED, Event.REFUSED, Event.PROBLE
 _QUIET = frozenset({Event.DUPLICATE})
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is reported of a file, a job or the mission."""
+
+    event: Event  #: what happened
+    subject: str  #: to what
+    text: str  #: how or why, in words
+    facts: Mapping[str, object] = field(metadata=INLINE)
+
+
 class Report:
     """Collects events; each is logged, and handed to `say` as a line of text.
 
@@ -50,14 +61,14 @@ class Report:
     def __init__(self, say: Callable[[str, bool], None] | None = None) -> None:
         self._say = say
         self.counts: Counter[Event] = Counter()
-        self.events: list[dict[str, Any]] = []
+        self.events: list[Told] = []
         self.unsettled = 0  #: entries of incoming that are left for a later run
 
     def add(self, event: Event, subject: str, text: str = "", **facts: object) -> None:
         """Report one event; `facts` are what ``--json`` prints besides."""
         text = masked(text)
         self.counts[event] += 1
-        self.events.append({"event": str(event), "subject": subject, "text": text, **facts})
+        self.events.append(Told(event, subject, text, facts))
         line = one_line(f"{event} {subject}" + (f": {text}" if text else ""))
         wrong = event in _WRONG
         LOGGER.log(logging.ERROR if wrong else logging.INFO, "%s", line)

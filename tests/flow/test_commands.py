@@ -237,7 +237,10 @@ def test_the_facts_of_a_run_are_told_as_json(sqlite_mission: Mission) -> None:
     mission.deliver(*RAW[:2], "unknown.txt")
     facts = mission.run("--json", status=1).json
     assert facts["exit_status"] == 1
-    assert facts["events"]
+    keys = {each["event"]: list(each)[3:] for each in facts["events"]}
+    job = ["process", "date", "output", "reasons", "seconds"]
+    assert keys == {"ingested": ["product", "date"], "quarantined": ["reason"], "built": job}
+    assert facts["counts"] == {"ingested": 2, "quarantined": 1, "built": 4}
     assert mission.dbproc("status", "--json").json["queue"] == 0
     why = mission.dbproc("why", CLEAN[0], "--json").json
     assert why["state"] == "up to date"
