@@ -36,6 +36,8 @@ from dbproc.cli.common import RunTold
 from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
 from dbproc.cli.run_process import PlannedByHand
+from dbproc.codes.idx.comparing import DatasetComparison
+from dbproc.codes.idx.verification import Verdict
 from dbproc.core.events import Told
 from dbproc.core.version import Version
 from dbproc.database import schema
@@ -208,10 +210,14 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc canary start, show": ("", CanaryShown),
     "dbproc canary discard": ("", Discarded),
     "dbproc canary promote": ("", Promoted),
+    "dbproc idx verify": ("list of ", Verdict),
+    "dbproc idx compare": ("", DatasetComparison),
 }
 """What each command answers: how many, and of what."""
 
 FURTHER: dict[type, tuple[str, ...]] = {
+    Verdict: ("| `whole` | true or false | whether nothing is wrong |",),
+    DatasetComparison: ("| `same` | true or false | whether all values are; the metadata may differ |",),
     Told: (
         "| `product`, `date` | text, optional | of a file that was ingested |",
         "| `reason` | text, optional | of a file in quarantine: why, in one word |",
@@ -224,13 +230,13 @@ FURTHER: dict[type, tuple[str, ...]] = {
         "| `log` | text or null, optional | of a failed job of run-process: the path of what it wrote |",
     ),
 }
-"""The keys that the facts of an event have, each at its place."""
+"""The keys of answers that are not fields; of an event, those of its facts."""
 
 _MOST_WORDS = 10
 
 WORDS: dict[object, str] = {
     **{int: "integer", float: "number", str: "text", bool: "true or false"},
-    **{dt.date: "date", dt.datetime: "time", Version: "version", type(None): "null"},
+    **{Any: "any value", dt.date: "date", dt.datetime: "time", Version: "version", type(None): "null"},
 }
 
 

@@ -20,30 +20,14 @@ BUDGET = 64 << 20
 
 @dataclass(frozen=True)
 class Difference:
-    """How the values of a field differ.
+    """How the values of a field differ."""
 
-    Parameters
-    ----------
-    field
-        Its name.
-    kind
-        What keeps the values from being compared (missing, another shape or type); empty where they were.
-    values
-        How many there are.
-    differing
-        How many are not the same bit for bit.
-    largest
-        The largest difference of two numbers, None where there is none.
-    first
-        The index of the first that differs, components last.
-    """
-
-    field: str
-    kind: str = ""
-    values: int = 0
-    differing: int = 0
-    largest: Number | None = None
-    first: tuple[int, ...] | None = None
+    field: str  #: its name
+    kind: str = ""  #: why the values were not compared (missing, another shape or type); empty where they were
+    values: int = 0  #: how many there are
+    differing: int = 0  #: how many are not the same bit for bit
+    largest: Number | None = None  #: the largest difference of two numbers; null where there is none
+    first: tuple[int, ...] | None = None  #: the index of the first that differs, components last
 
     @property
     def same(self) -> bool:
@@ -60,11 +44,11 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """How two datasets differ; ``metadata`` has the old and the new of what else is not the same."""
+class DatasetComparison:
+    """How two datasets differ."""
 
-    fields: tuple[Difference, ...]
-    metadata: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    fields: tuple[Difference, ...]  #: each field
+    metadata: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  #: what else is not the same: old and new
 
     @property
     def same(self) -> bool:
@@ -72,11 +56,11 @@ class Comparison:
         return all(each.same for each in self.fields)
 
 
-def compare(old: str | Path, new: str | Path) -> Comparison:
+def compare(old: str | Path, new: str | Path) -> DatasetComparison:
     """Compare two whole datasets; raises Refusal when one is not whole."""
     first, second = open_idx(old), open_idx(new)
     names = dict.fromkeys(each.name for each in (*first.description.fields, *second.description.fields))
-    return Comparison(tuple(_field(first, second, name) for name in names), _metadata(first, second))
+    return DatasetComparison(tuple(_field(first, second, name) for name in names), _metadata(first, second))
 
 
 def _field(first: IdxDataset, second: IdxDataset, name: str) -> Difference:

@@ -22,11 +22,11 @@ from dbproc.codes.idx.refusal import Refusal
 class Damage:
     """One thing that is wrong: in which file, and where it can be told in which field, timestep and block."""
 
-    file: str
-    what: str
-    field: str = ""
-    block: int | None = None
-    step: int | None = None
+    file: str  #: its name
+    what: str  #: what is wrong
+    field: str = ""  #: the name of the field
+    block: int | None = None  #: the number of the block
+    step: int | None = None  #: the number of the timestep
 
     def __str__(self) -> str:
         step = "" if self.step is None else f"timestep {self.step} "
@@ -36,28 +36,14 @@ class Damage:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found of a dataset.
+    """What was found of a dataset."""
 
-    Parameters
-    ----------
-    path
-        The ``.idx``.
-    damages
-        All that is wrong; nothing, for a whole dataset.
-    listed
-        Whether it has a manifest, without which changed values of raw blocks cannot be told.
-    files, bytes
-        What was looked at.
-    notes
-        What could not be told.
-    """
-
-    path: str
-    damages: tuple[Damage, ...]
-    listed: bool
-    files: int
-    bytes: int
-    notes: tuple[str, ...] = ()
+    path: str  #: the ``.idx``
+    damages: tuple[Damage, ...]  #: all that is wrong; nothing, for a whole dataset
+    listed: bool  #: whether it has a manifest, without which changed values of raw blocks cannot be told
+    files: int  #: how many files were looked at
+    bytes: int  #: how many bytes were looked at
+    notes: tuple[str, ...] = ()  #: what could not be told
 
     @property
     def whole(self) -> bool:
