@@ -23,6 +23,7 @@ from dbproc.core.errors import UserError
 from dbproc.core.lookup import process_named
 from dbproc.core.model import Definition, File, Planned, Product, Slot, Task, Timebase
 from dbproc.core.plan import Decision, State, startup_decision
+from dbproc.core.states import RefusalReason
 from dbproc.core.version import Part, Version
 from dbproc.database import files, queue
 from dbproc.database import statistics as history
@@ -357,7 +358,7 @@ def _if_it_arrived(store: Store, definition: Definition, path: str) -> Predictio
         return _predicted(store, Hypothesis(definition), [note], is_refused=True)
     with Inspection(definition) as inspection:
         decisions = Triage(store, definition, inspection).decide([arrival])
-    decision = decisions[0] if decisions else Refused(arrival, "unreadable", "it changes while it is read")
+    decision = decisions[0] if decisions else Refused(arrival, RefusalReason.UNREADABLE, "it changes while it is read")
     match decision:
         case Accepted(file=file):
             product = definition.products[file.product_id]

@@ -15,7 +15,7 @@ from dbproc.check.look import Findings, look
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Move
-from dbproc.core.states import Purpose
+from dbproc.core.states import Purpose, RefusalReason
 from dbproc.core.text import one_line, storable
 from dbproc.database import audit, files, lock, quarantine, queue
 from dbproc.database import moves as placements
@@ -208,7 +208,7 @@ def _entry(move: Move) -> quarantine.Entry:
         filename=storable(os.path.basename(move.source)),
         stored_name=os.path.basename(move.target),
         came_from=storable(move.source),
-        reason="unknown_file",
+        reason=RefusalReason.UNKNOWN_FILE,
         message="found in a directory of products, and not in the catalogue",
         size=os.lstat(move.target).st_size,
         digest=move.digest or None,

@@ -59,6 +59,28 @@ class Purpose(StrEnum):
     QUARANTINE = "quarantine"  #: a file goes into quarantine, or leaves it
 
 
+class RefusalReason(StrEnum):
+    """Why a file is in quarantine."""
+
+    NO_PRODUCT = "no_product"  #: no product's inspector confirms it
+    TWO_PRODUCTS = "two_products"  #: more than one does
+    UNREADABLE = "unreadable"  #: it vanished, or cannot be read
+    INSPECTOR_FAILED = "inspector_failed"  #: an inspector raised, hung, died or returned nonsense
+    NOT_A_FILE = "not_a_file"  #: a fifo, a socket or a device
+    DIRECTORY = "directory"  #: a directory that is no file's companion
+    BAD_NAME = "bad_name"  #: its name is not UTF-8 or holds control characters
+    BAD_PLACE = "bad_place"  #: it belongs where nothing may be put
+    PLACE_TAKEN = "place_taken"  #: an unknown file is where it belongs
+    SAME_NAME = "same_name"  #: the catalogue has a file of this name with other bytes
+    SAME_VERSION = "same_version"  #: the catalogue has another file of this version
+    DANGLING_LINK = "dangling_link"  #: it links to no file
+    LINK_RENAMED = "link_renamed"  #: it links to a file of another name
+    LINK_ELSEWHERE = "link_elsewhere"  #: it links to a file outside of its place
+    INPUT_MISSING = "input_missing"  #: what is left of a job whose code took an input away
+    DEAD_RUN = "dead_run"  #: a dead run had moved it, and its name is taken since
+    UNKNOWN_FILE = "unknown_file"  #: it was among the products, and not in the catalogue
+
+
 class CodeEvent(StrEnum):
     """What happened to a code or an inspector."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, select, update
 
 from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.model import Member
+from dbproc.core.states import RefusalReason
 from dbproc.database import schema
 from dbproc.database._queries import insert_rows
 from dbproc.database.moves import members_text
@@ -26,7 +27,7 @@ class Entry:
     filename: str
     stored_name: str
     came_from: str
-    reason: str
+    reason: RefusalReason
     message: str
     verdicts: str = "[]"
     size: int | None = None

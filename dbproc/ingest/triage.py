@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dbproc.core.errors import FormatError, PlacementError, UnsettledError
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Definition, KnownFile, NewFile, Product
+from dbproc.core.states import RefusalReason
 from dbproc.core.text import storable, time_of
 from dbproc.database import files
 from dbproc.database.store import Store
@@ -59,7 +60,7 @@ class Refused:
     """A file that goes to quarantine."""
 
     arrival: Arrival
-    reason: str
+    reason: RefusalReason
     message: str
     verdicts: str = "[]"
     measured: Measured | None = None
@@ -112,7 +113,7 @@ class Triage:
     ) -> Decision:
         if not isinstance(measured, Measured):
             text = getattr(measured, "strerror", None) or str(measured)
-            return Refused(arrival, "unreadable", f"cannot be read: {text}")
+            return Refused(arrival, RefusalReason.UNREADABLE, f"cannot be read: {text}")
         if known is not None:
             return self._judge_known(arrival, measured, known)
         if isinstance(answer, Refusal):
@@ -121,7 +122,7 @@ class Triage:
         try:
             return self._accepted(arrival, answer, measured)
         except (PlacementError, FormatError) as error:
-            return Refused(arrival, "bad_place", str(error), measured=measured)
+            return Refused(arrival, RefusalReason.BAD_PLACE, str(error), measured=measured)
 
     def _judge_known(self, arrival: Arrival, measured: Measured, known: KnownFile) -> Decision:
         place = os.path.join(self._definition.mission.root, known.directory, known.filename)
@@ -130,7 +131,7 @@ class Triage:
         if measured.digest == known.digest and set(measured.members) <= set(known.members):
             return Duplicate(arrival, known, place, measured)
         message = f"a file of this name with other bytes is in the catalogue ({place}); give the new one a new name"
-        return Refused(arrival, "same_name", message, measured=measured, other_digest=known.digest)
+        return Refused(arrival, RefusalReason.SAME_NAME, message, measured=measured, other_digest=known.digest)
 
     def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured) -> Decision:
         product, facts = answer.product, answer.facts
@@ -141,10 +142,10 @@ class Triage:
             text = (
                 f"links to {os.path.realpath(arrival.path)}, which is not its product's place {target}; move it there"
             )
-            return Refused(arrival, "link_elsewhere", text, measured=measured)
+            return Refused(arrival, RefusalReason.LINK_ELSEWHERE, text, measured=measured)
         if arrival.kind is not Kind.LINK and os.path.lexists(target) and not _same_bytes(target, measured, product):
             text = f"{target} exists and is not in the catalogue; move it away, or deliver it first"
-            return Refused(arrival, "place_taken", text, measured=measured)
+            return Refused(arrival, RefusalReason.PLACE_TAKEN, text, measured=measured)
         file = NewFile(
             filename=arrival.name,
             product_id=product.product_id,
@@ -182,7 +183,7 @@ class Triage:
             f"{other} is already {self._name(file.product_id)} of {file.facts.date}{keywords} in version "
             f"{file.version}; give this one another version, or a keyword that tells them apart"
         )
-        return Refused(decision.arrival, "same_version", message, measured=decision.measured)
+        return Refused(decision.arrival, RefusalReason.SAME_VERSION, message, measured=decision.measured)
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name
@@ -196,17 +197,19 @@ def is_copy(measured: Measured, known: KnownFile) -> bool:
 def _refused_early(arrival: Arrival, root: str) -> Refused | None:
     """What is refused by what it is, unopened; `root` is the mission's, without links on the way."""
     if arrival.kind is Kind.DIRECTORY:
-        return Refused(arrival, "directory", "it is a directory; put its files into incoming themselves")
+        return Refused(arrival, RefusalReason.DIRECTORY, "it is a directory; put its files into incoming themselves")
     if arrival.kind is Kind.OTHER:
-        return Refused(arrival, "not_a_file", "it is a fifo, socket or device, not a file")
+        return Refused(arrival, RefusalReason.NOT_A_FILE, "it is a fifo, socket or device, not a file")
     if arrival.kind is Kind.LINK:
         target = os.path.realpath(arrival.path)
         if not os.path.isfile(target):
-            return Refused(arrival, "dangling_link", f"links to {target}, which is not a file")
+            return Refused(arrival, RefusalReason.DANGLING_LINK, f"links to {target}, which is not a file")
         if os.path.commonpath([target, root]) != root:
-            return Refused(arrival, "link_elsewhere", f"links to {target}, which is outside of {root}; deliver a copy")
+            return Refused(
+                arrival, RefusalReason.LINK_ELSEWHERE, f"links to {target}, which is outside of {root}; deliver a copy"
+            )
         if os.path.basename(target) != arrival.name:
-            return Refused(arrival, "link_renamed", f"links to {target}, a file of another name")
+            return Refused(arrival, RefusalReason.LINK_RENAMED, f"links to {target}, a file of another name")
     return None
 
 
@@ -217,7 +220,7 @@ def _companions_unread(decisions: Sequence[Decision]) -> Iterator[Refused]:
         companion = companion_of(arrival.path)
         if arrival.has_companion and decision.measured is None and os.path.isdir(companion):
             directory = Arrival(companion, os.path.basename(companion), Kind.DIRECTORY, 0)
-            yield Refused(directory, "unreadable", f"it belongs to {arrival.name}, which is refused")
+            yield Refused(directory, RefusalReason.UNREADABLE, f"it belongs to {arrival.name}, which is refused")
 
 
 def _has_companion(arrival: Arrival, answer: Identity | Refusal) -> bool:

@@ -12,12 +12,12 @@ import stat
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple, Self
 
 from dbproc.core.filenames import NameFacts
 from dbproc.core.model import Definition, FileFacts, Mission, Product, Verdict
+from dbproc.core.states import RefusalReason
 from dbproc.products.base import Nonsense, NotMine
 from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.filename import FilenameInspector
@@ -37,17 +37,6 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-
-
-class RefusalReason(StrEnum):
-    """Why a file could not be identified."""
-
-    NO_PRODUCT = "no_product"  #: no product's inspector confirms it
-    TWO_PRODUCTS = "two_products"  #: more than one does
-    UNREADABLE = "unreadable"  #: it vanished, or its permissions forbid to read it
-    INSPECTOR_FAILED = "inspector_failed"  #: an inspector raised, hung, died or returned nonsense
-    NOT_A_FILE = "not_a_file"  #: a directory, a fifo, a socket or a device
-    BAD_NAME = "bad_name"  #: its name is not UTF-8 or holds control characters
 
 
 @dataclass(frozen=True, slots=True)

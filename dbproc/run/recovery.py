@@ -11,7 +11,7 @@ from dbproc.core.errors import ForeignFileError, PlacementError, RepairError
 from dbproc.core.events import Event, Report
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Mission, Move
-from dbproc.core.states import Purpose
+from dbproc.core.states import Purpose, RefusalReason
 from dbproc.core.text import storable
 from dbproc.database import attempts, audit, files, quarantine
 from dbproc.database import moves as placements
@@ -160,7 +160,7 @@ def _entry(undone: Move, aside: Move, message: str) -> quarantine.Entry:
         filename=storable(os.path.basename(undone.source)),
         stored_name=os.path.basename(aside.target),
         came_from=storable(undone.source),
-        reason="dead_run",
+        reason=RefusalReason.DEAD_RUN,
         message=storable(message),
         digest=aside.digest or None,
         members=aside.members,

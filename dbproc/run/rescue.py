@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from dbproc.core.errors import PlacementError, StorageError
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Mission, Move
-from dbproc.core.states import Purpose
+from dbproc.core.states import Purpose, RefusalReason
 from dbproc.core.text import storable
 from dbproc.database import files, quarantine, queue
 from dbproc.database import moves as placements
@@ -141,7 +141,7 @@ def keep_aside(
         filename=storable(name),
         stored_name=os.path.basename(move.target),
         came_from=storable(path),
-        reason="input_missing",
+        reason=RefusalReason.INPUT_MISSING,
         message=storable(message),
     )
     with store.begin() as connection:

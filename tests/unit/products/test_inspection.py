@@ -18,8 +18,9 @@ import netCDF4
 import pytest
 
 from dbproc.core.model import CodeEditPolicy, Definition, Inspector, Mission, Product
+from dbproc.core.states import RefusalReason
 from dbproc.core.version import Version
-from dbproc.products.inspection import Identity, Inspection, Refusal, RefusalReason
+from dbproc.products.inspection import Identity, Inspection, Refusal
 
 MISSION = Mission(
     mission_id=1,
