@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from tests.crash.forge import End, Forge, Order
+from tests.crash.fork_server import End, ForkServer, Order
 from tests.kit.postgres import PostgresServer
 
 MEMORY = "/dev/shm"
@@ -48,9 +48,9 @@ class Site:
         The PostgreSQL server; None: SQLite.
     """
 
-    def __init__(self, base: Path, far: Path | None, server: PostgresServer | None, forge: Forge) -> None:
+    def __init__(self, base: Path, far: Path | None, server: PostgresServer | None, fork_server: ForkServer) -> None:
         self.base = base
-        self.forge = forge
+        self.fork_server = fork_server
         self.root = base / "mission"
         self.codes = self.root / "codes"
         self.incoming = self.root / "incoming" if far is None else far / "incoming"
@@ -99,7 +99,7 @@ class Site:
 
     def command(self, program: str, *arguments: str, status: int | None = 0) -> None:
         """Run a command that is to end well; `status` None: with what it failed at before, too."""
-        end = self.forge.run(self._order(program, arguments))
+        end = self.fork_server.run(self._order(program, arguments))
         expected = (0, 1) if status is None else (status,)
         assert end.status in expected, f"{program} {arguments}: status {end.status}\n{self.said()}"
 
@@ -116,7 +116,7 @@ class Site:
         """Run a command on the mission, killed at a point; the points it came to are in `trace`."""
         self.trace.write_text("")
         order = self._order(program, (*arguments, "-m", self.copy if on_copy else self.database))
-        return self.forge.run(
+        return self.fork_server.run(
             replace(order, at=at, is_steady=is_steady, is_obedient=is_obedient, trace=str(self.trace))
         )
 
@@ -157,10 +157,10 @@ class Site:
 
 
 @contextmanager
-def new_site(server: PostgresServer | None, forge: Forge, *, far: bool) -> Iterator[Site]:
+def new_site(server: PostgresServer | None, fork_server: ForkServer, *, far: bool) -> Iterator[Site]:
     """A site in memory where that is possible, removed at the end."""
     with _directory(_memory()) as base, _directory(other_filesystem(base)) as away:
-        site = Site(base, away if far else None, server, forge)
+        site = Site(base, away if far else None, server, fork_server)
         try:
             yield site
         finally:

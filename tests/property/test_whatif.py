@@ -29,7 +29,7 @@ from dbproc.explain.plan import plan
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
 from tests.kit.mission import Mission
-from tests.property import mortal
+from tests.property import killable
 
 # Every output holds its own name, so that no two versions are equal.
 CODE = """#!/bin/sh
@@ -258,7 +258,7 @@ def release_for_later_dates(data: st.DataObject, mission: Mission, world: World)
     first = FIRST_DAY + dt.timedelta(data.draw(st.integers(0, DAYS - 1), "first day of the second"))
     request = release.Request(process=f"to_{process.name}", version=Version(1, 0, 1), first=first)
     tell(mission, lambda store: release.release(store, request))
-    mortal.run_here(mission.database, Options())
+    killable.run_here(mission.database, Options())
 
 
 def reprocess_something(data: st.DataObject, mission: Mission, world: World) -> Prediction | None:
@@ -319,7 +319,7 @@ def edit_code(_: st.DataObject, mission: Mission, __: World) -> None:
 def ingest_only(data: st.DataObject, mission: Mission, world: World) -> None:
     """Files that are queued, and nothing is built yet."""
     deliver_some(data, mission, world)
-    mortal.run_here(mission.database, Options(process=False))
+    killable.run_here(mission.database, Options(process=False))
 
 
 def leave_it(_: st.DataObject, __: Mission, ___: World) -> None:
@@ -389,7 +389,7 @@ def test_what_is_foreseen_and_planned_is_what_the_next_run_does(data: st.DataObj
             mission.code(name, CODE)
         mission.define(*world.blocks())
         deliver(mission, data.draw(st.lists(raw_names(world), min_size=3, max_size=9, unique=True)))
-        mortal.run_here(mission.database, Options())
+        killable.run_here(mission.database, Options())
         release_for_later_dates(data, mission, world)
         for _ in range(data.draw(st.integers(2, 4), "changes")):
             if data.draw(st.integers(0, 5), "a code is edited before") == 0:
