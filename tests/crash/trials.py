@@ -144,7 +144,7 @@ class Laboratory:
             yield f"{len(lost)} contents that were there are nowhere any more"
 
     def _clear(self) -> Iterator[str]:
-        end = self.site.run("dbproc", ("unlock", "it was killed"))
+        end = self.site.perform("dbproc", ("unlock", "it was killed"))
         if end.status != 0:
             yield f"the lock cannot be cleared: status {end.status}: {self.site.said()}"
 
@@ -167,7 +167,7 @@ class Laboratory:
 
     def _run(self, stage: Stage, at: int | None = None, *, is_steady: bool = True) -> End:
         """What is killed in a stage."""
-        return self.site.run(
+        return self.site.perform(
             stage.program,
             stage.arguments,
             at,
@@ -178,7 +178,7 @@ class Laboratory:
 
     def _command(self, stage: Stage, program: str, arguments: Sequence[str], *, is_steady: bool = True) -> End:
         """What follows it."""
-        return self.site.run(program, tuple(arguments), is_steady=is_steady, is_obedient=stage.is_obedient)
+        return self.site.perform(program, tuple(arguments), is_steady=is_steady, is_obedient=stage.is_obedient)
 
 
 class Laboratories:

@@ -120,11 +120,11 @@ def name_of(product: str, day: int | str, version: str = "1.0.0") -> str:
 class Mission:
     """A folder with a mission, and its database; `in_processes`: each command is a process of its own."""
 
-    def __init__(self, root: Path, database: str, *, in_processes: bool = False) -> None:
+    def __init__(self, root: Path, database: str, *, incoming: Path | None = None, in_processes: bool = False) -> None:
         self.root = root
         self.database = database
         self.in_processes = in_processes
-        self.incoming = root / "incoming"
+        self.incoming = incoming or root / "incoming"
         self.codes = root / "codes"
         self.quarantine = root / "quarantine"
         self.file = root / "mission.toml"
