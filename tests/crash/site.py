@@ -11,10 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.crash.fork_server import End, ForkServer, Order
-from tests.kit.mission import JOIN, Mission
+from tests.kit.mission import JOIN, MEMORY, Mission
 from tests.kit.postgres import PostgresServer
 
-MEMORY = "/dev/shm"
 EMPTY = "nothing"
 """The name under which a new site is kept."""
 
@@ -144,7 +143,7 @@ class Site(Mission):
 @contextmanager
 def new_site(server: PostgresServer | None, fork_server: ForkServer, *, far: bool) -> Iterator[Site]:
     """A site in memory where that is possible, removed at the end."""
-    with _directory(_memory()) as base, _directory(other_filesystem(base)) as away:
+    with _directory(MEMORY) as base, _directory(other_filesystem(base)) as away:
         site = Site(base, away if far else None, server, fork_server)
         try:
             yield site
@@ -159,10 +158,6 @@ def _directory(parent: str) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path)
-
-
-def _memory() -> str:
-    return MEMORY if os.access(MEMORY, os.W_OK) else tempfile.gettempdir()
 
 
 def other_filesystem(base: Path) -> str:

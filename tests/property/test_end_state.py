@@ -6,7 +6,6 @@ What it is to be is said by a model of a few lines, :meth:`Plan.expected`, that 
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from hypothesis import strategies as st
 
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
-from tests.kit.mission import Mission
+from tests.kit.mission import MEMORY, Mission
 from tests.kit.postgres import PostgresServer
 from tests.property import killable
 
@@ -30,7 +29,6 @@ mv made "$1"
 """
 FIRST_DAY = dt.date(2020, 1, 2)
 DAYS = 6
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 VERSIONS = ("1.0.0", "1.0.1", "1.1.0", "2.0.0")
 
 

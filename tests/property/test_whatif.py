@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import shutil
 import tempfile
 from collections import defaultdict
@@ -28,7 +27,7 @@ from dbproc.database.store import Store, create_database, open_store
 from dbproc.explain.plan import plan
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
-from tests.kit.mission import Mission
+from tests.kit.mission import MEMORY, Mission
 from tests.property import killable
 
 # Every output holds its own name, so that no two versions are equal.
@@ -41,7 +40,6 @@ rm made
 FIRST_DAY = dt.date(2020, 1, 2)
 DAYS = 5
 STATIONS = ("north", "south")
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 FIRST_VERSION = Version(1, 0, 0)
 VERSIONS = ("1.0.0", "1.0.1", "1.1.0", "2.0.0")
 OUTPUTS = """
