@@ -17,10 +17,10 @@ def measure(place: Place, *, rounds: int) -> list[Row]:
     """Time a real run of a mission that is up to date, in turn with the imports."""
     made = mission.set_up(place)
     mission.deliver(made.root / "incoming", 10)
-    made.run_process("-i", "-p")
+    made.run("-i", "-p")
     seconds = in_turn(
         {
-            "run": lambda: seconds_of(lambda: made.run_process("-i", "-p")),
+            "run": lambda: seconds_of(lambda: made.run("-i", "-p")),
             "imports": lambda: seconds_of(lambda: subprocess.run(IMPORTS, check=True)),
         },
         rounds,

@@ -68,4 +68,4 @@ def _ingested(place: Place, days: int, *, legacy: bool) -> float:
 def _by_process(place: Place, days: int) -> float:
     made = mission.set_up(place)
     mission.deliver(made.root / "incoming", days)
-    return seconds_of(lambda: made.run_process("-i"))
+    return seconds_of(lambda: made.run("-i"))

@@ -4,44 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import subprocess
-import sys
-from dataclasses import dataclass
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from bench.places import Place
-from dbproc.database.store import create_database, open_store
-from dbproc.mission.apply import apply_definition
-from dbproc.mission.read import read_mission_file
+from tests.kit.mission import Mission, process, product
 
 FIRST_DAY = dt.date(1990, 1, 1)
 FILE_BYTES = 1_000
-PROCESS_QUEUE = str(Path(__file__).resolve().parent.parent / "ProcessQueue.py")
+INSPECTOR = "inspect_bench.py"
+LEVELS = 3
 
 CODE = """#!/bin/sh
 # the trivial code: INPUT OUTPUT, no other program
 IFS= read -r line < "$1"
 echo "$line" > "$2"
-"""
-
-PRODUCT = """
-[product.l{level}]
-level = {level}
-directory = "L{level}/{{Y}}"
-format = "bench_l{level}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt"
-inspector = "{inspector}"
-inspector_arguments = {{ {arguments} }}
-"""
-
-PROCESS = """
-[process.to_l{level}]
-output = "l{level}"
-timebase = "DAILY"
-inputs = ["l{below}"]
-[process.to_l{level}.code]
-file = "code.sh"
-version = "1.0.0"
-output_interface = 1
 """
 
 LEGACY_INSPECTOR = '''"""An inspector as they are written for dbprocessing: it opens the file."""
@@ -68,59 +47,52 @@ class Inspector(inspector.inspector):
 '''
 
 
-@dataclass(frozen=True, slots=True)
-class Mission:
-    """A mission that was set up; `database` is what ``-m`` is given."""
-
-    root: Path
-    database: str
-
-    def run_process(self, *options: str) -> None:
-        """Do a run as cron does: a process ``ProcessQueue.py``."""
-        command = [sys.executable, PROCESS_QUEUE, *options, "-m", self.database]
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-
-
 def set_up(place: Place, *, legacy: bool = False) -> Mission:
     """Make a mission with its database; with `legacy`, an inspector in dbprocessing's style for each product."""
-    root = place.new()
-    for name in ("incoming", "quarantine", "codes", "inspectors"):
-        (root / name).mkdir()
-    code = root / "codes" / "code.sh"
-    code.write_text(CODE)
-    code.chmod(0o755)
-    (root / "inspectors" / "inspect_bench.py").write_text(LEGACY_INSPECTOR)
-    definition = root / "mission.toml"
-    definition.write_text(_definition(legacy=legacy))
-    mission = Mission(root, place.database.name_for(root))
-    create_database(mission.database)
-    with open_store(mission.database) as store:
-        apply_definition(store, read_mission_file(definition))
-    return mission
+    made = new(place)
+    made.code("code.sh", CODE)
+    made.inspector(INSPECTOR, LEGACY_INSPECTOR)
+    products = [level_product(level, **_inspected(level, legacy=legacy)) for level in range(LEVELS)]
+    return create(made, *products, *(level_process(level, level - 1) for level in range(1, LEVELS)))
 
 
 def set_up_codes(place: Place, count: int) -> Mission:
     """Make a mission of so many processes, each with a code of its own that uses a file beside it."""
-    root = place.new()
-    (root / "incoming").mkdir()
-    blocks = ['[mission]\nname = "bench"\nroot = "."\nsettle_seconds = 0\n']
-    blocks.append(PRODUCT.format(level=0, inspector="filename", arguments=""))
+    made = new(place)
+    blocks = [level_product(0)]
     for number in range(1, count + 1):
-        home = root / "codes" / str(number)
-        home.mkdir(parents=True)
-        (home / "code.sh").write_text(CODE)
-        (home / "code.sh").chmod(0o755)
-        (home / "table.json").write_text("{}")
-        blocks.append(PRODUCT.format(level=number, inspector="filename", arguments=""))
-        process = PROCESS.format(level=number, below=0).replace('"code.sh"', f'"{number}/code.sh"')
-        blocks.append(process + 'uses = ["*.json"]\n')
-    definition = root / "mission.toml"
-    definition.write_text("".join(blocks))
-    mission = Mission(root, place.database.name_for(root))
-    create_database(mission.database)
-    with open_store(mission.database) as store:
-        apply_definition(store, read_mission_file(definition))
-    return mission
+        (made.codes / str(number)).mkdir()
+        made.code(f"{number}/code.sh", CODE)
+        (made.codes / str(number) / "table.json").write_text("{}")
+        blocks.append(level_product(number))
+        blocks.append(level_process(number, 0, file=f"{number}/code.sh", uses=["*.json"]))
+    return create(made, *blocks)
+
+
+def new(place: Place) -> Mission:
+    """A mission that is not defined yet; each of its commands is a process, as cron starts them."""
+    root = place.new()
+    made = Mission(root, place.database.name_for(root), in_processes=True)
+    del made.environment["PYTHONDONTWRITEBYTECODE"]  # else each run compiles what the first one did not find compiled
+    return made
+
+
+def create(made: Mission, *blocks: str) -> Mission:
+    """Define it, and say nothing: what is printed is the table."""
+    with redirect_stdout(StringIO()):
+        return made.create(*blocks)
+
+
+def level_product(level: int, format: str = "bench_l{level}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt", **keys: Any) -> str:
+    return product(f"l{level}", level, format.format(level=level), directory=f"L{level}/{{Y}}", **keys)
+
+
+def level_process(level: int, below: int, timebase: str = "DAILY", **code: Any) -> str:
+    return process(f"to_l{level}", f"l{level}", [f"l{below}"], timebase, **{"file": "code.sh", **code})
+
+
+def _inspected(level: int, *, legacy: bool) -> dict[str, Any]:
+    return {"inspector": INSPECTOR, "inspector_arguments": {"level": f"l{level}"}} if legacy else {}
 
 
 def deliver(directory: Path, days: int) -> None:
@@ -130,16 +102,3 @@ def deliver(directory: Path, days: int) -> None:
         text = f"bench {day} ".ljust(FILE_BYTES - 1, "x") + "\n"
         (directory / f"bench_l0_{day:%Y%m%d}_v1.0.0.txt").write_text(text)
     os.sync()
-
-
-def _definition(*, legacy: bool) -> str:
-    head = '[mission]\nname = "bench"\nroot = "."\nsettle_seconds = 0\n'
-    products = [
-        PRODUCT.format(
-            level=level,
-            inspector="inspect_bench.py" if legacy else "filename",
-            arguments=f'level = "l{level}"' if legacy else "",
-        )
-        for level in range(3)
-    ]
-    return "".join([head, *products, *(PROCESS.format(level=level, below=level - 1) for level in (1, 2))])

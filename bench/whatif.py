@@ -17,9 +17,7 @@ from dbproc.core.model import FileFacts, NewFile, Product
 from dbproc.core.version import Version
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import insert_files, link_codes, link_inputs
-from dbproc.database.store import Store, create_database, open_store
-from dbproc.mission.apply import apply_definition
-from dbproc.mission.read import read_mission_file
+from dbproc.database.store import Store, open_store
 
 SECONDS = 60
 GIBIBYTES = 1
@@ -27,22 +25,7 @@ STATIONS = 100
 LEVELS = 4
 _VERSION = Version(1, 0, 0)
 
-PRODUCT = """
-[product.l{level}]
-level = {level}
-directory = "L{level}/{{Y}}"
-format = "bench_l{level}_{{station}}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt"
-"""
-
-PROCESS = """
-[process.to_l{level}]
-output = "l{level}"
-timebase = "FILE"
-inputs = ["l{below}"]
-[process.to_l{level}.code]
-file = "code.sh"
-version = "1.0.0"
-"""
+FORMAT = "bench_l{level}_{{station}}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt"
 
 ASK = """
 import json, resource, sys, time
@@ -86,23 +69,14 @@ def _asked(database: str) -> dict[str, float]:
 
 def _filled(place: Place, days: int) -> str:
     """A mission whose catalogue holds what `days` days of all stations make, entered without running the jobs."""
-    root = place.new()
-    for name in ("incoming", "quarantine", "codes"):
-        (root / name).mkdir()
-    code = root / "codes" / "code.sh"
-    code.write_text(mission.CODE)
-    code.chmod(0o755)
-    definition = root / "mission.toml"
-    blocks = [PRODUCT.format(level=level) for level in range(LEVELS)]
-    blocks += [PROCESS.format(level=level, below=level - 1) for level in range(1, LEVELS)]
-    definition.write_text("".join(['[mission]\nname = "bench"\nroot = "."\n', *blocks]))
-    database = place.database.name_for(root)
-    create_database(database)
-    with open_store(database) as store:
-        apply_definition(store, read_mission_file(definition))
+    made = mission.new(place)
+    made.code("code.sh", mission.CODE)
+    products = [mission.level_product(level, FORMAT) for level in range(LEVELS)]
+    mission.create(made, *products, *(mission.level_process(level, level - 1, "FILE") for level in range(1, LEVELS)))
+    with open_store(made.database) as store:
         for number in range(0, days, 100):
             _enter(store, range(number, min(number + 100, days)))
-    return database
+    return made.database
 
 
 def _enter(store: Store, days: range) -> None:

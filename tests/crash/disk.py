@@ -36,7 +36,7 @@ class Disk:
 
     @contextmanager
     def room(self, size: int, longest: int) -> Iterator[Sequence[str]]:
-        """Leave `size` bytes free; gives the hardship for runs meanwhile: without a small disk, files of `longest`."""
+        """Leave `size` bytes free; gives the limits of runs meanwhile: without a small disk, files of `longest`."""
         if not self.is_small:
             yield "--file-size", str(longest)
             return

@@ -104,11 +104,13 @@ class Held(Mission):
         for process in self.jobs():
             process.kill()
 
-    # --- running under hardship ---
+    # --- running with less ---
 
-    def hard(self, *hardship: str, program: Sequence[str] = (PROCESS_QUEUE,)) -> subprocess.CompletedProcess[str]:
-        """A run, or another program, of less means than usual, see :mod:`tests.crash.hardship`."""
-        done = self._by("tests.crash.hardship", *hardship, "--", *program, "-m", self.database)
+    def run_restricted(
+        self, *limits: str, program: Sequence[str] = (PROCESS_QUEUE,)
+    ) -> subprocess.CompletedProcess[str]:
+        """A run, or another program, of less means than usual, see :mod:`tests.crash.restricted`."""
+        done = self._by("tests.crash.restricted", *limits, "--", *program, "-m", self.database)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 

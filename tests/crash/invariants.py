@@ -19,7 +19,7 @@ from dbproc.database.attempts import due_retries
 from dbproc.database.definition.load import load_definition
 from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
-from tests.crash.site import Place
+from tests.kit.mission import Mission
 
 FILE = schema.file
 UNLINKED = """
@@ -31,32 +31,32 @@ SELECT filename FROM file f WHERE verbose_provenance IS NOT NULL AND (
 """
 
 
-def violations(site: Place, delivered: frozenset[str], *, while_moved: bool = False) -> list[str]:
+def violations(mission: Mission, delivered: frozenset[str], *, while_moved: bool = False) -> list[str]:
     """What should never be, in words; `delivered` are the digests of the contents that somebody delivered.
 
     `while_moved`: a code may have moved them into its own directory, from which they are still to be taken back.
     """
-    with Store(site.database, read_only=True) as store, store.begin() as connection:
+    with Store(mission.database, read_only=True) as store, store.begin() as connection:
         found = [*_damage(connection), *_without_lineage(connection), *_forgotten(connection)]
-        found += [] if while_moved else _without_file(connection, site.root)
-    lost = delivered - contents(site, with_jobs=while_moved) if delivered else delivered
+        found += [] if while_moved else _without_file(connection, mission.root)
+    lost = delivered - contents(mission, with_jobs=while_moved) if delivered else delivered
     if lost:
         found.append(f"{len(lost)} delivered contents are nowhere any more")
     return found
 
 
-def stray_logs(site: Place) -> list[str]:
+def stray_logs(mission: Mission) -> list[str]:
     """Logs of jobs that no attempt names: of a mission that has recovered there are none."""
-    with Store(site.database, read_only=True) as store, store.begin() as connection:
+    with Store(mission.database, read_only=True) as store, store.begin() as connection:
         named = {path for (path,) in connection.execute(text("SELECT log_path FROM attempt"))}
-    folder = site.root / ".dbproc" / "jobs"
+    folder = mission.root / ".dbproc" / "jobs"
     found = sorted(folder.iterdir()) if folder.exists() else []
     return [f"no attempt names the log {path}" for path in found if str(path) not in named]
 
 
-def contents(site: Place, *, with_jobs: bool = False) -> frozenset[str]:
+def contents(mission: Mission, *, with_jobs: bool = False) -> frozenset[str]:
     """The digests of all files of the mission; `with_jobs`: those in the directories of jobs, too."""
-    places = {site.root, site.incoming}
+    places = {mission.root, mission.incoming}
     return frozenset(_digest(path) for place in places for path in _files(place, with_jobs=with_jobs))
 
 

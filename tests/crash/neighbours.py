@@ -15,15 +15,6 @@ from pathlib import Path
 from tests.crash.picture import picture
 from tests.crash.site import Site
 from tests.crash.stage import RUN, Stage
-from tests.crash.writing import deliver, write_code
-
-HEAD = """
-[mission]
-name = "crowded"
-settle_seconds = 0
-retry_seconds = 86400
-incoming = "INCOMING"
-"""
 
 CROWDED = """
 [product.raw]
@@ -106,10 +97,10 @@ printf 'NAME(%s)' "$(cat "$1")" > "$2"
 
 def crowd(site: Site) -> None:
     """Somebody else's things are everywhere; files arrive for the first time."""
-    write_code(site, "two.sh", TWO)
-    write_code(site, "cube.sh", CUBE)
-    write_code(site, "mean.sh", MEAN.replace("NAME", "mean"))
-    _apply(site, CROWDED)
+    site.code("two.sh", TWO)
+    site.code("cube.sh", CUBE)
+    site.code("mean.sh", MEAN)
+    site.create(CROWDED)
     for place in (
         "root/data/2024/notes.txt",
         "root/data/2025/theirs.txt",
@@ -125,10 +116,10 @@ def crowd(site: Site) -> None:
     ):
         _stranger(site, place)
     for day in (1, 2, 3):
-        deliver(site, f"raw_2024010{day}.txt")
+        site.deliver(f"raw_2024010{day}.txt")
         deliver_volume(site, f"volume_2024010{day}_v1.0.0")
     for name in ("BOL_2024.csv", "BOL_20240101.dat", "BOL_20240102.dat"):
-        deliver(site, name)
+        site.deliver(name)
 
 
 def crowd_again(site: Site) -> None:
@@ -139,8 +130,8 @@ def crowd_again(site: Site) -> None:
     shutil.move(site.root / "cubes/cube_20240102_v1.0.0", away / "cube_20240102_v1.0.0")
     site.command("dbproc", "retry", "-m", site.database)
     for name in ("raw_20240101.txt", "raw_20240104.txt", "BOL_2024.csv", "BOL_20240101.dat"):
-        deliver(site, name)
-    deliver(site, "raw_20240102.txt", "other bytes")
+        site.deliver(name)
+    site.deliver("raw_20240102.txt", content="other bytes")
     for place in ("incoming/raw_20240101/again.txt", "root/data/2026/theirs.txt", "incoming/BOL_2024/again.txt"):
         _stranger(site, place)
     deliver_volume(site, "volume_20240101_v1.0.0")
@@ -150,8 +141,8 @@ def crowd_again(site: Site) -> None:
 def tried_out(site: Site) -> None:
     """A candidate has its sample, and beside the names that it will have are strangers."""
     site.command(*RUN, "-m", site.database, status=None)
-    write_code(site, "mean2.sh", MEAN.replace("NAME", "better mean"))
-    write_code(site, "cube2.sh", CUBE.replace("cube(", "better cube("))
+    site.code("mean2.sh", MEAN.replace("NAME", "better mean"))
+    site.code("cube2.sh", CUBE.replace("cube(", "better cube("))
     for day in (1, 2, 3):
         _stranger(site, f"root/means/mean_2024010{day}_v1.1.0/theirs.txt")
     words = ("--version", "1.1.0", "--dates", "2024-01-01..2024-01-02", "-m", site.database)
@@ -204,17 +195,17 @@ def movers(site: Site) -> None:
     """Codes move what they were given: onto their output, and elsewhere in their directory."""
     blocks = []
     for name, text in MOVERS.items():
-        write_code(site, f"{name}.sh", f"#!/bin/sh\n{text}\n")
+        site.code(f"{name}.sh", f"#!/bin/sh\n{text}\n")
         companion = str(name in WITH_COMPANIONS).lower()
         blocks.append(MOVING.replace("NAME", name).replace("COMPANION", companion))
-    _apply(site, "".join(blocks))
+    site.create("".join(blocks))
     for name in MOVERS:
         for day in (1, 2):
             stem = f"{name}_2024010{day}"
             if name in WITH_COMPANIONS:
                 deliver_volume(site, stem)
             else:
-                deliver(site, f"{stem}.idx")
+                site.deliver(f"{stem}.idx")
                 _stranger(site, f"root/in/{name}/{stem}/theirs.txt")
                 _stranger(site, f"root/out/{name}/out_{stem}_v1.0.0/theirs.txt")
 
@@ -258,11 +249,11 @@ chmod 444 left/file; chmod 555 left/deep/er left/deep left empty; chmod 000 lock
 
 def leavers(site: Site) -> None:
     """Jobs leave directories in which nothing may be changed, or which may not be looked into."""
-    write_code(site, "leave.sh", f'{LEAVE}printf "made(%s)" "$(cat "$1")" > "$2"\n')
-    write_code(site, "fail.sh", f"{LEAVE}exit 3\n")
-    _apply(site, LEAVING)
+    site.code("leave.sh", f'{LEAVE}printf "made(%s)" "$(cat "$1")" > "$2"\n')
+    site.code("fail.sh", f"{LEAVE}exit 3\n")
+    site.create(LEAVING)
     for day in (1, 2, 3):
-        deliver(site, f"raw_2024010{day}.txt")
+        site.deliver(f"raw_2024010{day}.txt")
 
 
 # --- a database that was copied ---
@@ -272,7 +263,7 @@ def copied(site: Site) -> None:
     """The database is copied while nothing runs, and so is the whole folder; then files arrive."""
     site.copy_database()
     for day in (5, 6):
-        deliver(site, f"raw_2020010{day}_v1.0.0.txt")
+        site.deliver(f"raw_2020010{day}_v1.0.0.txt")
     _stranger(site, "root/data/raw/2020/unknown.txt")
 
 
@@ -283,7 +274,7 @@ def copy_is_refused(site: Site) -> Iterator[str]:
     """With the copy nobody may touch what belongs to the original."""
     before = picture(site)
     for program, *arguments in (RUN, ("dbproc", "check", "--repair")):
-        end = site.run(program, tuple(arguments), on_copy=True)
+        end = site.perform(program, tuple(arguments), on_copy=True)
         if end.status != COPY_IS_REFUSED:
             yield f"a run with a copy of the database: {program} {arguments}: status {end.status}: {site.said()}"
     changed = picture(site).difference(before)
@@ -298,13 +289,7 @@ def deliver_volume(site: Site, stem: str, what: str = "block") -> None:
     os.makedirs(companion / "sub")
     (companion / "0.bin").write_text(f"first {what} of {stem}")
     (companion / "sub/1.bin").write_text(f"second {what} of {stem}")
-    deliver(site, f"{stem}.idx")
-
-
-def _apply(site: Site, definition: str) -> None:
-    site.mission_file.write_text(HEAD.replace("INCOMING", str(site.incoming)) + definition)
-    site.command("dbproc", "init", site.database)
-    site.command("dbproc", "apply", str(site.mission_file), "-m", site.database)
+    site.deliver(f"{stem}.idx")
 
 
 def _stranger(site: Site, place: str) -> None:

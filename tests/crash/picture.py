@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table
 
 from dbproc.database import schema
 from dbproc.database.store import Store
-from tests.crash.site import Place
+from tests.kit.mission import Mission
 
 NATURAL = {
     "mission": ("mission_name",),
@@ -64,11 +64,11 @@ class Picture:
         return [f"- {line}" for line in theirs] + [f"+ {line}" for line in mine]
 
 
-def picture(site: Place) -> Picture:
+def picture(mission: Mission) -> Picture:
     """The picture of a mission of which no run is live."""
-    with Store(site.database, read_only=True) as store, store.begin() as connection:
+    with Store(mission.database, read_only=True) as store, store.begin() as connection:
         rows = list(_rows(connection))
-    places = [site.root] if site.root in site.incoming.parents else [site.root, site.incoming]
+    places = [mission.root] if mission.root in mission.incoming.parents else [mission.root, mission.incoming]
     return Picture(tuple(sorted([*rows, *(line for place in places for line in _tree(place))])))
 
 

@@ -14,15 +14,8 @@ from pathlib import Path
 from tests.crash import neighbours
 from tests.crash.site import Site
 from tests.crash.stage import Stage
-from tests.crash.writing import deliver, write_code
 
 MISSION = """
-[mission]
-name = "small"
-settle_seconds = 0
-retry_seconds = 86400
-incoming = "INCOMING"
-
 [product.raw]
 level = 0
 directory = "data/raw/{Y}"
@@ -121,9 +114,9 @@ REPORT = f"""{READ}
 read_all "$2"; printf 'report(%s)' "$text" > "$1/${{2##*/}}"
 """
 CODES = {
-    "clean.sh": JOIN.replace("NAME", "clean"),
-    "smooth.sh": JOIN.replace("NAME", "smooth"),
-    "week.sh": JOIN.replace("NAME", "week"),
+    "clean.sh": JOIN,
+    "smooth.sh": JOIN,
+    "week.sh": JOIN,
     "cube.sh": CUBE,
     "bad.sh": BAD,
     "report.sh": REPORT,
@@ -133,37 +126,35 @@ CODES = {
 def define(site: Site) -> None:
     """Create the database and define the mission."""
     for name, text in CODES.items():
-        write_code(site, name, text)
-    write_mission(site, "1.0.0")
-    site.command("dbproc", "init", site.database)
-    site.command("dbproc", "apply", str(site.mission_file), "-m", site.database)
+        site.code(name, text)
+    site.create(definition("1.0.0"))
 
 
 def first_delivery(site: Site) -> None:
     """Three days of raw data, two scans with companion directories, what nobody knows, and a link to nothing."""
     define(site)
     for day in (1, 2, 3):
-        deliver(site, f"raw_2020010{day}_v1.0.0.txt")
+        site.deliver(f"raw_2020010{day}_v1.0.0.txt")
     deliver_scan(site, "scan_20200101_north_v1.0.0")
     deliver_scan(site, "scan_20200101_south_v1.0.0")
-    deliver(site, "unknown.xyz")
+    site.deliver("unknown.xyz")
     (site.incoming / "dangling_link.txt").symlink_to("/nowhere/dangling_link.txt")
 
 
 def release(site: Site) -> None:
     """A code has a new version in the mission file, another one was edited without one."""
-    write_code(site, "clean.sh", CODES["clean.sh"].replace("clean", "cleaner"))
-    write_code(site, "week.sh", CODES["week.sh"].replace("week", "edited week"))
-    write_mission(site, "1.1.0")
+    site.code("clean.sh", JOIN.replace("NAME", "cleaner"))
+    site.code("week.sh", JOIN.replace("NAME", "edited week"))
+    site.write(definition("1.1.0"))
 
 
 def second_delivery(site: Site) -> None:
     """A new version, a new day, duplicates, a name with other bytes, a link home, a file that had been lost."""
-    deliver(site, "raw_20200102_v1.0.1.txt", "raw 2, better")
-    deliver(site, "raw_20200107_v1.0.0.txt")
-    deliver(site, "raw_20200101_v1.0.0.txt")
-    deliver(site, "raw_20200103_v1.0.0.txt", "other bytes")
-    deliver(site, "RAW_of_nobody.txt")
+    site.deliver("raw_20200102_v1.0.1.txt", content="raw 2, better")
+    site.deliver("raw_20200107_v1.0.0.txt")
+    site.deliver("raw_20200101_v1.0.0.txt")
+    site.deliver("raw_20200103_v1.0.0.txt", content="other bytes")
+    site.deliver("RAW_of_nobody.txt")
     deliver_scan(site, "scan_20200101_north_v1.0.0")
     deliver_scan(site, "scan_20200102_north_v1.0.0")
     lost = site.root / "data/scan/scan_20200101_south_v1.0.0"
@@ -191,10 +182,8 @@ STAGES = {
 """The stages in their order."""
 
 
-def write_mission(site: Site, clean_version: str) -> None:
-    """Write the mission file."""
-    text = MISSION.replace("INCOMING", str(site.incoming)).replace("CLEAN_VERSION", clean_version)
-    site.mission_file.write_text(text)
+def definition(clean_version: str) -> str:
+    return MISSION.replace("CLEAN_VERSION", clean_version)
 
 
 def deliver_scan(site: Site, stem: str) -> None:
@@ -203,4 +192,4 @@ def deliver_scan(site: Site, stem: str) -> None:
     os.makedirs(companion)
     for number in (1, 2):
         (companion / f"{number}.bin").write_text(f"block {number} of {stem}")
-    deliver(site, f"{stem}.dat")
+    site.deliver(f"{stem}.dat")

@@ -9,34 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
-from tests.crash.forge import End, Forge, Order
+from tests.crash.fork_server import End, ForkServer, Order
+from tests.kit.mission import JOIN, MEMORY, Mission
 from tests.kit.postgres import PostgresServer
 
-MEMORY = "/dev/shm"
 EMPTY = "nothing"
 """The name under which a new site is kept."""
 
 
-class Place(Protocol):
-    """What is needed to look at a mission."""
-
-    @property
-    def root(self) -> Path:
-        """The mission folder."""
-
-    @property
-    def incoming(self) -> Path:
-        """Where files arrive."""
-
-    @property
-    def database(self) -> str:
-        """What ``-m`` is given."""
-
-
-class Site:
-    """A mission folder with its database.
+class Site(Mission):
+    """A mission whose commands are started by the fork server, and can be killed.
 
     Parameters
     ----------
@@ -48,40 +31,46 @@ class Site:
         The PostgreSQL server; None: SQLite.
     """
 
-    def __init__(self, base: Path, far: Path | None, server: PostgresServer | None, forge: Forge) -> None:
+    def __init__(self, base: Path, far: Path | None, server: PostgresServer | None, fork_server: ForkServer) -> None:
         self.base = base
-        self.forge = forge
-        self.root = base / "mission"
-        self.codes = self.root / "codes"
-        self.incoming = self.root / "incoming" if far is None else far / "incoming"
-        self.mission_file = self.root / "mission.toml"
+        self.fork_server = fork_server
         self.out = base / "out.txt"
         self.trace = base / "trace.txt"
         self._server = server
-        self._name: str | None = None
+        self._name = None if server is None else server.create()
         self._copy: str | None = None
         self._templates: dict[str, str] = {}
+        (base / "database").mkdir()
+        super().__init__(
+            base / "mission", self._address(self._name, "mission"), incoming=None if far is None else far / "incoming"
+        )
         self._folders = [self.root, base / "database", *([] if far is None else [far])]
-        for folder in (self.root, base / "database", self.codes, self.incoming):
-            folder.mkdir(parents=True, exist_ok=True)
-        if server is not None:
-            self._name = server.create()
         self.keep(EMPTY)
 
-    @property
-    def database(self) -> str:
-        """What ``-m`` is given."""
-        if self._server is None or self._name is None:
-            return str(self.base / "database" / "mission.sqlite")
-        return self._server.url(self._name)
+    def _address(self, name: str | None, stem: str) -> str:
+        if self._server is None:
+            return str(self.base / "database" / f"{stem}.sqlite")
+        assert name is not None
+        return self._server.url(name)
 
     @property
     def copy(self) -> str:
         """What ``-m`` is given for the copy of the database."""
-        if self._server is None:
-            return str(self.base / "database" / "copy.sqlite")
-        assert self._copy is not None
-        return self._server.url(self._copy)
+        return self._address(self._copy, "copy")
+
+    def create(self, *blocks: str, **keys: object) -> Site:
+        self.write(*blocks, **keys)
+        self.command("dbproc", "init", self.database)
+        self.command("dbproc", "apply", str(self.file), "-m", self.database)
+        return self
+
+    def write(self, *blocks: str, **keys: object) -> None:
+        super().write(*blocks, retry_seconds=86400, incoming=str(self.incoming), **keys)
+
+    def code(self, name: str, text: str = JOIN) -> Path:
+        """Write a code as a new file, so that a snapshot's link to the old one keeps the old bytes."""
+        (self.codes / name).unlink(missing_ok=True)
+        return super().code(name, text)
 
     def copy_database(self) -> None:
         """Make a copy of the database, as ``cp`` or a template does."""
@@ -92,18 +81,13 @@ class Site:
             self._server.drop(self._copy)
         self._copy = self._server.create(template=str(self._name))
 
-    @property
-    def watched(self) -> tuple[str, ...]:
-        """The directories whose changes are points."""
-        return tuple(str(folder) for folder in self._folders)
-
     def command(self, program: str, *arguments: str, status: int | None = 0) -> None:
         """Run a command that is to end well; `status` None: with what it failed at before, too."""
-        end = self.forge.run(self._order(program, arguments))
+        end = self.fork_server.run(self._order(program, arguments))
         expected = (0, 1) if status is None else (status,)
         assert end.status in expected, f"{program} {arguments}: status {end.status}\n{self.said()}"
 
-    def run(
+    def perform(
         self,
         program: str,
         arguments: tuple[str, ...],
@@ -116,13 +100,13 @@ class Site:
         """Run a command on the mission, killed at a point; the points it came to are in `trace`."""
         self.trace.write_text("")
         order = self._order(program, (*arguments, "-m", self.copy if on_copy else self.database))
-        return self.forge.run(
+        return self.fork_server.run(
             replace(order, at=at, is_steady=is_steady, is_obedient=is_obedient, trace=str(self.trace))
         )
 
     def _order(self, program: str, arguments: tuple[str, ...]) -> Order:
         self.out.write_text("")
-        return Order(program, arguments, str(self.root), self.watched, out=str(self.out))
+        return Order(program, arguments, str(self.root), tuple(map(str, self._folders)), out=str(self.out))
 
     def said(self) -> str:
         """What the last run printed."""
@@ -157,10 +141,10 @@ class Site:
 
 
 @contextmanager
-def new_site(server: PostgresServer | None, forge: Forge, *, far: bool) -> Iterator[Site]:
+def new_site(server: PostgresServer | None, fork_server: ForkServer, *, far: bool) -> Iterator[Site]:
     """A site in memory where that is possible, removed at the end."""
-    with _directory(_memory()) as base, _directory(other_filesystem(base)) as away:
-        site = Site(base, away if far else None, server, forge)
+    with _directory(MEMORY) as base, _directory(other_filesystem(base)) as away:
+        site = Site(base, away if far else None, server, fork_server)
         try:
             yield site
         finally:
@@ -174,10 +158,6 @@ def _directory(parent: str) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path)
-
-
-def _memory() -> str:
-    return MEMORY if os.access(MEMORY, os.W_OK) else tempfile.gettempdir()
 
 
 def other_filesystem(base: Path) -> str:

@@ -83,8 +83,8 @@ def test_a_full_root_leaves_in_incoming_what_does_not_fit(held_on_disk: Held, di
     (scan / "1.bin").write_bytes(b"s" * LARGE)
     scan.with_name(f"{scan.name}.dat").write_text("scan")
     delivered = sums(far)
-    with disk.room(LIMIT, LIMIT) as hardship:
-        done = held.hard(*hardship)
+    with disk.room(LIMIT, LIMIT) as limits:
+        done = held.run_restricted(*limits)
     assert done.returncode == 1
     for name in (RAW[0], f"{scan.name}.dat"):
         assert f"problem {name}: cannot move " in done.stderr
@@ -124,8 +124,8 @@ def test_a_full_workspace_fails_the_job_and_the_next_run_makes_its_output(held_s
 
 def check_jobs_fail_for_want_of_room(mission: Held, disk: Disk) -> None:
     mission.hold(SPENDER)
-    with disk.room(0, LIMIT) as hardship:
-        done = mission.hard(*hardship)
+    with disk.room(0, LIMIT) as limits:
+        done = mission.run_restricted(*limits)
     assert done.returncode == 1
     assert "failed to_clean 2020-01-01" in done.stderr
     assert mission.names("raw") == RAW
@@ -140,7 +140,7 @@ def test_a_log_that_cannot_be_written_does_not_end_the_run(held_sqlite: Held) ->
     held_sqlite.code("to_clean.sh", TALKER)
     held_sqlite.create(*chain(), retry_seconds=0)
     held_sqlite.deliver(*RAW)
-    held_sqlite.hard("--file-size", str(LIMIT))
+    held_sqlite.run_restricted("--file-size", str(LIMIT))
     held_sqlite.check()
     held_sqlite.run()
     assert held_sqlite.content(name_of("smooth", 1)) == "smooth(clean(raw_20200101))(clean(raw_20200102))"
@@ -154,7 +154,7 @@ def test_a_daily_log_that_cannot_grow_does_not_end_the_run(held_sqlite: Held) ->
     for day in (today, today + dt.timedelta(days=1)):
         with (logs / f"{day}.log").open("wb") as log:
             log.truncate(LIMIT)
-    done = held_sqlite.hard("--file-size", str(LIMIT))
+    done = held_sqlite.run_restricted("--file-size", str(LIMIT))
     assert done.returncode in (0, 1)
     for path in logs.iterdir():
         path.unlink()
@@ -168,8 +168,8 @@ def test_a_daily_log_that_cannot_grow_does_not_end_the_run(held_sqlite: Held) ->
 def test_a_full_incoming_is_emptied(held_sqlite: Held, disk: Disk) -> None:
     lodge(held_sqlite.incoming, disk)
     held_sqlite.set_up()
-    with disk.room(0, LIMIT) as hardship:
-        done = held_sqlite.hard(*hardship)
+    with disk.room(0, LIMIT) as limits:
+        done = held_sqlite.run_restricted(*limits)
     assert (done.returncode, done.stderr) == (0, "")
     return_home(held_sqlite.incoming)
     held_sqlite.check_is_like_undisturbed()
@@ -182,8 +182,8 @@ def test_what_a_dead_run_moved_waits_for_room_in_incoming(held_sqlite: Held, dis
     held_sqlite.die_on("INSERT INTO file ")
     moved = held_sqlite.root / "data" / "raw" / RAW[0]
     for _ in range(2):
-        with disk.room(LIMIT, LIMIT) as hardship:
-            done = held_sqlite.hard(*hardship)
+        with disk.room(LIMIT, LIMIT) as limits:
+            done = held_sqlite.run_restricted(*limits)
         assert done.returncode == 78
         assert f"moved {held_sqlite.incoming}/{RAW[0]} to {moved}, and it cannot be moved back: " in done.stderr
         assert disk.complaint in done.stderr
@@ -206,8 +206,8 @@ def test_what_a_dead_run_moved_waits_for_room_in_incoming(held_sqlite: Held, dis
 def test_a_full_directory_of_the_database_ends_the_run_and_loses_nothing(by_disk: tuple[Held, Disk], room: int) -> None:
     mission, disk = by_disk
     mission.set_up()
-    with disk.room(room, room) as hardship:
-        done = mission.hard(*hardship)
+    with disk.room(room, room) as limits:
+        done = mission.run_restricted(*limits)
     assert done.returncode in (1, 2), done
     check_names_the_file(done.stderr, mission)
     assert mission.one("PRAGMA quick_check") == "ok"
@@ -244,7 +244,7 @@ def close(directory: Path) -> None:
 def test_a_read_only_directory_of_a_delivered_product(read_only: Held) -> None:
     home = read_only.root / "data" / "raw"
     close(home)
-    done = read_only.hard("--obedient")
+    done = read_only.run_restricted("--obedient")
     assert done.returncode == 1
     assert f"cannot move {read_only.incoming}/{RAW[0]} to {home}/{RAW[0]}: Permission denied; it stays in incoming" in (
         done.stderr
@@ -260,7 +260,7 @@ def test_a_read_only_directory_of_a_delivered_product(read_only: Held) -> None:
 def test_a_read_only_directory_of_a_made_product(read_only: Held) -> None:
     home = read_only.root / "data" / "clean"
     close(home)
-    done = read_only.hard("--obedient")
+    done = read_only.run_restricted("--obedient")
     assert done.returncode == 1
     assert f"{home}/{name_of('clean', 1)}: Permission denied" in done.stderr
     assert read_only.names("raw") == RAW
@@ -274,7 +274,7 @@ def test_a_read_only_directory_of_a_made_product(read_only: Held) -> None:
 
 def test_a_read_only_incoming_loses_and_doubles_nothing(read_only: Held) -> None:
     read_only.incoming.chmod(0o555)
-    done = read_only.hard("--obedient")
+    done = read_only.run_restricted("--obedient")
     assert done.returncode == 1
     assert "Permission denied; it stays in incoming" in done.stderr
     assert read_only.waiting() == RAW
@@ -288,7 +288,7 @@ def test_a_read_only_incoming_loses_and_doubles_nothing(read_only: Held) -> None
 def test_a_read_only_quarantine_leaves_in_incoming_what_belongs_there(read_only: Held) -> None:
     close(read_only.quarantine)
     (read_only.incoming / "unknown.xyz").write_text("of nobody")
-    done = read_only.hard("--obedient")
+    done = read_only.run_restricted("--obedient")
     assert done.returncode == 1
     assert "problem unknown.xyz: cannot move " in done.stderr
     assert "Permission denied; it stays in incoming" in done.stderr
@@ -308,7 +308,7 @@ def test_a_read_only_private_directory_is_named(place: str, read_only: Held) -> 
         for name in ("work", "jobs", "logs"):
             (read_only.root / ".dbproc" / name).mkdir(parents=True)
     close(closed)
-    done = read_only.hard("--obedient")
+    done = read_only.run_restricted("--obedient")
     closed.chmod(0o755)
     assert done.returncode in (1, 2, 78)
     assert f"{closed}/" in done.stderr
@@ -323,7 +323,7 @@ def test_a_read_only_directory_of_the_database(read_only: Held) -> None:
     """SQLite keeps its log beside the file."""
     directory = Path(read_only.database).parent
     directory.chmod(0o555)
-    done = read_only.hard("--obedient")
+    done = read_only.run_restricted("--obedient")
     directory.chmod(0o755)
     assert done.returncode in (1, 2, 78)
     check_names_the_file(done.stderr, read_only)
@@ -357,7 +357,7 @@ def test_what_jobs_leave_read_only_is_removed(held_sqlite: Held) -> None:
     held_sqlite.code("to_clean.sh", f'#!/bin/sh\nprintf x > "$2"; {READ_ONLY}\n')
     held_sqlite.create(*chain(), retry_seconds=0)
     held_sqlite.deliver(RAW[0])
-    assert held_sqlite.hard("--obedient").returncode == 0
+    assert held_sqlite.run_restricted("--obedient").returncode == 0
     assert {name for name in held_sqlite.files() if name.startswith("clean")} == {name_of("clean", 1)}
     held_sqlite.check()
 
@@ -368,7 +368,7 @@ def test_what_jobs_of_a_killed_run_leave_read_only_is_removed_by_the_next(held_s
     run.communicate()
     held_sqlite.let_go()
     assert os.listdir(held_sqlite.root / ".dbproc" / "work")
-    assert held_sqlite.hard("--obedient").returncode == 0
+    assert held_sqlite.run_restricted("--obedient").returncode == 0
     assert os.listdir(held_sqlite.root / ".dbproc" / "work") == []
 
 
@@ -377,7 +377,7 @@ def test_what_could_not_be_removed_is_removed_by_a_run_that_can(held_sqlite: Hel
     held_sqlite.create(*chain(), retry_seconds=0)
     held_sqlite.deliver(RAW[0])
     work = held_sqlite.root / ".dbproc" / "work"
-    assert "cannot be removed" in held_sqlite.hard("--obedient").stdout
+    assert "cannot be removed" in held_sqlite.run_restricted("--obedient").stdout
     assert os.listdir(work)
     work.chmod(0o755)
     held_sqlite.run()
@@ -400,7 +400,7 @@ def test_an_input_that_can_be_put_nowhere_stays_where_the_job_took_it(held_sqlit
     home = held_sqlite.root / "data" / "raw"
     content = (held_sqlite.incoming / RAW[0]).read_text()
     for _ in range(2):
-        done = held_sqlite.hard("--obedient")
+        done = held_sqlite.run_restricted("--obedient")
         assert done.returncode == 78
         (taken,) = held_sqlite.root.rglob("taken")
         assert taken.read_text() == content
@@ -427,7 +427,7 @@ def test_such_an_input_is_not_removed_with_what_is_built_elsewhere(held_sqlite: 
     path = mission.root / "data" / "raw" / RAW[0]
     content = path.read_text()
     words = ("to_clean", "--start", "2020-01-01", "--end", "2020-01-01", "--force", "2", "--output", str(place))
-    done = mission.hard("--obedient", program=("-m", "dbproc", "run-process", *words))
+    done = mission.run_restricted("--obedient", program=("-m", "dbproc", "run-process", *words))
     path.parent.chmod(0o755)
     place.chmod(0o755)
     (taken,) = place.rglob("taken")
@@ -452,10 +452,10 @@ def test_such_an_input_is_not_removed_with_a_sample(held_sqlite: Held) -> None:
     path.rename(taken)
     path.parent.chmod(0o555)
     discard = ("-m", "dbproc", "canary", "discard", "1")
-    done = mission.hard("--obedient", program=discard)
+    done = mission.run_restricted("--obedient", program=discard)
     assert (done.returncode, taken.read_text()) == (78, content)
     assert f"{path}: cannot be put back from {taken}" in done.stderr
     path.parent.chmod(0o755)
-    assert mission.hard("--obedient", program=discard).returncode == 0
+    assert mission.run_restricted("--obedient", program=discard).returncode == 0
     assert path.read_text() == content
     assert not taken.exists()

@@ -16,7 +16,7 @@ from shlex import quote
 import pytest
 
 from dbproc.database.store import database_url, shown_name
-from tests.crash.crowd import crowd
+from tests.crash.concurrent_runs import concurrent_runs
 from tests.crash.held import ALL, RAW, Held
 from tests.kit.mission import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, kill, wait_for
 
@@ -32,20 +32,20 @@ def died(mission: Held) -> None:
 
 
 def test_of_runs_started_at_once_one_works_and_the_others_change_nothing(held: Held, tmp_path: Path) -> None:
-    check_one_works(held.set_up(), tmp_path / "crowd")
+    check_one_works(held.set_up(), tmp_path / "runs")
 
 
 @pytest.mark.thorough
 def test_of_runs_that_find_a_dead_holder_at_once_one_takes_its_lock(held_postgres: Held, tmp_path: Path) -> None:
     """SQLite lets one write at a time anyway."""
     died(held_postgres.set_up())
-    check_one_works(held_postgres, tmp_path / "crowd")
+    check_one_works(held_postgres, tmp_path / "runs")
 
 
 def check_one_works(held: Held, directory: Path) -> None:
     dead = held.rows("SELECT pid FROM logging")
     held.hold()
-    with crowd(held, RUNS, directory) as runs:
+    with concurrent_runs(held, RUNS, directory) as runs:
         wait_for(lambda: len(runs.ended()) == RUNS - 1, "all runs but one to end")
         turned_away = runs.ended()
         wait_for((held.root.parent / "began").exists, "a job to begin")

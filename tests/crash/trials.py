@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from tests.crash.forge import End, Forge
+from tests.crash.fork_server import End, ForkServer
 from tests.crash.invariants import contents, stray_logs, violations
 from tests.crash.picture import Picture, picture
 from tests.crash.scenario import STAGES
@@ -144,7 +144,7 @@ class Laboratory:
             yield f"{len(lost)} contents that were there are nowhere any more"
 
     def _clear(self) -> Iterator[str]:
-        end = self.site.run("dbproc", ("unlock", "it was killed"))
+        end = self.site.perform("dbproc", ("unlock", "it was killed"))
         if end.status != 0:
             yield f"the lock cannot be cleared: status {end.status}: {self.site.said()}"
 
@@ -167,7 +167,7 @@ class Laboratory:
 
     def _run(self, stage: Stage, at: int | None = None, *, is_steady: bool = True) -> End:
         """What is killed in a stage."""
-        return self.site.run(
+        return self.site.perform(
             stage.program,
             stage.arguments,
             at,
@@ -178,7 +178,7 @@ class Laboratory:
 
     def _command(self, stage: Stage, program: str, arguments: Sequence[str], *, is_steady: bool = True) -> End:
         """What follows it."""
-        return self.site.run(program, tuple(arguments), is_steady=is_steady, is_obedient=stage.is_obedient)
+        return self.site.perform(program, tuple(arguments), is_steady=is_steady, is_obedient=stage.is_obedient)
 
 
 class Laboratories:
@@ -187,11 +187,11 @@ class Laboratories:
     def __init__(self, server: PostgresServer | None) -> None:
         self._server = server
         self._stack = ExitStack()
-        self._forge: Forge | None = None
+        self._fork_server: ForkServer | None = None
         self._made: dict[tuple[str, bool], Laboratory] = {}
 
     def __enter__(self) -> Laboratories:
-        self._forge = self._stack.enter_context(Forge())
+        self._fork_server = self._stack.enter_context(ForkServer())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -210,11 +210,11 @@ class Laboratories:
         return self._for(trial.database, STAGES[trial.stage]).attempt(trial)
 
     def _for(self, database: str, stage: Stage) -> Laboratory:
-        assert self._forge is not None
+        assert self._fork_server is not None
         server = self._server if database == "postgresql" else None
         key = (database, stage.far)
         if key not in self._made:
-            self._made[key] = Laboratory(self._stack.enter_context(new_site(server, self._forge, far=stage.far)))
+            self._made[key] = Laboratory(self._stack.enter_context(new_site(server, self._fork_server, far=stage.far)))
         laboratory = self._made[key]
         for each in _up_to(stage):
             if each.name not in laboratory.references:

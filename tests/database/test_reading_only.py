@@ -60,7 +60,7 @@ def as_reader(database: str, *commands: tuple[str, ...]) -> subprocess.Completed
     """Carry out commands as a user who has no rights over the files of others."""
     words = [sys.executable, "-c", IN_ONE_PROCESS, database, *map("|".join, commands)]
     if os.geteuid() == 0:
-        words = [sys.executable, "-m", "tests.crash.hardship", "--obedient", "--", *words[1:]]
+        words = [sys.executable, "-m", "tests.crash.restricted", "--obedient", "--", *words[1:]]
     return subprocess.run(words, capture_output=True, text=True, timeout=100, check=False)
 
 

@@ -9,6 +9,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
+from copy import copy
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -60,45 +61,41 @@ class Site:
     """A sound mission that is brought back to its first state for every test."""
 
     def __init__(self, folder: Path, server: PostgresServer | None) -> None:
-        self.folder = folder / "site"
-        self._pristine = folder / "pristine"
+        self._folder, self._pristine = folder / "site", folder / "pristine"
         self._server = server
         self._name = server.create() if server else ""
-        sqlite = str(self.folder / "mission.sqlite")
-        first = self._define(Mission(self.folder / "mission", server.url(self._name) if server else sqlite))
-        first.run(status=1)
-        first.deliver(name_of("raw", 2, "1.1.0"), content="better")
-        first.deliver("nothing.known")
-        first.run(status=1)
-        shutil.copytree(self.folder, self._pristine, symlinks=True)
+        database = server.url(self._name) if server else str(self._folder / "mission.sqlite")
+        self._mission = Mission(self._folder / "mission", database)
+        make_sound(self._mission)
+        shutil.copytree(self._folder, self._pristine, symlinks=True)
         self._kept = server.create(self._name) if server else ""
-        self.database = first.database
 
     def restored(self) -> Mission:
         """The mission as it was first."""
-        shutil.rmtree(self.folder)
-        shutil.copytree(self._pristine, self.folder, symlinks=True)
+        shutil.rmtree(self._folder)
+        shutil.copytree(self._pristine, self._folder, symlinks=True)
         if self._server:
             self._server.drop(self._name)
             self._server.create(self._kept, self._name)
-        mission = Mission.__new__(Mission)
-        vars(mission).update(vars(self._first), database=self.database)
-        return mission
+        return copy(self._mission)
 
     def dropped(self) -> None:
         """Remove the database of the last test."""
         if self._server:
             self._server.drop(self._name)
 
-    def _define(self, mission: Mission) -> Mission:
-        mission.inspector("own.py", INSPECTOR)
-        mission.code("to_map.sh", WRITE_COMPANION)
-        mission.code("to_sour.sh", "#!/bin/sh\nexit 3\n")
-        mission.code("notify.sh", "#!/bin/sh\n")
-        mission.create(*BLOCKS, retry_seconds=3600)
-        mission.deliver(*RAW)
-        self._first = mission
-        return mission
+
+def make_sound(mission: Mission) -> None:
+    mission.inspector("own.py", INSPECTOR)
+    mission.code("to_map.sh", WRITE_COMPANION)
+    mission.code("to_sour.sh", "#!/bin/sh\nexit 3\n")
+    mission.code("notify.sh", "#!/bin/sh\n")
+    mission.create(*BLOCKS, retry_seconds=3600)
+    mission.deliver(*RAW)
+    mission.run(status=1)
+    mission.deliver(name_of("raw", 2, "1.1.0"), content="better")
+    mission.deliver("nothing.known")
+    mission.run(status=1)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

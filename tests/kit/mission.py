@@ -14,6 +14,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -25,6 +26,9 @@ import psycopg2
 
 from dbproc.cli import main
 from tests.kit.commands import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Done, call_command, run_process
+
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
+"""Where missions of many trials live: in memory where that is possible."""
 
 TABLES = """
 mission satellite instrument product inspector process productprocesslink code file filemember filefilelink
@@ -120,11 +124,11 @@ def name_of(product: str, day: int | str, version: str = "1.0.0") -> str:
 class Mission:
     """A folder with a mission, and its database; `in_processes`: each command is a process of its own."""
 
-    def __init__(self, root: Path, database: str, *, in_processes: bool = False) -> None:
+    def __init__(self, root: Path, database: str, *, incoming: Path | None = None, in_processes: bool = False) -> None:
         self.root = root
         self.database = database
         self.in_processes = in_processes
-        self.incoming = root / "incoming"
+        self.incoming = incoming or root / "incoming"
         self.codes = root / "codes"
         self.quarantine = root / "quarantine"
         self.file = root / "mission.toml"

@@ -6,7 +6,6 @@ What it is to be is said by a model of a few lines, :meth:`Plan.expected`, that 
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,9 +18,9 @@ from hypothesis import strategies as st
 
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
-from tests.kit.mission import Mission
+from tests.kit.mission import MEMORY, Mission
 from tests.kit.postgres import PostgresServer
-from tests.property import mortal
+from tests.property import killable
 
 LABELLED = """#!/bin/sh
 printf '%s' "$1" > made; shift
@@ -30,7 +29,6 @@ mv made "$1"
 """
 FIRST_DAY = dt.date(2020, 1, 2)
 DAYS = 6
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 VERSIONS = ("1.0.0", "1.0.1", "1.1.0", "2.0.0")
 
 
@@ -213,7 +211,7 @@ def check_undisturbed(data: st.DataObject, place: Place) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         mission = place.mission(plan, Path(folder) / "m")
         deliver(mission, files)
-        assert mortal.run(mission.database, Options())
+        assert killable.run(mission.database, Options())
         check_end_state(mission, plan, files)
         made = [file for file in mission.files().values() if file.code]
         due = [place for place in plan.expected(files) if place[0] not in plan.raws]
@@ -231,15 +229,15 @@ def check_disturbed(data: st.DataObject, place: Place) -> None:
             deliver(mission, left[:some])
             del left[:some]
             for options, last_step in data.draw(st.lists(runs(plan), min_size=1, max_size=2), "runs"):
-                finished = mortal.run(mission.database, options, last_step)
+                finished = killable.run(mission.database, options, last_step)
                 event(f"a run {'ended' if finished else 'was killed'}")
             if data.draw(st.booleans(), "release a code"):
                 plan = plan.released(data.draw(st.integers(0, 2)))
                 mission.define(*plan.blocks())
-        assert mortal.run(mission.database, Options())
+        assert killable.run(mission.database, Options())
         check_end_state(mission, plan, files)
         attempts = mission.attempts()
-        assert mortal.run(mission.database, Options())
+        assert killable.run(mission.database, Options())
         assert mission.attempts() == attempts
 
 

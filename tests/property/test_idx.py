@@ -20,8 +20,8 @@ from dbproc.codes.conversion.idx_writer import Conversion, convert
 from dbproc.codes.idx import manifest
 from dbproc.codes.idx.idx_reader import read_field, read_metadata
 from dbproc.codes.idx.slabs import stored_shape
-from tests.property import drawn
-from tests.property.drawn import NEW, World
+from tests.property import datasets
+from tests.property.datasets import NEW, World
 
 DTYPES = [*(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), "float16", "float32", "float64"]
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 31, 32, 33, 61, 64, 65, 127, 128, 129, 251, 256, 257, 1021, 4096)
@@ -100,7 +100,7 @@ def _meaningful(dtype: np.dtype[Any], is_unsigned: bool) -> st.SearchStrategy[An
 @pytest.fixture(scope="module")
 def process() -> Iterator[ProcessPoolExecutor]:
     """One process in which OpenVisus works for all examples."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), drawn.quiet) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), datasets.quiet) as pool:
         yield pool
 
 
@@ -109,7 +109,7 @@ def check(world: World, process: ProcessPoolExecutor) -> None:
     spatial = values.shape[world.time is not None : len(names)] or (1,)
     directory = Path(tempfile.mkdtemp(prefix="dbproc-drawn-"))
     try:
-        idx = process.submit(drawn.built, world, directory).result()
+        idx = process.submit(datasets.built, world, directory).result()
         axes = len(stored_shape(spatial))
         why = world.refused(axes)
         if why:
@@ -119,12 +119,12 @@ def check(world: World, process: ProcessPoolExecutor) -> None:
             return
         assert isinstance(idx, Path), idx
         event(f"{world.codec}, {len(world.parts)} files, {axes} axes, {'timesteps' if world.time else 'no timesteps'}")
-        found = process.submit(drawn.plain, idx, len(values) if world.time else None).result()
+        found = process.submit(datasets.plain, idx, len(values) if world.time else None).result()
         assert (found.dtype, found.size) == (values.dtype, values.size)
         assert found.tobytes() == values.tobytes()
         metadata = read_metadata(idx)
         assert metadata is not None
-        assert metadata.tallies == {"v": drawn.tally(values, world)}
+        assert metadata.tallies == {"v": datasets.tally(values, world)}
         assert metadata.description.shape == values.shape[: len(names)]
         assert tuple(axis.name for axis in metadata.description.axes) == names
         assert manifest.verify(idx)
@@ -158,10 +158,10 @@ def through_programs(world: World, tmp: Path) -> None:
     assume(not world.refused(axes))
     convert(
         Conversion(
-            opener=drawn.OPENER,
-            inputs=drawn.write(world, directory),
+            opener=datasets.OPENER,
+            inputs=datasets.write(world, directory),
             output=directory / "x.idx",
-            options=drawn.options(world),
+            options=datasets.options(world),
             slab=world.slab,
             join=join,
             new_axis=NEW,

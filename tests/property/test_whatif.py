@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import shutil
 import tempfile
 from collections import defaultdict
@@ -28,8 +27,8 @@ from dbproc.database.store import Store, create_database, open_store
 from dbproc.explain.plan import plan
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
-from tests.kit.mission import Mission
-from tests.property import mortal
+from tests.kit.mission import MEMORY, Mission
+from tests.property import killable
 
 # Every output holds its own name, so that no two versions are equal.
 CODE = """#!/bin/sh
@@ -41,7 +40,6 @@ rm made
 FIRST_DAY = dt.date(2020, 1, 2)
 DAYS = 5
 STATIONS = ("north", "south")
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 FIRST_VERSION = Version(1, 0, 0)
 VERSIONS = ("1.0.0", "1.0.1", "1.1.0", "2.0.0")
 OUTPUTS = """
@@ -258,7 +256,7 @@ def release_for_later_dates(data: st.DataObject, mission: Mission, world: World)
     first = FIRST_DAY + dt.timedelta(data.draw(st.integers(0, DAYS - 1), "first day of the second"))
     request = release.Request(process=f"to_{process.name}", version=Version(1, 0, 1), first=first)
     tell(mission, lambda store: release.release(store, request))
-    mortal.run_here(mission.database, Options())
+    killable.run_here(mission.database, Options())
 
 
 def reprocess_something(data: st.DataObject, mission: Mission, world: World) -> Prediction | None:
@@ -319,7 +317,7 @@ def edit_code(_: st.DataObject, mission: Mission, __: World) -> None:
 def ingest_only(data: st.DataObject, mission: Mission, world: World) -> None:
     """Files that are queued, and nothing is built yet."""
     deliver_some(data, mission, world)
-    mortal.run_here(mission.database, Options(process=False))
+    killable.run_here(mission.database, Options(process=False))
 
 
 def leave_it(_: st.DataObject, __: Mission, ___: World) -> None:
@@ -389,7 +387,7 @@ def test_what_is_foreseen_and_planned_is_what_the_next_run_does(data: st.DataObj
             mission.code(name, CODE)
         mission.define(*world.blocks())
         deliver(mission, data.draw(st.lists(raw_names(world), min_size=3, max_size=9, unique=True)))
-        mortal.run_here(mission.database, Options())
+        killable.run_here(mission.database, Options())
         release_for_later_dates(data, mission, world)
         for _ in range(data.draw(st.integers(2, 4), "changes")):
             if data.draw(st.integers(0, 5), "a code is edited before") == 0:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import psycopg2
 
-from tests.crash.chaos import hardships
+from tests.crash.chaos import disturbances
 from tests.crash.chaos.arrivals import JUNK, Arrival, arrival, lost_and_found, replaced, slowly
 from tests.crash.chaos.children import RUN, Children, said, send, send_to_all
 from tests.crash.chaos.definition import EDITED, Delivery, deliveries
+from tests.crash.chaos.disturbances import Hold
 from tests.crash.chaos.end import finish, lost, state, taken
 from tests.crash.chaos.ground import Ground
-from tests.crash.chaos.hardships import Hold
 from tests.crash.chaos.starter import CLOSED, Starter, starter
 from tests.kit.postgres import PostgresServer
 
@@ -354,11 +354,11 @@ EVENTS: dict[str, tuple[int, Callable[[Chaos], str]]] = {
     "full": (3, _full),
     "output": (2, _output),
     "connection": (3, _connection),
-    "lock": (3, _held(hardships.locked)),
+    "lock": (3, _held(disturbances.locked)),
     "clock": (3, _clock),
-    "rights": (4, _held(hardships.forbidden)),
-    "away": (3, _held(hardships.away)),
-    "root": (1, _held(hardships.root_away)),
+    "rights": (4, _held(disturbances.forbidden)),
+    "away": (3, _held(disturbances.away)),
+    "root": (1, _held(disturbances.root_away)),
     "edit": (2, _edit),
     "apply": (3, _apply),
     "repair": (2, _command(("check", "--repair"))),

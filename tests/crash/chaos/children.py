@@ -51,7 +51,7 @@ class Children:
         """Create the database."""
         return self.start("dbproc", "init", self._ground.database, on_mission=False)
 
-    def start(self, *words: str, on_mission: bool = True, **hardships: object) -> Child:
+    def start(self, *words: str, on_mission: bool = True, **limits: object) -> Child:
         """Start ``dbproc words…``, or a run."""
         self._count += 1
         program, *arguments = words
@@ -63,7 +63,7 @@ class Children:
             out=str(self._ground.out / f"{self._count}.txt"),
             environment={"HOME": str(self._ground.base)},
         )
-        order = replace(order, **hardships)  # type: ignore[arg-type]
+        order = replace(order, **limits)  # type: ignore[arg-type]
         child = Child(order, self._starter.start(order))
         self.alive[order.number] = child
         return child

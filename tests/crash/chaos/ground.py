@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-
 from tests.crash.chaos.definition import CHANGED, MISSION, Codes
+from tests.kit.mission import connect
 
 
 @dataclass
@@ -73,8 +71,7 @@ class Ground:
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """Ask the database."""
-        opened = sqlite3.connect(self.database, timeout=60) if self.is_sqlite else psycopg2.connect(self.database)
-        with closing(opened) as connection:
+        with closing(connect(self.database)) as connection:
             cursor = connection.cursor()
             cursor.execute(statement)
             return cursor.fetchall()

@@ -1,4 +1,4 @@
-"""Starts many processes of dbproc at once, each with hardships of its own: what has imported everything forks.
+"""Starts many processes of dbproc at once, each with limits of its own: what has imported everything forks.
 
 A process so started is one of its own, in a session of its own, as cron starts it.
 """
@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
-from tests.crash.forge import REPOSITORY, import_everything
-from tests.crash.hardship import be_obedient
+from tests.crash.fork_server import REPOSITORY, import_everything
 from tests.crash.killer import main_of
+from tests.crash.restricted import be_obedient
 
 CLOSED = "closed"
 """As `stdout`: a pipe that nobody reads any more."""

@@ -99,7 +99,7 @@ def test_nothing_but_what_jobs_leave_is_removed_whatever_is_listed(tmp_path: Pat
 
 def obedient(script: str) -> str:
     """What a script prints that has no rights beyond those that modes give."""
-    command = [sys.executable, "-m", "tests.crash.hardship", "--obedient", "--", "-c", script]
+    command = [sys.executable, "-m", "tests.crash.restricted", "--obedient", "--", "-c", script]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -1,6 +1,6 @@
 """Many runs that begin at the same moment: a process that has imported everything forks itself for each of them.
 
-    python -m tests.crash.crowd 32 DIRECTORY -m mission.sqlite
+    python -m tests.crash.concurrent_runs 32 DIRECTORY -m mission.sqlite
 
 The runs wait for one another before they begin. What each prints is in DIRECTORY under its PID; ``DIRECTORY/ended`` has
 a line with the PID and the exit status of every run that is over.
@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.forge import REPOSITORY, import_everything
+from tests.crash.fork_server import REPOSITORY, import_everything
 from tests.crash.killer import main_of
 from tests.kit.mission import Mission
 
 
 @dataclass(frozen=True)
-class Crowd:
+class ConcurrentRuns:
     """Runs that began together, as the one who started them sees them."""
 
     directory: Path
@@ -39,14 +39,14 @@ class Crowd:
 
 
 @contextmanager
-def crowd(mission: Mission, count: int, directory: Path) -> Iterator[Crowd]:
+def concurrent_runs(mission: Mission, count: int, directory: Path) -> Iterator[ConcurrentRuns]:
     """So many runs of a mission at once; at the end none of them is left."""
     directory.mkdir()
     (directory / "ended").touch()
-    words = [sys.executable, "-m", "tests.crash.crowd", str(count), str(directory), "-m", mission.database]
+    words = [sys.executable, "-m", "tests.crash.concurrent_runs", str(count), str(directory), "-m", mission.database]
     process = subprocess.Popen(words, cwd=REPOSITORY, env=mission.environment, start_new_session=True)
     try:
-        yield Crowd(directory)
+        yield ConcurrentRuns(directory)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,6 +1,6 @@
 """Becomes a run that lacks something: room on the disk, or the right to write everywhere.
 
-    python -m tests.crash.hardship --file-size 1000000 -- ProcessQueue.py -m mission.sqlite
+    python -m tests.crash.restricted --file-size 1000000 -- ProcessQueue.py -m mission.sqlite
 
 It works for any user; root is made to obey the modes of directories, too.
 """
@@ -19,7 +19,7 @@ _CAP_DAC_READ_SEARCH = 2
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="tests.crash.hardship", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="tests.crash.restricted", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--file-size", type=int, help="the largest file that can be written, bytes")
     parser.add_argument("--obedient", action="store_true", help="have no rights beyond those that modes give")
     parser.add_argument("arguments", nargs="+")

@@ -22,7 +22,7 @@ from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import Box
 
 Array = np.ndarray[Any, Any]
-OPENER = "tests.property.drawn:open_source"
+OPENER = "tests.property.datasets:open_source"
 NEW = "file"
 
 

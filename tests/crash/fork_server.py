@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.crash.hardship import be_obedient
 from tests.crash.killer import Points, be_steady, main_of
+from tests.crash.restricted import be_obedient
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HUNG = -1000
@@ -61,12 +61,12 @@ class End:
         return self.status == -signal.SIGKILL
 
 
-class Forge:
+class ForkServer:
     """The process that starts runs, as its user sees it. Use it as a context manager; one thread at a time."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.forge"],
+            [sys.executable, "-m", "tests.crash.fork_server"],
             cwd=REPOSITORY,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.PIPE,
@@ -81,7 +81,7 @@ class Forge:
         self._process.stdin.write(json.dumps(asdict(order)) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
-        assert answer, "the forge is gone"
+        assert answer, "the fork server is gone"
         return End(int(answer))
 
     def __enter__(self) -> Self:
