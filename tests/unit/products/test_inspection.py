@@ -17,25 +17,13 @@ from typing import Any
 import netCDF4
 import pytest
 
-from dbproc.core.model import CodeEditPolicy, Definition, Inspector, Mission, Product
+from dbproc.core.model import Definition, Inspector, Product
 from dbproc.core.states import RefusalReason
 from dbproc.core.version import Version
 from dbproc.products.inspection import Identity, Inspection, Refusal
+from tests.kit import facts
 
-MISSION = Mission(
-    mission_id=1,
-    name="testDB",
-    root="/m",
-    incoming="/m/incoming",
-    quarantine="/m/errors",
-    code_directory="/m/codes",
-    inspector_directory="/m/inspectors",
-    settle_seconds=0,
-    on_code_edit=CodeEditPolicy.BUMP,
-    digest="sha256",
-    retry_seconds=1,
-    retry_limit=1,
-)
+MISSION = replace(facts.MISSION, name="testDB", quarantine="/m/errors")
 
 Make = Callable[..., Inspection]
 
