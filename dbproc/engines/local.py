@@ -133,9 +133,10 @@ class LocalEngine:
         ram += sum(running.ram for running in self._running.values())
         return cpu <= self._slots and (self._ram is None or ram <= self._ram)
 
-    def _work(self, job: Job | None) -> None:
+    def _work(self, first: Job) -> None:
         """Execute a job, and others after it as long as there are any: in a thread."""
         thread = threading.current_thread()
+        job = self._still_wanted(first)
         while job is not None:
             outcome = execute(job, self._stop, self._strays)
             with self._lock:
@@ -146,6 +147,11 @@ class LocalEngine:
                 if job is not None:
                     self._threads[job.attempt_id] = thread
                     self._dispatch()
+
+    def _still_wanted(self, job: Job) -> Job | None:
+        """The job, unless it has an outcome already: a signal came while its thread was being started."""
+        with self._lock:
+            return job if job.attempt_id in self._running else None
 
     def _bury(self) -> None:
         """A job has an outcome however its thread ended."""

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
@@ -21,6 +22,7 @@ from dbproc.engines import local
 from dbproc.engines import process as execution
 from dbproc.engines.local import LocalEngine
 from dbproc.system import processes
+from dbproc.system.signals import Interrupted
 
 LONG = 60.0
 """Seconds within which everything here ends on the busiest of machines."""
@@ -209,6 +211,32 @@ def test_the_job_of_a_thread_that_is_gone_has_an_outcome(bench: Bench, monkeypat
         "the run could not look after it: its thread has ended",
     )
     assert bench.outcome(bench.job(":")).ending is Ending.SUCCEEDED
+
+
+class Held(threading.Thread):
+    """A thread whose first step comes late, while who starts it has been told to end."""
+
+    begins: ClassVar[list[threading.Thread]] = []
+
+    def start(self) -> None:
+        self.begins.append(self)
+        raise Interrupted("SIGTERM")
+
+
+def test_a_job_whose_thread_begins_after_the_run_ended_leaves_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = bench.job("echo began > ../began")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Thread", Held)
+        with pytest.raises(Interrupted):
+            bench.engine.start(job)
+    assert [outcome.ending for outcome in bench.engine.stop()] == [Ending.INTERRUPTED]
+    for thread in Held.begins:
+        threading.Thread.start(thread)
+        thread.join(LONG)
+    assert not os.path.exists(job.directory)
+    assert not (bench.directory / "began").exists()
 
 
 def test_what_cannot_be_ended_does_not_keep_a_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
