@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 from dataclasses import dataclass
@@ -45,6 +46,23 @@ class Longest:
         return f"has {len(text)} characters, {text[:20]!r} …; at most {self.most} are allowed"
 
 
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """The shortest and longest duration allowed, in seconds; `above`: the shortest is excluded."""
+
+    shortest: float
+    longest: float
+    above: bool = False
+
+    def __call__(self, value: dt.timedelta) -> str | None:
+        """The fault of a duration, or None."""
+        seconds = value.total_seconds()
+        is_enough = seconds > self.shortest if self.above else seconds >= self.shortest
+        if is_enough and seconds <= self.longest:
+            return None
+        return f"must be a duration {'above' if self.above else 'from'} 0 and up to 100 years, not {_plain(seconds)} s"
+
+
 SECONDS = Bound(0, _YEAR, " seconds")
 SOME_SECONDS = Bound(0, _YEAR, " seconds", above=True)
 SECONDS_OF_A_DAY = Bound(0, 24 * 3600, " seconds", above=True)
@@ -54,6 +72,8 @@ FROM_ONE = Bound(1, 32767)
 INTERFACE = Bound(1, HIGHEST)
 LEVEL = Bound(-1000, 1000)
 DAYS = Bound(0, 36525, what="a number of days ")
+TIME = Lasting(0, 36525 * 24 * 3600)
+SOME_TIME = Lasting(0, 36525 * 24 * 3600, above=True)
 NAME = Longest(200)
 FORMAT = Longest(1000)
 PATH = Longest(_LONGEST_PATH)

@@ -26,10 +26,11 @@ class Form(Enum):
     FLAG = auto()
     DATE = auto()
     VERSION = auto()
+    DURATION = auto()  #: a length of time, ``"90 min"``
     WORDS = auto()  #: a list of texts
 
 
-TEXT, LINES, NUMBER, WHOLE, FLAG, DATE, VERSION, WORDS = Form
+TEXT, LINES, NUMBER, WHOLE, FLAG, DATE, VERSION, DURATION, WORDS = Form
 
 
 class Effect(Enum):

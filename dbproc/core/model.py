@@ -22,14 +22,19 @@ LONGEST_DELAY = 24 * 3600.0
 """Seconds; no job that failed waits longer, unless its code says so."""
 
 
+NO_TIME = dt.timedelta()
+
+
 class Timebase(StrEnum):
     """What one output of a process stands for."""
 
     FILE = "FILE"  #: one output per date and set of keywords
+    PART = "PART"  #: one output per whole part of a UTC day: ``HOURLY``, ``"15 min"``
     DAILY = "DAILY"  #: one output per UTC day
     WEEKLY = "WEEKLY"  #: one output per ISO week, dated on its Monday
     MONTHLY = "MONTHLY"  #: one output per month, dated on its first day
     YEARLY = "YEARLY"  #: one output per year, dated on its first day
+    PER = "PER"  #: one output per file of a driving product: ``"per orbit"``
     RUN = "RUN"  #: no output: the code is run for its effect
     STARTUP = "STARTUP"  #: no output: the code is run once at the beginning of every run
 
@@ -39,9 +44,36 @@ class Timebase(StrEnum):
         return self not in (Timebase.FILE, Timebase.RUN, Timebase.STARTUP)
 
     @property
+    def is_grid(self) -> bool:
+        """Whether its periods follow each other without a gap, whatever files there are."""
+        return self.by_time and self is not Timebase.PER
+
+    @property
     def makes_output(self) -> bool:
         """Whether its processes make products."""
         return self not in (Timebase.RUN, Timebase.STARTUP)
+
+
+class Keying(StrEnum):
+    """What the keywords of an output's format do."""
+
+    EACH = "each"  #: one output for each set of their values: inputs are matched on them
+    MERGED = "merged"  #: as in dbprocessing: the output takes the values of its inputs, of several the last
+
+
+class Validity(StrEnum):
+    """How an input is chosen that holds for longer than its own time."""
+
+    LATEST = "latest"  #: the newest one whose start is not after the period's
+    COVERS = "covers"  #: those whose own time holds the whole period
+
+
+class Build(StrEnum):
+    """When an output is made."""
+
+    AT_ONCE = "at once"  #: as soon as it is due
+    WHEN_OVER = "when over"  #: when its period has ended, and the process's wait has passed
+    WHEN_COMPLETE = "when complete"  #: when everything expected of its inputs is there, or the wait has passed
 
 
 class Comparison(StrEnum):
@@ -133,6 +165,12 @@ class Product:
     inspector: Inspector
     comparison: Comparison = Comparison.BYTES
     companion: bool = False  #: whether a file owns the directory of its stem beside it
+    covers: dt.timedelta | None = None  #: how long the time of a file is that its name begins
+    expect: str = ""  #: how often a file of each key comes, as a timebase; nothing: nobody knows
+    keys: tuple[str, ...] = ()  #: the keys of which files are expected; none: those seen
+    expect_from: dt.date | None = None  #: the first day of which files are expected; None: that of the first file
+    expect_to: dt.date | None = None  #: the last day of which files are expected
+    late_after: dt.timedelta | None = None  #: so long after its period a file that is not there is late
 
     @property
     def compiled(self) -> Format:
@@ -142,19 +180,28 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """One input product of a process, widened by whole days. Of the inputs with one `choice`, the best product of
-    it, the first is used of which there are files."""
+    """An input product of a process, its window widened by whole days or by durations. Of the inputs with one
+    `choice`, the best product of it, the first is used of which there are files. With `valid`, its files hold for
+    longer than their own time; of the latest one, `max_age` bounds how long."""
 
     product_id: int
     optional: bool = False
     yesterday: int = 0
     tomorrow: int = 0
+    before: dt.timedelta = NO_TIME
+    after: dt.timedelta = NO_TIME
+    valid: Validity | None = None
+    max_age: dt.timedelta | None = None
     choice: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """Input products → output products, none for timebases RUN and STARTUP."""
+    """Input products → output products, none for timebases RUN and STARTUP.
+
+    `key_fields` are the keywords whose values tell its outputs of one period apart; `step` is the length of a period of
+    timebase PART, `driver` the product of whose files each is a period of timebase PER.
+    """
 
     process_id: int
     name: str
@@ -163,6 +210,12 @@ class Process:
     inputs: tuple[Input, ...]
     extra_params: tuple[str, ...] = ()
     early_cutoff: bool = False
+    step: dt.timedelta = NO_TIME
+    driver: int | None = None
+    keywords: Keying = Keying.EACH
+    key_fields: frozenset[str] = frozenset()
+    build: Build = Build.AT_ONCE
+    wait: dt.timedelta | None = None
 
     @property
     def output_product(self) -> int | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from dbproc.core.model import Timebase
+from dbproc.core.durations import read_duration
+from dbproc.core.model import NO_TIME, Timebase
 
 ONE_DAY = dt.timedelta(days=1)
 
@@ -14,6 +16,42 @@ LONGEST = {Timebase.WEEKLY: 7, Timebase.MONTHLY: 31, Timebase.YEARLY: 366}
 """The most days that a period has; every other timebase has one."""
 
 DayRange = tuple[dt.date, dt.date]
+
+
+_ONE_HOUR = dt.timedelta(hours=1)
+_WRITTEN = {each.value: each for each in Timebase if each not in (Timebase.PART, Timebase.PER)}
+
+HOURLY = "HOURLY"
+PER = "per "
+"""How a timebase begins that goes by the files of a product."""
+
+NAMED = (Timebase.FILE.value, HOURLY, *(name for name in _WRITTEN if name != Timebase.FILE))
+"""The timebases that have a name."""
+
+
+class Cadence(NamedTuple):
+    """A timebase as it is written: of PART with its step, of PER with the name of its driving product."""
+
+    timebase: Timebase
+    step: dt.timedelta = NO_TIME
+    driver: str = ""
+
+
+def read_timebase(text: str) -> Cadence | None:
+    """What a timebase means: ``DAILY``, ``"15 min"``, ``"per orbit"``; None for what is none."""
+    if text in _WRITTEN:
+        return Cadence(_WRITTEN[text])
+    if text == HOURLY:
+        return Cadence(Timebase.PART, _ONE_HOUR)
+    if text.startswith(PER) and text[len(PER) :].strip():
+        return Cadence(Timebase.PER, driver=text[len(PER) :].strip())
+    step = read_duration(text)
+    return Cadence(Timebase.PART, step) if step is not None and is_part_of_day(step) else None
+
+
+def is_part_of_day(step: dt.timedelta) -> bool:
+    """Whether a day has a whole number of steps, two at least, of whole seconds."""
+    return NO_TIME < step < ONE_DAY and not ONE_DAY % step and not step.microseconds
 
 
 def period_start(timebase: Timebase, day: dt.date) -> dt.date:

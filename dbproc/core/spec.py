@@ -14,8 +14,23 @@ from enum import StrEnum
 
 from dbproc.core import bounds, text_lists
 from dbproc.core.bundle import Bundle
-from dbproc.core.keys import DATE, FLAG, LINES, NUMBER, TEXT, VERSION, WHOLE, WORDS, Codec, Effect, key, option
-from dbproc.core.model import CodeEditPolicy, Comparison, InputsBy
+from dbproc.core.durations import SECONDS
+from dbproc.core.keys import (
+    DATE,
+    DURATION,
+    FLAG,
+    LINES,
+    NUMBER,
+    TEXT,
+    VERSION,
+    WHOLE,
+    WORDS,
+    Codec,
+    Effect,
+    key,
+    option,
+)
+from dbproc.core.model import NO_TIME, Build, CodeEditPolicy, Comparison, InputsBy, Keying, Validity
 from dbproc.core.version import Version
 
 DIGESTS = ("sha256", "blake3")
@@ -166,6 +181,25 @@ class ProductSpec:
     inspector: InspectorSpec = field(default_factory=InspectorSpec)
     comparison: Comparison = option(Comparison.BYTES, key(TEXT, choices=Comparison))
     companion: bool = option(False, key(FLAG))  #: whether a file owns the directory of its stem
+    covers: dt.timedelta | None = option(
+        None,
+        key(DURATION, check=bounds.SOME_TIME, codec=SECONDS, remark="the times of files that exist stay as they are"),
+    )
+    expect: str = option("", key(TEXT, check=bounds.NAME, codec=text_lists.NULL_IF_EMPTY, effect=Effect.LOOK_AGAIN))
+    keys: tuple[str, ...] = option(
+        (),
+        key(
+            WORDS,
+            column="expect_keys",
+            check=bounds.WORD,
+            codec=text_lists.PATTERNS,
+            effect=Effect.LOOK_AGAIN,
+            words="the expected keys",
+        ),
+    )
+    expect_from: dt.date | None = option(None, key(DATE, toml="from", effect=Effect.LOOK_AGAIN))
+    expect_to: dt.date | None = option(None, key(DATE, toml="to", effect=Effect.LOOK_AGAIN))
+    late_after: dt.timedelta | None = option(None, key(DURATION, check=bounds.TIME, codec=SECONDS))
     active: bool = True
 
 
@@ -177,6 +211,12 @@ class InputSpec:
     optional: bool = option(False, key(FLAG))
     yesterday: int = option(0, key(WHOLE, check=bounds.DAYS))
     tomorrow: int = option(0, key(WHOLE, check=bounds.DAYS))
+    before: dt.timedelta = option(NO_TIME, key(DURATION, column="before_seconds", check=bounds.TIME, codec=SECONDS))
+    after: dt.timedelta = option(NO_TIME, key(DURATION, column="after_seconds", check=bounds.TIME, codec=SECONDS))
+    valid: Validity | None = option(None, key(TEXT, choices=Validity))
+    max_age: dt.timedelta | None = option(
+        None, key(DURATION, column="max_age_seconds", check=bounds.SOME_TIME, codec=SECONDS)
+    )
     choice: str | None = None  #: the best product of the choice
 
 
@@ -276,6 +316,12 @@ class ProcessSpec:
         (), key(WORDS, ini="extra_params", check=bounds.WORD, effect=Effect.LOOK_AGAIN, codec=text_lists.PARAMETERS)
     )
     early_cutoff: bool | None = option(None, key(FLAG))
+    keywords: Keying = option(Keying.EACH, key(TEXT, choices=Keying, effect=Effect.LOOK_AGAIN))
+    build: Build = option(Build.AT_ONCE, key(TEXT, choices=Build, effect=Effect.LOOK_AGAIN))
+    wait: dt.timedelta | None = option(
+        None,
+        key(DURATION, column="wait_seconds", check=bounds.TIME, codec=SECONDS, effect=Effect.LOOK_AGAIN),
+    )
 
     @property
     def outputs(self) -> tuple[str, ...]:

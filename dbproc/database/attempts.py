@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
-from dbproc.core.model import Slot, Task, Timebase
+from dbproc.core.model import Slot, Task
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.database import schema
@@ -71,7 +71,7 @@ class AttemptRow:
     attempt_id: int  #: its number
     process_id: int  #: the number of its process
     process: str  #: the name of its process
-    timebase: Timebase  #: what one output of the process stands for
+    timebase: str  #: what one output of the process stands for
     date: dt.date  #: the date that it is for
     keywords: str  #: the values of keywords that it is for
     status: AttemptStatus  #: what came of it
@@ -304,6 +304,6 @@ def _attempts(connection: Connection, *conditions: ColumnElement[bool], limit: i
 
 def _attempt(row: dict[str, Any], now: dt.datetime) -> AttemptRow:
     row["next_try"] = next_try_of(row["next_try"], row["created"], row["ended"], row.pop("longest"), now)
-    row["timebase"], row["status"] = Timebase(row["timebase"]), AttemptStatus(row["status"])
+    row["status"] = AttemptStatus(row["status"])
     row["reasons"], row["command_line"] = (tuple(json.loads(row[name])) for name in ("reasons", "command_line"))
     return AttemptRow(**row, code_version=version_of(row))

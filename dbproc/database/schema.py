@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-from dbproc.core.model import CodeEditPolicy, Timebase
+from dbproc.core.model import Build, CodeEditPolicy, Keying
 from dbproc.core.states import (
     AttemptStatus,
     CampaignStatus,
@@ -146,10 +146,18 @@ product = Table(
     Column("product_description", Text),
     Column("comparison", Text, nullable=False, server_default="bytes"),
     Column("companion", Boolean, nullable=False, server_default=text("false")),
+    Column("covers", Float),
+    Column("expect", Text),
+    Column("expect_keys", Text),
+    Column("expect_from", Date),
+    Column("expect_to", Date),
+    Column("late_after", Float),
 )
 """A kind of file. ``format`` and ``relative_path`` keep their fields; constants are substituted. ``comparison``: how
 two versions are held against each other: ``bytes``, ``netcdf`` or ``hdf5``. ``companion``: whether a file owns the
-directory of its stem beside it (``x.idx`` and ``x/``)."""
+directory of its stem beside it (``x.idx`` and ``x/``). ``covers``: seconds that a file is of from the time on that its
+name says. ``expect``: how often a file comes, of each key of the JSON list ``expect_keys``, from ``expect_from`` to
+``expect_to``; it is late so many seconds after its period (``late_after``)."""
 
 inspector = Table(
     "inspector",
@@ -180,14 +188,19 @@ process = Table(
     Column("process_id", Integer, primary_key=True),
     Column("process_name", Text, nullable=False, unique=True),
     Column("output_product", Integer, ForeignKey("product.product_id"), unique=True),
-    Column("output_timebase", String(10), nullable=False),
+    Column("output_timebase", Text, nullable=False),
     Column("extra_params", Text),
     Column("early_cutoff", Boolean),
-    CheckConstraint(_one_of("output_timebase", Timebase), name="output_timebase"),
+    Column("keywords", Text, nullable=False, server_default=Keying.EACH),
+    Column("build", Text, nullable=False, server_default=Build.AT_ONCE),
+    Column("wait_seconds", Float),
+    CheckConstraint("output_timebase <> ''", name="output_timebase"),
     CheckConstraint("(output_timebase IN ('RUN', 'STARTUP')) = (output_product IS NULL)", name="output_unless_run"),
 )
 """Input products → an output product, or none when ``output_timebase`` is RUN or STARTUP. ``extra_params``: a|b|c.
-Products made besides the first are in ``processoutput``."""
+Products made besides the first are in ``processoutput``. ``keywords``: whether there is an output for ``each`` set of
+values of the keywords in its name, or one with those of its inputs ``merged``. ``build``: ``at once``, ``when over`` or
+``when complete``; ``wait_seconds`` after the end of its period at the latest."""
 
 processoutput = Table(
     "processoutput",
@@ -208,11 +221,17 @@ productprocesslink = Table(
     Column("yesterday", Integer, nullable=False, server_default="0"),
     Column("tomorrow", Integer, nullable=False, server_default="0"),
     Column("position", Integer, nullable=False, server_default="0"),
+    Column("before_seconds", Float, nullable=False, server_default="0"),
+    Column("after_seconds", Float, nullable=False, server_default="0"),
+    Column("valid", Text),
+    Column("max_age_seconds", Float),
     Column("choice", Integer, ForeignKey("product.product_id")),
     CheckConstraint("yesterday >= 0 AND tomorrow >= 0", name="window"),
 )
 """An input product of a process, in the order of ``position``. Of those with one ``choice`` (the best product of it)
-the first is used of which there are files."""
+the first is used of which there are files. ``before_seconds`` and ``after_seconds`` widen its window, as ``yesterday``
+and ``tomorrow`` do by days. ``valid``: its files hold for longer than their own time: the ``latest``, not older than
+``max_age_seconds``, or those whose time ``covers`` the period."""
 
 code = Table(
     "code",
@@ -401,6 +420,8 @@ attempt = Table(
     Column("process_id", Integer, ForeignKey("process.process_id"), nullable=False),
     Column("utc_file_date", Date, nullable=False),
     Column("process_keywords", Text, nullable=False),
+    Column("utc_start_time", UtcTime),
+    Column("utc_stop_time", UtcTime),
     Column("code_id", Integer, ForeignKey("code.code_id"), nullable=False, index=True),
     Column("code_shasum", Text, nullable=False),
     Column("status", String(12), nullable=False),
@@ -422,11 +443,25 @@ attempt = Table(
     CheckConstraint(_one_of("status", AttemptStatus), name="status"),
     Index("ix_attempt_slot", "process_id", "utc_file_date", "process_keywords", "attempt_id"),
 )
-"""One execution of a code, for one process and date (and keywords).
+"""One execution of a code, for one process, period (``utc_start_time`` to ``utc_stop_time``) and key.
+
+``utc_file_date`` and ``process_keywords`` tell the slot, as they tell the file that is made for it.
 
 ``status``: running, succeeded, failed, interrupted; or refused: decided not to run, ``message`` says why.
 ``command_line`` and ``reasons`` are JSON lists. ``failures``: how many in a row, this one included, with the same
 inputs and code."""
+
+waitingslot = Table(
+    "waitingslot",
+    METADATA,
+    Column("process_id", Integer, ForeignKey("process.process_id"), primary_key=True),
+    Column("utc_file_date", Date, primary_key=True),
+    Column("process_keywords", Text, primary_key=True),
+    Column("until_time", UtcTime, index=True),
+    Column("message", Text, nullable=False),
+)
+"""An output that is due, and waits as the ``build`` of its process says: until a time, or (null) until something
+comes."""
 
 attemptinput = Table(
     "attemptinput",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from dbproc.core.durations import duration_text
 from dbproc.core.keys import Effect, Key, keys
 from dbproc.core.spec import (
     Change,
@@ -546,6 +548,8 @@ def _shown(value: object) -> str:
         return "[" + ", ".join(f'"{item}"' for item in value) + "]"
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={item}" for key, item in value.items()) or "none"
+    if isinstance(value, dt.timedelta):
+        return duration_text(value)
     if isinstance(value, str):
         return f'"{value}"'
     return "none" if value is None else str(value)

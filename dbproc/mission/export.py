@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
+from dbproc.core.durations import duration_text
 from dbproc.core.keys import keys
 from dbproc.core.spec import Definition, InputSpec, InspectorSpec, MissionSpec, ProcessSpec, ProductSpec
 
@@ -143,6 +144,8 @@ def _value(value: object) -> str:
         return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
     if isinstance(value, int | float):
         return _number(value)
+    if isinstance(value, dt.timedelta):
+        return _value(duration_text(value))
     # A JSON text is one of TOML's basic strings, but for DEL.
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 

@@ -14,6 +14,7 @@ from dbproc.core.filenames import TIME_OF_DAY, Format, compile_format
 from dbproc.core.graph import circles
 from dbproc.core.keys import Form, keys
 from dbproc.core.model import Timebase
+from dbproc.core.periods import NAMED, read_timebase
 from dbproc.core.spec import CodeSpec, Definition, KeyPath, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.mission import paths
 from dbproc.mission.formats import companion_problems, delivery_problems, file_problems, format_of, format_problems
@@ -57,7 +58,8 @@ def check(definition: Definition) -> list[Problem]:
 
 def timebase_of(process: ProcessSpec) -> Timebase | None:
     """The timebase of a process, None when it is not valid."""
-    return Timebase(process.timebase) if process.timebase in set(Timebase) else None
+    cadence = read_timebase(process.timebase)
+    return cadence.timebase if cadence is not None else None
 
 
 def _value_problems(definition: Definition) -> Iterator[Problem]:
@@ -197,8 +199,8 @@ def _name_problems(path: KeyPath, name: str) -> Iterator[Problem]:
 def _timebase_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
     timebase = timebase_of(process)
     if timebase is None:
-        text = f"{process.timebase!r} is none of {', '.join(Timebase)}"
-        yield Problem((*path, "timebase"), text + suggestion(process.timebase.upper(), Timebase, listed=False))
+        text = f"{process.timebase!r} is none of {', '.join(NAMED)}, no whole part of a day and not 'per PRODUCT'"
+        yield Problem((*path, "timebase"), text + suggestion(process.timebase.upper(), NAMED, listed=False))
     elif not timebase.makes_output and process.output is not None:
         text = f"timebase {timebase} makes no output; leave output out, or take another timebase"
         yield Problem((*path, "output"), text)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from dbproc.core.durations import ALLOWED, read_duration
 from dbproc.core.errors import VersionError
 from dbproc.core.keys import Form, Key, keys
 from dbproc.core.spec import FIRST_DAY, FIRST_VERSION, KeyPath
@@ -115,6 +116,13 @@ class Table:
             self.complain(key.label, str(error))
             return FIRST_VERSION
 
+    def _duration(self, key: Key) -> dt.timedelta:
+        written = self.text(key.label)
+        duration = read_duration(written)
+        if duration is None and written:
+            self.complain(key.label, f"{written!r} is no duration; write {ALLOWED}")
+        return dt.timedelta() if duration is None else duration
+
     def _words(self, key: Key) -> tuple[str, ...]:
         return self.texts(key.label)
 
@@ -126,6 +134,7 @@ class Table:
         Form.FLAG: _flag,
         Form.DATE: _date,
         Form.VERSION: _version,
+        Form.DURATION: _duration,
         Form.WORDS: _words,
     }
 

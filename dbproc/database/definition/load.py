@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, exists, insert, literal, select
@@ -15,7 +15,9 @@ from dbproc.core.bundle import kept_path
 from dbproc.core.errors import NO_MISSION, NotFoundError
 from dbproc.core.filenames import keywords_of
 from dbproc.core.keys import alike, from_columns
-from dbproc.core.spec import BUILT_IN_DIRECTORY, CodeSpec, InputSpec, file_named
+from dbproc.core.periods import read_timebase
+from dbproc.core.slots import key_fields
+from dbproc.core.spec import BUILT_IN_DIRECTORY, CodeSpec, InputSpec, ProcessSpec, file_named
 from dbproc.core.text_lists import parameters_of
 from dbproc.database import schema
 from dbproc.database._queries import FILE, is_newest
@@ -134,29 +136,53 @@ def _inspector(row: AnyRow, mission: model.Mission) -> model.Inspector:
     )
 
 
-def _processes(connection: Connection, mission: model.Mission, products: Collection[int]) -> dict[int, model.Process]:
+def _processes(
+    connection: Connection, mission: model.Mission, products: Mapping[int, model.Product]
+) -> dict[int, model.Process]:
     """The processes with all their products in use."""
     inputs, further = input_rows(connection), further_outputs(connection)
     processes = [
-        _process(row, inputs.get(row.process_id, ()), further.get(row.process_id, ()), mission)
+        _process(row, inputs.get(row.process_id, ()), further.get(row.process_id, ()), mission, products)
         for row in process_rows(connection)
     ]
-    return {process.process_id: process for process in processes if _products_of(process) <= set(products)}
+    return {process.process_id: process for process in processes if process is not None}
 
 
-def _products_of(process: model.Process) -> set[int]:
-    return {*process.outputs, *(given.product_id for given in process.inputs)}
-
-
-def _process(row: AnyRow, inputs: Iterable[AnyRow], further: Iterable[int], mission: model.Mission) -> model.Process:
+def _process(
+    row: AnyRow,
+    inputs: Iterable[AnyRow],
+    further: Iterable[int],
+    mission: model.Mission,
+    products: Mapping[int, model.Product],
+) -> model.Process | None:
+    """A process; None when one of its products is retired."""
+    cadence = read_timebase(row.output_timebase)
+    assert cadence is not None, row.output_timebase
+    outputs = () if row.output_product is None else (row.output_product, *further)
+    links = tuple(_input(link) for link in inputs)
+    if not {*outputs, *(link.product_id for link in links)} <= products.keys():
+        return None
+    spec = from_columns(ProcessSpec, row)
+    keywords = spec["keywords"]
     return model.Process(
         process_id=row.process_id,
         name=row.process_name,
-        timebase=model.Timebase(row.output_timebase),
-        outputs=() if row.output_product is None else (row.output_product, *further),
-        inputs=tuple(_input(link) for link in inputs),
+        timebase=cadence.timebase,
+        outputs=outputs,
+        inputs=links,
         extra_params=parameters_of(row.extra_params),
         early_cutoff=mission.early_cutoff if row.early_cutoff is None else row.early_cutoff,
+        step=cadence.step,
+        driver=next((link.product_id for link in links if products[link.product_id].name == cadence.driver), None),
+        keywords=keywords,
+        key_fields=key_fields(
+            cadence.timebase,
+            keywords,
+            [products[number].compiled.keyword_fields for number in outputs],
+            [products[link.product_id].compiled.keyword_fields for link in links],
+        ),
+        build=spec["build"],
+        wait=spec.get("wait"),
     )
 
 
