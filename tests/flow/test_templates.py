@@ -34,16 +34,16 @@ level = 3
 directory = "data/index"
 format = "index_{Y}{m}{d}_v{VERSION}.txt"
 
-[process."clean_{band}"]
-for = { band = ["red", "nir"] }
-output = "clean_{band}"
+[process."clean_{of}"]
+for = { of = ["red", "nir"] }
+output = "clean_{of}"
 timebase = "FILE"
-inputs = ["raw_{band}"]
+inputs = ["raw_{of}"]
 
-[process."clean_{band}".code]
+[process."clean_{of}".code]
 file = "join.sh"
 version = "1.0.0"
-arguments = ["clean {band}"]
+arguments = ["clean {of}"]
 
 [process."to_{kind}_{band}"]
 for = { kind = ["day", "month"], band = ["red", "nir"] }
@@ -78,7 +78,7 @@ EXPANDED = [
     "product raw_{band} expands to raw_red, raw_nir",
     "product clean_{band} expands to clean_red, clean_nir",
     "product {kind}_{band} expands to day_red, day_nir, month_red, month_nir",
-    "process clean_{band} expands to clean_red, clean_nir",
+    "process clean_{of} expands to clean_red, clean_nir",
     "process to_{kind}_{band} expands to to_day_red, to_day_nir, to_month_red, to_month_nir",
 ]
 
@@ -112,22 +112,16 @@ def test_apply_says_what_templates_expand_to(sqlite_mission: Mission) -> None:
     apply = ("apply", str(mission.file))
     dry = mission.dbproc(*apply, "--dry-run").out.splitlines()
     assert dry[: len(EXPANDED)] == EXPANDED
-    assert [
-        change["template"] for change in mission.dbproc(*apply, "--dry-run", "--json").json if "red" in change["name"]
-    ] == [
+    changes = mission.dbproc(*apply, "--dry-run", "--json").json
+    assert [change["template"] for change in changes if "red" in change["name"]] == [
         "raw_{band}",
         "clean_{band}",
         *["{kind}_{band}"] * 2,
-        *["clean_{band}"] * 2,
+        *["clean_{of}"] * 2,
         *["to_{kind}_{band}"] * 4,
     ]
-    changes = mission.dbproc(*apply, "--dry-run", "--json").json
-    assert [change["name"] for change in changes if "template" not in change] == [
-        "survey",
-        "index",
-        "to_index",
-        "to_index",
-    ]
+    alone = [change["name"] for change in changes if "template" not in change]
+    assert alone == ["survey", "index", "to_index", "to_index"]
     assert mission.dbproc(*apply).out.splitlines()[: len(EXPANDED)] == EXPANDED
     assert mission.dbproc(*apply).out.splitlines() == [*EXPANDED, "nothing to change"]
 
