@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from dbproc.core.filenames import Format, compile_format
+from dbproc.core.filenames import Format, NameFacts, compile_format
 from dbproc.core.states import Purpose
 from dbproc.core.version import Part, Version
 
@@ -193,6 +193,11 @@ class Product:
     def compiled(self) -> Format:
         """The compiled filename format."""
         return compile_format(self.format)
+
+    def read(self, filename: str) -> NameFacts | None:
+        """What a filename says about a file of this product; None when it is not of its format."""
+        name = self.compiled.match(filename)
+        return None if name is None else name.lasting(self.covers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -396,7 +396,7 @@ def _maker(definition: Definition, product_id: int) -> Process | None:
 
 def _fits(product: Product, date: dt.date, name: str) -> bool:
     """Whether a name can be one of a product's for a date."""
-    facts = product.compiled.match(name)
+    facts = product.read(name)
     return facts is not None and facts.date in (None, date)
 
 
