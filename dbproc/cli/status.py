@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from dbproc.cli.common import asking_options, cell, open_mission, print_table, retry_words, show
-from dbproc.explain.expectation import LateProduct, WaitingSlot
+from dbproc.explain.expectations import LateProduct, WaitingSlot
 from dbproc.explain.status import Status, Waiting, mission_status
 
 _SHOWN = 5
@@ -16,7 +16,7 @@ _SHOWN = 5
 @click.command("status")
 @asking_options
 def status_command(mission: str, as_json: bool) -> None:
-    """Show the state of the mission: lock, queue, incoming, products, failures, quarantine; what waits, what is late."""
+    """Show the state of the mission: lock, queue, products, failures, quarantine, what waits, what is late."""
     with open_mission(mission, read_only=True) as store:
         facts = mission_status(store)
     show(facts, as_json, _print_status)

@@ -19,7 +19,7 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store, Transaction
 from dbproc.database.summary import ProductInNumbers, RunRow
-from dbproc.explain.expectation import LateProduct, WaitingSlot, late_products, waiting_slots
+from dbproc.explain.expectations import LateProduct, WaitingSlot, late_products, waiting_slots
 from dbproc.ingest.incoming import scan_mission
 from dbproc.run.decide import decide, facts_in
 

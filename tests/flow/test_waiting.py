@@ -430,7 +430,8 @@ def test_status_plan_and_why_say_what_waits_until_when_and_for_what(sqlite_missi
         ("to_day", "2090-01-04T00:00:00+00:00"),
         ("to_net", "2090-01-04T00:00:00+00:00"),
     ]
-    why = "no output yet; waits until 2090-01-04 00:00Z or for raw 2090-01-02T12 station=BOL, raw 2090-01-02T18 station=BOL"
+    missing = "raw 2090-01-02T12 station=BOL, raw 2090-01-02T18 station=BOL"
+    why = f"no output yet; waits until 2090-01-04 00:00Z or for {missing}"
     assert {each["why"] for each in plan["later"]} == {why}
     assert f"waiting to_net 2090-01-02: {why}" in mission.dbproc("plan").out
     mission.run()

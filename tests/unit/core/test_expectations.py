@@ -1,4 +1,4 @@
-"""What is expected of products, and what of it is missing."""
+"""How often files come and of which keys, and what of that is missing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbproc.core.expectation import (
+from dbproc.core.expectations import (
+    NAMED,
     Expected,
     Presence,
-    cadence_of,
     expected_days,
+    key_names,
     read_expectation,
+    read_key,
     some_words,
     time_words,
     waits_until,
@@ -70,42 +72,60 @@ def words(found: Iterable[Expected]) -> list[str]:
     return [each.words for each in found]
 
 
-# --- how often ---
+# --- as it is written ---
 
 
 @pytest.mark.parametrize(
     ("text", "cadence"),
     [
+        ("hourly", Cadence(Timebase.PART, dt.timedelta(hours=1))),
         ("daily", Cadence(Timebase.DAILY)),
-        ("DAILY", Cadence(Timebase.DAILY)),
-        ("hourly", Cadence(Timebase.PART, HOUR)),
-        ("HOURLY", Cadence(Timebase.PART, HOUR)),
-        ("15 min", Cadence(Timebase.PART, HOUR / 4)),
-        ("6 h", Cadence(Timebase.PART, 6 * HOUR)),
         ("weekly", Cadence(Timebase.WEEKLY)),
         ("monthly", Cadence(Timebase.MONTHLY)),
         ("yearly", Cadence(Timebase.YEARLY)),
+        ("15 min", Cadence(Timebase.PART, dt.timedelta(minutes=15))),
     ],
 )
-def test_how_often_files_come_is_said_as_a_timebase_in_small_letters_or_capitals(text: str, cadence: Cadence) -> None:
+def test_files_come_as_periods_follow_each_other(text: str, cadence: Cadence) -> None:
     assert read_expectation(text) == cadence
-    assert cadence_of(raw(text)) == cadence
+    assert text in NAMED or text == "15 min"
 
 
-@pytest.mark.parametrize("text", ["file", "FILE", "RUN", "startup", "per orbit", "7 h", "2 days", "often", ""])
-def test_what_does_not_say_how_often_files_come_says_nothing(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "DAILY", "HOURLY", "FILE", "file", "run", "per orbit", "7 h", "1 day", "PART"])
+def test_anything_else_is_no_expectation(text: str) -> None:
     assert read_expectation(text) is None
-    assert cadence_of(raw(text)) is None
 
 
-# --- which keys ---
+def test_the_time_of_day_is_no_part_of_a_key() -> None:
+    assert key_names({"station", "H", "M", "band"}) == ("band", "station")
 
 
-def test_a_key_is_the_value_of_the_only_keyword_or_names_each() -> None:
+@pytest.mark.parametrize(
+    ("text", "names", "values"),
+    [
+        ("ANK", ["st"], {"st": "ANK"}),
+        ("st=ANK", ["st"], {"st": "ANK"}),
+        ("two words", ["st"], {"st": "two words"}),
+        ("a=1", ["st"], None),
+        ("st=1 n=2", ["n", "st"], {"st": "1", "n": "2"}),
+        ("1 2", ["n", "st"], None),
+        ("st=1", ["n", "st"], None),
+        ("st=1 st=2", ["st"], None),
+        ("st=1 n=2 x=3", ["n", "st"], None),
+        ("", ["st"], None),
+        (" ", ["st"], None),
+        ("a", [], None),
+    ],
+)
+def test_a_key_is_one_value_or_all_keywords_with_theirs(
+    text: str, names: list[str], values: dict[str, str] | None
+) -> None:
+    assert read_key(text, names) == values
+
+
+def test_a_key_that_is_written_is_that_of_files() -> None:
     assert written_key(raw(), "BOL") == written_key(raw(), "station=BOL") == "station=BOL"
-    hourly = raw(format="raw_{station}_{Y}{m}{d}T{H}.txt")
-    assert written_key(hourly, "BOL") == "station=BOL"
-    assert written_key(hourly, "a b") == "station=a%20b"
+    assert written_key(raw(format="raw_{station}_{Y}{m}{d}T{H}.txt"), "a b") == "station=a%20b"
     two = raw(format="raw_{station}_{band}_{Y}{m}{d}.txt")
     assert written_key(two, "station=BOL band=red") == "band=red station=BOL"
 
@@ -127,13 +147,7 @@ def test_the_keys_that_a_product_names_are_expected_and_no_other() -> None:
     assert words(found.missing(day(1))) == ["raw 2024-05-06 station=CIZ"]
 
 
-def test_of_files_with_more_keywords_than_the_key_any_will_do() -> None:
-    product = raw(format="raw_{station}_{band}_{Y}{m}{d}.txt", keys=("station=ANK", "station=BOL"))
-    found = presence(product, ("band=red station=ANK", day(1)))
-    assert words(found.missing(day(1))) == ["raw 2024-05-06 station=BOL"]
-
-
-def test_the_time_of_day_is_no_part_of_a_key() -> None:
+def test_files_of_one_day_differ_in_their_time_of_day_and_have_one_key() -> None:
     product = raw("hourly", "raw_{Y}{m}{d}T{H}.txt")
     there = [(f"H={hour:02d}", hours(f"2024-05-06T{hour:02d}:00")) for hour in range(24) if hour not in (3, 22, 23)]
     found = presence(product, *there, keys=[""])

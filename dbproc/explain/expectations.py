@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dbproc.core.expectation import Expected
+from dbproc.core.expectations import Expected
 from dbproc.core.model import Definition
 from dbproc.core.slots import key_of, period_words
 from dbproc.database import planning, waitingslots

@@ -1,15 +1,15 @@
-"""What is expected of products: which files, for which periods and keys, and what of it is missing. Pure."""
+"""What products say about how often their files come and of which keys, and what of that is missing. Pure."""
 
 from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dbproc.core.facts import Facts, Seen
-from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text
+from dbproc.core.filenames import TIME_OF_DAY, keywords_text
 from dbproc.core.model import NO_TIME, Build, Definition, File, Input, Period, Process, Product, Slot, Timebase
 from dbproc.core.periods import (
     MOMENT,
@@ -23,10 +23,46 @@ from dbproc.core.periods import (
     period_starts,
     read_timebase,
 )
-from dbproc.core.slots import fields_of, joined, key_of, restricted, window
+from dbproc.core.slots import joined, key_of, restricted, window
 
 _SHOWN = 3
 _NOTHING_SEEN = Seen()
+
+
+# --- as it is written ---
+
+NAMED = ("hourly", "daily", "weekly", "monthly", "yearly")
+"""How often a file comes, by name."""
+
+ALLOWED = f"{', '.join(NAMED)}, or a part of a day such as '15 min'"
+"""The same in words."""
+
+
+def read_expectation(text: str) -> Cadence | None:
+    """How often a file of each key comes: ``daily``, ``"15 min"``; None for anything else."""
+    if text in NAMED:
+        return read_timebase(text.upper())
+    cadence = read_timebase(text)
+    is_part = cadence is not None and cadence.timebase is Timebase.PART and text[0].isdigit()
+    return cadence if is_part else None
+
+
+def key_names(fields: Collection[str]) -> tuple[str, ...]:
+    """The keywords of a format that tell the files of one period apart: all but the time of day."""
+    return tuple(sorted(field for field in fields if field not in TIME_OF_DAY))
+
+
+def read_key(text: str, names: Collection[str]) -> Mapping[str, str] | None:
+    """An expected key: the value alone where there is one keyword, else ``"a=1 b=2"``; None for anything else."""
+    words = text.split()
+    pairs = [word.partition("=") for word in words]
+    if words and all(name and equals and value for name, equals, value in pairs):
+        values = {name: value for name, _, value in pairs}
+        return values if len(values) == len(words) and values.keys() == set(names) else None
+    return {next(iter(names)): text} if len(names) == 1 and text.strip() else None
+
+
+# --- which files are expected ---
 
 
 class Expected(NamedTuple):
@@ -51,15 +87,6 @@ class Expected(NamedTuple):
         return f"{start:%Y-%m-%dT{clock}}"
 
 
-# --- how often files come, and of which keys ---
-
-
-def read_expectation(text: str) -> Cadence | None:
-    """How often files come: ``daily``, ``hourly``, ``"15 min"``; None for what does not say that."""
-    cadence = read_timebase(text.upper()) or read_timebase(text)
-    return cadence if cadence is not None and cadence.timebase.is_grid else None
-
-
 _DAILY = Cadence(Timebase.DAILY)
 
 
@@ -74,12 +101,8 @@ def key_of_product(product: Product, keywords: str) -> str:
 
 
 def written_key(product: Product, text: str) -> str:
-    """A key as the mission file has it: the value of the only keyword of the format, or ``station=BOL band=red``."""
-    fields = product.compiled.keyword_fields - TIME_OF_DAY
-    if len(fields) == 1:
-        (name,) = fields
-        return keywords_text({name: text.removeprefix(f"{name}=")})
-    return keywords_text(keywords_of(text))
+    """A key as the mission file has it, as the keywords of a file."""
+    return keywords_text(read_key(text, key_names(product.compiled.keyword_fields)) or {})
 
 
 def expecting(definition: Definition, process: Process) -> Iterator[tuple[Input, Product]]:
@@ -185,10 +208,10 @@ class Presence:
     def __init__(self, product: Product, files: Iterable[tuple[str, Period]], seen: Seen) -> None:
         self._product = product
         self._seen = seen
-        self._times: dict[str, list[Period]] = defaultdict(list)
+        times: dict[str, list[Period]] = defaultdict(list)
         for keywords, time in files:
-            self._times[key_of_product(product, keywords)].append(time)
-        self._lines: dict[frozenset[str], Mapping[str, _Line]] = {}
+            times[key_of_product(product, keywords)].append(time)
+        self._lines = {key: _line(some) for key, some in times.items()}
 
     def missing(self, span: Period, key: str = "") -> Iterator[Expected]:
         """What is expected in `span`, of the keys that agree with `key`, and not there."""
@@ -215,20 +238,10 @@ class Presence:
         for expected in _keys(self._product, self._seen):
             if joined(expected, key) is None:
                 continue
-            for gap in self._line(expected).gaps(span):
+            for gap in self._lines.get(expected, _NO_LINE).gaps(span):
                 for period in _periods(cadence, gap):
                     if gap.start <= period.start and period.stop <= gap.stop:
                         yield Expected(self._product, period, expected)
-
-    def _line(self, key: str) -> _Line:
-        """What the files cover that have a key; a file may have more keywords."""
-        fields = fields_of(key)
-        if fields not in self._lines:
-            times: dict[str, list[Period]] = defaultdict(list)
-            for keywords, some in self._times.items():
-                times[restricted(keywords, fields)] += some
-            self._lines[fields] = {each: _line(some) for each, some in times.items()}
-        return self._lines[fields].get(key, _NO_LINE)
 
 
 class Expectations:
