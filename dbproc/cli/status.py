@@ -39,8 +39,7 @@ def _print_status(facts: Status) -> None:
     if facts.failures:
         click.echo("\nfailed:")
     for failure in facts.failures:
-        subject = f"{failure.process} {failure.date} {failure.keywords}".strip()
-        click.echo(f"  {cell(subject)}: {cell(failure.message)} ({retry_words(failure)})")
+        click.echo(f"  {failure.process} {cell(failure.slot)}: {cell(failure.message)} ({retry_words(failure)})")
         if failure.log:
             click.echo(f"    log: {failure.log}")
         if failure.waiting:
@@ -55,6 +54,6 @@ def _print_status(facts: Status) -> None:
 
 def _waiting_words(waiting: Sequence[Waiting]) -> str:
     """The waiting products, the first few by name."""
-    names = [f"{each.waiting} {each.date} {each.keywords}".rstrip() for each in waiting[:_SHOWN]]
+    names = [f"{each.waiting} {each.slot}" for each in waiting[:_SHOWN]]
     more = len(waiting) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")
