@@ -130,11 +130,14 @@ def _whole(definition: Definition, facts: FactsOf, slots: Sequence[Slot]) -> Ite
 
 
 def slots_in(definition: Definition, facts: FactsOf, process: Process, choice: SlotChoice) -> list[Slot]:
-    """The slots of a process that are meant, as its inputs tell them; where these tell no key, one with that given."""
+    """The slots of a process that are meant, as its inputs tell them; where they tell no key, or no period, one with
+    what is given of it."""
     if process.timebase is Timebase.PER:
         reach = Reach(process, choice.key, choice.span)
         known = facts(needs_of_reaches([reach]), ())
-        parts = list(Anchors(known.by_time, known.by_date).slots(reach))
+        parts = list(Anchors(known.by_time, known.by_date).slots(reach)) or [
+            Slot(process.process_id, choice.span.start.date(), choice.key)
+        ]
     else:
         parts = list(slots_at(process, choice.span, choice.key))
     found: dict[Slot, list[Slot]] = {slot: [] for slot in parts}
