@@ -81,6 +81,8 @@ def _print(plan: Plan) -> None:
         click.echo(one_line(f"{when} {'build' if task.outputs else 'run'} {what}: {why}"))
     for problem in plan.problems or ():
         click.echo(one_line(f"{problem.state} {problem.process} {problem.slot}: {problem.why}"))
+    for later in plan.later or ():
+        click.echo(one_line(f"waiting {later}: {later.why}"))
     for failure in plan.failures or ():
         click.echo(
             f"failed {failure.process} {failure.slot}: {one_line(failure.message or '')}; {retry_words(failure)}"
