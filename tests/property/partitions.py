@@ -72,21 +72,28 @@ VERSIONS = ("1.0.0", "1.0.1", "1.1.0", "2.0.0")
 STEPS = {"HOURLY": HOUR, "15 min": QUARTER, "6 h": 6 * HOUR}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Delivery:
     name: str
     contents: str
+
+    def __repr__(self) -> str:
+        return self.contents
 
     @property
     def product(self) -> str:
         return self.name.partition("_")[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class World:
     """A mission; each process may read what those before it make."""
 
     processes: tuple[Process, ...]
+    orbits_move: bool = False  #: whether versions of an orbit differ in their times
+
+    def __repr__(self) -> str:
+        return "\n".join(self.blocks())
 
     @property
     def delivered(self) -> tuple[Product, ...]:
@@ -97,15 +104,6 @@ class World:
     def calibrations(self) -> tuple[Product, ...]:
         valid = {product for process in self.processes for use in process.uses if use.valid for product in use.products}
         return tuple(product for product in self.delivered if product in valid)
-
-    @property
-    def times_may_change(self) -> bool:
-        """Whether no output can cease to be due when an orbit takes another time."""
-        orbits = [(p, use) for p in self.processes for use in p.uses if ORBIT in use.products]
-        return all(
-            process.driver == ORBIT and all(other is use or other.optional for other in process.uses)
-            for process, use in orbits
-        )
 
     def blocks(self) -> list[str]:
         levels = {process.output: number for number, process in enumerate(self.processes, 1)}
@@ -158,38 +156,34 @@ def _text(duration: dt.timedelta) -> str:
 @st.composite
 def worlds(draw: st.DrawFn, *, calibrated: bool = False) -> World:
     """One to three processes; `calibrated`: the first one has a calibration."""
-    return World(_chain(draw, [], DATA, int(calibrated)))
+    processes: list[Process] = []
+    for number in range(draw(st.integers(1, 3))):
+        pool = [*DATA, *(process.output for process in processes for _ in range(4))]  # chains are of more interest
+        timebase = draw(st.sampled_from(["DAILY", "DAILY", "PART", "WEEKLY", "MONTHLY", "FILE", "PER"]))
+        process = draw(_MAKERS[timebase](f"p{number}", pool))
+        processes.append(draw(_with_extras(process, int(calibrated and not number))))
+    return World(tuple(processes))
 
 
 @st.composite
-def worlds_of_orbits(draw: st.DrawFn) -> World:
-    """Missions with orbits of which later versions have other times."""
+def worlds_of_moving_orbits(draw: st.DrawFn) -> World:
+    """An orbit of other times takes other files, and moves what is made of it, but nothing ceases to be due."""
     others = [product for product in DATA if product != ORBIT]
     uses = (Use((ORBIT,)), Use((draw(st.sampled_from(others)),), optional=True, before=draw(_BEFORE)))
     calibration = Use((draw(st.sampled_from([CAL, FLAT])),), optional=True, valid="latest")
-    process = Process(Product("p0", ORBIT.fields), f"per {ORBIT.name}", (*uses, calibration), driver=ORBIT)
-    return World(_chain(draw, [process], others))
-
-
-def _chain(
-    draw: st.DrawFn, begun: Sequence[Process], data: Sequence[Product], at_least: int = 0
-) -> tuple[Process, ...]:
-    """Further processes, that may read data and what those before make; the first has some calibrations at least."""
-    processes = list(begun)
-    for number in range(len(begun), draw(st.integers(1, 3))):
-        pool = [*data, *(process.output for process in processes for _ in range(4))]  # chains are of more interest
-        timebase = draw(st.sampled_from(["DAILY", "DAILY", "PART", "WEEKLY", "MONTHLY", "FILE", "PER"]))
-        process = draw(_MAKERS[timebase](f"p{number}", pool))
-        processes.append(draw(_with_extras(process, 0 if processes else at_least)))
-    return tuple(processes)
+    first = Process(Product("p0", ORBIT.fields), f"per {ORBIT.name}", (*uses, calibration), driver=ORBIT)
+    use = Use((first.output,))
+    driver, timebase = draw(st.sampled_from([(None, "FILE"), (None, "MONTHLY"), (first.output, "per p0")]))
+    other = Use((draw(st.sampled_from(others)),), optional=True)
+    second = Process(Product("p1", ORBIT.fields if driver else ()), timebase, (use, other), driver=driver)
+    return World((first, second), orbits_move=True)
 
 
 @st.composite
 def _daily(draw: st.DrawFn, name: str, pool: Sequence[Product], timebase: str = "DAILY") -> Process:
     """A day of a station, or of the network; likewise weeks and months."""
     uses = _windowed(draw, draw(_mains(pool)), _WINDOWS_OF_DAYS if timebase == "DAILY" else [{}, {}, {"before": HOUR}])
-    covers = draw(st.sampled_from([None, 7 * DAY])) if timebase == "WEEKLY" else None
-    return Process(Product(name, _fields(draw, uses), covers=covers), timebase, uses)
+    return Process(Product(name, _fields(draw, uses)), timebase, uses)
 
 
 def _weekly(name: str, pool: Sequence[Product]) -> st.SearchStrategy[Process]:
@@ -207,8 +201,7 @@ def _part(draw: st.DrawFn, name: str, pool: Sequence[Product]) -> Process:
     fine = [product for product in pool if product.time == "minute"]
     windows = [{}, {}, {"before": QUARTER}, {"after": 6 * QUARTER}, {"before": 2 * HOUR, "after": QUARTER}]
     uses = _windowed(draw, (Use((draw(st.sampled_from(fine)),)),), windows)
-    covers = draw(st.sampled_from([None, STEPS[timebase]]))
-    return Process(Product(name, _fields(draw, uses), "minute", covers), timebase, uses, step=STEPS[timebase])
+    return Process(Product(name, _fields(draw, uses), "minute"), timebase, uses, step=STEPS[timebase])
 
 
 @st.composite
@@ -341,10 +334,10 @@ def _name(product: Product, values: Sequence[str], moment: dt.datetime, clock: s
 
 
 def _contents(draw: st.DrawFn, world: World, name: str, times: dict[str, str]) -> str:
-    """The name; of an orbit its times, of every version others where that takes no output away."""
+    """The name; of an orbit its times."""
     if name.partition("_")[0] != ORBIT.name:
         return name
-    told = name if world.times_may_change else name.partition("_v")[0]
+    told = name if world.orbits_move else name.partition("_v")[0]
     if told not in times:
         start = read(ORBIT, name).start + draw(st.sampled_from([10, 23, 95])) * QUARTER
         stop = start + draw(st.sampled_from([1, 8, 33])) * QUARTER - dt.timedelta(seconds=1)

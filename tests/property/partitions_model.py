@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product as combinations
 
 MOMENT = dt.timedelta(microseconds=1)
@@ -132,12 +132,10 @@ def end_state(
     files = newest([read(_product_of(name, products), name, times.get(name)) for name in delivered])
     state: State = {}
     for process in processes:
-        made: State = {}
-        for stem, inputs in _outputs(process, files):
-            assert stem not in made, f"two outputs of one name, {stem}: the mission makes no sense"
-            made[stem] = inputs
-        state |= made
-        files = [*files, *(read(process.output, stem) for stem in made)]
+        made = list(_outputs(process, files))
+        state |= {file.stem: inputs for file, inputs in made}
+        files = [*files, *(file for file, _ in made)]
+        assert len({file.stem for file in files}) == len(files), "two files of one name: the mission makes no sense"
     return state
 
 
@@ -188,7 +186,7 @@ def _length(product: Product, moment: dt.datetime) -> dt.timedelta:
     return {"day": DAY, "minute": dt.timedelta(minutes=1)}[product.time]
 
 
-def _outputs(process: Process, files: Sequence[File]) -> Iterator[tuple[str, frozenset[str]]]:
+def _outputs(process: Process, files: Sequence[File]) -> Iterator[tuple[File, frozenset[str]]]:
     keys = list(_conceivable(process.key_fields, files))
     of_inputs = [file for file in files if any(file.product in use.products for use in process.uses)]
     for period in _periods(process, of_inputs):
@@ -196,7 +194,7 @@ def _outputs(process: Process, files: Sequence[File]) -> Iterator[tuple[str, fro
             if period.driver is None or period.driver.agrees(key):
                 inputs = _wanted(process, period, key, of_inputs)
                 if inputs is not None:
-                    yield _stem(process, period, key), frozenset(file.handle for file in inputs)
+                    yield _output(process, period, key), frozenset(file.handle for file in inputs)
 
 
 def _conceivable(fields: Iterable[str], files: Sequence[File]) -> Iterator[Key]:
@@ -292,9 +290,9 @@ def _latest(use: Use, period: Period, key: Key, files: Sequence[File]) -> list[F
     return list(found.values())
 
 
-def _stem(process: Process, period: Period, key: Key) -> str:
-    time = period.start
-    if period.driver is not None:
-        time = dt.datetime.combine(period.driver.date, dt.time())
-    of_period = {"H": f"{time:%H}", "M": f"{time:%M}"}
-    return process.output.stem({**of_period, **key}, time)
+def _output(process: Process, period: Period, key: Key) -> File:
+    """What is made: of the time of its period, where it has one, and not of what its name tells."""
+    day = period.start if period.driver is None else dt.datetime.combine(period.driver.date, dt.time())
+    clock = {"H": f"{period.start:%H}", "M": f"{period.start:%M}"}
+    file = read(process.output, process.output.stem({**clock, **key}, day))
+    return file if process.timebase == "FILE" else replace(file, start=period.start, stop=period.stop)

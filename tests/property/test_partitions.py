@@ -18,7 +18,15 @@ from tests.kit.mission import MEMORY, Mission
 from tests.property import killable
 from tests.property.conftest import Copy
 from tests.property.foresight import Made, ask, built, foreseen, last_attempt, made, planned
-from tests.property.partitions import Delivery, World, calibrations, deliver, deliveries, worlds, worlds_of_orbits
+from tests.property.partitions import (
+    Delivery,
+    World,
+    calibrations,
+    deliver,
+    deliveries,
+    worlds,
+    worlds_of_moving_orbits,
+)
 from tests.property.partitions_model import State, rebuilt
 
 pytestmark = pytest.mark.timeout(400)  # two cores may be shared by many
@@ -129,7 +137,7 @@ def test_whatever_the_batches_each_run_makes_what_is_due_and_no_more(data: st.Da
 @settings(QUICK, max_examples=8)
 @given(data=st.data())
 def test_an_orbit_of_other_times_takes_other_files(data: st.DataObject, sqlite_copy: Copy) -> None:
-    check_batches(data, sqlite_copy, data.draw(worlds_of_orbits()))
+    check_batches(data, sqlite_copy, data.draw(worlds_of_moving_orbits()))
 
 
 @settings(QUICK, max_examples=12)

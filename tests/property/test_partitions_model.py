@@ -187,7 +187,7 @@ def test_an_orbit_has_a_key_for_each_station_and_a_window() -> None:
 
 
 def test_levels_follow_each_other() -> None:
-    hours = Process(Product("h", ("station",), "minute", HOUR), "HOURLY", (Use((SCAN,)),), step=HOUR)
+    hours = Process(Product("h", ("station",), "minute"), "HOURLY", (Use((SCAN,)),), step=HOUR)
     days = Process(Product("d", ("station",)), "DAILY", (Use((hours.output,)),))
     week = Process(Product("w"), "WEEKLY", (Use((days.output,)),))
     scans = [f"scan_{each}_v1.0.0.txt" for each in ("ANK_20200102T0000", "ANK_20200102T2345", "BOL_20200103T0600")]
@@ -199,6 +199,14 @@ def test_levels_follow_each_other() -> None:
         "d_BOL_20200103": {"h_BOL_20200103T0600"},
         "w_20191230": {"d_ANK_20200102", "d_BOL_20200103"},
     }
+
+
+def test_an_output_is_of_the_time_of_its_period() -> None:
+    week = Process(Product("w", ("station",)), "WEEKLY", (Use((RAW,)),))
+    days = Process(Product("d"), "DAILY", (Use((week.output,)),))
+    names = ["raw_ANK_20200103_v1.0.0.txt"]
+    made_days = {f"d_{date}": {"w_ANK_20191230"} for date in ("20191230", "20191231", *range(20200101, 20200106))}
+    assert end_state(ALL, [week, days], names, {}) == {"w_ANK_20191230": set(names), **made_days}
 
 
 def test_what_is_made_anew_is_what_has_other_inputs_and_what_is_made_from_it() -> None:
