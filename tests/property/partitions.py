@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product as combinations
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +55,21 @@ CHANNEL = Product("channel", ("station", "band"))
 BAND = Product("band", ("band",))
 SKY = Product("sky")
 ORBIT = Product("orbit", ("orbit",), inside=True)
+PASS = Product("pass", time="minute", inside=True)
 CAL = Product("cal", ("station",))
 FLAT = Product("flat", time="minute", covers=10 * DAY)
 TABLE = Product("table", covers=10 * DAY)
 GAIN = Product("gain", time="year")
 
-DATA = (SCAN, RAW, CHANNEL, BAND, SKY, ORBIT)
+DATA = (SCAN, RAW, CHANNEL, BAND, SKY, ORBIT, PASS)
 CALIBRATIONS = (CAL, FLAT, TABLE, GAIN)
 DELIVERED = (*DATA, SPARE, *CALIBRATIONS)
+TIMED = {product.name: product for product in DELIVERED if product.inside}
 
 FIRST_DAY = dt.datetime(2020, 1, 2)
 DAYS = 6
 """In them a week begins."""
-TIMES_OF_DAY = ("0000", "0600", "0615", "0630", "0700", "2345")
+TIMES_OF_DAY = [quarters * QUARTER for quarters in (0, 24, 25, 26, 28, 95)]
 VALUES = {"station": ("ANK", "BOL"), "band": ("g", "r"), "orbit": ("17", "18")}
 VERSIONS = ("1.0.0", "1.0.1", "1.1.0", "2.0.0")
 STEPS = {"HOURLY": HOUR, "15 min": QUARTER, "6 h": 6 * HOUR}
@@ -119,7 +122,7 @@ class World:
 
     def expected(self, files: Iterable[Delivery]) -> State:
         files = list(files)
-        times = {file.name: file.contents for file in files if file.product == ORBIT.name}
+        times = {file.name: file.contents for file in files if file.product in TIMED}
         return end_state(self.delivered, self.processes, [file.name for file in files], times)
 
 
@@ -168,14 +171,22 @@ def worlds(draw: st.DrawFn, *, calibrated: bool = False) -> World:
 @st.composite
 def worlds_of_moving_orbits(draw: st.DrawFn) -> World:
     """An orbit of other times takes other files, and moves what is made of it, but nothing ceases to be due."""
-    others = [product for product in DATA if product != ORBIT]
-    uses = (Use((ORBIT,)), Use((draw(st.sampled_from(others)),), optional=True, before=draw(_BEFORE)))
+    orbit = draw(st.sampled_from([ORBIT, PASS]))
+    others = st.sampled_from([product for product in DATA if not product.inside])
+    uses = (Use((orbit,)), Use((draw(others),), optional=True, before=draw(_BEFORE)))
     calibration = Use((draw(st.sampled_from([CAL, FLAT])),), optional=True, valid="latest")
-    first = Process(Product("p0", ORBIT.fields), f"per {ORBIT.name}", (*uses, calibration), driver=ORBIT)
-    use = Use((first.output,))
-    driver, timebase = draw(st.sampled_from([(None, "FILE"), (None, "MONTHLY"), (first.output, "per p0")]))
-    other = Use((draw(st.sampled_from(others)),), optional=True)
-    second = Process(Product("p1", ORBIT.fields if driver else ()), timebase, (use, other), driver=driver)
+    first = Process(Product("p0", orbit.fields, orbit.time), f"per {orbit.name}", (*uses, calibration), driver=orbit)
+    made = first.output
+    output, timebase, driver = draw(
+        st.sampled_from(
+            [
+                (Product("p1"), "FILE", None),
+                (Product("p1"), "MONTHLY", None),
+                (Product("p1", made.fields, made.time), "per p0", made),
+            ]
+        )
+    )
+    second = Process(output, timebase, (Use((made,)), Use((draw(others),), optional=True)), driver=driver)
     return World((first, second), orbits_move=True)
 
 
@@ -214,14 +225,13 @@ def _file(draw: st.DrawFn, name: str, pool: Sequence[Product]) -> Process:
 @st.composite
 def _per(draw: st.DrawFn, name: str, pool: Sequence[Product]) -> Process:
     """What overlaps an orbit, or a file of another product."""
-    driver = draw(st.sampled_from([*([ORBIT] * 4 if ORBIT in pool else []), *pool]))
+    driver = draw(st.sampled_from([ORBIT, ORBIT, PASS, PASS, *pool]))
     others = [product for product in pool if product != driver]
     optional = draw(st.booleans())
     other = Use((draw(st.sampled_from(others)),), optional, before=draw(_BEFORE))
     use = Use((driver,))
     given = (use,) if optional else (use, other)
-    time = "minute" if driver.time == "minute" else draw(st.sampled_from(_fineness(given)))
-    output = Product(name, (*driver.fields, *_fields(draw, given[1:], but=driver.fields)), time)
+    output = Product(name, (*driver.fields, *_fields(draw, given[1:], but=driver.fields)), driver.time)
     return Process(output, f"per {driver.name}", (use, other), driver=driver)
 
 
@@ -276,9 +286,7 @@ def _fineness(uses: Sequence[Use]) -> list[str]:
 def _with_extras(draw: st.DrawFn, process: Process, at_least: int) -> Process:
     """With calibrations, and with what is used where it is."""
     used = [product for use in process.uses for product in use.products]
-    by_minute = process.step is None and process.output.time == "minute"
-    fit = [each for each in CALIBRATIONS if not (by_minute and each == FLAT)]
-    chosen = draw(st.lists(st.sampled_from(fit), min_size=at_least, max_size=2, unique=True))
+    chosen = draw(st.lists(st.sampled_from(CALIBRATIONS), min_size=at_least, max_size=2, unique=True))
     uses = [Use((product,), draw(st.booleans()), **draw(_validity(product))) for product in chosen]
     if draw(st.integers(0, 3)) == 0 and SKY not in used:
         uses.append(Use((SKY,), optional=True))
@@ -318,28 +326,30 @@ def calibrations(draw: st.DrawFn, world: World, files: Sequence[Delivery]) -> li
 
 def _names(product: Product, dates: Sequence[int]) -> st.SearchStrategy[str]:
     """Calibrations may be of earlier days."""
+    days = dates if product in DATA else range(-3, DAYS)
+    moments = [FIRST_DAY + day * DAY for day in days]
     if product.time == "year":
-        moments = st.sampled_from([dt.datetime(2019, 1, 1), dt.datetime(2020, 1, 1)])
-    else:
-        days = st.sampled_from(dates) if product in DATA else st.integers(-3, DAYS - 1)
-        moments = st.builds(lambda day: FIRST_DAY + day * DAY, days)
-    values = st.tuples(*(st.sampled_from(VALUES[field]) for field in product.fields))
-    return st.builds(_name, st.just(product), values, moments, st.sampled_from(TIMES_OF_DAY), st.sampled_from(VERSIONS))
+        moments = [dt.datetime(year, 1, 1) for year in (2019, 2020)]
+    elif product.time == "minute":
+        moments = [moment + clock for moment in moments for clock in TIMES_OF_DAY]
+    told = combinations(moments, combinations(*(VALUES[field] for field in product.fields)), VERSIONS)
+    return st.sampled_from([_name(product, *each) for each in told])
 
 
-def _name(product: Product, values: Sequence[str], moment: dt.datetime, clock: str, version: str) -> str:
-    if product.time == "minute":
-        moment += dt.timedelta(hours=int(clock[:2]), minutes=int(clock[2:]))
+def _name(product: Product, moment: dt.datetime, values: Sequence[str], version: str) -> str:
     return "_".join([product.name, *values, moment.strftime(WRITTEN[product.time]), f"v{version}.txt"])
 
 
 def _contents(draw: st.DrawFn, world: World, name: str, times: dict[str, str]) -> str:
-    """The name; of an orbit its times."""
-    if name.partition("_")[0] != ORBIT.name:
+    """The name, and before it the times where these are told inside."""
+    product = TIMED.get(name.partition("_")[0])
+    if product is None:
         return name
     told = name if world.orbits_move else name.partition("_v")[0]
     if told not in times:
-        start = read(ORBIT, name).start + draw(st.sampled_from([10, 23, 95])) * QUARTER
+        start = read(product, name).start
+        if product.time == "day":
+            start += draw(st.sampled_from([10, 23, 95])) * QUARTER
         stop = start + draw(st.sampled_from([1, 8, 33])) * QUARTER - dt.timedelta(seconds=1)
         times[told] = f"{start.isoformat()} {stop.isoformat()}"
     return f"{times[told]} {name}"

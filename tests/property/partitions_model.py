@@ -24,6 +24,8 @@ FORMATS = {"year": "{Y}", "day": "{Y}{m}{d}", "minute": "{Y}{m}{d}T{H}{M}"}
 """How the time stands in names, by how fine it is."""
 WRITTEN = {"year": "%Y", "day": "%Y%m%d", "minute": "%Y%m%dT%H%M"}
 
+TIME_OF_DAY = frozenset("HM")
+
 Key = Mapping[str, str]
 
 
@@ -43,7 +45,7 @@ class Product:
 
     @property
     def all_fields(self) -> frozenset[str]:
-        return frozenset(self.fields) | (frozenset("HM") if self.time == "minute" else frozenset())
+        return frozenset(self.fields) | (TIME_OF_DAY if self.time == "minute" else frozenset())
 
     def stem(self, values: Key, time: dt.datetime) -> str:
         """A name without its version."""
@@ -78,10 +80,18 @@ class Process:
 
     @property
     def key_fields(self) -> frozenset[str]:
+        """Those of the output; a time of day is a keyword where periods come from files, and these have one."""
         if self.timebase != "FILE" and self.driver is None:
             return frozenset(self.output.fields)
-        given = {field for use in self.uses for product in use.products for field in product.all_fields}
-        return frozenset(self.output.fields) | (self.output.all_fields & given)
+        dated = [product for use in self.uses if use.valid is None for product in use.products]
+        sources = dated if self.driver is None else [self.driver]
+        clock = TIME_OF_DAY if any(product.time == "minute" for product in sources) else frozenset()
+        return frozenset(self.output.fields) | (self.output.all_fields & clock)
+
+    def matched(self, use: Use, key: Key) -> Key:
+        """What files of an input are matched on: not on the time of day, where it is their time that counts."""
+        is_by_time = use.valid is not None or (self.driver is not None and use.products != (self.driver,))
+        return {name: value for name, value in key.items() if not (is_by_time and name in TIME_OF_DAY)}
 
 
 @dataclass(frozen=True)
@@ -257,8 +267,9 @@ def _is_of_itself(process: Process, period: Period, file: File) -> bool:
 
 
 def _chosen(process: Process, use: Use, period: Period, key: Key, files: Sequence[File]) -> list[File]:
+    matched = process.matched(use, key)
     for product in use.products:
-        alike = [file for file in files if file.product == product and file.agrees(key)]
+        alike = [file for file in files if file.product == product and file.agrees(matched)]
         found = _in_time(process, use, period, key, alike)
         if found:
             return found

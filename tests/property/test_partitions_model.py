@@ -186,6 +186,27 @@ def test_an_orbit_has_a_key_for_each_station_and_a_window() -> None:
     assert made(process, *scans, *orbit, **orbit) == {"p_17_ANK_20200102": {"orbit_17_20200102", scans[0]}}
 
 
+def test_a_pass_named_by_its_time_takes_what_overlaps_it_of_any_time_of_day() -> None:
+    a_pass = Product("pass", time="minute", inside=True)
+    flat = Product("flat", time="minute")
+    uses = (Use((a_pass,)), Use((SCAN,)), Use((flat,), valid="latest"))
+    process = Process(Product("p", ("station",), "minute"), "per pass", uses, driver=a_pass)
+    names = ["pass_20200102T2340", "scan_ANK_20200102T2345", "scan_ANK_20200103T0000", "scan_ANK_20200103T0015"]
+    flats = ["flat_20200102T2330", "flat_20200102T0600", "flat_20200102T2345"]
+    delivered = [f"{name}_v1.0.0.txt" for name in (*names, *flats)]
+    times = {delivered[0]: "2020-01-02T23:40:00 2020-01-03T00:10:00"}
+    assert end_state((a_pass, SCAN, flat), [process], delivered, times) == {
+        "p_ANK_20200102T2340": {f"{name}_v1.0.0.txt" for name in (*names[:3], flats[0])}
+    }
+
+
+def test_a_calibration_is_the_latest_at_any_time_of_day() -> None:
+    flat = Product("flat", time="minute")
+    process = Process(Product("p", ("station",), "minute"), "FILE", (Use((SCAN,)), Use((flat,), valid="latest")))
+    names = [f"{name}_v1.0.0.txt" for name in ("scan_ANK_20200102T0600", "flat_20200101T0500", "flat_20200101T0300")]
+    assert end_state((SCAN, flat), [process], names, {}) == {"p_ANK_20200102T0600": set(names[:2])}
+
+
 def test_levels_follow_each_other() -> None:
     hours = Process(Product("h", ("station",), "minute"), "HOURLY", (Use((SCAN,)),), step=HOUR)
     days = Process(Product("d", ("station",)), "DAILY", (Use((hours.output,)),))
