@@ -75,28 +75,28 @@ VERSIONS = ("1.0.0", "1.0.1", "1.1.0", "2.0.0")
 STEPS = {"HOURLY": HOUR, "15 min": QUARTER, "6 h": 6 * HOUR}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Delivery:
     name: str
     contents: str
 
-    def __repr__(self) -> str:
-        return self.contents
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        printer.text(self.contents)
 
     @property
     def product(self) -> str:
         return self.name.partition("_")[0]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class World:
     """A mission; each process may read what those before it make."""
 
     processes: tuple[Process, ...]
     orbits_move: bool = False  #: whether versions of an orbit differ in their times
 
-    def __repr__(self) -> str:
-        return "\n".join(self.blocks())
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        printer.text("\n".join(self.blocks()))
 
     @property
     def delivered(self) -> tuple[Product, ...]:
