@@ -138,7 +138,7 @@ def period_of(process: Process, slot: Slot) -> Period:
     """The period of a slot; for timebase PER, which goes by files, its day."""
     if process.timebase is Timebase.PART:
         start = days_period(slot.date, slot.date).start + _clock_of(slot.keywords)
-        return Period(start, start + process.step - MOMENT)
+        return Period(start, start + (process.step - MOMENT))  # of the last part of time, too
     return days_period(slot.date, period_end(process.timebase, slot.date))
 
 

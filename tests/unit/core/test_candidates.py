@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dbproc.core.candidates import Anchors, Queued, Reach, affected, descendants, needs_of_reaches
 from dbproc.core.model import Definition, File, Input, Keying, Process, Slot, Timebase, Validity
-from dbproc.core.periods import days_period
+from dbproc.core.periods import ALWAYS, days_period
 from dbproc.core.version import Version
 from tests.kit.facts import MISSION
 
@@ -56,3 +56,11 @@ def test_a_calibration_reaches_a_week_that_begins_while_it_holds_and_has_all_its
     raw = File(2, RAW, "raw", day(11), *saturday, Version(1, 0, 0), "", "")
     assert needs_of_reaches([reach]).by_time == {RAW: [(day(5), day(12))]}
     assert list(Anchors({RAW: [raw]}, {}).slots(reach)) == [Slot(10, MONDAY)]
+
+
+def test_a_calibration_that_holds_for_ever_reaches_every_part_of_a_day() -> None:
+    link = Input(product_id=CAL, valid=Validity.LATEST)
+    made = replace(process(10, DAY, link, timebase=Timebase.PART), step=dt.timedelta(hours=6))
+    (reach,) = affected(made, link, Queued(1, CAL, day(5), "", (days_period(day(5), day(5)),)))
+    assert isinstance(reach, Reach)
+    assert reach.whole.stop == ALWAYS.stop
