@@ -84,7 +84,7 @@ database reached with `PGHOST`, `PGPORT`, `PGUSER` and `PGPASSWORD`. No command 
 TABLES = (
     *("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "processoutput"),
     *("code", "codefile", "codeevent", "file", "filemember", "filefilelink", "filecodelink", "confirmation"),
-    *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "campaign", "campaignitem"),
+    *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
     *("canary", "canaryfile", "quarantine", "placement", "release"),
 )
 """The tables in the order of the document: what is defined, what there is, what is done."""

@@ -51,7 +51,7 @@ def as_newest(store: Store, arrived: Iterable[File]) -> Taken:
             if newest is None or newest.version < file.version:
                 delivered.append(file)
             else:
-                queued.append(Queued(0, file.product_id, file.date, file.keywords, ((file.first_day, file.last_day),)))
+                queued.append(Queued(0, file.product_id, file.date, file.keywords, (file.period,)))
                 newer.append(newest.filename)
         queued += queue.as_queued(connection, file_ids=list(present))
     return Taken(tuple(queued), tuple(delivered), tuple(newer))
@@ -64,8 +64,8 @@ def _file(new: NewFile) -> File:
         product_id=new.product_id,
         filename=new.filename,
         date=facts.date,
-        first_day=facts.start.date(),
-        last_day=facts.stop.date(),
+        start=facts.start,
+        stop=facts.stop,
         version=new.version,
         keywords=facts.keywords,
         directory=new.directory,

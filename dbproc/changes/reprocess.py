@@ -7,18 +7,18 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from dbproc.core.candidates import Queued, candidates, consumers
+from dbproc.core.candidates import Queued, consumers
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.lookup import process_named, product_named
-from dbproc.core.model import Definition, Process, Slot, Timebase
-from dbproc.core.periods import period_end
+from dbproc.core.model import Definition, Period, Process, Slot, Timebase
 from dbproc.core.plan import Decision, State
+from dbproc.core.slots import period_of
 from dbproc.core.version import Part, Version
 from dbproc.database import attempts, campaigns, planning, queue, statistics
 from dbproc.database import files as database_files
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
-from dbproc.run.decide import decide, facts_in
+from dbproc.run.decide import candidates, decide, facts_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +274,7 @@ class _Selector:
         if attempt is not None:
             yield Slot(attempt.process_id, attempt.date, attempt.keywords)
         else:
-            span = (row.start.date(), row.stop.date())
+            span = Period(row.start, row.stop)
             file = Queued(row.file_id, row.product_id, row.date, row.keywords, (span,))
             yield from self._depending([file], self._definition.processes)
 
@@ -289,14 +289,15 @@ class _Selector:
         return self._depending(files, processes)
 
     def _depending(self, files: Iterable[Queued], processes: Collection[int]) -> Iterator[Slot]:
-        slots = (slot for slot, _ in candidates(consumers(self._definition), files))
+        facts = facts_in(self._connection, self._definition)
+        slots = (slot for slot, _ in candidates(self._definition, facts, consumers(self._definition), files))
         return (slot for slot in slots if slot.process_id in processes)
 
     def _is_within(self, slot: Slot) -> bool:
         """Whether a slot has a day of the given dates."""
-        last = period_end(self._definition.processes[slot.process_id].timebase, slot.date)
+        first, last = period_of(self._definition.processes[slot.process_id], slot).days
         start, end = self._selection.start or dt.date.min, self._selection.end or dt.date.max
-        return slot.date <= end and last >= start
+        return first <= end and last >= start
 
     def _is_dated_within(self, file: Queued) -> bool:
         start, end = self._selection.start or dt.date.min, self._selection.end or dt.date.max

@@ -149,10 +149,11 @@ def _compare(store: Store, site: _Site) -> tuple[Files, Records, list[Fault]]:
         files.enter(audit.file_rows(connection), audit.member_rows(connection))
         faults, doubtful = lineage_faults(records, files.rows)
         newest, built = audit.newest_files(connection), audit.built_slots(connection)
-        stale = stale_slots(definition, newest, built, facts_in(connection, definition), doubtful)
+        facts = facts_in(connection, definition)
+        stale = stale_slots(definition, newest, built, facts, doubtful)
         queued = queue.load(connection)
-    faults += forgotten(definition, stale, queued)
-    faults += queued_in_vain(definition, stale, queued, records.queue)
+        faults += forgotten(definition, stale, queued, facts)
+        faults += queued_in_vain(definition, stale, queued, records.queue, facts)
     faults += _on_disk(site, files, records)
     return files, records, faults
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from dbproc.check.faults import Dequeue, Enqueue, Fault, Kind
-from dbproc.core.candidates import Queued, candidates, consumers
+from dbproc.core.candidates import Queued, consumers
 from dbproc.core.model import Definition, Slot, Task
 from dbproc.core.plan import Planner, State
 from dbproc.core.states import AttemptStatus
 from dbproc.database.audit import QueuedRow
-from dbproc.run.decide import FactsOf, planners
+from dbproc.run.decide import FactsOf, candidates, planners
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def stale_slots(
     doubtful
         Files whose lineage is wrong: what they were made from cannot be told, and is not judged.
     """
-    slots = {slot for slot, _ in candidates(consumers(definition), newest)}
+    slots = {slot for slot, _ in candidates(definition, facts, consumers(definition), newest)}
     slots.update(slot for slot in built if _is_made_by_runs(definition, slot))
     ordered = sorted(slots, key=attrgetter("process_id", "date", "keywords"))
     found = planners(definition, facts, ordered, dt.datetime.now(dt.UTC))
@@ -70,9 +70,11 @@ def _stale(planner: Planner, slots: Sequence[Slot], doubtful: Collection[int]) -
             yield Stale(decision.task, decision.explanation, is_retried)
 
 
-def forgotten(definition: Definition, stale: dict[Slot, Stale], queued: Sequence[Queued]) -> Iterator[Fault]:
+def forgotten(
+    definition: Definition, stale: dict[Slot, Stale], queued: Sequence[Queued], facts: FactsOf
+) -> Iterator[Fault]:
     """The stale slots that no queued file leads to, and that did not fail to be tried again."""
-    awaited = {slot for slot, _ in candidates(consumers(definition), queued)}
+    awaited = {slot for slot, _ in candidates(definition, facts, consumers(definition), queued)}
     for slot, found in sorted(stale.items()):
         if slot not in awaited and not found.is_retried:
             yield _forgotten(definition, slot, found)
@@ -92,11 +94,16 @@ def _forgotten(definition: Definition, slot: Slot, found: Stale) -> Fault:
 
 
 def queued_in_vain(
-    definition: Definition, stale: Collection[Slot], queued: Sequence[Queued], rows: Sequence[QueuedRow]
+    definition: Definition,
+    stale: Collection[Slot],
+    queued: Sequence[Queued],
+    rows: Sequence[QueuedRow],
+    facts: FactsOf,
 ) -> Iterator[Fault]:
     """The queued files that nothing will come of, now or when something else changes."""
     by_product = consumers(definition)
-    useful = {item.file_id for slot, item in candidates(by_product, queued) if slot in stale}
+    found = candidates(definition, facts, by_product, queued)
+    useful = {item.file_id for slot, item in found if slot in stale}
     forced = {item.file_id for item in queued if item.version_bump is not None}
     taken = {item.file_id for item in queued if item.product_id in by_product}
     for row in rows:

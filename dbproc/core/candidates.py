@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from dbproc.core.model import Definition, Input, Process, Slot, Timebase
-from dbproc.core.periods import DayRange, coalesced, period_end, period_starts, widened
+from dbproc.core.model import NO_TIME, Definition, File, Input, Period, Process, Slot, Timebase, Validity
+from dbproc.core.periods import ALWAYS, DayRange, coalesced, extended, widened
+from dbproc.core.slots import joined, key_of, key_of_file, period_of, reach, slots_at, window
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A file of the process queue. `spans` are the days of all versions of it: a version that covers fewer days than
-    the one it replaces changes the days that are no longer covered, too."""
+    """A file of the process queue. `spans` are the times of all versions of it: a version that covers less than
+    the one it replaces changes what is no longer covered, too."""
 
     file_id: int
     product_id: int
     date: dt.date
     keywords: str
-    spans: tuple[DayRange, ...]
+    spans: tuple[Period, ...]
     version_bump: int | None = None
     campaign_id: int | None = None  #: the campaign that it was made for
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The days of which the catalogue must give files to decide some slots, by product."""
+    """What the catalogue must give to decide some slots: files by product."""
 
-    by_time: Mapping[int, Sequence[DayRange]]
-    by_date: Mapping[int, Sequence[DayRange]]
-    outputs: Mapping[int, Sequence[DayRange]]
+    by_time: Mapping[int, Sequence[DayRange]]  #: those of these days
+    by_date: Mapping[int, Sequence[DayRange]]  #: those dated on these days
+    outputs: Mapping[int, Sequence[DayRange]]  #: what stands on these dates
+    by_start: Mapping[int, Sequence[DayRange]]  #: those that begin on these days
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The slots of a process, of keys that agree with `key`, that have a moment of `span`, wherever there are others of
+    their inputs."""
+
+    process: Process
+    key: str
+    span: Period
+
+
+Consumers = Mapping[int, Sequence[tuple[Process, Input]]]
+"""By product: the processes that have it as an input."""
 
 
 def consumers(definition: Definition) -> dict[int, list[tuple[Process, Input]]]:
@@ -43,37 +60,150 @@ def consumers(definition: Definition) -> dict[int, list[tuple[Process, Input]]]:
     return result
 
 
-def candidates(
-    by_product: Mapping[int, Sequence[tuple[Process, Input]]], queued: Iterable[Queued]
-) -> Iterator[tuple[Slot, Queued]]:
-    """The slots that a queued file may have made stale, each with the file that is the cause."""
-    for item in queued:
-        for process, link in by_product.get(item.product_id, ()):
-            for slot in _slots_of(process, link, item):
-                yield slot, item
+# --- from a file to slots ---
 
 
-def _slots_of(process: Process, link: Input, item: Queued) -> Iterator[Slot]:
-    if not process.timebase.by_time:
-        first, last = widened(item.date, item.date, link.tomorrow, link.yesterday)
-        keywords = item.keywords if process.timebase is Timebase.FILE else ""
-        for date in period_starts(process.timebase, first, last):
-            yield Slot(process.process_id, date, keywords)
-        return
-    for span in coalesced(item.spans):
-        first, last = widened(*span, link.tomorrow, link.yesterday)
-        for date in period_starts(process.timebase, first, last):
-            yield Slot(process.process_id, date)
+def affected(process: Process, link: Input, item: Queued) -> Iterator[Slot | Reach]:
+    """The slots of one process that a file may have made stale; some of them may lack a part of their key.
+
+    Where only others of their inputs tell which slots there are, their reach.
+    """
+    key = key_of_file(process, item.keywords)
+    if link.product_id == process.driver:
+        yield Slot(process.process_id, item.date, key)
+    elif link.valid is not None or process.timebase is Timebase.PER:
+        yield from (Reach(process, key, _span_of_reach(link, span)) for span in item.spans)
+    elif process.timebase.by_time:
+        spans = (reach(link, span) for span in item.spans)
+        yield from dict.fromkeys(slot for span in spans for slot in slots_at(process, span, key))
+    else:
+        first, last = days_before(item.date, link)
+        days = range(first.toordinal(), last.toordinal() + 1)
+        yield from (Slot(process.process_id, dt.date.fromordinal(day), key) for day in days)
+
+
+def _span_of_reach(link: Input, span: Period) -> Period:
+    """The time in which periods may begin that take a file with this span."""
+    if link.valid is Validity.LATEST:
+        longest = (
+            ALWAYS.stop
+            if link.max_age is None
+            else extended(span._replace(stop=span.start), NO_TIME, link.max_age).stop
+        )
+        return Period(span.start, longest)
+    return span if link.valid is not None else reach(link, span)
+
+
+def until_next(begun: Reach, starts: Sequence[dt.datetime]) -> Reach:
+    """A reach of a file that is valid until the next one begins; `starts` are those of its kind, in order."""
+    place = bisect_right(starts, begun.span.start)
+    last = starts[place] if place < len(starts) else begun.span.stop
+    return replace(begun, span=Period(begun.span.start, min(last, begun.span.stop)))
+
+
+def anchors(process: Process) -> list[Input]:
+    """The inputs one of which there is wherever a slot of a process is due."""
+    if process.timebase is Timebase.PER:
+        return [link for link in process.inputs if link.product_id == process.driver]
+    return [link for link in process.inputs if link.valid is None]
+
+
+def needs_of_reaches(reaches: Iterable[Reach]) -> Needs:
+    """What to ask the catalogue to know the slots of reaches."""
+    by_time: dict[int, list[DayRange]] = defaultdict(list)
+    by_date: dict[int, list[DayRange]] = defaultdict(list)
+    for each in reaches:
+        for link in anchors(each.process):
+            asked = by_time if each.process.timebase.by_time else by_date
+            asked[link.product_id].append(each.span.days)
+    return Needs(_coalesced(by_time), _coalesced(by_date), {}, {})
+
+
+class Anchors:
+    """Files that tell which slots there are, by product and day."""
+
+    def __init__(self, by_time: Mapping[int, Sequence[File]], by_date: Mapping[int, Sequence[File]]) -> None:
+        self._by_time = {
+            product_id: _by_day(files, lambda file: file.period.days) for product_id, files in by_time.items()
+        }
+        self._by_date = {
+            product_id: _by_day(files, lambda file: (file.date, file.date)) for product_id, files in by_date.items()
+        }
+
+    def slots(self, each: Reach) -> Iterator[Slot]:
+        """The slots of a reach, of which some may lack a part of their key."""
+        process, found = each.process, dict[Slot, None]()
+        for link in anchors(process):
+            days = (self._by_time if process.timebase.by_time else self._by_date).get(link.product_id, {})
+            for file in _in_days(days, each.span.days):
+                key = joined(key_of_file(process, file.keywords), each.key)
+                if key is not None:
+                    found.update(dict.fromkeys(_slots_in(process, file, key, each.span)))
+        yield from found
+
+
+_ByDay = Mapping[int, Sequence[File]]
+
+
+def _by_day(files: Iterable[File], days_of_file: Callable[[File], DayRange]) -> _ByDay:
+    days: dict[int, list[File]] = defaultdict(list)
+    for file in files:
+        first, last = days_of_file(file)
+        for day in range(first.toordinal(), last.toordinal() + 1):
+            days[day].append(file)
+    return days
+
+
+def _in_days(by_day: _ByDay, days: DayRange) -> Iterable[File]:
+    """The files of some days, each once."""
+    first, last = days[0].toordinal(), days[1].toordinal()
+    is_long = last - first > len(by_day)
+    some = (day for day in by_day if first <= day <= last) if is_long else range(first, last + 1)
+    return {file.file_id: file for day in some for file in by_day.get(day, ())}.values()
+
+
+def _slots_in(process: Process, file: File, key: str, span: Period) -> Iterator[Slot]:
+    """The slots of a file's own time or date that have a moment of `span`."""
+    if process.timebase is Timebase.PER:
+        if span.overlaps(file.start, file.stop):
+            yield Slot(process.process_id, file.date, key)
+    elif not process.timebase.by_time:
+        slot = Slot(process.process_id, file.date, key)
+        if span.overlaps(*period_of(process, slot)):
+            yield slot
+    elif span.overlaps(file.start, file.stop):
+        yield from slots_at(process, Period(max(span.start, file.start), min(span.stop, file.stop)), key)
+
+
+def days_before(date: dt.date, link: Input) -> DayRange:
+    """The dates of the slots, for timebases that go by dates, that take a file of this date."""
+    return widened(date, date, link.tomorrow + link.after.days, link.yesterday + link.before.days)
+
+
+def days_of(date: dt.date, link: Input) -> DayRange:
+    """The dates of the files that a slot of this date takes, for timebases that go by dates."""
+    return widened(date, date, link.yesterday + link.before.days, link.tomorrow + link.after.days)
+
+
+# --- from slots to what follows ---
 
 
 def descendants(definition: Definition, slot: Slot) -> list[Slot]:
-    """The slots that wait for an output of `slot`, level by level down to the last."""
+    """The slots that wait for an output of `slot`, level by level down to the last, as far as that can be told without
+    the catalogue; some may lack a part of their key."""
     by_product = consumers(definition)
     found: dict[Slot, None] = {}
     todo = [slot]
     while todo:
         outputs = [made for each in todo for made in _future_outputs(definition, each)]
-        todo = [each for each, _ in candidates(by_product, outputs) if each not in found]
+        todo = [
+            each
+            for item in outputs
+            for process, link in by_product.get(item.product_id, ())
+            for each in affected(process, link, item)
+            if isinstance(each, Slot) and each not in found
+        ]
+        todo = list(dict.fromkeys(todo))
         found.update(dict.fromkeys(todo))
     return list(found)
 
@@ -81,22 +211,79 @@ def descendants(definition: Definition, slot: Slot) -> list[Slot]:
 def _future_outputs(definition: Definition, slot: Slot) -> Iterator[Queued]:
     """The outputs of a slot as if they had been made and queued."""
     process = definition.processes[slot.process_id]
-    span = (slot.date, period_end(process.timebase, slot.date))
     for product_id in process.outputs:
-        yield Queued(0, product_id, slot.date, slot.keywords, (span,))
+        yield Queued(0, product_id, slot.date, slot.keywords, (period_of(process, slot),))
 
 
-def needs(definition: Definition, slots: Iterable[Slot]) -> Needs:
-    """What to ask the catalogue before `slots` can be decided."""
+# --- from slots to needs ---
+
+
+def needs_of_drivers(definition: Definition, slots: Iterable[Slot]) -> Needs | None:
+    """What to ask the catalogue to know the periods of slots whose periods go by files; None when there are none."""
+    by_date: dict[int, list[DayRange]] = defaultdict(list)
+    for slot in slots:
+        driver = definition.processes[slot.process_id].driver
+        if driver is not None:
+            by_date[driver].append((slot.date, slot.date))
+    return Needs({}, _coalesced(by_date), {}, {}) if by_date else None
+
+
+def driven_periods(
+    definition: Definition, slots: Iterable[Slot], files: Mapping[int, Sequence[File]]
+) -> dict[Slot, Period]:
+    """The periods of slots that go by files: those of the newest existing file of the driving product."""
+    of_date: dict[tuple[int, dt.date], list[File]] = defaultdict(list)
+    for product_id, some in files.items():
+        for file in some:
+            of_date[product_id, file.date].append(file)
+    periods: dict[Slot, Period] = {}
+    for slot in slots:
+        process = definition.processes[slot.process_id]
+        if process.driver is None:
+            continue
+        found = [file for file in of_date[process.driver, slot.date] if is_of_driver(process, slot, file)]
+        if found:
+            periods[slot] = Period(min(file.start for file in found), max(file.stop for file in found))
+    return periods
+
+
+def is_of_driver(process: Process, slot: Slot, file: File) -> bool:
+    """Whether a file of the driving product is that of a slot."""
+    return joined(key_of_file(process, file.keywords), key_of(process, slot)) is not None
+
+
+def needs(definition: Definition, slots: Iterable[Slot], periods: Mapping[Slot, Period] | None = None) -> Needs:
+    """What to ask the catalogue before `slots` can be decided; `periods` are those that go by files."""
+    driven = {} if periods is None else periods
     by_time: dict[int, list[DayRange]] = defaultdict(list)
     by_date: dict[int, list[DayRange]] = defaultdict(list)
+    by_start: dict[int, list[DayRange]] = defaultdict(list)
     outputs: dict[int, list[DayRange]] = defaultdict(list)
     for slot in slots:
         process = definition.processes[slot.process_id]
-        last = period_end(process.timebase, slot.date)
-        inputs = by_time if process.timebase.by_time else by_date
+        period = driven.get(slot) or period_of(process, slot)
         for link in process.inputs:
-            inputs[link.product_id].append(widened(slot.date, last, link.yesterday, link.tomorrow))
+            if link.valid is Validity.LATEST:
+                by_start[link.product_id].append(_starts(link, period))
+            elif link.valid is not None:
+                by_time[link.product_id].append(period.days)
+            elif link.product_id == process.driver:
+                by_date[link.product_id].append((slot.date, slot.date))
+            elif process.timebase.by_time:
+                by_time[link.product_id].append(window(link, period).days)
+            else:
+                by_date[link.product_id].append(days_of(slot.date, link))
         for product_id in process.outputs:
             outputs[product_id].append((slot.date, slot.date))
-    return Needs(*({key: coalesced(ranges) for key, ranges in asked.items()} for asked in (by_time, by_date, outputs)))
+    return Needs(_coalesced(by_time), _coalesced(by_date), _coalesced(outputs), _coalesced(by_start))
+
+
+def _starts(link: Input, period: Period) -> DayRange:
+    """The days on which files begin of which the latest may be valid at the beginning of a period."""
+    if link.max_age is None:
+        return dt.date.min, period.start.date()
+    return extended(period, link.max_age, NO_TIME).start.date(), period.start.date()
+
+
+def _coalesced(asked: Mapping[int, Iterable[DayRange]]) -> dict[int, Sequence[DayRange]]:
+    return {product_id: coalesced(ranges) for product_id, ranges in asked.items()}

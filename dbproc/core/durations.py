@@ -17,7 +17,7 @@ _SECONDS = {
     **dict.fromkeys(("d", "day", "days"), 86_400),
     **dict.fromkeys(("week", "weeks"), 7 * 86_400),
 }
-_WRITTEN = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]+)")
+_WRITTEN = re.compile(r"(\d{1,10}(?:\.\d{1,6})?)\s*([a-z]+)")
 _SHOWN = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -46,4 +46,4 @@ def duration_text(duration: dt.timedelta) -> str:
         count, rest = divmod(duration, dt.timedelta(seconds=seconds))
         if not rest and count:
             return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}"
-    return f"{duration.total_seconds():g} s"
+    return f"{duration.total_seconds():.6f}".rstrip("0").rstrip(".") + " s"

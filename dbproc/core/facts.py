@@ -48,3 +48,5 @@ class Facts:
     by_date: Mapping[int, Sequence[File]]  #: newest existing files dated on the days asked for, by product
     outputs: Mapping[tuple[int, dt.date], Sequence[Output]]  #: by product and date
     tried: Mapping[Slot, Tried] = field(default_factory=dict)
+    by_start: Mapping[int, Sequence[File]] = field(default_factory=dict)
+    """Newest existing files that begin on the days asked for, by product."""

@@ -13,7 +13,7 @@ import posixpath
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import quote, unquote
@@ -93,6 +93,14 @@ class _Impossible(Exception):
     """What stands in a field of a name cannot be; the sentence says what."""
 
 
+_INSTANT = dt.timedelta(microseconds=1)
+
+
+def last_moment(start: dt.datetime, length: dt.timedelta) -> dt.datetime:
+    """The last moment of a time: stop times are inclusive."""
+    return start + length - _INSTANT
+
+
 @dataclass(frozen=True, slots=True)
 class NameFacts:
     """What a filename says about its file; `start` and `stop` are aware UTC times, stop inclusive."""
@@ -102,6 +110,12 @@ class NameFacts:
     stop: dt.datetime | None
     version: Version | None
     keywords: dict[str, str] = field(default_factory=dict)
+
+    def lasting(self, length: dt.timedelta | None) -> NameFacts:
+        """The same of a file whose time is `length` from its start on; None: as long as the name says."""
+        if self.start is None or length is None:
+            return self
+        return replace(self, stop=last_moment(self.start, length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,8 +345,20 @@ def _facts(values: dict[str, str], keyword_fields: frozenset[str]) -> NameFacts:
     if first is None or last is None:
         return NameFacts(None, None, None, version, keywords)
     start = dt.datetime.combine(first, _time(values), dt.UTC)
-    stop = dt.datetime.combine(last, dt.time.max, dt.UTC)
-    return NameFacts(first, start, stop, version, keywords)
+    finest = next((length for name, length in _LENGTHS if name in values), None)
+    if finest is not None and first == last:
+        return NameFacts(first, start, last_moment(start, finest), version, keywords)
+    return NameFacts(first, start, dt.datetime.combine(last, dt.time.max, dt.UTC), version, keywords)
+
+
+_LENGTHS = (
+    ("MICRO", _INSTANT),
+    ("MILLI", dt.timedelta(milliseconds=1)),
+    ("S", dt.timedelta(seconds=1)),
+    ("M", dt.timedelta(minutes=1)),
+    ("H", dt.timedelta(hours=1)),
+)
+"""How long the time is that a name says to each field of the time of day, the finest first."""
 
 
 def _named_version(text: str) -> Version:

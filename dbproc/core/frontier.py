@@ -12,13 +12,14 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from dbproc.core.model import Definition, Process, Slot
-from dbproc.core.periods import LONGEST, widened
+from dbproc.core.model import Definition, Input, Process, Slot, Timebase, Validity
+from dbproc.core.periods import LONGEST, ONE_DAY, widened
 
 Reach = tuple[int, int]
 Place = tuple[int, dt.date]
 """A process and a date."""
 
+_EVER = dt.date.max.toordinal()
 _SLACK_DAYS = 1  # an inspector may find that a file reaches a little over the day of its name
 
 
@@ -174,7 +175,7 @@ def upstream_reach(definition: Definition) -> dict[int, dict[int, Reach]]:
             maker = makers.get(link.product_id)
             if maker is None:
                 continue
-            before, after = _direct(process, maker, link.yesterday, link.tomorrow)
+            before, after = _direct(process, maker, link)
             _widen(result, maker.process_id, before, after)
             for process_id, (more_before, more_after) in reach.get(maker.process_id, {}).items():
                 _widen(result, process_id, before + more_before, after + more_after)
@@ -199,10 +200,23 @@ def _makers_first(definition: Definition, makers: Mapping[int, Process]) -> Iter
             yield process
 
 
-def _direct(process: Process, maker: Process, yesterday: int, tomorrow: int) -> Reach:
-    length = LONGEST.get(process.timebase, 1)
-    span = LONGEST.get(maker.timebase, 1) - 1 + _SLACK_DAYS
-    return yesterday + span, length - 1 + tomorrow + _SLACK_DAYS
+def _direct(process: Process, maker: Process, link: Input) -> Reach:
+    """How many days before and after the date of a slot the date of a file may be that is an input of it.
+
+    Nobody knows how long the files of a driving product are, or how long ago began what is valid until the next one
+    begins.
+    """
+    span = _EVER if maker.timebase is Timebase.PER else LONGEST.get(maker.timebase, 1) - 1
+    length = _EVER if process.timebase is Timebase.PER else LONGEST.get(process.timebase, 1) - 1
+    if link.valid is Validity.LATEST:
+        return (_EVER if link.max_age is None else _days(link.max_age)) + _SLACK_DAYS, _SLACK_DAYS
+    before, after = link.yesterday + _days(link.before), link.tomorrow + _days(link.after)
+    return before + span + _SLACK_DAYS, length + after + _SLACK_DAYS
+
+
+def _days(duration: dt.timedelta) -> int:
+    """The days that a duration begins."""
+    return -(-duration // ONE_DAY)
 
 
 def _widen(result: dict[int, Reach], process_id: int, before: int, after: int) -> None:

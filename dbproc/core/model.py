@@ -10,8 +10,9 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
-from dbproc.core.filenames import Format, compile_format
+from dbproc.core.filenames import Format, NameFacts, compile_format
 from dbproc.core.states import Purpose
 from dbproc.core.version import Part, Version
 
@@ -23,6 +24,22 @@ LONGEST_DELAY = 24 * 3600.0
 
 
 NO_TIME = dt.timedelta()
+
+
+class Period(NamedTuple):
+    """A time interval in UTC; both ends are part of it."""
+
+    start: dt.datetime
+    stop: dt.datetime
+
+    @property
+    def days(self) -> tuple[dt.date, dt.date]:
+        """The first and the last day that it touches."""
+        return self.start.date(), self.stop.date()
+
+    def overlaps(self, start: dt.datetime, stop: dt.datetime) -> bool:
+        """Whether it has a moment in common with another one."""
+        return start <= self.stop and stop >= self.start
 
 
 class Timebase(StrEnum):
@@ -177,6 +194,11 @@ class Product:
         """The compiled filename format."""
         return compile_format(self.format)
 
+    def read(self, filename: str) -> NameFacts | None:
+        """What a filename says about a file of this product; None when it is not of its format."""
+        name = self.compiled.match(filename)
+        return None if name is None else name.lasting(self.covers)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
@@ -270,12 +292,17 @@ class File:
     product_id: int
     filename: str
     date: dt.date
-    first_day: dt.date
-    last_day: dt.date
+    start: dt.datetime
+    stop: dt.datetime
     version: Version
     keywords: str
     directory: str
     same_as: int = 0  #: the oldest of the earlier versions with the same contents, 0: there is none
+
+    @property
+    def period(self) -> Period:
+        """The time that it is of."""
+        return Period(self.start, self.stop)
 
     @property
     def content(self) -> int:
@@ -285,7 +312,7 @@ class File:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slot:
-    """Where an output belongs: the process, its date and, for timebase FILE, the keywords of its inputs."""
+    """Where an output belongs: the process, its date, and its keywords: see :mod:`dbproc.core.slots`."""
 
     process_id: int
     date: dt.date
@@ -333,6 +360,7 @@ class Task:
     reasons: tuple[Reason, ...]
     outputs: tuple[Planned, ...]
     level: float
+    period: Period
     failures: int = 0  #: how often it failed before with the same inputs and code
     campaign_id: int | None = None  #: the campaign that asked for it, or for what it is made from
     carries_out: tuple[int, ...] = ()  #: the campaigns of which it is an item

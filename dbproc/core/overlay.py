@@ -10,8 +10,9 @@ from dataclasses import replace
 from dbproc.core.candidates import Needs, Queued
 from dbproc.core.facts import Facts, Output, Tried
 from dbproc.core.filenames import keywords_text
-from dbproc.core.model import Definition, File, Planned, Slot, Task
-from dbproc.core.periods import DayRange, period_end
+from dbproc.core.model import Definition, File, Period, Planned, Slot, Task
+from dbproc.core.periods import DayRange
+from dbproc.core.slots import time_of_output
 from dbproc.core.states import AttemptStatus
 
 _Identity = tuple[int, dt.date, str]
@@ -54,6 +55,7 @@ class Overlay:
             by_date={key: self._dated(key, files, asked.by_date[key]) for key, files in facts.by_date.items()},
             outputs=self._outputs(facts.outputs, asked.outputs),
             tried=self._tried(facts.tried),
+            by_start={key: self._beginning(key, files, asked.by_start[key]) for key, files in facts.by_start.items()},
         )
 
     def _next_id(self) -> int:
@@ -63,52 +65,52 @@ class Overlay:
     def _enter(self, output: Output, before: File | None, campaign_id: int | None = None) -> Queued:
         file = output.file
         identity = _identity(file)
-        spans = [(file.first_day, file.last_day)]
+        spans = [file.period]
         if before is not None and _identity(before) == identity:
-            spans.append((before.first_day, before.last_day))
+            spans.append(before.period)
         if identity in self._newest:
             older = self._newest[identity].file
             self._forget(older)
-            spans.append((older.first_day, older.last_day))
+            spans.append(older.period)
         self._newest[identity] = output
         self._by_date[file.product_id, file.date][file.keywords] = output
         days = self._by_day[file.product_id]
-        for ordinal in range(file.first_day.toordinal(), file.last_day.toordinal() + 1):
+        for ordinal in _ordinals([file.period.days]):
             days[ordinal].append(file)
-        days_of_all = tuple(dict.fromkeys(spans))
-        return Queued(file.file_id, file.product_id, file.date, file.keywords, days_of_all, campaign_id=campaign_id)
+        of_all = tuple(dict.fromkeys(spans))
+        return Queued(file.file_id, file.product_id, file.date, file.keywords, of_all, campaign_id=campaign_id)
 
     def _forget(self, file: File) -> None:
         days = self._by_day[file.product_id]
-        for ordinal in range(file.first_day.toordinal(), file.last_day.toordinal() + 1):
+        for ordinal in _ordinals([file.period.days]):
             days[ordinal].remove(file)
 
     def _output(self, task: Task, planned: Planned) -> File:
         """The file that a job is to make, as it would be registered."""
-        first, last, keywords = self._extent(task, planned)
+        time, keywords = self._extent(task, planned)
         again = planned.again if planned.is_as_before else None
         return File(
             file_id=self._next_id() if again is None else again.file_id,
             product_id=planned.product_id,
             filename=planned.name,
             date=task.slot.date,
-            first_day=first,
-            last_day=last,
+            start=time.start,
+            stop=time.stop,
             version=planned.version,
             keywords=keywords,
             directory="",
         )
 
-    def _extent(self, task: Task, planned: Planned) -> tuple[dt.date, dt.date, str]:
-        """The first and last day and the keywords of an output: of the file that it replaces, where that tells."""
+    def _extent(self, task: Task, planned: Planned) -> tuple[Period, str]:
+        """The time and the keywords of an output: of the file that it replaces, where only its contents tell."""
         product = self._definition.products[planned.product_id]
-        before, end = planned.replaces, period_end(task.process.timebase, task.slot.date)
-        if before is not None and (product.inspector.name != "filename" or _is_alike(planned, before, end)):
-            return before.first_day, before.last_day, before.keywords
+        before = planned.replaces
+        if before is not None and product.inspector.name != "filename":
+            return before.period, before.keywords
         name = product.compiled.match(planned.name)
         if name is None or name.start is None or name.stop is None:
-            return task.slot.date, end, ""
-        return name.start.date(), max(end, name.stop.date()), keywords_text(name.keywords)
+            return task.period, "" if name is None else keywords_text(name.keywords)
+        return time_of_output(task.process, task.period, Period(name.start, name.stop)), keywords_text(name.keywords)
 
     def _overlapping(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
         days = self._by_day.get(product_id)
@@ -122,6 +124,14 @@ class Overlay:
             return files
         dates = (self._by_date.get((product_id, dt.date.fromordinal(day)), {}) for day in _ordinals(asked))
         return [*self._not_replaced(files), *(output.file for outputs in dates for output in outputs.values())]
+
+    def _beginning(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
+        days = self._by_day.get(product_id)
+        if not days:
+            return files
+        every = (file for of_day in days.values() for file in of_day)
+        found = {file.file_id: file for file in every if _is_in(file.start.date(), asked)}
+        return [*self._not_replaced(files), *found.values()]
 
     def _not_replaced(self, files: Sequence[File]) -> Iterator[File]:
         return (file for file in files if _identity(file) not in self._newest)
@@ -161,12 +171,6 @@ def _identity(file: File) -> _Identity:
     return file.product_id, file.date, file.keywords
 
 
-def _is_alike(planned: Planned, before: File, end: dt.date) -> bool:
-    """Whether the names differ in their version alone, and the file before covers the whole period."""
-    name = before.filename.replace(str(before.version), str(planned.version))
-    return name == planned.name and before.last_day >= end
-
-
 def _succeeded(task: Task) -> Tried:
     """A job without outputs that was run."""
     return Tried(
@@ -180,6 +184,10 @@ def _succeeded(task: Task) -> Tried:
         next_try=None,
         message="",
     )
+
+
+def _is_in(day: dt.date, ranges: Sequence[DayRange]) -> bool:
+    return any(first <= day <= last for first, last in ranges)
 
 
 def _ordinals(ranges: Sequence[DayRange]) -> Iterator[int]:

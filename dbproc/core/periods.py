@@ -1,21 +1,24 @@
-"""Days, weeks, months and years: which period a day belongs to, and which days a period has."""
+"""Periods: parts of a day, days, weeks, months and years; which one a time belongs to, and how it is widened."""
 
 from __future__ import annotations
 
 import calendar
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from dbproc.core.durations import read_duration
-from dbproc.core.model import NO_TIME, Timebase
+from dbproc.core.model import NO_TIME, Period, Timebase
 
 ONE_DAY = dt.timedelta(days=1)
+MOMENT = dt.timedelta(microseconds=1)
+"""The shortest time: a period ends so long before the next one begins."""
+
+DayRange = tuple[dt.date, dt.date]
 
 LONGEST = {Timebase.WEEKLY: 7, Timebase.MONTHLY: 31, Timebase.YEARLY: 366}
 """The most days that a period has; every other timebase has one."""
-
-DayRange = tuple[dt.date, dt.date]
 
 
 _ONE_HOUR = dt.timedelta(hours=1)
@@ -27,6 +30,12 @@ PER = "per "
 
 NAMED = (Timebase.FILE.value, HOURLY, *(name for name in _WRITTEN if name != Timebase.FILE))
 """The timebases that have a name."""
+
+
+ALWAYS = Period(
+    dt.datetime.combine(dt.date.min, dt.time.min, dt.UTC), dt.datetime.combine(dt.date.max, dt.time.max, dt.UTC)
+)
+"""All the time that can be written."""
 
 
 class Cadence(NamedTuple):
@@ -85,6 +94,51 @@ def period_starts(timebase: Timebase, first: dt.date, last: dt.date) -> Iterator
         if end == dt.date.max:
             return
         start = end + ONE_DAY
+
+
+@lru_cache(maxsize=65_536)
+def days_period(first: dt.date, last: dt.date) -> Period:
+    """The period of whole days, both included."""
+    return Period(dt.datetime.combine(first, dt.time.min, dt.UTC), dt.datetime.combine(last, dt.time.max, dt.UTC))
+
+
+def parts_of_days(step: dt.timedelta, span: Period) -> Iterator[tuple[dt.date, dt.timedelta]]:
+    """The day and time of day at which each part of a day begins that has a moment of `span`."""
+    day, last = span.days
+    clock = (span.start - dt.datetime.combine(day, dt.time.min, dt.UTC)) // step * step
+    while True:
+        start = dt.datetime.combine(day, dt.time.min, dt.UTC) + clock
+        if start > span.stop:
+            return
+        yield day, clock
+        clock += step
+        if clock >= ONE_DAY:
+            if day >= last:
+                return
+            day, clock = day + ONE_DAY, NO_TIME
+
+
+def extended(period: Period, before: dt.timedelta, after: dt.timedelta) -> Period:
+    """The period with so much time put in front and behind, kept within the calendar."""
+    return Period(_shifted(period.start, -before), _shifted(period.stop, after))
+
+
+def whole_days(period: Period, before: int, after: int) -> Period:
+    """The period with so many whole days put in front of its first day and behind its last one; nothing for none."""
+    if not (before or after):
+        return period
+    first, last = widened(*period.days, before, after)
+    days = days_period(first, last)
+    return Period(days.start if before else period.start, days.stop if after else period.stop)
+
+
+def _shifted(time: dt.datetime, by: dt.timedelta) -> dt.datetime:
+    if not by:
+        return time
+    try:
+        return time + by
+    except OverflowError:
+        return ALWAYS.start if by < NO_TIME else ALWAYS.stop
 
 
 def widened(first: dt.date, last: dt.date, before: int, after: int) -> DayRange:

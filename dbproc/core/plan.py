@@ -1,8 +1,9 @@
 """What is stale, and why: pure decisions on facts that the catalogue gave.
 
-For a process and a date the *wanted* inputs are, for each input product, the newest existing files that overlap the
-date widened by the input's window. The output is up to date when it was made from exactly those files by exactly the
-code that is active and valid for the date; otherwise every difference is a :class:`~dbproc.core.model.Reason`.
+For a slot the *wanted* inputs are, for each input product, the newest existing files whose keywords agree with the key
+and whose time overlaps the period widened by the input's window, or which are valid for it. The output is up to date
+when it was made from exactly those files by exactly the code that is active and valid for the date; otherwise every
+difference is a :class:`~dbproc.core.model.Reason`.
 """
 
 from __future__ import annotations
@@ -16,12 +17,27 @@ from enum import StrEnum
 from dbproc.core.candidates import Needs
 from dbproc.core.errors import FormatError
 from dbproc.core.facts import Facts, Output
-from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text
-from dbproc.core.model import Code, Definition, File, Input, Planned, Process, Product, Reason, Slot, Task, Timebase
-from dbproc.core.periods import DayRange, period_end, widened
+from dbproc.core.filenames import TIME_OF_DAY, keywords_text
+from dbproc.core.model import (
+    Code,
+    Definition,
+    File,
+    Input,
+    Keying,
+    Period,
+    Planned,
+    Process,
+    Product,
+    Reason,
+    Slot,
+    Task,
+    Timebase,
+)
+from dbproc.core.slots import clock_values, is_whole, key_of, period_of, slot_words, values_of
 from dbproc.core.staleness import alternatives, code_reasons, compared, stale_reasons
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Part, Version, next_version
+from dbproc.core.wanted import Wanted
 
 
 class State(StrEnum):
@@ -71,16 +87,28 @@ class Planner:
         The :func:`needs` of the slots to decide.
     now
         The time by which delayed retries are judged.
+    periods
+        The periods of the slots whose periods go by files.
     """
 
-    def __init__(self, definition: Definition, facts: Facts, asked: Needs, now: dt.datetime) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        facts: Facts,
+        asked: Needs,
+        now: dt.datetime,
+        periods: Mapping[Slot, Period] | None = None,
+    ) -> None:
         self.facts = facts
         self._definition = definition
         self._now = now
-        self._by_day = {key: _day_index(files, asked.by_time[key]) for key, files in facts.by_time.items()}
-        self._by_date = {key: _date_index(files) for key, files in facts.by_date.items()}
-        self._by_keywords = {key: _keyword_index(files) for key, files in facts.by_date.items()}
+        self._periods = {} if periods is None else periods
+        self._wanted_files = Wanted(facts, asked)
         self._standing: dict[tuple[int, dt.date], _Standing] = {}
+
+    def period(self, slot: Slot) -> Period:
+        """The period of a slot."""
+        return self._periods.get(slot) or period_of(self._definition.processes[slot.process_id], slot)
 
     def decide(self, slot: Slot, forced: Part | None = None) -> Decision:
         """Decide one slot; `forced` rebuilds it even when it is up to date, raising that part of its version."""
@@ -100,26 +128,31 @@ class Planner:
     def _wanted(self, process: Process, slot: Slot) -> tuple[tuple[File, ...], str]:
         """The wanted inputs in the order of the command line, or why the slot is not due."""
         wanted: dict[int, File] = {}
+        period = self.period(slot)
+        covers = not process.inputs
         for links in alternatives(process.inputs):
-            files = self._chosen(process, slot, links)
+            files = self._chosen(process, slot, period, links)
             if not files and not links[0].optional:
                 names = " or ".join(self._definition.products[link.product_id].name for link in links)
-                return (), f"no file of the required input {names} for {_words(process.timebase, slot)}"
+                return (), f"no file of the required input {names} for {slot_words(process, slot, period)}"
+            covers = covers or (links[0].valid is None and _covering(process, slot, period, files))
             wanted.update((file.file_id, file) for file in files)
-        if process.inputs and not _covering(process, slot, wanted.values()):
-            return (), f"no input covers {_words(process.timebase, slot)} itself"
+        if not covers:
+            return (), f"no input covers {slot_words(process, slot, period)} itself"
         return tuple(wanted.values()), ""
 
-    def _chosen(self, process: Process, slot: Slot, links: Sequence[Input]) -> list[File]:
+    def _chosen(self, process: Process, slot: Slot, period: Period, links: Sequence[Input]) -> list[File]:
         """The files of one input; of several that stand for each other, those of the first product that covers the
-        slot's own days, or else of the first that has any in the window."""
-        found = [files for link in links if (files := self._candidates_of(process, slot, link))]
-        return next((files for files in found if _covering(process, slot, files)), found[0] if found else [])
+        slot's own period, or else of the first that has any in the window."""
+        found = [files for link in links if (files := self._wanted_files.files(process, slot, period, link))]
+        return next((files for files in found if _covering(process, slot, period, files)), found[0] if found else [])
 
-    def keywords(self, date: dt.date) -> set[str]:
-        """The keywords of the inputs of a date: for timebase FILE, each of them has a slot of its own."""
-        ordinal = date.toordinal()
-        return {file.keywords for index in self._by_date.values() for file in index.get(ordinal, ())}
+    def whole(self, slot: Slot) -> list[Slot]:
+        """The slots that a slot stands for that may lack a part of its key: those that its inputs tell."""
+        process = self._definition.processes[slot.process_id]
+        if is_whole(process, slot) and process.keywords is Keying.EACH:
+            return [slot]
+        return self._wanted_files.whole(process, slot, self.period(slot))
 
     def lacking(self, slot: Slot) -> list[Input]:
         """The inputs for want of which a slot is not due: those required that are missing, or else all of them."""
@@ -127,22 +160,10 @@ class Planner:
         missing = [
             link
             for links in alternatives(process.inputs)
-            if not links[0].optional and not self._chosen(process, slot, links)
+            if not links[0].optional and not self._chosen(process, slot, self.period(slot), links)
             for link in links
         ]
         return missing or list(process.inputs)
-
-    def _candidates_of(self, process: Process, slot: Slot, link: Input) -> list[File]:
-        last = period_end(process.timebase, slot.date)
-        first, last = widened(slot.date, last, link.yesterday, link.tomorrow)
-        ordinals = range(first.toordinal(), last.toordinal() + 1)
-        if process.timebase is Timebase.FILE:
-            of_keywords = self._by_keywords.get(link.product_id, {})
-            found = {file.file_id: file for day in ordinals for file in of_keywords.get((day, slot.keywords), ())}
-        else:
-            index = (self._by_day if process.timebase.by_time else self._by_date).get(link.product_id, {})
-            found = {file.file_id: file for day in ordinals for file in index.get(day, ())}
-        return sorted(found.values(), key=lambda file: (file.date, file.keywords, file.filename))
 
     def _decide_run(
         self, slot: Slot, process: Process, code: Code, wanted: tuple[File, ...], forced: Part | None
@@ -168,14 +189,16 @@ class Planner:
             reasons=tuple(reasons),
             outputs=(),
             level=float("inf"),
+            period=self.period(slot),
         )
         return self._unless_delayed(task, forced)
 
     def _decide_outputs(
         self, slot: Slot, process: Process, code: Code, wanted: tuple[File, ...], forced: Part | None
     ) -> Decision:
-        time = dt.datetime.combine(slot.date, dt.time(), dt.UTC)
-        keywords = _merged_keywords(process.timebase, wanted)
+        period = self.period(slot)
+        time = _name_time(process, slot, period)
+        keywords = _keywords(process, slot, wanted)
         products = [self._definition.products[product_id] for product_id in process.outputs]
         found: list[tuple[Product, Output | None, list[Reason]]] = []
         for product in products:
@@ -203,6 +226,7 @@ class Planner:
             reasons=tuple(reasons),
             outputs=tuple(planned),
             level=min(product.level for product in products),
+            period=period,
         )
         twin = _twin_names([plan.name for plan in planned])
         if twin is not None:
@@ -234,7 +258,8 @@ class Planner:
         """The newest version of what stands in the slot: a file whose name differs in its version alone, or one with
         the keywords that the output will have, named by a format that the product had before."""
         fields = product.compiled.keyword_fields
-        expected = keywords_text({key: value for key, value in keywords.items() if key in fields})
+        known = {**clock_values(time.time()), **keywords} if fields & TIME_OF_DAY else keywords
+        expected = keywords_text({key: value for key, value in known.items() if key in fields})
         place = product.product_id, slot.date
         standing = self._standing.get(place)
         if standing is None:
@@ -269,7 +294,16 @@ def startup_decision(definition: Definition, process: Process, today: dt.date) -
     if code is None:
         return Decision(slot, State.NO_CODE, f"no active code of process {process.name} is valid for {today}")
     why = Reason("once at the beginning of every run")
-    task = Task(slot=slot, process=process, code=code, inputs=(), reasons=(why,), outputs=(), level=float("-inf"))
+    task = Task(
+        slot=slot,
+        process=process,
+        code=code,
+        inputs=(),
+        reasons=(why,),
+        outputs=(),
+        level=float("-inf"),
+        period=period_of(process, slot),
+    )
     return Decision(slot, State.STALE, why.text, task)
 
 
@@ -322,10 +356,11 @@ def _planned(
     )
 
 
-def _covering(process: Process, slot: Slot, files: Iterable[File]) -> bool:
-    """Whether one of the files covers a day of the slot itself."""
-    last = period_end(process.timebase, slot.date)
-    return any(_covers(process.timebase, file, slot.date, last) for file in files)
+def _covering(process: Process, slot: Slot, period: Period, files: Iterable[File]) -> bool:
+    """Whether one of the files covers a moment of the period itself, or is of the slot's date."""
+    if process.timebase.by_time:
+        return any(period.overlaps(file.start, file.stop) for file in files)
+    return any(file.date == slot.date for file in files)
 
 
 def _twin_names(names: Sequence[str]) -> str | None:
@@ -333,31 +368,28 @@ def _twin_names(names: Sequence[str]) -> str | None:
     return next((name for position, name in enumerate(names) if name in names[:position]), None)
 
 
-def _covers(timebase: Timebase, file: File, first: dt.date, last: dt.date) -> bool:
-    if timebase.by_time:
-        return file.first_day <= last and file.last_day >= first
-    return file.date == first
-
-
 def _is_named(product: Product, file: File, time: dt.datetime, keywords: Mapping[str, str]) -> bool:
     """Whether the file has the name that the product's format gives to its version."""
     return file.filename == product.compiled.render(time, str(file.version), keywords)
 
 
-def _merged_keywords(timebase: Timebase, files: Iterable[File]) -> dict[str, str]:
-    """The keywords of all inputs, later ones winning; the time of day of an input says nothing of a whole period."""
+def _name_time(process: Process, slot: Slot, period: Period) -> dt.datetime:
+    """The time in the names of outputs: the beginning of the period, on the date of the slot."""
+    clock = period.start.timetz() if process.timebase.by_time else dt.time(tzinfo=dt.UTC)
+    return dt.datetime.combine(slot.date, clock)
+
+
+def _keywords(process: Process, slot: Slot, inputs: Iterable[File]) -> Mapping[str, str]:
+    """The keywords in the names of outputs.
+
+    Merged, they are those of all inputs, later ones winning; the time of day of an input says nothing of a period.
+    """
+    if process.keywords is Keying.EACH:
+        return values_of(key_of(process, slot))
     merged: dict[str, str] = {}
-    for file in files:
-        if file.keywords:
-            merged.update(keywords_of(file.keywords))
-    return {key: value for key, value in merged.items() if key not in TIME_OF_DAY or not timebase.by_time}
-
-
-def _words(timebase: Timebase, slot: Slot) -> str:
-    words = str(slot.date)
-    if timebase in (Timebase.WEEKLY, Timebase.MONTHLY, Timebase.YEARLY):
-        words = f"{slot.date} to {period_end(timebase, slot.date)}"
-    return f"{words} with {slot.keywords}" if slot.keywords else words
+    for file in inputs:
+        merged.update(values_of(file.keywords))
+    return {key: value for key, value in merged.items() if key not in TIME_OF_DAY or not process.timebase.by_time}
 
 
 def _needs_version(product: Product, output: Output, reasons: Iterable[Reason]) -> str:
@@ -367,17 +399,6 @@ def _needs_version(product: Product, output: Output, reasons: Iterable[Reason]) 
         f"cannot be rebuilt ({why}); add {{VERSION}} to the format, or remove the file and have that recorded: "
         "dbproc check --repair"
     )
-
-
-def _day_index(files: Iterable[File], asked: Sequence[DayRange]) -> dict[int, list[File]]:
-    """By day (ordinal) among those asked for: the files that cover it."""
-    index: dict[int, list[File]] = defaultdict(list)
-    earliest, latest = asked[0][0], asked[-1][1]
-    for file in files:
-        first, last = max(file.first_day, earliest), min(file.last_day, latest)
-        for ordinal in range(first.toordinal(), last.toordinal() + 1):
-            index[ordinal].append(file)
-    return index
 
 
 class _Standing:
@@ -396,17 +417,3 @@ class _Standing:
         found = list(self._by_keywords.get(keywords, ()))
         found += [output for version, output in named if output is not None and output.file.version == version]
         return max(found, key=lambda output: output.file.version, default=None)
-
-
-def _keyword_index(files: Iterable[File]) -> dict[tuple[int, str], list[File]]:
-    index: dict[tuple[int, str], list[File]] = defaultdict(list)
-    for file in files:
-        index[file.date.toordinal(), file.keywords].append(file)
-    return index
-
-
-def _date_index(files: Iterable[File]) -> dict[int, list[File]]:
-    index: dict[int, list[File]] = defaultdict(list)
-    for file in files:
-        index[file.date.toordinal()].append(file)
-    return index

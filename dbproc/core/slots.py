@@ -1,15 +1,29 @@
 """Slots, and the periods and keys that they stand for. Pure.
 
-A slot is told by a process, a date and keywords, just as the file that is made for it. Its keywords are its key, the
+A slot is told by a process, a date and keywords, just as the file that is made for it. Its keywords are its *key*, the
 values that tell the outputs of one period apart, and for timebase PART the time of day at which its period begins.
+Where nothing says how a key goes on, it is a part of one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
-from dbproc.core.filenames import TIME_OF_DAY
-from dbproc.core.model import Keying, Timebase
+from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text, render
+from dbproc.core.model import NO_TIME, Input, Keying, Period, Process, Slot, Timebase
+from dbproc.core.periods import (
+    MOMENT,
+    days_period,
+    extended,
+    parts_of_days,
+    period_end,
+    period_starts,
+    whole_days,
+)
+
+_CLOCK = (("H", dt.timedelta(hours=1), 24), ("M", dt.timedelta(minutes=1), 60), ("S", dt.timedelta(seconds=1), 60))
 
 
 def key_fields(
@@ -32,3 +46,129 @@ def key_fields(
         return made - TIME_OF_DAY
     given = frozenset(field for fields in inputs for field in fields)
     return frozenset(field for field in made if field not in TIME_OF_DAY or field in given)
+
+
+# --- keywords as text ---
+
+
+@lru_cache(maxsize=65_536)
+def values_of(keywords: str) -> Mapping[str, str]:
+    """The values of keywords; not to be changed."""
+    return keywords_of(keywords)
+
+
+@lru_cache(maxsize=65_536)
+def restricted(keywords: str, fields: frozenset[str]) -> str:
+    """Those of the keywords that are among `fields`."""
+    return keywords_text({name: value for name, value in values_of(keywords).items() if name in fields})
+
+
+@lru_cache(maxsize=65_536)
+def fields_of(keywords: str) -> frozenset[str]:
+    """The names of keywords."""
+    return frozenset(values_of(keywords))
+
+
+@lru_cache(maxsize=65_536)
+def joined(one: str, other: str) -> str | None:
+    """The keywords of both; None when they disagree."""
+    if not one or not other:
+        return one or other
+    first, second = values_of(one), values_of(other)
+    if any(second.get(name, value) != value for name, value in first.items()):
+        return None
+    return keywords_text({**first, **second})
+
+
+# --- keys ---
+
+
+def key_of_file(process: Process, keywords: str) -> str:
+    """What a file's keywords say of the key of a slot that it is an input of."""
+    if process.keywords is Keying.MERGED:
+        return keywords if process.timebase is Timebase.FILE else ""
+    return restricted(keywords, process.key_fields)
+
+
+def key_of(process: Process, slot: Slot) -> str:
+    """The key of a slot, without the time of day of its period."""
+    return slot.keywords if process.timebase is not Timebase.PART else restricted(slot.keywords, process.key_fields)
+
+
+def is_whole(process: Process, slot: Slot) -> bool:
+    """Whether a slot has its whole key."""
+    return not process.key_fields or process.key_fields <= fields_of(slot.keywords)
+
+
+# --- periods ---
+
+
+def slot_words(process: Process, slot: Slot, period: Period | None = None) -> str:
+    """The period and the key of a slot, for people."""
+    words = period_words(process, slot, period)
+    key = key_of(process, slot)
+    return f"{words} with {key}" if key else words
+
+
+def period_words(process: Process, slot: Slot, period: Period | None = None) -> str:
+    """The period of a slot, as short as it can be told."""
+    if process.timebase is Timebase.PART:
+        start = period_of(process, slot).start
+        return f"{start:%Y-%m-%dT%H:%M:%S}" if start.second else f"{start:%Y-%m-%dT%H:%M}"
+    if process.timebase is Timebase.PER and period is not None:
+        return f"{period.start:%Y-%m-%dT%H:%M:%S} to {period.stop:%Y-%m-%dT%H:%M:%S}"
+    last = period_end(process.timebase, slot.date)
+    return str(slot.date) if last == slot.date else f"{slot.date} to {last}"
+
+
+def period_of(process: Process, slot: Slot) -> Period:
+    """The period of a slot; for timebase PER, which goes by files, its day."""
+    if process.timebase is Timebase.PART:
+        start = days_period(slot.date, slot.date).start + _clock_of(slot.keywords)
+        return Period(start, start + process.step - MOMENT)
+    return days_period(slot.date, period_end(process.timebase, slot.date))
+
+
+@lru_cache(maxsize=65_536)
+def _clock_of(keywords: str) -> dt.timedelta:
+    values = values_of(keywords)
+    return sum((unit * int(values.get(name, 0)) for name, unit, _ in _CLOCK), NO_TIME)
+
+
+@lru_cache(maxsize=65_536)
+def _keywords_at(step: dt.timedelta, clock: dt.timedelta, key: str) -> str:
+    """The keywords of a slot whose period begins at a time of day: hours, and what else it takes."""
+    count = next(number for number, (_, unit, _) in enumerate(_CLOCK, start=1) if not step % unit)
+    time = {name: f"{clock // unit % most:02d}" for name, unit, most in _CLOCK[:count]}
+    return keywords_text({**values_of(key), **time})
+
+
+@lru_cache(maxsize=65_536)
+def clock_values(clock: dt.time) -> Mapping[str, str]:
+    """A time of day as the values of the fields of a format; not to be changed."""
+    return {name: render(f"{{{name}}}", dt.datetime.combine(dt.date.min, clock), "", {}) for name in TIME_OF_DAY}
+
+
+def time_of_output(process: Process, period: Period, named: Period) -> Period:
+    """The time of an output of which nothing but its name tells one, `named`: names tell less than slots."""
+    return period if process.timebase.by_time else named
+
+
+def slots_at(process: Process, span: Period, key: str = "") -> Iterator[Slot]:
+    """The slots of a process whose periods have a moment of `span`; not for timebase PER."""
+    if process.timebase is Timebase.PART:
+        for day, clock in parts_of_days(process.step, span):
+            yield Slot(process.process_id, day, _keywords_at(process.step, clock, key))
+        return
+    for date in period_starts(process.timebase, *span.days):
+        yield Slot(process.process_id, date, key)
+
+
+def window(link: Input, period: Period) -> Period:
+    """The time in which files are an input of a slot of this period."""
+    return whole_days(extended(period, link.before, link.after), link.yesterday, link.tomorrow)
+
+
+def reach(link: Input, span: Period) -> Period:
+    """The time in which the periods lie of which a file with this `span` is an input."""
+    return whole_days(extended(span, link.after, link.before), link.tomorrow, link.yesterday)

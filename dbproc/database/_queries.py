@@ -82,15 +82,14 @@ FILE_COLUMNS = (
 def file_of(row: Sequence[Any]) -> File:
     """The first columns of a row, :data:`FILE_COLUMNS`, as a :class:`~dbproc.core.model.File`."""
     number, product_id, name, date, start, stop, *version, keywords, directory, same_as = row[: len(FILE_COLUMNS)]
-    days = start.date(), stop.date()
-    return File(number, product_id, name, date, *days, Version(*version), keywords, directory, same_as or 0)
+    return File(number, product_id, name, date, start, stop, Version(*version), keywords, directory, same_as or 0)
 
 
 def newest_as_queued(connection: Connection, condition: ColumnElement[bool]) -> Iterator[Queued]:
     """The newest existing files that meet a condition, as if they were queued; not all in memory at once."""
     statement = select(*FILE_COLUMNS).where(condition, is_newest(existing=True))
     for file in map(file_of, streamed(connection, statement)):
-        yield Queued(file.file_id, file.product_id, file.date, file.keywords, ((file.first_day, file.last_day),))
+        yield Queued(file.file_id, file.product_id, file.date, file.keywords, (file.period,))
 
 
 def streamed(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Iterator[Any]:
@@ -160,6 +159,12 @@ def overlaps(ranges: Sequence[DayRange]) -> ColumnElement[bool]:
     """The file's data overlap one of the ranges of days."""
     begin, end = FILE.c.utc_start_time, FILE.c.utc_stop_time
     return or_(*(and_(begin <= _end_of(last), end >= _start_of(first)) for first, last in ranges))
+
+
+def begins_in(ranges: Sequence[DayRange]) -> ColumnElement[bool]:
+    """The file's data begin on one of the days of the ranges."""
+    begin = FILE.c.utc_start_time
+    return or_(*(begin.between(_start_of(first), _end_of(last)) for first, last in ranges))
 
 
 def dated_in(column: Any, ranges: Sequence[DayRange]) -> ColumnElement[bool]:

@@ -104,6 +104,8 @@ def insert_attempts(connection: Connection, run_id: int, attempts: Sequence[NewA
             "process_id": attempt.task.slot.process_id,
             "utc_file_date": attempt.task.slot.date,
             "process_keywords": attempt.task.slot.keywords,
+            "utc_start_time": attempt.task.period.start,
+            "utc_stop_time": attempt.task.period.stop,
             "code_id": attempt.task.code.code_id,
             "code_shasum": attempt.task.code.digest,
             "status": attempt.status,

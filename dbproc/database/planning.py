@@ -21,6 +21,7 @@ from dbproc.database._queries import (
     FILE_COLUMNS,
     OF_CLOCK,
     batches,
+    begins_in,
     dated_in,
     file_of,
     is_last_attempt,
@@ -45,6 +46,7 @@ def load_facts(connection: Connection, definition: Definition, asked: Needs, slo
         },
         outputs=_outputs(connection, asked.outputs),
         tried=_tried(connection, definition, slots),
+        by_start={key: _newest_files(connection, key, begins_in(ranges)) for key, ranges in asked.by_start.items()},
     )
 
 

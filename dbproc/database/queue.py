@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, null, select
 
 from dbproc.core.candidates import Queued
-from dbproc.core.periods import DayRange
+from dbproc.core.model import Period
 from dbproc.database import schema
 from dbproc.database._queries import batches, columns_of, insert_rows, is_newest, newest_as_queued
 
@@ -122,7 +122,7 @@ def _load(connection: Connection, file_ids: Sequence[int] | None) -> list[Queued
 
 
 def _seen(connection: Connection, heads: Select[*tuple[Any, ...]]) -> list[Queued]:
-    """Files with the days of all their versions; `heads` gives the other columns."""
+    """Files with the times of all their versions; `heads` gives the other columns."""
     version = _FILE.alias()
     statement = heads.add_columns(version.c.utc_start_time, version.c.utc_stop_time).join(
         version,
@@ -132,11 +132,11 @@ def _seen(connection: Connection, heads: Select[*tuple[Any, ...]]) -> list[Queue
             version.c.process_keywords == _FILE.c.process_keywords,
         ),
     )
-    spans: dict[int, list[DayRange]] = defaultdict(list)
+    spans: dict[int, list[Period]] = defaultdict(list)
     known: dict[int, tuple[Any, ...]] = {}
     for file_id, product_id, date, keywords, bump, campaign_id, start, stop in connection.execute(statement):
         known[file_id] = (product_id, date, keywords, bump, campaign_id)
-        spans[file_id].append((start.date(), stop.date()))
+        spans[file_id].append(Period(start, stop))
     return [
         Queued(file_id, product_id, date, keywords, tuple(spans[file_id]), bump, campaign_id)
         for file_id, (product_id, date, keywords, bump, campaign_id) in known.items()

@@ -20,8 +20,11 @@ class Engine(Protocol):
     def start(self, job: Job) -> None:
         """Execute a job as soon as its slots are free."""
 
-    def finished(self, timeout: float) -> list[Outcome]:
-        """The jobs that ended since the last call; waits at most `timeout` seconds for the first."""
+    def wait(self, timeout: float) -> None:
+        """Wait until a job has ended that :meth:`finished` has not given, at most `timeout` seconds."""
+
+    def finished(self) -> list[Outcome]:
+        """The jobs that ended since the last call; each is given once."""
 
     def stop(self) -> list[Outcome]:
         """End every job, and give the outcomes that are left."""

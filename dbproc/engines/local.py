@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections import deque
@@ -41,7 +40,8 @@ class LocalEngine:
         self._waiting: deque[Job] = deque()
         self._running: dict[int, Job] = {}
         self._threads: dict[int, threading.Thread] = {}
-        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._outcomes: deque[Outcome] = deque()
+        self._has_outcomes = threading.Event()
         self._pending = 0
 
     def room(self) -> int:
@@ -60,20 +60,20 @@ class LocalEngine:
             self._waiting.append(job)
             self._dispatch()
 
-    def finished(self, timeout: float) -> list[Outcome]:
-        """The jobs that ended since the last call; waits at most `timeout` seconds for the first."""
-        outcomes: list[Outcome] = []
+    def wait(self, timeout: float) -> None:
+        """Wait until a job has ended that :meth:`finished` has not given, at most `timeout` seconds."""
+        if self._pending and timeout > 0:
+            self._has_outcomes.wait(timeout)
+
+    def finished(self) -> list[Outcome]:
+        """The jobs that ended since the last call; each is given once."""
         self._strays.reap()
-        try:
-            if self._pending and timeout > 0:
-                outcomes.append(self._outcomes.get(timeout=timeout))
-            while True:
-                outcomes.append(self._outcomes.get_nowait())
-        except queue.Empty:
-            self._pending -= len(outcomes)
-            if not outcomes:
-                self._bury()
-            return outcomes
+        self._has_outcomes.clear()
+        outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
+        self._pending -= len(outcomes)
+        if not outcomes:
+            self._bury()
+        return outcomes
 
     def stop(self) -> list[Outcome]:
         """End every job, and give the outcomes that are left; jobs that had not begun have none."""
@@ -84,11 +84,12 @@ class LocalEngine:
         outcomes: list[Outcome] = []
         deadline = time.monotonic() + signals.time_left(LONGEST_STOP)
         while self._are_at_work() and time.monotonic() < deadline:
-            outcomes.extend(self.finished(timeout=0.1))
+            self.wait(0.1)
+            outcomes.extend(self.finished())
         with self._lock:
             late = list(self._running.values())
             self._running.clear()
-        outcomes.extend(self.finished(timeout=0.0))
+        outcomes.extend(self.finished())
         self._strays.close()
         return [*outcomes, *(_interrupted(job) for job in late)]
 
@@ -114,7 +115,7 @@ class LocalEngine:
             self._waiting.appendleft(job)
             return False
         text = f"cannot start {job.command[0]}: {in_words(error)}; the limit of processes is reached: see ulimit -u"
-        self._outcomes.put(failed(job, text))
+        self._enter(failed(job, text))
         return True
 
     def _next(self) -> Job | None:
@@ -141,7 +142,7 @@ class LocalEngine:
             outcome = execute(job, self._stop, self._strays)
             with self._lock:
                 if self._running.pop(job.attempt_id, None) is not None:
-                    self._outcomes.put(outcome)
+                    self._enter(outcome)
                 self._threads.pop(job.attempt_id, None)
                 job = self._next()
                 if job is not None:
@@ -162,8 +163,12 @@ class LocalEngine:
                     del self._running[number]
                     self._threads.pop(number, None)
                     outcome = failed(job, "the run could not look after it: its thread has ended")
-                    self._outcomes.put(_interrupted(job) if self._stop.is_set else outcome)
+                    self._enter(_interrupted(job) if self._stop.is_set else outcome)
             self._dispatch()
+
+    def _enter(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        self._has_outcomes.set()
 
 
 def _interrupted(job: Job) -> Outcome:

@@ -10,11 +10,11 @@ from functools import cached_property
 
 from dbproc.changes.edits import Edit, find_edits
 from dbproc.core.answers import OPTIONAL, extended
-from dbproc.core.candidates import candidates, consumers
+from dbproc.core.candidates import consumers
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.lookup import product_named
 from dbproc.core.model import CodeEditPolicy, Definition, Input, Process, Product, Slot, Timebase
-from dbproc.core.periods import period_end, period_start, period_starts
+from dbproc.core.periods import days_period, period_start, period_starts
 from dbproc.core.plan import Decision, Planner, State, valid_code
 from dbproc.core.staleness import alternatives
 from dbproc.database import attempts, lineage, quarantine, queue, summary
@@ -28,7 +28,7 @@ from dbproc.database.lineage import ConfirmationRow
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Scan, finished_name, scan_mission
-from dbproc.run.decide import facts_of, planners
+from dbproc.run.decide import candidates, facts_of, planners, slots_in
 
 _MOST_DATES = 3
 """Causes are sought for at most this many missing dates of one input."""
@@ -262,14 +262,14 @@ class _Inquiry:
         return planner
 
     def _slots(self, maker: Process, date: dt.date) -> list[Slot]:
-        """The slots of a process for a date; for timebase FILE one for each set of keywords of inputs and attempts."""
-        slot = Slot(maker.process_id, date)
-        if maker.timebase is not Timebase.FILE:
-            return [slot]
-        with self._store.begin() as connection:
-            keywords = attempts.tried_keywords(connection, maker.process_id, date)
-        keywords |= self._planner(slot).keywords(date)
-        return [replace(slot, keywords=each) for each in sorted(keywords)] or [slot]
+        """The slots of a process for a date: of every key of its inputs, and of what was tried."""
+        facts = facts_of(self._store, self._definition)
+        found = slots_in(self._definition, facts, maker, days_period(date, date))
+        if maker.timebase is not Timebase.STARTUP:
+            with self._store.begin() as connection:
+                tried = attempts.tried_keywords(connection, maker.process_id, date)
+            found += [Slot(maker.process_id, date, keywords) for keywords in tried]
+        return sorted({slot for slot in found if slot.keywords or len(found) == 1}) or found[:1]
 
     # --- what is delivered ---
 
@@ -353,12 +353,12 @@ class _Inquiry:
 
     def _undue_cause(self, process: Process, slot: Slot, lacking: Sequence[Input], node: Cause) -> _Answer:
         """The cause for a slot that is not due, and a question for each missing input."""
-        last = period_end(process.timebase, slot.date)
+        first, last = self._planner(slot).period(slot).days
         questions, details = [], []
         for link in lacking:
             product = self._definition.products[link.product_id]
             maker = _maker(self._definition, link.product_id)
-            dates = list(period_starts(maker.timebase if maker else Timebase.DAILY, slot.date, last))
+            dates = list(period_starts(maker.timebase if maker else Timebase.DAILY, first, last))
             questions += [_Question(product, date, node.because) for date in dates[:_MOST_DATES]]
             if len(dates) > _MOST_DATES:
                 details.append(f"of the {len(dates)} dates of {product.name} the first {_MOST_DATES} are looked at")
@@ -384,7 +384,9 @@ class _Inquiry:
         with self._store.begin() as connection:
             queued = queue.load(connection)
             retries = attempts.due_retries(connection, dt.datetime.now(dt.UTC))
-        return {slot for slot, _ in candidates(consumers(self._definition), queued)} | set(retries)
+        facts = facts_of(self._store, self._definition)
+        found = candidates(self._definition, facts, consumers(self._definition), queued)
+        return {slot for slot, _ in found} | set(retries)
 
 
 def _maker(definition: Definition, product_id: int) -> Process | None:
@@ -394,7 +396,7 @@ def _maker(definition: Definition, product_id: int) -> Process | None:
 
 def _fits(product: Product, date: dt.date, name: str) -> bool:
     """Whether a name can be one of a product's for a date."""
-    facts = product.compiled.match(name)
+    facts = product.read(name)
     return facts is not None and facts.date in (None, date)
 
 

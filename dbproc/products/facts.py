@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from dbproc.core.errors import VersionError
-from dbproc.core.filenames import NameFacts, keywords_text
+from dbproc.core.filenames import NameFacts, keywords_text, last_moment
 from dbproc.core.version import Version
 from dbproc.products.base import Facts, Nonsense, NotMine
 
@@ -43,8 +43,11 @@ class CheckedFacts(NamedTuple):
     extra: dict[str, str]
 
 
-def settle(facts: object, name: NameFacts = _NO_NAME) -> CheckedFacts:
+def settle(facts: object, name: NameFacts = _NO_NAME, covers: dt.timedelta | None = None) -> CheckedFacts:
     """Complete `facts` by what the name says, and check them.
+
+    Where they have no stop, it is the name's; where that is before the start, the file `covers` so much from there on,
+    or that moment alone.
 
     NotMine when there is no date anywhere, or contents and name contradict each other; Nonsense for wrong types, a
     start after the stop, dates before 1900 or after 2100, text that cannot be stored.
@@ -54,7 +57,7 @@ def settle(facts: object, name: NameFacts = _NO_NAME) -> CheckedFacts:
     start = _moment("start", facts.start)
     stop = _moment("stop", facts.stop)
     _agree(facts, start, stop, name)
-    start, stop = _span(start, stop, name)
+    start, stop = _span(start, stop, name, covers)
     date = day("date", facts.date) or name.date or start.date()
     keywords = {**name.keywords, **_texts("keywords", facts.keywords)}
     extra = _texts("extra", facts.extra)
@@ -149,13 +152,17 @@ def _between(start: dt.datetime, stop: dt.datetime) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _span(start: dt.datetime | None, stop: dt.datetime | None, name: NameFacts) -> tuple[dt.datetime, dt.datetime]:
+def _span(
+    start: dt.datetime | None, stop: dt.datetime | None, name: NameFacts, covers: dt.timedelta | None
+) -> tuple[dt.datetime, dt.datetime]:
     if start is None:
         start = name.start
     if start is None:
         raise NotMine("neither its name nor its contents say of which date it is")
+    if stop is None and name.stop is not None and start <= name.stop:
+        stop = name.stop
     if stop is None:
-        stop = start if name.stop is None else max(start, name.stop)
+        stop = start if covers is None else last_moment(start, covers)
     return start, stop
 
 

@@ -220,9 +220,8 @@ class Inspection:
         if product.inspector.name != _BY_NAME or product.inspector.arguments:
             return None
         try:
-            return _confirmed(
-                product.product_id, settle(FilenameInspector().inspect(asked.path, asked.name), asked.name)
-            )
+            facts = FilenameInspector().inspect(asked.path, asked.name)
+            return _confirmed(product.product_id, settle(facts, asked.name, product.covers))
         except NotMine as refusal:
             return _refused(product.product_id, str(refusal))
         except Nonsense as nonsense:
@@ -235,7 +234,7 @@ def _limits(mission: Mission) -> Limits:
 
 
 def _asked(path: str, product: Product) -> _Asked:
-    return _Asked(path, product, product.compiled.match(os.path.basename(path)))
+    return _Asked(path, product, product.read(os.path.basename(path)))
 
 
 def _by_prefix(products: Iterable[Product]) -> dict[str, list[Product]]:

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from dbproc.core.candidates import Needs, needs
+from dbproc.core.candidates import (
+    Anchors,
+    Consumers,
+    Needs,
+    Queued,
+    Reach,
+    affected,
+    driven_periods,
+    needs,
+    needs_of_drivers,
+    needs_of_reaches,
+    until_next,
+)
 from dbproc.core.facts import Facts
-from dbproc.core.model import Definition, Slot
+from dbproc.core.model import Definition, Input, Period, Process, Slot, Timebase, Validity
+from dbproc.core.periods import ALWAYS
 from dbproc.core.plan import Decision, Planner
+from dbproc.core.slots import is_whole, slots_at
 from dbproc.core.version import Part
 from dbproc.database.planning import load_facts
 from dbproc.database.store import Store, Transaction
@@ -43,8 +58,90 @@ def planners(
     """Planners, each with the slots whose facts it has; for callers that need more than :func:`decide`."""
     for start in range(0, len(slots), AT_ONCE):
         some = slots[start : start + AT_ONCE]
-        asked = needs(definition, some)
-        yield Planner(definition, facts(asked, some), asked, now), some
+        drivers = needs_of_drivers(definition, some)
+        periods = {} if drivers is None else driven_periods(definition, some, facts(drivers, ()).by_date)
+        asked = needs(definition, some, periods)
+        yield Planner(definition, facts(asked, some), asked, now, periods), some
+
+
+def candidates(
+    definition: Definition, facts: FactsOf, consumers: Consumers, queued: Iterable[Queued]
+) -> Iterator[tuple[Slot, Queued]]:
+    """The slots that a queued file may have made stale, each with the file that is the cause.
+
+    Where a file does not tell which slots there are, because it is shared by several keys, or valid for long, or an
+    input of periods that go by other files, the catalogue is asked for those that its other inputs tell.
+    """
+    parts: dict[Slot, list[Queued]] = defaultdict(list)
+    reaches: list[tuple[Reach, Input, Queued]] = []
+    for item in queued:
+        for process, link in consumers.get(item.product_id, ()):
+            for found in affected(process, link, item):
+                if isinstance(found, Reach):
+                    reaches.append((found, link, item))
+                elif is_whole(process, found):
+                    yield found, item
+                else:
+                    parts[found].append(item)
+    for slot, item in _in_reach(facts, reaches):
+        if is_whole(definition.processes[slot.process_id], slot):
+            yield slot, item
+        else:
+            parts[slot].append(item)
+    for slot, whole in _whole(definition, facts, list(parts)):
+        yield from ((whole, item) for item in parts[slot])
+
+
+def _in_reach(facts: FactsOf, reaches: Sequence[tuple[Reach, Input, Queued]]) -> Iterator[tuple[Slot, Queued]]:
+    """The slots in the reach of files that do not tell them by themselves."""
+    if not reaches:
+        return
+    lasting = {link.product_id for _, link, _ in reaches if link.valid is Validity.LATEST}
+    starts = _starts(facts, lasting) if lasting else {}
+    ended = [
+        (
+            until_next(reach, starts.get((item.product_id, item.keywords), ()))
+            if link.product_id in lasting
+            else reach,
+            item,
+        )
+        for reach, link, item in reaches
+    ]
+    known = facts(needs_of_reaches(reach for reach, _ in ended), ())
+    anchors = Anchors(known.by_time, known.by_date)
+    for reach, item in ended:
+        yield from ((slot, item) for slot in anchors.slots(reach))
+
+
+def _starts(facts: FactsOf, products: Iterable[int]) -> dict[tuple[int, str], list[dt.datetime]]:
+    """When the files of products begin, in order, by product and keywords."""
+    found: dict[tuple[int, str], list[dt.datetime]] = defaultdict(list)
+    every = {product_id: [ALWAYS.days] for product_id in products}
+    for product_id, files in facts(Needs({}, {}, {}, every), ()).by_start.items():
+        for file in sorted(files, key=lambda file: file.start):
+            found[product_id, file.keywords].append(file.start)
+    return found
+
+
+def _whole(definition: Definition, facts: FactsOf, slots: Sequence[Slot]) -> Iterator[tuple[Slot, Slot]]:
+    """For slots that may lack a part of their key: each with those that it stands for."""
+    for planner, some in planners(definition, facts, slots, dt.datetime.now(dt.UTC)):
+        yield from ((slot, whole) for slot in some for whole in planner.whole(slot))
+
+
+def slots_in(definition: Definition, facts: FactsOf, process: Process, span: Period) -> list[Slot]:
+    """The slots of a process that have a moment of `span`, as its inputs tell them; where they tell no key, one
+    without."""
+    if process.timebase is Timebase.PER:
+        reach = Reach(process, "", span)
+        known = facts(needs_of_reaches([reach]), ())
+        parts = list(Anchors(known.by_time, known.by_date).slots(reach))
+    else:
+        parts = list(slots_at(process, span))
+    found: dict[Slot, list[Slot]] = {slot: [] for slot in parts}
+    for slot, whole in _whole(definition, facts, parts):
+        found[slot].append(whole)
+    return list(dict.fromkeys(each for slot, whole in found.items() for each in whole or [slot]))
 
 
 def facts_in(transaction: Transaction, definition: Definition) -> FactsOf:

@@ -115,7 +115,9 @@ class Dispatch:
 
     def finished(self, timeout: float) -> list[Result]:
         """The results of the jobs that ended since; waits at most `timeout` seconds for the first."""
-        self._unverified = [self._ended(outcome) for outcome in self._setup.engine.finished(timeout)]
+        self._setup.engine.wait(timeout)
+        with signals.signals_ignored():  # an outcome that was taken is not lost
+            self._unverified = [self._ended(outcome) for outcome in self._setup.engine.finished()]
         results = self.verify(self._unverified)
         self._unverified = []
         return results

@@ -5,20 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
-from dbproc.core.candidates import Queued, consumers, needs
+from dbproc.core.candidates import Queued, consumers
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report
 from dbproc.core.lookup import process_named
 from dbproc.core.model import Definition, Process, Slot, Timebase
-from dbproc.core.periods import period_starts
+from dbproc.core.periods import days_period
 from dbproc.core.plan import Decision, Planner, State
 from dbproc.core.version import Part
 from dbproc.database import queue
-from dbproc.database.planning import load_facts
 from dbproc.database.store import Store
-from dbproc.run.decide import facts_of, planners
+from dbproc.run.decide import facts_of, planners, slots_in
 from dbproc.run.scheduler import Settled
 
 _MOST_DAYS = 100_000
@@ -111,12 +109,18 @@ def leave_out(store: Store, definition: Definition, request: Request) -> None:
         return
     process = process_named(definition, request.process)
     optional = replace(process, inputs=tuple(link for link in process.inputs if link.optional))
-    slots = _slots(process, request)
-    asked = needs(replace(definition, processes={process.process_id: replace(optional, outputs=())}), slots)
+    facts = facts_of(store, definition)
+    slots = slots_in(definition, facts, process, days_period(request.first, request.last))
+    narrow = replace(definition, processes={process.process_id: replace(optional, outputs=())})
+    found = {
+        file.file_id
+        for planner, _ in planners(narrow, facts, slots, dt.datetime.now(dt.UTC))
+        for index in (planner.facts.by_time, planner.facts.by_date, planner.facts.by_start)
+        for files in index.values()
+        for file in files
+    }
     with store.begin() as connection:
-        facts = load_facts(connection, definition, asked, [])
-        found = [file.file_id for index in (facts.by_time, facts.by_date) for files in index.values() for file in files]
-        queue.push(connection, found, _LEFT_OUT)
+        queue.push(connection, sorted(found), _LEFT_OUT)
 
 
 def decisions_of(store: Store, definition: Definition, request: Request) -> list[Decision]:
@@ -125,20 +129,10 @@ def decisions_of(store: Store, definition: Definition, request: Request) -> list
     Failed slots run without delay; what cannot or need not run has its reason.
     """
     process = process_named(definition, request.process)
-    slots = _slots(process, request)
-    planned = partial(planners, definition, facts_of(store, definition), now=dt.datetime.now(dt.UTC))
-    if process.timebase is Timebase.FILE:
-        slots = [each for planner, some in planned(slots) for slot in some for each in _by_keywords(planner, slot)]
-    return [_decided(planner, slot, request) for planner, some in planned(slots) for slot in some]
-
-
-def _slots(process: Process, request: Request) -> list[Slot]:
-    dates = period_starts(process.timebase, request.first, request.last)
-    return [Slot(process.process_id, date) for date in dates]
-
-
-def _by_keywords(planner: Planner, slot: Slot) -> list[Slot]:
-    return [replace(slot, keywords=each) for each in sorted(planner.keywords(slot.date))] or [slot]
+    facts = facts_of(store, definition)
+    slots = slots_in(definition, facts, process, days_period(request.first, request.last))
+    planned = planners(definition, facts, slots, dt.datetime.now(dt.UTC))
+    return [_decided(planner, slot, request) for planner, some in planned for slot in some]
 
 
 def _decided(planner: Planner, slot: Slot, request: Request) -> Decision:

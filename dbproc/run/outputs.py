@@ -6,7 +6,6 @@ according to its product's inspector.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import shlex
 from collections import defaultdict
@@ -25,12 +24,13 @@ from dbproc.core.model import (
     Move,
     NewFile,
     Outcome,
+    Period,
     Planned,
     Product,
     Task,
     Verdict,
 )
-from dbproc.core.periods import period_end
+from dbproc.core.slots import time_of_output
 from dbproc.core.states import Purpose
 from dbproc.core.text import one_line
 from dbproc.database import audit
@@ -190,7 +190,8 @@ class _Verification:
         version = planned.version if product.compiled.has_version else facts.version or planned.version
         facts = replace(facts, keywords=facts.keywords or _inherited(made.task, product.compiled.keyword_fields))
         if product.inspector.name == "filename":
-            facts = replace(facts, stop=max(facts.stop, _end_of_period(made.task)))
+            time = time_of_output(made.task.process, made.task.period, Period(facts.start, facts.stop))
+            facts = replace(facts, start=time.start, stop=time.stop)
         return NewFile(
             filename=os.path.basename(made.path),
             product_id=product.product_id,
@@ -313,12 +314,6 @@ def _without_twins(results: Sequence[Result]) -> list[Result]:
             message = f"another job made {twin} at the same time; give the format a keyword that tells them apart"
             checked.append(Failure(result.task, result.outcome, message))
     return checked
-
-
-def _end_of_period(task: Task) -> dt.datetime:
-    """The end of an output's period: its name has only the first day."""
-    last = period_end(task.process.timebase, task.slot.date)
-    return dt.datetime.combine(last, dt.time.max, dt.UTC)
 
 
 def _inherited(task: Task, fields: frozenset[str]) -> str:

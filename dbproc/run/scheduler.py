@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dbproc.core.candidates import Queued, candidates, consumers
+from dbproc.core.candidates import Queued, consumers
 from dbproc.core.frontier import Frontier
 from dbproc.core.model import Definition, Slot
 from dbproc.core.plan import Confirmation, Decision, Planner, State
@@ -17,7 +17,7 @@ from dbproc.database import campaigns, queue
 from dbproc.database.attempts import due_retries
 from dbproc.database.campaigns import Item, ItemEnd
 from dbproc.database.store import Store, Transaction
-from dbproc.run.decide import FactsOf, facts_of, planners
+from dbproc.run.decide import FactsOf, candidates, facts_of, planners
 
 _ENDS = {State.REFUSED: ItemStatus.FAILED, State.DELAYED: ItemStatus.FAILED}
 """What becomes of a campaign's item that is not built; otherwise it is not needed."""
@@ -127,7 +127,7 @@ class Scheduler:
     def enqueue(self, queued: Sequence[Queued]) -> None:
         """Make candidates of what depends on queued files; what depends on a campaign's files can wait."""
         self._known.update(item.file_id for item in queued)
-        for slot, item in candidates(self._consumers, queued):
+        for slot, item in candidates(self.definition, self._facts, self._consumers, queued):
             if slot.process_id not in self._allowed:
                 self._kept.add(item.file_id)
                 continue

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select, text
 
-from dbproc.core.candidates import Queued, candidates, consumers, needs
-from dbproc.core.model import Slot
-from dbproc.core.plan import Planner, State
+from dbproc.core.candidates import Queued, consumers
+from dbproc.core.model import Period
+from dbproc.core.plan import State
 from dbproc.database import queue, schema
 from dbproc.database.attempts import due_retries
 from dbproc.database.definition.load import load_definition
-from dbproc.database.planning import load_facts
-from dbproc.database.store import Store
+from dbproc.database.store import Store, Transaction
+from dbproc.run.decide import candidates, decide, facts_in
 from tests.kit.mission import Mission
 
 FILE = schema.file
@@ -95,17 +95,15 @@ def _without_lineage(connection: Connection) -> Iterator[str]:
         yield f"{name} was made, and its code, its inputs or its attempt is not recorded"
 
 
-def _forgotten(connection: Connection) -> Iterator[str]:
+def _forgotten(connection: Transaction) -> Iterator[str]:
     """What is stale and has no cause in the queue: no run will ever build it."""
     definition = load_definition(connection)
-    by_product = consumers(definition)
-    queued = {slot for slot, _ in candidates(by_product, queue.load(connection))}
+    by_product, facts = consumers(definition), facts_in(connection, definition)
+    queued = {slot for slot, _ in candidates(definition, facts, by_product, queue.load(connection))}
     queued |= set(due_retries(connection, dt.datetime.now(dt.UTC)))
-    slots: set[Slot] = {slot for slot, _ in candidates(by_product, _all_files(connection))}
-    asked = needs(definition, slots)
-    planner = Planner(definition, load_facts(connection, definition, asked, sorted(slots, key=repr)), asked, _now())
-    for slot in sorted(slots - queued, key=repr):
-        decision = planner.decide(slot)
+    slots = {slot for slot, _ in candidates(definition, facts, by_product, _all_files(connection))}
+    for decision in decide(definition, facts, sorted(slots - queued, key=repr), _now()):
+        slot = decision.slot
         if decision.state is State.STALE:
             name = definition.processes[slot.process_id].name
             yield f"{name} {slot.date} {slot.keywords} is stale ({decision.explanation}), and no queued file says so"
@@ -113,7 +111,7 @@ def _forgotten(connection: Connection) -> Iterator[str]:
 
 def _all_files(connection: Connection) -> Iterator[Queued]:
     for row in connection.execute(select(FILE).where(FILE.c.exists_on_disk)).mappings():
-        span = (row["utc_start_time"].date(), row["utc_stop_time"].date())
+        span = Period(row["utc_start_time"], row["utc_stop_time"])
         yield Queued(row["file_id"], row["product_id"], row["utc_file_date"], row["process_keywords"], (span,), None)
 
 

@@ -64,12 +64,13 @@ BY_FORM: dict[Form, st.SearchStrategy[Any]] = {
     Form.FLAG: st.booleans(),
     Form.DATE: st.dates(dt.date(1950, 1, 1), dt.date(2090, 12, 31)),
     Form.VERSION: st.builds(Version, st.integers(1, 99), st.integers(0, 99), st.integers(0, 99)),
+    Form.DURATION: st.integers(0, 10**9).map(lambda seconds: dt.timedelta(seconds=seconds)),
     Form.WORDS: st.lists(WORDS, max_size=3).map(tuple),
 }
 OF_THEIR_OWN: dict[str, st.SearchStrategy[Any]] = {
     "root": WORDS.map("/{}".format),
     "umask": st.sampled_from(["002", "0027"]),
-    "timebase": st.sampled_from(["FILE", "DAILY"]),
+    "timebase": st.sampled_from(["FILE", "DAILY", "15 min", "per read"]),
     "start": st.dates(dt.date(1950, 1, 1), dt.date(1999, 12, 31)),
     "stop": st.dates(dt.date(2000, 1, 1), dt.date(2090, 12, 31)),
     "output": st.just("made"),

@@ -101,6 +101,22 @@ def test_hourly_files_are_outputs_of_their_own_and_inputs_of_one_day(mission: Mi
     assert len(mission.attempts()) == 6
 
 
+@pytest.mark.both_databases
+def test_the_catalogue_has_the_hour_of_an_hourly_file_and_what_longer_ones_cover(mission: Mission) -> None:
+    mission.create(
+        product("hour", 0, "hour_{Y}{m}{d}T{H}.txt"),
+        product("scan", 0, "scan_{Y}{m}{d}T{H}{M}.txt", covers="4 h"),
+        product("day", 1),
+        process("to_day", "day", ["scan"]),
+    )
+    mission.deliver("hour_20200101T23.txt", "scan_20200101T2130.txt")
+    mission.run()
+    times = mission.rows("SELECT unix_start, unix_stop FROM unixtime WHERE file_id < 3 ORDER BY file_id")
+    nine_pm, hour = 1577912400, 3600
+    assert times == [(nine_pm + 2 * hour, nine_pm + 3 * hour - 1), (nine_pm + hour // 2, nine_pm + 9 * hour // 2 - 1)]
+    assert mission.names("day") == [name_of("day", 1), name_of("day", 2)]
+
+
 # --- files of more than a day ---
 
 

@@ -48,7 +48,10 @@ class FakeEngine:
         self.started.append(job)
         self._waiting.append(job)
 
-    def finished(self, timeout: float) -> list[Outcome]:
+    def wait(self, timeout: float) -> None:
+        pass
+
+    def finished(self) -> list[Outcome]:
         return [self._outcome(job) for job in self._taken()]
 
     def stop(self) -> list[Outcome]:

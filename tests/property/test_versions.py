@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dbproc.core.candidates import needs
 from dbproc.core.facts import Facts, Output
 from dbproc.core.model import Code, Definition, File, Input, Inspector, Process, Product, Slot, Timebase
+from dbproc.core.periods import days_period
 from dbproc.core.plan import Planner, State
 from dbproc.core.version import Part, Version
 from tests.kit.facts import MISSION
@@ -97,7 +98,9 @@ class Site:
         date = DAY + dt.timedelta(days=day)
         text = Version(*version)
         name = f"{NAMES[product]}_{date:%Y%m%d}_v{text}"
-        return File(self.number((product, day, version)), product, name, date, date, date, text, "", "data")
+        return File(
+            self.number((product, day, version)), product, name, date, *days_period(date, date), text, "", "data"
+        )
 
     def files(self, world: World) -> list[File]:
         return [self.file(*place, version) for place, version in world.inputs.items()]

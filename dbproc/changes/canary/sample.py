@@ -12,12 +12,13 @@ from dbproc.changes.canary.candidate import Candidate, Wanted, candidate, replac
 from dbproc.changes.canary.differences import compared
 from dbproc.changes.canary.directory import Place
 from dbproc.changes.canary.report import write_report
-from dbproc.core.candidates import Queued, candidates
+from dbproc.core.candidates import Queued
 from dbproc.core.errors import UserError
 from dbproc.core.events import Report
 from dbproc.core.model import Definition, NewFile, Outcome, Process, Slot, Task
-from dbproc.core.periods import DayRange, period_end
+from dbproc.core.periods import DayRange
 from dbproc.core.plan import State, valid_code
+from dbproc.core.slots import period_of
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.core.text_lists import arguments_text
 from dbproc.database import canaries, queue, root
@@ -27,7 +28,7 @@ from dbproc.database.definition.specs import load_holdings
 from dbproc.database.store import Store
 from dbproc.engines.local import LocalEngine
 from dbproc.products.inspection import Inspection
-from dbproc.run.decide import decide, facts_of
+from dbproc.run.decide import FactsOf, candidates, decide, facts_in, facts_of
 from dbproc.run.dispatch import Dispatch, Setup
 from dbproc.run.jobs import code_obstacle
 from dbproc.run.outputs import Result, Success
@@ -86,7 +87,8 @@ def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs:
     with store.begin() as connection:
         definition = load_definition(connection)
         process = replaceable(definition, process_name)
-        found = _slots(definition, process, queue.newest(connection, _products(process)), choice)
+        inputs = queue.newest(connection, _products(process))
+        found = _slots(definition, process, inputs, choice, facts_in(connection, definition))
         old = valid_code(definition.codes[process.process_id], found[0].date)
         if old is None:
             text = f"no active code of process {process.name} is valid for {found[0].date}"
@@ -133,10 +135,12 @@ def _row(tried: Candidate) -> NewCanary:
     )
 
 
-def _slots(definition: Definition, process: Process, inputs: Sequence[Queued], choice: Choice) -> list[Slot]:
+def _slots(
+    definition: Definition, process: Process, inputs: Sequence[Queued], choice: Choice, facts: FactsOf
+) -> list[Slot]:
     """The slots with inputs on the chosen dates, all with one valid code."""
     by_product = {link.product_id: [(process, link)] for link in process.inputs}
-    every = {slot for slot, _ in candidates(by_product, inputs)}
+    every = {slot for slot, _ in candidates(definition, facts, by_product, inputs)}
     chosen = sorted(slot for slot in every if not choice.ranges or _is_in(process, slot, choice.ranges))
     if not chosen:
         raise UserError(f"process {process.name} has no inputs on {_words(choice.ranges)}; {_extent(every)}")
@@ -151,8 +155,8 @@ def _slots(definition: Definition, process: Process, inputs: Sequence[Queued], c
 
 
 def _is_in(process: Process, slot: Slot, ranges: Sequence[DayRange]) -> bool:
-    end = period_end(process.timebase, slot.date)
-    return any(first <= end and slot.date <= last for first, last in ranges)
+    first_day, last_day = period_of(process, slot).days
+    return any(first <= last_day and first_day <= last for first, last in ranges)
 
 
 def _words(ranges: Sequence[DayRange]) -> str:

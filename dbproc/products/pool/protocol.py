@@ -118,6 +118,7 @@ def _product_row(product: Product) -> dict[str, Any]:
         "inspector_id": product.inspector.inspector_id,
         "inspector": product.inspector.name,
         "arguments": dict(product.inspector.arguments),
+        "covers": None if product.covers is None else product.covers.total_seconds(),
     }
 
 

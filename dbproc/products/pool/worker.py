@@ -7,6 +7,7 @@ it is first asked.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import sys
@@ -62,13 +63,15 @@ class Worker:
         return self._own(loaded.inspector, product, path)
 
     def _own(self, inspector: Any, product: Mapping[str, Any], path: str) -> CheckedFacts:
+        covers = None if product["covers"] is None else dt.timedelta(seconds=product["covers"])
         name = compile_format(product["format"]).match(os.path.basename(path))
         if name is None:
             raise NotMine(f"its name is not of the format {product['format']}")
+        name = name.lasting(covers)
         found = inspector().inspect(path, name, **product["arguments"])
         if found is None or isinstance(found, str):
             raise NotMine(found or "its inspector says no")
-        return settle(found, name)
+        return settle(found, name, covers)
 
 
 class _Resources:

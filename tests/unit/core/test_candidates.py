@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
-from dbproc.core.candidates import Queued, candidates, consumers, descendants
-from dbproc.core.model import Definition, Input, Process, Slot, Timebase
+from dbproc.core.candidates import Queued, affected, descendants
+from dbproc.core.model import Definition, Input, Keying, Process, Slot, Timebase
+from dbproc.core.periods import days_period
 from tests.kit.facts import MISSION
 
 RAW, WEEK, DAY, PLOT = 1, 2, 3, 4
@@ -26,10 +28,9 @@ def day(number: int) -> dt.date:
 
 def test_with_timebase_file_too_a_file_makes_the_dates_candidates_whose_window_holds_it() -> None:
     link = Input(product_id=RAW, yesterday=2, tomorrow=1)
-    definition = mission(process(10, DAY, link, timebase=Timebase.FILE))
-    queued = Queued(1, RAW, day(5), "station=a", ((day(5), day(5)),))
-    found = [slot for slot, _ in candidates(consumers(definition), [queued])]
-    assert found == [Slot(10, day(number), "station=a") for number in (4, 5, 6, 7)]
+    made = replace(process(10, DAY, link, timebase=Timebase.FILE), keywords=Keying.MERGED)
+    queued = Queued(1, RAW, day(5), "station=a", (days_period(day(5), day(5)),))
+    assert list(affected(made, link, queued)) == [Slot(10, day(number), "station=a") for number in (4, 5, 6, 7)]
 
 
 def test_what_waits_for_a_period_is_all_that_its_days_are_inputs_of() -> None:

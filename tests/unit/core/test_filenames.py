@@ -110,9 +110,39 @@ def test_a_name_without_a_date_has_none() -> None:
 
 def test_the_time_of_day_is_the_start_and_a_keyword_each() -> None:
     facts = read("{Y}{m}{d}T{H}{M}{S}.{MILLI}{MICRO}", "20190131T123456.789012")
-    assert facts.start == NOON
-    assert facts.stop == dt.datetime(2019, 1, 31, 23, 59, 59, 999999, dt.UTC)
+    assert facts.start == facts.stop == NOON
     assert facts.keywords == {"H": "12", "M": "34", "S": "56", "MILLI": "789", "MICRO": "012"}
+
+
+@pytest.mark.parametrize(
+    ("format", "name", "stop"),
+    [
+        ("{Y}{m}{d}{H}", "2019013112", "12:59:59.999999"),
+        ("{Y}{m}{d}{H}{M}", "201901311234", "12:34:59.999999"),
+        ("{Y}{j}T{H}{M}{S}", "2019031T123456", "12:34:56.999999"),
+        ("{DATE}{H}{M}{S}{MILLI}", "20190131123456789", "12:34:56.789999"),
+        ("{datetime}{H}{M}{S}{MILLI}{MICRO}", "2019-01-31123456789012", "12:34:56.789012"),
+        ("{Y}{m}{d}{H}", "2019013123", "23:59:59.999999"),
+        ("{Y}{m}{d}", "20190131", "23:59:59.999999"),
+    ],
+)
+def test_a_file_is_of_the_hour_minute_or_second_to_which_it_is_named(format: str, name: str, stop: str) -> None:
+    assert read(format, name).stop == dt.datetime.combine(DAY, dt.time.fromisoformat(stop), dt.UTC)
+
+
+def test_an_hour_of_no_day_is_of_the_whole_month() -> None:
+    facts = read("{Y}{m}{H}", "20190112")
+    assert facts.start == dt.datetime(2019, 1, 1, 12, tzinfo=dt.UTC)
+    assert facts.stop == dt.datetime(2019, 1, 31, 23, 59, 59, 999999, dt.UTC)
+
+
+def test_a_file_may_last_longer_or_shorter_than_its_name_says() -> None:
+    facts = read("{Y}{m}{d}{H}", "2019013123")
+    assert facts.lasting(None) == facts
+    assert facts.lasting(dt.timedelta(hours=2)).stop == dt.datetime(2019, 2, 1, 0, 59, 59, 999999, dt.UTC)
+    assert facts.lasting(dt.timedelta(seconds=1)).stop == dt.datetime(2019, 1, 31, 23, 0, 0, 999999, dt.UTC)
+    dateless = read("x_{station}", "x_north")
+    assert dateless.lasting(dt.timedelta(hours=2)) == dateless
 
 
 def test_a_leap_second_counts_as_the_second_before_it() -> None:

@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbproc.core.model import Timebase
-from dbproc.core.periods import LONGEST, coalesced, period_end, period_start, period_starts, widened
+from dbproc.core.periods import (
+    LONGEST,
+    NAMED,
+    Cadence,
+    coalesced,
+    is_part_of_day,
+    period_end,
+    period_start,
+    period_starts,
+    read_timebase,
+    widened,
+)
 
 D = dt.date
 PERIODS = (Timebase.WEEKLY, Timebase.MONTHLY, Timebase.YEARLY)
@@ -90,3 +101,40 @@ def test_no_day_is_lost_and_no_range_overlaps_another(spans: list[tuple[D, int]]
     assert len(merged) <= most
     assert all(any(a <= first and last <= b for a, b in merged) for first, last in ranges)
     assert all(before[1] < after[0] for before, after in pairwise(merged))
+
+
+@pytest.mark.parametrize("timebase", [each for each in Timebase if each not in (Timebase.PART, Timebase.PER)])
+def test_a_timebase_is_written_by_its_name(timebase: Timebase) -> None:
+    assert timebase.value in NAMED
+    assert read_timebase(timebase.value) == Cadence(timebase)
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("HOURLY", dt.timedelta(hours=1)),
+        ("1 h", dt.timedelta(hours=1)),
+        ("15 min", dt.timedelta(minutes=15)),
+        ("12 h", dt.timedelta(hours=12)),
+        ("1 s", dt.timedelta(seconds=1)),
+    ],
+)
+def test_a_part_of_a_day_is_written_as_its_length(text: str, step: dt.timedelta) -> None:
+    assert read_timebase(text) == Cadence(Timebase.PART, step)
+
+
+def test_periods_that_come_from_files_are_written_by_their_product() -> None:
+    assert read_timebase("per orbit") == Cadence(Timebase.PER, driver="orbit")
+    assert read_timebase("per  my orbits ") == Cadence(Timebase.PER, driver="my orbits")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "PART", "PER", "per", "per ", "daily", "DAYLY", "7 h", "25 h", "1 day", "0 s", "0.5 s", "HOURLY "]
+)
+def test_anything_else_is_no_timebase(text: str) -> None:
+    assert read_timebase(text) is None
+
+
+@given(st.integers(1, 86_399))
+def test_a_part_of_a_day_divides_it_without_rest(seconds: int) -> None:
+    assert is_part_of_day(dt.timedelta(seconds=seconds)) == (86_400 % seconds == 0)

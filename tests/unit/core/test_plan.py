@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
-from dbproc.core.candidates import Queued, candidates, consumers, needs
+from dbproc.core.candidates import Queued, affected, consumers, needs
 from dbproc.core.facts import Facts, Output, Tried
-from dbproc.core.model import Code, Definition, File, Input, Inspector, Process, Product, Slot, Timebase
+from dbproc.core.filenames import compile_format
+from dbproc.core.model import Code, Definition, File, Input, Inspector, Keying, Process, Product, Slot, Timebase
+from dbproc.core.periods import days_period
 from dbproc.core.plan import Decision, Planner, State, valid_code
 from dbproc.core.retry import meant_try
+from dbproc.core.slots import key_fields
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Part, Version
 from tests.kit.facts import MISSION
@@ -25,6 +28,7 @@ DAY = dt.date(2020, 1, 2)
 NOW = dt.datetime(2020, 6, 1, 12, tzinfo=dt.UTC)
 RAW, CLEAN, CAL = 1, 2, 3
 MAKE = 10
+OF_STATION = "clean_{station}_{Y}{m}{d}_v{VERSION}"
 NAMES = {RAW: "raw", CLEAN: "clean", CAL: "cal"}
 
 
@@ -46,7 +50,14 @@ def file(
     date = day(number)
     named = name or f"{NAMES[product]}_{date:%Y%m%d}_v{version}"
     return File(
-        file_id, product, named, date, first or date, last or date, Version.parse(version), keywords, f"data/{product}"
+        file_id,
+        product,
+        named,
+        date,
+        *days_period(first or date, last or date),
+        Version.parse(version),
+        keywords,
+        f"data/{product}",
     )
 
 
@@ -94,6 +105,7 @@ class Site:
             timebase=timebase,
             outputs=(CLEAN,) if has_output else (),
             inputs=tuple(inputs),
+            key_fields=key_fields(timebase, Keying.EACH, [compile_format(format).keyword_fields], []),
         )
         self.definition = Definition(
             mission=MISSION, products=products, processes={MAKE: self.process}, codes={MAKE: tuple(codes)}
@@ -115,7 +127,7 @@ class Site:
             return any(first <= b and last >= a for a, b in ranges.get(key, ()))
 
         by_time = {
-            key: [f for f in files if f.product_id == key and within(key, f.first_day, f.last_day, asked.by_time)]
+            key: [f for f in files if f.product_id == key and within(key, *f.period.days, asked.by_time)]
             for key in asked.by_time
         }
         by_date = {
@@ -227,7 +239,7 @@ def test_a_daily_output_is_made_from_files_of_all_keywords() -> None:
 
 
 def test_a_file_of_timebase_file_goes_by_its_date_and_keywords() -> None:
-    site = Site(Timebase.FILE, format="clean_{station}_{Y}{m}{d}_v{VERSION}")
+    site = Site(Timebase.FILE, format=OF_STATION)
     files = [file(1, keywords="station=a"), file(2, keywords="station=b"), file(3, 1, last=day(2))]
     decision = site.decide(*files, keywords="station=b")
     assert inputs(decision) == [2]
@@ -238,7 +250,7 @@ def test_a_file_of_timebase_file_goes_by_its_date_and_keywords() -> None:
 
 
 def test_the_output_of_other_keywords_is_another_output() -> None:
-    site = Site(Timebase.FILE, format="clean_{station}_{Y}{m}{d}_v{VERSION}")
+    site = Site(Timebase.FILE, format=OF_STATION)
     other = file(9, product=CLEAN, version="3.0.0", keywords="station=a", name="clean_a_20200102_v3.0.0")
     own = file(8, product=CLEAN, keywords="station=b", name="clean_b_20200102_v1.0.0")
     source = file(1, keywords="station=b")
@@ -248,7 +260,7 @@ def test_the_output_of_other_keywords_is_another_output() -> None:
 
 
 def test_a_keyword_that_no_input_has_is_named() -> None:
-    decision = Site(format="clean_{station}_{Y}{m}{d}_v{VERSION}").decide(file(1))
+    decision = Site(format=OF_STATION).decide(file(1))
     assert decision.state is State.REFUSED
     assert decision.explanation.startswith("product clean: ")
     assert "{station}" in decision.explanation
@@ -568,9 +580,10 @@ def test_an_interrupted_job_did_not_fail() -> None:
 
 
 def slots(site: Site, *spans: tuple[int, int], keywords: str = "", product: int = RAW) -> list[tuple[str, str]]:
-    ranges = tuple((day(first), day(last)) for first, last in spans)
-    queued = Queued(1, product, ranges[0][0], keywords, ranges)
-    found = {slot for slot, _ in candidates(consumers(site.definition), [queued])}
+    times = tuple(days_period(day(first), day(last)) for first, last in spans)
+    queued = Queued(1, product, times[0].start.date(), keywords, times)
+    taken = consumers(site.definition).get(product, ())
+    found = {slot for process, link in taken for slot in affected(process, link, queued) if isinstance(slot, Slot)}
     return sorted((slot.date.isoformat(), slot.keywords) for slot in found)
 
 
@@ -590,7 +603,7 @@ def test_a_file_makes_the_periods_candidates_that_it_overlaps() -> None:
 
 
 def test_a_file_of_timebase_file_is_a_candidate_with_its_keywords_on_its_date() -> None:
-    assert slots(Site(Timebase.FILE), (2, 3), keywords="station=a") == [("2020-01-02", "station=a")]
+    assert slots(Site(Timebase.FILE, format=OF_STATION), (2, 3), keywords="station=a") == [("2020-01-02", "station=a")]
     assert slots(effect(), (2, 2), keywords="station=a") == [("2020-01-02", "")]
 
 

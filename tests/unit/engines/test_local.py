@@ -55,7 +55,8 @@ class Bench:
     def next(self) -> Outcome:
         deadline = time.monotonic() + LONG
         while time.monotonic() < deadline:
-            for outcome in self.engine.finished(timeout=0.1):
+            self.engine.wait(0.1)
+            for outcome in self.engine.finished():
                 return outcome
         raise AssertionError("a job has no outcome")
 
@@ -378,7 +379,7 @@ def test_what_was_adopted_is_waited_for(bench: Bench, monkeypatch: pytest.Monkey
     before = set(psutil.Process().children())
     for _ in range(3):
         bench.outcome(bench.job("(setsid true &); (true &); setsid sleep 1000 & sleep 0.1"))
-    bench.engine.finished(0.0)
+    bench.engine.finished()
     assert set(psutil.Process().children()) <= before
 
 

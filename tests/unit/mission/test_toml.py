@@ -91,7 +91,7 @@ def test_every_problem_is_listed_at_once_in_the_order_of_the_lines(tmp_path: Pat
         (line_of(text, "[product.raw]"), "product.raw.format: is missing; it must be text in quotes"),
         (line_of(text, "formt"), "product.raw.formt: this key is not known; did you mean 'format'?"),
         (line_of(text, '["row"]'), "process.to_clean.inputs[1]: there is no product 'row'; did you mean 'raw'?"),
-        (line_of(text, "WEEKLI"), "process.to_week.timebase: 'WEEKLI' is none of FILE, DAILY, WEEKLY"),
+        (line_of(text, "WEEKLI"), "process.to_week.timebase: 'WEEKLI' is none of FILE, HOURLY, DAILY, WEEKLY"),
         (
             line_of(text, '"1.0"'),
             "process.to_week.code.version: '1.0' is not a version: write interface.quality.revision",

@@ -56,6 +56,31 @@ def test_an_instant_has_equal_start_and_stop() -> None:
     assert settled.start == settled.stop
 
 
+HOUR = dt.timedelta(hours=1)
+LASTING = name_of("met_{Y}{m}{d}T{H}.nc", "met_20190102T05.nc").lasting(2 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "expected"),
+    [
+        (None, None, dt.datetime(2019, 1, 2, 6, 59, 59, 999999)),
+        (dt.datetime(2019, 1, 2, 5, 7), None, dt.datetime(2019, 1, 2, 6, 59, 59, 999999)),
+        (dt.datetime(2019, 1, 2, 5, 7), dt.datetime(2019, 1, 2, 5, 8), dt.datetime(2019, 1, 2, 5, 8)),
+        (dt.datetime(2019, 1, 2, 9), None, dt.datetime(2019, 1, 2, 10, 59, 59, 999999)),
+    ],
+)
+def test_how_long_a_file_lasts_holds_where_its_inspector_gives_no_stop(
+    start: dt.datetime | None, stop: dt.datetime | None, expected: dt.datetime
+) -> None:
+    settled = settle(Facts(start=start, stop=stop), LASTING, 2 * HOUR)
+    assert settled.stop == expected.replace(tzinfo=UTC)
+
+
+def test_a_file_without_a_date_in_its_name_lasts_from_the_start_of_its_contents() -> None:
+    settled = settle(Facts(start=dt.datetime(2019, 1, 1, 5)), DATELESS, HOUR)
+    assert settled.stop == dt.datetime(2019, 1, 1, 5, 59, 59, 999999, UTC)
+
+
 def test_own_keywords_win_over_the_names() -> None:
     assert settle(Facts(keywords={"site": "nsa", "mode": "a b"}), DAY).keywords == "mode=a%20b site=nsa"
 

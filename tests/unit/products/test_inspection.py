@@ -110,6 +110,15 @@ class TestByName:
         assert found.facts.version == Version(2, 0, 1)
         assert found.facts.keywords == "site=sgp"
 
+    @pytest.mark.parametrize("is_own", [False, True])
+    def test_a_file_lasts_as_long_as_its_product_says(self, inspection: Make, files: Files, is_own: bool) -> None:
+        inspector = files.own("return Facts(extra={'caveats': name.stop.isoformat()})") if is_own else "filename"
+        lasting = replace(product(1, "a_{Y}{m}{d}T{H}.x", inspector), covers=dt.timedelta(minutes=90))
+        found = identity(inspection(lasting).identify([files.file("a_20190101T23.x")])[0]).facts
+        assert found.start == dt.datetime(2019, 1, 1, 23, tzinfo=dt.UTC)
+        assert found.stop == dt.datetime(2019, 1, 2, 0, 29, 59, 999999, dt.UTC)
+        assert found.extra == ({"caveats": found.stop.isoformat()} if is_own else {})
+
     def test_answers_have_the_order_of_the_files(self, inspection: Make, files: Files) -> None:
         one = inspection(product(1, "a_{Y}{m}{d}.x"), product(2, "b_{Y}{m}{d}.x"))
         names = ["b_20190101.x", "junk", "a_20190101.x", "b_20190102.x"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -194,3 +195,21 @@ def test_stopped_it_gives_what_ran_and_what_was_not_verified(mission: Mission, m
         assert isinstance(lost, Failure)
         assert lost.is_interrupted
         assert dispatch.stop() == []
+
+
+class Signalled(FakeEngine):
+    """An engine of which outcomes are taken just as the run is told to end."""
+
+    def finished(self) -> list[Outcome]:
+        outcomes = super().finished()
+        if outcomes:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return outcomes
+
+
+def test_an_outcome_that_is_taken_as_a_signal_comes_is_not_lost(mission: Mission) -> None:
+    with setup_of(mission, Signalled()) as setup:
+        dispatch, tasks = Dispatch(setup, kept), tasks_of(setup.store, setup.definition)
+        with pytest.raises(Interrupted), signals.signals_interrupt():
+            dispatch.step(tasks[:1])
+        assert [(task.slot.date.day, outcome.ending) for task, outcome in dispatch.stop()] == [(1, Ending.SUCCEEDED)]

@@ -180,7 +180,7 @@ def test_a_run_that_is_ended_closes_what_it_had_started(tmp_path: Path, monkeypa
     mission = delivered(tmp_path / "mission", chain())
     engine = FakeEngine()
 
-    def finished(_: float) -> list[Outcome]:
+    def finished() -> list[Outcome]:
         if engine.started:
             raise Interrupted
         return []

@@ -45,7 +45,7 @@ HUNG = "its inspector hung for {} s and was ended; a larger inspector_seconds in
 
 def setup(inspector: Path | str) -> bytes:
     row = {"product_id": 1, "name": "p", "level": 0.0, "directory": "d", "format": "{any}", "instrument": "i"}
-    row |= {"satellite": "s", "inspector_id": 1, "inspector": str(inspector), "arguments": {}}
+    row |= {"satellite": "s", "inspector_id": 1, "inspector": str(inspector), "arguments": {}, "covers": None}
     names = ("name", "root", "incoming", "quarantine", "code_directory", "inspector_directory")
     return line({"mission": {"mission_id": 1, **dict.fromkeys(names, "/m")}, "products": [row]})
 
