@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
 from dbproc.cli.common import json_option, mission_access, mission_option, open_mission, print_json
+from dbproc.core.answers import OPTIONAL
 from dbproc.core.errors import UserError
-from dbproc.core.spec import Change, Kind
+from dbproc.core.spec import Change, CodeSpec, Kind, ProcessSpec, ProductSpec, Template
 from dbproc.database import lock, root
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
 from dbproc.mission.apply import apply_definition
 from dbproc.mission.read import read_mission_file
 from dbproc.storage.permissions import make_directories
+
+_KINDS: dict[type, str] = {ProductSpec: "product", ProcessSpec: "process", CodeSpec: "process"}
+"""The kind of the table of what is changed."""
 
 
 @click.command("apply")
@@ -52,8 +57,10 @@ def apply(
     if problem:
         click.echo(f"it would be refused: {problem}", err=True)
     if as_json:
-        print_json([told(change) for change in changes])
+        print_json([told(change, definition.templates) for change in changes])
         return
+    for template in definition.templates:
+        click.echo(template.sentence)
     for change in changes:
         click.echo(change.sentence)
     if made:
@@ -89,10 +96,17 @@ class ChangeTold:
     name: str  #: the name of the mission, product or process; of a code that of its process
     details: tuple[str, ...]  #: how it differs
     sentence: str  #: all of it in a sentence
+    template: str | None = field(default=None, metadata=OPTIONAL)  #: the name of the template that it is of
 
 
-def told(change: Change) -> ChangeTold:
+def told(change: Change, templates: Sequence[Template] = ()) -> ChangeTold:
     """A change for ``--json``."""
+    kind = _KINDS.get(type(change.new))
     return ChangeTold(
-        kind=change.kind, place=change.place, name=change.name, details=change.details, sentence=change.sentence
+        kind=change.kind,
+        place=change.place,
+        name=change.name,
+        details=change.details,
+        sentence=change.sentence,
+        template=next((each.name for each in templates if each.kind == kind and change.name in each.names), None),
     )

@@ -89,7 +89,7 @@ def release_command(
     with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         released = release.release(store, request, dry_run=dry_run)
     if as_json:
-        changes = tuple(map(told, released.changes))
+        changes = tuple(told(change) for change in released.changes)
         print_json(ReleaseTold(changes=changes, mission_file=released.tables, dry_run=dry_run))
         return
     for change in released.changes:

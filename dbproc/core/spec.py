@@ -45,6 +45,8 @@ BUILT_IN_DIRECTORY = "{DBPROC}"
 SHIPPED_DIRECTORY = f"{BUILT_IN_DIRECTORY}/codes"
 """``relative_path`` of the codes that dbproc brings along."""
 
+_MOST_NAMES = 20
+
 FIRST_DAY = dt.date(1900, 1, 1)
 LAST_DAY = dt.date(2100, 12, 31)
 FIRST_VERSION = Version(1, 0, 0)
@@ -73,10 +75,14 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in a file: the line, when known, and the key as written there."""
+    """A place in a file: the line, when known, and the key as written there.
+
+    In a template `made` is the name of the table, of those that it stands for, that is meant.
+    """
 
     line: int | None
     label: str
+    made: str = ""
 
 
 Finder = Callable[[KeyPath], Place]
@@ -330,11 +336,27 @@ class ProcessSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A table of a mission file that stands for several: its kind and its name, and the names of these."""
+
+    kind: str
+    name: str
+    names: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What it stands for, in words."""
+        cut = len(self.names) > _MOST_NAMES
+        more = f", … ({len(self.names)} in all)" if cut else ""
+        return f"{self.kind} {self.name} expands to {', '.join(self.names[:_MOST_NAMES])}{more}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
     """A mission by names.
 
     `partial`: absent things stay as they are (dbprocessing's INI files); otherwise they are removed.
-    `source` is the file that it was read from, and `finder` gives the places in it.
+    `source` is the file that it was read from, `finder` gives the places in it, `templates` are the templates in it.
     """
 
     mission: MissionSpec
@@ -343,6 +365,7 @@ class Definition:
     partial: bool = False
     source: str = field(default="the mission file", compare=False)
     finder: Finder | None = field(default=None, compare=False, repr=False)
+    templates: tuple[Template, ...] = field(default=(), compare=False, repr=False)
 
 
 class Kind(StrEnum):

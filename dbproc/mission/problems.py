@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from dbproc.core.errors import DefinitionError
 from dbproc.core.spec import Finder, KeyPath, Place
@@ -72,13 +72,23 @@ def suggestion(word: str, allowed: Iterable[str], *, listed: bool = True) -> str
 
 
 def _sentences(problems: Iterable[Problem], finder: Finder) -> tuple[str, ...]:
+    """The problems with their places; one that all tables of a template have is told once."""
     placed = [(finder(problem.path), problem.text) for problem in problems]
     placed.sort(key=lambda item: item[0].line or 0)
-    return tuple(f"{_prefix(place)}{text}" for place, text in placed)
+    alike: dict[tuple[Place, str], list[str]] = {}
+    for place, text in placed:
+        alike.setdefault((replace(place, made=""), text), []).append(place.made)
+    return tuple(f"{_prefix(place, made)}{text}" for (place, text), made in alike.items())
 
 
-def _prefix(place: Place) -> str:
+def _prefix(place: Place, made: Sequence[str]) -> str:
     line = f"line {place.line}" if place.line else ""
     label = place.label if len(place.label) <= _LONGEST_LABEL else f"{place.label[:_LONGEST_LABEL]}…"
     prefix = ", ".join(part for part in (line, label) if part)
-    return f"{prefix}: " if prefix else ""
+    return f"{prefix}{_which(list(dict.fromkeys(made)))}: " if prefix else ""
+
+
+def _which(made: Sequence[str]) -> str:
+    """The tables of a template that have a problem; nothing for a table that is none."""
+    more = f" and {len(made) - 1} more" if len(made) > 1 else ""
+    return f" ({made[0]}{more})" if made[0] else ""

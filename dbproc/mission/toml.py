@@ -22,7 +22,8 @@ from dbproc.core.spec import (
     ProductSpec,
 )
 from dbproc.mission import paths
-from dbproc.mission.problems import Problems, suggestion
+from dbproc.mission.problems import Problems, raise_for, suggestion
+from dbproc.mission.templates import expanded
 from dbproc.mission.toml_lines import TomlPlaces
 from dbproc.mission.toml_table import Table
 
@@ -52,9 +53,14 @@ def read_toml(text: str, path: Path, problems: Problems) -> Definition:
     Raises
     ------
     DefinitionError
-        The file is not TOML at all.
+        The file is not TOML at all, or has a template of which nothing can be made.
     """
-    top = Table(_parse(text, path), (), problems)
+    content = _parse(text, path)
+    places = TomlPlaces(text)
+    found = Problems()
+    made = expanded(content, found)
+    raise_for(found.found, str(path), places)
+    top = Table(made.content, (), problems)
     mission, groups = _mission(top, path.absolute().parent)
     products = {
         name: _product(Table(content, ("product", name), problems), name, mission, groups)
@@ -65,7 +71,13 @@ def read_toml(text: str, path: Path, problems: Problems) -> Definition:
         for name, content in top.named("process").items()
     }
     top.close()
-    return Definition(mission=mission, products=products, processes=processes, finder=TomlPlaces(text))
+    return Definition(
+        mission=mission,
+        products=products,
+        processes=processes,
+        finder=made.places(places),
+        templates=tuple(made.templates),
+    )
 
 
 def _parse(text: str, path: Path) -> dict[str, object]:

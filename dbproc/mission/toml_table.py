@@ -98,11 +98,10 @@ class Table:
         return 0.0
 
     def _is_too_large(self, key: str, value: float) -> bool:
-        """Report a whole number too large even to be printed."""
-        is_too_large = isinstance(value, int) and value.bit_length() > _MOST_BITS
-        if is_too_large:
+        """Report a whole number that is too large."""
+        if is_too_large(value):
             self.complain(key, "is a larger number than any that can be used")
-        return is_too_large
+        return is_too_large(value)
 
     def _date(self, key: Key) -> dt.date:
         value: dt.date = self._value(key.label, dt.date, FIRST_DAY, required=True)
@@ -143,7 +142,7 @@ class Table:
         items = self._value(key, list, [])
         for position, item in enumerate(items):
             if not isinstance(item, str):
-                self.problems.add((*self.at(key), position), f"must be {_KINDS[str]}, not {_shown(item)}")
+                self.problems.add((*self.at(key), position), f"must be {_KINDS[str]}, not {shown(item)}")
         return tuple(self._clean(key, item, True) for item in items if isinstance(item, str))
 
     def words(self, key: str) -> dict[str, str]:
@@ -151,7 +150,7 @@ class Table:
         table = self._value(key, dict, {})
         for name, item in table.items():
             if not isinstance(item, str | int | float):
-                self.problems.add((*self.at(key), name), f"must be {_KINDS[str]}, not {_shown(item)}")
+                self.problems.add((*self.at(key), name), f"must be {_KINDS[str]}, not {shown(item)}")
         return {name: str(item) for name, item in table.items() if isinstance(item, str | int | float)}
 
     def items(self, key: str) -> list[Any]:
@@ -184,7 +183,7 @@ class Table:
         value = self.content[key]
         if _is(value, kind):
             return value
-        self.complain(key, f"must be {_KINDS[kind]}, not {_shown(value)}")
+        self.complain(key, f"must be {_KINDS[kind]}, not {shown(value)}")
         return default
 
     def _clean(self, key: str, value: str, lines: bool) -> str:
@@ -205,9 +204,14 @@ def _is(value: object, kind: type) -> bool:
     return isinstance(value, kind)
 
 
-def _shown(value: object) -> str:
+def is_too_large(value: object) -> bool:
+    """Whether a value is a whole number too large even to be printed."""
+    return isinstance(value, int) and value.bit_length() > _MOST_BITS
+
+
+def shown(value: object) -> str:
     """A value roughly as written in the file; cut when it is long."""
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+    if is_too_large(value):
         return "a very large number"
     shown = str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else str(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}…"
