@@ -91,6 +91,16 @@ def level_process(level: int, below: int, timebase: str = "DAILY", **code: Any) 
     return process(f"to_l{level}", f"l{level}", [f"l{below}"], timebase, **{"file": "code.sh", **code})
 
 
+def station_blocks(name: str) -> list[str]:
+    """Two products and a process that are one station's alone."""
+    formats = [f"bench_{name}_l{level}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt" for level in range(2)]
+    products = [
+        product(f"{name}_l{level}", level, each, directory=f"{name}/L{level}/{{Y}}")
+        for level, each in enumerate(formats)
+    ]
+    return [*products, process(f"to_{name}", f"{name}_l1", [f"{name}_l0"], "DAILY", file="code.sh")]
+
+
 def _inspected(level: int, *, legacy: bool) -> dict[str, Any]:
     return {"inspector": INSPECTOR, "inspector_arguments": {"level": f"l{level}"}} if legacy else {}
 

@@ -68,7 +68,7 @@ def affected(process: Process, link: Input, item: Queued) -> Iterator[Slot | Rea
 
     Where only others of their inputs tell which slots there are, their reach.
     """
-    key = key_of_file(process, item.keywords)
+    key = key_of_file(process, link, item.keywords)
     if link.product_id == process.driver:
         yield Slot(process.process_id, item.date, key)
     elif link.valid is not None or process.timebase is Timebase.PER:
@@ -136,7 +136,7 @@ class Anchors:
         for link in anchors(process):
             days = (self._by_time if process.timebase.by_time else self._by_date).get(link.product_id, {})
             for file in _in_days(days, each.span.days):
-                key = joined(key_of_file(process, file.keywords), each.key)
+                key = joined(key_of_file(process, link, file.keywords), each.key)
                 if key is not None:
                     found.update(dict.fromkeys(_slots_in(process, file, key, each.span)))
         yield from found
@@ -239,17 +239,19 @@ def driven_periods(
     periods: dict[Slot, Period] = {}
     for slot in slots:
         process = definition.processes[slot.process_id]
-        if process.driver is None:
-            continue
-        found = [file for file in of_date[process.driver, slot.date] if is_of_driver(process, slot, file)]
-        if found:
-            periods[slot] = Period(min(file.start for file in found), max(file.stop for file in found))
+        for link in process.inputs:
+            if link.product_id == process.driver:
+                found = [
+                    file.period for file in of_date[link.product_id, slot.date] if _is_of(process, link, slot, file)
+                ]
+                if found:
+                    periods[slot] = Period(min(found).start, max(found, key=lambda period: period.stop).stop)
     return periods
 
 
-def is_of_driver(process: Process, slot: Slot, file: File) -> bool:
+def _is_of(process: Process, link: Input, slot: Slot, file: File) -> bool:
     """Whether a file of the driving product is that of a slot."""
-    return joined(key_of_file(process, file.keywords), key_of(process, slot)) is not None
+    return joined(key_of_file(process, link, file.keywords), key_of(process, slot)) is not None
 
 
 def needs(definition: Definition, slots: Iterable[Slot], periods: Mapping[Slot, Period] | None = None) -> Needs:

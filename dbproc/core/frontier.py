@@ -1,8 +1,8 @@
 """The slots of a run that are not settled yet, and which of them may be decided now.
 
 A slot waits while another slot that could change its inputs is unsettled: undecided, or being built. There is no
-barrier between levels: a slot waits for what reaches it through the graph of processes and the windows of days, and
-for nothing else.
+barrier between levels: a slot waits for what reaches it through the graph of processes, the windows of days and the
+keywords that their keys share, and for nothing else.
 """
 
 from __future__ import annotations
@@ -10,51 +10,81 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from dbproc.core.model import Definition, Input, Process, Slot, Timebase, Validity
-from dbproc.core.periods import LONGEST, ONE_DAY, widened
+from dbproc.core.periods import LONGEST, ONE_DAY, DayRange, widened
+from dbproc.core.slots import restricted
 
-Reach = tuple[int, int]
-Place = tuple[int, dt.date]
-"""A process and a date."""
+
+class Reach(NamedTuple):
+    """How many days before and after the date of a slot the date of another one may be that can change its inputs; they
+    agree in these keywords."""
+
+    before: int
+    after: int
+    fields: frozenset[str] = frozenset()
+
+
+class Place(NamedTuple):
+    """Slots of one process and date, with these keywords of one kind."""
+
+    process_id: int
+    fields: frozenset[str]
+    keywords: str
+    date: dt.date
+
 
 _EVER = dt.date.max.toordinal()
 _SLACK_DAYS = 1  # an inspector may find that a file reaches a little over the day of its name
 
 
 class _Places:
-    """Processes and dates of slots, ordered."""
+    """The places of slots, each by all the kinds of keywords that are asked for."""
 
-    def __init__(self) -> None:
-        self._dates: dict[int, list[dt.date]] = defaultdict(list)
+    def __init__(self, kinds: Mapping[int, Collection[frozenset[str]]]) -> None:
+        self._kinds = kinds
+        self._dates: dict[tuple[int, frozenset[str], str], list[dt.date]] = defaultdict(list)
         self._counts: dict[Place, int] = defaultdict(int)
 
     def enter(self, slot: Slot) -> None:
         """Add a slot."""
-        place = (slot.process_id, slot.date)
-        if not self._counts[place]:
-            insort(self._dates[slot.process_id], slot.date)
-        self._counts[place] += 1
+        for place in self._places(slot):
+            if not self._counts[place]:
+                insort(self._dates[place[:3]], slot.date)
+            self._counts[place] += 1
 
-    def leave(self, slot: Slot) -> bool:
-        """Take a slot out; whether it was the last one at its place."""
-        place = (slot.process_id, slot.date)
-        self._counts[place] -= 1
-        if self._counts[place]:
-            return False
-        del self._counts[place]
-        dates = self._dates[slot.process_id]
-        del dates[bisect_left(dates, slot.date)]
-        return True
+    def leave(self, slot: Slot) -> list[Place]:
+        """Take a slot out; the places of which it was the last one."""
+        left = []
+        for place in self._places(slot):
+            self._counts[place] -= 1
+            if self._counts[place]:
+                continue
+            del self._counts[place]
+            dates = self._dates[place[:3]]
+            del dates[bisect_left(dates, slot.date)]
+            if not dates:
+                del self._dates[place[:3]]
+            left.append(place)
+        return left
 
-    def first(self, process_id: int, first: dt.date, last: dt.date) -> Place | None:
+    def first(self, process_id: int, fields: frozenset[str], keywords: str, days: DayRange) -> Place | None:
         """The first place of a process in a range of days."""
-        dates = self._dates.get(process_id)
+        dates = self._dates.get((process_id, fields, keywords))
         if not dates:
             return None
-        at = bisect_left(dates, first)
-        return (process_id, dates[at]) if at < len(dates) and dates[at] <= last else None
+        at = bisect_left(dates, days[0])
+        return Place(process_id, fields, keywords, dates[at]) if at < len(dates) and dates[at] <= days[1] else None
+
+    def _places(self, slot: Slot) -> Iterator[Place]:
+        for fields in self._kinds.get(slot.process_id, ()):
+            yield Place(slot.process_id, fields, _restricted(slot, fields), slot.date)
+
+
+def _restricted(slot: Slot, fields: frozenset[str]) -> str:
+    return restricted(slot.keywords, fields) if fields else ""
 
 
 class Frontier:
@@ -65,8 +95,12 @@ class Frontier:
 
     def __init__(self, definition: Definition) -> None:
         self._upstream = upstream_reach(definition)
-        self._live = _Places()
-        self._spare_places = _Places()
+        kinds: dict[int, set[frozenset[str]]] = defaultdict(set)
+        for reached in self._upstream.values():
+            for process_id, reach in reached.items():
+                kinds[process_id].add(reach.fields)
+        self._live = _Places(kinds)
+        self._spare_places = _Places(kinds)
         self._waiting: dict[Place, list[Slot]] = defaultdict(list)
         self._to_check: list[Slot] = []
         self._undecided: set[Slot] = set()
@@ -148,10 +182,10 @@ class Frontier:
 
     def _blocker(self, slot: Slot) -> Place | None:
         waits_for = (self._live, self._spare_places) if slot in self._spare else (self._live,)
-        for process_id, (before, after) in self._upstream.get(slot.process_id, {}).items():
-            first, last = widened(slot.date, slot.date, before, after)
+        for process_id, (before, after, fields) in self._upstream.get(slot.process_id, {}).items():
+            days, keywords = widened(slot.date, slot.date, before, after), _restricted(slot, fields)
             for places in waits_for:
-                found = places.first(process_id, first, last)
+                found = places.first(process_id, fields, keywords, days)
                 if found is not None:
                     return found
         return None
@@ -160,13 +194,13 @@ class Frontier:
         return self._spare_places if slot in self._spare else self._live
 
     def _leave(self, slot: Slot) -> None:
-        if self._places(slot).leave(slot):
-            self._to_check.extend(self._waiting.pop((slot.process_id, slot.date), ()))
+        for place in self._places(slot).leave(slot):
+            self._to_check.extend(self._waiting.pop(place, ()))
 
 
 def upstream_reach(definition: Definition) -> dict[int, dict[int, Reach]]:
     """By process: every process whose output at date d can, through any number of steps, change a slot at date D;
-    d lies between D - before and D + after days."""
+    d lies between D - before and D + after days, and the keys of both agree in some fields."""
     makers = {product_id: p for p in definition.processes.values() for product_id in p.outputs}
     reach: dict[int, dict[int, Reach]] = {}
     for process in _makers_first(definition, makers):
@@ -175,10 +209,13 @@ def upstream_reach(definition: Definition) -> dict[int, dict[int, Reach]]:
             maker = makers.get(link.product_id)
             if maker is None:
                 continue
-            before, after = _direct(process, maker, link)
-            _widen(result, maker.process_id, before, after)
-            for process_id, (more_before, more_after) in reach.get(maker.process_id, {}).items():
-                _widen(result, process_id, before + more_before, after + more_after)
+            fields = process.key_fields & maker.key_fields
+            if fields and not definition.products[link.product_id].inspector.is_builtin:
+                fields = frozenset()  # it may find other keywords than the name says
+            direct = _direct(process, maker, link, fields)
+            _widen(result, maker.process_id, direct)
+            for process_id, more in reach.get(maker.process_id, {}).items():
+                _widen(result, process_id, _through(direct, more))
     return reach
 
 
@@ -200,8 +237,8 @@ def _makers_first(definition: Definition, makers: Mapping[int, Process]) -> Iter
             yield process
 
 
-def _direct(process: Process, maker: Process, link: Input) -> Reach:
-    """How many days before and after the date of a slot the date of a file may be that is an input of it.
+def _direct(process: Process, maker: Process, link: Input, fields: frozenset[str]) -> Reach:
+    """The reach of what makes an input.
 
     Nobody knows how long the files of a driving product are, or how long ago began what is valid until the next one
     begins.
@@ -209,9 +246,14 @@ def _direct(process: Process, maker: Process, link: Input) -> Reach:
     span = _EVER if maker.timebase is Timebase.PER else LONGEST.get(maker.timebase, 1) - 1
     length = _EVER if process.timebase is Timebase.PER else LONGEST.get(process.timebase, 1) - 1
     if link.valid is Validity.LATEST:
-        return (_EVER if link.max_age is None else _days(link.max_age)) + _SLACK_DAYS, _SLACK_DAYS
+        return Reach((_EVER if link.max_age is None else _days(link.max_age)) + _SLACK_DAYS, _SLACK_DAYS, fields)
     before, after = link.yesterday + _days(link.before), link.tomorrow + _days(link.after)
-    return before + span + _SLACK_DAYS, length + after + _SLACK_DAYS
+    return Reach(before + span + _SLACK_DAYS, length + after + _SLACK_DAYS, fields)
+
+
+def _through(direct: Reach, more: Reach) -> Reach:
+    """The reach of what is made of something with the reach `more`, which is within `direct`."""
+    return Reach(direct.before + more.before, direct.after + more.after, direct.fields & more.fields)
 
 
 def _days(duration: dt.timedelta) -> int:
@@ -219,6 +261,6 @@ def _days(duration: dt.timedelta) -> int:
     return -(-duration // ONE_DAY)
 
 
-def _widen(result: dict[int, Reach], process_id: int, before: int, after: int) -> None:
-    old = result.get(process_id, (0, 0))
-    result[process_id] = (max(old[0], before), max(old[1], after))
+def _widen(result: dict[int, Reach], process_id: int, reach: Reach) -> None:
+    old = result.get(process_id, reach)
+    result[process_id] = Reach(max(old.before, reach.before), max(old.after, reach.after), old.fields & reach.fields)

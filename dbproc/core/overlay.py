@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dbproc.core.candidates import Needs, Queued
@@ -26,7 +26,7 @@ class Overlay:
         self._count = 0
         self._newest: dict[_Identity, Output] = {}
         self._by_day: dict[int, dict[int, list[File]]] = defaultdict(lambda: defaultdict(list))
-        self._by_date: dict[tuple[int, dt.date], dict[str, Output]] = defaultdict(dict)
+        self._by_date: dict[int, dict[int, dict[str, Output]]] = defaultdict(lambda: defaultdict(dict))
         self._done: dict[Slot, Tried | None] = {}
 
     def deliver(self, file: File) -> Queued:
@@ -73,7 +73,7 @@ class Overlay:
             self._forget(older)
             spans.append(older.period)
         self._newest[identity] = output
-        self._by_date[file.product_id, file.date][file.keywords] = output
+        self._by_date[file.product_id][file.date.toordinal()][file.keywords] = output
         days = self._by_day[file.product_id]
         for ordinal in _ordinals([file.period.days]):
             days[ordinal].append(file)
@@ -116,14 +116,15 @@ class Overlay:
         days = self._by_day.get(product_id)
         if not days:
             return files
-        found = {file.file_id: file for day in _ordinals(asked) for file in days.get(day, ())}
+        found = {file.file_id: file for day in _among(days, asked) for file in days[day]}
         return [*self._not_replaced(files), *found.values()]
 
     def _dated(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
         if product_id not in self._by_day:
             return files
-        dates = (self._by_date.get((product_id, dt.date.fromordinal(day)), {}) for day in _ordinals(asked))
-        return [*self._not_replaced(files), *(output.file for outputs in dates for output in outputs.values())]
+        dates = self._by_date[product_id]
+        found = (output.file for day in _among(dates, asked) for output in dates[day].values())
+        return [*self._not_replaced(files), *found]
 
     def _beginning(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
         days = self._by_day.get(product_id)
@@ -141,12 +142,10 @@ class Overlay:
     ) -> Mapping[tuple[int, dt.date], Sequence[Output]]:
         result = dict(known)
         for product_id, ranges in asked.items():
-            if product_id not in self._by_day:
-                continue
-            for day in _ordinals(ranges):
+            dates = self._by_date.get(product_id, {})
+            for day in _among(dates, ranges):
                 key = product_id, dt.date.fromordinal(day)
-                if key in self._by_date:
-                    result[key] = _laid_over(known.get(key, ()), self._by_date[key].values())
+                result[key] = _laid_over(known.get(key, ()), dates[day].values())
         return result
 
     def _tried(self, tried: Mapping[Slot, Tried]) -> Mapping[Slot, Tried]:
@@ -193,3 +192,10 @@ def _is_in(day: dt.date, ranges: Sequence[DayRange]) -> bool:
 def _ordinals(ranges: Sequence[DayRange]) -> Iterator[int]:
     for first, last in ranges:
         yield from range(first.toordinal(), last.toordinal() + 1)
+
+
+def _among(days: Collection[int], ranges: Sequence[DayRange]) -> Iterator[int]:
+    """Those of some days that are in the ranges, which may be longer than all time."""
+    if sum((last - first).days + 1 for first, last in ranges) < len(days):
+        return (day for day in _ordinals(ranges) if day in days)
+    return (day for day in days if _is_in(dt.date.fromordinal(day), ranges))

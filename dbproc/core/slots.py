@@ -36,8 +36,9 @@ def key_fields(
     timebase, keywords
         Those of the process.
     outputs, inputs
-        The keyword fields of the formats of its products. The time of day in the name of an output is that of its
-        period, unless periods come from files: then it is a keyword as any other, where an input has it.
+        The keyword fields of the formats of its outputs, and of those inputs that its periods come from. The time of
+        day in the name of an output is that of its period, unless periods come from files: then it is a keyword as any
+        other, where an input has it.
     """
     if keywords is Keying.MERGED:
         return frozenset()
@@ -83,11 +84,23 @@ def joined(one: str, other: str) -> str | None:
 # --- keys ---
 
 
-def key_of_file(process: Process, keywords: str) -> str:
-    """What a file's keywords say of the key of a slot that it is an input of."""
+def shared_fields(process: Process, link: Input) -> frozenset[str]:
+    """The keywords in which a slot and the files of an input agree.
+
+    Where these are chosen by their time, the time of day in their names says nothing of the key; of a driving product
+    it does.
+    """
+    goes_by_time = link.valid is not None or process.timebase is Timebase.PER
+    return (
+        process.key_fields - TIME_OF_DAY if goes_by_time and link.product_id != process.driver else process.key_fields
+    )
+
+
+def key_of_file(process: Process, link: Input, keywords: str) -> str:
+    """What the keywords of a file say of the key of a slot that it is an input of."""
     if process.keywords is Keying.MERGED:
-        return keywords if process.timebase is Timebase.FILE else ""
-    return restricted(keywords, process.key_fields)
+        return keywords if process.timebase is Timebase.FILE and link.valid is None else ""
+    return restricted(keywords, shared_fields(process, link))
 
 
 def key_of(process: Process, slot: Slot) -> str:

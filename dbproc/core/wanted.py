@@ -14,7 +14,7 @@ from dbproc.core.facts import Facts
 from dbproc.core.filenames import TIME_OF_DAY
 from dbproc.core.model import File, Input, Keying, Period, Process, Slot, Timebase, Validity
 from dbproc.core.periods import ALWAYS, DayRange
-from dbproc.core.slots import fields_of, is_whole, joined, key_of, key_of_file, restricted, window
+from dbproc.core.slots import fields_of, is_whole, joined, key_of, key_of_file, restricted, shared_fields, window
 from dbproc.core.staleness import alternatives
 
 
@@ -51,15 +51,15 @@ class Wanted:
         return sorted(found, key=lambda file: (file.date, file.keywords, file.filename))
 
     def whole(self, process: Process, slot: Slot, period: Period) -> list[Slot]:
-        """The slots with whole keys that a slot with a part of one stands for: those that the required inputs tell, and
-        of fields that none of these has, the optional ones."""
+        """The slots with whole keys that a slot with a part of one stands for: those that the required inputs of the
+        period tell, and of fields that none of these has, the optional and the valid ones."""
         if process.keywords is Keying.MERGED:
             return self._of_date(process, slot) if process.timebase is Timebase.FILE else [slot]
         keys = {key_of(process, slot)}
-        groups = sorted(alternatives(process.inputs), key=lambda links: links[0].optional)
+        groups = sorted(alternatives(process.inputs), key=_is_secondary)
         for links in groups:
             told = {key for link in links for key in self._keys(process, slot, period, link) if key}
-            if told and not (links[0].optional and all(process.key_fields <= fields_of(key) for key in keys)):
+            if told and not (_is_secondary(links) and all(process.key_fields <= fields_of(key) for key in keys)):
                 pairs = (joined(one, other) for one, other in product(keys, told))
                 keys = {key for key in pairs if key is not None}
         clock = restricted(slot.keywords, TIME_OF_DAY) if process.timebase is Timebase.PART else ""
@@ -85,30 +85,30 @@ class Wanted:
 
     def _by_time(self, process: Process, link: Input) -> _ByDay:
         """The files of an input by the days that they touch, of those asked for."""
-        place = link.product_id, process.key_fields
+        place = link.product_id, shared_fields(process, link)
         if place not in self._timed:
             asked = self._asked.by_time.get(link.product_id) or [ALWAYS.days]
             earliest, latest = asked[0][0], asked[-1][1]
             index = self._timed[place] = _ByDay()
             for file in self._facts.by_time.get(link.product_id, ()):
                 days = max(file.start.date(), earliest), min(file.stop.date(), latest)
-                index.enter(file, key_of_file(process, file.keywords), days)
+                index.enter(file, key_of_file(process, link, file.keywords), days)
         return self._timed[place]
 
     def _by_date(self, process: Process, link: Input) -> _ByDay:
         """The files of an input by their date."""
-        place = link.product_id, process.key_fields, process.keywords
+        place = link.product_id, shared_fields(process, link), process.keywords
         if place not in self._dated:
             index = self._dated[place] = _ByDay(is_equal=process.keywords is Keying.MERGED)
             for file in self._facts.by_date.get(link.product_id, ()):
-                index.enter(file, key_of_file(process, file.keywords), (file.date, file.date))
+                index.enter(file, key_of_file(process, link, file.keywords), (file.date, file.date))
         return self._dated[place]
 
     def _by_start(self, process: Process, link: Input) -> _ByStart:
         """The files of an input by the beginning of their time."""
-        place = link.product_id, process.key_fields
+        place = link.product_id, shared_fields(process, link)
         if place not in self._begun:
-            self._begun[place] = _ByStart(process, self._facts.by_start.get(link.product_id, ()))
+            self._begun[place] = _ByStart(process, link, self._facts.by_start.get(link.product_id, ()))
         return self._begun[place]
 
 
@@ -150,11 +150,11 @@ class _ByDay:
 class _ByStart:
     """Files that hold until the next one begins, by what they tell of a key."""
 
-    def __init__(self, process: Process, files: Iterable[File]) -> None:
+    def __init__(self, process: Process, link: Input, files: Iterable[File]) -> None:
         self._shapes: set[frozenset[str]] = set()
         self._lines: dict[str, dict[str, list[File]]] = defaultdict(lambda: defaultdict(list))
         for file in files:
-            key = key_of_file(process, file.keywords)
+            key = key_of_file(process, link, file.keywords)
             self._shapes.add(fields_of(key))
             self._lines[key][_rest(process, file.keywords)].append(file)
         for lines in self._lines.values():
@@ -172,6 +172,11 @@ class _ByStart:
         return {
             key for key, lines in self._lines.items() if any(_newest(line, time) is not None for line in lines.values())
         }
+
+
+def _is_secondary(links: Sequence[Input]) -> bool:
+    """Whether an input tells of keys only what the others do not."""
+    return links[0].optional or links[0].valid is not None
 
 
 def _newest(line: Sequence[File], time: dt.datetime) -> File | None:

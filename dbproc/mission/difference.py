@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from dbproc.core.durations import duration_text
 from dbproc.core.keys import Effect, Key, keys
+from dbproc.core.model import Validity
 from dbproc.core.spec import (
     Change,
     CodeSpec,
@@ -91,7 +92,10 @@ def merged(old: Definition | None, new: Definition) -> Definition:
         return replace(new, partial=False)
     products = {name: product for name, product in old.products.items() if product.active}
     processes = {name: process for name, process in old.processes.items() if process.codes}
-    declared = {name: _with_limits(process, old.processes.get(name)) for name, process in new.processes.items()}
+    declared = {
+        name: _with_keywords(_with_limits(process, old.processes.get(name)), old, new)
+        for name, process in new.processes.items()
+    }
     return replace(
         new,
         mission=_with_unsaid(new.mission, old.mission),
@@ -112,6 +116,19 @@ def _with_limits(process: ProcessSpec, old: ProcessSpec | None) -> ProcessSpec:
     )
     others = _rest(old.codes, pairs)
     return replace(process, codes=codes + others)
+
+
+def _with_keywords(process: ProcessSpec, old: Definition, new: Definition) -> ProcessSpec:
+    """Leave what keywords do to a process of an INI file as it is, where nothing changes that it depends on."""
+    before = old.processes.get(process.name)
+    names = {*process.outputs, *(given.product for given in process.inputs)}
+    is_same = (
+        before is not None
+        and before.timebase == process.timebase
+        and names == {*before.outputs, *(given.product for given in before.inputs)}
+        and names.isdisjoint(_reformatted(old, new))
+    )
+    return replace(process, keywords=before.keywords) if before is not None and is_same else process
 
 
 def _with_unsaid(new: _AnySpec, old: _AnySpec) -> _AnySpec:
@@ -282,10 +299,17 @@ def _input_differences(old: tuple[InputSpec, ...], new: tuple[InputSpec, ...]) -
         yield f"order of the inputs {', '.join(before)} → {', '.join(after)}"
 
 
+_VALID_WORDS = {Validity.LATEST: "the latest", Validity.COVERS: "what covers the period"}
+
+
 def _input_words(given: InputSpec) -> str:
     words = [given.product]
     if given.yesterday or given.tomorrow:
         words.append(f"days before: {given.yesterday}, after: {given.tomorrow}")
+    words += [f"{duration_text(given.before)} before"] if given.before else []
+    words += [f"{duration_text(given.after)} after"] if given.after else []
+    words += [_VALID_WORDS[given.valid]] if given.valid else []
+    words += [f"at most {duration_text(given.max_age)} old"] if given.max_age else []
     if given.optional:
         words.append("optional")
     if given.choice and given.choice != given.product:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 
 from dbproc.core.errors import FormatError
 from dbproc.core.filenames import TIME_OF_DAY, Format, compile_format, digits_of, is_unfinished, misread_field
-from dbproc.core.model import Timebase
 from dbproc.core.spec import Definition, KeyPath, ProcessSpec, ProductSpec
 from dbproc.mission.problems import Problem
 
@@ -203,27 +202,6 @@ def _other_digits(process: ProcessSpec, made: ProductSpec, products: Mapping[str
             if wanted[field] != read[field]:
                 text = f"the field {{{field}}} has {wanted[field]} digits, and in the format of {given.product!r}"
                 yield Problem(("product", made.name, "format"), f"{text} it has {read[field]}; give both the same")
-
-
-def period_problems(definition: Definition) -> Iterator[Problem]:
-    """Outputs of a whole period whose names hold a keyword of one input."""
-    for process in definition.processes.values():
-        if process.timebase not in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY"):
-            continue
-        for name in process.outputs:
-            made = format_of(definition.products.get(name))
-            fields = sorted(made.keyword_fields - TIME_OF_DAY) if made else []
-            if fields:
-                yield Problem(("product", name, "format"), _one_of_many(process, fields[0]))
-
-
-def _one_of_many(process: ProcessSpec, field: str) -> str:
-    timebase = Timebase(process.timebase)
-    return (
-        f"the process {process.name!r} of timebase {timebase} makes one file from all {{{field}}} of its inputs, and "
-        f"the name would say that it is of one; leave {{{field}}} out of the format, or take timebase FILE, which "
-        f"makes a file for each"
-    )
 
 
 def _keywords(product: ProductSpec | None) -> frozenset[str] | None:

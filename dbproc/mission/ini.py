@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from dbproc.core.errors import DefinitionError, VersionError
 from dbproc.core.filenames import keywords_of, substitute
 from dbproc.core.keys import Form, keys
+from dbproc.core.model import Keying
 from dbproc.core.spec import (
     FIRST_VERSION,
     CodeSpec,
@@ -34,6 +35,7 @@ from dbproc.core.spec import (
 from dbproc.core.text_lists import parameters_of
 from dbproc.core.version import Version
 from dbproc.mission import paths
+from dbproc.mission.formats import format_of
 from dbproc.mission.problems import Problems, suggestion
 from dbproc.mission.toml import completed
 from dbproc.system.home import expanded
@@ -230,8 +232,10 @@ class _IniFile:
         values = section.known(ProcessSpec, without=("output", "extra_params"))
         output = section.get("output_product")
         has_none = output in _NOTHING or values["timebase"] == "RUN"
+        name = None if has_none else _product_name(output, products)
         return ProcessSpec(
-            output=None if has_none else _product_name(output, products),
+            output=name,
+            keywords=_keywords(values["timebase"], name, products),
             inputs=self._inputs(section, products),
             codes=(_code(section),),
             extra_params=parameters_of(_something(section.get("extra_params"))),
@@ -400,6 +404,14 @@ def _input(value: str, path: KeyPath, problems: Problems) -> tuple[str, int, int
 
 def _product_name(written: str, products: Mapping[str, ProductSpec]) -> str:
     return products[written].name if written in products else written
+
+
+def _keywords(timebase: str, output: str | None, products: Mapping[str, ProductSpec]) -> Keying:
+    """Whether they are merged as in dbprocessing; where there are surely none, it makes no difference."""
+    made = next((product for product in products.values() if product.name == output), None)
+    format = format_of(made)
+    may_have = timebase == "FILE" or format is None or bool(format.keyword_fields)
+    return Keying.MERGED if output is not None and may_have else Keying.EACH
 
 
 def _something(text: str) -> str | None:

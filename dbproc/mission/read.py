@@ -8,7 +8,6 @@ from pathlib import Path
 
 from dbproc.core.errors import DefinitionError
 from dbproc.core.spec import Definition
-from dbproc.mission.formats import period_problems
 from dbproc.mission.ini import read_ini
 from dbproc.mission.on_disk import check_on_disk
 from dbproc.mission.problems import Problems, raise_for, suggestion
@@ -35,8 +34,6 @@ def read_mission_file(path: str | os.PathLike[str]) -> Definition:
     else:
         definition = read_ini(text, str(file), problems)
     problems.extend(check(definition))
-    if not definition.partial:
-        problems.extend(period_problems(definition))
     problems.extend(check_on_disk(definition, str(file)))
     raise_for(problems.found, str(file), definition.finder)
     return replace(definition, source=str(file))

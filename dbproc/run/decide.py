@@ -130,12 +130,14 @@ def _whole(definition: Definition, facts: FactsOf, slots: Sequence[Slot]) -> Ite
 
 
 def slots_in(definition: Definition, facts: FactsOf, process: Process, span: Period) -> list[Slot]:
-    """The slots of a process that have a moment of `span`, as its inputs tell them; where they tell no key, one
-    without."""
+    """The slots of a process that have a moment of `span`, as its inputs tell them; where they tell no key, or no
+    period, one without."""
     if process.timebase is Timebase.PER:
         reach = Reach(process, "", span)
         known = facts(needs_of_reaches([reach]), ())
-        parts = list(Anchors(known.by_time, known.by_date).slots(reach))
+        parts = list(Anchors(known.by_time, known.by_date).slots(reach)) or [
+            Slot(process.process_id, span.start.date())
+        ]
     else:
         parts = list(slots_at(process, span))
     found: dict[Slot, list[Slot]] = {slot: [] for slot in parts}

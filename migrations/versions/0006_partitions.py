@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import string
+from collections.abc import Iterator
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -48,6 +52,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_waitingslot_until_time"), "waitingslot", ["until_time"])
     _allow_any_timebase()
+    _end_files_with_their_hour()
+    _tell_periods_of_attempts()
+    _keep_merging_keywords()
 
 
 def _allow_any_timebase() -> None:
@@ -66,3 +73,179 @@ def _allow_any_timebase() -> None:
         op.execute(statement.bindparams(old=old, new=new))
     op.execute(f"PRAGMA schema_version = {version + 1}")
     op.execute("PRAGMA writable_schema = OFF")
+
+
+# --- files that are named to the hour, minute or second end with it, not with the day ---
+
+_PRODUCT = sa.table("product", sa.column("product_id"), sa.column("format"))
+_INSPECTOR = sa.table(
+    "inspector",
+    *(sa.column(name) for name in ("product", "filename", "relative_path")),
+    sa.column("active_code", sa.Boolean()),
+)
+_FILE = sa.table(
+    "file",
+    *(sa.column(name) for name in ("file_id", "product_id", "process_keywords")),
+    sa.column("utc_start_time", TIME),
+    sa.column("utc_stop_time", TIME),
+)
+_PROCESS = sa.table(
+    "process", *(sa.column(name) for name in ("process_id", "output_product", "output_timebase", "keywords"))
+)
+_FURTHER = sa.table("processoutput", sa.column("product_id"), sa.column("process_id"))
+_LINK = sa.table("productprocesslink", sa.column("process_id"), sa.column("input_product_id"))
+_LENGTHS = (
+    ("MICRO", dt.timedelta(microseconds=1)),
+    ("MILLI", dt.timedelta(milliseconds=1)),
+    ("S", dt.timedelta(seconds=1)),
+    ("M", dt.timedelta(minutes=1)),
+    ("H", dt.timedelta(hours=1)),
+)
+_TIME_OF_DAY = frozenset(name for name, _ in _LENGTHS)
+_NO_KEYWORDS = frozenset({"Y", "m", "b", "d", "y", "j", "DATE", "datetime", "VERSION"})
+_END_OF_DAY = dt.time(23, 59, 59, 999999)
+_SOME = 5000
+
+
+def _end_files_with_their_hour() -> None:
+    formats = _formats()
+    for product_id in sorted(_known_by_name()):
+        fields = formats[product_id] & _fields_of_a_file(product_id, formats)
+        finest = next((each for each in _LENGTHS if each[0] in fields), None)
+        if finest is not None:
+            _end_files(product_id, *finest)
+
+
+def _known_by_name() -> set[int]:
+    """The products of which the name says all: their files have the whole day of it."""
+    is_built_in = (_INSPECTOR.c.filename == "filename") & (_INSPECTOR.c.relative_path == "{DBPROC}")
+    return set(op.get_bind().scalars(sa.select(_INSPECTOR.c.product).where(is_built_in, _INSPECTOR.c.active_code)))
+
+
+def _fields_of_a_file(product_id: int, formats: dict[int, frozenset[str]]) -> frozenset[str]:
+    """The fields that can narrow the day of a file; what a process makes stands for the whole period of its process."""
+    for process_id, timebase in op.get_bind().execute(sa.select(_PROCESS.c.process_id, _PROCESS.c.output_timebase)):
+        if product_id in _outputs(process_id):
+            inputs = [formats[each] for each in _inputs(process_id)]
+            return frozenset().union(*inputs) if timebase == "FILE" else frozenset()
+    return _TIME_OF_DAY
+
+
+def _end_files(product_id: int, field: str, length: dt.timedelta) -> None:
+    columns = (_FILE.c.file_id, _FILE.c.process_keywords, _FILE.c.utc_start_time, _FILE.c.utc_stop_time)
+    asked = sa.select(*columns).where(_FILE.c.product_id == product_id).order_by(_FILE.c.file_id).limit(_SOME)
+    change = (
+        sa.update(_FILE)
+        .where(_FILE.c.file_id == sa.bindparam("of"))
+        .values(utc_stop_time=sa.bindparam("at", type_=TIME))
+    )
+    last = 0
+    while rows := op.get_bind().execute(asked.where(_FILE.c.file_id > last)).all():
+        last = rows[-1].file_id
+        stops = [
+            {"of": file_id, "at": _utc(start) + length - dt.timedelta(microseconds=1)}
+            for file_id, keywords, start, stop in rows
+            if field in _names(keywords) and _utc(stop) == dt.datetime.combine(_utc(start), _END_OF_DAY, dt.UTC)
+        ]
+        if stops:
+            op.get_bind().execute(change, stops)
+
+
+def _utc(time: dt.datetime) -> dt.datetime:
+    return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
+
+
+# --- the periods of attempts ---
+
+
+def _tell_periods_of_attempts() -> None:
+    attempt = sa.table(
+        "attempt",
+        sa.column("process_id"),
+        sa.column("utc_file_date", sa.Date()),
+        sa.column("utc_start_time", TIME),
+        sa.column("utc_stop_time", TIME),
+    )
+    made_by = _PROCESS.c.process_id == attempt.c.process_id
+    slots = op.get_bind().execute(
+        sa.select(attempt.c.process_id, attempt.c.utc_file_date, _PROCESS.c.output_timebase)
+        .join(_PROCESS, made_by)
+        .distinct()
+    )
+    periods = [
+        {
+            "of": process_id,
+            "on": day,
+            "start": dt.datetime.combine(day, dt.time.min, dt.UTC),
+            "stop": dt.datetime.combine(_last_day(timebase, day), _END_OF_DAY, dt.UTC),
+        }
+        for process_id, day, timebase in slots
+    ]
+    if periods:
+        change = sa.update(attempt).values(
+            utc_start_time=sa.bindparam("start", type_=TIME), utc_stop_time=sa.bindparam("stop", type_=TIME)
+        )
+        of_slot = (attempt.c.process_id == sa.bindparam("of")) & (attempt.c.utc_file_date == sa.bindparam("on"))
+        op.get_bind().execute(change.where(of_slot), periods)
+
+
+def _last_day(timebase: str, first: dt.date) -> dt.date:
+    if timebase == "WEEKLY":
+        return first + dt.timedelta(days=6)
+    if timebase == "MONTHLY":
+        return (first.replace(day=1) + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
+    return first.replace(month=12, day=31) if timebase == "YEARLY" else first
+
+
+# --- processes for which it makes a difference what keywords do ---
+
+
+def _keep_merging_keywords() -> None:
+    formats = _formats()
+    rows = op.get_bind().execute(sa.select(_PROCESS.c.process_id, _PROCESS.c.output_timebase)).all()
+    for process_id, timebase in rows:
+        made = [formats[each] for each in _outputs(process_id)]
+        if _makes_a_difference(timebase, made, [sets for each in _inputs(process_id) for sets in _sets(each, formats)]):
+            change = sa.update(_PROCESS).where(_PROCESS.c.process_id == process_id)
+            op.get_bind().execute(change.values(keywords="merged"))
+
+
+def _makes_a_difference(timebase: str, made: list[frozenset[str]], given: list[frozenset[str]]) -> bool:
+    if timebase in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY"):
+        return any(fields - _TIME_OF_DAY for fields in made)
+    unfilled = _TIME_OF_DAY - frozenset().union(*given)
+    return timebase == "FILE" and len({*given, *(fields - unfilled for fields in made)}) > 1
+
+
+def _sets(product_id: int, formats: dict[int, frozenset[str]]) -> Iterator[frozenset[str]]:
+    """The sets of keywords that files of a product have: those of its format, unless an inspector says otherwise."""
+    of_product = sa.select(_FILE.c.process_keywords).where(_FILE.c.product_id == product_id).distinct()
+    yield from {frozenset(_names(keywords)) for keywords in op.get_bind().scalars(of_product)} or {formats[product_id]}
+
+
+def _outputs(process_id: int) -> list[int]:
+    first = sa.select(_PROCESS.c.output_product).where(
+        _PROCESS.c.process_id == process_id, _PROCESS.c.output_product.is_not(None)
+    )
+    further = sa.select(_FURTHER.c.product_id).where(_FURTHER.c.process_id == process_id)
+    return [*op.get_bind().scalars(first), *op.get_bind().scalars(further)]
+
+
+def _inputs(process_id: int) -> list[int]:
+    return list(op.get_bind().scalars(sa.select(_LINK.c.input_product_id).where(_LINK.c.process_id == process_id)))
+
+
+def _formats() -> dict[int, frozenset[str]]:
+    """The keywords in the filename format of each product."""
+    return {number: _fields(text) for number, text in op.get_bind().execute(sa.select(*_PRODUCT.c))}
+
+
+def _fields(text: str) -> frozenset[str]:
+    try:
+        return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name) - _NO_KEYWORDS
+    except ValueError:
+        return frozenset()
+
+
+def _names(keywords: str) -> list[str]:
+    return [word.partition("=")[0] for word in keywords.split()]

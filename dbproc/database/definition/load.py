@@ -162,6 +162,7 @@ def _process(
     links = tuple(_input(link) for link in inputs)
     if not {*outputs, *(link.product_id for link in links)} <= products.keys():
         return None
+    driver = next((link.product_id for link in links if products[link.product_id].name == cadence.driver), None)
     spec = from_columns(ProcessSpec, row)
     keywords = spec["keywords"]
     return model.Process(
@@ -173,17 +174,22 @@ def _process(
         extra_params=parameters_of(row.extra_params),
         early_cutoff=mission.early_cutoff if row.early_cutoff is None else row.early_cutoff,
         step=cadence.step,
-        driver=next((link.product_id for link in links if products[link.product_id].name == cadence.driver), None),
+        driver=driver,
         keywords=keywords,
         key_fields=key_fields(
             cadence.timebase,
             keywords,
             [products[number].compiled.keyword_fields for number in outputs],
-            [products[link.product_id].compiled.keyword_fields for link in links],
+            [products[link.product_id].compiled.keyword_fields for link in links if _tells_clock(link, driver)],
         ),
         build=spec["build"],
         wait=spec.get("wait"),
     )
+
+
+def _tells_clock(link: model.Input, driver: int | None) -> bool:
+    """Whether the time of day in the names of an input can be part of a key."""
+    return link.valid is None and driver in (None, link.product_id)
 
 
 def _input(row: AnyRow) -> model.Input:

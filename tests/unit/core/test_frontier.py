@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
-from dbproc.core.frontier import Frontier, upstream_reach
-from dbproc.core.model import Definition, Input, Process, Slot, Timebase
+from dbproc.core.frontier import Frontier, Reach, upstream_reach
+from dbproc.core.model import Definition, Input, Inspector, Process, Product, Slot, Timebase, Validity
 from tests.kit.facts import MISSION
 
 RAW, CLEAN, SMOOTH, OTHER, SUMMARY = 1, 2, 3, 4, 5
@@ -65,7 +66,7 @@ def test_days_out_of_reach_and_other_products_are_not_waited_for() -> None:
 
 def test_a_file_that_may_reach_a_little_over_its_day_is_waited_for() -> None:
     """A window of one day reaches from day 9 to 11: the files of 8 and 12 may be found to reach into it."""
-    assert upstream_reach(CHAIN)[30][20] == (2, 2)
+    assert upstream_reach(CHAIN)[30][20] == Reach(2, 2)
 
 
 def test_of_several_ways_the_widest_counts_on_either_side() -> None:
@@ -74,11 +75,11 @@ def test_of_several_ways_the_widest_counts_on_either_side() -> None:
         process(40, OTHER, Input(product_id=CLEAN, tomorrow=7)),
         process(50, SUMMARY, Input(product_id=SMOOTH), Input(product_id=OTHER), Input(product_id=CLEAN)),
     ]
-    assert upstream_reach(mission(TO_CLEAN, *ways))[50][20] == (7, 9)
+    assert upstream_reach(mission(TO_CLEAN, *ways))[50][20] == Reach(7, 9)
 
 
 def test_the_last_day_within_reach_is_waited_for_and_the_next_is_not() -> None:
-    before, after = upstream_reach(CHAIN)[30][20]
+    before, after, _ = upstream_reach(CHAIN)[30][20]
     for day, waits in ((10 - before, True), (9 - before, False), (10 + after, True), (11 + after, False)):
         frontier = Frontier(CHAIN)
         frontier.add([smooth(10), clean(day)])
@@ -140,7 +141,9 @@ def test_reach_grows_along_the_chain() -> None:
 
 
 def test_the_edges_of_windows_are_reached() -> None:
-    before, after = upstream_reach(mission(TO_CLEAN, process(30, SMOOTH, Input(product_id=CLEAN, yesterday=3))))[30][20]
+    before, after, _ = upstream_reach(mission(TO_CLEAN, process(30, SMOOTH, Input(product_id=CLEAN, yesterday=3))))[30][
+        20
+    ]
     assert before >= 3
     assert 0 <= after < 3
 
@@ -176,3 +179,73 @@ def test_a_chain_of_processes_may_be_long() -> None:
     for processes in (chain, chain[::-1]):
         reach = upstream_reach(mission(*processes[-1200:]))
         assert max(map(len, reach.values())) == 1199
+
+
+# --- keys ---
+
+
+STATION = frozenset({"station"})
+
+
+def keyed(made: Process, *fields: str) -> Process:
+    return replace(made, key_fields=frozenset(fields))
+
+
+def product(number: int, inspector: str = "filename") -> Product:
+    return Product(
+        product_id=number,
+        name=str(number),
+        level=0.0,
+        directory="data",
+        format="x_{station}_{Y}{m}{d}",
+        instrument="i",
+        satellite="s",
+        mission="m",
+        inspector=Inspector(inspector_id=number, name=inspector),
+    )
+
+
+def of_stations(inspector: str = "filename", between: Process | None = None) -> Definition:
+    """Clean files of each station, and what is made of them, by way of a product between where there is one."""
+    last = process(50, SUMMARY, Input(product_id=OTHER if between else CLEAN))
+    made = [keyed(TO_CLEAN, "station", "band"), *([between] if between else []), keyed(last, "station")]
+    return replace(mission(*made), products={number: product(number, inspector) for number in (CLEAN, OTHER)})
+
+
+def test_a_slot_does_not_wait_for_another_key() -> None:
+    frontier = Frontier(of_stations())
+    own, other = (
+        Slot(20, dt.date(2020, 1, 1), "band=red station=a"),
+        Slot(20, dt.date(2020, 1, 1), "band=red station=b"),
+    )
+    waiting = Slot(50, dt.date(2020, 1, 1), "station=a")
+    frontier.add([waiting, own, other])
+    assert frontier.open() == [own, other]
+    frontier.settle(own)
+    assert frontier.open() == [waiting]
+
+
+def test_keys_count_all_the_way_or_not_at_all() -> None:
+    through = process(40, OTHER, Input(product_id=CLEAN))
+    assert upstream_reach(of_stations(between=keyed(through, "station")))[50][20].fields == STATION
+    assert upstream_reach(of_stations(between=through))[50][20].fields == frozenset()
+
+
+def test_where_an_inspector_may_find_another_key_all_are_waited_for() -> None:
+    assert upstream_reach(of_stations("/m/own.py"))[50][20].fields == frozenset()
+
+
+def test_nobody_knows_how_far_periods_of_files_and_validity_reach() -> None:
+    orbits = process(30, SMOOTH, Input(product_id=CLEAN), timebase=Timebase.PER)
+    valid = process(40, OTHER, Input(product_id=CLEAN, valid=Validity.LATEST))
+    young = process(50, SUMMARY, Input(product_id=CLEAN, valid=Validity.LATEST, max_age=dt.timedelta(hours=36)))
+    found = upstream_reach(mission(TO_CLEAN, orbits, valid, young))
+    assert found[30][20].after > 400 * 365
+    assert found[40][20].before > 400 * 365
+    assert found[40][20].after == 1
+    assert found[50][20] == Reach(3, 1)
+
+
+def test_a_duration_reaches_all_the_days_that_it_begins() -> None:
+    made = process(30, SMOOTH, Input(product_id=CLEAN, before=dt.timedelta(minutes=90), after=dt.timedelta(days=2)))
+    assert upstream_reach(mission(TO_CLEAN, made))[30][20] == Reach(2, 3)

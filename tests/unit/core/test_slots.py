@@ -1,11 +1,17 @@
-"""Keys of slots."""
+"""Keys and periods of slots, and the windows of their inputs."""
 
 from __future__ import annotations
 
-import pytest
+import datetime as dt
 
-from dbproc.core.model import Keying, Timebase
-from dbproc.core.slots import key_fields
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbproc.core.durations import read_duration
+from dbproc.core.model import NO_TIME, Input, Keying, Period, Process, Slot, Timebase
+from dbproc.core.periods import days_period
+from dbproc.core.slots import key_fields, key_of, period_of, reach, slot_words, slots_at, window
 
 EACH, MERGED = Keying
 GRID = [each for each in Timebase if each.is_grid]
@@ -35,3 +41,91 @@ def test_the_time_of_day_of_a_file_is_part_of_its_key_where_an_input_has_it(time
 @pytest.mark.parametrize("timebase", list(Timebase))
 def test_merged_keywords_make_no_key(timebase: Timebase) -> None:
     assert key_fields(timebase, MERGED, [{"station", "H"}], [{"station", "H"}]) == set()
+
+
+# --- periods ---
+
+DAY = dt.date(2024, 5, 8)
+MIDNIGHT = dt.datetime(2024, 5, 8, tzinfo=dt.UTC)
+ONE_HOUR, MOMENT = dt.timedelta(hours=1), dt.timedelta(microseconds=1)
+
+
+def process(timebase: Timebase, step: dt.timedelta = NO_TIME, *fields: str) -> Process:
+    return Process(
+        process_id=1,
+        name="make",
+        timebase=timebase,
+        outputs=(2,),
+        inputs=(),
+        step=step,
+        key_fields=frozenset(fields),
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "keywords", "start", "words"),
+    [
+        ("1 h", "H=03", dt.timedelta(hours=3), "2024-05-08T03:00"),
+        ("6 h", "H=18", dt.timedelta(hours=18), "2024-05-08T18:00"),
+        ("15 min", "H=23 M=45", dt.timedelta(hours=23, minutes=45), "2024-05-08T23:45"),
+        ("90 min", "H=01 M=30", dt.timedelta(minutes=90), "2024-05-08T01:30"),
+        ("10 s", "H=00 M=00 S=50", dt.timedelta(seconds=50), "2024-05-08T00:00:50"),
+    ],
+)
+def test_the_keywords_of_a_part_of_a_day_tell_its_beginning(
+    step: str, keywords: str, start: dt.timedelta, words: str
+) -> None:
+    length = read_duration(step)
+    assert length is not None
+    made = process(Timebase.PART, length, "station")
+    expected = Slot(1, DAY, f"{keywords} station=a")
+    period = period_of(made, expected)
+    assert period == Period(MIDNIGHT + start, MIDNIGHT + start + length - MOMENT)
+    assert list(slots_at(made, period, "station=a")) == [expected]
+    assert slot_words(made, expected) == f"{words} with station=a"
+    assert key_of(made, expected) == "station=a"
+
+
+@pytest.mark.parametrize(
+    ("timebase", "date", "last", "words"),
+    [
+        (Timebase.DAILY, DAY, DAY, "2024-05-08"),
+        (Timebase.FILE, DAY, DAY, "2024-05-08"),
+        (Timebase.WEEKLY, dt.date(2024, 5, 6), dt.date(2024, 5, 12), "2024-05-06 to 2024-05-12"),
+        (Timebase.MONTHLY, dt.date(2024, 5, 1), dt.date(2024, 5, 31), "2024-05-01 to 2024-05-31"),
+    ],
+)
+def test_other_periods_are_of_whole_days(timebase: Timebase, date: dt.date, last: dt.date, words: str) -> None:
+    made, slot = process(timebase), Slot(1, date)
+    assert period_of(made, slot) == days_period(date, last)
+    assert list(slots_at(made, Period(MIDNIGHT, MIDNIGHT))) == [slot]
+    assert slot_words(made, slot) == words
+
+
+hours = st.integers(0, 96).map(lambda number: MIDNIGHT + number * ONE_HOUR / 2)
+durations = st.integers(0, 60).map(lambda number: number * dt.timedelta(minutes=30))
+days = st.integers(0, 2)
+links = st.tuples(days, days, durations, durations).map(
+    lambda drawn: Input(
+        product_id=1,
+        yesterday=drawn[0],
+        tomorrow=drawn[1],
+        before=NO_TIME if drawn[0] else drawn[2],
+        after=NO_TIME if drawn[1] else drawn[3],
+    )
+)
+
+
+@given(
+    made=st.sampled_from([process(Timebase.DAILY), process(Timebase.WEEKLY), process(Timebase.PART, 3 * ONE_HOUR)]),
+    link=links,
+    start=hours,
+    length=durations,
+)
+def test_a_file_reaches_just_the_periods_in_whose_windows_it_is(
+    made: Process, link: Input, start: dt.datetime, length: dt.timedelta
+) -> None:
+    far = days_period(DAY - dt.timedelta(days=21), DAY + dt.timedelta(days=21))
+    file = Period(start, start + length)
+    expected = [slot for slot in slots_at(made, far) if window(link, period_of(made, slot)).overlaps(*file)]
+    assert list(slots_at(made, reach(link, file))) == expected

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from dbproc.core.errors import DefinitionError
+from dbproc.core.model import Keying, Validity
 from dbproc.core.spec import CodeSpec, Definition, Holdings, InputSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.core.version import Version
 from dbproc.mission import difference
@@ -318,3 +319,55 @@ def test_another_way_to_be_given_its_inputs_needs_a_raised_version() -> None:
         difference(OLD, with_code(inputs_by="file"))
     (change,) = difference(OLD, with_code(inputs_by="file", version=Version(1, 1, 0)))
     assert change.kind is Kind.RELEASE
+
+
+@pytest.mark.parametrize("held", list(Keying))
+def test_an_ini_file_applied_again_leaves_alone_what_keywords_do(held: Keying) -> None:
+    old = with_process(keywords=held)
+    again = replace(with_process(keywords=Keying.MERGED), partial=True)
+    assert difference(old, again) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"timebase": "FILE"},
+        {"inputs": (InputSpec(product="raw"), InputSpec(product="more"))},
+        {"output": "more"},
+    ],
+)
+def test_keywords_are_merged_where_an_ini_file_changes_what_they_depend_on(changed: dict[str, object]) -> None:
+    new = replace(with_process(keywords=Keying.MERGED, **changed), partial=True)
+    (change,) = difference(OLD, new)
+    assert 'keywords "each" → "merged"' in change.details
+
+
+def test_keywords_are_merged_where_an_ini_file_changes_a_format() -> None:
+    new = with_product("out", format="out_{station}_{Y}{m}{d}_v{VERSION}")
+    new = replace(new, processes=with_process(keywords=Keying.MERGED).processes, partial=True)
+    changes = difference(OLD, new)
+    assert 'keywords "each" → "merged"' in changes[-1].details
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (InputSpec(product="raw"), "raw"),
+        (InputSpec(product="raw", yesterday=1), "raw (days before: 1, after: 0)"),
+        (InputSpec(product="raw", before=dt.timedelta(minutes=90)), "raw (90 min before)"),
+        (
+            InputSpec(product="raw", before=dt.timedelta(hours=1), after=dt.timedelta(days=2)),
+            "raw (1 h before, 2 days after)",
+        ),
+        (InputSpec(product="raw", valid=Validity.LATEST), "raw (the latest)"),
+        (
+            InputSpec(product="raw", valid=Validity.LATEST, max_age=dt.timedelta(days=30), optional=True),
+            "raw (the latest, at most 30 days old, optional)",
+        ),
+        (InputSpec(product="raw", valid=Validity.COVERS), "raw (what covers the period)"),
+    ],
+)
+def test_an_input_is_told_with_all_that_chooses_its_files(given: InputSpec, words: str) -> None:
+    other = InputSpec(product="other")
+    (change,) = difference(with_process(inputs=(other,)), with_process(inputs=(other, given)))
+    assert f"input {words} added" in change.details

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dbproc.core.errors import DefinitionError
+from dbproc.core.model import Keying
 from dbproc.core.spec import InputSpec
 from dbproc.core.version import Version
 from dbproc.mission import read_mission_file
@@ -152,6 +153,24 @@ def test_processes_have_all_forms_of_inputs_and_name_products_by_section_or_by_n
     assert made.extra_params == ("-a", "two words", " b")
     effect = definition.processes["effect"]
     assert (effect.output, effect.extra_params) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "keywords"),
+    [
+        ("", "", Keying.EACH),
+        ("made_{datetime}_", "made_{datetime}_{station}_", Keying.MERGED),
+        ("output_product = product_made", "output_product = in_another_file", Keying.MERGED),
+        ("output_timebase = DAILY", "output_timebase = FILE", Keying.MERGED),
+    ],
+)
+def test_keywords_are_merged_as_in_dbprocessing_unless_there_are_none(
+    folder: Path, old: str, new: str, keywords: Keying
+) -> None:
+    text = INI.replace(old, new) if old else INI
+    text = text.replace("L{LEVEL}_{nnn}_", "L{LEVEL}_{station}_")
+    made, effect = read_mission_file(write_ini(folder, text)).processes.values()
+    assert (made.keywords, effect.keywords) == (keywords, Keying.EACH)
 
 
 def test_codes_have_their_dates_words_and_state(folder: Path) -> None:

@@ -465,11 +465,6 @@ def test_a_process_of_files_with_the_same_keywords_is_as_it_may_be(tmp_path: Pat
             [('inputs = ["raw"]', 'inputs = [{ first_of = ["raw", "cal"] }]')],
             "'cal' is never taken as timebase FILE",
         ),
-        (
-            KEYED,
-            [('timebase = "FILE"', 'timebase = "DAILY"')],
-            "makes one file from all {st} of its inputs, and the name",
-        ),
         (MISSION, [("raw_{Y}{m}{d}_v{VERSION}.txt", "raw_{Y}{m}{d}.tmp")], "count as unfinished"),
         (MISSION, [("raw_{Y}{m}{d}_v{VERSION}.txt", ".raw_{Y}{m}{d}")], "count as unfinished"),
         (MISSION, [("raw_{Y}{m}{d}_v{VERSION}.txt", "raw_{Y}{m}{d}~")], "count as unfinished"),
