@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dbproc.core.expectation import expected_days, expecting
 from dbproc.core.model import NO_TIME, Definition, File, Input, Period, Process, Slot, Timebase, Validity
 from dbproc.core.periods import ALWAYS, DayRange, coalesced, extended, widened
 from dbproc.core.slots import joined, key_of, key_of_file, period_of, reach, slots_at, window
@@ -35,6 +36,7 @@ class Needs:
     by_date: Mapping[int, Sequence[DayRange]]  #: those dated on these days
     outputs: Mapping[int, Sequence[DayRange]]  #: what stands on these dates
     by_start: Mapping[int, Sequence[DayRange]]  #: those that begin on these days
+    seen: frozenset[int] = frozenset()  #: what was seen of these products at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +263,13 @@ def needs(definition: Definition, slots: Iterable[Slot], periods: Mapping[Slot, 
     by_date: dict[int, list[DayRange]] = defaultdict(list)
     by_start: dict[int, list[DayRange]] = defaultdict(list)
     outputs: dict[int, list[DayRange]] = defaultdict(list)
+    seen: set[int] = set()
     for slot in slots:
         process = definition.processes[slot.process_id]
         period = driven.get(slot) or period_of(process, slot)
+        for link, product in expecting(definition, process):
+            by_time[link.product_id].append(expected_days(product, window(link, period)))
+            seen.add(link.product_id)
         for link in process.inputs:
             if link.valid is Validity.LATEST:
                 by_start[link.product_id].append(_starts(link, period))
@@ -277,7 +283,7 @@ def needs(definition: Definition, slots: Iterable[Slot], periods: Mapping[Slot, 
                 by_date[link.product_id].append(days_of(slot.date, link))
         for product_id in process.outputs:
             outputs[product_id].append((slot.date, slot.date))
-    return Needs(_coalesced(by_time), _coalesced(by_date), _coalesced(outputs), _coalesced(by_start))
+    return Needs(_coalesced(by_time), _coalesced(by_date), _coalesced(outputs), _coalesced(by_start), frozenset(seen))
 
 
 def _starts(link: Input, period: Period) -> DayRange:

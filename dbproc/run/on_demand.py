@@ -54,9 +54,9 @@ class OnDemand:
         yield from decisions
 
     def settle(self, slots: Iterable[Slot]) -> Settled:
-        """Settle the files that nothing is made from."""
+        """Settle the files that nothing is made from, and what waited for its time."""
         done, self._done_with = self._done_with, []
-        return Settled(done)
+        return Settled(done, waited=tuple(slots))
 
     def enqueue(self, queued: Sequence[Queued]) -> None:
         """Leave new files to the next run; those that nothing depends on leave the queue."""
@@ -126,7 +126,7 @@ def leave_out(store: Store, definition: Definition, request: Request) -> None:
 def decisions_of(store: Store, definition: Definition, request: Request) -> list[Decision]:
     """Decide each date of the request, with a :func:`narrowed` definition.
 
-    Failed slots run without delay; what cannot or need not run has its reason.
+    Failed slots run without delay, and waiting ones at once; what cannot or need not run has its reason.
     """
     process = process_named(definition, request.process)
     facts = facts_of(store, definition)
@@ -139,7 +139,7 @@ def _decided(planner: Planner, slot: Slot, request: Request) -> Decision:
     decision = planner.decide(slot, request.force)
     if decision.state is State.UP_TO_DATE and not request.only_stale:
         decision = planner.decide(slot, Part.REVISION)
-    if decision.state is State.DELAYED:
+    if decision.state in (State.DELAYED, State.WAITING):
         return replace(decision, state=State.STALE)
     return decision
 

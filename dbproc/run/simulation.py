@@ -82,6 +82,7 @@ class _Simulation:
         self._campaigns = Campaigns(self._scheduler)
         self._spare: list[tuple[tuple[float, ...], int, Task, Decision]] = []
         self._count = 0
+        self._waiting: dict[Slot, Decision] = {}
 
     def run(self) -> Iterator[Decision]:
         self._scheduler.begin()
@@ -94,13 +95,17 @@ class _Simulation:
                 self._succeed(task)
                 yield decision
             elif not self._campaigns.have_items or not self._campaigns.admit():
+                yield from self._waiting.values()
                 return
 
     def _decide(self) -> Iterator[Decision]:
         """Decide what waits for nothing and build it, except what can wait."""
         for decision in self._scheduler.decide():
             task = decision.task
-            if decision.state is not State.STALE or task is None:
+            self._waiting.pop(decision.slot, None)
+            if decision.state is State.WAITING:
+                self._waiting[decision.slot] = decision
+            elif decision.state is not State.STALE or task is None:
                 if decision.state in (State.REFUSED, State.DELAYED):
                     yield decision
             elif self._scheduler.can_wait(task.slot):
