@@ -16,7 +16,7 @@ from dbproc.core.spec import Change, CodeSpec, Kind, ProcessSpec, ProductSpec, T
 from dbproc.database import lock, root
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
-from dbproc.mission.apply import apply_definition
+from dbproc.mission.apply import apply_definition, warnings
 from dbproc.mission.read import read_mission_file
 from dbproc.storage.permissions import make_directories
 
@@ -47,6 +47,8 @@ def apply(
 ) -> None:
     """Apply a mission file and say what changed."""
     definition = read_mission_file(mission_file)
+    for warning in warnings(definition):
+        click.echo(f"warning: {warning}", err=True)
     with open_mission(mission, read_only=dry_run) as store:
         changes = apply_definition(store, definition, dry_run=True, rollback=rollback)
         if not dry_run and (changes or adopt or not root.require(store)):

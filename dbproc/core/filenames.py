@@ -307,6 +307,12 @@ def _field_regex(text: str, name: str, spec: str) -> str:
     return rf"\d{{{int(digits[1])}}}"
 
 
+def field_pattern(format: Format, name: str) -> str:
+    """The regular expression of what may stand for a field of a format."""
+    specs = (spec or "" for _, field_name, spec, _ in _parsed(format.text) if field_name == name)
+    return _field_regex(format.text, name, next(specs, ""))
+
+
 _DIGITS = {"Y": 4, "j": 3, "MILLI": 3, "MICRO": 3, **dict.fromkeys(("m", "d", "y", "H", "M", "S"), 2)}
 """How many digits the fields of time have that are numbers."""
 

@@ -23,7 +23,7 @@ from dbproc.core.spec import (
     ProductSpec,
 )
 from dbproc.core.version import Version
-from dbproc.mission.formats import can_be_alike
+from dbproc.mission.formats import can_be_alike, format_of
 from dbproc.mission.problems import Problem, raise_for
 
 _AnySpec = TypeVar("_AnySpec", MissionSpec, ProductSpec, InspectorSpec, ProcessSpec, CodeSpec)
@@ -150,9 +150,10 @@ def _compare_products(old: Definition | None, new: Definition, found: _Compariso
     for name, product in new.products.items():
         before = held.get(name)
         if before is None:
-            found.changes.append(_change(Kind.ADD, f"product {name}", product, None, (product.format,)))
+            details = (product.format, *_keyword_words(product))
+            found.changes.append(_change(Kind.ADD, f"product {name}", product, None, details))
             continue
-        details: tuple[str, ...] = (
+        details = (
             *_differences(before, product),
             *_inspectors(before.inspector, product.inspector),
         )
@@ -161,6 +162,14 @@ def _compare_products(old: Definition | None, new: Definition, found: _Compariso
             found.changes.append(_change(Kind.RESTORE, f"product {name}", product, before, details))
         elif details:
             found.changes.append(_change(Kind.CHANGE, f"product {name}", product, before, details))
+
+
+def _keyword_words(product: ProductSpec) -> Iterator[str]:
+    """The keywords in the format of a new product: a typo makes one, too."""
+    made = format_of(product)
+    if made is not None and made.keyword_fields:
+        words = "keyword" if len(made.keyword_fields) == 1 else "keywords"
+        yield f"{words} {', '.join(f'{{{each}}}' for each in sorted(made.keyword_fields))}"
 
 
 def _inspectors(old: InspectorSpec, new: InspectorSpec) -> Iterator[str]:

@@ -1,13 +1,13 @@
-"""Checks of filename formats and keywords: names misread, slots never filled."""
+"""Checks of filename formats and directories: names misread, keywords lost, names that two would have."""
 
 from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from dbproc.core.errors import FormatError
-from dbproc.core.filenames import TIME_OF_DAY, Format, compile_format, digits_of, is_unfinished, misread_field
+from dbproc.core.filenames import FIELDS, TIME_OF_DAY, Format, compile_format, digits_of, is_unfinished, misread_field
 from dbproc.core.spec import Definition, KeyPath, ProcessSpec, ProductSpec
 from dbproc.mission.problems import Problem
 
@@ -32,15 +32,46 @@ def format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
         if "=" in name or any(letter.isspace() for letter in name):
             text = f"the field {{{name}}} has a blank or '=' in its name; keywords are kept as a=b c=d"
             yield Problem((*path, "format"), f"{text}: use letters and '_'")
-    fault = misread_field(product.format)
+    fault = misread_field(product.format) or _other_case(made.fields)
     if fault is not None:
         yield Problem((*path, "format"), fault)
+
+
+def directory_field_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
+    """Fields of a directory that nothing fills: neither the date of a file nor its name."""
+    known = format_of(product)
+    parts = [compile_format(part) for part in product.directory.split("/") if part]
+    fault = _other_case(field for part in parts for field in part.fields)
+    given = known.fields if known else frozenset()
+    unknown = sorted(frozenset(field for part in parts for field in part.keyword_fields) - given)
+    if fault is None and known and unknown and product.inspector.is_builtin:
+        other = next((field for field in FIELDS if field != unknown[0] and field.lower() == unknown[0].lower()), None)
+        fault = f"the field {{{unknown[0]}}} is neither one of the date nor one of the format, so nothing can fill it"
+        fault += f"; did you mean {{{other}}}?" if other else "; put it into the format, too, or leave it out"
+    if fault is not None:
+        yield Problem(path, fault)
+
+
+def _other_case(fields: Iterable[str]) -> str | None:
+    """What is wrong with a keyword that is written almost as a field with a meaning."""
+    by_lower = {field.lower(): field for field in FIELDS}
+    for field in sorted(set(fields)):
+        meant = by_lower.get(field.lower())
+        if meant is not None and field not in FIELDS:
+            text = f"{{{field}}} would be a keyword, and differs from {{{meant}}} by case alone"
+            return f"{text}; did you mean {{{meant}}}? Else give the keyword another name"
+    return None
+
+
+def in_braces(fields: Iterable[str]) -> str:
+    """Fields as a format has them."""
+    return "".join(f"{{{field}}}" for field in fields)
 
 
 def companion_problems(definition: Definition) -> Iterator[Problem]:
     """Companion directories that another product would claim, or that the format does not allow."""
     products = [each for each in definition.products.values() if each.active]
-    made = _made_products(definition)
+    made = made_products(definition)
     for product in products:
         path: KeyPath = ("product", product.name, "companion")
         if product.inspector.file == "idx" and not product.companion:
@@ -86,7 +117,7 @@ def _shared_on_arrival(product: ProductSpec, other: ProductSpec) -> str | None:
     return f"in incoming the directory {stem}/ would belong to a file of the product {other.name!r} as well"
 
 
-def _made_products(definition: Definition) -> set[str]:
+def made_products(definition: Definition) -> set[str]:
     """The products that processes make."""
     return {name for process in definition.processes.values() for name in process.outputs}
 
@@ -129,7 +160,7 @@ def _is_like(pattern: str, example: str) -> bool:
 
 def delivery_problems(definition: Definition) -> Iterator[Problem]:
     """Delivered products whose names count as unfinished files."""
-    made = _made_products(definition)
+    made = made_products(definition)
     for product in definition.products.values():
         if definition.partial or product.name in made or not product.active:
             continue
@@ -142,7 +173,7 @@ def delivery_problems(definition: Definition) -> Iterator[Problem]:
 
 
 def file_problems(process: ProcessSpec, products: Mapping[str, ProductSpec]) -> Iterator[Problem]:
-    """Processes of timebase FILE whose inputs and output differ in keywords: they can never work."""
+    """Processes of timebase FILE that merge keywords, and whose products differ in them: they can never work."""
     keywords = {
         given.product: fields
         for given in process.inputs
@@ -153,7 +184,6 @@ def file_problems(process: ProcessSpec, products: Mapping[str, ProductSpec]) -> 
         made = format_of(products.get(name))
         if made is not None:
             yield from _same_names(process, name, made, keywords)
-            yield from _other_digits(process, products[name], products)
 
 
 def _never_due(
@@ -169,7 +199,7 @@ def _never_due(
             continue
         fields = sorted(keywords[other] ^ keywords[first])
         having, lacking = (first, other) if fields[0] in keywords[first] else (other, first)
-        if not _only_by_name(products[lacking]):
+        if not only_its_name_says(products[lacking]):
             continue
         is_left_out = given.optional or given.choice is not None
         what = "is never taken as" if is_left_out else "is never due, as"
@@ -192,7 +222,7 @@ def _same_names(
             return
 
 
-def _other_digits(process: ProcessSpec, made: ProductSpec, products: Mapping[str, ProductSpec]) -> Iterator[Problem]:
+def digits_problems(process: ProcessSpec, made: ProductSpec, products: Mapping[str, ProductSpec]) -> Iterator[Problem]:
     """Keywords written with another number of digits than read."""
     wanted = digits_of(made.format)
     for given in process.inputs:
@@ -210,5 +240,6 @@ def _keywords(product: ProductSpec | None) -> frozenset[str] | None:
     return made.keyword_fields if made and product and product.inspector.is_builtin else None
 
 
-def _only_by_name(product: ProductSpec) -> bool:
+def only_its_name_says(product: ProductSpec) -> bool:
+    """Whether no file of a product is opened to see what it is."""
     return product.inspector.file == "filename"

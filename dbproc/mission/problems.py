@@ -45,10 +45,10 @@ def raise_for(problems: Iterable[Problem], name: str, finder: Finder | None) -> 
     DefinitionError
         It holds all of them, in the order of the file's lines.
     """
-    sentences = _sentences(problems, finder or dotted_place)
-    if sentences:
-        count = "a problem" if len(sentences) == 1 else f"{len(sentences)} problems"
-        raise DefinitionError(f"{name} cannot be applied, it has {count}:", sentences)
+    found = sentences(problems, finder)
+    if found:
+        count = "a problem" if len(found) == 1 else f"{len(found)} problems"
+        raise DefinitionError(f"{name} cannot be applied, it has {count}:", found)
 
 
 def dotted_place(path: KeyPath) -> Place:
@@ -71,9 +71,9 @@ def suggestion(word: str, allowed: Iterable[str], *, listed: bool = True) -> str
     return f"; there {'is' if len(names) == 1 else 'are'}: {shown}"
 
 
-def _sentences(problems: Iterable[Problem], finder: Finder) -> tuple[str, ...]:
+def sentences(problems: Iterable[Problem], finder: Finder | None) -> tuple[str, ...]:
     """The problems with their places; one that all tables of a template have is told once."""
-    placed = [(finder(problem.path), problem.text) for problem in problems]
+    placed = [((finder or dotted_place)(problem.path), problem.text) for problem in problems]
     placed.sort(key=lambda item: item[0].line or 0)
     alike: dict[tuple[Place, str], list[str]] = {}
     for place, text in placed:

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
 
 from dbproc.core import bounds, overlaps
 from dbproc.core.errors import FormatError
-from dbproc.core.filenames import TIME_OF_DAY, Format, compile_format
+from dbproc.core.filenames import compile_format
 from dbproc.core.graph import circles
 from dbproc.core.keys import Form, keys
 from dbproc.core.model import Timebase
-from dbproc.core.periods import NAMED, read_timebase
+from dbproc.core.periods import read_timebase
 from dbproc.core.spec import CodeSpec, Definition, KeyPath, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.mission import paths
-from dbproc.mission.formats import companion_problems, delivery_problems, file_problems, format_of, format_problems
+from dbproc.mission.expectations import expectation_problems
+from dbproc.mission.formats import (
+    companion_problems,
+    delivery_problems,
+    directory_field_problems,
+    format_problems,
+    only_its_name_says,
+)
+from dbproc.mission.partitions import partition_problems, timebase_problems
 from dbproc.mission.problems import Problem, suggestion
+from dbproc.mission.twins import twin_problems
+from dbproc.mission.windows import input_places, window_problems
 from dbproc.products.registry import BUILT_IN
 
-_WHOLE_DATES = ({"DATE"}, {"datetime"})
 _YEAR_FIELDS = {"Y", "y", "DATE", "datetime"}
-_YEARS = ({"Y"}, {"y"})
-_MONTHS = tuple(year | month for year in _YEARS for month in ({"m"}, {"b"}))
-_DAYS = (*_WHOLE_DATES, *(month | {"d"} for month in _MONTHS), *(year | {"j"} for year in _YEARS))
-_PERIODS: dict[Timebase, tuple[tuple[set[str], ...], str]] = {
-    Timebase.DAILY: (_DAYS, "days"),
-    Timebase.WEEKLY: (_DAYS, "weeks"),
-    Timebase.MONTHLY: ((*_DAYS, *_MONTHS), "months"),
-    Timebase.YEARLY: ((*_WHOLE_DATES, *_YEARS), "years"),
-}
-"""For each timebase the sets of fields of which one must be in the format of its output, and what they tell apart."""
 
 
 def check(definition: Definition) -> list[Problem]:
@@ -44,10 +42,12 @@ def check(definition: Definition) -> list[Problem]:
         _value_problems,
         _product_problems,
         _place_problems,
-        _twin_problems,
+        twin_problems,
         _process_problems,
         _reference_problems,
-        _output_problems,
+        partition_problems,
+        window_problems,
+        expectation_problems,
         _shared_output_problems,
         companion_problems,
         delivery_problems,
@@ -123,7 +123,7 @@ def _format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
     except FormatError as error:
         yield Problem((*path, "format"), str(error))
         return
-    if _only_its_name_says(product) and not compiled.fields & _YEAR_FIELDS:
+    if only_its_name_says(product) and not compiled.fields & _YEAR_FIELDS:
         text = f"{product.format!r} holds no date, and the inspector 'filename' takes it from the name"
         yield Problem((*path, "format"), f"{text}; put {{Y}}{{m}}{{d}} into the format, or name another inspector")
 
@@ -137,20 +137,9 @@ def _directory_problems(path: KeyPath, product: ProductSpec, mission: MissionSpe
         yield Problem(path, f"{product.directory!r} is outside the root {mission.root}; name a directory below it")
         return
     try:
-        fields = _directory_keywords(product.directory)
+        yield from directory_field_problems(path, product)
     except FormatError as error:
         yield Problem(path, str(error))
-        return
-    known = format_of(product)
-    unknown = sorted(fields - known.keyword_fields - TIME_OF_DAY) if known and _only_its_name_says(product) else []
-    if unknown:
-        text = f"the field {{{unknown[0]}}} is neither a time field nor one of the format, so nothing can fill it"
-        yield Problem(path, text)
-
-
-def _directory_keywords(directory: str) -> frozenset[str]:
-    parts = (compile_format(part) for part in directory.split("/") if part)
-    return frozenset(field for part in parts for field in part.keyword_fields)
 
 
 def _inspector_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
@@ -160,21 +149,6 @@ def _inspector_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem
         yield Problem((*path, "inspector"), text + suggestion(inspector.file, BUILT_IN))
     if any(not re.fullmatch(r"[^\W\d]\w*", key) for key in inspector.arguments):
         yield Problem((*path, "inspector_arguments"), "the names of arguments must be Python names, such as time")
-
-
-def _twin_problems(definition: Definition) -> Iterator[Problem]:
-    """Products whose files cannot be told apart."""
-    alike: dict[object, list[str]] = defaultdict(list)
-    for product in definition.products.values():
-        compiled = format_of(product)
-        if compiled:
-            inspector = product.inspector
-            key = (compiled.pattern.pattern, inspector.file, tuple(sorted(inspector.arguments.items())))
-            alike[key].append(product.name)
-    for first, *others in alike.values():
-        for other in others:
-            text = f"the same filenames belong to the product {first!r}, and nothing tells the two apart"
-            yield Problem(("product", other, "format"), f"{text}; make the formats or the inspectors differ")
 
 
 def _process_problems(definition: Definition) -> Iterator[Problem]:
@@ -197,11 +171,11 @@ def _name_problems(path: KeyPath, name: str) -> Iterator[Problem]:
 
 
 def _timebase_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
+    yield from timebase_problems(path, process)
     timebase = timebase_of(process)
     if timebase is None:
-        text = f"{process.timebase!r} is none of {', '.join(NAMED)}, no whole part of a day and not 'per PRODUCT'"
-        yield Problem((*path, "timebase"), text + suggestion(process.timebase.upper(), NAMED, listed=False))
-    elif not timebase.makes_output and process.output is not None:
+        return
+    if not timebase.makes_output and process.output is not None:
         text = f"timebase {timebase} makes no output; leave output out, or take another timebase"
         yield Problem((*path, "output"), text)
     elif timebase.makes_output and not process.output:
@@ -219,20 +193,11 @@ def _input_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
     if not process.inputs and timebase_of(process) is Timebase.RUN:
         yield Problem(path, "a process of timebase RUN is run for its inputs; name them, or take timebase STARTUP")
     names = [given.product for given in process.inputs]
-    for at, (position, given) in enumerate(zip(_places(process), process.inputs, strict=True)):
+    for at, (position, given) in enumerate(zip(input_places(process), process.inputs, strict=True)):
         if given.product in names[:at]:
             yield Problem((*path, position), f"the product {given.product!r} is an input already; list it once")
         if given.choice in (None, given.product):
             yield from _faults((*path, position), given)
-
-
-def _places(process: ProcessSpec) -> list[int]:
-    """For each input its position in the mission file's list; the products of a choice share one."""
-    places: list[int] = []
-    for at, given in enumerate(process.inputs):
-        shares = at > 0 and given.choice is not None and given.choice == process.inputs[at - 1].choice
-        places.append(places[-1] + (not shares) if places else 0)
-    return places
 
 
 def _code_problems(path: KeyPath, process: ProcessSpec) -> Iterator[Problem]:
@@ -265,48 +230,13 @@ def _reference_problems(definition: Definition) -> Iterator[Problem]:
     for process in definition.processes.values():
         path: KeyPath = ("process", process.name)
         named = [
-            ((*path, "inputs", at), given.product) for at, given in zip(_places(process), process.inputs, strict=True)
+            ((*path, "inputs", at), given.product)
+            for at, given in zip(input_places(process), process.inputs, strict=True)
         ]
         named += [((*path, "output"), name) for name in process.outputs]
         for place, name in named:
             if name not in definition.products:
                 yield Problem(place, f"there is no product {name!r}{suggestion(name, definition.products)}")
-
-
-def _output_problems(definition: Definition) -> Iterator[Problem]:
-    for process in definition.processes.values():
-        timebase = timebase_of(process)
-        if timebase is Timebase.FILE:
-            yield from file_problems(process, definition.products)
-        for output in (definition.products.get(name) for name in process.outputs):
-            compiled = format_of(output) if output else None
-            if output is None or compiled is None or timebase is None or not timebase.makes_output:
-                continue
-            path: KeyPath = ("product", output.name, "format")
-            yield from _keyword_problems(path, process, compiled, definition)
-            if timebase in _PERIODS:
-                yield from _period_problems(path, process, compiled, timebase)
-
-
-def _period_problems(path: KeyPath, process: ProcessSpec, made: Format, timebase: Timebase) -> Iterator[Problem]:
-    choices, periods = _PERIODS[timebase]
-    if not any(choice <= made.fields for choice in choices):
-        text = f"two {periods} would have the same filename: the process {process.name!r} has timebase {timebase}"
-        yield Problem(
-            path, f"{text}; put {'{Y}' if periods == 'years' else '{Y}{m}{d}'} or another date into the format"
-        )
-
-
-def _keyword_problems(path: KeyPath, process: ProcessSpec, made: Format, definition: Definition) -> Iterator[Problem]:
-    """Keywords that no input provides; an inspector that reads contents may provide any."""
-    inputs = [definition.products.get(given.product) for given in process.inputs]
-    if not all(product and _only_its_name_says(product) for product in inputs):
-        return
-    formats = [format_of(product) for product in inputs if product]
-    given = {field for each in formats if each for field in each.keyword_fields}
-    for field in sorted(made.keyword_fields - given - TIME_OF_DAY):
-        text = f"nothing can fill the field {{{field}}}: no input of the process {process.name!r} has it in its format"
-        yield Problem(path, text)
 
 
 def _shared_output_problems(definition: Definition) -> Iterator[Problem]:
@@ -333,7 +263,3 @@ def _circle_problems(definition: Definition) -> Iterator[Problem]:
         names = [name for _, name in (*circle[start:], *circle[: start + 1])]
         text = f"the definition is circular: {' → '.join(names)}; a product cannot be made from itself"
         yield Problem(("process", names[1], "inputs"), text)
-
-
-def _only_its_name_says(product: ProductSpec) -> bool:
-    return product.inspector.file == "filename"

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+from dbproc.core.errors import DefinitionError
+from dbproc.mission import read_mission_file
+
 MISSION = """
 [mission]
 name = "sgp"
@@ -74,3 +79,15 @@ def edited(text: str, *replacements: tuple[str, str]) -> str:
         assert old in text, old
         text = text.replace(old, new)
     return text
+
+
+def problems_of(folder: Path, text: str) -> tuple[str, ...]:
+    """What is wrong with a mission file."""
+    with pytest.raises(DefinitionError) as caught:
+        read_mission_file(write_mission(folder, text))
+    return caught.value.problems
+
+
+def line_of(text: str, part: str) -> int:
+    """The first line with this part."""
+    return next(number for number, line in enumerate(text.split("\n"), 1) if part in line)

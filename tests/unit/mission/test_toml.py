@@ -12,19 +12,9 @@ from dbproc.core.errors import DefinitionError
 from dbproc.core.spec import CodeSpec, InputSpec, InspectorSpec, ProductSpec
 from dbproc.core.version import Version
 from dbproc.mission import read_mission_file
-from tests.kit.mission_files import MISSION, edited, write_mission, write_program
+from tests.kit.mission_files import MISSION, edited, line_of, problems_of, write_mission, write_program
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "mission-file.md"
-
-
-def problems_of(folder: Path, text: str) -> tuple[str, ...]:
-    with pytest.raises(DefinitionError) as caught:
-        read_mission_file(write_mission(folder, text))
-    return caught.value.problems
-
-
-def line_of(text: str, part: str) -> int:
-    return next(number for number, line in enumerate(text.split("\n"), 1) if part in line)
 
 
 def test_the_short_case_needs_only_what_cannot_be_guessed(tmp_path: Path) -> None:
@@ -121,13 +111,41 @@ def test_every_problem_is_listed_at_once_in_the_order_of_the_lines(tmp_path: Pat
         ('directory = "raw/{Y}"', 'directory = "../raw"', "is outside the root"),
         ('directory = "raw/{Y}"', 'directory = "/raw"', "'/raw' is outside the root"),
         ('directory = "raw/{Y}"', 'directory = "incoming"', "'incoming' is the incoming directory"),
-        ('directory = "raw/{Y}"', 'directory = "{station}"', "the field {station} is neither a time field nor one"),
+        ('directory = "raw/{Y}"', 'directory = "{station}"', "the field {station} is neither one of the date nor"),
+        (
+            'directory = "raw/{Y}"',
+            'directory = "{Y}/{M}"',
+            "nor one of the format, so nothing can fill it; did you mean {m}?",
+        ),
+        ('directory = "raw/{Y}"', 'directory = "{Y}/{H}"', "{H} is neither one of the date nor one of the format"),
+        (
+            'directory = "raw/{Y}"',
+            'directory = "{Y}/{D}"',
+            "{D} would be a keyword, and differs from {d} by case alone",
+        ),
+        (
+            "raw_{Y}{m}{d}",
+            "raw_{Y}{m}{D}",
+            "{D} would be a keyword, and differs from {d} by case alone; did you mean {d}?",
+        ),
+        (
+            "raw_{Y}{m}{d}_v{VERSION}",
+            "raw_{Y}{m}{d}_v{version}",
+            "did you mean {VERSION}? Else give the keyword another",
+        ),
+        ("raw_{Y}{m}{d}", "raw_{Y}{m}{d}T{h}", "did you mean {H}?"),
+        ("raw_{Y}{m}{d}", "raw_{Y}{m}{d}T{H}{M}{s}", "did you mean {S}?"),
+        ("raw_{Y}{m}{d}", "raw_{date}_{Y}{m}{d}", "did you mean {DATE}?"),
         ("raw_{Y}{m}{d}_v{VERSION}", "raw_{Y", "product.raw.format: 'raw_{Y.txt': "),
         ("raw_{Y}{m}{d}_v{VERSION}.txt", "a/b", "product.raw.format: 'a/b' is not a filename format"),
         ("raw_{Y}{m}{d}", "raw_{nnn}", "holds no date, and the inspector 'filename' takes it from the name"),
         ("raw_{Y}{m}{d}", "clean_{Y}{m}{d}", "the same filenames belong to the product 'raw'"),
         ("clean_{Y}{m}{d}", "clean_{Y}", "two days would have the same filename"),
-        ("clean_{Y}{m}{d}", "clean_{Y}{m}{d}_{site}", "nothing can fill the field {site}: no input of the process"),
+        (
+            "clean_{Y}{m}{d}",
+            "clean_{Y}{m}{d}_{site}",
+            "nothing can fill the field {site}: no required input of the process 'to_clean' has it",
+        ),
         ('"raw/{Y}"', '"raw"\ninspector = "netcfd"', "built-in inspector nor a Python file (.py) of your own; did you"),
         (
             '"raw/{Y}"',
@@ -403,6 +421,7 @@ KEYED = edited(
     ("clean_{Y}", "clean_{st}_{Y}"),
     ('timebase = "DAILY"', 'timebase = "FILE"'),
 )
+MERGED = edited(KEYED, ('timebase = "FILE"', 'timebase = "FILE"\nkeywords = "merged"'))
 CALIBRATION = '\n[product.cal]\nlevel = 0\ndirectory = "cal"\nformat = "cal_{Y}{m}{d}.txt"\n'
 PAIR = """
 [product.set]
@@ -440,28 +459,28 @@ def test_a_process_of_files_with_the_same_keywords_is_as_it_may_be(tmp_path: Pat
         (KEYED, [("{st}", "{my st}")], "the field {my st} has a blank or '=' in its name"),
         (KEYED, [("{st}", "{a=b}")], "the field {a=b} has a blank or '=' in its name"),
         (
-            KEYED,
+            MERGED,
             [("clean_{st}_", "clean_")],
             "makes a file for each {st} of 'raw', all of the same name; put {st} into",
         ),
         (KEYED, [("raw_{st}", "raw_{st:03d}"), ("clean_{st}", "clean_{st:04d}")], "has 4 digits, and in the format of"),
         (
-            KEYED + CALIBRATION,
+            MERGED + CALIBRATION,
             [('inputs = ["raw"]', 'inputs = ["raw", "cal"]')],
             "'to_clean' is never due, as timebase",
         ),
         (
-            KEYED + CALIBRATION,
+            MERGED + CALIBRATION,
             [('inputs = ["raw"]', 'inputs = ["raw", { product = "cal", optional = true }]')],
             "'cal' is never taken as timebase FILE takes inputs of the same keywords, and 'raw' has {st}, while 'cal'",
         ),
         (
-            KEYED + CALIBRATION + CALIBRATION.replace("cal", "cal2").replace("cal2_", "cal2_{st}_"),
+            MERGED + CALIBRATION + CALIBRATION.replace("cal", "cal2").replace("cal2_", "cal2_{st}_"),
             [('inputs = ["raw"]', 'inputs = ["raw", { first_of = ["cal", "cal2"] }]')],
             "'cal' is never taken as timebase FILE takes inputs of the same keywords, and 'raw' has {st}, while 'cal'",
         ),
         (
-            KEYED + CALIBRATION,
+            MERGED + CALIBRATION,
             [('inputs = ["raw"]', 'inputs = [{ first_of = ["raw", "cal"] }]')],
             "'cal' is never taken as timebase FILE",
         ),
