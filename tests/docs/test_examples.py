@@ -140,8 +140,8 @@ def test_a_day_waits_for_its_hours_and_a_week_for_its_end(network: Mission) -> N
     network.deliver("gain_2024.txt", content="0.25")
     network.run()
     assert network.names("day") == ["day_ANK_20980505_v1.0.0.csv"]
-    assert "2098-05-06 06:00:00Z" in network.dbproc("why", "day", "2098-05-05", "station=BOL").out
-    assert "2098-05-13 00:00:00Z" in network.dbproc("why", "week", "2098-05-05").out
+    assert "waits until 2098-05-06 06:00Z" in network.dbproc("why", "day", "2098-05-05", "station=BOL").out
+    assert "waits until 2098-05-13 00:00Z" in network.dbproc("why", "week", "2098-05-05").out
     make_up(network, "2098-05-05", "BOL")
     network.run()
     assert network.names("day") == ["day_ANK_20980505_v1.0.0.csv", "day_BOL_20980505_v1.0.0.csv"]
