@@ -90,7 +90,7 @@ def forgotten(
 
 def _will_be_looked_at(row: WaitingRow, found: Stale | None, now: dt.datetime) -> bool:
     """Whether a slot waits rightly, or has waited long enough for the next run."""
-    return found is not None and (found.waits or (row.until is not None and row.until <= now))
+    return found is not None and (found.waits or row.is_over(now))
 
 
 def _forgotten(definition: Definition, slot: Slot, found: Stale) -> Fault:

@@ -52,6 +52,8 @@ def _print(plan: Plan) -> None:
         click.echo(one_line(f"{when} {'build' if task.outputs else 'run'} {what}: {why}"))
     for problem in plan.problems or ():
         click.echo(one_line(f"{problem.state} {problem.process} {problem.date}: {problem.why}"))
+    for later in plan.later or ():
+        click.echo(one_line(f"waiting {later.process} {later.date} {later.keywords}".rstrip() + f": {later.why}"))
     for failure in plan.failures or ():
         click.echo(
             f"failed {failure.process} {failure.date}: {one_line(failure.message or '')}; {retry_words(failure)}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from dbproc.cli.common import asking_options, cell, open_mission, print_table, retry_words, show
+from dbproc.explain.expectations import LateProduct, WaitingSlot
 from dbproc.explain.status import Status, Waiting, mission_status
 
 _SHOWN = 5
@@ -15,7 +16,7 @@ _SHOWN = 5
 @click.command("status")
 @asking_options
 def status_command(mission: str, as_json: bool) -> None:
-    """Show the state of the mission: lock, queue, incoming, products, failures, quarantine."""
+    """Show the state of the mission: lock, queue, products, failures, quarantine, what waits, what is late."""
     with open_mission(mission, read_only=True) as store:
         facts = mission_status(store)
     show(facts, as_json, _print_status)
@@ -45,12 +46,34 @@ def _print_status(facts: Status) -> None:
             click.echo(f"    log: {failure.log}")
         if failure.waiting:
             click.echo(f"    waiting for it: {_waiting_words(failure.waiting)}")
+    _print_waiting(facts.waiting)
+    _print_late(facts.late)
     if facts.quarantine:
         click.echo(f"\nin quarantine: {facts.quarantine}")
     for entry in facts.quarantined:
         click.echo(f"  {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}")
     if facts.quarantine_gone:
         click.echo(f"\ngone from quarantine: {facts.quarantine_gone}; dbproc check names them")
+
+
+def _print_waiting(waiting: Sequence[WaitingSlot]) -> None:
+    """Print what is to be made later."""
+    if waiting:
+        click.echo("\nwaiting:")
+    for each in waiting:
+        subject = " ".join(word for word in (each.product or each.process, each.period, each.key) if word)
+        click.echo(f"  {cell(subject)}: {cell(each.why)}")
+
+
+def _print_late(late: Sequence[LateProduct]) -> None:
+    """Print what should have come: how much, and the first few."""
+    if late:
+        click.echo("\nlate:")
+    for product in late:
+        names = [f"{each.period} {each.key}".rstrip() for each in product.oldest[:_SHOWN]]
+        more = product.count - len(names)
+        files = f"{product.count} file{'' if product.count == 1 else 's'}"
+        click.echo(cell(f"  {product.product}: {files}: {', '.join(names)}{f' and {more} more' if more else ''}"))
 
 
 def _waiting_words(waiting: Sequence[Waiting]) -> str:

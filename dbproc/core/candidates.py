@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dbproc.core.expectation import expected_days, expecting
+from dbproc.core.expectations import expected_days, expecting
 from dbproc.core.model import NO_TIME, Definition, File, Input, Period, Process, Slot, Timebase, Validity
 from dbproc.core.periods import ALWAYS, DayRange, coalesced, extended, widened
 from dbproc.core.slots import joined, key_of, key_of_file, period_of, reach, slots_at, window

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dbproc.core.candidates import Needs, Queued
-from dbproc.core.expectation import key_of_product
+from dbproc.core.expectations import key_of_product
 from dbproc.core.facts import Facts, Output, Seen, Tried
 from dbproc.core.filenames import keywords_text
 from dbproc.core.model import Definition, File, Period, Planned, Slot, Task

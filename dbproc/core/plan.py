@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from dbproc.core.candidates import Needs
 from dbproc.core.errors import FormatError
-from dbproc.core.expectation import Expectations, some_words, time_words, waits_until
+from dbproc.core.expectations import Expectations, some_words, time_words, waits_until
 from dbproc.core.facts import Facts, Output
 from dbproc.core.filenames import TIME_OF_DAY, keywords_text
 from dbproc.core.model import (

@@ -32,7 +32,7 @@ def pending(connection: Connection, now: dt.datetime) -> Pending:
             exists(select(attempt.attempt_id).where(attempt.status == AttemptStatus.RUNNING)).label("running"),
             exists(select(schema.processqueue.c.file_id)).label("queued"),
             exists(select(attempt.attempt_id).where(*is_to_be_tried())).label("retries"),
-            waitingslots.is_over(now).label("waited"),
+            waitingslots.any_is_over(now).label("waited"),
             exists(
                 select(schema.campaign.c.campaign_id).where(schema.campaign.c.status == CampaignStatus.ACTIVE)
             ).label("campaigns"),

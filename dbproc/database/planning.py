@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from dbproc.core.candidates import Needs
-from dbproc.core.expectation import Presence, key_of_product
+from dbproc.core.expectations import Presence, key_of_product
 from dbproc.core.facts import Facts, Output, Seen, Tried
 from dbproc.core.model import Definition, File, Period, Product, Slot, Timebase
 from dbproc.core.periods import DayRange, coalesced

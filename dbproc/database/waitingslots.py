@@ -26,6 +26,10 @@ class WaitingRow:
     until: dt.datetime | None
     why: str
 
+    def is_over(self, now: dt.datetime) -> bool:
+        """Whether the time has come."""
+        return self.until is not None and self.until <= now
+
 
 def enter(connection: Connection, decisions: Sequence[Decision]) -> None:
     """Record what was decided to wait, in the place of what was recorded of it before."""
@@ -52,8 +56,8 @@ def remove_of_process(connection: Connection, process_id: int) -> None:
     connection.execute(delete(_WAITING).where(_WAITING.c.process_id == process_id))
 
 
-def is_over(now: dt.datetime) -> ColumnElement[bool]:
-    """Whether the wait is over of something that waits."""
+def any_is_over(now: dt.datetime) -> ColumnElement[bool]:
+    """Whether the time has come of something that waits."""
     return exists(select(_WAITING.c.process_id).where(_WAITING.c.until_time <= now))
 
 
@@ -62,6 +66,11 @@ def entries(connection: Connection) -> list[WaitingRow]:
     statement = select(*slot_columns(_WAITING), _WAITING.c.until_time, _WAITING.c.message)
     rows = (WaitingRow(Slot(*row[:3]), *row[3:]) for row in connection.execute(statement))
     return sorted(rows, key=attrgetter("slot"))
+
+
+def over(connection: Connection, now: dt.datetime) -> list[Slot]:
+    """The slots whose wait is over."""
+    return [row.slot for row in entries(connection) if row.is_over(now)]
 
 
 def _values(slot: Slot) -> dict[str, object]:

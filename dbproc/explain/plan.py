@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from dbproc.changes.arrivals import taken_in
 from dbproc.changes.edits import EditInWords, edits_in_words, refused_inspectors
@@ -17,10 +18,11 @@ from dbproc.core.answers import OPTIONAL
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition
 from dbproc.core.plan import Decision, State
-from dbproc.database import campaigns
+from dbproc.database import campaigns, waitingslots
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
+from dbproc.database.waitingslots import WaitingRow
 from dbproc.explain.status import open_failures
 from dbproc.ingest import triage
 from dbproc.ingest.incoming import scan_mission
@@ -50,6 +52,14 @@ class WaitingTask(Subject):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaterTask(Subject):
+    """What is to be made, and waits until its period is over or its inputs are complete."""
+
+    until: dt.datetime | None  #: when it is made at the latest; null: when something comes
+    why: str  #: why it is to be made, and what it waits for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The next run; the first three fields are for a run that ingests, the others for one that builds."""
 
@@ -60,6 +70,7 @@ class Plan:
     tasks: tuple[PlannedTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: the jobs in a possible order
     problems: tuple[PlannedTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: what is refused
     waiting: tuple[WaitingTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: those of the jobs that wait
+    later: tuple[LaterTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: what waits for its time
     follows: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: the names of the products they make
     failures: Sequence[AttemptRow] | None = field(default=None, metadata=OPTIONAL)  #: those that are not retried yet
     notes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: the assumptions
@@ -85,6 +96,7 @@ def plan(store: Store, options: Options) -> Plan:
     with store.begin() as connection:
         failures = open_failures(connection, definition)
         names = {row.campaign_id: row.name for row in campaigns.entries(connection)}
+        later = tuple(_later(definition, made, waitingslots.entries(connection)))
     tasks = tuple(_tasks(definition, made, names))
     return replace(
         arrivals,
@@ -92,6 +104,7 @@ def plan(store: Store, options: Options) -> Plan:
         tasks=tasks,
         problems=tuple(_problems(definition, made)),
         waiting=tuple(_waiting(tasks)),
+        later=later,
         follows=_follows(definition, tasks),
         failures=[failure for failure in failures if not _is_due(failure)],
         notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
@@ -165,6 +178,19 @@ def _waiting(tasks: Sequence[PlannedTask]) -> Iterator[WaitingTask]:
     for task in tasks:
         if task.waits_for:
             yield WaitingTask(process=task.process, date=task.date, keywords=task.keywords, waits_for=task.waits_for)
+
+
+def _later(definition: Definition, made: Sequence[Decision], waiting: Sequence[WaitingRow]) -> Iterator[LaterTask]:
+    """What waits after the next run: what that decides, and what it does not look at."""
+    decided = {decision.slot for decision in made}
+    rows = [WaitingRow(each.slot, each.until, each.explanation) for each in made if each.state is State.WAITING]
+    rows += [row for row in waiting if row.slot not in decided]
+    for row in sorted(rows, key=attrgetter("slot")):
+        process = definition.processes.get(row.slot.process_id)
+        if process is not None and process.process_id in definition.codes:
+            yield LaterTask(
+                process=process.name, date=row.slot.date, keywords=row.slot.keywords, until=row.until, why=row.why
+            )
 
 
 def _follows(definition: Definition, tasks: Sequence[PlannedTask]) -> tuple[str, ...]:

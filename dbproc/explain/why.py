@@ -17,7 +17,7 @@ from dbproc.core.model import CodeEditPolicy, Definition, Input, Process, Produc
 from dbproc.core.periods import days_period, period_start, period_starts
 from dbproc.core.plan import Decision, Planner, State, valid_code
 from dbproc.core.staleness import alternatives
-from dbproc.database import attempts, lineage, quarantine, queue, summary
+from dbproc.database import attempts, lineage, quarantine, queue, summary, waitingslots
 from dbproc.database import codes as database_codes
 from dbproc.database import files as database_files
 from dbproc.database.attempts import AttemptRow
@@ -118,6 +118,7 @@ class Cause:
     state: State | Standing | None = None  #: how it stands
     explanation: str = ""  #: in a sentence
     files: Sequence[FileRow] = ()  #: every version of its file, the newest first
+    until: dt.datetime | None = None  #: when it is made at the latest, where it waits for its time
     details: Sequence[str] = ()  #: further sentences
     incoming: Sequence[Arrived] = ()  #: what fits and was not taken yet
     quarantined: Sequence[InQuarantine] = ()  #: what fits and was refused
@@ -349,6 +350,8 @@ class _Inquiry:
             return self._undue_cause(process, slot, planner.lacking(slot), node)
         if decision.state is State.STALE:
             return replace(node, details=list(self._prospects(process, slot))), []
+        if decision.state is State.WAITING:
+            return replace(node, until=decision.until, details=list(self._doubts(slot))), []
         return node, []
 
     def _undue_cause(self, process: Process, slot: Slot, lacking: Sequence[Input], node: Cause) -> _Answer:
@@ -378,15 +381,24 @@ class _Inquiry:
         else:
             yield "no queued file leads to it; dbproc check --repair queues its inputs"
 
+    def _doubts(self, slot: Slot) -> Iterator[str]:
+        """What hinders a slot that waits from being built in its time."""
+        with self._store.begin() as connection:
+            recorded = {row.slot for row in waitingslots.entries(connection)}
+        if slot not in recorded and slot not in self._awaited:
+            yield "it is not recorded that it waits; dbproc check --repair queues its inputs"
+
     @cached_property
     def _awaited(self) -> set[Slot]:
         """The slots that the next run looks at."""
         with self._store.begin() as connection:
             queued = queue.load(connection)
-            retries = attempts.due_retries(connection, dt.datetime.now(dt.UTC))
+            now = dt.datetime.now(dt.UTC)
+            retries = attempts.due_retries(connection, now)
+            waited = waitingslots.over(connection, now)
         facts = facts_of(self._store, self._definition)
         found = candidates(self._definition, facts, consumers(self._definition), queued)
-        return {slot for slot, _ in found} | set(retries)
+        return {slot for slot, _ in found} | set(retries) | set(waited)
 
 
 def _maker(definition: Definition, product_id: int) -> Process | None:

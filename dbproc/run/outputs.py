@@ -20,6 +20,7 @@ from dbproc.core.model import (
     Definition,
     Ending,
     FileFacts,
+    Keying,
     Member,
     Move,
     NewFile,
@@ -30,7 +31,7 @@ from dbproc.core.model import (
     Task,
     Verdict,
 )
-from dbproc.core.slots import time_of_output
+from dbproc.core.slots import joined, restricted, time_of_output
 from dbproc.core.states import Purpose
 from dbproc.core.text import one_line
 from dbproc.database import audit
@@ -188,7 +189,7 @@ class _Verification:
     ) -> NewFile:
         planned = made.planned
         version = planned.version if product.compiled.has_version else facts.version or planned.version
-        facts = replace(facts, keywords=facts.keywords or _inherited(made.task, product.compiled.keyword_fields))
+        facts = replace(facts, keywords=facts.keywords or _planned_keywords(made.task, product.compiled.keyword_fields))
         if product.inspector.name == "filename":
             time = time_of_output(made.task.process, made.task.period, Period(facts.start, facts.stop))
             facts = replace(facts, start=time.start, stop=time.stop)
@@ -285,6 +286,8 @@ def _disagreement(task: Task, planned: Planned, facts: FileFacts, *, has_version
     """The difference between an output's inspected and planned facts."""
     if facts.date != task.slot.date:
         return f"its inspector finds the date {facts.date}, planned was {task.slot.date}"
+    if task.process.keywords is Keying.EACH and joined(facts.keywords, task.slot.keywords) is None:
+        return f"its inspector finds the keywords {facts.keywords}, planned were {task.slot.keywords}"
     if has_version and facts.version is not None and facts.version != planned.version:
         return f"its inspector finds version {facts.version}, planned was {planned.version}"
     return None
@@ -316,8 +319,10 @@ def _without_twins(results: Sequence[Result]) -> list[Result]:
     return checked
 
 
-def _inherited(task: Task, fields: frozenset[str]) -> str:
-    """The inputs' keywords that are part of the output's name."""
+def _planned_keywords(task: Task, fields: frozenset[str]) -> str:
+    """The keywords in the name of an output: those of its slot, or merged, of its inputs."""
+    if task.process.keywords is Keying.EACH:
+        return restricted(task.slot.keywords, fields)
     keywords: dict[str, str] = {}
     for file in task.inputs:
         keywords.update(keywords_of(file.keywords))

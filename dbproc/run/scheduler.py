@@ -97,7 +97,7 @@ class Scheduler:
         """Take up what has waited long enough; what is of no process any more waits no longer."""
         self._recorded = {row.slot for row in rows}
         self._waited = {slot for slot in self._recorded if slot.process_id not in self.definition.processes}
-        over = (row.slot for row in rows if row.until is not None and row.until <= now)
+        over = (row.slot for row in rows if row.is_over(now))
         self._frontier.add(slot for slot in over if slot.process_id in self._allowed)
 
     def load_items(self) -> list[Slot]:

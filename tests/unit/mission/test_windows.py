@@ -96,12 +96,12 @@ def test_windows_calibrations_and_waits_are_taken(tmp_path: Path, mission: str) 
             "inputs",
             "nothing would ever be made; leave valid out of one",
         ),
-        (given(wait="2 days"), "wait", "says nothing with build = 'at once'; write build = 'when over'"),
         (
-            given("RUN", build="when over", makes=False),
-            "build",
-            "timebase RUN makes no output that could wait for the end of a period; leave build out",
+            given("DAILY", "raw", {"first_of": ["gain", "old"], "max_age": "1 h"}),
+            "inputs",
+            "bounds how old the latest file may be, and says nothing without valid = 'latest'",
         ),
+        (given(wait="2 days"), "wait", "says nothing with build = 'at once'; write build = 'when over'"),
         (
             given("DAILY", "raw", "gain", build="when complete"),
             "build",
@@ -120,4 +120,8 @@ def test_what_contradicts_itself_is_refused_on_its_line(tmp_path: Path, mission:
 
 def test_startup_cannot_wait(tmp_path: Path) -> None:
     mission = given("STARTUP", makes=False, build="when over").replace('inputs = ["raw"]', "inputs = []")
-    assert "timebase STARTUP makes no output that could wait" in problems_of(tmp_path, mission)[0]
+    assert "timebase STARTUP has no period that could be over" in problems_of(tmp_path, mission)[0]
+
+
+def test_what_is_run_for_its_effect_can_wait_for_the_end_of_its_day(tmp_path: Path) -> None:
+    assert problems_of(tmp_path, given("RUN", build="when over", makes=False)) == []
