@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from dbproc.core.expectations import Expected
+from dbproc.core.answers import INLINE
 from dbproc.core.model import Definition
-from dbproc.core.slots import key_of, period_words
+from dbproc.core.slot_text import SlotShown, slot_shown, time_shown
 from dbproc.database import planning, waitingslots
 from dbproc.database.store import Transaction
 
@@ -21,21 +21,9 @@ class WaitingSlot:
 
     process: str  #: the name of the process
     product: str | None  #: the name of its first product
-    date: dt.date  #: the date
-    period: str  #: the time that it is of
-    key: str  #: the keywords that tell it from others of that time
+    slot: SlotShown = field(metadata=INLINE)
     until: dt.datetime | None  #: when it is made at the latest; null: when something comes
     why: str  #: why it is to be made, and what it waits for
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LateFile:
-    """A file that should have come."""
-
-    period: str  #: the time that it is of
-    key: str  #: its keywords
-    start: dt.datetime  #: the first moment of that time
-    stop: dt.datetime  #: its last moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +32,7 @@ class LateProduct:
 
     product: str  #: its name
     count: int  #: how many files
-    oldest: tuple[LateFile, ...]  #: the first few of them
+    oldest: tuple[SlotShown, ...]  #: the first few of them
 
 
 def waiting_slots(connection: Transaction, definition: Definition) -> Iterator[WaitingSlot]:
@@ -57,9 +45,7 @@ def waiting_slots(connection: Transaction, definition: Definition) -> Iterator[W
         yield WaitingSlot(
             process=process.name,
             product=None if product is None else definition.products[product].name,
-            date=row.slot.date,
-            period=period_words(process, row.slot),
-            key=key_of(process, row.slot),
+            slot=slot_shown(process, row.slot),
             until=row.until,
             why=row.why,
         )
@@ -72,9 +58,5 @@ def late_products(connection: Transaction, definition: Definition, now: dt.datet
             continue
         found = planning.presence_of(connection, product).late(now)
         if found:
-            oldest = tuple(map(_late_file, found[:_LATE_SHOWN]))
+            oldest = tuple(time_shown(each.period, each.key) for each in found[:_LATE_SHOWN])
             yield LateProduct(product=product.name, count=len(found), oldest=oldest)
-
-
-def _late_file(late: Expected) -> LateFile:
-    return LateFile(period=late.period_words, key=late.key, start=late.period.start, stop=late.period.stop)

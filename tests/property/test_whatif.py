@@ -21,6 +21,7 @@ from dbproc.changes import release, reprocess
 from dbproc.changes.whatif import Prediction, if_delivered, if_released, if_reprocessed
 from dbproc.core.errors import UserError
 from dbproc.core.events import Report
+from dbproc.core.slot_text import SlotChoice, between_days
 from dbproc.core.version import Part, Version
 from dbproc.database import files
 from dbproc.database.store import Store, create_database, open_store
@@ -331,7 +332,7 @@ def some_selection(data: st.DataObject, world: World) -> reprocess.Selection:
     if start is not None and end is not None and start > end:
         start, end = end, start
     product = data.draw(st.sampled_from([output for each in world.processes for output in each.outputs]), "product")
-    return reprocess.Selection(product=product, start=start, end=end)
+    return reprocess.Selection(product=product, slots=SlotChoice(between_days(start, end)))
 
 
 def lose(mission: Mission, name: str) -> None:
