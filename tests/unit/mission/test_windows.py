@@ -116,7 +116,3 @@ def test_what_contradicts_itself_is_refused_on_its_line(tmp_path: Path, mission:
 def test_startup_cannot_wait(tmp_path: Path) -> None:
     mission = given("STARTUP", makes=False, build="when over").replace('inputs = ["raw"]', "inputs = []")
     assert "timebase STARTUP has no period that could be over" in problems_of(tmp_path, mission)[0]
-
-
-def test_what_is_run_for_its_effect_can_wait_for_the_end_of_its_day(tmp_path: Path) -> None:
-    assert problems_of(tmp_path, given("RUN", build="when over", makes=False)) == []
