@@ -99,6 +99,9 @@ def _driver_problems(process: ProcessSpec, driver: str, definition: Definition) 
     elif driver in _descendants(process, definition):
         text = f"{driver!r} is made from what this process makes; its files can be no periods of it"
         yield Problem((*path, "timebase"), text)
+    if process.keywords is Keying.MERGED:
+        text = f"one output would be made of all files of {driver!r} on a day, and each is to be a period; leave it out"
+        yield Problem((*path, "keywords"), text)
     for place, given in found[:1]:
         fault = _driver_fault(given)
         if fault is not None:
@@ -154,7 +157,7 @@ def _driven_name_problems(
         return
     lost = sorted(drives.keyword_fields - made.keyword_fields)
     whose = f"each file of {driver.name!r} ({driver.format!r})"
-    if lost and process.keywords is Keying.EACH:
+    if lost:
         text = f"the process {process.name!r} makes a file for {whose}, and two that differ in {in_braces(lost)}"
         yield Problem(path, f"{text} would give one name; put {in_braces(lost)} into the format")
     elif _finest(made) > _finest(drives) and not made.keyword_fields - TIME_OF_DAY:

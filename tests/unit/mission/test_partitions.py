@@ -142,6 +142,7 @@ def test_what_two_periods_or_nothing_would_name_is_refused_on_its_line(
     ("mission", "at", "said"),
     [
         (made("per orbit", ["raw"]), "timebase", "'orbit' is none of the inputs"),
+        (made("per orbit", ["orbit"], PASS, keywords="merged"), "keywords", "and each is to be a period; leave it out"),
         (made("per orbitt", ["orbit"], PASS), "timebase", "add it to the inputs; did you mean 'orbit'?"),
         (
             made("per orbit", ["raw", optional("orbit")], PASS),

@@ -96,6 +96,11 @@ def test_windows_calibrations_and_waits_are_taken(tmp_path: Path, mission: str) 
             "inputs",
             "nothing would ever be made; leave valid out of one",
         ),
+        (
+            given("DAILY", "raw", {"first_of": ["gain", "old"], "max_age": "1 h"}),
+            "inputs",
+            "bounds how old the latest file may be, and says nothing without valid = 'latest'",
+        ),
         (given(wait="2 days"), "wait", "says nothing with build = 'at once'; write build = 'when over'"),
         (
             given("DAILY", "raw", "gain", build="when complete"),
