@@ -21,6 +21,7 @@ from dbproc.changes import release, reprocess
 from dbproc.changes.whatif import Prediction, if_delivered, if_released, if_reprocessed
 from dbproc.core.errors import UserError
 from dbproc.core.events import Report
+from dbproc.core.plan import State
 from dbproc.core.version import Part, Version
 from dbproc.database import files
 from dbproc.database.store import Store, create_database, open_store
@@ -55,6 +56,9 @@ CODES = """
 SELECT DISTINCT c.interface_version, c.quality_version, c.revision_version
 FROM code c JOIN process p ON p.process_id = c.process_id WHERE p.process_name = '{}'
 """
+WAITING = """
+SELECT p.process_name, w.utc_file_date, w.message FROM waitingslot w JOIN process p ON p.process_id = w.process_id
+"""
 ACTIVE = """
 SELECT count(*) FROM code c JOIN process p ON p.process_id = c.process_id
 WHERE c.active_code AND p.process_name = '{}'
@@ -70,6 +74,7 @@ class Process:
     inputs: tuple[object, ...]
     outputs: tuple[str, ...]
     level: int
+    build: str = "at once"
     version: Version = FIRST_VERSION
     interface: int = 1
 
@@ -84,7 +89,8 @@ class Process:
             "output_interface": self.interface,
             "arguments": [str(len(self.outputs))],
         }
-        yield kit.process(f"to_{self.name}", output, list(self.inputs), self.timebase, **code)
+        when = {} if self.build == "at once" else {"build": self.build, "wait": "36000 days"}
+        yield kit.process(f"to_{self.name}", output, list(self.inputs), self.timebase, keys=when, **code)
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,8 @@ class World:
     processes: tuple[Process, ...]
 
     def blocks(self) -> list[str]:
-        raws = [kit.product(name, 0, f"{name}_{{station}}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt") for name in self.raws]
+        form = "{name}_{{station}}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt"
+        raws = [kit.product(name, 0, form.format(name=name), expect="daily") for name in self.raws]
         return [*raws, *(block for process in self.processes for block in process.blocks())]
 
 
@@ -112,20 +119,27 @@ def worlds(draw: st.DrawFn) -> World:
             timebase, sources = "DAILY", below
         chosen = draw(st.lists(st.sampled_from(sources), min_size=1, max_size=2, unique=True))
         outputs = (f"p{number}", f"p{number}b") if draw(st.integers(0, 3)) == 0 else (f"p{number}",)
-        inputs = draw(some_inputs(chosen, is_daily=timebase == "DAILY"))
-        processes.append(Process(f"p{number}", timebase, inputs, outputs, number + 1))
+        inputs = draw(some_inputs(chosen, timebase))
+        builds = ["at once", "at once", "when over", *(["when complete"] if set(raws) & set(chosen) else [])]
+        processes.append(Process(f"p{number}", timebase, inputs, outputs, number + 1, draw(st.sampled_from(builds))))
         below += outputs
     return World(raws, tuple(processes))
 
 
 @st.composite
-def some_inputs(draw: st.DrawFn, names: list[str], *, is_daily: bool) -> tuple[object, ...]:
-    """Each product by itself, or one for want of the other."""
+def some_inputs(draw: st.DrawFn, names: list[str], timebase: str) -> tuple[object, ...]:
+    """Each product by itself, or one for want of the other; by FILE, some is required that tells the station."""
     if len(names) == 2 and draw(st.integers(0, 2)) == 0:
         return ({"first_of": names},)
-    days = st.integers(0, 2) if is_daily else st.just(0)
+    days = st.integers(0, 2) if timebase == "DAILY" else st.just(0)
+    required = names[0] if timebase == "FILE" else ""
     return tuple(
-        {"product": name, "optional": draw(st.booleans()), "yesterday": draw(days), "tomorrow": draw(days)}
+        {
+            "product": name,
+            "optional": name != required and draw(st.booleans()),
+            "yesterday": draw(days),
+            "tomorrow": draw(days),
+        }
         for name in names
     )
 
@@ -148,7 +162,7 @@ class Made:
 
 
 def foreseen(prediction: Prediction) -> list[Made]:
-    assert not prediction.hindered
+    assert {each.state for each in prediction.hindered} <= {State.WAITING}
     found = [Made(each.file, str(each.version), tuple(sorted(each.job.reasons))) for each in prediction.files]
     return sorted(found, key=lambda each: each.name)
 
@@ -162,11 +176,17 @@ def made(mission: Mission, since: int) -> list[Made]:
     return sorted(files_made, key=lambda each: each.name)
 
 
-def planned(mission: Mission) -> list[tuple[str, list[str]]]:
-    """Each file that is to be built, with the inputs of its job."""
+def planned(mission: Mission) -> tuple[list[tuple[str, list[str]]], list[tuple[str, str, str]]]:
+    """Each file that is to be built, with the inputs of its job; and what is to wait, and why."""
     answer = ask(mission, lambda store: plan(store, Options()))
     assert not answer.problems
-    return sorted((name, sorted(task.inputs)) for task in answer.tasks or () for name in task.outputs)
+    later = sorted((each.process, str(each.date), each.why) for each in answer.later or ())
+    return sorted((name, sorted(task.inputs)) for task in answer.tasks or () for name in task.outputs), later
+
+
+def waiting(mission: Mission) -> list[tuple[str, str, str]]:
+    """The same of what waits, as the database has it."""
+    return sorted((row[0], str(row[1]), row[2]) for row in mission.rows(WAITING))
 
 
 def built(mission: Mission, since: int) -> list[tuple[str, list[str]]]:
@@ -320,6 +340,11 @@ def ingest_only(data: st.DataObject, mission: Mission, world: World) -> None:
     killable.run_here(mission.database, Options(process=False))
 
 
+def let_time_pass(_: st.DataObject, mission: Mission, __: World) -> None:
+    """What waits has waited long enough."""
+    mission.let_time_pass()
+
+
 def leave_it(_: st.DataObject, __: Mission, ___: World) -> None:
     """Only what campaigns left for a later run."""
 
@@ -355,6 +380,7 @@ CHANGES: list[Callable[[st.DataObject, Mission, World], Prediction | None]] = [
     begin_limited_campaign,
     deliver_some,
     ingest_only,
+    let_time_pass,
     leave_it,
 ]
 
@@ -408,7 +434,7 @@ def holds(mission: Mission, said: Prediction | None) -> list[Made]:
     with Store(mission.database) as store:
         cycle.run(store, Options(), report)
     happened = made(mission, since)
-    assert plan_of_run == built(mission, since)
+    assert plan_of_run == (built(mission, since), waiting(mission))
     assert said is None or foreseen(said) == happened
     new = {name for name, content in on_disk(mission).items() if before.get(name) != content}
     assert new - arriving == {each.name for each in happened} - arriving
