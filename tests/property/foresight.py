@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dbproc.changes.whatif import Prediction
+from dbproc.core.plan import State
 from dbproc.database.store import Store, open_store
 from dbproc.explain.plan import plan
 from dbproc.run.selection import Options
@@ -21,6 +22,9 @@ JOIN attempt a ON a.attempt_id = made.attempt_id JOIN file o ON o.file_id = made
 """
 MADE = f"""
 SELECT o.filename, a.reasons, o.interface_version, o.quality_version, o.revision_version FROM {OUTPUTS}
+"""
+WAITING = """
+SELECT p.process_name, w.utc_file_date, w.message FROM waitingslot w JOIN process p ON p.process_id = w.process_id
 """
 INPUTS = "SELECT i.attempt_id, f.filename FROM attemptinput i JOIN file f ON f.file_id = i.file_id"
 
@@ -42,7 +46,7 @@ class Made:
 
 
 def foreseen(prediction: Prediction) -> list[Made]:
-    assert not prediction.hindered
+    assert {each.state for each in prediction.hindered} <= {State.WAITING}
     found = [Made(each.file, str(each.version), tuple(sorted(each.job.reasons))) for each in prediction.files]
     return sorted(found, key=lambda each: each.name)
 
@@ -61,6 +65,17 @@ def planned(mission: Mission) -> list[tuple[str, list[str]]]:
     answer = ask(mission, lambda store: plan(store, Options()))
     assert not answer.problems
     return sorted((name, sorted(task.inputs)) for task in answer.tasks or () for name in task.outputs)
+
+
+def waiting_then(mission: Mission) -> list[tuple[str, str, str]]:
+    """What is to wait after the next run, and why."""
+    answer = ask(mission, lambda store: plan(store, Options()))
+    return sorted((each.process, str(each.slot.date), each.why) for each in answer.later or ())
+
+
+def waiting(mission: Mission) -> list[tuple[str, str, str]]:
+    """The same of what waits, as the database has it."""
+    return sorted((row[0], str(row[1]), row[2]) for row in mission.rows(WAITING))
 
 
 def built(mission: Mission, since: int) -> list[tuple[str, list[str]]]:

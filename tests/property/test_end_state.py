@@ -46,6 +46,7 @@ class Process:
     inputs: tuple[Input, ...]
     level: int
     version: int = 0
+    build: str = "at once"
 
     @property
     def label(self) -> str:
@@ -58,7 +59,8 @@ class Process:
         ]
         yield kit.product(self.name, self.level)
         code = {"file": "x.sh", "version": f"1.{self.version}.0", "arguments": [self.name + "-{CODEVERSION}"]}
-        yield kit.process(f"to_{self.name}", self.name, inputs, self.timebase, **code)
+        when = {} if self.build == "at once" else {"build": self.build, "wait": "36000 days"}
+        yield kit.process(f"to_{self.name}", self.name, inputs, self.timebase, keys=when, **code)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Plan:
 
     def blocks(self) -> list[str]:
         made = [block for process in self.processes for block in process.blocks()]
-        return [*(kit.product(name, 0) for name in self.raws), *made]
+        return [*(kit.product(name, 0, expect="daily") for name in self.raws), *made]
 
     def released(self, number: int) -> Plan:
         """With a new version of the code of one process."""
@@ -127,7 +129,7 @@ def last(timebase: str, day: dt.date) -> dt.date:
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> Plan:
+def plans(draw: st.DrawFn, *, can_wait: bool = False) -> Plan:
     """Missions of two or three levels; every process reads what is below it, the last one may be of a period."""
     raws = ("a", "b")[: draw(st.integers(1, 2))]
     below, processes = list(raws), []
@@ -137,7 +139,9 @@ def plans(draw: st.DrawFn) -> Plan:
         chosen = draw(st.lists(st.sampled_from(below), min_size=1, max_size=2, unique=True))
         windows = st.integers(0, 2)
         inputs = tuple(Input(name, draw(st.booleans()), draw(windows), draw(windows)) for name in chosen)
-        processes.append(Process(f"p{number}", timebase, inputs, number + 1))
+        builds = ["at once", "when over", *(["when complete"] if set(raws) & set(chosen) else [])]
+        build = draw(st.sampled_from(builds)) if can_wait else "at once"
+        processes.append(Process(f"p{number}", timebase, inputs, number + 1, build=build))
         below.append(f"p{number}")
     return Plan(raws, tuple(processes))
 
@@ -179,7 +183,7 @@ def check_undisturbed(data: st.DataObject, copy: Copy) -> None:
 
 
 def check_disturbed(data: st.DataObject, copy: Copy) -> None:
-    plan = data.draw(plans())
+    plan = data.draw(plans(can_wait=True))
     files = data.draw(raw_files(plan))
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         mission = mission_of(plan, Path(folder) / "m", copy)
@@ -194,6 +198,9 @@ def check_disturbed(data: st.DataObject, copy: Copy) -> None:
             if data.draw(st.booleans(), "release a code"):
                 plan = plan.released(data.draw(st.integers(0, 2)))
                 mission.define(*plan.blocks())
+        assert killable.run(mission.database, Options())
+        assert mission.queued() == 0
+        mission.let_time_pass()
         assert killable.run(mission.database, Options())
         check_end_state(mission, plan, files)
         attempts = mission.attempts()
@@ -218,6 +225,7 @@ def check_end_state(mission: Mission, plan: Plan, files: list[Raw]) -> None:
     assert all(file.code == labels.get(file.product) for name, file in mission.files().items() if name in newest)
     assert mission.queued() == 0
     assert mission.waiting() == []
+    assert mission.rows("SELECT * FROM waitingslot") == []
     mission.check()
 
 

@@ -26,7 +26,7 @@ from tests.kit import mission as kit
 from tests.kit.mission import MEMORY, Mission
 from tests.property import killable
 from tests.property.conftest import Copy
-from tests.property.foresight import Made, T, ask, built, foreseen, last_attempt, made, planned
+from tests.property.foresight import Made, T, ask, built, foreseen, last_attempt, made, planned, waiting, waiting_then
 
 # Every output holds its own name, so that no two versions are equal.
 CODE = """#!/bin/sh
@@ -59,6 +59,7 @@ class Process:
     inputs: tuple[object, ...]
     outputs: tuple[str, ...]
     level: int
+    build: str = "at once"
     version: Version = FIRST_VERSION
     interface: int = 1
 
@@ -73,7 +74,8 @@ class Process:
             "output_interface": self.interface,
             "arguments": [str(len(self.outputs))],
         }
-        yield kit.process(f"to_{self.name}", output, list(self.inputs), self.timebase, **code)
+        when = {} if self.build == "at once" else {"build": self.build, "wait": "36000 days"}
+        yield kit.process(f"to_{self.name}", output, list(self.inputs), self.timebase, keys=when, **code)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class World:
     processes: tuple[Process, ...]
 
     def blocks(self) -> list[str]:
-        raws = [kit.product(name, 0, f"{name}_{{station}}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt") for name in self.raws]
+        form = "{name}_{{station}}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt"
+        raws = [kit.product(name, 0, form.format(name=name), expect="daily") for name in self.raws]
         return [*raws, *(block for process in self.processes for block in process.blocks())]
 
 
@@ -101,20 +104,27 @@ def worlds(draw: st.DrawFn) -> World:
             timebase, sources = "DAILY", below
         chosen = draw(st.lists(st.sampled_from(sources), min_size=1, max_size=2, unique=True))
         outputs = (f"p{number}", f"p{number}b") if draw(st.integers(0, 3)) == 0 else (f"p{number}",)
-        inputs = draw(some_inputs(chosen, is_daily=timebase == "DAILY"))
-        processes.append(Process(f"p{number}", timebase, inputs, outputs, number + 1))
+        inputs = draw(some_inputs(chosen, timebase))
+        builds = ["at once", "at once", "when over", *(["when complete"] if set(raws) & set(chosen) else [])]
+        processes.append(Process(f"p{number}", timebase, inputs, outputs, number + 1, draw(st.sampled_from(builds))))
         below += outputs
     return World(raws, tuple(processes))
 
 
 @st.composite
-def some_inputs(draw: st.DrawFn, names: list[str], *, is_daily: bool) -> tuple[object, ...]:
-    """Each product by itself, or one for want of the other."""
+def some_inputs(draw: st.DrawFn, names: list[str], timebase: str) -> tuple[object, ...]:
+    """Each product by itself, or one for want of the other; by FILE, some is required that tells the station."""
     if len(names) == 2 and draw(st.integers(0, 2)) == 0:
         return ({"first_of": names},)
-    days = st.integers(0, 2) if is_daily else st.just(0)
+    days = st.integers(0, 2) if timebase == "DAILY" else st.just(0)
+    required = names[0] if timebase == "FILE" else ""
     return tuple(
-        {"product": name, "optional": draw(st.booleans()), "yesterday": draw(days), "tomorrow": draw(days)}
+        {
+            "product": name,
+            "optional": name != required and draw(st.booleans()),
+            "yesterday": draw(days),
+            "tomorrow": draw(days),
+        }
         for name in names
     )
 
@@ -257,6 +267,11 @@ def ingest_only(data: st.DataObject, mission: Mission, world: World) -> None:
     killable.run_here(mission.database, Options(process=False))
 
 
+def let_time_pass(_: st.DataObject, mission: Mission, __: World) -> None:
+    """What waits has waited long enough."""
+    mission.let_time_pass()
+
+
 def leave_it(_: st.DataObject, __: Mission, ___: World) -> None:
     """Only what campaigns left for a later run."""
 
@@ -292,6 +307,7 @@ CHANGES: list[Callable[[st.DataObject, Mission, World], Prediction | None]] = [
     begin_limited_campaign,
     deliver_some,
     ingest_only,
+    let_time_pass,
     leave_it,
 ]
 
@@ -331,13 +347,13 @@ def holds(mission: Mission, said: Prediction | None) -> list[Made]:
     what happened."""
     before, since = on_disk(mission), last_attempt(mission)
     arriving = {path.name for path in mission.incoming.iterdir()}
-    plan_of_run = planned(mission)
+    plan_of_run, to_wait = planned(mission), waiting_then(mission)
     assert (on_disk(mission), last_attempt(mission)) == (before, since)
     report = Report()
     with Store(mission.database) as store:
         cycle.run(store, Options(), report)
     happened = made(mission, since)
-    assert plan_of_run == built(mission, since)
+    assert (plan_of_run, to_wait) == (built(mission, since), waiting(mission))
     assert said is None or foreseen(said) == happened
     new = {name for name, content in on_disk(mission).items() if before.get(name) != content}
     assert new - arriving == {each.name for each in happened} - arriving
