@@ -222,7 +222,7 @@ class _Run:
         self._start_up(self._allowed - refused)
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
-        if waits.queued or waits.retries or waits.campaigns:
+        if waits.queued or waits.retries or waits.waited or waits.campaigns:
             from dbproc.run.campaigns import Campaigns
             from dbproc.run.scheduler import Scheduler
 

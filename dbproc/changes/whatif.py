@@ -23,6 +23,7 @@ from dbproc.core.errors import UserError
 from dbproc.core.lookup import process_named
 from dbproc.core.model import Definition, File, Planned, Product, Slot, Task, Timebase
 from dbproc.core.plan import Decision, State, startup_decision
+from dbproc.core.slot_text import SlotShown, slot_shown, task_shown
 from dbproc.core.states import RefusalReason
 from dbproc.core.version import Part, Version
 from dbproc.database import files, queue
@@ -45,11 +46,10 @@ class Subject:
     """What an execution of a process is for."""
 
     process: str  #: the name of the process
-    date: dt.date  #: the date
-    keywords: str  #: the keywords, where there are several of a date
+    slot: SlotShown = field(metadata=INLINE)
 
     def __str__(self) -> str:
-        return f"{self.process} {self.date} {self.keywords}".rstrip()
+        return f"{self.process} {self.slot}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +99,15 @@ class Made:
 
     @property
     def what(self) -> str:
-        """The name of the file, or the date of the job."""
-        return self.output[1].name if self.output else f"{self.task.slot.date} {self.task.slot.keywords}".rstrip()
+        """The name of the file, or the period and key of the job."""
+        return self.output[1].name if self.output else str(task_shown(self.task))
 
     @property
     def job(self) -> PredictedJob:
         """The job as an answer."""
         return PredictedJob(
             process=self.task.process.name,
-            date=self.task.slot.date,
-            keywords=self.task.slot.keywords,
+            slot=task_shown(self.task),
             code_version=self.task.code.version,
             reasons=tuple(reason.text for reason in self.task.reasons),
         )
@@ -126,7 +125,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hindered(Subject):
-    """What would be due, but is refused, or failed before and waits."""
+    """What would be due, but is refused, failed before and is tried later, or waits for its time."""
 
     state: State  #: how it stands
     why: str  #: in a sentence
@@ -265,9 +264,9 @@ def _predicted(store: Store, hypothesis: Hypothesis, notes: Sequence[str] = (), 
     with store.at_one_moment() as still:
         for decision in predict(still, hypothesis):
             task = decision.task
-            if decision.state is not State.STALE or task is None:
+            if decision.state in (State.REFUSED, State.DELAYED, State.WAITING):
                 hindered.append(_hindered(definition, decision))
-            elif task.process.timebase is not Timebase.STARTUP:
+            elif task is not None and task.process.timebase is not Timebase.STARTUP:
                 made += _outputs(definition, task)
         cost = _cost(still, made)
     made.sort(key=_place)
@@ -283,11 +282,10 @@ def _predicted(store: Store, hypothesis: Hypothesis, notes: Sequence[str] = (), 
 
 
 def _hindered(definition: Definition, decision: Decision) -> Hindered:
-    slot = decision.slot
+    process = definition.processes[decision.slot.process_id]
     return Hindered(
-        process=definition.processes[slot.process_id].name,
-        date=slot.date,
-        keywords=slot.keywords,
+        process=process.name,
+        slot=slot_shown(process, decision.slot, decision.period),
         state=decision.state,
         why=decision.explanation,
     )

@@ -24,7 +24,7 @@ from dbproc.core.events import Progress
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Definition
 from dbproc.core.text import one_line
-from dbproc.database import audit, lock, queue
+from dbproc.database import audit, lock, queue, waitingslots
 from dbproc.database.audit import Records
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
@@ -152,7 +152,7 @@ def _compare(store: Store, site: _Site) -> tuple[Files, Records, list[Fault]]:
         facts = facts_in(connection, definition)
         stale = stale_slots(definition, newest, built, facts, doubtful)
         queued = queue.load(connection)
-        faults += forgotten(definition, stale, queued, facts)
+        faults += forgotten(definition, stale, queued, waitingslots.entries(connection), facts)
         faults += queued_in_vain(definition, stale, queued, records.queue, facts)
     faults += _on_disk(site, files, records)
     return files, records, faults

@@ -11,17 +11,20 @@ from dbproc.check.faults import Dequeue, Enqueue, Fault, Kind
 from dbproc.core.candidates import Queued, consumers
 from dbproc.core.model import Definition, Slot, Task
 from dbproc.core.plan import Planner, State
+from dbproc.core.slot_text import task_shown
 from dbproc.core.states import AttemptStatus
 from dbproc.database.audit import QueuedRow
+from dbproc.database.waitingslots import WaitingRow
 from dbproc.run.decide import FactsOf, candidates, planners
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A slot to build, the sentence why, and whether it failed and is tried again by itself."""
+    """A slot to build, the sentence why, whether it is to wait, and whether it failed and is tried again by itself."""
 
     task: Task
     why: str
+    waits: bool
     is_retried: bool
 
 
@@ -60,24 +63,35 @@ def _stale(planner: Planner, slots: Sequence[Slot], doubtful: Collection[int]) -
     facts = planner.facts
     for slot in slots:
         decision = planner.decide(slot)
-        if decision.state is not State.STALE or decision.task is None:
+        if decision.state not in (State.STALE, State.WAITING) or decision.task is None:
             continue
         products = decision.task.process.outputs
         outputs = (output for product in products for output in facts.outputs.get((product, slot.date), ()))
         if not any(output.file.file_id in doubtful for output in outputs):
             tried = facts.tried.get(slot)
             is_retried = tried is not None and tried.status == AttemptStatus.FAILED and tried.next_try is not None
-            yield Stale(decision.task, decision.explanation, is_retried)
+            yield Stale(decision.task, decision.explanation, decision.state is State.WAITING, is_retried)
 
 
 def forgotten(
-    definition: Definition, stale: dict[Slot, Stale], queued: Sequence[Queued], facts: FactsOf
+    definition: Definition,
+    stale: dict[Slot, Stale],
+    queued: Sequence[Queued],
+    waiting: Iterable[WaitingRow],
+    facts: FactsOf,
 ) -> Iterator[Fault]:
-    """The stale slots that no queued file leads to, and that did not fail to be tried again."""
+    """The stale slots that no queued file leads to, that did not fail to be tried again, and that do not wait."""
+    now = dt.datetime.now(dt.UTC)
     awaited = {slot for slot, _ in candidates(definition, facts, consumers(definition), queued)}
+    awaited.update(row.slot for row in waiting if _will_be_looked_at(row, stale.get(row.slot), now))
     for slot, found in sorted(stale.items()):
         if slot not in awaited and not found.is_retried:
             yield _forgotten(definition, slot, found)
+
+
+def _will_be_looked_at(row: WaitingRow, found: Stale | None, now: dt.datetime) -> bool:
+    """Whether a slot waits rightly, or has waited long enough for the next run."""
+    return found is not None and (found.waits or row.is_over(now))
 
 
 def _forgotten(definition: Definition, slot: Slot, found: Stale) -> Fault:
@@ -86,7 +100,7 @@ def _forgotten(definition: Definition, slot: Slot, found: Stale) -> Fault:
     inputs = tuple(file.file_id for file in found.task.inputs)
     return Fault(
         kind=Kind.STALE,
-        place=f"{made} {slot.date} {slot.keywords}".rstrip(),
+        place=f"{made} {task_shown(found.task)}",
         text=f"{found.why}; and no queued file leads to it",
         remedy="dbproc check --repair queues its inputs; the next run builds it",
         cure=Enqueue(inputs, f"stale: {found.why}"),

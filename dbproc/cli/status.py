@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from dbproc.cli.common import asking_options, cell, open_mission, print_table, retry_words, show
+from dbproc.explain.expectations import LateProduct, WaitingSlot
 from dbproc.explain.status import Status, Waiting, mission_status
 
 _SHOWN = 5
@@ -15,7 +16,7 @@ _SHOWN = 5
 @click.command("status")
 @asking_options
 def status_command(mission: str, as_json: bool) -> None:
-    """Show the state of the mission: lock, queue, incoming, products, failures, quarantine."""
+    """Show the state of the mission: lock, queue, products, failures, quarantine, what waits, what is late."""
     with open_mission(mission, read_only=True) as store:
         facts = mission_status(store)
     show(facts, as_json, _print_status)
@@ -39,12 +40,13 @@ def _print_status(facts: Status) -> None:
     if facts.failures:
         click.echo("\nfailed:")
     for failure in facts.failures:
-        subject = f"{failure.process} {failure.date} {failure.keywords}".strip()
-        click.echo(f"  {cell(subject)}: {cell(failure.message)} ({retry_words(failure)})")
+        click.echo(f"  {failure.process} {cell(failure.slot)}: {cell(failure.message)} ({retry_words(failure)})")
         if failure.log:
             click.echo(f"    log: {failure.log}")
         if failure.waiting:
             click.echo(f"    waiting for it: {_waiting_words(failure.waiting)}")
+    _print_waiting(facts.waiting)
+    _print_late(facts.late)
     if facts.quarantine:
         click.echo(f"\nin quarantine: {facts.quarantine}")
     for entry in facts.quarantined:
@@ -53,8 +55,27 @@ def _print_status(facts: Status) -> None:
         click.echo(f"\ngone from quarantine: {facts.quarantine_gone}; dbproc check names them")
 
 
+def _print_waiting(waiting: Sequence[WaitingSlot]) -> None:
+    """Print what is to be made later."""
+    if waiting:
+        click.echo("\nwaiting:")
+    for each in waiting:
+        click.echo(f"  {each.product or each.process} {cell(each.slot)}: {cell(each.why)}")
+
+
+def _print_late(late: Sequence[LateProduct]) -> None:
+    """Print what should have come: how much, and the first few."""
+    if late:
+        click.echo("\nlate:")
+    for product in late:
+        names = [str(each.slot) for each in product.oldest[:_SHOWN]]
+        more = product.count - len(names)
+        files = f"{product.count} file{'' if product.count == 1 else 's'}"
+        click.echo(cell(f"  {product.product}: {files}: {', '.join(names)}{f' and {more} more' if more else ''}"))
+
+
 def _waiting_words(waiting: Sequence[Waiting]) -> str:
     """The waiting products, the first few by name."""
-    names = [f"{each.waiting} {each.date} {each.keywords}".rstrip() for each in waiting[:_SHOWN]]
+    names = [f"{each.waiting} {each.slot}" for each in waiting[:_SHOWN]]
     more = len(waiting) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dbproc.core.expectations import expected_days, expecting
 from dbproc.core.model import NO_TIME, Definition, File, Input, Period, Process, Slot, Timebase, Validity
 from dbproc.core.periods import ALWAYS, DayRange, coalesced, extended, widened
 from dbproc.core.slots import joined, key_of, key_of_file, period_of, reach, slots_at, window
@@ -35,6 +36,7 @@ class Needs:
     by_date: Mapping[int, Sequence[DayRange]]  #: those dated on these days
     outputs: Mapping[int, Sequence[DayRange]]  #: what stands on these dates
     by_start: Mapping[int, Sequence[DayRange]]  #: those that begin on these days
+    seen: frozenset[int] = frozenset()  #: what was seen of these products at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ class Reach:
     process: Process
     key: str
     span: Period
+
+    @property
+    def whole(self) -> Period:
+        """The time of its slots: a period that begins within the span may have all its files behind it."""
+        if not self.process.timebase.is_grid:
+            return self.span
+        *_, last = slots_at(self.process, Period(self.span.stop, self.span.stop))
+        return Period(self.span.start, period_of(self.process, last).stop)
 
 
 Consumers = Mapping[int, Sequence[tuple[Process, Input]]]
@@ -115,7 +125,7 @@ def needs_of_reaches(reaches: Iterable[Reach]) -> Needs:
     for each in reaches:
         for link in anchors(each.process):
             asked = by_time if each.process.timebase.by_time else by_date
-            asked[link.product_id].append(each.span.days)
+            asked[link.product_id].append(each.whole.days)
     return Needs(_coalesced(by_time), _coalesced(by_date), {}, {})
 
 
@@ -132,13 +142,13 @@ class Anchors:
 
     def slots(self, each: Reach) -> Iterator[Slot]:
         """The slots of a reach, of which some may lack a part of their key."""
-        process, found = each.process, dict[Slot, None]()
+        process, whole, found = each.process, each.whole, dict[Slot, None]()
         for link in anchors(process):
             days = (self._by_time if process.timebase.by_time else self._by_date).get(link.product_id, {})
-            for file in _in_days(days, each.span.days):
+            for file in _in_days(days, whole.days):
                 key = joined(key_of_file(process, link, file.keywords), each.key)
                 if key is not None:
-                    found.update(dict.fromkeys(_slots_in(process, file, key, each.span)))
+                    found.update(dict.fromkeys(_slots_in(process, file, key, whole)))
         yield from found
 
 
@@ -261,9 +271,13 @@ def needs(definition: Definition, slots: Iterable[Slot], periods: Mapping[Slot, 
     by_date: dict[int, list[DayRange]] = defaultdict(list)
     by_start: dict[int, list[DayRange]] = defaultdict(list)
     outputs: dict[int, list[DayRange]] = defaultdict(list)
+    seen: set[int] = set()
     for slot in slots:
         process = definition.processes[slot.process_id]
         period = driven.get(slot) or period_of(process, slot)
+        for link, product in expecting(definition, process):
+            by_time[link.product_id].append(expected_days(product, window(link, period)))
+            seen.add(link.product_id)
         for link in process.inputs:
             if link.valid is Validity.LATEST:
                 by_start[link.product_id].append(_starts(link, period))
@@ -277,7 +291,7 @@ def needs(definition: Definition, slots: Iterable[Slot], periods: Mapping[Slot, 
                 by_date[link.product_id].append(days_of(slot.date, link))
         for product_id in process.outputs:
             outputs[product_id].append((slot.date, slot.date))
-    return Needs(_coalesced(by_time), _coalesced(by_date), _coalesced(outputs), _coalesced(by_start))
+    return Needs(_coalesced(by_time), _coalesced(by_date), _coalesced(outputs), _coalesced(by_start), frozenset(seen))
 
 
 def _starts(link: Input, period: Period) -> DayRange:

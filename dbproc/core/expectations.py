@@ -1,12 +1,36 @@
-"""What a product says about how often its files come, and of which keys."""
+"""What products say about how often their files come and of which keys, and what of that is missing. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import datetime as dt
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from dbproc.core.filenames import TIME_OF_DAY
-from dbproc.core.model import Timebase
-from dbproc.core.periods import Cadence, read_timebase
+from dbproc.core.facts import Facts, Seen
+from dbproc.core.filenames import TIME_OF_DAY, keywords_text
+from dbproc.core.model import NO_TIME, Build, Definition, File, Input, Period, Process, Product, Slot, Timebase
+from dbproc.core.periods import (
+    MOMENT,
+    Cadence,
+    DayRange,
+    days_period,
+    extended,
+    parts_of_days,
+    period_end,
+    period_start,
+    period_starts,
+    read_timebase,
+)
+from dbproc.core.slot_text import time_shown
+from dbproc.core.slots import joined, key_of, restricted, window
+
+_SHOWN = 3
+_NOTHING_SEEN = Seen()
+
+
+# --- as it is written ---
 
 NAMED = ("hourly", "daily", "weekly", "monthly", "yearly")
 """How often a file comes, by name."""
@@ -37,3 +61,224 @@ def read_key(text: str, names: Collection[str]) -> Mapping[str, str] | None:
         values = {name: value for name, _, value in pairs}
         return values if len(values) == len(words) and values.keys() == set(names) else None
     return {next(iter(names)): text} if len(names) == 1 and text.strip() else None
+
+
+# --- which files are expected ---
+
+
+class Expected(NamedTuple):
+    """A file that is expected of a product: for a period, and of a key."""
+
+    product: Product
+    period: Period
+    key: str
+
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+        return f"{self.product.name} {time_shown(self.period, self.key)}"
+
+
+_DAILY = Cadence(Timebase.DAILY)
+
+
+def cadence_of(product: Product) -> Cadence | None:
+    """How often files of a product come; None where nobody knows."""
+    return read_expectation(product.expect) if product.expect else None
+
+
+def key_of_product(product: Product, keywords: str) -> str:
+    """The key of a file of a product: its keywords, without the time of day."""
+    return restricted(keywords, product.compiled.keyword_fields - TIME_OF_DAY)
+
+
+def written_key(product: Product, text: str) -> str:
+    """A key as the mission file has it, as the keywords of a file."""
+    return keywords_text(read_key(text, key_names(product.compiled.keyword_fields)) or {})
+
+
+def expecting(definition: Definition, process: Process) -> Iterator[tuple[Input, Product]]:
+    """The inputs of which something is expected before an output is made."""
+    if process.build is Build.WHEN_COMPLETE:
+        for link in process.inputs:
+            product = definition.products[link.product_id]
+            if link.valid is None and cadence_of(product) is not None:
+                yield link, product
+
+
+def expected_days(product: Product, span: Period) -> DayRange:
+    """The days of all periods, of those in which files of a product come, that have a moment of `span`."""
+    return _whole(cadence_of(product) or _DAILY, span).days
+
+
+def _keys(product: Product, seen: Seen) -> Iterable[str]:
+    """The keys of which files are expected: those that the product names, or else those seen."""
+    return dict.fromkeys(written_key(product, text) for text in product.keys) or sorted(seen.keys)
+
+
+def _extent(product: Product, cadence: Cadence, seen: Seen) -> Period | None:
+    """From when on, and until when, files are expected; None where none has come and nothing is said."""
+    if product.expect_from is not None:
+        first = product.expect_from
+    elif seen.first is not None:
+        first = period_start(cadence.timebase, seen.first)
+    else:
+        return None
+    return days_period(first, product.expect_to or dt.date.max)
+
+
+def _periods(cadence: Cadence, span: Period) -> Iterator[Period]:
+    """The periods that have a moment of `span`."""
+    if cadence.timebase is Timebase.PART:
+        for day, clock in parts_of_days(cadence.step, span):
+            start = days_period(day, day).start + clock
+            yield Period(start, start + (cadence.step - MOMENT))
+    else:
+        for first in period_starts(cadence.timebase, *span.days):
+            yield days_period(first, period_end(cadence.timebase, first))
+
+
+def _whole(cadence: Cadence, span: Period) -> Period:
+    """All the time of the periods that have a moment of `span`."""
+    first = next(_periods(cadence, Period(span.start, span.start)))
+    last = next(_periods(cadence, Period(span.stop, span.stop)))
+    return Period(first.start, last.stop)
+
+
+# --- what is there ---
+
+
+class _Line(NamedTuple):
+    """The times that files cover, in order and apart from each other."""
+
+    starts: Sequence[dt.datetime]
+    stops: Sequence[dt.datetime]
+
+    def gaps(self, span: Period) -> Iterator[Period]:
+        """The times within `span` that no file covers."""
+        begin = span.start
+        for place in range(bisect_left(self.stops, span.start), len(self.starts)):
+            if self.starts[place] > span.stop:
+                break
+            if self.starts[place] > begin:
+                yield Period(begin, self.starts[place] - MOMENT)
+            if self.stops[place] >= span.stop:
+                return
+            begin = self.stops[place] + MOMENT
+        if begin <= span.stop:
+            yield Period(begin, span.stop)
+
+
+_NO_LINE = _Line((), ())
+
+
+def _line(times: Iterable[Period]) -> _Line:
+    starts: list[dt.datetime] = []
+    stops: list[dt.datetime] = []
+    for start, stop in sorted(times):
+        if stops and start - MOMENT <= stops[-1]:
+            stops[-1] = max(stops[-1], stop)
+        else:
+            starts.append(start)
+            stops.append(stop)
+    return _Line(starts, stops)
+
+
+class Presence:
+    """What is there of a product: the times that its files cover, by keys.
+
+    Parameters
+    ----------
+    product
+        The product.
+    files
+        Keywords and time of each of its newest existing files.
+    seen
+        What was seen of it at all.
+    """
+
+    def __init__(self, product: Product, files: Iterable[tuple[str, Period]], seen: Seen) -> None:
+        self._product = product
+        self._seen = seen
+        times: dict[str, list[Period]] = defaultdict(list)
+        for keywords, time in files:
+            times[key_of_product(product, keywords)].append(time)
+        self._lines = {key: _line(some) for key, some in times.items()}
+
+    def missing(self, span: Period, key: str = "") -> Iterator[Expected]:
+        """What is expected in `span`, of the keys that agree with `key`, and not there."""
+        cadence = cadence_of(self._product)
+        extent = None if cadence is None else _extent(self._product, cadence, self._seen)
+        if cadence is None or extent is None:
+            return
+        whole = _whole(cadence, span)
+        within = Period(max(whole.start, extent.start), min(whole.stop, extent.stop))
+        if within.start <= within.stop:
+            yield from self._missing(cadence, within, key)
+
+    def late(self, now: dt.datetime) -> list[Expected]:
+        """What is not there so long after its period that it is late, the oldest first."""
+        cadence, limit = cadence_of(self._product), self._product.late_after
+        extent = None if cadence is None else _extent(self._product, cadence, self._seen)
+        if cadence is None or extent is None or limit is None:
+            return []
+        until = min(extent.stop, extended(Period(now, now), limit, NO_TIME).start - MOMENT)
+        found = [] if until < extent.start else self._missing(cadence, Period(extent.start, until), "")
+        return sorted(found, key=lambda each: (each.period, each.key))
+
+    def _missing(self, cadence: Cadence, span: Period, key: str) -> Iterator[Expected]:
+        for expected in _keys(self._product, self._seen):
+            if joined(expected, key) is None:
+                continue
+            for gap in self._lines.get(expected, _NO_LINE).gaps(span):
+                for period in _periods(cadence, gap):
+                    if gap.start <= period.start and period.stop <= gap.stop:
+                        yield Expected(self._product, period, expected)
+
+
+class Expectations:
+    """What slots wait for, by the facts that the catalogue gave for them."""
+
+    def __init__(self, definition: Definition, facts: Facts) -> None:
+        self._definition = definition
+        self._facts = facts
+        self._presences: dict[int, Presence] = {}
+
+    def missing(self, process: Process, slot: Slot, period: Period) -> list[Expected]:
+        """What is expected of the inputs of a slot, and not there."""
+        key = key_of(process, slot)
+        return [
+            each
+            for link, product in expecting(self._definition, process)
+            for each in self._presence(product).missing(window(link, period), key)
+        ]
+
+    def _presence(self, product: Product) -> Presence:
+        number = product.product_id
+        if number not in self._presences:
+            files: Sequence[File] = self._facts.by_time.get(number, ())
+            seen = self._facts.seen.get(number, _NOTHING_SEEN)
+            self._presences[number] = Presence(product, ((file.keywords, file.period) for file in files), seen)
+        return self._presences[number]
+
+
+# --- when an output is made ---
+
+
+def waits_until(process: Process, period: Period) -> dt.datetime | None:
+    """The time from which on an output is made in any case; None: there is none, it waits until it is complete."""
+    if process.build is Build.WHEN_COMPLETE and process.wait is None:
+        return None
+    return extended(period, NO_TIME, MOMENT + (process.wait or NO_TIME)).stop
+
+
+def some_words(missing: Sequence[Expected]) -> str:
+    """What is missing, the first few by name."""
+    more = len(missing) - _SHOWN
+    named = ", ".join(each.words for each in missing[:_SHOWN])
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def time_words(time: dt.datetime) -> str:
+    """A time, to the minute where it is a whole one."""
+    return f"{time:%Y-%m-%d %H:%M:%S}Z" if time.second or time.microsecond else f"{time:%Y-%m-%d %H:%M}Z"

@@ -41,6 +41,14 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of a product: the keys of its existing files, and the date of the first of them."""
+
+    keys: frozenset[str] = frozenset()
+    first: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the catalogue knows about the slots to decide, fetched in a handful of queries."""
 
@@ -50,3 +58,4 @@ class Facts:
     tried: Mapping[Slot, Tried] = field(default_factory=dict)
     by_start: Mapping[int, Sequence[File]] = field(default_factory=dict)
     """Newest existing files that begin on the days asked for, by product."""
+    seen: Mapping[int, Seen] = field(default_factory=dict)  #: by product, of those asked for

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dbproc.core.candidates import Needs, Queued
-from dbproc.core.facts import Facts, Output, Tried
+from dbproc.core.expectations import key_of_product
+from dbproc.core.facts import Facts, Output, Seen, Tried
 from dbproc.core.filenames import keywords_text
 from dbproc.core.model import Definition, File, Period, Planned, Slot, Task
 from dbproc.core.periods import DayRange
@@ -56,6 +57,7 @@ class Overlay:
             outputs=self._outputs(facts.outputs, asked.outputs),
             tried=self._tried(facts.tried),
             by_start={key: self._beginning(key, files, asked.by_start[key]) for key, files in facts.by_start.items()},
+            seen={key: self._seen(key, seen) for key, seen in facts.seen.items()},
         )
 
     def _next_id(self) -> int:
@@ -133,6 +135,12 @@ class Overlay:
         every = (file for of_day in days.values() for file in of_day)
         found = {file.file_id: file for file in every if _is_in(file.start.date(), asked)}
         return [*self._not_replaced(files), *found.values()]
+
+    def _seen(self, product_id: int, seen: Seen) -> Seen:
+        product = self._definition.products[product_id]
+        files = [output.file for output in self._newest.values() if output.file.product_id == product_id]
+        first = min((date for date in (seen.first, *(file.date for file in files)) if date is not None), default=None)
+        return Seen(seen.keys | {key_of_product(product, file.keywords) for file in files}, first)
 
     def _not_replaced(self, files: Sequence[File]) -> Iterator[File]:
         return (file for file in files if _identity(file) not in self._newest)

@@ -16,9 +16,11 @@ from enum import StrEnum
 
 from dbproc.core.candidates import Needs
 from dbproc.core.errors import FormatError
+from dbproc.core.expectations import Expectations, some_words, time_words, waits_until
 from dbproc.core.facts import Facts, Output
 from dbproc.core.filenames import TIME_OF_DAY, keywords_text
 from dbproc.core.model import (
+    Build,
     Code,
     Definition,
     File,
@@ -33,7 +35,8 @@ from dbproc.core.model import (
     Task,
     Timebase,
 )
-from dbproc.core.slots import clock_values, is_whole, key_of, period_of, slot_words, values_of
+from dbproc.core.slot_text import slot_words
+from dbproc.core.slots import clock_values, is_whole, key_of, period_of, values_of
 from dbproc.core.staleness import alternatives, code_reasons, compared, stale_reasons
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Part, Version, next_version
@@ -47,6 +50,7 @@ class State(StrEnum):
     NOT_DUE = "not due"  #: a required input is missing, or no input covers the date itself
     NO_CODE = "no code"  #: no active code is valid for the date
     STALE = "stale"  #: to be built: the decision has a task
+    WAITING = "waiting"  #: stale, and waits until its period is over or its inputs are complete
     DELAYED = "delayed"  #: failed before with the same inputs and code; tried again later, or given up
     REFUSED = "refused"  #: cannot be built as the mission is defined
 
@@ -65,6 +69,7 @@ class Decision:
     """What to do for a slot, and the sentence that explains it.
 
     `confirmed`: what is up to date although it was made from earlier versions, because those have the same contents.
+    `until`: when it is made at the latest, while it waits; None: when something comes.
     """
 
     slot: Slot
@@ -72,6 +77,12 @@ class Decision:
     explanation: str
     task: Task | None = None
     confirmed: tuple[Confirmation, ...] = ()
+    until: dt.datetime | None = None
+
+    @property
+    def period(self) -> Period | None:
+        """The period of the slot, when there is a task."""
+        return self.task.period if self.task is not None else None
 
 
 class Planner:
@@ -86,7 +97,7 @@ class Planner:
     asked
         The :func:`needs` of the slots to decide.
     now
-        The time by which delayed retries are judged.
+        The time by which delayed retries are judged, and what is to wait.
     periods
         The periods of the slots whose periods go by files.
     """
@@ -104,6 +115,7 @@ class Planner:
         self._now = now
         self._periods = {} if periods is None else periods
         self._wanted_files = Wanted(facts, asked)
+        self._expectations = Expectations(definition, facts)
         self._standing: dict[tuple[int, dt.date], _Standing] = {}
 
     def period(self, slot: Slot) -> Period:
@@ -191,7 +203,7 @@ class Planner:
             level=float("inf"),
             period=self.period(slot),
         )
-        return self._unless_delayed(task, forced)
+        return self._unless_waiting(self._unless_delayed(task, forced), forced)
 
     def _decide_outputs(
         self, slot: Slot, process: Process, code: Code, wanted: tuple[File, ...], forced: Part | None
@@ -234,7 +246,7 @@ class Planner:
         for (product, output, _), plan in zip(found, planned, strict=True):
             if output is not None and output.exists and plan.name == output.file.filename:
                 return Decision(slot, State.REFUSED, _needs_version(product, output, reasons), task)
-        return self._unless_delayed(task, forced)
+        return self._unless_waiting(self._unless_delayed(task, forced), forced)
 
     def _reasons(
         self,
@@ -285,6 +297,26 @@ class Planner:
             text = f"failed, tried again after {tried.next_try:%Y-%m-%d %H:%M}Z: {tried.message}"
             return Decision(task.slot, State.DELAYED, text, task)
         return Decision(task.slot, State.STALE, f"{why}; tried again", task)
+
+    def _unless_waiting(self, decision: Decision, forced: Part | None) -> Decision:
+        """The decision, unless its output is to be made later: when its period is over, or its inputs are complete."""
+        task = decision.task
+        if decision.state is not State.STALE or task is None or forced is not None:
+            return decision
+        process = task.process
+        if process.build is Build.AT_ONCE:
+            return decision
+        until = waits_until(process, task.period)
+        if until is not None and until <= self._now:
+            return decision
+        words = "waits" if until is None else f"waits until {time_words(until)}"
+        if process.build is Build.WHEN_COMPLETE:
+            missing = self._expectations.missing(process, task.slot, task.period)
+            if not missing:
+                return decision
+            words += f"{'' if until is None else ' or'} for {some_words(missing)}"
+        text = f"{decision.explanation}; {words}"
+        return replace(decision, state=State.WAITING, explanation=text, until=until)
 
 
 def startup_decision(definition: Definition, process: Process, today: dt.date) -> Decision:

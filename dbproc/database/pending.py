@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, exists, select
 
 from dbproc.core.states import AttemptStatus, CampaignStatus
-from dbproc.database import schema
+from dbproc.database import schema, waitingslots
 from dbproc.database.attempts import due_retries, is_to_be_tried
 
 
@@ -19,6 +19,7 @@ class Pending(NamedTuple):
     running: bool  #: attempts of a dead run
     queued: bool
     retries: bool  #: failed attempts whose time has come
+    waited: bool  #: what waited, and whose time has come
     campaigns: bool  #: items of active campaigns
 
 
@@ -31,6 +32,7 @@ def pending(connection: Connection, now: dt.datetime) -> Pending:
             exists(select(attempt.attempt_id).where(attempt.status == AttemptStatus.RUNNING)).label("running"),
             exists(select(schema.processqueue.c.file_id)).label("queued"),
             exists(select(attempt.attempt_id).where(*is_to_be_tried())).label("retries"),
+            waitingslots.any_is_over(now).label("waited"),
             exists(
                 select(schema.campaign.c.campaign_id).where(schema.campaign.c.status == CampaignStatus.ACTIVE)
             ).label("campaigns"),

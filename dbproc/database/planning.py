@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from dbproc.core.candidates import Needs
-from dbproc.core.facts import Facts, Output, Tried
-from dbproc.core.model import Definition, File, Slot, Timebase
+from dbproc.core.expectations import Presence, key_of_product
+from dbproc.core.facts import Facts, Output, Seen, Tried
+from dbproc.core.model import Definition, File, Period, Product, Slot, Timebase
 from dbproc.core.periods import DayRange, coalesced
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
@@ -29,6 +30,7 @@ from dbproc.database._queries import (
     next_try_of,
     overlaps,
     slot_columns,
+    streamed,
     version_columns,
 )
 
@@ -47,7 +49,27 @@ def load_facts(connection: Connection, definition: Definition, asked: Needs, slo
         outputs=_outputs(connection, asked.outputs),
         tried=_tried(connection, definition, slots),
         by_start={key: _newest_files(connection, key, begins_in(ranges)) for key, ranges in asked.by_start.items()},
+        seen={key: seen_of(connection, definition.products[key]) for key in asked.seen},
     )
+
+
+def seen_of(connection: Connection, product: Product) -> Seen:
+    """What was seen of a product: the keys and the first date of its existing files."""
+    statement = (
+        select(FILE.c.process_keywords, func.min(FILE.c.utc_file_date))
+        .where(FILE.c.product_id == product.product_id, FILE.c.exists_on_disk)
+        .group_by(FILE.c.process_keywords)
+    )
+    rows = connection.execute(statement).all()
+    first = min((row[1] for row in rows), default=None)
+    return Seen(frozenset(key_of_product(product, row[0]) for row in rows), first)
+
+
+def presence_of(connection: Connection, product: Product) -> Presence:
+    """What is there of a product, however long ago."""
+    times = select(FILE.c.process_keywords, FILE.c.utc_start_time, FILE.c.utc_stop_time)
+    rows = streamed(connection, times.where(FILE.c.product_id == product.product_id, is_newest(existing=True)))
+    return Presence(product, ((row[0], Period(row[1], row[2])) for row in rows), seen_of(connection, product))
 
 
 def _newest_files(connection: Connection, product_id: int, condition: ColumnElement[bool]) -> list[File]:

@@ -1,4 +1,4 @@
-"""The state of a mission: failures, and what waits for them."""
+"""The state of a mission: failures and what waits for them, what waits for its time, what is late."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dbproc.changes.edits import EditInWords, edits_in_words
-from dbproc.core.answers import OPTIONAL, extended
+from dbproc.core.answers import INLINE, OPTIONAL, extended
 from dbproc.core.candidates import descendants
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition, Slot
 from dbproc.core.plan import State
+from dbproc.core.slot_text import SlotShown, slot_shown
 from dbproc.database import attempts, lock, quarantine, queue, root, summary
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store, Transaction
 from dbproc.database.summary import ProductInNumbers, RunRow
+from dbproc.explain.expectations import LateProduct, WaitingSlot, late_products, waiting_slots
 from dbproc.ingest.incoming import scan_mission
 from dbproc.run.decide import decide, facts_in
 
@@ -30,8 +32,7 @@ class Waiting:
     """A product or process that waits for the output of a failed attempt."""
 
     waiting: str  #: a product, or a process without one
-    date: dt.date  #: its date
-    keywords: str  #: its keywords
+    slot: SlotShown = field(metadata=INLINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,8 @@ class Status:
     last_run: RunRow | None  #: the latest run
     products: tuple[ProductInNumbers, ...]  #: what there is of each product
     failures: tuple[OpenFailure, ...]  #: what failed or was refused, the latest first
+    waiting: tuple[WaitingSlot, ...]  #: what is to be made later, by process and date
+    late: tuple[LateProduct, ...]  #: products of which files should have come
     quarantine: int  #: how many files are in quarantine
     quarantine_gone: int  #: how many files are recorded there, and gone
     quarantined: tuple[QuarantineRow, ...]  #: the latest files in quarantine
@@ -97,8 +100,8 @@ def waiting_for(definition: Definition, attempt: AttemptRow) -> tuple[Waiting, .
     if attempt.process_id not in definition.processes:
         return ()
     return tuple(
-        Waiting(waiting=_made_by(definition, each), date=each.date, keywords=each.keywords)
-        for each in descendants(definition, Slot(attempt.process_id, attempt.date, attempt.keywords))
+        Waiting(waiting=_made_by(definition, each), slot=slot_shown(definition.processes[each.process_id], each))
+        for each in descendants(definition, attempt.place)
     )
 
 
@@ -108,7 +111,7 @@ def _made_by(definition: Definition, slot: Slot) -> str:
 
 
 def mission_status(store: Store) -> Status:
-    """The state of the mission: lock, queue, incoming, products, failures, quarantine."""
+    """The state of the mission: lock, queue, incoming, products, failures, what waits, what is late, quarantine."""
     holder, problem = lock.seen(store), root.problem(store)
     with store.begin() as connection:
         definition = load_definition(connection)
@@ -124,6 +127,8 @@ def mission_status(store: Store) -> Status:
             last_run=summary.last_run(connection),
             products=tuple(_products(connection, definition)),
             failures=tuple(extended(OpenFailure, row, waiting=waiting_for(definition, row)) for row in failures),
+            waiting=tuple(waiting_slots(connection, definition)),
+            late=tuple(late_products(connection, definition, dt.datetime.now(dt.UTC))),
             quarantine=len(there),
             quarantine_gone=len(recorded) - len(there),
             quarantined=tuple(quarantine.entry(connection, number) for number in there[:_LATEST]),

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from dbproc.core.durations import duration_text
 from dbproc.core.keys import Effect, Key, keys
-from dbproc.core.model import Validity
+from dbproc.core.model import Build, Validity
 from dbproc.core.spec import (
     Change,
     CodeSpec,
@@ -289,7 +289,15 @@ def _look_again(
         return f"the format of {', '.join(after.outputs)} changed"
     if old is not None and _cuts_off(old.mission, before) and not _cuts_off(new.mission, after):
         return "early_cutoff is off from now on"
-    return ""
+    changed = _expected_otherwise(old, new, after)
+    return f"what is expected of {', '.join(changed)} changed" if changed else ""
+
+
+def _expected_otherwise(old: Definition | None, new: Definition, process: ProcessSpec) -> list[str]:
+    """The inputs of which a process waits for something else than before."""
+    held = old.products if old is not None and process.build is Build.WHEN_COMPLETE else {}
+    pairs = [(held[each.product], new.products[each.product]) for each in process.inputs if each.product in held]
+    return [after.name for before, after in pairs if _differing(before, after, Effect.LOOK_AGAIN)]
 
 
 def _cuts_off(mission: MissionSpec, process: ProcessSpec) -> bool:

@@ -75,8 +75,8 @@ def _build_problems(
             text = "says nothing with build = 'at once'; write build = 'when over' or 'when complete', or leave it out"
             yield Problem((*path, "wait"), text)
         return
-    if timebase is not None and not timebase.makes_output:
-        text = f"timebase {timebase} makes no output that could wait for the end of a period; leave build out"
+    if timebase is Timebase.STARTUP:
+        text = "timebase STARTUP has no period that could be over: every run begins with it; leave build out"
         yield Problem((*path, "build"), text)
     elif process.build is Build.WHEN_COMPLETE:
         inputs = [products.get(given.product) for given in process.inputs]

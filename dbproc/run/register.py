@@ -15,7 +15,7 @@ from dbproc.core.retry import retry_delay
 from dbproc.core.states import AttemptStatus, ItemStatus
 from dbproc.core.text import storable
 from dbproc.core.version import Part
-from dbproc.database import campaigns, files, queue
+from dbproc.database import campaigns, files, queue, waitingslots
 from dbproc.database import moves as placements
 from dbproc.database.attempts import Closing, close_attempts
 from dbproc.database.campaigns import ItemEnd
@@ -71,6 +71,8 @@ class Register:
             recorded = self.enter(connection, results)
             files.confirm(connection, self._run_id, settled.confirmed)
             campaigns.end_items(connection, self._run_id, [*_items_of(results), *settled.items])
+            waitingslots.remove(connection, settled.waited)
+            waitingslots.enter(connection, settled.waiting)
             queue.remove(connection, settled.files)
             placements.withdraw(connection, announced)
         return recorded

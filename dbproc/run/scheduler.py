@@ -13,10 +13,11 @@ from dbproc.core.model import Definition, Slot
 from dbproc.core.plan import Confirmation, Decision, Planner, State
 from dbproc.core.states import CampaignStatus, ItemStatus
 from dbproc.core.version import Part
-from dbproc.database import campaigns, queue
+from dbproc.database import campaigns, queue, waitingslots
 from dbproc.database.attempts import due_retries
 from dbproc.database.campaigns import Item, ItemEnd
 from dbproc.database.store import Store, Transaction
+from dbproc.database.waitingslots import WaitingRow
 from dbproc.run.decide import FactsOf, candidates, facts_of, planners
 
 _ENDS = {State.REFUSED: ItemStatus.FAILED, State.DELAYED: ItemStatus.FAILED}
@@ -25,17 +26,19 @@ _ENDS = {State.REFUSED: ItemStatus.FAILED, State.DELAYED: ItemStatus.FAILED}
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Finished with the recording of results: queued files, their confirmations, and items of campaigns without
-    anything to build."""
+    """Finished with the recording of results: queued files, their confirmations, items of campaigns without anything
+    to build, what waits from now on, and what waits no longer."""
 
     files: Sequence[int] = ()
     confirmed: Sequence[Confirmation] = ()
     items: Sequence[ItemEnd] = ()
+    waiting: Sequence[Decision] = ()
+    waited: Sequence[Slot] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to record."""
-        return not (self.files or self.confirmed or self.items)
+        return not (self.files or self.confirmed or self.items or self.waiting or self.waited)
 
 
 class Scheduler:
@@ -76,15 +79,26 @@ class Scheduler:
         self._admitted: set[Slot] = set()
         self._campaign_of: dict[Slot, int] = {}
         self._retried: set[Slot] = set()
+        self._waiting: dict[Slot, Decision] = {}  # decided to wait
+        self._recorded: set[Slot] = set()  # as waiting
+        self._waited: set[Slot] = set()  # of these, what waits no longer
 
     def begin(self) -> None:
-        """Take up the whole queue, and the failures whose retry is due."""
+        """Take up the whole queue, the failures whose retry is due, and what has waited long enough."""
         with self.store.begin() as connection:
             queued = queue.load(connection)
+            self._take_up(waitingslots.entries(connection), dt.datetime.now(dt.UTC))
         due = self.load_items()
         self._retried = {slot for slot in due if slot.process_id in self._allowed and not self._has_failed_item(slot)}
         self._frontier.add(slot for slot in due if slot in self._retried)
         self.enqueue(queued)
+
+    def _take_up(self, rows: Sequence[WaitingRow], now: dt.datetime) -> None:
+        """Take up what has waited long enough; what is of no process any more waits no longer."""
+        self._recorded = {row.slot for row in rows}
+        self._waited = {slot for slot in self._recorded if slot.process_id not in self.definition.processes}
+        over = (row.slot for row in rows if row.is_over(now))
+        self._frontier.add(slot for slot in over if slot.process_id in self._allowed)
 
     def load_items(self) -> list[Slot]:
         """Load the open items of campaigns; return failed slots whose retry is due."""
@@ -160,6 +174,10 @@ class Scheduler:
         """Whether only campaigns require a slot."""
         return self._frontier.is_spare(slot)
 
+    def has_waited(self, slot: Slot) -> bool:
+        """Whether a slot that waited was decided, and does so no longer."""
+        return slot in self._waited
+
     def start(self, slot: Slot) -> None:
         """Mark a slot as being built: others wait for it now."""
         self._admitted.discard(slot)
@@ -174,16 +192,26 @@ class Scheduler:
         """Mark the decisions on slots as done; return what to record with these and earlier decisions."""
         for slot in slots:
             self._settle(slot)
-        settled = Settled(self._done_with, self._confirmed, self._ended_items)
+        waiting, waited = tuple(self._waiting.values()), tuple(self._waited)
+        settled = Settled(self._done_with, self._confirmed, self._ended_items, waiting, waited)
         self._known.difference_update(self._done_with)
+        self._recorded = self._recorded.difference(waited).union(self._waiting)
         self._done_with, self._confirmed, self._ended_items = [], [], []
+        self._waiting, self._waited = {}, set()
         return settled
 
-    def _settle(self, slot: Slot) -> None:
+    def _settle(self, slot: Slot, waiting: Decision | None = None) -> None:
+        """Nothing more comes of a slot, unless something came for it in the meantime; `waiting`: it is to wait."""
         self._forced.pop(slot, None)
         self._admitted.discard(slot)
         if not self._frontier.settle(slot):
             return
+        self._waiting.pop(slot, None)
+        self._waited.discard(slot)
+        if waiting is not None:
+            self._waiting[slot] = waiting
+        elif slot in self._recorded:
+            self._waited.add(slot)
         self._campaign_of.pop(slot, None)
         for file_id in self._causes.pop(slot, ()):
             self._open_slots[file_id] -= 1
@@ -207,7 +235,7 @@ class Scheduler:
         for decision in decisions:
             if decision.state is not State.STALE:
                 self._confirmed += decision.confirmed
-                self._settle(decision.slot)
+                self._settle(decision.slot, decision if decision.state is State.WAITING else None)
             yield decision
 
     def _decided(self, planner: Planner, slot: Slot) -> Decision:

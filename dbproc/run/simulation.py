@@ -50,7 +50,8 @@ class Hypothesis:
 
 
 def simulate(store: Store, hypothesis: Hypothesis, allowed: frozenset[int]) -> Iterator[Decision]:
-    """Yield the decisions of the next run: tasks in a possible order, and what is hindered.
+    """Yield the decisions of the next run: tasks in a possible order, what is hindered, what waits no longer although
+    nothing is built, and at last what waits.
 
     `allowed` are the processes that may run.
     """
@@ -82,6 +83,7 @@ class _Simulation:
         self._campaigns = Campaigns(self._scheduler)
         self._spare: list[tuple[tuple[float, ...], int, Task, Decision]] = []
         self._count = 0
+        self._waiting: dict[Slot, Decision] = {}
 
     def run(self) -> Iterator[Decision]:
         self._scheduler.begin()
@@ -94,14 +96,18 @@ class _Simulation:
                 self._succeed(task)
                 yield decision
             elif not self._campaigns.have_items or not self._campaigns.admit():
+                yield from self._waiting.values()
                 return
 
     def _decide(self) -> Iterator[Decision]:
         """Decide what waits for nothing and build it, except what can wait."""
         for decision in self._scheduler.decide():
             task = decision.task
-            if decision.state is not State.STALE or task is None:
-                if decision.state in (State.REFUSED, State.DELAYED):
+            self._waiting.pop(decision.slot, None)
+            if decision.state is State.WAITING:
+                self._waiting[decision.slot] = decision
+            elif decision.state is not State.STALE or task is None:
+                if decision.state in (State.REFUSED, State.DELAYED) or self._scheduler.has_waited(decision.slot):
                     yield decision
             elif self._scheduler.can_wait(task.slot):
                 self._count += 1

@@ -13,7 +13,7 @@ from dbproc.core.filenames import keywords_text
 from dbproc.core.keys import Effect, column_values
 from dbproc.core.spec import Change, CodeSpec, Holdings, Kind, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.core.states import CodeEvent
-from dbproc.database import codes, schema
+from dbproc.database import codes, schema, waitingslots
 from dbproc.database.definition.load import requeue_inputs
 from dbproc.database.definition.rows import version_columns
 from dbproc.database.definition.specs import load_holdings
@@ -55,7 +55,9 @@ def write_changes(connection: Connection, changes: Sequence[Change], seen: Holdi
     _delete_empty_groups(connection)
     for change in changes:
         if change.again:
-            requeue_inputs(connection, [_process_id(connection, _present_name(change))], change.again)
+            process_id = _process_id(connection, _present_name(change))
+            waitingslots.remove_of_process(connection, process_id)
+            requeue_inputs(connection, [process_id], change.again)
 
 
 def _make_room(connection: Connection, changes: Sequence[Change]) -> None:
@@ -178,7 +180,7 @@ def _write_process(connection: Connection, change: Change) -> None:
         of_process = select(code.c.code_id).where(code.c.process_id == process_id)
         for about in (schema.codefile, schema.codeevent):
             connection.execute(delete(about).where(about.c.code_id.in_(of_process)))
-        for about_process in (schema.campaignitem, code):
+        for about_process in (schema.campaignitem, schema.waitingslot, code):
             connection.execute(delete(about_process).where(about_process.c.process_id == process_id))
         connection.execute(delete(table).where(table.c.process_id == process_id))
 

@@ -1,14 +1,78 @@
-"""How often files come, and of which keys."""
+"""How often files come and of which keys, and what of that is missing."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dbproc.core.expectations import NAMED, key_names, read_expectation, read_key
-from dbproc.core.model import Timebase
-from dbproc.core.periods import Cadence
+from dbproc.core.expectations import (
+    NAMED,
+    Expected,
+    Presence,
+    expected_days,
+    key_names,
+    read_expectation,
+    read_key,
+    some_words,
+    time_words,
+    waits_until,
+    written_key,
+)
+from dbproc.core.facts import Seen
+from dbproc.core.model import Build, Inspector, Period, Process, Product, Timebase
+from dbproc.core.periods import Cadence, days_period
+from tests.kit.facts import MISSION
+
+HOUR = dt.timedelta(hours=1)
+DAY = dt.timedelta(days=1)
+MOMENT = dt.timedelta(microseconds=1)
+FIRST = dt.date(2024, 5, 6)
+BOTH = frozenset({"station=ANK", "station=BOL"})
+
+
+def raw(expect: str = "daily", format: str = "raw_{station}_{Y}{m}{d}.txt", **keys: Any) -> Product:
+    return Product(
+        product_id=1,
+        name="raw",
+        level=0,
+        directory="raw",
+        format=format,
+        instrument="i",
+        satellite="s",
+        mission=MISSION.name,
+        inspector=Inspector(inspector_id=1, name="filename"),
+        expect=expect,
+        **keys,
+    )
+
+
+def at(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+
+
+def day(number: int) -> Period:
+    date = FIRST + (number - 1) * DAY
+    return days_period(date, date)
+
+
+def hours(first: str, count: int = 1) -> Period:
+    return Period(at(first), at(first) + count * HOUR - MOMENT)
+
+
+def presence(product: Product, *files: tuple[str, Period], keys: Iterable[str] = BOTH, first: Any = FIRST) -> Presence:
+    return Presence(product, files, Seen(frozenset(keys), first))
+
+
+def words(found: Iterable[Expected]) -> list[str]:
+    return [each.words for each in found]
+
+
+# --- as it is written ---
 
 
 @pytest.mark.parametrize(
@@ -57,3 +121,133 @@ def test_a_key_is_one_value_or_all_keywords_with_theirs(
     text: str, names: list[str], values: dict[str, str] | None
 ) -> None:
     assert read_key(text, names) == values
+
+
+def test_a_key_that_is_written_is_that_of_files() -> None:
+    assert written_key(raw(), "BOL") == written_key(raw(), "station=BOL") == "station=BOL"
+    assert written_key(raw(format="raw_{station}_{Y}{m}{d}T{H}.txt"), "a b") == "station=a%20b"
+    two = raw(format="raw_{station}_{band}_{Y}{m}{d}.txt")
+    assert written_key(two, "station=BOL band=red") == "band=red station=BOL"
+
+
+# --- what is missing ---
+
+
+def test_a_file_is_expected_for_each_period_and_key() -> None:
+    found = presence(raw(), ("station=ANK", day(1)), ("station=BOL", day(2)))
+    two = Period(day(1).start, day(2).stop)
+    assert words(found.missing(two)) == ["raw 2024-05-07 station=ANK", "raw 2024-05-06 station=BOL"]
+    assert words(found.missing(two, "station=BOL")) == ["raw 2024-05-06 station=BOL"]
+    assert words(found.missing(day(1), "station=ANK")) == []
+    assert words(found.missing(day(1), "band=red")) == ["raw 2024-05-06 station=BOL"]
+
+
+def test_the_keys_that_a_product_names_are_expected_and_no_other() -> None:
+    found = presence(raw(keys=("ANK", "CIZ")), ("station=ANK", day(1)), ("station=BOL", day(1)))
+    assert words(found.missing(day(1))) == ["raw 2024-05-06 station=CIZ"]
+
+
+def test_files_of_one_day_differ_in_their_time_of_day_and_have_one_key() -> None:
+    product = raw("hourly", "raw_{Y}{m}{d}T{H}.txt")
+    there = [(f"H={hour:02d}", hours(f"2024-05-06T{hour:02d}:00")) for hour in range(24) if hour not in (3, 22, 23)]
+    found = presence(product, *there, keys=[""])
+    assert words(found.missing(day(1))) == ["raw 2024-05-06T03", "raw 2024-05-06T22", "raw 2024-05-06T23"]
+
+
+def test_files_are_expected_from_the_day_of_the_first_one_on_or_as_the_product_says() -> None:
+    two = Period(day(1).start, day(3).stop)
+    nothing = presence(raw(format="raw_{Y}{m}{d}.txt"), keys=[""], first=FIRST + DAY)
+    assert words(nothing.missing(two)) == ["raw 2024-05-07", "raw 2024-05-08"]
+    bounded = raw(format="raw_{Y}{m}{d}.txt", expect_from=FIRST, expect_to=FIRST)
+    assert words(presence(bounded, keys=[""], first=FIRST + DAY).missing(two)) == ["raw 2024-05-06"]
+    assert words(presence(bounded, keys=[""], first=None).missing(day(2))) == []
+
+
+def test_nothing_is_expected_of_which_nothing_ever_came_and_nothing_is_said() -> None:
+    assert words(presence(raw(), keys=[], first=None).missing(day(1))) == []
+    assert words(presence(raw(keys=("ANK",)), keys=[], first=None).missing(day(1))) == []
+    assert words(presence(raw("")).missing(day(1))) == []
+
+
+def test_a_period_that_reaches_beyond_the_window_is_expected_whole() -> None:
+    monthly = raw("monthly", "raw_{Y}{m}.txt")
+    assert expected_days(monthly, day(1)) == (dt.date(2024, 5, 1), dt.date(2024, 5, 31))
+    found = presence(monthly, keys=[""], first=dt.date(2024, 5, 20))
+    assert words(found.missing(day(1))) == ["raw 2024-05-01 to 2024-05-31"]
+    late = presence(monthly, ("", day(20)), keys=[""])
+    assert words(late.missing(day(1))) == []
+    six = raw("6 h", "raw_{Y}{m}{d}T{H}.txt")
+    assert words(presence(six, keys=[""]).missing(hours("2024-05-06T05:00", 2))) == [
+        "raw 2024-05-06T00",
+        "raw 2024-05-06T06",
+    ]
+
+
+def test_a_moment_of_its_time_makes_a_period_present() -> None:
+    hourly = raw("hourly", "raw_{Y}{m}{d}T{H}.txt")
+    last = Period(at("2024-05-06T01:59:59"), at("2024-05-06T02:00:00"))
+    found = presence(hourly, ("", last), keys=[""])
+    assert words(found.missing(hours("2024-05-06T00:00", 4))) == ["raw 2024-05-06T00", "raw 2024-05-06T03"]
+
+
+SPANS = st.tuples(st.integers(0, 47), st.integers(0, 5)).map(
+    lambda each: Period(day(1).start + each[0] * HOUR / 2, day(1).start + (each[0] + each[1] + 1) * HOUR / 2 - MOMENT)
+)
+
+
+@given(st.lists(SPANS, max_size=12), SPANS)
+def test_what_is_missing_is_what_no_file_has_a_moment_of(files: list[Period], span: Period) -> None:
+    """Held against looking at each hour by itself."""
+    product = raw("hourly", "raw_{Y}{m}{d}T{H}.txt")
+    every = [hours(f"2024-05-06T{hour:02d}:00") for hour in range(24)] + [hours("2024-05-07T00:00", 1)]
+    every += [hours(f"2024-05-07T{hour:02d}:00") for hour in range(1, 6)]
+    meant = [hour for hour in every if span.overlaps(*hour) and not any(hour.overlaps(*file) for file in files)]
+    found = presence(product, *(("", file) for file in files), keys=[""])
+    assert [each.period for each in found.missing(span)] == meant
+
+
+# --- what is late ---
+
+
+def test_late_is_what_ended_longer_ago_than_the_product_allows() -> None:
+    product = raw(late_after=2 * DAY)
+    found = presence(product, ("station=ANK", day(2)), ("station=BOL", day(1)))
+    assert words(found.late(at("2024-05-10T00:00"))) == ["raw 2024-05-06 station=ANK", "raw 2024-05-07 station=BOL"]
+    assert words(found.late(at("2024-05-09T23:59"))) == ["raw 2024-05-06 station=ANK"]
+    assert words(found.late(at("2024-05-08T23:59"))) == []
+    assert words(found.late(at("2024-05-01T00:00"))) == []
+
+
+def test_nothing_is_late_of_a_product_that_does_not_say_when() -> None:
+    assert presence(raw()).late(at("2025-01-01T00:00")) == []
+    assert presence(raw("", late_after=DAY)).late(at("2025-01-01T00:00")) == []
+    ended = raw(late_after=DAY, expect_to=FIRST)
+    assert words(presence(ended).late(at("2025-01-01T00:00"))) == [
+        "raw 2024-05-06 station=ANK",
+        "raw 2024-05-06 station=BOL",
+    ]
+
+
+# --- until when, and in words ---
+
+
+def waiting(build: Build, wait: dt.timedelta | None = None) -> Process:
+    return Process(process_id=1, name="p", timebase=Timebase.DAILY, outputs=(), inputs=(), build=build, wait=wait)
+
+
+def test_an_output_is_made_when_its_period_is_over_and_the_wait_has_passed() -> None:
+    assert waits_until(waiting(Build.WHEN_OVER), day(1)) == day(2).start
+    assert waits_until(waiting(Build.WHEN_OVER, 2 * DAY), day(1)) == day(4).start
+    assert waits_until(waiting(Build.WHEN_COMPLETE, 2 * DAY), day(1)) == day(4).start
+    assert waits_until(waiting(Build.WHEN_COMPLETE), day(1)) is None
+    end = days_period(dt.date.max, dt.date.max)
+    assert waits_until(waiting(Build.WHEN_OVER, DAY), end) == end.stop
+
+
+def test_what_is_missing_is_said_by_name_the_first_few() -> None:
+    product = raw("15 min", "raw_{Y}{m}{d}T{H}{M}.txt")
+    found = list(presence(product, keys=[""]).missing(hours("2024-05-06T03:00", 2)))
+    assert some_words(found) == "raw 2024-05-06T03:00, raw 2024-05-06T03:15, raw 2024-05-06T03:30 and 5 more"
+    assert some_words(found[1:2]) == "raw 2024-05-06T03:15"
+    assert time_words(at("2024-05-06T03:15")) == "2024-05-06 03:15Z"
+    assert time_words(at("2024-05-06T03:15:07")) == "2024-05-06 03:15:07Z"

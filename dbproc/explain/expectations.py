@@ -1,0 +1,78 @@
+"""What waits for its period to be over or its inputs to be complete, and what should have come and is late."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dbproc.core.answers import INLINE
+from dbproc.core.expectations import Expected
+from dbproc.core.model import Definition
+from dbproc.core.slot_text import SlotShown, slot_shown, time_shown
+from dbproc.database import planning, waitingslots
+from dbproc.database.store import Transaction
+from dbproc.run.decide import facts_in, periods_of
+
+_LATE_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingSlot:
+    """What is to be made, and waits as its process says."""
+
+    process: str  #: the name of the process
+    product: str | None  #: the name of its first product
+    slot: SlotShown = field(metadata=INLINE)
+    until: dt.datetime | None  #: when it is made at the latest; null: when something comes
+    why: str  #: why it is to be made, and what it waits for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateFile:
+    """A file that should have come."""
+
+    slot: SlotShown = field(metadata=INLINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateProduct:
+    """A product of which files should have come."""
+
+    product: str  #: its name
+    count: int  #: how many files
+    oldest: tuple[LateFile, ...]  #: the first few of them
+
+
+def waiting_slots(connection: Transaction, definition: Definition) -> Iterator[WaitingSlot]:
+    """What was found to wait by the last run that looked at it; not of processes that are retired."""
+    rows = waitingslots.entries(connection)
+    known = [row.slot for row in rows if row.slot.process_id in definition.processes]
+    periods = periods_of(definition, facts_in(connection, definition), known)
+    for row in rows:
+        process = definition.processes.get(row.slot.process_id)
+        if process is None or process.process_id not in definition.codes:
+            continue
+        product = process.output_product
+        yield WaitingSlot(
+            process=process.name,
+            product=None if product is None else definition.products[product].name,
+            slot=slot_shown(process, row.slot, periods.get(row.slot)),
+            until=row.until,
+            why=row.why,
+        )
+
+
+def late_products(connection: Transaction, definition: Definition, now: dt.datetime) -> Iterator[LateProduct]:
+    """The products of which something is late, by their own words."""
+    for product in definition.products.values():
+        if product.late_after is None:
+            continue
+        found = planning.presence_of(connection, product).late(now)
+        if found:
+            oldest = tuple(map(_late_file, found[:_LATE_SHOWN]))
+            yield LateProduct(product=product.name, count=len(found), oldest=oldest)
+
+
+def _late_file(late: Expected) -> LateFile:
+    return LateFile(slot=time_shown(late.period, late.key))
