@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
+from dbproc.core.answers import INLINE
 from dbproc.core.candidates import Queued, consumers
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.lookup import process_named, product_named
-from dbproc.core.model import Definition, Period, Process, Slot, Timebase
+from dbproc.core.model import Definition, Period, Process, Product, Slot, Timebase
 from dbproc.core.plan import Decision, State
-from dbproc.core.slots import period_of
+from dbproc.core.slot_text import (
+    EVERY_SLOT,
+    SlotChoice,
+    SlotShown,
+    fields_of_process,
+    fields_of_product,
+    has_key,
+    require_fields,
+    slot_shown,
+)
 from dbproc.core.version import Part, Version
 from dbproc.database import attempts, campaigns, planning, queue, statistics
 from dbproc.database import files as database_files
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
-from dbproc.run.decide import candidates, decide, facts_in
+from dbproc.run.decide import candidates, decide, facts_in, periods_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """A selection of outputs to make again; all given criteria must hold.
 
-    Names may be numbers. `end` is the last day. With `as_inputs`, products, instrument, level and dates refer to
-    inputs, as in dbprocessing; otherwise to outputs.
+    Names may be numbers. With `as_inputs`, products, instrument, level and dates refer to inputs, as in dbprocessing;
+    otherwise to outputs, and of a delivered product a key refers to its files.
     """
 
     product: str | None = None
@@ -35,15 +46,15 @@ class Selection:
     code_version: str | None = None
     instrument: str | None = None
     level: float | None = None
-    start: dt.date | None = None
-    end: dt.date | None = None
     file: str | None = None
+    slots: SlotChoice = EVERY_SLOT
     as_inputs: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether no criterion is given."""
-        return all(getattr(self, each.name) is None for each in fields(self) if each.name != "as_inputs")
+        others = (each.name for each in fields(self) if each.name not in ("slots", "as_inputs"))
+        return self.slots.is_empty and all(getattr(self, name) is None for name in others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +73,7 @@ class ChosenOutput:
     """An output to make again."""
 
     process: str  #: the name of its process
-    date: dt.date  #: its date
-    keywords: str  #: its keywords
+    slot: SlotShown = field(metadata=INLINE)
     output: str | None  #: its name; null: it cannot be made, or there is none
     why: str  #: why
 
@@ -82,8 +92,7 @@ class Chosen:
         return tuple(
             ChosenOutput(
                 process=self.definition.processes[decision.slot.process_id].name,
-                date=decision.slot.date,
-                keywords=decision.slot.keywords,
+                slot=slot_shown(self.definition.processes[decision.slot.process_id], decision.slot, decision.period),
                 output=decision.task.output_name if decision.task else None,
                 why=decision.explanation,
             )
@@ -106,15 +115,15 @@ def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:
     Raises
     ------
     UserError
-        Nothing was selected, the dates are reversed, or a product cannot hold two versions.
+        Nothing was selected, or a product cannot hold two versions.
     NotFoundError
         A name does not exist.
     """
     if selection.is_empty:
         raise UserError(
-            "select what to make again: --product, --process, --code, --instrument, --level, --file, --start, --end"
+            "select what to make again: --product, --process, --code, --instrument, --level, --file, --start, --end, "
+            "--key"
         )
-    check_dates(selection.start, selection.end)
     with store.begin() as connection:
         definition = load_definition(connection)
         selector = _Selector(connection, definition, selection)
@@ -127,18 +136,6 @@ def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:
     stale = tuple(each for each in decided if each.state in (State.STALE, State.REFUSED))
     used = dict.fromkeys(file.file_id for each in stale if each.task for file in each.task.inputs)
     return Chosen(definition, tuple(each.slot for each in decided), stale, tuple(used))
-
-
-def check_dates(start: dt.date | None, end: dt.date | None) -> None:
-    """Refuse reversed dates.
-
-    Raises
-    ------
-    UserError
-        They are.
-    """
-    if start is not None and end is not None and start > end:
-        raise UserError(f"the dates are reversed: {start} is after {end}; exchange them")
 
 
 def queue_inputs(store: Store, chosen: Chosen) -> int:
@@ -178,6 +175,7 @@ class _Selector:
         """All slots that match the selection, due or not."""
         chosen = self._selection
         processes = self.processes()
+        self._require_fields(processes)
         if chosen.code is not None:
             found: Iterable[Slot] = database_files.made_by(self._connection, self._codes(chosen.code))
         elif chosen.file is not None:
@@ -186,7 +184,8 @@ class _Selector:
             found = self._candidates(processes)
         if chosen.file is not None and chosen.code is not None:
             found = set(found) & set(self._slots_of_file(chosen.file))
-        return (slot for slot in found if slot.process_id in processes and (chosen.as_inputs or self._is_within(slot)))
+        slots = [slot for slot in found if slot.process_id in processes]
+        return iter(slots) if chosen.as_inputs else self._within(slots)
 
     def processes(self) -> set[int]:
         """The processes that match the selection."""
@@ -272,7 +271,7 @@ class _Selector:
         row = database_files.find_file(self._connection, name)
         attempt = attempts.attempt_of_output(self._connection, row.file_id)
         if attempt is not None:
-            yield Slot(attempt.process_id, attempt.date, attempt.keywords)
+            yield attempt.place
         else:
             span = Period(row.start, row.stop)
             file = Queued(row.file_id, row.product_id, row.date, row.keywords, (span,))
@@ -286,6 +285,9 @@ class _Selector:
         files = queue.newest(self._connection, products)
         if self._selection.as_inputs:
             files = [file for file in files if self._is_dated_within(file)]
+        elif self._delivered is not None and self._selection.slots.key:
+            number, key = self._delivered.product_id, self._selection.slots.key
+            files = [file for file in files if file.product_id == number and has_key(file.keywords, key)]
         return self._depending(files, processes)
 
     def _depending(self, files: Iterable[Queued], processes: Collection[int]) -> Iterator[Slot]:
@@ -293,14 +295,37 @@ class _Selector:
         slots = (slot for slot, _ in candidates(self._definition, facts, consumers(self._definition), files))
         return (slot for slot in slots if slot.process_id in processes)
 
-    def _is_within(self, slot: Slot) -> bool:
-        """Whether a slot has a day of the given dates."""
-        first, last = period_of(self._definition.processes[slot.process_id], slot).days
-        start, end = self._selection.start or dt.date.min, self._selection.end or dt.date.max
-        return first <= end and last >= start
+    def _within(self, slots: Sequence[Slot]) -> Iterator[Slot]:
+        """The slots that have a moment of the given time, and the given key."""
+        choice = self._selection.slots
+        if self._delivered is not None:
+            choice = replace(choice, key="")
+        periods = periods_of(self._definition, facts_in(self._connection, self._definition), slots)
+        known = self._definition.processes
+        return (slot for slot in slots if choice.has(known[slot.process_id], slot, periods.get(slot)))
+
+    @cached_property
+    def _delivered(self) -> Product | None:
+        """The given product, when no process makes it."""
+        name = self._selection.product
+        if name is None or self._selection.as_inputs:
+            return None
+        product = product_named(self._definition, name)
+        is_made = any(product.product_id in process.outputs for process in self._definition.processes.values())
+        return None if is_made else product
+
+    def _require_fields(self, processes: Collection[int]) -> None:
+        """Refuse a key that nothing selected has."""
+        key = self._selection.slots.key
+        if self._delivered is not None:
+            require_fields(key, fields_of_product(self._delivered), f"product {self._delivered.name}")
+            return
+        known = self._definition.processes
+        fields = {name for number in processes for name in fields_of_process(self._definition, known[number])}
+        require_fields(key, fields, "what is selected")
 
     def _is_dated_within(self, file: Queued) -> bool:
-        start, end = self._selection.start or dt.date.min, self._selection.end or dt.date.max
+        start, end = self._selection.slots.span.days
         return start <= file.date <= end
 
 

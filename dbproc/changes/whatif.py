@@ -23,6 +23,7 @@ from dbproc.core.errors import UserError
 from dbproc.core.lookup import process_named
 from dbproc.core.model import Definition, File, Planned, Product, Slot, Task, Timebase
 from dbproc.core.plan import Decision, State, startup_decision
+from dbproc.core.slot_text import SlotShown, slot_shown, task_shown
 from dbproc.core.states import RefusalReason
 from dbproc.core.version import Part, Version
 from dbproc.database import files, queue
@@ -45,11 +46,10 @@ class Subject:
     """What an execution of a process is for."""
 
     process: str  #: the name of the process
-    date: dt.date  #: the date
-    keywords: str  #: the keywords, where there are several of a date
+    slot: SlotShown = field(metadata=INLINE)
 
     def __str__(self) -> str:
-        return f"{self.process} {self.date} {self.keywords}".rstrip()
+        return f"{self.process} {self.slot}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +99,15 @@ class Made:
 
     @property
     def what(self) -> str:
-        """The name of the file, or the date of the job."""
-        return self.output[1].name if self.output else f"{self.task.slot.date} {self.task.slot.keywords}".rstrip()
+        """The name of the file, or the period and key of the job."""
+        return self.output[1].name if self.output else str(task_shown(self.task))
 
     @property
     def job(self) -> PredictedJob:
         """The job as an answer."""
         return PredictedJob(
             process=self.task.process.name,
-            date=self.task.slot.date,
-            keywords=self.task.slot.keywords,
+            slot=task_shown(self.task),
             code_version=self.task.code.version,
             reasons=tuple(reason.text for reason in self.task.reasons),
         )
@@ -283,11 +282,10 @@ def _predicted(store: Store, hypothesis: Hypothesis, notes: Sequence[str] = (), 
 
 
 def _hindered(definition: Definition, decision: Decision) -> Hindered:
-    slot = decision.slot
+    process = definition.processes[decision.slot.process_id]
     return Hindered(
-        process=definition.processes[slot.process_id].name,
-        date=slot.date,
-        keywords=slot.keywords,
+        process=process.name,
+        slot=slot_shown(process, decision.slot, decision.period),
         state=decision.state,
         why=decision.explanation,
     )

@@ -11,6 +11,7 @@ from dbproc.check.faults import Dequeue, Enqueue, Fault, Kind
 from dbproc.core.candidates import Queued, consumers
 from dbproc.core.model import Definition, Slot, Task
 from dbproc.core.plan import Planner, State
+from dbproc.core.slot_text import task_shown
 from dbproc.core.states import AttemptStatus
 from dbproc.database.audit import QueuedRow
 from dbproc.database.waitingslots import WaitingRow
@@ -99,7 +100,7 @@ def _forgotten(definition: Definition, slot: Slot, found: Stale) -> Fault:
     inputs = tuple(file.file_id for file in found.task.inputs)
     return Fault(
         kind=Kind.STALE,
-        place=f"{made} {slot.date} {slot.keywords}".rstrip(),
+        place=f"{made} {task_shown(found.task)}",
         text=f"{found.why}; and no queued file leads to it",
         remedy="dbproc check --repair queues its inputs; the next run builds it",
         cure=Enqueue(inputs, f"stale: {found.why}"),

@@ -57,7 +57,7 @@ def _print_campaign(facts: Outlook) -> None:
     click.echo(f"  spent: {facts.jobs} jobs, {facts.cpu_hours:.2f} CPU hours")
     click.echo(f"  expected end: {facts.outlook}")
     for row in facts.failures[:_SHOWN]:
-        click.echo(f"  failed {row.process} {row.date} {row.keywords}".rstrip() + f": {cell(row.message)}")
+        click.echo(f"  failed {row.process} {row.slot}: {cell(row.message)}")
     if len(facts.failures) > _SHOWN:
         click.echo(f"  and {len(facts.failures) - _SHOWN} more failed; all of them: --json")
 

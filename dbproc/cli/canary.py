@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import click
 
 from dbproc.changes.canary.report import CanaryShown, canary_shown, words_of
-from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json, show, show_rows
+from dbproc.cli.common import (
+    asking_options,
+    cell,
+    key_option,
+    mission_access,
+    open_mission,
+    print_json,
+    show,
+    show_rows,
+)
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import EXIT_SOME_FAILED, UserError
 from dbproc.core.filenames import read_version
+from dbproc.core.slot_text import read_key
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.database import canaries
 from dbproc.database.canaries import CanaryInNumbers
@@ -46,8 +57,9 @@ def canary_command() -> None:
 @click.option("--version", required=True, help="The version that the candidate is to have.")
 @click.option("--file", help="The candidate, below the codes directory or elsewhere.  [default: the present file]")
 @click.option("--output-interface", type=NUMBER, help="Interface of what it makes.  [default: as now]")
-@click.option("--dates", metavar="D1,D2,A..B", help="Dates to build, YYYY-MM-DD, and ranges of them.")
-@click.option("--sample", type=NUMBER, metavar="N", help="N dates spread evenly, of --dates or of all.")
+@click.option("--dates", metavar="D1,D2,A..B", help="Days, hours … to build, and ranges of them.")
+@key_option
+@click.option("--sample", type=NUMBER, metavar="N", help="N of them spread evenly, of --dates or of all.")
 @click.option("--jobs", default=1, show_default=True, type=NUMBER, help="CPUs for jobs.")
 def start_command(
     process: str,
@@ -57,6 +69,7 @@ def start_command(
     file: str | None,
     output_interface: int | None,
     dates: str | None,
+    keys: Sequence[str],
     sample: int | None,
     jobs: int,
 ) -> int:
@@ -65,12 +78,12 @@ def start_command(
     Runs go on meanwhile: nothing enters the catalogue. Exit status 1 when a job failed.
     """
     from dbproc.changes.canary.candidate import Wanted
-    from dbproc.changes.canary.sample import Choice, dates_of, start
+    from dbproc.changes.canary.sample import Choice, spans_of, start
     from dbproc.system.signals import signals_interrupt
 
-    if dates is None and sample is None:
+    if dates is None and sample is None and not keys:
         raise UserError("say what to build: --dates 2024-05-01,2024-06-01..2024-06-07, or --sample 5")
-    choice = Choice(dates_of(dates) if dates else (), sample)
+    choice = Choice(spans_of(dates) if dates else (), sample, read_key(keys))
     wanted = Wanted(read_version(version), file, output_interface)
     with open_mission(mission) as store:
         with mission_access(store), signals_interrupt():

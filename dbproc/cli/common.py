@@ -14,8 +14,10 @@ import click
 
 from dbproc.cli import output
 from dbproc.cli.numbers import LEVEL, NUMBER
+from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report, Told
-from dbproc.core.model import Timebase
+from dbproc.core.model import Period, Timebase
+from dbproc.core.slot_text import SlotChoice, between, read_key, read_time
 from dbproc.core.states import AttemptStatus
 from dbproc.core.text import one_line
 from dbproc.database import root
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from dbproc.database.lineage import ConfirmationRow
 
 HELP = {"help_option_names": ["-h", "--help"]}
-DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 Answer = TypeVar("Answer")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -100,6 +101,49 @@ def mission_access(store: Store) -> Iterator[None]:
         yield
 
 
+class _Time(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A day, hour, minute or second."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Period:
+        """Text → period."""
+        try:
+            return value if isinstance(value, Period) else read_time(str(value))
+        except UserError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _KeyPart(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """Values of keywords."""
+
+    name = "key"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Text → keywords."""
+        try:
+            return read_key([str(value)])
+        except UserError as error:
+            self.fail(str(error), param, ctx)
+
+
+TIME = _Time()
+KEY = _KeyPart()
+key_option = click.option(
+    "--key", "keys", type=KEY, multiple=True, metavar="NAME=VALUE", help="Only what has this keyword; may be repeated."
+)
+slot_options = together(
+    click.option("--start", type=TIME, metavar="WHEN", help="From this day, hour, minute or second on."),
+    click.option("--end", type=TIME, metavar="WHEN", help="Up to this one, itself included."),
+    key_option,
+)
+
+
+def choice_of(start: Period | None, end: Period | None, keys: Sequence[str]) -> SlotChoice:
+    """The slots that ``--start``, ``--end`` and ``--key`` mean."""
+    return SlotChoice(between(start, end), read_key(keys))
+
+
 selection_options = together(
     click.option("--product", metavar="PRODUCT", help="Files of this product; from it, if it is delivered."),
     click.option("--process", metavar="PROCESS", help="What this process makes."),
@@ -107,8 +151,7 @@ selection_options = together(
     click.option("--code-version", metavar="X.Y.Z", help="Only this version of the code."),
     click.option("--instrument", metavar="INSTRUMENT", help="Files of this instrument."),
     click.option("--level", type=LEVEL, help="Files of this level."),
-    click.option("--start", type=DAY, metavar="DATE", help="From this day on."),
-    click.option("--end", type=DAY, metavar="DATE", help="Up to this day, itself included."),
+    slot_options,
     click.option("--file", metavar="FILE", help="This file; what is made from it, if it was delivered."),
 )
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import click
 
 from dbproc.changes.reprocess import Chosen, Order, Reprocessed, Selection, begin_campaign, choose, queue_inputs
-from dbproc.cli.common import asking_options, cell, open_mission, open_own_mission, print_json, selection_options
+from dbproc.cli.common import (
+    asking_options,
+    cell,
+    choice_of,
+    open_mission,
+    open_own_mission,
+    print_json,
+    selection_options,
+)
 from dbproc.cli.numbers import AMOUNT, NUMBER
 from dbproc.core.errors import EXIT_DONE
+from dbproc.core.model import Period
 from dbproc.core.version import Part
 from dbproc.database.store import Store
 
@@ -39,11 +47,16 @@ def reprocess_command(
     jobs_per_run: int | None,
     cpu_hours_per_run: float | None,
     comment: str,
+    start: Period | None,
+    end: Period | None,
+    keys: Sequence[str],
     **selected: Any,
 ) -> int:
     """Have the next runs make things again: what is stale, or everything selected with --force.
 
     What is given is taken together: dbproc reprocess --product smooth --start 2024-01-01 --end 2024-01-31 --force 2
+
+    Of what comes by keywords, one: dbproc reprocess --product day --key station=BOL
     """
     if campaign is None and (newest_first or jobs_per_run or cpu_hours_per_run or comment):
         raise click.UsageError("order, limits and comment are of a campaign: give it a name with --campaign NAME")
@@ -58,7 +71,7 @@ def reprocess_command(
         comment=comment,
     )
     with open_mission(mission, read_only=True) if dry_run else open_own_mission(mission) as store:
-        chosen = choose(store, Selection(**_days(selected)), part)
+        chosen = choose(store, Selection(slots=choice_of(start, end, keys), **selected), part)
         answer = Reprocessed(outputs=chosen.outputs(), campaign=None, queued=0)
         if not dry_run and chosen.decisions:
             answer = _put(store, chosen, part, order, answer)
@@ -67,10 +80,6 @@ def reprocess_command(
     else:
         _print_chosen(chosen, answer, is_forced=part is not None, dry_run=dry_run)
     return EXIT_DONE
-
-
-def _days(selected: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.date() if isinstance(value, dt.datetime) else value for name, value in selected.items()}
 
 
 def _put(store: Store, chosen: Chosen, part: Part | None, order: Order, answer: Reprocessed) -> Reprocessed:
@@ -88,7 +97,7 @@ def _print_chosen(chosen: Chosen, answer: Reprocessed, *, is_forced: bool, dry_r
         click.echo(f"{len(chosen.slots)} outputs are selected, and none is stale; to make them anyhow: --force 0|1|2")
     elif dry_run:
         for row in answer.outputs:
-            click.echo(cell(f"would make {row.output or row.process} {row.date}: {row.why}"))
+            click.echo(cell(f"would make {row.output or row.process} {row.slot}: {row.why}"))
     elif answer.campaign is not None:
         again = "again" if is_forced else "where they are stale"
         click.echo(f"campaign {answer.campaign}: {count} outputs are made {again}, by the next runs")

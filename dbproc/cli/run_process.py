@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dbproc.changes.edits import edits_in_words
-from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, print_report, slots_option
+from dbproc.cli.common import (
+    TIME,
+    cell,
+    choice_of,
+    json_option,
+    key_option,
+    mission_option,
+    open_mission,
+    print_json,
+    print_report,
+    slots_option,
+)
 from dbproc.cli.output import report_work
 from dbproc.cli.progress import Screen
+from dbproc.core.answers import INLINE
 from dbproc.core.errors import EXIT_INTERRUPTED
 from dbproc.core.events import Event, Report
-from dbproc.core.model import Definition
+from dbproc.core.model import Definition, Period
 from dbproc.core.plan import Decision, State
+from dbproc.core.slot_text import SlotShown, slot_shown
 from dbproc.core.version import Part
 from dbproc.database.definition.load import load_definition
 from dbproc.run.command_line import command_line
 from dbproc.run.on_demand import Request, decisions_of, narrowed, tell_undue
 from dbproc.system.signals import Interrupted, signals_interrupt
 
-_DAY = click.DateTime(["%Y-%m-%d"])
 _NO_DIRECTORY = "OUTPUT_DIRECTORY"
 
 
 @click.command("run-process")
 @click.argument("process")
-@click.option("--start", type=_DAY, required=True, help="The first date (YYYY-MM-DD).")
-@click.option("--end", type=_DAY, required=True, help="The last date, included.")
-@click.option("--update", is_flag=True, help="Only what is stale.  [default: every date]")
+@click.option("--start", type=TIME, required=True, metavar="WHEN", help="The first day, hour, minute or second.")
+@click.option("--end", type=TIME, required=True, metavar="WHEN", help="The last one, included.")
+@key_option
+@click.option("--update", is_flag=True, help="Only what is stale.  [default: everything]")
 @click.option(
     "--force", type=click.IntRange(0, 2), help="Raise this part of the versions: 0 interface, 1 quality, 2 revision."
 )
@@ -46,25 +59,27 @@ _NO_DIRECTORY = "OUTPUT_DIRECTORY"
 @mission_option
 def run_process_command(
     process: str,
-    start: dt.datetime,
-    end: dt.datetime,
+    start: Period,
+    end: Period,
+    keys: Sequence[str],
     update: bool,
     force: int | None,
     no_optional: bool,
     **options: Any,
 ) -> int:
-    """Run PROCESS, by name or number, for every date from --start to --end, up to date or not.
+    """Run PROCESS, by name or number, for every period from --start to --end, up to date or not.
 
     The outputs are put into the current directory, and nothing enters the catalogue: inputs are only read, no lock is
     needed, and runs may go on meanwhile. With --ingest it is a run of its own: under the lock, with attempts, versions
     and lineage. Nothing is overwritten.
 
     Example: dbproc run-process clean --start 2024-05-01 --end 2024-05-31 --output /tmp/try
+
+    Some hours of one station: dbproc run-process to_hour --start 2024-05-06T03 --end 2024-05-06T05 --key station=BOL
     """
     request = Request(
         process=process,
-        first=start.date(),
-        last=end.date(),
+        slots=choice_of(start, end, keys),
         only_stale=update,
         force=None if force is None else Part(force),
         with_optional=not no_optional,
@@ -145,7 +160,7 @@ def _preview(mission: str, request: Request, *, ingest: bool, as_json: bool, ech
         print_json(PlannedByHand(process=request.process, ingest=ingest, dates=rows))
         return 0
     for row in rows:
-        subject = f"{row.date} {row.keywords}".rstrip()
+        subject = str(row.slot)
         if row.is_run:
             click.echo(cell(f"would make {', '.join(row.outputs) or subject}: {row.why}"))
             click.echo(f"  {cell(shlex.join(row.command_line))}")
@@ -156,10 +171,9 @@ def _preview(mission: str, request: Request, *, ingest: bool, as_json: bool, ech
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand:
-    """The preview of one date of run-process."""
+    """The preview of one period and key of run-process."""
 
-    date: dt.date  #: the date
-    keywords: str  #: the keywords
+    slot: SlotShown = field(metadata=INLINE)
     state: State  #: how it stands
     is_run: bool  #: whether the code would be run
     outputs: tuple[str, ...]  #: the names of what it would make
@@ -174,16 +188,15 @@ class PlannedByHand:
 
     process: str  #: the process as it was named
     ingest: bool  #: whether the outputs would be taken into the catalogue
-    dates: tuple[ByHand, ...]  #: date by date
+    dates: tuple[ByHand, ...]  #: one by one, in the order of time
 
 
 def _by_hand(definition: Definition, decision: Decision, *, ingest: bool) -> ByHand:
-    task = decision.task
+    task, process = decision.task, definition.processes[decision.slot.process_id]
     is_run = task is not None and (decision.state is State.STALE or (decision.state is State.REFUSED and not ingest))
     directory = os.path.join(definition.mission.root, ".dbproc", "work", "…") if ingest else _NO_DIRECTORY
     return ByHand(
-        date=decision.slot.date,
-        keywords=decision.slot.keywords,
+        slot=slot_shown(process, decision.slot, decision.period),
         state=decision.state,
         is_run=is_run,
         outputs=tuple(planned.name for planned in task.outputs) if task else (),

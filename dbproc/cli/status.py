@@ -40,8 +40,7 @@ def _print_status(facts: Status) -> None:
     if facts.failures:
         click.echo("\nfailed:")
     for failure in facts.failures:
-        subject = f"{failure.process} {failure.date} {failure.keywords}".strip()
-        click.echo(f"  {cell(subject)}: {cell(failure.message)} ({retry_words(failure)})")
+        click.echo(f"  {failure.process} {cell(failure.slot)}: {cell(failure.message)} ({retry_words(failure)})")
         if failure.log:
             click.echo(f"    log: {failure.log}")
         if failure.waiting:
@@ -61,8 +60,7 @@ def _print_waiting(waiting: Sequence[WaitingSlot]) -> None:
     if waiting:
         click.echo("\nwaiting:")
     for each in waiting:
-        subject = " ".join(word for word in (each.product or each.process, each.period, each.key) if word)
-        click.echo(f"  {cell(subject)}: {cell(each.why)}")
+        click.echo(f"  {each.product or each.process} {cell(each.slot)}: {cell(each.why)}")
 
 
 def _print_late(late: Sequence[LateProduct]) -> None:
@@ -70,7 +68,7 @@ def _print_late(late: Sequence[LateProduct]) -> None:
     if late:
         click.echo("\nlate:")
     for product in late:
-        names = [f"{each.period} {each.key}".rstrip() for each in product.oldest[:_SHOWN]]
+        names = [str(each.slot) for each in product.oldest[:_SHOWN]]
         more = product.count - len(names)
         files = f"{product.count} file{'' if product.count == 1 else 's'}"
         click.echo(cell(f"  {product.product}: {files}: {', '.join(names)}{f' and {more} more' if more else ''}"))
@@ -78,6 +76,6 @@ def _print_late(late: Sequence[LateProduct]) -> None:
 
 def _waiting_words(waiting: Sequence[Waiting]) -> str:
     """The waiting products, the first few by name."""
-    names = [f"{each.waiting} {each.date} {each.keywords}".rstrip() for each in waiting[:_SHOWN]]
+    names = [f"{each.waiting} {each.slot}" for each in waiting[:_SHOWN]]
     more = len(waiting) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")

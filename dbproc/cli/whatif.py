@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dbproc.cli.common import cell, json_option, mission_option, open_mission, print_json, selection_options, together
+from dbproc.cli.common import (
+    cell,
+    choice_of,
+    json_option,
+    mission_option,
+    open_mission,
+    print_json,
+    selection_options,
+    together,
+)
 from dbproc.cli.numbers import NUMBER, VERSION
+from dbproc.core.model import Period
 from dbproc.core.version import Version
 
 if TYPE_CHECKING:
@@ -86,8 +96,9 @@ def reprocess_command(
     force: int | None,
     everything: bool,
     as_json: bool,
-    start: dt.datetime | None,
-    end: dt.datetime | None,
+    start: Period | None,
+    end: Period | None,
+    keys: Sequence[str],
     **chosen: Any,
 ) -> None:
     """Say what would be made if the outputs that are chosen were looked at again, or made again with --force.
@@ -98,7 +109,7 @@ def reprocess_command(
     from dbproc.changes.whatif import if_reprocessed
     from dbproc.core.version import Part
 
-    selection = Selection(start=_date(start), end=_date(end), **chosen)
+    selection = Selection(slots=choice_of(start, end, keys), **chosen)
     with open_mission(mission, read_only=True) as store:
         prediction = if_reprocessed(store, selection, None if force is None else Part(force))
     _print(prediction, everything=everything, as_json=as_json)

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
+from collections.abc import Sequence
 
 import click
 
-from dbproc.cli.common import asking_options, cell, confirmed_words, indent, open_mission, print_json, retry_words
+from dbproc.cli.common import (
+    asking_options,
+    cell,
+    confirmed_words,
+    indent,
+    open_mission,
+    print_json,
+    retry_words,
+)
+from dbproc.core.slot_text import SlotChoice, read_key, read_time
 from dbproc.core.states import AttemptStatus
 from dbproc.explain import why
 from dbproc.explain.why import Cause, InputOfFile, WhyFile
 
 
 @click.command("why")
-@click.argument("subject", metavar="FILE | PRODUCT DATE")
-@click.argument("date", required=False, metavar="")
+@click.argument("subject", metavar="FILE | PRODUCT WHEN [NAME=VALUE]...")
+@click.argument("when", required=False, metavar="")
+@click.argument("key", nargs=-1, metavar="")
 @asking_options
-def why_command(subject: str, date: str | None, mission: str, as_json: bool) -> None:
+def why_command(subject: str, when: str | None, key: Sequence[str], mission: str, as_json: bool) -> None:
     """Explain a FILE: the reasons it was made for, its inputs and code, and whether it is up to date.
 
-    With PRODUCT and DATE (YYYY-MM-DD): why there is a file, or none, down to the cause: what was not delivered, failed,
-    has no code, and so on, each below what waits for it.
+    With PRODUCT and WHEN (a day, 2024-05-06, or an hour, minute or second of it, 2024-05-06T03), and maybe a key
+    (station=BOL): why there is a file, or none, down to the cause: what was not delivered, failed, has no code, and so
+    on, each below what waits for it.
 
-    Example: dbproc why clean 2024-05-01
+    Examples: dbproc why clean 2024-05-01; dbproc why day 2024-05-06T03 station=BOL
     """
     with open_mission(mission, read_only=True) as store:
-        facts = why.why_file(store, subject) if date is None else why.why_date(store, subject, _date(date))
+        if when is None:
+            facts: WhyFile | Cause = why.why_file(store, subject)
+        else:
+            facts = why.why_slots(store, subject, SlotChoice(read_time(when), read_key(key)))
     if as_json:
         print_json(facts)
     elif isinstance(facts, why.WhyFile):
         _print_why_file(facts)
     else:
-        _print_why_date(facts)
+        _print_causes(facts)
 
 
 def _print_why_file(facts: WhyFile) -> None:
@@ -77,7 +91,7 @@ def _choice_words(row: InputOfFile) -> str:
     return f" ({row.product}, {place} of {', '.join(choice.of)})"
 
 
-def _print_why_date(facts: Cause) -> None:
+def _print_causes(facts: Cause) -> None:
     """Print each cause, with its own causes indented below."""
     todo = [(facts, 0)]
     while todo:
@@ -87,8 +101,7 @@ def _print_why_date(facts: Cause) -> None:
 
 
 def _print_cause(facts: Cause, depth: int) -> None:
-    subject = f"{facts.product} {facts.date} {facts.keywords}".rstrip()
-    _print_at(depth, f"{cell(subject)}: {facts.state}: {cell(facts.explanation)}")
+    _print_at(depth, f"{facts.product} {cell(facts.slot)}: {facts.state}: {cell(facts.explanation)}")
     for row in facts.files:
         _print_at(depth + 1, f"there is {cell(row.filename)}{'' if row.exists_on_disk else ', gone from disk'}")
     for line in facts.details:
@@ -109,10 +122,3 @@ def _print_cause(facts: Cause, depth: int) -> None:
 
 def _print_at(depth: int, line: str) -> None:
     click.echo(f"{indent(depth)}{line}")
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not a date; write YYYY-MM-DD") from error

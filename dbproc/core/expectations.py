@@ -23,6 +23,7 @@ from dbproc.core.periods import (
     period_starts,
     read_timebase,
 )
+from dbproc.core.slot_text import time_shown
 from dbproc.core.slots import joined, key_of, restricted, window
 
 _SHOWN = 3
@@ -75,16 +76,7 @@ class Expected(NamedTuple):
     @property
     def words(self) -> str:
         """What it is, for people."""
-        return f"{self.product.name} {self.period_words} {self.key}".rstrip()
-
-    @property
-    def period_words(self) -> str:
-        """Its period, as short as it can be told."""
-        start, (first, last) = self.period.start, self.period.days
-        if (cadence_of(self.product) or _DAILY).timebase is not Timebase.PART:
-            return str(first) if first == last else f"{first} to {last}"
-        clock = "%H:%M:%S" if start.second else "%H:%M" if start.minute else "%H"
-        return f"{start:%Y-%m-%dT{clock}}"
+        return f"{self.product.name} {time_shown(self.period, self.key)}"
 
 
 _DAILY = Cadence(Timebase.DAILY)

@@ -367,6 +367,19 @@ _LENGTHS = (
 """How long the time is that a name says to each field of the time of day, the finest first."""
 
 
+def time_named(date: dt.date, keywords: Keywords) -> tuple[dt.datetime, dt.datetime]:
+    """The first and the last moment of the time of day that keywords tell of a date; without any, of the date."""
+    finest = next((length for name, length in _LENGTHS if name in keywords), None)
+    try:
+        clock = _time(keywords)
+    except (ValueError, _Impossible):  # an inspector may give them any value
+        finest = None
+    if finest is None:
+        return dt.datetime.combine(date, dt.time.min, dt.UTC), dt.datetime.combine(date, dt.time.max, dt.UTC)
+    start = dt.datetime.combine(date, clock, dt.UTC)
+    return start, last_moment(start, finest)
+
+
 def _named_version(text: str) -> Version:
     try:
         return read_version(text)
@@ -426,7 +439,7 @@ _UNITS = {"H": ("hour", 23), "M": ("minute", 59), "S": ("second", 60)}
 """What the fields of the time of day count, and how far; second 60 is a leap second."""
 
 
-def _time(values: dict[str, str]) -> dt.time:
+def _time(values: Keywords) -> dt.time:
     for name, (unit, last) in _UNITS.items():
         if int(values.get(name, 0)) > last:
             raise _Impossible(f"its {unit} {values[name]} does not exist; there are {unit}s from 00 to {last}")

@@ -35,7 +35,8 @@ from dbproc.core.model import (
     Task,
     Timebase,
 )
-from dbproc.core.slots import clock_values, is_whole, key_of, period_of, slot_words, values_of
+from dbproc.core.slot_text import slot_words
+from dbproc.core.slots import clock_values, is_whole, key_of, period_of, values_of
 from dbproc.core.staleness import alternatives, code_reasons, compared, stale_reasons
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Part, Version, next_version
@@ -77,6 +78,11 @@ class Decision:
     task: Task | None = None
     confirmed: tuple[Confirmation, ...] = ()
     until: dt.datetime | None = None
+
+    @property
+    def period(self) -> Period | None:
+        """The period of the slot, when there is a task."""
+        return self.task.period if self.task is not None else None
 
 
 class Planner:

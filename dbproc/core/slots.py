@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text, render
+from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text, render, time_named
 from dbproc.core.model import NO_TIME, Input, Keying, Period, Process, Slot, Timebase
 from dbproc.core.periods import (
     MOMENT,
@@ -116,30 +116,19 @@ def is_whole(process: Process, slot: Slot) -> bool:
 # --- periods ---
 
 
-def slot_words(process: Process, slot: Slot, period: Period | None = None) -> str:
-    """The period and the key of a slot, for people."""
-    words = period_words(process, slot, period)
-    key = key_of(process, slot)
-    return f"{words} with {key}" if key else words
-
-
-def period_words(process: Process, slot: Slot, period: Period | None = None) -> str:
-    """The period of a slot, as short as it can be told."""
-    if process.timebase is Timebase.PART:
-        start = period_of(process, slot).start
-        return f"{start:%Y-%m-%dT%H:%M:%S}" if start.second else f"{start:%Y-%m-%dT%H:%M}"
-    if process.timebase is Timebase.PER and period is not None:
-        return f"{period.start:%Y-%m-%dT%H:%M:%S} to {period.stop:%Y-%m-%dT%H:%M:%S}"
-    last = period_end(process.timebase, slot.date)
-    return str(slot.date) if last == slot.date else f"{slot.date} to {last}"
-
-
 def period_of(process: Process, slot: Slot) -> Period:
     """The period of a slot; for timebase PER, which goes by files, its day."""
-    if process.timebase is Timebase.PART:
-        start = days_period(slot.date, slot.date).start + _clock_of(slot.keywords)
-        return Period(start, start + process.step - MOMENT)
-    return days_period(slot.date, period_end(process.timebase, slot.date))
+    return period_at(process.timebase, process.step, slot.date, slot.keywords)
+
+
+def period_at(timebase: Timebase, step: dt.timedelta, date: dt.date, keywords: str) -> Period:
+    """The period of a slot of a timebase; for FILE, the time of day that its keywords tell."""
+    if timebase is Timebase.PART:
+        start = days_period(date, date).start + _clock_of(keywords)
+        return Period(start, start + (step - MOMENT))  # of the last part of time, too
+    if timebase is Timebase.FILE and not TIME_OF_DAY.isdisjoint(fields_of(keywords)):
+        return Period(*time_named(date, values_of(keywords)))
+    return days_period(date, period_end(timebase, date))
 
 
 @lru_cache(maxsize=65_536)

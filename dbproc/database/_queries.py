@@ -17,15 +17,17 @@ from sqlalchemy import (
     and_,
     exists,
     insert,
+    null,
     or_,
     select,
     tuple_,
 )
 
 from dbproc.core.candidates import Queued
-from dbproc.core.model import LONGEST_DELAY, File, Timebase
+from dbproc.core.model import LONGEST_DELAY, File, Period, Timebase
 from dbproc.core.periods import DayRange
 from dbproc.core.retry import meant_try
+from dbproc.core.slot_text import SlotShown, recorded_shown
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.database import schema
@@ -48,6 +50,23 @@ def version_columns(table: FromClause) -> tuple[Any, Any, Any]:
 def slot_columns(table: FromClause) -> tuple[Any, Any, Any]:
     """What tells a slot from others in a table that has one."""
     return table.c.process_id, table.c.utc_file_date, table.c.process_keywords
+
+
+RECORDED = ("slot_date", "slot_keywords", "slot_start", "slot_stop")
+"""What :func:`recorded_slot` needs of a row."""
+
+
+def recorded_columns(table: FromClause) -> tuple[Label[Any], ...]:
+    """The columns :data:`RECORDED` of a table that has slots, and of some the times of their periods."""
+    known = (table.c.utc_file_date, table.c.process_keywords)
+    times = (table.c.get("utc_start_time", null()), table.c.get("utc_stop_time", null()))
+    return tuple(column.label(name) for name, column in zip(RECORDED, (*known, *times), strict=True))
+
+
+def recorded_slot(timebase: str, row: Mapping[Any, Any]) -> SlotShown:
+    """The slot of a row, for people; `timebase` is that of its process."""
+    date, keywords, start, stop = (row[name] for name in RECORDED)
+    return recorded_shown(timebase, date, keywords, None if start is None or stop is None else Period(start, stop))
 
 
 def columns_of(answer: type[Any], *tables: FromClause, **named: ColumnElement[Any]) -> list[Label[Any]]:

@@ -5,23 +5,28 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, tuple_, update
 
+from dbproc.core.answers import INLINE
 from dbproc.core.model import Slot, Task
+from dbproc.core.slot_text import SlotShown
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database._queries import (
     OF_CLOCK,
+    RECORDED,
     batches,
     columns_of,
     insert_rows,
     is_last_attempt,
     is_last_of_startup,
     next_try_of,
+    recorded_columns,
+    recorded_slot,
     slot_columns,
     startup_processes,
     version_of,
@@ -72,8 +77,7 @@ class AttemptRow:
     process_id: int  #: the number of its process
     process: str  #: the name of its process
     timebase: str  #: what one output of the process stands for
-    date: dt.date  #: the date that it is for
-    keywords: str  #: the values of keywords that it is for
+    slot: SlotShown = field(metadata=INLINE)
     status: AttemptStatus  #: what came of it
     reasons: tuple[str, ...]  #: why it was due
     command_line: tuple[str, ...]  #: the words that were executed
@@ -91,6 +95,11 @@ class AttemptRow:
     failures: int  #: how many in a row failed with the same inputs and code, this one included
     next_try: dt.datetime | None  #: when it is tried again; null: not by itself
     code_version: Version  #: the code's version
+
+    @property
+    def place(self) -> Slot:
+        """The slot that it is for."""
+        return Slot(self.process_id, self.slot.date, self.slot.keywords)
 
 
 def insert_attempts(connection: Connection, run_id: int, attempts: Sequence[NewAttempt]) -> list[int]:
@@ -245,14 +254,10 @@ def attempt_of_output(connection: Connection, file_id: int) -> AttemptRow | None
     return next(iter(_attempts(connection, is_maker, limit=1)), None)
 
 
-def last_attempt(
-    connection: Connection, process_id: int, date: dt.date, keywords: str | None = None
-) -> AttemptRow | None:
-    """The last attempt for a process and date."""
-    is_of_slot = [_ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date]
-    if keywords is not None:
-        is_of_slot.append(_ATTEMPT.c.process_keywords == keywords)
-    return next(iter(_attempts(connection, *is_of_slot, limit=1)), None)
+def last_attempt(connection: Connection, slot: Slot) -> AttemptRow | None:
+    """The last attempt for a slot."""
+    is_of_slot = tuple_(*slot_columns(_ATTEMPT)) == (slot.process_id, slot.date, slot.keywords)
+    return next(iter(_attempts(connection, is_of_slot, limit=1)), None)
 
 
 def slots_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, Slot]:
@@ -268,10 +273,10 @@ def slots_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int,
     return slots
 
 
-def tried_keywords(connection: Connection, process_id: int, date: dt.date) -> set[str]:
-    """The keywords that a process was tried with for a date."""
-    is_meant = (_ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date == date)
-    return set(connection.scalars(select(_ATTEMPT.c.process_keywords).where(*is_meant).distinct()))
+def tried_slots(connection: Connection, process_id: int, first: dt.date, last: dt.date) -> list[Slot]:
+    """The slots of a process that were tried, dated from one day to another."""
+    is_meant = (_ATTEMPT.c.process_id == process_id, _ATTEMPT.c.utc_file_date.between(first, last))
+    return [Slot(*row) for row in connection.execute(select(*slot_columns(_ATTEMPT)).where(*is_meant).distinct())]
 
 
 def _attempts(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[AttemptRow]:
@@ -282,8 +287,6 @@ def _attempts(connection: Connection, *conditions: ColumnElement[bool], limit: i
         *(_ATTEMPT, code),
         process=process.c.process_name,
         timebase=process.c.output_timebase,
-        date=_ATTEMPT.c.utc_file_date,
-        keywords=_ATTEMPT.c.process_keywords,
         output=_ATTEMPT.c.output_filename,
         code=code.c.filename,
         created=_ATTEMPT.c.created_time,
@@ -293,7 +296,7 @@ def _attempts(connection: Connection, *conditions: ColumnElement[bool], limit: i
         next_try=_ATTEMPT.c.next_try_time,
     )
     statement = (
-        select(*columns, code.c.retry_longest_seconds.label("longest"))
+        select(*columns, *recorded_columns(_ATTEMPT), code.c.retry_longest_seconds.label("longest"))
         .join(process, process.c.process_id == _ATTEMPT.c.process_id)
         .join(code, code.c.code_id == _ATTEMPT.c.code_id)
         .where(*conditions)
@@ -308,4 +311,5 @@ def _attempt(row: dict[str, Any], now: dt.datetime) -> AttemptRow:
     row["next_try"] = next_try_of(row["next_try"], row["created"], row["ended"], row.pop("longest"), now)
     row["status"] = AttemptStatus(row["status"])
     row["reasons"], row["command_line"] = (tuple(json.loads(row[name])) for name in ("reasons", "command_line"))
-    return AttemptRow(**row, code_version=version_of(row))
+    recorded = {name: row.pop(name) for name in RECORDED}
+    return AttemptRow(**row, slot=recorded_slot(row["timebase"], recorded), code_version=version_of(row))

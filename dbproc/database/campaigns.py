@@ -5,18 +5,29 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, or_, select, tuple_, update
 
+from dbproc.core.answers import INLINE
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.model import Slot
+from dbproc.core.slot_text import SlotShown
 from dbproc.core.states import AttemptStatus, CampaignStatus, ItemStatus
 from dbproc.core.version import Part
 from dbproc.database import schema
-from dbproc.database._queries import batches, columns_of, insert_row, insert_rows, is_last_attempt, slot_columns
+from dbproc.database._queries import (
+    batches,
+    columns_of,
+    insert_row,
+    insert_rows,
+    is_last_attempt,
+    recorded_columns,
+    recorded_slot,
+    slot_columns,
+)
 from dbproc.system.machine import user_name
 
 _CAMPAIGN = schema.campaign
@@ -95,8 +106,7 @@ class FailedItem:
     """An output that a campaign could not make."""
 
     process: str  #: the name of the process
-    date: dt.date  #: its date
-    keywords: str  #: its keywords
+    slot: SlotShown = field(metadata=INLINE)
     message: str | None  #: why
 
 
@@ -225,14 +235,17 @@ def _spent(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[int, f
 def failed_items(connection: Connection, campaign_id: int) -> list[FailedItem]:
     """The items that failed, with their messages."""
     process = schema.process
-    place = {"date": _ITEM.c.utc_file_date, "keywords": _ITEM.c.process_keywords}
+    named = columns_of(FailedItem, _ITEM, process=process.c.process_name)
     statement = (
-        select(*columns_of(FailedItem, _ITEM, process=process.c.process_name, **place))
+        select(*named, *recorded_columns(_ITEM), process.c.output_timebase)
         .join(process, process.c.process_id == _ITEM.c.process_id)
         .where(_ITEM.c.campaign_id == campaign_id, _ITEM.c.status == ItemStatus.FAILED)
-        .order_by(_ITEM.c.utc_file_date, process.c.process_name)
+        .order_by(_ITEM.c.utc_file_date, process.c.process_name, _ITEM.c.process_keywords)
     )
-    return [FailedItem(**row) for row in connection.execute(statement).mappings()]
+    return [
+        FailedItem(process=row["process"], slot=recorded_slot(row["output_timebase"], row), message=row["message"])
+        for row in connection.execute(statement).mappings()
+    ]
 
 
 def run_history(connection: Connection, campaign_id: int, last: int = 5) -> list[RunPace]:

@@ -11,12 +11,22 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
-from dbproc.core.answers import HIDDEN, OPTIONAL, entries, extended
+from dbproc.core.answers import HIDDEN, INLINE, OPTIONAL, entries, extended
 from dbproc.core.errors import NotFoundError
 from dbproc.core.model import Member
+from dbproc.core.slot_text import SlotShown
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.database import schema
-from dbproc.database._queries import FILE, columns_of, insert_row, insert_rows, number_of
+from dbproc.database._queries import (
+    FILE,
+    RECORDED,
+    columns_of,
+    insert_row,
+    insert_rows,
+    number_of,
+    recorded_columns,
+    recorded_slot,
+)
 
 _CANARY = schema.canary
 _SAMPLE = schema.canaryfile
@@ -117,8 +127,7 @@ class CanaryInNumbers(CanaryRow):
 class SampleRow:
     """A file of a sample, as it was recorded."""
 
-    date: dt.date  #: its date
-    keywords: str  #: its keywords
+    slot: SlotShown = field(metadata=INLINE)
     product_id: int  #: the number of its product
     product: str  #: the name of its product
     filename: str  #: its name
@@ -221,13 +230,13 @@ def files_of(connection: Connection, canary_id: int) -> list[SampleRow]:
     columns = columns_of(
         SampleRow,
         _SAMPLE,
-        date=_SAMPLE.c.utc_file_date,
-        keywords=_SAMPLE.c.process_keywords,
         product=schema.product.c.product_name,
         published=FILE.c.filename,
     )
     statement = (
-        select(*columns)
+        select(*columns, *recorded_columns(_SAMPLE), schema.process.c.output_timebase)
+        .join(_CANARY, _CANARY.c.canary_id == _SAMPLE.c.canary_id)
+        .join(schema.process, schema.process.c.process_id == _CANARY.c.process_id)
         .join(schema.product, schema.product.c.product_id == _SAMPLE.c.product_id)
         .outerjoin(FILE, FILE.c.file_id == _SAMPLE.c.published_file)
         .where(_SAMPLE.c.canary_id == canary_id)
@@ -238,9 +247,10 @@ def files_of(connection: Connection, canary_id: int) -> list[SampleRow]:
 
 def _sample_row(row: dict[str, Any]) -> SampleRow:
     row["verdict"] = SampleVerdict(row["verdict"])
+    slot = recorded_slot(row.pop("output_timebase"), {name: row.pop(name) for name in RECORDED})
     report, record = json.loads(row["report"]), json.loads(row.pop("record"))
     row["report"] = SampleFailure(**report) if row["verdict"] is SampleVerdict.FAILED else SampleReport(**report)
-    return SampleRow(**row, record=_record_of(record) if record else None)
+    return SampleRow(**row, slot=slot, record=_record_of(record) if record else None)
 
 
 def _record_text(record: SampleRecord) -> str:

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, 
 
 from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.filenames import companion_of
-from dbproc.core.model import File, KnownFile, Member, NewFile, Slot
+from dbproc.core.model import File, KnownFile, Member, NewFile, Period, Slot
+from dbproc.core.periods import days_period
 from dbproc.core.plan import Confirmation
 from dbproc.core.version import Version
 from dbproc.database import schema
@@ -326,6 +327,18 @@ def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> lis
     """Every version of a product's file for a date, the newest first."""
     statement = file_rows().where(FILE.c.product_id == product_id, FILE.c.utc_file_date == date)
     return files_of(connection, statement.order_by(*(part.desc() for part in version_columns(FILE))))
+
+
+def files_within(connection: Connection, product_id: int, span: Period) -> list[FileRow]:
+    """Every version of the files of a product that have a moment of a time, or are dated on a day of it; in the order
+    of their times and keywords, the newest first."""
+    is_within = and_(FILE.c.utc_start_time <= span.stop, FILE.c.utc_stop_time >= span.start)
+    if span == days_period(*span.days):
+        is_within = or_(is_within, FILE.c.utc_file_date.between(*span.days))
+    newest_first = (part.desc() for part in version_columns(FILE))
+    statement = file_rows().where(FILE.c.product_id == product_id, is_within)
+    order = (FILE.c.utc_file_date, FILE.c.utc_start_time, FILE.c.process_keywords, *newest_first)
+    return files_of(connection, statement.order_by(*order))
 
 
 def files_of(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[FileRow]:

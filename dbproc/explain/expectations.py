@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from dbproc.core.answers import INLINE
 from dbproc.core.expectations import Expected
 from dbproc.core.model import Definition
-from dbproc.core.slots import key_of, period_words
+from dbproc.core.slot_text import SlotShown, slot_shown, time_shown
 from dbproc.database import planning, waitingslots
 from dbproc.database.store import Transaction
+from dbproc.run.decide import facts_in, periods_of
 
 _LATE_SHOWN = 10
 
@@ -21,9 +23,7 @@ class WaitingSlot:
 
     process: str  #: the name of the process
     product: str | None  #: the name of its first product
-    date: dt.date  #: the date
-    period: str  #: the time that it is of
-    key: str  #: the keywords that tell it from others of that time
+    slot: SlotShown = field(metadata=INLINE)
     until: dt.datetime | None  #: when it is made at the latest; null: when something comes
     why: str  #: why it is to be made, and what it waits for
 
@@ -32,10 +32,7 @@ class WaitingSlot:
 class LateFile:
     """A file that should have come."""
 
-    period: str  #: the time that it is of
-    key: str  #: its keywords
-    start: dt.datetime  #: the first moment of that time
-    stop: dt.datetime  #: its last moment
+    slot: SlotShown = field(metadata=INLINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +46,10 @@ class LateProduct:
 
 def waiting_slots(connection: Transaction, definition: Definition) -> Iterator[WaitingSlot]:
     """What was found to wait by the last run that looked at it; not of processes that are retired."""
-    for row in waitingslots.entries(connection):
+    rows = waitingslots.entries(connection)
+    known = [row.slot for row in rows if row.slot.process_id in definition.processes]
+    periods = periods_of(definition, facts_in(connection, definition), known)
+    for row in rows:
         process = definition.processes.get(row.slot.process_id)
         if process is None or process.process_id not in definition.codes:
             continue
@@ -57,9 +57,7 @@ def waiting_slots(connection: Transaction, definition: Definition) -> Iterator[W
         yield WaitingSlot(
             process=process.name,
             product=None if product is None else definition.products[product].name,
-            date=row.slot.date,
-            period=period_words(process, row.slot),
-            key=key_of(process, row.slot),
+            slot=slot_shown(process, row.slot, periods.get(row.slot)),
             until=row.until,
             why=row.why,
         )
@@ -77,4 +75,4 @@ def late_products(connection: Transaction, definition: Definition, now: dt.datet
 
 
 def _late_file(late: Expected) -> LateFile:
-    return LateFile(period=late.period_words, key=late.key, start=late.period.start, stop=late.period.stop)
+    return LateFile(slot=time_shown(late.period, late.key))

@@ -16,8 +16,16 @@ from dbproc.changes.edits import EditInWords, edits_in_words, refused_inspectors
 from dbproc.changes.whatif import EARLY_CUTOFF, Subject, predict
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.errors import UserError
-from dbproc.core.model import Definition
+from dbproc.core.model import Definition, Period, Slot
 from dbproc.core.plan import Decision, State
+from dbproc.core.slot_text import (
+    EVERY_SLOT,
+    SlotChoice,
+    fields_of_process,
+    require_fields,
+    slot_shown,
+    task_shown,
+)
 from dbproc.database import campaigns, waitingslots
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
@@ -27,6 +35,7 @@ from dbproc.explain.status import open_failures
 from dbproc.ingest import triage
 from dbproc.ingest.incoming import scan_mission
 from dbproc.products.inspection import Inspection
+from dbproc.run.decide import facts_of, periods_of
 from dbproc.run.selection import Options, allowed_processes
 from dbproc.run.simulation import Hypothesis
 
@@ -40,7 +49,7 @@ class PlannedTask(Subject):
     inputs: tuple[str, ...]  #: the names of the files that it would be made from
     why: str  #: why it would be run, or not
     campaign: str | None = None  #: the campaign that asks for it
-    waits_for: str | None = None  #: a process and date that it is made from
+    waits_for: str | None = None  #: a process, period and key that it is made from
     output: str | None  #: the name of its first output
 
 
@@ -48,7 +57,7 @@ class PlannedTask(Subject):
 class WaitingTask(Subject):
     """A job that is made from an output of the run itself."""
 
-    waits_for: str  #: the process and date of that output
+    waits_for: str  #: the process, period and key of that output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,31 +91,41 @@ class Plan:
         return not (ingest or self.edited_codes or self.tasks or self.problems or self.failures)
 
 
-def plan(store: Store, options: Options) -> Plan:
-    """Preview what the next run would ingest and build."""
+def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Plan:
+    """Preview what the next run would ingest and build, as far as it is chosen.
+
+    Raises
+    ------
+    NotFoundError
+        No process that may run has a keyword of the chosen key.
+    """
     with store.begin() as connection:
         definition = load_definition(connection)
+    allowed = allowed_processes(definition, options)
+    fields = (fields_of_process(definition, definition.processes[number]) for number in allowed)
+    require_fields(choice.key, {name for names in fields for name in names}, "what is planned")
     arrivals, decisions = _arrivals(definition, store, options) if options.ingest else (Plan(), ())
     if not options.process:
         return arrivals
     taken = taken_in(store, decisions)
     with store.at_one_moment() as still:
         hypothesis = Hypothesis(definition, taken.queued, taken.delivered)
-        made = list(predict(still, hypothesis, allowed_processes(definition, options)))
+        made = list(predict(still, hypothesis, allowed))
     with store.begin() as connection:
         failures = open_failures(connection, definition)
         names = {row.campaign_id: row.name for row in campaigns.entries(connection)}
-        later = tuple(_later(definition, made, waitingslots.entries(connection)))
-    tasks = tuple(_tasks(definition, made, names))
+        waiting = waitingslots.entries(connection)
+    meant = _Meant(definition, choice)
+    tasks = tuple(_tasks(definition, made, names, meant))
     return replace(
         arrivals,
         edited_codes=edits_in_words(definition),
         tasks=tasks,
-        problems=tuple(_problems(definition, made)),
+        problems=tuple(_problems(definition, made, meant)),
         waiting=tuple(_waiting(tasks)),
-        later=later,
+        later=tuple(_later(store, definition, made, waiting, meant)),
         follows=_follows(definition, tasks),
-        failures=[failure for failure in failures if not _is_due(failure)],
+        failures=[failure for failure in failures if not _is_due(failure) and _is_meant(failure, meant)],
         notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
     )
 
@@ -138,32 +157,47 @@ def _sentence(definition: Definition, decision: triage.Decision) -> str:
             return f"{definition.products[file.product_id].name} {file.facts.date} {file.version}"
 
 
-def _tasks(definition: Definition, made: Sequence[Decision], names: Mapping[int, str]) -> Iterator[PlannedTask]:
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """What is chosen of a plan."""
+
+    definition: Definition
+    choice: SlotChoice
+
+    def has(self, slot: Slot, period: Period | None) -> bool:
+        """Whether a slot is shown."""
+        return self.choice.has(self.definition.processes[slot.process_id], slot, period)
+
+
+def _tasks(
+    definition: Definition, made: Sequence[Decision], names: Mapping[int, str], meant: _Meant
+) -> Iterator[PlannedTask]:
     made_here: dict[str, str] = {}
     for decision in made:
         task = decision.task
         if decision.state is State.STALE and task is not None:
             waits_for = [made_here[file.filename] for file in task.inputs if file.filename in made_here]
             campaign = None if task.campaign_id is None else names.get(task.campaign_id)
-            yield _planned_task(definition, decision, campaign, waits_for[-1] if waits_for else None)
+            if meant.has(decision.slot, decision.period):
+                yield _planned_task(definition, decision, campaign, waits_for[-1] if waits_for else None)
             made_here.update(
-                dict.fromkeys((each.name for each in task.outputs), f"{task.process.name} {task.slot.date}")
+                dict.fromkeys((each.name for each in task.outputs), f"{task.process.name} {task_shown(task)}")
             )
 
 
-def _problems(definition: Definition, made: Sequence[Decision]) -> Iterator[PlannedTask]:
-    return (_planned_task(definition, decision) for decision in made if decision.state is State.REFUSED)
+def _problems(definition: Definition, made: Sequence[Decision], meant: _Meant) -> Iterator[PlannedTask]:
+    refused = (decision for decision in made if decision.state is State.REFUSED)
+    return (_planned_task(definition, decision) for decision in refused if meant.has(decision.slot, decision.period))
 
 
 def _planned_task(
     definition: Definition, decision: Decision, campaign: str | None = None, waits_for: str | None = None
 ) -> PlannedTask:
-    slot, task = decision.slot, decision.task
+    process, task = definition.processes[decision.slot.process_id], decision.task
     outputs = tuple(planned.name for planned in task.outputs) if task else ()
     return PlannedTask(
-        process=definition.processes[slot.process_id].name,
-        date=slot.date,
-        keywords=slot.keywords,
+        process=process.name,
+        slot=slot_shown(process, decision.slot, decision.period),
         state=decision.state,
         outputs=outputs,
         inputs=tuple(file.filename for file in task.inputs) if task else (),
@@ -177,26 +211,33 @@ def _planned_task(
 def _waiting(tasks: Sequence[PlannedTask]) -> Iterator[WaitingTask]:
     for task in tasks:
         if task.waits_for:
-            yield WaitingTask(process=task.process, date=task.date, keywords=task.keywords, waits_for=task.waits_for)
+            yield WaitingTask(process=task.process, slot=task.slot, waits_for=task.waits_for)
 
 
-def _later(definition: Definition, made: Sequence[Decision], waiting: Sequence[WaitingRow]) -> Iterator[LaterTask]:
+def _later(
+    store: Store, definition: Definition, made: Sequence[Decision], waiting: Sequence[WaitingRow], meant: _Meant
+) -> Iterator[LaterTask]:
     """What waits after the next run: what that decides, and what it does not look at."""
-    decided = {decision.slot for decision in made}
+    decided = {decision.slot: decision.period for decision in made}
     rows = [WaitingRow(each.slot, each.until, each.explanation) for each in made if each.state is State.WAITING]
-    rows += [row for row in waiting if row.slot not in decided]
+    rows += [row for row in waiting if row.slot not in decided and row.slot.process_id in definition.codes]
+    periods = periods_of(definition, facts_of(store, definition), [row.slot for row in rows])
     for row in sorted(rows, key=attrgetter("slot")):
-        process = definition.processes.get(row.slot.process_id)
-        if process is not None and process.process_id in definition.codes:
-            yield LaterTask(
-                process=process.name, date=row.slot.date, keywords=row.slot.keywords, until=row.until, why=row.why
-            )
+        process, period = definition.processes.get(row.slot.process_id), decided.get(row.slot) or periods.get(row.slot)
+        if process is not None and meant.has(row.slot, period):
+            shown = slot_shown(process, row.slot, period)
+            yield LaterTask(process=process.name, slot=shown, until=row.until, why=row.why)
 
 
 def _follows(definition: Definition, tasks: Sequence[PlannedTask]) -> tuple[str, ...]:
     makes = {process.name: process.outputs for process in definition.processes.values()}
     found = {product_id for task in tasks if task.waits_for for product_id in makes[task.process]}
     return tuple(sorted(definition.products[product_id].name for product_id in found))
+
+
+def _is_meant(failure: AttemptRow, meant: _Meant) -> bool:
+    period = failure.slot.period
+    return meant.has(failure.place, None if period is None else Period(period.start, period.stop))
 
 
 def _is_due(failure: AttemptRow) -> bool:

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dbproc.changes.edits import EditInWords, edits_in_words
-from dbproc.core.answers import OPTIONAL, extended
+from dbproc.core.answers import INLINE, OPTIONAL, extended
 from dbproc.core.candidates import descendants
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition, Slot
 from dbproc.core.plan import State
+from dbproc.core.slot_text import SlotShown, slot_shown
 from dbproc.database import attempts, lock, quarantine, queue, root, summary
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
@@ -31,8 +32,7 @@ class Waiting:
     """A product or process that waits for the output of a failed attempt."""
 
     waiting: str  #: a product, or a process without one
-    date: dt.date  #: its date
-    keywords: str  #: its keywords
+    slot: SlotShown = field(metadata=INLINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +100,8 @@ def waiting_for(definition: Definition, attempt: AttemptRow) -> tuple[Waiting, .
     if attempt.process_id not in definition.processes:
         return ()
     return tuple(
-        Waiting(waiting=_made_by(definition, each), date=each.date, keywords=each.keywords)
-        for each in descendants(definition, Slot(attempt.process_id, attempt.date, attempt.keywords))
+        Waiting(waiting=_made_by(definition, each), slot=slot_shown(definition.processes[each.process_id], each))
+        for each in descendants(definition, attempt.place)
     )
 
 

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
 from dbproc.changes.edits import Edit, find_edits
-from dbproc.core.answers import OPTIONAL, extended
+from dbproc.core.answers import INLINE, OPTIONAL, extended
 from dbproc.core.candidates import consumers
 from dbproc.core.errors import NotFoundError, UserError
+from dbproc.core.filenames import keywords_text
 from dbproc.core.lookup import product_named
-from dbproc.core.model import CodeEditPolicy, Definition, Input, Process, Product, Slot, Timebase
-from dbproc.core.periods import days_period, period_start, period_starts
+from dbproc.core.model import CodeEditPolicy, Definition, Period, Process, Product, Slot, Timebase
+from dbproc.core.periods import days_period, period_end, period_start, period_starts
 from dbproc.core.plan import Decision, Planner, State, valid_code
+from dbproc.core.slot_text import (
+    SlotChoice,
+    SlotShown,
+    fields_of_process,
+    fields_of_product,
+    has_key,
+    require_fields,
+    slot_shown,
+    slot_words,
+    time_shown,
+)
+from dbproc.core.slots import is_whole, joined, period_of, restricted
 from dbproc.core.staleness import alternatives
 from dbproc.database import attempts, lineage, quarantine, queue, summary, waitingslots
 from dbproc.database import codes as database_codes
@@ -28,10 +41,10 @@ from dbproc.database.lineage import ConfirmationRow
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Scan, finished_name, scan_mission
-from dbproc.run.decide import candidates, facts_of, planners, slots_in
+from dbproc.run.decide import candidates, facts_of, periods_of, planners, slots_in
 
 _MOST_DATES = 3
-"""Causes are sought for at most this many missing dates of one input."""
+"""Causes are sought for at most this many missing dates of one input, or missing files of one product."""
 
 _MOST_IN_QUARANTINE = 100_000
 
@@ -111,8 +124,7 @@ class Cause:
     """The explanation of a product's files on a date, or of their absence."""
 
     product: str  #: the name of the product
-    date: dt.date  #: the date
-    keywords: str = ""  #: the keywords, where there are several of a date
+    slot: SlotShown = field(metadata=INLINE)
     process: str | None = None  #: what makes it
     last_attempt: AttemptRow | None = None  #: the last attempt to make it
     state: State | Standing | None = None  #: how it stands
@@ -172,13 +184,13 @@ def why_file(store: Store, name: str) -> WhyFile:
     )
 
 
-def why_date(store: Store, product_name: str, date: dt.date) -> Cause:
-    """Explain a product's files on a date, or their absence, down to the causes.
+def why_slots(store: Store, product_name: str, choice: SlotChoice) -> Cause:
+    """Explain a product's files of a time and key, or their absence, down to the causes.
 
     Raises
     ------
     NotFoundError
-        There is no such product.
+        There is no such product, or its files have no such keyword.
     """
     with store.begin() as connection:
         definition = load_definition(connection)
@@ -190,16 +202,24 @@ def why_date(store: Store, product_name: str, date: dt.date) -> Cause:
             raise
         text = "is retired: the mission file does not have it, and no new files are taken in"
         text = f"product {product_name} {text}"
-        return Cause(product=product_name, date=date, state=Standing.RETIRED, explanation=text)
-    return _Inquiry(store, definition).product(product, date)
+        shown = time_shown(choice.span, choice.key)
+        return Cause(product=product_name, slot=shown, state=Standing.RETIRED, explanation=text)
+    require_fields(choice.key, _fields(definition, product), f"product {product.name}")
+    return _Inquiry(store, definition).product(product, choice)
+
+
+def _fields(definition: Definition, product: Product) -> frozenset[str]:
+    """The names of the keywords by which files of a product can be named."""
+    maker = _maker(definition, product.product_id)
+    return fields_of_product(product) if maker is None else fields_of_process(definition, maker)
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A product and date to explain; the answer goes into `answers`."""
+    """A product, and which of its files to explain; the answer goes into `answers`."""
 
     product: Product
-    date: dt.date
+    choice: SlotChoice
     answers: list[Cause]
 
 
@@ -208,45 +228,75 @@ _Answer = tuple[Cause, list[_Question]]
 
 
 class _Inquiry:
-    """Searches for causes; visits each product and date once."""
+    """Searches for causes; visits each slot, and each time and key of a delivered product, once."""
 
     def __init__(self, store: Store, definition: Definition) -> None:
         self._store = store
         self._definition = definition
-        self._seen: set[tuple[int, dt.date]] = set()
+        self._seen: set[tuple[int, Slot | SlotChoice]] = set()
 
-    def product(self, product: Product, date: dt.date) -> Cause:
-        """The cause for a product and date with all causes below it; iterative, as a chain may be long."""
+    def product(self, product: Product, choice: SlotChoice) -> Cause:
+        """The cause for a product with all causes below it; iterative, as a chain may be long."""
         top: list[Cause] = []
-        todo = [_Question(product, date, top)]
+        todo = [_Question(product, choice, top)]
         while todo:
             question = todo.pop()
-            node, questions = self._answer(question.product, question.date)
+            node, questions = self._answer(question.product, question.choice)
             question.answers.append(node)
             todo.extend(reversed(questions))
         return top[0]
 
-    def _answer(self, product: Product, date: dt.date) -> _Answer:
-        """The cause for a product and date, and the next questions."""
+    def _answer(self, product: Product, choice: SlotChoice) -> _Answer:
+        """The cause for a product, and the next questions."""
         maker = _maker(self._definition, product.product_id)
-        date = date if maker is None else period_start(maker.timebase, date)
-        node = Cause(product=product.name, date=date)
-        if (product.product_id, date) in self._seen:
-            return replace(node, state=Standing.TOLD_ABOVE, explanation="its causes are listed above"), []
-        self._seen.add((product.product_id, date))
-        with self._store.begin() as connection:
-            node = replace(node, files=database_files.files_of_slot(connection, product.product_id, date))
+        shown = time_shown(choice.span, choice.key)
         if maker is None:
-            return self._delivered_cause(product, date, node), []
-        slots = self._slots(maker, date)
+            node = Cause(product=product.name, slot=shown)
+            return self._once(product, choice, node, lambda: (self._delivered_cause(product, choice, node), []))
+        slots = self._slots(maker, choice)
         if len(slots) == 1:
-            return self._cause(slots[0], node)
-        answers = [self._cause(slot, Cause(product=product.name, date=date, keywords=slot.keywords)) for slot in slots]
+            return self._slot_cause(product, self._planner(slots[0]), slots[0])
+        answers, details = self._slot_causes(product, slots)
         parts = [part for part, _ in answers]
         state = next((part.state for part in parts if part.state is not State.UP_TO_DATE), State.UP_TO_DATE)
-        text = f"there are {len(parts)} of it, by keywords"
-        node = replace(node, process=maker.name, state=state, explanation=text, because=parts)
+        text = f"there are {len(slots)} of it, by period and key"
+        node = Cause(
+            product=product.name,
+            slot=shown,
+            process=maker.name,
+            state=state,
+            explanation=text,
+            details=details,
+            because=parts,
+        )
         return node, [question for _, questions in answers for question in questions]
+
+    def _slot_causes(self, product: Product, slots: Sequence[Slot]) -> tuple[list[_Answer], list[str]]:
+        """The cause for each slot, of those that are not due for the first few; and how many these are."""
+        answers, undue = [], 0
+        for planner, some in self._planners(slots):
+            for slot in some:
+                is_undue = planner.decide(slot).state is State.NOT_DUE
+                undue += is_undue
+                if not is_undue or undue <= _MOST_DATES:
+                    answers.append(self._slot_cause(product, planner, slot))
+        if undue <= _MOST_DATES:
+            return answers, []
+        return answers, [f"of the {undue} that are not due the first {_MOST_DATES} are looked at"]
+
+    def _slot_cause(self, product: Product, planner: Planner, slot: Slot) -> _Answer:
+        """The cause for one slot, with the files in it."""
+        maker = self._definition.processes[slot.process_id]
+        node = Cause(product=product.name, slot=slot_shown(maker, slot, planner.period(slot)))
+        return self._once(product, slot, node, lambda: self._made_cause(product, planner, slot, node))
+
+    def _once(self, product: Product, what: Slot | SlotChoice, node: Cause, answer: Callable[[], _Answer]) -> _Answer:
+        """An answer, unless it was given before."""
+        place = (product.product_id, what)
+        if place in self._seen:
+            return replace(node, state=Standing.TOLD_ABOVE, explanation="its causes are listed above"), []
+        self._seen.add(place)
+        return answer()
 
     def decided(self, slot: Slot) -> Decision:
         """Decide a slot."""
@@ -258,24 +308,35 @@ class _Inquiry:
         return find_edits(self._definition)[0]
 
     def _planner(self, slot: Slot) -> Planner:
-        facts = facts_of(self._store, self._definition)
-        ((planner, _),) = planners(self._definition, facts, [slot], dt.datetime.now(dt.UTC))
+        ((planner, _),) = self._planners([slot])
         return planner
 
-    def _slots(self, maker: Process, date: dt.date) -> list[Slot]:
-        """The slots of a process for a date: of every key of its inputs, and of what was tried."""
+    def _planners(self, slots: Sequence[Slot]) -> Iterator[tuple[Planner, Sequence[Slot]]]:
         facts = facts_of(self._store, self._definition)
-        found = slots_in(self._definition, facts, maker, days_period(date, date))
+        return planners(self._definition, facts, slots, dt.datetime.now(dt.UTC))
+
+    def _slots(self, maker: Process, choice: SlotChoice) -> list[Slot]:
+        """The slots of a process that are meant: of every key of its inputs, and of what was tried; where there is no
+        key of a period, one without; at least one in all."""
+        facts = facts_of(self._store, self._definition)
+        found = slots_in(self._definition, facts, maker, choice)
         if maker.timebase is not Timebase.STARTUP:
+            first, last = choice.span.days
             with self._store.begin() as connection:
-                tried = attempts.tried_keywords(connection, maker.process_id, date)
-            found += [Slot(maker.process_id, date, keywords) for keywords in tried]
-        return sorted({slot for slot in found if slot.keywords or len(found) == 1}) or found[:1]
+                tried = attempts.tried_slots(connection, maker.process_id, period_start(maker.timebase, first), last)
+            periods = periods_of(self._definition, facts, tried)
+            found += [slot for slot in tried if choice.has(maker, slot, periods.get(slot))]
+        whole = {slot for slot in found if slot.keywords and is_whole(maker, slot)}
+        told = {period_of(maker, slot) for slot in whole}
+        whole.update(slot for slot in found if period_of(maker, slot) not in told)
+        return sorted(whole) or [Slot(maker.process_id, choice.span.days[0], choice.key)]
 
     # --- what is delivered ---
 
-    def _delivered_cause(self, product: Product, date: dt.date, node: Cause) -> Cause:
+    def _delivered_cause(self, product: Product, choice: SlotChoice, node: Cause) -> Cause:
         with self._store.begin() as connection:
+            found = database_files.files_within(connection, product.product_id, choice.span)
+            node = replace(node, files=[row for row in found if has_key(row.keywords, choice.key)])
             retired = summary.makers_of_product(connection, product.product_id)
         if any(row.exists_on_disk for row in node.files):
             text = "no process makes this product; its files are delivered"
@@ -290,11 +351,11 @@ class _Inquiry:
             node,
             state=Standing.NOT_DELIVERED,
             explanation="no process makes this product, and no file of it was delivered",
-            incoming=list(self._arrivals(product, date)),
-            quarantined=list(self._quarantined(product, date)),
+            incoming=list(self._arrivals(product, choice)),
+            quarantined=list(self._quarantined(product, choice)),
         )
 
-    def _arrivals(self, product: Product, date: dt.date) -> Iterator[Arrived]:
+    def _arrivals(self, product: Product, choice: SlotChoice) -> Iterator[Arrived]:
         """The files in incoming that seem to be the missing one."""
         scan = self._scan
         for names, text in (
@@ -302,7 +363,7 @@ class _Inquiry:
             ([arrival.name for arrival in scan.settled], "has settled; the next run takes it"),
         ):
             for name in names:
-                if _fits(product, date, finished_name(name)):
+                if _fits(product, choice, finished_name(name)):
                     yield Arrived(file=name, text=text)
 
     @cached_property
@@ -312,12 +373,12 @@ class _Inquiry:
         except UserError:
             return Scan((), 0)
 
-    def _quarantined(self, product: Product, date: dt.date) -> Iterator[InQuarantine]:
-        """The refused files whose name or verdicts fit this product and date."""
+    def _quarantined(self, product: Product, choice: SlotChoice) -> Iterator[InQuarantine]:
+        """The refused files whose name or verdicts fit this product, time and key."""
         for entry in self._in_quarantine:
             asked = {answer.product for answer in entry.answers}
-            is_near = product.name in asked and _tells(entry.filename, date)
-            if is_near or _fits(product, date, entry.filename):
+            is_near = product.name in asked and _tells(entry.filename, choice.span.start.date())
+            if is_near or _fits(product, choice, entry.filename):
                 yield InQuarantine(
                     quarantine_id=entry.quarantine_id,
                     filename=entry.filename,
@@ -332,12 +393,13 @@ class _Inquiry:
 
     # --- what is made ---
 
-    def _cause(self, slot: Slot, node: Cause) -> _Answer:
+    def _made_cause(self, product: Product, planner: Planner, slot: Slot, node: Cause) -> _Answer:
         process = self._definition.processes[slot.process_id]
-        planner = self._planner(slot)
         decision = planner.decide(slot)
         with self._store.begin() as connection:
-            attempt = attempts.last_attempt(connection, slot.process_id, slot.date, slot.keywords)
+            found = database_files.files_of_slot(connection, product.product_id, slot.date)
+            node = replace(node, files=[row for row in found if joined(row.keywords, slot.keywords) is not None])
+            attempt = attempts.last_attempt(connection, slot)
             codes = database_codes.codes_in_use(connection, slot.process_id)
         node = replace(node, process=process.name, last_attempt=attempt)
         if not codes:
@@ -347,31 +409,40 @@ class _Inquiry:
         if decision.state is State.NO_CODE:
             return replace(node, details=list(map(_code_words, codes))), []
         if decision.state is State.NOT_DUE:
-            return self._undue_cause(process, slot, planner.lacking(slot), node)
+            return self._undue_cause(planner, slot, node)
         if decision.state is State.STALE:
             return replace(node, details=list(self._prospects(process, slot))), []
         if decision.state is State.WAITING:
             return replace(node, until=decision.until, details=list(self._doubts(slot))), []
         return node, []
 
-    def _undue_cause(self, process: Process, slot: Slot, lacking: Sequence[Input], node: Cause) -> _Answer:
+    def _undue_cause(self, planner: Planner, slot: Slot, node: Cause) -> _Answer:
         """The cause for a slot that is not due, and a question for each missing input."""
-        first, last = self._planner(slot).period(slot).days
         questions, details = [], []
-        for link in lacking:
+        for link in planner.lacking(slot):
             product = self._definition.products[link.product_id]
-            maker = _maker(self._definition, link.product_id)
-            dates = list(period_starts(maker.timebase if maker else Timebase.DAILY, first, last))
-            questions += [_Question(product, date, node.because) for date in dates[:_MOST_DATES]]
-            if len(dates) > _MOST_DATES:
-                details.append(f"of the {len(dates)} dates of {product.name} the first {_MOST_DATES} are looked at")
+            spans = self._spans(product, planner.period(slot))
+            key = restricted(slot.keywords, _fields(self._definition, product))
+            questions += [_Question(product, SlotChoice(span, key), node.because) for span in spans[:_MOST_DATES]]
+            if len(spans) > _MOST_DATES:
+                details.append(f"of the {len(spans)} dates of {product.name} the first {_MOST_DATES} are looked at")
         return replace(node, details=details), questions
+
+    def _spans(self, product: Product, period: Period) -> list[Period]:
+        """The parts of a period for which a missing input is explained: itself, where it is within a day, or its
+        days, weeks and so on."""
+        first, last = period.days
+        if first == last:
+            return [period]
+        maker = _maker(self._definition, product.product_id)
+        timebase = maker.timebase if maker else Timebase.DAILY
+        return [days_period(day, period_end(timebase, day)) for day in period_starts(timebase, first, last)]
 
     def _prospects(self, process: Process, slot: Slot) -> Iterator[str]:
         """The time when a stale slot is built."""
         if not process.inputs:
-            date = slot.date
-            yield f"it has no inputs and is made by hand: dbproc run-process {process.name} --start {date} --end {date}"
+            when = slot_words(process, slot).split()[0]
+            yield f"it has no inputs and is made by hand: dbproc run-process {process.name} --start {when} --end {when}"
             return
         edit = next((edit for edit in self.edits if edit.code.process_id == process.process_id), None)
         if edit is not None and edit.code.on_code_edit is CodeEditPolicy.REFUSE and not edit.is_first:
@@ -406,10 +477,12 @@ def _maker(definition: Definition, product_id: int) -> Process | None:
     return next(makers, None)
 
 
-def _fits(product: Product, date: dt.date, name: str) -> bool:
-    """Whether a name can be one of a product's for a date."""
+def _fits(product: Product, choice: SlotChoice, name: str) -> bool:
+    """Whether a name can be one of a product's for a time and key."""
     facts = product.read(name)
-    return facts is not None and facts.date in (None, date)
+    if facts is None or not has_key(keywords_text(facts.keywords), choice.key):
+        return False
+    return facts.start is None or facts.stop is None or choice.span.overlaps(facts.start, facts.stop)
 
 
 def _tells(name: str, date: dt.date) -> bool:

@@ -181,9 +181,12 @@ def _finest(format: Format) -> int:
 def _field_problems(
     path: KeyPath, process: ProcessSpec, made: Format, timebase: Timebase, products: Mapping[str, ProductSpec]
 ) -> Iterator[Problem]:
-    """Keywords of an output that no input gives; an inspector of one's own may give any."""
+    """Keywords of an output that no required input gives, or none at all where all are optional.
+
+    An inspector of one's own may give any.
+    """
     is_merged = process.keywords is Keying.MERGED
-    inputs = [given for given in process.inputs if is_merged or not given.optional]
+    inputs = [given for given in process.inputs if is_merged or not given.optional] or process.inputs
     known = [products.get(given.product) for given in inputs]
     if any(product is None or not product.inspector.is_builtin or format_of(product) is None for product in known):
         return
@@ -198,7 +201,7 @@ def _field_problems(
 
 def _without(process: ProcessSpec, inputs: Sequence[InputSpec], products: Mapping[str, ProductSpec]) -> str:
     if not inputs:
-        return f"the process {process.name!r} has no required input"
+        return f"the process {process.name!r} has no input"
     shown = ", ".join(f"{each.product!r} ({products[each.product].format!r})" for each in inputs)
     return f"no required input of the process {process.name!r} has it in its format: {shown}"
 

@@ -24,6 +24,7 @@ from dbproc.core.facts import Facts
 from dbproc.core.model import Definition, Input, Period, Process, Slot, Timebase, Validity
 from dbproc.core.periods import ALWAYS
 from dbproc.core.plan import Decision, Planner
+from dbproc.core.slot_text import SlotChoice
 from dbproc.core.slots import is_whole, slots_at
 from dbproc.core.version import Part
 from dbproc.database.planning import load_facts
@@ -58,8 +59,7 @@ def planners(
     """Planners, each with the slots whose facts it has; for callers that need more than :func:`decide`."""
     for start in range(0, len(slots), AT_ONCE):
         some = slots[start : start + AT_ONCE]
-        drivers = needs_of_drivers(definition, some)
-        periods = {} if drivers is None else driven_periods(definition, some, facts(drivers, ()).by_date)
+        periods = periods_of(definition, facts, some)
         asked = needs(definition, some, periods)
         yield Planner(definition, facts(asked, some), asked, now, periods), some
 
@@ -129,21 +129,29 @@ def _whole(definition: Definition, facts: FactsOf, slots: Sequence[Slot]) -> Ite
         yield from ((slot, whole) for slot in some for whole in planner.whole(slot))
 
 
-def slots_in(definition: Definition, facts: FactsOf, process: Process, span: Period) -> list[Slot]:
-    """The slots of a process that have a moment of `span`, as its inputs tell them; where they tell no key, or no
-    period, one without."""
+def slots_in(definition: Definition, facts: FactsOf, process: Process, choice: SlotChoice) -> list[Slot]:
+    """The slots of a process that are meant, as its inputs tell them; where they tell no key, or no period, one with
+    what is given of it."""
     if process.timebase is Timebase.PER:
-        reach = Reach(process, "", span)
+        reach = Reach(process, choice.key, choice.span)
         known = facts(needs_of_reaches([reach]), ())
         parts = list(Anchors(known.by_time, known.by_date).slots(reach)) or [
-            Slot(process.process_id, span.start.date())
+            Slot(process.process_id, choice.span.start.date(), choice.key)
         ]
     else:
-        parts = list(slots_at(process, span))
+        parts = list(slots_at(process, choice.span, choice.key))
     found: dict[Slot, list[Slot]] = {slot: [] for slot in parts}
     for slot, whole in _whole(definition, facts, parts):
         found[slot].append(whole)
-    return list(dict.fromkeys(each for slot, whole in found.items() for each in whole or [slot]))
+    slots = dict.fromkeys(each for slot, whole in found.items() for each in whole or [slot])
+    periods = periods_of(definition, facts, list(slots))
+    return [slot for slot in slots if choice.has(process, slot, periods.get(slot))]
+
+
+def periods_of(definition: Definition, facts: FactsOf, slots: Sequence[Slot]) -> dict[Slot, Period]:
+    """The periods of those slots whose periods go by files."""
+    drivers = needs_of_drivers(definition, slots)
+    return {} if drivers is None else driven_periods(definition, slots, facts(drivers, ()).by_date)
 
 
 def facts_in(transaction: Transaction, definition: Definition) -> FactsOf:

@@ -13,6 +13,7 @@ from dbproc.core.candidates import Queued
 from dbproc.core.events import Event, Progress
 from dbproc.core.model import Ending, Outcome, Slot, Task
 from dbproc.core.plan import Decision, State
+from dbproc.core.slot_text import slot_words, task_shown
 from dbproc.database import moves, queue
 from dbproc.database.attempts import NewAttempt, insert_attempts, interrupt_running
 from dbproc.run.campaigns import Campaigns
@@ -198,7 +199,7 @@ class Executor:
         started = [self._start(each, attempt_id) for each, attempt_id in zip(prepared, ids, strict=True)]
         results = [*results, *(fault for fault in started if fault is not None)]
         for decision in refused:
-            self._report.add(Event.REFUSED, self._subject(decision.slot), decision.explanation)
+            self._report.add(Event.REFUSED, self._subject(decision), decision.explanation)
         settled = self._source.settle(result.task.slot for result in results if not _is_interrupted(result))
         if results or not settled.is_empty:
             self._record(results, settled)
@@ -235,24 +236,25 @@ class Executor:
 
     def _say(self, result: Result) -> None:
         task = result.task
+        subject = f"{task.process.name} {task_shown(task)}"
         facts = {
             "process": task.process.name,
-            "date": task.slot.date.isoformat(),
+            **task_shown(task).facts(),
             "output": task.output_name,
             "reasons": [reason.text for reason in task.reasons],
             "seconds": (result.outcome.ended - result.outcome.started).total_seconds(),
         }
         if isinstance(result, Failure):
             log = "" if result.outcome.exit_status is None else f"; its log: {result.outcome.job.log}"
-            self._report.add(Event.FAILED, self._subject(task.slot), f"{result.message}{log}", **facts)
+            self._report.add(Event.FAILED, subject, f"{result.message}{log}", **facts)
             return
         why = "; ".join(reason.text for reason in task.reasons)
         names = ", ".join(planned.name for planned in task.outputs)
-        self._report.add(Event.BUILT if names else Event.RAN, names or self._subject(task.slot), why, **facts)
+        self._report.add(Event.BUILT if names else Event.RAN, names or subject, why, **facts)
 
-    def _subject(self, slot: Slot) -> str:
-        keywords = f" {slot.keywords}" if slot.keywords else ""
-        return f"{self._setup.definition.processes[slot.process_id].name} {slot.date}{keywords}"
+    def _subject(self, decision: Decision) -> str:
+        process = self._setup.definition.processes[decision.slot.process_id]
+        return f"{process.name} {slot_words(process, decision.slot, decision.period)}"
 
     def _stop(self) -> None:
         """End all running jobs. Files of unsettled slots stay queued: the next run decides them again."""

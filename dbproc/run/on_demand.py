@@ -11,8 +11,8 @@ from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report
 from dbproc.core.lookup import process_named
 from dbproc.core.model import Definition, Process, Slot, Timebase
-from dbproc.core.periods import days_period
 from dbproc.core.plan import Decision, Planner, State
+from dbproc.core.slot_text import SlotChoice, fields_of_process, require_fields, slot_words
 from dbproc.core.version import Part
 from dbproc.database import queue
 from dbproc.database.store import Store
@@ -26,15 +26,14 @@ _LEFT_OUT = "left out by run-process --no-optional"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One process and the dates to run it for.
+    """One process and the slots to run it for.
 
     `only_stale`: leave up-to-date outputs alone, otherwise make them again. `force`: the part of the version to raise,
     stale or not. `with_optional`: use optional inputs.
     """
 
     process: str
-    first: dt.date
-    last: dt.date
+    slots: SlotChoice
     only_stale: bool = False
     force: Part | None = None
     with_optional: bool = True
@@ -83,16 +82,16 @@ def narrowed(definition: Definition, request: Request) -> Definition:
 
 
 def _refuse_nonsense(definition: Definition, process: Process, request: Request) -> None:
-    if request.last < request.first:
-        raise UserError(f"the dates are reversed: {request.first} is after {request.last}; give --start before --end")
-    days = (request.last - request.first).days + 1
+    first, last = request.slots.span.days
+    days = (last - first).days + 1
     if days > _MOST_DAYS:
-        raise UserError(f"{request.first} to {request.last} are {days} days; give at most {_MOST_DAYS} at a time")
+        raise UserError(f"{first} to {last} are {days} days; give at most {_MOST_DAYS} at a time")
     if process.timebase is Timebase.STARTUP:
         raise UserError(
             f"process {process.name} of timebase STARTUP has no dates: every run begins with it; "
             f"to run it now: dbproc process --only {process.name}"
         )
+    require_fields(request.slots.key, fields_of_process(definition, process), f"process {process.name}")
     if request.force is None:
         return
     for product in (definition.products[product_id] for product_id in process.outputs):
@@ -110,7 +109,7 @@ def leave_out(store: Store, definition: Definition, request: Request) -> None:
     process = process_named(definition, request.process)
     optional = replace(process, inputs=tuple(link for link in process.inputs if link.optional))
     facts = facts_of(store, definition)
-    slots = slots_in(definition, facts, process, days_period(request.first, request.last))
+    slots = slots_in(definition, facts, process, request.slots)
     narrow = replace(definition, processes={process.process_id: replace(optional, outputs=())})
     found = {
         file.file_id
@@ -124,13 +123,13 @@ def leave_out(store: Store, definition: Definition, request: Request) -> None:
 
 
 def decisions_of(store: Store, definition: Definition, request: Request) -> list[Decision]:
-    """Decide each date of the request, with a :func:`narrowed` definition.
+    """Decide each slot of the request, with a :func:`narrowed` definition.
 
     Failed slots run without delay, and waiting ones at once; what cannot or need not run has its reason.
     """
     process = process_named(definition, request.process)
     facts = facts_of(store, definition)
-    slots = slots_in(definition, facts, process, days_period(request.first, request.last))
+    slots = slots_in(definition, facts, process, request.slots)
     planned = planners(definition, facts, slots, dt.datetime.now(dt.UTC))
     return [_decided(planner, slot, request) for planner, some in planned for slot in some]
 
@@ -145,14 +144,15 @@ def _decided(planner: Planner, slot: Slot, request: Request) -> Decision:
 
 
 def tell_undue(report: Report, definition: Definition, decisions: Iterable[Decision]) -> None:
-    """Report the dates for which nothing runs, once for each reason."""
-    dates: dict[str, list[str]] = {}
+    """Report the slots for which nothing runs, once for each reason."""
+    slots: dict[str, list[str]] = {}
     name = ""
     for decision in decisions:
         if decision.state in (State.NOT_DUE, State.NO_CODE, State.UP_TO_DATE):
-            name = definition.processes[decision.slot.process_id].name
-            dates.setdefault(str(decision.state), []).append(f"{decision.slot.date} ({decision.explanation})")
-    for state, listed in dates.items():
+            process = definition.processes[decision.slot.process_id]
+            name, words = process.name, slot_words(process, decision.slot, decision.period)
+            slots.setdefault(str(decision.state), []).append(f"{words} ({decision.explanation})")
+    for state, listed in slots.items():
         report.add(Event.NOTE, name, f"{state}: {_few(listed)}")
 
 

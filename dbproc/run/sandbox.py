@@ -17,6 +17,7 @@ from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.events import Event, Progress, Report
 from dbproc.core.model import Definition, Move, Task
 from dbproc.core.plan import Decision, State
+from dbproc.core.slot_text import slot_words, task_shown
 from dbproc.core.states import Purpose
 from dbproc.database.store import Store
 from dbproc.engines import Engine
@@ -152,7 +153,8 @@ class Sandbox:
             yield task
 
     def _name(self, decision: Decision) -> str:
-        return f"{self._definition.processes[decision.slot.process_id].name} {decision.slot.date}"
+        process = self._definition.processes[decision.slot.process_id]
+        return f"{process.name} {slot_words(process, decision.slot, decision.period)}"
 
     def _targets(self, task: Task) -> list[str]:
         return [os.path.join(self._directory, planned.name) for planned in task.outputs]
@@ -205,13 +207,13 @@ class Sandbox:
 
 
 def _subject(task: Task) -> str:
-    return f"{task.process.name} {task.slot.date} {task.slot.keywords}".rstrip()
+    return f"{task.process.name} {task_shown(task)}"
 
 
 def _facts(task: Task, targets: Sequence[str]) -> dict[str, object]:
     return {
         "process": task.process.name,
-        "date": task.slot.date.isoformat(),
+        **task_shown(task).facts(),
         "outputs": list(targets),
         "inputs": [file.filename for file in task.inputs],
         "reasons": [reason.text for reason in task.reasons],

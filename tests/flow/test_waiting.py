@@ -456,8 +456,8 @@ def test_status_tells_what_is_late(mission: Mission) -> None:
     mission.run()
     (late,) = mission.dbproc("status", "--json").json["late"]
     assert (late["product"], late["count"]) == ("raw", 9)
-    assert late["oldest"][0]["start"] == "2024-05-06T18:00:00+00:00"
-    assert (late["oldest"][0]["period"], late["oldest"][0]["key"]) == ("2024-05-06T18", "station=BOL")
+    assert late["oldest"][0]["period"]["start"] == "2024-05-06T18:00:00+00:00"
+    assert (late["oldest"][0]["date"], late["oldest"][0]["key"]) == ("2024-05-06", "station=BOL")
     told = "late:\n  raw: 9 files: 2024-05-06T18 station=BOL, 2024-05-07T00 station=ANK, "
     out = mission.dbproc("status").out
     assert told in out

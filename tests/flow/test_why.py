@@ -170,7 +170,9 @@ def test_of_a_week_the_first_days_are_looked_at_and_nothing_is_told_twice(sqlite
         process("to_week", "week", ["clean", window("raw", 1, 1)], "WEEKLY"),
     )
     text = tree(mission, "week", "2020-01-08")
-    assert text.startswith("week 2020-01-06: not due: no file of the required input clean for 2020-01-06 to 2020-01-12")
+    assert text.startswith(
+        "week 2020-01-06 to 2020-01-12: not due: no file of the required input clean for 2020-01-06 to 2020-01-12"
+    )
     assert "  of the 7 dates of clean the first 3 are looked at" in text
     assert text.count("no file of it was delivered") == 3
     assert "raw 2020-01-06: told above" in text
@@ -190,7 +192,7 @@ def test_files_with_keywords_have_each_their_own_cause(sqlite_mission: Mission) 
     mission.run(status=1)
     found = facts(mission, "clean")
     assert found["state"] == "delayed"
-    assert {part["keywords"]: part["state"] for part in found["because"]} == {
+    assert {part["key"]: part["state"] for part in found["because"]} == {
         "station=a": "up to date",
         "station=b": "delayed",
     }

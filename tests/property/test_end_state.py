@@ -6,9 +6,8 @@ What it is to be is said by a model of a few lines, :meth:`Plan.expected`, that 
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from hypothesis import strategies as st
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
 from tests.kit.mission import MEMORY, Mission
-from tests.kit.postgres import PostgresServer
 from tests.property import killable
+from tests.property.conftest import Copy
 
 LABELLED = """#!/bin/sh
 printf '%s' "$1" > made; shift
@@ -164,56 +163,17 @@ def runs(plan: Plan) -> st.SearchStrategy[tuple[Options, int | None]]:
     return st.tuples(options, st.one_of(st.none(), st.none(), st.integers(1, 60)))
 
 
-@dataclass
-class Place:
-    """Where missions are made: copies of an empty database."""
-
-    copy: Callable[[Path], str]
-
-    def mission(self, plan: Plan, folder: Path) -> Mission:
-        mission = Mission(folder, self.copy(folder))
-        mission.code("x.sh", LABELLED)
-        return mission.define(*plan.blocks())
+def mission_of(plan: Plan, folder: Path, copy: Copy) -> Mission:
+    mission = Mission(folder, copy(folder))
+    mission.code("x.sh", LABELLED)
+    return mission.define(*plan.blocks())
 
 
-@pytest.fixture(scope="module")
-def sqlite_place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    template = tmp_path_factory.mktemp("template") / "empty.sqlite"
-    empty(str(template))
-
-    def copy(folder: Path) -> str:
-        folder.mkdir(exist_ok=True)
-        return str(shutil.copy(template, folder / "mission.sqlite"))
-
-    return Place(copy)
-
-
-@pytest.fixture(scope="module")
-def postgres_place(postgres_server: PostgresServer) -> Iterator[Place]:
-    template = postgres_server.create()
-    empty(postgres_server.url(template))
-    made = [template]
-
-    def copy(_: Path) -> str:
-        made.append(postgres_server.create(template))
-        return postgres_server.url(made[-1])
-
-    yield Place(copy)
-    for name in made:
-        postgres_server.drop(name)
-
-
-def empty(database: str) -> None:
-    from dbproc.database.store import create_database
-
-    create_database(database)
-
-
-def check_undisturbed(data: st.DataObject, place: Place) -> None:
+def check_undisturbed(data: st.DataObject, copy: Copy) -> None:
     plan = data.draw(plans())
     files = data.draw(raw_files(plan))
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        mission = place.mission(plan, Path(folder) / "m")
+        mission = mission_of(plan, Path(folder) / "m", copy)
         deliver(mission, files)
         assert killable.run(mission.database, Options())
         check_end_state(mission, plan, files)
@@ -222,11 +182,11 @@ def check_undisturbed(data: st.DataObject, place: Place) -> None:
         assert len(mission.attempts()) == len(made) == len(due)
 
 
-def check_disturbed(data: st.DataObject, place: Place) -> None:
+def check_disturbed(data: st.DataObject, copy: Copy) -> None:
     plan = data.draw(plans(can_wait=True))
     files = data.draw(raw_files(plan))
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        mission = place.mission(plan, Path(folder) / "m")
+        mission = mission_of(plan, Path(folder) / "m", copy)
         left = list(files)
         while left:
             some = data.draw(st.integers(1, 4), "files delivered")
@@ -281,18 +241,18 @@ QUICK = settings(
 
 @settings(QUICK, max_examples=15)
 @given(data=st.data())
-def test_one_undisturbed_run_makes_everything_that_is_due_once(data: st.DataObject, sqlite_place: Place) -> None:
-    check_undisturbed(data, sqlite_place)
+def test_one_undisturbed_run_makes_everything_that_is_due_once(data: st.DataObject, sqlite_copy: Copy) -> None:
+    check_undisturbed(data, sqlite_copy)
 
 
 @settings(QUICK, max_examples=20)
 @given(data=st.data())
-def test_order_batches_and_interruptions_leave_no_trace(data: st.DataObject, sqlite_place: Place) -> None:
-    check_disturbed(data, sqlite_place)
+def test_order_batches_and_interruptions_leave_no_trace(data: st.DataObject, sqlite_copy: Copy) -> None:
+    check_disturbed(data, sqlite_copy)
 
 
 @settings(QUICK, max_examples=6)
 @given(data=st.data())
 @pytest.mark.thorough
-def test_order_and_interruptions_leave_no_trace_on_postgresql(data: st.DataObject, postgres_place: Place) -> None:
-    check_disturbed(data, postgres_place)
+def test_order_and_interruptions_leave_no_trace_on_postgresql(data: st.DataObject, postgres_copy: Copy) -> None:
+    check_disturbed(data, postgres_copy)

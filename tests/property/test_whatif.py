@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import shutil
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
@@ -21,15 +17,16 @@ from dbproc.changes import release, reprocess
 from dbproc.changes.whatif import Prediction, if_delivered, if_released, if_reprocessed
 from dbproc.core.errors import UserError
 from dbproc.core.events import Report
-from dbproc.core.plan import State
+from dbproc.core.slot_text import SlotChoice, between_days
 from dbproc.core.version import Part, Version
 from dbproc.database import files
-from dbproc.database.store import Store, create_database, open_store
-from dbproc.explain.plan import plan
+from dbproc.database.store import Store, open_store
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
 from tests.kit.mission import MEMORY, Mission
 from tests.property import killable
+from tests.property.conftest import Copy
+from tests.property.foresight import Made, T, ask, built, foreseen, last_attempt, made, planned, planned_later, waiting
 
 # Every output holds its own name, so that no two versions are equal.
 CODE = """#!/bin/sh
@@ -43,21 +40,9 @@ DAYS = 5
 STATIONS = ("north", "south")
 FIRST_VERSION = Version(1, 0, 0)
 VERSIONS = ("1.0.0", "1.0.1", "1.1.0", "2.0.0")
-OUTPUTS = """
-(SELECT attempt_id, output_file AS file_id FROM attempt WHERE output_file IS NOT NULL
- UNION SELECT attempt_id, file_id FROM attemptoutput) made
-JOIN attempt a ON a.attempt_id = made.attempt_id JOIN file o ON o.file_id = made.file_id
-"""
-MADE = f"""
-SELECT o.filename, a.reasons, o.interface_version, o.quality_version, o.revision_version FROM {OUTPUTS}
-"""
-INPUTS = "SELECT i.attempt_id, f.filename FROM attemptinput i JOIN file f ON f.file_id = i.file_id"
 CODES = """
 SELECT DISTINCT c.interface_version, c.quality_version, c.revision_version
 FROM code c JOIN process p ON p.process_id = c.process_id WHERE p.process_name = '{}'
-"""
-WAITING = """
-SELECT p.process_name, w.utc_file_date, w.message FROM waitingslot w JOIN process p ON p.process_id = w.process_id
 """
 ACTIVE = """
 SELECT count(*) FROM code c JOIN process p ON p.process_id = c.process_id
@@ -152,56 +137,6 @@ def raw_names(world: World) -> st.SearchStrategy[str]:
     return st.builds(name, st.sampled_from(world.raws), st.sampled_from(STATIONS), days, st.sampled_from(VERSIONS))
 
 
-@dataclass(frozen=True)
-class Made:
-    """A file that a job made, or that is said to be made."""
-
-    name: str
-    version: str
-    reasons: tuple[str, ...]
-
-
-def foreseen(prediction: Prediction) -> list[Made]:
-    assert {each.state for each in prediction.hindered} <= {State.WAITING}
-    found = [Made(each.file, str(each.version), tuple(sorted(each.job.reasons))) for each in prediction.files]
-    return sorted(found, key=lambda each: each.name)
-
-
-def made(mission: Mission, since: int) -> list[Made]:
-    """Every file that a later job made, as the database has it."""
-    found = mission.rows(f"{MADE} WHERE a.status = 'succeeded' AND a.attempt_id > {since}")
-    files_made = [
-        Made(name, ".".join(map(str, version)), tuple(sorted(json.loads(why)))) for name, why, *version in found
-    ]
-    return sorted(files_made, key=lambda each: each.name)
-
-
-def planned(mission: Mission) -> tuple[list[tuple[str, list[str]]], list[tuple[str, str, str]]]:
-    """Each file that is to be built, with the inputs of its job; and what is to wait, and why."""
-    answer = ask(mission, lambda store: plan(store, Options()))
-    assert not answer.problems
-    later = sorted((each.process, str(each.date), each.why) for each in answer.later or ())
-    return sorted((name, sorted(task.inputs)) for task in answer.tasks or () for name in task.outputs), later
-
-
-def waiting(mission: Mission) -> list[tuple[str, str, str]]:
-    """The same of what waits, as the database has it."""
-    return sorted((row[0], str(row[1]), row[2]) for row in mission.rows(WAITING))
-
-
-def built(mission: Mission, since: int) -> list[tuple[str, list[str]]]:
-    """The same of what later jobs built, as the database has it."""
-    inputs: dict[int, list[str]] = defaultdict(list)
-    for attempt_id, name in mission.rows(INPUTS):
-        inputs[attempt_id].append(name)
-    rows = mission.rows(f"SELECT a.attempt_id, o.filename FROM {OUTPUTS} WHERE a.attempt_id > {since}")
-    return sorted((name, sorted(inputs[attempt_id])) for attempt_id, name in rows)
-
-
-def last_attempt(mission: Mission) -> int:
-    return int(mission.one("SELECT coalesce(max(attempt_id), 0) FROM attempt"))
-
-
 def on_disk(mission: Mission) -> dict[str, str]:
     """Every product's file by its name, with what is in it."""
     return {path.name: path.read_text() for path in (mission.root / "data").rglob("*.txt")}
@@ -210,14 +145,6 @@ def on_disk(mission: Mission) -> dict[str, str]:
 def deliver(mission: Mission, names: list[str]) -> None:
     for name in names:
         mission.deliver(name, content=name)
-
-
-T = TypeVar("T")
-
-
-def ask(mission: Mission, question: Callable[[Store], T]) -> T:
-    with open_store(mission.database, read_only=True) as store:
-        return question(store)
 
 
 def tell(mission: Mission, change: Callable[[Store], T]) -> T:
@@ -356,7 +283,7 @@ def some_selection(data: st.DataObject, world: World) -> reprocess.Selection:
     if start is not None and end is not None and start > end:
         start, end = end, start
     product = data.draw(st.sampled_from([output for each in world.processes for output in each.outputs]), "product")
-    return reprocess.Selection(product=product, start=start, end=end)
+    return reprocess.Selection(product=product, slots=SlotChoice(between_days(start, end)))
 
 
 def lose(mission: Mission, name: str) -> None:
@@ -385,13 +312,6 @@ CHANGES: list[Callable[[st.DataObject, Mission, World], Prediction | None]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "empty.sqlite"
-    create_database(str(path))
-    return path
-
-
 pytestmark = pytest.mark.timeout(400)  # two cores may be shared by many
 
 
@@ -402,12 +322,11 @@ pytestmark = pytest.mark.timeout(400)  # two cores may be shared by many
     print_blob=True,
 )
 @given(data=st.data())
-def test_what_is_foreseen_and_planned_is_what_the_next_run_does(data: st.DataObject, template: Path) -> None:
+def test_what_is_foreseen_and_planned_is_what_the_next_run_does(data: st.DataObject, sqlite_copy: Copy) -> None:
     world = data.draw(worlds())
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         root = Path(folder) / "m"
-        root.mkdir()
-        mission = Mission(root, str(shutil.copy(template, root / "mission.sqlite")))
+        mission = Mission(root, sqlite_copy(root))
         (root / "lost").mkdir()
         for name in ("x.sh", "y.sh"):
             mission.code(name, CODE)
@@ -428,13 +347,14 @@ def holds(mission: Mission, said: Prediction | None) -> list[Made]:
     what happened."""
     before, since = on_disk(mission), last_attempt(mission)
     arriving = {path.name for path in mission.incoming.iterdir()}
-    plan_of_run = planned(mission)
+    plan_of_run, later = planned(mission), planned_later(mission)
     assert (on_disk(mission), last_attempt(mission)) == (before, since)
     report = Report()
     with Store(mission.database) as store:
         cycle.run(store, Options(), report)
     happened = made(mission, since)
-    assert plan_of_run == (built(mission, since), waiting(mission))
+    assert plan_of_run == built(mission, since)
+    assert later == waiting(mission)
     assert said is None or foreseen(said) == happened
     new = {name for name, content in on_disk(mission).items() if before.get(name) != content}
     assert new - arriving == {each.name for each in happened} - arriving

@@ -148,9 +148,9 @@ class _Promotion:
         with self._store.begin() as connection:
             definition = load_definition(connection)
             process = replaceable(definition, row.process)
-            old = valid_code(definition.codes[process.process_id], self._files[0].date)
+            old = valid_code(definition.codes[process.process_id], self._files[0].slot.date)
             if old is None:
-                day = self._files[0].date
+                day = self._files[0].slot.date
                 raise UserError(
                     f"no active code of process {process.name} is valid for {day}; see: dbproc code list {process.name}"
                 )
@@ -166,7 +166,7 @@ class _Promotion:
         """The tasks that the next run would build identically, with the sample's rows; and why others are left."""
         by_slot: dict[Slot, list[SampleRow]] = {}
         for row in self._files:
-            by_slot.setdefault(Slot(tried.process.process_id, row.date, row.keywords), []).append(row)
+            by_slot.setdefault(Slot(tried.process.process_id, row.slot.date, row.slot.keywords), []).append(row)
         now = {task.slot: task for task in decided(self._store, tried.definition, list(by_slot))[0]}
         tasks, left = [], {}
         for slot, rows in by_slot.items():

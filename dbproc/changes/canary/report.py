@@ -66,7 +66,7 @@ def report_html(canary: CanaryRow, files: Sequence[SampleRow]) -> str:
         (
             f"<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title>",
             f"<style>{_STYLE}</style><h1>{escape(title)}</h1><p>{escape(facts)}</p><p>{escape(summary)}</p>",
-            "<table><tr><th>date</th><th>keywords</th><th>sample</th><th>published</th><th>verdict</th></tr>",
+            "<table><tr><th>period and key</th><th>sample</th><th>published</th><th>verdict</th></tr>",
             *map(_row, files),
             "</table>",
             *(part for row in files for part in _details(row)),
@@ -76,7 +76,7 @@ def report_html(canary: CanaryRow, files: Sequence[SampleRow]) -> str:
 
 
 def _row(row: SampleRow) -> str:
-    cells = (row.date, row.keywords, row.filename, row.published or "", row.verdict)
+    cells = (row.slot, row.filename, row.published or "", row.verdict)
     texts = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
     return f"<tr class='{escape(row.verdict)}'>{texts}</tr>"
 

@@ -15,10 +15,10 @@ from dbproc.changes.canary.report import write_report
 from dbproc.core.candidates import Queued
 from dbproc.core.errors import UserError
 from dbproc.core.events import Report
-from dbproc.core.model import Definition, NewFile, Outcome, Process, Slot, Task
-from dbproc.core.periods import DayRange
+from dbproc.core.model import Definition, NewFile, Outcome, Period, Process, Slot, Task
+from dbproc.core.periods import ALWAYS
 from dbproc.core.plan import State, valid_code
-from dbproc.core.slots import period_of
+from dbproc.core.slot_text import SlotChoice, fields_of_process, period_words, read_time, require_fields
 from dbproc.core.states import CanaryStatus, SampleVerdict
 from dbproc.core.text_lists import arguments_text
 from dbproc.database import canaries, queue, root
@@ -28,7 +28,7 @@ from dbproc.database.definition.specs import load_holdings
 from dbproc.database.store import Store
 from dbproc.engines.local import LocalEngine
 from dbproc.products.inspection import Inspection
-from dbproc.run.decide import FactsOf, candidates, decide, facts_in, facts_of
+from dbproc.run.decide import FactsOf, candidates, decide, facts_in, facts_of, periods_of
 from dbproc.run.dispatch import Dispatch, Setup
 from dbproc.run.jobs import code_obstacle
 from dbproc.run.outputs import Result, Success
@@ -40,32 +40,35 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The dates to build: those in `ranges` (empty: any), and of them `sample` spread evenly, or all."""
+    """The slots to build: those of a key in `spans` (empty: any time), and of them `sample` spread evenly, or all."""
 
-    ranges: tuple[DayRange, ...] = ()
+    spans: tuple[Period, ...] = ()
     sample: int | None = None
+    key: str = ""
+
+    @property
+    def slots(self) -> tuple[SlotChoice, ...]:
+        """What is chosen, time by time."""
+        return tuple(SlotChoice(span, self.key) for span in self.spans or (ALWAYS,))
 
 
-def dates_of(text: str) -> tuple[DayRange, ...]:
-    """Read ``2024-05-01,2024-06-01..2024-06-30``.
+def spans_of(text: str) -> tuple[Period, ...]:
+    """Read ``2024-05-01,2024-06-01..2024-06-30,2024-07-01T03``.
 
     Raises
     ------
     UserError
-        A part is neither a date nor two dates in order.
+        A part is neither a time nor two times in order.
     """
-    return tuple(_range_of(part.strip()) for part in text.split(","))
+    return tuple(_span_of(part.strip()) for part in text.split(","))
 
 
-def _range_of(part: str) -> DayRange:
+def _span_of(part: str) -> Period:
     first, dots, last = part.partition("..")
-    try:
-        days = dt.date.fromisoformat(first), dt.date.fromisoformat(last if dots else first)
-    except ValueError:
-        raise UserError(f"{part!r} is not a date: write 2024-05-01, or 2024-05-01..2024-05-31") from None
-    if days[0] > days[1]:
+    start, end = read_time(first), read_time(last if dots else first)
+    if start.start > end.start:
         raise UserError(f"{part}: the dates are reversed; write {last}..{first}")
-    return days
+    return Period(start.start, end.stop)
 
 
 def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs: int, say: Say) -> int:
@@ -138,12 +141,14 @@ def _row(tried: Candidate) -> NewCanary:
 def _slots(
     definition: Definition, process: Process, inputs: Sequence[Queued], choice: Choice, facts: FactsOf
 ) -> list[Slot]:
-    """The slots with inputs on the chosen dates, all with one valid code."""
+    """The chosen slots with inputs, all with one valid code."""
+    require_fields(choice.key, fields_of_process(definition, process), f"process {process.name}")
     by_product = {link.product_id: [(process, link)] for link in process.inputs}
     every = {slot for slot, _ in candidates(definition, facts, by_product, inputs)}
-    chosen = sorted(slot for slot in every if not choice.ranges or _is_in(process, slot, choice.ranges))
+    periods = periods_of(definition, facts, list(every))
+    chosen = sorted(slot for slot in every if any(some.has(process, slot, periods.get(slot)) for some in choice.slots))
     if not chosen:
-        raise UserError(f"process {process.name} has no inputs on {_words(choice.ranges)}; {_extent(every)}")
+        raise UserError(f"process {process.name} has no inputs {_words(choice)}; {_extent(every)}")
     codes = definition.codes[process.process_id]
     first = valid_code(codes, chosen[0].date)
     same = [slot for slot in chosen if valid_code(codes, slot.date) == first]
@@ -154,13 +159,9 @@ def _slots(
     return same
 
 
-def _is_in(process: Process, slot: Slot, ranges: Sequence[DayRange]) -> bool:
-    first_day, last_day = period_of(process, slot).days
-    return any(first <= last_day and first_day <= last for first, last in ranges)
-
-
-def _words(ranges: Sequence[DayRange]) -> str:
-    return ", ".join(str(a) if a == b else f"{a}..{b}" for a, b in ranges) or "any date"
+def _words(choice: Choice) -> str:
+    times = ", ".join(map(period_words, choice.spans)) or "any date"
+    return f"on {times} of {choice.key}" if choice.key else f"on {times}"
 
 
 def _extent(slots: set[Slot]) -> str:

@@ -181,13 +181,13 @@ def db_runner(
 ) -> int:
     """Run PROCESS, by name or number, over a range of dates: dbproc run-process."""
     from dbproc.cli.run_process import perform
+    from dbproc.core.slot_text import SlotChoice, between_days
     from dbproc.core.version import Part
     from dbproc.run.on_demand import Request
 
     request = Request(
         process=process,
-        first=start,
-        last=end or start,
+        slots=SlotChoice(between_days(start, end or start)),
         only_stale=update,
         force=None if force is None else Part(force),
         with_optional=not no_optional,

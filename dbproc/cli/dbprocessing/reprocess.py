@@ -15,6 +15,7 @@ import click
 from dbproc.changes.reprocess import Order, Selection, begin_campaign, choose, queue_inputs
 from dbproc.cli.common import HELP, Function, mission_option, open_own_mission, together
 from dbproc.cli.numbers import LEVEL
+from dbproc.core.slot_text import SlotChoice, between_days
 from dbproc.core.version import Part
 from dbproc.database.store import Store
 
@@ -63,7 +64,7 @@ def by_product(
     """Put the files of each PRODUCT (name or number) before the next run as inputs."""
     with open_own_mission(mission, echo=echo) as store:
         for product in products:
-            count = _put(store, Selection(product=product, start=start, end=end, as_inputs=True), force)
+            count = _put(store, Selection(product=product, slots=_dated(start, end), as_inputs=True), force)
             click.echo(f"Added {count} files to be reprocessed for product {product}")
 
 
@@ -73,7 +74,7 @@ def by_product(
 def by_date(mission: str, start: dt.date, end: dt.date, force: int | None, echo: bool, level: float | None) -> None:
     """Put the files of a range of dates before the next run as inputs."""
     with open_own_mission(mission, echo=echo) as store:
-        count = _put(store, Selection(start=start, end=end, level=level, as_inputs=True), force)
+        count = _put(store, Selection(slots=_dated(start, end), level=level, as_inputs=True), force)
     click.echo(f"Added {count} files to be reprocessed")
 
 
@@ -91,7 +92,7 @@ def by_instrument(
     level: float | None,
 ) -> None:
     """Put the files of INSTRUMENT (name or number) before the next run as inputs."""
-    selection = Selection(instrument=instrument, start=start, end=end, level=level, as_inputs=True)
+    selection = Selection(instrument=instrument, slots=_dated(start, end), level=level, as_inputs=True)
     with open_own_mission(mission, echo=echo) as store:
         count = _put(store, selection, force)
     click.echo(f"Added {count} files to be reprocessed for instrument {instrument}")
@@ -103,8 +104,13 @@ def by_instrument(
 def by_code(code: str, mission: str, start: dt.date | None, end: dt.date | None, force: int | None, echo: bool) -> None:
     """Have the next run make again what CODE (name or number) made."""
     with open_own_mission(mission, echo=echo) as store:
-        count = _put(store, Selection(code=code, start=start, end=end), force)
+        count = _put(store, Selection(code=code, slots=_dated(start, end)), force)
     click.echo(f"Added {count} files to be reprocessed for code {code}")
+
+
+def _dated(start: dt.date | None, end: dt.date | None) -> SlotChoice:
+    """What has a day from one date to another, both included."""
+    return SlotChoice(between_days(start, end))
 
 
 def _put(store: Store, selection: Selection, force: int | None) -> int:

@@ -246,7 +246,7 @@ def test_a_file_of_timebase_file_goes_by_its_date_and_keywords() -> None:
     assert decision.task is not None
     assert decision.task.output_name == "clean_b_20200102_v1.0.0"
     missing = site.decide(*files, keywords="station=c")
-    assert missing.explanation == "no file of the required input raw for 2020-01-02 with station=c"
+    assert missing.explanation == "no file of the required input raw for 2020-01-02 station=c"
 
 
 def test_the_output_of_other_keywords_is_another_output() -> None:

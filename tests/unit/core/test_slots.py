@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dbproc.core.durations import read_duration
 from dbproc.core.model import NO_TIME, Input, Keying, Period, Process, Slot, Timebase
 from dbproc.core.periods import days_period
-from dbproc.core.slots import key_fields, key_of, period_of, reach, slot_words, slots_at, window
+from dbproc.core.slots import key_fields, key_of, period_of, reach, slots_at, window
 
 EACH, MERGED = Keying
 GRID = [each for each in Timebase if each.is_grid]
@@ -63,18 +63,16 @@ def process(timebase: Timebase, step: dt.timedelta = NO_TIME, *fields: str) -> P
 
 
 @pytest.mark.parametrize(
-    ("step", "keywords", "start", "words"),
+    ("step", "keywords", "start"),
     [
-        ("1 h", "H=03", dt.timedelta(hours=3), "2024-05-08T03:00"),
-        ("6 h", "H=18", dt.timedelta(hours=18), "2024-05-08T18:00"),
-        ("15 min", "H=23 M=45", dt.timedelta(hours=23, minutes=45), "2024-05-08T23:45"),
-        ("90 min", "H=01 M=30", dt.timedelta(minutes=90), "2024-05-08T01:30"),
-        ("10 s", "H=00 M=00 S=50", dt.timedelta(seconds=50), "2024-05-08T00:00:50"),
+        ("1 h", "H=03", dt.timedelta(hours=3)),
+        ("6 h", "H=18", dt.timedelta(hours=18)),
+        ("15 min", "H=23 M=45", dt.timedelta(hours=23, minutes=45)),
+        ("90 min", "H=01 M=30", dt.timedelta(minutes=90)),
+        ("10 s", "H=00 M=00 S=50", dt.timedelta(seconds=50)),
     ],
 )
-def test_the_keywords_of_a_part_of_a_day_tell_its_beginning(
-    step: str, keywords: str, start: dt.timedelta, words: str
-) -> None:
+def test_the_keywords_of_a_part_of_a_day_tell_its_beginning(step: str, keywords: str, start: dt.timedelta) -> None:
     length = read_duration(step)
     assert length is not None
     made = process(Timebase.PART, length, "station")
@@ -82,24 +80,29 @@ def test_the_keywords_of_a_part_of_a_day_tell_its_beginning(
     period = period_of(made, expected)
     assert period == Period(MIDNIGHT + start, MIDNIGHT + start + length - MOMENT)
     assert list(slots_at(made, period, "station=a")) == [expected]
-    assert slot_words(made, expected) == f"{words} with station=a"
     assert key_of(made, expected) == "station=a"
 
 
 @pytest.mark.parametrize(
-    ("timebase", "date", "last", "words"),
+    ("timebase", "date", "last"),
     [
-        (Timebase.DAILY, DAY, DAY, "2024-05-08"),
-        (Timebase.FILE, DAY, DAY, "2024-05-08"),
-        (Timebase.WEEKLY, dt.date(2024, 5, 6), dt.date(2024, 5, 12), "2024-05-06 to 2024-05-12"),
-        (Timebase.MONTHLY, dt.date(2024, 5, 1), dt.date(2024, 5, 31), "2024-05-01 to 2024-05-31"),
+        (Timebase.DAILY, DAY, DAY),
+        (Timebase.FILE, DAY, DAY),
+        (Timebase.WEEKLY, dt.date(2024, 5, 6), dt.date(2024, 5, 12)),
+        (Timebase.MONTHLY, dt.date(2024, 5, 1), dt.date(2024, 5, 31)),
     ],
 )
-def test_other_periods_are_of_whole_days(timebase: Timebase, date: dt.date, last: dt.date, words: str) -> None:
+def test_other_periods_are_of_whole_days(timebase: Timebase, date: dt.date, last: dt.date) -> None:
     made, slot = process(timebase), Slot(1, date)
     assert period_of(made, slot) == days_period(date, last)
     assert list(slots_at(made, Period(MIDNIGHT, MIDNIGHT))) == [slot]
-    assert slot_words(made, slot) == words
+
+
+def test_the_period_of_a_file_is_the_time_of_day_that_its_keywords_tell() -> None:
+    made = process(Timebase.FILE, NO_TIME, "H", "station")
+    period = period_of(made, Slot(1, DAY, "H=03 station=a"))
+    assert period == Period(MIDNIGHT + 3 * ONE_HOUR, MIDNIGHT + 4 * ONE_HOUR - MOMENT)
+    assert period_of(made, Slot(1, DAY, "H=noon station=a")) == days_period(DAY, DAY)
 
 
 hours = st.integers(0, 96).map(lambda number: MIDNIGHT + number * ONE_HOUR / 2)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 from dbproc.core.plan import State
+from dbproc.core.slot_text import SlotChoice, between_days
 from dbproc.run.on_demand import Request, decisions_of, leave_out
 from tests.kit.engine import DAYS, delivered, opened
 from tests.kit.mission import chain, name_of, optional, process, product
+
+
+def of_days(first: dt.date, last: dt.date) -> SlotChoice:
+    return SlotChoice(between_days(first, last))
 
 
 def test_optional_inputs_that_were_left_out_are_queued_for_a_later_run(tmp_path: Path) -> None:
@@ -22,9 +28,8 @@ def test_optional_inputs_that_were_left_out_are_queued_for_a_later_run(tmp_path:
     mission.run("-p")
     for with_optional, expected in ((True, []), (False, [(name_of("help", 1),)])):
         with opened(mission) as (store, definition):
-            leave_out(
-                store, definition, Request(process="to_clean", first=DAYS[0], last=DAYS[0], with_optional=with_optional)
-            )
+            request = Request(process="to_clean", slots=of_days(DAYS[0], DAYS[0]), with_optional=with_optional)
+            leave_out(store, definition, request)
         assert mission.rows("SELECT f.filename FROM processqueue q JOIN file f ON f.file_id = q.file_id") == expected
 
 
@@ -33,5 +38,5 @@ def test_what_failed_is_run_without_delay_when_it_is_asked_for(tmp_path: Path) -
     mission.code("to_clean.sh", "#!/bin/sh\nexit 3\n")
     mission.run("-p", status=1)
     with opened(mission) as (store, definition):
-        found = decisions_of(store, definition, Request(process="to_clean", first=DAYS[0], last=DAYS[2]))
+        found = decisions_of(store, definition, Request(process="to_clean", slots=of_days(DAYS[0], DAYS[2])))
     assert [(decision.state, decision.task is not None) for decision in found] == [(State.STALE, True)] * 3

@@ -10,6 +10,7 @@ import pytest
 
 from dbproc.core.model import Definition, Ending, Job, Outcome
 from dbproc.core.plan import State
+from dbproc.core.slot_text import SlotChoice, between_days
 from dbproc.core.version import Part
 from dbproc.database import queue
 from dbproc.database.store import Store
@@ -169,7 +170,7 @@ def test_what_was_asked_for_directly_leaves_the_queue_as_it_is(tmp_path: Path) -
     mission = delivered(tmp_path / "mission", chain())
     engine = FakeEngine()
     with setup_of(mission, engine) as setup:
-        request = Request(process="to_clean", first=DAYS[1], last=DAYS[1])
+        request = Request(process="to_clean", slots=SlotChoice(between_days(DAYS[1], DAYS[1])))
         decisions = decisions_of(setup.store, setup.definition, request)
         Executor(setup, 1, OnDemand(setup.definition, decisions)).run()
     assert outputs_of(engine.started) == [name_of("clean", 2)]
