@@ -187,7 +187,7 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc run, ingest, process, run-process": ("", RunTold),
     "dbproc queue": ("list of ", QueueRow),
     "dbproc why FILE": ("", WhyFile),
-    "dbproc why PRODUCT DATE": ("", Cause),
+    "dbproc why PRODUCT WHEN": ("", Cause),
     "dbproc whatif release, reprocess, file": ("", Prediction),
     "dbproc lineage": ("", Lineage),
     "dbproc stats": ("list of ", Record),
@@ -221,7 +221,8 @@ FURTHER: dict[type, tuple[str, ...]] = {
     Told: (
         "| `product`, `date` | text, optional | of a file that was ingested |",
         "| `reason` | text, optional | of a file in quarantine: why, in one word |",
-        "| `process`, `date` | text, optional | of a job |",
+        "| `process`, `date`, `key` | text, optional | of a job |",
+        "| `period` | object or null, optional | of a job: `start` and `stop` of its time |",
         "| `output` | text or null, optional | of a job of a run: the name of its first output |",
         "| `outputs`, `inputs` | list of text, optional | of a job of run-process: the paths of what it made, the names"
         " of the files that it was given |",
@@ -262,7 +263,7 @@ def _object(kind: type) -> str:
     lines += [f"It has the keys of {_link(base)} besides these.\n"] if base else []
     lines += ["| key | value | meaning |", "|---|---|---|"]
     for field, hint in _shown_fields(kind):
-        if base and field.name in {each.name for each in fields(base)}:
+        if base and field.name in {each.name for each, _ in _shown_fields(base)}:
             continue
         if field.name not in said:
             raise SystemExit(
@@ -295,9 +296,11 @@ def _field_comments(kind: type) -> dict[str, str]:
     """What stands behind the fields of a dataclass and of those that it extends."""
     hints = get_type_hints(kind)
     inline: list[type] = [hints[field.name] for field in fields(kind) if _is_inline(field, hints)]
-    bases = [each for one in (*inline, kind) for each in reversed(one.__mro__) if is_dataclass(each)]
-    found = (re.findall(r"^    (\w+): .*  #: (.+)$", inspect.getsource(each), re.M) for each in bases)
-    return dict(pair for pairs in found for pair in pairs)
+    said = {name: comment for each in inline for name, comment in _field_comments(each).items()}
+    for each in reversed(kind.__mro__):
+        if is_dataclass(each):
+            said.update(re.findall(r"^    (\w+): .*  #: (.+)$", inspect.getsource(each), re.M))
+    return said
 
 
 def _alternatives(hint: object) -> tuple[object, ...]:

@@ -125,7 +125,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hindered(Subject):
-    """What would be due, but is refused, or failed before and waits."""
+    """What would be due, but is refused, failed before and is tried later, or waits for its time."""
 
     state: State  #: how it stands
     why: str  #: in a sentence
@@ -264,9 +264,9 @@ def _predicted(store: Store, hypothesis: Hypothesis, notes: Sequence[str] = (), 
     with store.at_one_moment() as still:
         for decision in predict(still, hypothesis):
             task = decision.task
-            if decision.state is not State.STALE or task is None:
+            if decision.state in (State.REFUSED, State.DELAYED, State.WAITING):
                 hindered.append(_hindered(definition, decision))
-            elif task.process.timebase is not Timebase.STARTUP:
+            elif task is not None and task.process.timebase is not Timebase.STARTUP:
                 made += _outputs(definition, task)
         cost = _cost(still, made)
     made.sort(key=_place)

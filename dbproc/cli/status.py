@@ -60,7 +60,7 @@ def _print_waiting(waiting: Sequence[WaitingSlot]) -> None:
     if waiting:
         click.echo("\nwaiting:")
     for each in waiting:
-        click.echo(cell(f"  {each.product or each.process} {each.slot}: {each.why}"))
+        click.echo(f"  {each.product or each.process} {cell(each.slot)}: {cell(each.why)}")
 
 
 def _print_late(late: Sequence[LateProduct]) -> None:
@@ -68,7 +68,7 @@ def _print_late(late: Sequence[LateProduct]) -> None:
     if late:
         click.echo("\nlate:")
     for product in late:
-        names = [str(each) for each in product.oldest[:_SHOWN]]
+        names = [str(each.slot) for each in product.oldest[:_SHOWN]]
         more = product.count - len(names)
         files = f"{product.count} file{'' if product.count == 1 else 's'}"
         click.echo(cell(f"  {product.product}: {files}: {', '.join(names)}{f' and {more} more' if more else ''}"))

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import click
 
 from dbproc.cli.common import (
-    KEY,
-    TIME,
     asking_options,
     cell,
     confirmed_words,
@@ -18,8 +16,7 @@ from dbproc.cli.common import (
     print_json,
     retry_words,
 )
-from dbproc.core.model import Period
-from dbproc.core.slot_text import SlotChoice, read_key
+from dbproc.core.slot_text import SlotChoice, read_key, read_time
 from dbproc.core.states import AttemptStatus
 from dbproc.explain import why
 from dbproc.explain.why import Cause, InputOfFile, WhyFile
@@ -27,10 +24,10 @@ from dbproc.explain.why import Cause, InputOfFile, WhyFile
 
 @click.command("why")
 @click.argument("subject", metavar="FILE | PRODUCT WHEN [NAME=VALUE]...")
-@click.argument("when", required=False, metavar="", type=TIME)
-@click.argument("key", nargs=-1, metavar="", type=KEY)
+@click.argument("when", required=False, metavar="")
+@click.argument("key", nargs=-1, metavar="")
 @asking_options
-def why_command(subject: str, when: Period | None, key: Sequence[str], mission: str, as_json: bool) -> None:
+def why_command(subject: str, when: str | None, key: Sequence[str], mission: str, as_json: bool) -> None:
     """Explain a FILE: the reasons it was made for, its inputs and code, and whether it is up to date.
 
     With PRODUCT and WHEN (a day, 2024-05-06, or an hour, minute or second of it, 2024-05-06T03), and maybe a key
@@ -43,7 +40,7 @@ def why_command(subject: str, when: Period | None, key: Sequence[str], mission: 
         if when is None:
             facts: WhyFile | Cause = why.why_file(store, subject)
         else:
-            facts = why.why_slots(store, subject, SlotChoice(when, read_key(key)))
+            facts = why.why_slots(store, subject, SlotChoice(read_time(when), read_key(key)))
     if as_json:
         print_json(facts)
     elif isinstance(facts, why.WhyFile):

@@ -48,6 +48,14 @@ class Reach:
     key: str
     span: Period
 
+    @property
+    def whole(self) -> Period:
+        """The time of its slots: a period that begins within the span may have all its files behind it."""
+        if not self.process.timebase.is_grid:
+            return self.span
+        *_, last = slots_at(self.process, Period(self.span.stop, self.span.stop))
+        return Period(self.span.start, period_of(self.process, last).stop)
+
 
 Consumers = Mapping[int, Sequence[tuple[Process, Input]]]
 """By product: the processes that have it as an input."""
@@ -117,7 +125,7 @@ def needs_of_reaches(reaches: Iterable[Reach]) -> Needs:
     for each in reaches:
         for link in anchors(each.process):
             asked = by_time if each.process.timebase.by_time else by_date
-            asked[link.product_id].append(each.span.days)
+            asked[link.product_id].append(each.whole.days)
     return Needs(_coalesced(by_time), _coalesced(by_date), {}, {})
 
 
@@ -134,13 +142,13 @@ class Anchors:
 
     def slots(self, each: Reach) -> Iterator[Slot]:
         """The slots of a reach, of which some may lack a part of their key."""
-        process, found = each.process, dict[Slot, None]()
+        process, whole, found = each.process, each.whole, dict[Slot, None]()
         for link in anchors(process):
             days = (self._by_time if process.timebase.by_time else self._by_date).get(link.product_id, {})
-            for file in _in_days(days, each.span.days):
+            for file in _in_days(days, whole.days):
                 key = joined(key_of_file(process, link, file.keywords), each.key)
                 if key is not None:
-                    found.update(dict.fromkeys(_slots_in(process, file, key, each.span)))
+                    found.update(dict.fromkeys(_slots_in(process, file, key, whole)))
         yield from found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from dbproc.core.answers import HIDDEN
 from dbproc.core.errors import NotFoundError, UserError
-from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text, last_moment
+from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text, last_moment, time_named
 from dbproc.core.model import Definition, Keying, Period, Process, Product, Slot, Task, Timebase
 from dbproc.core.periods import ALWAYS, MOMENT, ONE_DAY, days_period, read_timebase
 from dbproc.core.slots import fields_of, period_at, period_of, restricted, values_of
@@ -34,7 +34,7 @@ class PeriodShown:
 class SlotShown:
     """What an output, or an execution of a code, is for."""
 
-    date: dt.date  #: the date
+    date: dt.date  #: the date in the name of its file
     period: PeriodShown | None  #: the time; null: that of a file, which is not there or was not looked at
     key: str  #: the values of keywords that tell it from others of that time
     keywords: str = field(metadata=HIDDEN)  #: those of its file
@@ -52,7 +52,7 @@ class SlotShown:
 def slot_shown(process: Process, slot: Slot, period: Period | None = None) -> SlotShown:
     """A slot; `period` is that of its file, where its process goes by files."""
     known = period if process.timebase is Timebase.PER else period_of(process, slot)
-    return _shown(process.timebase, slot.date, slot.keywords, known)
+    return _shown(slot.date, slot.keywords, known)
 
 
 def task_shown(task: Task) -> SlotShown:
@@ -63,30 +63,25 @@ def task_shown(task: Task) -> SlotShown:
 def recorded_shown(timebase: str, date: dt.date, keywords: str, period: Period | None = None) -> SlotShown:
     """A slot of a process that may be retired, with its timebase as it is written; `period` is what was recorded."""
     cadence = read_timebase(timebase)
-    if cadence is None:
-        return _shown(Timebase.FILE, date, keywords, period)
-    if cadence.timebase is not Timebase.PER:
+    if cadence is not None and cadence.timebase is not Timebase.PER:
         period = period_at(cadence.timebase, cadence.step, date, keywords)
-    return _shown(cadence.timebase, date, keywords, period)
+    return _shown(date, keywords, period)
 
 
 def time_shown(period: Period, keywords: str) -> SlotShown:
     """What a delivered product has for a time, and for values of keywords."""
-    key = restricted(keywords, fields_of(keywords) - TIME_OF_DAY)
-    words = _joined(period_words(period), key)
-    return SlotShown(date=period.start.date(), period=PeriodShown(*period), key=key, keywords=keywords, words=words)
+    return _shown(period.start.date(), keywords, period)
 
 
-def _shown(timebase: Timebase, date: dt.date, keywords: str, period: Period | None) -> SlotShown:
-    key = restricted(keywords, fields_of(keywords) - TIME_OF_DAY) if _tells_clock(timebase) else keywords
-    words = str(date) if period is None else period_words(period)
-    shown = None if period is None else PeriodShown(*period)
+def _shown(date: dt.date, keywords: str, period: Period | None) -> SlotShown:
+    words = period_words(period or Period(*time_named(date, values_of(keywords))))
+    key, shown = key_shown(keywords), None if period is None else PeriodShown(*period)
     return SlotShown(date=date, period=shown, key=key, keywords=keywords, words=_joined(words, key))
 
 
-def _tells_clock(timebase: Timebase) -> bool:
-    """Whether the time of day among the keywords of a slot is that of its period."""
-    return timebase in (Timebase.PART, Timebase.FILE)
+def key_shown(keywords: str) -> str:
+    """The keywords but for the time of day, which periods tell."""
+    return restricted(keywords, fields_of(keywords) - TIME_OF_DAY)
 
 
 def slot_words(process: Process, slot: Slot, period: Period | None = None) -> str:
@@ -219,7 +214,7 @@ def fields_of_process(definition: Definition, process: Process) -> frozenset[str
     if process.keywords is Keying.MERGED and process.timebase is Timebase.FILE:
         made = (definition.products[number].compiled.keyword_fields for number in process.outputs)
         fields = frozenset(name for names in made for name in names)
-    return fields - TIME_OF_DAY if _tells_clock(process.timebase) else fields
+    return fields - TIME_OF_DAY
 
 
 def fields_of_product(product: Product) -> frozenset[str]:
@@ -237,4 +232,4 @@ def require_fields(key: str, known: Iterable[str], subject: str) -> None:
     """
     fields = sorted(known)
     for name in sorted(fields_of(key) - set(fields)):
-        raise NotFoundError(f"{subject} has no key {name}; it has: {', '.join(fields) or 'none'}")
+        raise NotFoundError(f"{subject} has no keyword {name} in its key; it has: {', '.join(fields) or 'none'}")

@@ -125,7 +125,7 @@ def period_at(timebase: Timebase, step: dt.timedelta, date: dt.date, keywords: s
     """The period of a slot of a timebase; for FILE, the time of day that its keywords tell."""
     if timebase is Timebase.PART:
         start = days_period(date, date).start + _clock_of(keywords)
-        return Period(start, start + step - MOMENT)
+        return Period(start, start + (step - MOMENT))  # of the last part of time, too
     if timebase is Timebase.FILE and not TIME_OF_DAY.isdisjoint(fields_of(keywords)):
         return Period(*time_named(date, values_of(keywords)))
     return days_period(date, period_end(timebase, date))

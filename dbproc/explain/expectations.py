@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dbproc.core.answers import INLINE
+from dbproc.core.expectations import Expected
 from dbproc.core.model import Definition
 from dbproc.core.slot_text import SlotShown, slot_shown, time_shown
 from dbproc.database import planning, waitingslots
 from dbproc.database.store import Transaction
+from dbproc.run.decide import facts_in, periods_of
 
 _LATE_SHOWN = 10
 
@@ -27,17 +29,27 @@ class WaitingSlot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LateFile:
+    """A file that should have come."""
+
+    slot: SlotShown = field(metadata=INLINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LateProduct:
     """A product of which files should have come."""
 
     product: str  #: its name
     count: int  #: how many files
-    oldest: tuple[SlotShown, ...]  #: the first few of them
+    oldest: tuple[LateFile, ...]  #: the first few of them
 
 
 def waiting_slots(connection: Transaction, definition: Definition) -> Iterator[WaitingSlot]:
     """What was found to wait by the last run that looked at it; not of processes that are retired."""
-    for row in waitingslots.entries(connection):
+    rows = waitingslots.entries(connection)
+    known = [row.slot for row in rows if row.slot.process_id in definition.processes]
+    periods = periods_of(definition, facts_in(connection, definition), known)
+    for row in rows:
         process = definition.processes.get(row.slot.process_id)
         if process is None or process.process_id not in definition.codes:
             continue
@@ -45,7 +57,7 @@ def waiting_slots(connection: Transaction, definition: Definition) -> Iterator[W
         yield WaitingSlot(
             process=process.name,
             product=None if product is None else definition.products[product].name,
-            slot=slot_shown(process, row.slot),
+            slot=slot_shown(process, row.slot, periods.get(row.slot)),
             until=row.until,
             why=row.why,
         )
@@ -58,5 +70,9 @@ def late_products(connection: Transaction, definition: Definition, now: dt.datet
             continue
         found = planning.presence_of(connection, product).late(now)
         if found:
-            oldest = tuple(time_shown(each.period, each.key) for each in found[:_LATE_SHOWN])
+            oldest = tuple(map(_late_file, found[:_LATE_SHOWN]))
             yield LateProduct(product=product.name, count=len(found), oldest=oldest)
+
+
+def _late_file(late: Expected) -> LateFile:
+    return LateFile(slot=time_shown(late.period, late.key))

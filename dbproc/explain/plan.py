@@ -35,6 +35,7 @@ from dbproc.explain.status import open_failures
 from dbproc.ingest import triage
 from dbproc.ingest.incoming import scan_mission
 from dbproc.products.inspection import Inspection
+from dbproc.run.decide import facts_of, periods_of
 from dbproc.run.selection import Options, allowed_processes
 from dbproc.run.simulation import Hypothesis
 
@@ -122,9 +123,9 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         tasks=tasks,
         problems=tuple(_problems(definition, made, meant)),
         waiting=tuple(_waiting(tasks)),
-        later=tuple(_later(definition, made, waiting, meant)),
+        later=tuple(_later(store, definition, made, waiting, meant)),
         follows=_follows(definition, tasks),
-        failures=[failure for failure in failures if not _is_due(failure) and meant.has_failed(failure)],
+        failures=[failure for failure in failures if not _is_due(failure) and _is_meant(failure, meant)],
         notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
     )
 
@@ -163,20 +164,8 @@ class _Meant:
     definition: Definition
     choice: SlotChoice
 
-    def has(self, decision: Decision) -> bool:
-        """Whether a decision is shown."""
-        return self._has(decision.slot, decision.period)
-
-    def has_failed(self, failure: AttemptRow) -> bool:
-        """Whether a failure is shown."""
-        period = failure.slot.period
-        return self._has(failure.place, None if period is None else Period(period.start, period.stop))
-
-    def has_slot(self, slot: Slot) -> bool:
-        """Whether a slot is shown of which nothing else is known."""
-        return self._has(slot, None)
-
-    def _has(self, slot: Slot, period: Period | None) -> bool:
+    def has(self, slot: Slot, period: Period | None) -> bool:
+        """Whether a slot is shown."""
         return self.choice.has(self.definition.processes[slot.process_id], slot, period)
 
 
@@ -189,7 +178,7 @@ def _tasks(
         if decision.state is State.STALE and task is not None:
             waits_for = [made_here[file.filename] for file in task.inputs if file.filename in made_here]
             campaign = None if task.campaign_id is None else names.get(task.campaign_id)
-            if meant.has(decision):
+            if meant.has(decision.slot, decision.period):
                 yield _planned_task(definition, decision, campaign, waits_for[-1] if waits_for else None)
             made_here.update(
                 dict.fromkeys((each.name for each in task.outputs), f"{task.process.name} {task_shown(task)}")
@@ -198,7 +187,7 @@ def _tasks(
 
 def _problems(definition: Definition, made: Sequence[Decision], meant: _Meant) -> Iterator[PlannedTask]:
     refused = (decision for decision in made if decision.state is State.REFUSED)
-    return (_planned_task(definition, decision) for decision in refused if meant.has(decision))
+    return (_planned_task(definition, decision) for decision in refused if meant.has(decision.slot, decision.period))
 
 
 def _planned_task(
@@ -226,16 +215,17 @@ def _waiting(tasks: Sequence[PlannedTask]) -> Iterator[WaitingTask]:
 
 
 def _later(
-    definition: Definition, made: Sequence[Decision], waiting: Sequence[WaitingRow], meant: _Meant
+    store: Store, definition: Definition, made: Sequence[Decision], waiting: Sequence[WaitingRow], meant: _Meant
 ) -> Iterator[LaterTask]:
     """What waits after the next run: what that decides, and what it does not look at."""
-    decided = {decision.slot for decision in made}
+    decided = {decision.slot: decision.period for decision in made}
     rows = [WaitingRow(each.slot, each.until, each.explanation) for each in made if each.state is State.WAITING]
-    rows += [row for row in waiting if row.slot not in decided]
+    rows += [row for row in waiting if row.slot not in decided and row.slot.process_id in definition.codes]
+    periods = periods_of(definition, facts_of(store, definition), [row.slot for row in rows])
     for row in sorted(rows, key=attrgetter("slot")):
-        process = definition.processes.get(row.slot.process_id)
-        if process is not None and process.process_id in definition.codes and meant.has_slot(row.slot):
-            shown = slot_shown(process, row.slot)
+        process, period = definition.processes.get(row.slot.process_id), decided.get(row.slot) or periods.get(row.slot)
+        if process is not None and meant.has(row.slot, period):
+            shown = slot_shown(process, row.slot, period)
             yield LaterTask(process=process.name, slot=shown, until=row.until, why=row.why)
 
 
@@ -243,6 +233,11 @@ def _follows(definition: Definition, tasks: Sequence[PlannedTask]) -> tuple[str,
     makes = {process.name: process.outputs for process in definition.processes.values()}
     found = {product_id for task in tasks if task.waits_for for product_id in makes[task.process]}
     return tuple(sorted(definition.products[product_id].name for product_id in found))
+
+
+def _is_meant(failure: AttemptRow, meant: _Meant) -> bool:
+    period = failure.slot.period
+    return meant.has(failure.place, None if period is None else Period(period.start, period.stop))
 
 
 def _is_due(failure: AttemptRow) -> bool:

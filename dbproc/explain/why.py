@@ -44,7 +44,7 @@ from dbproc.ingest.incoming import Scan, finished_name, scan_mission
 from dbproc.run.decide import candidates, facts_of, periods_of, planners, slots_in
 
 _MOST_DATES = 3
-"""Causes are sought for at most this many missing dates of one input."""
+"""Causes are sought for at most this many missing dates of one input, or missing files of one product."""
 
 _MOST_IN_QUARANTINE = 100_000
 
@@ -255,17 +255,38 @@ class _Inquiry:
             return self._once(product, choice, node, lambda: (self._delivered_cause(product, choice, node), []))
         slots = self._slots(maker, choice)
         if len(slots) == 1:
-            return self._slot_cause(product, maker, slots[0])
-        answers = [self._slot_cause(product, maker, slot) for slot in slots]
+            return self._slot_cause(product, self._planner(slots[0]), slots[0])
+        answers, details = self._slot_causes(product, slots)
         parts = [part for part, _ in answers]
         state = next((part.state for part in parts if part.state is not State.UP_TO_DATE), State.UP_TO_DATE)
-        text = f"there are {len(parts)} of it, by period and key"
-        node = Cause(product=product.name, slot=shown, process=maker.name, state=state, explanation=text, because=parts)
+        text = f"there are {len(slots)} of it, by period and key"
+        node = Cause(
+            product=product.name,
+            slot=shown,
+            process=maker.name,
+            state=state,
+            explanation=text,
+            details=details,
+            because=parts,
+        )
         return node, [question for _, questions in answers for question in questions]
 
-    def _slot_cause(self, product: Product, maker: Process, slot: Slot) -> _Answer:
+    def _slot_causes(self, product: Product, slots: Sequence[Slot]) -> tuple[list[_Answer], list[str]]:
+        """The cause for each slot, of those that are not due for the first few; and how many these are."""
+        answers, undue = [], 0
+        for planner, some in self._planners(slots):
+            for slot in some:
+                is_undue = planner.decide(slot).state is State.NOT_DUE
+                undue += is_undue
+                if not is_undue or undue <= _MOST_DATES:
+                    answers.append(self._slot_cause(product, planner, slot))
+        if undue <= _MOST_DATES:
+            return answers, []
+        return answers, [f"of the {undue} that are not due the first {_MOST_DATES} are looked at"]
+
+    def _slot_cause(self, product: Product, planner: Planner, slot: Slot) -> _Answer:
         """The cause for one slot, with the files in it."""
-        planner = self._planner(slot)
+        maker = self._definition.processes[slot.process_id]
         node = Cause(product=product.name, slot=slot_shown(maker, slot, planner.period(slot)))
         return self._once(product, slot, node, lambda: self._made_cause(product, planner, slot, node))
 
@@ -287,9 +308,12 @@ class _Inquiry:
         return find_edits(self._definition)[0]
 
     def _planner(self, slot: Slot) -> Planner:
-        facts = facts_of(self._store, self._definition)
-        ((planner, _),) = planners(self._definition, facts, [slot], dt.datetime.now(dt.UTC))
+        ((planner, _),) = self._planners([slot])
         return planner
+
+    def _planners(self, slots: Sequence[Slot]) -> Iterator[tuple[Planner, Sequence[Slot]]]:
+        facts = facts_of(self._store, self._definition)
+        return planners(self._definition, facts, slots, dt.datetime.now(dt.UTC))
 
     def _slots(self, maker: Process, choice: SlotChoice) -> list[Slot]:
         """The slots of a process that are meant: of every key of its inputs, and of what was tried; where there is no

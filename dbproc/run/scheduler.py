@@ -174,6 +174,10 @@ class Scheduler:
         """Whether only campaigns require a slot."""
         return self._frontier.is_spare(slot)
 
+    def has_waited(self, slot: Slot) -> bool:
+        """Whether a slot that waited was decided, and does so no longer."""
+        return slot in self._waited
+
     def start(self, slot: Slot) -> None:
         """Mark a slot as being built: others wait for it now."""
         self._admitted.discard(slot)

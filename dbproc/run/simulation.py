@@ -50,7 +50,8 @@ class Hypothesis:
 
 
 def simulate(store: Store, hypothesis: Hypothesis, allowed: frozenset[int]) -> Iterator[Decision]:
-    """Yield the decisions of the next run: tasks in a possible order, and what is hindered.
+    """Yield the decisions of the next run: tasks in a possible order, what is hindered, what waits no longer although
+    nothing is built, and at last what waits.
 
     `allowed` are the processes that may run.
     """
@@ -106,7 +107,7 @@ class _Simulation:
             if decision.state is State.WAITING:
                 self._waiting[decision.slot] = decision
             elif decision.state is not State.STALE or task is None:
-                if decision.state in (State.REFUSED, State.DELAYED):
+                if decision.state in (State.REFUSED, State.DELAYED) or self._scheduler.has_waited(decision.slot):
                     yield decision
             elif self._scheduler.can_wait(task.slot):
                 self._count += 1

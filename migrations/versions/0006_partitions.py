@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import string
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from alembic import op
@@ -109,11 +110,15 @@ _SOME = 5000
 
 def _end_files_with_their_hour() -> None:
     formats = _formats()
-    for product_id in sorted(_known_by_name()):
-        fields = formats[product_id] & _fields_of_a_file(product_id, formats)
-        finest = next((each for each in _LENGTHS if each[0] in fields), None)
-        if finest is not None:
-            _end_files(product_id, *finest)
+    makers = {product_id: process for process in _processes() for product_id in process.outputs}
+    finest: dict[int, tuple[str, dt.timedelta]] = {}
+    for product_id in _known_by_name():
+        fields = formats[product_id] & _fields_of_a_file(makers.get(product_id), formats)
+        lengths = [each for each in _LENGTHS if each[0] in fields]
+        if lengths:
+            finest[product_id] = lengths[0]
+    if finest:
+        _end_files(finest)
 
 
 def _known_by_name() -> set[int]:
@@ -122,33 +127,34 @@ def _known_by_name() -> set[int]:
     return set(op.get_bind().scalars(sa.select(_INSPECTOR.c.product).where(is_built_in, _INSPECTOR.c.active_code)))
 
 
-def _fields_of_a_file(product_id: int, formats: dict[int, frozenset[str]]) -> frozenset[str]:
+def _fields_of_a_file(maker: _Process | None, formats: dict[int, frozenset[str]]) -> frozenset[str]:
     """The fields that can narrow the day of a file; what a process makes stands for the whole period of its process."""
-    for process_id, timebase in op.get_bind().execute(sa.select(_PROCESS.c.process_id, _PROCESS.c.output_timebase)):
-        if product_id in _outputs(process_id):
-            inputs = [formats[each] for each in _inputs(process_id)]
-            return frozenset().union(*inputs) if timebase == "FILE" else frozenset()
-    return _TIME_OF_DAY
+    if maker is None:
+        return _TIME_OF_DAY
+    return frozenset().union(*(formats[each] for each in maker.inputs)) if maker.timebase == "FILE" else frozenset()
 
 
-def _end_files(product_id: int, field: str, length: dt.timedelta) -> None:
-    columns = (_FILE.c.file_id, _FILE.c.process_keywords, _FILE.c.utc_start_time, _FILE.c.utc_stop_time)
-    asked = sa.select(*columns).where(_FILE.c.product_id == product_id).order_by(_FILE.c.file_id).limit(_SOME)
-    change = (
-        sa.update(_FILE)
-        .where(_FILE.c.file_id == sa.bindparam("of"))
-        .values(utc_stop_time=sa.bindparam("at", type_=TIME))
-    )
+def _end_files(finest: dict[int, tuple[str, dt.timedelta]]) -> None:
+    """Set the stop time of files that end with the day; `finest`: the finest field of each product, and its length."""
+    asked = sa.select(*_FILE.c).order_by(_FILE.c.file_id).limit(_SOME)
+    change = sa.update(_FILE).where(_FILE.c.file_id == sa.bindparam("of"))
+    change = change.values(utc_stop_time=sa.bindparam("at", type_=TIME))
     last = 0
     while rows := op.get_bind().execute(asked.where(_FILE.c.file_id > last)).all():
         last = rows[-1].file_id
         stops = [
-            {"of": file_id, "at": _utc(start) + length - dt.timedelta(microseconds=1)}
-            for file_id, keywords, start, stop in rows
-            if field in _names(keywords) and _utc(stop) == dt.datetime.combine(_utc(start), _END_OF_DAY, dt.UTC)
+            {"of": row.file_id, "at": _utc(row.utc_start_time) + length - dt.timedelta(microseconds=1)}
+            for row in rows
+            if row.product_id in finest
+            for field, length in (finest[row.product_id],)
+            if field in _names(row.process_keywords) and _ends_with_day(row)
         ]
         if stops:
             op.get_bind().execute(change, stops)
+
+
+def _ends_with_day(row: sa.Row[Any]) -> bool:
+    return _utc(row.utc_stop_time) == dt.datetime.combine(_utc(row.utc_start_time), _END_OF_DAY, dt.UTC)
 
 
 def _utc(time: dt.datetime) -> dt.datetime:
@@ -202,11 +208,11 @@ def _last_day(timebase: str, first: dt.date) -> dt.date:
 
 def _keep_merging_keywords() -> None:
     formats = _formats()
-    rows = op.get_bind().execute(sa.select(_PROCESS.c.process_id, _PROCESS.c.output_timebase)).all()
-    for process_id, timebase in rows:
-        made = [formats[each] for each in _outputs(process_id)]
-        if _makes_a_difference(timebase, made, [sets for each in _inputs(process_id) for sets in _sets(each, formats)]):
-            change = sa.update(_PROCESS).where(_PROCESS.c.process_id == process_id)
+    for process in _processes():
+        made = [formats[each] for each in process.outputs]
+        given = [fields for each in process.inputs for fields in _sets(each, formats)]
+        if _makes_a_difference(process.timebase, made, given):
+            change = sa.update(_PROCESS).where(_PROCESS.c.process_id == process.process_id)
             op.get_bind().execute(change.values(keywords="merged"))
 
 
@@ -223,16 +229,26 @@ def _sets(product_id: int, formats: dict[int, frozenset[str]]) -> Iterator[froze
     yield from {frozenset(_names(keywords)) for keywords in op.get_bind().scalars(of_product)} or {formats[product_id]}
 
 
-def _outputs(process_id: int) -> list[int]:
-    first = sa.select(_PROCESS.c.output_product).where(
-        _PROCESS.c.process_id == process_id, _PROCESS.c.output_product.is_not(None)
-    )
-    further = sa.select(_FURTHER.c.product_id).where(_FURTHER.c.process_id == process_id)
-    return [*op.get_bind().scalars(first), *op.get_bind().scalars(further)]
+class _Process(NamedTuple):
+    process_id: int
+    timebase: str
+    outputs: list[int]
+    inputs: list[int]
 
 
-def _inputs(process_id: int) -> list[int]:
-    return list(op.get_bind().scalars(sa.select(_LINK.c.input_product_id).where(_LINK.c.process_id == process_id)))
+def _processes() -> list[_Process]:
+    rows = op.get_bind().execute(sa.select(*_PROCESS.c).order_by(_PROCESS.c.process_id)).all()
+    found = {
+        row.process_id: _Process(row.process_id, row.output_timebase, [row.output_product], [])
+        for row in rows
+        if row.output_product is not None
+    }
+    for product_id, process_id in op.get_bind().execute(sa.select(*_FURTHER.c)):
+        found[process_id].outputs.append(product_id)
+    for process_id, product_id in op.get_bind().execute(sa.select(*_LINK.c)):
+        if process_id in found:
+            found[process_id].inputs.append(product_id)
+    return list(found.values())
 
 
 def _formats() -> dict[int, frozenset[str]]:

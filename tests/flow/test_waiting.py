@@ -71,12 +71,6 @@ def _time(stored: str | dt.datetime | None) -> str | None:
     return f"{time:%Y-%m-%d %H:%M}"
 
 
-def let_time_pass(mission: Mission) -> None:
-    """As if the wait of all that waits were over."""
-    mission.execute("UPDATE process SET wait_seconds = 0")
-    mission.execute("UPDATE waitingslot SET until_time = '2024-06-01 00:00:00+00:00' WHERE until_time IS NOT NULL")
-
-
 def is_sound(mission: Mission) -> bool:
     return mission.dbproc("check", "--json").json["faults"] == []
 
@@ -102,7 +96,7 @@ def test_a_week_is_built_once_when_it_is_over(mission: Mission) -> None:
         assert mission.queued() == 0
         assert waits(mission) == [("to_week", "2024-05-06", "2124-04-19 00:00")]
     at_rest(mission)
-    let_time_pass(mission)
+    mission.let_time_pass()
     mission.run()
     assert mission.names("week") == raw_week("1.0.0")
     assert mission.files()[name_of("week", OVER[0])].inputs == set(raw(*OVER))
@@ -144,7 +138,7 @@ def test_what_is_made_of_what_waits_comes_when_that_is_made(sqlite_mission: Miss
     mission.deliver(*raw(*OVER[:2]))
     mission.run()
     assert mission.attempts() == []
-    let_time_pass(mission)
+    mission.let_time_pass()
     mission.run()
     assert mission.attempts() == [("to_week", "2024-05-06", "succeeded"), ("to_story", "2024-05-06", "succeeded")]
 
@@ -190,7 +184,7 @@ def test_when_the_wait_is_over_it_is_built_of_what_is_there(sqlite_mission: Miss
     mission.deliver(*quarters("ANK", OVER[0], QUARTERS[:1]))
     mission.run()
     assert [name for name, _, _ in waits(mission)] == ["to_day station=ANK", "to_net"]
-    let_time_pass(mission)
+    mission.let_time_pass()
     mission.run()
     assert mission.names("day") == [f"day_ANK_{OVER[0]}_v1.0.0.txt"]
     assert mission.names("net") == [f"net_{OVER[0]}_v1.0.0.txt"]
@@ -265,7 +259,7 @@ def test_what_may_not_run_now_goes_on_waiting(sqlite_mission: Mission) -> None:
     mission = sqlite_mission.create(*weeks(wait=LONG), product("spare", 1), process("to_spare", "spare", ["raw"]))
     mission.deliver(*raw(OVER[0]))
     mission.run()
-    let_time_pass(mission)
+    mission.let_time_pass()
     mission.run("--only", "to_spare")
     assert mission.names("week") == []
     assert len(waits(mission)) == 1
@@ -365,7 +359,7 @@ def test_what_is_recorded_to_wait_longer_than_it_should_is_a_fault(sqlite_missio
     mission.execute("UPDATE process SET wait_seconds = 0")
     (fault,) = mission.dbproc("check", "--json", status=1).json["faults"]
     assert fault["kind"] == "stale"
-    let_time_pass(mission)
+    mission.let_time_pass()
     assert is_sound(mission)
 
 
@@ -385,7 +379,7 @@ def test_what_waited_is_built_by_the_next_run_when_a_run_is_killed(mission: Miss
     mission.define(*weeks(wait=LONG))
     mission.deliver(*raw(*OVER))
     mission.run()
-    let_time_pass(mission)
+    mission.let_time_pass()
     gate = mission.root / "gate"
     os.mkfifo(gate)
     run = mission.start()
@@ -411,7 +405,7 @@ def test_what_failed_is_tried_again_and_waits_no_longer(sqlite_mission: Mission)
         retry_seconds=0,
     )
     mission.run()
-    let_time_pass(mission)
+    mission.let_time_pass()
     mission.run(status=1)
     assert waits(mission) == []
     mission.code("to_week.sh", good)
@@ -462,8 +456,8 @@ def test_status_tells_what_is_late(mission: Mission) -> None:
     mission.run()
     (late,) = mission.dbproc("status", "--json").json["late"]
     assert (late["product"], late["count"]) == ("raw", 9)
-    assert late["oldest"][0]["start"] == "2024-05-06T18:00:00+00:00"
-    assert (late["oldest"][0]["period"], late["oldest"][0]["key"]) == ("2024-05-06T18", "station=BOL")
+    assert late["oldest"][0]["period"]["start"] == "2024-05-06T18:00:00+00:00"
+    assert (late["oldest"][0]["date"], late["oldest"][0]["key"]) == ("2024-05-06", "station=BOL")
     told = "late:\n  raw: 9 files: 2024-05-06T18 station=BOL, 2024-05-07T00 station=ANK, "
     out = mission.dbproc("status").out
     assert told in out

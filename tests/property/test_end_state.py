@@ -6,9 +6,8 @@ What it is to be is said by a model of a few lines, :meth:`Plan.expected`, that 
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from hypothesis import strategies as st
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
 from tests.kit.mission import MEMORY, Mission
-from tests.kit.postgres import PostgresServer
 from tests.property import killable
+from tests.property.conftest import Copy
 
 LABELLED = """#!/bin/sh
 printf '%s' "$1" > made; shift
@@ -47,6 +46,7 @@ class Process:
     inputs: tuple[Input, ...]
     level: int
     version: int = 0
+    build: str = "at once"
 
     @property
     def label(self) -> str:
@@ -59,7 +59,8 @@ class Process:
         ]
         yield kit.product(self.name, self.level)
         code = {"file": "x.sh", "version": f"1.{self.version}.0", "arguments": [self.name + "-{CODEVERSION}"]}
-        yield kit.process(f"to_{self.name}", self.name, inputs, self.timebase, **code)
+        when = {} if self.build == "at once" else {"build": self.build, "wait": "36000 days"}
+        yield kit.process(f"to_{self.name}", self.name, inputs, self.timebase, keys=when, **code)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Plan:
 
     def blocks(self) -> list[str]:
         made = [block for process in self.processes for block in process.blocks()]
-        return [*(kit.product(name, 0) for name in self.raws), *made]
+        return [*(kit.product(name, 0, expect="daily") for name in self.raws), *made]
 
     def released(self, number: int) -> Plan:
         """With a new version of the code of one process."""
@@ -128,7 +129,7 @@ def last(timebase: str, day: dt.date) -> dt.date:
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> Plan:
+def plans(draw: st.DrawFn, *, can_wait: bool = False) -> Plan:
     """Missions of two or three levels; every process reads what is below it, the last one may be of a period."""
     raws = ("a", "b")[: draw(st.integers(1, 2))]
     below, processes = list(raws), []
@@ -138,7 +139,9 @@ def plans(draw: st.DrawFn) -> Plan:
         chosen = draw(st.lists(st.sampled_from(below), min_size=1, max_size=2, unique=True))
         windows = st.integers(0, 2)
         inputs = tuple(Input(name, draw(st.booleans()), draw(windows), draw(windows)) for name in chosen)
-        processes.append(Process(f"p{number}", timebase, inputs, number + 1))
+        builds = ["at once", "when over", *(["when complete"] if set(raws) & set(chosen) else [])]
+        build = draw(st.sampled_from(builds)) if can_wait else "at once"
+        processes.append(Process(f"p{number}", timebase, inputs, number + 1, build=build))
         below.append(f"p{number}")
     return Plan(raws, tuple(processes))
 
@@ -160,56 +163,17 @@ def runs(plan: Plan) -> st.SearchStrategy[tuple[Options, int | None]]:
     return st.tuples(options, st.one_of(st.none(), st.none(), st.integers(1, 60)))
 
 
-@dataclass
-class Place:
-    """Where missions are made: copies of an empty database."""
-
-    copy: Callable[[Path], str]
-
-    def mission(self, plan: Plan, folder: Path) -> Mission:
-        mission = Mission(folder, self.copy(folder))
-        mission.code("x.sh", LABELLED)
-        return mission.define(*plan.blocks())
+def mission_of(plan: Plan, folder: Path, copy: Copy) -> Mission:
+    mission = Mission(folder, copy(folder))
+    mission.code("x.sh", LABELLED)
+    return mission.define(*plan.blocks())
 
 
-@pytest.fixture(scope="module")
-def sqlite_place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    template = tmp_path_factory.mktemp("template") / "empty.sqlite"
-    empty(str(template))
-
-    def copy(folder: Path) -> str:
-        folder.mkdir(exist_ok=True)
-        return str(shutil.copy(template, folder / "mission.sqlite"))
-
-    return Place(copy)
-
-
-@pytest.fixture(scope="module")
-def postgres_place(postgres_server: PostgresServer) -> Iterator[Place]:
-    template = postgres_server.create()
-    empty(postgres_server.url(template))
-    made = [template]
-
-    def copy(_: Path) -> str:
-        made.append(postgres_server.create(template))
-        return postgres_server.url(made[-1])
-
-    yield Place(copy)
-    for name in made:
-        postgres_server.drop(name)
-
-
-def empty(database: str) -> None:
-    from dbproc.database.store import create_database
-
-    create_database(database)
-
-
-def check_undisturbed(data: st.DataObject, place: Place) -> None:
+def check_undisturbed(data: st.DataObject, copy: Copy) -> None:
     plan = data.draw(plans())
     files = data.draw(raw_files(plan))
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        mission = place.mission(plan, Path(folder) / "m")
+        mission = mission_of(plan, Path(folder) / "m", copy)
         deliver(mission, files)
         assert killable.run(mission.database, Options())
         check_end_state(mission, plan, files)
@@ -218,11 +182,11 @@ def check_undisturbed(data: st.DataObject, place: Place) -> None:
         assert len(mission.attempts()) == len(made) == len(due)
 
 
-def check_disturbed(data: st.DataObject, place: Place) -> None:
-    plan = data.draw(plans())
+def check_disturbed(data: st.DataObject, copy: Copy) -> None:
+    plan = data.draw(plans(can_wait=True))
     files = data.draw(raw_files(plan))
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        mission = place.mission(plan, Path(folder) / "m")
+        mission = mission_of(plan, Path(folder) / "m", copy)
         left = list(files)
         while left:
             some = data.draw(st.integers(1, 4), "files delivered")
@@ -234,6 +198,9 @@ def check_disturbed(data: st.DataObject, place: Place) -> None:
             if data.draw(st.booleans(), "release a code"):
                 plan = plan.released(data.draw(st.integers(0, 2)))
                 mission.define(*plan.blocks())
+        assert killable.run(mission.database, Options())
+        assert mission.queued() == 0
+        mission.let_time_pass()
         assert killable.run(mission.database, Options())
         check_end_state(mission, plan, files)
         attempts = mission.attempts()
@@ -258,6 +225,7 @@ def check_end_state(mission: Mission, plan: Plan, files: list[Raw]) -> None:
     assert all(file.code == labels.get(file.product) for name, file in mission.files().items() if name in newest)
     assert mission.queued() == 0
     assert mission.waiting() == []
+    assert mission.rows("SELECT * FROM waitingslot") == []
     mission.check()
 
 
@@ -273,18 +241,18 @@ QUICK = settings(
 
 @settings(QUICK, max_examples=15)
 @given(data=st.data())
-def test_one_undisturbed_run_makes_everything_that_is_due_once(data: st.DataObject, sqlite_place: Place) -> None:
-    check_undisturbed(data, sqlite_place)
+def test_one_undisturbed_run_makes_everything_that_is_due_once(data: st.DataObject, sqlite_copy: Copy) -> None:
+    check_undisturbed(data, sqlite_copy)
 
 
 @settings(QUICK, max_examples=20)
 @given(data=st.data())
-def test_order_batches_and_interruptions_leave_no_trace(data: st.DataObject, sqlite_place: Place) -> None:
-    check_disturbed(data, sqlite_place)
+def test_order_batches_and_interruptions_leave_no_trace(data: st.DataObject, sqlite_copy: Copy) -> None:
+    check_disturbed(data, sqlite_copy)
 
 
 @settings(QUICK, max_examples=6)
 @given(data=st.data())
 @pytest.mark.thorough
-def test_order_and_interruptions_leave_no_trace_on_postgresql(data: st.DataObject, postgres_place: Place) -> None:
-    check_disturbed(data, postgres_place)
+def test_order_and_interruptions_leave_no_trace_on_postgresql(data: st.DataObject, postgres_copy: Copy) -> None:
+    check_disturbed(data, postgres_copy)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import shutil
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
@@ -24,12 +20,13 @@ from dbproc.core.events import Report
 from dbproc.core.slot_text import SlotChoice, between_days
 from dbproc.core.version import Part, Version
 from dbproc.database import files
-from dbproc.database.store import Store, create_database, open_store
-from dbproc.explain.plan import plan
+from dbproc.database.store import Store, open_store
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
 from tests.kit.mission import MEMORY, Mission
 from tests.property import killable
+from tests.property.conftest import Copy
+from tests.property.foresight import Made, T, ask, built, foreseen, last_attempt, made, planned, waiting, waiting_then
 
 # Every output holds its own name, so that no two versions are equal.
 CODE = """#!/bin/sh
@@ -43,15 +40,6 @@ DAYS = 5
 STATIONS = ("north", "south")
 FIRST_VERSION = Version(1, 0, 0)
 VERSIONS = ("1.0.0", "1.0.1", "1.1.0", "2.0.0")
-OUTPUTS = """
-(SELECT attempt_id, output_file AS file_id FROM attempt WHERE output_file IS NOT NULL
- UNION SELECT attempt_id, file_id FROM attemptoutput) made
-JOIN attempt a ON a.attempt_id = made.attempt_id JOIN file o ON o.file_id = made.file_id
-"""
-MADE = f"""
-SELECT o.filename, a.reasons, o.interface_version, o.quality_version, o.revision_version FROM {OUTPUTS}
-"""
-INPUTS = "SELECT i.attempt_id, f.filename FROM attemptinput i JOIN file f ON f.file_id = i.file_id"
 CODES = """
 SELECT DISTINCT c.interface_version, c.quality_version, c.revision_version
 FROM code c JOIN process p ON p.process_id = c.process_id WHERE p.process_name = '{}'
@@ -71,6 +59,7 @@ class Process:
     inputs: tuple[object, ...]
     outputs: tuple[str, ...]
     level: int
+    build: str = "at once"
     version: Version = FIRST_VERSION
     interface: int = 1
 
@@ -85,7 +74,8 @@ class Process:
             "output_interface": self.interface,
             "arguments": [str(len(self.outputs))],
         }
-        yield kit.process(f"to_{self.name}", output, list(self.inputs), self.timebase, **code)
+        when = {} if self.build == "at once" else {"build": self.build, "wait": "36000 days"}
+        yield kit.process(f"to_{self.name}", output, list(self.inputs), self.timebase, keys=when, **code)
 
 
 @dataclass(frozen=True)
@@ -94,7 +84,8 @@ class World:
     processes: tuple[Process, ...]
 
     def blocks(self) -> list[str]:
-        raws = [kit.product(name, 0, f"{name}_{{station}}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt") for name in self.raws]
+        form = "{name}_{{station}}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt"
+        raws = [kit.product(name, 0, form.format(name=name), expect="daily") for name in self.raws]
         return [*raws, *(block for process in self.processes for block in process.blocks())]
 
 
@@ -113,20 +104,27 @@ def worlds(draw: st.DrawFn) -> World:
             timebase, sources = "DAILY", below
         chosen = draw(st.lists(st.sampled_from(sources), min_size=1, max_size=2, unique=True))
         outputs = (f"p{number}", f"p{number}b") if draw(st.integers(0, 3)) == 0 else (f"p{number}",)
-        inputs = draw(some_inputs(chosen, is_daily=timebase == "DAILY"))
-        processes.append(Process(f"p{number}", timebase, inputs, outputs, number + 1))
+        inputs = draw(some_inputs(chosen, timebase))
+        builds = ["at once", "at once", "when over", *(["when complete"] if set(raws) & set(chosen) else [])]
+        processes.append(Process(f"p{number}", timebase, inputs, outputs, number + 1, draw(st.sampled_from(builds))))
         below += outputs
     return World(raws, tuple(processes))
 
 
 @st.composite
-def some_inputs(draw: st.DrawFn, names: list[str], *, is_daily: bool) -> tuple[object, ...]:
-    """Each product by itself, or one for want of the other."""
+def some_inputs(draw: st.DrawFn, names: list[str], timebase: str) -> tuple[object, ...]:
+    """Each product by itself, or one for want of the other; by FILE, some is required that tells the station."""
     if len(names) == 2 and draw(st.integers(0, 2)) == 0:
         return ({"first_of": names},)
-    days = st.integers(0, 2) if is_daily else st.just(0)
+    days = st.integers(0, 2) if timebase == "DAILY" else st.just(0)
+    required = names[0] if timebase == "FILE" else ""
     return tuple(
-        {"product": name, "optional": draw(st.booleans()), "yesterday": draw(days), "tomorrow": draw(days)}
+        {
+            "product": name,
+            "optional": name != required and draw(st.booleans()),
+            "yesterday": draw(days),
+            "tomorrow": draw(days),
+        }
         for name in names
     )
 
@@ -139,50 +137,6 @@ def raw_names(world: World) -> st.SearchStrategy[str]:
     return st.builds(name, st.sampled_from(world.raws), st.sampled_from(STATIONS), days, st.sampled_from(VERSIONS))
 
 
-@dataclass(frozen=True)
-class Made:
-    """A file that a job made, or that is said to be made."""
-
-    name: str
-    version: str
-    reasons: tuple[str, ...]
-
-
-def foreseen(prediction: Prediction) -> list[Made]:
-    assert not prediction.hindered
-    found = [Made(each.file, str(each.version), tuple(sorted(each.job.reasons))) for each in prediction.files]
-    return sorted(found, key=lambda each: each.name)
-
-
-def made(mission: Mission, since: int) -> list[Made]:
-    """Every file that a later job made, as the database has it."""
-    found = mission.rows(f"{MADE} WHERE a.status = 'succeeded' AND a.attempt_id > {since}")
-    files_made = [
-        Made(name, ".".join(map(str, version)), tuple(sorted(json.loads(why)))) for name, why, *version in found
-    ]
-    return sorted(files_made, key=lambda each: each.name)
-
-
-def planned(mission: Mission) -> list[tuple[str, list[str]]]:
-    """Each file that is to be built, with the inputs of its job."""
-    answer = ask(mission, lambda store: plan(store, Options()))
-    assert not answer.problems
-    return sorted((name, sorted(task.inputs)) for task in answer.tasks or () for name in task.outputs)
-
-
-def built(mission: Mission, since: int) -> list[tuple[str, list[str]]]:
-    """The same of what later jobs built, as the database has it."""
-    inputs: dict[int, list[str]] = defaultdict(list)
-    for attempt_id, name in mission.rows(INPUTS):
-        inputs[attempt_id].append(name)
-    rows = mission.rows(f"SELECT a.attempt_id, o.filename FROM {OUTPUTS} WHERE a.attempt_id > {since}")
-    return sorted((name, sorted(inputs[attempt_id])) for attempt_id, name in rows)
-
-
-def last_attempt(mission: Mission) -> int:
-    return int(mission.one("SELECT coalesce(max(attempt_id), 0) FROM attempt"))
-
-
 def on_disk(mission: Mission) -> dict[str, str]:
     """Every product's file by its name, with what is in it."""
     return {path.name: path.read_text() for path in (mission.root / "data").rglob("*.txt")}
@@ -191,14 +145,6 @@ def on_disk(mission: Mission) -> dict[str, str]:
 def deliver(mission: Mission, names: list[str]) -> None:
     for name in names:
         mission.deliver(name, content=name)
-
-
-T = TypeVar("T")
-
-
-def ask(mission: Mission, question: Callable[[Store], T]) -> T:
-    with open_store(mission.database, read_only=True) as store:
-        return question(store)
 
 
 def tell(mission: Mission, change: Callable[[Store], T]) -> T:
@@ -321,6 +267,11 @@ def ingest_only(data: st.DataObject, mission: Mission, world: World) -> None:
     killable.run_here(mission.database, Options(process=False))
 
 
+def let_time_pass(_: st.DataObject, mission: Mission, __: World) -> None:
+    """What waits has waited long enough."""
+    mission.let_time_pass()
+
+
 def leave_it(_: st.DataObject, __: Mission, ___: World) -> None:
     """Only what campaigns left for a later run."""
 
@@ -356,15 +307,9 @@ CHANGES: list[Callable[[st.DataObject, Mission, World], Prediction | None]] = [
     begin_limited_campaign,
     deliver_some,
     ingest_only,
+    let_time_pass,
     leave_it,
 ]
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "empty.sqlite"
-    create_database(str(path))
-    return path
 
 
 pytestmark = pytest.mark.timeout(400)  # two cores may be shared by many
@@ -377,12 +322,11 @@ pytestmark = pytest.mark.timeout(400)  # two cores may be shared by many
     print_blob=True,
 )
 @given(data=st.data())
-def test_what_is_foreseen_and_planned_is_what_the_next_run_does(data: st.DataObject, template: Path) -> None:
+def test_what_is_foreseen_and_planned_is_what_the_next_run_does(data: st.DataObject, sqlite_copy: Copy) -> None:
     world = data.draw(worlds())
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         root = Path(folder) / "m"
-        root.mkdir()
-        mission = Mission(root, str(shutil.copy(template, root / "mission.sqlite")))
+        mission = Mission(root, sqlite_copy(root))
         (root / "lost").mkdir()
         for name in ("x.sh", "y.sh"):
             mission.code(name, CODE)
@@ -403,13 +347,13 @@ def holds(mission: Mission, said: Prediction | None) -> list[Made]:
     what happened."""
     before, since = on_disk(mission), last_attempt(mission)
     arriving = {path.name for path in mission.incoming.iterdir()}
-    plan_of_run = planned(mission)
+    plan_of_run, to_wait = planned(mission), waiting_then(mission)
     assert (on_disk(mission), last_attempt(mission)) == (before, since)
     report = Report()
     with Store(mission.database) as store:
         cycle.run(store, Options(), report)
     happened = made(mission, since)
-    assert plan_of_run == built(mission, since)
+    assert (plan_of_run, to_wait) == (built(mission, since), waiting(mission))
     assert said is None or foreseen(said) == happened
     new = {name for name, content in on_disk(mission).items() if before.get(name) != content}
     assert new - arriving == {each.name for each in happened} - arriving

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from dbproc.core.candidates import Queued, affected, descendants
-from dbproc.core.model import Definition, Input, Keying, Process, Slot, Timebase
-from dbproc.core.periods import days_period
+from dbproc.core.candidates import Anchors, Queued, Reach, affected, descendants, needs_of_reaches
+from dbproc.core.model import Definition, File, Input, Keying, Process, Slot, Timebase, Validity
+from dbproc.core.periods import ALWAYS, days_period
+from dbproc.core.version import Version
 from tests.kit.facts import MISSION
 
-RAW, WEEK, DAY, PLOT = 1, 2, 3, 4
+RAW, WEEK, DAY, PLOT, CAL = 1, 2, 3, 4, 5
 MONDAY = dt.date(2020, 1, 6)
 
 
@@ -44,3 +45,22 @@ def test_what_waits_for_a_period_is_all_that_its_days_are_inputs_of() -> None:
         *(Slot(20, day(number)) for number in range(6, 13)),
         *(Slot(30, day(number)) for number in range(6, 14)),
     ]
+
+
+def test_a_calibration_reaches_a_week_that_begins_while_it_holds_and_has_all_its_files_later() -> None:
+    links = Input(product_id=RAW), Input(product_id=CAL, valid=Validity.LATEST, max_age=dt.timedelta(days=1))
+    made = process(10, WEEK, *links, timebase=Timebase.WEEKLY)
+    sunday, saturday = (days_period(date, date) for date in (day(5), day(11)))
+    (reach,) = affected(made, links[1], Queued(1, CAL, day(5), "", (sunday,)))
+    assert isinstance(reach, Reach)
+    raw = File(2, RAW, "raw", day(11), *saturday, Version(1, 0, 0), "", "")
+    assert needs_of_reaches([reach]).by_time == {RAW: [(day(5), day(12))]}
+    assert list(Anchors({RAW: [raw]}, {}).slots(reach)) == [Slot(10, MONDAY)]
+
+
+def test_a_calibration_that_holds_for_ever_reaches_every_part_of_a_day() -> None:
+    link = Input(product_id=CAL, valid=Validity.LATEST)
+    made = replace(process(10, DAY, link, timebase=Timebase.PART), step=dt.timedelta(hours=6))
+    (reach,) = affected(made, link, Queued(1, CAL, day(5), "", (days_period(day(5), day(5)),)))
+    assert isinstance(reach, Reach)
+    assert reach.whole.stop == ALWAYS.stop

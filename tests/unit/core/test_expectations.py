@@ -247,7 +247,7 @@ def test_an_output_is_made_when_its_period_is_over_and_the_wait_has_passed() -> 
 def test_what_is_missing_is_said_by_name_the_first_few() -> None:
     product = raw("15 min", "raw_{Y}{m}{d}T{H}{M}.txt")
     found = list(presence(product, keys=[""]).missing(hours("2024-05-06T03:00", 2)))
-    assert some_words(found) == "raw 2024-05-06T03, raw 2024-05-06T03:15, raw 2024-05-06T03:30 and 5 more"
+    assert some_words(found) == "raw 2024-05-06T03:00, raw 2024-05-06T03:15, raw 2024-05-06T03:30 and 5 more"
     assert some_words(found[1:2]) == "raw 2024-05-06T03:15"
     assert time_words(at("2024-05-06T03:15")) == "2024-05-06 03:15Z"
     assert time_words(at("2024-05-06T03:15:07")) == "2024-05-06 03:15:07Z"

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from dbproc.core.model import FileFacts, Job, Planned, Slot, Task
+from dbproc.core.model import FileFacts, Job, Keying, Planned, Slot, Task
 from dbproc.core.version import Version
 from dbproc.run.dispatch import Dispatch, Setup
 from dbproc.run.outputs import Failure, Result, Success, _disagreement, moves_of, place
@@ -169,13 +169,13 @@ def test_what_a_new_version_has_in_common_with_the_former_is_told(tmp_path: Path
 # --- what was planned ---
 
 DAY = dt.date(2020, 1, 2)
-TASK = cast(Task, SimpleNamespace(slot=Slot(1, DAY)))
+TASK = cast(Task, SimpleNamespace(slot=Slot(1, DAY, "station=a"), process=SimpleNamespace(keywords=Keying.EACH)))
 PLANNED = Planned(product_id=1, name="x", version=Version(1, 1, 0))
 
 
-def facts(date: dt.date = DAY, version: Version | None = PLANNED.version) -> FileFacts:
+def facts(date: dt.date = DAY, version: Version | None = PLANNED.version, keywords: str = "") -> FileFacts:
     time = dt.datetime.combine(date, dt.time(), dt.UTC)
-    return FileFacts(date=date, start=time, stop=time, version=version)
+    return FileFacts(date=date, start=time, stop=time, version=version, keywords=keywords)
 
 
 def test_an_output_as_planned_is_accepted() -> None:
@@ -186,6 +186,13 @@ def test_an_output_of_another_date_is_refused_by_both_dates() -> None:
     text = str(_disagreement(TASK, PLANNED, facts(date=dt.date(2020, 1, 3)), has_version=True))
     assert "2020-01-03" in text
     assert "2020-01-02" in text
+
+
+def test_an_output_of_another_key_is_refused_and_one_with_more_keywords_is_not() -> None:
+    text = str(_disagreement(TASK, PLANNED, facts(keywords="band=red station=b"), has_version=True))
+    assert "station=a" in text
+    assert "station=b" in text
+    assert _disagreement(TASK, PLANNED, facts(keywords="band=red station=a"), has_version=True) is None
 
 
 def test_another_version_is_refused_where_the_name_has_one() -> None:
