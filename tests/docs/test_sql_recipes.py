@@ -27,6 +27,11 @@ level = 0
 directory = "reading/{Y}"
 format = "reading_{Y}{m}{d}.csv"
 
+[product.soil]
+level = 0
+directory = "soil"
+format = "soil_{bed}_{Y}{m}{d}T{H}.csv"
+
 [product.mean]
 level = 1
 directory = "mean/{Y}"
@@ -70,6 +75,8 @@ def greenhouse(tmp_path: Path, database: str) -> Mission:
     mission.dbproc("init", database)
     apply(mission, MISSION)
     deliver(mission, d01="one", d02="two")
+    for bed, hour in ((4, "03"), (4, "04"), (14, "03")):
+        mission.deliver(f"soil_{bed}_20240502T{hour}.csv", content=f"{bed}@{hour}"[:4])
     mission.run()
     deliver(mission, d03="two")
     mission.run()
@@ -155,6 +162,7 @@ def answers(mission: Mission | None) -> Iterator[tuple[str, Callable[[list[Row]]
         column("path"),
         [f"{root}/mean/2024/{name}" for name in (mean(1, "1.0.0"), mean(2, "1.1.0"), mean(3, "1.1.0"))],
     )
+    yield "The newest files of a moment and a key", column("filename"), ["soil_4_20240502T03.csv"]
     yield (
         "Gaps: where nothing was delivered",
         lambda rows: [(row["after_file"], row["before_file"], row["days_missing"]) for row in rows],
@@ -169,6 +177,11 @@ def answers(mission: Mission | None) -> Iterator[tuple[str, Callable[[list[Row]]
         "What failed, and why",
         lambda rows: [(row["process_name"], str(row["utc_file_date"]), row["failures"]) for row in rows],
         [("average", "2024-05-06", 1)] * 2,
+    )
+    yield (
+        "What was tried for a time",
+        lambda rows: [(row["process_name"], row["status"], row["process_keywords"]) for row in rows],
+        [(name, "succeeded", "") for name in ("weekly", "average", "weekly", "average", "weekly")],
     )
     yield (
         "How did this file change, and why?",
@@ -202,6 +215,6 @@ def answers(mission: Mission | None) -> Iterator[tuple[str, Callable[[list[Row]]
     yield (
         "Disk space by product",
         lambda rows: [(row["product_name"], int(row["bytes"]), int(row["bytes_of_old_versions"])) for row in rows],
-        [("reading", 20, 0), ("mean", 15, 6), ("week", 9, 6)],
+        [("reading", 20, 0), ("mean", 15, 6), ("soil", 12, 0), ("week", 9, 6)],
     )
     yield "The last runs", lambda rows: rows[0]["comment"], "done"

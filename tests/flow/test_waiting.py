@@ -343,7 +343,7 @@ def test_what_should_wait_and_is_not_recorded_is_a_fault_and_repaired(sqlite_mis
     mission.run()
     mission.execute("DELETE FROM waitingslot")
     (fault,) = mission.dbproc("check", "--json", status=1).json["faults"]
-    assert (fault["kind"], fault["place"]) == ("stale", "week 2090-01-02")
+    assert (fault["kind"], fault["place"]) == ("stale", "week 2090-01-02 to 2090-01-08")
     assert "not recorded" in mission.dbproc("why", "week", "2090-01-02").out
     mission.dbproc("check", "--repair")
     assert is_sound(mission)
