@@ -90,7 +90,7 @@ def _in_reach(facts: FactsOf, reaches: Sequence[tuple[Reach, Input, Queued]]) ->
     ended = [
         (
             until_next(reach, starts.get((item.product_id, item.keywords), ()))
-            if link.product_id in lasting
+            if link.valid is Validity.LATEST
             else reach,
             item,
         )
