@@ -153,14 +153,16 @@ def _driven_name_problems(
 ) -> Iterator[Problem]:
     """Outputs for each file of a product that would have one name."""
     drives = format_of(driver)
-    if driver is None or drives is None or not driver.inspector.is_builtin:
+    if driver is None or drives is None:
         return
     lost = sorted(drives.keyword_fields - made.keyword_fields)
     whose = f"each file of {driver.name!r} ({driver.format!r})"
     if lost:
         text = f"the process {process.name!r} makes a file for {whose}, and two that differ in {in_braces(lost)}"
         yield Problem(path, f"{text} would give one name; put {in_braces(lost)} into the format")
-    elif _finest(made) > _finest(drives) and not made.keyword_fields - TIME_OF_DAY:
+    if not driver.inspector.is_builtin:  # it may find other dates and times of day than names say
+        return
+    if not lost and _finest(made) > _finest(drives) and not made.keyword_fields - TIME_OF_DAY:
         text = f"the process {process.name!r} makes a file for {whose}, and two of different dates would give one name"
         yield Problem(path, f"{text}; put {{Y}}{{m}}{{d}} or another date into the format")
     given = sorted((made.keyword_fields & TIME_OF_DAY) - drives.keyword_fields)

@@ -7,21 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from dbproc.core.candidates import (
-    Anchors,
-    Consumers,
-    Needs,
-    Queued,
-    Reach,
-    affected,
-    driven_periods,
-    needs,
-    needs_of_drivers,
-    needs_of_reaches,
-    until_next,
-)
+from dbproc.core.candidates import Anchors, Consumers, Queued, Reach, affected, needs_of_reaches, until_next
 from dbproc.core.facts import Facts
 from dbproc.core.model import Definition, Input, Period, Process, Slot, Timebase, Validity
+from dbproc.core.needs import Needs, driven_periods, needs, needs_of_drivers
 from dbproc.core.periods import ALWAYS
 from dbproc.core.plan import Decision, Planner
 from dbproc.core.slot_text import SlotChoice
