@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dbproc.core.expectations import expected_days, expecting
-from dbproc.core.model import NO_TIME, Definition, File, Input, Period, Process, Slot, Timebase, Validity
+from dbproc.core.expectations import expected_span, expecting
+from dbproc.core.model import NO_TIME, Build, Definition, File, Input, Period, Process, Slot, Timebase, Validity
 from dbproc.core.periods import ALWAYS, DayRange, coalesced, extended, widened
 from dbproc.core.slots import joined, key_of, key_of_file, period_of, reach, slots_at, window
 
@@ -71,6 +71,14 @@ def consumers(definition: Definition) -> dict[int, list[tuple[Process, Input]]]:
 
 
 # --- from a file to slots ---
+
+
+def awaited(definition: Definition, process: Process, item: Queued) -> Queued:
+    """A file as a process waits for it: it completes the whole period in which it was expected."""
+    if process.build is not Build.WHEN_COMPLETE:
+        return item
+    product = definition.products[item.product_id]
+    return replace(item, spans=tuple(expected_span(product, span) for span in item.spans)) if product.expect else item
 
 
 def affected(process: Process, link: Input, item: Queued) -> Iterator[Slot | Reach]:
@@ -275,9 +283,10 @@ def needs(definition: Definition, slots: Iterable[Slot], periods: Mapping[Slot, 
     for slot in slots:
         process = definition.processes[slot.process_id]
         period = driven.get(slot) or period_of(process, slot)
-        for link, product in expecting(definition, process):
-            by_time[link.product_id].append(expected_days(product, window(link, period)))
-            seen.add(link.product_id)
+        if process.build is Build.WHEN_COMPLETE:
+            for link, product in expecting(definition, process):
+                by_time[link.product_id].append(expected_span(product, window(link, period)).days)
+                seen.add(link.product_id)
         for link in process.inputs:
             if link.valid is Validity.LATEST:
                 by_start[link.product_id].append(_starts(link, period))

@@ -14,6 +14,7 @@ from dbproc.core.candidates import (
     Queued,
     Reach,
     affected,
+    awaited,
     driven_periods,
     needs,
     needs_of_drivers,
@@ -76,7 +77,7 @@ def candidates(
     reaches: list[tuple[Reach, Input, Queued]] = []
     for item in queued:
         for process, link in consumers.get(item.product_id, ()):
-            for found in affected(process, link, item):
+            for found in affected(process, link, awaited(definition, process, item)):
                 if isinstance(found, Reach):
                     reaches.append((found, link, item))
                 elif is_whole(process, found):
