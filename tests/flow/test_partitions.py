@@ -107,6 +107,21 @@ def test_an_output_in_which_its_inspector_finds_another_key_is_refused(mission: 
     assert "its inspector finds the keywords station=ZZZ, planned were station=ANK" in done.out + done.err
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["station comes", "station goes"])
+def test_what_was_made_before_the_key_changed_is_not_put_beside_the_new(mission: Mission, there: bool) -> None:
+    merged = product("day", 1, "day_{Y}{m}{d}" + VERSION)
+    net = product("net", 2, "net_{Y}{m}{d}" + VERSION)
+    ways = [process("to_day", "day", ["raw"]), process("to_net", "net", ["day"])]
+    mission.create(RAW, merged if there else DAY, net, *ways)
+    mission.deliver(raw("ANK"), raw("BOL"))
+    mission.run()
+    mission.define(RAW, DAY if there else merged, net, *ways)
+    mission.run()
+    days = {f"day_{station}_20240506_v1.0.0.txt" for station in ("ANK", "BOL")}
+    assert list(inputs_of(mission, "net").values())[-1] == (days if there else {"day_20240506_v1.0.0.txt"})
+    assert idle(mission)
+
+
 # --- parts of a day ---
 
 
