@@ -208,10 +208,10 @@ def _settle(store: Store, allowed: Iterable[Edit], touched: Iterable[Edit]) -> D
             process_id = edit.code.process_id
             if edit.is_first:
                 codes.enter_bundle(connection, edit.code.code_id, edit.bundle)
-                attempts.arm(connection, [process_id], None)
+                attempts.arm(connection, [process_id])
             elif edit.code.on_code_edit is CodeEditPolicy.ACCEPT:
                 codes.accept(connection, edit.code.code_id, edit.bundle, _BY_POLICY)
-                attempts.arm(connection, [process_id], None)
+                attempts.arm(connection, [process_id])
             else:
                 codes.bump(connection, edit.code.code_id, edit.bundle, _BY_POLICY)
                 requeue_inputs(connection, [process_id], f"code {edit.code.path} was edited")
@@ -261,7 +261,7 @@ def accept_edit(store: Store, definition: Definition, process_id: int, reason: s
     with store.begin() as connection:
         for edit in edited:
             codes.accept(connection, edit.code.code_id, edit.bundle, reason)
-        attempts.arm(connection, [process_id], None)
+        attempts.arm(connection, [process_id])
     return edited
 
 

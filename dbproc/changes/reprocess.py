@@ -18,7 +18,7 @@ from dbproc.core.slot_text import (
     EVERY_SLOT,
     SlotChoice,
     SlotShown,
-    fields_of_process,
+    fields_of_processes,
     fields_of_product,
     has_key,
     require_fields,
@@ -320,9 +320,7 @@ class _Selector:
         if self._delivered is not None:
             require_fields(key, fields_of_product(self._delivered), f"product {self._delivered.name}")
             return
-        known = self._definition.processes
-        fields = {name for number in processes for name in fields_of_process(self._definition, known[number])}
-        require_fields(key, fields, "what is selected")
+        require_fields(key, fields_of_processes(self._definition, processes), "what is selected")
 
     def _is_dated_within(self, file: Queued) -> bool:
         start, end = self._selection.slots.span.days

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Sequence
 
 import click
 
-from dbproc.cli.common import mission_option, names_in, only_option, open_own_mission
+from dbproc.cli.common import (
+    TIME,
+    choice_of,
+    key_option,
+    mission_option,
+    names_in,
+    only_option,
+    open_own_mission,
+)
+from dbproc.core.model import Period
+from dbproc.core.slot_text import fields_of_processes, require_fields
 from dbproc.database import attempts
 from dbproc.database.definition.load import load_definition
 from dbproc.explain.status import standing_failures
@@ -17,13 +27,15 @@ from dbproc.run.selection import Options
 @click.command("retry")
 @mission_option
 @only_option
-@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Only this date.")
-def retry_command(mission: str, only: str | None, date: dt.datetime | None) -> int:
+@click.option("--date", type=TIME, metavar="WHEN", help="Only this day, hour, minute or second.")
+@key_option
+def retry_command(mission: str, only: str | None, date: Period | None, keys: Sequence[str]) -> int:
     """Have the next run try again what failed or was given up, at once."""
+    choice = choice_of(date, date, keys)
     with open_own_mission(mission) as store, store.begin() as connection:
         definition = load_definition(connection)
         processes = selection.allowed_processes(definition, Options(only=names_in(only)))
-        standing = standing_failures(connection, definition)
-        count = attempts.arm(connection, processes, None if date is None else date.date(), standing)
+        require_fields(choice.key, fields_of_processes(definition, processes), "what failed")
+        count = attempts.arm(connection, processes, standing_failures(connection, definition, choice))
     click.echo(f"{count} failed jobs are tried again by the next run")
     return 0

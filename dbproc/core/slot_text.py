@@ -217,6 +217,12 @@ def fields_of_process(definition: Definition, process: Process) -> frozenset[str
     return fields - TIME_OF_DAY
 
 
+def fields_of_processes(definition: Definition, processes: Iterable[int]) -> frozenset[str]:
+    """The names of the keywords by which slots of one of some processes can be named."""
+    fields = (fields_of_process(definition, definition.processes[number]) for number in processes)
+    return frozenset(name for names in fields for name in names)
+
+
 def fields_of_product(product: Product) -> frozenset[str]:
     """The names of the keywords by which files of a delivered product can be named."""
     return product.compiled.keyword_fields - TIME_OF_DAY

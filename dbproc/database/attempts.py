@@ -204,12 +204,7 @@ def is_to_be_tried() -> tuple[ColumnElement[bool], ...]:
     return _ATTEMPT.c.status == AttemptStatus.FAILED, _ATTEMPT.c.next_try_time.is_not(None)
 
 
-def arm(
-    connection: Connection,
-    process_ids: Collection[int] | None,
-    date: dt.date | None,
-    among: Sequence[int] | None = None,
-) -> int:
+def arm(connection: Connection, process_ids: Collection[int] | None, among: Sequence[int] | None = None) -> int:
     """Make failed and refused slots due for another try now, given-up ones too; how many attempts there were.
 
     `among`: only these attempts. What every run begins with is run by the next one anyway.
@@ -220,8 +215,6 @@ def arm(
     ]
     if process_ids is not None:
         chosen.append(_ATTEMPT.c.process_id.in_(process_ids))
-    if date is not None:
-        chosen.append(_ATTEMPT.c.utc_file_date == date)
     past = _ATTEMPT.c.created_time  # even when the clock was wrong
     arming = update(_ATTEMPT).where(*chosen, is_last_attempt())
     arming = arming.values(status=AttemptStatus.FAILED, failures=0, next_try_time=past)

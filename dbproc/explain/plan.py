@@ -21,7 +21,7 @@ from dbproc.core.plan import Decision, State
 from dbproc.core.slot_text import (
     EVERY_SLOT,
     SlotChoice,
-    fields_of_process,
+    fields_of_processes,
     require_fields,
     slot_shown,
     task_shown,
@@ -102,8 +102,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
     with store.begin() as connection:
         definition = load_definition(connection)
     allowed = allowed_processes(definition, options)
-    fields = (fields_of_process(definition, definition.processes[number]) for number in allowed)
-    require_fields(choice.key, {name for names in fields for name in names}, "what is planned")
+    require_fields(choice.key, fields_of_processes(definition, allowed), "what is planned")
     arrivals, decisions = _arrivals(definition, store, options) if options.ingest else (Plan(), ())
     if not options.process:
         return arrivals
@@ -112,7 +111,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         hypothesis = Hypothesis(definition, taken.queued, taken.delivered)
         made = list(predict(still, hypothesis, allowed))
     with store.begin() as connection:
-        failures = open_failures(connection, definition)
+        failures = open_failures(connection, definition, choice)
         names = {row.campaign_id: row.name for row in campaigns.entries(connection)}
         waiting = waitingslots.entries(connection)
     meant = _Meant(definition, choice)
@@ -125,7 +124,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         waiting=tuple(_waiting(tasks)),
         later=tuple(_later(store, definition, made, waiting, meant)),
         follows=_follows(definition, tasks),
-        failures=[failure for failure in failures if not _is_due(failure) and _is_meant(failure, meant)],
+        failures=[failure for failure in failures if not _is_due(failure)],
         notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
     )
 
@@ -233,11 +232,6 @@ def _follows(definition: Definition, tasks: Sequence[PlannedTask]) -> tuple[str,
     makes = {process.name: process.outputs for process in definition.processes.values()}
     found = {product_id for task in tasks if task.waits_for for product_id in makes[task.process]}
     return tuple(sorted(definition.products[product_id].name for product_id in found))
-
-
-def _is_meant(failure: AttemptRow, meant: _Meant) -> bool:
-    period = failure.slot.period
-    return meant.has(failure.place, None if period is None else Period(period.start, period.stop))
 
 
 def _is_due(failure: AttemptRow) -> bool:

@@ -13,7 +13,7 @@ from dbproc.core.candidates import descendants
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition, Slot
 from dbproc.core.plan import State
-from dbproc.core.slot_text import SlotShown, slot_shown
+from dbproc.core.slot_text import EVERY_SLOT, SlotChoice, SlotShown, slot_shown
 from dbproc.database import attempts, lock, quarantine, queue, root, summary
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
@@ -22,7 +22,7 @@ from dbproc.database.store import Store, Transaction
 from dbproc.database.summary import ProductInNumbers, RunRow
 from dbproc.explain.expectations import LateProduct, WaitingSlot, late_products, waiting_slots
 from dbproc.ingest.incoming import scan_mission
-from dbproc.run.decide import decide, facts_in
+from dbproc.run.decide import decide, facts_in, periods_of
 
 _LATEST = 10
 
@@ -72,20 +72,25 @@ class Status:
     incoming: IncomingNow  #: what is in the incoming directory
 
 
-def open_failures(connection: Transaction, definition: Definition, limit: int = 50) -> list[AttemptRow]:
-    """The failed or refused attempts whose slots still exist, latest first."""
-    return attempts.attempts_numbered(connection, standing_failures(connection, definition)[:limit])
+def open_failures(
+    connection: Transaction, definition: Definition, choice: SlotChoice = EVERY_SLOT, limit: int = 50
+) -> list[AttemptRow]:
+    """The failed or refused attempts whose slots are meant and still exist, latest first."""
+    return attempts.attempts_numbered(connection, standing_failures(connection, definition, choice)[:limit])
 
 
-def standing_failures(connection: Transaction, definition: Definition) -> list[int]:
-    """The ids of the failed or refused attempts whose slots still exist, latest first.
+def standing_failures(connection: Transaction, definition: Definition, choice: SlotChoice = EVERY_SLOT) -> list[int]:
+    """The ids of the failed or refused attempts whose slots are meant and still exist, latest first.
 
     A slot no longer exists when its process or product is retired, no code is valid for its date, or its inputs are
     gone or withdrawn; a failure is over when the output is up to date without it, unless it was forced.
     """
     failed = attempts.failed_slots(connection)
-    slots = sorted(slot for _, slot, _ in failed if slot.process_id in definition.processes)
-    decisions = decide(definition, facts_in(connection, definition), slots, dt.datetime.now(dt.UTC))
+    known, facts = definition.processes, facts_in(connection, definition)
+    slots = sorted(slot for _, slot, _ in failed if slot.process_id in known)
+    periods = periods_of(definition, facts, slots)
+    slots = [slot for slot in slots if choice.has(known[slot.process_id], slot, periods.get(slot))]
+    decisions = decide(definition, facts, slots, dt.datetime.now(dt.UTC))
     states = {decision.slot: decision.state for decision in decisions}
     return [
         number

@@ -206,6 +206,25 @@ def test_status_plan_and_reports_name_what_failed_by_period_and_key(mission: Mis
     assert "to_hour" not in mission.dbproc("plan", "--key", "number=7").out
 
 
+def test_what_failed_is_tried_again_by_hour_and_station(mission: Mission) -> None:
+    mission.code("to_hour.sh", "#!/bin/sh\nexit 3\n")
+    mission.code("to_pass.sh", "#!/bin/sh\nexit 4\n")
+    delivered(mission).run(status=1)
+    for words, count in (
+        ([*BOL, "--date", "2020-01-06T04"], 1),
+        (BOL, 2),
+        (["--date", "2020-01-06T03"], 2),
+        (["--date", "2020-01-06T03", "--only", "to_hour", *BOL], 1),
+        (["--date", "2020-01-07"], 0),
+        ([], 4),
+    ):
+        assert mission.dbproc("retry", *words).out == f"{count} failed jobs are tried again by the next run\n"
+    assert (
+        "what failed has no keyword x in its key; it has: number, station"
+        in mission.dbproc("retry", "--key", "x=1", status=2).err
+    )
+
+
 def test_check_names_what_is_forgotten_by_period_and_key(mission: Mission) -> None:
     delivered(mission).run("-i")
     mission.dbproc("queue", "--flush")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from dbproc.core.candidates import Needs
 from dbproc.core.facts import Facts, Seen
 from dbproc.core.model import Definition, File, Inspector, Product
+from dbproc.core.needs import Needs
 from dbproc.core.overlay import Overlay
 from dbproc.core.periods import days_period
 from dbproc.core.version import Version

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from dbproc.core.candidates import Queued, affected, consumers, needs
+from dbproc.core.candidates import Queued, affected, consumers
 from dbproc.core.facts import Facts, Output, Tried
 from dbproc.core.filenames import compile_format
 from dbproc.core.model import Build, Code, Definition, File, Input, Inspector, Keying, Process, Product, Slot, Timebase
+from dbproc.core.needs import needs
 from dbproc.core.periods import days_period
 from dbproc.core.plan import Decision, Planner, State, valid_code
 from dbproc.core.retry import meant_try
