@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import product
 
 from dbproc.core.filenames import FIELDS, Format
 
@@ -87,7 +88,7 @@ class _Paths:
     """The places of a format, which of them may follow which (0 is before the first), and which may be the last."""
 
     characters: list[_Characters] = field(default_factory=lambda: [_ANY])
-    after: list[set[int]] = field(default_factory=lambda: [set()])
+    after: list[list[int]] = field(default_factory=lambda: [[]])
     last: set[int] = field(default_factory=lambda: {0})
 
     def add(self, ways: Iterable[_Way]) -> None:
@@ -101,9 +102,9 @@ class _Paths:
         for place in way:
             number = len(self.characters)
             self.characters.append(place.characters)
-            self.after.append({number} if place.again else set())
+            self.after.append([number] if place.again else [])
             for end in ends:
-                self.after[end].add(number)
+                self.after[end].append(number)
             ends = ends | {number} if place.optional else {number}
         return ends
 
@@ -180,14 +181,17 @@ def _shortest(one: _Paths, other: _Paths, order: str) -> str | None:
         pair = waiting.popleft()
         if pair != (0, 0) and pair[0] in one.last and pair[1] in other.last:
             return _name(pair, came)
-        for next_pair in ((a, b) for a in sorted(one.after[pair[0]]) for b in sorted(other.after[pair[1]])):
+        for next_pair in product(one.after[pair[0]], other.after[pair[1]]):
+            if next_pair in came:
+                continue
             character = _shared(one.characters[next_pair[0]], other.characters[next_pair[1]], order)
-            if character and next_pair not in came:
+            if character:
                 came[next_pair] = pair, character
                 waiting.append(next_pair)
     return None
 
 
+@lru_cache(maxsize=65_536)
 def _shared(one: _Characters, other: _Characters, order: str) -> str:
     """A character that both allow; empty when there is none."""
     both = other if one is None else one if other is None else one & other

@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dbproc.core.candidates import Needs
 from dbproc.core.errors import FormatError
 from dbproc.core.expectations import Expectations, some_words, time_words, waits_until
 from dbproc.core.facts import Facts, Output
@@ -35,6 +34,7 @@ from dbproc.core.model import (
     Task,
     Timebase,
 )
+from dbproc.core.needs import Needs
 from dbproc.core.slot_text import slot_words
 from dbproc.core.slots import clock_values, is_whole, key_of, period_of, values_of
 from dbproc.core.staleness import alternatives, code_reasons, compared, stale_reasons

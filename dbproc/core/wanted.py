@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 
-from dbproc.core.candidates import Needs, days_of
 from dbproc.core.facts import Facts
 from dbproc.core.filenames import TIME_OF_DAY
 from dbproc.core.model import File, Input, Keying, Period, Process, Slot, Timebase, Validity
+from dbproc.core.needs import Needs, days_of
 from dbproc.core.periods import ALWAYS, DayRange
 from dbproc.core.slots import fields_of, is_whole, joined, key_of, key_of_file, restricted, shared_fields, window
 from dbproc.core.staleness import alternatives

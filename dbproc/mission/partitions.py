@@ -153,20 +153,21 @@ def _driven_name_problems(
 ) -> Iterator[Problem]:
     """Outputs for each file of a product that would have one name."""
     drives = format_of(driver)
-    if driver is None or drives is None or not driver.inspector.is_builtin:
+    if driver is None or drives is None:
         return
     lost = sorted(drives.keyword_fields - made.keyword_fields)
     whose = f"each file of {driver.name!r} ({driver.format!r})"
     if lost:
         text = f"the process {process.name!r} makes a file for {whose}, and two that differ in {in_braces(lost)}"
         yield Problem(path, f"{text} would give one name; put {in_braces(lost)} into the format")
-    elif _finest(made) > _finest(drives) and not made.keyword_fields - TIME_OF_DAY:
-        text = f"the process {process.name!r} makes a file for {whose}, and two of different dates would give one name"
-        yield Problem(path, f"{text}; put {{Y}}{{m}}{{d}} or another date into the format")
     given = sorted((made.keyword_fields & TIME_OF_DAY) - drives.keyword_fields)
     if given:
         text = f"{in_braces(given)} would be that of a file of {driver.name!r}, whose format {driver.format!r} has none"
         yield Problem(path, f"{text}; put it into both formats, or leave it out")
+    is_told = driver.inspector.is_builtin  # another one may find other dates than names say
+    if is_told and not lost and _finest(made) > _finest(drives) and not made.keyword_fields - TIME_OF_DAY:
+        text = f"the process {process.name!r} makes a file for {whose}, and two of different dates would give one name"
+        yield Problem(path, f"{text}; put {{Y}}{{m}}{{d}} or another date into the format")
 
 
 def _finest(format: Format) -> int:

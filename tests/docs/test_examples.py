@@ -223,7 +223,7 @@ def test_the_times_of_an_orbit_are_those_in_its_file(orbits: Mission) -> None:
 
 def test_a_calibration_that_is_too_old_is_none(orbits: Mission) -> None:
     calibrate(orbits, "L", "20240407")
-    calibrate(orbits, "R", "20240405")
+    calibrate(orbits, "R", "20240406")  # 30 days and some hours
     make_up(orbits, "101")
     orbits.run()
     assert orbits.names("quicklook") == ["quicklook_L_101_20240506_v1.0.0.pgm"]

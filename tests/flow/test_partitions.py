@@ -168,6 +168,18 @@ def test_a_calibration_holds_until_the_next_one_and_a_late_one_rebuilds_what_sho
     assert idle(mission)
 
 
+def test_a_calibration_that_is_the_latest_to_one_process_may_hold_longer_to_another(mission: Mission) -> None:
+    long, covers = product("gain", 0, "gain_{Y}{m}{d}" + VERSION, covers="10 days"), {**LATEST, "valid": "covers"}
+    two = [process("to_day", "day", ["raw", LATEST]), process("to_week", "week", ["raw", covers])]
+    mission.create(RAW, long, DAY, product("week", 1, "week_{station}_{Y}{m}{d}" + VERSION), *two)
+    mission.deliver(raw("ANK", 8), gain(7))
+    mission.run()
+    mission.deliver(gain(6))
+    mission.run()
+    assert list(inputs_of(mission, "day")) == ["day_ANK_20240508_v1.0.0.txt"]
+    assert inputs_of(mission, "week")["week_ANK_20240508_v1.1.0.txt"] == {raw("ANK", 8), gain(6), gain(7)}
+
+
 def test_a_calibration_that_is_gone_gives_way_to_the_one_before(mission: Mission) -> None:
     mission.create(RAW, GAIN, DAY, process("to_day", "day", ["raw", LATEST]))
     mission.deliver(raw("ANK", 8), gain(6), gain(7))
@@ -179,6 +191,16 @@ def test_a_calibration_that_is_gone_gives_way_to_the_one_before(mission: Mission
     mission.deliver(gain(7))
     mission.run()
     assert inputs_of(mission, "day")["day_ANK_20240508_v1.2.0.txt"] == {raw("ANK", 8), gain(7)}
+
+
+def test_a_late_calibration_is_used_for_a_week_of_which_all_files_are_of_the_next_ones_time(mission: Mission) -> None:
+    mission.create(RAW, GAIN, DAY, process("to_day", "day", ["raw", LATEST], "WEEKLY"))
+    mission.deliver(raw("ANK", 11), gain(8))
+    mission.run()
+    assert not inputs_of(mission, "day")
+    mission.deliver(gain(5))
+    mission.run()
+    assert inputs_of(mission, "day") == {"day_ANK_20240506_v1.0.0.txt": {raw("ANK", 11), gain(5)}}
 
 
 # --- passes ---

@@ -25,6 +25,7 @@ BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.D
 FILE_KINDS = ("toml", "python", "bash")
 MARK = "--- end of block {} ---"
 NOT_RUN = "<!-- not run by the test -->"
+TIME = "2024-05-05 08:00:02"
 
 
 @dataclass
@@ -38,10 +39,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Session:
-    """Documents that are typed one after the other; `writes_files`: their blocks of files are written, too."""
+    """Documents that are typed one after the other; `writes_files`: their blocks of files are written, too. `time` is
+    the time that stands in them for all."""
 
     documents: tuple[Path, ...]
     writes_files: bool = True
+    time: str = TIME
 
     def steps(self) -> list[Step]:
         """The steps of all documents, in order."""
@@ -69,7 +72,7 @@ class Session:
 
 
 GREENHOUSE = Session((CHECKOUT / "README.md", DOCS / "quickstart.md", DOCS / "changing.md"))
-PARTITIONS = Session((DOCS / "partitions.md",), writes_files=False)
+PARTITIONS = Session((DOCS / "partitions.md",), writes_files=False, time="2024-06-01 08:00:02")
 
 
 def make_home(path: Path) -> Path:
@@ -110,8 +113,8 @@ def settled(text: str) -> list[str]:
 
 def tamed(text: str) -> str:
     """Text with one time for all, one number for all runs and jobs, and one mark for all names in quarantine."""
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "2024-05-05 08:00:02Z", text)
-    text = re.sub(r"reprocess \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "reprocess 2024-05-05 08:00:02", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", f"{TIME}Z", text)
+    text = re.sub(r"reprocess \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", f"reprocess {TIME}", text)
     text = re.sub(r"[\d.e-]+ CPU hours", "4.1e-05 CPU hours", text)
     text = re.sub(r"jobs/\d+-\d+\.log", "jobs/7-1.log", text)
     return re.sub(r"\.[0-9a-f]{16}(?=\.| )", ".17cc8f0c2a6b19d4", text)
@@ -127,7 +130,7 @@ def fill_in(session: Session) -> None:
             if step.told is not None:
                 begin = text.index("```text\n", text.index(f"```sh\n{step.commands}", end))
                 end = text.index("\n```\n", begin + 3)
-                told = f"```text\n{tamed(shown).rstrip()}"
+                told = f"```text\n{tamed(shown).replace(TIME, session.time).rstrip()}"
                 text, end = f"{text[:begin]}{told}{text[end:]}", begin + len(told)
         document.write_text(text, encoding="utf-8")
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from dbproc.core.candidates import Needs
 from dbproc.core.facts import Facts
 from dbproc.core.filenames import keywords_text
 from dbproc.core.model import File, Input, Keying, Period, Process, Slot, Timebase, Validity
+from dbproc.core.needs import Needs
 from dbproc.core.periods import days_period
 from dbproc.core.slots import period_of
 from dbproc.core.version import Version

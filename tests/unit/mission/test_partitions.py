@@ -143,6 +143,16 @@ def test_what_two_periods_or_nothing_would_name_is_refused_on_its_line(
     [
         (made("per orbit", ["raw"]), "timebase", "'orbit' is none of the inputs"),
         (made("per orbit", ["orbit"], PASS, keywords="merged"), "keywords", "and each is to be a period; leave it out"),
+        (
+            made("per tour", ["tour"], products=(product("tour", 0, "tour_{number}" + DATE, inspector="own.py"),)),
+            'format = "out',
+            "put {number} into the format",
+        ),
+        (
+            made("per own", ["own"], "out" + MINUTE),
+            'format = "out',
+            "{H}{M} would be that of a file of 'own'",
+        ),
         (made("per orbitt", ["orbit"], PASS), "timebase", "add it to the inputs; did you mean 'orbit'?"),
         (
             made("per orbit", ["raw", optional("orbit")], PASS),
