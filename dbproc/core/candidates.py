@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dbproc.core.model import NO_TIME, Definition, File, Input, Period, Process, Slot, Timebase, Validity
+from dbproc.core.expectations import expected_span
+from dbproc.core.model import NO_TIME, Build, Definition, File, Input, Period, Process, Slot, Timebase, Validity
 from dbproc.core.needs import Needs, by_product
 from dbproc.core.periods import ALWAYS, DayRange, extended, widened
 from dbproc.core.slots import joined, key_of_file, period_of, reach, slots_at
@@ -79,6 +80,14 @@ def affected(process: Process, link: Input, item: Queued) -> Iterator[Slot | Rea
         first, last = days_before(item.date, link)
         days = range(first.toordinal(), last.toordinal() + 1)
         yield from (Slot(process.process_id, dt.date.fromordinal(day), key) for day in days)
+
+
+def completed(definition: Definition, process: Process, link: Input, item: Queued) -> Iterator[Reach]:
+    """What a file may complete: all that waits for the whole period in which it was expected."""
+    product = definition.products[item.product_id]
+    if process.build is Build.WHEN_COMPLETE and product.expect and link.valid is None:
+        key = key_of_file(process, link, item.keywords)
+        yield from (Reach(process, key, reach(link, expected_span(product, span))) for span in item.spans)
 
 
 def _span_of_reach(link: Input, span: Period) -> Period:

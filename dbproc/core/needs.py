@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dbproc.core.expectations import expected_days, expecting
-from dbproc.core.model import NO_TIME, Definition, File, Input, Period, Process, Slot, Validity
+from dbproc.core.expectations import expected_span, expecting
+from dbproc.core.model import NO_TIME, Build, Definition, File, Input, Period, Process, Slot, Validity
 from dbproc.core.periods import DayRange, coalesced, extended, widened
 from dbproc.core.slots import joined, key_of, key_of_file, period_of, window
 
@@ -76,9 +76,10 @@ def needs(definition: Definition, slots: Iterable[Slot], periods: Mapping[Slot, 
     for slot in slots:
         process = definition.processes[slot.process_id]
         period = driven.get(slot) or period_of(process, slot)
-        for link, product in expecting(definition, process):
-            by_time[link.product_id].append(expected_days(product, window(link, period)))
-            seen.add(link.product_id)
+        if process.build is Build.WHEN_COMPLETE:
+            for link, product in expecting(definition, process):
+                by_time[link.product_id].append(expected_span(product, window(link, period)).days)
+                seen.add(link.product_id)
         for link in process.inputs:
             if link.valid is Validity.LATEST:
                 by_start[link.product_id].append(_starts(link, period))

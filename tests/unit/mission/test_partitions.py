@@ -148,6 +148,11 @@ def test_what_two_periods_or_nothing_would_name_is_refused_on_its_line(
             'format = "out',
             "put {number} into the format",
         ),
+        (
+            made("per own", ["own"], "out" + MINUTE),
+            'format = "out',
+            "{H}{M} would be that of a file of 'own'",
+        ),
         (made("per orbitt", ["orbit"], PASS), "timebase", "add it to the inputs; did you mean 'orbit'?"),
         (
             made("per orbit", ["raw", optional("orbit")], PASS),
