@@ -14,7 +14,6 @@ from dbproc.core.model import NO_TIME, Build, Definition, File, Input, Period, P
 from dbproc.core.periods import (
     MOMENT,
     Cadence,
-    DayRange,
     days_period,
     extended,
     parts_of_days,
@@ -106,13 +105,16 @@ def expecting(definition: Definition, process: Process) -> Iterator[tuple[Input,
                 yield link, product
 
 
-def expected_days(product: Product, span: Period) -> DayRange:
-    """The days of all periods, of those in which files of a product come, that have a moment of `span`."""
-    return _whole(cadence_of(product) or _DAILY, span).days
+def expected_span(product: Product, span: Period) -> Period:
+    """All the time of the periods in which files of a product come and that have a moment of `span`."""
+    first, last = (next(_periods(cadence_of(product) or _DAILY, Period(time, time))) for time in span)
+    return Period(first.start, last.stop)
 
 
 def _keys(product: Product, seen: Seen) -> Iterable[str]:
-    """The keys of which files are expected: those that the product names, or else those seen."""
+    """The keys of which files are expected: those that the product names, or else those seen, if it has any."""
+    if not key_names(product.compiled.keyword_fields):
+        return ("",)
     return dict.fromkeys(written_key(product, text) for text in product.keys) or sorted(seen.keys)
 
 
@@ -136,13 +138,6 @@ def _periods(cadence: Cadence, span: Period) -> Iterator[Period]:
     else:
         for first in period_starts(cadence.timebase, *span.days):
             yield days_period(first, period_end(cadence.timebase, first))
-
-
-def _whole(cadence: Cadence, span: Period) -> Period:
-    """All the time of the periods that have a moment of `span`."""
-    first = next(_periods(cadence, Period(span.start, span.start)))
-    last = next(_periods(cadence, Period(span.stop, span.stop)))
-    return Period(first.start, last.stop)
 
 
 # --- what is there ---
@@ -211,7 +206,7 @@ class Presence:
         extent = None if cadence is None else _extent(self._product, cadence, self._seen)
         if cadence is None or extent is None:
             return
-        whole = _whole(cadence, span)
+        whole = expected_span(self._product, span)
         within = Period(max(whole.start, extent.start), min(whole.stop, extent.stop))
         if within.start <= within.stop:
             yield from self._missing(cadence, within, key)

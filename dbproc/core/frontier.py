@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from dbproc.core.model import Definition, Input, Process, Slot, Timebase, Validity
 from dbproc.core.periods import LONGEST, ONE_DAY, DayRange, widened
-from dbproc.core.slots import restricted
+from dbproc.core.slots import restricted, shared_fields
 
 
 class Reach(NamedTuple):
@@ -209,7 +209,7 @@ def upstream_reach(definition: Definition) -> dict[int, dict[int, Reach]]:
             maker = makers.get(link.product_id)
             if maker is None:
                 continue
-            fields = process.key_fields & maker.key_fields
+            fields = shared_fields(process, link) & maker.key_fields
             if fields and not definition.products[link.product_id].inspector.is_builtin:
                 fields = frozenset()  # it may find other keywords than the name says
             direct = _direct(process, maker, link, fields)

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from dbproc.core.candidates import Needs, Queued
+from dbproc.core.candidates import Queued
 from dbproc.core.expectations import key_of_product
 from dbproc.core.facts import Facts, Output, Seen, Tried
 from dbproc.core.filenames import keywords_text
 from dbproc.core.model import Definition, File, Period, Planned, Slot, Task
+from dbproc.core.needs import Needs
 from dbproc.core.periods import DayRange
 from dbproc.core.slots import time_of_output
 from dbproc.core.states import AttemptStatus

@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dbproc.core.candidates import Needs
 from dbproc.core.errors import FormatError
 from dbproc.core.expectations import Expectations, some_words, time_words, waits_until
 from dbproc.core.facts import Facts, Output
@@ -35,6 +34,7 @@ from dbproc.core.model import (
     Task,
     Timebase,
 )
+from dbproc.core.needs import Needs
 from dbproc.core.slot_text import slot_words
 from dbproc.core.slots import clock_values, is_whole, key_of, period_of, values_of
 from dbproc.core.staleness import alternatives, code_reasons, compared, stale_reasons
@@ -114,7 +114,7 @@ class Planner:
         self._definition = definition
         self._now = now
         self._periods = {} if periods is None else periods
-        self._wanted_files = Wanted(facts, asked)
+        self._wanted_files = Wanted(definition, facts, asked)
         self._expectations = Expectations(definition, facts)
         self._standing: dict[tuple[int, dt.date], _Standing] = {}
 

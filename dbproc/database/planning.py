@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from dbproc.core.candidates import Needs
 from dbproc.core.expectations import Presence, key_of_product
 from dbproc.core.facts import Facts, Output, Seen, Tried
 from dbproc.core.model import Definition, File, Period, Product, Slot, Timebase
+from dbproc.core.needs import Needs
 from dbproc.core.periods import DayRange, coalesced
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version

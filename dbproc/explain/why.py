@@ -11,11 +11,12 @@ from functools import cached_property
 from dbproc.changes.edits import Edit, find_edits
 from dbproc.core.answers import INLINE, OPTIONAL, extended
 from dbproc.core.candidates import consumers
+from dbproc.core.durations import duration_text
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.filenames import keywords_text
 from dbproc.core.lookup import product_named
-from dbproc.core.model import CodeEditPolicy, Definition, Period, Process, Product, Slot, Timebase
-from dbproc.core.periods import days_period, period_end, period_start, period_starts
+from dbproc.core.model import CodeEditPolicy, Definition, Input, Period, Process, Product, Slot, Timebase, Validity
+from dbproc.core.periods import ALWAYS, days_period, period_end, period_start, period_starts
 from dbproc.core.plan import Decision, Planner, State, valid_code
 from dbproc.core.slot_text import (
     SlotChoice,
@@ -418,15 +419,27 @@ class _Inquiry:
 
     def _undue_cause(self, planner: Planner, slot: Slot, node: Cause) -> _Answer:
         """The cause for a slot that is not due, and a question for each missing input."""
-        questions, details = [], []
+        questions, details, period = [], list[str](), planner.period(slot)
         for link in planner.lacking(slot):
             product = self._definition.products[link.product_id]
-            spans = self._spans(product, planner.period(slot))
             key = restricted(slot.keywords, _fields(self._definition, product))
+            nearest = None if link.valid is None else self._nearest(link, period, key)
+            if nearest is not None:
+                details += _not_valid(link, period, nearest)
+                continue
+            spans = self._spans(product, period) if link.valid is None else [_time_of_validity(link, period)]
             questions += [_Question(product, SlotChoice(span, key), node.because) for span in spans[:_MOST_DATES]]
             if len(spans) > _MOST_DATES:
                 details.append(f"of the {len(spans)} dates of {product.name} the first {_MOST_DATES} are looked at")
         return replace(node, details=details), questions
+
+    def _nearest(self, link: Input, period: Period, key: str) -> FileRow | None:
+        """Of an input that holds beyond its own time, the last file that could be valid for a period."""
+        span = period if link.valid is Validity.COVERS else Period(ALWAYS.start, period.start)
+        with self._store.begin() as connection:
+            found = database_files.files_within(connection, link.product_id, span)
+        there = [row for row in found if row.exists_on_disk and has_key(row.keywords, key)]
+        return max(there, key=lambda row: row.start, default=None)
 
     def _spans(self, product: Product, period: Period) -> list[Period]:
         """The parts of a period for which a missing input is explained: itself, where it is within a day, or its
@@ -475,6 +488,21 @@ class _Inquiry:
 def _maker(definition: Definition, product_id: int) -> Process | None:
     makers = (process for process in definition.processes.values() if product_id in process.outputs)
     return next(makers, None)
+
+
+def _time_of_validity(link: Input, period: Period) -> Period:
+    """The time for which a missing input that holds beyond its own time is explained."""
+    first = period.start.date()
+    return period if link.valid is Validity.COVERS else days_period(first, first)
+
+
+def _not_valid(link: Input, period: Period, file: FileRow) -> Iterator[str]:
+    """Why a file of an input that holds beyond its own time is not valid for a period."""
+    if link.valid is Validity.COVERS:
+        if file.start > period.start or file.stop < period.stop:
+            yield f"{file.filename} does not hold for the whole of it"
+    elif link.max_age is not None and period.start - file.start > link.max_age:
+        yield f"{file.filename}, the latest, starts more than {duration_text(link.max_age)} before it"
 
 
 def _fits(product: Product, choice: SlotChoice, name: str) -> bool:

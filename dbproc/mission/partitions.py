@@ -160,15 +160,14 @@ def _driven_name_problems(
     if lost:
         text = f"the process {process.name!r} makes a file for {whose}, and two that differ in {in_braces(lost)}"
         yield Problem(path, f"{text} would give one name; put {in_braces(lost)} into the format")
-    if not driver.inspector.is_builtin:  # it may find other dates and times of day than names say
-        return
-    if not lost and _finest(made) > _finest(drives) and not made.keyword_fields - TIME_OF_DAY:
-        text = f"the process {process.name!r} makes a file for {whose}, and two of different dates would give one name"
-        yield Problem(path, f"{text}; put {{Y}}{{m}}{{d}} or another date into the format")
     given = sorted((made.keyword_fields & TIME_OF_DAY) - drives.keyword_fields)
     if given:
         text = f"{in_braces(given)} would be that of a file of {driver.name!r}, whose format {driver.format!r} has none"
         yield Problem(path, f"{text}; put it into both formats, or leave it out")
+    is_told = driver.inspector.is_builtin  # another one may find other dates than names say
+    if is_told and not lost and _finest(made) > _finest(drives) and not made.keyword_fields - TIME_OF_DAY:
+        text = f"the process {process.name!r} makes a file for {whose}, and two of different dates would give one name"
+        yield Problem(path, f"{text}; put {{Y}}{{m}}{{d}} or another date into the format")
 
 
 def _finest(format: Format) -> int:

@@ -7,21 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from dbproc.core.candidates import (
-    Anchors,
-    Consumers,
-    Needs,
-    Queued,
-    Reach,
-    affected,
-    driven_periods,
-    needs,
-    needs_of_drivers,
-    needs_of_reaches,
-    until_next,
-)
+from dbproc.core.candidates import Anchors, Consumers, Queued, Reach, affected, completed, needs_of_reaches, until_next
 from dbproc.core.facts import Facts
 from dbproc.core.model import Definition, Input, Period, Process, Slot, Timebase, Validity
+from dbproc.core.needs import Needs, driven_periods, needs, needs_of_drivers
 from dbproc.core.periods import ALWAYS
 from dbproc.core.plan import Decision, Planner
 from dbproc.core.slot_text import SlotChoice
@@ -76,7 +65,7 @@ def candidates(
     reaches: list[tuple[Reach, Input, Queued]] = []
     for item in queued:
         for process, link in consumers.get(item.product_id, ()):
-            for found in affected(process, link, item):
+            for found in (*affected(process, link, item), *completed(definition, process, link, item)):
                 if isinstance(found, Reach):
                     reaches.append((found, link, item))
                 elif is_whole(process, found):
@@ -101,7 +90,7 @@ def _in_reach(facts: FactsOf, reaches: Sequence[tuple[Reach, Input, Queued]]) ->
     ended = [
         (
             until_next(reach, starts.get((item.product_id, item.keywords), ()))
-            if link.product_id in lasting
+            if link.valid is Validity.LATEST
             else reach,
             item,
         )

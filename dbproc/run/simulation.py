@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dbproc.core.candidates import Needs, Queued
+from dbproc.core.candidates import Queued
 from dbproc.core.facts import Facts
 from dbproc.core.model import Definition, File, Slot, Task
+from dbproc.core.needs import Needs
 from dbproc.core.overlay import Overlay
 from dbproc.core.plan import Decision, State
 from dbproc.core.version import Part

@@ -107,6 +107,21 @@ def test_an_output_in_which_its_inspector_finds_another_key_is_refused(mission: 
     assert "its inspector finds the keywords station=ZZZ, planned were station=ANK" in done.out + done.err
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["station comes", "station goes"])
+def test_what_was_made_before_the_key_changed_is_not_put_beside_the_new(mission: Mission, there: bool) -> None:
+    merged = product("day", 1, "day_{Y}{m}{d}" + VERSION)
+    net = product("net", 2, "net_{Y}{m}{d}" + VERSION)
+    ways = [process("to_day", "day", ["raw"]), process("to_net", "net", ["day"])]
+    mission.create(RAW, merged if there else DAY, net, *ways)
+    mission.deliver(raw("ANK"), raw("BOL"))
+    mission.run()
+    mission.define(RAW, DAY if there else merged, net, *ways)
+    mission.run()
+    days = {f"day_{station}_20240506_v1.0.0.txt" for station in ("ANK", "BOL")}
+    assert list(inputs_of(mission, "net").values())[-1] == (days if there else {"day_20240506_v1.0.0.txt"})
+    assert idle(mission)
+
+
 # --- parts of a day ---
 
 
@@ -168,6 +183,18 @@ def test_a_calibration_holds_until_the_next_one_and_a_late_one_rebuilds_what_sho
     assert idle(mission)
 
 
+def test_a_calibration_that_is_the_latest_to_one_process_may_hold_longer_to_another(mission: Mission) -> None:
+    long, covers = product("gain", 0, "gain_{Y}{m}{d}" + VERSION, covers="10 days"), {**LATEST, "valid": "covers"}
+    two = [process("to_day", "day", ["raw", LATEST]), process("to_week", "week", ["raw", covers])]
+    mission.create(RAW, long, DAY, product("week", 1, "week_{station}_{Y}{m}{d}" + VERSION), *two)
+    mission.deliver(raw("ANK", 8), gain(7))
+    mission.run()
+    mission.deliver(gain(6))
+    mission.run()
+    assert list(inputs_of(mission, "day")) == ["day_ANK_20240508_v1.0.0.txt"]
+    assert inputs_of(mission, "week")["week_ANK_20240508_v1.1.0.txt"] == {raw("ANK", 8), gain(6), gain(7)}
+
+
 def test_a_calibration_that_is_gone_gives_way_to_the_one_before(mission: Mission) -> None:
     mission.create(RAW, GAIN, DAY, process("to_day", "day", ["raw", LATEST]))
     mission.deliver(raw("ANK", 8), gain(6), gain(7))
@@ -179,6 +206,16 @@ def test_a_calibration_that_is_gone_gives_way_to_the_one_before(mission: Mission
     mission.deliver(gain(7))
     mission.run()
     assert inputs_of(mission, "day")["day_ANK_20240508_v1.2.0.txt"] == {raw("ANK", 8), gain(7)}
+
+
+def test_a_late_calibration_is_used_for_a_week_of_which_all_files_are_of_the_next_ones_time(mission: Mission) -> None:
+    mission.create(RAW, GAIN, DAY, process("to_day", "day", ["raw", LATEST], "WEEKLY"))
+    mission.deliver(raw("ANK", 11), gain(8))
+    mission.run()
+    assert not inputs_of(mission, "day")
+    mission.deliver(gain(5))
+    mission.run()
+    assert inputs_of(mission, "day") == {"day_ANK_20240506_v1.0.0.txt": {raw("ANK", 11), gain(5)}}
 
 
 # --- passes ---

@@ -229,6 +229,26 @@ def test_all_days_of_the_window_are_waited_for(sqlite_mission: Mission) -> None:
     assert waits(mission) == [("to_smooth", "2090-01-05", None)]
 
 
+def test_what_completes_a_period_is_noticed_by_all_that_wait_for_it(sqlite_mission: Mission) -> None:
+    """The gain of a day is of its first hour alone: no input of the third one, which waits for it all the same."""
+    mission = sqlite_mission.create(
+        product("raw", 0, "raw_{Y}{m}{d}T{H}.txt"),
+        product("gain", 0, "gain_{Y}{m}{d}.txt", covers="1 h", expect="daily", **{"from": dt.date(2024, 5, 6)}),
+        product("hour", 1, "hour_{Y}{m}{d}T{H}_v{VERSION}.txt"),
+        process(
+            "to_hour", "hour", ["raw", {"product": "gain", "optional": True}], "HOURLY", keys={"build": "when complete"}
+        ),
+    )
+    mission.deliver("raw_20240506T03.txt", "raw_20240507T00.txt")
+    mission.run()
+    assert [date for _, date, _ in waits(mission)] == ["2024-05-06", "2024-05-07"]
+    mission.deliver("gain_20240506.txt")
+    mission.run()
+    assert mission.names("hour") == ["hour_20240506T03_v1.0.0.txt"]
+    assert [date for _, date, _ in waits(mission)] == ["2024-05-07"]
+    at_rest(mission)
+
+
 # --- by hand, and by other means ---
 
 

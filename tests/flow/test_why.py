@@ -178,6 +178,37 @@ def test_of_a_week_the_first_days_are_looked_at_and_nothing_is_told_twice(sqlite
     assert "raw 2020-01-06: told above" in text
 
 
+@pytest.mark.parametrize(
+    ("keys", "delivered", "told"),
+    [
+        ({"valid": "latest"}, "", "cal 2020-01-06: not delivered"),
+        ({"valid": "latest"}, "cal_20200107_v1.0.0.txt", "cal 2020-01-06: not delivered"),
+        (
+            {"valid": "latest", "max_age": "2 days"},
+            "cal_20200103_v1.0.0.txt",
+            "cal_20200103_v1.0.0.txt, the latest, starts more than 2 days before it",
+        ),
+        ({"valid": "covers"}, "", "cal 2020-01-06 to 2020-01-12: not delivered"),
+        ({"valid": "covers"}, "cal_20200107_v1.0.0.txt", "cal_20200107_v1.0.0.txt does not hold for the whole of it"),
+    ],
+)
+def test_a_calibration_that_is_not_valid_is_told_with_the_reason(
+    sqlite_mission: Mission, keys: dict[str, object], delivered: str, told: str
+) -> None:
+    mission = sqlite_mission
+    mission.create(
+        product("raw", 0),
+        product("cal", 0),
+        product("week", 1),
+        process("to_week", "week", ["raw", {"product": "cal", **keys}], "WEEKLY"),
+    )
+    mission.deliver(name_of("raw", 8), *([delivered] if delivered else []))
+    mission.run()
+    lines = tree(mission, "week", "2020-01-08").splitlines()
+    assert lines[0].endswith("not due: no file of the required input cal for 2020-01-06 to 2020-01-12")
+    assert [line for line in lines[1:] if line.startswith(f"  {told}")] == lines[1:]
+
+
 @pytest.mark.thorough
 def test_files_with_keywords_have_each_their_own_cause(sqlite_mission: Mission) -> None:
     mission = sqlite_mission

@@ -61,7 +61,9 @@ FLAT = Product("flat", time="minute", covers=10 * DAY)
 TABLE = Product("table", covers=10 * DAY)
 GAIN = Product("gain", time="year")
 
-DATA = (SCAN, RAW, CHANNEL, BAND, SKY, ORBIT, PASS)
+PLAIN = (SCAN, RAW, CHANNEL, BAND, SKY)
+"""Their times stand in their names; of the others a process of inspectors must be started in every run."""
+DATA = (*PLAIN, ORBIT, PASS)
 CALIBRATIONS = (CAL, FLAT, TABLE, GAIN)
 DELIVERED = (*DATA, SPARE, *CALIBRATIONS)
 TIMED = {product.name: product for product in DELIVERED if product.inside}
@@ -157,11 +159,11 @@ def _text(duration: dt.timedelta) -> str:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, *, calibrated: bool = False) -> World:
-    """One to three processes; `calibrated`: the first one has a calibration."""
+def worlds(draw: st.DrawFn, data: Sequence[Product] = PLAIN, *, calibrated: bool = False) -> World:
+    """One to three processes that read data, and orbits or passes; `calibrated`: the first one has a calibration."""
     processes: list[Process] = []
     for number in range(draw(st.integers(1, 3))):
-        pool = [*DATA, *(process.output for process in processes for _ in range(4))]  # chains are of more interest
+        pool = [*data, *(process.output for process in processes for _ in range(4))]  # chains are of more interest
         timebase = draw(st.sampled_from(["DAILY", "DAILY", "PART", "WEEKLY", "MONTHLY", "FILE", "PER"]))
         process = draw(_MAKERS[timebase](f"p{number}", pool))
         processes.append(draw(_with_extras(process, int(calibrated and not number))))
@@ -172,7 +174,7 @@ def worlds(draw: st.DrawFn, *, calibrated: bool = False) -> World:
 def worlds_of_moving_orbits(draw: st.DrawFn) -> World:
     """An orbit of other times takes other files, and moves what is made of it, but nothing ceases to be due."""
     orbit = draw(st.sampled_from([ORBIT, PASS]))
-    others = st.sampled_from([product for product in DATA if not product.inside])
+    others = st.sampled_from(PLAIN)
     uses = (Use((orbit,)), Use((draw(others),), optional=True, before=draw(_BEFORE)))
     calibration = Use((draw(st.sampled_from([CAL, FLAT])),), optional=True, valid="latest")
     first = Process(Product("p0", orbit.fields, orbit.time), f"per {orbit.name}", (*uses, calibration), driver=orbit)
@@ -225,7 +227,7 @@ def _file(draw: st.DrawFn, name: str, pool: Sequence[Product]) -> Process:
 @st.composite
 def _per(draw: st.DrawFn, name: str, pool: Sequence[Product]) -> Process:
     """What overlaps an orbit, or a file of another product."""
-    driver = draw(st.sampled_from([ORBIT, ORBIT, PASS, PASS, *pool]))
+    driver = draw(st.sampled_from([ORBIT, PASS, *pool]))
     others = [product for product in pool if product != driver]
     optional = draw(st.booleans())
     other = Use((draw(st.sampled_from(others)),), optional, before=draw(_BEFORE))

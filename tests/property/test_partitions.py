@@ -19,6 +19,7 @@ from tests.property import killable
 from tests.property.conftest import Copy
 from tests.property.foresight import Made, ask, built, foreseen, last_attempt, made, planned
 from tests.property.partitions import (
+    DATA,
     Delivery,
     World,
     calibrations,
@@ -53,7 +54,7 @@ def check_batches(data: st.DataObject, copy: Copy, world: World) -> None:
     files: list[Delivery] = []
     with mission_of(world, copy) as mission:
         while left:
-            some = data.draw(st.integers(2, 12), "files delivered")
+            some = data.draw(st.integers(3, 12), "files delivered")
             files, before = files + left[:some], world.expected(files)
             deliver(mission, left[:some])
             del left[:some]
@@ -69,7 +70,7 @@ def check_disturbed(data: st.DataObject, copy: Copy) -> None:
     left = list(files)
     with mission_of(world, copy) as mission:
         while left:
-            some = data.draw(st.integers(2, 12), "files delivered")
+            some = data.draw(st.integers(3, 12), "files delivered")
             deliver(mission, left[:some])
             del left[:some]
             options, last_step = data.draw(runs(world))
@@ -132,25 +133,25 @@ def stems(names: Sequence[str] | Iterator[str]) -> list[str]:
     return sorted(name.partition("_v")[0] for name in names)
 
 
-@settings(QUICK, max_examples=25)
+@settings(QUICK, max_examples=18)
 @given(data=st.data())
 def test_whatever_the_batches_each_run_makes_what_is_due_and_no_more(data: st.DataObject, sqlite_copy: Copy) -> None:
     check_batches(data, sqlite_copy, data.draw(worlds()))
 
 
-@settings(QUICK, max_examples=8)
+@settings(QUICK, max_examples=6)
 @given(data=st.data())
 def test_an_orbit_of_other_times_takes_other_files(data: st.DataObject, sqlite_copy: Copy) -> None:
     check_batches(data, sqlite_copy, data.draw(worlds_of_moving_orbits()))
 
 
-@settings(QUICK, max_examples=12)
+@settings(QUICK, max_examples=8)
 @given(data=st.data())
 def test_order_batches_and_interruptions_leave_no_trace(data: st.DataObject, sqlite_copy: Copy) -> None:
     check_disturbed(data, sqlite_copy)
 
 
-@settings(QUICK, max_examples=12)
+@settings(QUICK, max_examples=8)
 @given(data=st.data())
 def test_a_calibration_for_a_past_date_makes_stale_what_should_have_used_it(
     data: st.DataObject, sqlite_copy: Copy
@@ -176,7 +177,7 @@ def test_a_calibration_for_a_past_date_makes_stale_what_should_have_used_it(
 @given(data=st.data())
 @pytest.mark.thorough
 def test_many_batches(data: st.DataObject, sqlite_copy: Copy) -> None:
-    check_batches(data, sqlite_copy, data.draw(worlds()))
+    check_batches(data, sqlite_copy, data.draw(worlds(DATA)))
 
 
 @settings(QUICK, max_examples=8)

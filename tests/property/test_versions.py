@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from dbproc.core.candidates import needs
 from dbproc.core.facts import Facts, Output
 from dbproc.core.model import Code, Definition, File, Input, Inspector, Process, Product, Slot, Timebase
+from dbproc.core.needs import needs
 from dbproc.core.periods import days_period
 from dbproc.core.plan import Planner, State
 from dbproc.core.version import Part, Version

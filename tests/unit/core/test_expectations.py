@@ -14,7 +14,7 @@ from dbproc.core.expectations import (
     NAMED,
     Expected,
     Presence,
-    expected_days,
+    expected_span,
     key_names,
     read_expectation,
     read_key,
@@ -167,11 +167,13 @@ def test_nothing_is_expected_of_which_nothing_ever_came_and_nothing_is_said() ->
     assert words(presence(raw(), keys=[], first=None).missing(day(1))) == []
     assert words(presence(raw(keys=("ANK",)), keys=[], first=None).missing(day(1))) == []
     assert words(presence(raw("")).missing(day(1))) == []
+    first_of_all = raw(format="raw_{Y}{m}{d}.txt", expect_from=FIRST)
+    assert words(presence(first_of_all, keys=[], first=None).missing(day(1))) == ["raw 2024-05-06"]
 
 
 def test_a_period_that_reaches_beyond_the_window_is_expected_whole() -> None:
     monthly = raw("monthly", "raw_{Y}{m}.txt")
-    assert expected_days(monthly, day(1)) == (dt.date(2024, 5, 1), dt.date(2024, 5, 31))
+    assert expected_span(monthly, day(1)) == days_period(dt.date(2024, 5, 1), dt.date(2024, 5, 31))
     found = presence(monthly, keys=[""], first=dt.date(2024, 5, 20))
     assert words(found.missing(day(1))) == ["raw 2024-05-01 to 2024-05-31"]
     late = presence(monthly, ("", day(20)), keys=[""])

@@ -249,3 +249,17 @@ def test_nobody_knows_how_far_periods_of_files_and_validity_reach() -> None:
 def test_a_duration_reaches_all_the_days_that_it_begins() -> None:
     made = process(30, SMOOTH, Input(product_id=CLEAN, before=dt.timedelta(minutes=90), after=dt.timedelta(days=2)))
     assert upstream_reach(mission(TO_CLEAN, made))[30][20] == Reach(2, 3)
+
+
+def test_a_time_of_day_that_says_nothing_of_a_key_is_not_compared() -> None:
+    products = {CLEAN: product(CLEAN)}
+    made = keyed(TO_CLEAN, "station", "H")
+    driver = Input(product_id=RAW)
+    ways = {
+        process(30, SMOOTH, driver, Input(product_id=CLEAN), timebase=Timebase.PER): STATION,
+        process(30, SMOOTH, driver, Input(product_id=CLEAN, valid=Validity.COVERS), timebase=Timebase.FILE): STATION,
+        process(30, SMOOTH, Input(product_id=CLEAN), timebase=Timebase.FILE): STATION | {"H"},
+    }
+    for way, fields in ways.items():
+        later = replace(keyed(way, "station", "H"), driver=RAW if way.timebase is Timebase.PER else None)
+        assert upstream_reach(replace(mission(made, later), products=products))[30][20].fields == fields

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from dbproc.core.candidates import Queued, affected, consumers, needs
+from dbproc.core.candidates import Queued, affected, consumers
 from dbproc.core.facts import Facts, Output, Tried
 from dbproc.core.filenames import compile_format
-from dbproc.core.model import Code, Definition, File, Input, Inspector, Keying, Process, Product, Slot, Timebase
+from dbproc.core.model import Build, Code, Definition, File, Input, Inspector, Keying, Process, Product, Slot, Timebase
+from dbproc.core.needs import needs
 from dbproc.core.periods import days_period
 from dbproc.core.plan import Decision, Planner, State, valid_code
 from dbproc.core.retry import meant_try
@@ -495,6 +497,64 @@ def test_a_run_that_failed_or_was_interrupted_is_due_again() -> None:
     ]
     delayed = effect().decide(file(1), tried=ran(1, status=AttemptStatus.FAILED, next_try=later, failures=1))
     assert delayed.state is State.DELAYED
+
+
+# --- what waits for its time ---
+
+
+TODAY = NOW.date()
+
+
+def waiting_site(wait: dt.timedelta | None = None, **keys: Any) -> Site:
+    """A mission whose process waits until its period is over."""
+    site = Site(**keys)
+    site.process = replace(site.process, build=Build.WHEN_OVER, wait=wait)
+    site.definition = replace(site.definition, processes={MAKE: site.process})
+    return site
+
+
+def of_today(file_id: int, **keys: Any) -> File:
+    return file(file_id, (TODAY - DAY).days + 2, **keys)
+
+
+def test_what_is_stale_waits_until_its_period_is_over() -> None:
+    decision = waiting_site().decide(of_today(1), at=TODAY)
+    assert (decision.state, decision.explanation) == (
+        State.WAITING,
+        "no output yet; waits until 2020-06-02 00:00Z",
+    )
+    assert decision.until == dt.datetime(2020, 6, 2, tzinfo=dt.UTC)
+    assert decision.task is not None
+    assert waiting_site().decide(file(1)).state is State.STALE
+    assert waiting_site().decide(file(1)).until is None
+
+
+def test_it_waits_as_long_after_that_as_its_process_says() -> None:
+    age = NOW - dt.datetime(2020, 1, 3, tzinfo=dt.UTC)  # since the end of the day of the file
+    assert waiting_site(age).decide(file(1)).state is State.STALE
+    assert waiting_site(age + dt.timedelta(microseconds=1)).decide(file(1)).state is State.WAITING
+
+
+def test_what_is_run_for_its_effect_waits_until_its_day_is_over() -> None:
+    site = waiting_site(timebase=Timebase.RUN, has_output=False)
+    assert site.decide(of_today(1), at=TODAY).state is State.WAITING
+    assert site.decide(file(1)).state is State.STALE
+
+
+def test_what_is_forced_does_not_wait() -> None:
+    assert waiting_site().decide(of_today(1), at=TODAY, forced=Part.REVISION).state is State.STALE
+
+
+def test_only_what_is_stale_waits() -> None:
+    raw, output = of_today(1), of_today(9, product=CLEAN)
+    site = waiting_site()
+    assert site.decide(raw, at=TODAY, outputs=[made(output, raw)]).state is State.UP_TO_DATE
+    assert site.decide(at=TODAY).state is State.NOT_DUE
+    assert waiting_site(codes=[]).decide(raw, at=TODAY).state is State.NO_CODE
+    assert site.decide(raw, at=TODAY, tried=failed(1)).state is State.DELAYED
+    flat = waiting_site(format="clean_{Y}{m}{d}")
+    standing = made(of_today(9, product=CLEAN, name=f"clean_{TODAY:%Y%m%d}"), of_today(2))
+    assert flat.decide(raw, at=TODAY, outputs=[standing]).state is State.REFUSED
 
 
 # --- what failed before ---

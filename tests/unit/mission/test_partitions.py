@@ -93,7 +93,7 @@ def test_what_has_a_name_for_each_period_and_key_is_taken(tmp_path: Path, missio
         (made("HOURLY", ["hour"]), 'format = "out', "has timebase HOURLY; put {H} into the format"),
         (made("15 min", ["hour"], "out" + HOUR), 'format = "out', "timebase 15 min; put {M} into the format"),
         (made("90 s", ["hour"]), 'format = "out', "timebase 90 s; put {H}{M}{S} into the format"),
-        (made("HOURLY", ["hour"], "out_{Y}{m}T{H}.txt"), 'format = "out', "two days would have the same filename"),
+        (made("HOURLY", ["hour"], "out_{Y}{m}T{H}.txt"), 'format = "out', "names no day; put {d} into it, too"),
         (made("WEEKLY", ["raw"], "out_{Y}{m}.txt"), 'format = "out', "put {Y}{m}{d} or another date into the format"),
         (made("MONTHLY", ["raw"], "out_{Y}.txt"), 'format = "out', "two months would have the same filename"),
         (
@@ -147,6 +147,11 @@ def test_what_two_periods_or_nothing_would_name_is_refused_on_its_line(
             made("per tour", ["tour"], products=(product("tour", 0, "tour_{number}" + DATE, inspector="own.py"),)),
             'format = "out',
             "put {number} into the format",
+        ),
+        (
+            made("per own", ["own"], "out" + MINUTE),
+            'format = "out',
+            "{H}{M} would be that of a file of 'own'",
         ),
         (made("per orbitt", ["orbit"], PASS), "timebase", "add it to the inputs; did you mean 'orbit'?"),
         (

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dbproc.core.candidates import Needs
 from dbproc.core.facts import Facts
 from dbproc.core.model import Slot
+from dbproc.core.needs import Needs
 from dbproc.core.plan import State
 from dbproc.core.version import Part
 from dbproc.run import decide as module
