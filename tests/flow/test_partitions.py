@@ -155,6 +155,23 @@ def test_parts_of_a_day_are_made_of_what_overlaps_them_and_say_when_they_are(mis
     assert idle(mission)
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_hours_of_a_day_are_made_again_in_their_order(mission: Mission, newest_first: bool) -> None:
+    hour = product("hour", 0, "hour_{Y}{m}{d}_{H}" + VERSION)
+    mission.create(
+        hour, product("mean", 1, "mean_{Y}{m}{d}_{H}" + VERSION), process("to_mean", "mean", ["hour"], "HOURLY")
+    )
+    mission.deliver(*(f"hour_20240506_{number:02d}_v1.0.0.txt" for number in (3, 17, 9)))
+    mission.run("-n", "1")
+    order = ["--newest-first"] if newest_first else []
+    mission.dbproc("reprocess", "--product", "mean", "--force", "2", "--campaign", "again", *order)
+    mission.run("-n", "1")
+    rows = mission.rows("SELECT output_filename FROM attempt ORDER BY attempt_id")
+    again = [name for (name,) in rows if "v1.0.1" in name]
+    hours = [f"mean_20240506_{number:02d}_v1.0.1.txt" for number in (3, 9, 17)]
+    assert again == (hours[::-1] if newest_first else hours)
+
+
 # --- calibrations ---
 
 
