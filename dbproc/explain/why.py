@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -128,7 +129,7 @@ class Cause:
     slot: SlotShown = field(metadata=INLINE)
     process: str | None = None  #: what makes it
     last_attempt: AttemptRow | None = None  #: the last attempt to make it
-    state: State | Standing | None = None  #: how it stands
+    state: State | Standing | None = None  #: how it stands; null: it is several, which differ
     explanation: str = ""  #: in a sentence
     files: Sequence[FileRow] = ()  #: every version of its file, the newest first
     until: dt.datetime | None = None  #: when it is made at the latest, where it waits for its time
@@ -257,33 +258,34 @@ class _Inquiry:
         slots = self._slots(maker, choice)
         if len(slots) == 1:
             return self._slot_cause(product, self._planner(slots[0]), slots[0])
-        answers, details = self._slot_causes(product, slots)
-        parts = [part for part, _ in answers]
-        state = next((part.state for part in parts if part.state is not State.UP_TO_DATE), State.UP_TO_DATE)
-        text = f"there are {len(slots)} of it, by period and key"
-        node = Cause(
-            product=product.name,
-            slot=shown,
-            process=maker.name,
-            state=state,
-            explanation=text,
+        return self._several_cause(product, slots, Cause(product=product.name, slot=shown, process=maker.name))
+
+    def _several_cause(self, product: Product, slots: Sequence[Slot], node: Cause) -> _Answer:
+        """The cause for several slots, with those of each below it."""
+        answers, states = self._slot_causes(product, slots)
+        undue, details = states[State.NOT_DUE], list[str]()
+        if undue > _MOST_DATES:
+            details.append(f"of the {undue} that are not due the first {_MOST_DATES} are looked at")
+        node = replace(
+            node,
+            state=next(iter(states)) if len(states) == 1 else None,
+            explanation=_several_words(states),
             details=details,
-            because=parts,
+            because=[part for part, _ in answers],
         )
         return node, [question for _, questions in answers for question in questions]
 
-    def _slot_causes(self, product: Product, slots: Sequence[Slot]) -> tuple[list[_Answer], list[str]]:
-        """The cause for each slot, of those that are not due for the first few; and how many these are."""
-        answers, undue = [], 0
+    def _slot_causes(self, product: Product, slots: Sequence[Slot]) -> tuple[list[_Answer], Counter[State]]:
+        """The cause for each slot, of those that are not due for the first few; and how many are in which state."""
+        answers: list[_Answer] = []
+        states = Counter[State]()
         for planner, some in self._planners(slots):
             for slot in some:
-                is_undue = planner.decide(slot).state is State.NOT_DUE
-                undue += is_undue
-                if not is_undue or undue <= _MOST_DATES:
+                state = planner.decide(slot).state
+                states[state] += 1
+                if state is not State.NOT_DUE or states[state] <= _MOST_DATES:
                     answers.append(self._slot_cause(product, planner, slot))
-        if undue <= _MOST_DATES:
-            return answers, []
-        return answers, [f"of the {undue} that are not due the first {_MOST_DATES} are looked at"]
+        return answers, states
 
     def _slot_cause(self, product: Product, planner: Planner, slot: Slot) -> _Answer:
         """The cause for one slot, with the files in it."""
@@ -488,6 +490,14 @@ class _Inquiry:
 def _maker(definition: Definition, product_id: int) -> Process | None:
     makers = (process for process in definition.processes.values() if product_id in process.outputs)
     return next(makers, None)
+
+
+def _several_words(states: Counter[State]) -> str:
+    """How many slots there are, and where they differ how many of them are in which state."""
+    count = f"{states.total()} of it, by period and key"
+    if len(states) == 1:
+        return f"all {count}"
+    return f"{count}: {', '.join(f'{states[state]} {state}' for state in State if state in states)}"
 
 
 def _time_of_validity(link: Input, period: Period) -> Period:

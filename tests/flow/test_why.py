@@ -222,7 +222,7 @@ def test_files_with_keywords_have_each_their_own_cause(sqlite_mission: Mission) 
     mission.deliver("raw_b_20200101.txt", content="b")
     mission.run(status=1)
     found = facts(mission, "clean")
-    assert found["state"] == "delayed"
+    assert (found["state"], found["explanation"]) == (None, "2 of it, by period and key: 1 up to date, 1 delayed")
     assert {part["key"]: part["state"] for part in found["because"]} == {
         "station=a": "up to date",
         "station=b": "delayed",
