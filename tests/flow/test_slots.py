@@ -126,6 +126,10 @@ def test_why_finds_what_goes_by_files_by_their_time(mission: Mission) -> None:
     both = mission.dbproc("why", "pass", "2020-01-06T04", "--json").json["because"]
     assert slots(both)[0] == ("2020-01-06", PASS_7, "number=7")
     assert len(both) == 2
+    assert why(mission, "pass", "2020-01-06T09", "number=7") == [
+        "pass 2020-01-06T09 number=7: not due: no file of the required input orbit for 2020-01-06T09 number=7",
+        "  orbit 2020-01-06T09 number=7: not delivered: no process makes this product, and no file of it was delivered",
+    ]
     nothing = why(mission, "pass", "2020-01-07", "number=9")
     assert nothing[0] == (
         "pass 2020-01-07 number=9: not due: no file of the required input orbit for 2020-01-07 number=9"
