@@ -398,7 +398,11 @@ def test_an_output_for_each_file_is_told_by_the_hour_of_its_name(mission: Missio
     told = mission.dbproc("plan", "--key", "station=BOL", *HOUR_4, "--json").json["tasks"]
     assert slots(told) == [("2020-01-06", period("2020-01-06T04:00:00", "2020-01-06T04:59:59"), "station=BOL")]
     mission.run()
-    assert why(mission, "hour", "2020-01-06T03", "station=BOL")[0].startswith("hour 2020-01-06T03 station=BOL: up to")
+    name = "hour_BOL_20200106T03_v1.0.0.txt"
+    head = f"hour 2020-01-06T03 station=BOL: up to date: {name} is up to date"
+    assert why(mission, "hour", "2020-01-06T03", "station=BOL")[0] == head
+    words = ("run-process", "to_hour", "--start", "2020-01-06T04", "--end", "2020-01-06T04", "--dry-run", "--json")
+    assert [row["key"] for row in mission.dbproc(*words).json["dates"]] == ["station=ANK", "station=BOL"]
     chosen = mission.dbproc("reprocess", "--product", "hour", *BOL, *HOUR_4, "--force", "2", "--dry-run").out
     assert chosen.startswith("would make hour_BOL_20200106T04_v1.0.1.txt 2020-01-06T04 station=BOL: forced")
     assert len(chosen.splitlines()) == 1

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from dbproc.run.selection import Options
 from tests.kit.mission import Mission, days, kill, name_of, process, product, wait_for, window
+from tests.property import killable
 
 OVER = list(days("20240506", 7))
 TO_COME = list(days("20900102", 7))
@@ -410,6 +412,19 @@ def test_what_waited_is_built_by_the_next_run_when_a_run_is_killed(mission: Miss
     mission.run()
     assert mission.names("week") == raw_week("1.0.0")
     assert waits(mission) == []
+    at_rest(mission)
+
+
+def test_a_run_that_is_killed_at_any_step_forgets_nothing_that_is_to_wait(sqlite_mission: Mission) -> None:
+    """Each run is killed one step later than the one before, and has a week of its own to settle."""
+    mission = sqlite_mission.create(*weeks())
+    mondays = (f"{dt.date(2090, 1, 2) + dt.timedelta(weeks=number):%Y%m%d}" for number in range(99))
+    for step, monday in enumerate(mondays, start=1):
+        mission.deliver(*raw(monday))
+        killable.run(mission.database, Options(process=False))
+        if killable.run(mission.database, Options(ingest=False), step):
+            break
+    assert len(waits(mission)) == step > 5
     at_rest(mission)
 
 
