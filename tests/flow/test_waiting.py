@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from dbproc.run.selection import Options
 from tests.kit.mission import Mission, days, kill, name_of, process, product, wait_for, window
+from tests.property import killable
 
 OVER = list(days("20240506", 7))
 TO_COME = list(days("20900102", 7))
@@ -413,6 +415,19 @@ def test_what_waited_is_built_by_the_next_run_when_a_run_is_killed(mission: Miss
     at_rest(mission)
 
 
+def test_a_run_that_is_killed_at_any_step_forgets_nothing_that_is_to_wait(sqlite_mission: Mission) -> None:
+    """Each run is killed one step later than the one before, and has a week of its own to settle."""
+    mission = sqlite_mission.create(*weeks())
+    mondays = (f"{dt.date(2090, 1, 2) + dt.timedelta(weeks=number):%Y%m%d}" for number in range(99))
+    for step, monday in enumerate(mondays, start=1):
+        mission.deliver(*raw(monday))
+        killable.run(mission.database, Options(process=False))
+        if killable.run(mission.database, Options(ingest=False), step):
+            break
+    assert len(waits(mission)) == step > 5
+    at_rest(mission)
+
+
 def test_what_failed_is_tried_again_and_waits_no_longer(sqlite_mission: Mission) -> None:
     mission = sqlite_mission.create(*weeks(wait=LONG), retry_seconds=0)
     good = (mission.codes / "to_week.sh").read_text()
@@ -456,6 +471,13 @@ def test_status_plan_and_why_say_what_waits_until_when_and_for_what(sqlite_missi
         ("to_net", "net", "", "2090-01-04T00:00:00+00:00"),
     ]
     assert f"waiting:\n  day 2090-01-02 station=BOL: {why}\n  net 2090-01-02: {why}\n" in mission.dbproc("status").out
+    for words, names in (
+        (["--key", "station=BOL"], ["day"]),
+        (["--key", "station=ANK"], []),
+        (["--start", "2090-01-02T18"], ["day", "net"]),
+        (["--start", "2090-01-03"], []),
+    ):
+        assert [each["product"] for each in mission.dbproc("status", *words, "--json").json["waiting"]] == names
     assert f"net 2090-01-02: waiting: {why}\n" in mission.dbproc("why", "net", "2090-01-02").out
     assert mission.dbproc("why", "net", "2090-01-02", "--json").json["until"] == "2090-01-04T00:00:00+00:00"
 
@@ -482,6 +504,12 @@ def test_status_tells_what_is_late(mission: Mission) -> None:
     out = mission.dbproc("status").out
     assert told in out
     assert " and 4 more\n" in out
+    of_key = mission.dbproc("status", "--key", "station=BOL", "--start", "2024-05-07T06", "--json").json["late"]
+    assert [(late["count"], late["oldest"][0]["period"]["start"]) for late in of_key] == [
+        (3, "2024-05-07T06:00:00+00:00")
+    ]
+    assert "raw: 1 file: 2024-05-06T18 station=BOL\n" in mission.dbproc("status", "--end", "2024-05-06").out
+    assert "late:" not in mission.dbproc("status", "--end", "2024-05-05").out
     mission.deliver(*quarters("ANK", OVER[1]), *quarters("BOL", OVER[1]), *quarters("BOL", OVER[0], QUARTERS[3:]))
     mission.run()
     assert mission.dbproc("status", "--json").json["late"] == []
