@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 import click
 
-from dbproc.cli.common import asking_options, cell, open_mission, print_table, retry_words, show
+from dbproc.cli.common import (
+    asking_options,
+    cell,
+    choice_of,
+    open_mission,
+    print_table,
+    retry_words,
+    show,
+    slot_options,
+)
+from dbproc.core.model import Period
 from dbproc.explain.expectations import LateProduct, WaitingSlot
 from dbproc.explain.status import Status, Waiting, mission_status
 
@@ -15,10 +25,15 @@ _SHOWN = 5
 
 @click.command("status")
 @asking_options
-def status_command(mission: str, as_json: bool) -> None:
-    """Show the state of the mission: lock, queue, products, failures, quarantine, what waits, what is late."""
+@slot_options
+def status_command(mission: str, as_json: bool, start: Period | None, end: Period | None, keys: Sequence[str]) -> None:
+    """Show the state of the mission: lock, queue, products, failures, quarantine, what waits, what is late.
+
+    Times and keys choose which failures, waiting outputs and late files are listed.
+    """
+    choice = choice_of(start, end, keys)
     with open_mission(mission, read_only=True) as store:
-        facts = mission_status(store)
+        facts = mission_status(store, choice)
     show(facts, as_json, _print_status)
 
 

@@ -110,7 +110,7 @@ class Overlay:
         before = planned.replaces
         if before is not None and product.inspector.name != "filename":
             return before.period, before.keywords
-        name = product.compiled.match(planned.name)
+        name = product.read(planned.name)
         if name is None or name.start is None or name.stop is None:
             return task.period, "" if name is None else keywords_text(name.keywords)
         return time_of_output(task.process, task.period, Period(name.start, name.stop)), keywords_text(name.keywords)

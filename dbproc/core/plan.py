@@ -114,7 +114,7 @@ class Planner:
         self._definition = definition
         self._now = now
         self._periods = {} if periods is None else periods
-        self._wanted_files = Wanted(facts, asked)
+        self._wanted_files = Wanted(definition, facts, asked)
         self._expectations = Expectations(definition, facts)
         self._standing: dict[tuple[int, dt.date], _Standing] = {}
 

@@ -311,7 +311,14 @@ class ProcessSpec:
     """Input products → output products, none when the timebase is RUN or STARTUP. Without codes it is retired."""
 
     name: str = field(metadata=key(TEXT, toml=None, dbprocessing="process_name", effect=None))
-    timebase: str = field(metadata=key(TEXT, dbprocessing="output_timebase", effect=Effect.LOOK_AGAIN))
+    timebase: str = field(
+        metadata=key(
+            TEXT,
+            dbprocessing="output_timebase",
+            effect=Effect.LOOK_AGAIN,
+            remark="what was made for the former periods stays, and is an input beside the new",
+        )
+    )
     output: str | None = field(
         metadata=key(TEXT, toml=None, ini="output_product", column=None, effect=Effect.LOOK_AGAIN)
     )

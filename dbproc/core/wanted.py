@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
 from dbproc.core.facts import Facts
 from dbproc.core.filenames import TIME_OF_DAY
-from dbproc.core.model import File, Input, Keying, Period, Process, Slot, Timebase, Validity
+from dbproc.core.model import Definition, File, Input, Keying, Period, Process, Slot, Timebase, Validity
 from dbproc.core.needs import Needs, days_of
 from dbproc.core.periods import ALWAYS, DayRange
 from dbproc.core.slots import fields_of, is_whole, joined, key_of, key_of_file, restricted, shared_fields, window
@@ -21,8 +21,9 @@ from dbproc.core.staleness import alternatives
 class Wanted:
     """Finds the inputs of slots among the files that the catalogue gave for what was asked."""
 
-    def __init__(self, facts: Facts, asked: Needs) -> None:
+    def __init__(self, definition: Definition, facts: Facts, asked: Needs) -> None:
         self._facts = facts
+        self._own_fields = _own_fields(definition)
         self._asked = asked
         self._timed: dict[tuple[int, frozenset[str]], _ByDay] = {}
         self._dated: dict[tuple[int, frozenset[str], Keying], _ByDay] = {}
@@ -83,6 +84,12 @@ class Wanted:
         time = window(link, period)
         return self._by_time(process, link).keys(time.days, lambda file: time.overlaps(file.start, file.stop))
 
+    def _own(self, link: Input, files: Mapping[int, Sequence[File]]) -> Iterator[File]:
+        """The files of an input; not what was made of it for other keys, before its format changed."""
+        fields = self._own_fields.get(link.product_id)
+        given = files.get(link.product_id, ())
+        return (file for file in given if fields is None or fields_of(file.keywords) == fields)
+
     def _by_time(self, process: Process, link: Input) -> _ByDay:
         """The files of an input by the days that they touch, of those asked for."""
         place = link.product_id, shared_fields(process, link)
@@ -90,7 +97,7 @@ class Wanted:
             asked = self._asked.by_time.get(link.product_id) or [ALWAYS.days]
             earliest, latest = asked[0][0], asked[-1][1]
             index = self._timed[place] = _ByDay()
-            for file in self._facts.by_time.get(link.product_id, ()):
+            for file in self._own(link, self._facts.by_time):
                 days = max(file.start.date(), earliest), min(file.stop.date(), latest)
                 index.enter(file, key_of_file(process, link, file.keywords), days)
         return self._timed[place]
@@ -100,7 +107,7 @@ class Wanted:
         place = link.product_id, shared_fields(process, link), process.keywords
         if place not in self._dated:
             index = self._dated[place] = _ByDay(is_equal=process.keywords is Keying.MERGED)
-            for file in self._facts.by_date.get(link.product_id, ()):
+            for file in self._own(link, self._facts.by_date):
                 index.enter(file, key_of_file(process, link, file.keywords), (file.date, file.date))
         return self._dated[place]
 
@@ -108,8 +115,18 @@ class Wanted:
         """The files of an input by the beginning of their time."""
         place = link.product_id, shared_fields(process, link)
         if place not in self._begun:
-            self._begun[place] = _ByStart(process, link, self._facts.by_start.get(link.product_id, ()))
+            self._begun[place] = _ByStart(process, link, self._own(link, self._facts.by_start))
         return self._begun[place]
+
+
+def _own_fields(definition: Definition) -> dict[int, frozenset[str]]:
+    """The keywords that every file has of a product that is made, and whose names tell them."""
+    made = {product_id for process in definition.processes.values() for product_id in process.outputs}
+    return {
+        number: product.compiled.keyword_fields
+        for number, product in definition.products.items()
+        if number in made and product.inspector.is_builtin
+    }
 
 
 class _ByDay:

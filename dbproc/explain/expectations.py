@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from dbproc.core.answers import INLINE
 from dbproc.core.expectations import Expected
 from dbproc.core.model import Definition
-from dbproc.core.slot_text import SlotShown, slot_shown, time_shown
+from dbproc.core.slot_text import SlotChoice, SlotShown, has_key, slot_shown, time_shown
 from dbproc.database import planning, waitingslots
 from dbproc.database.store import Transaction
 from dbproc.run.decide import facts_in, periods_of
@@ -44,14 +44,16 @@ class LateProduct:
     oldest: tuple[LateFile, ...]  #: the first few of them
 
 
-def waiting_slots(connection: Transaction, definition: Definition) -> Iterator[WaitingSlot]:
-    """What was found to wait by the last run that looked at it; not of processes that are retired."""
+def waiting_slots(connection: Transaction, definition: Definition, choice: SlotChoice) -> Iterator[WaitingSlot]:
+    """What is meant of what was found to wait by the last run that looked at it; not of processes that are retired."""
     rows = waitingslots.entries(connection)
     known = [row.slot for row in rows if row.slot.process_id in definition.processes]
     periods = periods_of(definition, facts_in(connection, definition), known)
     for row in rows:
         process = definition.processes.get(row.slot.process_id)
         if process is None or process.process_id not in definition.codes:
+            continue
+        if not choice.has(process, row.slot, periods.get(row.slot)):
             continue
         product = process.output_product
         yield WaitingSlot(
@@ -63,12 +65,15 @@ def waiting_slots(connection: Transaction, definition: Definition) -> Iterator[W
         )
 
 
-def late_products(connection: Transaction, definition: Definition, now: dt.datetime) -> Iterator[LateProduct]:
-    """The products of which something is late, by their own words."""
+def late_products(
+    connection: Transaction, definition: Definition, choice: SlotChoice, now: dt.datetime
+) -> Iterator[LateProduct]:
+    """The products of which something that is meant is late, by their own words."""
     for product in definition.products.values():
         if product.late_after is None:
             continue
-        found = planning.presence_of(connection, product).late(now)
+        late = planning.presence_of(connection, product).late(now)
+        found = [each for each in late if choice.span.overlaps(*each.period) and has_key(each.key, choice.key)]
         if found:
             oldest = tuple(map(_late_file, found[:_LATE_SHOWN]))
             yield LateProduct(product=product.name, count=len(found), oldest=oldest)

@@ -13,7 +13,15 @@ from dbproc.core.candidates import descendants
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition, Slot
 from dbproc.core.plan import State
-from dbproc.core.slot_text import EVERY_SLOT, SlotChoice, SlotShown, slot_shown
+from dbproc.core.slot_text import (
+    EVERY_SLOT,
+    SlotChoice,
+    SlotShown,
+    fields_of_processes,
+    fields_of_product,
+    require_fields,
+    slot_shown,
+)
 from dbproc.database import attempts, lock, quarantine, queue, root, summary
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
@@ -115,12 +123,20 @@ def _made_by(definition: Definition, slot: Slot) -> str:
     return process.name if process.output_product is None else definition.products[process.output_product].name
 
 
-def mission_status(store: Store) -> Status:
-    """The state of the mission: lock, queue, incoming, products, failures, what waits, what is late, quarantine."""
+def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT) -> Status:
+    """The state of the mission: lock, queue, incoming, products, quarantine; and what failed, waits or is late, as far
+    as it is chosen.
+
+    Raises
+    ------
+    NotFoundError
+        No process and no product has a keyword of the chosen key.
+    """
     holder, problem = lock.seen(store), root.problem(store)
     with store.begin() as connection:
         definition = load_definition(connection)
-        failures = open_failures(connection, definition)
+        require_fields(choice.key, _fields(definition), "the mission")
+        failures = open_failures(connection, definition, choice)
         recorded = quarantine.stored_names(connection)
         there = _in_quarantine(definition, recorded)
         return Status(
@@ -132,14 +148,20 @@ def mission_status(store: Store) -> Status:
             last_run=summary.last_run(connection),
             products=tuple(_products(connection, definition)),
             failures=tuple(extended(OpenFailure, row, waiting=waiting_for(definition, row)) for row in failures),
-            waiting=tuple(waiting_slots(connection, definition)),
-            late=tuple(late_products(connection, definition, dt.datetime.now(dt.UTC))),
+            waiting=tuple(waiting_slots(connection, definition, choice)),
+            late=tuple(late_products(connection, definition, choice, dt.datetime.now(dt.UTC))),
             quarantine=len(there),
             quarantine_gone=len(recorded) - len(there),
             quarantined=tuple(quarantine.entry(connection, number) for number in there[:_LATEST]),
             edited_codes=tuple(edits_in_words(definition)),
             incoming=_incoming(definition),
         )
+
+
+def _fields(definition: Definition) -> frozenset[str]:
+    """The names of the keywords by which a slot or a file of the mission can be named."""
+    of_files = (fields_of_product(product) for product in definition.products.values())
+    return fields_of_processes(definition, definition.processes).union(*of_files)
 
 
 def _products(connection: Transaction, definition: Definition) -> list[ProductInNumbers]:

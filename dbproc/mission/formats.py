@@ -33,6 +33,8 @@ def format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
             text = f"the field {{{name}}} has a blank or '=' in its name; keywords are kept as a=b c=d"
             yield Problem((*path, "format"), f"{text}: use letters and '_'")
     fault = misread_field(product.format) or _other_case(made.fields)
+    if fault is None and only_its_name_says(product):
+        fault = _no_day(made.fields)
     if fault is not None:
         yield Problem((*path, "format"), fault)
 
@@ -61,6 +63,22 @@ def _other_case(fields: Iterable[str]) -> str | None:
             text = f"{{{field}}} would be a keyword, and differs from {{{meant}}} by case alone"
             return f"{text}; did you mean {{{meant}}}? Else give the keyword another name"
     return None
+
+
+def _no_day(fields: frozenset[str]) -> str | None:
+    """What is wrong with a name that tells a day or a time of day, and not of which month or day they are."""
+    if fields & {"DATE", "datetime", "j"} or not fields & {"d", *TIME_OF_DAY}:
+        return None
+    has_month = bool(fields & {"m", "b"})
+    if has_month and "d" in fields:
+        return None
+    if "d" in fields:
+        meant = "; did you mean {m} where {M} stands, which are minutes?" if "M" in fields else "; put {m} into it, too"
+        return f"{{d}} is the day of a month, and the format names no month{meant}"
+    meant = "; put {d} into it, too" if has_month else "; put {m}{d} into it, too"
+    if fields & TIME_OF_DAY == {"M"} and not has_month:
+        meant = "; did you mean {m}?"
+    return f"{in_braces(sorted(fields & TIME_OF_DAY))} is a time of day, and the format names no day{meant}"
 
 
 def in_braces(fields: Iterable[str]) -> str:

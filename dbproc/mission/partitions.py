@@ -197,7 +197,9 @@ def _field_problems(
         others = (each.product for each in process.inputs if field in _fields(products.get(each.product)))
         optional = next(others, "")
         more = f"; {optional!r} has it, but is optional" if optional else ""
-        yield Problem(path, f"{text}{more}; leave it out, or put it into the format of an input")
+        near = next((each for each in sorted(given) if each.lower() == field.lower()), None)
+        remedy = f"did you mean {{{near}}}?" if near else "leave it out, or put it into the format of an input"
+        yield Problem(path, f"{text}{more}; {remedy}")
 
 
 def _without(process: ProcessSpec, inputs: Sequence[InputSpec], products: Mapping[str, ProductSpec]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dbproc.core.candidates import descendants
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Outcome, Slot, Task
+from dbproc.core.slots import period_of
 from dbproc.core.states import CampaignStatus
 from dbproc.database import campaigns
 from dbproc.database.campaigns import Campaign, Item
@@ -91,9 +92,9 @@ class Campaigns:
         return self._scheduler.can_wait(task.slot)
 
     def rank(self, task: Task) -> tuple[float, float]:
-        """Earlier campaigns before later ones, then dates in the order of the campaign."""
-        day = task.slot.date.toordinal()
-        return (task.campaign_id or 0, -day if task.campaign_id in self._newest_first else day)
+        """Earlier campaigns before later ones, then periods in the order of the campaign."""
+        time = task.period.start.timestamp()
+        return (task.campaign_id or 0, -time if task.campaign_id in self._newest_first else time)
 
     def start(self, task: Task) -> None:
         """Count a job that starts."""
@@ -132,12 +133,12 @@ class Campaigns:
         return item.slot in due or not item.has_failed
 
     def _place(self, campaign: Campaign, slot: Slot) -> tuple[float, float, Slot]:
-        """By date, then lower levels first."""
+        """By period, then lower levels first."""
         definition = self._scheduler.definition
-        outputs = definition.processes[slot.process_id].outputs
-        level = min((definition.products[product_id].level for product_id in outputs), default=float("inf"))
-        day = slot.date.toordinal()
-        return -day if campaign.newest_first else day, level, slot
+        process = definition.processes[slot.process_id]
+        level = min((definition.products[product_id].level for product_id in process.outputs), default=float("inf"))
+        time = period_of(process, slot).start.timestamp()
+        return -time if campaign.newest_first else time, level, slot
 
     def _fitting(self, campaign: Campaign, slots: Sequence[Slot]) -> list[Slot]:
         """The first slots that fit the limits with all that follows; the first of a run always fits."""

@@ -180,12 +180,12 @@ class Executor:
                 self._refused.append(decision)
 
     def _push(self, task: Task) -> None:
-        """Rank tasks: lower levels and earlier dates first; in a campaign, dates in its order."""
-        day = task.slot.date.toordinal()
+        """Rank tasks: lower levels and earlier periods first; in a campaign, periods in its order."""
+        time = task.period.start.timestamp()
         if self._campaigns is not None and self._campaigns.can_wait(task):
             self._spare.push((*self._campaigns.rank(task), task.level), task)
         else:
-            self._ready.push((task.level, day), task)
+            self._ready.push((task.level, time), task)
 
     def _step(self, tasks: Sequence[Task], results: Sequence[Result]) -> None:
         """Start tasks and record results: two transactions, however many there are of either."""

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,20 @@ def values(key: Key) -> st.SearchStrategy[Any]:
     return st.none() | fit if key.default is None else fit
 
 
+REQUIRED: dict[type, dict[str, Any]] = {InputSpec: {"product": "read"}, ProcessSpec: {"inputs": ()}}
+"""What is no scalar key, and has no default."""
+
+
+@cache
+def any_of(kind: type) -> st.SearchStrategy[Any]:
+    """A specification with any values; it is made once, for making it takes longer than drawing from it."""
+    given = {name: st.just(value) for name, value in REQUIRED.get(kind, {}).items()}
+    return st.builds(kind, **{key.name: values(key) for key in keys(kind)}, **given)
+
+
 def specs(kind: type, **others: Any) -> st.SearchStrategy[Any]:
     """A specification with any values; what is no scalar key, or has to have a certain value, is among `others`."""
-    drawn = {key.name: values(key) for key in keys(kind)}
-    return st.builds(kind, **(drawn | {name: st.just(value) for name, value in others.items()}))
+    return any_of(kind).map(lambda drawn: replace(drawn, **others))
 
 
 @st.composite

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.mission import Mission
-from tests.kit.sessions import BLOCK, CHECKOUT, DOCS, PARTITIONS, make_home, played, settled
+from tests.kit.sessions import BLOCK, CHECKOUT, DOCS, LONGEST_SECONDS, PARTITIONS, make_home, played, settled
 
 EXAMPLES = CHECKOUT / "examples"
 PAGE = (DOCS / "partitions.md").read_text(encoding="utf-8")
@@ -76,6 +76,7 @@ def test_the_programs_on_the_page_are_those_of_the_examples() -> None:
     assert orbit == (EXAMPLES / "orbits" / "inspectors" / "orbit.py").read_text()
 
 
+@pytest.mark.timeout(LONGEST_SECONDS)
 def test_what_the_page_tells_the_reader_to_type_prints_what_it_says(tmp_path: Path) -> None:
     steps = PARTITIONS.steps()
     assert sum(step.told is not None for step in steps) >= 10

@@ -107,6 +107,21 @@ def test_an_output_in_which_its_inspector_finds_another_key_is_refused(mission: 
     assert "its inspector finds the keywords station=ZZZ, planned were station=ANK" in done.out + done.err
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["station comes", "station goes"])
+def test_what_was_made_before_the_key_changed_is_not_put_beside_the_new(mission: Mission, there: bool) -> None:
+    merged = product("day", 1, "day_{Y}{m}{d}" + VERSION)
+    net = product("net", 2, "net_{Y}{m}{d}" + VERSION)
+    ways = [process("to_day", "day", ["raw"]), process("to_net", "net", ["day"])]
+    mission.create(RAW, merged if there else DAY, net, *ways)
+    mission.deliver(raw("ANK"), raw("BOL"))
+    mission.run()
+    mission.define(RAW, DAY if there else merged, net, *ways)
+    mission.run()
+    days = {f"day_{station}_20240506_v1.0.0.txt" for station in ("ANK", "BOL")}
+    assert list(inputs_of(mission, "net").values())[-1] == (days if there else {"day_20240506_v1.0.0.txt"})
+    assert idle(mission)
+
+
 # --- parts of a day ---
 
 
@@ -138,6 +153,23 @@ def test_parts_of_a_day_are_made_of_what_overlaps_them_and_say_when_they_are(mis
         "WHERE filename = 'quarter_20240506_0515_v1.0.0.txt'"
     ) == [(1714972500, 1714973399)]
     assert idle(mission)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_hours_of_a_day_are_made_again_in_their_order(mission: Mission, newest_first: bool) -> None:
+    hour = product("hour", 0, "hour_{Y}{m}{d}_{H}" + VERSION)
+    mission.create(
+        hour, product("mean", 1, "mean_{Y}{m}{d}_{H}" + VERSION), process("to_mean", "mean", ["hour"], "HOURLY")
+    )
+    mission.deliver(*(f"hour_20240506_{number:02d}_v1.0.0.txt" for number in (3, 17, 9)))
+    mission.run("-n", "1")
+    order = ["--newest-first"] if newest_first else []
+    mission.dbproc("reprocess", "--product", "mean", "--force", "2", "--campaign", "again", *order)
+    mission.run("-n", "1")
+    rows = mission.rows("SELECT output_filename FROM attempt ORDER BY attempt_id")
+    again = [name for (name,) in rows if "v1.0.1" in name]
+    hours = [f"mean_20240506_{number:02d}_v1.0.1.txt" for number in (3, 9, 17)]
+    assert again == (hours[::-1] if newest_first else hours)
 
 
 # --- calibrations ---

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.sessions import BLOCK, CHECKOUT, GREENHOUSE, Step, make_home, played, settled
+from tests.kit.sessions import BLOCK, CHECKOUT, GREENHOUSE, LONGEST_SECONDS, Step, make_home, played, settled
 
 README = CHECKOUT / "README.md"
 
-pytestmark = pytest.mark.xdist_group("readme")
+pytestmark = [pytest.mark.xdist_group("readme"), pytest.mark.timeout(LONGEST_SECONDS)]
 
 
 def told(name: str) -> str:

@@ -200,6 +200,15 @@ def test_status_plan_and_reports_name_what_failed_by_period_and_key(mission: Mis
         ("2020-01-06", period("2020-01-06T00:00:00", "2020-01-06T23:59:59"), "station=BOL"),
         ("2020-01-06", WEEK, ""),
     ]
+    of_key = mission.dbproc("status", "--key", "number=7", "--json").json["failures"]
+    assert slots(of_key) == [("2020-01-06", PASS_7, "number=7")]
+    of_time = mission.dbproc("status", "--start", "2020-01-06T05", "--json").json["failures"]
+    assert [row["key"] for row in of_time] == ["number=8"]
+    of_day = mission.dbproc("status", "--end", "2020-01-05").out
+    assert "failed:" not in of_day
+    assert "the mission has no keyword x in its key; it has: number, station" in (
+        mission.dbproc("status", "--key", "x=1", status=2).err
+    )
     shown = mission.dbproc("plan").out
     assert "failed to_hour 2020-01-06T03 station=BOL: exit status 3" in shown
     assert "failed to_pass 2020-01-06T03:12:00 to 2020-01-06T04:41:59 number=7: exit status 4" in shown
@@ -379,7 +388,11 @@ def test_an_output_for_each_file_is_told_by_the_hour_of_its_name(mission: Missio
     told = mission.dbproc("plan", "--key", "station=BOL", *HOUR_4, "--json").json["tasks"]
     assert slots(told) == [("2020-01-06", period("2020-01-06T04:00:00", "2020-01-06T04:59:59"), "station=BOL")]
     mission.run()
-    assert why(mission, "hour", "2020-01-06T03", "station=BOL")[0].startswith("hour 2020-01-06T03 station=BOL: up to")
+    name = "hour_BOL_20200106T03_v1.0.0.txt"
+    head = f"hour 2020-01-06T03 station=BOL: up to date: {name} is up to date"
+    assert why(mission, "hour", "2020-01-06T03", "station=BOL")[0] == head
+    words = ("run-process", "to_hour", "--start", "2020-01-06T04", "--end", "2020-01-06T04", "--dry-run", "--json")
+    assert [row["key"] for row in mission.dbproc(*words).json["dates"]] == ["station=ANK", "station=BOL"]
     chosen = mission.dbproc("reprocess", "--product", "hour", *BOL, *HOUR_4, "--force", "2", "--dry-run").out
     assert chosen.startswith("would make hour_BOL_20200106T04_v1.0.1.txt 2020-01-06T04 station=BOL: forced")
     assert len(chosen.splitlines()) == 1

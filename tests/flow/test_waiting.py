@@ -471,6 +471,13 @@ def test_status_plan_and_why_say_what_waits_until_when_and_for_what(sqlite_missi
         ("to_net", "net", "", "2090-01-04T00:00:00+00:00"),
     ]
     assert f"waiting:\n  day 2090-01-02 station=BOL: {why}\n  net 2090-01-02: {why}\n" in mission.dbproc("status").out
+    for words, names in (
+        (["--key", "station=BOL"], ["day"]),
+        (["--key", "station=ANK"], []),
+        (["--start", "2090-01-02T18"], ["day", "net"]),
+        (["--start", "2090-01-03"], []),
+    ):
+        assert [each["product"] for each in mission.dbproc("status", *words, "--json").json["waiting"]] == names
     assert f"net 2090-01-02: waiting: {why}\n" in mission.dbproc("why", "net", "2090-01-02").out
     assert mission.dbproc("why", "net", "2090-01-02", "--json").json["until"] == "2090-01-04T00:00:00+00:00"
 
@@ -497,6 +504,12 @@ def test_status_tells_what_is_late(mission: Mission) -> None:
     out = mission.dbproc("status").out
     assert told in out
     assert " and 4 more\n" in out
+    of_key = mission.dbproc("status", "--key", "station=BOL", "--start", "2024-05-07T06", "--json").json["late"]
+    assert [(late["count"], late["oldest"][0]["period"]["start"]) for late in of_key] == [
+        (3, "2024-05-07T06:00:00+00:00")
+    ]
+    assert "raw: 1 file: 2024-05-06T18 station=BOL\n" in mission.dbproc("status", "--end", "2024-05-06").out
+    assert "late:" not in mission.dbproc("status", "--end", "2024-05-05").out
     mission.deliver(*quarters("ANK", OVER[1]), *quarters("BOL", OVER[1]), *quarters("BOL", OVER[0], QUARTERS[3:]))
     mission.run()
     assert mission.dbproc("status", "--json").json["late"] == []

@@ -26,6 +26,8 @@ FILE_KINDS = ("toml", "python", "bash")
 MARK = "--- end of block {} ---"
 NOT_RUN = "<!-- not run by the test -->"
 TIME = "2024-05-05 08:00:02"
+LONGEST_SECONDS = 300
+"""How long a session may take: dozens of commands, each a process of its own."""
 
 
 @dataclass
@@ -95,7 +97,7 @@ def played(steps: Sequence[Step], home: Path) -> list[str]:
     script = "".join(f"{written(step)}\necho '{mark}'\n" for step, mark in zip(steps, marks, strict=True))
     environment = {"HOME": str(home), "PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC"}
     done = subprocess.run(
-        ["bash"], input=script, env=environment, cwd=home, text=True, timeout=300, check=False,
+        ["bash"], input=script, env=environment, cwd=home, text=True, timeout=LONGEST_SECONDS, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     shown, rest = [], done.stdout.replace(str(home), "/home/me")

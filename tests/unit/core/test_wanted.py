@@ -9,12 +9,25 @@ import pytest
 
 from dbproc.core.facts import Facts
 from dbproc.core.filenames import keywords_text
-from dbproc.core.model import File, Input, Keying, Period, Process, Slot, Timebase, Validity
+from dbproc.core.model import (
+    Definition,
+    File,
+    Input,
+    Inspector,
+    Keying,
+    Period,
+    Process,
+    Product,
+    Slot,
+    Timebase,
+    Validity,
+)
 from dbproc.core.needs import Needs
 from dbproc.core.periods import days_period
 from dbproc.core.slots import period_of
 from dbproc.core.version import Version
 from dbproc.core.wanted import Wanted
+from tests.kit.facts import MISSION
 
 DAY = dt.date(2024, 5, 6)
 RAW, CAL, PASS = 1, 2, 3
@@ -30,6 +43,7 @@ class Files:
 
     def __init__(self) -> None:
         self.every: list[File] = []
+        self.definition = Definition(mission=MISSION, products={}, processes={}, codes={})
 
     def add(self, product: int, start: float, stop: float, **keywords: str) -> File:
         time = at(start)
@@ -52,7 +66,7 @@ class Files:
         by_product = {number: [file for file in self.every if file.product_id == number] for number in (RAW, CAL, PASS)}
         always = {number: [(dt.date.min, dt.date.max)] for number in by_product}
         facts = Facts(by_time=by_product, by_date=by_product, outputs={}, by_start=by_product)
-        return Wanted(facts, Needs(always, always, {}, always))
+        return Wanted(self.definition, facts, Needs(always, always, {}, always))
 
     def of(self, process: Process, slot: Slot, link: Input, period: Period | None = None) -> list[str]:
         found = self.wanted().files(process, slot, period or period_of(process, slot), link)
@@ -173,6 +187,30 @@ def test_an_input_with_validity_is_not_matched_on_the_time_of_day(files: Files) 
     raw, cal = Input(product_id=RAW), Input(product_id=CAL, valid=Validity.LATEST)
     made = process(raw, cal, fields="H", timebase=Timebase.FILE)
     assert files.of(made, slot("H=05"), cal) == ["2 05 1400 H=14"]
+
+
+@pytest.mark.parametrize(("inspector", "count"), [("filename", 1), ("/m/own.py", 2)])
+def test_what_was_made_for_other_keys_before_the_format_changed_is_no_input(
+    files: Files, inspector: str, count: int
+) -> None:
+    made = Product(
+        product_id=RAW,
+        name="raw",
+        level=0.0,
+        directory="data",
+        format="raw_{station}_{Y}{m}{d}",
+        instrument="i",
+        satellite="s",
+        mission="m",
+        inspector=Inspector(inspector_id=1, name=inspector),
+    )
+    maker = replace(process(Input(product_id=CAL)), outputs=(RAW,))
+    files.add(RAW, 0, 1)
+    files.add(RAW, 0, 1, station="a")
+    link = Input(product_id=RAW)
+    assert len(files.of(process(link), slot(), link)) == 2
+    files.definition = replace(files.definition, products={RAW: made}, processes={1: maker})
+    assert len(files.of(process(link), slot(), link)) == count
 
 
 # --- keys ---

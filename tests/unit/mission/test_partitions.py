@@ -93,7 +93,7 @@ def test_what_has_a_name_for_each_period_and_key_is_taken(tmp_path: Path, missio
         (made("HOURLY", ["hour"]), 'format = "out', "has timebase HOURLY; put {H} into the format"),
         (made("15 min", ["hour"], "out" + HOUR), 'format = "out', "timebase 15 min; put {M} into the format"),
         (made("90 s", ["hour"]), 'format = "out', "timebase 90 s; put {H}{M}{S} into the format"),
-        (made("HOURLY", ["hour"], "out_{Y}{m}T{H}.txt"), 'format = "out', "two days would have the same filename"),
+        (made("HOURLY", ["hour"], "out_{Y}{m}T{H}.txt"), 'format = "out', "names no day; put {d} into it, too"),
         (made("WEEKLY", ["raw"], "out_{Y}{m}.txt"), 'format = "out', "put {Y}{m}{d} or another date into the format"),
         (made("MONTHLY", ["raw"], "out_{Y}.txt"), 'format = "out', "two months would have the same filename"),
         (
@@ -112,6 +112,7 @@ def test_what_has_a_name_for_each_period_and_key_is_taken(tmp_path: Path, missio
         (made("per orbit", ["orbit"], "out_{pass}_{station}" + MINUTE), 'format = "out', "nothing can fill the field"),
         (made("DAILY", ["gain"], STATION, keywords="merged"), 'format = "out', "nothing can fill the field {station}"),
         (made("DAILY", [], STATION), 'format = "out', "the process 'to_out' has no input"),
+        (made("DAILY", ["raw"], "out_{Station}" + DATE), 'format = "out', "; did you mean {station}?"),
         (
             made("DAILY", ["raw"], STATION, products=(product("more", 1),), output=["out", "more"]),
             'format = "more',
