@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 from dbproc.core.expectations import expected_span
 from dbproc.core.model import NO_TIME, Build, Definition, File, Input, Period, Process, Slot, Timebase, Validity
 from dbproc.core.needs import Needs, by_product
-from dbproc.core.periods import ALWAYS, DayRange, extended, widened
-from dbproc.core.slots import joined, key_of_file, period_of, reach, slots_at
+from dbproc.core.periods import ALWAYS, LONGEST, ONE_DAY, DayRange, extended, widened
+from dbproc.core.slots import joined, key_of_file, period_of, reach, slots_at, window
+from dbproc.core.staleness import alternatives
+
+_MANY = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Reach:
     process: Process
     key: str
     span: Period
+    required: tuple[Input, ...] = ()  #: of these there is one in the window of each of its slots
 
     @property
     def whole(self) -> Period:
@@ -74,12 +78,30 @@ def affected(process: Process, link: Input, item: Queued) -> Iterator[Slot | Rea
     elif link.valid is not None or process.timebase is Timebase.PER:
         yield from (Reach(process, key, _span_of_reach(link, span)) for span in item.spans)
     elif process.timebase.by_time:
-        spans = (reach(link, span) for span in item.spans)
-        yield from dict.fromkeys(slot for span in spans for slot in slots_at(process, span, key))
+        spans = [reach(link, span) for span in item.spans]
+        required = _required_besides(process, link)
+        if required and any(_is_long(process, span) for span in spans):
+            yield from (Reach(process, key, span, required) for span in spans)
+        else:
+            yield from dict.fromkeys(slot for span in spans for slot in slots_at(process, span, key))
     else:
         first, last = days_before(item.date, link)
         days = range(first.toordinal(), last.toordinal() + 1)
         yield from (Slot(process.process_id, dt.date.fromordinal(day), key) for day in days)
+
+
+def _is_long(process: Process, span: Period) -> bool:
+    """Whether a time has so many periods that it is better to ask in which of them there is anything."""
+    length = process.step or ONE_DAY * LONGEST.get(process.timebase, 1)
+    return span.stop - span.start > _MANY * length
+
+
+def _required_besides(process: Process, link: Input) -> tuple[Input, ...]:
+    """A required input besides one, with those that stand for it; none where there is no other."""
+    for links in alternatives(process.inputs):
+        if link not in links and not links[0].optional and links[0].valid is None:
+            return tuple(links)
+    return ()
 
 
 def completed(definition: Definition, process: Process, link: Input, item: Queued) -> Iterator[Reach]:
@@ -121,10 +143,15 @@ def needs_of_reaches(reaches: Iterable[Reach]) -> Needs:
     by_time: dict[int, list[DayRange]] = defaultdict(list)
     by_date: dict[int, list[DayRange]] = defaultdict(list)
     for each in reaches:
-        for link in anchors(each.process):
+        for link in each.required or anchors(each.process):
             asked = by_time if each.process.timebase.by_time else by_date
-            asked[link.product_id].append(each.whole.days)
+            asked[link.product_id].append(_window_of(each, link).days)
     return Needs(by_product(by_time), by_product(by_date), {}, {})
+
+
+def _window_of(each: Reach, link: Input) -> Period:
+    """The time of the files of an input that tell the slots of a reach."""
+    return window(link, each.whole) if each.required else each.whole
 
 
 class Anchors:
@@ -141,12 +168,13 @@ class Anchors:
     def slots(self, each: Reach) -> Iterator[Slot]:
         """The slots of a reach, of which some may lack a part of their key."""
         process, whole, found = each.process, each.whole, dict[Slot, None]()
-        for link in anchors(process):
+        for link in each.required or anchors(process):
             days = (self._by_time if process.timebase.by_time else self._by_date).get(link.product_id, {})
-            for file in _in_days(days, whole.days):
+            for file in _in_days(days, _window_of(each, link).days):
                 key = joined(key_of_file(process, link, file.keywords), each.key)
+                time = reach(link, file.period) if each.required else file.period
                 if key is not None:
-                    found.update(dict.fromkeys(_slots_in(process, file, key, whole)))
+                    found.update(dict.fromkeys(_slots_in(process, file, time, key, whole)))
         yield from found
 
 
@@ -170,17 +198,17 @@ def _in_days(by_day: _ByDay, days: DayRange) -> Iterable[File]:
     return {file.file_id: file for day in some for file in by_day.get(day, ())}.values()
 
 
-def _slots_in(process: Process, file: File, key: str, span: Period) -> Iterator[Slot]:
-    """The slots of a file's own time or date that have a moment of `span`."""
+def _slots_in(process: Process, file: File, time: Period, key: str, span: Period) -> Iterator[Slot]:
+    """The slots of a file's date, or of its `time`, that have a moment of `span`."""
     if process.timebase is Timebase.PER:
-        if span.overlaps(file.start, file.stop):
+        if span.overlaps(*time):
             yield Slot(process.process_id, file.date, key)
     elif not process.timebase.by_time:
         slot = Slot(process.process_id, file.date, key)
         if span.overlaps(*period_of(process, slot)):
             yield slot
-    elif span.overlaps(file.start, file.stop):
-        yield from slots_at(process, Period(max(span.start, file.start), min(span.stop, file.stop)), key)
+    elif span.overlaps(*time):
+        yield from slots_at(process, Period(max(span.start, time.start), min(span.stop, time.stop)), key)
 
 
 def days_before(date: dt.date, link: Input) -> DayRange:

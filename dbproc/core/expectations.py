@@ -12,6 +12,7 @@ from dbproc.core.facts import Facts, Seen
 from dbproc.core.filenames import TIME_OF_DAY, keywords_text
 from dbproc.core.model import NO_TIME, Build, Definition, File, Input, Period, Process, Product, Slot, Timebase
 from dbproc.core.periods import (
+    ALWAYS,
     MOMENT,
     Cadence,
     days_period,
@@ -115,16 +116,29 @@ def _keys(product: Product, seen: Seen) -> Iterable[str]:
     """The keys of which files are expected: those that the product names, or else those seen, if it has any."""
     if not key_names(product.compiled.keyword_fields):
         return ("",)
-    return dict.fromkeys(written_key(product, text) for text in product.keys) or sorted(seen.keys)
+    return dict.fromkeys(written_key(product, text) for text in product.keys) or sorted(seen.firsts)
 
 
-def _extent(product: Product, cadence: Cadence, seen: Seen) -> Period | None:
-    """From when on, and until when, files are expected; None where none has come and nothing is said."""
+def seen_of(product: Product, files: Iterable[tuple[str, dt.date]]) -> Seen:
+    """What is seen of a product by the keywords and dates of files."""
+    firsts: dict[str, dt.date] = {}
+    for keywords, date in files:
+        key = key_of_product(product, keywords)
+        firsts[key] = min(date, firsts.get(key, date))
+    return Seen(firsts)
+
+
+def _extent(product: Product, cadence: Cadence, seen: Seen, key: str) -> Period | None:
+    """From when on, and until when, files of a key are expected; None where none has come and nothing is said.
+
+    One that is not named is expected from its own first file on.
+    """
+    is_named = bool(product.keys) or not key_names(product.compiled.keyword_fields)
+    seen_first = seen.first if is_named else seen.firsts.get(key)
+    first = None if seen_first is None else period_start(cadence.timebase, seen_first)
     if product.expect_from is not None:
-        first = product.expect_from
-    elif seen.first is not None:
-        first = period_start(cadence.timebase, seen.first)
-    else:
+        first = product.expect_from if is_named or first is None else max(first, product.expect_from)
+    if first is None:
         return None
     return days_period(first, product.expect_to or dt.date.max)
 
@@ -202,30 +216,24 @@ class Presence:
 
     def missing(self, span: Period, key: str = "") -> Iterator[Expected]:
         """What is expected in `span`, of the keys that agree with `key`, and not there."""
-        cadence = cadence_of(self._product)
-        extent = None if cadence is None else _extent(self._product, cadence, self._seen)
-        if cadence is None or extent is None:
-            return
-        whole = expected_span(self._product, span)
-        within = Period(max(whole.start, extent.start), min(whole.stop, extent.stop))
-        if within.start <= within.stop:
-            yield from self._missing(cadence, within, key)
+        return self._missing(expected_span(self._product, span), key)
 
     def late(self, now: dt.datetime) -> list[Expected]:
         """What is not there so long after its period that it is late, the oldest first."""
-        cadence, limit = cadence_of(self._product), self._product.late_after
-        extent = None if cadence is None else _extent(self._product, cadence, self._seen)
-        if cadence is None or extent is None or limit is None:
+        limit = self._product.late_after
+        if limit is None:
             return []
-        until = min(extent.stop, extended(Period(now, now), limit, NO_TIME).start - MOMENT)
-        found = [] if until < extent.start else self._missing(cadence, Period(extent.start, until), "")
-        return sorted(found, key=lambda each: (each.period, each.key))
+        until = extended(Period(now, now), limit, NO_TIME).start - MOMENT
+        return sorted(self._missing(Period(ALWAYS.start, until), ""), key=lambda each: (each.period, each.key))
 
-    def _missing(self, cadence: Cadence, span: Period, key: str) -> Iterator[Expected]:
-        for expected in _keys(self._product, self._seen):
-            if joined(expected, key) is None:
+    def _missing(self, span: Period, key: str) -> Iterator[Expected]:
+        cadence = cadence_of(self._product)
+        for expected in _keys(self._product, self._seen) if cadence is not None else ():
+            extent = _extent(self._product, cadence, self._seen, expected) if cadence is not None else None
+            if cadence is None or extent is None or joined(expected, key) is None:
                 continue
-            for gap in self._lines.get(expected, _NO_LINE).gaps(span):
+            within = Period(max(span.start, extent.start), min(span.stop, extent.stop))
+            for gap in self._lines.get(expected, _NO_LINE).gaps(within) if within.start <= within.stop else ():
                 for period in _periods(cadence, gap):
                     if gap.start <= period.start and period.stop <= gap.stop:
                         yield Expected(self._product, period, expected)

@@ -42,10 +42,14 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen of a product: the keys of its existing files, and the date of the first of them."""
+    """What was seen of a product: the keys of its existing files, each with the date of the first of them."""
 
-    keys: frozenset[str] = frozenset()
-    first: dt.date | None = None
+    firsts: Mapping[str, dt.date] = field(default_factory=dict)
+
+    @property
+    def first(self) -> dt.date | None:
+        """The date of the first file."""
+        return min(self.firsts.values(), default=None)
 
 
 @dataclass(frozen=True, slots=True)

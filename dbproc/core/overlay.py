@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dbproc.core.candidates import Queued
-from dbproc.core.expectations import key_of_product
+from dbproc.core.expectations import seen_of
 from dbproc.core.facts import Facts, Output, Seen, Tried
 from dbproc.core.filenames import keywords_text
 from dbproc.core.model import Definition, File, Period, Planned, Slot, Task
@@ -139,9 +139,8 @@ class Overlay:
 
     def _seen(self, product_id: int, seen: Seen) -> Seen:
         product = self._definition.products[product_id]
-        files = [output.file for output in self._newest.values() if output.file.product_id == product_id]
-        first = min((date for date in (seen.first, *(file.date for file in files)) if date is not None), default=None)
-        return Seen(seen.keys | {key_of_product(product, file.keywords) for file in files}, first)
+        files = (output.file for output in self._newest.values() if output.file.product_id == product_id)
+        return seen_of(product, [*seen.firsts.items(), *((file.keywords, file.date) for file in files)])
 
     def _not_replaced(self, files: Sequence[File]) -> Iterator[File]:
         return (file for file in files if _identity(file) not in self._newest)

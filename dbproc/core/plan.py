@@ -36,7 +36,7 @@ from dbproc.core.model import (
 )
 from dbproc.core.needs import Needs
 from dbproc.core.slot_text import slot_words
-from dbproc.core.slots import clock_values, is_whole, key_of, period_of, values_of
+from dbproc.core.slots import clock_values, fields_of, is_whole, key_of, key_of_file, period_of, values_of
 from dbproc.core.staleness import alternatives, code_reasons, compared, stale_reasons
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Part, Version, next_version
@@ -141,7 +141,7 @@ class Planner:
         """The wanted inputs in the order of the command line, or why the slot is not due."""
         wanted: dict[int, File] = {}
         period = self.period(slot)
-        covers = not process.inputs
+        covers, told = not process.inputs, set[str]()
         for links in alternatives(process.inputs):
             files = self._chosen(process, slot, period, links)
             if not files and not links[0].optional:
@@ -149,6 +149,10 @@ class Planner:
                 return (), f"no file of the required input {names} for {slot_words(process, slot, period)}"
             covers = covers or (links[0].valid is None and _covering(process, slot, period, files))
             wanted.update((file.file_id, file) for file in files)
+            told |= _told(process, links, files)
+        untold = sorted(process.key_fields - told)
+        if untold and process.inputs:
+            return (), f"none of the inputs gives {{{untold[0]}}} for {slot_words(process, slot, period)}"
         if not covers:
             return (), f"no input covers {slot_words(process, slot, period)} itself"
         return tuple(wanted.values()), ""
@@ -386,6 +390,15 @@ def _planned(
     return Planned(
         product_id=product.product_id, name=name, version=version, replaces=newest, is_as_before=is_as_before
     )
+
+
+def _told(process: Process, links: Sequence[Input], files: Iterable[File]) -> set[str]:
+    """The keywords of the key that files of one input have."""
+    if not process.key_fields:
+        return set()
+    by_product = {link.product_id: link for link in links}
+    keys = (key_of_file(process, by_product[file.product_id], file.keywords) for file in files)
+    return {field for key in keys for field in fields_of(key)}
 
 
 def _covering(process: Process, slot: Slot, period: Period, files: Iterable[File]) -> bool:

@@ -57,12 +57,12 @@ class Wanted:
         if process.keywords is Keying.MERGED:
             return self._of_date(process, slot) if process.timebase is Timebase.FILE else [slot]
         keys = {key_of(process, slot)}
-        groups = sorted(alternatives(process.inputs), key=_is_secondary)
-        for links in groups:
+        for links in sorted(alternatives(process.inputs), key=_is_secondary):
             told = {key for link in links for key in self._keys(process, slot, period, link) if key}
-            if told and not (_is_secondary(links) and all(process.key_fields <= fields_of(key) for key in keys)):
-                pairs = (joined(one, other) for one, other in product(keys, told))
-                keys = {key for key in pairs if key is not None}
+            if _is_secondary(links):
+                keys |= _joined({key for key in keys if not process.key_fields <= fields_of(key)}, told)
+            elif told:
+                keys = _joined(keys, told)
         clock = restricted(slot.keywords, TIME_OF_DAY) if process.timebase is Timebase.PART else ""
         slots = (replace(slot, keywords=joined(key, clock) or "") for key in sorted(keys))
         return [each for each in slots if is_whole(process, each)]
@@ -189,6 +189,12 @@ class _ByStart:
         return {
             key for key, lines in self._lines.items() if any(_newest(line, time) is not None for line in lines.values())
         }
+
+
+def _joined(keys: Iterable[str], others: Iterable[str]) -> set[str]:
+    """Every pair of keys that agree, as one."""
+    pairs = (joined(one, other) for one, other in product(keys, others))
+    return {key for key in pairs if key is not None}
 
 
 def _is_secondary(links: Sequence[Input]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from dbproc.core.expectations import Presence, key_of_product
+from dbproc.core.expectations import Presence, seen_of
 from dbproc.core.facts import Facts, Output, Seen, Tried
 from dbproc.core.model import Definition, File, Period, Product, Slot, Timebase
 from dbproc.core.needs import Needs
@@ -49,27 +49,25 @@ def load_facts(connection: Connection, definition: Definition, asked: Needs, slo
         outputs=_outputs(connection, asked.outputs),
         tried=_tried(connection, definition, slots),
         by_start={key: _newest_files(connection, key, begins_in(ranges)) for key, ranges in asked.by_start.items()},
-        seen={key: seen_of(connection, definition.products[key]) for key in asked.seen},
+        seen={key: load_seen(connection, definition.products[key]) for key in asked.seen},
     )
 
 
-def seen_of(connection: Connection, product: Product) -> Seen:
-    """What was seen of a product: the keys and the first date of its existing files."""
+def load_seen(connection: Connection, product: Product) -> Seen:
+    """What was seen of a product: the keys of its existing files, and when they came first."""
     statement = (
         select(FILE.c.process_keywords, func.min(FILE.c.utc_file_date))
         .where(FILE.c.product_id == product.product_id, FILE.c.exists_on_disk)
         .group_by(FILE.c.process_keywords)
     )
-    rows = connection.execute(statement).all()
-    first = min((row[1] for row in rows), default=None)
-    return Seen(frozenset(key_of_product(product, row[0]) for row in rows), first)
+    return seen_of(product, (tuple(row) for row in connection.execute(statement)))
 
 
 def presence_of(connection: Connection, product: Product) -> Presence:
     """What is there of a product, however long ago."""
     times = select(FILE.c.process_keywords, FILE.c.utc_start_time, FILE.c.utc_stop_time)
     rows = streamed(connection, times.where(FILE.c.product_id == product.product_id, is_newest(existing=True)))
-    return Presence(product, ((row[0], Period(row[1], row[2])) for row in rows), seen_of(connection, product))
+    return Presence(product, ((row[0], Period(row[1], row[2])) for row in rows), load_seen(connection, product))
 
 
 def _newest_files(connection: Connection, product_id: int, condition: ColumnElement[bool]) -> list[File]:

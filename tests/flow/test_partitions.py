@@ -235,6 +235,23 @@ def test_a_late_calibration_is_used_for_a_week_of_which_all_files_are_of_the_nex
     assert inputs_of(mission, "day") == {"day_ANK_20240506_v1.0.0.txt": {raw("ANK", 11), gain(5)}}
 
 
+def test_a_key_that_only_a_calibration_tells_is_due_with_it_alone(mission: Mission) -> None:
+    gain = product("gain", 0, "gain_{band}_{Y}{m}{d}" + VERSION)
+    week = product("week", 1, "week_{band}_{Y}{m}{d}" + VERSION)
+    raws = product("raw", 0, "raw_{Y}{m}{d}" + VERSION)
+    optional = [{"product": "raw", "optional": True}, {"product": "gain", "valid": "latest", "optional": True}]
+    mission.create(raws, gain, week, process("to_week", "week", optional, "WEEKLY"))
+    mission.deliver("raw_20240507_v1.0.0.txt")
+    mission.run()
+    mission.deliver("gain_red_20240508_v1.0.0.txt")  # it begins in the middle of the week
+    mission.run()
+    assert mission.names("week") == []
+    mission.deliver("gain_red_20240506_v1.0.0.txt")
+    mission.run()
+    assert list(inputs_of(mission, "week").values()) == [{"raw_20240507_v1.0.0.txt", "gain_red_20240506_v1.0.0.txt"}]
+    assert idle(mission)
+
+
 # --- passes ---
 
 

@@ -64,3 +64,19 @@ def test_a_calibration_that_holds_for_ever_reaches_every_part_of_a_day() -> None
     (reach,) = affected(made, link, Queued(1, CAL, day(5), "", (days_period(day(5), day(5)),)))
     assert isinstance(reach, Reach)
     assert reach.whole.stop == ALWAYS.stop
+
+
+def test_of_a_file_of_many_periods_those_are_asked_for_that_have_other_inputs() -> None:
+    century = days_period(dt.date(2000, 1, 1), dt.date(2099, 12, 31))
+    table, raw = Input(product_id=RAW), Input(product_id=DAY, before=dt.timedelta(hours=1))
+    made = replace(process(10, PLOT, raw, table, timebase=Timebase.PART), step=dt.timedelta(hours=1))
+    item = Queued(1, RAW, century.start.date(), "", (century,))
+    (found,) = affected(made, table, item)
+    assert found == Reach(made, "", century, (raw,))
+    start = century.start + dt.timedelta(days=9000, hours=5)
+    stop = start + dt.timedelta(minutes=59)
+    file = File(7, DAY, "raw", start.date(), start, stop, Version(1, 0, 0), "", "")
+    slots = list(Anchors({DAY: [file]}, {}).slots(found))
+    assert slots == [Slot(10, start.date(), "H=05"), Slot(10, start.date(), "H=06")]
+    alone = replace(made, inputs=(table,), timebase=Timebase.DAILY, step=dt.timedelta())
+    assert len(list(affected(alone, table, item))) == 36_525

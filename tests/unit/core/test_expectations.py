@@ -65,7 +65,7 @@ def hours(first: str, count: int = 1) -> Period:
 
 
 def presence(product: Product, *files: tuple[str, Period], keys: Iterable[str] = BOTH, first: Any = FIRST) -> Presence:
-    return Presence(product, files, Seen(frozenset(keys), first))
+    return Presence(product, files, Seen({} if first is None else dict.fromkeys(keys, first)))
 
 
 def words(found: Iterable[Expected]) -> list[str]:
@@ -253,3 +253,11 @@ def test_what_is_missing_is_said_by_name_the_first_few() -> None:
     assert some_words(found[1:2]) == "raw 2024-05-06T03:15"
     assert time_words(at("2024-05-06T03:15")) == "2024-05-06 03:15Z"
     assert time_words(at("2024-05-06T03:15:07")) == "2024-05-06 03:15:07Z"
+
+
+def test_a_key_that_nobody_named_is_expected_from_its_own_first_file_on() -> None:
+    there = Presence(raw(), [], Seen({"station=ANK": FIRST, "station=BOL": FIRST + 2 * DAY}))
+    assert words(there.missing(Period(day(1).start, day(3).stop))) == [
+        *(f"raw 2024-05-{number:02d} station=ANK" for number in (6, 7, 8)),
+        "raw 2024-05-08 station=BOL",
+    ]

@@ -37,8 +37,8 @@ def test_what_would_come_is_seen() -> None:
         inspector=Inspector(inspector_id=1, name="filename"),
     )
     overlay = Overlay(Definition(mission=MISSION, products={1: product}, processes={}, codes={}))
-    there = Facts({}, {}, {}, seen={1: Seen(frozenset({"station=ANK"}), SECOND)})
+    there = Facts({}, {}, {}, seen={1: Seen({"station=ANK": SECOND})})
     asked = Needs({}, {}, {}, {}, frozenset({1}))
     assert overlay.over(there, asked).seen == there.seen
     overlay.deliver(File(0, 1, "raw", FIRST, *days_period(FIRST, FIRST), Version(1, 0, 0), "H=03 station=BOL", ""))
-    assert overlay.over(there, asked).seen == {1: Seen(frozenset({"station=ANK", "station=BOL"}), FIRST)}
+    assert overlay.over(there, asked).seen == {1: Seen({"station=ANK": SECOND, "station=BOL": FIRST})}

@@ -251,6 +251,17 @@ def test_optional_and_valid_inputs_tell_only_what_no_other_does(files: Files) ->
     assert files.whole(process(required, valid, fields="station band"), slot()) == ["band=nir station=a"]
 
 
+def test_a_key_that_is_whole_is_not_completed_otherwise(files: Files) -> None:
+    """The best product of a choice has bands, the other one has not, and an optional one has another band."""
+    choice = (Input(product_id=RAW, choice=RAW), Input(product_id=CAL, choice=RAW))
+    made = process(*choice, Input(product_id=PASS, optional=True), fields="station band")
+    files.add(RAW, 0, 1, station="a", band="green")
+    files.add(CAL, 0, 1, station="a")
+    assert files.whole(made, slot()) == ["band=green station=a"]
+    files.add(PASS, 0, 1, station="a", band="red")
+    assert files.whole(made, slot()) == ["band=green station=a", "band=red station=a"]
+
+
 def test_a_part_of_a_day_keeps_its_time(files: Files) -> None:
     files.add(RAW, 3, 3.5, station="a", H="03")
     files.add(RAW, 4, 4.5, station="b", H="04")
