@@ -32,6 +32,13 @@ class Pass(Inspector):
 """
 
 
+DATELESS = [
+    product("pass", 0, "pass_{number}" + VERSION, inspector="pass.py"),
+    product("look", 1, "look_{number}_{Y}{m}{d}" + VERSION),
+    process("to_look", "look", ["pass"], "per pass"),
+]
+
+
 def raw(station: str, day: int = 6, version: str = "1.0.0") -> str:
     return f"raw_{station}_202405{day:02d}_v{version}.txt"
 
@@ -280,3 +287,32 @@ def test_what_is_made_of_a_pass_is_of_its_time(mission: Mission, tmp_path: Path)
     assert mission.names("hour") == [
         f"hour_{hour}_v1.0.0.txt" for hour in ("20240506_22", "20240506_23", "20240507_00")
     ]
+
+
+def test_a_driver_that_starts_on_another_day_is_another_period_until_the_old_one_is_taken_away(
+    mission: Mission,
+) -> None:
+    mission.inspector("pass.py", PASS)
+    mission.create(*DATELESS)
+    mission.deliver("pass_7_v1.0.0.txt", content="2024-05-06T23:55:00 2024-05-07T00:01:00")
+    mission.run()
+    mission.deliver("pass_7_v1.1.0.txt", content="2024-05-07T00:00:00 2024-05-07T00:01:00")
+    mission.run()
+    old, new = "look_7_20240506_v1.0.0.txt", "look_7_20240507_v1.0.0.txt"
+    assert newest(mission) == {old, new}
+    files = mission.files()
+    for name in ("pass_7_v1.0.0.txt", old):
+        files[name].path.rename(mission.incoming / f"{name}.part")
+    mission.dbproc("check", "--repair")
+    mission.run()
+    assert newest(mission) == {new}
+    for name in ("pass_7_v1.0.0.txt", old):
+        (mission.incoming / f"{name}.part").rename(mission.incoming / name)
+    mission.run()
+    assert newest(mission) == {old, new}
+
+
+def newest(mission: Mission) -> set[str]:
+    """The looks that are inputs of whatever comes after them."""
+    rows = mission.rows("SELECT filename FROM newest_file")
+    return {str(name) for (name,) in rows if str(name).startswith("look")}
