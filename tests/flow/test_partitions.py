@@ -312,6 +312,25 @@ def test_a_driver_that_starts_on_another_day_is_another_period_until_the_old_one
     assert newest(mission) == {old, new}
 
 
+def test_a_driver_that_moved_is_not_told_for_the_time_that_it_had(mission: Mission) -> None:
+    mission.inspector("pass.py", PASS)
+    frame = product("frame", 0, "frame_{Y}{m}{d}_{H}{M}.txt")
+    mission.create(*DATELESS[:2], frame, process("to_look", "look", ["pass", "frame"], "per pass"))
+    mission.deliver("frame_20240506_2256.txt")
+    mission.deliver("pass_7_v1.0.0.txt", content="2024-05-06T22:55:00 2024-05-06T23:01:00")
+    mission.run()
+    mission.deliver("pass_7_v1.1.0.txt", content="2024-05-06T12:00:00 2024-05-06T12:05:00")
+    mission.run()
+    assert mission.dbproc("why", "look", "2024-05-06T22").out.splitlines() == [
+        "look 2024-05-06T22: not due: no file of the required input pass for 2024-05-06T22",
+        "  there is look_7_20240506_v1.0.0.txt",
+        "  pass 2024-05-06T22: replaced: it is replaced by pass_7_v1.1.0.txt, which is of 2024-05-06T12:00:00 to"
+        " 2024-05-06T12:05:00",
+        "    there is pass_7_v1.0.0.txt",
+    ]
+    assert mission.dbproc("why", "pass", "2024-05-06T12", "--json").json["state"] == "delivered"
+
+
 def newest(mission: Mission) -> set[str]:
     """The looks that are inputs of whatever comes after them."""
     rows = mission.rows("SELECT filename FROM newest_file")
