@@ -287,7 +287,7 @@ def test_an_input_that_is_missing_is_the_fault_of_its_date_alone(sqlite_mission:
         (("to_clean", "--version", "1.0.0", "--sample", "1"), "1.0.0 is not above 1.0.0, the present version"),
         (("to_clean", "--version", "0.1", "--sample", "1"), "is not a version"),
         (("to_clean", "--version", "2.0.0"), "say what to build"),
-        (("to_clean", "--version", "2.0.0", "--dates", "2020-01-03..2020-01-01"), "the dates are reversed"),
+        (("to_clean", "--version", "2.0.0", "--dates", "2020-01-03..2020-01-01"), "the times are reversed"),
         (("to_clean", "--version", "2.0.0", "--dates", "soon"), "'soon' is not a date"),
         (("to_clean", "--version", "2.0.0", "--dates", "2021-01-01"), "there are some from 2020-01-01 to 2020-01-03"),
         (("to_clean", "--version", "2.0.0", "--file", "plain.txt", "--sample", "1"), "is not executable"),

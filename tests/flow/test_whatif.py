@@ -201,7 +201,7 @@ def test_early_cutoff_is_said_to_make_less_of_it(sqlite_mission: Mission) -> Non
     ("words", "message"),
     [
         (["release", "to_clean", "--version", "1.0.0"], "1.0.0 is not above 1.0.0, the present version"),
-        (["reprocess", "--start", "2020-02-01", "--end", "2020-01-01"], "the dates are reversed"),
+        (["reprocess", "--start", "2020-02-01", "--end", "2020-01-01"], "the times are reversed"),
         (["reprocess"], "select what to make again: --product"),
         (["reprocess", "--product", "rough"], "no product rough; the mission has: clean, raw, smooth"),
         (["reprocess", "--code", "x.sh"], "no code x.sh; the mission has: to_clean.sh, to_smooth.sh"),

@@ -67,7 +67,7 @@ def _span_of(part: str) -> Period:
     first, dots, last = part.partition("..")
     start, end = read_time(first), read_time(last if dots else first)
     if start.start > end.start:
-        raise UserError(f"{part}: the dates are reversed; write {last}..{first}")
+        raise UserError(f"{part}: the times are reversed; write {last}..{first}")
     return Period(start.start, end.stop)
 
 
