@@ -329,12 +329,14 @@ def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> lis
     return files_of(connection, statement.order_by(*(part.desc() for part in version_columns(FILE))))
 
 
-def files_within(connection: Connection, product_id: int, span: Period) -> list[FileRow]:
-    """Every version of the files of a product that have a moment of a time, or are dated on a day of it; in the order
-    of their times and keywords, the newest first."""
+def files_within(connection: Connection, product_id: int, span: Period, *, newest: bool = False) -> list[FileRow]:
+    """Every version of the files of a product that have a moment of a time, or are dated on a day of it, or only the
+    newest existing ones; in the order of their times and keywords, the newest first."""
     is_within = and_(FILE.c.utc_start_time <= span.stop, FILE.c.utc_stop_time >= span.start)
     if span == days_period(*span.days):
         is_within = or_(is_within, FILE.c.utc_file_date.between(*span.days))
+    if newest:
+        is_within = and_(is_within, is_newest(existing=True))
     newest_first = (part.desc() for part in version_columns(FILE))
     statement = file_rows().where(FILE.c.product_id == product_id, is_within)
     order = (FILE.c.utc_file_date, FILE.c.utc_start_time, FILE.c.process_keywords, *newest_first)

@@ -25,6 +25,7 @@ from dbproc.core.slot_text import (
     fields_of_process,
     fields_of_product,
     has_key,
+    period_words,
     require_fields,
     slot_shown,
     slot_words,
@@ -55,6 +56,7 @@ class Standing(StrEnum):
     """The state of a product on a date where :class:`~dbproc.core.plan.State`, for made files, does not apply."""
 
     DELIVERED = "delivered"  #: no process makes it, and there is a file of it
+    REPLACED = "replaced"  #: no process makes it, and the newer version of its file is of another time
     MISSING = "missing"  #: no process makes it, and its file is gone from disk
     NOT_DELIVERED = "not delivered"  #: no process makes it, and no file of it came
     RETIRED_PROCESS = "retired process"  #: its process is no longer defined
@@ -257,7 +259,8 @@ class _Inquiry:
             return self._once(product, choice, node, lambda: (self._delivered_cause(product, choice, node), []))
         slots = self._slots(maker, choice)
         if not slots:
-            node = Cause(product=product.name, slot=shown, process=maker.name, state=State.NOT_DUE)
+            files = self._files(product, choice)
+            node = Cause(product=product.name, slot=shown, process=maker.name, state=State.NOT_DUE, files=files)
             return self._once(product, choice, node, lambda: self._empty_cause(maker, choice, node))
         if len(slots) == 1:
             return self._slot_cause(product, self._planner(slots[0]), slots[0])
@@ -344,19 +347,21 @@ class _Inquiry:
         """The cause for a time within a day of which no file of an input tells a period, and a question for each input
         that has none in it."""
         telling = [link for link in maker.inputs if maker.driver in (None, link.product_id)]
-        groups = [links for links in alternatives(telling) if not links[0].optional and links[0].valid is None]
-        there = [[row for link in links for row in self._files(link, choice)] for links in groups]
-        lacking = [links for links, rows in zip(groups, there, strict=True) if not rows]
+        groups = [
+            [self._definition.products[link.product_id] for link in links]
+            for links in alternatives(telling)
+            if not links[0].optional and links[0].valid is None
+        ]
+        there = [[row for product in group for row in self._files(product, choice)] for group in groups]
+        lacking = [group for group, rows in zip(groups, there, strict=True) if not rows]
         if not lacking:
             text = f"its inputs have no files that begin in {node.slot} and agree in their keywords"
             details = [f"there is {row.filename}" for rows in there for row in rows[:_MOST_DATES]]
             return replace(node, explanation=text, details=details), []
-        products = [[self._definition.products[link.product_id] for link in links] for links in lacking]
-        names = " or ".join(product.name for product in products[0])
-        questions = [
-            _Question(product, self._choice_of(product, choice), node.because) for some in products for product in some
+        names = " or ".join(product.name for product in lacking[0])
+        return replace(node, explanation=f"no file of the required input {names} for {node.slot}"), [
+            _Question(product, self._choice_of(product, choice), node.because) for group in lacking for product in group
         ]
-        return replace(node, explanation=f"no file of the required input {names} for {node.slot}"), questions
 
     def _choice_of(self, product: Product, choice: SlotChoice) -> SlotChoice:
         """A choice of slots as one of the files of an input, which may have but a part of the key."""
@@ -369,7 +374,13 @@ class _Inquiry:
             found = database_files.files_within(connection, product.product_id, choice.span)
             node = replace(node, files=[row for row in found if has_key(row.keywords, choice.key)])
             retired = summary.makers_of_product(connection, product.product_id)
-        if any(row.exists_on_disk for row in node.files):
+        there = [row for row in node.files if row.exists_on_disk]
+        replacing = None if self._files(product, choice) else self._replacing(there)
+        if replacing is not None:
+            time = period_words(Period(replacing.start, replacing.stop))
+            text = f"it is replaced by {replacing.filename}, which is of {time}"
+            return replace(node, state=Standing.REPLACED, explanation=text)
+        if there:
             text = "no process makes this product; its files are delivered"
             return replace(node, state=Standing.DELIVERED, explanation=text)
         if node.files:
@@ -385,6 +396,12 @@ class _Inquiry:
             incoming=list(self._arrivals(product, choice)),
             quarantined=list(self._quarantined(product, choice)),
         )
+
+    def _replacing(self, there: Sequence[FileRow]) -> FileRow | None:
+        """The newest version of the first of some files."""
+        with self._store.begin() as connection:
+            newest = (database_files.newest_of(connection, row.product_id, row.date, row.keywords) for row in there[:1])
+            return next(newest, None)
 
     def _arrivals(self, product: Product, choice: SlotChoice) -> Iterator[Arrived]:
         """The files in incoming that seem to be the missing one."""
@@ -468,15 +485,15 @@ class _Inquiry:
     def _nearest(self, link: Input, period: Period, key: str) -> FileRow | None:
         """Of an input that holds beyond its own time, the last file that could be valid for a period."""
         span = period if link.valid is Validity.COVERS else Period(ALWAYS.start, period.start)
-        return max(self._files(link, SlotChoice(span, key)), key=lambda row: row.start, default=None)
-
-    def _files(self, link: Input, choice: SlotChoice) -> list[FileRow]:
-        """The existing files of an input that are of a time, and have what they have of a key."""
         product = self._definition.products[link.product_id]
+        return max(self._files(product, SlotChoice(span, key)), key=lambda row: row.start, default=None)
+
+    def _files(self, product: Product, choice: SlotChoice) -> list[FileRow]:
+        """The newest files of a product that are of a time, and have what they have of a key."""
         own = self._choice_of(product, choice)
         with self._store.begin() as connection:
-            found = database_files.files_within(connection, product.product_id, own.span)
-        return [row for row in found if row.exists_on_disk and has_key(row.keywords, own.key)]
+            found = database_files.files_within(connection, product.product_id, own.span, newest=True)
+        return [row for row in found if has_key(row.keywords, own.key)]
 
     def _spans(self, product: Product, period: Period) -> list[Period]:
         """The parts of a period for which a missing input is explained: itself, where it is within a day, or its

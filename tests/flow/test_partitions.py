@@ -32,6 +32,13 @@ class Pass(Inspector):
 """
 
 
+DATELESS = [
+    product("pass", 0, "pass_{number}" + VERSION, inspector="pass.py"),
+    product("look", 1, "look_{number}_{Y}{m}{d}" + VERSION),
+    process("to_look", "look", ["pass"], "per pass"),
+]
+
+
 def raw(station: str, day: int = 6, version: str = "1.0.0") -> str:
     return f"raw_{station}_202405{day:02d}_v{version}.txt"
 
@@ -316,3 +323,51 @@ def test_what_is_made_of_a_pass_is_of_its_time(mission: Mission, tmp_path: Path)
     assert mission.names("hour") == [
         f"hour_{hour}_v1.0.0.txt" for hour in ("20240506_22", "20240506_23", "20240507_00")
     ]
+
+
+def test_a_driver_that_starts_on_another_day_is_another_period_until_the_old_one_is_taken_away(
+    mission: Mission,
+) -> None:
+    mission.inspector("pass.py", PASS)
+    mission.create(*DATELESS)
+    mission.deliver("pass_7_v1.0.0.txt", content="2024-05-06T23:55:00 2024-05-07T00:01:00")
+    mission.run()
+    mission.deliver("pass_7_v1.1.0.txt", content="2024-05-07T00:00:00 2024-05-07T00:01:00")
+    mission.run()
+    old, new = "look_7_20240506_v1.0.0.txt", "look_7_20240507_v1.0.0.txt"
+    assert newest(mission) == {old, new}
+    files = mission.files()
+    for name in ("pass_7_v1.0.0.txt", old):
+        files[name].path.rename(mission.incoming / f"{name}.part")
+    mission.dbproc("check", "--repair")
+    mission.run()
+    assert newest(mission) == {new}
+    for name in ("pass_7_v1.0.0.txt", old):
+        (mission.incoming / f"{name}.part").rename(mission.incoming / name)
+    mission.run()
+    assert newest(mission) == {old, new}
+
+
+def test_a_driver_that_moved_is_not_told_for_the_time_that_it_had(mission: Mission) -> None:
+    mission.inspector("pass.py", PASS)
+    frame = product("frame", 0, "frame_{Y}{m}{d}_{H}{M}.txt")
+    mission.create(*DATELESS[:2], frame, process("to_look", "look", ["pass", "frame"], "per pass"))
+    mission.deliver("frame_20240506_2256.txt")
+    mission.deliver("pass_7_v1.0.0.txt", content="2024-05-06T22:55:00 2024-05-06T23:01:00")
+    mission.run()
+    mission.deliver("pass_7_v1.1.0.txt", content="2024-05-06T12:00:00 2024-05-06T12:05:00")
+    mission.run()
+    assert mission.dbproc("why", "look", "2024-05-06T22").out.splitlines() == [
+        "look 2024-05-06T22: not due: no file of the required input pass for 2024-05-06T22",
+        "  there is look_7_20240506_v1.0.0.txt",
+        "  pass 2024-05-06T22: replaced: it is replaced by pass_7_v1.1.0.txt, which is of 2024-05-06T12:00:00 to"
+        " 2024-05-06T12:05:00",
+        "    there is pass_7_v1.0.0.txt",
+    ]
+    assert mission.dbproc("why", "pass", "2024-05-06T12", "--json").json["state"] == "delivered"
+
+
+def newest(mission: Mission) -> set[str]:
+    """The looks that are inputs of whatever comes after them."""
+    rows = mission.rows("SELECT filename FROM newest_file")
+    return {str(name) for (name,) in rows if str(name).startswith("look")}
