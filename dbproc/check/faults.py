@@ -59,6 +59,10 @@ class Kind(StrEnum):
     OTHER_LINKS = "other_links", "The inputs or the code of a file are not those of the attempt that made it."
     NO_OUTPUT = "no_output", "An attempt succeeded and has no file, although its process makes one."
     LINEAGE_CYCLE = "lineage_cycle", "Files were made from each other in a circle."
+    UNDUE = (
+        "undue",
+        "A file is the newest in its place and would not be made now: what it was made from has other times or keys.",
+    )
     STALE = "stale", "A product is not made from the newest inputs by the valid code, is not queued and has not failed."
     QUEUED_IN_VAIN = (
         "queued_in_vain",

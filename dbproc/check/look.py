@@ -18,7 +18,7 @@ from dbproc.check.files import Files
 from dbproc.check.leftovers import leftover_faults, live_run, lock_faults, root_faults, unremovable_faults
 from dbproc.check.lineage import lineage_faults
 from dbproc.check.quarantine import quarantine_faults
-from dbproc.check.staleness import forgotten, queued_in_vain, stale_slots
+from dbproc.check.staleness import forgotten, judged, queued_in_vain
 from dbproc.check.tree import Directory, Ground, Tree
 from dbproc.core.events import Progress
 from dbproc.core.filenames import companion_of
@@ -150,10 +150,12 @@ def _compare(store: Store, site: _Site) -> tuple[Files, Records, list[Fault]]:
         faults, doubtful = lineage_faults(records, files.rows)
         newest, built = audit.newest_files(connection), audit.built_slots(connection)
         facts = facts_in(connection, definition)
-        stale = stale_slots(definition, newest, built, facts, doubtful)
+        gone = {row.file_id for row in files.rows.values() if not row.exists}
+        found = judged(definition, newest, built, facts, doubtful, gone)
         queued = queue.load(connection)
-        faults += forgotten(definition, stale, queued, waitingslots.entries(connection), facts)
-        faults += queued_in_vain(definition, stale, queued, records.queue, facts)
+        faults += found.undue
+        faults += forgotten(definition, found.stale, queued, waitingslots.entries(connection), facts)
+        faults += queued_in_vain(definition, found.stale, queued, records.queue, facts)
     faults += _on_disk(site, files, records)
     return files, records, faults
 

@@ -1,4 +1,5 @@
-"""What is stale although nothing will look at it, and what is queued although nothing will come of it."""
+"""What is stale although nothing will look at it, what would not be made now, and what is queued although nothing will
+come of it."""
 
 from __future__ import annotations
 
@@ -9,9 +10,11 @@ from operator import attrgetter
 
 from dbproc.check.faults import Dequeue, Enqueue, Fault, Kind
 from dbproc.core.candidates import Queued, consumers
+from dbproc.core.facts import Output
 from dbproc.core.model import Definition, Slot, Task
-from dbproc.core.plan import Planner, State
+from dbproc.core.plan import Decision, Planner, State
 from dbproc.core.slot_text import task_shown
+from dbproc.core.slots import joined
 from dbproc.core.states import AttemptStatus
 from dbproc.database.audit import QueuedRow
 from dbproc.database.waitingslots import WaitingRow
@@ -28,10 +31,23 @@ class Stale:
     is_retried: bool
 
 
-def stale_slots(
-    definition: Definition, newest: Iterable[Queued], built: Iterable[Slot], facts: FactsOf, doubtful: Collection[int]
-) -> dict[Slot, Stale]:
-    """Every slot that is stale, of all that have inputs or an output.
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The slots that are stale, and the faults of files that would not be made now."""
+
+    stale: dict[Slot, Stale]
+    undue: tuple[Fault, ...]
+
+
+def judged(
+    definition: Definition,
+    newest: Iterable[Queued],
+    built: Iterable[Slot],
+    facts: FactsOf,
+    doubtful: Collection[int],
+    gone: Collection[int],
+) -> Judgement:
+    """Every slot that has inputs or an output, decided.
 
     Parameters
     ----------
@@ -45,12 +61,45 @@ def stale_slots(
         Asks the database.
     doubtful
         Files whose lineage is wrong: what they were made from cannot be told, and is not judged.
+    gone
+        Files that are not on disk: what was made from them stays, and nothing is to be said of it.
     """
     slots = {slot for slot, _ in candidates(definition, facts, consumers(definition), newest)}
     slots.update(slot for slot in built if _is_made_by_runs(definition, slot))
     ordered = sorted(slots, key=attrgetter("process_id", "date", "keywords"))
-    found = planners(definition, facts, ordered, dt.datetime.now(dt.UTC))
-    return {each.task.slot: each for planner, some in found for each in _stale(planner, some, doubtful)}
+    stale: dict[Slot, Stale] = {}
+    undue: list[Fault] = []
+    for planner, some in planners(definition, facts, ordered, dt.datetime.now(dt.UTC)):
+        for decision in map(planner.decide, some):
+            outputs = [output for output in _outputs(definition, planner, decision.slot) if output.exists]
+            if decision.state in (State.STALE, State.WAITING) and decision.task is not None:
+                found = _stale(planner, decision, decision.task, doubtful)
+                stale.update({} if found is None else {decision.slot: found})
+            elif decision.state is State.NOT_DUE:
+                undue += [_undue(output, decision.explanation) for output in outputs if _is_whole(output, gone)]
+    return Judgement(stale, tuple(undue))
+
+
+def _outputs(definition: Definition, planner: Planner, slot: Slot) -> Iterator[Output]:
+    """What stands in a slot."""
+    for product_id in definition.processes[slot.process_id].outputs:
+        for output in planner.facts.outputs.get((product_id, slot.date), ()):
+            if joined(output.file.keywords, slot.keywords) is not None:
+                yield output
+
+
+def _is_whole(output: Output, gone: Collection[int]) -> bool:
+    """Whether a file was made, and all that it was made from is still there."""
+    return output.code_id is not None and not any(file.file_id in gone for file in output.inputs)
+
+
+def _undue(output: Output, explanation: str) -> Fault:
+    return Fault(
+        kind=Kind.UNDUE,
+        place=output.file.filename,
+        text=f"would not be made now: {explanation}",
+        remedy="what is made from it still has it; put right what it was made from, or do without it",
+    )
 
 
 def _is_made_by_runs(definition: Definition, slot: Slot) -> bool:
@@ -59,18 +108,15 @@ def _is_made_by_runs(definition: Definition, slot: Slot) -> bool:
     return process is not None and bool(process.inputs)
 
 
-def _stale(planner: Planner, slots: Sequence[Slot], doubtful: Collection[int]) -> Iterator[Stale]:
-    facts = planner.facts
-    for slot in slots:
-        decision = planner.decide(slot)
-        if decision.state not in (State.STALE, State.WAITING) or decision.task is None:
-            continue
-        products = decision.task.process.outputs
-        outputs = (output for product in products for output in facts.outputs.get((product, slot.date), ()))
-        if not any(output.file.file_id in doubtful for output in outputs):
-            tried = facts.tried.get(slot)
-            is_retried = tried is not None and tried.status == AttemptStatus.FAILED and tried.next_try is not None
-            yield Stale(decision.task, decision.explanation, decision.state is State.WAITING, is_retried)
+def _stale(planner: Planner, decision: Decision, task: Task, doubtful: Collection[int]) -> Stale | None:
+    """What is to be built; None where nobody can tell."""
+    facts, slot = planner.facts, decision.slot
+    outputs = (output for product in task.process.outputs for output in facts.outputs.get((product, slot.date), ()))
+    if any(output.file.file_id in doubtful for output in outputs):
+        return None
+    tried = facts.tried.get(slot)
+    is_retried = tried is not None and tried.status == AttemptStatus.FAILED and tried.next_try is not None
+    return Stale(task, decision.explanation, decision.state is State.WAITING, is_retried)
 
 
 def forgotten(

@@ -101,7 +101,8 @@ def _print_causes(facts: Cause) -> None:
 
 
 def _print_cause(facts: Cause, depth: int) -> None:
-    _print_at(depth, f"{facts.product} {cell(facts.slot)}: {facts.state}: {cell(facts.explanation)}")
+    state = "" if facts.state is None else f"{facts.state}: "
+    _print_at(depth, f"{facts.product} {cell(facts.slot)}: {state}{cell(facts.explanation)}")
     for row in facts.files:
         _print_at(depth + 1, f"there is {cell(row.filename)}{'' if row.exists_on_disk else ', gone from disk'}")
     for line in facts.details:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,7 +14,7 @@ from dbproc.core.answers import INLINE, OPTIONAL, extended
 from dbproc.core.candidates import consumers
 from dbproc.core.durations import duration_text
 from dbproc.core.errors import NotFoundError, UserError
-from dbproc.core.filenames import keywords_text
+from dbproc.core.filenames import TIME_OF_DAY, keywords_text
 from dbproc.core.lookup import product_named
 from dbproc.core.model import CodeEditPolicy, Definition, Input, Period, Process, Product, Slot, Timebase, Validity
 from dbproc.core.periods import ALWAYS, days_period, period_end, period_start, period_starts
@@ -29,7 +30,7 @@ from dbproc.core.slot_text import (
     slot_words,
     time_shown,
 )
-from dbproc.core.slots import is_whole, joined, period_of, restricted
+from dbproc.core.slots import fields_of, is_whole, joined, period_of, restricted
 from dbproc.core.staleness import alternatives
 from dbproc.database import attempts, lineage, quarantine, queue, summary, waitingslots
 from dbproc.database import codes as database_codes
@@ -128,7 +129,7 @@ class Cause:
     slot: SlotShown = field(metadata=INLINE)
     process: str | None = None  #: what makes it
     last_attempt: AttemptRow | None = None  #: the last attempt to make it
-    state: State | Standing | None = None  #: how it stands
+    state: State | Standing | None = None  #: how it stands; null: it is several, which differ
     explanation: str = ""  #: in a sentence
     files: Sequence[FileRow] = ()  #: every version of its file, the newest first
     until: dt.datetime | None = None  #: when it is made at the latest, where it waits for its time
@@ -255,35 +256,39 @@ class _Inquiry:
             node = Cause(product=product.name, slot=shown)
             return self._once(product, choice, node, lambda: (self._delivered_cause(product, choice, node), []))
         slots = self._slots(maker, choice)
+        if not slots:
+            node = Cause(product=product.name, slot=shown, process=maker.name, state=State.NOT_DUE)
+            return self._once(product, choice, node, lambda: self._empty_cause(maker, choice, node))
         if len(slots) == 1:
             return self._slot_cause(product, self._planner(slots[0]), slots[0])
-        answers, details = self._slot_causes(product, slots)
-        parts = [part for part, _ in answers]
-        state = next((part.state for part in parts if part.state is not State.UP_TO_DATE), State.UP_TO_DATE)
-        text = f"there are {len(slots)} of it, by period and key"
-        node = Cause(
-            product=product.name,
-            slot=shown,
-            process=maker.name,
-            state=state,
-            explanation=text,
+        return self._several_cause(product, slots, Cause(product=product.name, slot=shown, process=maker.name))
+
+    def _several_cause(self, product: Product, slots: Sequence[Slot], node: Cause) -> _Answer:
+        """The cause for several slots, with those of each below it."""
+        answers, states = self._slot_causes(product, slots)
+        undue, details = states[State.NOT_DUE], list[str]()
+        if undue > _MOST_DATES:
+            details.append(f"of the {undue} that are not due the first {_MOST_DATES} are looked at")
+        node = replace(
+            node,
+            state=next(iter(states)) if len(states) == 1 else None,
+            explanation=_several_words(states),
             details=details,
-            because=parts,
+            because=[part for part, _ in answers],
         )
         return node, [question for _, questions in answers for question in questions]
 
-    def _slot_causes(self, product: Product, slots: Sequence[Slot]) -> tuple[list[_Answer], list[str]]:
-        """The cause for each slot, of those that are not due for the first few; and how many these are."""
-        answers, undue = [], 0
+    def _slot_causes(self, product: Product, slots: Sequence[Slot]) -> tuple[list[_Answer], Counter[State]]:
+        """The cause for each slot, of those that are not due for the first few; and how many are in which state."""
+        answers: list[_Answer] = []
+        states = Counter[State]()
         for planner, some in self._planners(slots):
             for slot in some:
-                is_undue = planner.decide(slot).state is State.NOT_DUE
-                undue += is_undue
-                if not is_undue or undue <= _MOST_DATES:
+                state = planner.decide(slot).state
+                states[state] += 1
+                if state is not State.NOT_DUE or states[state] <= _MOST_DATES:
                     answers.append(self._slot_cause(product, planner, slot))
-        if undue <= _MOST_DATES:
-            return answers, []
-        return answers, [f"of the {undue} that are not due the first {_MOST_DATES} are looked at"]
+        return answers, states
 
     def _slot_cause(self, product: Product, planner: Planner, slot: Slot) -> _Answer:
         """The cause for one slot, with the files in it."""
@@ -318,7 +323,7 @@ class _Inquiry:
 
     def _slots(self, maker: Process, choice: SlotChoice) -> list[Slot]:
         """The slots of a process that are meant: of every key of its inputs, and of what was tried; where there is no
-        key of a period, one without; at least one in all."""
+        key of a period, one without. There is none of a time within a day of which no file tells a period."""
         facts = facts_of(self._store, self._definition)
         found = slots_in(self._definition, facts, maker, choice)
         if maker.timebase is not Timebase.STARTUP:
@@ -330,7 +335,32 @@ class _Inquiry:
         whole = {slot for slot in found if slot.keywords and is_whole(maker, slot)}
         told = {period_of(maker, slot) for slot in whole}
         whole.update(slot for slot in found if period_of(maker, slot) not in told)
-        return sorted(whole) or [Slot(maker.process_id, choice.span.days[0], choice.key)]
+        if maker.timebase not in (Timebase.FILE, Timebase.PER) or choice.span == days_period(*choice.span.days):
+            return sorted(whole) or [Slot(maker.process_id, choice.span.days[0], choice.key)]
+        clock = maker.key_fields & TIME_OF_DAY
+        return sorted(slot for slot in whole if clock <= fields_of(slot.keywords))
+
+    def _empty_cause(self, maker: Process, choice: SlotChoice, node: Cause) -> _Answer:
+        """The cause for a time within a day of which no file of an input tells a period, and a question for each input
+        that has none in it."""
+        telling = [link for link in maker.inputs if maker.driver in (None, link.product_id)]
+        groups = [links for links in alternatives(telling) if not links[0].optional and links[0].valid is None]
+        there = [[row for link in links for row in self._files(link, choice)] for links in groups]
+        lacking = [links for links, rows in zip(groups, there, strict=True) if not rows]
+        if not lacking:
+            text = f"its inputs have no files that begin in {node.slot} and agree in their keywords"
+            details = [f"there is {row.filename}" for rows in there for row in rows[:_MOST_DATES]]
+            return replace(node, explanation=text, details=details), []
+        products = [[self._definition.products[link.product_id] for link in links] for links in lacking]
+        names = " or ".join(product.name for product in products[0])
+        questions = [
+            _Question(product, self._choice_of(product, choice), node.because) for some in products for product in some
+        ]
+        return replace(node, explanation=f"no file of the required input {names} for {node.slot}"), questions
+
+    def _choice_of(self, product: Product, choice: SlotChoice) -> SlotChoice:
+        """A choice of slots as one of the files of an input, which may have but a part of the key."""
+        return replace(choice, key=restricted(choice.key, _fields(self._definition, product)))
 
     # --- what is delivered ---
 
@@ -422,13 +452,15 @@ class _Inquiry:
         questions, details, period = [], list[str](), planner.period(slot)
         for link in planner.lacking(slot):
             product = self._definition.products[link.product_id]
-            key = restricted(slot.keywords, _fields(self._definition, product))
-            nearest = None if link.valid is None else self._nearest(link, period, key)
+            nearest = None if link.valid is None else self._nearest(link, period, slot.keywords)
             if nearest is not None:
                 details += _not_valid(link, period, nearest)
                 continue
             spans = self._spans(product, period) if link.valid is None else [_time_of_validity(link, period)]
-            questions += [_Question(product, SlotChoice(span, key), node.because) for span in spans[:_MOST_DATES]]
+            questions += [
+                _Question(product, self._choice_of(product, SlotChoice(span, slot.keywords)), node.because)
+                for span in spans[:_MOST_DATES]
+            ]
             if len(spans) > _MOST_DATES:
                 details.append(f"of the {len(spans)} dates of {product.name} the first {_MOST_DATES} are looked at")
         return replace(node, details=details), questions
@@ -436,10 +468,15 @@ class _Inquiry:
     def _nearest(self, link: Input, period: Period, key: str) -> FileRow | None:
         """Of an input that holds beyond its own time, the last file that could be valid for a period."""
         span = period if link.valid is Validity.COVERS else Period(ALWAYS.start, period.start)
+        return max(self._files(link, SlotChoice(span, key)), key=lambda row: row.start, default=None)
+
+    def _files(self, link: Input, choice: SlotChoice) -> list[FileRow]:
+        """The existing files of an input that are of a time, and have what they have of a key."""
+        product = self._definition.products[link.product_id]
+        own = self._choice_of(product, choice)
         with self._store.begin() as connection:
-            found = database_files.files_within(connection, link.product_id, span)
-        there = [row for row in found if row.exists_on_disk and has_key(row.keywords, key)]
-        return max(there, key=lambda row: row.start, default=None)
+            found = database_files.files_within(connection, product.product_id, own.span)
+        return [row for row in found if row.exists_on_disk and has_key(row.keywords, own.key)]
 
     def _spans(self, product: Product, period: Period) -> list[Period]:
         """The parts of a period for which a missing input is explained: itself, where it is within a day, or its
@@ -488,6 +525,14 @@ class _Inquiry:
 def _maker(definition: Definition, product_id: int) -> Process | None:
     makers = (process for process in definition.processes.values() if product_id in process.outputs)
     return next(makers, None)
+
+
+def _several_words(states: Counter[State]) -> str:
+    """How many slots there are, and where they differ how many of them are in which state."""
+    count = f"{states.total()} of it, by period and key"
+    if len(states) == 1:
+        return f"all {count}"
+    return f"{count}: {', '.join(f'{states[state]} {state}' for state in State if state in states)}"
 
 
 def _time_of_validity(link: Input, period: Period) -> Period:

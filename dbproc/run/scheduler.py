@@ -195,7 +195,8 @@ class Scheduler:
         waiting, waited = tuple(self._waiting.values()), tuple(self._waited)
         settled = Settled(self._done_with, self._confirmed, self._ended_items, waiting, waited)
         self._known.difference_update(self._done_with)
-        self._recorded = self._recorded.difference(waited).union(self._waiting)
+        self._recorded.difference_update(waited)
+        self._recorded.update(self._waiting)
         self._done_with, self._confirmed, self._ended_items = [], [], []
         self._waiting, self._waited = {}, set()
         return settled

@@ -441,6 +441,14 @@ def files_are_made_from_each_other(mission: Mission) -> None:
     mission.execute(f"INSERT INTO filefilelink (source_file, resulting_file) VALUES ({smooth}, {clean})")
 
 
+@plants(Kind.UNDUE, name_of("clean", 1), "map_20200101_v1.0.0.idx")
+def an_input_is_of_another_time(mission: Mission) -> None:
+    mission.execute(
+        "UPDATE file SET utc_start_time = '1899-06-01 00:00:00', utc_stop_time = '1899-06-01 01:00:00' "
+        f"WHERE file_id = {file_id(name_of('raw', 1))}"
+    )
+
+
 @plants(Kind.STALE, "clean 2020-01-04", "map 2020-01-04", "sour 2020-01-04")
 def a_new_file_was_never_looked_at(mission: Mission) -> None:
     deliver_and_forget(mission, name_of("raw", 4))

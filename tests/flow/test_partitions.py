@@ -266,6 +266,25 @@ def test_a_pass_takes_what_overlaps_it_and_is_made_again_when_its_times_change(m
     assert idle(mission)
 
 
+def test_what_was_made_of_a_pass_that_is_elsewhere_now_is_named(mission: Mission) -> None:
+    mission.inspector("pass.py", PASS)
+    mission.create(
+        product("pass", 0, "pass_{number}_{Y}{m}{d}" + VERSION, inspector="pass.py"),
+        product("frame", 0, "frame_{Y}{m}{d}_{H}{M}.txt"),
+        product("look", 1, "look_{number}_{Y}{m}{d}" + VERSION),
+        process("to_look", "look", ["pass", "frame"], "per pass"),
+    )
+    mission.deliver("frame_20240506_2340.txt")
+    mission.deliver("pass_7_20240506_v1.0.0.txt", content="2024-05-06T23:30:00 2024-05-06T23:50:00")
+    mission.run()
+    mission.dbproc("check")
+    mission.deliver("pass_7_20240506_v1.1.0.txt", content="2024-05-06T12:30:00 2024-05-06T12:50:00")
+    mission.run()
+    said = mission.dbproc("check", status=1).out
+    assert "look_7_20240506_v1.0.0.txt" in said
+    assert "would not be made now: no file of the required input frame for 2024-05-06T12:30:00" in said
+
+
 def test_what_is_made_of_a_pass_is_of_its_time(mission: Mission, tmp_path: Path) -> None:
     mission.inspector("pass.py", PASS)
     mission.create(

@@ -80,12 +80,18 @@ def test_why_lists_the_keys_of_a_period_where_none_is_given(mission: Mission) ->
     built(mission)
     heads = [line for line in why(mission, "hour", "2020-01-06T03") if "hour 2020" in line]
     assert heads == [
-        "hour 2020-01-06T03: up to date: there are 2 of it, by period and key",
+        "hour 2020-01-06T03: up to date: all 2 of it, by period and key",
         "  hour 2020-01-06T03 station=ANK: up to date: hour_ANK_20200106T03_v1.0.0.txt is up to date",
         "  hour 2020-01-06T03 station=BOL: up to date: hour_BOL_20200106T03_v1.0.0.txt is up to date",
     ]
     of_day = mission.dbproc("why", "hour", "2020-01-06", "station=BOL", "--json").json
-    assert of_day["explanation"] == "there are 24 of it, by period and key"
+    assert (of_day["state"], of_day["explanation"]) == (
+        None,
+        "24 of it, by period and key: 2 up to date, 22 not due",
+    )
+    assert why(mission, "hour", "2020-01-06", "station=BOL")[0] == (
+        "hour 2020-01-06 station=BOL: 24 of it, by period and key: 2 up to date, 22 not due"
+    )
     assert of_day["details"] == ["of the 22 that are not due the first 3 are looked at"]
     states = {part["period"]["start"][11:13]: part["state"] for part in of_day["because"]}
     late = {"03": "up to date", "04": "up to date"}
@@ -105,7 +111,7 @@ def test_why_follows_a_missing_file_by_its_hour_and_station(mission: Mission) ->
     assert lines[0].startswith(
         "week 2020-01-13 to 2020-01-19: not due: no file of the required input day for 2020-01-13"
     )
-    assert "    hour 2020-01-13: not due: there are 24 of it, by period and key" in lines
+    assert "    hour 2020-01-13: not due: all 24 of it, by period and key" in lines
     for pattern in ("raw_BOL_20200106T05.txt", "raw_ANK_20200106T05.txt", "raw_BOL_20200106T06.txt"):
         (mission.incoming / f"{pattern}.part").write_text("x")
     (incoming,) = mission.dbproc("why", "raw", "2020-01-06T05", "station=BOL", "--json").json["incoming"]
@@ -120,6 +126,10 @@ def test_why_finds_what_goes_by_files_by_their_time(mission: Mission) -> None:
     both = mission.dbproc("why", "pass", "2020-01-06T04", "--json").json["because"]
     assert slots(both)[0] == ("2020-01-06", PASS_7, "number=7")
     assert len(both) == 2
+    assert why(mission, "pass", "2020-01-06T09", "number=7") == [
+        "pass 2020-01-06T09 number=7: not due: no file of the required input orbit for 2020-01-06T09 number=7",
+        "  orbit 2020-01-06T09 number=7: not delivered: no process makes this product, and no file of it was delivered",
+    ]
     nothing = why(mission, "pass", "2020-01-07", "number=9")
     assert nothing[0] == (
         "pass 2020-01-07 number=9: not due: no file of the required input orbit for 2020-01-07 number=9"

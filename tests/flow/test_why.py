@@ -222,11 +222,75 @@ def test_files_with_keywords_have_each_their_own_cause(sqlite_mission: Mission) 
     mission.deliver("raw_b_20200101.txt", content="b")
     mission.run(status=1)
     found = facts(mission, "clean")
-    assert found["state"] == "delayed"
+    assert (found["state"], found["explanation"]) == (None, "2 of it, by period and key: 1 up to date, 1 delayed")
     assert {part["key"]: part["state"] for part in found["because"]} == {
         "station=a": "up to date",
         "station=b": "delayed",
     }
+
+
+def frames() -> list[str]:
+    """Frames named to the second → cleaned → sharp, which needs the dark of the same second, too."""
+    time = "{camera}_{Y}{m}{d}T{H}{M}{S}"
+    return [
+        product("frame", 0, f"frame_{time}.txt", covers="30 s"),
+        product("dark", 0, f"dark_{time}.txt"),
+        product("bias", 0, "bias_{Y}{m}{d}.txt"),
+        product("clean", 1, f"clean_{time}_v{{VERSION}}.txt"),
+        product("sharp", 2, f"sharp_{time}_v{{VERSION}}.txt"),
+        process("to_clean", "clean", ["frame", "bias"], "FILE"),
+        process("to_sharp", "sharp", ["clean", "dark"], "FILE"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("when", "lines"),
+    [
+        (
+            "2024-05-06T22",
+            [
+                "sharp 2024-05-06T22 camera=R: not due: no file of the required input clean for 2024-05-06T22 camera=R",
+                "  clean 2024-05-06T22 camera=R: not due: no file of the required input frame for"
+                " 2024-05-06T22 camera=R",
+                "    frame 2024-05-06T22 camera=R: not delivered: no process makes this product, and no file of it was"
+                " delivered",
+                "  dark 2024-05-06T22 camera=R: not delivered: no process makes this product, and no file of it was"
+                " delivered",
+            ],
+        ),
+        (
+            "2024-05-06T23:59",
+            [
+                "sharp 2024-05-06T23:59 camera=R: not due: its inputs have no files that begin in"
+                " 2024-05-06T23:59 camera=R and agree in their keywords",
+                "  there is clean_R_20240506T235930_v1.0.0.txt",
+                "  there is dark_R_20240506T235950.txt",
+            ],
+        ),
+        (
+            "2024-05-06T23:59:31",
+            [
+                "sharp 2024-05-06T23:59:31 camera=R: not due: no file of the required input clean for"
+                " 2024-05-06T23:59:31 camera=R",
+                "  clean 2024-05-06T23:59:31 camera=R: not due: its inputs have no files that begin in"
+                " 2024-05-06T23:59:31 camera=R and agree in their keywords",
+                "    there is frame_R_20240506T235930.txt",
+                "    there is bias_20240506.txt",
+                "  dark 2024-05-06T23:59:31 camera=R: not delivered: no process makes this product, and no file of it"
+                " was delivered",
+            ],
+        ),
+    ],
+)
+def test_a_time_of_day_for_which_no_file_came_is_told_by_itself(
+    sqlite_mission: Mission, when: str, lines: list[str]
+) -> None:
+    mission = sqlite_mission.create(*frames())
+    mission.deliver(
+        "frame_R_20240506T235930.txt", "frame_L_20240506T220000.txt", "bias_20240506.txt", "dark_R_20240506T235950.txt"
+    )
+    mission.run()
+    assert mission.dbproc("why", "sharp", when, "camera=R").out.splitlines() == lines
 
 
 def test_of_a_file_every_component_that_changed_is_named(sqlite_mission: Mission) -> None:
