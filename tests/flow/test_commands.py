@@ -238,7 +238,7 @@ def test_the_facts_of_a_run_are_told_as_json(sqlite_mission: Mission) -> None:
     facts = mission.run("--json", status=1).json
     assert facts["exit_status"] == 1
     keys = {each["event"]: list(each)[3:] for each in facts["events"]}
-    job = ["process", "date", "output", "reasons", "seconds"]
+    job = ["process", "date", "period", "key", "output", "reasons", "seconds"]
     assert keys == {"ingested": ["product", "date"], "quarantined": ["reason"], "built": job}
     assert facts["counts"] == {"ingested": 2, "quarantined": 1, "built": 4}
     assert mission.dbproc("status", "--json").json["queue"] == 0
@@ -274,7 +274,7 @@ def test_misspelt_products_files_and_dates_are_named(sqlite_mission: Mission, as
     mission.run()
     for words, said in (
         (["why", "claen", "2020-01-01"], "no product claen; the mission has: clean, raw, smooth"),
-        (["why", "clean", "2020-1-1"], "'2020-1-1' is not a date; write YYYY-MM-DD"),
+        (["why", "clean", "2020-1-1"], "'2020-1-1' is not a date or time; write 2024-05-06"),
         (["why", "clean_20200131_v1.0.0.txt"], f"near it: {CLEAN[0]}"),
         (["lineage", "nothing.txt"], "no file nothing.txt in the catalogue"),
         (["inspect", str(mission.root / "gone.txt")], "there is no file"),
