@@ -14,7 +14,7 @@ from dbproc.core.facts import Output
 from dbproc.core.model import Definition, Slot, Task
 from dbproc.core.plan import Decision, Planner, State
 from dbproc.core.slot_text import task_shown
-from dbproc.core.slots import joined
+from dbproc.core.slots import fields_of, restricted
 from dbproc.core.states import AttemptStatus
 from dbproc.database.audit import QueuedRow
 from dbproc.database.waitingslots import WaitingRow
@@ -82,9 +82,11 @@ def judged(
 
 def _outputs(definition: Definition, planner: Planner, slot: Slot) -> Iterator[Output]:
     """What stands in a slot."""
-    for product_id in definition.processes[slot.process_id].outputs:
+    process = definition.processes[slot.process_id]
+    fields = fields_of(slot.keywords) | process.key_fields
+    for product_id in process.outputs:
         for output in planner.facts.outputs.get((product_id, slot.date), ()):
-            if joined(output.file.keywords, slot.keywords) is not None:
+            if restricted(output.file.keywords, fields) == slot.keywords:
                 yield output
 
 

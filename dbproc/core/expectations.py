@@ -6,6 +6,9 @@ import datetime as dt
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import islice
 from typing import NamedTuple
 
 from dbproc.core.facts import Facts, Seen
@@ -154,6 +157,19 @@ def _periods(cadence: Cadence, span: Period) -> Iterator[Period]:
             yield days_period(first, period_end(cadence.timebase, first))
 
 
+def _within(cadence: Cadence, span: Period) -> Iterator[Period]:
+    """The periods that lie in `span`."""
+    return (each for each in _periods(cadence, span) if span.start <= each.start and each.stop <= span.stop)
+
+
+def _count(cadence: Cadence, span: Period) -> int:
+    """How many periods lie in `span`; of parts of days there may be millions."""
+    if cadence.timebase is not Timebase.PART:
+        return sum(1 for _ in _within(cadence, span))
+    first = next(_within(cadence, span), None)
+    return 0 if first is None else (span.stop - first.start + MOMENT) // cadence.step
+
+
 # --- what is there ---
 
 
@@ -193,6 +209,14 @@ def _line(times: Iterable[Period]) -> _Line:
     return _Line(starts, stops)
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """How many files are late, and the oldest of them."""
+
+    count: int = 0
+    oldest: tuple[Expected, ...] = ()
+
+
 class Presence:
     """What is there of a product: the times that its files cover, by keys.
 
@@ -218,25 +242,36 @@ class Presence:
         """What is expected in `span`, of the keys that agree with `key`, and not there."""
         return self._missing(expected_span(self._product, span), key)
 
-    def late(self, now: dt.datetime) -> list[Expected]:
-        """What is not there so long after its period that it is late, the oldest first."""
+    def late(self, now: dt.datetime, span: Period = ALWAYS, key: str = "", most: int = 10) -> Late:
+        """What is not there so long after its period that it is late: of `span`, and of the keys with all of `key`."""
         limit = self._product.late_after
-        if limit is None:
-            return []
-        until = extended(Period(now, now), limit, NO_TIME).start - MOMENT
-        return sorted(self._missing(Period(ALWAYS.start, until), ""), key=lambda each: (each.period, each.key))
+        whole = span if span == ALWAYS else expected_span(self._product, span)
+        until = min(whole.stop, extended(Period(now, now), limit or NO_TIME, NO_TIME).start - MOMENT)
+        if limit is None or until < whole.start:
+            return Late()
+        gaps = [each for each in self._gaps(Period(whole.start, until), "") if joined(each[0], key) == each[0]]
+        first = (
+            Expected(self._product, period, expected)
+            for expected, cadence, gap in gaps
+            for period in islice(_within(cadence, gap), most)
+        )
+        oldest = nsmallest(most, first, key=lambda each: (each.period, each.key))
+        return Late(sum(_count(cadence, gap) for _, cadence, gap in gaps), tuple(oldest))
 
     def _missing(self, span: Period, key: str) -> Iterator[Expected]:
+        for expected, cadence, gap in self._gaps(span, key):
+            yield from (Expected(self._product, period, expected) for period in _within(cadence, gap))
+
+    def _gaps(self, span: Period, key: str) -> Iterator[tuple[str, Cadence, Period]]:
+        """The times that no file covers, of each key that is expected."""
         cadence = cadence_of(self._product)
         for expected in _keys(self._product, self._seen) if cadence is not None else ():
             extent = _extent(self._product, cadence, self._seen, expected) if cadence is not None else None
             if cadence is None or extent is None or joined(expected, key) is None:
                 continue
             within = Period(max(span.start, extent.start), min(span.stop, extent.stop))
-            for gap in self._lines.get(expected, _NO_LINE).gaps(within) if within.start <= within.stop else ():
-                for period in _periods(cadence, gap):
-                    if gap.start <= period.start and period.stop <= gap.stop:
-                        yield Expected(self._product, period, expected)
+            if within.start <= within.stop:
+                yield from ((expected, cadence, gap) for gap in self._lines.get(expected, _NO_LINE).gaps(within))
 
 
 class Expectations:

@@ -128,6 +128,10 @@ class Planner:
         if process.timebase is Timebase.STARTUP:
             return startup_decision(self._definition, process, slot.date)
         wanted, missing = self._wanted(process, slot)
+        drivers = [file.filename for file in wanted if file.product_id == process.driver]
+        if len(drivers) > 1:
+            text = f"{' and '.join(drivers)} would be one period; put what tells them apart into the formats"
+            return Decision(slot, State.REFUSED, text)
         if missing:
             return Decision(slot, State.NOT_DUE, missing)
         code = valid_code(self._definition.codes.get(process.process_id, ()), slot.date)

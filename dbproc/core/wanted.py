@@ -23,7 +23,8 @@ class Wanted:
 
     def __init__(self, definition: Definition, facts: Facts, asked: Needs) -> None:
         self._facts = facts
-        self._own_fields = _own_fields(definition)
+        self._fields = _fields_of_names(definition)
+        self._made = {product_id for process in definition.processes.values() for product_id in process.outputs}
         self._asked = asked
         self._timed: dict[tuple[int, frozenset[str]], _ByDay] = {}
         self._dated: dict[tuple[int, frozenset[str], Keying], _ByDay] = {}
@@ -84,11 +85,16 @@ class Wanted:
         time = window(link, period)
         return self._by_time(process, link).keys(time.days, lambda file: time.overlaps(file.start, file.stop))
 
-    def _own(self, link: Input, files: Mapping[int, Sequence[File]]) -> Iterator[File]:
-        """The files of an input; not what was made of it for other keys, before its format changed."""
-        fields = self._own_fields.get(link.product_id)
-        given = files.get(link.product_id, ())
-        return (file for file in given if fields is None or fields_of(file.keywords) == fields)
+    def _own(self, process: Process, link: Input, files: Mapping[int, Sequence[File]]) -> Iterator[File]:
+        """The files of an input; not those from before its format changed that lack what keys are told by, nor what
+        was made then for other keys."""
+        given, fields = files.get(link.product_id, ()), self._fields.get(link.product_id)
+        if fields is None:
+            return iter(given)
+        if link.product_id in self._made:
+            return (file for file in given if fields_of(file.keywords) == fields)
+        needed = fields & shared_fields(process, link)
+        return (file for file in given if needed <= fields_of(file.keywords))
 
     def _by_time(self, process: Process, link: Input) -> _ByDay:
         """The files of an input by the days that they touch, of those asked for."""
@@ -97,7 +103,7 @@ class Wanted:
             asked = self._asked.by_time.get(link.product_id) or [ALWAYS.days]
             earliest, latest = asked[0][0], asked[-1][1]
             index = self._timed[place] = _ByDay()
-            for file in self._own(link, self._facts.by_time):
+            for file in self._own(process, link, self._facts.by_time):
                 days = max(file.start.date(), earliest), min(file.stop.date(), latest)
                 index.enter(file, key_of_file(process, link, file.keywords), days)
         return self._timed[place]
@@ -107,7 +113,7 @@ class Wanted:
         place = link.product_id, shared_fields(process, link), process.keywords
         if place not in self._dated:
             index = self._dated[place] = _ByDay(is_equal=process.keywords is Keying.MERGED)
-            for file in self._own(link, self._facts.by_date):
+            for file in self._own(process, link, self._facts.by_date):
                 index.enter(file, key_of_file(process, link, file.keywords), (file.date, file.date))
         return self._dated[place]
 
@@ -115,18 +121,14 @@ class Wanted:
         """The files of an input by the beginning of their time."""
         place = link.product_id, shared_fields(process, link)
         if place not in self._begun:
-            self._begun[place] = _ByStart(process, link, self._own(link, self._facts.by_start))
+            self._begun[place] = _ByStart(process, link, self._own(process, link, self._facts.by_start))
         return self._begun[place]
 
 
-def _own_fields(definition: Definition) -> dict[int, frozenset[str]]:
-    """The keywords that every file has of a product that is made, and whose names tell them."""
-    made = {product_id for process in definition.processes.values() for product_id in process.outputs}
-    return {
-        number: product.compiled.keyword_fields
-        for number, product in definition.products.items()
-        if number in made and product.inspector.is_builtin
-    }
+def _fields_of_names(definition: Definition) -> dict[int, frozenset[str]]:
+    """The keywords of the files of each product whose names alone tell them."""
+    products = definition.products.items()
+    return {number: product.compiled.keyword_fields for number, product in products if product.inspector.is_builtin}
 
 
 class _ByDay:

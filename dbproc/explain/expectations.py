@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from dbproc.core.answers import INLINE
 from dbproc.core.expectations import Expected
 from dbproc.core.model import Definition
-from dbproc.core.slot_text import SlotChoice, SlotShown, has_key, slot_shown, time_shown
+from dbproc.core.slot_text import SlotChoice, SlotShown, slot_shown, time_shown
 from dbproc.database import planning, waitingslots
 from dbproc.database.store import Transaction
 from dbproc.run.decide import facts_in, periods_of
@@ -72,11 +72,9 @@ def late_products(
     for product in definition.products.values():
         if product.late_after is None:
             continue
-        late = planning.presence_of(connection, product).late(now)
-        found = [each for each in late if choice.span.overlaps(*each.period) and has_key(each.key, choice.key)]
-        if found:
-            oldest = tuple(map(_late_file, found[:_LATE_SHOWN]))
-            yield LateProduct(product=product.name, count=len(found), oldest=oldest)
+        late = planning.presence_of(connection, product).late(now, choice.span, choice.key, _LATE_SHOWN)
+        if late.count:
+            yield LateProduct(product=product.name, count=late.count, oldest=tuple(map(_late_file, late.oldest)))
 
 
 def _late_file(late: Expected) -> LateFile:

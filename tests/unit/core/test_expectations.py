@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dbproc.core.expectations import (
     NAMED,
     Expected,
+    Late,
     Presence,
     expected_span,
     key_names,
@@ -214,17 +215,20 @@ def test_what_is_missing_is_what_no_file_has_a_moment_of(files: list[Period], sp
 def test_late_is_what_ended_longer_ago_than_the_product_allows() -> None:
     product = raw(late_after=2 * DAY)
     found = presence(product, ("station=ANK", day(2)), ("station=BOL", day(1)))
-    assert words(found.late(at("2024-05-10T00:00"))) == ["raw 2024-05-06 station=ANK", "raw 2024-05-07 station=BOL"]
-    assert words(found.late(at("2024-05-09T23:59"))) == ["raw 2024-05-06 station=ANK"]
-    assert words(found.late(at("2024-05-08T23:59"))) == []
-    assert words(found.late(at("2024-05-01T00:00"))) == []
+    assert words(found.late(at("2024-05-10T00:00")).oldest) == [
+        "raw 2024-05-06 station=ANK",
+        "raw 2024-05-07 station=BOL",
+    ]
+    assert words(found.late(at("2024-05-09T23:59")).oldest) == ["raw 2024-05-06 station=ANK"]
+    assert words(found.late(at("2024-05-08T23:59")).oldest) == []
+    assert words(found.late(at("2024-05-01T00:00")).oldest) == []
 
 
 def test_nothing_is_late_of_a_product_that_does_not_say_when() -> None:
-    assert presence(raw()).late(at("2025-01-01T00:00")) == []
-    assert presence(raw("", late_after=DAY)).late(at("2025-01-01T00:00")) == []
+    assert presence(raw()).late(at("2025-01-01T00:00")) == Late()
+    assert presence(raw("", late_after=DAY)).late(at("2025-01-01T00:00")) == Late()
     ended = raw(late_after=DAY, expect_to=FIRST)
-    assert words(presence(ended).late(at("2025-01-01T00:00"))) == [
+    assert words(presence(ended).late(at("2025-01-01T00:00")).oldest) == [
         "raw 2024-05-06 station=ANK",
         "raw 2024-05-06 station=BOL",
     ]
@@ -261,3 +265,12 @@ def test_a_key_that_nobody_named_is_expected_from_its_own_first_file_on() -> Non
         *(f"raw 2024-05-{number:02d} station=ANK" for number in (6, 7, 8)),
         "raw 2024-05-08 station=BOL",
     ]
+
+
+def test_of_very_many_that_are_late_the_oldest_are_told_and_all_are_counted() -> None:
+    product = raw("1 min", "raw_{station}_{Y}{m}{d}_{H}{M}.txt", keys=["ANK"], expect_from=FIRST, late_after=DAY)
+    there = Presence(product, [("station=ANK H=00 M=02", hours("2024-05-06T00:02", 1))], Seen())
+    late = there.late(at("2044-05-06T00:00"), most=3)
+    days = (dt.date(2044, 5, 5) - FIRST).days
+    assert late.count == days * 24 * 60 - 60
+    assert words(late.oldest) == [f"raw 2024-05-06T{clock} station=ANK" for clock in ("00:00", "00:01", "01:02")]
