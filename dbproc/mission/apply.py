@@ -11,6 +11,7 @@ from dbproc.database.store import Store
 from dbproc.mission.difference import difference, merged
 from dbproc.mission.kept_bytes import with_bytes, with_earlier_bytes
 from dbproc.mission.on_disk import database_problems
+from dbproc.mission.partitions import date_warnings
 from dbproc.mission.problems import raise_for, sentences
 from dbproc.mission.rules import check
 from dbproc.mission.twins import twin_warnings
@@ -57,7 +58,7 @@ def apply_definition(
 
 def warnings(definition: Definition) -> tuple[str, ...]:
     """What may go wrong with a definition, each with its place."""
-    return sentences(twin_warnings(definition), definition.finder)
+    return sentences([*twin_warnings(definition), *date_warnings(definition)], definition.finder)
 
 
 def make_changes(store: Store, changes: Sequence[Change], seen: Holdings, reason: str = "") -> None:

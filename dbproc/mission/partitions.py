@@ -11,7 +11,7 @@ from dbproc.core.model import Keying, Timebase
 from dbproc.core.periods import NAMED, Cadence, read_timebase
 from dbproc.core.slots import key_fields
 from dbproc.core.spec import Definition, InputSpec, KeyPath, ProcessSpec, ProductSpec
-from dbproc.mission.formats import digits_problems, file_problems, format_of, in_braces
+from dbproc.mission.formats import digits_problems, file_problems, format_of, in_braces, only_its_name_says
 from dbproc.mission.problems import Problem, suggestion
 from dbproc.mission.windows import input_places, window_keys
 
@@ -82,6 +82,29 @@ def partition_problems(definition: Definition) -> Iterator[Problem]:
             yield from _unlike_problems(process, cadence.timebase, outputs, definition.products)
 
 
+def date_warnings(definition: Definition) -> Iterator[Problem]:
+    """Inputs of timebases that go by dates whose names tell no day, where others do: they are of one day alone."""
+    for process in definition.processes.values():
+        cadence = read_timebase(process.timebase)
+        if cadence is None or cadence.timebase not in (Timebase.FILE, Timebase.RUN):
+            continue
+        told = {
+            place: (given.product, _finest(format))
+            for place, given in zip(input_places(process), process.inputs, strict=True)
+            if given.valid is None and (format := _format_by_name(definition.products.get(given.product))) is not None
+        }
+        for place, (name, finest) in told.items():
+            if 0 < finest < _NO_DATE and any(not other for _, other in told.values()):
+                text = f"timebase {process.timebase} takes inputs by their date, and a file of {name!r} is of one day: "
+                text += 'the first that its name tells; write valid = "latest" or "covers" where it is to hold for more'
+                yield Problem(("process", process.name, "inputs", place), text)
+
+
+def _format_by_name(product: ProductSpec | None) -> Format | None:
+    """The format of a product of which the name alone tells the date."""
+    return format_of(product) if product is not None and only_its_name_says(product) else None
+
+
 # --- periods that come from files ---
 
 
@@ -139,6 +162,8 @@ def _period_problems(
 ) -> Iterator[Problem]:
     if cadence.timebase is Timebase.PER:
         yield from _driven_name_problems(path, process, made, products.get(cadence.driver))
+    elif cadence.timebase is Timebase.FILE:
+        yield from _dated_name_problems(path, process, made, products)
     elif cadence.timebase in _PERIODS:
         fields = lacking(made, cadence.timebase, cadence.step)
         periods = _PERIODS[cadence.timebase][1] if "Y" in fields else "periods of a day"
@@ -146,6 +171,19 @@ def _period_problems(
             text = f"two {periods} would have the same filename: the process {process.name!r} has timebase"
             more = " or another date" if "Y" in fields else ""
             yield Problem(path, f"{text} {process.timebase}; put {in_braces(fields)}{more} into the format")
+
+
+def _dated_name_problems(
+    path: KeyPath, process: ProcessSpec, made: Format, products: Mapping[str, ProductSpec]
+) -> Iterator[Problem]:
+    """Outputs for each date of some inputs that would have one name for several of them."""
+    required = [given for given in process.inputs if not given.optional and given.valid is None]
+    formats = [_format_by_name(products.get(given.product)) for given in required]
+    if process.keywords is Keying.EACH and formats and all(format is not None for format in formats):
+        finest = min(_finest(format) for format in formats if format is not None)
+        if _finest(made) > finest:
+            text = f"two dates would have the same filename: the process {process.name!r} makes a file for each date"
+            yield Problem(path, f"{text} of its inputs; put {{Y}}{{m}}{{d}} or another date into the format")
 
 
 def _driven_name_problems(
@@ -170,10 +208,13 @@ def _driven_name_problems(
         yield Problem(path, f"{text}; put {{Y}}{{m}}{{d}} or another date into the format")
 
 
+_NO_DATE = 3
+
+
 def _finest(format: Format) -> int:
     """What a format tells of a date: 0 the day, 1 the month, 2 the year, 3 nothing."""
     told = (any(choice <= format.fields for choice in choices) for choices in (_DAYS, _MONTHS, _YEARS))
-    return next((level for level, is_told in enumerate(told) if is_told), 3)
+    return next((level for level, is_told in enumerate(told) if is_told), _NO_DATE)
 
 
 # --- keys ---

@@ -28,14 +28,14 @@ def twin_problems(definition: Definition) -> Iterator[Problem]:
 
 
 def twin_warnings(definition: Definition) -> Iterator[Problem]:
-    """Delivered products that have some filenames in common, and of which the name says all."""
+    """Products that have some filenames in common, and of which the name says all."""
     made = made_products(definition)
-    delivered = [each for each in definition.products.values() if _is_told_by_name(each) and each.name not in made]
-    for one, other in combinations(delivered, 2):
+    for one, other in combinations(filter(_is_told_by_name, definition.products.values()), 2):
         first, second = format_of(one), format_of(other)
         name = common_name(first, second) if first and second else None
         if name is not None:
-            text = f"a file {name!r} can be of this product and of {one.name!r}, and would be refused"
+            what = "there can be one of them alone" if {one.name, other.name} <= made else "it is refused when it comes"
+            text = f"a file {name!r} can be of this product and of {one.name!r}: {what}"
             yield Problem(
                 ("product", other.name, "format"), f"{text}; make the formats differ where files are so named"
             )

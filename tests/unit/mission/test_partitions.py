@@ -112,6 +112,7 @@ def test_what_has_a_name_for_each_period_and_key_is_taken(tmp_path: Path, missio
         (made("per orbit", ["orbit"], "out_{pass}_{station}" + MINUTE), 'format = "out', "nothing can fill the field"),
         (made("DAILY", ["gain"], STATION, keywords="merged"), 'format = "out', "nothing can fill the field {station}"),
         (made("DAILY", [], STATION), 'format = "out', "the process 'to_out' has no input"),
+        (made("FILE", ["gain"], "out_{Y}{m}.txt"), 'format = "out', "two dates would have the same filename"),
         (made("DAILY", ["raw"], "out_{Station}" + DATE), 'format = "out', "; did you mean {station}?"),
         (
             made("DAILY", ["raw"], STATION, products=(product("more", 1),), output=["out", "more"]),

@@ -27,9 +27,9 @@ def test_delivered_products_with_a_name_in_common_are_told_with_it_and_the_line(
     text = "\n".join([mission_table(), *blocks])
     assert warned(tmp_path, *blocks) == (
         f"line {line_of(text, '{station}')}, product.any.format: a file 'gain_20000101.txt' can be of this product and "
-        "of 'gain', and would be refused; make the formats differ where files are so named",
+        "of 'gain': it is refused when it comes; make the formats differ where files are so named",
         f"line {line_of(text, 'r_{st}')}, product.raw.format: a file 'r_x_20000101.txt' can be of this product and "
-        "of 'any', and would be refused; make the formats differ where files are so named",
+        "of 'any': it is refused when it comes; make the formats differ where files are so named",
     )
 
 
@@ -39,10 +39,9 @@ def test_delivered_products_with_a_name_in_common_are_told_with_it_and_the_line(
         product("other", 0, "gains" + DATE),
         product("other", 0, "{station}_{Y}{m}{d}T{H}.txt"),
         product("other", 0, "{station}" + DATE, inspector="netcdf"),
-        product("other", 1, "{station}" + DATE) + process("to_other", "other", ["gain", "key"]),
     ],
 )
-def test_there_is_no_warning_where_names_contents_or_processes_tell(tmp_path: Path, other: str) -> None:
+def test_there_is_no_warning_where_names_or_contents_tell(tmp_path: Path, other: str) -> None:
     key = product("key", 0, "key_{station}_{Y}{m}{d}.key")
     assert warned(tmp_path, product("gain", 0, "gain" + DATE), key, other) == ()
 
@@ -50,3 +49,23 @@ def test_there_is_no_warning_where_names_contents_or_processes_tell(tmp_path: Pa
 def test_many_products_are_compared_quickly(tmp_path: Path) -> None:
     blocks = [product(f"p{number}", 0, f"sgp_p{number}_" + "{station}" + DATE) for number in range(150)]
     assert warned(tmp_path, *blocks) == ()
+
+
+def test_what_is_made_may_have_a_name_in_common_too(tmp_path: Path) -> None:
+    blocks = [product("gain", 0, "gain" + DATE), product("key", 0, "key_{station}_{Y}{m}{d}.key")]
+    made = [product(name, 1, format) for name, format in (("one", "{station}" + DATE), ("two", "{station}x" + DATE))]
+    ways = [process(f"to_{name}", name, ["gain", "key"]) for name in ("one", "two")]
+    said = warned(tmp_path, *blocks, *made, *ways)
+    assert [each.partition(" can be ")[2].partition(";")[0] for each in said] == [
+        "of this product and of 'gain': it is refused when it comes",
+        "of this product and of 'one': there can be one of them alone",
+    ]
+
+
+def test_an_input_of_one_day_alone_is_told(tmp_path: Path) -> None:
+    blocks = [product("raw", 0, "raw" + DATE), product("gain", 0, "gain_{Y}.txt"), product("out", 1, "out" + DATE)]
+    (said,) = warned(tmp_path, *blocks, process("to_out", "out", ["raw", "gain"], "FILE"))
+    assert "takes inputs by their date, and a file of 'gain' is of one day" in said
+    held = {"product": "gain", "valid": "latest"}
+    assert warned(tmp_path, *blocks, process("to_out", "out", ["raw", held], "FILE")) == ()
+    assert warned(tmp_path, *blocks, process("to_out", "out", ["raw", "gain"])) == ()
