@@ -11,7 +11,6 @@ from dbproc.core.candidates import Anchors, Consumers, Queued, Reach, affected, 
 from dbproc.core.facts import Facts
 from dbproc.core.model import Definition, Input, Period, Process, Slot, Timebase, Validity
 from dbproc.core.needs import Needs, driven_periods, needs, needs_of_drivers
-from dbproc.core.periods import ALWAYS
 from dbproc.core.plan import Decision, Planner
 from dbproc.core.slot_text import SlotChoice
 from dbproc.core.slots import is_whole, slots_at
@@ -85,7 +84,11 @@ def _in_reach(facts: FactsOf, reaches: Sequence[tuple[Reach, Input, Queued]]) ->
     """The slots in the reach of files that do not tell them by themselves."""
     if not reaches:
         return
-    lasting = {link.product_id for _, link, _ in reaches if link.valid is Validity.LATEST}
+    lasting: dict[int, dt.date] = {}
+    for reach, link, _ in reaches:
+        if link.valid is Validity.LATEST:
+            first = reach.span.start.date()
+            lasting[link.product_id] = min(first, lasting.get(link.product_id, first))
     starts = _starts(facts, lasting) if lasting else {}
     ended = [
         (
@@ -102,11 +105,11 @@ def _in_reach(facts: FactsOf, reaches: Sequence[tuple[Reach, Input, Queued]]) ->
         yield from ((slot, item) for slot in anchors.slots(reach))
 
 
-def _starts(facts: FactsOf, products: Iterable[int]) -> dict[tuple[int, str], list[dt.datetime]]:
-    """When the files of products begin, in order, by product and keywords."""
+def _starts(facts: FactsOf, products: Mapping[int, dt.date]) -> dict[tuple[int, str], list[dt.datetime]]:
+    """When the files of products begin, each from a day on, in order, by product and keywords."""
     found: dict[tuple[int, str], list[dt.datetime]] = defaultdict(list)
-    every = {product_id: [ALWAYS.days] for product_id in products}
-    for product_id, files in facts(Needs({}, {}, {}, every), ()).by_start.items():
+    later = {product_id: [(first, dt.date.max)] for product_id, first in products.items()}
+    for product_id, files in facts(Needs({}, {}, {}, later), ()).by_start.items():
         for file in sorted(files, key=lambda file: file.start):
             found[product_id, file.keywords].append(file.start)
     return found
