@@ -457,6 +457,8 @@ waitingslot = Table(
     Column("process_id", Integer, ForeignKey("process.process_id"), primary_key=True),
     Column("utc_file_date", Date, primary_key=True),
     Column("process_keywords", Text, primary_key=True),
+    Column("utc_start_time", UtcTime, nullable=False),
+    Column("utc_stop_time", UtcTime, nullable=False),
     Column("until_time", UtcTime, index=True),
     Column("message", Text, nullable=False),
 )

@@ -35,8 +35,15 @@ def enter(connection: Connection, decisions: Sequence[Decision]) -> None:
     """Record what was decided to wait, in the place of what was recorded of it before."""
     remove(connection, [decision.slot for decision in decisions])
     rows = [
-        {**_values(decision.slot), "until_time": decision.until, "message": decision.explanation}
+        {
+            **_values(decision.slot),
+            "utc_start_time": decision.task.period.start,
+            "utc_stop_time": decision.task.period.stop,
+            "until_time": decision.until,
+            "message": decision.explanation,
+        }
         for decision in decisions
+        if decision.task is not None
     ]
     insert_rows(connection, _WAITING, rows)
 

@@ -46,6 +46,8 @@ def upgrade() -> None:
         sa.Column("process_id", sa.Integer(), nullable=False),
         sa.Column("utc_file_date", sa.Date(), nullable=False),
         sa.Column("process_keywords", sa.Text(), nullable=False),
+        sa.Column("utc_start_time", TIME, nullable=False),
+        sa.Column("utc_stop_time", TIME, nullable=False),
         sa.Column("until_time", TIME, nullable=True),
         sa.Column("message", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["process_id"], ["process.process_id"], name=op.f("fk_waitingslot_process_id")),
