@@ -199,8 +199,9 @@ def _length(product: Product, moment: dt.datetime) -> dt.timedelta:
 def _outputs(process: Process, files: Sequence[File]) -> Iterator[tuple[File, frozenset[str]]]:
     keys = list(_conceivable(process.key_fields, files))
     of_inputs = [file for file in files if any(file.product in use.products for use in process.uses)]
-    for period in _periods(process, of_inputs):
+    for each in _periods(process, of_inputs):
         for key in keys:
+            period = _minute(each, key) if process.timebase == "FILE" and key.keys() >= TIME_OF_DAY else each
             if period.driver is None or period.driver.agrees(key):
                 inputs = _wanted(process, period, key, of_inputs)
                 if inputs is not None:
@@ -229,6 +230,12 @@ def _periods(process: Process, files: Sequence[File]) -> Iterator[Period]:
 def _day(date: dt.date) -> Period:
     start = dt.datetime.combine(date, dt.time())
     return Period(start, start + DAY - MOMENT)
+
+
+def _minute(day: Period, key: Key) -> Period:
+    """The time of a day that a key tells."""
+    start = day.start + dt.timedelta(hours=int(key["H"]), minutes=int(key["M"]))
+    return Period(start, start + dt.timedelta(minutes=1) - MOMENT)
 
 
 def _count(process: Process, first: dt.datetime, last: dt.datetime) -> range:

@@ -203,7 +203,8 @@ def test_a_pass_named_by_its_time_takes_what_overlaps_it_of_any_time_of_day() ->
 def test_a_calibration_is_the_latest_at_any_time_of_day() -> None:
     flat = Product("flat", time="minute")
     process = Process(Product("p", ("station",), "minute"), "FILE", (Use((SCAN,)), Use((flat,), valid="latest")))
-    names = [f"{name}_v1.0.0.txt" for name in ("scan_ANK_20200102T0600", "flat_20200101T0500", "flat_20200101T0300")]
+    stems = ("scan_ANK_20200102T0600", "flat_20200102T0500", "flat_20200101T0500", "flat_20200102T0700")
+    names = [f"{stem}_v1.0.0.txt" for stem in stems]
     assert end_state((SCAN, flat), [process], names, {}) == {"p_ANK_20200102T0600": set(names[:2])}
 
 
