@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from dbproc.core.model import Definition, Input, Process, Slot, Timebase, Validity
+from dbproc.core.model import Definition, Input, Process, Product, Slot, Timebase, Validity
 from dbproc.core.periods import LONGEST, ONE_DAY, DayRange, widened
 from dbproc.core.slots import restricted, shared_fields
 
@@ -212,7 +212,7 @@ def upstream_reach(definition: Definition) -> dict[int, dict[int, Reach]]:
             fields = shared_fields(process, link) & maker.key_fields
             if fields and not definition.products[link.product_id].inspector.is_builtin:
                 fields = frozenset()  # it may find other keywords than the name says
-            direct = _direct(process, maker, link, fields)
+            direct = _direct(process, maker, link, fields, definition.products.get(link.product_id))
             _widen(result, maker.process_id, direct)
             for process_id, more in reach.get(maker.process_id, {}).items():
                 _widen(result, process_id, _through(direct, more))
@@ -237,13 +237,15 @@ def _makers_first(definition: Definition, makers: Mapping[int, Process]) -> Iter
             yield process
 
 
-def _direct(process: Process, maker: Process, link: Input, fields: frozenset[str]) -> Reach:
+def _direct(process: Process, maker: Process, link: Input, fields: frozenset[str], product: Product | None) -> Reach:
     """The reach of what makes an input.
 
     Nobody knows how long the files of a driving product are, or how long ago began what is valid until the next one
     begins.
     """
     span = _EVER if maker.timebase is Timebase.PER else LONGEST.get(maker.timebase, 1) - 1
+    if product is not None and product.covers is not None:
+        span = max(span, _days(product.covers))
     length = _EVER if process.timebase is Timebase.PER else LONGEST.get(process.timebase, 1) - 1
     if link.valid is Validity.LATEST:
         return Reach((_EVER if link.max_age is None else _days(link.max_age)) + _SLACK_DAYS, _SLACK_DAYS, fields)

@@ -12,7 +12,7 @@ from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text, last_moment, time_named
 from dbproc.core.model import Definition, Keying, Period, Process, Product, Slot, Task, Timebase
 from dbproc.core.periods import ALWAYS, MOMENT, ONE_DAY, days_period, read_timebase
-from dbproc.core.slots import fields_of, period_at, period_of, restricted, values_of
+from dbproc.core.slots import fields_of, period_at, period_of, values_of, without_clock
 
 _ONE_SECOND = dt.timedelta(seconds=1)
 _ONE_MINUTE = dt.timedelta(minutes=1)
@@ -75,13 +75,8 @@ def time_shown(period: Period, keywords: str) -> SlotShown:
 
 def _shown(date: dt.date, keywords: str, period: Period | None) -> SlotShown:
     words = period_words(period or Period(*time_named(date, values_of(keywords))))
-    key, shown = key_shown(keywords), None if period is None else PeriodShown(*period)
+    key, shown = without_clock(keywords), None if period is None else PeriodShown(*period)
     return SlotShown(date=date, period=shown, key=key, keywords=keywords, words=_joined(words, key))
-
-
-def key_shown(keywords: str) -> str:
-    """The keywords but for the time of day, which periods tell."""
-    return restricted(keywords, fields_of(keywords) - TIME_OF_DAY)
 
 
 def slot_words(process: Process, slot: Slot, period: Period | None = None) -> str:

@@ -81,6 +81,11 @@ def joined(one: str, other: str) -> str | None:
     return keywords_text({**first, **second})
 
 
+def without_clock(keywords: str) -> str:
+    """Keywords but the time of day."""
+    return restricted(keywords, fields_of(keywords) - TIME_OF_DAY)
+
+
 # --- keys ---
 
 

@@ -13,7 +13,7 @@ from dbproc.core.model import Definition, Input, Period, Process, Slot, Timebase
 from dbproc.core.needs import Needs, driven_periods, needs, needs_of_drivers
 from dbproc.core.plan import Decision, Planner
 from dbproc.core.slot_text import SlotChoice
-from dbproc.core.slots import is_whole, slots_at
+from dbproc.core.slots import is_whole, slots_at, without_clock
 from dbproc.core.version import Part
 from dbproc.database.planning import load_facts
 from dbproc.database.store import Store, Transaction
@@ -92,7 +92,7 @@ def _in_reach(facts: FactsOf, reaches: Sequence[tuple[Reach, Input, Queued]]) ->
     starts = _starts(facts, lasting) if lasting else {}
     ended = [
         (
-            until_next(reach, starts.get((item.product_id, item.keywords), ()))
+            until_next(reach, starts.get((item.product_id, without_clock(item.keywords)), ()))
             if link.valid is Validity.LATEST
             else reach,
             item,
@@ -106,12 +106,12 @@ def _in_reach(facts: FactsOf, reaches: Sequence[tuple[Reach, Input, Queued]]) ->
 
 
 def _starts(facts: FactsOf, products: Mapping[int, dt.date]) -> dict[tuple[int, str], list[dt.datetime]]:
-    """When the files of products begin, each from a day on, in order, by product and keywords."""
+    """When the files of products begin, each from a day on, in order, by product and keywords but the time of day."""
     found: dict[tuple[int, str], list[dt.datetime]] = defaultdict(list)
     later = {product_id: [(first, dt.date.max)] for product_id, first in products.items()}
     for product_id, files in facts(Needs({}, {}, {}, later), ()).by_start.items():
         for file in sorted(files, key=lambda file: file.start):
-            found[product_id, file.keywords].append(file.start)
+            found[product_id, without_clock(file.keywords)].append(file.start)
     return found
 
 

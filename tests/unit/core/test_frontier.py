@@ -263,3 +263,10 @@ def test_a_time_of_day_that_says_nothing_of_a_key_is_not_compared() -> None:
     for way, fields in ways.items():
         later = replace(keyed(way, "station", "H"), driver=RAW if way.timebase is Timebase.PER else None)
         assert upstream_reach(replace(mission(made, later), products=products))[30][20].fields == fields
+
+
+def test_what_is_made_for_longer_than_its_date_is_waited_for() -> None:
+    long = replace(product(CLEAN), covers=dt.timedelta(days=2, hours=1))
+    later = process(30, SMOOTH, Input(product_id=CLEAN))
+    made = replace(TO_CLEAN, timebase=Timebase.FILE)
+    assert upstream_reach(replace(mission(made, later), products={CLEAN: long}))[30][20] == Reach(4, 1)
