@@ -18,8 +18,8 @@ from dbproc.cli.common import (
 )
 from dbproc.core.slot_text import SlotChoice, read_key, read_time
 from dbproc.core.states import AttemptStatus
-from dbproc.explain import why
-from dbproc.explain.why import Cause, InputOfFile, WhyFile
+from dbproc.explain.causes import Cause, why_slots
+from dbproc.explain.why_file import InputOfFile, WhyFile, why_file
 
 
 @click.command("why")
@@ -38,12 +38,12 @@ def why_command(subject: str, when: str | None, key: Sequence[str], mission: str
     """
     with open_mission(mission, read_only=True) as store:
         if when is None:
-            facts: WhyFile | Cause = why.why_file(store, subject)
+            facts: WhyFile | Cause = why_file(store, subject)
         else:
-            facts = why.why_slots(store, subject, SlotChoice(read_time(when), read_key(key)))
+            facts = why_slots(store, subject, SlotChoice(read_time(when), read_key(key)))
     if as_json:
         print_json(facts)
-    elif isinstance(facts, why.WhyFile):
+    elif isinstance(facts, WhyFile):
         _print_why_file(facts)
     else:
         _print_causes(facts)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dbproc.cli.json_text import json_text
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
-from dbproc.explain.why import Choice
+from dbproc.explain.why_file import Choice
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8"))
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)

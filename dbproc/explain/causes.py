@@ -1,24 +1,24 @@
-"""Explain a file or its absence: the causes, through all levels."""
+"""Explain a product's files of a time and key, or their absence: the causes, through all levels."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
 from dbproc.changes.edits import Edit, find_edits
-from dbproc.core.answers import INLINE, OPTIONAL, extended
+from dbproc.core.answers import INLINE
 from dbproc.core.candidates import consumers
 from dbproc.core.durations import duration_text
-from dbproc.core.errors import NotFoundError, UserError
-from dbproc.core.filenames import TIME_OF_DAY, keywords_text
+from dbproc.core.errors import NotFoundError
+from dbproc.core.filenames import TIME_OF_DAY
 from dbproc.core.lookup import product_named
 from dbproc.core.model import CodeEditPolicy, Definition, Input, Period, Process, Product, Slot, Timebase, Validity
 from dbproc.core.periods import ALWAYS, days_period, period_end, period_start, period_starts
-from dbproc.core.plan import Decision, Planner, State, valid_code
+from dbproc.core.plan import Decision, Planner, State
 from dbproc.core.slot_text import (
     SlotChoice,
     SlotShown,
@@ -33,23 +33,19 @@ from dbproc.core.slot_text import (
 )
 from dbproc.core.slots import fields_of, is_whole, joined, period_of, restricted
 from dbproc.core.staleness import alternatives
-from dbproc.database import attempts, lineage, quarantine, queue, summary, waitingslots
+from dbproc.database import attempts, queue, summary, waitingslots
 from dbproc.database import codes as database_codes
 from dbproc.database import files as database_files
 from dbproc.database.attempts import AttemptRow
-from dbproc.database.codes import CodeInUse, CodeOfFile
+from dbproc.database.codes import CodeInUse
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import FileRow
-from dbproc.database.lineage import ConfirmationRow
-from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store
-from dbproc.ingest.incoming import Scan, finished_name, scan_mission
+from dbproc.explain.deliveries import Arrived, Deliveries, InQuarantine
 from dbproc.run.decide import candidates, facts_of, periods_of, planners, slots_in
 
 _MOST_DATES = 3
 """Causes are sought for at most this many missing dates of one input, or missing files of one product."""
-
-_MOST_IN_QUARANTINE = 100_000
 
 
 class Standing(StrEnum):
@@ -62,65 +58,6 @@ class Standing(StrEnum):
     RETIRED_PROCESS = "retired process"  #: its process is no longer defined
     RETIRED = "retired"  #: the product is no longer defined
     TOLD_ABOVE = "told above"  #: the causes were listed before
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """The product of an input among those that replace each other."""
-
-    of: tuple[str, ...]  #: the products, the best first
-    place: int  #: which of them it is, counted from 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputOfFile(FileRow):
-    """An input of a file."""
-
-    choice: Choice | None = field(default=None, metadata=OPTIONAL)  #: where it stands for others
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
-    """A file that is not up to date itself."""
-
-    file: str  #: its name
-    state: State  #: how it stands
-    explanation: str  #: in a sentence
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WhyFile:
-    """The origin and state of a file; the last four fields are for made files."""
-
-    file: FileRow  #: the file
-    confirmed: tuple[ConfirmationRow, ...]  #: why it was not made again
-    attempt: AttemptRow | None  #: what made it; null: it was delivered
-    inputs: tuple[InputOfFile, ...]  #: what it was made from
-    codes: tuple[CodeOfFile, ...]  #: what it was made by
-    made_with: tuple[str, ...]  #: the names of the other outputs of the attempt
-    newest: str  #: the name of its newest version
-    state: State | None = field(default=None, metadata=OPTIONAL)  #: how its slot stands
-    explanation: str | None = field(default=None, metadata=OPTIONAL)  #: in a sentence
-    changes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: all that is another one since
-    upstream: tuple[Upstream, ...] | None = field(default=None, metadata=OPTIONAL)  #: what it came from and is stale
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived:
-    """A file in incoming that seems to be the missing one."""
-
-    file: str  #: its name
-    text: str  #: when it is taken
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InQuarantine:
-    """A file in quarantine that seems to be the missing one."""
-
-    quarantine_id: int  #: the number of the entry
-    filename: str  #: the name that it came with
-    reason: str  #: why it was refused, in one word
-    message: str  #: why it was refused, in a sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,53 +76,6 @@ class Cause:
     incoming: Sequence[Arrived] = ()  #: what fits and was not taken yet
     quarantined: Sequence[InQuarantine] = ()  #: what fits and was refused
     because: list[Cause] = field(default_factory=list)  #: what it is caused by
-
-
-def why_file(store: Store, name: str) -> WhyFile:
-    """Explain a file: delivered, or made from which inputs, by which code, for which reasons; and its state now.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such file.
-    """
-    with store.begin() as connection:
-        definition = load_definition(connection)
-        file = database_files.find_file(connection, name)
-        attempt = attempts.attempt_of_output(connection, file.file_id)
-        made = database_files.outputs_of_attempt(connection, attempt.attempt_id) if attempt else []
-        codes = tuple(database_codes.codes_of_file(connection, file.file_id))
-        versions = database_files.files_of_slot(connection, file.product_id, file.date)
-        ancestors = lineage.related(connection, file.file_id, ancestors=True)
-        slots = attempts.slots_of_files(connection, [file.file_id, *(row.file_id for row, _ in ancestors)])
-        maker = _maker(definition, file.product_id)
-        answer = WhyFile(
-            file=file,
-            confirmed=tuple(lineage.confirmations(connection, [file.file_id])),
-            attempt=attempt,
-            inputs=tuple(_inputs(definition, maker, lineage.inputs_of_file(connection, file.file_id))),
-            codes=codes,
-            made_with=tuple(row.filename for row in made if row.file_id != file.file_id),
-            newest=next(row.filename for row in versions if row.keywords == file.keywords),
-        )
-    if maker is None:
-        return answer
-    inquiry = _Inquiry(store, definition)
-    slot = slots.get(file.file_id, Slot(maker.process_id, file.date))
-    decision = inquiry.decided(replace(slot, process_id=maker.process_id))
-    return replace(
-        answer,
-        state=decision.state,
-        explanation=decision.explanation,
-        changes=tuple(_changes(store, inquiry, decision, codes)),
-        upstream=tuple(
-            Upstream(file=row.filename, state=each.state, explanation=each.explanation)
-            for row, _ in ancestors
-            if row.file_id in slots and slots[row.file_id].process_id in definition.processes
-            for each in [inquiry.decided(slots[row.file_id])]
-            if each.state is not State.UP_TO_DATE
-        ),
-    )
 
 
 def why_slots(store: Store, product_name: str, choice: SlotChoice) -> Cause:
@@ -209,12 +99,12 @@ def why_slots(store: Store, product_name: str, choice: SlotChoice) -> Cause:
         shown = time_shown(choice.span, choice.key)
         return Cause(product=product_name, slot=shown, state=Standing.RETIRED, explanation=text)
     require_fields(choice.key, _fields(definition, product), f"product {product.name}")
-    return _Inquiry(store, definition).product(product, choice)
+    return Inquiry(store, definition).product(product, choice)
 
 
 def _fields(definition: Definition, product: Product) -> frozenset[str]:
     """The names of the keywords by which files of a product can be named."""
-    maker = _maker(definition, product.product_id)
+    maker = maker_of(definition, product.product_id)
     return fields_of_product(product) if maker is None else fields_of_process(definition, maker)
 
 
@@ -231,12 +121,13 @@ _Answer = tuple[Cause, list[_Question]]
 """The cause found, and the questions that follow."""
 
 
-class _Inquiry:
+class Inquiry:
     """Searches for causes; visits each slot, and each time and key of a delivered product, once."""
 
     def __init__(self, store: Store, definition: Definition) -> None:
         self._store = store
         self._definition = definition
+        self._deliveries = Deliveries(store, definition)
         self._seen: set[tuple[int, Slot | SlotChoice]] = set()
 
     def product(self, product: Product, choice: SlotChoice) -> Cause:
@@ -252,7 +143,7 @@ class _Inquiry:
 
     def _answer(self, product: Product, choice: SlotChoice) -> _Answer:
         """The cause for a product, and the next questions."""
-        maker = _maker(self._definition, product.product_id)
+        maker = maker_of(self._definition, product.product_id)
         shown = time_shown(choice.span, choice.key)
         if maker is None:
             node = Cause(product=product.name, slot=shown)
@@ -393,8 +284,8 @@ class _Inquiry:
             node,
             state=Standing.NOT_DELIVERED,
             explanation="no process makes this product, and no file of it was delivered",
-            incoming=list(self._arrivals(product, choice)),
-            quarantined=list(self._quarantined(product, choice)),
+            incoming=list(self._deliveries.arrivals(product, choice)),
+            quarantined=list(self._deliveries.quarantined(product, choice)),
         )
 
     def _replacing(self, there: Sequence[FileRow]) -> FileRow | None:
@@ -402,42 +293,6 @@ class _Inquiry:
         with self._store.begin() as connection:
             newest = (database_files.newest_of(connection, row.product_id, row.date, row.keywords) for row in there[:1])
             return next(newest, None)
-
-    def _arrivals(self, product: Product, choice: SlotChoice) -> Iterator[Arrived]:
-        """The files in incoming that seem to be the missing one."""
-        scan = self._scan
-        for names, text in (
-            (scan.names, "has not settled yet: it changed a moment ago, or its name says that it is unfinished"),
-            ([arrival.name for arrival in scan.settled], "has settled; the next run takes it"),
-        ):
-            for name in names:
-                if _fits(product, choice, finished_name(name)):
-                    yield Arrived(file=name, text=text)
-
-    @cached_property
-    def _scan(self) -> Scan:
-        try:
-            return scan_mission(self._definition)
-        except UserError:
-            return Scan((), 0)
-
-    def _quarantined(self, product: Product, choice: SlotChoice) -> Iterator[InQuarantine]:
-        """The refused files whose name or verdicts fit this product, time and key."""
-        for entry in self._in_quarantine:
-            asked = {answer.product for answer in entry.answers}
-            is_near = product.name in asked and _tells(entry.filename, choice.span.start.date())
-            if is_near or _fits(product, choice, entry.filename):
-                yield InQuarantine(
-                    quarantine_id=entry.quarantine_id,
-                    filename=entry.filename,
-                    reason=entry.reason,
-                    message=entry.message,
-                )
-
-    @cached_property
-    def _in_quarantine(self) -> list[QuarantineRow]:
-        with self._store.begin() as connection:
-            return quarantine.entries(connection, _MOST_IN_QUARANTINE)
 
     # --- what is made ---
 
@@ -501,7 +356,7 @@ class _Inquiry:
         first, last = period.days
         if first == last:
             return [period]
-        maker = _maker(self._definition, product.product_id)
+        maker = maker_of(self._definition, product.product_id)
         timebase = maker.timebase if maker else Timebase.DAILY
         return [days_period(day, period_end(timebase, day)) for day in period_starts(timebase, first, last)]
 
@@ -539,7 +394,7 @@ class _Inquiry:
         return {slot for slot, _ in found} | set(retries) | set(waited)
 
 
-def _maker(definition: Definition, product_id: int) -> Process | None:
+def maker_of(definition: Definition, product_id: int) -> Process | None:
     makers = (process for process in definition.processes.values() if product_id in process.outputs)
     return next(makers, None)
 
@@ -567,57 +422,6 @@ def _not_valid(link: Input, period: Period, file: FileRow) -> Iterator[str]:
         yield f"{file.filename}, the latest, starts more than {duration_text(link.max_age)} before it"
 
 
-def _fits(product: Product, choice: SlotChoice, name: str) -> bool:
-    """Whether a name can be one of a product's for a time and key."""
-    facts = product.read(name)
-    if facts is None or not has_key(keywords_text(facts.keywords), choice.key):
-        return False
-    return facts.start is None or facts.stop is None or choice.span.overlaps(facts.start, facts.stop)
-
-
-def _tells(name: str, date: dt.date) -> bool:
-    """Whether a name that does not fit the product's format contains the date."""
-    return f"{date:%Y%m%d}" in name or date.isoformat() in name
-
-
 def _code_words(code: CodeInUse) -> str:
     words = f"{code.name} {code.version} is for {code.first} to {code.last}"
     return words if code.is_active else f"{words}, and not active"
-
-
-def _inputs(definition: Definition, maker: Process | None, rows: Sequence[FileRow]) -> Iterator[InputOfFile]:
-    """The inputs of a file, with their place in a choice."""
-    choices = {
-        name: Choice(of=names, place=place)
-        for links in (alternatives(maker.inputs) if maker else ())
-        if len(links) > 1
-        for names in [tuple(definition.products[link.product_id].name for link in links)]
-        for place, name in enumerate(names, start=1)
-    }
-    return (extended(InputOfFile, row, choice=choices.get(row.product)) for row in rows)
-
-
-def _changes(store: Store, inquiry: _Inquiry, decision: Decision, codes: Sequence[CodeOfFile]) -> Iterator[str]:
-    """Every component that changed since a file was made."""
-    if decision.state is not State.UP_TO_DATE:
-        yield from [reason.text for reason in decision.task.reasons] if decision.task else [decision.explanation]
-    if decision.task is not None and codes:
-        old, new = codes[0].code_id, decision.task.code.code_id
-        with store.begin() as connection:
-            parts = database_codes.code_parts(connection, [old, new])
-        yield from _part_changes(parts[old], parts[new])
-    for edit in inquiry.edits:
-        code = valid_code([edit.code], decision.slot.date)
-        if code is not None and code.process_id == decision.slot.process_id:
-            yield f"code {code.path} was edited under its version {code.version}; the next run notices"
-            with store.begin() as connection:
-                before = database_codes.code_parts(connection, [code.code_id])[code.code_id]
-            yield from _part_changes(before, {part.path: part.digest for part in edit.bundle.parts})
-
-
-def _part_changes(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
-    """The files of a code that differ between two versions."""
-    for path in sorted({*old, *new}):
-        if old.get(path) != new.get(path):
-            how = "was added" if path not in old else "was removed" if path not in new else "changed"
-            yield f"the code's file {path} {how}"

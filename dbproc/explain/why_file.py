@@ -1,0 +1,147 @@
+"""Explain a file: what it came from, and how it stands now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from dbproc.core.answers import OPTIONAL, extended
+from dbproc.core.model import Definition, Process, Slot
+from dbproc.core.plan import Decision, State, valid_code
+from dbproc.core.staleness import alternatives
+from dbproc.database import attempts, lineage
+from dbproc.database import codes as database_codes
+from dbproc.database import files as database_files
+from dbproc.database.attempts import AttemptRow
+from dbproc.database.codes import CodeOfFile
+from dbproc.database.definition.load import load_definition
+from dbproc.database.files import FileRow
+from dbproc.database.lineage import ConfirmationRow
+from dbproc.database.store import Store
+from dbproc.explain.causes import Inquiry, maker_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The product of an input among those that replace each other."""
+
+    of: tuple[str, ...]  #: the products, the best first
+    place: int  #: which of them it is, counted from 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputOfFile(FileRow):
+    """An input of a file."""
+
+    choice: Choice | None = field(default=None, metadata=OPTIONAL)  #: where it stands for others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """A file that is not up to date itself."""
+
+    file: str  #: its name
+    state: State  #: how it stands
+    explanation: str  #: in a sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyFile:
+    """The origin and state of a file; the last four fields are for made files."""
+
+    file: FileRow  #: the file
+    confirmed: tuple[ConfirmationRow, ...]  #: why it was not made again
+    attempt: AttemptRow | None  #: what made it; null: it was delivered
+    inputs: tuple[InputOfFile, ...]  #: what it was made from
+    codes: tuple[CodeOfFile, ...]  #: what it was made by
+    made_with: tuple[str, ...]  #: the names of the other outputs of the attempt
+    newest: str  #: the name of its newest version
+    state: State | None = field(default=None, metadata=OPTIONAL)  #: how its slot stands
+    explanation: str | None = field(default=None, metadata=OPTIONAL)  #: in a sentence
+    changes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: all that is another one since
+    upstream: tuple[Upstream, ...] | None = field(default=None, metadata=OPTIONAL)  #: what it came from and is stale
+
+
+def why_file(store: Store, name: str) -> WhyFile:
+    """Explain a file: delivered, or made from which inputs, by which code, for which reasons; and its state now.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such file.
+    """
+    with store.begin() as connection:
+        definition = load_definition(connection)
+        file = database_files.find_file(connection, name)
+        attempt = attempts.attempt_of_output(connection, file.file_id)
+        made = database_files.outputs_of_attempt(connection, attempt.attempt_id) if attempt else []
+        codes = tuple(database_codes.codes_of_file(connection, file.file_id))
+        versions = database_files.files_of_slot(connection, file.product_id, file.date)
+        ancestors = lineage.related(connection, file.file_id, ancestors=True)
+        slots = attempts.slots_of_files(connection, [file.file_id, *(row.file_id for row, _ in ancestors)])
+        maker = maker_of(definition, file.product_id)
+        answer = WhyFile(
+            file=file,
+            confirmed=tuple(lineage.confirmations(connection, [file.file_id])),
+            attempt=attempt,
+            inputs=tuple(_inputs(definition, maker, lineage.inputs_of_file(connection, file.file_id))),
+            codes=codes,
+            made_with=tuple(row.filename for row in made if row.file_id != file.file_id),
+            newest=next(row.filename for row in versions if row.keywords == file.keywords),
+        )
+    if maker is None:
+        return answer
+    inquiry = Inquiry(store, definition)
+    slot = slots.get(file.file_id, Slot(maker.process_id, file.date))
+    decision = inquiry.decided(replace(slot, process_id=maker.process_id))
+    return replace(
+        answer,
+        state=decision.state,
+        explanation=decision.explanation,
+        changes=tuple(_changes(store, inquiry, decision, codes)),
+        upstream=tuple(
+            Upstream(file=row.filename, state=each.state, explanation=each.explanation)
+            for row, _ in ancestors
+            if row.file_id in slots and slots[row.file_id].process_id in definition.processes
+            for each in [inquiry.decided(slots[row.file_id])]
+            if each.state is not State.UP_TO_DATE
+        ),
+    )
+
+
+def _inputs(definition: Definition, maker: Process | None, rows: Sequence[FileRow]) -> Iterator[InputOfFile]:
+    """The inputs of a file, with their place in a choice."""
+    choices = {
+        name: Choice(of=names, place=place)
+        for links in (alternatives(maker.inputs) if maker else ())
+        if len(links) > 1
+        for names in [tuple(definition.products[link.product_id].name for link in links)]
+        for place, name in enumerate(names, start=1)
+    }
+    return (extended(InputOfFile, row, choice=choices.get(row.product)) for row in rows)
+
+
+def _changes(store: Store, inquiry: Inquiry, decision: Decision, codes: Sequence[CodeOfFile]) -> Iterator[str]:
+    """Every component that changed since a file was made."""
+    if decision.state is not State.UP_TO_DATE:
+        yield from [reason.text for reason in decision.task.reasons] if decision.task else [decision.explanation]
+    if decision.task is not None and codes:
+        old, new = codes[0].code_id, decision.task.code.code_id
+        with store.begin() as connection:
+            parts = database_codes.code_parts(connection, [old, new])
+        yield from _part_changes(parts[old], parts[new])
+    for edit in inquiry.edits:
+        code = valid_code([edit.code], decision.slot.date)
+        if code is not None and code.process_id == decision.slot.process_id:
+            yield f"code {code.path} was edited under its version {code.version}; the next run notices"
+            with store.begin() as connection:
+                before = database_codes.code_parts(connection, [code.code_id])[code.code_id]
+            yield from _part_changes(before, {part.path: part.digest for part in edit.bundle.parts})
+
+
+def _part_changes(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    """The files of a code that differ between two versions."""
+    for path in sorted({*old, *new}):
+        if old.get(path) != new.get(path):
+            how = "was added" if path not in old else "was removed" if path not in new else "changed"
+            yield f"the code's file {path} {how}"
