@@ -38,7 +38,7 @@ def check_said_clearly(run: subprocess.Popen[str], statuses: set[int]) -> None:
     if run.returncode:
         (last,) = err.splitlines()[-1:]
         assert last.startswith("ProcessQueue.py: "), err
-        assert "terminat" in last or "connection" in last.lower(), err
+        assert any(word in last.lower() for word in ("terminat", "connection", "shutting down", "starting up")), err
 
 
 def test_connections_ended_while_a_job_runs(held_postgres: Held, postgres_server: PostgresServer) -> None:
