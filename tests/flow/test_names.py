@@ -50,7 +50,7 @@ def test_names_of_two_products_are_told_when_they_are_defined_and_refused_when_t
     for _ in range(2):
         done = mission.dbproc("apply", str(mission.file))
         assert "warning: line " in done.err
-        assert "a file 'gain_20000101.txt' can be of this product and of 'gain': it is refused when it comes" in done.err
+        assert "a file 'gain_20000101.txt' can be of this product and of 'gain': it is refused when it" in done.err
     mission.deliver("gain_20000101.txt", "other_20000101.txt")
     mission.run(status=1)
     assert set(mission.files()) == {"other_20000101.txt"}
