@@ -174,6 +174,9 @@ def test_parts_of_a_day_are_made_of_what_overlaps_them_and_say_when_they_are(mis
         "SELECT unix_start, unix_stop FROM unixtime JOIN file USING (file_id) "
         "WHERE filename = 'quarter_20240506_0515_v1.0.0.txt'"
     ) == [(1714972500, 1714973399)]
+    of_their_time = "f.utc_start_time = a.utc_start_time AND f.utc_stop_time = a.utc_stop_time"
+    made = mission.rows(f"SELECT 1 FROM attempt a JOIN file f ON f.file_id = a.output_file WHERE {of_their_time}")
+    assert len(made) == len(mission.attempts()) == 10
     assert idle(mission)
 
 
@@ -322,6 +325,24 @@ def test_what_was_made_of_a_pass_that_is_elsewhere_now_is_named(mission: Mission
     said = mission.dbproc("check", status=1).out
     assert "look_7_20240506_v1.0.0.txt" in said
     assert "would not be made now: no file of the required input frame for 2024-05-06T12:30:00" in said
+
+
+def test_two_passes_are_never_one_period(mission: Mission) -> None:
+    """Their names are alike, and an inspector finds what tells them apart in what they hold."""
+    numbered = PASS.replace("start, stop =", "number, start, stop =").replace(
+        "Facts(start", "Facts(keywords={'n': number}, start"
+    )
+    mission.inspector("pass.py", numbered)
+    mission.create(
+        product("pass", 0, "pass_{Y}{m}{d}" + VERSION, inspector="pass.py"),
+        product("look", 1, "look_{Y}{m}{d}" + VERSION),
+        process("to_look", "look", ["pass"], "per pass"),
+    )
+    mission.deliver("pass_20240506_v1.0.0.txt", content="7 2024-05-06T10:00:00 2024-05-06T11:00:00")
+    mission.deliver("pass_20240506_v1.1.0.txt", content="8 2024-05-06T20:00:00 2024-05-06T21:00:00")
+    done = mission.run(status=1)
+    assert "pass_20240506_v1.0.0.txt and pass_20240506_v1.1.0.txt would be one period" in done.out + done.err
+    assert mission.names("look") == []
 
 
 def test_what_is_made_of_a_pass_is_of_its_time(mission: Mission, tmp_path: Path) -> None:

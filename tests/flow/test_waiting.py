@@ -62,6 +62,8 @@ def waits(mission: Mission) -> list[tuple[str, str, str | None]]:
         "SELECT p.process_name, w.utc_file_date, w.process_keywords, w.until_time FROM waitingslot w "
         "JOIN process p ON p.process_id = w.process_id ORDER BY 1, 2, 3"
     )
+    outside = "utc_start_time >= utc_stop_time OR utc_stop_time >= until_time"
+    assert mission.rows(f"SELECT 1 FROM waitingslot WHERE {outside}") == []
     return [(f"{row[0]} {row[2]}".rstrip(), str(row[1]), _time(row[3])) for row in rows]
 
 
