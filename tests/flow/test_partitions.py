@@ -407,3 +407,19 @@ def newest(mission: Mission) -> set[str]:
     """The looks that are inputs of whatever comes after them."""
     rows = mission.rows("SELECT filename FROM newest_file")
     return {str(name) for (name,) in rows if str(name).startswith("look")}
+
+
+def test_the_plan_knows_how_long_what_is_made_holds(mission: Mission) -> None:
+    mission.create(
+        product("raw", 0, "raw_{Y}{m}{d}" + VERSION),
+        product("clean", 1, "clean_{Y}{m}{d}" + VERSION, covers="2 days"),
+        product("day", 2, "day_{Y}{m}{d}" + VERSION),
+        process("to_clean", "clean", ["raw"], "FILE"),
+        process("to_day", "day", ["clean"]),
+    )
+    mission.deliver("raw_20240506_v1.0.0.txt")
+    said = mission.dbproc("plan").out
+    mission.run()
+    made = [*mission.names("clean"), *mission.names("day")]
+    assert made == [f"{name}_v1.0.0.txt" for name in ("clean_20240506", "day_20240506", "day_20240507")]
+    assert all(name in said for name in made)
