@@ -85,8 +85,9 @@ database reached with `PGHOST`, `PGPORT`, `PGUSER` and `PGPASSWORD`. No command 
 TABLES = (
     *("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "processoutput"),
     *("code", "codefile", "codeevent", "file", "filemember", "filefilelink", "filecodelink", "confirmation"),
+    *("correction", "correctionfile"),
     *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
-    *("canary", "canaryfile", "quarantine", "placement", "release"),
+    *("canary", "canaryfile", "quarantine", "placement", "notice", "release"),
 )
 """The tables in the order of the document: what is defined, what there is, what is done."""
 

@@ -57,6 +57,28 @@ class Purpose(StrEnum):
     INCOMING = "incoming"  #: a file that arrived goes to its product's directory
     OUTPUT = "output"  #: what a job made goes to its product's directory
     QUARANTINE = "quarantine"  #: a file goes into quarantine, or leaves it
+    ASIDE = "aside"  #: a file that is withdrawn, replaced or reaped goes aside, or comes back
+    RENAME = "rename"  #: a file gets the name or the directory that its product has now
+
+
+class Correction(StrEnum):
+    """What is done to files that are in the catalogue."""
+
+    WITHDRAW = "withdraw"  #: they are no inputs and not the newest any more
+    REPLACE = "replace"  #: other bytes have their names
+    REINSPECT = "reinspect"  #: what an inspector says of them is another thing now
+    RENAME = "rename"  #: they have other names or directories
+    MARK = "mark"  #: a person said how good they are
+    REAP = "reap"  #: they are superseded, and their bytes in the trash
+
+
+class Quality(StrEnum):
+    """How good a file is, as far as a person said."""
+
+    UNKNOWN = "unknown"  #: nobody has said anything
+    OK = "ok"  #: looked at, and good
+    IGNORE = "ignore"  #: not to be used, though nothing is known to be wrong
+    PROBLEM = "problem"  #: something is wrong with it
 
 
 class RefusalReason(StrEnum):

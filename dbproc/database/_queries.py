@@ -117,17 +117,20 @@ def streamed(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Ite
 
 
 def is_newest(*, existing: bool) -> ColumnElement[bool]:
-    """No file of the same product, date and keywords has a higher version (and exists on disk, with `existing`)."""
+    """No file of the same product, date and keywords has a higher version (and exists on disk, with `existing`); what
+    was replaced counts for nothing."""
     other = FILE.alias()
     higher = and_(
+        other.c.replaced_by.is_(None),
         other.c.product_id == FILE.c.product_id,
         other.c.utc_file_date == FILE.c.utc_file_date,
         other.c.process_keywords == FILE.c.process_keywords,
         tuple_(*version_columns(other)) > tuple_(*version_columns(FILE)),
     )
+    in_place = FILE.c.replaced_by.is_(None)
     if existing:
-        return and_(FILE.c.exists_on_disk, ~exists().where(higher, other.c.exists_on_disk))
-    return ~exists().where(higher)
+        return and_(in_place, FILE.c.exists_on_disk, ~exists().where(higher, other.c.exists_on_disk))
+    return and_(in_place, ~exists().where(higher))
 
 
 def is_last_attempt() -> ColumnElement[bool]:

@@ -71,7 +71,7 @@ def known_by_identity(connection: Connection, identities: Iterable[Identity]) ->
     columns = (FILE.c.product_id, FILE.c.utc_file_date, FILE.c.process_keywords, *version_columns(FILE))
     names: dict[Identity, str] = {}
     for some in batches(list(identities), 1000):
-        statement = select(*columns, FILE.c.filename).where(tuple_(*columns).in_(some))
+        statement = select(*columns, FILE.c.filename).where(tuple_(*columns).in_(some), FILE.c.replaced_by.is_(None))
         for row in connection.execute(statement):
             names[tuple(row[:6])] = row[6]
     return names
@@ -229,7 +229,7 @@ def _known(connection: Connection, names: Sequence[str]) -> list[KnownFile]:
     rows: list[Any] = []
     for some in batches(names):
         columns = (c.file_id, c.filename, c.relative_path, c.file_size, c.shasum, c.exists_on_disk)
-        rows.extend(connection.execute(select(*columns).where(c.filename.in_(some))))
+        rows.extend(connection.execute(select(*columns).where(c.filename.in_(some), c.replaced_by.is_(None))))
     members = _members(connection, [row.file_id for row in rows])
     return [
         KnownFile(

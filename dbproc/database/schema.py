@@ -38,8 +38,10 @@ from dbproc.core.states import (
     CampaignStatus,
     CanaryStatus,
     CodeEvent,
+    Correction,
     ItemStatus,
     Purpose,
+    Quality,
     SampleVerdict,
 )
 
@@ -107,6 +109,10 @@ mission = Table(
     Column("early_cutoff", Boolean, nullable=False, server_default=text("false")),
     Column("identity", Text, nullable=False, server_default=""),
     Column("root_marked", Boolean, nullable=False, server_default=text("false")),
+    Column("same_name", Text, nullable=False, server_default="quarantine"),
+    Column("keep_logs", Boolean, nullable=False, server_default=text("false")),
+    Column("trash_seconds", Float, nullable=False, server_default="2592000"),
+    Column("notify", Text, nullable=False, server_default="[]"),
     CheckConstraint(_one_of("on_code_edit", CodeEditPolicy), name="on_code_edit"),
     CheckConstraint("digest IN ('sha256', 'blake3')", name="digest"),
     CheckConstraint("settle_seconds >= 0 AND retry_seconds >= 0 AND retry_limit >= 0", name="not_negative"),
@@ -152,12 +158,14 @@ product = Table(
     Column("expect_from", Date),
     Column("expect_to", Date),
     Column("late_after", Float),
+    Column("keep_versions", Integer),
 )
 """A kind of file. ``format`` and ``relative_path`` keep their fields; constants are substituted. ``comparison``: how
 two versions are held against each other: ``bytes``, ``netcdf`` or ``hdf5``. ``companion``: whether a file owns the
 directory of its stem beside it (``x.idx`` and ``x/``). ``covers``: seconds that a file is of from the time on that its
 name says. ``expect``: how often a file comes, of each key of the JSON list ``expect_keys``, from ``expect_from`` to
-``expect_to``; it is late so many seconds after its period (``late_after``)."""
+to ``expect_to``; it is late so many seconds after its period (``late_after``). ``keep_versions``: so many of the
+newest versions are kept when files are reaped; null: all of them."""
 
 inspector = Table(
     "inspector",
@@ -226,12 +234,14 @@ productprocesslink = Table(
     Column("valid", Text),
     Column("max_age_seconds", Float),
     Column("choice", Integer, ForeignKey("product.product_id")),
+    Column("quality", Text),
     CheckConstraint("yesterday >= 0 AND tomorrow >= 0", name="window"),
 )
 """An input product of a process, in the order of ``position``. Of those with one ``choice`` (the best product of it)
 the first is used of which there are files. ``before_seconds`` and ``after_seconds`` widen its window, as ``yesterday``
 and ``tomorrow`` do by days. ``valid``: its files hold for longer than their own time: the ``latest``, not older than
-``max_age_seconds``, or those whose time ``covers`` the period."""
+``max_age_seconds``, or those whose time ``covers`` the period. ``quality``: a JSON list of the qualities that its files
+may be marked with."""
 
 code = Table(
     "code",
@@ -312,7 +322,7 @@ file = Table(
     "file",
     METADATA,
     Column("file_id", BIG_ID, primary_key=True),
-    Column("filename", Text, nullable=False, unique=True),
+    Column("filename", Text, nullable=False, index=True),
     Column("product_id", Integer, ForeignKey("product.product_id"), nullable=False),
     Column("utc_file_date", Date, nullable=False),
     Column("utc_start_time", UtcTime, nullable=False),
@@ -324,7 +334,7 @@ file = Table(
     Column("data_level", Float, nullable=False),
     Column("relative_path", Text, nullable=False),
     Column("file_size", BigInteger, nullable=False),
-    Column("shasum", Text, nullable=False),
+    Column("shasum", Text, nullable=False, index=True),
     Column("exists_on_disk", Boolean, nullable=False),
     Column("file_create_date", UtcTime, nullable=False),
     Column("verbose_provenance", Text),
@@ -336,19 +346,64 @@ file = Table(
     Column("met_stop_time", Float),
     Column("same_as", BIG_ID),
     Column("stat", Text),
-    UniqueConstraint(
-        *("product_id", "utc_file_date", "process_keywords"),
-        *("interface_version", "quality_version", "revision_version"),
-        name="uq_file_version",
-    ),
+    Column("arrived_time", UtcTime),
+    Column("logging_id", Integer, ForeignKey("logging.logging_id"), index=True),
+    Column("correction_id", Integer, ForeignKey("correction.correction_id")),
+    Column("replaced_by", BIG_ID, ForeignKey("file.file_id")),
+    Column("quality", Text, nullable=False, server_default=Quality.UNKNOWN),
+    Column("deleted_time", UtcTime),
     CheckConstraint("utc_start_time <= utc_stop_time", name="times"),
     CheckConstraint("interface_version >= 1 AND quality_version >= 0 AND revision_version >= 0", name="version"),
     CheckConstraint("file_size >= 0", name="file_size"),
+    CheckConstraint(_one_of("quality", Quality), name="quality"),
     Index("ix_file_product_time", "product_id", "utc_start_time", "utc_stop_time"),
 )
 """One file of one product for one date, with one version. ``same_as``: the number of the oldest of the earlier versions
 that it equals, without a break between them; null when it differs from the version before. ``stat``: what the system
-said of it when its digest was taken; the digest is taken again, before it is used, only when that differs."""
+said of it when its digest was taken; the digest is taken again, before it is used, only when that differs.
+``arrived_time``: when a delivered file came into incoming; ``logging_id``: the run that took it in or made it.
+``correction_id``: what took it out of its place: it was withdrawn or reaped, its bytes are kept aside, unless they are
+deleted since ``deleted_time``. ``replaced_by``: the file that has its name and its place instead."""
+
+correction = Table(
+    "correction",
+    METADATA,
+    Column("correction_id", Integer, primary_key=True),
+    Column("kind", String(10), nullable=False),
+    Column("correction_time", UtcTime, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("logging_id", Integer, ForeignKey("logging.logging_id")),
+    Column("undone_time", UtcTime),
+    Column("undone_by", Text),
+    CheckConstraint(_one_of("kind", Correction), name="kind"),
+)
+"""What a person, or a run because of it, changed of files that are in the catalogue. ``logging_id``: that run."""
+
+correctionfile = Table(
+    "correctionfile",
+    METADATA,
+    Column("correction_id", Integer, ForeignKey("correction.correction_id"), primary_key=True),
+    Column("file_id", BIG_ID, ForeignKey("file.file_id"), primary_key=True, index=True),
+    Column("cause_file", BIG_ID, ForeignKey("file.file_id"), index=True),
+    Column("former", Text, nullable=False, server_default="{}"),
+)
+"""A file that was corrected; ``cause_file``: the input because of which. ``former`` is JSON: what its columns held."""
+
+notice = Table(
+    "notice",
+    METADATA,
+    Column("notice_id", Integer, primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("noticed_time", UtcTime, nullable=False),
+    Column("sent_time", UtcTime),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("problem", Text),
+    UniqueConstraint("event", "subject"),
+)
+"""An event that people are told of, once; ``problem``: why the last try to tell it failed."""
 
 filemember = Table(
     "filemember",
@@ -408,9 +463,11 @@ logging = Table(
     Column("machine_id", Text),
     Column("pid_namespace", Text),
     Column("lock_mark", Text),
+    Column("jobs_done", Integer),
+    Column("jobs_known", Integer),
 )
 """A run, or a command that keeps runs away; the open row, ``currently_processing``, is the lock. ``lock_mark`` is the
-mark of the file that its holder keeps locked, ``.dbproc/lock``."""
+mark of the file that its holder keeps locked, ``.dbproc/lock``. ``jobs_done`` of ``jobs_known``: how far it is."""
 
 attempt = Table(
     "attempt",
@@ -440,6 +497,9 @@ attempt = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("next_try_time", UtcTime),
     Column("campaign_id", Integer, ForeignKey("campaign.campaign_id"), index=True),
+    Column("dismissed_time", UtcTime),
+    Column("dismissed_by", Text),
+    Column("dismissed_reason", Text),
     CheckConstraint(_one_of("status", AttemptStatus), name="status"),
     Index("ix_attempt_slot", "process_id", "utc_file_date", "process_keywords", "attempt_id"),
 )
@@ -448,8 +508,8 @@ attempt = Table(
 ``utc_file_date`` and ``process_keywords`` tell the slot, as they tell the file that is made for it.
 
 ``status``: running, succeeded, failed, interrupted; or refused: decided not to run, ``message`` says why.
-``command_line`` and ``reasons`` are JSON lists. ``failures``: how many in a row, this one included, with the same
-inputs and code."""
+``dismissed_time``: a person said that nobody will mend it. ``command_line`` and ``reasons`` are JSON lists.
+``failures``: how many in a row, this one included, with the same inputs and code."""
 
 waitingslot = Table(
     "waitingslot",
@@ -577,8 +637,8 @@ placement = Table(
 )
 """A file about to be moved, announced before it is: what a crash leaves half done is found here.
 
-``source`` and ``target`` are absolute paths; ``purpose``: incoming, output or quarantine. ``members`` is a JSON list:
-what is moved along, by its path in the companion directory."""
+``source`` and ``target`` are absolute paths; ``purpose``: incoming, output, quarantine, aside or rename. ``members`` is a
+JSON list: what is moved along, by its path in the companion directory."""
 
 quarantine = Table(
     "quarantine",
@@ -614,13 +674,22 @@ release = Table(
 
 OPEN_ATTEMPTS = (AttemptStatus.RUNNING, AttemptStatus.FAILED, AttemptStatus.REFUSED)
 OPEN_ITEMS = (ItemStatus.WAITING, ItemStatus.FAILED)
-PARTIAL_INDEXES = (
-    ("ix_inspector_active", inspector.c.product, True, "active_code"),
-    ("ix_logging_lock", logging.c.mission_id, True, "currently_processing"),
-    ("ix_attempt_open", attempt.c.status, False, _one_of("status", OPEN_ATTEMPTS)),
-    ("ix_campaignitem_open", campaignitem.c.campaign_id, False, _one_of("status", OPEN_ITEMS)),
+FILE_VERSION = (
+    *(file.c.product_id, file.c.utc_file_date, file.c.process_keywords),
+    *(file.c.interface_version, file.c.quality_version, file.c.revision_version),
 )
-"""Name, column, whether it is unique, and the rows that it covers: one active inspector of a product, one open run."""
+"""Of the files that are not replaced, no two are equal in all of these."""
+PARTIAL_INDEXES: tuple[tuple[str, tuple[Column[Any], ...], bool, str], ...] = (
+    ("ix_inspector_active", (inspector.c.product,), True, "active_code"),
+    ("ix_logging_lock", (logging.c.mission_id,), True, "currently_processing"),
+    ("ix_attempt_open", (attempt.c.status,), False, _one_of("status", OPEN_ATTEMPTS)),
+    ("ix_campaignitem_open", (campaignitem.c.campaign_id,), False, _one_of("status", OPEN_ITEMS)),
+    ("uq_file_filename", (file.c.filename,), True, "replaced_by IS NULL"),
+    ("uq_file_version", FILE_VERSION, True, "replaced_by IS NULL"),
+    ("ix_file_correction_id", (file.c.correction_id,), False, "correction_id IS NOT NULL"),
+    ("ix_file_replaced_by", (file.c.replaced_by,), False, "replaced_by IS NOT NULL"),
+)
+"""Name, columns, whether it is unique, and the rows that it covers: one active inspector of a product, one open run."""
 
 
 def complete_metadata() -> MetaData:
@@ -628,9 +697,9 @@ def complete_metadata() -> MetaData:
 
     To build them SQLAlchemy imports every dialect that they name, which is more than a run with nothing to do costs.
     """
-    for name, column, unique, where in PARTIAL_INDEXES:
-        if name not in {index.name for index in column.table.indexes}:
-            Index(name, column, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+    for name, columns, unique, where in PARTIAL_INDEXES:
+        if name not in {index.name for index in columns[0].table.indexes}:
+            Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
     return METADATA
 
 
@@ -639,10 +708,11 @@ CREATE VIEW newest_file AS
 SELECT f.*
 FROM file AS f
 WHERE f.exists_on_disk
+  AND f.replaced_by IS NULL
   AND NOT EXISTS (
     SELECT 1 FROM file AS g
     WHERE g.product_id = f.product_id AND g.utc_file_date = f.utc_file_date
-      AND g.process_keywords = f.process_keywords AND g.exists_on_disk
+      AND g.process_keywords = f.process_keywords AND g.exists_on_disk AND g.replaced_by IS NULL
       AND (g.interface_version, g.quality_version, g.revision_version)
         > (f.interface_version, f.quality_version, f.revision_version))
 """

@@ -47,10 +47,10 @@ TABLES = {
     CodeSpec: schema.code,
 }
 BY_HAND: dict[type, str] = {
-    MissionSpec: "mission_id identity root_marked",
-    ProductSpec: "product_id instrument_id",
+    MissionSpec: "mission_id identity root_marked same_name keep_logs trash_seconds notify",
+    ProductSpec: "product_id instrument_id keep_versions",
     InspectorSpec: "inspector_id filename relative_path arguments active_code newest_version product shasum stat",
-    InputSpec: "process_id input_product_id position choice",
+    InputSpec: "process_id input_product_id position choice quality",
     ProcessSpec: "process_id output_product",
     CodeSpec: "code_id process_id filename relative_path shasum stat newest_version release_time same_as kept",
 }

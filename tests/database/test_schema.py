@@ -64,9 +64,9 @@ def test_models_and_migrations_have_the_same_checks_and_partial_indexes(store: S
             if index.get("dialect_options", {}).get(where) is not None
         }
         expected = {
-            (name, (column.name,), unique)
-            for name, column, unique, _ in schema.PARTIAL_INDEXES
-            if column.table is table
+            (name, tuple(column.name for column in columns), unique)
+            for name, columns, unique, _ in schema.PARTIAL_INDEXES
+            if columns[0].table is table
         }
         assert partial == expected, table.name
 
