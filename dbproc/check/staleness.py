@@ -11,10 +11,9 @@ from operator import attrgetter
 from dbproc.check.faults import Dequeue, Enqueue, Fault, Kind
 from dbproc.core.candidates import Queued, consumers
 from dbproc.core.facts import Output
-from dbproc.core.model import Definition, Slot, Task
+from dbproc.core.model import Definition, File, Slot, Task
 from dbproc.core.plan import Decision, Planner, State
 from dbproc.core.slot_text import task_shown
-from dbproc.core.slots import fields_of, restricted
 from dbproc.core.states import AttemptStatus
 from dbproc.database.audit import QueuedRow
 from dbproc.database.waitingslots import WaitingRow
@@ -71,23 +70,15 @@ def judged(
     undue: list[Fault] = []
     for planner, some in planners(definition, facts, ordered, dt.datetime.now(dt.UTC)):
         for decision in map(planner.decide, some):
-            outputs = [output for output in _outputs(definition, planner, decision.slot) if output.exists]
+            outputs = [output for output in planner.standing(decision.slot) if output.exists]
             if decision.state in (State.STALE, State.WAITING) and decision.task is not None:
                 found = _stale(planner, decision, decision.task, doubtful)
                 stale.update({} if found is None else {decision.slot: found})
+            elif decision.state is State.WITHDRAW:
+                undue += [_to_withdraw(file, cause, decision.explanation) for file, cause in decision.withdraws]
             elif decision.state is State.NOT_DUE:
                 undue += [_undue(output, decision.explanation) for output in outputs if _is_whole(output, gone)]
     return Judgement(stale, tuple(undue))
-
-
-def _outputs(definition: Definition, planner: Planner, slot: Slot) -> Iterator[Output]:
-    """What stands in a slot."""
-    process = definition.processes[slot.process_id]
-    fields = fields_of(slot.keywords) | process.key_fields
-    for product_id in process.outputs:
-        for output in planner.facts.outputs.get((product_id, slot.date), ()):
-            if restricted(output.file.keywords, fields) == slot.keywords:
-                yield output
 
 
 def _is_whole(output: Output, gone: Collection[int]) -> bool:
@@ -101,6 +92,16 @@ def _undue(output: Output, explanation: str) -> Fault:
         place=output.file.filename,
         text=f"would not be made now: {explanation}",
         remedy="what is made from it still has it; put right what it was made from, or do without it",
+    )
+
+
+def _to_withdraw(file: File, cause: File, explanation: str) -> Fault:
+    return Fault(
+        kind=Kind.UNDUE,
+        place=file.filename,
+        text=f"would not be made now: the next run {explanation}",
+        remedy="dbproc check --repair queues what it was made from; the next run withdraws it",
+        cure=Enqueue((cause.file_id,), f"{cause.filename} is no input of {file.filename} any more"),
     )
 
 

@@ -26,6 +26,7 @@ class Event(StrEnum):
     INGESTED = "ingested"
     DUPLICATE = "duplicate"
     RESTORED = "restored"
+    WITHDRAWN = "withdrawn"
     QUARANTINED = "quarantined"
     BUILT = "built"
     RAN = "ran"

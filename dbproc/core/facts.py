@@ -7,22 +7,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dbproc.core.model import File, Slot
-from dbproc.core.states import AttemptStatus
+from dbproc.core.states import AttemptStatus, Standing
 from dbproc.core.version import Version
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The newest version of an output, and what it was made from.
+    """The newest version of an output, or the newest of those in place, and what it was made from.
 
     `code_id` is the number of the first row that is the same code, None for a delivered file.
     """
 
     file: File
-    exists: bool
     code_id: int | None
     code_version: Version | None
     inputs: tuple[File, ...]
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is in its place."""
+        return self.file.standing is Standing.IN_PLACE
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person withdrew it: nothing is made in its place from the same inputs by the same code."""
+        return self.file.standing is Standing.WITHDRAWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +72,5 @@ class Facts:
     by_start: Mapping[int, Sequence[File]] = field(default_factory=dict)
     """Newest existing files that begin on the days asked for, by product."""
     seen: Mapping[int, Seen] = field(default_factory=dict)  #: by product, of those asked for
+    made_from: Mapping[int, Sequence[Slot]] = field(default_factory=dict)
+    """The slots whose files in place were made from a file, of those asked for."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from dbproc.core.filenames import Format, NameFacts, compile_format
-from dbproc.core.states import Purpose
+from dbproc.core.states import Purpose, Standing
 from dbproc.core.version import Part, Version
 
 KEPT_CODES = ".dbproc/codes"
@@ -298,6 +298,7 @@ class File:
     keywords: str
     directory: str
     same_as: int = 0  #: the oldest of the earlier versions with the same contents, 0: there is none
+    standing: Standing = Standing.IN_PLACE
 
     @property
     def period(self) -> Period:
@@ -442,6 +443,7 @@ class NewFile:
     same_as: int | None = None  #: the oldest of the earlier versions with the same contents
     again: int | None = None  #: the number of the same file, which is gone from disk: it is in its place
     is_other: bool = False  #: made again with other contents than it had
+    replaces: int | None = None  #: the number of the file whose name and place it takes over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -455,6 +457,9 @@ class KnownFile:
     digest: str
     exists: bool
     members: tuple[Member, ...] = ()
+    state: str = ""  #: what the system said of it when its digest was taken
+    standing: Standing = Standing.IN_PLACE
+    is_made: bool = False  #: a process made it
 
 
 class Ending(StrEnum):

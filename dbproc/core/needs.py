@@ -22,6 +22,7 @@ class Needs:
     outputs: Mapping[int, Sequence[DayRange]]  #: what stands on these dates
     by_start: Mapping[int, Sequence[DayRange]]  #: those that begin on these days
     seen: frozenset[int] = frozenset()  #: what was seen of these products at all
+    made_from: frozenset[int] = frozenset()  #: what was made from these files
 
 
 def days_of(date: dt.date, link: Input) -> DayRange:

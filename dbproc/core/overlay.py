@@ -15,7 +15,7 @@ from dbproc.core.model import Definition, File, Period, Planned, Slot, Task
 from dbproc.core.needs import Needs
 from dbproc.core.periods import DayRange
 from dbproc.core.slots import time_of_output
-from dbproc.core.states import AttemptStatus
+from dbproc.core.states import AttemptStatus, Standing
 
 _Identity = tuple[int, dt.date, str]
 
@@ -30,20 +30,34 @@ class Overlay:
         self._by_day: dict[int, dict[int, list[File]]] = defaultdict(lambda: defaultdict(list))
         self._by_date: dict[int, dict[int, dict[str, Output]]] = defaultdict(lambda: defaultdict(dict))
         self._done: dict[Slot, Tried | None] = {}
+        self._withdrawn: set[int] = set()
 
     def deliver(self, file: File) -> Queued:
         """Enter a file as if it were delivered and the newest of its versions; as it would be queued.
 
         One with a number of its own is of the catalogue, and only missing from disk.
         """
-        return self._enter(Output(replace(file, file_id=file.file_id or self._next_id()), True, None, None, ()), None)
+        there = replace(file, file_id=file.file_id or self._next_id(), standing=Standing.IN_PLACE)
+        return self._enter(Output(there, None, None, ()), None)
+
+    def withdraw(self, file: File) -> Queued:
+        """Take a file of the catalogue out of its place, as if withdrawn with an input; as it would be queued."""
+        identity = _identity(file)
+        gone = replace(file, standing=Standing.FOLLOWING)
+        before = self._newest.get(identity)
+        if before is not None:
+            self._forget(before.file)
+        self._newest[identity] = Output(gone, None, None, ()) if before is None else replace(before, file=gone)
+        self._by_date[file.product_id][file.date.toordinal()][file.keywords] = self._newest[identity]
+        self._withdrawn.add(file.file_id)
+        return Queued(file.file_id, file.product_id, file.date, file.keywords, (file.period,), is_taken_back=True)
 
     def make(self, task: Task) -> list[Queued]:
         """Enter the outputs of a task as if it had succeeded; as they would be queued."""
         self._done[task.slot] = None if task.outputs else _succeeded(task)
         return [
             self._enter(
-                Output(self._output(task, planned), True, task.code.code_id, task.code.version, task.inputs),
+                Output(self._output(task, planned), task.code.code_id, task.code.version, task.inputs),
                 planned.replaces,
                 task.campaign_id,
             )
@@ -59,6 +73,7 @@ class Overlay:
             tried=self._tried(facts.tried),
             by_start={key: self._beginning(key, files, asked.by_start[key]) for key, files in facts.by_start.items()},
             seen={key: self._seen(key, seen) for key, seen in facts.seen.items()},
+            made_from=facts.made_from,
         )
 
     def _next_id(self) -> int:
@@ -86,7 +101,8 @@ class Overlay:
     def _forget(self, file: File) -> None:
         days = self._by_day[file.product_id]
         for ordinal in _ordinals([file.period.days]):
-            days[ordinal].remove(file)
+            if file in days[ordinal]:
+                days[ordinal].remove(file)
 
     def _output(self, task: Task, planned: Planned) -> File:
         """The file that a job is to make, as it would be registered."""
@@ -126,7 +142,7 @@ class Overlay:
         if product_id not in self._by_day:
             return files
         dates = self._by_date[product_id]
-        found = (output.file for day in _among(dates, asked) for output in dates[day].values())
+        found = (output.file for day in _among(dates, asked) for output in dates[day].values() if output.exists)
         return [*self._not_replaced(files), *found]
 
     def _beginning(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
@@ -139,7 +155,8 @@ class Overlay:
 
     def _seen(self, product_id: int, seen: Seen) -> Seen:
         product = self._definition.products[product_id]
-        files = (output.file for output in self._newest.values() if output.file.product_id == product_id)
+        of_product = (output for output in self._newest.values() if output.file.product_id == product_id)
+        files = (output.file for output in of_product if output.exists)
         return seen_of(product, [*seen.firsts.items(), *((file.keywords, file.date) for file in files)])
 
     def _not_replaced(self, files: Sequence[File]) -> Iterator[File]:
@@ -148,13 +165,23 @@ class Overlay:
     def _outputs(
         self, known: Mapping[tuple[int, dt.date], Sequence[Output]], asked: Mapping[int, Sequence[DayRange]]
     ) -> Mapping[tuple[int, dt.date], Sequence[Output]]:
-        result = dict(known)
+        result = {key: [self._as_it_is(output) for output in outputs] for key, outputs in known.items()}
         for product_id, ranges in asked.items():
             dates = self._by_date.get(product_id, {})
             for day in _among(dates, ranges):
                 key = product_id, dt.date.fromordinal(day)
-                result[key] = _laid_over(known.get(key, ()), dates[day].values())
+                result[key] = _laid_over(result.get(key, ()), dates[day].values())
         return result
+
+    def _as_it_is(self, output: Output) -> Output:
+        """An output of the catalogue, its inputs as they stand here."""
+        if not any(file.file_id in self._withdrawn for file in output.inputs):
+            return output
+        inputs = (
+            replace(file, standing=Standing.FOLLOWING) if file.file_id in self._withdrawn else file
+            for file in output.inputs
+        )
+        return replace(output, inputs=tuple(inputs))
 
     def _tried(self, tried: Mapping[Slot, Tried]) -> Mapping[Slot, Tried]:
         if not self._done:
@@ -169,7 +196,8 @@ def _laid_over(known: Sequence[Output], virtual: Iterable[Output]) -> list[Outpu
     result = []
     for output in known:
         again = by_id.pop(output.file.file_id, output)
-        result.append(replace(output, exists=True) if again.code_id is None and again is not output else again)
+        is_as_made = again.code_id is None and again is not output
+        result.append(replace(output, file=again.file) if is_as_made else again)
     return [*result, *by_id.values()]
 
 

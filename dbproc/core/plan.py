@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -36,9 +36,9 @@ from dbproc.core.model import (
 )
 from dbproc.core.needs import Needs
 from dbproc.core.slot_text import slot_words
-from dbproc.core.slots import clock_values, fields_of, is_whole, key_of, key_of_file, period_of, values_of
-from dbproc.core.staleness import alternatives, code_reasons, compared, stale_reasons
-from dbproc.core.states import AttemptStatus
+from dbproc.core.slots import clock_values, fields_of, is_whole, key_of, key_of_file, period_of, restricted, values_of
+from dbproc.core.staleness import alternatives, cause_of_withdrawal, code_reasons, compared, stale_reasons
+from dbproc.core.states import AttemptStatus, Standing
 from dbproc.core.version import Part, Version, next_version
 from dbproc.core.wanted import Wanted
 
@@ -53,6 +53,7 @@ class State(StrEnum):
     WAITING = "waiting"  #: stale, and waits until its period is over or its inputs are complete
     DELAYED = "delayed"  #: failed before with the same inputs and code; tried again later, or given up
     REFUSED = "refused"  #: cannot be built as the mission is defined
+    WITHDRAW = "withdraw"  #: what stands there is to be withdrawn, because of what it was made from
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class Decision:
     """What to do for a slot, and the sentence that explains it.
 
     `confirmed`: what is up to date although it was made from earlier versions, because those have the same contents.
-    `until`: when it is made at the latest, while it waits; None: when something comes.
+    `until`: when it is made at the latest, while it waits; None: when something comes. `withdraws`: files that are to
+    be withdrawn, each with the input that is the cause.
     """
 
     slot: Slot
@@ -78,6 +80,7 @@ class Decision:
     task: Task | None = None
     confirmed: tuple[Confirmation, ...] = ()
     until: dt.datetime | None = None
+    withdraws: tuple[tuple[File, File], ...] = ()
 
     @property
     def period(self) -> Period | None:
@@ -133,33 +136,54 @@ class Planner:
             text = f"{' and '.join(drivers)} would be one period; put what tells them apart into the formats"
             return Decision(slot, State.REFUSED, text)
         if missing:
-            return Decision(slot, State.NOT_DUE, missing)
+            return self._unless_withdrawn(Decision(slot, State.NOT_DUE, missing), wanted)
         code = valid_code(self._definition.codes.get(process.process_id, ()), slot.date)
         if code is None:
-            return Decision(slot, State.NO_CODE, f"no active code of process {process.name} is valid for {slot.date}")
+            text = f"no active code of process {process.name} is valid for {slot.date}"
+            return self._unless_withdrawn(Decision(slot, State.NO_CODE, text), wanted)
         if not process.outputs:
             return self._decide_run(slot, process, code, wanted, forced)
         return self._decide_outputs(slot, process, code, wanted, forced)
 
     def _wanted(self, process: Process, slot: Slot) -> tuple[tuple[File, ...], str]:
-        """The wanted inputs in the order of the command line, or why the slot is not due."""
+        """The wanted inputs in the order of the command line, and why the slot is not due, if so."""
         wanted: dict[int, File] = {}
         period = self.period(slot)
-        covers, told = not process.inputs, set[str]()
+        covers, told, missing = not process.inputs, set[str](), ""
         for links in alternatives(process.inputs):
             files = self._chosen(process, slot, period, links)
             if not files and not links[0].optional:
                 names = " or ".join(self._definition.products[link.product_id].name for link in links)
-                return (), f"no file of the required input {names} for {slot_words(process, slot, period)}"
+                missing = missing or f"no file of the required input {names} for {slot_words(process, slot, period)}"
             covers = covers or (links[0].valid is None and _covering(process, slot, period, files))
             wanted.update((file.file_id, file) for file in files)
             told |= _told(process, links, files)
         untold = sorted(process.key_fields - told)
         if untold and process.inputs:
-            return (), f"none of the inputs gives {{{untold[0]}}} for {slot_words(process, slot, period)}"
+            missing = missing or f"none of the inputs gives {{{untold[0]}}} for {slot_words(process, slot, period)}"
         if not covers:
-            return (), f"no input covers {slot_words(process, slot, period)} itself"
-        return tuple(wanted.values()), ""
+            missing = missing or f"no input covers {slot_words(process, slot, period)} itself"
+        return tuple(wanted.values()), missing
+
+    def standing(self, slot: Slot) -> Iterator[Output]:
+        """What stands in a slot: the newest version of each output, and the newest in place."""
+        process = self._definition.processes[slot.process_id]
+        fields = fields_of(slot.keywords) | process.key_fields
+        for product_id in process.outputs:
+            for output in self.facts.outputs.get((product_id, slot.date), ()):
+                if restricted(output.file.keywords, fields) == slot.keywords:
+                    yield output
+
+    def _unless_withdrawn(self, decision: Decision, wanted: Collection[File]) -> Decision:
+        """The decision that nothing can be made, unless something stands there that was made from what is no input any
+        more; without a code, that was taken back."""
+        process = self._definition.processes[decision.slot.process_id]
+        made = (output for output in self.standing(decision.slot) if output.exists and output.code_id is not None)
+        pairs = ((output.file, cause_of_withdrawal(output, wanted, process)) for output in made)
+        found = tuple((file, cause) for file, cause in pairs if cause is not None)
+        if decision.state is State.NO_CODE:
+            found = tuple((file, cause) for file, cause in found if cause.standing.is_taken_back)
+        return withdrawing(decision, found) if found else decision
 
     def _chosen(self, process: Process, slot: Slot, period: Period, links: Sequence[Input]) -> list[File]:
         """The files of one input; of several that stand for each other, those of the first product that covers the
@@ -253,7 +277,9 @@ class Planner:
             return Decision(slot, State.REFUSED, f"two outputs would be named {twin}; give their formats other names")
         for (product, output, _), plan in zip(found, planned, strict=True):
             if output is not None and output.exists and plan.name == output.file.filename:
-                return Decision(slot, State.REFUSED, _needs_version(product, output, reasons), task)
+                refused = Decision(slot, State.REFUSED, _needs_version(product, output, reasons), task)
+                causes = [file for file in output.inputs if file.standing.is_taken_back]
+                return withdrawing(refused, [(output.file, causes[0])]) if causes else refused
         return self._unless_waiting(self._unless_delayed(task, forced), forced)
 
     def _reasons(
@@ -327,6 +353,21 @@ class Planner:
         return replace(decision, state=State.WAITING, explanation=text, until=until)
 
 
+def withdrawing(decision: Decision, pairs: Sequence[tuple[File, File]]) -> Decision:
+    """The decision to withdraw files, each because of an input, instead of another one."""
+    names = ", ".join(f"{file.filename} (made from {cause.filename}, which {_gone(cause)})" for file, cause in pairs)
+    text = f"withdraws {names}: {decision.explanation}"
+    return Decision(decision.slot, State.WITHDRAW, text, withdraws=tuple(pairs))
+
+
+def _gone(cause: File) -> str:
+    return {
+        Standing.REPLACED: "was replaced",
+        Standing.WITHDRAWN: "was withdrawn",
+        Standing.FOLLOWING: "was withdrawn",
+    }.get(cause.standing, "is no input of it any more")
+
+
 def startup_decision(definition: Definition, process: Process, today: dt.date) -> Decision:
     """What a run that begins `today` is to do for a process of timebase STARTUP."""
     slot = Slot(process.process_id, today)
@@ -356,6 +397,9 @@ def valid_code(codes: Iterable[Code], date: dt.date) -> Code | None:
 def _up_to_date(slot: Slot, outputs: Sequence[Output], wanted: Collection[File]) -> Decision:
     """The decision to do nothing, with the files that it confirms."""
     names = ", ".join(output.file.filename for output in outputs)
+    if any(output.is_held for output in outputs):
+        text = f"{names} was withdrawn; it is made again when its inputs or its code change"
+        return Decision(slot, State.UP_TO_DATE, text)
     confirmed = [
         Confirmation(output.file, old, new)
         for output in outputs
@@ -390,7 +434,8 @@ def _planned(
     name = product.compiled.render(time, str(version), keywords)
     if newest is not None and name == newest.filename:
         version = newest.version
-    is_as_before = output is not None and not output.exists and len(reasons) == 1 and forced is None
+    is_lost = output is not None and output.file.standing is Standing.LOST
+    is_as_before = is_lost and len(reasons) == 1 and forced is None
     return Planned(
         product_id=product.product_id, name=name, version=version, replaces=newest, is_as_before=is_as_before
     )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from dbproc.core.facts import Output
 from dbproc.core.model import Code, File, Input, Process, Reason
+from dbproc.core.states import Standing
 from dbproc.core.version import Part, Version, risen_part
 
 
@@ -28,8 +29,9 @@ def stale_reasons(
     if output is None:
         yield Reason("no output yet")
         return
-    if not output.exists:
-        yield Reason(f"{output.file.filename} is gone from disk", Part.REVISION)
+    if not (output.exists or output.is_held):
+        gone = "was withdrawn with an input" if output.file.standing is Standing.FOLLOWING else "is gone from disk"
+        yield Reason(f"{output.file.filename} {gone}", Part.REVISION)
     if output.code_id is None or output.code_version is None:
         yield Reason(f"{output.file.filename} was delivered, not made by this process", Part.QUALITY)
         return
@@ -70,12 +72,12 @@ def _input_reasons(
     reasons |= {
         new.file_id: _replaced(old, new, ranks)
         for old, new in replaced
-        if not (by_content and old.content == new.content)
+        if not (old.content == new.content and (by_content or old.filename == new.filename))
     }
     yield from (reasons[file.file_id] for file in wanted if file.file_id in reasons)
     for file in removed:
         if after.get(_choice(file, ranks)) in (None, before.get(_choice(file, ranks))):
-            yield Reason(f"input {file.filename} removed", Part.QUALITY)
+            yield Reason(f"input {file.filename} {_removed(file)}", Part.QUALITY)
 
 
 def _added(file: File, before: Mapping[int | None, int], ranks: _Ranks) -> Reason:
@@ -87,9 +89,17 @@ def _added(file: File, before: Mapping[int | None, int], ranks: _Ranks) -> Reaso
     return Reason(f"{quality}input {file.filename}", Part.QUALITY)
 
 
+def _removed(file: File) -> str:
+    return "withdrawn" if file.standing in (Standing.WITHDRAWN, Standing.FOLLOWING) else "removed"
+
+
 def _replaced(old: File, new: File, ranks: _Ranks) -> Reason:
     if old.product_id == new.product_id:
         part = _part(risen_part(old.version, new.version), Part.QUALITY)
+        if old.filename == new.filename:
+            return Reason(f"input {old.filename} has other bytes", part)
+        if old.standing in (Standing.WITHDRAWN, Standing.FOLLOWING):
+            return Reason(f"input {old.filename} withdrawn, {new.filename} in its place", part)
         return Reason(f"input {old.filename} replaced by {new.filename}", part)
     quality = "better " if ranks[new.product_id][1] < ranks[old.product_id][1] else "other "
     return Reason(f"{quality}input {new.filename} in the place of {old.filename}", Part.QUALITY)
@@ -103,6 +113,15 @@ def _choice(file: File, ranks: _Ranks) -> int | None:
 def _taken(files: Iterable[File], ranks: _Ranks) -> dict[int | None, int]:
     """By choice: the place of the product that is used of it."""
     return {ranks[file.product_id][0]: ranks[file.product_id][1] for file in files if file.product_id in ranks}
+
+
+def cause_of_withdrawal(output: Output, wanted: Collection[File], process: Process) -> File | None:
+    """The input because of which an output is withdrawn that cannot be made any more: one that was taken back, or else
+    one that is in the catalogue, and no input of the slot any more. What is only lost from disk is no reason."""
+    _, _, removed = compared(output.inputs, wanted, _ranks(process.inputs))
+    causes = [file for file in removed if file.standing.is_taken_back]
+    causes += [file for file in removed if file.standing is Standing.IN_PLACE]
+    return causes[0] if causes else None
 
 
 def compared(

@@ -72,6 +72,22 @@ class Correction(StrEnum):
     REAP = "reap"  #: they are superseded, and their bytes in the trash
 
 
+class Standing(StrEnum):
+    """Whether a file of the catalogue is in its place."""
+
+    IN_PLACE = "in place"  #: it is there, as far as is known
+    LOST = "lost"  #: it is gone from disk
+    WITHDRAWN = "withdrawn"  #: a person took it back
+    FOLLOWING = "withdrawn with an input"  #: a run took it back, because of what it was made from
+    REPLACED = "replaced"  #: another file has its name and its place
+    REAPED = "reaped"  #: it was superseded, and is in the trash
+
+    @property
+    def is_taken_back(self) -> bool:
+        """Whether it counts as wrong: it was withdrawn, or other bytes have its name."""
+        return self in (Standing.WITHDRAWN, Standing.FOLLOWING, Standing.REPLACED)
+
+
 class Quality(StrEnum):
     """How good a file is, as far as a person said."""
 

@@ -15,8 +15,10 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    case,
     exists,
     insert,
+    literal,
     null,
     or_,
     select,
@@ -28,7 +30,7 @@ from dbproc.core.model import LONGEST_DELAY, File, Period, Timebase
 from dbproc.core.periods import DayRange
 from dbproc.core.retry import meant_try
 from dbproc.core.slot_text import SlotShown, recorded_shown
-from dbproc.core.states import AttemptStatus
+from dbproc.core.states import AttemptStatus, Correction, Standing
 from dbproc.core.version import Version
 from dbproc.database import schema
 
@@ -90,18 +92,40 @@ def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) 
     return int(connection.execute(insert(table).values(values).returning(key)).scalar_one())
 
 
+def standing(file: FromClause) -> ColumnElement[str]:
+    """The :class:`~dbproc.core.states.Standing` of a file."""
+    correction, corrected = schema.correction.c, schema.correctionfile.c
+    by = select(
+        case(
+            (correction.kind == Correction.REAP, literal(Standing.REAPED.value)),
+            (corrected.cause_file.is_(None), literal(Standing.WITHDRAWN.value)),
+            else_=literal(Standing.FOLLOWING.value),
+        )
+    )
+    by = by.where(correction.correction_id == file.c.correction_id, corrected.correction_id == correction.correction_id)
+    return case(
+        (file.c.replaced_by.is_not(None), literal(Standing.REPLACED.value)),
+        (file.c.exists_on_disk, literal(Standing.IN_PLACE.value)),
+        (file.c.correction_id.is_(None), literal(Standing.LOST.value)),
+        else_=by.where(corrected.file_id == file.c.file_id).correlate(file).scalar_subquery(),
+    )
+
+
 FILE_COLUMNS = (
     *(FILE.c.file_id, FILE.c.product_id, FILE.c.filename, FILE.c.utc_file_date),
     *(FILE.c.utc_start_time, FILE.c.utc_stop_time, *version_columns(FILE)),
-    *(FILE.c.process_keywords, FILE.c.relative_path, FILE.c.same_as),
+    *(FILE.c.process_keywords, FILE.c.relative_path, FILE.c.same_as, standing(FILE)),
 )
 """What :func:`file_of` needs, in its order."""
 
 
 def file_of(row: Sequence[Any]) -> File:
     """The first columns of a row, :data:`FILE_COLUMNS`, as a :class:`~dbproc.core.model.File`."""
-    number, product_id, name, date, start, stop, *version, keywords, directory, same_as = row[: len(FILE_COLUMNS)]
-    return File(number, product_id, name, date, start, stop, Version(*version), keywords, directory, same_as or 0)
+    number, product_id, name, date, start, stop, *version, keywords, directory, same_as, stands = row[
+        : len(FILE_COLUMNS)
+    ]
+    parsed, same = Version(*version), same_as or 0
+    return File(number, product_id, name, date, start, stop, parsed, keywords, directory, same, Standing(stands))
 
 
 def newest_as_queued(connection: Connection, condition: ColumnElement[bool]) -> Iterator[Queued]:

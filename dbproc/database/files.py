@@ -9,15 +9,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, insert, or_, select, tuple_, update
 
 from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import File, KnownFile, Member, NewFile, Period, Slot
 from dbproc.core.periods import days_period
 from dbproc.core.plan import Confirmation
+from dbproc.core.states import Standing
 from dbproc.core.version import Version
-from dbproc.database import schema
+from dbproc.database import corrections, schema
 from dbproc.database._queries import (
     FILE,
     FILE_COLUMNS,
@@ -28,6 +29,7 @@ from dbproc.database._queries import (
     is_newest,
     number_of,
     slot_columns,
+    standing,
     version_columns,
     version_of,
 )
@@ -54,6 +56,7 @@ class FileRow:
     size: int  #: bytes
     digest: str  #: with the name of the algorithm in front
     exists_on_disk: bool  #: whether it is there, as far as is known
+    standing: Standing  #: whether it is in its place, or withdrawn, or replaced …
     version: Version  #: its version
 
 
@@ -85,9 +88,16 @@ def identity_of(file: NewFile) -> Identity:
 
 
 def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
-    """Enter files; their ids, in the same order. One that was made again is entered in its place."""
+    """Enter files; their ids, in the same order. One that was made again is entered in its row; one that replaces
+    another takes over its name and its place."""
+    for file in files:
+        if file.replaces is not None:
+            corrections.take_over(connection, file.replaces, file.replaces)
     new = iter(_insert_new(connection, [file for file in files if file.again is None]))
     ids = [next(new) if file.again is None else _enter_again(connection, file, file.again) for file in files]
+    for file_id, file in zip(ids, files, strict=True):
+        if file.replaces is not None:
+            corrections.take_over(connection, file.replaces, file_id)
     members = [
         {
             "file_id": file_id,
@@ -225,10 +235,13 @@ def record_states(connection: Connection, states: Iterable[tuple[Part, str]]) ->
 
 
 def _known(connection: Connection, names: Sequence[str]) -> list[KnownFile]:
-    c = FILE.c
+    c, link = FILE.c, schema.filecodelink.c
+    is_made = exists().where(link.resulting_file == c.file_id)
     rows: list[Any] = []
     for some in batches(names):
-        columns = (c.file_id, c.filename, c.relative_path, c.file_size, c.shasum, c.exists_on_disk)
+        facts = (c.file_size, c.shasum, c.exists_on_disk, c.stat)
+        stands = (standing(FILE).label("standing"), is_made.label("is_made"))
+        columns: tuple[ColumnElement[Any], ...] = (c.file_id, c.filename, c.relative_path, *facts, *stands)
         rows.extend(connection.execute(select(*columns).where(c.filename.in_(some), c.replaced_by.is_(None))))
     members = _members(connection, [row.file_id for row in rows])
     return [
@@ -240,6 +253,9 @@ def _known(connection: Connection, names: Sequence[str]) -> list[KnownFile]:
             digest=row.shasum,
             exists=row.exists_on_disk,
             members=tuple(members[row.file_id]),
+            state=row.stat or "",
+            standing=Standing(row.standing),
+            is_made=bool(row.is_made),
         )
         for row in rows
     ]
@@ -291,7 +307,8 @@ def find_file(connection: Connection, name: str) -> FileRow:
         There is none; the message names similar ones.
     """
     wanted = name.rstrip("/").rsplit("/", 1)[-1]
-    rows = files_of(connection, file_rows().where(FILE.c.filename == wanted))
+    of_name = file_rows().where(FILE.c.filename == wanted)
+    rows = files_of(connection, of_name.order_by(FILE.c.replaced_by.is_not(None), FILE.c.file_id.desc()))
     if not rows and (number := number_of(name)) is not None:
         rows = files_of(connection, file_rows().where(FILE.c.file_id == number))
     if not rows:
@@ -304,7 +321,7 @@ def find_file(connection: Connection, name: str) -> FileRow:
 
 def files_named(connection: Connection, names: Sequence[str]) -> list[FileRow]:
     """The files of these names."""
-    return files_of(connection, file_rows().where(FILE.c.filename.in_(names)))
+    return files_of(connection, file_rows().where(FILE.c.filename.in_(names), FILE.c.replaced_by.is_(None)))
 
 
 def newest_of(connection: Connection, product_id: int, date: dt.date, keywords: str) -> FileRow | None:
@@ -345,7 +362,11 @@ def files_within(connection: Connection, product_id: int, span: Period, *, newes
 
 def files_of(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[FileRow]:
     """The files that a statement made of :func:`file_rows` finds."""
-    return [FileRow(**row, version=version_of(row)) for row in connection.execute(statement).mappings()]
+    return [_file_row(row) for row in connection.execute(statement).mappings()]
+
+
+def _file_row(row: Mapping[Any, Any]) -> FileRow:
+    return FileRow(**{**row, "standing": Standing(row["standing"])}, version=version_of(row))
 
 
 def file_rows() -> Select[*tuple[Any, ...]]:
@@ -361,6 +382,7 @@ def file_rows() -> Select[*tuple[Any, ...]]:
         directory=FILE.c.relative_path,
         size=FILE.c.file_size,
         digest=FILE.c.shasum,
+        standing=standing(FILE),
     )
     return select(*columns).join(product, product.c.product_id == FILE.c.product_id)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
 from dbproc.core.expectations import Presence, seen_of
 from dbproc.core.facts import Facts, Output, Seen, Tried
@@ -50,6 +50,7 @@ def load_facts(connection: Connection, definition: Definition, asked: Needs, slo
         tried=_tried(connection, definition, slots),
         by_start={key: _newest_files(connection, key, begins_in(ranges)) for key, ranges in asked.by_start.items()},
         seen={key: load_seen(connection, definition.products[key]) for key in asked.seen},
+        made_from=made_from(connection, asked.made_from),
     )
 
 
@@ -81,22 +82,36 @@ def _outputs(
     rows: list[Row[*tuple[Any, ...]]] = []
     for product_id, ranges in asked.items():
         statement = (
-            select(*FILE_COLUMNS, FILE.c.exists_on_disk, _FIRST_CODE, *version_columns(schema.code))
+            select(*FILE_COLUMNS, _FIRST_CODE, *version_columns(schema.code))
             .outerjoin(schema.filecodelink, schema.filecodelink.c.resulting_file == FILE.c.file_id)
             .outerjoin(schema.code, schema.code.c.code_id == schema.filecodelink.c.source_code)
-            .where(FILE.c.product_id == product_id, dated_in(FILE.c.utc_file_date, ranges), is_newest(existing=False))
+            .where(FILE.c.product_id == product_id, dated_in(FILE.c.utc_file_date, ranges))
+            .where(or_(is_newest(existing=False), is_newest(existing=True)))
         )
         rows.extend(connection.execute(statement))
     inputs = inputs_of(connection, [row[0] for row in rows])
     outputs: dict[tuple[int, dt.date], list[Output]] = defaultdict(list)
     for row in rows:
         file = file_of(row)
-        exists_on_disk, code_id, *version = row[-5:]
+        code_id, *version = row[-4:]
         made_by = None if code_id is None else Version(*version)
-        outputs[file.product_id, file.date].append(
-            Output(file, exists_on_disk, code_id, made_by, tuple(inputs.get(file.file_id, ())))
-        )
+        outputs[file.product_id, file.date].append(Output(file, code_id, made_by, tuple(inputs.get(file.file_id, ()))))
     return outputs
+
+
+def made_from(connection: Connection, file_ids: Collection[int]) -> dict[int, list[Slot]]:
+    """By file: the slots of the files in place that were made from it."""
+    link, further = schema.filefilelink, schema.attemptoutput
+    slots: dict[int, list[Slot]] = defaultdict(list)
+    for some in batches(sorted(file_ids)):
+        of_source = select(link.c.source_file, *slot_columns(_ATTEMPT)).where(link.c.source_file.in_(some))
+        of_source = of_source.join(FILE, FILE.c.file_id == link.c.resulting_file).where(FILE.c.exists_on_disk)
+        first = of_source.join(_ATTEMPT, _ATTEMPT.c.output_file == FILE.c.file_id)
+        besides = of_source.join(further, further.c.file_id == FILE.c.file_id)
+        besides = besides.join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.c.attempt_id)
+        for source, *slot in connection.execute(first.union(besides)):
+            slots[source].append(Slot(*slot))
+    return slots
 
 
 def inputs_of(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[File]]:

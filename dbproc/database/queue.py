@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, null, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, null, or_, select
 
 from dbproc.core.candidates import Queued
 from dbproc.core.model import Period
@@ -20,7 +20,8 @@ from dbproc.database._queries import batches, columns_of, insert_rows, is_newest
 
 _QUEUE = schema.processqueue
 _FILE = schema.file
-_HEAD = (_FILE.c.file_id, _FILE.c.product_id, _FILE.c.utc_file_date, _FILE.c.process_keywords)
+_TAKEN_BACK = or_(_FILE.c.replaced_by.is_not(None), and_(_FILE.c.correction_id.is_not(None), ~_FILE.c.exists_on_disk))
+_HEAD = (_FILE.c.file_id, _FILE.c.product_id, _FILE.c.utc_file_date, _FILE.c.process_keywords, _TAKEN_BACK)
 
 MADE = "made"
 """Why an output is queued: a job made it."""
@@ -134,12 +135,12 @@ def _seen(connection: Connection, heads: Select[*tuple[Any, ...]]) -> list[Queue
     )
     spans: dict[int, list[Period]] = defaultdict(list)
     known: dict[int, tuple[Any, ...]] = {}
-    for file_id, product_id, date, keywords, bump, campaign_id, start, stop in connection.execute(statement):
-        known[file_id] = (product_id, date, keywords, bump, campaign_id)
+    for file_id, product_id, date, keywords, is_back, bump, campaign_id, start, stop in connection.execute(statement):
+        known[file_id] = (product_id, date, keywords, bump, campaign_id, bool(is_back))
         spans[file_id].append(Period(start, stop))
     return [
-        Queued(file_id, product_id, date, keywords, tuple(spans[file_id]), bump, campaign_id)
-        for file_id, (product_id, date, keywords, bump, campaign_id) in known.items()
+        Queued(file_id, product_id, date, keywords, tuple(spans[file_id]), bump, campaign_id, is_back)
+        for file_id, (product_id, date, keywords, bump, campaign_id, is_back) in known.items()
     ]
 
 

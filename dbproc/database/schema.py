@@ -637,8 +637,8 @@ placement = Table(
 )
 """A file about to be moved, announced before it is: what a crash leaves half done is found here.
 
-``source`` and ``target`` are absolute paths; ``purpose``: incoming, output, quarantine, aside or rename. ``members`` is a
-JSON list: what is moved along, by its path in the companion directory."""
+``source`` and ``target`` are absolute paths; ``purpose``: incoming, output, quarantine, aside or rename. ``members``
+is a JSON list: what is moved along, by its path in the companion directory."""
 
 quarantine = Table(
     "quarantine",

@@ -62,6 +62,8 @@ def candidates(
     """
     parts: dict[Slot, list[Queued]] = defaultdict(list)
     reaches: list[tuple[Reach, Input, Queued]] = []
+    queued = list(queued)
+    yield from _made_from(definition, facts, {item.file_id: item for item in queued if item.is_taken_back})
     for item in queued:
         for process, link in consumers.get(item.product_id, ()):
             for found in (*affected(process, link, item), *completed(definition, process, link, item)):
@@ -78,6 +80,14 @@ def candidates(
             parts[slot].append(item)
     for slot, whole in _whole(definition, facts, list(parts)):
         yield from ((whole, item) for item in parts[slot])
+
+
+def _made_from(definition: Definition, facts: FactsOf, back: Mapping[int, Queued]) -> Iterator[tuple[Slot, Queued]]:
+    """The slots of what was made from files that were taken back: no input may tell of them any more."""
+    if not back:
+        return
+    for file_id, slots in facts(Needs({}, {}, {}, {}, made_from=frozenset(back)), ()).made_from.items():
+        yield from ((slot, back[file_id]) for slot in slots if slot.process_id in definition.processes)
 
 
 def _in_reach(facts: FactsOf, reaches: Sequence[tuple[Reach, Input, Queued]]) -> Iterator[tuple[Slot, Queued]]:

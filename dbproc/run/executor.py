@@ -22,6 +22,7 @@ from dbproc.run.outputs import Failure, Result, moves_of
 from dbproc.run.register import Register
 from dbproc.run.rescue import Found, keep_aside
 from dbproc.run.scheduler import Settled
+from dbproc.run.withdrawal import follow
 from dbproc.system.signals import Interrupted, signals_ignored
 
 _LOOK_SECONDS = 2.0  # between two looks at what has arrived, while a campaign is at work
@@ -38,6 +39,9 @@ class WorkSource(Protocol):
 
     def enqueue(self, queued: Sequence[Queued]) -> None:
         """Enqueue new files."""
+
+    def reopen(self, slots: Iterable[Slot]) -> None:
+        """Decide slots again."""
 
 
 @dataclass(slots=True)
@@ -104,6 +108,7 @@ class Executor:
         self._ready = _Ready()
         self._spare = _Ready()
         self._refused: list[Decision] = []
+        self._stuck: list[Slot] = []  # what could not be withdrawn
         self._open: set[int] = set()  # attempts whose ends are not recorded
         self._ended = 0
 
@@ -173,11 +178,34 @@ class Executor:
         return has_new
 
     def _decide(self) -> None:
-        for decision in self._source.decide():
-            if decision.state is State.STALE and decision.task is not None:
-                self._push(decision.task)
-            elif decision.state is State.REFUSED:
-                self._refused.append(decision)
+        """Decide what waits for nothing, again as long as something is withdrawn because of it."""
+        withdrawing = True
+        while withdrawing:
+            decided: list[Decision] = []
+            for decision in self._source.decide():
+                if decision.state is State.STALE and decision.task is not None:
+                    self._push(decision.task)
+                elif decision.state is State.REFUSED:
+                    self._refused.append(decision)
+                elif decision.state is State.WITHDRAW:
+                    decided.append(decision)
+            withdrawing = bool(decided)
+            self._withdraw(decided)
+
+    def _withdraw(self, decisions: Sequence[Decision]) -> None:
+        """Withdraw what was made from inputs that were taken back; then those slots are decided again."""
+        mission = self._setup.definition.mission
+        for decision, ids, problem in follow(self._store, mission, self._run_id, decisions):
+            names = ", ".join(file.filename for file, _ in decision.withdraws)
+            if problem:
+                self._report.add(Event.PROBLEM, names, f"cannot be withdrawn: {problem}; the next run tries it again")
+                self._stuck.append(decision.slot)
+                continue
+            self._report.add(Event.WITHDRAWN, names, decision.explanation)
+            with self._store.begin() as connection:
+                queued = queue.load(connection, ids)
+            self._source.enqueue(queued)
+            self._source.reopen([decision.slot])
 
     def _push(self, task: Task) -> None:
         """Rank tasks: lower levels and earlier periods first; in a campaign, periods in its order."""
@@ -200,7 +228,9 @@ class Executor:
         results = [*results, *(fault for fault in started if fault is not None)]
         for decision in refused:
             self._report.add(Event.REFUSED, self._subject(decision), decision.explanation)
-        settled = self._source.settle(result.task.slot for result in results if not _is_interrupted(result))
+        ended = [result.task.slot for result in results if not _is_interrupted(result)]
+        stuck, self._stuck = self._stuck, []
+        settled = self._source.settle([*ended, *stuck])
         if results or not settled.is_empty:
             self._record(results, settled)
 

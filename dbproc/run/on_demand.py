@@ -61,6 +61,9 @@ class OnDemand:
         """Leave new files to the next run; those that nothing depends on leave the queue."""
         self._done_with += [item.file_id for item in queued if item.product_id not in self._taken]
 
+    def reopen(self, slots: Iterable[Slot]) -> None:
+        """Nothing is decided again: what is to be withdrawn is left to the next run."""
+
 
 def narrowed(definition: Definition, request: Request) -> Definition:
     """The definition with the process as requested: without optional inputs, if they are left out.
@@ -140,6 +143,8 @@ def _decided(planner: Planner, slot: Slot, request: Request) -> Decision:
         decision = planner.decide(slot, Part.REVISION)
     if decision.state in (State.DELAYED, State.WAITING):
         return replace(decision, state=State.STALE)
+    if decision.state is State.WITHDRAW:
+        return replace(decision, state=State.NOT_DUE, explanation=f"the next run {decision.explanation}")
     return decision
 
 

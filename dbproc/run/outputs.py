@@ -32,7 +32,7 @@ from dbproc.core.model import (
     Verdict,
 )
 from dbproc.core.slots import joined, restricted, time_of_output
-from dbproc.core.states import Purpose
+from dbproc.core.states import Purpose, Standing
 from dbproc.core.text import one_line
 from dbproc.database import audit
 from dbproc.database.store import Store
@@ -228,9 +228,12 @@ class _Verification:
 
 
 def _in_place_of(planned: Planned, measured: Measured, before: _Recorded) -> dict[str, Any]:
-    """For a file made again under its name: its number, and whether its contents changed."""
+    """For a file made again under its name: its number, and whether its contents changed; of one that was withdrawn the
+    row stays, and it takes over its name."""
     if planned.again is None:
         return {}
+    if planned.again.standing is not Standing.LOST:
+        return {"replaces": planned.again.file_id}
     known = before.get(planned.again.file_id)
     is_other = known is None or known[1:] != (measured.digest, frozenset(measured.members))
     return {"again": planned.again.file_id, "is_other": is_other}

@@ -83,7 +83,7 @@ def _put_back_inputs(
 
 def _is_returned(move: Move) -> bool:
     """Whether the file is in incoming with the announced bytes."""
-    if move.purpose is Purpose.OUTPUT or not move.digest:
+    if move.purpose in (Purpose.OUTPUT, Purpose.ASIDE, Purpose.RENAME) or not move.digest:
         return False
     try:
         return digest_file(move.source, algorithm_of(move.digest)) == move.digest

@@ -234,7 +234,7 @@ class Scheduler:
         """Yield decisions one by one; settle those with nothing to build."""
         self._calm(decisions)
         for decision in decisions:
-            if decision.state is not State.STALE:
+            if decision.state not in (State.STALE, State.WITHDRAW):
                 self._confirmed += decision.confirmed
                 self._settle(decision.slot, decision if decision.state is State.WAITING else None)
             yield decision

@@ -107,6 +107,10 @@ class _Simulation:
             self._waiting.pop(decision.slot, None)
             if decision.state is State.WAITING:
                 self._waiting[decision.slot] = decision
+            elif decision.state is State.WITHDRAW:
+                self._scheduler.enqueue([self._overlay.withdraw(file) for file, _ in decision.withdraws])
+                self._scheduler.reopen([decision.slot])
+                yield decision
             elif decision.state is not State.STALE or task is None:
                 if decision.state in (State.REFUSED, State.DELAYED) or self._scheduler.has_waited(decision.slot):
                     yield decision

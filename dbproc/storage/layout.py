@@ -15,6 +15,12 @@ from dbproc.core.version import Version
 PRIVATE = ".dbproc"
 """The directory below the root that is dbproc's own."""
 
+WITHDRAWN = "withdrawn"
+"""The directory in it with what was withdrawn or replaced."""
+
+TRASH = "trash"
+"""The directory in it with what was reaped."""
+
 _LONGEST_PATH = 2000
 """Bytes; PostgreSQL keeps no more than 2704 in an index."""
 
@@ -76,6 +82,11 @@ def _is_meant(root: str, pattern: str, written: str, place: str) -> bool:
 
 def _is_below(path: str, top: str) -> bool:
     return path == top or path.startswith(top.rstrip("/") + "/")
+
+
+def kept_path(mission: Mission, digest: str, filename: str, place: str = WITHDRAWN) -> str:
+    """Where the bytes of a file are that is out of its place: in a directory that is named by their digest."""
+    return os.path.join(mission.root, PRIVATE, place, digest.replace(":", "-"), filename)
 
 
 def set_aside_path(directory: str, name: str) -> str:

@@ -138,7 +138,7 @@ class Site:
 
     def _output(self, output: Triple, made_in: World) -> Output:
         code = self.code(made_in)
-        return Output(self.file(CLEAN, 0, output), True, code.code_id, code.version, tuple(self.files(made_in)))
+        return Output(self.file(CLEAN, 0, output), code.code_id, code.version, tuple(self.files(made_in)))
 
 
 def _definition(code: Code) -> Definition:

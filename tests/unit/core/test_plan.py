@@ -22,7 +22,7 @@ from dbproc.core.periods import days_period
 from dbproc.core.plan import Decision, Planner, State, valid_code
 from dbproc.core.retry import meant_try
 from dbproc.core.slots import key_fields
-from dbproc.core.states import AttemptStatus
+from dbproc.core.states import AttemptStatus, Standing
 from dbproc.core.version import Part, Version
 from tests.kit.facts import MISSION
 
@@ -72,7 +72,8 @@ def code(code_id: int = 100, version: str = "1.0.0", **keys: Any) -> Code:
 
 def made(output: File, *inputs: File, by: Code | None = None, exists: bool = True) -> Output:
     by = by or code()
-    return Output(output, exists, by.code_id, by.version, inputs)
+    there = replace(output, standing=Standing.IN_PLACE if exists else Standing.LOST)
+    return Output(there, by.code_id, by.version, inputs)
 
 
 class Site:
@@ -416,7 +417,7 @@ def test_one_whose_names_have_no_version_comes_back_as_it_was() -> None:
 
 
 def test_a_delivered_file_in_the_place_of_an_output_is_replaced() -> None:
-    delivered = Output(file(9, product=CLEAN), True, None, None, ())
+    delivered = Output(file(9, product=CLEAN), None, None, ())
     decision = Site().decide(file(1), outputs=[delivered])
     assert reasons(decision) == ["clean_20200102_v1.0.0 was delivered, not made by this process"]
     assert version(decision) == "1.1.0"

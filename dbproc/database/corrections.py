@@ -1,0 +1,164 @@
+"""Corrections: files that are taken back, and what is put back; each with who did it, when and why."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from dbproc.core.errors import ConflictError
+from dbproc.core.states import Correction
+from dbproc.database import schema
+from dbproc.database._queries import FILE, batches, columns_of, insert_row, insert_rows
+from dbproc.system.machine import user_name
+
+_CORRECTION, _OF = schema.correction, schema.correctionfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionRow:
+    """A correction of one file."""
+
+    correction_id: int  #: its number
+    kind: Correction  #: what was done
+    correction_time: dt.datetime  #: when
+    user: str  #: who did it
+    reason: str  #: why
+    logging_id: int | None  #: the run that did it, because of another correction
+    undone_time: dt.datetime | None  #: when it was undone
+    undone_by: str | None  #: who undid it
+    file_id: int  #: the number of the file
+    cause: str | None  #: the name of the input because of which it was done
+    former: Mapping[str, Any] = field(default_factory=dict)  #: what columns of the file held before
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A file that is corrected, the input that is the cause, and what columns of it held before."""
+
+    file_id: int
+    cause: int | None = None
+    former: Mapping[str, Any] = field(default_factory=dict)
+
+
+def enter(
+    connection: Connection, kind: Correction, reason: str, corrected: Iterable[Corrected], run_id: int | None = None
+) -> int:
+    """Enter a correction; its number. What it changes of the files is up to the caller."""
+    values = {
+        "kind": kind,
+        "correction_time": dt.datetime.now(dt.UTC),
+        "user": user_name(),
+        "reason": reason,
+        "logging_id": run_id,
+    }
+    number = insert_row(connection, _CORRECTION, values)
+    rows = [
+        {
+            "correction_id": number,
+            "file_id": each.file_id,
+            "cause_file": each.cause,
+            "former": json.dumps(each.former, default=str),
+        }
+        for each in corrected
+    ]
+    insert_rows(connection, _OF, rows)
+    return number
+
+
+def take_out(connection: Connection, correction_id: int, file_ids: Sequence[int]) -> None:
+    """Take files out of their places because of a correction.
+
+    Raises
+    ------
+    ConflictError
+        One of them is out of its place already.
+    """
+    count = 0
+    for some in batches(file_ids):
+        is_there = FILE.c.file_id.in_(some) & FILE.c.correction_id.is_(None) & FILE.c.replaced_by.is_(None)
+        values = {"correction_id": correction_id, "exists_on_disk": False, "stat": None}
+        count += connection.execute(update(FILE).where(is_there).values(**values)).rowcount
+    if count != len(set(file_ids)):
+        raise ConflictError("a file was withdrawn or replaced in this moment; nothing was changed, try again")
+
+
+def put_back(connection: Connection, file_ids: Sequence[int], *, lost: Sequence[int] = ()) -> None:
+    """Put files back into their places; those that are `lost` have no bytes there."""
+    for some in batches(file_ids):
+        values = {"correction_id": None, "exists_on_disk": True, "stat": None}
+        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(**values))
+    for some in batches(lost):
+        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=False))
+
+
+def undo(connection: Connection, correction_ids: Iterable[int]) -> None:
+    """Record that corrections were undone."""
+    values = {"undone_time": dt.datetime.now(dt.UTC), "undone_by": user_name()}
+    for some in batches(sorted(set(correction_ids))):
+        still = _CORRECTION.c.correction_id.in_(some) & _CORRECTION.c.undone_time.is_(None)
+        connection.execute(update(_CORRECTION).where(still).values(**values))
+
+
+def take_over(connection: Connection, former: int, successor: int) -> None:
+    """Record that a file has the name and the place of another one; the former one is out of its place.
+
+    Before `successor` is entered under the same name, it may be `former` itself.
+    """
+    values = {"replaced_by": successor, "exists_on_disk": False, "stat": None}
+    connection.execute(update(FILE).where(FILE.c.file_id == former).values(**values))
+
+
+def give_back(connection: Connection, former: int, successor: int) -> None:
+    """Record that a file has its name and its place again, and its successor has not."""
+    own = {"replaced_by": successor, "exists_on_disk": False, "stat": None}
+    connection.execute(update(FILE).where(FILE.c.file_id == successor).values(**own))
+    connection.execute(update(FILE).where(FILE.c.file_id == former).values(replaced_by=None))
+
+
+def of_files(connection: Connection, file_ids: Sequence[int]) -> list[CorrectionRow]:
+    """All corrections of files, the last first."""
+    rows: list[CorrectionRow] = []
+    cause = FILE.alias()
+    for some in batches(file_ids):
+        statement = (
+            select(*columns_of(CorrectionRow, _CORRECTION, _OF, cause=cause.c.filename))
+            .join(_OF, _OF.c.correction_id == _CORRECTION.c.correction_id)
+            .outerjoin(cause, cause.c.file_id == _OF.c.cause_file)
+            .where(_OF.c.file_id.in_(some))
+        )
+        rows += [_row(row) for row in connection.execute(statement).mappings()]
+    return sorted(rows, key=lambda row: row.correction_id, reverse=True)
+
+
+def followers(connection: Connection, file_ids: Sequence[int]) -> list[int]:
+    """The files that runs withdrew because of some files, and still are, and because of these, and so on."""
+    found: dict[int, None] = {}
+    todo = list(file_ids)
+    while todo:
+        following: list[int] = []
+        for some in batches(todo):
+            statement = (
+                select(_OF.c.file_id)
+                .join(FILE, (FILE.c.file_id == _OF.c.file_id) & (FILE.c.correction_id == _OF.c.correction_id))
+                .where(_OF.c.cause_file.in_(some), FILE.c.replaced_by.is_(None), FILE.c.deleted_time.is_(None))
+            )
+            following += connection.scalars(statement)
+        todo = [file_id for file_id in dict.fromkeys(following) if file_id not in found]
+        found.update(dict.fromkeys(todo))
+    return list(found)
+
+
+def former_of(connection: Connection, file_id: int) -> int | None:
+    """The file whose name and place a file took over last."""
+    statement = select(FILE.c.file_id).where(FILE.c.replaced_by == file_id, FILE.c.file_id != file_id)
+    return connection.scalar(statement.order_by(FILE.c.file_id.desc()).limit(1))
+
+
+def _row(row: Mapping[Any, Any]) -> CorrectionRow:
+    values = dict(row)
+    return CorrectionRow(**{**values, "kind": Correction(values["kind"]), "former": json.loads(values["former"])})
