@@ -111,6 +111,13 @@ class CodeEditPolicy(StrEnum):
     ACCEPT = "accept"  #: record the new digest and go on
 
 
+class SameName(StrEnum):
+    """What is done with other bytes that are delivered under the name of a file."""
+
+    QUARANTINE = "quarantine"  #: they go to quarantine, where a person decides
+    REPLACE = "replace"  #: they take the place of the former ones, which are kept
+
+
 class InputsBy(StrEnum):
     """How a code is given its inputs."""
 
@@ -141,6 +148,7 @@ class Mission:
     early_cutoff: bool = False  #: whether what comes from a rebuilt file with the same contents is left as it is
     identity: str = ""  #: of its database; it stands in the mark of the root
     root_marked: bool = False  #: whether the root has borne that mark
+    same_name: SameName = SameName.QUARANTINE
 
     @property
     def kept_codes(self) -> str:
@@ -460,6 +468,8 @@ class KnownFile:
     state: str = ""  #: what the system said of it when its digest was taken
     standing: Standing = Standing.IN_PLACE
     is_made: bool = False  #: a process made it
+    correction_id: int | None = None  #: what took it out of its place
+    is_deleted: bool = False  #: its bytes were deleted
 
 
 class Ending(StrEnum):

@@ -30,7 +30,7 @@ from dbproc.core.keys import (
     key,
     option,
 )
-from dbproc.core.model import NO_TIME, Build, CodeEditPolicy, Comparison, InputsBy, Keying, Validity
+from dbproc.core.model import NO_TIME, Build, CodeEditPolicy, Comparison, InputsBy, Keying, SameName, Validity
 from dbproc.core.version import Version
 
 DIGESTS = ("sha256", "blake3")
@@ -122,6 +122,7 @@ class MissionSpec:
     inspector_seconds: float = option(60.0, key(NUMBER, check=bounds.SECONDS_OF_A_DAY))
     inspector_memory: float = option(2.0, key(NUMBER, check=bounds.MEMORY))
     early_cutoff: bool = option(False, key(FLAG))
+    same_name: SameName = option(SameName.QUARANTINE, key(TEXT, choices=SameName))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

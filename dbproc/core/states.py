@@ -110,6 +110,7 @@ class RefusalReason(StrEnum):
     BAD_PLACE = "bad_place"  #: it belongs where nothing may be put
     PLACE_TAKEN = "place_taken"  #: an unknown file is where it belongs
     SAME_NAME = "same_name"  #: the catalogue has a file of this name with other bytes
+    TAKEN_BACK = "taken_back"  #: its bytes are those of a file that was withdrawn, or that it had before others
     SAME_VERSION = "same_version"  #: the catalogue has another file of this version
     DANGLING_LINK = "dangling_link"  #: it links to no file
     LINK_RENAMED = "link_renamed"  #: it links to a file of another name

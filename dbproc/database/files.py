@@ -66,7 +66,28 @@ Identity = tuple[int, object, str, int, int, int]
 
 def known_by_name(connection: Connection, names: Sequence[str]) -> dict[str, KnownFile]:
     """The files of these names."""
-    return {file.filename: file for file in _known(connection, names)}
+    of_name = FILE.c.filename.in_
+    return {
+        file.filename: file
+        for some in batches(names)
+        for file in _known(connection, and_(of_name(some), FILE.c.replaced_by.is_(None)))
+    }
+
+
+def known_by_number(connection: Connection, file_ids: Sequence[int]) -> list[KnownFile]:
+    """The files of these numbers."""
+    return [file for some in batches(file_ids) for file in _known(connection, FILE.c.file_id.in_(some))]
+
+
+def versions_of(connection: Connection, row: FileRow) -> list[FileRow]:
+    """The versions of a file that are in their places, the newest first."""
+    statement = file_rows().where(
+        FILE.c.product_id == row.product_id,
+        FILE.c.utc_file_date == row.date,
+        FILE.c.process_keywords == row.keywords,
+        FILE.c.exists_on_disk,
+    )
+    return files_of(connection, statement.order_by(*(part.desc() for part in version_columns(FILE))))
 
 
 def known_by_identity(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, str]:
@@ -234,15 +255,14 @@ def record_states(connection: Connection, states: Iterable[tuple[Part, str]]) ->
             connection.execute(of_member.values(stat=state))
 
 
-def _known(connection: Connection, names: Sequence[str]) -> list[KnownFile]:
+def _known(connection: Connection, is_meant: ColumnElement[bool]) -> list[KnownFile]:
     c, link = FILE.c, schema.filecodelink.c
     is_made = exists().where(link.resulting_file == c.file_id)
-    rows: list[Any] = []
-    for some in batches(names):
-        facts = (c.file_size, c.shasum, c.exists_on_disk, c.stat)
-        stands = (standing(FILE).label("standing"), is_made.label("is_made"))
-        columns: tuple[ColumnElement[Any], ...] = (c.file_id, c.filename, c.relative_path, *facts, *stands)
-        rows.extend(connection.execute(select(*columns).where(c.filename.in_(some), c.replaced_by.is_(None))))
+    facts = (c.file_size, c.shasum, c.exists_on_disk, c.stat)
+    stands = (standing(FILE).label("standing"), is_made.label("is_made"))
+    columns: tuple[ColumnElement[Any], ...] = (c.file_id, c.filename, c.relative_path, *facts, *stands)
+    columns += (c.correction_id, c.deleted_time)
+    rows: list[Any] = list(connection.execute(select(*columns).where(is_meant)))
     members = _members(connection, [row.file_id for row in rows])
     return [
         KnownFile(
@@ -256,6 +276,8 @@ def _known(connection: Connection, names: Sequence[str]) -> list[KnownFile]:
             state=row.stat or "",
             standing=Standing(row.standing),
             is_made=bool(row.is_made),
+            correction_id=row.correction_id,
+            is_deleted=row.deleted_time is not None,
         )
         for row in rows
     ]
@@ -319,6 +341,12 @@ def find_file(connection: Connection, name: str) -> FileRow:
     return rows[0]
 
 
+def rows_numbered(connection: Connection, file_ids: Sequence[int]) -> list[FileRow]:
+    """The files of these numbers, in the order of their numbers."""
+    some = (file_rows().where(FILE.c.file_id.in_(some)).order_by(FILE.c.file_id) for some in batches(file_ids))
+    return [row for statement in some for row in files_of(connection, statement)]
+
+
 def files_named(connection: Connection, names: Sequence[str]) -> list[FileRow]:
     """The files of these names."""
     return files_of(connection, file_rows().where(FILE.c.filename.in_(names), FILE.c.replaced_by.is_(None)))
@@ -362,10 +390,10 @@ def files_within(connection: Connection, product_id: int, span: Period, *, newes
 
 def files_of(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[FileRow]:
     """The files that a statement made of :func:`file_rows` finds."""
-    return [_file_row(row) for row in connection.execute(statement).mappings()]
+    return [file_row(row) for row in connection.execute(statement).mappings()]
 
 
-def _file_row(row: Mapping[Any, Any]) -> FileRow:
+def file_row(row: Mapping[Any, Any]) -> FileRow:
     return FileRow(**{**row, "standing": Standing(row["standing"])}, version=version_of(row))
 
 
