@@ -92,11 +92,12 @@ def _backs(ground: Correcting, rows: Sequence[FileRow]) -> list[_Back]:
     chosen = {row.file_id for row in rows}
     with_input = [row for row in rows if row.standing is Standing.FOLLOWING]
     back = [row for row in rows if row.standing in (Standing.WITHDRAWN, Standing.REAPED)]
+    known_back = known(ground.store, back)
     with ground.store.begin() as connection:
         following = corrections.followers(connection, [row.file_id for row in back])
         alone = [row for row in with_input if row.file_id not in following]
         _refuse_following(connection, alone)
-        found = [_Back(row, file) for row, file in zip(back, known(ground.store, back), strict=True)]
+        found = [_Back(row, file) for row, file in zip(back, known_back, strict=True)]
         found += [_former(connection, row) for row in rows if row.standing is Standing.IN_PLACE]
         lost = [row for row in rows if row.standing in (Standing.LOST, Standing.REPLACED)]
         refuse(lost, "nothing was done to it that could be undone", "deliver it again, or see: dbproc why FILE")

@@ -7,7 +7,7 @@ anew by the next run.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +18,7 @@ from dbproc.core.model import KnownFile, Move
 from dbproc.core.states import Correction, Standing
 from dbproc.database import corrections, files, lineage, queue
 from dbproc.database import moves as placements
-from dbproc.database.corrections import Corrected
+from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.files import FileRow
 from dbproc.database.store import Store, Transaction
 from dbproc.run.withdrawal import WITHDRAWN, moved
@@ -115,8 +115,8 @@ class _Plan:
     @property
     def corrected(self) -> list[Corrected]:
         """As it is recorded."""
-        own = [Corrected(row.file_id) for row in self.chosen]
-        return own + [Corrected(row.file_id, cause.file_id) for row, cause, _ in self.along]
+        own = [Corrected(row.file_id, former=_former(row)) for row in self.chosen]
+        return own + [Corrected(row.file_id, cause.file_id, _former(row)) for row, cause, _ in self.along]
 
     def told(self) -> Iterator[WithdrawnFile]:
         """As an answer."""
@@ -125,6 +125,10 @@ class _Plan:
             successor = self.successors.get(row.file_id)
             name = successor.filename if successor else None
             yield WithdrawnFile(file=row.filename, product=row.product, successor=name, why=whys.get(row.file_id, ""))
+
+
+def _former(row: FileRow) -> Mapping[str, bool]:
+    return {} if row.exists_on_disk else LOST
 
 
 def _planned(ground: Correcting, rows: Sequence[FileRow], *, whole_slot: bool) -> _Plan:

@@ -143,24 +143,23 @@ class Overlay:
         return time_of_output(task.process, task.period, Period(name.start, name.stop)), keywords_text(name.keywords)
 
     def _overlapping(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
-        days = self._by_day.get(product_id)
-        if not days:
+        if product_id not in self._by_date:
             return files
+        days = self._by_day[product_id]
         found = {file.file_id: file for day in _among(days, asked) for file in days[day]}
         return [*self._not_replaced(files), *found.values()]
 
     def _dated(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
-        if product_id not in self._by_day:
+        if product_id not in self._by_date:
             return files
         dates = self._by_date[product_id]
         found = (output.file for day in _among(dates, asked) for output in dates[day].values() if output.exists)
         return [*self._not_replaced(files), *found]
 
     def _beginning(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
-        days = self._by_day.get(product_id)
-        if not days:
+        if product_id not in self._by_date:
             return files
-        every = (file for of_day in days.values() for file in of_day)
+        every = (file for of_day in self._by_day[product_id].values() for file in of_day)
         found = {file.file_id: file for file in every if _is_in(file.start.date(), asked)}
         return [*self._not_replaced(files), *found.values()]
 

@@ -33,8 +33,13 @@ class CorrectionRow:
     undone_time: dt.datetime | None  #: when it was undone
     undone_by: str | None  #: who undid it
     file_id: int  #: the number of the file
+    digest: str  #: of its bytes, with the name of the algorithm in front
     cause: str | None  #: the name of the input because of which it was done
     former: Mapping[str, Any] = field(default_factory=dict)  #: what columns of the file held before
+
+
+LOST = {"exists_on_disk": False}
+"""What a file held before that was lost when it was taken out of its place: no bytes of it are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +144,9 @@ def of_files(connection: Connection, file_ids: Sequence[int]) -> list[Correction
     cause = FILE.alias()
     for some in batches(file_ids):
         statement = (
-            select(*columns_of(CorrectionRow, _CORRECTION, _OF, cause=cause.c.filename))
+            select(*columns_of(CorrectionRow, _CORRECTION, _OF, cause=cause.c.filename, digest=FILE.c.shasum))
             .join(_OF, _OF.c.correction_id == _CORRECTION.c.correction_id)
+            .join(FILE, FILE.c.file_id == _OF.c.file_id)
             .outerjoin(cause, cause.c.file_id == _OF.c.cause_file)
             .where(_OF.c.file_id.in_(some))
         )

@@ -372,6 +372,11 @@ def _beginning(name: str) -> str:
     return re.split(r"\d", name, maxsplit=1)[0][:20] or name[:4]
 
 
+def states_of(connection: Connection, filename: str) -> list[int]:
+    """The numbers of all that has or had a name."""
+    return list(connection.scalars(select(FILE.c.file_id).where(FILE.c.filename == filename)))
+
+
 def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> list[FileRow]:
     """Every version of a product's file for a date, the newest first."""
     statement = file_rows().where(FILE.c.product_id == product_id, FILE.c.utc_file_date == date)

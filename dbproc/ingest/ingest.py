@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Event, Progress, Report
 from dbproc.core.model import Definition, KnownFile, Move, SameName
-from dbproc.core.states import Correction, Purpose
+from dbproc.core.states import Correction, Purpose, Standing
 from dbproc.core.text import storable
 from dbproc.database import corrections, files, quarantine, queue
 from dbproc.database import moves as placements
-from dbproc.database.corrections import Corrected
+from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Arrival, Kind
 from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Restored, Triage, is_copy
@@ -150,11 +150,11 @@ class Ingest:
         with self._store.begin() as connection:
             ids = files.insert_files(connection, placed)
             queue.push(connection, ids, "ingested")
-            former = [file.replaces for file in placed if file.replaces is not None]
+            former = [decision.former for decision, _ in made if isinstance(decision, Accepted) and decision.former]
             if former:
                 reason, by = (_DELIVERED, self._run_id) if self._order is None else (self._order.reason, None)
-                corrections.enter(connection, Correction.REPLACE, reason, map(Corrected, former), by)
-                queue.push(connection, former, "replaced")
+                corrections.enter(connection, Correction.REPLACE, reason, map(_corrected, former), by)
+                queue.push(connection, [file.file_id for file in former], "replaced")
             files.set_existing(connection, restored, exists=True)
             queue.push(connection, restored, "restored")
             quarantine.insert_entries(connection, self._run_id, [entry for _, entry in entries])
@@ -232,6 +232,12 @@ class Ingest:
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name
+
+
+def _corrected(former: KnownFile) -> Corrected:
+    """A file whose name and place others have taken."""
+    is_lost = former.standing is Standing.LOST
+    return Corrected(former.file_id, former=LOST if is_lost else {})
 
 
 def _makes_way(decision: Decision) -> bool:

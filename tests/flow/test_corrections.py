@@ -136,8 +136,11 @@ def test_what_has_no_version_in_its_name_is_set_aside_and_made_anew(mission: Mis
     mission.run()
     assert mission.content("day_20200101.txt") == "day(b, corrected)"
     mission.dbproc("restore", "raw_20200101_a.txt")
-    mission.run(status=1)
-    mission.dbproc("check", status=1)
+    assert "dbproc withdraw day_20200101.txt" in mission.run(status=1).err
+    mission.dbproc("withdraw", "day_20200101.txt", "--reason", "to be made of both again")
+    mission.run()
+    assert mission.content("day_20200101.txt") == "day(raw_20200101_a.txt)(b, corrected)"
+    mission.dbproc("check", "--deep")
 
 
 def test_a_derived_file_that_a_person_withdraws_is_made_again_when_its_inputs_change(made: Mission) -> None:
