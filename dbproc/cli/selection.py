@@ -12,6 +12,7 @@ from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import UserError
 from dbproc.core.model import Period
 from dbproc.core.states import Quality, Standing
+from dbproc.database.files import FileRow
 from dbproc.database.selection import Selection
 
 
@@ -36,8 +37,14 @@ file_options = together(
     click.option("--missing", is_flag=True, help="Files that are gone from disk."),
     click.option("--withdrawn", is_flag=True, help="Files that are withdrawn, also with an input."),
     click.option("--former", is_flag=True, help="Files that were replaced or reaped."),
-    click.option("--quality", "qualities", type=click.Choice([*Quality]), multiple=True, help="How they are marked."),
-    click.option("--digest", type=_Digest(), default="", help="Files of these bytes, former ones as well."),
+    click.option(
+        "--quality",
+        "qualities",
+        type=click.Choice([each.value for each in Quality]),
+        multiple=True,
+        help="How they are marked.",
+    ),
+    click.option("--digest", type=_Digest(), help="Files of these bytes, former ones as well."),
     click.option("--text", default="", metavar="TEXT", help="In the name, the directory or a caveat."),
     click.option("--run", type=NUMBER, metavar="N", help="What this run took in or made; runs: dbproc log."),
 )
@@ -56,7 +63,7 @@ def selection_of(
     withdrawn: bool,
     former: bool,
     qualities: Sequence[str],
-    digest: str,
+    digest: str | None,
     text: str,
     run: int | None,
 ) -> Selection:
@@ -78,7 +85,7 @@ def selection_of(
         newest=newest,
         standings=out or (frozenset() if anywhere else frozenset({Standing.IN_PLACE})),
         qualities=frozenset(map(Quality, qualities)),
-        digest=digest,
+        digest=digest or "",
         text=text,
         run=run,
     )
@@ -91,3 +98,11 @@ def _out_of_place(*, missing: bool, withdrawn: bool, former: bool) -> Iterator[S
         yield from (Standing.WITHDRAWN, Standing.FOLLOWING)
     if former:
         yield from (Standing.REPLACED, Standing.REAPED)
+
+
+def note_of(row: FileRow) -> str:
+    """What is to be known of a file besides: how it stands, how it is marked, its caveats."""
+    words = [] if row.standing is Standing.IN_PLACE else [str(row.standing)]
+    if row.quality is not Quality.UNKNOWN:
+        words.append(str(row.quality))
+    return ": ".join(filter(None, (", ".join(words), row.caveats)))

@@ -319,6 +319,8 @@ def _values(file: NewFile) -> dict[str, Any]:
         "file_create_date": file.created,
         "same_as": file.same_as,
         "stat": file.state or None,
+        "arrived_time": file.arrived,
+        "logging_id": file.run_id,
         **extra,
         "verbose_provenance": file.provenance or extra["verbose_provenance"],
     }

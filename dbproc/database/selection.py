@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, tuple_
 
 from dbproc.core.filenames import TIME_OF_DAY, compile_format, keywords_of, keywords_text
 from dbproc.core.lookup import number_named
 from dbproc.core.periods import ALWAYS
-from dbproc.core.slot_text import EVERY_SLOT, SlotChoice, has_key, require_fields
+from dbproc.core.slot_text import EVERY_SLOT, SlotChoice, require_fields
 from dbproc.core.states import Quality, Standing
 from dbproc.database import schema
-from dbproc.database._queries import FILE, is_newest, standing, streamed, version_columns
-from dbproc.database.files import FileRow, file_row, file_rows, find_file, is_of
+from dbproc.database._queries import FILE, is_newest, standing, version_columns
+from dbproc.database.files import FileRow, file_rows, files_of, find_file, is_of
 
 _PRODUCT = schema.product.c
+PAGE = 5000
+"""Files that are asked for at once."""
+
 _WHOLE_DIGEST = 64
 _OF_CORRECTIONS = frozenset({Standing.WITHDRAWN, Standing.FOLLOWING, Standing.REAPED})
 
@@ -43,60 +47,76 @@ class Selection:
 
 
 def selected(connection: Connection, selection: Selection) -> Iterator[FileRow]:
-    """The files that are meant, by levels and products, in each by dates, keywords and versions; those given by names
-    in the order of these. Not all are in memory at once.
+    """The files that are meant, page by page; see :func:`page_of`."""
+    rows = page_of(connection, selection)
+    while rows:
+        yield from rows
+        rows = page_of(connection, selection, rows[-1])
+
+
+def page_of(
+    connection: Connection, selection: Selection, after: FileRow | None = None, size: int = PAGE
+) -> list[FileRow]:
+    """The first of the files that are meant, or the first `after` one: by levels and products, in each by dates,
+    keywords and versions; fewer than `size` are the last.
 
     Raises
     ------
     NotFoundError
         There is no file or no product of a name, or no keyword.
     """
-    is_meant = _is_meant(selection)
+    conditions = list(_is_meant(connection, selection))
     products = _products(connection, selection)
+    rows: list[FileRow] = []
+    for number in products[products.index(after.product_id) if after else 0 :]:
+        statement = file_rows().where(FILE.c.product_id == number, *conditions).order_by(*_ORDER)
+        if after is not None and after.product_id == number:
+            statement = statement.where(tuple_(*_ORDER) > _place(after))
+        rows += files_of(connection, statement.limit(size - len(rows)))
+        if len(rows) == size:
+            break
+    return rows
+
+
+_ORDER = (FILE.c.utc_file_date, FILE.c.process_keywords, *version_columns(FILE), FILE.c.file_id)
+
+
+def _place(row: FileRow) -> Any:
+    """Where a file is in its product."""
+    version = (row.interface_version, row.quality_version, row.revision_version)
+    values = (row.date, row.keywords, *version, row.file_id)
+    return tuple_(*(literal(value, column.type) for value, column in zip(values, _ORDER, strict=True)))
+
+
+def _is_meant(connection: Connection, selection: Selection) -> Iterator[ColumnElement[bool]]:
+    """The conditions for a file, but for its product."""
     if selection.names:
-        yield from _named(connection, selection, is_meant, products)
-        return
-    order = (FILE.c.utc_file_date, FILE.c.process_keywords, *version_columns(FILE), FILE.c.file_id)
-    for number in products:
-        statement = file_rows().where(FILE.c.product_id == number, *is_meant).order_by(*order)
-        rows = (file_row(row._mapping) for row in streamed(connection, statement))
-        yield from (row for row in rows if has_key(row.keywords, selection.slots.key))
-
-
-def _named(
-    connection: Connection, selection: Selection, is_meant: list[ColumnElement[bool]], products: list[int]
-) -> Iterator[FileRow]:
-    """Of the files that are named those that are meant, each once."""
-    named = dict.fromkeys(find_file(connection, name).file_id for name in selection.names)
-    for number in named:
-        statement = file_rows().where(FILE.c.file_id == number, FILE.c.product_id.in_(products), *is_meant)
-        rows = map(file_row, connection.execute(statement).mappings())
-        yield from (row for row in rows if has_key(row.keywords, selection.slots.key))
-
-
-def _is_meant(selection: Selection) -> list[ColumnElement[bool]]:
-    """The conditions for a file, but for its product; of keywords there is more to be asked."""
-    conditions: list[ColumnElement[bool]] = []
+        yield FILE.c.file_id.in_({find_file(connection, name).file_id for name in selection.names})
     if selection.newest:
-        conditions.append(is_newest(existing=True))
+        yield is_newest(existing=True)
     if selection.standings:
-        conditions.append(_stands(selection.standings))
+        yield _stands(selection.standings)
     if selection.qualities:
-        conditions.append(FILE.c.quality.in_(selection.qualities))
+        yield FILE.c.quality.in_(selection.qualities)
     if selection.slots.span != ALWAYS:
-        conditions.append(is_of(selection.slots.span))
+        yield is_of(selection.slots.span)
     for name, value in keywords_of(selection.slots.key).items():
-        conditions.append(FILE.c.process_keywords.contains(keywords_text({name: value}), autoescape=True))
+        yield _has_keyword(keywords_text({name: value}))
     if selection.digest:
         is_whole = len(selection.digest.partition(":")[2]) == _WHOLE_DIGEST
         same = FILE.c.shasum == selection.digest
-        conditions.append(same if is_whole else FILE.c.shasum.startswith(selection.digest, autoescape=True))
+        yield same if is_whole else FILE.c.shasum.startswith(selection.digest, autoescape=True)
     if selection.text:
         texts = (FILE.c.filename, FILE.c.relative_path, FILE.c.caveats)
-        conditions.append(or_(*(column.icontains(selection.text, autoescape=True) for column in texts)))
+        yield or_(*(column.icontains(selection.text, autoescape=True) for column in texts))
     if selection.run is not None:
-        conditions.append(FILE.c.logging_id == selection.run)
-    return conditions
+        yield FILE.c.logging_id == selection.run
+
+
+def _has_keyword(word: str) -> ColumnElement[bool]:
+    """The keywords of the file have a word; capitals count, as they do not in a LIKE of SQLite."""
+    words = literal(" ").concat(FILE.c.process_keywords).concat(" ")
+    return func.replace(words, f" {word} ", "") != words
 
 
 def _stands(standings: frozenset[Standing]) -> ColumnElement[bool]:
