@@ -30,6 +30,7 @@ COMMANDS = {
     "whatif": ("whatif", "Say exactly what would be made if something changed."),
     "status": ("status", "Say how the mission stands."),
     "queue": ("queue", "List the files still to be looked at as inputs of new work."),
+    "files": ("files", "List files of the catalogue, by product, time and how they stand."),
     "why": ("why", "Explain a file, or why there is none."),
     "lineage": ("lineage", "Show what a file came from, and what came from it."),
     "stats": ("stats", "Show what jobs took and made, by process and code version."),

@@ -56,7 +56,8 @@ def _print_why_file(facts: WhyFile) -> None:
     click.echo(f"{cell(file.filename)}: {file.product} {file.date}{keywords} version {file.version}")
     click.echo(f"  in {cell(file.directory)}, {file.size} bytes, {file.digest}")
     if attempt is None:
-        click.echo("  was delivered")
+        arrived = "" if file.arrived is None else f", came {cell(file.arrived)}"
+        click.echo(f"  was delivered{arrived}")
     else:
         _print_attempt(facts)
     for correction in facts.corrections:

@@ -445,6 +445,8 @@ class NewFile:
     size: int
     digest: str
     created: dt.datetime
+    arrived: dt.datetime | None = None  #: when it came into incoming
+    run_id: int | None = None  #: the run that takes it in or made it
     members: tuple[Member, ...] = ()
     state: str = ""  #: what the system said of it, at its place, when its digest was taken
     provenance: str | None = None

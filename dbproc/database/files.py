@@ -16,7 +16,7 @@ from dbproc.core.filenames import companion_of
 from dbproc.core.model import File, KnownFile, Member, NewFile, Period, Slot
 from dbproc.core.periods import days_period
 from dbproc.core.plan import Confirmation
-from dbproc.core.states import Standing
+from dbproc.core.states import Quality, Standing
 from dbproc.core.version import Version
 from dbproc.database import corrections, schema
 from dbproc.database._queries import (
@@ -57,6 +57,10 @@ class FileRow:
     digest: str  #: with the name of the algorithm in front
     exists_on_disk: bool  #: whether it is there, as far as is known
     standing: Standing  #: whether it is in its place, or withdrawn, or replaced …
+    quality: Quality  #: how good it is, as far as a person said
+    caveats: str | None  #: what is to be known before it is used
+    arrived: dt.datetime | None  #: when it came into incoming; null: it did not, or nobody noted it
+    run: int | None  #: the number of the run that took it in or made it; null: nobody noted it
     version: Version  #: its version
 
 
@@ -315,6 +319,8 @@ def _values(file: NewFile) -> dict[str, Any]:
         "file_create_date": file.created,
         "same_as": file.same_as,
         "stat": file.state or None,
+        "arrived_time": file.arrived,
+        "logging_id": file.run_id,
         **extra,
         "verbose_provenance": file.provenance or extra["verbose_provenance"],
     }
@@ -382,9 +388,7 @@ def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> lis
 def files_within(connection: Connection, product_id: int, span: Period, *, newest: bool = False) -> list[FileRow]:
     """Every version of the files of a product that have a moment of a time, or are dated on a day of it, or only the
     newest existing ones; in the order of their times and keywords, the newest first."""
-    is_within = and_(FILE.c.utc_start_time <= span.stop, FILE.c.utc_stop_time >= span.start)
-    if span == days_period(*span.days):
-        is_within = or_(is_within, FILE.c.utc_file_date.between(*span.days))
+    is_within = is_of(span)
     if newest:
         is_within = and_(is_within, is_newest(existing=True))
     newest_first = (part.desc() for part in version_columns(FILE))
@@ -393,13 +397,23 @@ def files_within(connection: Connection, product_id: int, span: Period, *, newes
     return files_of(connection, statement.order_by(*order))
 
 
+def is_of(span: Period) -> ColumnElement[bool]:
+    """The file has a moment of a time, or is dated on a day of it, if that is of whole days."""
+    is_within = and_(FILE.c.utc_start_time <= span.stop, FILE.c.utc_stop_time >= span.start)
+    if span == days_period(*span.days):
+        return or_(is_within, FILE.c.utc_file_date.between(*span.days))
+    return is_within
+
+
 def files_of(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[FileRow]:
     """The files that a statement made of :func:`file_rows` finds."""
     return [file_row(row) for row in connection.execute(statement).mappings()]
 
 
 def file_row(row: Mapping[Any, Any]) -> FileRow:
-    return FileRow(**{**row, "standing": Standing(row["standing"])}, version=version_of(row))
+    """A row of :func:`file_rows` as an answer."""
+    words = {"standing": Standing(row["standing"]), "quality": Quality(row["quality"])}
+    return FileRow(**{**row, **words}, version=version_of(row))
 
 
 def file_rows() -> Select[*tuple[Any, ...]]:
@@ -415,6 +429,8 @@ def file_rows() -> Select[*tuple[Any, ...]]:
         directory=FILE.c.relative_path,
         size=FILE.c.file_size,
         digest=FILE.c.shasum,
+        arrived=FILE.c.arrived_time,
+        run=FILE.c.logging_id,
         standing=standing(FILE),
     )
     return select(*columns).join(product, product.c.product_id == FILE.c.product_id)
