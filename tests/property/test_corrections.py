@@ -1,5 +1,5 @@
-"""After any deliveries, withdrawals, restorations, replacements, reinspections, releases and runs, the end state is that of
-the files that are in force, as the model of :mod:`tests.property.test_end_state` says it; and each is foretold truly."""
+"""After any deliveries, withdrawals, restorations, replacements, reinspections, releases and runs, the end state is
+that of the files in force, as the model of :mod:`tests.property.test_end_state` says it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
@@ -41,7 +42,8 @@ class Calendar(Inspector):
         with open("CALENDAR") as text:
             days = dt.timedelta(json.load(text).get(os.path.basename(path), 0))
         day = dt.datetime.combine(name.date, dt.time(), dt.UTC) + days
-        return Facts(start=day, stop=day + dt.timedelta(days=1, microseconds=-1), tolerance=10)
+        stop = day + dt.timedelta(days=1, microseconds=-1)
+        return Facts(start=day, stop=stop, date=day.date(), tolerance=10)
 '''
 
 
@@ -62,8 +64,8 @@ class Story:
         self.define()
 
     def define(self) -> None:
-        inspector = {"inspector": {"file": "calendar.py"}} if self.inspected else {}
-        raws = [kit.product(name, 0, **inspector) for name in self.plan.raws]
+        keys: dict[str, Any] = {"inspector": {"file": "calendar.py"}} if self.inspected else {}
+        raws = [kit.product(name, 0, **keys) for name in self.plan.raws]
         made = [block for process in self.plan.processes for block in process.blocks()]
         self.mission.define(*raws, *made, settle_seconds=0)
 
