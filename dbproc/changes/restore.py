@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -206,7 +204,3 @@ def _carry_out(ground: Correcting, backs: Sequence[_Back]) -> None:
             placements.withdraw(connection, wanted)
     except PlacementError as error:
         raise UserError(f"{error}; nothing was restored") from error
-    for back in backs:
-        if back.home is not None and not back.is_same:
-            with suppress(OSError):
-                os.rmdir(os.path.dirname(back.home.source))  # it is named by the digest, and empty now

@@ -55,14 +55,16 @@ def stray_logs(mission: Mission) -> list[str]:
 
 
 def contents(mission: Mission, *, with_jobs: bool = False) -> frozenset[str]:
-    """The digests of all files of the mission; `with_jobs`: those in the directories of jobs, too."""
+    """The digests of all files of the mission, those that are out of their places included; `with_jobs`: those in the
+    directories of jobs, too."""
     places = {mission.root, mission.incoming}
     return frozenset(_digest(path) for place in places for path in _files(place, with_jobs=with_jobs))
 
 
-def _files(place: Path, *, with_jobs: bool) -> Iterator[Path]:
-    for directory, _, names in os.walk(place):
-        if "/.dbproc/" not in f"{directory}/" or (with_jobs and "/.dbproc/work/" in f"{directory}/"):
+def _files(top: Path, *, with_jobs: bool) -> Iterator[Path]:
+    for directory, _, names in os.walk(top):
+        kept = ("/.dbproc/withdrawn/", "/.dbproc/trash/", *(("/.dbproc/work/",) if with_jobs else ()))
+        if "/.dbproc/" not in f"{directory}/" or any(place in f"{directory}/" for place in kept):
             yield from (path for name in names if (path := Path(directory, name)).is_file() and not path.is_symlink())
 
 
