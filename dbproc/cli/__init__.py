@@ -43,6 +43,7 @@ COMMANDS = {
     "withdraw": ("withdraw", "Take files back, with what cannot be made without them."),
     "restore": ("restore", "Undo what was last done to files."),
     "replace": ("replace", "Give a file other bytes under its name."),
+    "mark": ("mark", "Say how good files are, and what is to be known of them."),
     "retry": ("retry", "Have the next run try again what failed or was given up."),
     "reprocess": ("reprocess", "Have things made again."),
     "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
