@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import click
 
 from dbproc.cli.common import asking_options, cell, open_own_mission, print_json
-from dbproc.cli.correcting import all_option, dry_run_option, say_descendants
-from dbproc.cli.selection import QUALITY, files_argument, meant, product_option, selection_of, unmarked_file_options
+from dbproc.cli.correcting import all_option, choice_of_files, dry_run_option, say_descendants, shown_of
+from dbproc.cli.selection import QUALITY, files_argument, product_option, unmarked_file_options
 from dbproc.core.states import Quality
-
-_SHOWN = 20
 
 
 @click.command("mark")
@@ -48,20 +45,17 @@ def mark_command(
     """
     from dbproc.changes.mark import mark
 
-    selection = selection_of(names, products, **given)
+    choice = choice_of_files(names, products, given, "mark")
     with open_own_mission(mission) as store:
         how = None if quality is None else Quality(quality)
-        done = mark(store, partial(meant, selection), how, caveat, reason, only_look=dry_run)
+        done = mark(store, choice, how, caveat, reason, only_look=dry_run)
     if as_json:
         print_json(done)
         return 0
     verb = "would mark" if dry_run else "marked"
-    shown = done.files if is_whole else done.files[:_SHOWN]
-    for each in shown:
+    for each in shown_of(done.files, is_whole=is_whole):
         caveats = f": {cell(each.caveats)}" if each.caveats else ""
         click.echo(f"{verb} {cell(each.file)} {each.quality}{caveats}")
-    if len(shown) < len(done.files):
-        click.echo(f"and {len(done.files) - len(shown)} more; all of them: --all")
     if done.as_before:
         click.echo(f"{done.as_before} so marked already")
     if done.files:

@@ -13,8 +13,7 @@ from dbproc.core.errors import UserError
 from dbproc.core.model import Period
 from dbproc.core.states import Quality, Standing
 from dbproc.database.files import FileRow
-from dbproc.database.selection import Selection, selected
-from dbproc.database.store import Transaction
+from dbproc.database.selection import Selection
 
 
 class _Digest(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -99,19 +98,6 @@ def _out_of_place(*, missing: bool, withdrawn: bool, former: bool) -> Iterator[S
         yield from (Standing.WITHDRAWN, Standing.FOLLOWING)
     if former:
         yield from (Standing.REPLACED, Standing.REAPED)
-
-
-def meant(selection: Selection, connection: Transaction) -> list[FileRow]:
-    """The files of a selection that a correction is to change.
-
-    Raises
-    ------
-    UserError
-        Nothing is selected.
-    """
-    if selection.is_empty:
-        raise UserError("say which files are meant: names, --product, --start, --end, --key and so on; see --help")
-    return list(selected(connection, selection))
 
 
 def note_of(row: FileRow) -> str:

@@ -80,7 +80,7 @@ def test_the_newest_version_counts_and_a_made_file_can_be_marked(made: Mission) 
     made.dbproc("withdraw", name_of("raw", 1, "1.1.0"), "--reason", "wrong")
     made.run()
     assert {name for name in newest(made) if name.startswith("clean_20200101")}
-    assert "say which files" in made.dbproc("mark", "--quality", "ok", status=2).err
+    assert "say what to mark" in made.dbproc("mark", "--quality", "ok", status=2).err
     assert "say how" in made.dbproc("mark", RAW[0], status=2).err
     made.dbproc("mark", "--product", "copy", "--quality", "ok")
     assert len(made.dbproc("files", "copy", "--quality", "ok", "--json").json) == len(made.names("copy"))
