@@ -46,6 +46,7 @@ COMMANDS = {
     "replace": ("replace", "Give a file other bytes under its name."),
     "mark": ("mark", "Say how good files are, and what is to be known of them."),
     "retry": ("retry", "Have the next run try again what failed or was given up."),
+    "dismiss": ("dismiss", "Say of failures that nobody will mend them."),
     "reprocess": ("reprocess", "Have things made again."),
     "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
     "export": ("export", "Write the definition as a mission file."),
