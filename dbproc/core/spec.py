@@ -229,6 +229,7 @@ class InputSpec:
     max_age: dt.timedelta | None = option(
         None, key(DURATION, column="max_age_seconds", check=bounds.SOME_TIME, codec=SECONDS)
     )
+    quality: tuple[str, ...] = option((), key(WORDS, check=bounds.quality, codec=text_lists.PATTERNS))
     choice: str | None = None  #: the best product of the choice
 
 

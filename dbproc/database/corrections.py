@@ -102,6 +102,12 @@ def put_back(connection: Connection, file_ids: Sequence[int], *, lost: Sequence[
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=False))
 
 
+def mark(connection: Connection, file_ids: Sequence[int], values: Mapping[str, str | None]) -> None:
+    """Record how good files are, and what is to be known of them: new `values` of ``quality`` and ``caveats``."""
+    for some in batches(file_ids):
+        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(**values))
+
+
 def undo(connection: Connection, correction_ids: Iterable[int]) -> None:
     """Record that corrections were undone."""
     values = {"undone_time": dt.datetime.now(dt.UTC), "undone_by": user_name()}
