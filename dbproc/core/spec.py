@@ -194,7 +194,7 @@ class ProductSpec:
     companion: bool = option(False, key(FLAG))  #: whether a file owns the directory of its stem
     covers: dt.timedelta | None = option(
         None,
-        key(DURATION, check=bounds.SOME_TIME, codec=SECONDS, remark="the times of files that exist stay as they are"),
+        key(DURATION, check=bounds.SOME_TIME, codec=SECONDS, remark="those of files that exist: dbproc reinspect"),
     )
     expect: str = option("", key(TEXT, check=bounds.NAME, codec=text_lists.NULL_IF_EMPTY, effect=Effect.LOOK_AGAIN))
     keys: tuple[str, ...] = option(
