@@ -59,5 +59,5 @@ def mark_command(
     if done.as_before:
         click.echo(f"{done.as_before} so marked already")
     if done.files:
-        say_descendants(done.descendants, is_done=done.is_done, is_whole=is_whole)
+        say_descendants(done.descendants, is_whole=is_whole)
     return 0

@@ -216,8 +216,11 @@ def former_digests(connection: Connection, file_ids: Sequence[int]) -> dict[int,
 
 
 def former_of(connection: Connection, file_id: int) -> int | None:
-    """The file whose name and place a file took over last."""
-    statement = select(FILE.c.file_id).where(FILE.c.replaced_by == file_id, FILE.c.file_id != file_id)
+    """The file whose name and place a file took over last, by a correction; what was put back has taken over none."""
+    statement = select(FILE.c.file_id).join(_OF, _OF.c.file_id == FILE.c.file_id)
+    statement = statement.join(_CORRECTION, _CORRECTION.c.correction_id == _OF.c.correction_id)
+    is_taken_over = _CORRECTION.c.kind.in_((Correction.REPLACE, Correction.REINSPECT))
+    statement = statement.where(FILE.c.replaced_by == file_id, FILE.c.file_id != file_id, is_taken_over)
     return connection.scalar(statement.order_by(FILE.c.file_id.desc()).limit(1))
 
 
