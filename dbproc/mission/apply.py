@@ -8,9 +8,10 @@ from dbproc.core.spec import Change, Definition, Holdings
 from dbproc.database.definition.specs import load_holdings
 from dbproc.database.definition.write import write_changes
 from dbproc.database.store import Store
-from dbproc.mission.difference import difference, merged
+from dbproc.mission.difference import difference
 from dbproc.mission.kept_bytes import with_bytes, with_earlier_bytes
 from dbproc.mission.on_disk import database_problems
+from dbproc.mission.partial import merged
 from dbproc.mission.partitions import date_warnings
 from dbproc.mission.problems import raise_for, sentences
 from dbproc.mission.rules import check
