@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from dbproc.core.durations import duration_text
 from dbproc.core.keys import Effect
@@ -23,6 +24,7 @@ from dbproc.mission.keywise import Comparison, change_of, differences, differing
 from dbproc.mission.partial import merged, reformatted
 from dbproc.mission.problems import Problem, raise_for
 from dbproc.mission.releases import Codes, code_change, compare_codes
+from dbproc.mission.renames import rename_problems, renamed_processes, renamed_products, with_new_names
 
 
 def difference(
@@ -49,20 +51,23 @@ def difference(
     Raises
     ------
     DefinitionError
-        A code's version was lowered, or something changed that a code's version must say; the mission has another name.
+        A code's version was lowered, or something changed that a code's version must say; the mission has another name;
+        something is said to be renamed that cannot be.
     """
     held = holdings or Holdings(definition=old)
     whole = merged(old, new)
-    found = Comparison([], [])
+    found = Comparison([], list(rename_problems(old, new)))
+    former_names = renamed_products(old, new)
+    old = with_new_names(old, former_names) if old is not None else None
     if old is None:
         details = (f"root {whole.mission.root}",)
         found.changes.append(change_of(Kind.ADD, f"mission {whole.mission.name}", whole.mission, None, details))
     else:
         _compare_missions(old.mission, whole.mission, found)
-    renamed = _renamed(old, whole)
+    renamed = renamed_processes(old, whole)
     gone = {} if new.partial else _gone(old, whole, renamed)
     _remove_processes(gone, held, found)
-    _compare_products(old, whole, found)
+    _compare_products(old, whole, former_names, found)
     _compare_processes(old, whole, held, renamed, found, rollback=rollback)
     _refuse_taken_names(old, whole, held, found)
     _refuse_taken_outputs(old, whole, held, renamed, found)
@@ -73,15 +78,21 @@ def difference(
 
 
 def _compare_missions(old: MissionSpec, new: MissionSpec, found: Comparison) -> None:
-    if old.name != new.name:
+    details = list(differences(old, new))
+    if old.name != new.name and new.renamed_from == old.name:
+        details.insert(0, f"name {old.name} → {new.name}")
+    elif old.name != new.name:
         text = f"this database holds the mission {old.name!r}; name that, or give the database of {new.name!r}"
-        found.problems.append(Problem(("mission", "name"), text))
-    details = tuple(differences(old, new))
+        remedy = f'to give the mission another name, write renamed_from = "{old.name}" below it'
+        found.problems.append(Problem(("mission", "name"), f"{text}; {remedy}"))
     if details:
-        found.changes.append(change_of(Kind.CHANGE, f"mission {new.name}", new, old, details))
+        found.changes.append(change_of(Kind.CHANGE, f"mission {new.name}", new, old, tuple(details)))
 
 
-def _compare_products(old: Definition | None, new: Definition, found: Comparison) -> None:
+def _compare_products(
+    old: Definition | None, new: Definition, former_names: Mapping[str, str], found: Comparison
+) -> None:
+    """`old` has the products under their new names; `former_names` are those in the database."""
     held = old.products if old else {}
     for name, product in new.products.items():
         before = held.get(name)
@@ -89,10 +100,13 @@ def _compare_products(old: Definition | None, new: Definition, found: Comparison
             details = (product.format, *_keyword_words(product))
             found.changes.append(change_of(Kind.ADD, f"product {name}", product, None, details))
             continue
+        former = former_names.get(name, name)
         details = (
+            *([f"name {former} → {name}"] if former != name else []),
             *differences(before, product),
             *_inspectors(before.inspector, product.inspector),
         )
+        before = replace(before, name=former)
         if not before.active:
             details = ("it was retired, and is used again", *details)
             found.changes.append(change_of(Kind.RESTORE, f"product {name}", product, before, details))
@@ -118,18 +132,6 @@ def _inspectors(old: InspectorSpec, new: InspectorSpec) -> Iterator[str]:
     yield from (f"the inspector's {words}" for words in differences(old, new))
 
 
-def _renamed(old: Definition | None, new: Definition) -> Mapping[str, str]:
-    """Processes with a new name, and the old one; equal outputs say that they are the same."""
-    if old is None:
-        return {}
-    gone = {each.output: name for name, each in old.processes.items() if each.output and name not in new.processes}
-    return {
-        name: gone[each.output]
-        for name, each in new.processes.items()
-        if name not in old.processes and each.output in gone
-    }
-
-
 def _gone(old: Definition | None, new: Definition, renamed: Mapping[str, str]) -> dict[str, ProcessSpec]:
     """The database's processes that the mission file lacks."""
     stay = {*new.processes, *renamed.values()}
@@ -148,7 +150,7 @@ def _refuse_taken_names(old: Definition | None, new: Definition, held: Holdings,
             if other.name != name and other.format and can_be_alike(other.format, product.format):
                 count = held.files[other.name]
                 text = f"these are the names of {count} files of the product {other.name!r}, which is no longer there"
-                remedy = f"a name stays taken: keep the product's name {other.name!r}, or give it another format"
+                remedy = f'if it is the same product, write renamed_from = "{other.name}"; else give it another format'
                 found.problems.append(Problem(("product", name, "format"), f"{text}; {remedy}"))
                 break
 
@@ -168,7 +170,7 @@ def _refuse_taken_outputs(
         for made in process.outputs:
             if made in stay:
                 text = f"{made!r} was made by the process {stay[made]!r}, which is no longer there"
-                text += "; give the process that makes it that name again"
+                text += f'; if this is the same process, write renamed_from = "{stay[made]}"'
                 found.problems.append(Problem(("process", name, "output"), text))
 
 

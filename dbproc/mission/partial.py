@@ -8,18 +8,23 @@ from dbproc.core.keys import keys
 from dbproc.core.spec import Definition, ProcessSpec
 from dbproc.mission.keywise import AnySpec
 from dbproc.mission.releases import pairs, rest
+from dbproc.mission.renames import renamed_products, with_new_names
 
 
 def merged(old: Definition | None, new: Definition) -> Definition:
-    """`new` as a whole: a partial one is completed with what is in use in the database."""
+    """`new` as a whole: a partial one is completed with what is in use in the database, under its new names."""
     if not new.partial:
         return new
     if old is None:
         return replace(new, partial=False)
+    old = with_new_names(old, renamed_products(old, new))
+    former = {name: process.renamed_from for name, process in new.processes.items() if process.renamed_from}
+    former = {name: each for name, each in former.items() if name not in old.processes and each not in new.processes}
     products = {name: product for name, product in old.products.items() if product.active}
-    processes = {name: process for name, process in old.processes.items() if process.codes}
+    processes = {name: each for name, each in old.processes.items() if each.codes and name not in former.values()}
+    before = {name: old.processes.get(former.get(name, name)) for name in new.processes}
     declared = {
-        name: _with_keywords(_with_limits(process, old.processes.get(name)), old, new)
+        name: _with_keywords(_with_limits(process, before[name]), before[name], old, new)
         for name, process in new.processes.items()
     }
     return replace(
@@ -44,9 +49,8 @@ def _with_limits(process: ProcessSpec, old: ProcessSpec | None) -> ProcessSpec:
     return replace(process, codes=codes + others)
 
 
-def _with_keywords(process: ProcessSpec, old: Definition, new: Definition) -> ProcessSpec:
+def _with_keywords(process: ProcessSpec, before: ProcessSpec | None, old: Definition, new: Definition) -> ProcessSpec:
     """Leave what keywords do to a process of an INI file as it is, where nothing changes that it depends on."""
-    before = old.processes.get(process.name)
     names = {*process.outputs, *(given.product for given in process.inputs)}
     is_same = (
         before is not None
