@@ -14,11 +14,12 @@ from sqlalchemy import Connection, select, text
 from dbproc.core.candidates import Queued, consumers
 from dbproc.core.model import Period
 from dbproc.core.plan import State
-from dbproc.database import queue, schema
+from dbproc.database import moves, queue, schema
 from dbproc.database.attempts import due_retries
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store, Transaction
 from dbproc.run.decide import candidates, decide, facts_in
+from dbproc.storage.moves import parts
 from tests.kit.mission import Mission
 
 FILE = schema.file
@@ -74,7 +75,8 @@ def _damage(connection: Connection) -> Iterator[str]:
 
 
 def _without_file(connection: Connection, root: Path) -> Iterator[str]:
-    """A row implies a file, whole, with its companion directory."""
+    """A row implies a file, whole, with its companion directory; or what was announced of it is half done."""
+    away = _announced(connection)
     members: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for file_id, path, digest in connection.execute(
         select(*(schema.filemember.c[name] for name in ("file_id", "member_path", "shasum")))
@@ -83,11 +85,21 @@ def _without_file(connection: Connection, root: Path) -> Iterator[str]:
     for row in connection.execute(select(FILE).where(FILE.c.exists_on_disk)).mappings():
         home = root / row["relative_path"] / row["filename"]
         wanted = [(home, row["shasum"]), *((home.with_suffix("") / path, sha) for path, sha in members[row["file_id"]])]
-        for path, digest in wanted:
+        for place, digest in wanted:
+            path = place if place.is_file() else away.get(place, place)
             if not path.is_file():
                 yield f"{row['filename']} is in the catalogue, but {path} does not exist"
             elif f"sha256:{_digest(path)}" != digest:
                 yield f"{row['filename']} is in the catalogue, but {path} has other bytes"
+
+
+def _announced(connection: Connection) -> dict[Path, Path]:
+    """Where a file or a member of it is when it is not where it was: by an announced move."""
+    return {
+        Path(source): Path(target)
+        for move in moves.announced(connection)
+        for source, target in zip(parts(move.source, move.members), parts(move.target, move.members), strict=True)
+    }
 
 
 def _without_lineage(connection: Connection) -> Iterator[str]:

@@ -27,6 +27,7 @@ NATURAL = {
     "file": ("filename",),
     "campaign": ("campaign_name",),
     "attempt": ("process_id", "utc_file_date", "process_keywords", "code_id", "status"),
+    "correction": ("kind", "reason"),
 }
 """What names a row in place of its number."""
 IGNORED = {
@@ -42,6 +43,7 @@ IGNORED = {
     "attempt": {"logging_id", "created_time", "start_time", "end_time", "cpu_seconds", "memory_bytes", "log_path"},
     "processqueue": {"queued_time"},
     "placement": {"announced_time"},
+    "correction": {"correction_time", "logging_id"},
     "quarantine": {"quarantine_time", "logging_id"},
 }
 _JOB = re.compile(r"\b\d+-\d+(?=/|\.log\b)")
