@@ -32,7 +32,7 @@ NATURAL = {
 """What names a row in place of its number."""
 IGNORED = {
     "mission": {"identity"},
-    "file": {"stat"},
+    "file": {"stat", "logging_id", "arrived_time"},
     "filemember": {"stat"},
     "code": {"stat", "release_time"},
     "inspector": {"stat"},
