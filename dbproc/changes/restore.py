@@ -81,6 +81,8 @@ def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restore
     with correcting(store, "restore") as ground:
         with store.begin() as connection:
             rows = list(choice(connection))
+            withdrawn = [row.file_id for row in rows if row.standing is Standing.WITHDRAWN]
+            rows += files.rows_numbered(connection, corrections.fellows(connection, withdrawn))
         require_some(rows, "restore")
         backs = _backs(ground, rows)
         foreseen = foresee(store, partial(_enter, backs=backs))

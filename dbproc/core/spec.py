@@ -31,6 +31,7 @@ from dbproc.core.keys import (
     option,
 )
 from dbproc.core.model import NO_TIME, Build, CodeEditPolicy, Comparison, InputsBy, Keying, SameName, Validity
+from dbproc.core.retention import KEEP, keep_fault
 from dbproc.core.version import Version
 
 DIGESTS = ("sha256", "blake3")
@@ -126,6 +127,9 @@ class MissionSpec:
     inspector_memory: float = option(2.0, key(NUMBER, check=bounds.MEMORY))
     early_cutoff: bool = option(False, key(FLAG))
     same_name: SameName = option(SameName.QUARANTINE, key(TEXT, choices=SameName))
+    trash: dt.timedelta = option(
+        dt.timedelta(days=30), key(DURATION, column="trash_seconds", check=bounds.TIME, codec=SECONDS)
+    )
     renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
 
 
@@ -205,6 +209,7 @@ class ProductSpec:
     expect_from: dt.date | None = option(None, key(DATE, toml="from", effect=Effect.LOOK_AGAIN))
     expect_to: dt.date | None = option(None, key(DATE, toml="to", effect=Effect.LOOK_AGAIN))
     late_after: dt.timedelta | None = option(None, key(DURATION, check=bounds.TIME, codec=SECONDS))
+    keep: str = option("all", key(TEXT, column="keep_versions", check=keep_fault, codec=KEEP, words="what is kept"))
     renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
     active: bool = True
 
