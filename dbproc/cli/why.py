@@ -81,7 +81,6 @@ _DONE_TO_IT = {
     Correction.WITHDRAW: "withdrawn",
     Correction.REPLACE: "given other bytes",
     Correction.REINSPECT: "inspected anew",
-    Correction.RENAME: "renamed",
     Correction.MARK: "marked",
     Correction.REAP: "reaped",
 }
@@ -89,6 +88,10 @@ _DONE_TO_IT = {
 
 def _correction_words(row: CorrectionRow) -> str:
     """What was done to a file, when, by whom and why."""
+    if row.kind is Correction.RENAME:
+        named = f" named {cell(row.former['filename'])}" if "filename" in row.former else ""
+        place = f" in {cell(row.former['relative_path'])}" if "relative_path" in row.former else ""
+        return f"was{named}{place} until {cell(row.correction_time)}: {cell(row.reason)}"
     by = row.user if row.logging_id is None else f"run {row.logging_id}"
     cause = f" because of {cell(row.cause)}" if row.cause else ""
     before = f", before {row.digest}" if row.kind is Correction.REPLACE else ""

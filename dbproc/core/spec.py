@@ -48,6 +48,9 @@ SHIPPED_DIRECTORY = f"{BUILT_IN_DIRECTORY}/codes"
 
 _MOST_NAMES = 20
 
+_FORMER_NAME = key(TEXT, ini="renamed_from", column=None, effect=None)
+"""What a mission, a product or a process was called before: said when it is given another name, and not kept."""
+
 FIRST_DAY = dt.date(1900, 1, 1)
 LAST_DAY = dt.date(2100, 12, 31)
 FIRST_VERSION = Version(1, 0, 0)
@@ -127,6 +130,7 @@ class MissionSpec:
     trash: dt.timedelta = option(
         dt.timedelta(days=30), key(DURATION, column="trash_seconds", check=bounds.TIME, codec=SECONDS)
     )
+    renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,14 +182,8 @@ class ProductSpec:
     level: float = field(
         metadata=key(NUMBER, ini="level", check=bounds.LEVEL, remark="files that exist keep their data level")
     )
-    directory: str = field(
-        metadata=key(
-            TEXT, dbprocessing="relative_path", check=bounds.PATH, remark="files that exist stay where they are"
-        )
-    )
-    format: str = field(
-        metadata=key(TEXT, ini="format", check=bounds.FORMAT, remark="files that exist keep their names")
-    )
+    directory: str = field(metadata=key(TEXT, dbprocessing="relative_path", check=bounds.PATH))
+    format: str = field(metadata=key(TEXT, ini="format", check=bounds.FORMAT))
     satellite: str = field(metadata=key(TEXT, toml=None, column=None))
     instrument: str = field(metadata=key(TEXT, toml=None, column=None))
     description: str = option("", key(LINES, dbprocessing="product_description"))
@@ -212,6 +210,7 @@ class ProductSpec:
     expect_to: dt.date | None = option(None, key(DATE, toml="to", effect=Effect.LOOK_AGAIN))
     late_after: dt.timedelta | None = option(None, key(DURATION, check=bounds.TIME, codec=SECONDS))
     keep: str = option("all", key(TEXT, column="keep_versions", check=keep_fault, codec=KEEP, words="what is kept"))
+    renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
     active: bool = True
 
 
@@ -342,6 +341,7 @@ class ProcessSpec:
         None,
         key(DURATION, column="wait_seconds", check=bounds.TIME, codec=SECONDS, effect=Effect.LOOK_AGAIN),
     )
+    renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
 
     @property
     def outputs(self) -> tuple[str, ...]:

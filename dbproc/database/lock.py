@@ -118,8 +118,10 @@ def holding(store: Store, purpose: str) -> Iterator[None]:
 
 
 @contextmanager
-def applying(store: Store, wanted: MissionSpec, *, adopt: bool) -> Iterator[None]:
+def applying(store: Store, wanted: MissionSpec, *, adopt: bool) -> Iterator[int | None]:
     """:func:`holding` for what may change the root, or define the mission: the root is the database's own afterwards.
+
+    Gives the number of the run that holds the lock, None where there is no mission yet.
 
     Parameters
     ----------
@@ -143,11 +145,12 @@ def applying(store: Store, wanted: MissionSpec, *, adopt: bool) -> Iterator[None
         grips.append(_kept(stack, _gripped(store, wanted.root, making)))
         if not adopt:  # who has marked it meanwhile has let its file go by now
             ownership.standing(wanted.root, owner, was_marked=False)
+        run_id = None
         if mission is not None:
-            _enter_for_apply(stack, store, mission, grips)
+            run_id = _enter_for_apply(stack, store, mission, grips)
             if former is None and not root.leads_to(wanted.root, mission):
                 _rename_root(store, mission.root, wanted.root)
-        yield
+        yield run_id
         root.settle(store, making)
         if former is not None:
             ownership.unmark(former, owner)
@@ -228,11 +231,12 @@ def untold(database: str, holder: Holder) -> str:
 # --- another root ---
 
 
-def _enter_for_apply(stack: ExitStack, store: Store, mission: Mission, grips: Sequence[Grip]) -> None:
+def _enter_for_apply(stack: ExitStack, store: Store, mission: Mission, grips: Sequence[Grip]) -> int:
     acquired = _entered(store, "apply", mission, grips, is_marked=mission.root_marked)
     if acquired is None:
         raise BusyError("the mission was given another root in this moment; try again")
     stack.callback(_leave, store, acquired.run_id, "done")
+    return acquired.run_id
 
 
 def _rename_root(store: Store, old: str, new: str) -> None:

@@ -100,8 +100,8 @@ def stored_names(connection: Connection) -> dict[int, str]:
     return {row[0]: row[1] for row in connection.execute(statement.order_by(_TABLE.c.quarantine_id.desc()))}
 
 
-def entries(connection: Connection, limit: int = 100) -> list[QuarantineRow]:
-    """What is in quarantine, the latest first."""
+def entries(connection: Connection, limit: int | None = 100) -> list[QuarantineRow]:
+    """What is in quarantine, the latest first; at most so much of it."""
     statement = select(_TABLE).where(_STILL_THERE).order_by(_TABLE.c.quarantine_id.desc()).limit(limit)
     return [QuarantineRow(**row) for row in connection.execute(statement).mappings()]
 

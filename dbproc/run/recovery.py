@@ -20,6 +20,7 @@ from dbproc.database.store import Store
 from dbproc.run.rescue import holds_files, keep_aside, put_back
 from dbproc.storage import layout, moves
 from dbproc.storage.digest import algorithm_of, digest_file
+from dbproc.storage.removal import remove_empty
 from dbproc.storage.workspace import Workspace
 
 
@@ -43,6 +44,8 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
     returned = tuple(move for move in announced if move not in in_the_way and _is_returned(move))
     for move in in_the_way:
         _set_aside(store, mission, move, run_id, report)
+    renamed = (os.path.dirname(move.target) for move in announced if move.purpose is Purpose.RENAME)
+    remove_empty(renamed, mission.root)
     if announced:
         with store.begin() as connection:
             placements.withdraw(connection, [move for move in announced if move not in (*returned, *in_the_way)])

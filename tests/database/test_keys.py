@@ -227,6 +227,8 @@ def test_what_runs_are_given_is_what_was_defined(definition: Definition, store: 
 def test_no_change_of_a_key_is_silently_none(store: Store) -> None:
     for kind in TABLES:
         for key in keys(kind):
+            if key.name == "renamed_from":  # of what there was before, and nothing where that never was
+                continue
             check_change(store=store, kind=kind, key=key)
 
 
