@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from dbproc.changes.touched import any_code_touched, any_inspector_touched
@@ -73,6 +73,7 @@ def _begun(store: Store, options: Options, report: Report, progress: Progress | 
         this_run = _Run(store, options, report, progress, acquired.run_id)
         with this_run.logged():
             this_run.recover(was_killed=acquired.crashed is not None)
+            this_run.drop_logs()
             yield this_run
             this_run.forget_returned()
 
@@ -173,6 +174,13 @@ class _Run:
             from dbproc.check.after_crash import check_after_crash
 
             check_after_crash(self._store, self._report)
+
+    def drop_logs(self) -> None:
+        """Remove the logs of jobs that succeeded so long ago that they need not be kept any more."""
+        keep = self._definition.mission.keep_logs
+        if keep is not None:
+            with suppress(OverflowError):  # they are kept for ever
+                self._workspace.drop_logs((dt.datetime.now(dt.UTC) - keep).date())
 
     def forget_returned(self) -> None:
         """Withdraw the announced moves of files that are in incoming again, and were looked at since."""

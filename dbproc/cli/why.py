@@ -76,6 +76,8 @@ def _print_attempt(facts: WhyFile) -> None:
         click.echo(f"  because: {cell(reason)}")
     for row in facts.inputs:
         click.echo(f"  from {cell(row.filename)}{_choice_words(row)}")
+    if attempt.log and os.path.exists(attempt.log):
+        click.echo(f"  log: {attempt.log}")
     for name in facts.made_with:
         click.echo(f"  together with {cell(name)}")
     for words in confirmed_words(facts.confirmed):

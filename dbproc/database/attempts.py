@@ -91,7 +91,7 @@ class AttemptRow:
     ended: dt.datetime | None  #: when its job ended
     exit_status: int | None  #: the exit status of its job
     message: str | None  #: why it failed or was refused
-    log: str | None  #: the path of what its job wrote
+    log: str | None  #: the path of what its job wrote; null: that is not kept
     failures: int  #: how many in a row failed with the same inputs and code, this one included
     next_try: dt.datetime | None  #: when it is tried again; null: not by itself
     code_version: Version  #: the code's version
