@@ -47,6 +47,8 @@ from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
+from dbproc.explain.expectations import OverdueFile
+from dbproc.explain.files import ListedFile
 from dbproc.explain.forecast import Outlook
 from dbproc.explain.inspection import Inspected
 from dbproc.explain.lineage import Lineage
@@ -188,6 +190,8 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc plan; run, ingest, process --dry-run": ("", Plan),
     "dbproc run, ingest, process, run-process": ("", RunTold),
     "dbproc queue": ("list of ", QueueRow),
+    "dbproc files": ("list of ", ListedFile),
+    "dbproc files --late": ("list of ", OverdueFile),
     "dbproc why FILE": ("", WhyFile),
     "dbproc why PRODUCT WHEN": ("", Cause),
     "dbproc whatif release, reprocess, file": ("", Prediction),

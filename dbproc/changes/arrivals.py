@@ -14,17 +14,21 @@ from dbproc.ingest.triage import Accepted, Decision, Duplicate, Restored
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Files of the catalogue that would be queued, new files, and files that stay newest because an older version
-    arrives."""
+    """Files of the catalogue that would be queued, new files, files that stay newest because an older version arrives,
+    and files that take over the names of others: these, and the new ones."""
 
     queued: tuple[Queued, ...]
     delivered: tuple[File, ...]
     newer: tuple[str, ...] = ()
+    replaced: tuple[tuple[File, File], ...] = ()
 
 
 def taken_in(store: Store, decisions: Sequence[Decision]) -> Taken:
     """The effect of files that triage accepts or that return."""
-    accepted = [_file(decision.file) for decision in decisions if isinstance(decision, Accepted)]
+    taken_over = [decision.file for decision in decisions if isinstance(decision, Accepted) and decision.former]
+    accepted = [
+        _file(decision.file) for decision in decisions if isinstance(decision, Accepted) and not decision.former
+    ]
     again = [
         decision.known.file_id
         for decision in decisions
@@ -33,8 +37,11 @@ def taken_in(store: Store, decisions: Sequence[Decision]) -> Taken:
     with store.begin() as connection:
         restored = files.files_numbered(connection, again)
         queued = queue.as_queued(connection, file_ids=again)
+        numbers = [file.replaces for file in taken_over if file.replaces is not None]
+        former = {file.file_id: file for file in files.files_numbered(connection, numbers)}
+    replaced = tuple((former[file.replaces], _file(file)) for file in taken_over if file.replaces is not None)
     taken = as_newest(store, [*accepted, *restored])
-    return replace(taken, queued=(*queued, *taken.queued))
+    return replace(taken, queued=(*queued, *taken.queued), replaced=replaced)
 
 
 def as_newest(store: Store, arrived: Iterable[File]) -> Taken:

@@ -369,7 +369,7 @@ def _if_it_arrived(store: Store, definition: Definition, path: str) -> Predictio
             note = f"{name} would go to quarantine: {reason}: {message}"
     taken = taken_in(store, [decision])
     stays = [f"{name} is newer, and stays the one that is used" for name in taken.newer]
-    hypothesis = Hypothesis(definition, taken.queued, taken.delivered)
+    hypothesis = Hypothesis(definition, taken.queued, taken.delivered, taken.replaced)
     return _predicted(store, hypothesis, [note, *stays], is_refused=isinstance(decision, Refused))
 
 

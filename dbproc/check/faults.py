@@ -39,6 +39,10 @@ class Kind(StrEnum):
     MEMBER_UNKNOWN = "member_unknown", "In a companion directory is something that was not recorded with its file."
     UNKNOWN_FILE = "unknown_file", "In a directory of products is a file that is not in the catalogue."
     UNFINISHED_COPY = "unfinished_copy", "A hidden, partial copy was left by a run that died between two filesystems."
+    KEPT_MISSING = (
+        "kept_missing",
+        "The bytes of a file that was withdrawn, replaced or reaped are not where they are kept.",
+    )
     OUTSIDE_ROOT = "outside_root", "A directory of files of the catalogue leads outside of the mission's root."
     WORLD_WRITABLE = "world_writable", "Every user of the machine may change a file or a directory of the mission."
 

@@ -15,6 +15,7 @@ from dbproc.check.definition import directory_faults, program_faults, world_writ
 from dbproc.check.digests import digest_faults
 from dbproc.check.faults import Fault, Kind
 from dbproc.check.files import Files
+from dbproc.check.kept import kept_faults
 from dbproc.check.leftovers import leftover_faults, live_run, lock_faults, root_faults, unremovable_faults
 from dbproc.check.lineage import lineage_faults
 from dbproc.check.quarantine import quarantine_faults
@@ -154,6 +155,7 @@ def _compare(store: Store, site: _Site) -> tuple[Files, Records, list[Fault]]:
         found = judged(definition, newest, built, facts, doubtful, gone)
         queued = queue.load(connection)
         faults += found.undue
+        faults += kept_faults(definition.mission, audit.kept_rows(connection))
         faults += forgotten(definition, found.stale, queued, waitingslots.entries(connection), facts)
         faults += queued_in_vain(definition, found.stale, queued, records.queue, facts)
     faults += _on_disk(site, files, records)

@@ -13,6 +13,7 @@ from dbproc.cli.common import (
     print_json,
     print_table,
 )
+from dbproc.cli.correcting import all_option, dry_run_option
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.answers import entries
 from dbproc.core.text import one_line
@@ -68,6 +69,22 @@ def release_command(numbers: tuple[int, ...], mission: str, comment: str) -> Non
     with open_mission(mission) as store, mission_access(store):
         for number in numbers:
             click.echo(one_line(f"released {custody.release(store, number, comment)}"))
+
+
+@quarantine_command.command("accept")
+@click.argument("number", type=NUMBER)
+@asking_options
+@click.option("--comment", default="", help="Why; kept with the entry and the file.")
+@dry_run_option
+@all_option
+def accept_command(number: int, mission: str, as_json: bool, comment: str, dry_run: bool, is_whole: bool) -> None:
+    """Let a file take the place of the one of its name in the catalogue, whose former bytes are kept."""
+    from dbproc.changes.replace import accept
+    from dbproc.cli.replace import say_replaced
+
+    with open_mission(mission) as store, mission_access(store):
+        done = accept(store, number, comment, only_look=dry_run)
+    say_replaced(done, as_json=as_json, is_whole=is_whole)
 
 
 @quarantine_command.command("discard")

@@ -17,7 +17,8 @@ from dbproc.cli.common import (
     retry_words,
 )
 from dbproc.core.slot_text import SlotChoice, read_key, read_time
-from dbproc.core.states import AttemptStatus
+from dbproc.core.states import AttemptStatus, Correction, Standing
+from dbproc.database.corrections import CorrectionRow
 from dbproc.explain.causes import Cause, why_slots
 from dbproc.explain.why_file import InputOfFile, WhyFile, why_file
 
@@ -55,9 +56,14 @@ def _print_why_file(facts: WhyFile) -> None:
     click.echo(f"{cell(file.filename)}: {file.product} {file.date}{keywords} version {file.version}")
     click.echo(f"  in {cell(file.directory)}, {file.size} bytes, {file.digest}")
     if attempt is None:
-        click.echo("  was delivered")
+        arrived = "" if file.arrived is None else f", came {cell(file.arrived)}"
+        click.echo(f"  was delivered{arrived}")
     else:
         _print_attempt(facts)
+    for correction in facts.corrections:
+        click.echo(f"  {_correction_words(correction)}")
+    if file.standing is not Standing.IN_PLACE:
+        click.echo(f"  is{standing_words(file.standing).lstrip(',')}")
     if facts.newest != file.filename:
         click.echo(f"  is replaced by {cell(facts.newest)}")
     elif facts.state is not None:
@@ -66,6 +72,33 @@ def _print_why_file(facts: WhyFile) -> None:
             click.echo(f"    {cell(change)}")
     for row in facts.upstream or ():
         click.echo(f"  it came from {cell(row.file)}, which is {row.state}: {cell(row.explanation)}")
+
+
+_DONE_TO_IT = {
+    Correction.WITHDRAW: "withdrawn",
+    Correction.REPLACE: "given other bytes",
+    Correction.REINSPECT: "inspected anew",
+    Correction.RENAME: "renamed",
+    Correction.MARK: "marked",
+    Correction.REAP: "reaped",
+}
+
+
+def _correction_words(row: CorrectionRow) -> str:
+    """What was done to a file, when, by whom and why."""
+    by = row.user if row.logging_id is None else f"run {row.logging_id}"
+    cause = f" because of {cell(row.cause)}" if row.cause else ""
+    before = f", before {row.digest}" if row.kind is Correction.REPLACE else ""
+    undone = f"; undone {cell(row.undone_time)} by {cell(row.undone_by)}" if row.undone_time else ""
+    words = f"{_DONE_TO_IT[row.kind]} {cell(row.correction_time)} by {cell(by)}{cause}{before}"
+    return f"{words}: {cell(row.reason)}{undone}"
+
+
+def standing_words(standing: Standing) -> str:
+    """That a file is not in its place, and why; nothing of one that is."""
+    if standing is Standing.IN_PLACE:
+        return ""
+    return ", gone from disk" if standing is Standing.LOST else f", {standing}"
 
 
 def _print_attempt(facts: WhyFile) -> None:
@@ -106,7 +139,7 @@ def _print_cause(facts: Cause, depth: int) -> None:
     state = "" if facts.state is None else f"{facts.state}: "
     _print_at(depth, f"{facts.product} {cell(facts.slot)}: {state}{cell(facts.explanation)}")
     for row in facts.files:
-        _print_at(depth + 1, f"there is {cell(row.filename)}{'' if row.exists_on_disk else ', gone from disk'}")
+        _print_at(depth + 1, f"there is {cell(row.filename)}{standing_words(row.standing)}")
     for line in facts.details:
         _print_at(depth + 1, cell(line))
     attempt = facts.last_attempt

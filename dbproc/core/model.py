@@ -112,6 +112,13 @@ class CodeEditPolicy(StrEnum):
     ACCEPT = "accept"  #: record the new digest and go on
 
 
+class SameName(StrEnum):
+    """What is done with other bytes that are delivered under the name of a file."""
+
+    QUARANTINE = "quarantine"  #: they go to quarantine, where a person decides
+    REPLACE = "replace"  #: they take the place of the former ones, which are kept
+
+
 class InputsBy(StrEnum):
     """How a code is given its inputs."""
 
@@ -144,6 +151,7 @@ class Mission:
     notify: tuple[Hook, ...] = ()  #: what tells people of events
     identity: str = ""  #: of its database; it stands in the mark of the root
     root_marked: bool = False  #: whether the root has borne that mark
+    same_name: SameName = SameName.QUARANTINE
 
     @property
     def kept_codes(self) -> str:
@@ -440,6 +448,8 @@ class NewFile:
     size: int
     digest: str
     created: dt.datetime
+    arrived: dt.datetime | None = None  #: when it came into incoming
+    run_id: int | None = None  #: the run that takes it in or made it
     members: tuple[Member, ...] = ()
     state: str = ""  #: what the system said of it, at its place, when its digest was taken
     provenance: str | None = None
@@ -463,6 +473,8 @@ class KnownFile:
     state: str = ""  #: what the system said of it when its digest was taken
     standing: Standing = Standing.IN_PLACE
     is_made: bool = False  #: a process made it
+    correction_id: int | None = None  #: what took it out of its place
+    is_deleted: bool = False  #: its bytes were deleted
 
 
 class Ending(StrEnum):

@@ -30,7 +30,7 @@ class Overlay:
         self._by_day: dict[int, dict[int, list[File]]] = defaultdict(lambda: defaultdict(list))
         self._by_date: dict[int, dict[int, dict[str, Output]]] = defaultdict(lambda: defaultdict(dict))
         self._done: dict[Slot, Tried | None] = {}
-        self._withdrawn: set[int] = set()
+        self._standings: dict[int, Standing] = {}  # of files of the catalogue that are taken back
 
     def deliver(self, file: File) -> Queued:
         """Enter a file as if it were delivered and the newest of its versions; as it would be queued.
@@ -49,8 +49,19 @@ class Overlay:
             self._forget(before.file)
         self._newest[identity] = Output(gone, None, None, ()) if before is None else replace(before, file=gone)
         self._by_date[file.product_id][file.date.toordinal()][file.keywords] = self._newest[identity]
-        self._withdrawn.add(file.file_id)
+        self._standings[file.file_id] = Standing.FOLLOWING
         return Queued(file.file_id, file.product_id, file.date, file.keywords, (file.period,), is_taken_back=True)
+
+    def replace(self, former: File, file: File) -> list[Queued]:
+        """Enter a file as if it had taken over the name of another one; both as they would be queued."""
+        self._standings[former.file_id] = Standing.REPLACED
+        gone = self.withdraw(former) if _identity(former) != _identity(file) else None
+        spans = (former.period,)
+        back = gone or Queued(
+            former.file_id, former.product_id, former.date, former.keywords, spans, is_taken_back=True
+        )
+        self._standings[former.file_id] = Standing.REPLACED
+        return [back, self.deliver(file)]
 
     def make(self, task: Task) -> list[Queued]:
         """Enter the outputs of a task as if it had succeeded; as they would be queued."""
@@ -132,24 +143,23 @@ class Overlay:
         return time_of_output(task.process, task.period, Period(name.start, name.stop)), keywords_text(name.keywords)
 
     def _overlapping(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
-        days = self._by_day.get(product_id)
-        if not days:
+        if product_id not in self._by_date:
             return files
+        days = self._by_day[product_id]
         found = {file.file_id: file for day in _among(days, asked) for file in days[day]}
         return [*self._not_replaced(files), *found.values()]
 
     def _dated(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
-        if product_id not in self._by_day:
+        if product_id not in self._by_date:
             return files
         dates = self._by_date[product_id]
         found = (output.file for day in _among(dates, asked) for output in dates[day].values() if output.exists)
         return [*self._not_replaced(files), *found]
 
     def _beginning(self, product_id: int, files: Sequence[File], asked: Sequence[DayRange]) -> Sequence[File]:
-        days = self._by_day.get(product_id)
-        if not days:
+        if product_id not in self._by_date:
             return files
-        every = (file for of_day in days.values() for file in of_day)
+        every = (file for of_day in self._by_day[product_id].values() for file in of_day)
         found = {file.file_id: file for file in every if _is_in(file.start.date(), asked)}
         return [*self._not_replaced(files), *found.values()]
 
@@ -175,12 +185,9 @@ class Overlay:
 
     def _as_it_is(self, output: Output) -> Output:
         """An output of the catalogue, its inputs as they stand here."""
-        if not any(file.file_id in self._withdrawn for file in output.inputs):
+        if not any(file.file_id in self._standings for file in output.inputs):
             return output
-        inputs = (
-            replace(file, standing=Standing.FOLLOWING) if file.file_id in self._withdrawn else file
-            for file in output.inputs
-        )
+        inputs = (replace(file, standing=self._standings.get(file.file_id, file.standing)) for file in output.inputs)
         return replace(output, inputs=tuple(inputs))
 
     def _tried(self, tried: Mapping[Slot, Tried]) -> Mapping[Slot, Tried]:

@@ -490,8 +490,8 @@ def _needs_version(product: Product, output: Output, reasons: Iterable[Reason]) 
     why = "; ".join(reason.text for reason in reasons)
     return (
         f"product {product.name} has no {{VERSION}} in its format {product.format!r}, so {output.file.filename} "
-        f"cannot be rebuilt ({why}); add {{VERSION}} to the format, or remove the file and have that recorded: "
-        "dbproc check --repair"
+        f"cannot be rebuilt ({why}); add {{VERSION}} to the format, or take it back, and the next run makes it anew: "
+        f"dbproc withdraw {output.file.filename}"
     )
 
 

@@ -32,7 +32,7 @@ from dbproc.core.keys import (
     key,
     option,
 )
-from dbproc.core.model import NO_TIME, Build, CodeEditPolicy, Comparison, InputsBy, Keying, Validity
+from dbproc.core.model import NO_TIME, Build, CodeEditPolicy, Comparison, InputsBy, Keying, SameName, Validity
 from dbproc.core.version import Version
 
 DIGESTS = ("sha256", "blake3")
@@ -126,6 +126,7 @@ class MissionSpec:
     early_cutoff: bool = option(False, key(FLAG))
     keep_logs: dt.timedelta | None = option(None, key(DURATION, check=bounds.SOME_TIME, codec=SECONDS))
     notify: tuple[Hook, ...] = option((), key(TABLES, toml=None, words="the hooks", codec=HOOKS))
+    same_name: SameName = option(SameName.QUARANTINE, key(TEXT, choices=SameName))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

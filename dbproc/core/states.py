@@ -110,6 +110,7 @@ class RefusalReason(StrEnum):
     BAD_PLACE = "bad_place"  #: it belongs where nothing may be put
     PLACE_TAKEN = "place_taken"  #: an unknown file is where it belongs
     SAME_NAME = "same_name"  #: the catalogue has a file of this name with other bytes
+    TAKEN_BACK = "taken_back"  #: its bytes are those of a file that was withdrawn, or that it had before others
     SAME_VERSION = "same_version"  #: the catalogue has another file of this version
     DANGLING_LINK = "dangling_link"  #: it links to no file
     LINK_RENAMED = "link_renamed"  #: it links to a file of another name
@@ -126,7 +127,7 @@ class NoticeEvent(StrEnum):
     GIVEN_UP = "given up"  #: a job failed so often that it is not tried again by itself
     QUARANTINED = "quarantined"  #: a file was refused
     LATE = "late"  #: a file should have come
-    CRASHED = "crashed"  #: a run was found dead, or an exception ended it
+    CRASHED = "crashed"  #: a run was found dead, or it ended because a person must act, or by an exception
     LONG_LOCK = "long lock"  #: a run holds the lock for longer than a hook allows
 
 

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, tuple_, update
 
 from dbproc.core.answers import INLINE
-from dbproc.core.model import Slot, Task
+from dbproc.core.model import Slot, Task, Timebase
 from dbproc.core.slot_text import SlotShown
-from dbproc.core.states import AttemptStatus
+from dbproc.core.states import AttemptStatus, NoticeEvent
 from dbproc.core.version import Version
-from dbproc.database import schema
+from dbproc.database import notices, schema
 from dbproc.database._queries import (
     OF_CLOCK,
     RECORDED,
@@ -137,6 +137,8 @@ def insert_attempts(connection: Connection, run_id: int, attempts: Sequence[NewA
         for position, file in enumerate(attempt.task.inputs)
     ]
     insert_rows(connection, schema.attemptinput, inputs)
+    refused = [number for number, each in zip(ids, attempts, strict=True) if each.status is AttemptStatus.REFUSED]
+    _note(connection, NoticeEvent.FAILED, refused)
     return ids
 
 
@@ -169,6 +171,19 @@ def close_attempts(connection: Connection, closings: Sequence[Closing]) -> None:
         for file_id in closing.output_files[1:]
     ]
     insert_rows(connection, schema.attemptoutput, further)
+    failed = [closing for closing in closings if closing.status is AttemptStatus.FAILED]
+    _note(connection, NoticeEvent.FAILED, [each.attempt_id for each in failed if each.failures == 1])
+    _note(connection, NoticeEvent.GIVEN_UP, [each.attempt_id for each in failed if each.next_try is None])
+
+
+def _note(connection: Connection, event: NoticeEvent, ids: Sequence[int]) -> None:
+    """Note attempts that failed, for hooks that tell people of that; what every run begins with is never given up."""
+    if not ids or not notices.hooks_for(connection, event):
+        return
+    for each in attempts_numbered(connection, ids):
+        if event is NoticeEvent.FAILED or each.timebase != Timebase.STARTUP:
+            happened = f"{each.process} {each.slot}: {each.message}" + (f"; its log: {each.log}" if each.log else "")
+            notices.enter(connection, event, [(f"attempt {each.attempt_id}", happened)])
 
 
 def running_inputs(connection: Connection) -> list[int]:

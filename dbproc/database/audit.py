@@ -12,15 +12,16 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, uni
 
 from dbproc.core.candidates import Queued
 from dbproc.core.model import Member, Move, Slot
-from dbproc.core.states import AttemptStatus
+from dbproc.core.states import AttemptStatus, Standing
 from dbproc.database import schema
-from dbproc.database._queries import FILE, batches, is_newest, newest_as_queued, slot_columns, streamed
+from dbproc.database._queries import FILE, batches, is_newest, newest_as_queued, slot_columns, standing, streamed
 from dbproc.database.moves import announced, members_of
 
 _ATTEMPT = schema.attempt
 _LINK = schema.filefilelink
 _CODELINK = schema.filecodelink
 _INPUT = schema.attemptinput
+_BELONGS_IN_PLACE = FILE.c.replaced_by.is_(None) & FILE.c.correction_id.is_(None)
 _MADE = (FILE.c.file_id, FILE.c.filename, _ATTEMPT.c.attempt_id)
 
 
@@ -92,18 +93,33 @@ def directories_in_use(connection: Connection) -> list[str]:
 
 
 def file_rows(connection: Connection) -> Iterator[FileRow]:
-    """Every file."""
+    """Every file that is in its place, or should be."""
     is_made = exists().where(_CODELINK.c.resulting_file == FILE.c.file_id)
     place = (FILE.c.file_id, FILE.c.filename, FILE.c.relative_path)
     statement = select(*place, FILE.c.file_size, FILE.c.shasum, FILE.c.exists_on_disk, is_made)
+    statement = statement.where(_BELONGS_IN_PLACE)
     return (FileRow(*row) for row in streamed(connection, statement.order_by(FILE.c.file_id)))
+
+
+def kept_rows(connection: Connection) -> Iterator[tuple[FileRow, bool]]:
+    """Every file whose bytes are kept aside, and whether it was reaped; `exists` of one whose bytes are no more, or
+    were lost before, is false."""
+    stands = standing(FILE)
+    corrected = schema.correctionfile.c
+    was_lost = exists().where(corrected.file_id == FILE.c.file_id, corrected.former.contains("exists_on_disk"))
+    facts = (FILE.c.file_size, FILE.c.shasum, FILE.c.deleted_time.is_(None) & ~was_lost)
+    statement = select(FILE.c.file_id, FILE.c.filename, FILE.c.relative_path, *facts, stands).where(~_BELONGS_IN_PLACE)
+    for *row, stood in streamed(connection, statement.order_by(FILE.c.file_id)):
+        yield FileRow(*row), stood == Standing.REAPED
 
 
 def member_rows(connection: Connection) -> Iterator[MemberRow]:
     """Every member of a companion directory, by file."""
     member = schema.filemember.c
     columns = (member.file_id, member.member_path, member.member_size, member.shasum)
-    statement = select(*columns).order_by(member.file_id, member.member_path)
+    of_file = schema.filemember.join(FILE, FILE.c.file_id == member.file_id)
+    statement = select(*columns).select_from(of_file).where(_BELONGS_IN_PLACE)
+    statement = statement.order_by(member.file_id, member.member_path)
     return (MemberRow(*row) for row in streamed(connection, statement))
 
 

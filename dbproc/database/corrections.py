@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,8 +33,13 @@ class CorrectionRow:
     undone_time: dt.datetime | None  #: when it was undone
     undone_by: str | None  #: who undid it
     file_id: int  #: the number of the file
+    digest: str  #: of its bytes, with the name of the algorithm in front
     cause: str | None  #: the name of the input because of which it was done
     former: Mapping[str, Any] = field(default_factory=dict)  #: what columns of the file held before
+
+
+LOST = {"exists_on_disk": False}
+"""What a file held before that was lost when it was taken out of its place: no bytes of it are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +119,23 @@ def take_over(connection: Connection, former: int, successor: int) -> None:
     connection.execute(update(FILE).where(FILE.c.file_id == former).values(**values))
 
 
-def give_back(connection: Connection, former: int, successor: int) -> None:
-    """Record that a file has its name and its place again, and its successor has not."""
-    own = {"replaced_by": successor, "exists_on_disk": False, "stat": None}
+def give_back(connection: Connection, former: int, successor: int, *, exists: bool) -> None:
+    """Record that a file has its name again, and its place if it `exists`, and its successor has not."""
+    own = {"replaced_by": former, "exists_on_disk": False, "stat": None}
     connection.execute(update(FILE).where(FILE.c.file_id == successor).values(**own))
-    connection.execute(update(FILE).where(FILE.c.file_id == former).values(replaced_by=None))
+    values = {"replaced_by": None, "exists_on_disk": exists, "stat": None}
+    connection.execute(update(FILE).where(FILE.c.file_id == former).values(**values))
+
+
+def ended(connection: Connection, correction_ids: Sequence[int]) -> list[int]:
+    """The corrections because of which no file is out of its place any more."""
+    still: set[int] = set()
+    for some in batches(correction_ids):
+        out = select(FILE.c.correction_id).where(FILE.c.correction_id.in_(some))
+        replaced = select(_OF.c.correction_id).join(FILE, FILE.c.file_id == _OF.c.file_id)
+        replaced = replaced.where(_OF.c.correction_id.in_(some), FILE.c.replaced_by.is_not(None))
+        still.update(connection.scalars(out.union(replaced)))
+    return [number for number in correction_ids if number not in still]
 
 
 def of_files(connection: Connection, file_ids: Sequence[int]) -> list[CorrectionRow]:
@@ -126,8 +144,9 @@ def of_files(connection: Connection, file_ids: Sequence[int]) -> list[Correction
     cause = FILE.alias()
     for some in batches(file_ids):
         statement = (
-            select(*columns_of(CorrectionRow, _CORRECTION, _OF, cause=cause.c.filename))
+            select(*columns_of(CorrectionRow, _CORRECTION, _OF, cause=cause.c.filename, digest=FILE.c.shasum))
             .join(_OF, _OF.c.correction_id == _CORRECTION.c.correction_id)
+            .join(FILE, FILE.c.file_id == _OF.c.file_id)
             .outerjoin(cause, cause.c.file_id == _OF.c.cause_file)
             .where(_OF.c.file_id.in_(some))
         )
@@ -151,6 +170,22 @@ def followers(connection: Connection, file_ids: Sequence[int]) -> list[int]:
         todo = [file_id for file_id in dict.fromkeys(following) if file_id not in found]
         found.update(dict.fromkeys(todo))
     return list(found)
+
+
+def former_digests(connection: Connection, file_ids: Sequence[int]) -> dict[int, set[str]]:
+    """By file: the digests of the bytes that had its name before."""
+    found: dict[int, set[str]] = defaultdict(set)
+    whose = {file_id: file_id for file_id in file_ids}
+    while whose:
+        earlier: dict[int, int] = {}
+        for some in batches(list(whose)):
+            statement = select(FILE.c.file_id, FILE.c.replaced_by, FILE.c.shasum).where(FILE.c.replaced_by.in_(some))
+            for number, by, digest in connection.execute(statement):
+                if digest not in found[whose[by]]:
+                    found[whose[by]].add(digest)
+                    earlier[number] = whose[by]
+        whose = earlier
+    return found
 
 
 def former_of(connection: Connection, file_id: int) -> int | None:

@@ -16,7 +16,7 @@ from dbproc.core.filenames import companion_of
 from dbproc.core.model import File, KnownFile, Member, NewFile, Period, Slot
 from dbproc.core.periods import days_period
 from dbproc.core.plan import Confirmation
-from dbproc.core.states import Standing
+from dbproc.core.states import Quality, Standing
 from dbproc.core.version import Version
 from dbproc.database import corrections, schema
 from dbproc.database._queries import (
@@ -57,6 +57,10 @@ class FileRow:
     digest: str  #: with the name of the algorithm in front
     exists_on_disk: bool  #: whether it is there, as far as is known
     standing: Standing  #: whether it is in its place, or withdrawn, or replaced …
+    quality: Quality  #: how good it is, as far as a person said
+    caveats: str | None  #: what is to be known before it is used
+    arrived: dt.datetime | None  #: when it came into incoming; null: it did not, or nobody noted it
+    run: int | None  #: the number of the run that took it in or made it; null: nobody noted it
     version: Version  #: its version
 
 
@@ -66,7 +70,28 @@ Identity = tuple[int, object, str, int, int, int]
 
 def known_by_name(connection: Connection, names: Sequence[str]) -> dict[str, KnownFile]:
     """The files of these names."""
-    return {file.filename: file for file in _known(connection, names)}
+    of_name = FILE.c.filename.in_
+    return {
+        file.filename: file
+        for some in batches(names)
+        for file in _known(connection, and_(of_name(some), FILE.c.replaced_by.is_(None)))
+    }
+
+
+def known_by_number(connection: Connection, file_ids: Sequence[int]) -> list[KnownFile]:
+    """The files of these numbers."""
+    return [file for some in batches(file_ids) for file in _known(connection, FILE.c.file_id.in_(some))]
+
+
+def versions_of(connection: Connection, row: FileRow) -> list[FileRow]:
+    """The versions of a file that are in their places, the newest first."""
+    statement = file_rows().where(
+        FILE.c.product_id == row.product_id,
+        FILE.c.utc_file_date == row.date,
+        FILE.c.process_keywords == row.keywords,
+        FILE.c.exists_on_disk,
+    )
+    return files_of(connection, statement.order_by(*(part.desc() for part in version_columns(FILE))))
 
 
 def known_by_identity(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, str]:
@@ -234,15 +259,14 @@ def record_states(connection: Connection, states: Iterable[tuple[Part, str]]) ->
             connection.execute(of_member.values(stat=state))
 
 
-def _known(connection: Connection, names: Sequence[str]) -> list[KnownFile]:
+def _known(connection: Connection, is_meant: ColumnElement[bool]) -> list[KnownFile]:
     c, link = FILE.c, schema.filecodelink.c
     is_made = exists().where(link.resulting_file == c.file_id)
-    rows: list[Any] = []
-    for some in batches(names):
-        facts = (c.file_size, c.shasum, c.exists_on_disk, c.stat)
-        stands = (standing(FILE).label("standing"), is_made.label("is_made"))
-        columns: tuple[ColumnElement[Any], ...] = (c.file_id, c.filename, c.relative_path, *facts, *stands)
-        rows.extend(connection.execute(select(*columns).where(c.filename.in_(some), c.replaced_by.is_(None))))
+    facts = (c.file_size, c.shasum, c.exists_on_disk, c.stat)
+    stands = (standing(FILE).label("standing"), is_made.label("is_made"))
+    columns: tuple[ColumnElement[Any], ...] = (c.file_id, c.filename, c.relative_path, *facts, *stands)
+    columns += (c.correction_id, c.deleted_time)
+    rows: list[Any] = list(connection.execute(select(*columns).where(is_meant)))
     members = _members(connection, [row.file_id for row in rows])
     return [
         KnownFile(
@@ -256,6 +280,8 @@ def _known(connection: Connection, names: Sequence[str]) -> list[KnownFile]:
             state=row.stat or "",
             standing=Standing(row.standing),
             is_made=bool(row.is_made),
+            correction_id=row.correction_id,
+            is_deleted=row.deleted_time is not None,
         )
         for row in rows
     ]
@@ -293,6 +319,8 @@ def _values(file: NewFile) -> dict[str, Any]:
         "file_create_date": file.created,
         "same_as": file.same_as,
         "stat": file.state or None,
+        "arrived_time": file.arrived,
+        "logging_id": file.run_id,
         **extra,
         "verbose_provenance": file.provenance or extra["verbose_provenance"],
     }
@@ -319,6 +347,12 @@ def find_file(connection: Connection, name: str) -> FileRow:
     return rows[0]
 
 
+def rows_numbered(connection: Connection, file_ids: Sequence[int]) -> list[FileRow]:
+    """The files of these numbers, in the order of their numbers."""
+    some = (file_rows().where(FILE.c.file_id.in_(some)).order_by(FILE.c.file_id) for some in batches(file_ids))
+    return [row for statement in some for row in files_of(connection, statement)]
+
+
 def files_named(connection: Connection, names: Sequence[str]) -> list[FileRow]:
     """The files of these names."""
     return files_of(connection, file_rows().where(FILE.c.filename.in_(names), FILE.c.replaced_by.is_(None)))
@@ -340,6 +374,11 @@ def _beginning(name: str) -> str:
     return re.split(r"\d", name, maxsplit=1)[0][:20] or name[:4]
 
 
+def states_of(connection: Connection, filename: str) -> list[int]:
+    """The numbers of all that has or had a name."""
+    return list(connection.scalars(select(FILE.c.file_id).where(FILE.c.filename == filename)))
+
+
 def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> list[FileRow]:
     """Every version of a product's file for a date, the newest first."""
     statement = file_rows().where(FILE.c.product_id == product_id, FILE.c.utc_file_date == date)
@@ -349,9 +388,7 @@ def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> lis
 def files_within(connection: Connection, product_id: int, span: Period, *, newest: bool = False) -> list[FileRow]:
     """Every version of the files of a product that have a moment of a time, or are dated on a day of it, or only the
     newest existing ones; in the order of their times and keywords, the newest first."""
-    is_within = and_(FILE.c.utc_start_time <= span.stop, FILE.c.utc_stop_time >= span.start)
-    if span == days_period(*span.days):
-        is_within = or_(is_within, FILE.c.utc_file_date.between(*span.days))
+    is_within = is_of(span)
     if newest:
         is_within = and_(is_within, is_newest(existing=True))
     newest_first = (part.desc() for part in version_columns(FILE))
@@ -360,13 +397,23 @@ def files_within(connection: Connection, product_id: int, span: Period, *, newes
     return files_of(connection, statement.order_by(*order))
 
 
+def is_of(span: Period) -> ColumnElement[bool]:
+    """The file has a moment of a time, or is dated on a day of it, if that is of whole days."""
+    is_within = and_(FILE.c.utc_start_time <= span.stop, FILE.c.utc_stop_time >= span.start)
+    if span == days_period(*span.days):
+        return or_(is_within, FILE.c.utc_file_date.between(*span.days))
+    return is_within
+
+
 def files_of(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[FileRow]:
     """The files that a statement made of :func:`file_rows` finds."""
-    return [_file_row(row) for row in connection.execute(statement).mappings()]
+    return [file_row(row) for row in connection.execute(statement).mappings()]
 
 
-def _file_row(row: Mapping[Any, Any]) -> FileRow:
-    return FileRow(**{**row, "standing": Standing(row["standing"])}, version=version_of(row))
+def file_row(row: Mapping[Any, Any]) -> FileRow:
+    """A row of :func:`file_rows` as an answer."""
+    words = {"standing": Standing(row["standing"]), "quality": Quality(row["quality"])}
+    return FileRow(**{**row, **words}, version=version_of(row))
 
 
 def file_rows() -> Select[*tuple[Any, ...]]:
@@ -382,6 +429,8 @@ def file_rows() -> Select[*tuple[Any, ...]]:
         directory=FILE.c.relative_path,
         size=FILE.c.file_size,
         digest=FILE.c.shasum,
+        arrived=FILE.c.arrived_time,
+        run=FILE.c.logging_id,
         standing=standing(FILE),
     )
     return select(*columns).join(product, product.c.product_id == FILE.c.product_id)

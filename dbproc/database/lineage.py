@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, literal, select
 
 from dbproc.database import schema
-from dbproc.database._queries import FILE, batches, columns_of, version_of
-from dbproc.database.files import FileRow, file_rows, files_of
+from dbproc.database._queries import FILE, batches, columns_of, is_newest
+from dbproc.database.files import FileRow, file_row, file_rows, files_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,22 @@ def related(connection: Connection, file_id: int, *, ancestors: bool) -> list[tu
         .order_by(depths.c.depth, FILE.c.data_level.desc(), FILE.c.filename)
     )
     rows = (dict(row) for row in connection.execute(statement).mappings())
-    return [(FileRow(**row, version=version_of(row)), depth) for row in rows for depth in [row.pop("depth")]]
+    return [(file_row(row), depth) for row in rows for depth in [row.pop("depth")]]
+
+
+def newest_made_from(connection: Connection, file_ids: Sequence[int]) -> list[FileRow]:
+    """The newest files in place that came from some files, over any number of steps."""
+    link = schema.filefilelink.c
+    found: dict[int, None] = {}
+    todo = list(file_ids)
+    while todo:
+        made: list[int] = []
+        for some in batches(todo):
+            made += connection.scalars(select(link.resulting_file).where(link.source_file.in_(some)))
+        todo = [file_id for file_id in dict.fromkeys(made) if file_id not in found]
+        found.update(dict.fromkeys(todo))
+    is_meant = (file_rows().where(FILE.c.file_id.in_(some), is_newest(existing=True)) for some in batches(list(found)))
+    return [row for statement in is_meant for row in files_of(connection, statement)]
 
 
 def links_among(connection: Connection, file_ids: Sequence[int]) -> list[tuple[int, int]]:

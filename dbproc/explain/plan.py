@@ -108,7 +108,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         return arrivals
     taken = taken_in(store, decisions)
     with store.at_one_moment() as still:
-        hypothesis = Hypothesis(definition, taken.queued, taken.delivered)
+        hypothesis = Hypothesis(definition, taken.queued, taken.delivered, taken.replaced)
         made = list(predict(still, hypothesis, allowed))
     with store.begin() as connection:
         failures = open_failures(connection, definition, choice)

@@ -9,11 +9,13 @@ from dbproc.core.answers import OPTIONAL, extended
 from dbproc.core.model import Definition, Process, Slot
 from dbproc.core.plan import Decision, State, valid_code
 from dbproc.core.staleness import alternatives
-from dbproc.database import attempts, lineage
+from dbproc.core.states import Standing
+from dbproc.database import attempts, corrections, lineage
 from dbproc.database import codes as database_codes
 from dbproc.database import files as database_files
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.codes import CodeOfFile
+from dbproc.database.corrections import CorrectionRow
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import FileRow
 from dbproc.database.lineage import ConfirmationRow
@@ -55,7 +57,8 @@ class WhyFile:
     inputs: tuple[InputOfFile, ...]  #: what it was made from
     codes: tuple[CodeOfFile, ...]  #: what it was made by
     made_with: tuple[str, ...]  #: the names of the other outputs of the attempt
-    newest: str  #: the name of its newest version
+    newest: str  #: the name of its newest version in place, its own where there is none
+    corrections: tuple[CorrectionRow, ...]  #: what was done to it, or to what had its name before, the last first
     state: State | None = field(default=None, metadata=OPTIONAL)  #: how its slot stands
     explanation: str | None = field(default=None, metadata=OPTIONAL)  #: in a sentence
     changes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: all that is another one since
@@ -87,7 +90,8 @@ def why_file(store: Store, name: str) -> WhyFile:
             inputs=tuple(_inputs(definition, maker, lineage.inputs_of_file(connection, file.file_id))),
             codes=codes,
             made_with=tuple(row.filename for row in made if row.file_id != file.file_id),
-            newest=next(row.filename for row in versions if row.keywords == file.keywords),
+            newest=next((row.filename for row in versions if _is_same(row, file)), file.filename),
+            corrections=tuple(corrections.of_files(connection, database_files.states_of(connection, file.filename))),
         )
     if maker is None:
         return answer
@@ -107,6 +111,11 @@ def why_file(store: Store, name: str) -> WhyFile:
             if each.state is not State.UP_TO_DATE
         ),
     )
+
+
+def _is_same(row: FileRow, file: FileRow) -> bool:
+    """Whether this is a version of a file that is in its place."""
+    return row.keywords == file.keywords and row.standing is Standing.IN_PLACE
 
 
 def _inputs(definition: Definition, maker: Process | None, rows: Sequence[FileRow]) -> Iterator[InputOfFile]:

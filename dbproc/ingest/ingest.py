@@ -8,40 +8,57 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Event, Progress, Report
-from dbproc.core.model import Definition, KnownFile, Move
-from dbproc.core.states import Purpose
+from dbproc.core.model import Definition, KnownFile, Move, SameName
+from dbproc.core.states import Correction, Purpose, Standing
 from dbproc.core.text import storable
-from dbproc.database import files, quarantine, queue
+from dbproc.database import corrections, files, quarantine, queue
 from dbproc.database import moves as placements
+from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Arrival, Kind
 from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Restored, Triage, is_copy
 from dbproc.products.inspection import Inspection
 from dbproc.storage import layout, moves
+from dbproc.storage.aside import move_aside
 from dbproc.storage.digest import algorithm_of, state_of
 from dbproc.storage.fingerprint import measure_recorded
 
 _BATCH = 250
+_DELIVERED = "delivered with other bytes"
 
 _Step = tuple[Decision, Move | None]
-"""A decision, and the move that carries it out; None where nothing has to be moved."""
+"""A decision, and the move of the file; None where nothing has to be moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A person's word that files take the places of those of their names, and why."""
+
+    reason: str
 
 
 class Ingest:
-    """Takes the settled arrivals of one run into the catalogue, batch by batch."""
+    """Takes the settled arrivals of one run into the catalogue, batch by batch; or what a person `order` replaces."""
 
     def __init__(
-        self, store: Store, definition: Definition, inspection: Inspection, run_id: int, report: Report
+        self,
+        store: Store,
+        definition: Definition,
+        inspection: Inspection,
+        run_id: int,
+        report: Report,
+        order: Order | None = None,
     ) -> None:
         self._store = store
         self._definition = definition
-        self._triage = Triage(store, definition, inspection)
+        self._triage = Triage(store, definition, inspection, None if order is None else SameName.REPLACE)
         self._run_id = run_id
         self._report = report
+        self._order = order
 
     def take(self, arrivals: Sequence[Arrival], progress: Progress | None = None) -> None:
         """Take all arrivals."""
@@ -52,14 +69,16 @@ class Ingest:
                 progress(start + len(batch), len(arrivals))
 
     def _take_batch(self, arrivals: Sequence[Arrival]) -> None:
-        steps = [(decision, self._move_of(decision)) for decision in self._triage.decide(arrivals)]
-        announced = [move for _, move in steps if move is not None]
+        decisions = self._triage.decide(arrivals)
+        ways = {id(decision): way for decision in decisions if (way := self._way_for(decision)) is not None}
+        steps = [(decision, self._move_of(decision)) for decision in decisions]
+        announced = [*ways.values(), *(move for _, move in steps if move is not None)]
         with self._store.begin() as connection:
             placements.withdraw(connection, announced)  # of a dead run, whose files these are
             placements.announce(connection, announced)
-        moved = [step for step in steps if self._is_moved(*step)]
-        moves.sync(move for _, move in moved if move is not None)
-        made = [step for each in moved if (step := self._as_placed(*each)) is not None]
+        moved = [step for step in steps if self._is_moved(*step, ways.get(id(step[0])))]
+        moves.sync([*(move for _, move in moved if move is not None), *ways.values()])
+        made = [step for each in moved if (step := self._as_placed(*each, ways.get(id(each[0])))) is not None]
         self._record(made, announced)
         self._tidy(made)
 
@@ -69,7 +88,7 @@ class Ingest:
             return None
         if isinstance(decision, Refused):
             target = layout.set_aside_path(self._definition.mission.quarantine, arrival.name)
-        elif arrival.kind is Kind.LINK or os.path.lexists(target := decision.target):
+        elif arrival.kind is Kind.LINK or (os.path.lexists(target := decision.target) and not _makes_way(decision)):
             return None
         return Move(
             purpose=Purpose.QUARANTINE if isinstance(decision, Refused) else Purpose.INCOMING,
@@ -80,19 +99,31 @@ class Ingest:
             state=arrival.state if arrival.kind is Kind.FILE else "",
         )
 
-    def _is_moved(self, decision: Decision, move: Move | None) -> bool:
-        """Make a move; False when the file stays in incoming."""
+    def _way_for(self, decision: Decision) -> Move | None:
+        """The move of a file that makes way for one of its name."""
+        if not isinstance(decision, Accepted) or decision.former is None:
+            return None
+        return move_aside(self._definition.mission, decision.former)
+
+    def _is_moved(self, decision: Decision, move: Move | None, way: Move | None) -> bool:
+        """Make a move, after what makes way for it; False when the file stays in incoming."""
         if move is None:
             return True
         put = moves.move if move.purpose is Purpose.QUARANTINE else moves.place
+        made: list[Move] = []
         try:
+            if way is not None:
+                moves.move(way)
+                made.append(way)
             put(move)
         except PlacementError as error:
+            for each in made:
+                moves.move_back(each)
             self._report.add(Event.PROBLEM, decision.arrival.name, f"{error}; it stays in incoming")
             return False
         return True
 
-    def _as_placed(self, decision: Decision, move: Move | None) -> _Step | None:
+    def _as_placed(self, decision: Decision, move: Move | None, way: Move | None) -> _Step | None:
         """The row for a placed file; None when it was written to meanwhile and was moved back to incoming."""
         if not isinstance(decision, Accepted | Restored) or move is None:
             return decision, move
@@ -100,6 +131,8 @@ class Ingest:
             state, members = moves.as_placed(move)
         except PlacementError as error:
             moves.move_back(move, as_it_is=True)
+            if way is not None:
+                moves.move_back(way)
             self._report.add(Event.PROBLEM, decision.arrival.name, f"{error}; it is in incoming again")
             return None
         if isinstance(decision, Restored):
@@ -107,7 +140,8 @@ class Ingest:
         return replace(decision, file=replace(decision.file, state=state, members=members)), move
 
     def _record(self, made: Sequence[_Step], announced: Sequence[Move]) -> None:
-        placed = [decision.file for decision, _ in made if isinstance(decision, Accepted)]
+        accepted = (decision.file for decision, _ in made if isinstance(decision, Accepted))
+        placed = [replace(file, run_id=self._run_id) for file in accepted]
         restored = [decision.known.file_id for decision, _ in made if isinstance(decision, Restored)]
         entries = [
             (decision, _entry(decision, move))
@@ -117,6 +151,11 @@ class Ingest:
         with self._store.begin() as connection:
             ids = files.insert_files(connection, placed)
             queue.push(connection, ids, "ingested")
+            former = [decision.former for decision, _ in made if isinstance(decision, Accepted) and decision.former]
+            if former:
+                reason, by = (_DELIVERED, self._run_id) if self._order is None else (self._order.reason, None)
+                corrections.enter(connection, Correction.REPLACE, reason, map(_corrected, former), by)
+                queue.push(connection, [file.file_id for file in former], "replaced")
             files.set_existing(connection, restored, exists=True)
             queue.push(connection, restored, "restored")
             quarantine.insert_entries(connection, self._run_id, [entry for _, entry in entries])
@@ -132,7 +171,8 @@ class Ingest:
         if isinstance(decision, Accepted):
             file, product = decision.file, self._name(decision.file.product_id)
             date = file.facts.date.isoformat()
-            self._report.add(Event.INGESTED, name, f"{product} {date} {file.version}", product=product, date=date)
+            text = f"{product} {date} {file.version}{'' if file.replaces is None else ', in the place of other bytes'}"
+            self._report.add(Event.INGESTED, name, text, product=product, date=date)
         elif isinstance(decision, Restored):
             self._report.add(Event.RESTORED, name, f"it was missing from {decision.target}")
 
@@ -193,6 +233,17 @@ class Ingest:
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name
+
+
+def _corrected(former: KnownFile) -> Corrected:
+    """A file whose name and place others have taken."""
+    is_lost = former.standing is Standing.LOST
+    return Corrected(former.file_id, former=LOST if is_lost else {})
+
+
+def _makes_way(decision: Decision) -> bool:
+    """Whether what is at the target makes way."""
+    return isinstance(decision, Accepted) and decision.former is not None
 
 
 def _is_sound(path: str, known: KnownFile) -> bool:

@@ -21,7 +21,7 @@ def release(store: Store, quarantine_id: int, comment: str) -> str:
     while a run is live.
     """
     with lock.holding(store, f"quarantine entry {quarantine_id} released"):
-        row, source = _present(store, quarantine_id)
+        row, source = present(store, quarantine_id)
         with store.begin() as connection:
             target = os.path.join(load_mission(connection).incoming, row.filename)
             if os.path.lexists(target):
@@ -43,17 +43,28 @@ def release(store: Store, quarantine_id: int, comment: str) -> str:
 def discard(store: Store, quarantine_id: int, comment: str) -> str:
     """Delete a file from quarantine; its entry stays, with the comment. Gives the path that is gone."""
     with lock.holding(store, f"quarantine entry {quarantine_id} discarded"):
-        row, source = _present(store, quarantine_id)
+        row, source = present(store, quarantine_id)
         with store.begin() as connection:
             quarantine.close_entry(connection, quarantine_id, discarded=True, comment=comment)
-        try:
-            moves.remove(source, placements.members_of(row.members))
-        except OSError as error:
-            raise UserError(f"entry {quarantine_id} is discarded, but {source} is still there: {error}") from error
+        remove_file(row, source)
     return source
 
 
-def _present(store: Store, quarantine_id: int) -> tuple[quarantine.QuarantineRow, str]:
+def remove_file(row: quarantine.QuarantineRow, path: str) -> None:
+    """Remove the file of an entry that is closed.
+
+    Raises
+    ------
+    UserError
+        It cannot be removed.
+    """
+    try:
+        moves.remove(path, placements.members_of(row.members))
+    except OSError as error:
+        raise UserError(f"entry {row.quarantine_id} is closed, but {path} is still there: {error}") from error
+
+
+def present(store: Store, quarantine_id: int) -> tuple[quarantine.QuarantineRow, str]:
     """The entry and where its file is."""
     with store.begin() as connection:
         row = quarantine.entry(connection, quarantine_id)

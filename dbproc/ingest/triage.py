@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dbproc.core.errors import FormatError, PlacementError, UnsettledError
 from dbproc.core.filenames import companion_of
-from dbproc.core.model import Definition, KnownFile, NewFile, Product
-from dbproc.core.states import RefusalReason
+from dbproc.core.model import Definition, KnownFile, NewFile, Product, SameName
+from dbproc.core.states import RefusalReason, Standing
 from dbproc.core.text import storable, time_of
-from dbproc.database import files
+from dbproc.database import corrections, files
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Arrival, Kind
 from dbproc.products.facts import FIRST_VERSION
@@ -24,12 +25,14 @@ from dbproc.storage.layout import directory_of, home
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A file that enters the catalogue; it stays where it is when it came as a link."""
+    """A file that enters the catalogue; it stays where it is when it came as a link. `former` makes way for it: it has
+    other bytes under the same name."""
 
     arrival: Arrival
     file: NewFile
     target: str
     measured: Measured
+    former: KnownFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,18 @@ Decision = Accepted | Duplicate | Restored | Refused
 
 
 class Triage:
-    """Decides about arrivals: identified by inspectors, compared with the catalogue."""
+    """Decides about arrivals: identified by inspectors, compared with the catalogue.
 
-    def __init__(self, store: Store, definition: Definition, inspection: Inspection) -> None:
+    `same_name`: what is done with other bytes under the name of a file; None: what the mission says.
+    """
+
+    def __init__(
+        self, store: Store, definition: Definition, inspection: Inspection, same_name: SameName | None = None
+    ) -> None:
         self._store = store
         self._definition = definition
         self._inspection = inspection
+        self._same_name = same_name or definition.mission.same_name
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[Decision]:
         """What to do with each arrival that is still as it was scanned; nothing is changed."""
@@ -101,7 +110,8 @@ class Triage:
         with self._store.begin() as connection:
             names = [arrival.name for arrival, _, _ in steady if arrival.name == storable(arrival.name)]
             known = files.known_by_name(connection, names)
-        decisions = [*early, *(self._judge(*item, known.get(item[0].name)) for item in steady)]
+            former = corrections.former_digests(connection, [file.file_id for file in known.values()])
+        decisions = [*early, *(self._judge(*item, known.get(item[0].name), former) for item in steady)]
         return self._without_twins([*decisions, *_companions_unread(decisions)])
 
     def _judge(
@@ -110,30 +120,49 @@ class Triage:
         answer: Identity | Refusal,
         measured: Measured | Unmeasured,
         known: KnownFile | None,
+        former: Mapping[int, Collection[str]],
     ) -> Decision:
         if not isinstance(measured, Measured):
             text = getattr(measured, "strerror", None) or str(measured)
             return Refused(arrival, RefusalReason.UNREADABLE, f"cannot be read: {text}")
-        if known is not None:
-            return self._judge_known(arrival, measured, known)
+        decided = None if known is None else self._judge_known(arrival, measured, known, former.get(known.file_id, ()))
+        if decided is not None:
+            return decided
         if isinstance(answer, Refusal):
             verdicts = [{"product": self._name(v.product_id), "reason": v.reason} for v in answer.verdicts]
             return Refused(arrival, answer.reason, answer.message, json.dumps(verdicts), measured)
         try:
-            return self._accepted(arrival, answer, measured)
+            return self._accepted(arrival, answer, measured, known)
         except (PlacementError, FormatError) as error:
             return Refused(arrival, RefusalReason.BAD_PLACE, str(error), measured=measured)
 
-    def _judge_known(self, arrival: Arrival, measured: Measured, known: KnownFile) -> Decision:
+    def _judge_known(
+        self, arrival: Arrival, measured: Measured, known: KnownFile, former: Collection[str]
+    ) -> Decision | None:
+        """What to do with a file whose name is known; None: it takes the place of that one, if it is of its product."""
         place = os.path.join(self._definition.mission.root, known.directory, known.filename)
+        has_its_bytes = measured.digest == known.digest and set(measured.members) <= set(known.members)
+        is_out = known.standing not in (Standing.IN_PLACE, Standing.LOST)
+        if (has_its_bytes and is_out) or measured.digest in former:
+            text = (
+                f"its bytes are those of a file that is {known.standing}"
+                if has_its_bytes
+                else "its bytes are those that this file had before others took their place"
+            )
+            message = f"{text}; to have it back: dbproc restore {known.filename}"
+            return Refused(arrival, RefusalReason.TAKEN_BACK, message, measured=measured, other_digest=known.digest)
         if is_copy(measured, known) and arrival.kind is Kind.FILE and not os.path.lexists(place):
             return Restored(arrival, known, place, measured)
-        if measured.digest == known.digest and set(measured.members) <= set(known.members):
+        if has_its_bytes:
             return Duplicate(arrival, known, place, measured)
-        message = f"a file of this name with other bytes is in the catalogue ({place}); give the new one a new name"
+        may_replace = is_out or self._same_name is SameName.REPLACE
+        if may_replace and not known.is_made and arrival.kind is Kind.FILE:
+            return None
+        remedy = "a process makes it" if known.is_made else "give the new one a new name, or: dbproc quarantine accept"
+        message = f"a file of this name with other bytes is in the catalogue ({place}); {remedy}"
         return Refused(arrival, RefusalReason.SAME_NAME, message, measured=measured, other_digest=known.digest)
 
-    def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured) -> Decision:
+    def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured, former: KnownFile | None) -> Decision:
         product, facts = answer.product, answer.facts
         version = facts.version or FIRST_VERSION
         directory = directory_of(product, facts, version)
@@ -143,7 +172,9 @@ class Triage:
                 f"links to {os.path.realpath(arrival.path)}, which is not its product's place {target}; move it there"
             )
             return Refused(arrival, RefusalReason.LINK_ELSEWHERE, text, measured=measured)
-        if arrival.kind is not Kind.LINK and os.path.lexists(target) and not _same_bytes(target, measured, product):
+        place = former and os.path.join(self._definition.mission.root, former.directory, former.filename)
+        is_other = arrival.kind is not Kind.LINK and os.path.lexists(target) and target != place
+        if is_other and not _same_bytes(target, measured, product):
             text = f"{target} exists and is not in the catalogue; move it away, or deliver it first"
             return Refused(arrival, RefusalReason.PLACE_TAKEN, text, measured=measured)
         file = NewFile(
@@ -156,9 +187,11 @@ class Triage:
             size=measured.size,
             digest=measured.digest,
             created=time_of(measured.modified),
+            arrived=time_of(min(arrival.changed, time.time())),
             members=measured.members,
+            replaces=None if former is None else former.file_id,
         )
-        return Accepted(arrival, file, target, measured)
+        return Accepted(arrival, file, target, measured, former)
 
     def _without_twins(self, decisions: list[Decision]) -> list[Decision]:
         """Refuse a file whose product, date, keywords and version another file has, known or in the same batch."""
@@ -169,7 +202,7 @@ class Triage:
         for decision in decisions:
             if isinstance(decision, Accepted):
                 identity = files.identity_of(decision.file)
-                if identity in names:
+                if names.get(identity, decision.file.filename) != decision.file.filename:
                     decision = self._twin(decision, names[identity])
                 else:
                     names[identity] = decision.file.filename

@@ -83,7 +83,7 @@ def candidates(
 
 
 def _made_from(definition: Definition, facts: FactsOf, back: Mapping[int, Queued]) -> Iterator[tuple[Slot, Queued]]:
-    """The slots of what was made from files that were taken back: no input may tell of them any more."""
+    """The slots of files that were taken back, and of what was made from them: no input may tell of them any more."""
     if not back:
         return
     for file_id, slots in facts(Needs({}, {}, {}, {}, made_from=frozenset(back)), ()).made_from.items():

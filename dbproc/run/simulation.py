@@ -39,6 +39,8 @@ class Hypothesis:
         Files of the catalogue that would be queued.
     delivered
         Files that would be in the catalogue; of several versions of one file, the lower ones first.
+    replaced
+        Files that would take over the names of others: these, and the new ones.
     forced, forced_part
         Slots that a new campaign would make again, and the part of their versions that would rise.
     """
@@ -46,6 +48,7 @@ class Hypothesis:
     definition: Definition
     queued: Sequence[Queued] = ()
     delivered: Sequence[File] = ()
+    replaced: Sequence[tuple[File, File]] = ()
     forced: Sequence[Slot] = ()
     forced_part: Part | None = None
 
@@ -90,6 +93,8 @@ class _Simulation:
         self._scheduler.begin()
         self._scheduler.enqueue(self._hypothesis.queued)
         self._scheduler.enqueue([self._overlay.deliver(file) for file in self._hypothesis.delivered])
+        for former, file in self._hypothesis.replaced:
+            self._scheduler.enqueue(self._overlay.replace(former, file))
         while True:
             yield from self._decide()
             if self._spare:

@@ -6,49 +6,22 @@ reaped to ``.dbproc/trash``. A kill before the transaction leaves moves that the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from dbproc.core.errors import PlacementError, StorageError
-from dbproc.core.model import KnownFile, Mission, Move
+from dbproc.core.model import Mission, Move
 from dbproc.core.plan import Decision
-from dbproc.core.states import Correction, Purpose
+from dbproc.core.states import Correction
 from dbproc.database import corrections, files, queue
 from dbproc.database import moves as placements
 from dbproc.database.corrections import Corrected
 from dbproc.database.store import Store
-from dbproc.storage import layout, moves
-from dbproc.storage.digest import algorithm_of, digest_file, state_of
+from dbproc.storage import moves
+from dbproc.storage.aside import move_aside
 
 WITHDRAWN = "withdrawn"
 """Why a file is queued that was taken back."""
-
-
-def path_of(mission: Mission, file: KnownFile) -> str:
-    """The absolute path of a file's place."""
-    return os.path.join(mission.root, file.directory, file.filename)
-
-
-def move_aside(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN) -> Move | None:
-    """The move of a file out of its place; None when nothing is there."""
-    source = path_of(mission, file)
-    try:
-        is_as_recorded = (
-            state_of(os.lstat(source)) == file.state or digest_file(source, algorithm_of(file.digest)) == file.digest
-        )
-    except FileNotFoundError:
-        return None
-    target = layout.kept_path(mission, file.digest, file.filename, place)
-    return Move(Purpose.ASIDE, source, target, file.digest if is_as_recorded else "", file.members)
-
-
-def move_home(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN) -> Move | None:
-    """The move of a file back into its place; None when its bytes are not kept."""
-    source = layout.kept_path(mission, file.digest, file.filename, place)
-    if not os.path.lexists(source):
-        return None
-    return Move(Purpose.ASIDE, source, path_of(mission, file), file.digest, file.members)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ TABLES = {
     CodeSpec: schema.code,
 }
 BY_HAND: dict[type, str] = {
-    MissionSpec: "mission_id identity root_marked same_name trash_seconds",
+    MissionSpec: "mission_id identity root_marked trash_seconds",
     ProductSpec: "product_id instrument_id keep_versions",
     InspectorSpec: "inspector_id filename relative_path arguments active_code newest_version product shasum stat",
     InputSpec: "process_id input_product_id position choice quality",

@@ -52,7 +52,7 @@ def test_a_file_that_is_gone_comes_back_with_its_number_and_nothing_else_is_made
 def test_one_that_is_made_of_more_than_before_has_what_came_of_it_made_again(made: Mission) -> None:
     made.deliver("raw_20200101_b.txt")
     refused = made.run(status=1).err
-    assert "remove the file and have that recorded: dbproc check --repair" in refused
+    assert f"dbproc withdraw {DAY}" in refused
     made.files()[DAY].path.unlink()
     made.dbproc("check", "--repair")
     made.run()

@@ -43,8 +43,8 @@ mv made "$1"
 
 FILES = """
 SELECT f.file_id, f.filename, p.product_name, f.utc_file_date, f.process_keywords, f.interface_version,
-       f.quality_version, f.revision_version, f.relative_path, f.file_size, f.shasum
-FROM file f JOIN product p ON p.product_id = f.product_id
+       f.quality_version, f.revision_version, f.relative_path, f.file_size, f.shasum, f.correction_id
+FROM file f JOIN product p ON p.product_id = f.product_id WHERE f.replaced_by IS NULL
 """
 INPUTS = "SELECT l.resulting_file, f.filename FROM filefilelink l JOIN file f ON f.file_id = l.source_file"
 CODES = """
@@ -53,6 +53,7 @@ FROM filecodelink l JOIN code c ON c.code_id = l.source_code
 """
 MEMBERS = """
 SELECT f.relative_path, f.filename, m.member_path FROM filemember m JOIN file f ON f.file_id = m.file_id
+WHERE f.replaced_by IS NULL AND f.correction_id IS NULL
 """
 
 
@@ -69,6 +70,7 @@ class File:
     path: Path
     size: int
     digest: str
+    is_in_place: bool = True  #: it is not withdrawn or reaped
 
 
 def mission_table(**keys: object) -> str:
@@ -242,6 +244,7 @@ class Mission:
                 path=self.root / row[8] / row[1],
                 size=row[9],
                 digest=row[10],
+                is_in_place=row[11] is None,
             )
             for row in self.rows(FILES)
         }
@@ -304,12 +307,13 @@ class Mission:
 
     def check(self) -> None:
         """What holds whenever no run is live and none was killed."""
-        for name, file in self.files().items():
+        there = {name: file for name, file in self.files().items() if file.is_in_place}
+        for name, file in there.items():
             content = file.path.read_bytes()
             assert file.digest == f"sha256:{hashlib.sha256(content).hexdigest()}", name
             assert file.size == len(content), name
         homes = [path for path in (self.root / "data").rglob("*") if path.is_file()]
-        known = {file.path for file in self.files().values()}
+        known = {file.path for file in there.values()}
         members = {self.root / directory / Path(name).stem / member for directory, name, member in self.rows(MEMBERS)}
         assert set(homes) == known | members
         assert self.rows("SELECT * FROM placement") == []

@@ -95,6 +95,16 @@ class Store:
         with ExitStack() as stack:
             yield _Moment(self, self._begun(stack, self.engine.execution_options(still=True)))
 
+    @contextmanager
+    def on_trial(self) -> Iterator[tuple[Store, Connection]]:
+        """This store with one transaction for all, undone at the end, and that transaction: what is written to it is
+        seen by whoever asks the store, and by nobody else."""
+        with ExitStack() as stack:
+            connection = stack.enter_context(self.engine.connect())
+            transaction = connection.begin()
+            stack.callback(transaction.rollback)
+            yield _Moment(self, connection), connection
+
     def _begun(self, stack: ExitStack, engine: Engine) -> Connection:
         was_idle, began = getattr(self.engine.pool, "checkedin", int)() > 0, time.monotonic()
         try:

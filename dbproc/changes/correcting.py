@@ -1,0 +1,92 @@
+"""What every correction of files does around itself: the lock, the repair of what a dead run left, the mission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dbproc.core.errors import UserError
+from dbproc.core.events import Report
+from dbproc.core.model import KnownFile, Mission
+from dbproc.core.states import Standing
+from dbproc.database import files, lock
+from dbproc.database.definition.load import load_mission
+from dbproc.database.files import FileRow
+from dbproc.database.store import Store
+from dbproc.run.recovery import recover_at_once
+from dbproc.storage.workspace import Workspace
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Correcting:
+    """A correction under way: nothing else changes the mission meanwhile."""
+
+    store: Store
+    mission: Mission
+    run_id: int
+
+
+@contextmanager
+def correcting(store: Store, purpose: str) -> Iterator[Correcting]:
+    """Keep runs away, and repair what a dead one left, before files are corrected.
+
+    Raises
+    ------
+    BusyError, LockError
+        A run is live, and may be using the files; try again when it has ended.
+    RepairError
+        What a dead run left cannot be repaired.
+    """
+    acquired = lock.acquire(store, purpose)
+    comment = "ended by an exception"
+    try:
+        with store.begin() as connection:
+            mission = load_mission(connection)
+        workspace = Workspace(mission.root)
+        workspace.prepare()
+        recover_at_once(store, mission, workspace, acquired.run_id, Report())
+        yield Correcting(store, mission, acquired.run_id)
+        comment = "done"
+    finally:
+        lock.release(store, acquired, comment)
+
+
+def known(store: Store, rows: Sequence[FileRow]) -> list[KnownFile]:
+    """Files with their members and states, in the order of their rows."""
+    with store.begin() as connection:
+        found = {file.file_id: file for file in files.known_by_number(connection, [row.file_id for row in rows])}
+    return [found[row.file_id] for row in rows]
+
+
+def require_some(rows: Sequence[FileRow], what: str) -> None:
+    """See that files are meant at all; `what` is to be done with them.
+
+    Raises
+    ------
+    UserError
+        None is.
+    """
+    if not rows:
+        raise UserError(f"nothing to {what}: no file is chosen; see what there is: dbproc files")
+
+
+def refuse(rows: Sequence[FileRow], what: str, remedy: str) -> None:
+    """Refuse files of which something is not so, if there are any.
+
+    Raises
+    ------
+    UserError
+        It names the first of them.
+    """
+    if rows:
+        names = ", ".join(row.filename for row in rows[:_MOST_NAMED])
+        more = f" and {len(rows) - _MOST_NAMED} more" if len(rows) > _MOST_NAMED else ""
+        raise UserError(f"{names}{more}: {what}; {remedy}")
+
+
+def is_withdrawn(row: FileRow) -> bool:
+    """Whether a file was withdrawn, by a person or with an input."""
+    return row.standing in (Standing.WITHDRAWN, Standing.FOLLOWING)

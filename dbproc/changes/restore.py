@@ -1,0 +1,198 @@
+"""Undo the last correction of files: what was withdrawn or reaped comes back, what was replaced has its bytes again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+from dbproc.changes.correcting import Correcting, correcting, known, refuse, require_some
+from dbproc.changes.trial import Descendant, descendants, foresee
+from dbproc.changes.withdraw import Choice
+from dbproc.core.errors import PlacementError, UserError
+from dbproc.core.model import KnownFile, Move
+from dbproc.core.states import Standing
+from dbproc.database import corrections, files, lineage, queue
+from dbproc.database import moves as placements
+from dbproc.database.files import FileRow
+from dbproc.database.store import Store, Transaction
+from dbproc.run.withdrawal import moved
+from dbproc.storage import layout
+from dbproc.storage.aside import move_aside, move_home
+
+RESTORED = "restored"
+"""Why a file is queued that is in its place again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredFile:
+    """A file that comes back."""
+
+    file: str  #: its name
+    product: str  #: the name of its product
+    was: Standing  #: how it stood
+    comes_with: str | None  #: the input that comes back, because of which it had been withdrawn
+    has_bytes: bool  #: whether its bytes are there; they were lost before otherwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What is restored."""
+
+    files: tuple[RestoredFile, ...]  #: the files themselves
+    descendants: tuple[Descendant, ...]  #: what was made from them, and what becomes of it
+    is_done: bool  #: whether it was done, not only foreseen
+
+
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """A file that comes back, and the move of its bytes, unless they are lost; `instead` has its name now."""
+
+    row: FileRow
+    file: KnownFile
+    home: Move | None = None
+    instead: KnownFile | None = None
+    comes_with: str | None = None
+
+
+def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restored:
+    """Undo the last correction of files, or with `only_look` say what would come of it.
+
+    A withdrawn file comes back with what had been withdrawn because of it; what has replaced another one goes aside,
+    and that one is as it was before.
+
+    Raises
+    ------
+    UserError
+        No file is meant; one has nothing that could be undone, or was withdrawn because of an input; its bytes are
+        deleted, or something else is in its place.
+    BusyError, LockError
+        A run is live.
+    """
+    with correcting(store, "restore") as ground:
+        with store.begin() as connection:
+            rows = list(choice(connection))
+        require_some(rows, "restore")
+        backs = _backs(ground, rows)
+        foreseen = foresee(store, partial(_enter, backs=backs))
+        told = Restored(
+            files=tuple(_told(back) for back in backs),
+            descendants=descendants(store, _involved(backs), foreseen),
+            is_done=not only_look,
+        )
+        if not only_look:
+            _carry_out(ground, backs)
+    return told
+
+
+def _backs(ground: Correcting, rows: Sequence[FileRow]) -> list[_Back]:
+    """What comes back: the files, or those that they replaced, and what had been withdrawn with them."""
+    chosen = {row.file_id for row in rows}
+    with_input = [row for row in rows if row.standing is Standing.FOLLOWING]
+    back = [row for row in rows if row.standing in (Standing.WITHDRAWN, Standing.REAPED)]
+    known_back = known(ground.store, back)
+    with ground.store.begin() as connection:
+        following = corrections.followers(connection, [row.file_id for row in back])
+        alone = [row for row in with_input if row.file_id not in following]
+        _refuse_following(connection, alone)
+        found = [_Back(row, file) for row, file in zip(back, known_back, strict=True)]
+        found += [_former(connection, row) for row in rows if row.standing is Standing.IN_PLACE]
+        lost = [row for row in rows if row.standing in (Standing.LOST, Standing.REPLACED)]
+        refuse(lost, "nothing was done to it that could be undone", "deliver it again, or see: dbproc why FILE")
+        rest = [file_id for file_id in following if file_id not in chosen or file_id in _ids(with_input)]
+        found += _following(connection, rest, back)
+    deleted = [each.row for each in found if each.file.is_deleted]
+    refuse(
+        deleted, "its bytes were deleted from the trash", "deliver it again, or have it made again: dbproc reprocess"
+    )
+    return [replace(each, home=_home(ground, each)) for each in found]
+
+
+def _ids(rows: Sequence[FileRow]) -> set[int]:
+    return {row.file_id for row in rows}
+
+
+def _refuse_following(connection: Transaction, rows: Sequence[FileRow]) -> None:
+    if rows:
+        last = corrections.of_files(connection, [row.file_id for row in rows])
+        cause = next((each.cause for each in last if each.cause), None)
+        refuse(rows, f"withdrawn because of {cause}", f"restore that: dbproc restore {cause}")
+
+
+def _former(connection: Transaction, row: FileRow) -> _Back:
+    """The file that one in place has replaced."""
+    (instead,) = files.known_by_number(connection, [row.file_id])
+    number = corrections.former_of(connection, row.file_id)
+    if number is None or instead.is_made:
+        why = "it is in its place, and nothing was done to it that could be undone"
+        raise UserError(f"{row.filename}: {why}; see: dbproc why {row.filename}")
+    (former,) = files.rows_numbered(connection, [number])
+    (file,) = files.known_by_number(connection, [number])
+    return _Back(former, file, instead=instead)
+
+
+def _following(connection: Transaction, file_ids: Sequence[int], back: Sequence[FileRow]) -> Iterator[_Back]:
+    """What had been withdrawn because of files, unless another input of it is still taken back."""
+    names = {row.file_id: row.filename for row in back}
+    returning = {*names, *file_ids}
+    rows = {row.file_id: row for row in files.rows_numbered(connection, file_ids)}
+    known_files = {file.file_id: file for file in files.known_by_number(connection, file_ids)}
+    causes = {each.file_id: each.cause for each in reversed(corrections.of_files(connection, file_ids))}
+    for file_id in file_ids:
+        inputs = lineage.inputs_of_file(connection, file_id)
+        if not any(each.standing.is_taken_back and each.file_id not in returning for each in inputs):
+            yield _Back(rows[file_id], known_files[file_id], comes_with=causes.get(file_id))
+
+
+def _home(ground: Correcting, back: _Back) -> Move | None:
+    """The move of its bytes into its place; none for one that was withdrawn before it was replaced."""
+    if back.instead is not None and back.file.correction_id is not None:
+        return None
+    place = layout.TRASH if back.row.standing is Standing.REAPED else layout.WITHDRAWN
+    return move_home(ground.mission, back.file, place)
+
+
+def _told(back: _Back) -> RestoredFile:
+    return RestoredFile(
+        file=back.row.filename,
+        product=back.row.product,
+        was=back.row.standing,
+        comes_with=back.comes_with,
+        has_bytes=back.home is not None,
+    )
+
+
+def _involved(backs: Sequence[_Back]) -> list[int]:
+    """The files that come back, and those that make way."""
+    return [back.row.file_id for back in backs] + [back.instead.file_id for back in backs if back.instead]
+
+
+def _enter(connection: Transaction, *, backs: Sequence[_Back]) -> None:
+    """Record what comes back, and queue what it changes."""
+    withdrawn = [back for back in backs if back.instead is None]
+    involved = _involved(backs)
+    former = {each.correction_id for each in corrections.of_files(connection, involved) if each.undone_time is None}
+    lost = [back.row.file_id for back in withdrawn if back.home is None]
+    corrections.put_back(connection, [back.row.file_id for back in withdrawn], lost=lost)
+    for back in backs:
+        if back.instead is not None:
+            corrections.give_back(connection, back.row.file_id, back.instead.file_id, exists=back.home is not None)
+    corrections.undo(connection, corrections.ended(connection, sorted(former)))
+    queue.push(connection, involved, RESTORED)
+
+
+def _carry_out(ground: Correcting, backs: Sequence[_Back]) -> None:
+    aside = [move_aside(ground.mission, back.instead) for back in backs if back.instead is not None]
+    wanted = [move for move in (*aside, *(back.home for back in backs)) if move is not None]
+    try:
+        with moved(ground.store, wanted), ground.store.begin() as connection:
+            _enter(connection, backs=backs)
+            placements.withdraw(connection, wanted)
+    except PlacementError as error:
+        raise UserError(f"{error}; nothing was restored") from error
+    for back in backs:
+        if back.home is not None:
+            with suppress(OSError):
+                os.rmdir(os.path.dirname(back.home.source))  # it is named by the digest, and empty now

@@ -1,0 +1,110 @@
+"""What would come of a correction: it is entered on trial, the next run is foreseen, and all is undone.
+
+The prediction asks the same functions as the run, on the rows that the correction writes itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dbproc.changes.whatif import predict
+from dbproc.core.model import Definition, Task
+from dbproc.core.plan import Decision, State
+from dbproc.database import lineage
+from dbproc.database.definition.load import load_definition
+from dbproc.database.files import FileRow
+from dbproc.database.store import Store, Transaction
+from dbproc.run.simulation import Hypothesis
+
+
+class Becomes(StrEnum):
+    """What becomes of a file that was made from one that is corrected."""
+
+    WITHDRAWN = "withdrawn"  #: it cannot be made any more
+    MADE_ANEW = "made anew"  #: a new version takes its place
+    WAITS = "waits"  #: it is made anew later
+    HINDERED = "stays, and is stale"  #: it should be made anew, and cannot be now
+    STAYS = "stays"  #: it is as it would be made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descendant:
+    """A newest file that was made from what is corrected, and what becomes of it."""
+
+    file: str  #: its name
+    product: str  #: the name of its product
+    level: float  #: how far down it is
+    becomes: Becomes  #: what becomes of it
+    by: str | None  #: the name of the file that takes its place
+    why: str  #: why
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """The next run after a correction."""
+
+    definition: Definition
+    decisions: tuple[Decision, ...]
+
+    @property
+    def withdrawn(self) -> Iterator[tuple[int, int]]:
+        """Files that are withdrawn because of others, and these, by their numbers."""
+        for decision in self.decisions:
+            yield from ((file.file_id, cause.file_id) for file, cause in decision.withdraws)
+
+
+def foresee(store: Store, correct: Callable[[Transaction], None]) -> Foreseen:
+    """The next run, after what `correct` writes in one transaction; nothing of it stays.
+
+    Parameters
+    ----------
+    store
+        The mission's database.
+    correct
+        Writes the correction.
+    """
+    with store.on_trial() as (trial, connection):
+        correct(connection)
+        definition = load_definition(connection)
+        return Foreseen(definition, tuple(predict(trial, Hypothesis(definition))))
+
+
+def descendants(store: Store, file_ids: Iterable[int], foreseen: Foreseen) -> tuple[Descendant, ...]:
+    """Every newest file that was made from some files, and what becomes of it."""
+    with store.begin() as connection:
+        rows = lineage.newest_made_from(connection, sorted(set(file_ids)))
+    fates = _fates(foreseen.decisions)
+    found = [_descendant(row, foreseen.definition, fates.get(row.file_id)) for row in rows]
+    return tuple(sorted(found, key=lambda each: (each.level, each.file)))
+
+
+_Fate = tuple[Becomes, str | None, str]
+
+
+def _fates(decisions: Sequence[Decision]) -> Mapping[int, _Fate]:
+    """By the number of a file: what becomes of it, what takes its place, and why."""
+    fates: dict[int, _Fate] = {}
+    for decision in decisions:
+        for file, _ in decision.withdraws:
+            fates[file.file_id] = (Becomes.WITHDRAWN, None, decision.explanation)
+        if decision.task is not None:
+            fates.update(_of_task(decision, decision.task))
+    return fates
+
+
+def _of_task(decision: Decision, task: Task) -> Iterator[tuple[int, _Fate]]:
+    kinds = {State.STALE: Becomes.MADE_ANEW, State.WAITING: Becomes.WAITS}
+    becomes = kinds.get(decision.state, Becomes.HINDERED)
+    for planned in task.outputs:
+        if planned.replaces is not None:
+            is_made = becomes is Becomes.MADE_ANEW
+            yield planned.replaces.file_id, (becomes, planned.name if is_made else None, decision.explanation)
+
+
+def _descendant(row: FileRow, definition: Definition, fate: _Fate | None) -> Descendant:
+    becomes, by, why = fate or (Becomes.STAYS, None, "")
+    product = definition.products.get(row.product_id)
+    level = 0.0 if product is None else product.level
+    return Descendant(file=row.filename, product=row.product, level=level, becomes=becomes, by=by, why=why)

@@ -1,0 +1,50 @@
+"""``dbproc replace``: other bytes under the name of a file."""
+
+from __future__ import annotations
+
+import click
+
+from dbproc.changes.replace import Replaced
+from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json
+from dbproc.cli.correcting import all_option, dry_run_option, reason_option, say_descendants
+from dbproc.core.errors import UserError
+
+_SYNTAX = "dbproc replace FILE with PATH --reason TEXT"
+
+
+@click.command("replace")
+@click.argument("file")
+@click.argument("word", metavar="with")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False))
+@asking_options
+@reason_option
+@dry_run_option
+@all_option
+def replace_command(
+    file: str, word: str, path: str, mission: str, as_json: bool, reason: str, dry_run: bool, is_whole: bool
+) -> int:
+    """Give FILE the bytes of PATH, which stays where it is; its former bytes are kept by their digest.
+
+    What was made from FILE is made anew by the next run; dbproc restore FILE undoes it.
+    """
+    from dbproc.changes.replace import replace_file
+
+    if word.lower() != "with":
+        raise UserError(f"say what takes whose place: {_SYNTAX}")
+    with open_mission(mission) as store, mission_access(store):
+        done = replace_file(store, file, path, reason, only_look=dry_run)
+    say_replaced(done, as_json=as_json, is_whole=is_whole)
+    return 0
+
+
+def say_replaced(done: Replaced, *, as_json: bool, is_whole: bool) -> None:
+    """Print what a replacement did, or would do."""
+    if as_json:
+        print_json(done)
+        return
+    verb = "has" if done.is_done else "would have"
+    click.echo(f"{cell(done.file)} {verb} other bytes: {done.digest}")
+    click.echo(f"its former bytes{' are' if done.is_done else ' would be'} kept: {cell(done.kept)}")
+    say_descendants(done.descendants, is_done=done.is_done, is_whole=is_whole)
+    if done.is_done:
+        click.echo(f"undo it with: dbproc restore {cell(done.file)}")

@@ -1,0 +1,38 @@
+"""Moves of files of the catalogue out of their places, and back: below ``.dbproc``, in directories named by digests."""
+
+from __future__ import annotations
+
+import os
+
+from dbproc.core.model import KnownFile, Mission, Move
+from dbproc.core.states import Purpose
+from dbproc.storage import layout
+from dbproc.storage.digest import algorithm_of, digest_file, state_of
+
+
+def path_of(mission: Mission, file: KnownFile) -> str:
+    """The absolute path of a file's place."""
+    return os.path.join(mission.root, file.directory, file.filename)
+
+
+def move_aside(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN) -> Move | None:
+    """The move of a file out of its place; None when nothing is there.
+
+    Bytes that are not those that were recorded are moved as they are.
+    """
+    source = path_of(mission, file)
+    try:
+        is_as_recorded = state_of(os.lstat(source)) == file.state
+        is_as_recorded = is_as_recorded or digest_file(source, algorithm_of(file.digest)) == file.digest
+    except FileNotFoundError:
+        return None
+    target = layout.kept_path(mission, file.digest, file.filename, place)
+    return Move(Purpose.ASIDE, source, target, file.digest if is_as_recorded else "", file.members)
+
+
+def move_home(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN) -> Move | None:
+    """The move of a file back into its place; None when its bytes are not kept."""
+    source = layout.kept_path(mission, file.digest, file.filename, place)
+    if not os.path.lexists(source):
+        return None
+    return Move(Purpose.ASIDE, source, path_of(mission, file), file.digest, file.members)
