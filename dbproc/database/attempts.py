@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, tuple_, update
 
 from dbproc.core.answers import INLINE
 from dbproc.core.model import Slot, Task, Timebase
@@ -191,6 +191,19 @@ def running_inputs(connection: Connection) -> list[int]:
     table = schema.attemptinput
     joined = select(table.c.file_id).join(schema.attempt, schema.attempt.c.attempt_id == table.c.attempt_id)
     return list(connection.scalars(joined.where(schema.attempt.c.status == AttemptStatus.RUNNING).distinct()))
+
+
+def running_of(connection: Connection, run_id: int) -> list[AttemptRow]:
+    """The attempts of a run that have not ended, the latest first."""
+    return _attempts(connection, _ATTEMPT.c.logging_id == run_id, _ATTEMPT.c.status == AttemptStatus.RUNNING)
+
+
+def first_of(connection: Connection, run_id: int) -> dt.datetime | None:
+    """When the first job of a run was begun."""
+    first: dt.datetime | None = connection.scalar(
+        select(func.min(_ATTEMPT.c.created_time)).where(_ATTEMPT.c.logging_id == run_id)
+    )
+    return first
 
 
 def interrupt_running(connection: Connection, message: str) -> int:
