@@ -42,6 +42,8 @@ COMMANDS = {
     "idx": ("idx", "Verify IDX datasets, look at them and compare them."),
     "withdraw": ("withdraw", "Take files back, with what cannot be made without them."),
     "restore": ("restore", "Undo what was last done to files."),
+    "reinspect": ("reinspect", "Ask the inspectors anew about files, and record what they say now."),
+    "reap": ("reap", "Move superseded versions to the trash, as products say."),
     "replace": ("replace", "Give a file other bytes under its name."),
     "retry": ("retry", "Have the next run try again what failed or was given up."),
     "reprocess": ("reprocess", "Have things made again."),

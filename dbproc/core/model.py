@@ -152,6 +152,7 @@ class Mission:
     identity: str = ""  #: of its database; it stands in the mark of the root
     root_marked: bool = False  #: whether the root has borne that mark
     same_name: SameName = SameName.QUARANTINE
+    trash: dt.timedelta = dt.timedelta(days=30)  #: how long what was reaped can be restored
 
     @property
     def kept_codes(self) -> str:

@@ -33,6 +33,7 @@ from dbproc.core.keys import (
     option,
 )
 from dbproc.core.model import NO_TIME, Build, CodeEditPolicy, Comparison, InputsBy, Keying, SameName, Validity
+from dbproc.core.retention import KEEP, keep_fault
 from dbproc.core.version import Version
 
 DIGESTS = ("sha256", "blake3")
@@ -127,6 +128,9 @@ class MissionSpec:
     keep_logs: dt.timedelta | None = option(None, key(DURATION, check=bounds.SOME_TIME, codec=SECONDS))
     notify: tuple[Hook, ...] = option((), key(TABLES, toml=None, words="the hooks", codec=HOOKS))
     same_name: SameName = option(SameName.QUARANTINE, key(TEXT, choices=SameName))
+    trash: dt.timedelta = option(
+        dt.timedelta(days=30), key(DURATION, column="trash_seconds", check=bounds.TIME, codec=SECONDS)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +215,7 @@ class ProductSpec:
     expect_from: dt.date | None = option(None, key(DATE, toml="from", effect=Effect.LOOK_AGAIN))
     expect_to: dt.date | None = option(None, key(DATE, toml="to", effect=Effect.LOOK_AGAIN))
     late_after: dt.timedelta | None = option(None, key(DURATION, check=bounds.TIME, codec=SECONDS))
+    keep: str = option("all", key(TEXT, column="keep_versions", check=keep_fault, codec=KEEP, words="what is kept"))
     active: bool = True
 
 

@@ -154,6 +154,27 @@ def of_files(connection: Connection, file_ids: Sequence[int]) -> list[Correction
     return sorted(rows, key=lambda row: row.correction_id, reverse=True)
 
 
+def fellows(connection: Connection, file_ids: Sequence[int]) -> list[int]:
+    """The other versions of withdrawn files that were withdrawn by the same correction and the same word."""
+    other, own = FILE.alias(), _OF.alias()
+    found: dict[int, None] = {}
+    for some in batches(file_ids):
+        statement = (
+            select(other.c.file_id)
+            .join(
+                FILE,
+                (other.c.product_id == FILE.c.product_id)
+                & (other.c.utc_file_date == FILE.c.utc_file_date)
+                & (other.c.process_keywords == FILE.c.process_keywords)
+                & (other.c.correction_id == FILE.c.correction_id),
+            )
+            .join(own, (own.c.correction_id == other.c.correction_id) & (own.c.file_id == other.c.file_id))
+            .where(FILE.c.file_id.in_(some), own.c.cause_file.is_(None), other.c.replaced_by.is_(None))
+        )
+        found.update(dict.fromkeys(connection.scalars(statement)))
+    return [file_id for file_id in found if file_id not in set(file_ids)]
+
+
 def followers(connection: Connection, file_ids: Sequence[int]) -> list[int]:
     """The files that runs withdrew because of some files, and still are, and because of these, and so on."""
     found: dict[int, None] = {}

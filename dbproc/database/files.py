@@ -145,6 +145,26 @@ def _insert_new(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     return list(connection.scalars(statement, [_values(file) for file in files]))
 
 
+def next_states(connection: Connection, changed: Mapping[int, Mapping[str, Any]]) -> list[int]:
+    """Enter what takes over the names of files with the same bytes, where columns of them change; their numbers."""
+    for file_id in changed:
+        corrections.take_over(connection, file_id, file_id)
+    return [_next_state(connection, file_id, values) for file_id, values in changed.items()]
+
+
+def _next_state(connection: Connection, file_id: int, changed: Mapping[str, Any]) -> int:
+    former = connection.execute(select(FILE).where(FILE.c.file_id == file_id)).mappings().one()
+    values = {**former, **changed, "replaced_by": None, "exists_on_disk": True}
+    del values["file_id"]
+    values["same_as"] = former["same_as"] or file_id
+    new = int(connection.execute(insert(FILE).values(values).returning(FILE.c.file_id)).scalar_one())
+    member = schema.filemember
+    rows = connection.execute(select(member).where(member.c.file_id == file_id)).mappings().all()
+    insert_rows(connection, member, [{**row, "file_id": new} for row in rows])
+    corrections.take_over(connection, file_id, new)
+    return new
+
+
 def _enter_again(connection: Connection, file: NewFile, file_id: int) -> int:
     """Enter a file in the row of the same one that is gone from disk; what it was made from is recorded anew.
 
