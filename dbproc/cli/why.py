@@ -116,6 +116,8 @@ def _print_attempt(facts: WhyFile) -> None:
     for row in facts.inputs:
         note = f" ({cell(note)})" if (note := note_of(row)) else ""
         click.echo(f"  from {cell(row.filename)}{_choice_words(row)}{note}")
+    if attempt.log and os.path.exists(attempt.log):
+        click.echo(f"  log: {attempt.log}")
     for name in facts.made_with:
         click.echo(f"  together with {cell(name)}")
     for words in confirmed_words(facts.confirmed):

@@ -15,12 +15,14 @@ from enum import StrEnum
 from dbproc.core import bounds, text_lists
 from dbproc.core.bundle import Bundle
 from dbproc.core.durations import SECONDS
+from dbproc.core.hooks import HOOKS, Hook
 from dbproc.core.keys import (
     DATE,
     DURATION,
     FLAG,
     LINES,
     NUMBER,
+    TABLES,
     TEXT,
     VERSION,
     WHOLE,
@@ -126,6 +128,8 @@ class MissionSpec:
     inspector_seconds: float = option(60.0, key(NUMBER, check=bounds.SECONDS_OF_A_DAY))
     inspector_memory: float = option(2.0, key(NUMBER, check=bounds.MEMORY))
     early_cutoff: bool = option(False, key(FLAG))
+    keep_logs: dt.timedelta | None = option(None, key(DURATION, check=bounds.SOME_TIME, codec=SECONDS))
+    notify: tuple[Hook, ...] = option((), key(TABLES, toml=None, words="the hooks", codec=HOOKS))
     same_name: SameName = option(SameName.QUARANTINE, key(TEXT, choices=SameName))
     trash: dt.timedelta = option(
         dt.timedelta(days=30), key(DURATION, column="trash_seconds", check=bounds.TIME, codec=SECONDS)

@@ -22,7 +22,8 @@ from sqlalchemy import Connection, select, update
 from dbproc.core.errors import BusyError, ConflictError, LockError, NotFoundError
 from dbproc.core.model import Mission
 from dbproc.core.spec import MissionSpec
-from dbproc.database import root, schema
+from dbproc.core.states import NoticeEvent
+from dbproc.database import notices, root, schema
 from dbproc.database._queries import insert_row
 from dbproc.database.definition.load import load_mission
 from dbproc.database.identity import set_marked
@@ -156,10 +157,17 @@ def applying(store: Store, wanted: MissionSpec, *, adopt: bool) -> Iterator[int 
             ownership.unmark(former, owner)
 
 
-def release(store: Store, acquired: Acquired, comment: str) -> None:
+def release(store: Store, acquired: Acquired, comment: str, *, has_crashed: bool = False) -> None:
     """Close the run, and let the files go; of the row nothing changes when somebody has cleared the lock meanwhile."""
     try:
-        _leave(store, acquired.run_id, comment)
+        with store.begin() as connection:
+            if (
+                _close(connection, acquired.run_id, comment)
+                and has_crashed
+                and not _ended_so(connection, acquired, comment)
+            ):
+                happened = [(f"run {acquired.run_id}", f"run {acquired.run_id}: {comment}")]
+                notices.enter(connection, NoticeEvent.CRASHED, happened)
     finally:
         for grip in acquired.grips:
             grip.close()
@@ -283,6 +291,8 @@ def _entered(
                     return None
                 if crashed is not None:
                     _close(connection, crashed.run_id, "crashed: found dead by the next run")
+                    told = f"{crashed}: found dead"
+                    notices.enter(connection, NoticeEvent.CRASHED, [(f"run {crashed.run_id}", told)])
                 if is_marked and not mission.root_marked:
                     set_marked(connection)
                 run_id = _open(connection, mission, purpose, grips)
@@ -337,6 +347,13 @@ def _open(connection: Connection, mission: Mission, purpose: str, grips: Sequenc
 def _leave(store: Store, run_id: int, comment: str) -> None:
     with store.begin() as connection:
         _close(connection, run_id, comment)
+
+
+def _ended_so(connection: Connection, acquired: Acquired, comment: str) -> bool:
+    """Whether the run before ended in the same way: who was told of that is not told of each that follows."""
+    run = schema.logging.c
+    before = select(run.comment).where(run.logging_id < acquired.run_id).order_by(run.logging_id.desc()).limit(1)
+    return bool(connection.scalar(before) == comment)
 
 
 def _close(connection: Connection, run_id: int, comment: str) -> bool:

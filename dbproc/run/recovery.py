@@ -95,11 +95,15 @@ def _is_returned(move: Move) -> bool:
 
 
 def _remove_stray_logs(store: Store, workspace: Workspace) -> None:
-    """Remove logs of successful jobs, which their run died before removing."""
+    """Remove the logs of successful jobs, or move them to the kept ones, which their run died before doing."""
     with store.begin() as connection:
         named = audit.job_logs(connection)
+    kept = {os.path.basename(path): path for path in named if path.startswith(workspace.kept_logs)}
     for entry in os.scandir(workspace.job_logs):
         if entry.path not in named and entry.name.endswith(".log") and not entry.is_dir(follow_symlinks=False):
+            if entry.name in kept and entry.is_file(follow_symlinks=False):
+                workspace.keep_log(entry.path, kept[entry.name])
+                continue
             with suppress(OSError):  # dbproc check names what stays
                 os.unlink(entry.path)
 
