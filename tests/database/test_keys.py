@@ -52,7 +52,7 @@ BY_HAND: dict[type, str] = {
     MissionSpec: "mission_id identity root_marked",
     ProductSpec: "product_id instrument_id",
     InspectorSpec: "inspector_id filename relative_path arguments active_code newest_version product shasum stat",
-    InputSpec: "process_id input_product_id position choice quality",
+    InputSpec: "process_id input_product_id position choice",
     ProcessSpec: "process_id output_product",
     CodeSpec: "code_id process_id filename relative_path shasum stat newest_version release_time same_as kept",
 }
