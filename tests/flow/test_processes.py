@@ -15,6 +15,7 @@ ASKING = [
     "plan",
     "queue",
     "files",
+    "log",
     f"why {CLEAN}",
     f"lineage {CLEAN}",
     f"inspect ROOT/data/raw/{RAW}",
