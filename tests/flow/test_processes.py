@@ -15,6 +15,7 @@ ASKING = [
     "plan",
     "queue",
     "files",
+    "graph",
     "log",
     f"why {CLEAN}",
     f"lineage {CLEAN}",
