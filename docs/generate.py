@@ -44,6 +44,7 @@ from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database.campaigns import CampaignRow
 from dbproc.database.canaries import CanaryInNumbers
+from dbproc.database.log import LogEntry
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
 from dbproc.explain.causes import Cause
@@ -193,6 +194,7 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc queue": ("list of ", QueueRow),
     "dbproc files": ("list of ", ListedFile),
     "dbproc files --late": ("list of ", OverdueFile),
+    "dbproc log": ("list of ", LogEntry),
     "dbproc why FILE": ("", WhyFile),
     "dbproc why PRODUCT WHEN": ("", Cause),
     "dbproc whatif release, reprocess, file": ("", Prediction),
