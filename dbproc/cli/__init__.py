@@ -31,6 +31,8 @@ COMMANDS = {
     "status": ("status", "Say how the mission stands."),
     "queue": ("queue", "List the files still to be looked at as inputs of new work."),
     "files": ("files", "List files of the catalogue, by product, time and how they stand."),
+    "coverage": ("coverage", "Show a calendar of what there is, what is missing and why."),
+    "report": ("report", "Write the whole mission as one page, for a review."),
     "why": ("why", "Explain a file, or why there is none."),
     "lineage": ("lineage", "Show what a file came from, and what came from it."),
     "stats": ("stats", "Show what jobs took and made, by process and code version."),
