@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +11,7 @@ from dbproc.changes.trial import Descendant, descendants, foresee
 from dbproc.changes.withdraw import Choice
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile, Move
-from dbproc.core.states import Purpose, Standing
+from dbproc.core.states import Correction, Purpose, Standing
 from dbproc.database import corrections, files, lineage, queue
 from dbproc.database import moves as placements
 from dbproc.database.files import FileRow
@@ -81,6 +79,8 @@ def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restore
     with correcting(store, "restore") as ground:
         with store.begin() as connection:
             rows = list(choice(connection))
+            withdrawn = [row.file_id for row in rows if row.standing is Standing.WITHDRAWN]
+            rows += files.rows_numbered(connection, corrections.fellows(connection, withdrawn))
         require_some(rows, "restore")
         backs = _backs(ground, rows)
         foreseen = foresee(store, partial(_enter, backs=backs))
@@ -184,7 +184,8 @@ def _enter(connection: Transaction, *, backs: Sequence[_Back]) -> None:
     """Record what comes back, and queue what it changes."""
     withdrawn = [back for back in backs if back.instead is None]
     involved = _involved(backs)
-    former = {each.correction_id for each in corrections.of_files(connection, involved) if each.undone_time is None}
+    done = (each for each in corrections.of_files(connection, involved) if each.kind is not Correction.MARK)
+    former = {each.correction_id for each in done if each.undone_time is None}
     lost = [back.row.file_id for back in withdrawn if back.home is None]
     corrections.put_back(connection, [back.row.file_id for back in withdrawn], lost=lost)
     for back in backs:
@@ -204,7 +205,3 @@ def _carry_out(ground: Correcting, backs: Sequence[_Back]) -> None:
             placements.withdraw(connection, wanted)
     except PlacementError as error:
         raise UserError(f"{error}; nothing was restored") from error
-    for back in backs:
-        if back.home is not None and not back.is_same:
-            with suppress(OSError):
-                os.rmdir(os.path.dirname(back.home.source))  # it is named by the digest, and empty now

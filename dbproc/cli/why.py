@@ -16,6 +16,7 @@ from dbproc.cli.common import (
     print_json,
     retry_words,
 )
+from dbproc.cli.selection import mark_of, note_of
 from dbproc.core.slot_text import SlotChoice, read_key, read_time
 from dbproc.core.states import AttemptStatus, Correction, Standing
 from dbproc.database.corrections import CorrectionRow
@@ -60,6 +61,8 @@ def _print_why_file(facts: WhyFile) -> None:
         click.echo(f"  was delivered{arrived}")
     else:
         _print_attempt(facts)
+    if mark := mark_of(file):
+        click.echo(f"  marked {cell(mark)}")
     for correction in facts.corrections:
         click.echo(f"  {_correction_words(correction)}")
     if file.standing is not Standing.IN_PLACE:
@@ -108,7 +111,8 @@ def _print_attempt(facts: WhyFile) -> None:
     for reason in attempt.reasons:
         click.echo(f"  because: {cell(reason)}")
     for row in facts.inputs:
-        click.echo(f"  from {cell(row.filename)}{_choice_words(row)}")
+        note = f" ({cell(note)})" if (note := note_of(row)) else ""
+        click.echo(f"  from {cell(row.filename)}{_choice_words(row)}{note}")
     for name in facts.made_with:
         click.echo(f"  together with {cell(name)}")
     for words in confirmed_words(facts.confirmed):

@@ -55,7 +55,7 @@ class Story:
         self.inspected = inspected
         self.force: dict[str, Raw] = {}
         self.out: dict[str, Raw] = {}
-        self.before: dict[str, Raw] = {}
+        self.together: list[set[str]] = []
         self.mission = Mission(folder, copy(folder))
         self.mission.code("x.sh", LABELLED)
         self.calendar = folder / "calendar.json"
@@ -84,22 +84,15 @@ class Story:
         file = self.force.pop(name)
         self.out[name] = file
         if whole:
-            self.whole.setdefault(name, [])
             same = [each for each in self.force.values() if (each.product, each.date) == (file.product, file.date)]
-            for each in same:
-                self.out[each.name] = self.force.pop(each.name)
-                self.whole[name].append(each.name)
-
-    @property
-    def whole(self) -> dict[str, list[str]]:
-        return self.__dict__.setdefault("_whole", {})
+            self.out.update((each.name, self.force.pop(each.name)) for each in same)
+            self.together.append({name, *(each.name for each in same)})
 
     def restore(self, name: str) -> None:
         self.mission.dbproc("restore", name)
-        self.force[name] = self.out.pop(name)
-        for each in self.whole.pop(name, []):
-            if each in self.out:
-                self.force[each] = self.out.pop(each)
+        back = next((names for names in self.together if name in names), {name})
+        self.together = [names for names in self.together if name not in names]
+        self.force.update((each, self.out.pop(each)) for each in back)
 
     def replace(self, name: str, text: str) -> None:
         path = self.mission.root / "corrected"
