@@ -49,12 +49,14 @@ from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
+from dbproc.explain.coverage import Coverage
 from dbproc.explain.expectations import OverdueFile
 from dbproc.explain.files import ListedFile
 from dbproc.explain.forecast import Outlook
 from dbproc.explain.inspection import Inspected
 from dbproc.explain.lineage import Lineage
 from dbproc.explain.plan import Plan
+from dbproc.explain.report import MissionReport
 from dbproc.explain.statistics import Record
 from dbproc.explain.status import Status
 from dbproc.explain.why_file import WhyFile
@@ -195,6 +197,8 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc files": ("list of ", ListedFile),
     "dbproc files --late": ("list of ", OverdueFile),
     "dbproc log": ("list of ", LogEntry),
+    "dbproc coverage": ("", Coverage),
+    "dbproc report": ("", MissionReport),
     "dbproc why FILE": ("", WhyFile),
     "dbproc why PRODUCT WHEN": ("", Cause),
     "dbproc whatif release, reprocess, file": ("", Prediction),

@@ -33,6 +33,8 @@ COMMANDS = {
     "files": ("files", "List files of the catalogue, by product, time and how they stand."),
     "graph": ("graph", "Draw the products and processes."),
     "log": ("log", "Say what runs and people did."),
+    "coverage": ("coverage", "Show a calendar of what there is, what is missing and why."),
+    "report": ("report", "Write the whole mission as one page, for a review."),
     "why": ("why", "Explain a file, or why there is none."),
     "lineage": ("lineage", "Show what a file came from, and what came from it."),
     "stats": ("stats", "Show what jobs took and made, by process and code version."),
