@@ -376,6 +376,11 @@ class Task:
     carries_out: tuple[int, ...] = ()  #: the campaigns of which it is an item
 
     @property
+    def input_ids(self) -> frozenset[int]:
+        """The numbers of its inputs."""
+        return frozenset(file.file_id for file in self.inputs)
+
+    @property
     def output_name(self) -> str | None:
         """The name of its first output."""
         return self.outputs[0].name if self.outputs else None

@@ -18,6 +18,7 @@ from dbproc.database import moves, queue
 from dbproc.database.attempts import NewAttempt, insert_attempts, interrupt_running
 from dbproc.run.campaigns import Campaigns
 from dbproc.run.dispatch import LONGEST_WAIT, Dispatch, Prepared, Setup
+from dbproc.run.lost import record_lost
 from dbproc.run.outputs import Failure, Result, moves_of
 from dbproc.run.register import Register
 from dbproc.run.rescue import Found, keep_aside
@@ -217,7 +218,7 @@ class Executor:
 
     def _step(self, tasks: Sequence[Task], results: Sequence[Result]) -> None:
         """Start tasks and record results: two transactions, however many there are of either."""
-        prepared = self._dispatch.prepare(tasks)
+        prepared = self._dispatch.prepare(self._without_lost(tasks))
         refused, self._refused = self._refused, []
         with self._store.begin() as connection:
             moves.announce(connection, moves_of(results))
@@ -233,6 +234,21 @@ class Executor:
         settled = self._source.settle([*ended, *stuck])
         if results or not settled.is_empty:
             self._record(results, settled)
+
+    def _without_lost(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        """The tasks whose inputs are there. Where a made one is gone, that is made again, and the task decided anew."""
+        lost, queued = (
+            record_lost(self._store, self._setup.definition, tasks) if self._campaigns is not None else ([], [])
+        )
+        if not lost:
+            return tasks
+        for file in lost:
+            self._report.add(Event.NOTE, file.filename, "is gone from disk, and is made again if that can be")
+        hit = {task.slot for task in tasks if not {file.file_id for file in lost}.isdisjoint(task.input_ids)}
+        self._source.enqueue(queued)
+        self._source.reopen(hit)
+        self._decide()
+        return [task for task in tasks if task.slot not in hit]
 
     def _start(self, prepared: Prepared, attempt_id: int) -> Failure | None:
         if self._campaigns is not None:
