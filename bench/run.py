@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import decision, edits, idle, idx, ingest, jobs, keys, whatif  # noqa: E402
+from bench import decision, edits, files, idle, idx, ingest, jobs, keys, whatif  # noqa: E402
 from bench.places import Database, Place, postgresql, sqlite  # noqa: E402
 from bench.table import Row, print_table  # noqa: E402
 
@@ -61,6 +61,7 @@ def _chosen(options: argparse.Namespace) -> list[Callable[[Place], list[Row]]]:
         "keys": partial(keys.measure, slots=options.files, rounds=rounds),
         "jobs": partial(jobs.measure, days=options.days, slots=slots, rounds=rounds),
         "whatif": partial(whatif.measure, files=options.files, rounds=rounds),
+        "files": partial(files.measure, files=options.catalogue, rounds=rounds),
         "idx": partial(idx.measure, side=options.side, images=options.images, rounds=rounds),
     }
     return [known[name] for name in options.benchmark or known]
@@ -68,7 +69,7 @@ def _chosen(options: argparse.Namespace) -> list[Callable[[Place], list[Row]]]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    names = "idle, edits, ingest, decision, keys, jobs, whatif, idx [all]"
+    names = "idle, edits, ingest, decision, keys, jobs, whatif, files, idx [all]"
     parser.add_argument("benchmark", nargs="*", metavar="BENCHMARK", help=names)
     parser.add_argument("--days", type=int, default=1_000, help="days of the mission [%(default)s]")
     parser.add_argument("--many-days", type=int, default=10_000, help="days of the large one [%(default)s]")
@@ -76,6 +77,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--files", type=int, default=100_000, help="files that a release touches, and slots of keys [%(default)s]"
     )
+    parser.add_argument("--catalogue", type=int, default=1_000_000, help="files that are listed [%(default)s]")
     parser.add_argument("--side", type=int, default=640, help="of the volume of idx, in samples [%(default)s: 1 GiB]")
     parser.add_argument("--images", type=int, default=1_000, help="small images of idx [%(default)s]")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is timed, in turn [%(default)s]")
@@ -85,7 +87,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--directory", type=Path, help="a place on a disk for the missions [the system's for such]")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    unknown = set(options.benchmark) - {"idle", "edits", "ingest", "decision", "keys", "jobs", "whatif", "idx"}
+    unknown = set(options.benchmark) - {"idle", "edits", "ingest", "decision", "keys", "jobs", "whatif", "files", "idx"}
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {names.removesuffix(' [all]')}")
     return options

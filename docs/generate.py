@@ -25,6 +25,7 @@ from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, String, 
 
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
+from dbproc.changes.mark import Marked
 from dbproc.changes.reprocess import Reprocessed
 from dbproc.changes.whatif import Prediction
 from dbproc.cli import dbproc
@@ -47,6 +48,8 @@ from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
+from dbproc.explain.expectations import OverdueFile
+from dbproc.explain.files import ListedFile
 from dbproc.explain.forecast import Outlook
 from dbproc.explain.inspection import Inspected
 from dbproc.explain.lineage import Lineage
@@ -188,6 +191,8 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc plan; run, ingest, process --dry-run": ("", Plan),
     "dbproc run, ingest, process, run-process": ("", RunTold),
     "dbproc queue": ("list of ", QueueRow),
+    "dbproc files": ("list of ", ListedFile),
+    "dbproc files --late": ("list of ", OverdueFile),
     "dbproc why FILE": ("", WhyFile),
     "dbproc why PRODUCT WHEN": ("", Cause),
     "dbproc whatif release, reprocess, file": ("", Prediction),
@@ -204,6 +209,7 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc campaign pause, resume, cancel": ("", CampaignRow),
     "dbproc code release": ("", ReleaseTold),
     "dbproc code accept": ("list of ", Accepted),
+    "dbproc mark": ("", Marked),
     "dbproc apply": ("list of ", ChangeTold),
     "dbproc check": ("", Checked),
     "dbproc reprocess": ("", Reprocessed),

@@ -185,6 +185,6 @@ def _copied(ground: Correcting, path: str, name: str, has_companion: bool) -> It
         except OSError as error:
             raise UserError(f"{path} cannot be copied: {error.strerror or error}; nothing was changed") from error
         status = os.lstat(copy)
-        yield Arrival(copy, name, Kind.FILE, status.st_size, state_of(status), has_companion)
+        yield Arrival(copy, name, Kind.FILE, status.st_size, state_of(status), has_companion, status.st_ctime)
     finally:
         removal.remove_tree(directory)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,14 +11,14 @@ from dbproc.changes.trial import Descendant, descendants, foresee
 from dbproc.changes.withdraw import Choice
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile, Move
-from dbproc.core.states import Standing
+from dbproc.core.states import Correction, Purpose, Standing
 from dbproc.database import corrections, files, lineage, queue
 from dbproc.database import moves as placements
 from dbproc.database.files import FileRow
 from dbproc.database.store import Store, Transaction
 from dbproc.run.withdrawal import moved
 from dbproc.storage import layout
-from dbproc.storage.aside import move_aside, move_home
+from dbproc.storage.aside import move_aside, move_home, path_of
 
 RESTORED = "restored"
 """Why a file is queued that is in its place again."""
@@ -48,13 +46,20 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class _Back:
-    """A file that comes back, and the move of its bytes, unless they are lost; `instead` has its name now."""
+    """A file that comes back, and the move of its bytes, unless they are lost; `instead` has its name now, and where it
+    `is_same`, its bytes as well."""
 
     row: FileRow
     file: KnownFile
     home: Move | None = None
     instead: KnownFile | None = None
     comes_with: str | None = None
+    is_same: bool = False
+
+    @property
+    def has_bytes(self) -> bool:
+        """Whether its bytes will be in its place."""
+        return self.home is not None or self.is_same
 
 
 def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restored:
@@ -74,6 +79,8 @@ def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restore
     with correcting(store, "restore") as ground:
         with store.begin() as connection:
             rows = list(choice(connection))
+            withdrawn = [row.file_id for row in rows if row.standing is Standing.WITHDRAWN]
+            rows += files.rows_numbered(connection, corrections.fellows(connection, withdrawn))
         require_some(rows, "restore")
         backs = _backs(ground, rows)
         foreseen = foresee(store, partial(_enter, backs=backs))
@@ -130,7 +137,7 @@ def _former(connection: Transaction, row: FileRow) -> _Back:
         raise UserError(f"{row.filename}: {why}; see: dbproc why {row.filename}")
     (former,) = files.rows_numbered(connection, [number])
     (file,) = files.known_by_number(connection, [number])
-    return _Back(former, file, instead=instead)
+    return _Back(former, file, instead=instead, is_same=file.digest == instead.digest)
 
 
 def _following(connection: Transaction, file_ids: Sequence[int], back: Sequence[FileRow]) -> Iterator[_Back]:
@@ -148,6 +155,10 @@ def _following(connection: Transaction, file_ids: Sequence[int], back: Sequence[
 
 def _home(ground: Correcting, back: _Back) -> Move | None:
     """The move of its bytes into its place; none for one that was withdrawn before it was replaced."""
+    if back.instead is not None and back.is_same:
+        source, target = path_of(ground.mission, back.instead), path_of(ground.mission, back.file)
+        is_moved = source != target
+        return Move(Purpose.RENAME, source, target, back.file.digest, back.file.members) if is_moved else None
     if back.instead is not None and back.file.correction_id is not None:
         return None
     place = layout.TRASH if back.row.standing is Standing.REAPED else layout.WITHDRAWN
@@ -160,7 +171,7 @@ def _told(back: _Back) -> RestoredFile:
         product=back.row.product,
         was=back.row.standing,
         comes_with=back.comes_with,
-        has_bytes=back.home is not None,
+        has_bytes=back.has_bytes,
     )
 
 
@@ -173,18 +184,20 @@ def _enter(connection: Transaction, *, backs: Sequence[_Back]) -> None:
     """Record what comes back, and queue what it changes."""
     withdrawn = [back for back in backs if back.instead is None]
     involved = _involved(backs)
-    former = {each.correction_id for each in corrections.of_files(connection, involved) if each.undone_time is None}
+    done = (each for each in corrections.of_files(connection, involved) if each.kind is not Correction.MARK)
+    former = {each.correction_id for each in done if each.undone_time is None}
     lost = [back.row.file_id for back in withdrawn if back.home is None]
     corrections.put_back(connection, [back.row.file_id for back in withdrawn], lost=lost)
     for back in backs:
         if back.instead is not None:
-            corrections.give_back(connection, back.row.file_id, back.instead.file_id, exists=back.home is not None)
+            corrections.give_back(connection, back.row.file_id, back.instead.file_id, exists=back.has_bytes)
     corrections.undo(connection, corrections.ended(connection, sorted(former)))
     queue.push(connection, involved, RESTORED)
 
 
 def _carry_out(ground: Correcting, backs: Sequence[_Back]) -> None:
-    aside = [move_aside(ground.mission, back.instead) for back in backs if back.instead is not None]
+    others = [back.instead for back in backs if back.instead is not None and not back.is_same]
+    aside = [move_aside(ground.mission, other) for other in others]
     wanted = [move for move in (*aside, *(back.home for back in backs)) if move is not None]
     try:
         with moved(ground.store, wanted), ground.store.begin() as connection:
@@ -192,7 +205,3 @@ def _carry_out(ground: Correcting, backs: Sequence[_Back]) -> None:
             placements.withdraw(connection, wanted)
     except PlacementError as error:
         raise UserError(f"{error}; nothing was restored") from error
-    for back in backs:
-        if back.home is not None:
-            with suppress(OSError):
-                os.rmdir(os.path.dirname(back.home.source))  # it is named by the digest, and empty now

@@ -141,15 +141,15 @@ def _planned(ground: Correcting, rows: Sequence[FileRow], *, whole_slot: bool) -
         for row in rows:
             versions = files.versions_of(connection, row)
             if whole_slot:
-                rest = [(each, "another version of it") for each in versions if each.file_id not in taken]
-            else:
-                rest = list(_unsound(connection, ground, row, versions, taken))
+                chosen.update((each.file_id, each) for each in versions)
+                taken.update(chosen)
+            rest = list(_unsound(connection, ground, row, versions, taken))
             along += [(each, row, why) for each, why in rest]
             taken.update(each.file_id for each, _ in rest)
             left = [each for each in versions if each.file_id not in taken]
             if left and versions and versions[0].file_id in taken:
                 successors[row.file_id] = left[0]
-    return _Plan(tuple(rows), tuple(along), successors)
+    return _Plan(tuple(chosen.values()), tuple(along), successors)
 
 
 def _unsound(

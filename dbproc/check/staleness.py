@@ -168,6 +168,7 @@ def queued_in_vain(
     found = candidates(definition, facts, by_product, queued)
     useful = {item.file_id for slot, item in found if slot in stale}
     forced = {item.file_id for item in queued if item.version_bump is not None}
+    useful.update(item.file_id for item in queued if item.is_taken_back)
     taken = {item.file_id for item in queued if item.product_id in by_product}
     for row in rows:
         why = _why_in_vain(row, is_taken=row.file_id in taken)

@@ -11,10 +11,10 @@ import click
 
 from dbproc.cli.common import json_option, mission_access, mission_option, open_mission, print_json
 from dbproc.core.answers import OPTIONAL
-from dbproc.core.errors import UserError
+from dbproc.core.errors import InspectionError, UserError
 from dbproc.core.spec import Change, CodeSpec, Kind, ProcessSpec, ProductSpec, Template
 from dbproc.database import lock, root
-from dbproc.database.definition.load import load_mission
+from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.store import Store
 from dbproc.mission.apply import apply_definition, warnings
 from dbproc.mission.read import read_mission_file
@@ -55,6 +55,7 @@ def apply(
             with lock.applying(store, definition.mission, adopt=adopt):
                 changes = apply_definition(store, definition, rollback=rollback)
         made = None if dry_run else _make_incoming(store)
+        passing = _passing(store) if changes and not dry_run else 0
         problem = root.refusal(store, definition.mission) if dry_run and not adopt else None
     if problem:
         click.echo(f"it would be refused: {problem}", err=True)
@@ -69,10 +70,24 @@ def apply(
         click.echo(f"made the directory {made}")
     if adopt and not dry_run:
         click.echo(f"{definition.mission.root} belongs to this database now")
+    if passing:
+        click.echo(f"{passing} files in quarantine would be accepted now: dbproc quarantine release --would-pass")
     if not changes:
         click.echo("nothing to change")
     elif dry_run:
         click.echo(f"{len(changes)} changes would be made; nothing was changed")
+
+
+def _passing(store: Store) -> int:
+    """How many files in quarantine would be accepted by the definition that was applied."""
+    from dbproc.ingest.second_look import would_pass
+
+    with store.begin() as connection:
+        definition = load_definition(connection)
+    try:
+        return len(would_pass(store, definition))
+    except (OSError, InspectionError):
+        return 0  # it is a hint; the command that does it says what is wrong
 
 
 def _make_incoming(store: Store) -> str | None:

@@ -3,41 +3,60 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from dbproc.changes.trial import Becomes, Descendant
 from dbproc.cli.common import cell
-from dbproc.database import files
+from dbproc.cli.selection import selection_of
+from dbproc.core.errors import UserError
 from dbproc.database.files import FileRow
+from dbproc.database.selection import selected
 from dbproc.database.store import Transaction
+
+Item = TypeVar("Item")
 
 _SHOWN = 20
 
-files_argument = click.argument("names", nargs=-1, metavar="FILE...")
 reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why, for those who ask later.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would come of it; change nothing.")
 all_option = click.option("--all", "is_whole", is_flag=True, help="Name every file, however many there are.")
 
 
-def named(names: Sequence[str], connection: Transaction) -> list[FileRow]:
-    """The files of some names, paths or numbers, each once."""
-    rows = (files.find_file(connection, name) for name in names)
-    return list({row.file_id: row for row in rows}.values())
+def choice_of_files(
+    names: Sequence[str], products: Sequence[str], given: Mapping[str, Any], what: str
+) -> Callable[[Transaction], list[FileRow]]:
+    """What finds the files that arguments and options mean.
+
+    Raises
+    ------
+    UserError
+        Nothing is given that tells some files from others.
+    """
+    selection = selection_of(names, products, **given)
+    if selection.is_empty:
+        raise UserError(f"say what to {what}: the names of files, or --product, --start, --end, --key …")
+    return lambda connection: list(selected(connection, selection))
 
 
-def say_descendants(found: Sequence[Descendant], *, is_done: bool, is_whole: bool) -> None:
+def shown_of(found: Sequence[Item], *, is_whole: bool) -> Sequence[Item]:
+    """The first of many, and a line that says how many more there are."""
+    if is_whole or len(found) <= _SHOWN:
+        return found
+    click.echo(f"the first {_SHOWN} of {len(found)}; all of them: --all")
+    return found[:_SHOWN]
+
+
+def say_descendants(found: Sequence[Descendant], *, is_whole: bool) -> None:
     """Print what becomes of what was made from files, and the sums."""
     if not found:
-        click.echo("nothing was made from it")
+        click.echo("nothing is made from it")
         return
-    shown = found if is_whole else found[:_SHOWN]
-    for each in shown:
+    for each in shown_of(found, is_whole=is_whole):
         click.echo(f"  {cell(each.file)}: {_fate(each)}")
-    if len(shown) < len(found):
-        click.echo(f"  and {len(found) - len(shown)} more; all of them: --all")
-    click.echo(f"{_files(len(found))} made from it: {', '.join(_sums(found, is_done=is_done))}")
+    click.echo(f"{_files(len(found))} made from it: {', '.join(_sums(found))}")
 
 
 def _fate(each: Descendant) -> str:
@@ -50,11 +69,11 @@ def _fate(each: Descendant) -> str:
             return str(each.becomes)
 
 
-def _sums(found: Sequence[Descendant], *, is_done: bool) -> Iterator[str]:
+def _sums(found: Sequence[Descendant]) -> Iterator[str]:
     counts = Counter(each.becomes for each in found)
     for becomes in Becomes:
         if counts[becomes]:
-            by_run = " by the next run" if becomes is Becomes.MADE_ANEW else ""
+            by_run = " by the next run" if becomes in (Becomes.MADE_ANEW, Becomes.MADE) else ""
             yield f"{counts[becomes]} {becomes}{by_run}"
 
 

@@ -1,4 +1,4 @@
-"""Numbers and versions on the command line, refused when no column can hold them."""
+"""Numbers and versions on the command line, refused when no column can hold them; sizes as people read them."""
 
 from __future__ import annotations
 
@@ -49,3 +49,13 @@ class _VersionType(click.ParamType):  # type: ignore[type-arg]
 
 VERSION = _VersionType()
 """The version of a code or a file."""
+
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
+
+
+def size_words(size: int) -> str:
+    """Bytes for people: ``812 B``, ``1.5 MB``."""
+    if size < 1000:
+        return f"{size} B"
+    power = min(int(math.log10(size) // 3), len(_UNITS))
+    return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"

@@ -18,6 +18,8 @@ from dbproc.cli.numbers import NUMBER
 from dbproc.core.answers import entries
 from dbproc.core.text import one_line
 from dbproc.database import quarantine
+from dbproc.database.definition.load import load_definition
+from dbproc.database.store import Store
 from dbproc.ingest import quarantine as custody
 
 _SHOWN = ("quarantine_id", "quarantine_time", "filename", "reason", "message")
@@ -61,14 +63,33 @@ def show_command(number: int, mission: str, as_json: bool) -> None:
 
 
 @quarantine_command.command("release")
-@click.argument("numbers", type=NUMBER, nargs=-1, required=True, metavar="NUMBER...")
+@click.argument("numbers", type=NUMBER, nargs=-1, metavar="[NUMBER]...")
 @mission_option
+@click.option("--would-pass", is_flag=True, help="All that the mission would accept as it is defined now.")
+@dry_run_option
 @click.option("--comment", default="", help="Why; kept with the entry.")
-def release_command(numbers: tuple[int, ...], mission: str, comment: str) -> None:
+def release_command(numbers: tuple[int, ...], mission: str, would_pass: bool, dry_run: bool, comment: str) -> None:
     """Put files back into incoming, where the next run takes them."""
+    if bool(numbers) == would_pass:
+        raise click.UsageError("give the numbers of entries, or --would-pass")
     with open_mission(mission) as store, mission_access(store):
-        for number in numbers:
-            click.echo(one_line(f"released {custody.release(store, number, comment)}"))
+        for number in numbers or [row.quarantine_id for row in _passing(store)]:
+            if dry_run:
+                click.echo(f"would release entry {number}")
+            else:
+                click.echo(one_line(f"released {custody.release(store, number, comment)}"))
+
+
+def _passing(store: Store) -> list[quarantine.QuarantineRow]:
+    """The entries that would be accepted, or words that there are none."""
+    from dbproc.ingest.second_look import would_pass
+
+    with store.begin() as connection:
+        definition = load_definition(connection)
+    rows = would_pass(store, definition)
+    if not rows:
+        click.echo("nothing in quarantine would be accepted as the mission is defined now")
+    return rows
 
 
 @quarantine_command.command("accept")

@@ -26,14 +26,17 @@ _SHOWN = 5
 @click.command("status")
 @asking_options
 @slot_options
-def status_command(mission: str, as_json: bool, start: Period | None, end: Period | None, keys: Sequence[str]) -> None:
+@click.option("--dismissed", is_flag=True, help="Show the failures that were dismissed, instead of the open ones.")
+def status_command(
+    mission: str, as_json: bool, start: Period | None, end: Period | None, keys: Sequence[str], dismissed: bool
+) -> None:
     """Show the state of the mission: lock, queue, products, failures, quarantine, what waits, what is late.
 
     Times and keys choose which failures, waiting outputs and late files are listed.
     """
     choice = choice_of(start, end, keys)
     with open_mission(mission, read_only=True) as store:
-        facts = mission_status(store, choice)
+        facts = mission_status(store, choice, dismissed=dismissed)
     show(facts, as_json, _print_status)
 
 
@@ -56,6 +59,9 @@ def _print_status(facts: Status) -> None:
         click.echo("\nfailed:")
     for failure in facts.failures:
         click.echo(f"  {failure.process} {cell(failure.slot)}: {cell(failure.message)} ({retry_words(failure)})")
+        if failure.dismissed_time:
+            by, reason = cell(failure.dismissed_by), cell(failure.dismissed_reason)
+            click.echo(f"    dismissed {cell(failure.dismissed_time)} by {by}: {reason}")
         if failure.log:
             click.echo(f"    log: {failure.log}")
         if failure.waiting:

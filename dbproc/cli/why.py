@@ -18,6 +18,7 @@ from dbproc.cli.common import (
     print_some,
     retry_words,
 )
+from dbproc.cli.selection import mark_of, note_of
 from dbproc.core.reasons import in_few_words
 from dbproc.core.slot_text import SlotChoice, read_key, read_time
 from dbproc.core.states import AttemptStatus, Correction, Standing
@@ -62,9 +63,12 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
     click.echo(f"{cell(file.filename)}: {file.product} {file.date}{keywords} version {file.version}")
     click.echo(f"  in {cell(file.directory)}, {file.size} bytes, {file.digest}")
     if attempt is None:
-        click.echo("  was delivered")
+        arrived = "" if file.arrived is None else f", came {cell(file.arrived)}"
+        click.echo(f"  was delivered{arrived}")
     else:
         _print_attempt(facts, everything=everything)
+    if mark := mark_of(file):
+        click.echo(f"  marked {cell(mark)}")
     for correction in facts.corrections:
         click.echo(f"  {_correction_words(correction)}")
     if file.standing is not Standing.IN_PLACE:
@@ -117,8 +121,8 @@ def _print_attempt(facts: WhyFile, *, everything: bool) -> None:
     click.echo(f"  made {cell(attempt.ended)} by {attempt.process} with {attempt.code} {attempt.code_version}")
     reasons = _few(facts, attempt.reasons, everything=everything)
     print_some([f"because: {reason}" for reason in reasons], "  ", everything=everything)
-    inputs = [f"from {row.filename}{_choice_words(row)}" for row in facts.inputs]
-    print_some(inputs, "  ", everything=everything)
+    inputs = [(f"from {row.filename}{_choice_words(row)}", note_of(row)) for row in facts.inputs]
+    print_some([f"{words} ({note})" if note else words for words, note in inputs], "  ", everything=everything)
     for name in facts.made_with:
         click.echo(f"  together with {cell(name)}")
     for words in confirmed_words(facts.confirmed):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from typing import Any
 
 import click
 
 from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json
-from dbproc.cli.correcting import all_option, dry_run_option, files_argument, named, reason_option, say_descendants
+from dbproc.cli.correcting import all_option, choice_of_files, dry_run_option, reason_option, say_descendants, shown_of
+from dbproc.cli.selection import file_options, files_argument, product_option
 
 
 @click.command("withdraw")
 @files_argument
+@product_option
+@file_options
 @asking_options
 @reason_option
 @click.option("--whole-slot", is_flag=True, help="Every version: no earlier one takes the place.")
@@ -20,12 +23,14 @@ from dbproc.cli.correcting import all_option, dry_run_option, files_argument, na
 @all_option
 def withdraw_command(
     names: Sequence[str],
+    products: Sequence[str],
     mission: str,
     as_json: bool,
     reason: str,
     whole_slot: bool,
     dry_run: bool,
     is_whole: bool,
+    **given: Any,
 ) -> int:
     """Take files back: they are no inputs and not the newest any more, nor is what cannot be made without them.
 
@@ -35,16 +40,18 @@ def withdraw_command(
     from dbproc.changes.withdraw import withdraw
 
     with open_mission(mission) as store, mission_access(store):
-        done = withdraw(store, partial(named, names), reason, whole_slot=whole_slot, only_look=dry_run)
+        done = withdraw(
+            store, choice_of_files(names, products, given, "withdraw"), reason, whole_slot=whole_slot, only_look=dry_run
+        )
     if as_json:
         print_json(done)
         return 0
     verb = "would withdraw" if dry_run else "withdrew"
-    for each in done.files:
+    for each in shown_of(done.files, is_whole=is_whole):
         then = f"; {cell(each.successor)} takes its place" if each.successor else ""
         why = f" ({each.why})" if each.why else ""
         click.echo(f"{verb} {cell(each.file)}{why}{then}")
-    say_descendants(done.descendants, is_done=done.is_done, is_whole=is_whole)
+    say_descendants(done.descendants, is_whole=is_whole)
     if not dry_run:
         click.echo(f"undo it with: dbproc restore {cell(done.files[0].file)}{' …' if len(done.files) > 1 else ''}")
     return 0

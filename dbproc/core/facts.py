@@ -73,4 +73,4 @@ class Facts:
     """Newest existing files that begin on the days asked for, by product."""
     seen: Mapping[int, Seen] = field(default_factory=dict)  #: by product, of those asked for
     made_from: Mapping[int, Sequence[Slot]] = field(default_factory=dict)
-    """The slots whose files in place were made from a file, of those asked for."""
+    """By file, of those asked for: the slot that it was made for, and those whose files in place were made from it."""

@@ -17,7 +17,7 @@ def process_named(definition: Definition, name: str) -> Process:
         There is none; the message lists what there is.
     """
     numbered = {number: process.name for number, process in definition.processes.items()}
-    return definition.processes[_number("process", numbered, name)]
+    return definition.processes[number_named("process", numbered, name)]
 
 
 def product_named(definition: Definition, name: str) -> Product:
@@ -29,10 +29,17 @@ def product_named(definition: Definition, name: str) -> Product:
         There is none; the message lists what there is.
     """
     numbered = {number: product.name for number, product in definition.products.items()}
-    return definition.products[_number("product", numbered, name)]
+    return definition.products[number_named("product", numbered, name)]
 
 
-def _number(kind: str, numbered: Mapping[int, str], wanted: str) -> int:
+def number_named(kind: str, numbered: Mapping[int, str], wanted: str) -> int:
+    """The number of what has this name or number, of those of a kind that are `numbered`.
+
+    Raises
+    ------
+    NotFoundError
+        There is none; the message lists what there is.
+    """
     for number, name in numbered.items():
         if wanted in (name, str(number)):
             return number

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from dbproc.core.filenames import Format, NameFacts, compile_format
-from dbproc.core.states import Purpose, Standing
+from dbproc.core.states import Purpose, Quality, Standing
 from dbproc.core.version import Part, Version
 
 KEPT_CODES = ".dbproc/codes"
@@ -149,6 +149,7 @@ class Mission:
     identity: str = ""  #: of its database; it stands in the mark of the root
     root_marked: bool = False  #: whether the root has borne that mark
     same_name: SameName = SameName.QUARANTINE
+    trash: dt.timedelta = dt.timedelta(days=30)  #: how long what was reaped can be restored
 
     @property
     def kept_codes(self) -> str:
@@ -212,7 +213,8 @@ class Product:
 class Input:
     """An input product of a process, its window widened by whole days or by durations. Of the inputs with one
     `choice`, the best product of it, the first is used of which there are files. With `valid`, its files hold for
-    longer than their own time; of the latest one, `max_age` bounds how long."""
+    longer than their own time; of the latest one, `max_age` bounds how long. With `quality`, its files are marked with
+    one of these."""
 
     product_id: int
     optional: bool = False
@@ -222,7 +224,12 @@ class Input:
     after: dt.timedelta = NO_TIME
     valid: Validity | None = None
     max_age: dt.timedelta | None = None
+    quality: tuple[str, ...] = ()
     choice: int | None = None
+
+    def takes(self, quality: Quality) -> bool:
+        """Whether a file that is so marked may be used."""
+        return not self.quality or quality in self.quality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +314,7 @@ class File:
     directory: str
     same_as: int = 0  #: the oldest of the earlier versions with the same contents, 0: there is none
     standing: Standing = Standing.IN_PLACE
+    quality: Quality = Quality.UNKNOWN
 
     @property
     def period(self) -> Period:
@@ -451,6 +459,8 @@ class NewFile:
     size: int
     digest: str
     created: dt.datetime
+    arrived: dt.datetime | None = None  #: when it came into incoming
+    run_id: int | None = None  #: the run that takes it in or made it
     members: tuple[Member, ...] = ()
     state: str = ""  #: what the system said of it, at its place, when its digest was taken
     provenance: str | None = None

@@ -31,6 +31,7 @@ from dbproc.core.keys import (
     option,
 )
 from dbproc.core.model import NO_TIME, Build, CodeEditPolicy, Comparison, InputsBy, Keying, SameName, Validity
+from dbproc.core.retention import KEEP, keep_fault
 from dbproc.core.version import Version
 
 DIGESTS = ("sha256", "blake3")
@@ -123,6 +124,9 @@ class MissionSpec:
     inspector_memory: float = option(2.0, key(NUMBER, check=bounds.MEMORY))
     early_cutoff: bool = option(False, key(FLAG))
     same_name: SameName = option(SameName.QUARANTINE, key(TEXT, choices=SameName))
+    trash: dt.timedelta = option(
+        dt.timedelta(days=30), key(DURATION, column="trash_seconds", check=bounds.TIME, codec=SECONDS)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +194,7 @@ class ProductSpec:
     companion: bool = option(False, key(FLAG))  #: whether a file owns the directory of its stem
     covers: dt.timedelta | None = option(
         None,
-        key(DURATION, check=bounds.SOME_TIME, codec=SECONDS, remark="the times of files that exist stay as they are"),
+        key(DURATION, check=bounds.SOME_TIME, codec=SECONDS, remark="those of files that exist: dbproc reinspect"),
     )
     expect: str = option("", key(TEXT, check=bounds.NAME, codec=text_lists.NULL_IF_EMPTY, effect=Effect.LOOK_AGAIN))
     keys: tuple[str, ...] = option(
@@ -207,6 +211,7 @@ class ProductSpec:
     expect_from: dt.date | None = option(None, key(DATE, toml="from", effect=Effect.LOOK_AGAIN))
     expect_to: dt.date | None = option(None, key(DATE, toml="to", effect=Effect.LOOK_AGAIN))
     late_after: dt.timedelta | None = option(None, key(DURATION, check=bounds.TIME, codec=SECONDS))
+    keep: str = option("all", key(TEXT, column="keep_versions", check=keep_fault, codec=KEEP, words="what is kept"))
     active: bool = True
 
 
@@ -224,6 +229,7 @@ class InputSpec:
     max_age: dt.timedelta | None = option(
         None, key(DURATION, column="max_age_seconds", check=bounds.SOME_TIME, codec=SECONDS)
     )
+    quality: tuple[str, ...] = option((), key(WORDS, check=bounds.quality, codec=text_lists.PATTERNS))
     choice: str | None = None  #: the best product of the choice
 
 

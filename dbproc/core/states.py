@@ -96,6 +96,11 @@ class Quality(StrEnum):
     IGNORE = "ignore"  #: not to be used, though nothing is known to be wrong
     PROBLEM = "problem"  #: something is wrong with it
 
+    @property
+    def is_doubt(self) -> bool:
+        """Whether it speaks against using the file."""
+        return self in (Quality.IGNORE, Quality.PROBLEM)
+
 
 class RefusalReason(StrEnum):
     """Why a file is in quarantine."""

@@ -32,6 +32,7 @@ from dbproc.database._queries import (
     version_of,
 )
 from dbproc.database.campaigns import is_held
+from dbproc.system.machine import user_name
 
 _ATTEMPT = schema.attempt
 
@@ -95,6 +96,9 @@ class AttemptRow:
     failures: int  #: how many in a row failed with the same inputs and code, this one included
     next_try: dt.datetime | None  #: when it is tried again; null: not by itself
     code_version: Version  #: the code's version
+    dismissed_time: dt.datetime | None  #: when a person said that nobody will mend it
+    dismissed_by: str | None  #: who said so
+    dismissed_reason: str | None  #: why
 
     @property
     def place(self) -> Slot:
@@ -217,18 +221,32 @@ def arm(connection: Connection, process_ids: Collection[int] | None, among: Sequ
         chosen.append(_ATTEMPT.c.process_id.in_(process_ids))
     past = _ATTEMPT.c.created_time  # even when the clock was wrong
     arming = update(_ATTEMPT).where(*chosen, is_last_attempt())
-    arming = arming.values(status=AttemptStatus.FAILED, failures=0, next_try_time=past)
+    arming = arming.values(status=AttemptStatus.FAILED, failures=0, next_try_time=past, **_NOT_DISMISSED)
     if among is None:
         return connection.execute(arming).rowcount
     return sum(connection.execute(arming.where(_ATTEMPT.c.attempt_id.in_(some))).rowcount for some in batches(among))
 
 
-def failed_slots(connection: Connection) -> list[tuple[int, Slot, list[str]]]:
-    """The slots whose last attempt failed or was refused, the latest first: number and reasons of that attempt."""
+_NOT_DISMISSED = {"dismissed_time": None, "dismissed_by": None, "dismissed_reason": None}
+
+
+def dismiss(connection: Connection, attempt_ids: Sequence[int], reason: str) -> None:
+    """Record that nobody will mend failures; they are not tried again by themselves. What is tried again because its
+    inputs or its code changed is another attempt."""
+    by = {"dismissed_time": dt.datetime.now(dt.UTC), "dismissed_by": user_name(), "dismissed_reason": reason}
+    for some in batches(attempt_ids):
+        statement = update(_ATTEMPT).where(_ATTEMPT.c.attempt_id.in_(some))
+        connection.execute(statement.values(next_try_time=None, **by))
+
+
+def failed_slots(connection: Connection, *, dismissed: bool = False) -> list[tuple[int, Slot, list[str]]]:
+    """The slots whose last attempt failed or was refused, the latest first: number and reasons of that attempt; of
+    those that are not `dismissed`, or that are."""
     is_in_vain = _ATTEMPT.c.status.in_((AttemptStatus.FAILED, AttemptStatus.REFUSED))
+    is_meant = _ATTEMPT.c.dismissed_time.is_not(None) if dismissed else _ATTEMPT.c.dismissed_time.is_(None)
     statement = (
         select(_ATTEMPT.c.attempt_id, *slot_columns(_ATTEMPT), _ATTEMPT.c.reasons)
-        .where(is_in_vain, is_last_attempt(), is_last_of_startup())
+        .where(is_in_vain, is_meant, is_last_attempt(), is_last_of_startup())
         .order_by(_ATTEMPT.c.attempt_id.desc())
     )
     return [(number, Slot(*slot), json.loads(reasons)) for number, *slot, reasons in connection.execute(statement)]

@@ -102,6 +102,12 @@ def put_back(connection: Connection, file_ids: Sequence[int], *, lost: Sequence[
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=False))
 
 
+def mark(connection: Connection, file_ids: Sequence[int], values: Mapping[str, str | None]) -> None:
+    """Record how good files are, and what is to be known of them: new `values` of ``quality`` and ``caveats``."""
+    for some in batches(file_ids):
+        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(**values))
+
+
 def undo(connection: Connection, correction_ids: Iterable[int]) -> None:
     """Record that corrections were undone."""
     values = {"undone_time": dt.datetime.now(dt.UTC), "undone_by": user_name()}
@@ -154,6 +160,27 @@ def of_files(connection: Connection, file_ids: Sequence[int]) -> list[Correction
     return sorted(rows, key=lambda row: row.correction_id, reverse=True)
 
 
+def fellows(connection: Connection, file_ids: Sequence[int]) -> list[int]:
+    """The other versions of withdrawn files that were withdrawn by the same correction and the same word."""
+    other, own = FILE.alias(), _OF.alias()
+    found: dict[int, None] = {}
+    for some in batches(file_ids):
+        statement = (
+            select(other.c.file_id)
+            .join(
+                FILE,
+                (other.c.product_id == FILE.c.product_id)
+                & (other.c.utc_file_date == FILE.c.utc_file_date)
+                & (other.c.process_keywords == FILE.c.process_keywords)
+                & (other.c.correction_id == FILE.c.correction_id),
+            )
+            .join(own, (own.c.correction_id == other.c.correction_id) & (own.c.file_id == other.c.file_id))
+            .where(FILE.c.file_id.in_(some), own.c.cause_file.is_(None), other.c.replaced_by.is_(None))
+        )
+        found.update(dict.fromkeys(connection.scalars(statement)))
+    return [file_id for file_id in found if file_id not in set(file_ids)]
+
+
 def followers(connection: Connection, file_ids: Sequence[int]) -> list[int]:
     """The files that runs withdrew because of some files, and still are, and because of these, and so on."""
     found: dict[int, None] = {}
@@ -189,8 +216,11 @@ def former_digests(connection: Connection, file_ids: Sequence[int]) -> dict[int,
 
 
 def former_of(connection: Connection, file_id: int) -> int | None:
-    """The file whose name and place a file took over last."""
-    statement = select(FILE.c.file_id).where(FILE.c.replaced_by == file_id, FILE.c.file_id != file_id)
+    """The file whose name and place a file took over last, by a correction; what was put back has taken over none."""
+    statement = select(FILE.c.file_id).join(_OF, _OF.c.file_id == FILE.c.file_id)
+    statement = statement.join(_CORRECTION, _CORRECTION.c.correction_id == _OF.c.correction_id)
+    is_taken_over = _CORRECTION.c.kind.in_((Correction.REPLACE, Correction.REINSPECT))
+    statement = statement.where(FILE.c.replaced_by == file_id, FILE.c.file_id != file_id, is_taken_over)
     return connection.scalar(statement.order_by(FILE.c.file_id.desc()).limit(1))
 
 

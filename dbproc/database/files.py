@@ -29,7 +29,7 @@ from dbproc.core.filenames import companion_of
 from dbproc.core.model import File, KnownFile, Member, NewFile, Period, Slot
 from dbproc.core.periods import days_period
 from dbproc.core.plan import Confirmation
-from dbproc.core.states import Standing
+from dbproc.core.states import Quality, Standing
 from dbproc.core.version import Version
 from dbproc.database import corrections, schema
 from dbproc.database._queries import (
@@ -70,6 +70,10 @@ class FileRow:
     digest: str  #: with the name of the algorithm in front
     exists_on_disk: bool  #: whether it is there, as far as is known
     standing: Standing  #: whether it is in its place, or withdrawn, or replaced …
+    quality: Quality  #: how good it is, as far as a person said
+    caveats: str | None  #: what is to be known before it is used
+    arrived: dt.datetime | None  #: when it came into incoming; null: it did not, or nobody noted it
+    run: int | None  #: the number of the run that took it in or made it; null: nobody noted it
     version: Version  #: its version
 
 
@@ -152,6 +156,26 @@ def _insert_new(connection: Connection, files: Sequence[NewFile]) -> list[int]:
         return []
     statement = insert(FILE).returning(FILE.c.file_id, sort_by_parameter_order=True)
     return list(connection.scalars(statement, [_values(file) for file in files]))
+
+
+def next_states(connection: Connection, changed: Mapping[int, Mapping[str, Any]]) -> list[int]:
+    """Enter what takes over the names of files with the same bytes, where columns of them change; their numbers."""
+    for file_id in changed:
+        corrections.take_over(connection, file_id, file_id)
+    return [_next_state(connection, file_id, values) for file_id, values in changed.items()]
+
+
+def _next_state(connection: Connection, file_id: int, changed: Mapping[str, Any]) -> int:
+    former = connection.execute(select(FILE).where(FILE.c.file_id == file_id)).mappings().one()
+    values = {**former, **changed, "replaced_by": None, "exists_on_disk": True}
+    del values["file_id"]
+    values["same_as"] = former["same_as"] or file_id
+    new = int(connection.execute(insert(FILE).values(values).returning(FILE.c.file_id)).scalar_one())
+    member = schema.filemember
+    rows = connection.execute(select(member).where(member.c.file_id == file_id)).mappings().all()
+    insert_rows(connection, member, [{**row, "file_id": new} for row in rows])
+    corrections.take_over(connection, file_id, new)
+    return new
 
 
 def _enter_again(connection: Connection, file: NewFile, file_id: int) -> int:
@@ -334,6 +358,8 @@ def _values(file: NewFile) -> dict[str, Any]:
         "file_create_date": file.created,
         "same_as": file.same_as,
         "stat": file.state or None,
+        "arrived_time": file.arrived,
+        "logging_id": file.run_id,
         **extra,
         "verbose_provenance": file.provenance or extra["verbose_provenance"],
     }
@@ -401,9 +427,7 @@ def files_of_slot(connection: Connection, product_id: int, date: dt.date) -> lis
 def files_within(connection: Connection, product_id: int, span: Period, *, newest: bool = False) -> list[FileRow]:
     """Every version of the files of a product that have a moment of a time, or are dated on a day of it, or only the
     newest existing ones; in the order of their times and keywords, the newest first."""
-    is_within = and_(FILE.c.utc_start_time <= span.stop, FILE.c.utc_stop_time >= span.start)
-    if span == days_period(*span.days):
-        is_within = or_(is_within, FILE.c.utc_file_date.between(*span.days))
+    is_within = is_of(span)
     if newest:
         is_within = and_(is_within, is_newest(existing=True))
     newest_first = (part.desc() for part in version_columns(FILE))
@@ -412,13 +436,23 @@ def files_within(connection: Connection, product_id: int, span: Period, *, newes
     return files_of(connection, statement.order_by(*order))
 
 
+def is_of(span: Period) -> ColumnElement[bool]:
+    """The file has a moment of a time, or is dated on a day of it, if that is of whole days."""
+    is_within = and_(FILE.c.utc_start_time <= span.stop, FILE.c.utc_stop_time >= span.start)
+    if span == days_period(*span.days):
+        return or_(is_within, FILE.c.utc_file_date.between(*span.days))
+    return is_within
+
+
 def files_of(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[FileRow]:
     """The files that a statement made of :func:`file_rows` finds."""
     return [file_row(row) for row in connection.execute(statement).mappings()]
 
 
 def file_row(row: Mapping[Any, Any]) -> FileRow:
-    return FileRow(**{**row, "standing": Standing(row["standing"])}, version=version_of(row))
+    """A row of :func:`file_rows` as an answer."""
+    words = {"standing": Standing(row["standing"]), "quality": Quality(row["quality"])}
+    return FileRow(**{**row, **words}, version=version_of(row))
 
 
 def file_rows() -> Select[*tuple[Any, ...]]:
@@ -434,6 +468,8 @@ def file_rows() -> Select[*tuple[Any, ...]]:
         directory=FILE.c.relative_path,
         size=FILE.c.file_size,
         digest=FILE.c.shasum,
+        arrived=FILE.c.arrived_time,
+        run=FILE.c.logging_id,
         standing=standing(FILE),
     )
     return select(*columns).join(product, product.c.product_id == FILE.c.product_id)

@@ -100,17 +100,20 @@ def _outputs(
 
 
 def made_from(connection: Connection, file_ids: Collection[int]) -> dict[int, list[Slot]]:
-    """By file: the slots of the files in place that were made from it."""
-    link, further = schema.filefilelink, schema.attemptoutput
+    """By file: the slot that it was made for, and those of the files in place that were made from it."""
+    link, further = schema.filefilelink.c, schema.attemptoutput
     slots: dict[int, list[Slot]] = defaultdict(list)
     for some in batches(sorted(file_ids)):
-        of_source = select(link.c.source_file, *slot_columns(_ATTEMPT)).where(link.c.source_file.in_(some))
-        of_source = of_source.join(FILE, FILE.c.file_id == link.c.resulting_file).where(FILE.c.exists_on_disk)
-        first = of_source.join(_ATTEMPT, _ATTEMPT.c.output_file == FILE.c.file_id)
-        besides = of_source.join(further, further.c.file_id == FILE.c.file_id)
+        own = select(FILE.c.file_id, FILE.c.file_id.label("made")).where(FILE.c.file_id.in_(some))
+        from_it = select(link.source_file, link.resulting_file).where(link.source_file.in_(some))
+        in_place = from_it.join(FILE, FILE.c.file_id == link.resulting_file).where(FILE.c.exists_on_disk)
+        of = own.union(in_place).subquery()
+        of_slot = select(of.c.file_id, *slot_columns(_ATTEMPT))
+        first = of_slot.join(_ATTEMPT, _ATTEMPT.c.output_file == of.c.made)
+        besides = of_slot.join(further, further.c.file_id == of.c.made)
         besides = besides.join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.c.attempt_id)
-        for source, *slot in connection.execute(first.union(besides)):
-            slots[source].append(Slot(*slot))
+        for file_id, *slot in connection.execute(first.union(besides)):
+            slots[file_id].append(Slot(*slot))
     return slots
 
 

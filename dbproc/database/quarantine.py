@@ -106,6 +106,12 @@ def entries(connection: Connection, limit: int = 100) -> list[QuarantineRow]:
     return [QuarantineRow(**row) for row in connection.execute(statement).mappings()]
 
 
+def open_entries(connection: Connection) -> list[QuarantineRow]:
+    """Every file that is in quarantine, in the order of the numbers."""
+    statement = select(_TABLE).where(_STILL_THERE).order_by(_TABLE.c.quarantine_id)
+    return [QuarantineRow(**row) for row in connection.execute(statement).mappings()]
+
+
 def entry(connection: Connection, quarantine_id: int) -> QuarantineRow:
     """One entry, whether its file is still there or not.
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from dbproc.core.answers import INLINE
 from dbproc.core.expectations import Expected
-from dbproc.core.model import Definition
+from dbproc.core.lookup import product_named
+from dbproc.core.model import NO_TIME, Definition
+from dbproc.core.periods import MOMENT, extended
 from dbproc.core.slot_text import SlotChoice, SlotShown, slot_shown, time_shown
 from dbproc.database import planning, waitingslots
-from dbproc.database.store import Transaction
+from dbproc.database.definition.load import load_definition
+from dbproc.database.store import Store, Transaction
 from dbproc.run.decide import facts_in, periods_of
 
 _LATE_SHOWN = 10
@@ -42,6 +46,15 @@ class LateProduct:
     product: str  #: its name
     count: int  #: how many files
     oldest: tuple[LateFile, ...]  #: the first few of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverdueFile:
+    """A file that should have come."""
+
+    product: str  #: the name of its product
+    slot: SlotShown = field(metadata=INLINE)
+    due: dt.datetime  #: when it became late
 
 
 def waiting_slots(connection: Transaction, definition: Definition, choice: SlotChoice) -> Iterator[WaitingSlot]:
@@ -79,3 +92,26 @@ def late_products(
 
 def _late_file(late: Expected) -> LateFile:
     return LateFile(slot=time_shown(late.period, late.key))
+
+
+def overdue_files(store: Store, products: Collection[str], choice: SlotChoice) -> Iterator[OverdueFile]:
+    """All that is late of some products, or of every one, and is meant; product by product, the oldest first.
+
+    Raises
+    ------
+    NotFoundError
+        There is no product of a name.
+    """
+    now = dt.datetime.now(dt.UTC)
+    with store.begin() as connection:
+        definition = load_definition(connection)
+        named = [product_named(definition, name) for name in products] or definition.products.values()
+        for product in named:
+            if product.late_after is not None:
+                late = planning.presence_of(connection, product).late(now, choice.span, choice.key, sys.maxsize)
+                yield from (_overdue(each, product.late_after) for each in late.oldest)
+
+
+def _overdue(late: Expected, after: dt.timedelta) -> OverdueFile:
+    due = extended(late.period, NO_TIME, after + MOMENT).stop
+    return OverdueFile(product=late.product.name, slot=time_shown(late.period, late.key), due=due)

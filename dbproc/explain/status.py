@@ -81,19 +81,28 @@ class Status:
 
 
 def open_failures(
-    connection: Transaction, definition: Definition, choice: SlotChoice = EVERY_SLOT, limit: int = 50
+    connection: Transaction,
+    definition: Definition,
+    choice: SlotChoice = EVERY_SLOT,
+    limit: int = 50,
+    *,
+    dismissed: bool = False,
 ) -> list[AttemptRow]:
     """The failed or refused attempts whose slots are meant and still exist, latest first."""
-    return attempts.attempts_numbered(connection, standing_failures(connection, definition, choice)[:limit])
+    numbers = standing_failures(connection, definition, choice, dismissed=dismissed)
+    return attempts.attempts_numbered(connection, numbers[:limit])
 
 
-def standing_failures(connection: Transaction, definition: Definition, choice: SlotChoice = EVERY_SLOT) -> list[int]:
-    """The ids of the failed or refused attempts whose slots are meant and still exist, latest first.
+def standing_failures(
+    connection: Transaction, definition: Definition, choice: SlotChoice = EVERY_SLOT, *, dismissed: bool = False
+) -> list[int]:
+    """The ids of the failed or refused attempts whose slots are meant and still exist, latest first; of those that
+    nobody has dismissed, or of the `dismissed` ones.
 
     A slot no longer exists when its process or product is retired, no code is valid for its date, or its inputs are
     gone or withdrawn; a failure is over when the output is up to date without it, unless it was forced.
     """
-    failed = attempts.failed_slots(connection)
+    failed = attempts.failed_slots(connection, dismissed=dismissed)
     known, facts = definition.processes, facts_in(connection, definition)
     slots = sorted(slot for _, slot, _ in failed if slot.process_id in known)
     periods = periods_of(definition, facts, slots)
@@ -123,9 +132,9 @@ def _made_by(definition: Definition, slot: Slot) -> str:
     return process.name if process.output_product is None else definition.products[process.output_product].name
 
 
-def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT) -> Status:
+def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: bool = False) -> Status:
     """The state of the mission: lock, queue, incoming, products, quarantine; and what failed, waits or is late, as far
-    as it is chosen.
+    as it is chosen; with `dismissed` those of the failures that were.
 
     Raises
     ------
@@ -136,7 +145,7 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT) -> Status:
     with store.begin() as connection:
         definition = load_definition(connection)
         require_fields(choice.key, _fields(definition), "the mission")
-        failures = open_failures(connection, definition, choice)
+        failures = open_failures(connection, definition, choice, dismissed=dismissed)
         recorded = quarantine.stored_names(connection)
         there = _in_quarantine(definition, recorded)
         return Status(

@@ -32,7 +32,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An entry that has settled; `size` in bytes of a file, `state` what the system says of it.
+    """An entry that has settled; `size` in bytes of a file, `state` what the system says of it, `changed` when it did
+    last, in seconds since 1970.
 
     With `has_companion` the directory of its stem, if there is one, belongs to it.
     """
@@ -43,6 +44,7 @@ class Arrival:
     size: int
     state: str = ""
     has_companion: bool = False
+    changed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def arrival_at(path: str, definition: Definition) -> Arrival:
     path = os.path.abspath(path)
     status, name = os.lstat(path), os.path.basename(path)
     has_companion = companion_names(definition)(name)
-    return Arrival(path, name, _kind(status.st_mode), status.st_size, state_of(status), has_companion)
+    return Arrival(path, name, _kind(status.st_mode), status.st_size, state_of(status), has_companion, status.st_ctime)
 
 
 def _settle_seconds(mission: Mission) -> float:
@@ -168,7 +170,8 @@ def _arrival(entry: os.DirEntry[str], has_companion: bool, *, was_moved: bool) -
     if stat.S_ISLNK(status.st_mode):
         changed = max(changed, _target_change_time(entry.path))
     kind = _kind(status.st_mode)
-    return Arrival(entry.path, entry.name, kind, status.st_size, state_of(status), has_companion), changed
+    last = max([status.st_ctime, *inside])
+    return Arrival(entry.path, entry.name, kind, status.st_size, state_of(status), has_companion, last), changed
 
 
 def _kind(mode: int) -> Kind:

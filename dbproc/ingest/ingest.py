@@ -140,7 +140,8 @@ class Ingest:
         return replace(decision, file=replace(decision.file, state=state, members=members)), move
 
     def _record(self, made: Sequence[_Step], announced: Sequence[Move]) -> None:
-        placed = [decision.file for decision, _ in made if isinstance(decision, Accepted)]
+        accepted = (decision.file for decision, _ in made if isinstance(decision, Accepted))
+        placed = [replace(file, run_id=self._run_id) for file in accepted]
         restored = [decision.known.file_id for decision, _ in made if isinstance(decision, Restored)]
         entries = [
             (decision, _entry(decision, move))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -186,6 +187,7 @@ class Triage:
             size=measured.size,
             digest=measured.digest,
             created=time_of(measured.modified),
+            arrived=time_of(min(arrival.changed, time.time())),
             members=measured.members,
             replaces=None if former is None else former.file_id,
         )

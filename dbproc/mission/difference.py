@@ -327,6 +327,7 @@ def _input_words(given: InputSpec) -> str:
     words += [f"{duration_text(given.after)} after"] if given.after else []
     words += [_VALID_WORDS[given.valid]] if given.valid else []
     words += [f"at most {duration_text(given.max_age)} old"] if given.max_age else []
+    words += [f"quality {' or '.join(given.quality)}"] if given.quality else []
     if given.optional:
         words.append("optional")
     if given.choice and given.choice != given.product:

@@ -80,7 +80,7 @@ class Register:
     def enter(self, connection: Transaction, results: Sequence[Result]) -> list[tuple[Result, list[int]]]:
         """Record placed files with their lineage, queue them, and close the attempts; return their ids."""
         made = [(result, file) for result in results if isinstance(result, Success) for file in result.files]
-        ids = files.insert_files(connection, [file for _, file in made])
+        ids = files.insert_files(connection, [replace(file, run_id=self._run_id) for _, file in made])
         by_result: dict[int, list[int]] = defaultdict(list)
         for (result, _), file_id in zip(made, ids, strict=True):
             by_result[id(result)].append(file_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from dbproc.core.model import KnownFile, Mission, Move
 from dbproc.core.states import Purpose
@@ -28,6 +29,14 @@ def move_aside(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN)
         return None
     target = layout.kept_path(mission, file.digest, file.filename, place)
     return Move(Purpose.ASIDE, source, target, file.digest if is_as_recorded else "", file.members)
+
+
+def prune(move: Move) -> None:
+    """Remove the directory that a move home has left empty: it is named by the digest of what was in it."""
+    directory = os.path.dirname(move.source)
+    if os.path.basename(os.path.dirname(directory)) in (layout.WITHDRAWN, layout.TRASH):
+        with suppress(OSError):
+            os.rmdir(directory)
 
 
 def move_home(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN) -> Move | None:

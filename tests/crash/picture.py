@@ -26,12 +26,14 @@ NATURAL = {
     "code": ("process_id", "filename", "interface_version", "quality_version", "revision_version"),
     "file": ("filename",),
     "campaign": ("campaign_name",),
+    "correction": ("kind", "reason"),
     "attempt": ("process_id", "utc_file_date", "process_keywords", "code_id", "status"),
 }
 """What names a row in place of its number."""
 IGNORED = {
     "mission": {"identity"},
-    "file": {"stat"},
+    "file": {"stat", "arrived_time", "logging_id"},
+    "correction": {"correction_time", "logging_id", "undone_time"},
     "filemember": {"stat"},
     "code": {"stat", "release_time"},
     "inspector": {"stat"},

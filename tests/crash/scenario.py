@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.crash import neighbours
+from tests.crash import corrections, neighbours
 from tests.crash.site import Site
 from tests.crash.stage import Stage
 
@@ -177,6 +177,7 @@ STAGES = {
         Stage("far", first_delivery, arguments=("-i",), far=True),
         Stage("far-again", second_delivery, arguments=("-i",), after="far", far=True),
         *neighbours.STAGES,
+        *corrections.STAGES,
     )
 }
 """The stages in their order."""

@@ -47,8 +47,8 @@ TABLES = {
     CodeSpec: schema.code,
 }
 BY_HAND: dict[type, str] = {
-    MissionSpec: "mission_id identity root_marked keep_logs trash_seconds notify",
-    ProductSpec: "product_id instrument_id keep_versions",
+    MissionSpec: "mission_id identity root_marked keep_logs notify",
+    ProductSpec: "product_id instrument_id",
     InspectorSpec: "inspector_id filename relative_path arguments active_code newest_version product shasum stat",
     InputSpec: "process_id input_product_id position choice quality",
     ProcessSpec: "process_id output_product",
@@ -71,6 +71,7 @@ BY_FORM: dict[Form, st.SearchStrategy[Any]] = {
 OF_THEIR_OWN: dict[str, st.SearchStrategy[Any]] = {
     "root": WORDS.map("/{}".format),
     "umask": st.sampled_from(["002", "0027"]),
+    "keep": st.sampled_from(["all", "newest", "last 3"]),
     "timebase": st.sampled_from(["FILE", "DAILY", "15 min", "per read"]),
     "start": st.dates(dt.date(1950, 1, 1), dt.date(1999, 12, 31)),
     "stop": st.dates(dt.date(2000, 1, 1), dt.date(2090, 12, 31)),

@@ -154,3 +154,113 @@ def test_a_derived_file_that_a_person_withdraws_is_made_again_when_its_inputs_ch
     made.run()
     assert name_of("clean", 2, "1.0.1") in newest(made)
     made.dbproc("check", "--deep")
+
+
+CALENDAR = '''
+import datetime as dt
+import json
+import os
+
+from dbproc.products import Facts, Inspector
+
+
+class Calendar(Inspector):
+    """The dates of some files are other than their names say."""
+
+    def inspect(self, path, name):
+        with open("CALENDAR") as text:
+            days = dt.timedelta(json.load(text).get(os.path.basename(path), 0))
+        day = dt.datetime.combine(name.date, dt.time(), dt.UTC) + days
+        stop = day + dt.timedelta(days=1, microseconds=-1)
+        return Facts(start=day, stop=stop, date=day.date(), tolerance=10)
+'''
+
+
+@pytest.mark.both_databases
+def test_what_was_made_under_a_wrong_date_is_put_right(mission: Mission, tmp_path: Path) -> None:
+    calendar = tmp_path / "calendar.json"
+    calendar.write_text(json.dumps({RAW[0]: 3}))
+    mission.inspector("calendar.py", CALENDAR.replace("CALENDAR", str(calendar)))
+    raw = product("raw", 0, directory="data/raw/{Y}/{d}", inspector={"file": "calendar.py"})
+    mission.create(raw, *chain()[1:], retry_seconds=0)
+    mission.deliver(*RAW[:2])
+    mission.run()
+    assert name_of("clean", 4) in newest(mission)
+    calendar.write_text("{}")
+    assert "date 2020-01-04 → 2020-01-01" in mission.dbproc("reinspect", "--product", "raw", "--dry-run").out
+    assert mission.dbproc("plan").out.strip() == "nothing to do"
+    done = mission.dbproc("reinspect", "--product", "raw").out
+    assert "1 changed, 1 as before" in done
+    assert f"{name_of('clean', 4)}: withdrawn" in done
+    assert (mission.root / "data/raw/2020/01" / RAW[0]).exists()
+    mission.run()
+    assert name_of("clean", 4) not in newest(mission)
+    assert {name_of("clean", 1), name_of("clean", 2)} <= newest(mission)
+    assert "inspected anew" in mission.dbproc("why", RAW[0]).out
+    mission.dbproc("check", "--deep")
+    mission.dbproc("restore", RAW[0])
+    mission.run()
+    assert name_of("clean", 1) not in newest(mission)
+    assert mission.content(name_of("clean", 4, "1.0.1")) == "clean(raw_20200101)"
+    mission.dbproc("check", "--deep")
+
+
+def test_files_that_would_be_one_are_not_inspected_anew(mission: Mission, tmp_path: Path) -> None:
+    calendar = tmp_path / "calendar.json"
+    calendar.write_text("{}")
+    mission.inspector("calendar.py", CALENDAR.replace("CALENDAR", str(calendar)))
+    mission.create(product("raw", 0, inspector={"file": "calendar.py"}), *chain()[1:], retry_seconds=0)
+    mission.deliver(*RAW[:2])
+    mission.run()
+    calendar.write_text(json.dumps({RAW[0]: 1}))
+    before = mission.tables()
+    refused = mission.dbproc("reinspect", RAW[0], status=2).err
+    assert f"{RAW[0]} and {RAW[1]} would be the same file" in refused
+    assert mission.tables("logging") == {name: rows for name, rows in before.items() if name != "logging"}
+
+
+def test_what_a_corrected_definition_accepts_leaves_the_quarantine(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    mission.create(*chain(), retry_seconds=0)
+    mission.deliver("RAW-2020-01-05.v1.txt", RAW[0])
+    mission.run(status=1)
+    mission.deliver("nobody_knows.txt")
+    mission.run(status=1)
+    assert "nothing in quarantine" in mission.dbproc("quarantine", "release", "--would-pass").out
+    mission.write(product("raw", 0), product("other", 0, "RAW-{Y}-{m}-{d}.v1.txt"), *chain()[1:], retry_seconds=0)
+    applied = mission.dbproc("apply", str(mission.file)).out
+    assert "1 files in quarantine would be accepted now: dbproc quarantine release --would-pass" in applied
+    mission.dbproc("quarantine", "release", "--would-pass")
+    mission.run()
+    assert "RAW-2020-01-05.v1.txt" in newest(mission)
+    assert mission.quarantined().keys() == {"RAW-2020-01-05.v1.txt", "nobody_knows.txt"}
+
+
+@pytest.mark.both_databases
+def test_superseded_versions_go_to_the_trash_and_come_back_until_they_are_deleted(mission: Mission) -> None:
+    blocks = [product("raw", 0), product("clean", 1, keep="newest"), process("to_clean", "clean", ["raw"])]
+    mission.create(*blocks, retry_seconds=0, trash="30 days")
+    for version in ("1.0.0", "1.0.1", "1.0.2"):
+        mission.deliver(name_of("raw", 1, version), content=version)
+        mission.run()
+    old = [name_of("clean", 1, version) for version in ("1.0.0", "1.0.1")]
+    mission.execute(
+        f"INSERT INTO release (file_id, release_num) SELECT file_id, '1' FROM file WHERE filename = '{old[0]}'"
+    )
+    assert f"would be reaped: {old[1]}" in mission.dbproc("reap", "--dry-run").out
+    assert mission.content(old[1]) == "clean(1.0.1)"
+    done = json.loads(mission.dbproc("reap", "--json").out)
+    assert [each["file"] for each in done["files"]] == [old[1]]
+    assert done["kept"] == 1
+    assert not mission.files()[old[1]].path.exists()
+    mission.dbproc("check", "--deep")
+    mission.dbproc("restore", old[1])
+    assert mission.content(old[1]) == "clean(1.0.1)"
+    mission.run()
+    mission.dbproc("reap")
+    mission.execute("UPDATE correction SET correction_time = '2020-01-01 00:00:00.000000'")
+    assert f"deleted from the trash: {old[1]}" in mission.dbproc("reap").out
+    assert "deleted from the trash" in mission.dbproc("restore", old[1], status=2).err
+    assert not any((mission.root / ".dbproc/trash").rglob("*.txt"))
+    assert newest(mission) >= {name_of("clean", 1, "1.0.2")}
+    mission.dbproc("check", "--deep")

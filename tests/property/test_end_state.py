@@ -68,14 +68,20 @@ class Raw:
     product: str
     day: int
     version: str
+    text: str = ""  #: what is in it; nothing: its name
+    moved: int = 0  #: by how many days its inspector says another date than its name
 
     @property
     def date(self) -> dt.date:
-        return FIRST_DAY + dt.timedelta(days=self.day)
+        return FIRST_DAY + dt.timedelta(days=self.day + self.moved)
 
     @property
     def name(self) -> str:
-        return f"{self.product}_{self.date:%Y%m%d}_v{self.version}.txt"
+        return f"{self.product}_{FIRST_DAY + dt.timedelta(days=self.day):%Y%m%d}_v{self.version}.txt"
+
+    @property
+    def content(self) -> str:
+        return self.text or self.name
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class Plan:
         """The content of the newest file of every product and date."""
         content: dict[tuple[str, dt.date], str] = {}
         for file in sorted(files, key=lambda file: file.version):
-            content[file.product, file.date] = file.name
+            content[file.product, file.date] = file.content
         for process in self.processes:
             firsts = {first(process.timebase, date) for _, date in content}
             for start in sorted(firsts):
@@ -210,7 +216,7 @@ def check_disturbed(data: st.DataObject, copy: Copy) -> None:
 
 def deliver(mission: Mission, files: list[Raw]) -> None:
     for file in files:
-        mission.deliver(file.name, content=file.name)
+        mission.deliver(file.name, content=file.content)
 
 
 def check_end_state(mission: Mission, plan: Plan, files: list[Raw]) -> None:

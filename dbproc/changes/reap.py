@@ -1,0 +1,105 @@
+"""Reap superseded versions: they go to the trash, can be restored for a while, and are then deleted.
+
+Only what could be made again goes: never a delivered file, nor one whose inputs are gone, nor one of a release, nor an
+input of a file in its place.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dbproc.changes.correcting import Correcting, correcting
+from dbproc.core.errors import PlacementError, UserError
+from dbproc.core.retention import Superseded, reapable
+from dbproc.core.states import Correction
+from dbproc.database import corrections, files, retention
+from dbproc.database import moves as placements
+from dbproc.database.corrections import Corrected
+from dbproc.database.store import Store
+from dbproc.run.withdrawal import moved
+from dbproc.storage import layout, moves
+from dbproc.storage.aside import move_aside
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReapedFile:
+    """A version that is reaped."""
+
+    file: str  #: its name
+    size: int  #: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaped:
+    """What reaping does."""
+
+    files: tuple[ReapedFile, ...]  #: what goes to the trash
+    kept: int  #: how many more versions there are than are to be kept, which may not go
+    deleted: tuple[str, ...]  #: the names of what is deleted from the trash
+    restorable_until: dt.datetime  #: until when what goes to the trash can be restored
+    is_done: bool  #: whether it was done, not only foreseen
+
+
+def reap(store: Store, *, only_look: bool = False) -> Reaped:
+    """Move superseded versions to the trash, as far as products keep fewer, and delete what was there for long enough.
+
+    Raises
+    ------
+    BusyError, LockError
+        A run is live.
+    """
+    with correcting(store, "reap") as ground:
+        now = dt.datetime.now(dt.UTC)
+        window = ground.mission.trash
+        with store.begin() as connection:
+            found = retention.superseded(connection)
+            old = retention.in_trash(connection, now - window)
+            deleted = [row.filename for row in files.rows_numbered(connection, old)]
+        going = list(reapable(found))
+        excess = sum(each.place >= each.keep for each in found)
+        if not only_look:
+            for start in range(0, len(going), _AT_ONCE):
+                _to_trash(ground, going[start : start + _AT_ONCE])
+            _delete(ground, old)
+    return Reaped(
+        files=tuple(ReapedFile(file=each.filename, size=each.size) for each in going),
+        kept=excess - len(going),
+        deleted=tuple(deleted),
+        restorable_until=now + window,
+        is_done=not only_look,
+    )
+
+
+def _to_trash(ground: Correcting, going: Sequence[Superseded]) -> None:
+    ids = [each.file_id for each in going]
+    with ground.store.begin() as connection:
+        known = files.known_by_number(connection, ids)
+    wanted = [move for file in known if (move := move_aside(ground.mission, file, layout.TRASH)) is not None]
+    try:
+        with moved(ground.store, wanted), ground.store.begin() as connection:
+            number = corrections.enter(connection, Correction.REAP, "superseded", map(Corrected, ids))
+            corrections.take_out(connection, number, ids)
+            placements.withdraw(connection, wanted)
+    except PlacementError as error:
+        raise UserError(f"{error}; it stays in its place, and what is not reaped yet as well") from error
+
+
+def _delete(ground: Correcting, file_ids: Sequence[int]) -> None:
+    """Delete bytes from the trash; recorded first, so that nothing is promised that is gone."""
+    with ground.store.begin() as connection:
+        known = files.known_by_number(connection, file_ids)
+        retention.record_deleted(connection, file_ids)
+    for file in known:
+        path = layout.kept_path(ground.mission, file.digest, file.filename, layout.TRASH)
+        try:
+            moves.remove(path, file.members)
+            os.rmdir(os.path.dirname(path))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise UserError(f"{path} cannot be deleted: {error.strerror or error}") from error

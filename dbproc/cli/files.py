@@ -1,0 +1,106 @@
+"""``dbproc files``: list files of the catalogue."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from itertools import chain
+from typing import Any
+
+import click
+
+from dbproc.cli.common import asking_options, open_mission
+from dbproc.cli.listing import list_columns, list_csv, list_json, list_lines
+from dbproc.cli.numbers import size_words
+from dbproc.cli.selection import file_options, note_of, selection_of
+from dbproc.core.errors import UserError
+from dbproc.core.model import Period
+from dbproc.core.slot_text import period_words
+from dbproc.database.selection import Selection
+from dbproc.database.store import Store
+from dbproc.explain.expectations import OverdueFile, overdue_files
+from dbproc.explain.files import ListedFile, listed
+
+
+@click.command("files")
+@click.argument("products", nargs=-1, metavar="[PRODUCT]...")
+@file_options
+@click.option("--late", is_flag=True, help="What should have come and has not, instead of files.")
+@click.option("--paths", is_flag=True, help="Only the paths, one a line; of former files where their bytes are kept.")
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, with the keys of the JSON as head.")
+@asking_options
+def files_command(
+    products: Sequence[str], mission: str, as_json: bool, as_csv: bool, paths: bool, late: bool, **given: Any
+) -> None:
+    """List the files of PRODUCTS, or of all, that are in their places; or those that the options name.
+
+    Examples: dbproc files clean --start 2024-05-01 --newest --paths; dbproc files --withdrawn; dbproc files --quality
+    problem; dbproc files --digest sha256:4f2a
+    """
+    if as_json + as_csv + paths > 1:
+        raise click.UsageError("give one of --paths, --json and --csv")
+    selection = selection_of(products=products, **given)
+    with open_mission(mission, read_only=True) as store:
+        if late:
+            _print_late(store, selection, as_json=as_json, others=as_csv or paths)
+            return
+        rows = listed(store, selection)
+        if paths:
+            list_lines(row.path for row in rows if row.path)
+        elif as_json:
+            list_json(rows)
+        elif as_csv:
+            list_csv([each.name for each in fields(ListedFile) if "hidden" not in each.metadata], rows)
+        else:
+            _print_rows(rows)
+
+
+_HEAD = ("file", "time", "version", "size", "arrived", "note")
+
+
+def _print_rows(rows: Iterator[ListedFile]) -> None:
+    count = size = 0
+
+    def cells() -> Iterator[Sequence[object]]:
+        nonlocal count, size
+        for row in rows:
+            count, size = count + 1, size + row.size
+            yield _cells(row)
+
+    first = next(lines := cells(), None)
+    if first is None:
+        click.echo("no file is meant by that; to see which products and dates there are: dbproc status")
+        return
+    list_columns(_HEAD, chain([first], lines))
+    click.echo(f"{count:,} file{'' if count == 1 else 's'}, {size_words(size)}")
+
+
+def _cells(row: ListedFile) -> Sequence[object]:
+    time = period_words(Period(row.start, row.stop))
+    return row.filename, time, row.version, size_words(row.size), _minute(row.arrived), note_of(row)
+
+
+def _minute(time: dt.datetime | None) -> str:
+    return "-" if time is None else f"{time:%Y-%m-%d %H:%M}Z"
+
+
+def _print_late(store: Store, selection: Selection, *, as_json: bool, others: bool) -> None:
+    """What is expected, has not come and is late."""
+    if others or selection != Selection(
+        products=selection.products, slots=selection.slots, standings=selection.standings
+    ):
+        raise UserError("what is late is no file: --late goes with products, times, keys and --json alone")
+    rows = overdue_files(store, selection.products, selection.slots)
+    if as_json:
+        list_json(rows)
+        return
+    first = next(rows, None)
+    if first is None:
+        click.echo("nothing is late, of the products that say when their files are late (late_after)")
+        return
+    list_columns(("product", "for", "late since"), map(_late_cells, chain([first], rows)))
+
+
+def _late_cells(row: OverdueFile) -> Sequence[object]:
+    return row.product, row.slot, _minute(row.due)
