@@ -378,12 +378,18 @@ class Task:
     code: Code
     inputs: tuple[File, ...]
     reasons: tuple[Reason, ...]
+    why: str  #: the reasons in few words
     outputs: tuple[Planned, ...]
     level: float
     period: Period
     failures: int = 0  #: how often it failed before with the same inputs and code
     campaign_id: int | None = None  #: the campaign that asked for it, or for what it is made from
     carries_out: tuple[int, ...] = ()  #: the campaigns of which it is an item
+
+    @property
+    def input_ids(self) -> frozenset[int]:
+        """The numbers of its inputs."""
+        return frozenset(file.file_id for file in self.inputs)
 
     @property
     def output_name(self) -> str | None:

@@ -9,7 +9,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.filenames import companion_of
@@ -229,6 +242,12 @@ def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: boo
     """Record that files are on disk, or are not; before they are used, their digests are taken again."""
     for some in batches(file_ids):
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
+
+
+def count_in(connection: Connection, directory: str) -> int:
+    """How many files the catalogue holds for being in a directory."""
+    is_there = (FILE.c.relative_path == directory, FILE.c.exists_on_disk)
+    return connection.scalar(select(func.count()).select_from(FILE).where(*is_there)) or 0
 
 
 class Part(NamedTuple):

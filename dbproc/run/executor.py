@@ -20,6 +20,7 @@ from dbproc.database.store import Transaction
 from dbproc.database.summary import jobs_progressed
 from dbproc.run.campaigns import Campaigns
 from dbproc.run.dispatch import LONGEST_WAIT, Dispatch, Prepared, Setup
+from dbproc.run.lost import record_lost
 from dbproc.run.outputs import Failure, Result, moves_of
 from dbproc.run.register import Register
 from dbproc.run.rescue import Found, keep_aside
@@ -220,7 +221,7 @@ class Executor:
 
     def _step(self, tasks: Sequence[Task], results: Sequence[Result]) -> None:
         """Start tasks and record results: two transactions, however many there are of either."""
-        prepared = self._dispatch.prepare(tasks)
+        prepared = self._dispatch.prepare(self._without_lost(tasks))
         refused, self._refused = self._refused, []
         with self._store.begin() as connection:
             moves.announce(connection, moves_of(results))
@@ -246,6 +247,21 @@ class Executor:
             done, known = (new - old for new, old in zip(now, self._noted, strict=True))
             jobs_progressed(connection, self._run_id, done, known)
             self._noted = now
+
+    def _without_lost(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        """The tasks whose inputs are there. Where a made one is gone, that is made again, and the task decided anew."""
+        lost, queued = (
+            record_lost(self._store, self._setup.definition, tasks) if self._campaigns is not None else ([], [])
+        )
+        if not lost:
+            return tasks
+        for file in lost:
+            self._report.add(Event.NOTE, file.filename, "is gone from disk, and is made again if that can be")
+        hit = {task.slot for task in tasks if not {file.file_id for file in lost}.isdisjoint(task.input_ids)}
+        self._source.enqueue(queued)
+        self._source.reopen(hit)
+        self._decide()
+        return [task for task in tasks if task.slot not in hit]
 
     def _start(self, prepared: Prepared, attempt_id: int) -> Failure | None:
         if self._campaigns is not None:
@@ -291,9 +307,8 @@ class Executor:
             log = "" if result.outcome.exit_status is None else f"; its log: {result.outcome.job.log}"
             self._report.add(Event.FAILED, subject, f"{result.message}{log}", **facts)
             return
-        why = "; ".join(reason.text for reason in task.reasons)
         names = ", ".join(planned.name for planned in task.outputs)
-        self._report.add(Event.BUILT if names else Event.RAN, names or subject, why, **facts)
+        self._report.add(Event.BUILT if names else Event.RAN, names or subject, task.why, **facts)
 
     def _subject(self, decision: Decision) -> str:
         process = self._setup.definition.processes[decision.slot.process_id]
