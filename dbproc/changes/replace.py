@@ -32,7 +32,7 @@ from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Triage
 from dbproc.products.inspection import Inspection
 from dbproc.run.simulation import Hypothesis
 from dbproc.storage import removal
-from dbproc.storage.digest import state_of
+from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.layout import kept_path
 from dbproc.storage.workspace import Workspace
 
@@ -142,7 +142,12 @@ def _require_accepted(decisions: list[Decision], file: KnownFile, product_id: in
         case [Accepted(file=new)]:
             wrong = definition.products[new.product_id].name
             raise UserError(f"these bytes are a file of product {wrong}, not of that of {file.filename}")
-        case [Duplicate(), *_]:
+        case [Duplicate(target=target), *_]:
+            if digest_file(target, algorithm_of(file.digest)) != file.digest:
+                raise UserError(
+                    f"{target} was changed in its place, and these are its recorded bytes: move it away, put them into "
+                    f"incoming as {file.filename}, and the next run has it as it was"
+                )
             raise UserError(f"{file.filename} has these bytes already; nothing was changed")
         case [Refused(message=message)]:
             raise UserError(f"these bytes cannot take the place of {file.filename}: {message}")
