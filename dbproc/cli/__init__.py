@@ -39,7 +39,7 @@ COMMANDS = {
     "check": ("check", "Hold database and disk against each other; repair."),
     "quarantine": ("quarantine", "Look at files that were refused, and take them out of quarantine."),
     "canary": ("canary", "Try a code out before it is released."),
-    "idx": ("idx", "Verify IDX datasets, look at them and compare them."),
+    "idx": ("idx", "Make IDX datasets, verify them, look at them, compare them."),
     "withdraw": ("withdraw", "Take files back, with what cannot be made without them."),
     "restore": ("restore", "Undo what was last done to files."),
     "reinspect": ("reinspect", "Ask the inspectors anew about files, and record what they say now."),
