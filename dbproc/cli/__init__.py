@@ -48,6 +48,7 @@ COMMANDS = {
     "retry": ("retry", "Have the next run try again what failed or was given up."),
     "reprocess": ("reprocess", "Have things made again."),
     "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
+    "completion": ("completion", "Have the shell complete commands, options and names."),
     "export": ("export", "Write the definition as a mission file."),
     "unlock": ("unlock", "Clear the lock of a dead run."),
     "upgrade": ("upgrade", "Bring an older database to this schema."),
