@@ -25,6 +25,7 @@ from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, String, 
 
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
+from dbproc.changes.mark import Marked
 from dbproc.changes.reprocess import Reprocessed
 from dbproc.changes.whatif import Prediction
 from dbproc.cli import dbproc
@@ -268,6 +269,7 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc campaign pause, resume, cancel": ("", CampaignRow),
     "dbproc code release": ("", ReleaseTold),
     "dbproc code accept": ("list of ", Accepted),
+    "dbproc mark": ("", Marked),
     "dbproc apply": ("list of ", ChangeTold),
     "dbproc check": ("", Checked),
     "dbproc reprocess": ("", Reprocessed),

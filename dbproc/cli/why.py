@@ -16,6 +16,7 @@ from dbproc.cli.common import (
     print_json,
     retry_words,
 )
+from dbproc.cli.selection import mark_of, note_of
 from dbproc.core.slot_text import SlotChoice, read_key, read_time
 from dbproc.core.states import AttemptStatus, Correction, Standing
 from dbproc.database.corrections import CorrectionRow
@@ -60,6 +61,8 @@ def _print_why_file(facts: WhyFile) -> None:
         click.echo(f"  was delivered{arrived}")
     else:
         _print_attempt(facts)
+    if mark := mark_of(file):
+        click.echo(f"  marked {cell(mark)}")
     for correction in facts.corrections:
         click.echo(f"  {_correction_words(correction)}")
     if file.standing is not Standing.IN_PLACE:
@@ -78,7 +81,6 @@ _DONE_TO_IT = {
     Correction.WITHDRAW: "withdrawn",
     Correction.REPLACE: "given other bytes",
     Correction.REINSPECT: "inspected anew",
-    Correction.RENAME: "renamed",
     Correction.MARK: "marked",
     Correction.REAP: "reaped",
 }
@@ -86,6 +88,10 @@ _DONE_TO_IT = {
 
 def _correction_words(row: CorrectionRow) -> str:
     """What was done to a file, when, by whom and why."""
+    if row.kind is Correction.RENAME:
+        named = f" named {cell(row.former['filename'])}" if "filename" in row.former else ""
+        place = f" in {cell(row.former['relative_path'])}" if "relative_path" in row.former else ""
+        return f"was{named}{place} until {cell(row.correction_time)}: {cell(row.reason)}"
     by = row.user if row.logging_id is None else f"run {row.logging_id}"
     cause = f" because of {cell(row.cause)}" if row.cause else ""
     before = f", before {row.digest}" if row.kind is Correction.REPLACE else ""
@@ -108,7 +114,10 @@ def _print_attempt(facts: WhyFile) -> None:
     for reason in attempt.reasons:
         click.echo(f"  because: {cell(reason)}")
     for row in facts.inputs:
-        click.echo(f"  from {cell(row.filename)}{_choice_words(row)}")
+        note = f" ({cell(note)})" if (note := note_of(row)) else ""
+        click.echo(f"  from {cell(row.filename)}{_choice_words(row)}{note}")
+    if attempt.log and os.path.exists(attempt.log):
+        click.echo(f"  log: {attempt.log}")
     for name in facts.made_with:
         click.echo(f"  together with {cell(name)}")
     for words in confirmed_words(facts.confirmed):

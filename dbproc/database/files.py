@@ -287,7 +287,7 @@ def _known(connection: Connection, is_meant: ColumnElement[bool]) -> list[KnownF
     columns: tuple[ColumnElement[Any], ...] = (c.file_id, c.filename, c.relative_path, *facts, *stands)
     columns += (c.correction_id, c.deleted_time)
     rows: list[Any] = list(connection.execute(select(*columns).where(is_meant)))
-    members = _members(connection, [row.file_id for row in rows])
+    members = members_of_files(connection, [row.file_id for row in rows])
     return [
         KnownFile(
             file_id=row.file_id,
@@ -307,7 +307,7 @@ def _known(connection: Connection, is_meant: ColumnElement[bool]) -> list[KnownF
     ]
 
 
-def _members(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[Member]]:
+def members_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[Member]]:
     """By file: the members of its companion directory, in the order in which they are measured."""
     table = schema.filemember.c
     members: dict[int, list[Member]] = defaultdict(list)
@@ -347,7 +347,7 @@ def _values(file: NewFile) -> dict[str, Any]:
 
 
 def find_file(connection: Connection, name: str) -> FileRow:
-    """One file by its name (or a path that ends in it) or number.
+    """One file by its name (or a path that ends in it) or number, or by a name that it had.
 
     Raises
     ------
@@ -359,6 +359,8 @@ def find_file(connection: Connection, name: str) -> FileRow:
     rows = files_of(connection, of_name.order_by(FILE.c.replaced_by.is_not(None), FILE.c.file_id.desc()))
     if not rows and (number := number_of(name)) is not None:
         rows = files_of(connection, file_rows().where(FILE.c.file_id == number))
+    if not rows:
+        rows = files_of(connection, file_rows().where(FILE.c.file_id.in_(corrections.once_named(wanted))))
     if not rows:
         is_alike = FILE.c.filename.contains(_beginning(wanted), autoescape=True)
         near = connection.scalars(select(FILE.c.filename).where(is_alike).limit(5)).all()

@@ -26,8 +26,8 @@ NATURAL = {
     "code": ("process_id", "filename", "interface_version", "quality_version", "revision_version"),
     "file": ("filename",),
     "campaign": ("campaign_name",),
-    "correction": ("kind", "reason"),
     "attempt": ("process_id", "utc_file_date", "process_keywords", "code_id", "status"),
+    "correction": ("kind", "reason"),
 }
 """What names a row in place of its number."""
 IGNORED = {
