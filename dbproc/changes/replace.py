@@ -80,8 +80,11 @@ def accept(store: Store, quarantine_id: int, reason: str, *, only_look: bool = F
     with correcting(store, f"quarantine entry {quarantine_id} accepted") as ground:
         row, path = custody.present(store, quarantine_id)
         with store.begin() as connection:
-            is_known = bool(files.known_by_name(connection, [row.filename]))
-        if not is_known:
+            file = files.known_by_name(connection, [row.filename]).get(row.filename)
+        if file is not None and file.standing is Standing.IN_PLACE and file.digest == row.shasum:
+            _close(store, row, path, "the file has these bytes already")
+            raise UserError(f"{row.filename} has these bytes already; entry {quarantine_id} is closed")
+        if file is None:
             raise UserError(
                 f"the catalogue has no file {row.filename} whose place it could take; put it back into incoming: "
                 f"dbproc quarantine release {quarantine_id}"
@@ -89,10 +92,15 @@ def accept(store: Store, quarantine_id: int, reason: str, *, only_look: bool = F
         why = reason.strip() or f"accepted from quarantine, entry {quarantine_id}"
         done = _replaced(ground, row.filename, path, why, only_look=only_look)
         if not only_look:
-            with store.begin() as connection:
-                quarantine.close_entry(connection, quarantine_id, discarded=False, comment=why)
-            custody.remove_file(row, path)
+            _close(store, row, path, why)
     return done
+
+
+def _close(store: Store, row: quarantine.QuarantineRow, path: str, comment: str) -> None:
+    """Close an entry of the quarantine whose bytes are in the catalogue, and remove its file."""
+    with store.begin() as connection:
+        quarantine.close_entry(connection, row.quarantine_id, discarded=False, comment=comment)
+    custody.remove_file(row, path)
 
 
 def _replaced(ground: Correcting, name: str, path: str, reason: str, *, only_look: bool) -> Replaced:
