@@ -225,6 +225,24 @@ def cell(value: object) -> str:
     return one_line(str(value))
 
 
+SHOWN = 20
+"""How many lines of one kind are shown."""
+
+all_option = click.option(
+    "--all", "everything", is_flag=True, help=f"Show everything, not {SHOWN} of each kind, and every reason."
+)
+
+
+def print_some(lines: Sequence[str], before: str = "", *, everything: bool = False, by: str = "--all") -> None:
+    """Print the first of some lines, and the number of the others; or all of them; `by`: what shows
+    them."""
+    shown = lines if everything or len(lines) <= SHOWN else lines[:SHOWN]
+    for line in shown:
+        click.echo(f"{before}{one_line(line)}")
+    if len(shown) < len(lines):
+        click.echo(f"{before}… and {len(lines) - len(shown):,} more; to see them: {by}")
+
+
 def retry_words(failure: AttemptRow) -> str:
     """The number of failures of a job, and the time of its retry."""
     times = f"failed {failure.failures} time{'' if failure.failures == 1 else 's'}"

@@ -368,6 +368,7 @@ class Task:
     code: Code
     inputs: tuple[File, ...]
     reasons: tuple[Reason, ...]
+    why: str  #: the reasons in few words
     outputs: tuple[Planned, ...]
     level: float
     period: Period

@@ -278,9 +278,8 @@ class Executor:
             log = "" if result.outcome.exit_status is None else f"; its log: {result.outcome.job.log}"
             self._report.add(Event.FAILED, subject, f"{result.message}{log}", **facts)
             return
-        why = "; ".join(reason.text for reason in task.reasons)
         names = ", ".join(planned.name for planned in task.outputs)
-        self._report.add(Event.BUILT if names else Event.RAN, names or subject, why, **facts)
+        self._report.add(Event.BUILT if names else Event.RAN, names or subject, task.why, **facts)
 
     def _subject(self, decision: Decision) -> str:
         process = self._setup.definition.processes[decision.slot.process_id]
