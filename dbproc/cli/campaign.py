@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from dbproc.cli.common import asking_options, cell, open_mission, open_own_mission, show, show_rows
+from dbproc.cli.groups import Group
+from dbproc.core.durations import rough_text
 from dbproc.core.states import CampaignStatus, ItemStatus
 from dbproc.database import campaigns
 from dbproc.database.campaigns import CampaignRow
@@ -13,7 +15,7 @@ from dbproc.explain.forecast import Outlook, campaign_outlook
 _SHOWN = 20
 
 
-@click.group("campaign")
+@click.group("campaign", cls=Group)
 def campaign_command() -> None:
     """Look at campaigns, which reprocess bit by bit; pause, resume and cancel them."""
 
@@ -25,11 +27,11 @@ def list_command(mission: str, as_json: bool) -> None:
     with open_mission(mission, read_only=True) as store, store.begin() as connection:
         rows = campaigns.entries(connection)
     empty = "there is no campaign; begin one: dbproc reprocess … --campaign NAME"
-    show_rows(rows, as_json, ("name", "status", *ItemStatus, "jobs", "cpu_hours"), cells=_cells, empty=empty)
+    show_rows(rows, as_json, ("name", "status", *ItemStatus, "jobs", "CPU"), cells=_cells, empty=empty)
 
 
 def _cells(row: CampaignRow) -> tuple[object, ...]:
-    return (row.name, row.status, *row.items.values(), row.jobs, f"{row.cpu_hours:.2f}")
+    return (row.name, row.status, *row.items.values(), row.jobs, rough_text(row.cpu_hours * 3600))
 
 
 @campaign_command.command("show")
@@ -54,7 +56,7 @@ def _print_campaign(facts: Outlook) -> None:
     click.echo(f"  by {facts.user}, {cell(facts.created)}{': ' if facts.comment else ''}{cell(facts.comment)}")
     click.echo(f"  {', '.join([part, order, *limits])}")
     click.echo(f"  items: {', '.join(f'{count} {status}' for status, count in facts.items.items())}")
-    click.echo(f"  spent: {facts.jobs} jobs, {facts.cpu_hours:.2f} CPU hours")
+    click.echo(f"  spent: {facts.jobs} jobs, {rough_text(facts.cpu_hours * 3600)} of CPU")
     click.echo(f"  expected end: {facts.outlook}")
     for row in facts.failures[:_SHOWN]:
         click.echo(f"  failed {row.process} {row.slot}: {cell(row.message)}")

@@ -18,6 +18,7 @@ from dbproc.cli.common import (
     show,
     show_rows,
 )
+from dbproc.cli.groups import Group
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import EXIT_SOME_FAILED, UserError
 from dbproc.core.filenames import read_version
@@ -29,7 +30,7 @@ from dbproc.database.canaries import CanaryInNumbers
 _SHOWN = ("canary_id", "process", "version", "status", "files", "created", "user")
 
 
-class _StartsByDefault(click.Group):
+class _StartsByDefault(Group):
     """``canary PROCESS …`` is ``canary start PROCESS …``."""
 
     def resolve_command(

@@ -10,7 +10,8 @@ import click
 from dbproc.changes import edits, release
 from dbproc.cli.apply import ChangeTold, told
 from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json, show_rows
-from dbproc.cli.numbers import NUMBER, VERSION
+from dbproc.cli.groups import Group
+from dbproc.cli.numbers import NUMBER, VERSION, size_words
 from dbproc.core.errors import NotFoundError
 from dbproc.core.lookup import product_named
 from dbproc.core.version import Version
@@ -43,7 +44,7 @@ class Accepted:
     digest: str  #: of its bytes, with the name of the algorithm in front
 
 
-@click.group("code")
+@click.group("code", cls=Group)
 def code_command() -> None:
     """Release codes, roll them back, look at their versions, and accept edited ones."""
 
@@ -126,7 +127,7 @@ def show_command(process: str, version: Version | None, part: str | None, missio
         why = f": {cell(event.reason)}" if event.reason else ""
         click.echo(f"{event.event} {cell(event.event_time)} by {cell(event.user)}{why}")
     for each in facts.parts:
-        click.echo(f"{each.path}: {each.size} bytes, {each.digest}")
+        click.echo(f"{each.path}: {size_words(each.size)}, {each.digest}")
     click.echo(f"\n--- {facts.file_shown}")
     click.echo(facts.text, nl=False)
 

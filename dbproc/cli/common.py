@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dbproc.cli import output
+from dbproc.cli import output, terminal
+from dbproc.cli.listing import list_lines
 from dbproc.cli.numbers import LEVEL, NUMBER
+from dbproc.cli.table import table_lines
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report, Told
 from dbproc.core.model import Period, Timebase
@@ -209,11 +211,10 @@ def print_table(rows: Iterable[object], columns: Sequence[str]) -> None:
 
 
 def print_columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print values as columns of aligned text."""
-    lines = [list(head), *(list(map(cell, row)) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    for line in lines:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+    """Print values as columns of aligned text, as they come."""
+    lines = table_lines(head, ([cell(value) for value in row] for row in rows), terminal.room())
+    click.echo(terminal.heading(next(lines)))
+    list_lines(lines)
 
 
 def cell(value: object) -> str:

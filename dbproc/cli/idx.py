@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from dbproc.cli.common import json_option, print_json
+from dbproc.cli.groups import Group
+from dbproc.cli.numbers import size_words
 from dbproc.cli.output import report_work
 from dbproc.core.errors import EXIT_DONE, EXIT_SOME_FAILED, DbprocError
 from dbproc.core.text import one_line
@@ -19,7 +21,7 @@ SHOWN = 20
 """Damages of a dataset, and differences of metadata, that are shown as text."""
 
 
-@click.group("idx")
+@click.group("idx", cls=Group)
 def idx_command() -> None:
     """Verify IDX datasets, look at them and compare them; no mission is needed."""
 
@@ -45,7 +47,7 @@ def verify_command(paths: tuple[Path, ...], as_json: bool) -> int:
         for each in verdicts:
             count = len(each.damages)
             told = "whole" if each.whole else f"damaged in {count} place{'s' if count > 1 else ''}"
-            click.echo(one_line(f"{each.path}: {told} ({each.files} files, {each.bytes} bytes)"))
+            click.echo(one_line(f"{each.path}: {told} ({each.files} files, {size_words(each.bytes)})"))
             for line in [*each.damages[:SHOWN], *each.notes]:
                 click.echo(one_line(f"  {line}"))
             if len(each.damages) > SHOWN:

@@ -14,6 +14,7 @@ from dbproc.cli.common import (
     print_table,
 )
 from dbproc.cli.correcting import all_option, dry_run_option
+from dbproc.cli.groups import Group
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.answers import entries
 from dbproc.core.text import one_line
@@ -25,7 +26,7 @@ from dbproc.ingest import quarantine as custody
 _SHOWN = ("quarantine_id", "quarantine_time", "filename", "reason", "message")
 
 
-@click.group("quarantine")
+@click.group("quarantine", cls=Group)
 def quarantine_command() -> None:
     """Look at files that were refused, and take them out of quarantine."""
 

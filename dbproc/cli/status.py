@@ -16,6 +16,7 @@ from dbproc.cli.common import (
     show,
     slot_options,
 )
+from dbproc.cli.terminal import bad, pending
 from dbproc.core.model import Period
 from dbproc.explain.expectations import LateProduct, WaitingSlot
 from dbproc.explain.status import Status, Waiting, mission_status
@@ -53,7 +54,7 @@ def _print_status(facts: Status) -> None:
     click.echo()
     print_table(facts.products, ("product", "level", "files", "first", "last"))
     if facts.failures:
-        click.echo("\nfailed:")
+        click.echo(bad("\nfailed:"))
     for failure in facts.failures:
         click.echo(f"  {failure.process} {cell(failure.slot)}: {cell(failure.message)} ({retry_words(failure)})")
         if failure.log:
@@ -81,7 +82,7 @@ def _print_waiting(waiting: Sequence[WaitingSlot]) -> None:
 def _print_late(late: Sequence[LateProduct]) -> None:
     """Print what should have come: how much, and the first few."""
     if late:
-        click.echo("\nlate:")
+        click.echo(pending("\nlate:"))
     for product in late:
         names = [str(each.slot) for each in product.oldest[:_SHOWN]]
         more = product.count - len(names)

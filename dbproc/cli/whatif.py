@@ -20,7 +20,9 @@ from dbproc.cli.common import (
     selection_options,
     together,
 )
-from dbproc.cli.numbers import NUMBER, VERSION
+from dbproc.cli.groups import Group
+from dbproc.cli.numbers import NUMBER, VERSION, size_words
+from dbproc.core.durations import rough_text
 from dbproc.core.model import Period
 from dbproc.core.version import Version
 
@@ -31,7 +33,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 output_options = together(all_option, json_option, mission_option)
 
 
-@click.group("whatif")
+@click.group("whatif", cls=Group)
 def whatif_command() -> None:
     """Say exactly what would be made if something changed, down to the last descendant. Changes nothing at all.
 
@@ -166,9 +168,9 @@ def _amount(totals: Totals) -> str:
     words = [_counted(totals.files, "file")] if totals.files else []
     words += [_counted(totals.jobs, "job")] if totals.jobs != totals.files else []
     if totals.cpu_hours is not None:
-        words.append(f"{totals.cpu_hours:.3g} CPU hours")
+        words.append(f"{rough_text(totals.cpu_hours * 3600)} of CPU")
     if totals.bytes is not None:
-        words.append(f"{totals.bytes:,} bytes")
+        words.append(size_words(totals.bytes))
     if totals.jobs_without_history:
         words.append(f"{_counted(totals.jobs_without_history, 'job')} without a history to judge by")
     return ", ".join(words)

@@ -18,6 +18,7 @@ from dbproc.cli.common import (
     print_some,
     retry_words,
 )
+from dbproc.cli.numbers import size_words
 from dbproc.core.reasons import in_few_words
 from dbproc.core.slot_text import SlotChoice, read_key, read_time
 from dbproc.core.states import AttemptStatus, Correction, Standing
@@ -60,7 +61,7 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
     file, attempt = facts.file, facts.attempt
     keywords = f" {cell(file.keywords)}" if file.keywords else ""
     click.echo(f"{cell(file.filename)}: {file.product} {file.date}{keywords} version {file.version}")
-    click.echo(f"  in {cell(file.directory)}, {file.size} bytes, {file.digest}")
+    click.echo(f"  in {cell(file.directory)}, {size_words(file.size)}, {file.digest}")
     if attempt is None:
         arrived = "" if file.arrived is None else f", came {cell(file.arrived)}"
         click.echo(f"  was delivered{arrived}")
