@@ -93,12 +93,14 @@ class LazyGroup(Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("-m", "--mission", metavar="DATABASE", help="The mission's database, for all commands.")
 @click.version_option(__version__, prog_name="dbproc")
-def dbproc() -> None:
+def dbproc(mission: str | None) -> None:
     """A process controller for science missions: files in, every derived product out, provenance in a database.
 
-    The mission's database is named by -m/--mission, else by DBPROC_MISSION: a path is SQLite, postgresql://… a
-    URL, a bare name a PostgreSQL database reached with PGHOST, PGPORT, PGUSER and PGPASSWORD.
+    The mission's database is named by -m, before or after the command, else by DBPROC_MISSION: a path is SQLite,
+    postgresql://… a URL, a bare name a PostgreSQL database reached with PGHOST, PGPORT, PGUSER and PGPASSWORD. Where
+    none is named, it is that of the current directory: mission.sqlite there or above, or the one whose root it is in.
 
     Exit status: 0 all done, 1 some job or file failed, 2 wrong usage or mission file, 75 another run is live,
     78 a person must act first.

@@ -14,6 +14,7 @@ import click
 
 from dbproc.cli import output, terminal
 from dbproc.cli.listing import list_lines
+from dbproc.cli.mission_name import mission_named
 from dbproc.cli.numbers import LEVEL, NUMBER
 from dbproc.cli.table import table_lines
 from dbproc.core.errors import UserError
@@ -47,18 +48,11 @@ def together(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
     return decorate
 
 
-def _named(_: click.Context, __: click.Parameter, value: str | None) -> str:
-    if not value:
-        raise click.UsageError("no database is named: give -m DATABASE, or set DBPROC_MISSION")
-    return value
-
-
 mission_option = click.option(
     *("-m", "--mission"),
-    envvar="DBPROC_MISSION",
-    callback=_named,
+    callback=mission_named,
     metavar="DATABASE",
-    help="The mission's database.  [default: $DBPROC_MISSION]",
+    help="The mission's database.  [default: $DBPROC_MISSION, else that of the current directory]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 asking_options = together(mission_option, json_option)

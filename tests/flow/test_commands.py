@@ -268,6 +268,19 @@ def test_without_a_database_the_option_and_the_variable_are_named(ask: Ask) -> N
         assert "give -m DATABASE, or set DBPROC_MISSION" in ask(*words, status=2, name=name).err
 
 
+def test_a_database_is_named_before_the_command_too_and_found_below_its_root(
+    mission: Mission, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mission.create(*chain())
+    mission.deliver(RAW[0])
+    mission.run()
+    assert ask("-m", mission.database, "queue").out == "the queue is empty\n"
+    (below := mission.root / "notes").mkdir()
+    monkeypatch.chdir(below)
+    assert ask("queue").out == "the queue is empty\n"
+    assert "there is no database" in ask("-m", mission.database, "queue", "-m", "gone.sqlite", status=2).err
+
+
 def test_misspelt_products_files_and_dates_are_named(sqlite_mission: Mission, ask: Ask) -> None:
     mission = sqlite_mission.create(*chain())
     mission.deliver(RAW[0])
