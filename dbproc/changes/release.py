@@ -166,12 +166,12 @@ def _dates(
         same = [code for code in active if code.file == file] if len(active) > 1 else active
         if len(same) != 1:
             listed = "; ".join(f"{code.file} {code.used} for {code.start} to {code.stop}" for code in active)
-            raise UserError(f"process {process.name} has several codes ({listed}); say which dates: --from, --to")
+            raise UserError(f"process {process.name} has several codes ({listed}); say which dates: --start, --end")
         return same[0].start, same[0].stop
     first = request.first or min(min(code.start for code in active), request.last or dt.date.max)
     last = request.last or max(max(code.stop for code in active), first)
     if first > last:
-        raise UserError(f"--from {first} is after --to {last}; the code would never be used: exchange them")
+        raise UserError(f"--start {first} is after --end {last}; the code would never be used: exchange them")
     return first, last
 
 

@@ -17,6 +17,7 @@ from dbproc.cli.common import (
     print_json,
     show,
     show_rows,
+    slots_option,
 )
 from dbproc.cli.groups import Group
 from dbproc.cli.numbers import NUMBER
@@ -61,7 +62,7 @@ def canary_command() -> None:
 @click.option("--dates", metavar="D1,D2,A..B", help="Days, hours … to build, and ranges of them.")
 @key_option
 @click.option("--sample", type=NUMBER, metavar="N", help="N of them spread evenly, of --dates or of all.")
-@click.option("--jobs", default=1, show_default=True, type=NUMBER, help="CPUs for jobs.")
+@slots_option
 def start_command(
     process: str,
     mission: str,
@@ -72,7 +73,7 @@ def start_command(
     dates: str | None,
     keys: Sequence[str],
     sample: int | None,
-    jobs: int,
+    slots: int,
 ) -> int:
     """Build a sample of PROCESS with a candidate code, beside the published files, and say how it differs from them.
 
@@ -88,7 +89,7 @@ def start_command(
     wanted = Wanted(read_version(version), file, output_interface)
     with open_mission(mission) as store:
         with mission_access(store), signals_interrupt():
-            number = start(store, process, wanted, choice, jobs, (lambda _: None) if as_json else click.echo)
+            number = start(store, process, wanted, choice, slots, (lambda _: None) if as_json else click.echo)
         shown = canary_shown(store, str(number))
     show(shown, as_json, _print)
     return EXIT_SOME_FAILED if any(row.verdict is SampleVerdict.FAILED for row in shown.sample) else 0

@@ -10,7 +10,7 @@ import click
 from dbproc.check.faults import Fault, Kind
 from dbproc.check.look import Findings, look
 from dbproc.check.repair import intentions, repair
-from dbproc.cli.common import json_option, mission_access, mission_option, open_mission, print_json
+from dbproc.cli.common import dry_run_option, json_option, mission_access, mission_option, open_mission, print_json
 from dbproc.cli.progress import Screen
 from dbproc.cli.terminal import bad, good
 from dbproc.core.answers import OPTIONAL
@@ -48,7 +48,7 @@ class Checked:
 @mission_option
 @click.option("--deep", is_flag=True, help="Read every file through and compare digests.")
 @click.option("--repair", "is_repair", is_flag=True, help="Undo what can be undone without loss; says first what.")
-@click.option("--dry-run", is_flag=True, help="With --repair: only say what would be done.")
+@dry_run_option
 @json_option
 def check_command(mission: str, deep: bool, is_repair: bool, dry_run: bool, as_json: bool) -> int:
     """Compare database and disk: every fault with its place and remedy.

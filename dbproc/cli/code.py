@@ -9,7 +9,7 @@ import click
 
 from dbproc.changes import edits, release
 from dbproc.cli.apply import ChangeTold, told
-from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json, show_rows
+from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json, show_rows
 from dbproc.cli.groups import Group
 from dbproc.cli.numbers import NUMBER, VERSION, size_words
 from dbproc.core.errors import NotFoundError
@@ -53,12 +53,12 @@ def code_command() -> None:
 @click.argument("process")
 @click.option("--version", required=True, type=VERSION, metavar="X.Y.Z", help="The version that is released.")
 @click.option("--file", metavar="FILE", help="The program, as in the mission file.  [default: as before]")
-@click.option("--from", "first", type=DATE, help="The first date of data that it is for.  [default: as before]")
-@click.option("--to", "last", type=DATE, help="The last date of data that it is for.  [default: as before]")
+@click.option("--start", "first", type=DATE, help="The first date of data that it is for.  [default: as before]")
+@click.option("--end", "last", type=DATE, help="The last date of data that it is for.  [default: as before]")
 @click.option("--output-interface", type=NUMBER, metavar="N", help="The interface of its output.  [default: as before]")
 @click.option("--reason", default="", help="Why; kept with the release.")
 @click.option("--rollback", is_flag=True, help="Take up an earlier version again, with its bytes.")
-@click.option("-d", "--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@dry_run_option
 @asking_options
 def release_command(
     process: str,
@@ -75,7 +75,7 @@ def release_command(
 ) -> None:
     """Release a version of the code of PROCESS: what the one before made is rebuilt by the next runs.
 
-    For example: dbproc code release clean --version 2.1.0 --from 2024-01-01 --reason "better limits"
+    For example: dbproc code release clean --version 2.1.0 --start 2024-01-01 --reason "better limits"
     """
     request = release.Request(
         process=process,

@@ -58,6 +58,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 asking_options = together(mission_option, json_option)
 glob_option = click.option("--glb", "pattern", default="*", show_default=True, help="Only files in incoming like this.")
 only_option = click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number.")
+dry_run_option = click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 slots_option = click.option(
     "-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs."
 )

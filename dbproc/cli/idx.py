@@ -82,7 +82,7 @@ _field_option = click.option("--field", metavar="NAME", help="The field, where t
 @click.argument("output", type=PATH, metavar="OUT.png")
 @_field_option
 @click.option(
-    "--slice", "cuts", multiple=True, metavar="AXIS=INDEX", help="Cut an axis there.  [default: middle of all but two]"
+    "--at", "cuts", multiple=True, metavar="AXIS=INDEX", help="Cut an axis there.  [default: middle of all but two]"
 )
 @click.option("--cmap", default="viridis", show_default=True, metavar="MAP", help="A colour map of matplotlib.")
 @click.option("--range", "span", nargs=2, type=float, metavar="LO HI", help="The values that colours span.")

@@ -45,8 +45,8 @@ def whatif_command() -> None:
 @click.argument("process")
 @click.option("--version", required=True, type=VERSION, metavar="X.Y.Z", help="The new version, for example 2.1.0.")
 @click.option("--file", help="The new file, below the codes directory.  [default: the present one]")
-@click.option("--from", "start", type=_DAY, help="The first date that it is for.  [default: as at present]")
-@click.option("--to", "end", type=_DAY, help="The last date that it is for.  [default: as at present]")
+@click.option("--start", "start", type=_DAY, help="The first date that it is for.  [default: as at present]")
+@click.option("--end", "end", type=_DAY, help="The last date that it is for.  [default: as at present]")
 @click.option("--output-interface", type=NUMBER, help="The interface version of what it makes.")
 @click.option("--rollback", is_flag=True, help="An earlier version is meant.")
 @output_options
@@ -64,7 +64,7 @@ def release_command(
 ) -> None:
     """Say what would be made if a new version of the code of PROCESS were released.
 
-    For example: dbproc whatif release to_clean --version 2.0.0 --from 2024-01-01
+    For example: dbproc whatif release to_clean --version 2.0.0 --start 2024-01-01
     """
     from dbproc.changes.release import Request
     from dbproc.changes.whatif import if_released

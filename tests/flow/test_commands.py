@@ -185,14 +185,15 @@ def test_json_of_every_command_parses(sqlite_mission: Mission, ask: Ask) -> None
     mission = in_every_state(sqlite_mission)
     words = [*(words for words in asking(mission) if words[0] != "export"), ["apply", str(mission.file)]]
     words += [["code", "accept", "to_smooth", "--reason", "x"], ["run", "-d"], ["ingest"], ["process"], ["run"]]
-    words += [["code", "release", "to_clean", "--version", "2.0.0"], *changing()]
+    words += [["code", "release", "to_clean", "--version", "2.0.0"], *changing(), *correcting(mission)]
     seen = set()
     for each in words:
-        done = ask(*each, "--json", "-m", mission.database, status=1 if each[0] in ("inspect", "ingest") else 0)
+        named = [] if each[0] == "init" else ["-m", mission.database]
+        done = ask(*each, "--json", *named, status=1 if each[0] in ("inspect", "ingest") else 0)
         assert isinstance(json.loads(done.out), dict | list), each
         seen.add(" ".join(word for word in each[:2] if word in COMMANDS or each[0] in GROUPS))
     of_missions = {name for name, command in every_command() if not name.startswith("idx ") and takes_json(command)}
-    assert seen == of_missions - {"check"}
+    assert seen == of_missions - {"check", "quarantine accept", "quarantine discard"}
 
 
 GROUPS = ("campaign", "canary", "code", "quarantine", "whatif")
@@ -215,6 +216,27 @@ def changing() -> list[list[str]]:
         ["canary", "discard", "1"],
         canary,
         ["canary", "promote", "2"],
+    ]
+
+
+def correcting(mission: Mission) -> list[list[str]]:
+    """Commands that mend a mission, in an order in which all of them have something to tell."""
+    other = mission.root / "other.txt"
+    other.write_text("other bytes")
+    return [
+        ["files"],
+        ["withdraw", RAW[0], "--reason", "x"],
+        ["restore", RAW[0]],
+        ["replace", RAW[0], "with", str(other), "--reason", "x"],
+        ["reinspect", RAW[1]],
+        ["reap"],
+        ["retry"],
+        ["queue", "--flush"],
+        ["quarantine", "release", "1"],
+        ["quarantine", "release", "--would-pass"],
+        ["unlock", "--reason", "x"],
+        ["upgrade"],
+        ["init", str(mission.root / "new.sqlite")],
     ]
 
 
@@ -466,7 +488,7 @@ def test_quarantine_is_listed_and_shown(refused: Mission, ask: Ask) -> None:
 
 @pytest.mark.both_databases
 def test_a_released_file_goes_through_ingest_again(refused: Mission, ask: Ask) -> None:
-    done = ask("quarantine", "release", "2", "--comment", "try again", "-m", refused.database)
+    done = ask("quarantine", "release", "2", "--reason", "try again", "-m", refused.database)
     assert done.out == f"released {refused.incoming}/clean 20200101.csv\n"
     assert refused.waiting() == ["clean 20200101.csv"]
     assert (refused.incoming / "clean 20200101.csv").read_text() == "?"
@@ -487,15 +509,15 @@ def test_a_release_that_would_overwrite_is_refused(refused: Mission, ask: Ask) -
 
 
 def test_a_discarded_file_is_gone_and_its_entry_stays(refused: Mission, ask: Ask) -> None:
-    assert "--comment" in ask("quarantine", "discard", "1", "-m", refused.database, status=2).err
+    assert "--reason" in ask("quarantine", "discard", "1", "-m", refused.database, status=2).err
     (stored,) = refused.rows("SELECT stored_name FROM quarantine WHERE quarantine_id = 1")
-    ask("quarantine", "discard", "1", "--comment", "a test", "-m", refused.database)
+    ask("quarantine", "discard", "1", "--reason", "a test", "-m", refused.database)
     assert not (refused.quarantine / stored[0]).exists()
     (row,) = refused.rows("SELECT comment, discarded_time IS NOT NULL FROM quarantine WHERE quarantine_id = 1")
     assert (row[0], bool(row[1])) == ("a test", True)
     assert [entry["quarantine_id"] for entry in ask("quarantine", "list", "--json", "-m", refused.database).json] == [2]
     for name in ("release", "discard"):
-        words = ["--comment", "again"]
+        words = ["--reason", "again"]
         said = ask("quarantine", name, "1", *words, "-m", refused.database, status=2).err
         assert "was discarded already" in said
     refused.execute("DELETE FROM quarantine WHERE quarantine_id = 1")  # its file is meant to be gone
@@ -640,7 +662,7 @@ def test_retry_has_the_next_run_try_what_failed_at_once(mission: Mission, ask: A
     (mission.root / "mended").touch()
     mission.run()
     assert mission.names("clean") == []
-    one = ask("retry", "-o", "to_clean", "--date", "2020-01-02", "-m", mission.database)
+    one = ask("retry", "-o", "to_clean", "--start", "2020-01-02", "--end", "2020-01-02", "-m", mission.database)
     assert one.out == "1 failed jobs are tried again by the next run\n"
     mission.run()
     assert mission.names("clean") == [CLEAN[1]]

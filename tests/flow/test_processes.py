@@ -37,7 +37,7 @@ WORKING = [
     "status",
     "retry",
     "reprocess --product clean",
-    "unlock why",
+    "unlock --reason why",
     "upgrade",
 ]
 SCRIPTS = [
