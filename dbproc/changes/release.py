@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dbproc.core.errors import NO_MISSION, NotFoundError, UserError
+from dbproc.core.likeness import no_such
 from dbproc.core.spec import Change, CodeSpec, Definition, Holdings, ProcessSpec
 from dbproc.core.version import Version
 from dbproc.database import lock
@@ -19,7 +20,7 @@ from dbproc.mission import paths
 from dbproc.mission.apply import make_changes, needed_changes
 from dbproc.mission.export import export_codes
 from dbproc.mission.on_disk import code_problems
-from dbproc.mission.problems import raise_for, suggestion
+from dbproc.mission.problems import raise_for
 
 _DAY = dt.timedelta(days=1)
 
@@ -125,10 +126,10 @@ def process_named(definition: Definition, name: str) -> ProcessSpec:
     Raises
     ------
     NotFoundError
-        There is none; the message lists the existing ones.
+        There is none; the message names what may be meant.
     """
     if name not in definition.processes:
-        raise NotFoundError(f"no process {name}{suggestion(name, definition.processes)}")
+        raise NotFoundError(no_such("process", name, definition.processes))
     return definition.processes[name]
 
 

@@ -62,7 +62,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "reap": ("reap", "Move superseded versions to the trash, as products say."),
     },
     "Data": {
-        "idx": ("idx", "Verify IDX datasets, look at them and compare them."),
+        "idx": ("idx", "Convert to IDX; verify datasets, look at them, compare them."),
     },
 }
 """Each command, the module of this package that it is in, and its line in the help: in the sections and the order of

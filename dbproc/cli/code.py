@@ -13,6 +13,7 @@ from dbproc.cli.common import asking_options, cell, dry_run_option, mission_acce
 from dbproc.cli.groups import Group
 from dbproc.cli.numbers import NUMBER, VERSION, size_words
 from dbproc.core.errors import NotFoundError
+from dbproc.core.likeness import no_such
 from dbproc.core.lookup import product_named
 from dbproc.core.version import Version
 from dbproc.database import lock
@@ -185,6 +186,6 @@ def _accept(store: Store, process: str | None, product: str | None, reason: str)
         return [Accepted(file=each.inspector.name, digest=each.digest) for each in inspectors]
     known = {each.name: process_id for process_id, each in definition.processes.items()}
     if process not in known:
-        raise NotFoundError(f"no process {process}; the mission has: {', '.join(sorted(known)) or 'none'}")
+        raise NotFoundError(no_such("process", process or "", known))
     accepted = edits.accept_edit(store, definition, known[process], reason)
     return [Accepted(file=each.code.path, digest=each.bundle.digest) for each in accepted]

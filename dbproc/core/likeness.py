@@ -10,10 +10,10 @@ _LISTED = 20
 
 
 def likely(name: str, known: Iterable[str]) -> list[str]:
-    """Names that may be meant: first those that begin so, then those that are spelt alike."""
+    """Names that may be meant: those that begin so, else those that are spelt alike."""
     names = sorted(set(known))
     begun = [each for each in names if name and each.casefold().startswith(name.casefold())]
-    return list(dict.fromkeys([*begun, *difflib.get_close_matches(name, names, n=_MOST)]))[:_MOST]
+    return begun[:_MOST] or difflib.get_close_matches(name, names, n=_MOST)
 
 
 def did_you_mean(names: Iterable[str]) -> str:

@@ -98,7 +98,7 @@ def test_an_unknown_process_is_answered_with_those_that_there_are(sqlite_mission
     before = mission.tables("logging")
     for words in (["run", "-o", "to_claen"], ["plan", "-o", "to_claen"], ["retry", "-o", "to_claen"]):
         done = ask(*words, "-m", mission.database, status=2)
-        assert "no process to_claen; the mission has: to_clean, to_smooth" in done.err
+        assert "no process to_claen; did you mean to_clean?" in done.err
     assert mission.tables("logging") == before
     done = ask("-i", "-o", "to_clean", "-m", mission.database, status=2, name="ProcessQueue.py")
     assert "-o needs -p" in done.err
@@ -308,9 +308,9 @@ def test_misspelt_products_files_and_dates_are_named(sqlite_mission: Mission, as
     mission.deliver(RAW[0])
     mission.run()
     for words, said in (
-        (["why", "claen", "2020-01-01"], "no product claen; the mission has: clean, raw, smooth"),
+        (["why", "claen", "2020-01-01"], "no product claen; did you mean clean?"),
         (["why", "clean", "2020-1-1"], "'2020-1-1' is not a date or time; write 2024-05-06"),
-        (["why", "clean_20200131_v1.0.0.txt"], f"near it: {CLEAN[0]}"),
+        (["why", "clean_20200131_v1.0.0.txt"], f"did you mean {CLEAN[0]}?"),
         (["lineage", "nothing.txt"], "no file nothing.txt in the catalogue"),
         (["inspect", str(mission.root / "gone.txt")], "there is no file"),
         (["quarantine", "show", "7"], "7"),

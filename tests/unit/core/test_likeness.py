@@ -7,7 +7,7 @@ from dbproc.core.likeness import likely, no_such
 PRODUCTS = ("raw", "clean", "cleaner", "smooth")
 
 
-def test_what_begins_so_comes_before_what_is_spelt_alike() -> None:
+def test_what_begins_so_is_meant_rather_than_what_is_spelt_alike() -> None:
     assert likely("clea", PRODUCTS) == ["clean", "cleaner"]
     assert likely("SMO", PRODUCTS) == ["smooth"]
     assert likely("smoth", PRODUCTS) == ["smooth"]
