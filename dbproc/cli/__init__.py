@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from dbproc import __version__
 from dbproc.cli import output, terminal
@@ -85,6 +86,12 @@ class LazyGroup(Group):
         module = importlib.import_module(f"dbproc.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, without importing them."""
+        named = COMMANDS.items()
+        found = [CompletionItem(name, help=words) for name, (_, words) in named if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

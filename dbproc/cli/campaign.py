@@ -35,10 +35,10 @@ def _cells(row: CampaignRow) -> tuple[object, ...]:
 
 
 @campaign_command.command("show")
-@click.argument("name")
+@click.argument("name", metavar="CAMPAIGN")
 @asking_options
 def show_command(name: str, mission: str, as_json: bool) -> None:
-    """Show the state of campaign NAME: cost, failures, and expected end."""
+    """Show the state of CAMPAIGN: cost, failures, and expected end."""
     with open_mission(mission, read_only=True) as store:
         facts = campaign_outlook(store, name)
     show(facts, as_json, _print_campaign)
@@ -68,7 +68,7 @@ def _changes(name: str, status: CampaignStatus, help_text: str) -> click.Command
     """A command that changes a campaign's status."""
 
     @campaign_command.command(name, help=help_text)
-    @click.argument("campaign", metavar="NAME")
+    @click.argument("campaign", metavar="CAMPAIGN")
     @asking_options
     def change(campaign: str, mission: str, as_json: bool) -> None:
         with open_own_mission(mission) as store, store.begin() as connection:
@@ -85,11 +85,11 @@ def _print_change(facts: CampaignRow) -> None:
 
 
 pause_command = _changes(
-    "pause", CampaignStatus.PAUSED, "Let campaign NAME rest; what was built stays, and what runs is finished."
+    "pause", CampaignStatus.PAUSED, "Let CAMPAIGN rest; what was built stays, and what runs is finished."
 )
 
 
-resume_command = _changes("resume", CampaignStatus.ACTIVE, "Go on with campaign NAME, which was paused.")
+resume_command = _changes("resume", CampaignStatus.ACTIVE, "Go on with CAMPAIGN, which was paused.")
 
 
-cancel_command = _changes("cancel", CampaignStatus.CANCELLED, "Give up campaign NAME for good; what was built stays.")
+cancel_command = _changes("cancel", CampaignStatus.CANCELLED, "Give up CAMPAIGN for good; what was built stays.")

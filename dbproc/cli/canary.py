@@ -56,8 +56,12 @@ def canary_command() -> None:
 @canary_command.command("start", short_help="Build a sample and compare it.")
 @click.argument("process")
 @asking_options
-@click.option("--version", required=True, help="The version that the candidate is to have.")
-@click.option("--file", help="The candidate, below the codes directory or elsewhere.  [default: the present file]")
+@click.option("--version", required=True, metavar="X.Y.Z", help="The version that the candidate is to have.")
+@click.option(
+    "--file",
+    metavar="PROGRAM",
+    help="The candidate, here or below the codes directory.  [default: the present file]",
+)
 @click.option("--output-interface", type=NUMBER, help="Interface of what it makes.  [default: as now]")
 @click.option("--dates", metavar="D1,D2,A..B", help="Days, hours … to build, and ranges of them.")
 @key_option

@@ -53,7 +53,7 @@ def code_command() -> None:
 @code_command.command("release", short_help="Release a new version of a code, or an earlier one.")
 @click.argument("process")
 @click.option("--version", required=True, type=VERSION, metavar="X.Y.Z", help="The version that is released.")
-@click.option("--file", metavar="FILE", help="The program, as in the mission file.  [default: as before]")
+@click.option("--file", metavar="PROGRAM", help="The program, as in the mission file.  [default: as before]")
 @click.option("--start", "first", type=DATE, help="The first date of data that it is for.  [default: as before]")
 @click.option("--end", "last", type=DATE, help="The last date of data that it is for.  [default: as before]")
 @click.option("--output-interface", type=NUMBER, metavar="N", help="The interface of its output.  [default: as before]")

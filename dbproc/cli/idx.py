@@ -1,8 +1,7 @@
-"""``dbproc idx convert | verify | info | picture | slice | compare``: make IDX datasets and look at them."""
+"""``dbproc idx verify | info | picture | slice | compare``: look at finished IDX datasets."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -24,26 +23,7 @@ SHOWN = 20
 
 @click.group("idx", cls=Group)
 def idx_command() -> None:
-    """Convert to IDX, verify datasets, look at them and compare them; no mission is needed."""
-
-
-@idx_command.command("convert", context_settings={"ignore_unknown_options": True})
-@click.argument("path", type=PATH, metavar="FILE")
-@click.argument("output", type=PATH, metavar="OUT.idx")
-@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTION OF THE CONVERTER]...")
-def convert_command(path: Path, output: Path, options: tuple[str, ...]) -> int:
-    """Convert FILE to the dataset OUT.idx, exactly: the converter is picked by what is in FILE.
-
-    Options of that converter follow, for example: dbproc idx convert day.nc day.idx --variable temperature
-    """
-    from dbproc.codes.conversion.kinds import converter_of
-
-    report_work()
-    with _refusals():
-        name = converter_of(path)
-    click.echo(f"converted by dbproc.codes.{name}", err=True)
-    status: int = importlib.import_module(f"dbproc.codes.{name}").main([*options, str(path), str(output)])
-    return status
+    """Verify IDX datasets, look at them and compare them; no mission is needed."""
 
 
 @idx_command.command("verify")

@@ -44,7 +44,7 @@ def whatif_command() -> None:
 @whatif_command.command("release", short_help="If the code of a process had a new version.")
 @click.argument("process")
 @click.option("--version", required=True, type=VERSION, metavar="X.Y.Z", help="The new version, for example 2.1.0.")
-@click.option("--file", help="The new file, below the codes directory.  [default: the present one]")
+@click.option("--file", metavar="PROGRAM", help="The new file, below the codes directory.  [default: the present one]")
 @click.option("--start", "start", type=_DAY, help="The first date that it is for.  [default: as at present]")
 @click.option("--end", "end", type=_DAY, help="The last date that it is for.  [default: as at present]")
 @click.option("--output-interface", type=NUMBER, help="The interface version of what it makes.")

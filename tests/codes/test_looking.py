@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from dbproc.cli import main
@@ -123,14 +122,3 @@ def test_of_many_axes_all_but_two_are_cut_where_it_is_said_or_in_the_middle() ->
     seen = view(dataset, FIELD, [("r", 3), ("t", 0)])
     assert (seen.values == all_of_it[0, 2, :, :, 3]).all()
     assert seen.slice == ", c=2, r=3, t=0"
-
-
-def test_convert_picks_the_converter_and_hands_its_options_over(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    image = np.arange(12, dtype="uint16").reshape(3, 4)
-    tifffile.imwrite(tmp_path / "in.tif", image)
-    assert main(["idx", "convert", str(tmp_path / "in.tif"), str(tmp_path / "out.idx"), "--codec", "zip"]) == 0
-    assert "converted by dbproc.codes.tiff_to_idx" in capsys.readouterr().err
-    assert main(["idx", "info", str(tmp_path / "out.idx")]) == 0
-    assert "zip" in capsys.readouterr().out
