@@ -19,5 +19,6 @@ setup(
         "dbproc.example.codes": "examples/own_mission/codes",
     },
     package_data={"": ["py.typed", "*.mako", "*.sql", "*.toml", "*.json"]},
+    data_files=[("share/man/man1", sorted(glob("docs/man/*.1")))],
     scripts=["ProcessQueue.py", *sorted(glob("scripts/*.py"))],
 )

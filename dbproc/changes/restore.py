@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +11,7 @@ from dbproc.changes.trial import Descendant, descendants, foresee
 from dbproc.changes.withdraw import Choice
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile, Move
-from dbproc.core.states import Purpose, Standing
+from dbproc.core.states import Correction, Purpose, Standing
 from dbproc.database import corrections, files, lineage, queue
 from dbproc.database import moves as placements
 from dbproc.database.files import FileRow
@@ -186,7 +184,11 @@ def _enter(connection: Transaction, *, backs: Sequence[_Back]) -> None:
     """Record what comes back, and queue what it changes."""
     withdrawn = [back for back in backs if back.instead is None]
     involved = _involved(backs)
-    former = {each.correction_id for each in corrections.of_files(connection, involved) if each.undone_time is None}
+    former = {
+        each.correction_id
+        for each in corrections.of_files(connection, involved)
+        if each.undone_time is None and each.kind not in (Correction.RENAME, Correction.MARK)
+    }
     lost = [back.row.file_id for back in withdrawn if back.home is None]
     corrections.put_back(connection, [back.row.file_id for back in withdrawn], lost=lost)
     for back in backs:
@@ -206,7 +208,3 @@ def _carry_out(ground: Correcting, backs: Sequence[_Back]) -> None:
             placements.withdraw(connection, wanted)
     except PlacementError as error:
         raise UserError(f"{error}; nothing was restored") from error
-    for back in backs:
-        if back.home is not None and not back.is_same:
-            with suppress(OSError):
-                os.rmdir(os.path.dirname(back.home.source))  # it is named by the digest, and empty now

@@ -12,7 +12,7 @@ from enum import StrEnum
 from dbproc.changes.whatif import predict
 from dbproc.core.model import Definition, Task
 from dbproc.core.plan import Decision, State
-from dbproc.database import lineage
+from dbproc.database import files, lineage
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import FileRow
 from dbproc.database.store import Store, Transaction
@@ -24,6 +24,7 @@ class Becomes(StrEnum):
 
     WITHDRAWN = "withdrawn"  #: it cannot be made any more
     MADE_ANEW = "made anew"  #: a new version takes its place
+    MADE = "made"  #: there was none before
     WAITS = "waits"  #: it is made anew later
     HINDERED = "stays, and is stale"  #: it should be made anew, and cannot be now
     STAYS = "stays"  #: it is as it would be made
@@ -72,12 +73,50 @@ def foresee(store: Store, correct: Callable[[Transaction], None]) -> Foreseen:
 
 
 def descendants(store: Store, file_ids: Iterable[int], foreseen: Foreseen) -> tuple[Descendant, ...]:
-    """Every newest file that was made from some files, and what becomes of it."""
+    """Every newest file that was made from some files, or is made from them now, and what becomes of it."""
+    ids = set(file_ids)
     with store.begin() as connection:
-        rows = lineage.newest_made_from(connection, sorted(set(file_ids)))
+        rows = {row.file_id: row for row in lineage.newest_made_from(connection, sorted(ids))}
+        more = [number for number in _remade(foreseen.decisions, ids) if number not in rows]
+        rows.update((row.file_id, row) for row in files.rows_numbered(connection, more))
     fates = _fates(foreseen.decisions)
-    found = [_descendant(row, foreseen.definition, fates.get(row.file_id)) for row in rows]
+    found = [_descendant(row, foreseen.definition, fates.get(row.file_id)) for row in rows.values()]
+    found += _made_first(foreseen, ids)
     return tuple(sorted(found, key=lambda each: (each.level, each.file)))
+
+
+def _of_files(decisions: Sequence[Decision], file_ids: set[int]) -> Iterator[tuple[Decision, Task]]:
+    """The jobs that take some files, or what such jobs make."""
+    names: set[str] = set()
+    for decision in decisions:
+        task = decision.task
+        if task is not None and any(file.file_id in file_ids or file.filename in names for file in task.inputs):
+            names.update(planned.name for planned in task.outputs)
+            yield decision, task
+
+
+def _remade(decisions: Sequence[Decision], file_ids: set[int]) -> Iterator[int]:
+    """The files of the catalogue in whose places such jobs put others."""
+    for _, task in _of_files(decisions, file_ids):
+        for planned in task.outputs:
+            if planned.replaces is not None and planned.replaces.file_id > 0:
+                yield planned.replaces.file_id
+
+
+def _made_first(foreseen: Foreseen, file_ids: set[int]) -> Iterator[Descendant]:
+    """What such jobs make that was not there before."""
+    for decision, task in _of_files(foreseen.decisions, file_ids):
+        for planned in task.outputs:
+            if planned.replaces is None and decision.state is State.STALE:
+                product = foreseen.definition.products[planned.product_id]
+                yield Descendant(
+                    file=planned.name,
+                    product=product.name,
+                    level=product.level,
+                    becomes=Becomes.MADE,
+                    by=None,
+                    why=decision.explanation,
+                )
 
 
 _Fate = tuple[Becomes, str | None, str]

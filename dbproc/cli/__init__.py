@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "apply": ("apply", "Bring a mission file into the database."),
         "export": ("export", "Write the definition as a mission file."),
         "upgrade": ("upgrade", "Bring an older database to this schema."),
+        "completion": ("completion", "Have the shell complete commands, options and names."),
     },
     "Run": {
         "run": ("run", "Ingest what arrived, build everything that is stale, and exit."),
@@ -40,10 +41,14 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "plan": ("plan", "Say what the next run would do and why."),
         "whatif": ("whatif", "Say exactly what would be made if something changed."),
         "files": ("files", "List files of the catalogue, by product, time and how they stand."),
+        "coverage": ("coverage", "Show a calendar of what there is, what is missing and why."),
         "why": ("why", "Explain a file, or why there is none."),
         "lineage": ("lineage", "Show what a file came from, and what came from it."),
+        "log": ("log", "Say what runs and people did."),
         "queue": ("queue", "List the files still to be looked at as inputs of new work."),
         "stats": ("stats", "Show what jobs took and made, by process and code version."),
+        "graph": ("graph", "Draw the products and processes."),
+        "report": ("report", "Write the whole mission as one page, for a review."),
         "inspect": ("inspect", "Ask every product about a file, and print each verdict."),
     },
     "Change": {
@@ -56,14 +61,16 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("check", "Hold database and disk against each other; repair."),
         "quarantine": ("quarantine", "Look at files that were refused, and take them out of quarantine."),
         "retry": ("retry", "Have the next run try again what failed or was given up."),
+        "dismiss": ("dismiss", "Say of failures that nobody will mend them."),
         "withdraw": ("withdraw", "Take files back, with what cannot be made without them."),
         "restore": ("restore", "Undo what was last done to files."),
         "replace": ("replace", "Give a file other bytes under its name."),
         "reinspect": ("reinspect", "Ask the inspectors anew about files, and record what they say now."),
+        "mark": ("mark", "Say how good files are, and what is to be known of them."),
         "reap": ("reap", "Move superseded versions to the trash, as products say."),
     },
     "Data": {
-        "idx": ("idx", "Convert to IDX; verify datasets, look at them, compare them."),
+        "idx": ("idx", "Make IDX datasets, verify them, look at them, compare them."),
     },
 }
 """Each command, the module of this package that it is in, and its line in the help: in the sections and the order of

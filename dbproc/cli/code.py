@@ -11,10 +11,11 @@ from dbproc.changes import edits, release
 from dbproc.cli.apply import ChangeTold, told
 from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json, show_rows
 from dbproc.cli.groups import Group
-from dbproc.cli.numbers import NUMBER, VERSION, size_words
+from dbproc.cli.numbers import NUMBER, VERSION
 from dbproc.core.errors import NotFoundError
 from dbproc.core.likeness import no_such
 from dbproc.core.lookup import product_named
+from dbproc.core.text import size_words
 from dbproc.core.version import Version
 from dbproc.database import lock
 from dbproc.database.definition.load import load_definition

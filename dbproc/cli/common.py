@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dbproc.cli import output, terminal
+from dbproc.cli.completers import complete_files, complete_processes, complete_products
 from dbproc.cli.listing import list_lines
 from dbproc.cli.mission_name import mission_named
 from dbproc.cli.numbers import LEVEL, NUMBER
@@ -142,14 +143,29 @@ def choice_of(start: Period | None, end: Period | None, keys: Sequence[str]) -> 
 
 
 selection_options = together(
-    click.option("--product", metavar="PRODUCT", help="Files of this product; from it, if it is delivered."),
-    click.option("--process", metavar="PROCESS", help="What this process makes."),
+    click.option(
+        "--product",
+        shell_complete=complete_products,
+        metavar="PRODUCT",
+        help="Files of this product; from it, if it is delivered.",
+    ),
+    click.option(
+        "--process",
+        shell_complete=complete_processes,
+        metavar="PROCESS",
+        help="What this process makes.",
+    ),
     click.option("--code", metavar="CODE", help="What this code made: its file name, process or number."),
     click.option("--code-version", metavar="X.Y.Z", help="Only this version of the code."),
     click.option("--instrument", metavar="INSTRUMENT", help="Files of this instrument."),
     click.option("--level", type=LEVEL, help="Files of this level."),
     slot_options,
-    click.option("--file", metavar="FILE", help="This file; what is made from it, if it was delivered."),
+    click.option(
+        "--file",
+        shell_complete=complete_files,
+        metavar="FILE",
+        help="This file; what is made from it, if it was delivered.",
+    ),
 )
 
 

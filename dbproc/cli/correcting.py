@@ -48,14 +48,14 @@ def shown_of(found: Sequence[Item], *, is_whole: bool) -> Sequence[Item]:
     return found[:_SHOWN]
 
 
-def say_descendants(found: Sequence[Descendant], *, is_done: bool, is_whole: bool) -> None:
+def say_descendants(found: Sequence[Descendant], *, is_whole: bool) -> None:
     """Print what becomes of what was made from files, and the sums."""
     if not found:
-        click.echo("nothing was made from it")
+        click.echo("nothing is made from it")
         return
     for each in shown_of(found, is_whole=is_whole):
         click.echo(f"  {cell(each.file)}: {_fate(each)}")
-    click.echo(f"{_files(len(found))} made from it: {', '.join(_sums(found, is_done=is_done))}")
+    click.echo(f"{_files(len(found))} made from it: {', '.join(_sums(found))}")
 
 
 def _fate(each: Descendant) -> str:
@@ -68,11 +68,11 @@ def _fate(each: Descendant) -> str:
             return str(each.becomes)
 
 
-def _sums(found: Sequence[Descendant], *, is_done: bool) -> Iterator[str]:
+def _sums(found: Sequence[Descendant]) -> Iterator[str]:
     counts = Counter(each.becomes for each in found)
     for becomes in Becomes:
         if counts[becomes]:
-            by_run = " by the next run" if becomes is Becomes.MADE_ANEW else ""
+            by_run = " by the next run" if becomes in (Becomes.MADE_ANEW, Becomes.MADE) else ""
             yield f"{counts[becomes]} {becomes}{by_run}"
 
 

@@ -12,11 +12,11 @@ import click
 
 from dbproc.cli.common import asking_options, open_mission, print_columns
 from dbproc.cli.listing import list_csv, list_json, list_lines
-from dbproc.cli.numbers import size_words
 from dbproc.cli.selection import file_options, note_of, selection_of
 from dbproc.core.errors import UserError
 from dbproc.core.model import Period
 from dbproc.core.slot_text import period_words
+from dbproc.core.text import size_words
 from dbproc.database.selection import Selection
 from dbproc.database.store import Store
 from dbproc.explain.expectations import OverdueFile, overdue_files

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from dbproc.cli.common import asking_options, cell, confirmed_words, indent, open_mission, print_json
+from dbproc.cli.completers import complete_files
+from dbproc.cli.selection import note_of
 from dbproc.explain import lineage
 
 
 @click.command("lineage")
-@click.argument("file")
+@click.argument("file", shell_complete=complete_files)
 @asking_options
 def lineage_command(file: str, mission: str, as_json: bool) -> None:
     """Show what FILE came from, step by step, and what came from it."""
@@ -20,13 +22,18 @@ def lineage_command(file: str, mission: str, as_json: bool) -> None:
         return
     for depth, row, is_repeated in lineage.ancestry(facts):
         made = f"  [{row.code}]" if row.code else "  [delivered]"
-        click.echo(f"{indent(depth)}{cell(row.filename)}{made}{' …' if is_repeated else ''}")
+        click.echo(f"{indent(depth)}{cell(row.filename)}{made}{_note(row)}{' …' if is_repeated else ''}")
         _print_confirmed(row, depth)
     if facts.descendants:
         click.echo("\nwhat came from it:")
     for row in facts.descendants:
-        click.echo(f"{indent(row.depth or 0)}{cell(row.filename)}  [{row.code}]")
+        click.echo(f"{indent(row.depth or 0)}{cell(row.filename)}  [{row.code}]{_note(row)}")
         _print_confirmed(row, row.depth or 0)
+
+
+def _note(row: lineage.Relative) -> str:
+    note = note_of(row)
+    return f"  ({cell(note)})" if note else ""
 
 
 def _print_confirmed(row: lineage.Relative, depth: int) -> None:

@@ -49,13 +49,3 @@ class _VersionType(click.ParamType):  # type: ignore[type-arg]
 
 VERSION = _VersionType()
 """The version of a code or a file."""
-
-_UNITS = ("kB", "MB", "GB", "TB", "PB")
-
-
-def size_words(size: float) -> str:
-    """Bytes for people: ``812 B``, ``1.5 MB``."""
-    if size < 1000:
-        return f"{size:.0f} B"
-    power = min(int(math.log10(size) // 3), len(_UNITS))
-    return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"

@@ -6,7 +6,7 @@ import click
 
 from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json
 from dbproc.cli.correcting import all_option, shown_of
-from dbproc.cli.numbers import size_words
+from dbproc.core.text import size_words
 
 
 @click.command("reap")

@@ -59,4 +59,4 @@ def _say(done: Reinspected, *, is_whole: bool) -> None:
         sums.append(f"{done.made} made by processes, and left out")
     click.echo(", ".join(sums))
     if changed:
-        say_descendants(done.descendants, is_done=done.is_done, is_whole=is_whole)
+        say_descendants(done.descendants, is_whole=is_whole)

@@ -45,6 +45,6 @@ def say_replaced(done: Replaced, *, as_json: bool, is_whole: bool) -> None:
     verb = "has" if done.is_done else "would have"
     click.echo(f"{cell(done.file)} {verb} other bytes: {done.digest}")
     click.echo(f"its former bytes{' are' if done.is_done else ' would be'} kept: {cell(done.kept)}")
-    say_descendants(done.descendants, is_done=done.is_done, is_whole=is_whole)
+    say_descendants(done.descendants, is_whole=is_whole)
     if done.is_done:
         click.echo(f"undo it with: dbproc restore {cell(done.file)}")

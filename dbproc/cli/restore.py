@@ -43,5 +43,5 @@ def restore_command(
         along = f", with {cell(each.comes_with)}" if each.comes_with else ""
         lost = "" if each.has_bytes else "; it has no bytes: deliver it again"
         click.echo(f"{verb} {cell(each.file)}, which was {each.was}{along}{lost}")
-    say_descendants(done.descendants, is_done=done.is_done, is_whole=is_whole)
+    say_descendants(done.descendants, is_whole=is_whole)
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from dbproc.cli.common import choice_of, slot_options, together
+from dbproc.cli.completers import complete_files, complete_products
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import UserError
 from dbproc.core.model import Period
@@ -29,26 +30,32 @@ class _Digest(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return text
 
 
-files_argument = click.argument("names", nargs=-1, metavar="[FILE]...")
-product_option = click.option("--product", "products", multiple=True, metavar="PRODUCT", help="Files of this product.")
-file_options = together(
+files_argument = click.argument("names", shell_complete=complete_files, nargs=-1, metavar="[FILE]...")
+product_option = click.option(
+    *("--product", "products"),
+    multiple=True,
+    metavar="PRODUCT",
+    shell_complete=complete_products,
+    help="Files of this product.",
+)
+QUALITY = click.Choice([each.value for each in Quality])
+unmarked_file_options = together(
     slot_options,
     click.option("--newest", is_flag=True, help="Only the newest version of each date and key."),
     click.option("--missing", is_flag=True, help="Files that are gone from disk."),
     click.option("--withdrawn", is_flag=True, help="Files that are withdrawn, also with an input."),
     click.option("--former", is_flag=True, help="Files that were replaced or reaped."),
-    click.option(
-        "--quality",
-        "qualities",
-        type=click.Choice([each.value for each in Quality]),
-        multiple=True,
-        help="How they are marked.",
-    ),
     click.option("--digest", type=_Digest(), help="Files of these bytes, former ones as well."),
     click.option("--text", default="", metavar="TEXT", help="In the name, the directory or a caveat."),
     click.option("--run", type=NUMBER, metavar="N", help="What this run took in or made; runs: dbproc log."),
 )
-"""What tells files from others, besides their names and products."""
+"""What tells files from others, besides their names, products and marks."""
+
+file_options = together(
+    unmarked_file_options,
+    click.option("--quality", "qualities", type=QUALITY, multiple=True, help="Files that are so marked."),
+)
+"""The same, and how they are marked."""
 
 
 def selection_of(
@@ -62,10 +69,10 @@ def selection_of(
     missing: bool,
     withdrawn: bool,
     former: bool,
-    qualities: Sequence[str],
     digest: str | None,
     text: str,
     run: int | None,
+    qualities: Sequence[str] = (),
 ) -> Selection:
     """The files that arguments and :data:`file_options` mean: those in their places, if nothing else is said.
 
@@ -102,7 +109,11 @@ def _out_of_place(*, missing: bool, withdrawn: bool, former: bool) -> Iterator[S
 
 def note_of(row: FileRow) -> str:
     """What is to be known of a file besides: how it stands, how it is marked, its caveats."""
-    words = [] if row.standing is Standing.IN_PLACE else [str(row.standing)]
-    if row.quality is not Quality.UNKNOWN:
-        words.append(str(row.quality))
-    return ": ".join(filter(None, (", ".join(words), row.caveats)))
+    stands = "" if row.standing is Standing.IN_PLACE else str(row.standing)
+    return ", ".join(filter(None, (stands, mark_of(row))))
+
+
+def mark_of(row: FileRow) -> str:
+    """How a file is marked, and its caveats."""
+    quality = "" if row.quality is Quality.UNKNOWN else str(row.quality)
+    return ": ".join(filter(None, (quality, row.caveats)))

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import click
 
 from dbproc.cli.common import asking_options, cell, open_mission, print_columns, print_json
-from dbproc.cli.numbers import size_words
 from dbproc.core.durations import rough_text
+from dbproc.core.text import size_words
 from dbproc.explain.statistics import Record, Spread, records
 
 _COLUMNS = ("process", "code", "jobs", "failed", "time", "CPU time", "memory", "output")

@@ -21,9 +21,10 @@ from dbproc.cli.common import (
     together,
 )
 from dbproc.cli.groups import Group
-from dbproc.cli.numbers import NUMBER, VERSION, size_words
+from dbproc.cli.numbers import NUMBER, VERSION
 from dbproc.core.durations import rough_text
 from dbproc.core.model import Period
+from dbproc.core.text import size_words
 from dbproc.core.version import Version
 
 if TYPE_CHECKING:

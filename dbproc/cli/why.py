@@ -18,10 +18,11 @@ from dbproc.cli.common import (
     print_some,
     retry_words,
 )
-from dbproc.cli.numbers import size_words
+from dbproc.cli.selection import mark_of, note_of
 from dbproc.core.reasons import in_few_words
 from dbproc.core.slot_text import SlotChoice, read_key, read_time
 from dbproc.core.states import AttemptStatus, Correction, Standing
+from dbproc.core.text import size_words
 from dbproc.database.corrections import CorrectionRow
 from dbproc.explain.causes import Cause, why_slots
 from dbproc.explain.why_file import InputOfFile, WhyFile, why_file
@@ -67,6 +68,8 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
         click.echo(f"  was delivered{arrived}")
     else:
         _print_attempt(facts, everything=everything)
+    if mark := mark_of(file):
+        click.echo(f"  marked {cell(mark)}")
     for correction in facts.corrections:
         click.echo(f"  {_correction_words(correction)}")
     if file.standing is not Standing.IN_PLACE:
@@ -90,7 +93,6 @@ _DONE_TO_IT = {
     Correction.WITHDRAW: "withdrawn",
     Correction.REPLACE: "given other bytes",
     Correction.REINSPECT: "inspected anew",
-    Correction.RENAME: "renamed",
     Correction.MARK: "marked",
     Correction.REAP: "reaped",
 }
@@ -98,6 +100,10 @@ _DONE_TO_IT = {
 
 def _correction_words(row: CorrectionRow) -> str:
     """What was done to a file, when, by whom and why."""
+    if row.kind is Correction.RENAME:
+        named = f" named {cell(row.former['filename'])}" if "filename" in row.former else ""
+        place = f" in {cell(row.former['relative_path'])}" if "relative_path" in row.former else ""
+        return f"was{named}{place} until {cell(row.correction_time)}: {cell(row.reason)}"
     by = row.user if row.logging_id is None else f"run {row.logging_id}"
     cause = f" because of {cell(row.cause)}" if row.cause else ""
     before = f", before {row.digest}" if row.kind is Correction.REPLACE else ""
@@ -119,8 +125,10 @@ def _print_attempt(facts: WhyFile, *, everything: bool) -> None:
     click.echo(f"  made {cell(attempt.ended)} by {attempt.process} with {attempt.code} {attempt.code_version}")
     reasons = _few(facts, attempt.reasons, everything=everything)
     print_some([f"because: {reason}" for reason in reasons], "  ", everything=everything)
-    inputs = [f"from {row.filename}{_choice_words(row)}" for row in facts.inputs]
-    print_some(inputs, "  ", everything=everything)
+    inputs = [(f"from {row.filename}{_choice_words(row)}", note_of(row)) for row in facts.inputs]
+    print_some([f"{words} ({note})" if note else words for words, note in inputs], "  ", everything=everything)
+    if attempt.log and os.path.exists(attempt.log):
+        click.echo(f"  log: {attempt.log}")
     for name in facts.made_with:
         click.echo(f"  together with {cell(name)}")
     for words in confirmed_words(facts.confirmed):

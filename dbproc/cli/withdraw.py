@@ -51,7 +51,7 @@ def withdraw_command(
         then = f"; {cell(each.successor)} takes its place" if each.successor else ""
         why = f" ({each.why})" if each.why else ""
         click.echo(f"{verb} {cell(each.file)}{why}{then}")
-    say_descendants(done.descendants, is_done=done.is_done, is_whole=is_whole)
+    say_descendants(done.descendants, is_whole=is_whole)
     if not dry_run:
         click.echo(f"undo it with: dbproc restore {cell(done.files[0].file)}{' …' if len(done.files) > 1 else ''}")
     return 0

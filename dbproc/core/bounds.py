@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from dbproc.core.filenames import HIGHEST, UNFIT
+from dbproc.core.states import Quality
 from dbproc.core.version import Version
 
 _YEAR = 366 * 24 * 3600
@@ -61,6 +62,13 @@ class Lasting:
         if is_enough and seconds <= self.longest:
             return None
         return f"must be a duration {'above' if self.above else 'from'} 0 and up to 100 years, not {_plain(seconds)} s"
+
+
+def quality(text: str) -> str | None:
+    """The fault of a word that says how good a file is, or None."""
+    if text in [each.value for each in Quality]:
+        return None
+    return f"{text!r} is not allowed; choose of {', '.join(Quality)}"
 
 
 SECONDS = Bound(0, _YEAR, " seconds")

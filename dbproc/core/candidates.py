@@ -30,7 +30,7 @@ class Queued:
     spans: tuple[Period, ...]
     version_bump: int | None = None
     campaign_id: int | None = None  #: the campaign that it was made for
-    is_taken_back: bool = False  #: it is no input any more: what was made from it is to be looked at
+    is_taken_back: bool = False  #: it may be no input any more: what was made from it is to be looked at
 
 
 @dataclass(frozen=True, slots=True)

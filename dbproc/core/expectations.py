@@ -111,11 +111,11 @@ def expecting(definition: Definition, process: Process) -> Iterator[tuple[Input,
 
 def expected_span(product: Product, span: Period) -> Period:
     """All the time of the periods in which files of a product come and that have a moment of `span`."""
-    first, last = (next(_periods(cadence_of(product) or _DAILY, Period(time, time))) for time in span)
+    first, last = (next(periods_in(cadence_of(product) or _DAILY, Period(time, time))) for time in span)
     return Period(first.start, last.stop)
 
 
-def _keys(product: Product, seen: Seen) -> Iterable[str]:
+def expected_keys(product: Product, seen: Seen) -> Iterable[str]:
     """The keys of which files are expected: those that the product names, or else those seen, if it has any."""
     if not key_names(product.compiled.keyword_fields):
         return ("",)
@@ -131,7 +131,7 @@ def seen_of(product: Product, files: Iterable[tuple[str, dt.date]]) -> Seen:
     return Seen(firsts)
 
 
-def _extent(product: Product, cadence: Cadence, seen: Seen, key: str) -> Period | None:
+def expected_extent(product: Product, cadence: Cadence, seen: Seen, key: str) -> Period | None:
     """From when on, and until when, files of a key are expected; None where none has come and nothing is said.
 
     One that is not named is expected from its own first file on.
@@ -146,7 +146,7 @@ def _extent(product: Product, cadence: Cadence, seen: Seen, key: str) -> Period 
     return days_period(first, product.expect_to or dt.date.max)
 
 
-def _periods(cadence: Cadence, span: Period) -> Iterator[Period]:
+def periods_in(cadence: Cadence, span: Period) -> Iterator[Period]:
     """The periods that have a moment of `span`."""
     if cadence.timebase is Timebase.PART:
         for day, clock in parts_of_days(cadence.step, span):
@@ -157,23 +157,23 @@ def _periods(cadence: Cadence, span: Period) -> Iterator[Period]:
             yield days_period(first, period_end(cadence.timebase, first))
 
 
-def _within(cadence: Cadence, span: Period) -> Iterator[Period]:
+def within(cadence: Cadence, span: Period) -> Iterator[Period]:
     """The periods that lie in `span`."""
-    return (each for each in _periods(cadence, span) if span.start <= each.start and each.stop <= span.stop)
+    return (each for each in periods_in(cadence, span) if span.start <= each.start and each.stop <= span.stop)
 
 
-def _count(cadence: Cadence, span: Period) -> int:
+def count_within(cadence: Cadence, span: Period) -> int:
     """How many periods lie in `span`; of parts of days there may be millions."""
     if cadence.timebase is not Timebase.PART:
-        return sum(1 for _ in _within(cadence, span))
-    first = next(_within(cadence, span), None)
+        return sum(1 for _ in within(cadence, span))
+    first = next(within(cadence, span), None)
     return 0 if first is None else (span.stop - first.start + MOMENT) // cadence.step
 
 
 # --- what is there ---
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
     """The times that files cover, in order and apart from each other."""
 
     starts: Sequence[dt.datetime]
@@ -194,10 +194,10 @@ class _Line(NamedTuple):
             yield Period(begin, span.stop)
 
 
-_NO_LINE = _Line((), ())
+NO_LINE = Line((), ())
 
 
-def _line(times: Iterable[Period]) -> _Line:
+def line_of(times: Iterable[Period]) -> Line:
     starts: list[dt.datetime] = []
     stops: list[dt.datetime] = []
     for start, stop in sorted(times):
@@ -206,7 +206,7 @@ def _line(times: Iterable[Period]) -> _Line:
         else:
             starts.append(start)
             stops.append(stop)
-    return _Line(starts, stops)
+    return Line(starts, stops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ class Presence:
         times: dict[str, list[Period]] = defaultdict(list)
         for keywords, time in files:
             times[key_of_product(product, keywords)].append(time)
-        self._lines = {key: _line(some) for key, some in times.items()}
+        self._lines = {key: line_of(some) for key, some in times.items()}
 
     def missing(self, span: Period, key: str = "") -> Iterator[Expected]:
         """What is expected in `span`, of the keys that agree with `key`, and not there."""
@@ -253,25 +253,25 @@ class Presence:
         first = (
             Expected(self._product, period, expected)
             for expected, cadence, gap in gaps
-            for period in islice(_within(cadence, gap), most)
+            for period in islice(within(cadence, gap), most)
         )
         oldest = nsmallest(most, first, key=lambda each: (each.period, each.key))
-        return Late(sum(_count(cadence, gap) for _, cadence, gap in gaps), tuple(oldest))
+        return Late(sum(count_within(cadence, gap) for _, cadence, gap in gaps), tuple(oldest))
 
     def _missing(self, span: Period, key: str) -> Iterator[Expected]:
         for expected, cadence, gap in self._gaps(span, key):
-            yield from (Expected(self._product, period, expected) for period in _within(cadence, gap))
+            yield from (Expected(self._product, period, expected) for period in within(cadence, gap))
 
     def _gaps(self, span: Period, key: str) -> Iterator[tuple[str, Cadence, Period]]:
         """The times that no file covers, of each key that is expected."""
         cadence = cadence_of(self._product)
-        for expected in _keys(self._product, self._seen) if cadence is not None else ():
-            extent = _extent(self._product, cadence, self._seen, expected) if cadence is not None else None
+        for expected in expected_keys(self._product, self._seen) if cadence is not None else ():
+            extent = expected_extent(self._product, cadence, self._seen, expected) if cadence is not None else None
             if cadence is None or extent is None or joined(expected, key) is None:
                 continue
-            within = Period(max(span.start, extent.start), min(span.stop, extent.stop))
-            if within.start <= within.stop:
-                yield from ((expected, cadence, gap) for gap in self._lines.get(expected, _NO_LINE).gaps(within))
+            bounds = Period(max(span.start, extent.start), min(span.stop, extent.stop))
+            if bounds.start <= bounds.stop:
+                yield from ((expected, cadence, gap) for gap in self._lines.get(expected, NO_LINE).gaps(bounds))
 
 
 class Expectations:

@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from dbproc.core.filenames import Format, NameFacts, compile_format
-from dbproc.core.states import Purpose, Standing
+from dbproc.core.hooks import Hook
+from dbproc.core.states import Purpose, Quality, Standing
 from dbproc.core.version import Part, Version
 
 KEPT_CODES = ".dbproc/codes"
@@ -146,6 +147,8 @@ class Mission:
     inspector_seconds: float = 60.0  #: how long an inspector may take for one file
     inspector_memory: float = 2.0  #: GiB that a process of inspectors may take; 0: no limit
     early_cutoff: bool = False  #: whether what comes from a rebuilt file with the same contents is left as it is
+    keep_logs: dt.timedelta | None = None  #: how long logs of jobs that succeeded are kept; None: they are not
+    notify: tuple[Hook, ...] = ()  #: what tells people of events
     identity: str = ""  #: of its database; it stands in the mark of the root
     root_marked: bool = False  #: whether the root has borne that mark
     same_name: SameName = SameName.QUARANTINE
@@ -213,7 +216,8 @@ class Product:
 class Input:
     """An input product of a process, its window widened by whole days or by durations. Of the inputs with one
     `choice`, the best product of it, the first is used of which there are files. With `valid`, its files hold for
-    longer than their own time; of the latest one, `max_age` bounds how long."""
+    longer than their own time; of the latest one, `max_age` bounds how long. With `quality`, its files are marked with
+    one of these."""
 
     product_id: int
     optional: bool = False
@@ -223,7 +227,12 @@ class Input:
     after: dt.timedelta = NO_TIME
     valid: Validity | None = None
     max_age: dt.timedelta | None = None
+    quality: tuple[str, ...] = ()
     choice: int | None = None
+
+    def takes(self, quality: Quality) -> bool:
+        """Whether a file that is so marked may be used."""
+        return not self.quality or quality in self.quality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +317,7 @@ class File:
     directory: str
     same_as: int = 0  #: the oldest of the earlier versions with the same contents, 0: there is none
     standing: Standing = Standing.IN_PLACE
+    quality: Quality = Quality.UNKNOWN
 
     @property
     def period(self) -> Period:
@@ -375,6 +385,11 @@ class Task:
     failures: int = 0  #: how often it failed before with the same inputs and code
     campaign_id: int | None = None  #: the campaign that asked for it, or for what it is made from
     carries_out: tuple[int, ...] = ()  #: the campaigns of which it is an item
+
+    @property
+    def input_ids(self) -> frozenset[int]:
+        """The numbers of its inputs."""
+        return frozenset(file.file_id for file in self.inputs)
 
     @property
     def output_name(self) -> str | None:

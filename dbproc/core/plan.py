@@ -155,6 +155,7 @@ class Planner:
             files = self._chosen(process, slot, period, links)
             if not files and not links[0].optional:
                 names = " or ".join(self._definition.products[link.product_id].name for link in links)
+                names += f" (quality {' or '.join(links[0].quality)})" if links[0].quality else ""
                 missing = missing or f"no file of the required input {names} for {slot_words(process, slot, period)}"
             covers = covers or (links[0].valid is None and _covering(process, slot, period, files))
             wanted.update((file.file_id, file) for file in files)
@@ -372,6 +373,8 @@ def withdrawing(decision: Decision, pairs: Sequence[tuple[File, File]]) -> Decis
 
 
 def _gone(cause: File) -> str:
+    if cause.quality.is_doubt and cause.standing is Standing.IN_PLACE:
+        return f"is marked {cause.quality}, and no input of it any more"
     return {
         Standing.REPLACED: "was replaced",
         Standing.WITHDRAWN: "was withdrawn",

@@ -53,6 +53,12 @@ def in_few_words(reasons: Sequence[str], places: Places | None = None) -> list[s
     ]
 
 
+def some_names(names: Sequence[str]) -> str:
+    """Names, the first few of them."""
+    more = len(names) - FEW
+    return f"{', '.join(names[:FEW])} and {more:,} more" if more > 0 else ", ".join(names)
+
+
 def _read(text: str) -> tuple[str, str, str]:
     """The sentence for many like this one, its verb, and its file; the text itself where it is like no other."""
     for form, many in _FORMS:

@@ -90,6 +90,8 @@ def _added(file: File, before: Mapping[int | None, int], ranks: _Ranks) -> Reaso
 
 
 def _removed(file: File) -> str:
+    if file.quality.is_doubt and file.standing is Standing.IN_PLACE:
+        return f"removed, which is marked {file.quality}"
     return "withdrawn" if file.standing in (Standing.WITHDRAWN, Standing.FOLLOWING) else "removed"
 
 

@@ -96,6 +96,11 @@ class Quality(StrEnum):
     IGNORE = "ignore"  #: not to be used, though nothing is known to be wrong
     PROBLEM = "problem"  #: something is wrong with it
 
+    @property
+    def is_doubt(self) -> bool:
+        """Whether it speaks against using the file."""
+        return self in (Quality.IGNORE, Quality.PROBLEM)
+
 
 class RefusalReason(StrEnum):
     """Why a file is in quarantine."""
@@ -118,6 +123,17 @@ class RefusalReason(StrEnum):
     INPUT_MISSING = "input_missing"  #: what is left of a job whose code took an input away
     DEAD_RUN = "dead_run"  #: a dead run had moved it, and its name is taken since
     UNKNOWN_FILE = "unknown_file"  #: it was among the products, and not in the catalogue
+
+
+class NoticeEvent(StrEnum):
+    """What hooks tell people of."""
+
+    FAILED = "failed"  #: a job failed that had not failed before with these inputs and this code, or was refused
+    GIVEN_UP = "given up"  #: a job failed so often that it is not tried again by itself
+    QUARANTINED = "quarantined"  #: a file was refused
+    LATE = "late"  #: a file should have come
+    CRASHED = "crashed"  #: a run was found dead, or it ended because a person must act, or by an exception
+    LONG_LOCK = "long lock"  #: a run holds the lock for longer than a hook allows
 
 
 class CodeEvent(StrEnum):

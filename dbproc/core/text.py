@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 _EARLIEST, _LATEST = (dt.datetime(year, 1, 1, tzinfo=dt.UTC).timestamp() for year in (1, 9999))
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
 def time_of(seconds: float) -> dt.datetime:
@@ -22,3 +24,11 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def size_words(size: float) -> str:
+    """Bytes for people: ``812 B``, ``1.5 MB``."""
+    if size < 1000:
+        return f"{size:.0f} B"
+    power = min(int(math.log10(size) // 3), len(_UNITS))
+    return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"

@@ -17,6 +17,13 @@ from dbproc.core.periods import ALWAYS, DayRange
 from dbproc.core.slots import fields_of, is_whole, joined, key_of, key_of_file, restricted, shared_fields, window
 from dbproc.core.staleness import alternatives
 
+_Place = tuple[int, frozenset[str], tuple[str, ...]]
+"""What tells indexes of files apart: the product, the fields that keys share with it, the qualities that are taken."""
+
+
+def _place(process: Process, link: Input) -> _Place:
+    return link.product_id, shared_fields(process, link), link.quality
+
 
 class Wanted:
     """Finds the inputs of slots among the files that the catalogue gave for what was asked."""
@@ -26,9 +33,9 @@ class Wanted:
         self._fields = _fields_of_names(definition)
         self._made = {product_id for process in definition.processes.values() for product_id in process.outputs}
         self._asked = asked
-        self._timed: dict[tuple[int, frozenset[str]], _ByDay] = {}
-        self._dated: dict[tuple[int, frozenset[str], Keying], _ByDay] = {}
-        self._begun: dict[tuple[int, frozenset[str]], _ByStart] = {}
+        self._timed: dict[_Place, _ByDay] = {}
+        self._dated: dict[tuple[_Place, Keying], _ByDay] = {}
+        self._begun: dict[_Place, _ByStart] = {}
 
     def files(self, process: Process, slot: Slot, period: Period, link: Input) -> list[File]:
         """The files of one input of a slot, in the order of the command line."""
@@ -86,9 +93,12 @@ class Wanted:
         return self._by_time(process, link).keys(time.days, lambda file: time.overlaps(file.start, file.stop))
 
     def _own(self, process: Process, link: Input, files: Mapping[int, Sequence[File]]) -> Iterator[File]:
-        """The files of an input; not those from before its format changed that lack what keys are told by, nor what
-        was made then for other keys."""
+        """The files of an input that are marked as it takes them: of a date and keywords the newest one counts, and
+        where that is not so marked, there is none. Not those from before its format changed that lack what keys are
+        told by, nor what was made then for other keys."""
         given, fields = files.get(link.product_id, ()), self._fields.get(link.product_id)
+        if link.quality:
+            given = [file for file in given if link.takes(file.quality)]
         if fields is None:
             return iter(given)
         if link.product_id in self._made:
@@ -98,7 +108,7 @@ class Wanted:
 
     def _by_time(self, process: Process, link: Input) -> _ByDay:
         """The files of an input by the days that they touch, of those asked for."""
-        place = link.product_id, shared_fields(process, link)
+        place = _place(process, link)
         if place not in self._timed:
             asked = self._asked.by_time.get(link.product_id) or [ALWAYS.days]
             earliest, latest = asked[0][0], asked[-1][1]
@@ -110,7 +120,7 @@ class Wanted:
 
     def _by_date(self, process: Process, link: Input) -> _ByDay:
         """The files of an input by their date."""
-        place = link.product_id, shared_fields(process, link), process.keywords
+        place = _place(process, link), process.keywords
         if place not in self._dated:
             index = self._dated[place] = _ByDay(is_equal=process.keywords is Keying.MERGED)
             for file in self._own(process, link, self._facts.by_date):
@@ -119,7 +129,7 @@ class Wanted:
 
     def _by_start(self, process: Process, link: Input) -> _ByStart:
         """The files of an input by the beginning of their time."""
-        place = link.product_id, shared_fields(process, link)
+        place = _place(process, link)
         if place not in self._begun:
             self._begun[place] = _ByStart(process, link, self._own(process, link, self._facts.by_start))
         return self._begun[place]

@@ -30,7 +30,7 @@ from dbproc.core.model import LONGEST_DELAY, File, Period, Timebase
 from dbproc.core.periods import DayRange
 from dbproc.core.retry import meant_try
 from dbproc.core.slot_text import SlotShown, recorded_shown
-from dbproc.core.states import AttemptStatus, Correction, Standing
+from dbproc.core.states import AttemptStatus, Correction, Quality, Standing
 from dbproc.core.version import Version
 from dbproc.database import schema
 
@@ -114,18 +114,18 @@ def standing(file: FromClause) -> ColumnElement[str]:
 FILE_COLUMNS = (
     *(FILE.c.file_id, FILE.c.product_id, FILE.c.filename, FILE.c.utc_file_date),
     *(FILE.c.utc_start_time, FILE.c.utc_stop_time, *version_columns(FILE)),
-    *(FILE.c.process_keywords, FILE.c.relative_path, FILE.c.same_as, standing(FILE)),
+    *(FILE.c.process_keywords, FILE.c.relative_path, FILE.c.same_as, standing(FILE), FILE.c.quality),
 )
 """What :func:`file_of` needs, in its order."""
 
 
 def file_of(row: Sequence[Any]) -> File:
     """The first columns of a row, :data:`FILE_COLUMNS`, as a :class:`~dbproc.core.model.File`."""
-    number, product_id, name, date, start, stop, *version, keywords, directory, same_as, stands = row[
+    number, product_id, name, date, start, stop, *version, keywords, directory, same_as, stands, quality = row[
         : len(FILE_COLUMNS)
     ]
-    parsed, same = Version(*version), same_as or 0
-    return File(number, product_id, name, date, start, stop, parsed, keywords, directory, same, Standing(stands))
+    parsed, same, how = Version(*version), same_as or 0, (Standing(stands), Quality(quality))
+    return File(number, product_id, name, date, start, stop, parsed, keywords, directory, same, *how)
 
 
 def newest_as_queued(connection: Connection, condition: ColumnElement[bool]) -> Iterator[Queued]:

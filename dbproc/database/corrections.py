@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, select, update
 
 from dbproc.core.errors import ConflictError
 from dbproc.core.states import Correction
@@ -100,6 +100,12 @@ def put_back(connection: Connection, file_ids: Sequence[int], *, lost: Sequence[
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(**values))
     for some in batches(lost):
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=False))
+
+
+def mark(connection: Connection, file_ids: Sequence[int], values: Mapping[str, str | None]) -> None:
+    """Record how good files are, and what is to be known of them: new `values` of ``quality`` and ``caveats``."""
+    for some in batches(file_ids):
+        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(**values))
 
 
 def undo(connection: Connection, correction_ids: Iterable[int]) -> None:
@@ -209,9 +215,20 @@ def former_digests(connection: Connection, file_ids: Sequence[int]) -> dict[int,
     return found
 
 
+def once_named(name: str) -> Select[tuple[int]]:
+    """The numbers of the files that had a name before they were given another."""
+    of_rename = select(_CORRECTION.c.correction_id).where(_CORRECTION.c.kind == Correction.RENAME)
+    said = json.dumps({"filename": name})[1:-1]
+    has_name = _OF.c.former.contains(said, autoescape=True)
+    return select(_OF.c.file_id).where(_OF.c.correction_id.in_(of_rename), has_name)
+
+
 def former_of(connection: Connection, file_id: int) -> int | None:
-    """The file whose name and place a file took over last."""
-    statement = select(FILE.c.file_id).where(FILE.c.replaced_by == file_id, FILE.c.file_id != file_id)
+    """The file whose name and place a file took over last, by a correction; what was put back has taken over none."""
+    statement = select(FILE.c.file_id).join(_OF, _OF.c.file_id == FILE.c.file_id)
+    statement = statement.join(_CORRECTION, _CORRECTION.c.correction_id == _OF.c.correction_id)
+    is_taken_over = _CORRECTION.c.kind.in_((Correction.REPLACE, Correction.REINSPECT))
+    statement = statement.where(FILE.c.replaced_by == file_id, FILE.c.file_id != file_id, is_taken_over)
     return connection.scalar(statement.order_by(FILE.c.file_id.desc()).limit(1))
 
 

@@ -15,12 +15,17 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, fu
 
 from dbproc.core.candidates import Queued
 from dbproc.core.model import Period
+from dbproc.core.states import Quality
 from dbproc.database import schema
 from dbproc.database._queries import batches, columns_of, insert_rows, is_newest, newest_as_queued
 
 _QUEUE = schema.processqueue
 _FILE = schema.file
-_TAKEN_BACK = or_(_FILE.c.replaced_by.is_not(None), and_(_FILE.c.correction_id.is_not(None), ~_FILE.c.exists_on_disk))
+_TAKEN_BACK = or_(
+    _FILE.c.replaced_by.is_not(None),
+    and_(_FILE.c.correction_id.is_not(None), ~_FILE.c.exists_on_disk),
+    _FILE.c.quality != Quality.UNKNOWN,  # inputs may not take it
+)
 _HEAD = (_FILE.c.file_id, _FILE.c.product_id, _FILE.c.utc_file_date, _FILE.c.process_keywords, _TAKEN_BACK)
 
 MADE = "made"

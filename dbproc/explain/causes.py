@@ -31,7 +31,7 @@ from dbproc.core.slot_text import (
     slot_words,
     time_shown,
 )
-from dbproc.core.slots import fields_of, is_whole, joined, period_of, restricted
+from dbproc.core.slots import fields_of, is_whole, joined, period_of, restricted, window
 from dbproc.core.staleness import alternatives
 from dbproc.database import attempts, queue, summary, waitingslots
 from dbproc.database import codes as database_codes
@@ -325,6 +325,10 @@ class Inquiry:
         for link in planner.lacking(slot):
             product = self._definition.products[link.product_id]
             nearest = None if link.valid is None else self._nearest(link, period, slot.keywords)
+            unfit = self._marked(link, product, period, slot)
+            details += [_mark_words(link, row) for row in unfit]
+            if unfit:
+                continue
             if nearest is not None:
                 details += _not_valid(link, period, nearest)
                 continue
@@ -336,6 +340,12 @@ class Inquiry:
             if len(spans) > _MOST_DATES:
                 details.append(f"of the {len(spans)} dates of {product.name} the first {_MOST_DATES} are looked at")
         return replace(node, details=details), questions
+
+    def _marked(self, link: Input, product: Product, period: Period, slot: Slot) -> list[FileRow]:
+        """The files that would be there for a missing input, were they not marked as it does not take them."""
+        span = Period(ALWAYS.start, period.start) if link.valid is Validity.LATEST else window(link, period)
+        rows = self._files(product, SlotChoice(span, slot.keywords)) if link.quality else []
+        return [row for row in rows if not link.takes(row.quality)][-_MOST_DATES:]
 
     def _nearest(self, link: Input, period: Period, key: str) -> FileRow | None:
         """Of an input that holds beyond its own time, the last file that could be valid for a period."""
@@ -411,6 +421,12 @@ def _time_of_validity(link: Input, period: Period) -> Period:
     """The time for which a missing input that holds beyond its own time is explained."""
     first = period.start.date()
     return period if link.valid is Validity.COVERS else days_period(first, first)
+
+
+def _mark_words(link: Input, row: FileRow) -> str:
+    """That a file is there, and no input as it is marked."""
+    caveats = f" ({row.caveats})" if row.caveats else ""
+    return f"{row.filename} is marked {row.quality}{caveats}, and only {' or '.join(link.quality)} is taken"
 
 
 def _not_valid(link: Input, period: Period, file: FileRow) -> Iterator[str]:

@@ -9,7 +9,7 @@ from functools import partial
 
 from dbproc.core.candidates import Anchors, Consumers, Queued, Reach, affected, completed, needs_of_reaches, until_next
 from dbproc.core.facts import Facts
-from dbproc.core.model import Definition, Input, Period, Process, Slot, Timebase, Validity
+from dbproc.core.model import Definition, File, Input, Period, Process, Slot, Timebase, Validity
 from dbproc.core.needs import Needs, driven_periods, needs, needs_of_drivers
 from dbproc.core.plan import Decision, Planner
 from dbproc.core.slot_text import SlotChoice
@@ -102,7 +102,7 @@ def _in_reach(facts: FactsOf, reaches: Sequence[tuple[Reach, Input, Queued]]) ->
     starts = _starts(facts, lasting) if lasting else {}
     ended = [
         (
-            until_next(reach, starts.get((item.product_id, without_clock(item.keywords)), ()))
+            until_next(reach, _taken(link, starts.get((item.product_id, without_clock(item.keywords)), ())))
             if link.valid is Validity.LATEST
             else reach,
             item,
@@ -115,13 +115,18 @@ def _in_reach(facts: FactsOf, reaches: Sequence[tuple[Reach, Input, Queued]]) ->
         yield from ((slot, item) for slot in anchors.slots(reach))
 
 
-def _starts(facts: FactsOf, products: Mapping[int, dt.date]) -> dict[tuple[int, str], list[dt.datetime]]:
-    """When the files of products begin, each from a day on, in order, by product and keywords but the time of day."""
-    found: dict[tuple[int, str], list[dt.datetime]] = defaultdict(list)
+def _taken(link: Input, files: Sequence[File]) -> list[dt.datetime]:
+    """When those files begin that are marked as an input takes them."""
+    return [file.start for file in files if link.takes(file.quality)]
+
+
+def _starts(facts: FactsOf, products: Mapping[int, dt.date]) -> dict[tuple[int, str], list[File]]:
+    """The files of products that begin, each from a day on, in order, by product and keywords but the time of day."""
+    found: dict[tuple[int, str], list[File]] = defaultdict(list)
     later = {product_id: [(first, dt.date.max)] for product_id, first in products.items()}
     for product_id, files in facts(Needs({}, {}, {}, later), ()).by_start.items():
         for file in sorted(files, key=lambda file: file.start):
-            found[product_id, without_clock(file.keywords)].append(file.start)
+            found[product_id, without_clock(file.keywords)].append(file)
     return found
 
 

@@ -18,7 +18,7 @@ from dbproc.database import moves as placements
 from dbproc.database.corrections import Corrected
 from dbproc.database.store import Store
 from dbproc.storage import moves
-from dbproc.storage.aside import move_aside
+from dbproc.storage.aside import move_aside, prune
 
 WITHDRAWN = "withdrawn"
 """Why a file is queued that was taken back."""
@@ -38,6 +38,8 @@ def moved(store: Store, wanted: Sequence[Move]) -> Iterator[None]:
             moves.move(move)
             done.append(move)
         moves.sync(done)
+        for move in done:
+            prune(move)
         yield
     except BaseException as error:
         try:

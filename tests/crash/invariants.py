@@ -55,14 +55,16 @@ def stray_logs(mission: Mission) -> list[str]:
 
 
 def contents(mission: Mission, *, with_jobs: bool = False) -> frozenset[str]:
-    """The digests of all files of the mission; `with_jobs`: those in the directories of jobs, too."""
+    """The digests of all files of the mission, those that are out of their places included; `with_jobs`: those in the
+    directories of jobs, too."""
     places = {mission.root, mission.incoming}
     return frozenset(_digest(path) for place in places for path in _files(place, with_jobs=with_jobs))
 
 
-def _files(place: Path, *, with_jobs: bool) -> Iterator[Path]:
-    for directory, _, names in os.walk(place):
-        if "/.dbproc/" not in f"{directory}/" or (with_jobs and "/.dbproc/work/" in f"{directory}/"):
+def _files(top: Path, *, with_jobs: bool) -> Iterator[Path]:
+    for directory, _, names in os.walk(top):
+        kept = ("/.dbproc/withdrawn/", "/.dbproc/trash/", *(("/.dbproc/work/",) if with_jobs else ()))
+        if "/.dbproc/" not in f"{directory}/" or any(place in f"{directory}/" for place in kept):
             yield from (path for name in names if (path := Path(directory, name)).is_file() and not path.is_symlink())
 
 
@@ -74,7 +76,10 @@ def _damage(connection: Connection) -> Iterator[str]:
 
 
 def _without_file(connection: Connection, root: Path) -> Iterator[str]:
-    """A row implies a file, whole, with its companion directory."""
+    """A row implies a file, whole, with its companion directory: in its place, or where an announced move has it."""
+    moved = select(schema.placement.c.source, schema.placement.c.target)
+    moved = moved.where(schema.placement.c.purpose.in_(("aside", "rename")))
+    aside = {source: Path(target) for source, target in connection.execute(moved)}
     members: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for file_id, path, digest in connection.execute(
         select(*(schema.filemember.c[name] for name in ("file_id", "member_path", "shasum")))
@@ -82,12 +87,18 @@ def _without_file(connection: Connection, root: Path) -> Iterator[str]:
         members[file_id].append((path, digest))
     for row in connection.execute(select(FILE).where(FILE.c.exists_on_disk)).mappings():
         home = root / row["relative_path"] / row["filename"]
-        wanted = [(home, row["shasum"]), *((home.with_suffix("") / path, sha) for path, sha in members[row["file_id"]])]
-        for path, digest in wanted:
-            if not path.is_file():
-                yield f"{row['filename']} is in the catalogue, but {path} does not exist"
-            elif f"sha256:{_digest(path)}" != digest:
-                yield f"{row['filename']} is in the catalogue, but {path} has other bytes"
+        places = [home, *((aside[str(home)],) if str(home) in aside else ())]
+        wanted = [(None, row["shasum"]), *members[row["file_id"]]]
+        for member, digest in wanted:
+            found = [path for place in places if (path := _part(place, member)).is_file()]
+            if not found:
+                yield f"{row['filename']} is in the catalogue, but {_part(home, member)} does not exist"
+            elif digest not in {f"sha256:{_digest(path)}" for path in found}:
+                yield f"{row['filename']} is in the catalogue, but {found[0]} has other bytes"
+
+
+def _part(place: Path, member: str | None) -> Path:
+    return place if member is None else place.with_suffix("") / member
 
 
 def _without_lineage(connection: Connection) -> Iterator[str]:

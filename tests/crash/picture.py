@@ -27,11 +27,13 @@ NATURAL = {
     "file": ("filename",),
     "campaign": ("campaign_name",),
     "attempt": ("process_id", "utc_file_date", "process_keywords", "code_id", "status"),
+    "correction": ("kind", "reason"),
 }
 """What names a row in place of its number."""
 IGNORED = {
     "mission": {"identity"},
-    "file": {"stat"},
+    "file": {"stat", "arrived_time", "logging_id"},
+    "correction": {"correction_time", "logging_id", "undone_time"},
     "filemember": {"stat"},
     "code": {"stat", "release_time"},
     "inspector": {"stat"},
@@ -103,7 +105,7 @@ def _line(table: Table, row: Mapping[str, Any], names: Mapping[str, Mapping[int,
         if is_number or column.name in IGNORED.get(table.name, ()):
             continue
         value = row[column.name]
-        if column.name == "next_try_time":
+        if column.name in ("next_try_time", "released_time"):
             value = value is not None
         if column.name == "same_as" and value is not None:
             value = names[table.name][value]

@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 
 from tests.kit.mission import Mission
-from tests.kit.sessions import BLOCK, CHECKOUT, DOCS, LONGEST_SECONDS, PARTITIONS, make_home, played, settled
+from tests.kit.sessions import (
+    BLOCK,
+    CHECKOUT,
+    CORRECTIONS,
+    DOCS,
+    LONGEST_SECONDS,
+    PARTITIONS,
+    Session,
+    make_home,
+    played,
+    settled,
+)
 
 EXAMPLES = CHECKOUT / "examples"
 PAGE = (DOCS / "partitions.md").read_text(encoding="utf-8")
@@ -77,9 +88,12 @@ def test_the_programs_on_the_page_are_those_of_the_examples() -> None:
 
 
 @pytest.mark.timeout(LONGEST_SECONDS)
-def test_what_the_page_tells_the_reader_to_type_prints_what_it_says(tmp_path: Path) -> None:
-    steps = PARTITIONS.steps()
-    assert sum(step.told is not None for step in steps) >= 10
+@pytest.mark.parametrize(("session", "least"), [(PARTITIONS, 10), (CORRECTIONS, 7)], ids=["partitions", "corrections"])
+def test_what_the_page_tells_the_reader_to_type_prints_what_it_says(
+    session: Session, least: int, tmp_path: Path
+) -> None:
+    steps = session.steps()
+    assert sum(step.told is not None for step in steps) >= least
     for step, printed in zip(steps, played(steps, make_home(tmp_path)), strict=True):
         if step.told is not None:
             assert settled(printed) == settled(step.told), step.commands

@@ -14,6 +14,9 @@ CLEAN = name_of("clean", 1)
 ASKING = [
     "plan",
     "queue",
+    "files",
+    "graph",
+    "log",
     f"why {CLEAN}",
     f"lineage {CLEAN}",
     f"inspect ROOT/data/raw/{RAW}",
@@ -36,6 +39,8 @@ WORKING = [
     "run-process to_clean --start 2020-01-01 --end 2020-01-01 --output ROOT/..",
     "status",
     "retry",
+    "dismiss -o to_clean --reason gone",
+    f"mark {RAW} --quality ok",
     "reprocess --product clean",
     "unlock --reason why",
     "upgrade",

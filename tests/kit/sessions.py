@@ -75,6 +75,8 @@ class Session:
 
 GREENHOUSE = Session((CHECKOUT / "README.md", DOCS / "quickstart.md", DOCS / "changing.md"))
 PARTITIONS = Session((DOCS / "partitions.md",), writes_files=False, time="2024-06-01 08:00:02")
+COVERAGE = Session((DOCS / "coverage.md",), writes_files=False, time="2024-06-01 08:00:02")
+CORRECTIONS = Session((DOCS / "corrections.md",), writes_files=False, time="2024-06-01 08:00:02")
 
 
 def make_home(path: Path) -> Path:
@@ -138,5 +140,5 @@ def fill_in(session: Session) -> None:
 
 
 if __name__ == "__main__":
-    for each in (GREENHOUSE, PARTITIONS):
+    for each in (GREENHOUSE, PARTITIONS, COVERAGE, CORRECTIONS):
         fill_in(each)

@@ -1,0 +1,435 @@
+"""The answer of ``dbproc coverage``: what there is of each product and key, the gaps, and what helps."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dbproc.core import coverage
+from dbproc.core.answers import HIDDEN, INLINE
+from dbproc.core.coverage import Aim, Basis, Covered, Mark, Series, Stretch
+from dbproc.core.durations import duration_text
+from dbproc.core.expectations import (
+    Line,
+    cadence_of,
+    count_within,
+    expected_extent,
+    expected_keys,
+    seen_of,
+)
+from dbproc.core.filenames import keywords_of
+from dbproc.core.lookup import product_named
+from dbproc.core.model import NO_TIME, Definition, Input, Period, Process, Product, Timebase
+from dbproc.core.periods import ALWAYS, Cadence, days_period, extended
+from dbproc.core.slot_text import (
+    EVERY_SLOT,
+    SlotChoice,
+    SlotShown,
+    fields_of_product,
+    has_key,
+    period_words,
+    require_fields,
+    time_shown,
+)
+from dbproc.core.slots import joined, period_of, restricted
+from dbproc.core.states import Standing
+from dbproc.database import attempts, waitingslots
+from dbproc.database import coverage as database
+from dbproc.database.definition.load import load_definition
+from dbproc.database.store import Store, Transaction
+from dbproc.explain.causes import maker_of
+from dbproc.explain.status import standing_failures
+from dbproc.run.decide import facts_in, periods_of
+
+_DAILY = Cadence(Timebase.DAILY)
+_MARKS = {Standing.LOST: Mark.GONE, Standing.WITHDRAWN: Mark.WITHDRAWN, Standing.FOLLOWING: Mark.WITHDRAWN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoveredStretch:
+    """A time in which every period of a series stands alike, for the same reason."""
+
+    start: dt.datetime  #: its first moment
+    stop: dt.datetime  #: its last moment
+    mark: Mark  #: how its periods stand
+    why: str  #: why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoveredSeries:
+    """A product and a key, and what there is of them."""
+
+    product: str  #: the name of the product
+    key: str  #: the values of keywords
+    every: str  #: how long its periods are
+    basis: Basis  #: what tells which periods it should have
+    files: int  #: how many newest files there are, of all times
+    periods: int  #: how many periods there should be in the time asked for
+    there: int  #: how many of them are there
+    stretches: tuple[CoveredStretch, ...]  #: its time in the time asked for
+    series: Series = field(metadata=HIDDEN)
+
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+        return f"{self.product} {self.key}".rstrip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Periods that should be there and are not, one after the other and for the same reason."""
+
+    product: str  #: the name of the product
+    slot: SlotShown = field(metadata=INLINE)
+    mark: Mark  #: how they stand
+    count: int  #: how many periods
+    why: str  #: why
+    root: str | None  #: the product that is to blame, where it is another one
+    command: str | None  #: what helps, or tells more; null: that of the root does
+    log: str | None  #: what the job of the first of them wrote
+    words: str = field(metadata=HIDDEN)  #: the periods and the key, for people
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What there is of products."""
+
+    mission: str  #: the name of the mission
+    start: dt.datetime | None  #: the first moment of the calendar; null: there is nothing to show
+    stop: dt.datetime | None  #: its last moment
+    series: tuple[CoveredSeries, ...]  #: products and keys, by level, name and key
+    gaps: tuple[Gap, ...]  #: what should be there and is not, in the same order
+
+    @property
+    def span(self) -> Period | None:
+        """The time of the calendar."""
+        return None if self.start is None or self.stop is None else Period(self.start, self.stop)
+
+
+def mission_coverage(store: Store, products: Sequence[str] = (), choice: SlotChoice = EVERY_SLOT) -> Coverage:
+    """What there is of some products, or of all.
+
+    Raises
+    ------
+    NotFoundError
+        There is no product of a name, or none of them has a keyword of the chosen key.
+    """
+    with store.begin() as connection:
+        return coverage_in(connection, load_definition(connection), products, choice)
+
+
+def coverage_in(
+    connection: Transaction, definition: Definition, products: Sequence[str] = (), choice: SlotChoice = EVERY_SLOT
+) -> Coverage:
+    """The same within a transaction."""
+    named = [product_named(definition, name) for name in products] or list(definition.products.values())
+    require_fields(choice.key, {name for each in named for name in fields_of_product(each)}, _subject(products))
+    survey = _Survey(connection, definition)
+    shown: list[CoveredSeries] = []
+    gaps: list[Gap] = []
+    for product in sorted(named, key=lambda each: (each.level, each.name)):
+        for series in survey.series(product):
+            within = coverage.clipped(series, choice.span)
+            if within.stretches and has_key(series.key, choice.key):
+                shown.append(_shown(within))
+                gaps.extend(_gaps(definition, product, within))
+    spans = [each.series.extent for each in shown if each.series.extent is not None]
+    span = _bounded(coverage.hull(spans), choice.span) if spans else None
+    return Coverage(
+        mission=definition.mission.name,
+        start=None if span is None else span.start,
+        stop=None if span is None else span.stop,
+        series=tuple(shown),
+        gaps=tuple(gaps),
+    )
+
+
+def _subject(products: Sequence[str]) -> str:
+    return f"product {products[0]}" if len(products) == 1 else "none of the products"
+
+
+def _bounded(span: Period, asked: Period) -> Period:
+    """The time asked for, and where none is, that of what is shown."""
+    start = span.start if asked.start == ALWAYS.start else asked.start
+    return Period(start, span.stop if asked.stop == ALWAYS.stop else asked.stop)
+
+
+def _shown(series: Series) -> CoveredSeries:
+    there = series.periods(Mark.THERE)
+    return CoveredSeries(
+        product=series.product,
+        key=series.key,
+        every=_every(series),
+        basis=series.basis,
+        files=series.count,
+        periods=there + sum(series.periods(mark) for mark in Mark if mark.is_gap),
+        there=there,
+        stretches=tuple(
+            CoveredStretch(start=each.period.start, stop=each.period.stop, mark=each.mark, why=each.why)
+            for each in series.stretches
+        ),
+        series=series,
+    )
+
+
+def _every(series: Series) -> str:
+    if series.basis is Basis.NONE:
+        return "any time"
+    cadence = series.cadence
+    return duration_text(cadence.step) if cadence.timebase is Timebase.PART else cadence.timebase.value.lower()
+
+
+def _gaps(definition: Definition, product: Product, series: Series) -> Iterator[Gap]:
+    for each in series.stretches:
+        if each.mark.is_gap:
+            count = count_within(series.cadence, each.period)
+            ends = _ends(series.cadence, each.period)
+            yield Gap(
+                product=product.name,
+                slot=time_shown(each.period, series.key),
+                mark=each.mark,
+                count=count,
+                why=each.why,
+                root=each.root or None,
+                command=None if each.root else _command(definition, product, series.key, each, ends),
+                log=each.log or None,
+                words=f"{_words(each.period, ends)} {series.key}".rstrip(),
+            )
+
+
+def _command(definition: Definition, product: Product, key: str, stretch: Stretch, ends: tuple[str, str]) -> str:
+    """The command that mends a gap, or tells more of it."""
+    maker = maker_of(definition, product.product_id)
+    first, last = ends
+    is_one = first == last
+    keys = [word for name, value in keywords_of(key).items() for word in ("--key", f"{name}={value}")]
+    span = ["--start", first, "--end", last, *keys]
+    if stretch.mark is Mark.FAILED and maker is not None:
+        return _line("retry", "-o", maker.name, *(["--date", first] if is_one else []), *keys)
+    if stretch.mark is Mark.WITHDRAWN:
+        if is_one and stretch.file:
+            return _line("restore", stretch.file)
+        return _line("restore", "--product", product.name, "--withdrawn", *span)
+    if stretch.mark is Mark.GONE:
+        return _line("files", product.name, "--missing", *span) if maker is None else _line("run")
+    return _line("why", product.name, first, *keys[1::2])
+
+
+def _words(period: Period, ends: tuple[str, str]) -> str:
+    """The periods of a gap, for people."""
+    if period == days_period(*period.days) or ends[0] == ends[1]:
+        return period_words(period)
+    return f"{ends[0]} to {ends[1]}"
+
+
+def _ends(cadence: Cadence, period: Period) -> tuple[str, str]:
+    """The first and the last period of a gap, as times that commands take."""
+    first, last = (coverage.snapped(cadence, Period(time, time)) for time in period)
+    if cadence.timebase is Timebase.PART and period != days_period(*period.days):
+        return period_words(first), period_words(last)
+    return str(first.start.date()), str(last.start.date())
+
+
+def _line(*words: str) -> str:
+    return shlex.join(["dbproc", *words])
+
+
+# --- all series of a mission ---
+
+
+class _Survey:
+    """Looks at products, each once: what is made after what it is made from."""
+
+    def __init__(self, connection: Transaction, definition: Definition) -> None:
+        self._connection = connection
+        self._definition = definition
+        self._now = dt.datetime.now(dt.UTC)
+        self._done: dict[int, list[Series]] = {}
+        self._dropped: dict[int, frozenset[str]] = {}
+        self._troubles = _troubles(connection, definition)
+
+    def series(self, product: Product) -> list[Series]:
+        """The series of a product."""
+        todo = [product]
+        while todo:
+            last = todo[-1]
+            before = [each for each in self._before(last) if each.product_id not in self._done]
+            if before:
+                todo.extend(before)
+                continue
+            todo.pop()
+            if last.product_id not in self._done:
+                self._done[last.product_id] = self._looked_at(last)
+        return self._done[product.product_id]
+
+    def _before(self, product: Product) -> list[Product]:
+        maker = maker_of(self._definition, product.product_id)
+        return [] if maker is None else [self._definition.products[link.product_id] for link in maker.inputs]
+
+    def _looked_at(self, product: Product) -> list[Series]:
+        found = list(database.covered(self._connection, product))
+        maker = maker_of(self._definition, product.product_id)
+        fields = self._fields(product, maker, found)
+        there = coverage.lines(found, fields)
+        if cadence_of(product) is not None:
+            aims = self._expected(product, found, fields)
+        elif maker is not None:
+            aims = self._of_process(maker, there, fields)
+        else:
+            aims = self._seen(product, there)
+        troubles = self._troubles.get(product.product_id, [])
+        return [
+            Series(
+                product.name,
+                key,
+                basis,
+                aim.cadence,
+                coverage.stretches(
+                    aim,
+                    there.get(key, _NOTHING)[0],
+                    () if maker is None else self._lacks(maker, key, aim.cadence),
+                    [trouble for keywords, trouble in troubles if restricted(keywords, fields) == key],
+                    "" if maker is not None else "no file of it came",
+                ),
+                there.get(key, _NOTHING)[1],
+            )
+            for key, (basis, aim) in sorted(aims.items())
+        ]
+
+    def _fields(self, product: Product, maker: Process | None, found: Sequence[Covered]) -> frozenset[str]:
+        """The keywords that tell series of a product apart."""
+        fields = fields_of_product(product)
+        if product.keys:
+            return fields
+        running = coverage.running_fields(found)
+        if maker is not None:
+            running = running.union(*(self._dropped.get(link.product_id, frozenset()) for link in maker.inputs))
+        self._dropped[product.product_id] = running
+        return fields - running
+
+    def _expected(
+        self, product: Product, found: Sequence[Covered], fields: frozenset[str]
+    ) -> Mapping[str, tuple[Basis, Aim]]:
+        cadence = cadence_of(product) or _DAILY
+        seen = seen_of(product, ((each.keywords, each.period.start.date()) for each in found))
+        extents: dict[str, list[Period]] = defaultdict(list)
+        for expected in expected_keys(product, seen):
+            extent = expected_extent(product, cadence, seen, expected)
+            if extent is not None:
+                extents[restricted(expected, fields)].append(extent)
+        late = None if product.late_after is None else self._ago(product.late_after)
+        latest = self._latest(found)
+        aims = {}
+        for key, some in extents.items():
+            extent = self._over(cadence, coverage.hull(some), latest)
+            if extent is not None:
+                aims[key] = Basis.EXPECTED, Aim(cadence, extent, late or self._now, late)
+        return aims
+
+    def _of_process(
+        self, maker: Process, there: Mapping[str, tuple[Line, int]], fields: frozenset[str]
+    ) -> Mapping[str, tuple[Basis, Aim]]:
+        """What a process makes: for each period of it for which there are, or should be, its inputs."""
+        needed = [self._done[link.product_id] for link in _needed(maker)]
+        keys = set(there) | _joined_keys(needed, maker.key_fields & fields)
+        cadence = Cadence(maker.timebase, maker.step) if maker.timebase.is_grid else _DAILY
+        aims = {}
+        for key in keys:
+            spans = [span for span in (coverage.extent_of(needed, key), _hull(there.get(key, _NOTHING)[0])) if span]
+            if spans:
+                extent = coverage.snapped(cadence, coverage.hull(spans))
+                aims[key] = Basis.PROCESS, Aim(cadence, extent, self._now)
+        return aims
+
+    def _seen(self, product: Product, there: Mapping[str, tuple[Line, int]]) -> Mapping[str, tuple[Basis, Aim]]:
+        """What comes as it came so far; nothing is missing where that tells nothing, or when it ended for all keys."""
+        cadence = coverage.rhythm(database.latest_starts(self._connection, product))
+        spans = {key: span for key, (line, _) in there.items() if (span := _hull(line)) is not None}
+        if not spans:
+            return {}
+        last = max(span.stop for span in spans.values())
+        basis, base = (Basis.NONE, Mark.NOT_DUE) if cadence is None else (Basis.SEEN, Mark.MISSING)
+        every = cadence or _DAILY
+        return {
+            key: (basis, Aim(every, coverage.snapped(every, Period(span.start, last)), self._now, base=base))
+            for key, span in spans.items()
+        }
+
+    def _lacks(self, maker: Process, key: str, cadence: Cadence) -> Iterator[Stretch]:
+        """What the inputs lack of which every output needs one."""
+        for link in _needed(maker):
+            yield from coverage.lacks(self._done[link.product_id], key, cadence)
+
+    def _over(self, cadence: Cadence, extent: Period, latest: dt.datetime | None) -> Period | None:
+        """What is expected until now, or until the latest file if that is of the future."""
+        until = max(self._now, latest or self._now)
+        stop = coverage.snapped(cadence, Period(until, until)).stop
+        last = min(extent.stop, stop)
+        return None if last < extent.start else coverage.snapped(cadence, Period(extent.start, last))
+
+    def _latest(self, found: Iterable[Covered]) -> dt.datetime | None:
+        return max((each.period.stop for each in found), default=None)
+
+    def _ago(self, time: dt.timedelta) -> dt.datetime:
+        return extended(Period(self._now, self._now), time, NO_TIME).start
+
+
+_NOTHING: tuple[Line, int] = (Line((), ()), 0)
+
+
+def _hull(line: Line) -> Period | None:
+    return Period(line.starts[0], line.stops[-1]) if line.starts else None
+
+
+def _needed(maker: Process) -> list[Input]:
+    """The inputs of whose files each output needs one of its own time: not of several that stand for each other."""
+    links = [link for link in maker.inputs if link.valid is None and link.choice is None and not link.optional]
+    return [link for link in links if maker.driver in (None, link.product_id)] if maker.driver is not None else links
+
+
+def _joined_keys(needed: Iterable[Iterable[Series]], fields: frozenset[str]) -> set[str]:
+    """The keys of outputs that the keys of inputs give."""
+    keys = {""}
+    for some in needed:
+        own = {restricted(each.key, fields) for each in some}
+        keys = {both for one in keys for other in own if (both := joined(one, other)) is not None}
+    return keys
+
+
+# --- what is known of periods that are not there ---
+
+
+def _troubles(connection: Transaction, definition: Definition) -> dict[int, list[tuple[str, Stretch]]]:
+    """What failed, waits, is gone or withdrawn, by product, with its keywords."""
+    found: dict[int, list[tuple[str, Stretch]]] = defaultdict(list)
+    for row in database.out_of_place(connection):
+        mark = _MARKS[row.standing]
+        why = f"with its input, of {row.cause}" if row.cause else row.reason
+        root = row.cause or ""
+        found[row.product_id].append((row.keywords, Stretch(row.period, mark, why, root, row.filename)))
+    for product_id, keywords, trouble in [*_waiting(connection, definition), *_failed(connection, definition)]:
+        found[product_id].append((keywords, trouble))
+    return found
+
+
+def _waiting(connection: Transaction, definition: Definition) -> Iterator[tuple[int, str, Stretch]]:
+    rows = [row for row in waitingslots.entries(connection) if row.slot.process_id in definition.processes]
+    periods = periods_of(definition, facts_in(connection, definition), [row.slot for row in rows])
+    for row in rows:
+        process = definition.processes[row.slot.process_id]
+        period = periods.get(row.slot) or period_of(process, row.slot)
+        for number in process.outputs:
+            yield number, row.slot.keywords, Stretch(period, Mark.WAITING)
+
+
+def _failed(connection: Transaction, definition: Definition) -> Iterator[tuple[int, str, Stretch]]:
+    for row in attempts.attempts_numbered(connection, standing_failures(connection, definition)):
+        process = definition.processes[row.process_id]
+        shown = row.slot.period
+        period = period_of(process, row.place) if shown is None else Period(shown.start, shown.stop)
+        why = f"{process.name}: {row.message or row.status}"
+        for number in process.outputs:
+            yield number, row.slot.keywords, Stretch(period, Mark.FAILED, why, log=row.log or "")
