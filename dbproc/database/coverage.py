@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Float, and_, case, cast, extract, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, Connection, Float, and_, case, cast, extract, func, literal, or_, select
 
 from dbproc.core.coverage import Covered
 from dbproc.core.filenames import TIME_OF_DAY
@@ -100,7 +100,7 @@ def out_of_place(connection: Connection) -> Iterator[OutOfPlace]:
         select(
             *(FILE.c.product_id, FILE.c.filename, FILE.c.process_keywords),
             *(FILE.c.utc_start_time, FILE.c.utc_stop_time, stands),
-            *(func.coalesce(correction.c.reason, ""), func.coalesce(schema.product.c.product_name, null())),
+            *(func.coalesce(correction.c.reason, ""), schema.product.c.product_name),
         )
         .outerjoin(correction, correction.c.correction_id == FILE.c.correction_id)
         .outerjoin(

@@ -225,6 +225,10 @@ def correcting(mission: Mission) -> list[list[str]]:
     other.write_text("other bytes")
     return [
         ["files"],
+        ["log"],
+        ["coverage"],
+        ["report"],
+        ["mark", RAW[0], "--quality", "ok"],
         ["withdraw", RAW[0], "--reason", "x"],
         ["restore", RAW[0]],
         ["replace", RAW[0], "with", str(other), "--reason", "x"],
