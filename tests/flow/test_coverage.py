@@ -156,3 +156,35 @@ def test_nothing_is_told_of_a_mission_without_files(sqlite_mission: Mission) -> 
     assert "there is nothing of that" in mission.dbproc("coverage").out
     assert "nothing is expected" in mission.dbproc("coverage", "--html", "-").out
     mission.dbproc("report", "-o", str(mission.root.parent / "r.html"))
+
+
+def test_files_that_are_numbered_are_one_line_and_what_is_made_of_each_too(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(
+        product("orbit", 0, "orbit_{orbit}_{Y}{m}{d}_v{VERSION}.txt"),
+        product("frame", 0, "frame_{camera}_{Y}{m}{d}_v{VERSION}.txt"),
+        product("look", 1, "look_{camera}_{orbit}_{Y}{m}{d}_v{VERSION}.txt"),
+        process("to_look", "look", ["orbit", "frame"], "per orbit"),
+    )
+    mission.deliver(*(f"orbit_{100 + day}_202001{day:02d}_v1.0.0.txt" for day in (1, 2, 3, 4)))
+    mission.deliver(*(f"frame_{camera}_202001{day:02d}_v1.0.0.txt" for camera in "LR" for day in (1, 2, 3, 4)))
+    mission.run()
+    whole = "####"
+    assert marks(mission) == {
+        **{f"frame camera={camera}": whole for camera in "LR"},
+        **{f"look camera={camera}": whole for camera in "LR"},
+        "orbit": whole,
+    }
+    mission.dbproc("withdraw", "look_L_102_20200102_v1.0.0.txt", "--reason", "blurred")
+    assert marks(mission, "look") == {"look camera=L": "#W##", "look camera=R": whole}
+
+
+def test_a_product_of_merged_keys_is_one_line(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(
+        product("raw", 0, RAW),
+        product("both", 1, "both_{station}_{Y}{m}{d}_v{VERSION}.txt"),
+        process("to_both", "both", ["raw"], keys={"keywords": "merged"}),
+    )
+    mission.deliver(*(raw(station, day) for station in ("ANK", "BOL") for day in (1, 2)))
+    mission.deliver(*(raw("ANK", day) for day in (3, 4)))
+    mission.run()
+    assert marks(mission) == {"raw station=ANK": "####", "raw station=BOL": "##..", "both": "####"}
