@@ -13,5 +13,6 @@ setup(
     ],
     package_dir={"dbproc.migrations": "migrations"},
     package_data={"": ["py.typed", "*.mako", "*.sql", "*.toml", "*.json"]},
+    data_files=[("share/man/man1", sorted(glob("docs/man/*.1")))],
     scripts=["ProcessQueue.py", *sorted(glob("scripts/*.py"))],
 )

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from dbproc.changes.touched import any_code_touched, any_inspector_touched
-from dbproc.core.errors import UserError
+from dbproc.core.errors import EXIT_NEEDS_PERSON, BusyError, DbprocError, LockError, UserError
 from dbproc.core.events import LOGGER, Event, Progress, Report
 from dbproc.core.model import Definition, Move
 from dbproc.core.overlaps import refuse_harmful
 from dbproc.core.text import one_line
 from dbproc.database import lock, moves
-from dbproc.database.definition.load import load_definition
+from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.pending import pending
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Arrival, scan_mission
@@ -69,12 +69,43 @@ def run_by_hand(
 @contextmanager
 def _begun(store: Store, options: Options, report: Report, progress: Progress | None) -> Iterator[_Run]:
     """A run under the lock, with the mission's umask and group, in the daily log, and recovered from the last one."""
-    with _locked(store, report) as acquired:
+    with _telling(store, report), _locked(store, report) as acquired:
         this_run = _Run(store, options, report, progress, acquired.run_id)
         with this_run.logged():
             this_run.recover(was_killed=acquired.crashed is not None)
+            this_run.drop_logs()
             yield this_run
             this_run.forget_returned()
+
+
+@contextmanager
+def _telling(store: Store, report: Report) -> Iterator[None]:
+    """Tell people what happened, when the lock is free again, or somebody holds it for too long; but for signals."""
+    try:
+        yield
+    except (BusyError, LockError):
+        _tell(store, report, is_busy=True)
+        raise
+    except UserError:
+        _tell(store, report)
+        raise
+    _tell(store, report)
+
+
+def _tell(store: Store, report: Report, *, is_busy: bool = False) -> None:
+    """Tell them; whatever goes wrong with that is a note."""
+    try:
+        with store.begin() as connection:
+            if not load_mission(connection).notify:
+                return
+        from dbproc.run.notices import note_long_lock, tell
+
+        with signals_interrupt():
+            if is_busy:
+                note_long_lock(store)
+            tell(store, report)
+    except (DbprocError, OSError) as error:
+        report.add(Event.NOTE, "hooks", f"cannot be told: {one_line(str(error))}; the next run tries it again")
 
 
 @contextmanager
@@ -82,21 +113,22 @@ def _locked(store: Store, report: Report) -> Iterator[lock.Acquired]:
     """Hold the lock, with signals that interrupt; what came of it stands in the lock's row."""
     with signals_interrupt():
         acquired = lock.acquire(store)
-        comment = "ended by an exception"
+        comment, has_crashed = "ended by an exception", True
         try:
             if acquired.crashed is not None:
                 report.add(Event.NOTE, "lock", f"taken from a dead run ({acquired.crashed})")
             yield acquired
+            has_crashed = False
             comment = "done" if report.exit_status == 0 else "done, with failures"
         except Interrupted as signal:
-            comment = f"ended by {signal}"
+            comment, has_crashed = f"ended by {signal}", False
             raise
         except UserError as error:
-            comment = one_line(str(error))
+            comment, has_crashed = one_line(str(error)), error.exit_status == EXIT_NEEDS_PERSON
             raise
         finally:
             with signals_ignored():
-                lock.release(store, acquired, comment)
+                lock.release(store, acquired, comment, has_crashed=has_crashed)
 
 
 class _Run:
@@ -173,6 +205,13 @@ class _Run:
             from dbproc.check.after_crash import check_after_crash
 
             check_after_crash(self._store, self._report)
+
+    def drop_logs(self) -> None:
+        """Remove the logs of jobs that succeeded so long ago that they need not be kept any more."""
+        keep = self._definition.mission.keep_logs
+        if keep is not None:
+            with suppress(OverflowError):  # they are kept for ever
+                self._workspace.drop_logs((dt.datetime.now(dt.UTC) - keep).date())
 
     def forget_returned(self) -> None:
         """Withdraw the announced moves of files that are in incoming again, and were looked at since."""

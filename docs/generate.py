@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Write what is generated of the documents: the files command-line.md, json.md and images/house.svg,
-and the tables in schema.md.
+"""Write what is generated of the documents: the files command-line.md, json.md and images/house.svg, the manual pages
+in man/, and the tables in schema.md.
 
 Tests hold them equal to the code. After a change of commands, tables or rooms: ``python docs/generate.py``.
 """
@@ -44,6 +44,7 @@ from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database.campaigns import CampaignRow
 from dbproc.database.canaries import CanaryInNumbers
+from dbproc.database.log import LogEntry
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
 from dbproc.explain.causes import Cause
@@ -177,6 +178,66 @@ def _prose(text: str | None) -> str:
     return inspect.cleandoc(text or "") + "\n"
 
 
+# --- the manual pages ---
+
+
+def manual_pages() -> dict[str, str]:
+    """The texts of docs/man, by file name: dbproc.1, and a page for each of its commands."""
+    context = click.Context(dbproc, info_name="dbproc")
+    named = {word: dbproc.get_command(context, word) for word in dbproc.list_commands(context)}
+    pages = {f"dbproc-{word}.1": _page(f"dbproc {word}", each) for word, each in named.items() if each is not None}
+    overview = [_title("dbproc", "a process controller for science missions"), ".SH SYNOPSIS", "dbproc COMMAND ..."]
+    overview += [".SH DESCRIPTION", *_roff_prose(dbproc.help), ".SH COMMANDS"]
+    for word, each in named.items():
+        overview += [".TP", f"\\fB{_roff(word)}\\fR", _roff(each.get_short_help_str(200) if each else "")]
+    return {"dbproc.1": "\n".join([*overview, ".SH SEE ALSO", _see(pages), ""]), **pages}
+
+
+def _page(name: str, command: click.Command) -> str:
+    summary = command.get_short_help_str(200).rstrip(".")
+    lines = [_title(name.replace(" ", "-"), summary)]
+    if isinstance(command, click.Group):
+        lines += [".SH DESCRIPTION", *_roff_prose(command.help)]
+        for whole, each in commands(command, name):
+            lines += [f".SH {_roff(whole.removeprefix('dbproc ').upper())}", *_manual(whole, each, ".SS")]
+    else:
+        lines += _manual(name, command, ".SH")
+    return "\n".join([*lines, ".SH SEE ALSO", "\\fBdbproc\\fR(1)", ""])
+
+
+def _manual(name: str, command: click.Command, heading: str) -> list[str]:
+    words = [part for parameter in _shown(command) if (part := _usage(parameter))]
+    lines = [f"{heading} SYNOPSIS", _roff(" ".join((name, "[OPTIONS]", *words)))]
+    lines += [f"{heading} DESCRIPTION", *_roff_prose(command.help)]
+    options = [each for each in _shown(command) if isinstance(each, click.Option)]
+    lines += [f"{heading} OPTIONS"] * bool(options)
+    for option in options:
+        value = "" if option.is_flag else f" {_metavar(option)}"
+        lines += [".TP", f"\\fB{_roff(', '.join(option.opts))}\\fR{_roff(value)}", _roff(option.help or "")]
+    return lines
+
+
+def _title(name: str, summary: str) -> str:
+    return f'.TH {name.upper()} 1 "" "dbproc" "dbproc"\n.SH NAME\n{_roff(name)} \\- {_roff(summary)}'
+
+
+def _see(pages: Iterable[str]) -> str:
+    return ",\n".join(f"\\fB{_roff(page.removesuffix('.1'))}\\fR(1)" for page in pages)
+
+
+def _roff_prose(text: str | None) -> list[str]:
+    return [_roff(part.replace("\b\n", "")) for part in "\n.PP\n".join(_prose(text).strip().split("\n\n")).split("\n")]
+
+
+def _roff(text: str) -> str:
+    """The text as man shows it unchanged; a paragraph's mark stays one."""
+    if text == ".PP":
+        return text
+    plain = text.replace("\\", "\\e").replace("-", "\\-")
+    plain = "".join(each if each.isascii() else f"\\[u{ord(each):04X}]" for each in plain)
+    return f"\\&{plain}" if plain.startswith((".", "'")) else plain
+
+
 # --- the JSON of the commands ---
 
 JSON = """\
@@ -195,6 +256,7 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc queue": ("list of ", QueueRow),
     "dbproc files": ("list of ", ListedFile),
     "dbproc files --late": ("list of ", OverdueFile),
+    "dbproc log": ("list of ", LogEntry),
     "dbproc coverage": ("", Coverage),
     "dbproc report": ("", MissionReport),
     "dbproc why FILE": ("", WhyFile),
@@ -469,6 +531,13 @@ def main() -> None:
     (DOCS / "images" / "house.svg").write_text(house(), encoding="utf-8")
     (DOCS / "command-line.md").write_text(command_line(), encoding="utf-8")
     (DOCS / "json.md").write_text(answers(), encoding="utf-8")
+    (DOCS / "man").mkdir(exist_ok=True)
+    pages = manual_pages()
+    for path in (DOCS / "man").glob("*.1"):
+        if path.name not in pages:
+            path.unlink()
+    for name, text in pages.items():
+        (DOCS / "man" / name).write_text(text, encoding="utf-8")
     page = DOCS / "schema.md"
     if page.exists():
         page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")

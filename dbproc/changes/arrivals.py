@@ -41,7 +41,28 @@ def taken_in(store: Store, decisions: Sequence[Decision]) -> Taken:
         former = {file.file_id: file for file in files.files_numbered(connection, numbers)}
     replaced = tuple((former[file.replaces], _file(file)) for file in taken_over if file.replaces is not None)
     taken = as_newest(store, [*accepted, *restored])
-    return replace(taken, queued=(*queued, *taken.queued), replaced=replaced)
+    newest, others = _among_newest(store, replaced, taken.delivered)
+    return replace(taken, queued=(*queued, *others, *taken.queued), replaced=newest)
+
+
+def _among_newest(
+    store: Store, replaced: Sequence[tuple[File, File]], delivered: Iterable[File]
+) -> tuple[tuple[tuple[File, File], ...], list[Queued]]:
+    """Those that take over the name of a file that is used; the others are queued, and a newer version stays in use."""
+    newest: list[tuple[File, File]] = []
+    others: list[Queued] = []
+    arrived = [(file.product_id, file.date, file.keywords, file.version) for file in delivered]
+    with store.begin() as connection:
+        for former, file in replaced:
+            identity = file.product_id, file.date, file.keywords
+            there = files.newest_of(connection, *identity)
+            versions = [version for *rest, version in arrived if tuple(rest) == identity]
+            versions += [there.version] if there is not None and there.file_id != former.file_id else []
+            if all(version <= file.version for version in versions):
+                newest.append((former, file))
+            else:
+                others.append(Queued(0, former.product_id, former.date, former.keywords, (former.period,)))
+    return tuple(newest), others
 
 
 def as_newest(store: Store, arrived: Iterable[File]) -> Taken:

@@ -32,7 +32,7 @@ from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Triage
 from dbproc.products.inspection import Inspection
 from dbproc.run.simulation import Hypothesis
 from dbproc.storage import removal
-from dbproc.storage.digest import state_of
+from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.layout import kept_path
 from dbproc.storage.workspace import Workspace
 
@@ -80,8 +80,11 @@ def accept(store: Store, quarantine_id: int, reason: str, *, only_look: bool = F
     with correcting(store, f"quarantine entry {quarantine_id} accepted") as ground:
         row, path = custody.present(store, quarantine_id)
         with store.begin() as connection:
-            is_known = bool(files.known_by_name(connection, [row.filename]))
-        if not is_known:
+            file = files.known_by_name(connection, [row.filename]).get(row.filename)
+        if file is not None and file.standing is Standing.IN_PLACE and file.digest == row.shasum:
+            _close(store, row, path, "the file has these bytes already")
+            raise UserError(f"{row.filename} has these bytes already; entry {quarantine_id} is closed")
+        if file is None:
             raise UserError(
                 f"the catalogue has no file {row.filename} whose place it could take; put it back into incoming: "
                 f"dbproc quarantine release {quarantine_id}"
@@ -89,10 +92,15 @@ def accept(store: Store, quarantine_id: int, reason: str, *, only_look: bool = F
         why = reason.strip() or f"accepted from quarantine, entry {quarantine_id}"
         done = _replaced(ground, row.filename, path, why, only_look=only_look)
         if not only_look:
-            with store.begin() as connection:
-                quarantine.close_entry(connection, quarantine_id, discarded=False, comment=why)
-            custody.remove_file(row, path)
+            _close(store, row, path, why)
     return done
+
+
+def _close(store: Store, row: quarantine.QuarantineRow, path: str, comment: str) -> None:
+    """Close an entry of the quarantine whose bytes are in the catalogue, and remove its file."""
+    with store.begin() as connection:
+        quarantine.close_entry(connection, row.quarantine_id, discarded=False, comment=comment)
+    custody.remove_file(row, path)
 
 
 def _replaced(ground: Correcting, name: str, path: str, reason: str, *, only_look: bool) -> Replaced:
@@ -142,7 +150,12 @@ def _require_accepted(decisions: list[Decision], file: KnownFile, product_id: in
         case [Accepted(file=new)]:
             wrong = definition.products[new.product_id].name
             raise UserError(f"these bytes are a file of product {wrong}, not of that of {file.filename}")
-        case [Duplicate(), *_]:
+        case [Duplicate(target=target), *_]:
+            if digest_file(target, algorithm_of(file.digest)) != file.digest:
+                raise UserError(
+                    f"{target} was changed in its place, and these are its recorded bytes: move it away, put them into "
+                    f"incoming as {file.filename}, and the next run has it as it was"
+                )
             raise UserError(f"{file.filename} has these bytes already; nothing was changed")
         case [Refused(message=message)]:
             raise UserError(f"these bytes cannot take the place of {file.filename}: {message}")

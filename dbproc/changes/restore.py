@@ -184,8 +184,11 @@ def _enter(connection: Transaction, *, backs: Sequence[_Back]) -> None:
     """Record what comes back, and queue what it changes."""
     withdrawn = [back for back in backs if back.instead is None]
     involved = _involved(backs)
-    done = (each for each in corrections.of_files(connection, involved) if each.kind is not Correction.MARK)
-    former = {each.correction_id for each in done if each.undone_time is None}
+    former = {
+        each.correction_id
+        for each in corrections.of_files(connection, involved)
+        if each.undone_time is None and each.kind not in (Correction.RENAME, Correction.MARK)
+    }
     lost = [back.row.file_id for back in withdrawn if back.home is None]
     corrections.put_back(connection, [back.row.file_id for back in withdrawn], lost=lost)
     for back in backs:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from dbproc.changes.correcting import Correcting, correcting, known, refuse, require_some
 from dbproc.changes.trial import Descendant, Foreseen, descendants, foresee
 from dbproc.core.errors import PlacementError, UserError
-from dbproc.core.model import KnownFile, Move
 from dbproc.core.states import Correction, Standing
 from dbproc.database import corrections, files, lineage, queue
 from dbproc.database import moves as placements
@@ -101,11 +100,13 @@ def withdraw(
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The files to withdraw, earlier versions that go with them, each with its cause, and those that succeed."""
+    """The files to withdraw, earlier versions that go with them, each with its cause, those that succeed, and those
+    whose recorded bytes are lost."""
 
     chosen: tuple[FileRow, ...]
     along: tuple[tuple[FileRow, FileRow, str], ...]
     successors: dict[int, FileRow]
+    lost: frozenset[int] = frozenset()
 
     @property
     def rows(self) -> list[FileRow]:
@@ -115,8 +116,11 @@ class _Plan:
     @property
     def corrected(self) -> list[Corrected]:
         """As it is recorded."""
-        own = [Corrected(row.file_id, former=_former(row)) for row in self.chosen]
-        return own + [Corrected(row.file_id, cause.file_id, _former(row)) for row, cause, _ in self.along]
+        own = [Corrected(row.file_id, former=self._former(row)) for row in self.chosen]
+        return own + [Corrected(row.file_id, cause.file_id, self._former(row)) for row, cause, _ in self.along]
+
+    def _former(self, row: FileRow) -> Mapping[str, bool]:
+        return {} if row.exists_on_disk and row.file_id not in self.lost else LOST
 
     def told(self) -> Iterator[WithdrawnFile]:
         """As an answer."""
@@ -125,10 +129,6 @@ class _Plan:
             successor = self.successors.get(row.file_id)
             name = successor.filename if successor else None
             yield WithdrawnFile(file=row.filename, product=row.product, successor=name, why=whys.get(row.file_id, ""))
-
-
-def _former(row: FileRow) -> Mapping[str, bool]:
-    return {} if row.exists_on_disk else LOST
 
 
 def _planned(ground: Correcting, rows: Sequence[FileRow], *, whole_slot: bool) -> _Plan:
@@ -206,17 +206,15 @@ def _at_once(plan: _Plan, foreseen: Foreseen) -> list[tuple[int, int]]:
 def _carry_out(ground: Correcting, plan: _Plan, following: Sequence[tuple[int, int]], reason: str) -> None:
     with ground.store.begin() as connection:
         more = files.known_by_number(connection, [file_id for file_id, _ in following])
-    aside = list(_aside(ground, [*known(ground.store, plan.rows), *more]))
+    gone = [*known(ground.store, plan.rows), *more]
+    found = [(file, move_aside(ground.mission, file)) for file in gone]
+    aside = [move for _, move in found if move is not None]
+    plan = replace(
+        plan, lost=frozenset(file.file_id for file, move in found if move is None or move.digest != file.digest)
+    )
     try:
         with moved(ground.store, aside), ground.store.begin() as connection:
             _enter(connection, plan=plan, reason=reason, following=following)
             placements.withdraw(connection, aside)
     except PlacementError as error:
         raise UserError(f"{error}; nothing was withdrawn") from error
-
-
-def _aside(ground: Correcting, wanted: Iterable[KnownFile]) -> Iterator[Move]:
-    for file in wanted:
-        move = move_aside(ground.mission, file)
-        if move is not None:
-            yield move

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from dbproc.check.definition import directory_faults, program_faults, world_writable_programs
 from dbproc.check.digests import digest_faults
-from dbproc.check.faults import Fault, Kind
+from dbproc.check.faults import Fault, Kind, Mark
 from dbproc.check.files import Files
 from dbproc.check.kept import kept_faults
 from dbproc.check.leftovers import leftover_faults, live_run, lock_faults, root_faults, unremovable_faults
@@ -24,10 +24,12 @@ from dbproc.check.tree import Directory, Ground, Tree
 from dbproc.core.events import Progress
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Definition
+from dbproc.core.reasons import some_names
 from dbproc.core.text import one_line
 from dbproc.database import audit, lock, queue, waitingslots
 from dbproc.database.audit import Records
 from dbproc.database.definition.load import load_definition
+from dbproc.database.lineage import newest_made_from
 from dbproc.database.store import Store
 from dbproc.database.store.misfits import misfits
 from dbproc.run.decide import facts_in
@@ -158,8 +160,18 @@ def _compare(store: Store, site: _Site) -> tuple[Files, Records, list[Fault]]:
         faults += kept_faults(definition.mission, audit.kept_rows(connection))
         faults += forgotten(definition, found.stale, queued, waitingslots.entries(connection), facts)
         faults += queued_in_vain(definition, found.stale, queued, records.queue, facts)
-    faults += _on_disk(site, files, records)
+    faults += [_with_dependants(store, fault, files) for fault in _on_disk(site, files, records)]
     return files, records, faults
+
+
+def _with_dependants(store: Store, fault: Fault, files: Files) -> Fault:
+    """Of a delivered file that is gone, also what was made from it."""
+    if fault.kind is not Kind.MISSING or not isinstance(fault.cure, Mark) or files.rows[fault.cure.file_id].is_made:
+        return fault
+    with store.begin() as connection:
+        made = newest_made_from(connection, [fault.cure.file_id])
+    names = some_names([row.filename for row in made])
+    return replace(fault, text=f"{fault.text}; made from it: {names}") if names else fault
 
 
 def _on_disk(site: _Site, files: Files, records: Records) -> Iterator[Fault]:

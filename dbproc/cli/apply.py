@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
 
-from dbproc.cli.common import json_option, mission_access, mission_option, open_mission, print_json
+from dbproc.changes.apply import Plan, carry_out, plan
+from dbproc.changes.relocation import MovedFile, Relocation
+from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.errors import InspectionError, UserError
 from dbproc.core.spec import Change, CodeSpec, Kind, ProcessSpec, ProductSpec, Template
 from dbproc.database import lock, root
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.store import Store
-from dbproc.mission.apply import apply_definition, warnings
+from dbproc.mission.apply import warnings
 from dbproc.mission.read import read_mission_file
 from dbproc.storage.permissions import make_directories
 
@@ -50,32 +52,68 @@ def apply(
     for warning in warnings(definition):
         click.echo(f"warning: {warning}", err=True)
     with open_mission(mission, read_only=dry_run) as store:
-        changes = apply_definition(store, definition, dry_run=True, rollback=rollback)
-        if not dry_run and (changes or adopt or not root.require(store)):
-            with lock.applying(store, definition.mission, adopt=adopt):
-                changes = apply_definition(store, definition, rollback=rollback)
+        wanted = plan(store, definition, rollback=rollback)
+        if not dry_run and (wanted.changes or adopt or not root.require(store)):
+            with lock.applying(store, definition.mission, adopt=adopt) as run_id:
+                wanted = carry_out(store, definition, run_id, rollback=rollback)
         made = None if dry_run else _make_incoming(store)
-        passing = _passing(store) if changes and not dry_run else 0
+        passing = _passing(store) if wanted.changes and not dry_run else 0
         problem = root.refusal(store, definition.mission) if dry_run and not adopt else None
     if problem:
         click.echo(f"it would be refused: {problem}", err=True)
     if as_json:
-        print_json([told(change, definition.templates) for change in changes])
+        print_json([_with_moves(told(change, definition.templates), wanted) for change in wanted.changes])
         return
     for template in definition.templates:
         click.echo(template.sentence)
-    for change in changes:
+    for change in wanted.changes:
         click.echo(change.sentence)
+    _print_moves(wanted)
     if made:
         click.echo(f"made the directory {made}")
     if adopt and not dry_run:
         click.echo(f"{definition.mission.root} belongs to this database now")
     if passing:
         click.echo(f"{passing} files in quarantine would be accepted now: dbproc quarantine release --would-pass")
-    if not changes:
+    if not wanted.changes:
         click.echo("nothing to change")
     elif dry_run:
-        click.echo(f"{len(changes)} changes would be made; nothing was changed")
+        moves = f", {_counted(wanted)} carried along" if wanted.moves else ""
+        click.echo(f"{len(wanted.changes)} changes would be made{moves}; nothing was changed")
+
+
+def _print_moves(wanted: Plan) -> None:
+    """What is carried along: of each product how many files, and the first of them."""
+    for each in wanted.relocations:
+        if each.places:
+            click.echo(f"move: product {each.product}: {_files(len(each.places))}")
+        for moved in each.examples:
+            click.echo(f"  {cell(moved.was)}\n    → {cell(moved.becomes)}")
+        if len(each.places) > len(each.examples):
+            click.echo(f"  … and {len(each.places) - len(each.examples)} more")
+        for file, why in each.stays[:1]:
+            click.echo(f"stay: product {each.product}: {_files(len(each.stays))}, what they are of is made anew")
+            click.echo(f"  {cell(file.filename)}: {cell(why)}")
+    if wanted.quarantined:
+        click.echo(f"move: what is in quarantine: {wanted.quarantined}")
+
+
+def _counted(wanted: Plan) -> str:
+    return _files(sum(len(each.places) for each in wanted.relocations) + wanted.quarantined)
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _with_moves(change: ChangeTold, wanted: Plan) -> ChangeTold:
+    moved = next((each for each in wanted.relocations if change.place == f"product {each.product}"), None)
+    return replace(change, moves=_moves_told(moved)) if moved else change
+
+
+def _moves_told(moved: Relocation) -> MovesTold:
+    stay = tuple(StaysTold(file=file.filename, reason=why) for file, why in moved.stays)
+    return MovesTold(count=len(moved.places), examples=moved.examples, stay=stay)
 
 
 def _passing(store: Store) -> int:
@@ -105,6 +143,23 @@ def _make_incoming(store: Store) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaysTold:
+    """A file that is made, and stays as it is; what it is of is made anew."""
+
+    file: str  #: its name
+    reason: str  #: why it cannot have a new one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovesTold:
+    """The files of a product that are carried along."""
+
+    count: int  #: how many
+    examples: tuple[MovedFile, ...]  #: the first of them
+    stay: tuple[StaysTold, ...]  #: those that are not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeTold:
     """A change of a definition."""
 
@@ -114,6 +169,7 @@ class ChangeTold:
     details: tuple[str, ...]  #: how it differs
     sentence: str  #: all of it in a sentence
     template: str | None = field(default=None, metadata=OPTIONAL)  #: the name of the template that it is of
+    moves: MovesTold | None = field(default=None, metadata=OPTIONAL)  #: the files that are carried along
 
 
 def told(change: Change, templates: Sequence[Template] = ()) -> ChangeTold:

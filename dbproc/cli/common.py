@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dbproc.cli import output
+from dbproc.cli.completers import complete_files, complete_processes, complete_products
 from dbproc.cli.numbers import LEVEL, NUMBER
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report, Told
@@ -145,14 +146,29 @@ def choice_of(start: Period | None, end: Period | None, keys: Sequence[str]) -> 
 
 
 selection_options = together(
-    click.option("--product", metavar="PRODUCT", help="Files of this product; from it, if it is delivered."),
-    click.option("--process", metavar="PROCESS", help="What this process makes."),
+    click.option(
+        "--product",
+        shell_complete=complete_products,
+        metavar="PRODUCT",
+        help="Files of this product; from it, if it is delivered.",
+    ),
+    click.option(
+        "--process",
+        shell_complete=complete_processes,
+        metavar="PROCESS",
+        help="What this process makes.",
+    ),
     click.option("--code", metavar="CODE", help="What this code made: its file name, process or number."),
     click.option("--code-version", metavar="X.Y.Z", help="Only this version of the code."),
     click.option("--instrument", metavar="INSTRUMENT", help="Files of this instrument."),
     click.option("--level", type=LEVEL, help="Files of this level."),
     slot_options,
-    click.option("--file", metavar="FILE", help="This file; what is made from it, if it was delivered."),
+    click.option(
+        "--file",
+        shell_complete=complete_files,
+        metavar="FILE",
+        help="This file; what is made from it, if it was delivered.",
+    ),
 )
 
 
@@ -223,6 +239,24 @@ def cell(value: object) -> str:
     if isinstance(value, dt.datetime):
         return value.strftime("%Y-%m-%d %H:%M:%SZ")
     return one_line(str(value))
+
+
+SHOWN = 20
+"""How many lines of one kind are shown."""
+
+all_option = click.option(
+    "--all", "everything", is_flag=True, help=f"Show everything, not {SHOWN} of each kind, and every reason."
+)
+
+
+def print_some(lines: Sequence[str], before: str = "", *, everything: bool = False, by: str = "--all") -> None:
+    """Print the first of some lines, and the number of the others; or all of them; `by`: what shows
+    them."""
+    shown = lines if everything or len(lines) <= SHOWN else lines[:SHOWN]
+    for line in shown:
+        click.echo(f"{before}{one_line(line)}")
+    if len(shown) < len(lines):
+        click.echo(f"{before}… and {len(lines) - len(shown):,} more; to see them: {by}")
 
 
 def retry_words(failure: AttemptRow) -> str:

@@ -1,10 +1,12 @@
-"""``dbproc idx verify | info | picture | slice | compare``: look at finished IDX datasets."""
+"""``dbproc idx convert | verify | info | picture | slice | compare``: make IDX datasets, and look at them."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -21,7 +23,40 @@ SHOWN = 20
 
 @click.group("idx")
 def idx_command() -> None:
-    """Verify IDX datasets, look at them and compare them; no mission is needed."""
+    """Make IDX datasets, verify them, look at them and compare them; no mission is needed."""
+
+
+@idx_command.command("convert", context_settings={"allow_interspersed_args": False})
+@click.option("--converter", metavar="NAME", help="The program that converts.  [default: by the kind of FILE]")
+@click.argument(
+    "given", nargs=-1, required=True, type=click.UNPROCESSED, metavar="FILE... OUT.idx [OUT.png] [OPTION...]"
+)
+def convert_command(converter: str | None, given: tuple[str, ...]) -> int:
+    """Convert each FILE, or the files of a directory, to the dataset OUT.idx, by the program that is for their kind.
+
+    An OPTION is one of that program, such as --variable NAME or --codec zfp, and stands behind the files.
+    """
+    from dbproc.codes.conversion.choice import CONVERTERS, choose
+
+    if converter is not None and converter not in CONVERTERS:
+        raise click.UsageError(f"there is no converter {converter}: name one of {', '.join(CONVERTERS)}")
+    report_work()
+    with _refusals():
+        program = converter or choose(_inputs(given))
+    try:
+        return int(importlib.import_module(f"dbproc.codes.{program}").main(given))
+    except SystemExit as end:  # how argparse refuses
+        return int(end.code or EXIT_DONE)
+
+
+def _inputs(given: tuple[str, ...]) -> list[Path]:
+    """The files among the arguments: those before the dataset that is to be made."""
+    names = list(takewhile(lambda each: not each.startswith("-"), given))
+    if names[-1:] and names[-1].lower().endswith(".png") and names[-2:-1] and names[-2].endswith(".idx"):
+        names.pop()
+    if len(names) < 2:
+        raise click.UsageError("name the files, then OUT.idx, then options of the converter")
+    return [Path(each) for each in names[:-1]]
 
 
 @idx_command.command("verify")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from dbproc.cli.common import asking_options, cell, confirmed_words, indent, open_mission, print_json
+from dbproc.cli.completers import complete_files
 from dbproc.cli.selection import note_of
 from dbproc.explain import lineage
 
 
 @click.command("lineage")
-@click.argument("file")
+@click.argument("file", shell_complete=complete_files)
 @asking_options
 def lineage_command(file: str, mission: str, as_json: bool) -> None:
     """Show what FILE came from, step by step, and what came from it."""

@@ -201,6 +201,6 @@ def _by_hand(definition: Definition, decision: Decision, *, ingest: bool) -> ByH
         is_run=is_run,
         outputs=tuple(planned.name for planned in task.outputs) if task else (),
         inputs=tuple(file.filename for file in task.inputs) if task else (),
-        why="; ".join(reason.text for reason in task.reasons) if task and is_run else decision.explanation,
+        why=task.why if task and is_run else decision.explanation,
         command_line=command_line(definition, task, directory) if task and is_run else (),
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from dbproc.cli.common import choice_of, slot_options, together
+from dbproc.cli.completers import complete_files, complete_products
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import UserError
 from dbproc.core.model import Period
@@ -29,8 +30,14 @@ class _Digest(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return text
 
 
-files_argument = click.argument("names", nargs=-1, metavar="[FILE]...")
-product_option = click.option("--product", "products", multiple=True, metavar="PRODUCT", help="Files of this product.")
+files_argument = click.argument("names", shell_complete=complete_files, nargs=-1, metavar="[FILE]...")
+product_option = click.option(
+    *("--product", "products"),
+    multiple=True,
+    metavar="PRODUCT",
+    shell_complete=complete_products,
+    help="Files of this product.",
+)
 QUALITY = click.Choice([each.value for each in Quality])
 unmarked_file_options = together(
     slot_options,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
@@ -11,33 +13,98 @@ from dbproc.cli.common import (
     cell,
     choice_of,
     open_mission,
-    print_table,
+    print_columns,
     retry_words,
     show,
     slot_options,
 )
+from dbproc.core.errors import DbprocError
 from dbproc.core.model import Period
+from dbproc.core.slot_text import SlotChoice
+from dbproc.core.text import one_line
+from dbproc.database.summary import ProductInNumbers
 from dbproc.explain.expectations import LateProduct, WaitingSlot
-from dbproc.explain.status import Status, Waiting, mission_status
+from dbproc.explain.status import Condition, RunningNow, Status, Untold, Waiting, mission_status
 
 _SHOWN = 5
+_WATCH_SECONDS = 2.0
 
 
 @click.command("status")
 @asking_options
 @slot_options
 @click.option("--dismissed", is_flag=True, help="Show the failures that were dismissed, instead of the open ones.")
+@click.option("--watch", is_flag=True, help="Show it anew every two seconds, until Ctrl-C.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="For monitors: one line, and the exit status 0, 1 or 2: fine, failures or late, critical.",
+)
 def status_command(
-    mission: str, as_json: bool, start: Period | None, end: Period | None, keys: Sequence[str], dismissed: bool
-) -> None:
-    """Show the state of the mission: lock, queue, products, failures, quarantine, what waits, what is late.
+    mission: str,
+    as_json: bool,
+    start: Period | None,
+    end: Period | None,
+    keys: Sequence[str],
+    watch: bool,
+    check: bool,
+    dismissed: bool,
+) -> int:
+    """Show the state of the mission: what runs, queue, products, failures, quarantine, what waits, what is late.
 
     Times and keys choose which failures, waiting outputs and late files are listed.
     """
+    if watch and (check or as_json):
+        raise click.UsageError("--watch is for people: it goes neither with --check nor with --json")
     choice = choice_of(start, end, keys)
+    if check:
+        return _check(mission, choice, as_json)
+    if watch:
+        _watch(mission, choice)
+    show(_status(mission, choice, dismissed=dismissed), as_json, _print_status)
+    return 0
+
+
+def _status(mission: str, choice: SlotChoice, *, dismissed: bool = False) -> Status:
     with open_mission(mission, read_only=True) as store:
-        facts = mission_status(store, choice, dismissed=dismissed)
-    show(facts, as_json, _print_status)
+        return mission_status(store, choice, dismissed=dismissed)
+
+
+def _check(mission: str, choice: SlotChoice, as_json: bool) -> int:
+    """Print the condition; a mission that cannot be looked at is critical."""
+    try:
+        facts = _status(mission, choice)
+    except DbprocError as error:
+        click.echo(f"{Condition.CRITICAL}: {one_line(str(error))}", err=as_json)
+        return Condition.CRITICAL.exit_status
+    show(facts, as_json, lambda it: click.echo(f"{it.condition}: {it.mission}{_because(it)}"))
+    return facts.condition.exit_status
+
+
+def _because(facts: Status) -> str:
+    return f": {cell('; '.join(facts.findings))}" if facts.findings else ""
+
+
+def _watch(mission: str, choice: SlotChoice) -> NoReturn:
+    """Show it again and again; Ctrl-C ends that."""
+    while True:
+        facts = _status(mission, choice)
+        click.clear()
+        _print_status(facts)
+        time.sleep(_WATCH_SECONDS)
+
+
+def _print_running(running: RunningNow | None) -> None:
+    if running is None:
+        return
+    end = "" if running.expected_end is None else f", all of them by about {cell(running.expected_end)}"
+    click.echo(
+        f"run {running.run} at work since {cell(running.since)}: {running.done} of {running.known} jobs done{end}"
+    )
+    for job in running.jobs[:_SHOWN]:
+        click.echo(cell(f"  {job.process} {job.slot}, since {cell(job.since)}"))
+    if len(running.jobs) > _SHOWN:
+        click.echo(f"  and {len(running.jobs) - _SHOWN} more")
 
 
 def _print_status(facts: Status) -> None:
@@ -45,8 +112,9 @@ def _print_status(facts: Status) -> None:
     if facts.root_problem:
         click.echo(f"no run does anything: {facts.root_problem}")
     click.echo(f"lock: {facts.lock or 'free'}")
+    _print_running(facts.running)
     run = facts.last_run
-    if run:
+    if run and facts.running is None:
         click.echo(f"last run: {cell(run.processing_start_time)}, {run.comment or 'not ended'}")
     incoming = facts.incoming
     click.echo(f"incoming: {incoming.problem or f'{incoming.settled} settled, {incoming.unsettled} unsettled'}")
@@ -54,7 +122,14 @@ def _print_status(facts: Status) -> None:
         click.echo(f"edited: {edit.code}: {edit.changed}; {edit.consequence}")
     click.echo(f"queue: {facts.queue} files")
     click.echo()
-    print_table(facts.products, ("product", "level", "files", "first", "last"))
+    _print_products(facts.products)
+    if facts.inactive_processes:
+        click.echo(f"\nwithout a code in use: {cell(', '.join(facts.inactive_processes))}")
+    if facts.campaigns:
+        click.echo("\ncampaigns:")
+    for row in facts.campaigns:
+        counts = ", ".join(f"{count} {item}" for item, count in row.items.items() if count)
+        click.echo(cell(f"  {row.name}: {row.status}: {counts}"))
     if facts.failures:
         click.echo("\nfailed:")
     for failure in facts.failures:
@@ -72,8 +147,34 @@ def _print_status(facts: Status) -> None:
         click.echo(f"\nin quarantine: {facts.quarantine}")
     for entry in facts.quarantined:
         click.echo(f"  {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}")
+    _print_untold(facts.untold)
     if facts.quarantine_gone:
         click.echo(f"\ngone from quarantine: {facts.quarantine_gone}; dbproc check names them")
+
+
+def _print_products(products: Sequence[ProductInNumbers]) -> None:
+    """Print what there is; a column for withdrawn files where there are any."""
+    has_withdrawn = any(row.withdrawn for row in products)
+    head = ("product", "level", "files", "first", "last", *(("withdrawn",) if has_withdrawn else ()))
+    print_columns(
+        head,
+        (
+            (
+                f"{row.product} (retired)" if row.retired else row.product,
+                *(row.level, row.files, row.first, row.last),
+                *((row.withdrawn or None,) if has_withdrawn else ()),
+            )
+            for row in products
+        ),
+    )
+
+
+def _print_untold(untold: Sequence[Untold]) -> None:
+    if untold:
+        click.echo("\nnot told, or not for certain:")
+    for each in untold:
+        click.echo(f"  {each.event}: {cell(each.message)}")
+        click.echo(f"    hook {each.hook}: {cell(each.problem)}")
 
 
 def _print_waiting(waiting: Sequence[WaitingSlot]) -> None:

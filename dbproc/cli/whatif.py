@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dbproc.cli.common import (
+    all_option,
     cell,
     choice_of,
     json_option,
     mission_option,
     open_mission,
     print_json,
+    print_some,
     selection_options,
     together,
 )
@@ -25,12 +27,8 @@ from dbproc.core.version import Version
 if TYPE_CHECKING:
     from dbproc.changes.whatif import Made, Prediction, Totals
 
-_SHOWN = 20
 _DAY = click.DateTime(["%Y-%m-%d"])
-
-
-_ALL = click.option("--all", "everything", is_flag=True, help=f"List every file, not {_SHOWN} of each product.")
-output_options = together(_ALL, json_option, mission_option)
+output_options = together(all_option, json_option, mission_option)
 
 
 @click.group("whatif")
@@ -150,18 +148,17 @@ def _print(prediction: Prediction, *, everything: bool, as_json: bool) -> None:
     for group in prediction.groups:
         level = "without output" if group.level is None else f"level {group.level:g}"
         click.echo(f"{level}  {group.product}: {_amount(group.totals)}")
-        _print_files(group.made, len(group.made) if everything else _SHOWN)
-    for each in prediction.hindered:
-        click.echo(f"{each.state} {each}: {cell(each.why)}")
+        _print_files(group.made, everything=everything)
+    hindered = [f"{each.state} {each}: {each.why}" for each in prediction.hindered]
+    print_some(hindered, everything=everything)
     click.echo(f"in all: {_amount(prediction.totals)}" if prediction.groups else "nothing would be made")
 
 
-def _print_files(made: Sequence[Made], most: int) -> None:
-    """Print some of the files of a product, and the number of the others."""
-    for each in made[:most]:
-        click.echo(f"  {cell(each.what)}: {cell('; '.join(each.job.reasons))}")
-    if len(made) > most:
-        click.echo(f"  … and {len(made) - most} more; to see them: --all")
+def _print_files(made: Sequence[Made], *, everything: bool) -> None:
+    """Print some of the files of a product, or all of them with all their reasons."""
+    why = [("; ".join(each.job.reasons) if everything else each.task.why) for each in made]
+    lines = [f"{each.what}: {text}" for each, text in zip(made, why, strict=True)]
+    print_some(lines, "  ", everything=everything)
 
 
 def _amount(totals: Totals) -> str:

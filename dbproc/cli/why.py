@@ -8,15 +8,18 @@ from collections.abc import Sequence
 import click
 
 from dbproc.cli.common import (
+    all_option,
     asking_options,
     cell,
     confirmed_words,
     indent,
     open_mission,
     print_json,
+    print_some,
     retry_words,
 )
 from dbproc.cli.selection import mark_of, note_of
+from dbproc.core.reasons import in_few_words
 from dbproc.core.slot_text import SlotChoice, read_key, read_time
 from dbproc.core.states import AttemptStatus, Correction, Standing
 from dbproc.database.corrections import CorrectionRow
@@ -28,8 +31,11 @@ from dbproc.explain.why_file import InputOfFile, WhyFile, why_file
 @click.argument("subject", metavar="FILE | PRODUCT WHEN [NAME=VALUE]...")
 @click.argument("when", required=False, metavar="")
 @click.argument("key", nargs=-1, metavar="")
+@all_option
 @asking_options
-def why_command(subject: str, when: str | None, key: Sequence[str], mission: str, as_json: bool) -> None:
+def why_command(
+    subject: str, when: str | None, key: Sequence[str], everything: bool, mission: str, as_json: bool
+) -> None:
     """Explain a FILE: the reasons it was made for, its inputs and code, and whether it is up to date.
 
     With PRODUCT and WHEN (a day, 2024-05-06, or an hour, minute or second of it, 2024-05-06T03), and maybe a key
@@ -46,12 +52,12 @@ def why_command(subject: str, when: str | None, key: Sequence[str], mission: str
     if as_json:
         print_json(facts)
     elif isinstance(facts, WhyFile):
-        _print_why_file(facts)
+        _print_why_file(facts, everything=everything)
     else:
-        _print_causes(facts)
+        _print_causes(facts, everything=everything)
 
 
-def _print_why_file(facts: WhyFile) -> None:
+def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
     file, attempt = facts.file, facts.attempt
     keywords = f" {cell(file.keywords)}" if file.keywords else ""
     click.echo(f"{cell(file.filename)}: {file.product} {file.date}{keywords} version {file.version}")
@@ -60,7 +66,7 @@ def _print_why_file(facts: WhyFile) -> None:
         arrived = "" if file.arrived is None else f", came {cell(file.arrived)}"
         click.echo(f"  was delivered{arrived}")
     else:
-        _print_attempt(facts)
+        _print_attempt(facts, everything=everything)
     if mark := mark_of(file):
         click.echo(f"  marked {cell(mark)}")
     for correction in facts.corrections:
@@ -71,17 +77,21 @@ def _print_why_file(facts: WhyFile) -> None:
         click.echo(f"  is replaced by {cell(facts.newest)}")
     elif facts.state is not None:
         click.echo(f"  now: {facts.state}: {cell(facts.explanation)}")
-        for change in facts.changes or ():
-            click.echo(f"    {cell(change)}")
-    for row in facts.upstream or ():
-        click.echo(f"  it came from {cell(row.file)}, which is {row.state}: {cell(row.explanation)}")
+        print_some(_few(facts, facts.changes or (), everything=everything), "    ", everything=everything)
+    upstream = [f"it came from {row.file}, which is {row.state}: {row.explanation}" for row in facts.upstream or ()]
+    print_some(upstream, "  ", everything=everything)
+
+
+def _few(facts: WhyFile, reasons: Sequence[str], *, everything: bool) -> Sequence[str]:
+    """Reasons in few words, or all of them."""
+    places = {row.filename: (row.product, row.date) for row in facts.inputs}
+    return reasons if everything else in_few_words(reasons, places)
 
 
 _DONE_TO_IT = {
     Correction.WITHDRAW: "withdrawn",
     Correction.REPLACE: "given other bytes",
     Correction.REINSPECT: "inspected anew",
-    Correction.RENAME: "renamed",
     Correction.MARK: "marked",
     Correction.REAP: "reaped",
 }
@@ -89,6 +99,10 @@ _DONE_TO_IT = {
 
 def _correction_words(row: CorrectionRow) -> str:
     """What was done to a file, when, by whom and why."""
+    if row.kind is Correction.RENAME:
+        named = f" named {cell(row.former['filename'])}" if "filename" in row.former else ""
+        place = f" in {cell(row.former['relative_path'])}" if "relative_path" in row.former else ""
+        return f"was{named}{place} until {cell(row.correction_time)}: {cell(row.reason)}"
     by = row.user if row.logging_id is None else f"run {row.logging_id}"
     cause = f" because of {cell(row.cause)}" if row.cause else ""
     before = f", before {row.digest}" if row.kind is Correction.REPLACE else ""
@@ -104,15 +118,16 @@ def standing_words(standing: Standing) -> str:
     return ", gone from disk" if standing is Standing.LOST else f", {standing}"
 
 
-def _print_attempt(facts: WhyFile) -> None:
+def _print_attempt(facts: WhyFile, *, everything: bool) -> None:
     attempt = facts.attempt
     assert attempt is not None
     click.echo(f"  made {cell(attempt.ended)} by {attempt.process} with {attempt.code} {attempt.code_version}")
-    for reason in attempt.reasons:
-        click.echo(f"  because: {cell(reason)}")
-    for row in facts.inputs:
-        note = f" ({cell(note)})" if (note := note_of(row)) else ""
-        click.echo(f"  from {cell(row.filename)}{_choice_words(row)}{note}")
+    reasons = _few(facts, attempt.reasons, everything=everything)
+    print_some([f"because: {reason}" for reason in reasons], "  ", everything=everything)
+    inputs = [(f"from {row.filename}{_choice_words(row)}", note_of(row)) for row in facts.inputs]
+    print_some([f"{words} ({note})" if note else words for words, note in inputs], "  ", everything=everything)
+    if attempt.log and os.path.exists(attempt.log):
+        click.echo(f"  log: {attempt.log}")
     for name in facts.made_with:
         click.echo(f"  together with {cell(name)}")
     for words in confirmed_words(facts.confirmed):
@@ -128,20 +143,20 @@ def _choice_words(row: InputOfFile) -> str:
     return f" ({row.product}, {place} of {', '.join(choice.of)})"
 
 
-def _print_causes(facts: Cause) -> None:
+def _print_causes(facts: Cause, *, everything: bool) -> None:
     """Print each cause, with its own causes indented below."""
     todo = [(facts, 0)]
     while todo:
         node, depth = todo.pop()
-        _print_cause(node, depth)
+        _print_cause(node, depth, everything=everything)
         todo.extend((cause, depth + 1) for cause in reversed(node.because))
 
 
-def _print_cause(facts: Cause, depth: int) -> None:
+def _print_cause(facts: Cause, depth: int, *, everything: bool) -> None:
     state = "" if facts.state is None else f"{facts.state}: "
     _print_at(depth, f"{facts.product} {cell(facts.slot)}: {state}{cell(facts.explanation)}")
-    for row in facts.files:
-        _print_at(depth + 1, f"there is {cell(row.filename)}{standing_words(row.standing)}")
+    there = [f"there is {row.filename}{standing_words(row.standing)}" for row in facts.files]
+    print_some(there, indent(depth + 1), everything=everything)
     for line in facts.details:
         _print_at(depth + 1, cell(line))
     attempt = facts.last_attempt

@@ -40,6 +40,14 @@ def read_duration(text: str) -> dt.timedelta | None:
         return None
 
 
+def rough_text(seconds: float) -> str:
+    """About how long something takes, in the unit that people would take: ``0.2 s``, ``3 min``, ``5 h``, ``2 days``."""
+    for unit, length in _SHOWN:
+        if seconds >= 2 * length or (unit == "s" and seconds >= 1):
+            return f"{round(seconds / length):,} {unit}{'s' if unit == 'day' else ''}"
+    return f"{seconds:.1g} s"
+
+
 def duration_text(duration: dt.timedelta) -> str:
     """The shortest text of which :func:`read_duration` makes the duration again."""
     for unit, seconds in _SHOWN:

@@ -28,9 +28,10 @@ class Form(Enum):
     VERSION = auto()
     DURATION = auto()  #: a length of time, ``"90 min"``
     WORDS = auto()  #: a list of texts
+    TABLES = auto()  #: tables of their own
 
 
-TEXT, LINES, NUMBER, WHOLE, FLAG, DATE, VERSION, DURATION, WORDS = Form
+TEXT, LINES, NUMBER, WHOLE, FLAG, DATE, VERSION, DURATION, WORDS, TABLES = Form
 
 
 class Effect(Enum):

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from dbproc.core.filenames import Format, NameFacts, compile_format
+from dbproc.core.hooks import Hook
 from dbproc.core.states import Purpose, Quality, Standing
 from dbproc.core.version import Part, Version
 
@@ -146,6 +147,8 @@ class Mission:
     inspector_seconds: float = 60.0  #: how long an inspector may take for one file
     inspector_memory: float = 2.0  #: GiB that a process of inspectors may take; 0: no limit
     early_cutoff: bool = False  #: whether what comes from a rebuilt file with the same contents is left as it is
+    keep_logs: dt.timedelta | None = None  #: how long logs of jobs that succeeded are kept; None: they are not
+    notify: tuple[Hook, ...] = ()  #: what tells people of events
     identity: str = ""  #: of its database; it stands in the mark of the root
     root_marked: bool = False  #: whether the root has borne that mark
     same_name: SameName = SameName.QUARANTINE
@@ -375,12 +378,18 @@ class Task:
     code: Code
     inputs: tuple[File, ...]
     reasons: tuple[Reason, ...]
+    why: str  #: the reasons in few words
     outputs: tuple[Planned, ...]
     level: float
     period: Period
     failures: int = 0  #: how often it failed before with the same inputs and code
     campaign_id: int | None = None  #: the campaign that asked for it, or for what it is made from
     carries_out: tuple[int, ...] = ()  #: the campaigns of which it is an item
+
+    @property
+    def input_ids(self) -> frozenset[int]:
+        """The numbers of its inputs."""
+        return frozenset(file.file_id for file in self.inputs)
 
     @property
     def output_name(self) -> str | None:

@@ -35,6 +35,7 @@ from dbproc.core.model import (
     Timebase,
 )
 from dbproc.core.needs import Needs
+from dbproc.core.reasons import FEW, in_few_words, places_of
 from dbproc.core.slot_text import slot_words
 from dbproc.core.slots import clock_values, fields_of, is_whole, key_of, key_of_file, period_of, restricted, values_of
 from dbproc.core.staleness import alternatives, cause_of_withdrawal, code_reasons, compared, stale_reasons
@@ -232,6 +233,7 @@ class Planner:
             code=code,
             inputs=wanted,
             reasons=tuple(reasons),
+            why=self._why(reasons, wanted, ()),
             outputs=(),
             level=float("inf"),
             period=self.period(slot),
@@ -269,6 +271,7 @@ class Planner:
             code=code,
             inputs=wanted,
             reasons=tuple(reasons),
+            why=self._why(reasons, wanted, [output for _, output, _ in found if output]),
             outputs=tuple(planned),
             level=min(product.level for product in products),
             period=period,
@@ -278,10 +281,18 @@ class Planner:
             return Decision(slot, State.REFUSED, f"two outputs would be named {twin}; give their formats other names")
         for (product, output, _), plan in zip(found, planned, strict=True):
             if output is not None and output.exists and plan.name == output.file.filename:
-                refused = Decision(slot, State.REFUSED, _needs_version(product, output, reasons), task)
+                refused = Decision(slot, State.REFUSED, _needs_version(product, output, task.why), task)
                 causes = [file for file in output.inputs if file.standing.is_taken_back]
                 return withdrawing(refused, [(output.file, causes[0])]) if causes else refused
         return self._unless_waiting(self._unless_delayed(task, forced), forced)
+
+    def _why(self, reasons: Iterable[Reason], wanted: Iterable[File], outputs: Iterable[Output]) -> str:
+        """Reasons in few words; about what is wanted and what outputs were made from."""
+        texts = [reason.text for reason in reasons]
+        if len(texts) > FEW:
+            known = (*wanted, *(file for output in outputs for file in output.inputs))
+            texts = in_few_words(texts, places_of(known, self._definition.products))
+        return "; ".join(texts)
 
     def _reasons(
         self,
@@ -315,7 +326,7 @@ class Planner:
 
     def _unless_delayed(self, task: Task, forced: Part | None) -> Decision:
         """The task, unless it failed before with the same inputs and code and is to wait."""
-        why = "; ".join(reason.text for reason in task.reasons)
+        why = task.why
         tried = self.facts.tried.get(task.slot)
         if tried is None or tried.status != AttemptStatus.FAILED:
             return Decision(task.slot, State.STALE, why, task)
@@ -384,6 +395,7 @@ def startup_decision(definition: Definition, process: Process, today: dt.date) -
         code=code,
         inputs=(),
         reasons=(why,),
+        why=why.text,
         outputs=(),
         level=float("-inf"),
         period=period_of(process, slot),
@@ -411,10 +423,8 @@ def _up_to_date(slot: Slot, outputs: Sequence[Output], wanted: Collection[File])
     ]
     explanation = f"{names} is up to date"
     if confirmed:
-        equal = ", ".join(
-            dict.fromkeys(f"{each.source.filename} equals {each.replaced.filename}" for each in confirmed)
-        )
-        explanation = f"{explanation}: {equal}"
+        equal = list(dict.fromkeys(f"{each.source.filename} equals {each.replaced.filename}" for each in confirmed))
+        explanation = f"{explanation}: {', '.join(in_few_words(equal))}"
     return Decision(slot, State.UP_TO_DATE, explanation, confirmed=tuple(confirmed))
 
 
@@ -489,8 +499,7 @@ def _keywords(process: Process, slot: Slot, inputs: Iterable[File]) -> Mapping[s
     return {key: value for key, value in merged.items() if key not in TIME_OF_DAY or not process.timebase.by_time}
 
 
-def _needs_version(product: Product, output: Output, reasons: Iterable[Reason]) -> str:
-    why = "; ".join(reason.text for reason in reasons)
+def _needs_version(product: Product, output: Output, why: str) -> str:
     return (
         f"product {product.name} has no {{VERSION}} in its format {product.format!r}, so {output.file.filename} "
         f"cannot be rebuilt ({why}); add {{VERSION}} to the format, or take it back, and the next run makes it anew: "

@@ -15,12 +15,14 @@ from enum import StrEnum
 from dbproc.core import bounds, text_lists
 from dbproc.core.bundle import Bundle
 from dbproc.core.durations import SECONDS
+from dbproc.core.hooks import HOOKS, Hook
 from dbproc.core.keys import (
     DATE,
     DURATION,
     FLAG,
     LINES,
     NUMBER,
+    TABLES,
     TEXT,
     VERSION,
     WHOLE,
@@ -47,6 +49,9 @@ SHIPPED_DIRECTORY = f"{BUILT_IN_DIRECTORY}/codes"
 """``relative_path`` of the codes that dbproc brings along."""
 
 _MOST_NAMES = 20
+
+_FORMER_NAME = key(TEXT, ini="renamed_from", column=None, effect=None)
+"""What a mission, a product or a process was called before: said when it is given another name, and not kept."""
 
 FIRST_DAY = dt.date(1900, 1, 1)
 LAST_DAY = dt.date(2100, 12, 31)
@@ -123,10 +128,13 @@ class MissionSpec:
     inspector_seconds: float = option(60.0, key(NUMBER, check=bounds.SECONDS_OF_A_DAY))
     inspector_memory: float = option(2.0, key(NUMBER, check=bounds.MEMORY))
     early_cutoff: bool = option(False, key(FLAG))
+    keep_logs: dt.timedelta | None = option(None, key(DURATION, check=bounds.SOME_TIME, codec=SECONDS))
+    notify: tuple[Hook, ...] = option((), key(TABLES, toml=None, words="the hooks", codec=HOOKS))
     same_name: SameName = option(SameName.QUARANTINE, key(TEXT, choices=SameName))
     trash: dt.timedelta = option(
         dt.timedelta(days=30), key(DURATION, column="trash_seconds", check=bounds.TIME, codec=SECONDS)
     )
+    renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,14 +186,8 @@ class ProductSpec:
     level: float = field(
         metadata=key(NUMBER, ini="level", check=bounds.LEVEL, remark="files that exist keep their data level")
     )
-    directory: str = field(
-        metadata=key(
-            TEXT, dbprocessing="relative_path", check=bounds.PATH, remark="files that exist stay where they are"
-        )
-    )
-    format: str = field(
-        metadata=key(TEXT, ini="format", check=bounds.FORMAT, remark="files that exist keep their names")
-    )
+    directory: str = field(metadata=key(TEXT, dbprocessing="relative_path", check=bounds.PATH))
+    format: str = field(metadata=key(TEXT, ini="format", check=bounds.FORMAT))
     satellite: str = field(metadata=key(TEXT, toml=None, column=None))
     instrument: str = field(metadata=key(TEXT, toml=None, column=None))
     description: str = option("", key(LINES, dbprocessing="product_description"))
@@ -212,6 +214,7 @@ class ProductSpec:
     expect_to: dt.date | None = option(None, key(DATE, toml="to", effect=Effect.LOOK_AGAIN))
     late_after: dt.timedelta | None = option(None, key(DURATION, check=bounds.TIME, codec=SECONDS))
     keep: str = option("all", key(TEXT, column="keep_versions", check=keep_fault, codec=KEEP, words="what is kept"))
+    renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
     active: bool = True
 
 
@@ -342,6 +345,7 @@ class ProcessSpec:
         None,
         key(DURATION, column="wait_seconds", check=bounds.TIME, codec=SECONDS, effect=Effect.LOOK_AGAIN),
     )
+    renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -125,6 +125,17 @@ class RefusalReason(StrEnum):
     UNKNOWN_FILE = "unknown_file"  #: it was among the products, and not in the catalogue
 
 
+class NoticeEvent(StrEnum):
+    """What hooks tell people of."""
+
+    FAILED = "failed"  #: a job failed that had not failed before with these inputs and this code, or was refused
+    GIVEN_UP = "given up"  #: a job failed so often that it is not tried again by itself
+    QUARANTINED = "quarantined"  #: a file was refused
+    LATE = "late"  #: a file should have come
+    CRASHED = "crashed"  #: a run was found dead, or it ended because a person must act, or by an exception
+    LONG_LOCK = "long lock"  #: a run holds the lock for longer than a hook allows
+
+
 class CodeEvent(StrEnum):
     """What happened to a code or an inspector."""
 

@@ -8,14 +8,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, tuple_, update
 
 from dbproc.core.answers import INLINE
-from dbproc.core.model import Slot, Task
+from dbproc.core.model import Slot, Task, Timebase
 from dbproc.core.slot_text import SlotShown
-from dbproc.core.states import AttemptStatus
+from dbproc.core.states import AttemptStatus, NoticeEvent
 from dbproc.core.version import Version
-from dbproc.database import schema
+from dbproc.database import notices, schema
 from dbproc.database._queries import (
     OF_CLOCK,
     RECORDED,
@@ -92,7 +92,7 @@ class AttemptRow:
     ended: dt.datetime | None  #: when its job ended
     exit_status: int | None  #: the exit status of its job
     message: str | None  #: why it failed or was refused
-    log: str | None  #: the path of what its job wrote
+    log: str | None  #: the path of what its job wrote; null: that is not kept
     failures: int  #: how many in a row failed with the same inputs and code, this one included
     next_try: dt.datetime | None  #: when it is tried again; null: not by itself
     code_version: Version  #: the code's version
@@ -141,6 +141,8 @@ def insert_attempts(connection: Connection, run_id: int, attempts: Sequence[NewA
         for position, file in enumerate(attempt.task.inputs)
     ]
     insert_rows(connection, schema.attemptinput, inputs)
+    refused = [number for number, each in zip(ids, attempts, strict=True) if each.status is AttemptStatus.REFUSED]
+    _note(connection, NoticeEvent.FAILED, refused)
     return ids
 
 
@@ -173,6 +175,19 @@ def close_attempts(connection: Connection, closings: Sequence[Closing]) -> None:
         for file_id in closing.output_files[1:]
     ]
     insert_rows(connection, schema.attemptoutput, further)
+    failed = [closing for closing in closings if closing.status is AttemptStatus.FAILED]
+    _note(connection, NoticeEvent.FAILED, [each.attempt_id for each in failed if each.failures == 1])
+    _note(connection, NoticeEvent.GIVEN_UP, [each.attempt_id for each in failed if each.next_try is None])
+
+
+def _note(connection: Connection, event: NoticeEvent, ids: Sequence[int]) -> None:
+    """Note attempts that failed, for hooks that tell people of that; what every run begins with is never given up."""
+    if not ids or not notices.hooks_for(connection, event):
+        return
+    for each in attempts_numbered(connection, ids):
+        if event is NoticeEvent.FAILED or each.timebase != Timebase.STARTUP:
+            happened = f"{each.process} {each.slot}: {each.message}" + (f"; its log: {each.log}" if each.log else "")
+            notices.enter(connection, event, [(f"attempt {each.attempt_id}", happened)])
 
 
 def running_inputs(connection: Connection) -> list[int]:
@@ -180,6 +195,19 @@ def running_inputs(connection: Connection) -> list[int]:
     table = schema.attemptinput
     joined = select(table.c.file_id).join(schema.attempt, schema.attempt.c.attempt_id == table.c.attempt_id)
     return list(connection.scalars(joined.where(schema.attempt.c.status == AttemptStatus.RUNNING).distinct()))
+
+
+def running_of(connection: Connection, run_id: int) -> list[AttemptRow]:
+    """The attempts of a run that have not ended, the latest first."""
+    return _attempts(connection, _ATTEMPT.c.logging_id == run_id, _ATTEMPT.c.status == AttemptStatus.RUNNING)
+
+
+def first_of(connection: Connection, run_id: int) -> dt.datetime | None:
+    """When the first job of a run was begun."""
+    first: dt.datetime | None = connection.scalar(
+        select(func.min(_ATTEMPT.c.created_time)).where(_ATTEMPT.c.logging_id == run_id)
+    )
+    return first
 
 
 def interrupt_running(connection: Connection, message: str) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, select, update
 
 from dbproc.core.errors import ConflictError
 from dbproc.core.states import Correction
@@ -213,6 +213,14 @@ def former_digests(connection: Connection, file_ids: Sequence[int]) -> dict[int,
                     earlier[number] = whose[by]
         whose = earlier
     return found
+
+
+def once_named(name: str) -> Select[tuple[int]]:
+    """The numbers of the files that had a name before they were given another."""
+    of_rename = select(_CORRECTION.c.correction_id).where(_CORRECTION.c.kind == Correction.RENAME)
+    said = json.dumps({"filename": name})[1:-1]
+    has_name = _OF.c.former.contains(said, autoescape=True)
+    return select(_OF.c.file_id).where(_OF.c.correction_id.in_(of_rename), has_name)
 
 
 def former_of(connection: Connection, file_id: int) -> int | None:

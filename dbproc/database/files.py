@@ -9,7 +9,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.filenames import companion_of
@@ -231,6 +244,12 @@ def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: boo
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
 
 
+def count_in(connection: Connection, directory: str) -> int:
+    """How many files the catalogue holds for being in a directory."""
+    is_there = (FILE.c.relative_path == directory, FILE.c.exists_on_disk)
+    return connection.scalar(select(func.count()).select_from(FILE).where(*is_there)) or 0
+
+
 class Part(NamedTuple):
     """A file of the catalogue or a member of its companion directory; `path` is relative to the root."""
 
@@ -287,7 +306,7 @@ def _known(connection: Connection, is_meant: ColumnElement[bool]) -> list[KnownF
     columns: tuple[ColumnElement[Any], ...] = (c.file_id, c.filename, c.relative_path, *facts, *stands)
     columns += (c.correction_id, c.deleted_time)
     rows: list[Any] = list(connection.execute(select(*columns).where(is_meant)))
-    members = _members(connection, [row.file_id for row in rows])
+    members = members_of_files(connection, [row.file_id for row in rows])
     return [
         KnownFile(
             file_id=row.file_id,
@@ -307,7 +326,7 @@ def _known(connection: Connection, is_meant: ColumnElement[bool]) -> list[KnownF
     ]
 
 
-def _members(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[Member]]:
+def members_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[Member]]:
     """By file: the members of its companion directory, in the order in which they are measured."""
     table = schema.filemember.c
     members: dict[int, list[Member]] = defaultdict(list)
@@ -347,7 +366,7 @@ def _values(file: NewFile) -> dict[str, Any]:
 
 
 def find_file(connection: Connection, name: str) -> FileRow:
-    """One file by its name (or a path that ends in it) or number.
+    """One file by its name (or a path that ends in it) or number, or by a name that it had.
 
     Raises
     ------
@@ -359,6 +378,8 @@ def find_file(connection: Connection, name: str) -> FileRow:
     rows = files_of(connection, of_name.order_by(FILE.c.replaced_by.is_not(None), FILE.c.file_id.desc()))
     if not rows and (number := number_of(name)) is not None:
         rows = files_of(connection, file_rows().where(FILE.c.file_id == number))
+    if not rows:
+        rows = files_of(connection, file_rows().where(FILE.c.file_id.in_(corrections.once_named(wanted))))
     if not rows:
         is_alike = FILE.c.filename.contains(_beginning(wanted), autoescape=True)
         near = connection.scalars(select(FILE.c.filename).where(is_alike).limit(5)).all()

@@ -22,7 +22,8 @@ from sqlalchemy import Connection, select, update
 from dbproc.core.errors import BusyError, ConflictError, LockError, NotFoundError
 from dbproc.core.model import Mission
 from dbproc.core.spec import MissionSpec
-from dbproc.database import root, schema
+from dbproc.core.states import NoticeEvent
+from dbproc.database import notices, root, schema
 from dbproc.database._queries import insert_row
 from dbproc.database.definition.load import load_mission
 from dbproc.database.identity import set_marked
@@ -118,8 +119,10 @@ def holding(store: Store, purpose: str) -> Iterator[None]:
 
 
 @contextmanager
-def applying(store: Store, wanted: MissionSpec, *, adopt: bool) -> Iterator[None]:
+def applying(store: Store, wanted: MissionSpec, *, adopt: bool) -> Iterator[int | None]:
     """:func:`holding` for what may change the root, or define the mission: the root is the database's own afterwards.
+
+    Gives the number of the run that holds the lock, None where there is no mission yet.
 
     Parameters
     ----------
@@ -143,20 +146,28 @@ def applying(store: Store, wanted: MissionSpec, *, adopt: bool) -> Iterator[None
         grips.append(_kept(stack, _gripped(store, wanted.root, making)))
         if not adopt:  # who has marked it meanwhile has let its file go by now
             ownership.standing(wanted.root, owner, was_marked=False)
+        run_id = None
         if mission is not None:
-            _enter_for_apply(stack, store, mission, grips)
+            run_id = _enter_for_apply(stack, store, mission, grips)
             if former is None and not root.leads_to(wanted.root, mission):
                 _rename_root(store, mission.root, wanted.root)
-        yield
+        yield run_id
         root.settle(store, making)
         if former is not None:
             ownership.unmark(former, owner)
 
 
-def release(store: Store, acquired: Acquired, comment: str) -> None:
+def release(store: Store, acquired: Acquired, comment: str, *, has_crashed: bool = False) -> None:
     """Close the run, and let the files go; of the row nothing changes when somebody has cleared the lock meanwhile."""
     try:
-        _leave(store, acquired.run_id, comment)
+        with store.begin() as connection:
+            if (
+                _close(connection, acquired.run_id, comment)
+                and has_crashed
+                and not _ended_so(connection, acquired, comment)
+            ):
+                happened = [(f"run {acquired.run_id}", f"run {acquired.run_id}: {comment}")]
+                notices.enter(connection, NoticeEvent.CRASHED, happened)
     finally:
         for grip in acquired.grips:
             grip.close()
@@ -228,11 +239,12 @@ def untold(database: str, holder: Holder) -> str:
 # --- another root ---
 
 
-def _enter_for_apply(stack: ExitStack, store: Store, mission: Mission, grips: Sequence[Grip]) -> None:
+def _enter_for_apply(stack: ExitStack, store: Store, mission: Mission, grips: Sequence[Grip]) -> int:
     acquired = _entered(store, "apply", mission, grips, is_marked=mission.root_marked)
     if acquired is None:
         raise BusyError("the mission was given another root in this moment; try again")
     stack.callback(_leave, store, acquired.run_id, "done")
+    return acquired.run_id
 
 
 def _rename_root(store: Store, old: str, new: str) -> None:
@@ -279,6 +291,8 @@ def _entered(
                     return None
                 if crashed is not None:
                     _close(connection, crashed.run_id, "crashed: found dead by the next run")
+                    told = f"{crashed}: found dead"
+                    notices.enter(connection, NoticeEvent.CRASHED, [(f"run {crashed.run_id}", told)])
                 if is_marked and not mission.root_marked:
                     set_marked(connection)
                 run_id = _open(connection, mission, purpose, grips)
@@ -333,6 +347,13 @@ def _open(connection: Connection, mission: Mission, purpose: str, grips: Sequenc
 def _leave(store: Store, run_id: int, comment: str) -> None:
     with store.begin() as connection:
         _close(connection, run_id, comment)
+
+
+def _ended_so(connection: Connection, acquired: Acquired, comment: str) -> bool:
+    """Whether the run before ended in the same way: who was told of that is not told of each that follows."""
+    run = schema.logging.c
+    before = select(run.comment).where(run.logging_id < acquired.run_id).order_by(run.logging_id.desc()).limit(1)
+    return bool(connection.scalar(before) == comment)
 
 
 def _close(connection: Connection, run_id: int, comment: str) -> bool:

@@ -7,13 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
 from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.model import Member
-from dbproc.core.states import RefusalReason
-from dbproc.database import schema
-from dbproc.database._queries import insert_rows
+from dbproc.core.states import NoticeEvent, RefusalReason
+from dbproc.database import notices, schema
 from dbproc.database.moves import members_text
 
 _TABLE = schema.quarantine
@@ -91,7 +90,12 @@ def insert_entries(connection: Connection, run_id: int | None, entries: Sequence
         }
         for entry in entries
     ]
-    insert_rows(connection, _TABLE, rows)
+    if not rows:
+        return
+    ids = connection.scalars(insert(_TABLE).returning(_TABLE.c.quarantine_id, sort_by_parameter_order=True), rows)
+    named = zip(ids, entries, strict=True)
+    happened = [(f"entry {number}", f"{entry.filename}: {entry.reason}: {entry.message}") for number, entry in named]
+    notices.enter(connection, NoticeEvent.QUARANTINED, happened)
 
 
 def stored_names(connection: Connection) -> dict[int, str]:
@@ -100,8 +104,8 @@ def stored_names(connection: Connection) -> dict[int, str]:
     return {row[0]: row[1] for row in connection.execute(statement.order_by(_TABLE.c.quarantine_id.desc()))}
 
 
-def entries(connection: Connection, limit: int = 100) -> list[QuarantineRow]:
-    """What is in quarantine, the latest first."""
+def entries(connection: Connection, limit: int | None = 100) -> list[QuarantineRow]:
+    """What is in quarantine, the latest first; at most so much of it."""
     statement = select(_TABLE).where(_STILL_THERE).order_by(_TABLE.c.quarantine_id.desc()).limit(limit)
     return [QuarantineRow(**row) for row in connection.execute(statement).mappings()]
 

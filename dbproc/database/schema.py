@@ -110,7 +110,7 @@ mission = Table(
     Column("identity", Text, nullable=False, server_default=""),
     Column("root_marked", Boolean, nullable=False, server_default=text("false")),
     Column("same_name", Text, nullable=False, server_default="quarantine"),
-    Column("keep_logs", Boolean, nullable=False, server_default=text("false")),
+    Column("keep_logs", Float),
     Column("trash_seconds", Float, nullable=False, server_default="2592000"),
     Column("notify", Text, nullable=False, server_default="[]"),
     CheckConstraint(_one_of("on_code_edit", CodeEditPolicy), name="on_code_edit"),
@@ -396,14 +396,16 @@ notice = Table(
     Column("notice_id", Integer, primary_key=True),
     Column("event", Text, nullable=False),
     Column("subject", Text, nullable=False),
+    Column("hook", Text, nullable=False),
     Column("message", Text, nullable=False, server_default=""),
     Column("noticed_time", UtcTime, nullable=False),
     Column("sent_time", UtcTime),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("problem", Text),
-    UniqueConstraint("event", "subject"),
+    UniqueConstraint("event", "subject", "hook"),
 )
-"""An event that people are told of, once; ``problem``: why the last try to tell it failed."""
+"""An event that a hook tells people of, once. ``sent_time`` is written before the hook is started, and taken back when
+it says that it told nobody; ``problem``: why, or what is not known of a try whose end nobody saw."""
 
 filemember = Table(
     "filemember",

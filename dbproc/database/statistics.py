@@ -86,6 +86,18 @@ def recent_cpu(connection: Connection, process_ids: Collection[int]) -> dict[int
     return cpu
 
 
+def recent_seconds(connection: Connection, process_ids: Collection[int]) -> dict[int, list[float]]:
+    """By process: how long its latest jobs took."""
+    seconds: dict[int, list[float]] = {}
+    times = (_ATTEMPT.c.start_time, _ATTEMPT.c.end_time)
+    for process_id in process_ids:
+        is_known = (_ATTEMPT.c.status == AttemptStatus.SUCCEEDED, *(time.is_not(None) for time in times))
+        statement = select(*times).where(_ATTEMPT.c.process_id == process_id, *is_known)
+        latest = statement.order_by(_ATTEMPT.c.attempt_id.desc()).limit(_RECENT)
+        seconds[process_id] = [(end - start).total_seconds() for start, end in connection.execute(latest)]
+    return seconds
+
+
 def recent_sizes(connection: Connection, product_ids: Collection[int]) -> dict[int, list[int]]:
     """By product: the bytes of its latest files, companion directories included."""
     link = schema.filecodelink

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select, update
 
 from dbproc.database import schema
 from dbproc.database._queries import FILE, columns_of
@@ -20,6 +20,8 @@ class ProductInNumbers:
     files: int  #: how many files of it exist
     first: dt.date | None  #: the date of the first of them
     last: dt.date | None  #: the date of the last of them
+    withdrawn: int = 0  #: how many files of it are withdrawn
+    retired: bool = False  #: whether the mission file has it no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class RunRow:
     comment: str | None  #: how it ended
     hostname: str  #: the machine that it ran on
     pid: int  #: its process there
+    jobs_done: int | None  #: how many jobs it has ended
+    jobs_known: int | None  #: how many jobs it had, as far as it knew
 
 
 def products_in_numbers(connection: Connection) -> list[ProductInNumbers]:
@@ -46,7 +50,19 @@ def products_in_numbers(connection: Connection) -> list[ProductInNumbers]:
         .group_by(product.c.product_id, product.c.product_name, product.c.level)
         .order_by(product.c.level, product.c.product_name)
     )
-    return [ProductInNumbers(**row) for row in connection.execute(statement).mappings()]
+    taken_back = (FILE.c.correction_id.is_not(None), FILE.c.replaced_by.is_(None), ~FILE.c.exists_on_disk)
+    counts = select(product.c.product_name, func.count()).join(FILE, FILE.c.product_id == product.c.product_id)
+    found = connection.execute(counts.where(*taken_back).group_by(product.c.product_name))
+    withdrawn: dict[str, int] = {row[0]: row[1] for row in found}
+    rows = connection.execute(statement).mappings()
+    return [ProductInNumbers(**row, withdrawn=withdrawn.get(row["product"], 0)) for row in rows]
+
+
+def jobs_progressed(connection: Connection, run_id: int, done: int, known: int) -> None:
+    """Add to how many jobs a run has ended, and to how many it knows of."""
+    run = schema.logging.c
+    more = {"jobs_done": func.coalesce(run.jobs_done, 0) + done, "jobs_known": func.coalesce(run.jobs_known, 0) + known}
+    connection.execute(update(schema.logging).where(run.logging_id == run_id).values(more))
 
 
 def last_run(connection: Connection) -> RunRow | None:

@@ -7,6 +7,8 @@ Arrived files are laid over the catalogue as triage would accept them; the rest 
 from __future__ import annotations
 
 import datetime as dt
+import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -16,7 +18,8 @@ from dbproc.changes.edits import EditInWords, edits_in_words, refused_inspectors
 from dbproc.changes.whatif import EARLY_CUTOFF, Subject, predict
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.errors import UserError
-from dbproc.core.model import Definition, Period, Slot
+from dbproc.core.estimate import Work, seconds_of
+from dbproc.core.model import Definition, Period, Slot, Task
 from dbproc.core.plan import Decision, State
 from dbproc.core.slot_text import (
     EVERY_SLOT,
@@ -27,6 +30,7 @@ from dbproc.core.slot_text import (
     task_shown,
 )
 from dbproc.database import campaigns, waitingslots
+from dbproc.database import statistics as history
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
@@ -47,7 +51,8 @@ class PlannedTask(Subject):
     state: State  #: how it stands
     outputs: tuple[str, ...]  #: the names of what it would make
     inputs: tuple[str, ...]  #: the names of the files that it would be made from
-    why: str  #: why it would be run, or not
+    why: str  #: why it would be run, or not, in few words
+    reasons: tuple[str, ...]  #: the same, each by itself
     campaign: str | None = None  #: the campaign that asks for it
     waits_for: str | None = None  #: a process, period and key that it is made from
     output: str | None  #: the name of its first output
@@ -69,6 +74,26 @@ class LaterTask(Subject):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedWork:
+    """How much of a process, and how long its jobs took so far."""
+
+    process: str  #: the name of the process
+    jobs: int  #: how many jobs there are
+    seconds: float | None  #: how long one takes, as half of the latest did at most; null without history
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTotals:
+    """How much there is to do."""
+
+    jobs: int  #: how many jobs
+    slots: int  #: the CPUs for jobs
+    seconds: float | None  #: how long they are expected to take on these; null without any history
+    jobs_without_history: int  #: how many of them are not in these seconds
+    processes: tuple[PlannedWork, ...]  #: the jobs by process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The next run; the first three fields are for a run that ingests, the others for one that builds."""
 
@@ -83,6 +108,7 @@ class Plan:
     follows: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: the names of the products they make
     failures: Sequence[AttemptRow] | None = field(default=None, metadata=OPTIONAL)  #: those that are not retried yet
     notes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: the assumptions
+    totals: PlanTotals | None = field(default=None, metadata=OPTIONAL)  #: how much there is to do
 
     @property
     def is_empty(self) -> bool:
@@ -116,6 +142,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         waiting = waitingslots.entries(connection)
     meant = _Meant(definition, choice)
     tasks = tuple(_tasks(definition, made, names, meant))
+    jobs = [each.task for each in made if each.state is State.STALE and each.task and meant.has(each.slot, each.period)]
     return replace(
         arrivals,
         edited_codes=edits_in_words(definition),
@@ -126,6 +153,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         follows=_follows(definition, tasks),
         failures=[failure for failure in failures if not _is_due(failure)],
         notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
+        totals=_totals(store, jobs, options.slots),
     )
 
 
@@ -201,6 +229,7 @@ def _planned_task(
         outputs=outputs,
         inputs=tuple(file.filename for file in task.inputs) if task else (),
         why=decision.explanation,
+        reasons=tuple(reason.text for reason in task.reasons) if task else (),
         campaign=campaign,
         waits_for=waits_for,
         output=outputs[0] if outputs else None,
@@ -232,6 +261,34 @@ def _follows(definition: Definition, tasks: Sequence[PlannedTask]) -> tuple[str,
     makes = {process.name: process.outputs for process in definition.processes.values()}
     found = {product_id for task in tasks if task.waits_for for product_id in makes[task.process]}
     return tuple(sorted(definition.products[product_id].name for product_id in found))
+
+
+def _totals(store: Store, tasks: Sequence[Task], slots: int) -> PlanTotals:
+    """How much there is to do, and how long it takes by what such jobs took."""
+    jobs = Counter(task.slot.process_id for task in tasks)
+    names = {task.slot.process_id: task.process.name for task in tasks}
+    with store.begin() as connection:
+        found = history.recent_seconds(connection, jobs)
+    usual = {process_id: statistics.median(each) for process_id, each in found.items() if each}
+    return PlanTotals(
+        jobs=len(tasks),
+        slots=slots,
+        seconds=seconds_of(_works(tasks, usual), slots) if usual else None,
+        jobs_without_history=sum(number for process_id, number in jobs.items() if process_id not in usual),
+        processes=tuple(
+            PlannedWork(process=names[process_id], jobs=number, seconds=usual.get(process_id))
+            for process_id, number in jobs.items()
+        ),
+    )
+
+
+def _works(tasks: Sequence[Task], usual: Mapping[int, float]) -> Iterator[Work]:
+    """The jobs as their time goes: after those that make their inputs."""
+    made_by: dict[str, int] = {}
+    for number, task in enumerate(tasks):
+        after = {made_by[file.filename] for file in task.inputs if file.filename in made_by}
+        yield Work(usual.get(task.slot.process_id, 0.0), task.code.cpu, tuple(after))
+        made_by.update((planned.name, number) for planned in task.outputs)
 
 
 def _is_due(failure: AttemptRow) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from dbproc.changes.edits import EditInWords, edits_in_words
 from dbproc.core.answers import INLINE, OPTIONAL, extended
@@ -22,8 +23,10 @@ from dbproc.core.slot_text import (
     require_fields,
     slot_shown,
 )
-from dbproc.database import attempts, lock, quarantine, queue, root, summary
+from dbproc.core.states import CampaignStatus
+from dbproc.database import attempts, campaigns, lock, notices, quarantine, queue, root, summary
 from dbproc.database.attempts import AttemptRow
+from dbproc.database.campaigns import CampaignRow
 from dbproc.database.definition.load import load_definition
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store, Transaction
@@ -31,8 +34,11 @@ from dbproc.database.summary import ProductInNumbers, RunRow
 from dbproc.explain.expectations import LateProduct, WaitingSlot, late_products, waiting_slots
 from dbproc.ingest.incoming import scan_mission
 from dbproc.run.decide import decide, facts_in, periods_of
+from dbproc.system.machine import Judgement
 
 _LATEST = 10
+_MOST_FAILURES = 50
+_NOT_OVER = (CampaignStatus.ACTIVE, CampaignStatus.PAUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,22 +66,72 @@ class IncomingNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunningJob:
+    """A job that is at work."""
+
+    process: str  #: the name of its process
+    slot: SlotShown = field(metadata=INLINE)
+    since: dt.datetime  #: when it was begun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningNow:
+    """The run that is at work."""
+
+    run: int  #: its number
+    since: dt.datetime  #: when it began
+    done: int  #: how many of its jobs have ended
+    known: int  #: how many jobs it has, as far as it knows
+    expected_end: dt.datetime | None  #: when all of them will have ended, at the pace so far; null: that is not known
+    jobs: tuple[RunningJob, ...]  #: the jobs that are at work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untold:
+    """What a hook did not tell, or may not have told."""
+
+    hook: str  #: its name
+    event: str  #: what kind of event
+    message: str  #: what happened
+    problem: str  #: why it was not told, or what is not known
+
+
+class Condition(StrEnum):
+    """How a mission is."""
+
+    FINE = "fine"
+    FAILING = "failures or late"
+    CRITICAL = "critical"
+
+    @property
+    def exit_status(self) -> int:
+        """What ``dbproc status --check`` ends with."""
+        return list(Condition).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The state of a mission."""
 
     mission: str  #: its name
     root: str  #: its root directory
+    condition: Condition  #: ``fine``, ``failures or late`` or ``critical``
+    findings: tuple[str, ...]  #: why it is not fine, the worst first
+    running: RunningNow | None  #: the run that is at work; null: there is none
     root_problem: str | None  #: why no run does anything
     lock: str | None  #: who holds the lock, and whether that lives; null: it is free
     queue: int  #: how many files are queued
     last_run: RunRow | None  #: the latest run
     products: tuple[ProductInNumbers, ...]  #: what there is of each product
+    inactive_processes: tuple[str, ...]  #: the processes that have no code in use
+    campaigns: tuple[CampaignRow, ...]  #: the campaigns that are not over
     failures: tuple[OpenFailure, ...]  #: what failed or was refused, the latest first
     waiting: tuple[WaitingSlot, ...]  #: what is to be made later, by process and date
     late: tuple[LateProduct, ...]  #: products of which files should have come
     quarantine: int  #: how many files are in quarantine
     quarantine_gone: int  #: how many files are recorded there, and gone
     quarantined: tuple[QuarantineRow, ...]  #: the latest files in quarantine
+    untold: tuple[Untold, ...]  #: what hooks did not tell, or may not have told, the latest first
     edited_codes: tuple[EditInWords, ...]  #: codes and inspectors that were edited on disk since the last run
     incoming: IncomingNow  #: what is in the incoming directory
 
@@ -112,7 +168,7 @@ def standing_failures(
     return [
         number
         for number, slot, reasons in failed
-        if (state := states.get(slot, State.NOT_DUE)) not in (State.NOT_DUE, State.NO_CODE)
+        if (state := states.get(slot, State.NOT_DUE)) not in (State.NOT_DUE, State.NO_CODE, State.WITHDRAW)
         and (state is not State.UP_TO_DATE or any(reason.startswith("forced") for reason in reasons))
     ]
 
@@ -145,26 +201,89 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
     with store.begin() as connection:
         definition = load_definition(connection)
         require_fields(choice.key, _fields(definition), "the mission")
-        failures = open_failures(connection, definition, choice, dismissed=dismissed)
+        standing = standing_failures(connection, definition, choice)
+        shown = standing_failures(connection, definition, choice, dismissed=True) if dismissed else standing
+        failures = attempts.attempts_numbered(connection, shown[:_MOST_FAILURES])
         recorded = quarantine.stored_names(connection)
         there = _in_quarantine(definition, recorded)
+        late = tuple(late_products(connection, definition, choice, dt.datetime.now(dt.UTC)))
+        incoming = _incoming(definition)
+        last = summary.last_run(connection)
+        critical = [*filter(None, [problem, _lock_problem(holder), _run_problem(last), incoming.problem])]
+        failing = [*_failing(len(standing), late, len(there))]
         return Status(
+            condition=Condition.CRITICAL if critical else Condition.FAILING if failing else Condition.FINE,
+            findings=(*critical, *failing),
+            running=_running(connection, holder, last),
+            inactive_processes=tuple(_inactive(definition)),
+            campaigns=tuple(row for row in campaigns.entries(connection) if row.status in _NOT_OVER),
+            untold=tuple(_untold(connection, definition)),
             mission=definition.mission.name,
             root=definition.mission.root,
             root_problem=problem,
             lock=None if holder is None else lock.describe(holder),
             queue=queue.length(connection),
-            last_run=summary.last_run(connection),
+            last_run=last,
             products=tuple(_products(connection, definition)),
             failures=tuple(extended(OpenFailure, row, waiting=waiting_for(definition, row)) for row in failures),
             waiting=tuple(waiting_slots(connection, definition, choice)),
-            late=tuple(late_products(connection, definition, choice, dt.datetime.now(dt.UTC))),
+            late=late,
             quarantine=len(there),
             quarantine_gone=len(recorded) - len(there),
             quarantined=tuple(quarantine.entry(connection, number) for number in there[:_LATEST]),
             edited_codes=tuple(edits_in_words(definition)),
-            incoming=_incoming(definition),
+            incoming=incoming,
         )
+
+
+def _lock_problem(holder: lock.Holder | None) -> str | None:
+    """Why the lock needs a person's eye, or None."""
+    if holder is None or lock.judged(holder) is Judgement.LIVE:
+        return None
+    return f"the lock is held by {lock.describe(holder)}"
+
+
+def _run_problem(run: RunRow | None) -> str | None:
+    """What the last run died of, or None."""
+    comment = None if run is None else run.comment
+    if run is None or comment is None or comment.startswith(("done", "ended by SIG", "cleared")):
+        return None
+    return f"the last run, {run.logging_id}, did not end well: {comment}"
+
+
+def _failing(failures: int, late: Sequence[LateProduct], refused: int) -> Iterator[str]:
+    """What failed, is late or was refused, in numbers."""
+    if failures:
+        yield f"{failures} failed"
+    if late:
+        count = sum(each.count for each in late)
+        yield f"{count} late of {', '.join(each.product for each in late[:_LATEST])}"
+    if refused:
+        yield f"{refused} in quarantine"
+
+
+def _running(connection: Transaction, holder: lock.Holder | None, last: RunRow | None) -> RunningNow | None:
+    """What runs now; a dead holder does nothing."""
+    if holder is None or last is None or last.logging_id != holder.run_id or lock.judged(holder) is Judgement.DEAD:
+        return None
+    done, known = last.jobs_done or 0, last.jobs_known or 0
+    rows = attempts.running_of(connection, holder.run_id)
+    jobs = tuple(RunningJob(process=row.process, slot=row.slot, since=row.created) for row in reversed(rows))
+    first, now = attempts.first_of(connection, holder.run_id), dt.datetime.now(dt.UTC)
+    end = None if first is None or not done else now + (now - first) / done * max(0, known - done)
+    return RunningNow(run=holder.run_id, since=holder.since, done=done, known=known, expected_end=end, jobs=jobs)
+
+
+def _inactive(definition: Definition) -> Iterator[str]:
+    """The processes that no code is in use for."""
+    for process in definition.processes.values():
+        if not definition.codes.get(process.process_id):
+            yield process.name
+
+
+def _untold(connection: Transaction, definition: Definition) -> Iterator[Untold]:
+    for hook, notice, problem in notices.untold(connection, [hook.name for hook in definition.mission.notify]):
+        yield Untold(hook=hook, event=notice.event, message=notice.message, problem=problem)
 
 
 def _fields(definition: Definition) -> frozenset[str]:
@@ -176,7 +295,8 @@ def _fields(definition: Definition) -> frozenset[str]:
 def _products(connection: Transaction, definition: Definition) -> list[ProductInNumbers]:
     """Counts for each product: those of the mission file, and retired ones with files left."""
     names = {product.name for product in definition.products.values()}
-    return [row for row in summary.products_in_numbers(connection) if row.files or row.product in names]
+    rows = [replace(row, retired=row.product not in names) for row in summary.products_in_numbers(connection)]
+    return [row for row in rows if row.files or row.withdrawn or not row.retired]
 
 
 def _in_quarantine(definition: Definition, recorded: Mapping[int, str]) -> list[int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Event, Progress, Report
 from dbproc.core.model import Definition, KnownFile, Move, SameName
-from dbproc.core.states import Correction, Purpose, Standing
+from dbproc.core.states import Correction, Purpose
 from dbproc.core.text import storable
 from dbproc.database import corrections, files, quarantine, queue
 from dbproc.database import moves as placements
@@ -154,7 +154,9 @@ class Ingest:
             former = [decision.former for decision, _ in made if isinstance(decision, Accepted) and decision.former]
             if former:
                 reason, by = (_DELIVERED, self._run_id) if self._order is None else (self._order.reason, None)
-                corrections.enter(connection, Correction.REPLACE, reason, map(_corrected, former), by)
+                corrections.enter(
+                    connection, Correction.REPLACE, reason, [_corrected(file, announced) for file in former], by
+                )
                 queue.push(connection, [file.file_id for file in former], "replaced")
             files.set_existing(connection, restored, exists=True)
             queue.push(connection, restored, "restored")
@@ -235,10 +237,15 @@ class Ingest:
         return self._definition.products[product_id].name
 
 
-def _corrected(former: KnownFile) -> Corrected:
-    """A file whose name and place others have taken."""
-    is_lost = former.standing is Standing.LOST
-    return Corrected(former.file_id, former=LOST if is_lost else {})
+def _corrected(former: KnownFile, made: Sequence[Move]) -> Corrected:
+    """A file whose name and place others have taken; its bytes are lost where no move has put them aside."""
+    is_kept = any(move.purpose is Purpose.ASIDE and _is_of(move, former) for move in made)
+    was_aside = former.correction_id is not None
+    return Corrected(former.file_id, former={} if is_kept or was_aside else LOST)
+
+
+def _is_of(move: Move, file: KnownFile) -> bool:
+    return move.digest == file.digest and os.path.basename(move.source) == file.filename
 
 
 def _makes_way(decision: Decision) -> bool:

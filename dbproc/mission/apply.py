@@ -1,59 +1,45 @@
-"""Apply a mission file to the database."""
+"""What a mission file changes of the database, and changes that move no file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from dbproc.core.spec import Change, Definition, Holdings
-from dbproc.database.definition.specs import load_holdings
 from dbproc.database.definition.write import write_changes
 from dbproc.database.store import Store
-from dbproc.mission.difference import difference, merged
+from dbproc.mission.difference import difference
 from dbproc.mission.kept_bytes import with_bytes, with_earlier_bytes
 from dbproc.mission.on_disk import database_problems
+from dbproc.mission.partial import merged
 from dbproc.mission.partitions import date_warnings
 from dbproc.mission.problems import raise_for, sentences
 from dbproc.mission.rules import check
 from dbproc.mission.twins import twin_warnings
 
 
-def apply_definition(
-    store: Store, definition: Definition, *, dry_run: bool = False, rollback: bool = False
-) -> list[Change]:
-    """Make the database hold what a mission file says, in one transaction; applying it again changes nothing.
+def changes_for(store: Store, seen: Holdings, definition: Definition, *, rollback: bool = False) -> list[Change]:
+    """The changes that make a database hold what a mission file says; none when it does.
 
     Parameters
     ----------
     store
         The mission's database.
+    seen
+        What it holds.
     definition
         As :func:`dbproc.mission.read.read_mission_file` returned it.
-    dry_run
-        Only return the changes.
     rollback
         Accept a lower version of a code as a return to an earlier one.
-
-    Returns
-    -------
-    list of Change
-        The changes made, or that would be.
 
     Raises
     ------
     DefinitionError
-        The definition contradicts the database; nothing was changed.
-    UserError
-        As :func:`make_changes` does.
+        The definition contradicts the database.
     """
-    with store.begin() as connection:
-        holdings = load_holdings(connection)
     if store.file is not None:
-        whole = merged(holdings.definition, definition)
+        whole = merged(seen.definition, definition)
         raise_for(database_problems(whole, store.file), definition.source, definition.finder)
-    changes = needed_changes(holdings, definition, rollback=rollback)
-    if changes and not dry_run:
-        make_changes(store, changes, holdings)
-    return changes
+    return needed_changes(seen, definition, rollback=rollback)
 
 
 def warnings(definition: Definition) -> tuple[str, ...]:

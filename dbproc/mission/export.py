@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from dbproc.core.durations import duration_text
+from dbproc.core.hooks import Hook
 from dbproc.core.keys import keys
 from dbproc.core.spec import Definition, InputSpec, InspectorSpec, MissionSpec, ProcessSpec, ProductSpec
 
@@ -23,6 +24,7 @@ def export_toml(definition: Definition) -> str:
     groups = _groups(products, definition.mission.name)
     sections = [
         _mission(definition.mission, next(iter(groups))),
+        *(_hook(hook) for hook in definition.mission.notify),
         *(_instrument(group, key) for group, key in groups.items() if key),
         *(_product(product, groups[product.satellite, product.instrument]) for product in products),
         *(text for process in processes for text in _process(process)),
@@ -49,6 +51,10 @@ def _mission(mission: MissionSpec, group: _Group) -> str:
     named = zip(("satellite", "instrument"), group, strict=True)
     groups = {key: name for key, name in named if name != mission.name}
     return _section(["[mission]", *_lines(_required(mission) | _unusual(mission) | groups)])
+
+
+def _hook(hook: Hook) -> str:
+    return _section([f"[notify.{_key(hook.name)}]", *_lines(_unusual(hook))])
 
 
 def _instrument(group: _Group, key: str) -> str:

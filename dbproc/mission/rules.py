@@ -65,6 +65,10 @@ def timebase_of(process: ProcessSpec) -> Timebase | None:
 def _value_problems(definition: Definition) -> Iterator[Problem]:
     """Every value that its key does not allow."""
     yield from _faults(("mission",), definition.mission)
+    for hook in definition.mission.notify:
+        place: KeyPath = ("notify", hook.name)
+        yield from _fault(place, bounds.name(hook.name))
+        yield from _faults(place, hook)
     for product in definition.products.values():
         path: KeyPath = ("product", product.name)
         yield from _faults(path, product)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dbproc.core.errors import DefinitionError
+from dbproc.core.hooks import Hook
 from dbproc.core.model import CodeEditPolicy
 from dbproc.core.spec import (
     CodeSpec,
@@ -104,7 +105,17 @@ def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]
     mission = MissionSpec(**(values | places | {"root": os.path.normpath(home / places["root"])}))
     groups = _groups(top, table, mission)
     table.close()
-    return mission, groups
+    return replace(mission, notify=tuple(_hooks(top))), groups
+
+
+def _hooks(top: Table) -> Iterator[Hook]:
+    for name, content in top.named("notify").items():
+        table = Table(content, ("notify", name), top.problems)
+        hook = Hook(name=name, **table.known(Hook))
+        table.close()
+        if hook.fault is not None:
+            top.problems.add(("notify", name), hook.fault)
+        yield hook
 
 
 def _mission_table(top: Table) -> object:

@@ -16,8 +16,11 @@ from dbproc.core.plan import Decision, State
 from dbproc.core.slot_text import slot_words, task_shown
 from dbproc.database import moves, queue
 from dbproc.database.attempts import NewAttempt, insert_attempts, interrupt_running
+from dbproc.database.store import Transaction
+from dbproc.database.summary import jobs_progressed
 from dbproc.run.campaigns import Campaigns
 from dbproc.run.dispatch import LONGEST_WAIT, Dispatch, Prepared, Setup
+from dbproc.run.lost import record_lost
 from dbproc.run.outputs import Failure, Result, moves_of
 from dbproc.run.register import Register
 from dbproc.run.rescue import Found, keep_aside
@@ -111,6 +114,7 @@ class Executor:
         self._stuck: list[Slot] = []  # what could not be withdrawn
         self._open: set[int] = set()  # attempts whose ends are not recorded
         self._ended = 0
+        self._noted = (0, 0)  # jobs ended and known, as far as they are in the database
 
     def run(self) -> None:
         """Work until nothing is left; in any case no job is left running."""
@@ -217,12 +221,13 @@ class Executor:
 
     def _step(self, tasks: Sequence[Task], results: Sequence[Result]) -> None:
         """Start tasks and record results: two transactions, however many there are of either."""
-        prepared = self._dispatch.prepare(tasks)
+        prepared = self._dispatch.prepare(self._without_lost(tasks))
         refused, self._refused = self._refused, []
         with self._store.begin() as connection:
             moves.announce(connection, moves_of(results))
             ids = insert_attempts(connection, self._run_id, [_attempt(each) for each in prepared])
             insert_attempts(connection, self._run_id, list(_refusals(refused)))
+            self._note_progress(connection, len(tasks) + len(results))
         self._open.update(ids)
         started = [self._start(each, attempt_id) for each, attempt_id in zip(prepared, ids, strict=True)]
         results = [*results, *(fault for fault in started if fault is not None)]
@@ -233,6 +238,30 @@ class Executor:
         settled = self._source.settle([*ended, *stuck])
         if results or not settled.is_empty:
             self._record(results, settled)
+
+    def _note_progress(self, connection: Transaction, moving: int) -> None:
+        """Note how far the run is, in a transaction that there is anyway; `moving`: jobs that are on their way."""
+        left = len(self._ready.heap) + len(self._spare.heap) + self._dispatch.running + moving
+        now = (self._ended, self._ended + left)
+        if now != self._noted:
+            done, known = (new - old for new, old in zip(now, self._noted, strict=True))
+            jobs_progressed(connection, self._run_id, done, known)
+            self._noted = now
+
+    def _without_lost(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        """The tasks whose inputs are there. Where a made one is gone, that is made again, and the task decided anew."""
+        lost, queued = (
+            record_lost(self._store, self._setup.definition, tasks) if self._campaigns is not None else ([], [])
+        )
+        if not lost:
+            return tasks
+        for file in lost:
+            self._report.add(Event.NOTE, file.filename, "is gone from disk, and is made again if that can be")
+        hit = {task.slot for task in tasks if not {file.file_id for file in lost}.isdisjoint(task.input_ids)}
+        self._source.enqueue(queued)
+        self._source.reopen(hit)
+        self._decide()
+        return [task for task in tasks if task.slot not in hit]
 
     def _start(self, prepared: Prepared, attempt_id: int) -> Failure | None:
         if self._campaigns is not None:
@@ -278,9 +307,8 @@ class Executor:
             log = "" if result.outcome.exit_status is None else f"; its log: {result.outcome.job.log}"
             self._report.add(Event.FAILED, subject, f"{result.message}{log}", **facts)
             return
-        why = "; ".join(reason.text for reason in task.reasons)
         names = ", ".join(planned.name for planned in task.outputs)
-        self._report.add(Event.BUILT if names else Event.RAN, names or subject, why, **facts)
+        self._report.add(Event.BUILT if names else Event.RAN, names or subject, task.why, **facts)
 
     def _subject(self, decision: Decision) -> str:
         process = self._setup.definition.processes[decision.slot.process_id]

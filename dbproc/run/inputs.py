@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dbproc.core.model import Mission, Task
-from dbproc.database import files
+from dbproc.core.model import KnownFile, Mission, Task
+from dbproc.core.reasons import some_names
+from dbproc.database import files, lineage
 from dbproc.database.files import Part
 from dbproc.database.store import Store
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
@@ -38,8 +40,7 @@ class Inputs:
 def look(store: Store, mission: Mission, tasks: Sequence[Task]) -> list[Inputs]:
     """Check, task by task, that inputs have their recorded bytes.
 
-    A file is digested again only when its state on disk differs from that at its last digest. Missing files are not
-    reported here.
+    A file is digested again only when its state on disk differs from that at its last digest.
     """
     ids = sorted({file.file_id for task in tasks for file in task.inputs})
     parts: dict[int, list[Part]] = defaultdict(list)
@@ -47,7 +48,7 @@ def look(store: Store, mission: Mission, tasks: Sequence[Task]) -> list[Inputs]:
         with store.begin() as connection:
             for part in files.parts_of(connection, ids):
                 parts[part.file_id].append(part)
-    faults: dict[int, str] = {}
+    faults: dict[int, Trouble] = {}
     states: list[tuple[Part, str]] = []
     for part in (part for file_id in ids for part in parts[file_id]):
         fault, state = _looked_at(mission, part)
@@ -58,8 +59,9 @@ def look(store: Store, mission: Mission, tasks: Sequence[Task]) -> list[Inputs]:
     if states and not store.read_only:
         with store.begin() as connection:
             files.record_states(connection, states)
+    told = _told(store, faults)
     place_of: Callable[[str], str] = lru_cache(maxsize=None)(os.path.realpath)
-    return [_inputs(mission, task, parts, faults, place_of) for task in tasks]
+    return [_inputs(mission, task, parts, told, place_of) for task in tasks]
 
 
 def changed_since(inputs: Inputs) -> str | None:
@@ -109,7 +111,7 @@ def _sight(part: Part, path: str, place_of: Callable[[str], str]) -> Sight:
     return Sight(part, path, place, identity, state_of(status))
 
 
-def _looked_at(mission: Mission, part: Part) -> tuple[str | None, str | None]:
+def _looked_at(mission: Mission, part: Part) -> tuple[Trouble | None, str | None]:
     """The fault of a file or member; or its state on disk when it was digested again."""
     path = os.path.join(mission.root, part.path)
     try:
@@ -119,12 +121,59 @@ def _looked_at(mission: Mission, part: Part) -> tuple[str | None, str | None]:
         if digest_file(path, algorithm_of(part.digest)) == part.digest:
             return None, state
     except FileNotFoundError:
-        return (
-            None if part.member is None else f"{path}, a member of an input, is missing from disk; put it back"
-        ), None
+        return Trouble(path, part.member, is_gone=True), None
     except OSError as error:
-        return f"the input {path} cannot be read: {error.strerror}; give dbproc's user the right", None
-    return (
-        f"the input {path} does not have the bytes that were recorded: somebody changed it on disk; put the former "
-        "bytes back, or deliver the new ones under another name or version"
-    ), None
+        return Trouble(path, part.member, unreadable=error.strerror), None
+    return Trouble(path, part.member), None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with an input or a member of one: it is gone, cannot be read, or has other bytes."""
+
+    path: str
+    member: str | None
+    is_gone: bool = False
+    unreadable: str | None = None
+
+    def words(self, file: KnownFile, made_from_it: Sequence[str]) -> str:
+        """A sentence, with the ways out and what depends on the file."""
+        ends = f"; made from it: {some_names(made_from_it)}" if made_from_it else ""
+        if self.unreadable is not None:
+            return f"the input {self.path} cannot be read: {self.unreadable}; give dbproc's user the right{ends}"
+        if self.member is not None:
+            return f"{self._member_words()}; {_way_of_member(file)}{ends}"
+        if self.is_gone:
+            back = "put it back" if file.is_made else "put it back, or deliver it again"
+            return f"the input {self.path} is missing from disk; {back}, or dbproc check --repair{ends}"
+        way = "move it away, and the next run makes it again" if file.is_made else _replacing(file)
+        return f"the input {self.path} {_EDITED}; put the former bytes back, or {way}{ends}"
+
+    def _member_words(self) -> str:
+        return f"{self.path}, a member of an input, {'is missing from disk' if self.is_gone else _EDITED}"
+
+
+_EDITED = "does not have the bytes that were recorded: somebody changed it on disk"
+
+
+def _replacing(file: KnownFile) -> str:
+    return f"to use others: dbproc replace {shlex.quote(file.filename)} with PATH --reason TEXT"
+
+
+def _way_of_member(file: KnownFile) -> str:
+    if file.is_made:
+        return f"put it back, or move {file.filename} and its directory away, and the next run makes both again"
+    return f"put it back, or, {_replacing(file)}"
+
+
+def _told(store: Store, faults: Mapping[int, Trouble]) -> dict[int, str]:
+    """What is wrong with inputs, in sentences."""
+    if not faults:
+        return {}
+    with store.begin() as connection:
+        known = {file.file_id: file for file in files.known_by_number(connection, list(faults))}
+        made = {number: lineage.newest_made_from(connection, [number]) for number in faults}
+    return {
+        number: trouble.words(known[number], [row.filename for row in made[number]])
+        for number, trouble in faults.items()
+    }

@@ -9,23 +9,17 @@ from dbproc.core.model import Definition, InputsBy, Job, Task
 from dbproc.engines import program
 from dbproc.engines.process import TOO_LONG
 from dbproc.run.command_line import input_paths
-from dbproc.storage.layout import file_path
 from dbproc.storage.workspace import Workspace
 from dbproc.system.package import is_shipped
 
 
-def obstacle(definition: Definition, task: Task, command: Sequence[str]) -> str | None:
-    """The reason why a task cannot start now (code or input missing, command too long), or None."""
+def obstacle(task: Task, command: Sequence[str]) -> str | None:
+    """The reason why a task cannot start now (code missing, command too long), or None."""
     hindrance = code_obstacle(task.code.path)
     if hindrance is not None:
         return hindrance
     if program.too_long(command):
         return f"the code {task.code.path} cannot be started: {TOO_LONG}"
-    for file in task.inputs:
-        if not os.path.exists(file_path(definition, file)):
-            return (
-                f"the input {file_path(definition, file)} is missing from disk; put it back, or dbproc check --repair"
-            )
     return None
 
 

@@ -20,6 +20,7 @@ from dbproc.database.store import Store
 from dbproc.run.rescue import holds_files, keep_aside, put_back
 from dbproc.storage import layout, moves
 from dbproc.storage.digest import algorithm_of, digest_file
+from dbproc.storage.removal import remove_empty
 from dbproc.storage.workspace import Workspace
 
 
@@ -43,6 +44,8 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
     returned = tuple(move for move in announced if move not in in_the_way and _is_returned(move))
     for move in in_the_way:
         _set_aside(store, mission, move, run_id, report)
+    renamed = (os.path.dirname(move.target) for move in announced if move.purpose is Purpose.RENAME)
+    remove_empty(renamed, mission.root)
     if announced:
         with store.begin() as connection:
             placements.withdraw(connection, [move for move in announced if move not in (*returned, *in_the_way)])
@@ -92,11 +95,15 @@ def _is_returned(move: Move) -> bool:
 
 
 def _remove_stray_logs(store: Store, workspace: Workspace) -> None:
-    """Remove logs of successful jobs, which their run died before removing."""
+    """Remove the logs of successful jobs, or move them to the kept ones, which their run died before doing."""
     with store.begin() as connection:
         named = audit.job_logs(connection)
+    kept = {os.path.basename(path): path for path in named if path.startswith(workspace.kept_logs)}
     for entry in os.scandir(workspace.job_logs):
         if entry.path not in named and entry.name.endswith(".log") and not entry.is_dir(follow_symlinks=False):
+            if entry.name in kept and entry.is_file(follow_symlinks=False):
+                workspace.keep_log(entry.path, kept[entry.name])
+                continue
             with suppress(OSError):  # dbproc check names what stays
                 os.unlink(entry.path)
 

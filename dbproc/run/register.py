@@ -24,6 +24,7 @@ from dbproc.run.outputs import Failure, Result, Success, moves_of, place
 from dbproc.run.scheduler import Settled
 from dbproc.storage import moves
 from dbproc.storage.removal import remove_tree
+from dbproc.storage.workspace import Workspace
 
 
 class Register:
@@ -33,6 +34,7 @@ class Register:
         self._store = store
         self._run_id = run_id
         self._definition = definition
+        self._workspace = Workspace(definition.mission.root)
 
     def record(self, results: Sequence[Result], settled: Settled) -> list[tuple[Result, list[int]]]:
         """Place the outputs and record everything, also what is settled with these results; return each result as
@@ -127,12 +129,22 @@ class Register:
             ended=outcome.ended,
             exit_status=outcome.exit_status,
             message=message,
-            log=outcome.job.log if isinstance(result, Failure) and os.path.isfile(outcome.job.log) else None,
+            log=self._log(result),
             failures=failures,
             next_try=next_try,
             cpu_seconds=outcome.cpu_seconds,
             memory_bytes=outcome.memory_bytes,
         )
+
+    def _log(self, result: Result) -> str | None:
+        """Where the log of a job will be, None when it goes with the job."""
+        log = result.outcome.job.log
+        if not os.path.isfile(log) or os.path.islink(log):
+            return None
+        if isinstance(result, Failure):
+            return log
+        is_kept = self._definition.mission.keep_logs is not None
+        return self._workspace.kept_log(log, result.outcome.ended) if is_kept else None
 
     def _next_try(self, task: Task, failures: int, ended: dt.datetime) -> dt.datetime | None:
         """The time of the next try; None when given up, or when every run begins with it anyway."""
@@ -145,10 +157,12 @@ class Register:
         return ended + retry_delay(failures, mission.retry_seconds, code.retry_longest, random.random())
 
     def _tidy(self, result: Result) -> None:
-        """Remove the job's directory; its log stays when it failed."""
-        log = result.outcome.job.log
+        """Remove the job's directory; its log stays when it failed, or is kept where that is wanted."""
+        log, kept = result.outcome.job.log, self._log(result)
         is_directory = os.path.isdir(log) and not os.path.islink(log)  # a job's doing, who knows what is in it
-        if isinstance(result, Success) and os.path.lexists(log) and not is_directory:
+        if isinstance(result, Success) and kept is not None:
+            self._workspace.keep_log(log, kept)
+        elif isinstance(result, Success) and os.path.lexists(log) and not is_directory:
             os.unlink(log)
         remove_tree(result.outcome.job.directory)  # last: after a kill it shows that stray logs remain
 

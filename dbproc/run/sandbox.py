@@ -185,14 +185,13 @@ class Sandbox:
     def _finish(self, result: Result) -> None:
         """Place the outputs of a successful job, or report the failure."""
         task, job = result.task, result.outcome.job
-        why = "; ".join(reason.text for reason in task.reasons)
         if isinstance(result, Success):
             homes = zip(result.moves, self._targets(task), strict=True)
             result = place(replace(result, moves=tuple(replace(move, target=target) for move, target in homes)))
         if isinstance(result, Success):
             names = ", ".join(self._targets(task))
             event = Event.BUILT if names else Event.RAN
-            self._report.add(event, names or _subject(task), why, **_facts(task, self._targets(task)))
+            self._report.add(event, names or _subject(task), task.why, **_facts(task, self._targets(task)))
         else:
             fault = result.message
             log = layout.set_aside_path(self._directory, f"{_subject(task).replace(' ', '_')}.log")

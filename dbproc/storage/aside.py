@@ -19,16 +19,15 @@ def path_of(mission: Mission, file: KnownFile) -> str:
 def move_aside(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN) -> Move | None:
     """The move of a file out of its place; None when nothing is there.
 
-    Bytes that are not those that were recorded are moved as they are.
+    Bytes that are not those that were recorded go where their own digest says: the recorded ones are lost.
     """
     source = path_of(mission, file)
     try:
         is_as_recorded = state_of(os.lstat(source)) == file.state
-        is_as_recorded = is_as_recorded or digest_file(source, algorithm_of(file.digest)) == file.digest
+        digest = file.digest if is_as_recorded else digest_file(source, algorithm_of(file.digest))
     except FileNotFoundError:
         return None
-    target = layout.kept_path(mission, file.digest, file.filename, place)
-    return Move(Purpose.ASIDE, source, target, file.digest if is_as_recorded else "", file.members)
+    return Move(Purpose.ASIDE, source, layout.kept_path(mission, digest, file.filename, place), digest, file.members)
 
 
 def prune(move: Move) -> None:

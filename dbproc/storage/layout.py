@@ -10,6 +10,7 @@ from functools import lru_cache
 from dbproc.core.errors import PlacementError
 from dbproc.core.filenames import keywords_of, render
 from dbproc.core.model import Definition, File, FileFacts, Mission, Product
+from dbproc.core.spec import ProductSpec
 from dbproc.core.version import Version
 
 PRIVATE = ".dbproc"
@@ -34,7 +35,7 @@ def inside(root: str, relative: str) -> str:
     return _inside(root, relative)[0]
 
 
-def home(mission: Mission, product: Product, directory: str, filename: str) -> str:
+def home(mission: Mission, product: Product | ProductSpec, directory: str, filename: str) -> str:
     """The absolute path of a file of a product in its `directory`, relative to the root.
 
     PlacementError as of :func:`inside`, or when it would lie in a directory of the mission that is not for products

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 
@@ -38,6 +38,16 @@ def remove(path: str) -> None:
         shutil.rmtree(path)
     elif os.path.lexists(path):
         os.unlink(path)
+
+
+def remove_empty(directories: Iterable[str], top: str) -> None:
+    """Remove directories that are empty, and those above them that are so then, below `top`; what is not one stays."""
+    for directory in sorted(set(directories), key=len, reverse=True):
+        place = os.path.normpath(directory)
+        with suppress(OSError):
+            while place.startswith(f"{os.path.normpath(top)}/") and not os.path.islink(place):
+                os.rmdir(place)
+                place = os.path.dirname(place)
 
 
 def _remove_stubborn(path: str) -> str | None:

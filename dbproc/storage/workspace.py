@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -30,6 +31,7 @@ class Workspace:
         self.path = os.path.normpath(os.path.join(root, PRIVATE, place))
         self.work = os.path.join(self.path, "work")
         self.job_logs = os.path.join(self.path, "jobs")
+        self.kept_logs = os.path.join(self.path, "kept-logs")
         self.logs = os.path.join(self.path, "logs")
         self.codes = os.path.join(self.path, "codes")
         self._stays = os.path.join(self.path, "unremovable")
@@ -50,6 +52,25 @@ class Workspace:
     def job_log(self, name: str) -> str:
         """Where the job of this name writes what it prints."""
         return os.path.join(self.job_logs, f"{name}.log")
+
+    def kept_log(self, log: str, ended: dt.datetime) -> str:
+        """Where the log of a job that succeeded is kept: by the day on which that ended."""
+        return os.path.join(self.kept_logs, f"{ended:%Y-%m-%d}", os.path.basename(log))
+
+    def keep_log(self, log: str, kept: str) -> None:
+        """Move a log to where it is kept; where that cannot be, it is gone."""
+        try:
+            permissions.make_directories(os.path.dirname(kept))
+            os.rename(log, kept)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(log)
+
+    def drop_logs(self, before: dt.date) -> None:
+        """Remove the kept logs of the days before one; what cannot be removed is tried again by the next run."""
+        for path in _paths_in(self.kept_logs):
+            if os.path.basename(path) < before.isoformat():
+                remove_tree(path)
 
     def leftovers(self) -> list[str]:
         """The directories of jobs of dead runs, and unfinished copies of codes; but for what

@@ -14,7 +14,7 @@ TIME = sa.DateTime(timezone=True)
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _COLUMNS = (
     ("mission", sa.Column("same_name", sa.Text(), server_default="quarantine", nullable=False)),
-    ("mission", sa.Column("keep_logs", sa.Boolean(), server_default=sa.text("false"), nullable=False)),
+    ("mission", sa.Column("keep_logs", sa.Float(), nullable=True)),
     ("mission", sa.Column("trash_seconds", sa.Float(), server_default="2592000", nullable=False)),
     ("mission", sa.Column("notify", sa.Text(), server_default="[]", nullable=False)),
     ("product", sa.Column("keep_versions", sa.Integer(), nullable=True)),
@@ -109,13 +109,14 @@ def _create_tables() -> None:
         sa.Column("notice_id", sa.Integer(), nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("hook", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), server_default="", nullable=False),
         sa.Column("noticed_time", TIME, nullable=False),
         sa.Column("sent_time", TIME, nullable=True),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
         sa.Column("problem", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("notice_id", name=op.f("pk_notice")),
-        sa.UniqueConstraint("event", "subject", name=op.f("uq_notice_event_subject")),
+        sa.UniqueConstraint("event", "subject", "hook", name=op.f("uq_notice_event_subject_hook")),
     )
 
 

@@ -90,11 +90,11 @@ def _without_file(connection: Connection, root: Path) -> Iterator[str]:
         places = [home, *((aside[str(home)],) if str(home) in aside else ())]
         wanted = [(None, row["shasum"]), *members[row["file_id"]]]
         for member, digest in wanted:
-            path = next((path for place in places if (path := _part(place, member)).is_file()), _part(home, member))
-            if not path.is_file():
-                yield f"{row['filename']} is in the catalogue, but {path} does not exist"
-            elif f"sha256:{_digest(path)}" != digest:
-                yield f"{row['filename']} is in the catalogue, but {path} has other bytes"
+            found = [path for place in places if (path := _part(place, member)).is_file()]
+            if not found:
+                yield f"{row['filename']} is in the catalogue, but {_part(home, member)} does not exist"
+            elif digest not in {f"sha256:{_digest(path)}" for path in found}:
+                yield f"{row['filename']} is in the catalogue, but {found[0]} has other bytes"
 
 
 def _part(place: Path, member: str | None) -> Path:

@@ -26,8 +26,8 @@ NATURAL = {
     "code": ("process_id", "filename", "interface_version", "quality_version", "revision_version"),
     "file": ("filename",),
     "campaign": ("campaign_name",),
-    "correction": ("kind", "reason"),
     "attempt": ("process_id", "utc_file_date", "process_keywords", "code_id", "status"),
+    "correction": ("kind", "reason"),
 }
 """What names a row in place of its number."""
 IGNORED = {
@@ -105,7 +105,7 @@ def _line(table: Table, row: Mapping[str, Any], names: Mapping[str, Mapping[int,
         if is_number or column.name in IGNORED.get(table.name, ()):
             continue
         value = row[column.name]
-        if column.name == "next_try_time":
+        if column.name in ("next_try_time", "released_time"):
             value = value is not None
         if column.name == "same_as" and value is not None:
             value = names[table.name][value]

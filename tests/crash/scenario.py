@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.crash import corrections, neighbours
 from tests.crash.site import Site
-from tests.crash.stage import Stage
+from tests.crash.stage import RUN, Stage
 
 MISSION = """
 [product.raw]
@@ -168,12 +168,47 @@ def second_delivery(site: Site) -> None:
     (site.incoming / "folder" / "inside.txt").write_text("inside")
 
 
+RENAMED = (
+    (
+        'directory = "data/raw/{Y}"\nformat = "raw_{Y}{m}{d}_v{VERSION}.txt"',
+        'directory = "raw"\nformat = "r{Y}{j}_v{VERSION}"',
+    ),
+    ("[product.scan]", '[product.swath]\nrenamed_from = "scan"'),
+    ('directory = "data/scan"', 'directory = "data/swath/{SITE}"'),
+    ('format = "scan_{Y}', 'format = "swath_{Y}'),
+    ('"scan"]', '"swath"]'),
+    ('directory = "data/week"', 'directory = "data/smooth"'),
+)
+"""What another mission file says otherwise."""
+
+
+def renames(site: Site) -> None:
+    """Products with other names, directories and formats, and a file of somebody else's beside what is moved."""
+    (site.root / "data" / "scan" / "notes").mkdir()
+    (site.root / "data" / "scan" / "notes" / "1.bin").write_text("somebody else's")
+    text = definition("1.1.0")
+    for old, new in RENAMED:
+        assert old in text
+        text = text.replace(old, new)
+    site.write(text)
+
+
 STAGES = {
     stage.name: stage
     for stage in (
         Stage("first", first_delivery),
         Stage("release", release, "dbproc", ("apply", "mission.toml"), status=0, after="first"),
         Stage("second", second_delivery, after="release"),
+        Stage("rename", renames, "dbproc", ("apply", "mission.toml"), status=0, after="second"),
+        Stage(
+            "rename-and-run",
+            renames,
+            "dbproc",
+            ("apply", "mission.toml"),
+            status=0,
+            after="second",
+            again=(RUN, ("dbproc", "apply", "mission.toml"), RUN, RUN),
+        ),
         Stage("far", first_delivery, arguments=("-i",), far=True),
         Stage("far-again", second_delivery, arguments=("-i",), after="far", far=True),
         *neighbours.STAGES,

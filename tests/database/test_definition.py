@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
+from dbproc.changes.apply import carry_out, plan
 from dbproc.core.errors import DefinitionError, NotFoundError, UserError
 from dbproc.core.spec import Change, Kind
 from dbproc.core.version import Version
@@ -22,7 +23,7 @@ from dbproc.database import schema
 from dbproc.database.definition.load import load_definition, requeue_inputs
 from dbproc.database.definition.specs import current_definition
 from dbproc.database.store import Store, create_database, open_store
-from dbproc.mission import apply_definition, export_toml, read_mission_file
+from dbproc.mission import export_toml, read_mission_file
 from dbproc.storage.bundle import read_bundle
 from dbproc.storage.digest import digest_file
 from tests.kit.mission_files import MISSION, edited, write_mission
@@ -44,7 +45,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def apply(store: Store, folder: Path, text: str = MISSION, *, dry_run: bool = False) -> list[Change]:
-    return apply_definition(store, read_mission_file(write_mission(folder, text)), dry_run=dry_run)
+    definition = read_mission_file(write_mission(folder, text))
+    return list((plan(store, definition) if dry_run else carry_out(store, definition, None)).changes)
 
 
 def tables(store: Store) -> dict[str, list[tuple[object, ...]]]:
@@ -385,7 +387,23 @@ class TestConfigurationFilesOfDbprocessing:
 
     @staticmethod
     def apply(store: Store, name: str) -> list[Change]:
-        return apply_definition(store, read_mission_file(name))
+        return list(carry_out(store, read_mission_file(name), None).changes)
+
+    def test_products_and_processes_get_other_names(self, store: Store, folder: Path) -> None:
+        self.apply(store, "one.conf")
+        self.apply(store, "two.conf")
+        name = "product_name = {INSTRUMENT}_counts\nrenamed_from = mag_raw"
+        (folder / "one.conf").write_text(INI.replace("product_name = {INSTRUMENT}_raw", name))
+        second = SECOND_INI.replace("process_name = make", "process_name = build\nrenamed_from = make")
+        (folder / "two.conf").write_text(second.replace('"mag_raw"', '"mag_counts"'))
+        (change,) = self.apply(store, "one.conf")
+        assert change.details[0] == "name mag_raw → mag_counts"
+        assert [change.details for change in self.apply(store, "two.conf")] == [("name make → build",)]
+        assert self.apply(store, "one.conf") == self.apply(store, "two.conf") == []
+        with store.begin() as connection:
+            definition = load_definition(connection)
+        assert {product.name for product in definition.products.values()} == {"mag_counts", "made"}
+        assert [process.name for process in definition.processes.values()] == ["build"]
 
     def test_several_describe_one_mission(self, store: Store) -> None:
         self.apply(store, "one.conf")

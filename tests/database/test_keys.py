@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from dbproc.core import model
 from dbproc.core.errors import DefinitionError
+from dbproc.core.hooks import Hook
 from dbproc.core.keys import Effect, Form, Key, alike, keys
 from dbproc.core.spec import (
     CodeSpec,
@@ -28,6 +29,7 @@ from dbproc.core.spec import (
     ProcessSpec,
     ProductSpec,
 )
+from dbproc.core.states import NoticeEvent
 from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database.definition.load import load_definition
@@ -47,10 +49,10 @@ TABLES = {
     CodeSpec: schema.code,
 }
 BY_HAND: dict[type, str] = {
-    MissionSpec: "mission_id identity root_marked keep_logs notify",
+    MissionSpec: "mission_id identity root_marked",
     ProductSpec: "product_id instrument_id",
     InspectorSpec: "inspector_id filename relative_path arguments active_code newest_version product shasum stat",
-    InputSpec: "process_id input_product_id position choice quality",
+    InputSpec: "process_id input_product_id position choice",
     ProcessSpec: "process_id output_product",
     CodeSpec: "code_id process_id filename relative_path shasum stat newest_version release_time same_as kept",
 }
@@ -76,8 +78,19 @@ OF_THEIR_OWN: dict[str, st.SearchStrategy[Any]] = {
     "start": st.dates(dt.date(1950, 1, 1), dt.date(1999, 12, 31)),
     "stop": st.dates(dt.date(2000, 1, 1), dt.date(2090, 12, 31)),
     "output": st.just("made"),
+    "notify": st.lists(st.deferred(lambda: HOOKS), max_size=2, unique_by=lambda hook: hook.name).map(tuple),
     "further_outputs": st.sampled_from([(), ("more",)]),
 }
+
+
+HOOKS: st.SearchStrategy[Hook] = st.builds(
+    Hook,
+    name=WORDS,
+    command=st.lists(WORDS, min_size=1, max_size=2).map(tuple),
+    events=st.lists(st.sampled_from(NoticeEvent).map(str), max_size=2).map(tuple),
+    seconds=st.floats(0.1, 60),
+    long_lock=st.integers(1, 10**9).map(lambda seconds: dt.timedelta(seconds=seconds)),
+) | st.builds(Hook, name=WORDS, webhook=st.sampled_from(["env:HOOK", "file:hook.txt", "https://example.org/a"]))
 
 
 def values(key: Key) -> st.SearchStrategy[Any]:
@@ -227,6 +240,8 @@ def test_what_runs_are_given_is_what_was_defined(definition: Definition, store: 
 def test_no_change_of_a_key_is_silently_none(store: Store) -> None:
     for kind in TABLES:
         for key in keys(kind):
+            if key.name == "renamed_from":  # of what there was before, and nothing where that never was
+                continue
             check_change(store=store, kind=kind, key=key)
 
 

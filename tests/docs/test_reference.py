@@ -50,6 +50,11 @@ def test_the_command_line_reference_is_what_the_code_says() -> None:
     assert read("command-line.md") == generate.command_line(), "run: python docs/generate.py"
 
 
+def test_the_manual_pages_are_what_the_code_says() -> None:
+    written = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "man").glob("*.1")}
+    assert written == generate.manual_pages(), "run: python docs/generate.py"
+
+
 def test_the_keys_of_every_answer_are_told_with_their_meaning() -> None:
     assert read("json.md") == generate.answers(), "run: python docs/generate.py"
 

@@ -371,7 +371,7 @@ def test_a_product_that_gets_its_version_is_built_in_the_next_run(sqlite_mission
     mission.run(status=1)
     mission.define(blocks[0], product("clean", 1), blocks[2])
     mission.run()
-    assert mission.names("clean") == ["clean_20200101.txt", name_of("clean", 1, "1.1.0")]
+    assert mission.names("clean") == [name_of("clean", 1), name_of("clean", 1, "1.1.0")]
     assert mission.content(name_of("clean", 1, "1.1.0")) == "clean(better)"
 
 

@@ -84,6 +84,21 @@ def test_other_bytes_under_the_name_are_the_next_state_and_the_former_ones_are_k
     made.dbproc("check", "--deep")
 
 
+def test_bytes_that_were_edited_in_place_are_kept_as_what_they_are(made: Mission, tmp_path: Path) -> None:
+    path, former = made.files()[BAD].path, made.files()[BAD].digest
+    (tmp_path / "recorded").write_bytes(path.read_bytes())
+    path.write_text("edited by hand")
+    told = made.dbproc("replace", BAD, "with", str(tmp_path / "recorded"), "--reason", "x", status=2).err
+    assert "was changed in its place" in told
+    made.dbproc("replace", BAD, "with", str(path), "--reason", "this edit counts")
+    made.run()
+    assert made.content(name_of("clean", 2, "1.1.0")) == "clean(edited by hand)"
+    kept = made.root / ".dbproc" / "withdrawn"
+    assert not (kept / former.replace(":", "-")).exists()
+    assert [each.read_text() for each in kept.rglob("*.txt")] == ["edited by hand"]
+    made.dbproc("check", "--deep")
+
+
 @pytest.mark.both_databases
 def test_a_corrected_delivery_takes_the_place_of_what_was_withdrawn(made: Mission) -> None:
     made.dbproc("withdraw", BAD, "--reason", "saturated")

@@ -82,3 +82,53 @@ def test_a_run_that_is_killed_as_it_comes_back_is_made_up_for(made: Mission, poi
     made.run()
     assert made.rows("SELECT file_id, filename, shasum FROM file ORDER BY 1") == before
     made.dbproc("check", "--deep")
+
+
+def rebuilt_total(mission: Mission) -> None:
+    """What is made from the day has a newer code."""
+    mission.code("newer.sh")
+    newer = process("to_total", "total", ["day"], version="1.1.0", file="newer.sh")
+    mission.define(*BLOCKS[:4], newer, retry_seconds=0)
+
+
+@pytest.mark.both_databases
+def test_one_that_nobody_told_of_is_noticed_by_the_job_that_wants_it_and_made_again_before(made: Mission) -> None:
+    before = made.rows(f"SELECT file_id, shasum FROM file WHERE filename = '{DAY}'")
+    made.deliver("raw_20200102_a.txt")
+    made.run()
+    made.files()[DAY].path.unlink()
+    rebuilt_total(made)
+    said = made.run().out
+    assert f"note {DAY}: is gone from disk, and is made again if that can be" in said
+    assert made.rows(f"SELECT file_id, shasum FROM file WHERE filename = '{DAY}'") == before
+    assert name_of("total", 1, "1.1.0") in made.names("total")
+    assert "failed" not in {status for *_, status in made.attempts()}
+    made.check()
+    made.dbproc("check", "--deep")
+
+
+def test_where_all_of_a_directory_is_gone_its_disk_may_be_missing_and_nothing_is_made_again(made: Mission) -> None:
+    made.deliver("raw_20200102_a.txt")
+    made.run()
+    days = [file.path for name, file in made.files().items() if name.startswith("day_")]
+    for path in days:
+        path.unlink()
+    rebuilt_total(made)
+    assert f"the input {days[0]} is missing from disk; put it back, or dbproc check --repair" in made.run(status=1).err
+    assert made.one("SELECT count(*) FROM file WHERE NOT exists_on_disk") == 0
+    for path in days:
+        path.write_text(f"day(raw_2020010{days.index(path) + 1}_a.txt)")
+
+
+def test_a_delivered_one_that_is_gone_is_named_with_what_depends_on_it(made: Mission) -> None:
+    path = made.files()["raw_20200101_a.txt"].path
+    content = path.read_text()
+    path.unlink()
+    fault = made.dbproc("check", status=1).out
+    assert "deliver it from a copy again" in fault
+    assert f"made from it: {DAY}, {TOTAL}" in fault
+    made.files()[DAY].path.unlink()
+    made.dbproc("check", "--repair")  # both are recorded as missing
+    made.deliver("raw_20200101_a.txt", content=content)
+    made.run()
+    assert made.content(DAY) == "day(raw_20200101_a.txt)"

@@ -280,6 +280,7 @@ def test_an_input_that_was_edited_on_disk_is_not_used(mission: Mission) -> None:
     run(mission, status=1)
     ((message,),) = mission.rows("SELECT message FROM attempt WHERE status = 'failed'")
     assert f"{path} does not have the bytes that were recorded: somebody changed it on disk" in message
+    assert f"; made from it: {name_of('clean', 2)}, " in message
     assert name_of("clean", 2, "1.1.0") not in mission.names("clean")
     path.write_text("raw_20200102")
     run(mission)

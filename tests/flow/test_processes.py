@@ -15,6 +15,8 @@ ASKING = [
     "plan",
     "queue",
     "files",
+    "graph",
+    "log",
     f"why {CLEAN}",
     f"lineage {CLEAN}",
     f"inspect ROOT/data/raw/{RAW}",

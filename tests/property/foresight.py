@@ -46,7 +46,7 @@ class Made:
 
 
 def foreseen(prediction: Prediction) -> list[Made]:
-    assert {each.state for each in prediction.hindered} <= {State.WAITING}
+    assert {each.state for each in prediction.hindered} <= {State.WAITING, State.DELAYED}
     found = [Made(each.file, str(each.version), tuple(sorted(each.job.reasons))) for each in prediction.files]
     return sorted(found, key=lambda each: each.name)
 

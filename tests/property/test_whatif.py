@@ -17,6 +17,7 @@ from dbproc.changes import release, reprocess
 from dbproc.changes.whatif import Prediction, if_delivered, if_released, if_reprocessed
 from dbproc.core.errors import UserError
 from dbproc.core.events import Report
+from dbproc.core.model import SameName
 from dbproc.core.slot_text import SlotChoice, between_days
 from dbproc.core.version import Part, Version
 from dbproc.database import files
@@ -30,6 +31,7 @@ from tests.property.foresight import Made, T, ask, built, foreseen, last_attempt
 
 # Every output holds its own name, so that no two versions are equal.
 CODE = """#!/bin/sh
+[ ! -e "$(dirname "$0")/../broken" ] || exit 1
 count=$1; shift
 while [ $# -gt "$count" ]; do printf '%s ' "$(basename "$1")" >> made; shift; done
 for output; do { basename "$output"; cat made; } > "$output"; done
@@ -256,6 +258,32 @@ def deliver_some(data: st.DataObject, mission: Mission, world: World) -> None:
     deliver(mission, data.draw(st.lists(raw_names(world), max_size=4, unique=True), "files"))
 
 
+def deliver_of_all_kinds(data: st.DataObject, mission: Mission, world: World) -> None:
+    """New files, versions, copies, other bytes under a known name, files of no product, of derived ones, lost ones."""
+    lost = sorted((mission.root / "lost").glob("*"))
+    for path in data.draw(st.lists(st.sampled_from(lost), max_size=2, unique=True), "come back") if lost else ():
+        path.rename(mission.incoming / path.name)
+    known = st.sampled_from(sorted(on_disk(mission)))
+    names = st.one_of(raw_names(world), known, known.map(as_next_version), st.just("nobody_20200102.txt"))
+    for name in data.draw(st.lists(names, min_size=1, max_size=6, unique=True), "files"):
+        content = data.draw(st.sampled_from([name, name, f"{name}, better"]), "content")
+        if not (mission.incoming / name).exists():
+            mission.deliver(name, content=on_disk(mission).get(name, content) if content == name else content)
+
+
+def as_next_version(name: str) -> str:
+    stem, version = name.removesuffix(".txt").rsplit("_v", 1)
+    return f"{stem}_v{Version.parse(version).bumped(Part.QUALITY)}.txt"
+
+
+def break_codes(data: st.DataObject, mission: Mission, world: World) -> None:
+    """Jobs that failed, and are tried again, later or at once, or given up."""
+    deliver_some(data, mission, world)
+    (mission.root / "broken").touch()
+    tell(mission, lambda store: cycle.run(store, Options(), Report()))
+    (mission.root / "broken").unlink()
+
+
 def edit_code(_: st.DataObject, mission: Mission, __: World) -> None:
     with (mission.codes / "x.sh").open("a") as code:
         code.write("# edited\n")
@@ -305,7 +333,10 @@ CHANGES: list[Callable[[st.DataObject, Mission, World], Prediction | None]] = [
     deliver_something,
     begin_limited_campaign,
     begin_limited_campaign,
-    deliver_some,
+    deliver_of_all_kinds,
+    deliver_of_all_kinds,
+    break_codes,
+    break_codes,
     ingest_only,
     let_time_pass,
     leave_it,
@@ -330,7 +361,8 @@ def test_what_is_foreseen_and_planned_is_what_the_next_run_does(data: st.DataObj
         (root / "lost").mkdir()
         for name in ("x.sh", "y.sh"):
             mission.code(name, CODE)
-        mission.define(*world.blocks())
+        tries = {"retry_seconds": data.draw(st.sampled_from([0, 36000]), "delay"), "retry_limit": 2}
+        mission.define(*world.blocks(), same_name=data.draw(st.sampled_from(SameName), "same name"), **tries)
         deliver(mission, data.draw(st.lists(raw_names(world), min_size=3, max_size=9, unique=True)))
         killable.run_here(mission.database, Options())
         release_for_later_dates(data, mission, world)

@@ -105,6 +105,12 @@ def test_openvisus_is_pinned_and_tools_are_not_required(wheel: Path) -> None:
     assert not {requirement for requirement in required if requirement.startswith(("pytest", "ruff", "mypy", "mkdocs"))}
 
 
+def test_the_manual_pages_are_installed(installed: Path) -> None:
+    written = {page.name for page in (CHECKOUT / "docs" / "man").glob("*.1")}
+    assert written
+    assert {page.name for page in (installed / "share" / "man" / "man1").iterdir()} == written
+
+
 def test_installed_dbproc_finds_its_migrations(installed: Path) -> None:
     show = "import dbproc; print(dbproc.__file__)"
     package = Path(run_installed(installed, installed / "bin" / "python", "-c", show).strip()).parent

@@ -329,8 +329,8 @@ def _not_as_recorded(result: Result, rows: Sequence[SampleRow]) -> str:
 
 
 def _taken(task: Task, code: Any, canary_id: int) -> Task:
-    reasons = (*task.reasons, Reason(f"taken from canary {canary_id}"))
-    return replace(task, code=code, reasons=reasons)
+    taken = Reason(f"taken from canary {canary_id}")
+    return replace(task, code=code, reasons=(*task.reasons, taken), why=f"{task.why}; {taken}")
 
 
 def _of_attempt(outcome: Outcome, attempt_id: int) -> Outcome:

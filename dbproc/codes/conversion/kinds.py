@@ -25,17 +25,28 @@ KINDS = (
 """How files begin, what they are, and who converts that."""
 
 
+def kind_of(path: Path) -> str | None:
+    """What a file is, by its first bytes; None where these do not tell."""
+    known = _known(path)
+    return None if known is None else known[0]
+
+
 def advice(path: Path, program: str) -> str:
     """Which program converts a file; empty where that cannot be told, or where it is the one that failed."""
+    known = _known(path)
+    if known is None or _is_of(program, known[1]):
+        return ""
+    return f"It is a {known[0]} file: convert it with {known[1]}"
+
+
+def _known(path: Path) -> tuple[str, str] | None:
+    """What a file is, and who converts that."""
     try:
         with path.open("rb") as stream:
             head = stream.read(64)
     except OSError:
-        return ""
-    for magic, kind, programs in KINDS:
-        if head.startswith(magic) and not _is_of(program, programs):
-            return f"It is a {kind} file: convert it with {programs}"
-    return ""
+        return None
+    return next(((kind, programs) for magic, kind, programs in KINDS if head.startswith(magic)), None)
 
 
 def _is_of(program: str, programs: str) -> bool:

@@ -114,9 +114,7 @@ def test_a_change_is_one_sentence_and_says_whether_inputs_are_looked_at_again(
 
 def test_another_format_of_an_output_makes_its_process_look_at_its_inputs_again() -> None:
     product_change, process_change = difference(OLD, with_product("out", format="o_{Y}{j}"))
-    assert product_change.sentence == (
-        'change: product out: format "out_{Y}{m}{d}_v{VERSION}" → "o_{Y}{j}" (files that exist keep their names)'
-    )
+    assert product_change.sentence == ('change: product out: format "out_{Y}{m}{d}_v{VERSION}" → "o_{Y}{j}"')
     assert process_change.again == "the format of out changed"
 
 
@@ -281,11 +279,57 @@ def renamed(**values: object) -> Definition:
     return replace(with_process(output="other"), products={"raw": OLD.products["raw"], "other": other})
 
 
-@pytest.mark.parametrize("format", ["out_{Y}{m}{d}_v{VERSION}", "out_{DATE}_v{VERSION}"])
-def test_a_product_that_takes_the_names_of_one_that_is_gone_is_refused(format: str) -> None:
+def test_a_product_that_takes_the_names_of_one_that_is_gone_is_refused_unless_it_is_said_to_be_that() -> None:
+    held = Holdings(definition=OLD, files={"out": 3}, uses={"clean": 3})
     with pytest.raises(DefinitionError) as caught:
-        difference(OLD, renamed(format=format), Holdings(definition=OLD, files={"out": 3}, uses={"clean": 3}))
-    assert any("keep the product's name 'out'" in problem for problem in caught.value.problems)
+        difference(OLD, renamed(format="out_{DATE}_v{VERSION}"), held)
+    assert any('the same product, write renamed_from = "out"' in problem for problem in caught.value.problems)
+    told = difference(OLD, renamed(format="out_{DATE}_v{VERSION}", renamed_from="out"), held)
+    assert told[0].sentence == (
+        'change: product other: name out → other; format "out_{Y}{m}{d}_v{VERSION}" → "out_{DATE}_v{VERSION}"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "name out → other"),
+        ({"format": "other_{Y}{m}{d}_v{VERSION}", "directory": "other"}, "name out → other; the directory"),
+    ],
+)
+def test_a_product_that_is_equal_but_for_its_name_is_recognized_with_what_makes_it(
+    values: dict[str, object], said: str
+) -> None:
+    held = Holdings(definition=OLD, files={"out": 3}, uses={"clean": 3})
+    changes = difference(OLD, renamed(**values), held)
+    assert {(change.place, change.name) for change in changes} <= {("product other", "out"), ("process clean", "clean")}
+    assert changes[0].sentence.startswith(f"change: product other: {said.split(';')[0]}")
+    assert {type(change.new) for change in changes if not change.again} == {ProductSpec}
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (renamed(renamed_from="oat"), "the database has no product 'oat'; did you mean 'out'?"),
+        (renamed(renamed_from="raw"), "the mission file has the product 'raw' as well"),
+        (
+            replace(
+                with_product("out", renamed_from="raw"), products={"out": replace(product("out"), renamed_from="raw")}
+            ),
+            "the database has a product 'out' already, and 'raw' as well",
+        ),
+        (with_product("raw", renamed_from="gone"), None),
+        (with_product("raw", renamed_from="out"), None),
+        (with_process(name="clean", renamed_from="wash"), None),
+    ],
+)
+def test_what_renamed_from_says_and_cannot_be_is_refused(new: Definition, said: str | None) -> None:
+    if said is None:
+        difference(OLD, new)
+        return
+    with pytest.raises(DefinitionError) as caught:
+        difference(OLD, new)
+    assert any(said in problem for problem in caught.value.problems), caught.value.problems
 
 
 def test_so_is_one_that_takes_the_names_of_one_that_was_retired_before() -> None:

@@ -99,8 +99,30 @@ def is_edited(path: Path) -> None:
     path.write_text("other")
 
 
+def is_edited_secretly(path: Path) -> None:
+    """Of the same size, and the time set back."""
+    status = path.stat()
+    path.write_bytes(b"x" * status.st_size)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def is_another(path: Path) -> None:
+    """Another file was moved into its place, of its size and time."""
+    status, other = path.stat(), path.with_name("other")
+    other.write_bytes(b"x" * status.st_size)
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.rename(path)
+
+
 @pytest.mark.parametrize(
-    ("spoil", "words"), [(is_gone, "is missing from disk"), (is_edited, "does not have the bytes")]
+    ("spoil", "words"),
+    [
+        (is_gone, "is missing from disk; put it back, or deliver it again, or dbproc check --repair"),
+        *(
+            (spoil, "put the former bytes back, or to use others: dbproc replace raw_20200102_v1.0.0.txt with PATH")
+            for spoil in (is_edited, is_edited_secretly, is_another)
+        ),
+    ],
 )
 def test_a_task_whose_input_is_not_there_or_not_itself_is_not_started_and_others_are(
     spoil: Callable[[Path], None], words: str, mission: Mission

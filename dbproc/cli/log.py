@@ -1,0 +1,53 @@
+"""``dbproc log``: what runs and people did."""
+
+from __future__ import annotations
+
+import click
+
+from dbproc.cli.common import TIME, asking_options, cell, open_mission
+from dbproc.cli.listing import list_json, list_lines
+from dbproc.core.lookup import process_named
+from dbproc.core.model import Period
+from dbproc.database import files
+from dbproc.database.definition.load import load_definition
+from dbproc.database.log import Asked, LogEntry, log
+from dbproc.database.store import Transaction
+
+
+@click.command("log")
+@click.option("--since", type=TIME, metavar="WHEN", help="From this day, hour, minute or second on.")
+@click.option("--process", metavar="PROCESS", help="Only the jobs of this process.")
+@click.option("--file", "name", metavar="FILE", help="Only what was done to this file.")
+@asking_options
+def log_command(mission: str, as_json: bool, since: Period | None, process: str | None, name: str | None) -> None:
+    """Say what runs and people did, as the catalogue has it: files taken in, made, refused, corrected; failed jobs.
+
+    Without options: since the tenth last run began. Of a process or a file: all there is.
+
+    For example: dbproc log --since 2024-05-06; dbproc log --file clean_20240506_v1.0.0.nc
+    """
+    with open_mission(mission, read_only=True) as store, store.begin() as connection:
+        asked = Asked(
+            since=None if since is None else since.start,
+            process_id=None if process is None else process_named(load_definition(connection), process).process_id,
+            file_ids=() if name is None else _states(connection, name),
+        )
+        entries = log(connection, asked)
+    if as_json:
+        list_json(entries)
+    elif not entries:
+        click.echo("nothing happened, or it is not recorded which run did it")
+    else:
+        list_lines(map(_line, entries))
+
+
+def _states(connection: Transaction, name: str) -> tuple[int, ...]:
+    """A file with all that had its name before."""
+    row = files.find_file(connection, name)
+    return (row.file_id, *files.states_of(connection, row.filename))
+
+
+def _line(entry: LogEntry) -> str:
+    message = f": {cell(entry.message)}" if entry.message else ""
+    run = "" if entry.run is None else f" (run {entry.run})"
+    return f"{cell(entry.time)} {entry.event} {cell(entry.subject)}{message}{run}"

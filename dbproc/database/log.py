@@ -1,0 +1,164 @@
+"""What runs and people did, as the rows of the catalogue tell it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
+
+from dbproc.core.states import AttemptStatus, Correction
+from dbproc.database import schema
+from dbproc.database._queries import FILE, RECORDED, recorded_columns, recorded_slot
+
+_RUN, _ATTEMPT = schema.logging, schema.attempt
+_LAST_RUNS = 10
+
+_OF_ATTEMPT = {AttemptStatus.SUCCEEDED: "made", AttemptStatus.RUNNING: "started"}
+_OF_CORRECTION = {
+    Correction.WITHDRAW: "withdrawn",
+    Correction.REPLACE: "replaced",
+    Correction.REINSPECT: "reinspected",
+    Correction.RENAME: "renamed",
+    Correction.MARK: "marked",
+    Correction.REAP: "reaped",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """Something that happened."""
+
+    time: dt.datetime  #: when; of a file that was taken in: when its run began
+    run: int | None  #: the number of the run that did it; null: a person did
+    event: str  #: what: `run`, `ingested`, `made`, `failed`, `refused`, `quarantined`, `withdrawn`, `restored` …
+    subject: str  #: the name of a file, or a process and the time that it is for
+    message: str  #: why, or how it ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked for: since when, of one process, of some files."""
+
+    since: dt.datetime | None = None
+    process_id: int | None = None
+    file_ids: tuple[int, ...] = ()
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether it is neither of a process nor of files."""
+        return self.process_id is None and not self.file_ids
+
+
+def log(connection: Connection, asked: Asked) -> list[LogEntry]:
+    """What happened, in its order: since a time, or else in the last runs; of a process or a file since ever."""
+    since = asked.since or (_start_of_last(connection) if asked.is_of_all else None)
+    found = list(_of_attempts(connection, asked, since))
+    if asked.process_id is None:
+        found += _of_files(connection, asked, since)
+        found += _of_corrections(connection, asked, since)
+    if asked.is_of_all:
+        found += _of_runs(connection, since)
+        found += _of_quarantine(connection, since)
+    return sorted(found, key=lambda each: (each.time, each.event != "run"))
+
+
+def _start_of_last(connection: Connection) -> dt.datetime | None:
+    """When the first of the last runs began."""
+    begun = select(_RUN.c.processing_start_time).order_by(_RUN.c.logging_id.desc()).limit(_LAST_RUNS)
+    return min(connection.scalars(begun), default=None)
+
+
+def _from(
+    statement: Select[*tuple[Any, ...]], column: ColumnElement[Any], since: dt.datetime | None
+) -> Select[*tuple[Any, ...]]:
+    return statement if since is None else statement.where(column >= since)
+
+
+def _of_runs(connection: Connection, since: dt.datetime | None) -> Iterator[LogEntry]:
+    statement = _from(select(_RUN), _RUN.c.processing_start_time, since)
+    for row in connection.execute(statement):
+        yield LogEntry(
+            time=row.processing_start_time,
+            run=row.logging_id,
+            event="run",
+            subject=row.purpose,
+            message=f"by {row.user} on {row.hostname}: {row.comment or 'not ended'}",
+        )
+
+
+def _of_files(connection: Connection, asked: Asked, since: dt.datetime | None) -> Iterator[LogEntry]:
+    """The deliveries that were taken in."""
+    link, product = schema.filecodelink.c, schema.product
+    statement = (
+        select(_RUN.c.processing_start_time, _RUN.c.logging_id, FILE.c.filename, product.c.product_name)
+        .join(_RUN, _RUN.c.logging_id == FILE.c.logging_id)
+        .join(product, product.c.product_id == FILE.c.product_id)
+        .where(~exists().where(link.resulting_file == FILE.c.file_id))
+    )
+    statement = _among(statement, FILE.c.file_id, asked.file_ids)
+    for time, run, name, kind in connection.execute(_from(statement, _RUN.c.processing_start_time, since)):
+        yield LogEntry(time=time, run=run, event="ingested", subject=name, message=kind)
+
+
+def _among(
+    statement: Select[*tuple[Any, ...]], column: ColumnElement[Any], numbers: Sequence[int]
+) -> Select[*tuple[Any, ...]]:
+    return statement.where(column.in_(numbers)) if numbers else statement
+
+
+def _of_attempts(connection: Connection, asked: Asked, since: dt.datetime | None) -> Iterator[LogEntry]:
+    process, further = schema.process, schema.attemptoutput.c
+    time = func.coalesce(_ATTEMPT.c.end_time, _ATTEMPT.c.created_time, type_=schema.UtcTime())
+    columns = (_ATTEMPT.c.logging_id, _ATTEMPT.c.status, _ATTEMPT.c.output_filename, _ATTEMPT.c.message)
+    statement = select(time.label("time"), *columns, process.c.process_name, process.c.output_timebase)
+    statement = statement.add_columns(*recorded_columns(_ATTEMPT))
+    statement = statement.join(process, process.c.process_id == _ATTEMPT.c.process_id)
+    if asked.process_id is not None:
+        statement = statement.where(_ATTEMPT.c.process_id == asked.process_id)
+    if asked.file_ids:
+        besides = select(further.attempt_id).where(further.file_id.in_(asked.file_ids))
+        made = _ATTEMPT.c.output_file.in_(asked.file_ids)
+        statement = statement.where(or_(made, _ATTEMPT.c.attempt_id.in_(besides)))
+    for row in connection.execute(_from(statement, time, since)).mappings():
+        slot = recorded_slot(row["output_timebase"], {name: row[name] for name in RECORDED})
+        of_slot = f"{row['process_name']} {slot}"
+        is_made = row["status"] == AttemptStatus.SUCCEEDED and row["output_filename"]
+        yield LogEntry(
+            time=row["time"],
+            run=row["logging_id"],
+            event=_OF_ATTEMPT.get(AttemptStatus(row["status"]), row["status"]),
+            subject=row["output_filename"] if is_made else of_slot,
+            message=of_slot if is_made else row["message"] or "",
+        )
+
+
+def _of_quarantine(connection: Connection, since: dt.datetime | None) -> Iterator[LogEntry]:
+    table = schema.quarantine.c
+    statement = select(table.quarantine_time, table.logging_id, table.filename, table.message)
+    for time, run, name, message in connection.execute(_from(statement, table.quarantine_time, since)):
+        yield LogEntry(time=time, run=run, event="quarantined", subject=name, message=message)
+
+
+def _of_corrections(connection: Connection, asked: Asked, since: dt.datetime | None) -> Iterator[LogEntry]:
+    done, of = schema.correction, schema.correctionfile
+    statement = (
+        select(done, FILE.c.filename)
+        .join(of, of.c.correction_id == done.c.correction_id)
+        .join(FILE, FILE.c.file_id == of.c.file_id)
+    )
+    statement = _among(statement, FILE.c.file_id, asked.file_ids)
+    if since is not None:
+        statement = statement.where(or_(done.c.correction_time >= since, done.c.undone_time >= since))
+    for row in connection.execute(statement):
+        event, by = _OF_CORRECTION[Correction(row.kind)], f"by {row.user}"
+        message = f"{by}: {row.reason}" if row.reason else by
+        if since is None or row.correction_time >= since:
+            yield LogEntry(
+                time=row.correction_time, run=row.logging_id, event=event, subject=row.filename, message=message
+            )
+        if row.undone_time is not None:
+            back = f"by {row.undone_by}; it was {event}"
+            yield LogEntry(time=row.undone_time, run=None, event="restored", subject=row.filename, message=back)
