@@ -187,4 +187,4 @@ def test_a_product_of_merged_keys_is_one_line(sqlite_mission: Mission) -> None:
     mission.deliver(*(raw(station, day) for station in ("ANK", "BOL") for day in (1, 2)))
     mission.deliver(*(raw("ANK", day) for day in (3, 4)))
     mission.run()
-    assert marks(mission) == {"raw station=ANK": "####", "raw station=BOL": "##..", "both": "####"}
+    assert marks(mission) == {"raw station=ANK": "####", "raw station=BOL": "##MM", "both": "####"}
