@@ -96,6 +96,7 @@ def test_a_product_a_key_and_a_time_choose_what_is_shown(made: Mission) -> None:
     assert "is no month" in made.dbproc("coverage", "--month", "May", status=2).err
 
 
+@pytest.mark.both_databases
 def test_pages_and_pictures_show_the_same_and_run_nothing(made: Mission) -> None:
     made.dbproc("withdraw", raw("BOL", 6), "--reason", EVIL)
     made.run()
@@ -120,6 +121,7 @@ def test_pages_and_pictures_show_the_same_and_run_nothing(made: Mission) -> None
         "sum": (8, 0),
     }
     assert [each["failed"] for each in told["runs"]][-1] == 1
+    assert {(each["kind"], each["reason"]) for each in told["corrections"]} >= {("withdraw", EVIL)}
     assert "cannot write" in made.dbproc("report", "-o", "/nowhere/r.html", status=2).err
 
 
