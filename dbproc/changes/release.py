@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dbproc.core.errors import NO_MISSION, NotFoundError, UserError
+from dbproc.core.likeness import no_such
 from dbproc.core.spec import Change, CodeSpec, Definition, Holdings, ProcessSpec
 from dbproc.core.version import Version
 from dbproc.database import lock
@@ -19,7 +20,7 @@ from dbproc.mission import paths
 from dbproc.mission.apply import make_changes, needed_changes
 from dbproc.mission.export import export_codes
 from dbproc.mission.on_disk import code_problems
-from dbproc.mission.problems import raise_for, suggestion
+from dbproc.mission.problems import raise_for
 
 _DAY = dt.timedelta(days=1)
 
@@ -125,10 +126,10 @@ def process_named(definition: Definition, name: str) -> ProcessSpec:
     Raises
     ------
     NotFoundError
-        There is none; the message lists the existing ones.
+        There is none; the message names what may be meant.
     """
     if name not in definition.processes:
-        raise NotFoundError(f"no process {name}{suggestion(name, definition.processes)}")
+        raise NotFoundError(no_such("process", name, definition.processes))
     return definition.processes[name]
 
 
@@ -166,12 +167,12 @@ def _dates(
         same = [code for code in active if code.file == file] if len(active) > 1 else active
         if len(same) != 1:
             listed = "; ".join(f"{code.file} {code.used} for {code.start} to {code.stop}" for code in active)
-            raise UserError(f"process {process.name} has several codes ({listed}); say which dates: --from, --to")
+            raise UserError(f"process {process.name} has several codes ({listed}); say which dates: --start, --end")
         return same[0].start, same[0].stop
     first = request.first or min(min(code.start for code in active), request.last or dt.date.max)
     last = request.last or max(max(code.stop for code in active), first)
     if first > last:
-        raise UserError(f"--from {first} is after --to {last}; the code would never be used: exchange them")
+        raise UserError(f"--start {first} is after --end {last}; the code would never be used: exchange them")
     return first, last
 
 

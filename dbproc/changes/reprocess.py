@@ -11,6 +11,7 @@ from typing import Any
 from dbproc.core.answers import INLINE
 from dbproc.core.candidates import Queued, consumers
 from dbproc.core.errors import NotFoundError, UserError
+from dbproc.core.likeness import no_such
 from dbproc.core.lookup import process_named, product_named
 from dbproc.core.model import Definition, Period, Process, Product, Slot, Timebase
 from dbproc.core.plan import Decision, State
@@ -227,8 +228,8 @@ class _Selector:
             if name in (product.instrument, str(numbers.get(product.product_id)))
         }
         if not found:
-            names = sorted({product.instrument for product in self._definition.products.values()})
-            raise NotFoundError(f"no instrument {name}; the mission has: {', '.join(names) or 'none'}")
+            names = {product.instrument for product in self._definition.products.values()}
+            raise NotFoundError(no_such("instrument", name, names))
         return found
 
     def _makers(self, product_id: int) -> set[int]:
@@ -255,8 +256,7 @@ class _Selector:
             if name in (each.name, names.get(each.process_id), str(each.code_id))
         }
         if not found:
-            present = ", ".join(sorted({each.name for each in known})) or "none"
-            raise NotFoundError(f"no code {name}; the mission has: {present}")
+            raise NotFoundError(no_such("code", name, {each.name for each in known}))
         wanted = self._selection.code_version
         if wanted is None:
             return list(found)

@@ -11,62 +11,79 @@ import traceback
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from dbproc import __version__
-from dbproc.cli import output
+from dbproc.cli import output, terminal
+from dbproc.cli.groups import Group, write_commands
 from dbproc.core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_USAGE, DbprocError, DefinitionError
 from dbproc.core.redaction import masked
 from dbproc.core.text import one_line
 from dbproc.system.signals import Interrupted
 
-COMMANDS = {
-    "init": ("init", "Create an empty mission database."),
-    "apply": ("apply", "Bring a mission file into the database."),
-    "run": ("run", "Ingest what arrived, build everything that is stale, and exit."),
-    "ingest": ("run", "Ingest what arrived, and build nothing."),
-    "process": ("run", "Build everything that is stale, without looking into incoming."),
-    "plan": ("plan", "Say what the next run would do and why."),
-    "run-process": ("run_process", "Run one process over a range of dates, by hand."),
-    "whatif": ("whatif", "Say exactly what would be made if something changed."),
-    "status": ("status", "Say how the mission stands."),
-    "queue": ("queue", "List the files still to be looked at as inputs of new work."),
-    "files": ("files", "List files of the catalogue, by product, time and how they stand."),
-    "graph": ("graph", "Draw the products and processes."),
-    "log": ("log", "Say what runs and people did."),
-    "coverage": ("coverage", "Show a calendar of what there is, what is missing and why."),
-    "report": ("report", "Write the whole mission as one page, for a review."),
-    "why": ("why", "Explain a file, or why there is none."),
-    "lineage": ("lineage", "Show what a file came from, and what came from it."),
-    "stats": ("stats", "Show what jobs took and made, by process and code version."),
-    "inspect": ("inspect", "Ask every product about a file, and print each verdict."),
-    "code": ("code", "Release codes, roll them back, look at their versions."),
-    "check": ("check", "Hold database and disk against each other; repair."),
-    "quarantine": ("quarantine", "Look at files that were refused, and take them out of quarantine."),
-    "canary": ("canary", "Try a code out before it is released."),
-    "idx": ("idx", "Make IDX datasets, verify them, look at them, compare them."),
-    "withdraw": ("withdraw", "Take files back, with what cannot be made without them."),
-    "restore": ("restore", "Undo what was last done to files."),
-    "reinspect": ("reinspect", "Ask the inspectors anew about files, and record what they say now."),
-    "reap": ("reap", "Move superseded versions to the trash, as products say."),
-    "replace": ("replace", "Give a file other bytes under its name."),
-    "mark": ("mark", "Say how good files are, and what is to be known of them."),
-    "retry": ("retry", "Have the next run try again what failed or was given up."),
-    "dismiss": ("dismiss", "Say of failures that nobody will mend them."),
-    "reprocess": ("reprocess", "Have things made again."),
-    "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
-    "completion": ("completion", "Have the shell complete commands, options and names."),
-    "export": ("export", "Write the definition as a mission file."),
-    "unlock": ("unlock", "Clear the lock of a dead run."),
-    "upgrade": ("upgrade", "Bring an older database to this schema."),
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Set up": {
+        "init": ("init", "Create an empty mission database."),
+        "apply": ("apply", "Bring a mission file into the database."),
+        "export": ("export", "Write the definition as a mission file."),
+        "upgrade": ("upgrade", "Bring an older database to this schema."),
+        "completion": ("completion", "Have the shell complete commands, options and names."),
+    },
+    "Run": {
+        "run": ("run", "Ingest what arrived, build everything that is stale, and exit."),
+        "ingest": ("run", "Ingest what arrived, and build nothing."),
+        "process": ("run", "Build everything that is stale, without looking into incoming."),
+        "run-process": ("run_process", "Run one process over a range of dates, by hand."),
+        "unlock": ("unlock", "Clear the lock of a dead run."),
+    },
+    "Ask": {
+        "status": ("status", "Say how the mission stands."),
+        "plan": ("plan", "Say what the next run would do and why."),
+        "whatif": ("whatif", "Say exactly what would be made if something changed."),
+        "files": ("files", "List files of the catalogue, by product, time and how they stand."),
+        "coverage": ("coverage", "Show a calendar of what there is, what is missing and why."),
+        "why": ("why", "Explain a file, or why there is none."),
+        "lineage": ("lineage", "Show what a file came from, and what came from it."),
+        "log": ("log", "Say what runs and people did."),
+        "queue": ("queue", "List the files still to be looked at as inputs of new work."),
+        "stats": ("stats", "Show what jobs took and made, by process and code version."),
+        "graph": ("graph", "Draw the products and processes."),
+        "report": ("report", "Write the whole mission as one page, for a review."),
+        "inspect": ("inspect", "Ask every product about a file, and print each verdict."),
+    },
+    "Change": {
+        "code": ("code", "Release codes, roll them back, look at their versions."),
+        "canary": ("canary", "Try a code out before it is released."),
+        "reprocess": ("reprocess", "Have things made again."),
+        "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
+    },
+    "Mend": {
+        "check": ("check", "Hold database and disk against each other; repair."),
+        "quarantine": ("quarantine", "Look at files that were refused, and take them out of quarantine."),
+        "retry": ("retry", "Have the next run try again what failed or was given up."),
+        "dismiss": ("dismiss", "Say of failures that nobody will mend them."),
+        "withdraw": ("withdraw", "Take files back, with what cannot be made without them."),
+        "restore": ("restore", "Undo what was last done to files."),
+        "replace": ("replace", "Give a file other bytes under its name."),
+        "reinspect": ("reinspect", "Ask the inspectors anew about files, and record what they say now."),
+        "mark": ("mark", "Say how good files are, and what is to be known of them."),
+        "reap": ("reap", "Move superseded versions to the trash, as products say."),
+    },
+    "Data": {
+        "idx": ("idx", "Make IDX datasets, verify them, look at them, compare them."),
+    },
 }
-"""Each command, the module of this package that it is in, and its line in the help, in the order of the help."""
+"""Each command, the module of this package that it is in, and its line in the help: in the sections and the order of
+the help."""
+
+COMMANDS = {name: each for section in SECTIONS.values() for name, each in section.items()}
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order of :data:`COMMANDS`."""
+        """The commands in the order of :data:`SECTIONS`."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -77,19 +94,27 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, without importing them."""
+        named = COMMANDS.items()
+        found = [CompletionItem(name, help=words) for name, (_, words) in named if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+        for title, commands in SECTIONS.items():
+            write_commands(formatter, title, ((name, words) for name, (_, words) in commands.items()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("-m", "--mission", metavar="DATABASE", help="The mission's database, for all commands.")
 @click.version_option(__version__, prog_name="dbproc")
-def dbproc() -> None:
+def dbproc(mission: str | None) -> None:
     """A process controller for science missions: files in, every derived product out, provenance in a database.
 
-    The mission's database is named by -m/--mission, else by DBPROC_MISSION: a path is SQLite, postgresql://… a
-    URL, a bare name a PostgreSQL database reached with PGHOST, PGPORT, PGUSER and PGPASSWORD.
+    The mission's database is named by -m, before or after the command, else by DBPROC_MISSION: a path is SQLite,
+    postgresql://… a URL, a bare name a PostgreSQL database reached with PGHOST, PGPORT, PGUSER and PGPASSWORD. Where
+    none is named, it is that of the current directory: mission.sqlite there or above, or the one whose root it is in.
 
     Exit status: 0 all done, 1 some job or file failed, 2 wrong usage or mission file, 75 another run is live,
     78 a person must act first.
@@ -111,7 +136,8 @@ def guarded(command: click.Command, arguments: Sequence[str] | None, name: str) 
 def _run(command: click.Command, arguments: Sequence[str] | None, name: str) -> int:
     """Run a command; report a failure, and return the exit status."""
     try:
-        result = command.main(None if arguments is None else list(arguments), prog_name=name, standalone_mode=False)
+        given = None if arguments is None else list(arguments)
+        result = command.main(given, prog_name=name, standalone_mode=False, color=terminal.color_setting())
         return result if isinstance(result, int) else EXIT_DONE
     except click.ClickException as error:
         _complain(_usage_words(error))

@@ -11,7 +11,15 @@ import click
 
 from dbproc.changes.apply import Plan, carry_out, plan
 from dbproc.changes.relocation import MovedFile, Relocation
-from dbproc.cli.common import cell, json_option, mission_access, mission_option, open_mission, print_json
+from dbproc.cli.common import (
+    cell,
+    dry_run_option,
+    json_option,
+    mission_access,
+    mission_option,
+    open_mission,
+    print_json,
+)
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.errors import InspectionError, UserError
 from dbproc.core.spec import Change, CodeSpec, Kind, ProcessSpec, ProductSpec, Template
@@ -29,7 +37,7 @@ _KINDS: dict[type, str] = {ProductSpec: "product", ProcessSpec: "process", CodeS
 @click.command("apply")
 @click.argument("mission_file", type=click.Path(path_type=Path))
 @mission_option
-@click.option("-d", "--dry-run", is_flag=True, help="Show the difference, and change nothing.")
+@dry_run_option
 @click.option("--rollback", is_flag=True, help="A lowered version of a code takes up that earlier version again.")
 @click.option("--adopt", is_flag=True, help="Take the root over from the database that it belonged to.")
 @json_option

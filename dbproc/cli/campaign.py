@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from dbproc.cli.common import asking_options, cell, open_mission, open_own_mission, show, show_rows
+from dbproc.cli.groups import Group
+from dbproc.core.durations import rough_text
 from dbproc.core.states import CampaignStatus, ItemStatus
 from dbproc.database import campaigns
 from dbproc.database.campaigns import CampaignRow
@@ -13,7 +15,7 @@ from dbproc.explain.forecast import Outlook, campaign_outlook
 _SHOWN = 20
 
 
-@click.group("campaign")
+@click.group("campaign", cls=Group)
 def campaign_command() -> None:
     """Look at campaigns, which reprocess bit by bit; pause, resume and cancel them."""
 
@@ -25,18 +27,18 @@ def list_command(mission: str, as_json: bool) -> None:
     with open_mission(mission, read_only=True) as store, store.begin() as connection:
         rows = campaigns.entries(connection)
     empty = "there is no campaign; begin one: dbproc reprocess … --campaign NAME"
-    show_rows(rows, as_json, ("name", "status", *ItemStatus, "jobs", "cpu_hours"), cells=_cells, empty=empty)
+    show_rows(rows, as_json, ("name", "status", *ItemStatus, "jobs", "CPU"), cells=_cells, empty=empty)
 
 
 def _cells(row: CampaignRow) -> tuple[object, ...]:
-    return (row.name, row.status, *row.items.values(), row.jobs, f"{row.cpu_hours:.2f}")
+    return (row.name, row.status, *row.items.values(), row.jobs, rough_text(row.cpu_hours * 3600))
 
 
 @campaign_command.command("show")
-@click.argument("name")
+@click.argument("name", metavar="CAMPAIGN")
 @asking_options
 def show_command(name: str, mission: str, as_json: bool) -> None:
-    """Show the state of campaign NAME: cost, failures, and expected end."""
+    """Show the state of CAMPAIGN: cost, failures, and expected end."""
     with open_mission(mission, read_only=True) as store:
         facts = campaign_outlook(store, name)
     show(facts, as_json, _print_campaign)
@@ -54,7 +56,7 @@ def _print_campaign(facts: Outlook) -> None:
     click.echo(f"  by {facts.user}, {cell(facts.created)}{': ' if facts.comment else ''}{cell(facts.comment)}")
     click.echo(f"  {', '.join([part, order, *limits])}")
     click.echo(f"  items: {', '.join(f'{count} {status}' for status, count in facts.items.items())}")
-    click.echo(f"  spent: {facts.jobs} jobs, {facts.cpu_hours:.2f} CPU hours")
+    click.echo(f"  spent: {facts.jobs} jobs, {rough_text(facts.cpu_hours * 3600)} of CPU")
     click.echo(f"  expected end: {facts.outlook}")
     for row in facts.failures[:_SHOWN]:
         click.echo(f"  failed {row.process} {row.slot}: {cell(row.message)}")
@@ -66,7 +68,7 @@ def _changes(name: str, status: CampaignStatus, help_text: str) -> click.Command
     """A command that changes a campaign's status."""
 
     @campaign_command.command(name, help=help_text)
-    @click.argument("campaign", metavar="NAME")
+    @click.argument("campaign", metavar="CAMPAIGN")
     @asking_options
     def change(campaign: str, mission: str, as_json: bool) -> None:
         with open_own_mission(mission) as store, store.begin() as connection:
@@ -83,11 +85,11 @@ def _print_change(facts: CampaignRow) -> None:
 
 
 pause_command = _changes(
-    "pause", CampaignStatus.PAUSED, "Let campaign NAME rest; what was built stays, and what runs is finished."
+    "pause", CampaignStatus.PAUSED, "Let CAMPAIGN rest; what was built stays, and what runs is finished."
 )
 
 
-resume_command = _changes("resume", CampaignStatus.ACTIVE, "Go on with campaign NAME, which was paused.")
+resume_command = _changes("resume", CampaignStatus.ACTIVE, "Go on with CAMPAIGN, which was paused.")
 
 
-cancel_command = _changes("cancel", CampaignStatus.CANCELLED, "Give up campaign NAME for good; what was built stays.")
+cancel_command = _changes("cancel", CampaignStatus.CANCELLED, "Give up CAMPAIGN for good; what was built stays.")

@@ -17,7 +17,9 @@ from dbproc.cli.common import (
     print_json,
     show,
     show_rows,
+    slots_option,
 )
+from dbproc.cli.groups import Group
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import EXIT_SOME_FAILED, UserError
 from dbproc.core.filenames import read_version
@@ -29,7 +31,7 @@ from dbproc.database.canaries import CanaryInNumbers
 _SHOWN = ("canary_id", "process", "version", "status", "files", "created", "user")
 
 
-class _StartsByDefault(click.Group):
+class _StartsByDefault(Group):
     """``canary PROCESS …`` is ``canary start PROCESS …``."""
 
     def resolve_command(
@@ -54,13 +56,17 @@ def canary_command() -> None:
 @canary_command.command("start", short_help="Build a sample and compare it.")
 @click.argument("process")
 @asking_options
-@click.option("--version", required=True, help="The version that the candidate is to have.")
-@click.option("--file", help="The candidate, below the codes directory or elsewhere.  [default: the present file]")
+@click.option("--version", required=True, metavar="X.Y.Z", help="The version that the candidate is to have.")
+@click.option(
+    "--file",
+    metavar="PROGRAM",
+    help="The candidate, here or below the codes directory.  [default: the present file]",
+)
 @click.option("--output-interface", type=NUMBER, help="Interface of what it makes.  [default: as now]")
 @click.option("--dates", metavar="D1,D2,A..B", help="Days, hours … to build, and ranges of them.")
 @key_option
 @click.option("--sample", type=NUMBER, metavar="N", help="N of them spread evenly, of --dates or of all.")
-@click.option("--jobs", default=1, show_default=True, type=NUMBER, help="CPUs for jobs.")
+@slots_option
 def start_command(
     process: str,
     mission: str,
@@ -71,7 +77,7 @@ def start_command(
     dates: str | None,
     keys: Sequence[str],
     sample: int | None,
-    jobs: int,
+    slots: int,
 ) -> int:
     """Build a sample of PROCESS with a candidate code, beside the published files, and say how it differs from them.
 
@@ -87,7 +93,7 @@ def start_command(
     wanted = Wanted(read_version(version), file, output_interface)
     with open_mission(mission) as store:
         with mission_access(store), signals_interrupt():
-            number = start(store, process, wanted, choice, jobs, (lambda _: None) if as_json else click.echo)
+            number = start(store, process, wanted, choice, slots, (lambda _: None) if as_json else click.echo)
         shown = canary_shown(store, str(number))
     show(shown, as_json, _print)
     return EXIT_SOME_FAILED if any(row.verdict is SampleVerdict.FAILED for row in shown.sample) else 0

@@ -10,8 +10,9 @@ import click
 from dbproc.check.faults import Fault, Kind
 from dbproc.check.look import Findings, look
 from dbproc.check.repair import intentions, repair
-from dbproc.cli.common import json_option, mission_access, mission_option, open_mission, print_json
+from dbproc.cli.common import dry_run_option, json_option, mission_access, mission_option, open_mission, print_json
 from dbproc.cli.progress import Screen
+from dbproc.cli.terminal import bad, good
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.events import Report, Told
 from dbproc.database.store import Store
@@ -47,7 +48,7 @@ class Checked:
 @mission_option
 @click.option("--deep", is_flag=True, help="Read every file through and compare digests.")
 @click.option("--repair", "is_repair", is_flag=True, help="Undo what can be undone without loss; says first what.")
-@click.option("--dry-run", is_flag=True, help="With --repair: only say what would be done.")
+@dry_run_option
 @json_option
 def check_command(mission: str, deep: bool, is_repair: bool, dry_run: bool, as_json: bool) -> int:
     """Compare database and disk: every fault with its place and remedy.
@@ -121,12 +122,12 @@ def _print_findings(findings: Findings) -> None:
     looked = f"{findings.files} files" + (f" with {findings.members} members" if findings.members else "")
     how = "" if findings.is_deep else "; their bytes are compared with --deep"
     counts = ", ".join(f"{count} {kind}" for kind, count in findings.counts.items())
-    click.echo(f"{counts or 'no fault'} ({looked}{how})")
+    click.echo(f"{counts or good('no fault')} ({looked}{how})")
 
 
 def _print_faults(findings: Findings) -> None:
     for fault in findings.faults:
-        click.echo(f"{fault.kind} {fault.place}: {fault.text}\n  {fault.remedy}")
+        click.echo(f"{bad(fault.kind)} {fault.place}: {fault.text}\n  {fault.remedy}")
 
 
 def _print_intentions(sentences: list[str] | None, *, is_repair: bool) -> None:

@@ -9,10 +9,13 @@ import click
 
 from dbproc.changes import edits, release
 from dbproc.cli.apply import ChangeTold, told
-from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json, show_rows
+from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json, show_rows
+from dbproc.cli.groups import Group
 from dbproc.cli.numbers import NUMBER, VERSION
 from dbproc.core.errors import NotFoundError
+from dbproc.core.likeness import no_such
 from dbproc.core.lookup import product_named
+from dbproc.core.text import size_words
 from dbproc.core.version import Version
 from dbproc.database import lock
 from dbproc.database.definition.load import load_definition
@@ -43,7 +46,7 @@ class Accepted:
     digest: str  #: of its bytes, with the name of the algorithm in front
 
 
-@click.group("code")
+@click.group("code", cls=Group)
 def code_command() -> None:
     """Release codes, roll them back, look at their versions, and accept edited ones."""
 
@@ -51,13 +54,13 @@ def code_command() -> None:
 @code_command.command("release", short_help="Release a new version of a code, or an earlier one.")
 @click.argument("process")
 @click.option("--version", required=True, type=VERSION, metavar="X.Y.Z", help="The version that is released.")
-@click.option("--file", metavar="FILE", help="The program, as in the mission file.  [default: as before]")
-@click.option("--from", "first", type=DATE, help="The first date of data that it is for.  [default: as before]")
-@click.option("--to", "last", type=DATE, help="The last date of data that it is for.  [default: as before]")
+@click.option("--file", metavar="PROGRAM", help="The program, as in the mission file.  [default: as before]")
+@click.option("--start", "first", type=DATE, help="The first date of data that it is for.  [default: as before]")
+@click.option("--end", "last", type=DATE, help="The last date of data that it is for.  [default: as before]")
 @click.option("--output-interface", type=NUMBER, metavar="N", help="The interface of its output.  [default: as before]")
 @click.option("--reason", default="", help="Why; kept with the release.")
 @click.option("--rollback", is_flag=True, help="Take up an earlier version again, with its bytes.")
-@click.option("-d", "--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@dry_run_option
 @asking_options
 def release_command(
     process: str,
@@ -74,7 +77,7 @@ def release_command(
 ) -> None:
     """Release a version of the code of PROCESS: what the one before made is rebuilt by the next runs.
 
-    For example: dbproc code release clean --version 2.1.0 --from 2024-01-01 --reason "better limits"
+    For example: dbproc code release clean --version 2.1.0 --start 2024-01-01 --reason "better limits"
     """
     request = release.Request(
         process=process,
@@ -126,7 +129,7 @@ def show_command(process: str, version: Version | None, part: str | None, missio
         why = f": {cell(event.reason)}" if event.reason else ""
         click.echo(f"{event.event} {cell(event.event_time)} by {cell(event.user)}{why}")
     for each in facts.parts:
-        click.echo(f"{each.path}: {each.size} bytes, {each.digest}")
+        click.echo(f"{each.path}: {size_words(each.size)}, {each.digest}")
     click.echo(f"\n--- {facts.file_shown}")
     click.echo(facts.text, nl=False)
 
@@ -184,6 +187,6 @@ def _accept(store: Store, process: str | None, product: str | None, reason: str)
         return [Accepted(file=each.inspector.name, digest=each.digest) for each in inspectors]
     known = {each.name: process_id for process_id, each in definition.processes.items()}
     if process not in known:
-        raise NotFoundError(f"no process {process}; the mission has: {', '.join(sorted(known)) or 'none'}")
+        raise NotFoundError(no_such("process", process or "", known))
     accepted = edits.accept_edit(store, definition, known[process], reason)
     return [Accepted(file=each.code.path, digest=each.bundle.digest) for each in accepted]

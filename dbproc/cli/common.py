@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dbproc.cli import output
+from dbproc.cli import output, terminal
 from dbproc.cli.completers import complete_files, complete_processes, complete_products
+from dbproc.cli.listing import list_lines
+from dbproc.cli.mission_name import mission_named
 from dbproc.cli.numbers import LEVEL, NUMBER
+from dbproc.cli.table import table_lines
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report, Told
 from dbproc.core.model import Period, Timebase
@@ -46,23 +49,17 @@ def together(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
     return decorate
 
 
-def _named(_: click.Context, __: click.Parameter, value: str | None) -> str:
-    if not value:
-        raise click.UsageError("no database is named: give -m DATABASE, or set DBPROC_MISSION")
-    return value
-
-
 mission_option = click.option(
     *("-m", "--mission"),
-    envvar="DBPROC_MISSION",
-    callback=_named,
+    callback=mission_named,
     metavar="DATABASE",
-    help="The mission's database.  [default: $DBPROC_MISSION]",
+    help="The mission's database.  [default: $DBPROC_MISSION, else that of the current directory]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 asking_options = together(mission_option, json_option)
 glob_option = click.option("--glb", "pattern", default="*", show_default=True, help="Only files in incoming like this.")
 only_option = click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number.")
+dry_run_option = click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 slots_option = click.option(
     "-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs."
 )
@@ -225,11 +222,10 @@ def print_table(rows: Iterable[object], columns: Sequence[str]) -> None:
 
 
 def print_columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print values as columns of aligned text."""
-    lines = [list(head), *(list(map(cell, row)) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    for line in lines:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+    """Print values as columns of aligned text, as they come."""
+    lines = table_lines(head, ([cell(value) for value in row] for row in rows), terminal.room())
+    click.echo(terminal.heading(next(lines)))
+    list_lines(lines)
 
 
 def cell(value: object) -> str:

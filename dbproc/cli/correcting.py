@@ -21,7 +21,6 @@ Item = TypeVar("Item")
 _SHOWN = 20
 
 reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why, for those who ask later.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would come of it; change nothing.")
 all_option = click.option("--all", "is_whole", is_flag=True, help="Name every file, however many there are.")
 
 

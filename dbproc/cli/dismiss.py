@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 import click
 
-from dbproc.cli.common import choice_of, mission_option, names_in, only_option, open_own_mission, slot_options
+from dbproc.cli.common import (
+    choice_of,
+    dry_run_option,
+    mission_option,
+    names_in,
+    only_option,
+    open_own_mission,
+    slot_options,
+)
+from dbproc.cli.correcting import reason_option
 from dbproc.core.model import Period
 from dbproc.core.slot_text import fields_of_processes, require_fields
 from dbproc.database import attempts
@@ -20,8 +29,8 @@ from dbproc.run.selection import Options
 @mission_option
 @only_option
 @slot_options
-@click.option("--reason", required=True, metavar="TEXT", help="Why, for those who ask later.")
-@click.option("-d", "--dry-run", is_flag=True, help="Say which it would be; change nothing.")
+@reason_option
+@dry_run_option
 def dismiss_command(
     mission: str,
     only: str | None,

@@ -14,7 +14,7 @@ from dbproc.mission.export import export_toml
 
 @click.command("export")
 @mission_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a file instead of the screen.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write a file instead of the screen.")
 def export_command(mission: str, output: Path | None) -> None:
     """Write the definition that the database holds as a mission file (TOML)."""
     with open_mission(mission, read_only=True) as store, store.begin() as connection:

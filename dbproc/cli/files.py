@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from dbproc.cli.common import asking_options, open_mission
-from dbproc.cli.listing import list_columns, list_csv, list_json, list_lines
+from dbproc.cli.common import asking_options, open_mission, print_columns
+from dbproc.cli.listing import list_csv, list_json, list_lines
 from dbproc.cli.selection import file_options, note_of, selection_of
 from dbproc.core.errors import UserError
 from dbproc.core.model import Period
@@ -72,7 +72,7 @@ def _print_rows(rows: Iterator[ListedFile]) -> None:
     if first is None:
         click.echo("no file is meant by that; to see which products and dates there are: dbproc status")
         return
-    list_columns(_HEAD, chain([first], lines))
+    print_columns(_HEAD, chain([first], lines))
     click.echo(f"{count:,} file{'' if count == 1 else 's'}, {size_words(size)}")
 
 
@@ -99,7 +99,7 @@ def _print_late(store: Store, selection: Selection, *, as_json: bool, others: bo
     if first is None:
         click.echo("nothing is late, of the products that say when their files are late (late_after)")
         return
-    list_columns(("product", "for", "late since"), map(_late_cells, chain([first], rows)))
+    print_columns(("product", "for", "late since"), map(_late_cells, chain([first], rows)))
 
 
 def _late_cells(row: OverdueFile) -> Sequence[object]:

@@ -12,16 +12,17 @@ from pathlib import Path
 import click
 
 from dbproc.cli.common import json_option, print_json
+from dbproc.cli.groups import Group
 from dbproc.cli.output import report_work
 from dbproc.core.errors import EXIT_DONE, EXIT_SOME_FAILED, DbprocError
-from dbproc.core.text import one_line
+from dbproc.core.text import one_line, size_words
 
 PATH = click.Path(path_type=Path)
 SHOWN = 20
 """Damages of a dataset, and differences of metadata, that are shown as text."""
 
 
-@click.group("idx")
+@click.group("idx", cls=Group)
 def idx_command() -> None:
     """Make IDX datasets, verify them, look at them and compare them; no mission is needed."""
 
@@ -80,7 +81,7 @@ def verify_command(paths: tuple[Path, ...], as_json: bool) -> int:
         for each in verdicts:
             count = len(each.damages)
             told = "whole" if each.whole else f"damaged in {count} place{'s' if count > 1 else ''}"
-            click.echo(one_line(f"{each.path}: {told} ({each.files} files, {each.bytes} bytes)"))
+            click.echo(one_line(f"{each.path}: {told} ({each.files} files, {size_words(each.bytes)})"))
             for line in [*each.damages[:SHOWN], *each.notes]:
                 click.echo(one_line(f"  {line}"))
             if len(each.damages) > SHOWN:
@@ -115,7 +116,7 @@ _field_option = click.option("--field", metavar="NAME", help="The field, where t
 @click.argument("output", type=PATH, metavar="OUT.png")
 @_field_option
 @click.option(
-    "--slice", "cuts", multiple=True, metavar="AXIS=INDEX", help="Cut an axis there.  [default: middle of all but two]"
+    "--at", "cuts", multiple=True, metavar="AXIS=INDEX", help="Cut an axis there.  [default: middle of all but two]"
 )
 @click.option("--cmap", default="viridis", show_default=True, metavar="MAP", help="A colour map of matplotlib.")
 @click.option("--range", "span", nargs=2, type=float, metavar="LO HI", help="The values that colours span.")

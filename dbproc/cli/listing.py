@@ -1,4 +1,4 @@
-"""Answers of any number, printed as they come: as columns, JSON or CSV; never all in memory."""
+"""Answers of any number, printed as they come: as lines, JSON or CSV; never all in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import click
 
-from dbproc.cli.common import cell
 from dbproc.cli.json_text import json_text
 from dbproc.core.answers import entries
 from dbproc.core.text import one_line
@@ -57,14 +56,3 @@ def _csv_line(values: Iterable[object]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(values)
     return line.getvalue()
-
-
-def list_columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print values as columns of aligned text, as wide as the first thousand lines need."""
-    lines = ([cell(value) for value in row] for row in rows)
-    first = [list(head), *islice(lines, _AT_ONCE)]
-    widths = [max(map(len, column)) for column in zip(*first, strict=True)]
-    list_lines(
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in chain(first, lines)
-    )

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from dbproc.cli.common import asking_options, cell, open_own_mission, print_json
-from dbproc.cli.correcting import all_option, choice_of_files, dry_run_option, say_descendants, shown_of
+from dbproc.cli.common import asking_options, cell, dry_run_option, open_own_mission, print_json
+from dbproc.cli.correcting import all_option, choice_of_files, say_descendants, shown_of
 from dbproc.cli.selection import QUALITY, files_argument, product_option, unmarked_file_options
 from dbproc.core.states import Quality
 

@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from dbproc.cli.terminal import bad
+
 
 class Screen:
     """The output of a run: lines of text and, on a terminal, a progress line below them."""
@@ -18,7 +20,7 @@ class Screen:
     def say(self, line: str, wrong: bool) -> None:
         """Print a line, to stderr if it reports a problem."""
         self.clear()
-        click.echo(line, err=wrong)
+        click.echo(bad(line) if wrong else line, err=wrong)
 
     def progress(self, done: int, total: int) -> None:
         """Show the progress of the run."""

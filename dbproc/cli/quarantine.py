@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import click
 
 from dbproc.cli.common import (
     asking_options,
     cell,
+    dry_run_option,
     mission_access,
-    mission_option,
     open_mission,
     print_json,
     print_table,
 )
-from dbproc.cli.correcting import all_option, dry_run_option
+from dbproc.cli.correcting import all_option
+from dbproc.cli.groups import Group
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.answers import entries
 from dbproc.core.text import one_line
@@ -25,7 +29,15 @@ from dbproc.ingest import quarantine as custody
 _SHOWN = ("quarantine_id", "quarantine_time", "filename", "reason", "message")
 
 
-@click.group("quarantine")
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An entry whose file left the quarantine, or would leave it."""
+
+    quarantine_id: int  #: its number
+    file: str | None  #: the path where the file is now, or was; null where nothing was done
+
+
+@click.group("quarantine", cls=Group)
 def quarantine_command() -> None:
     """Look at files that were refused, and take them out of quarantine."""
 
@@ -64,38 +76,49 @@ def show_command(number: int, mission: str, as_json: bool) -> None:
 
 @quarantine_command.command("release")
 @click.argument("numbers", type=NUMBER, nargs=-1, metavar="[NUMBER]...")
-@mission_option
+@asking_options
 @click.option("--would-pass", is_flag=True, help="All that the mission would accept as it is defined now.")
 @dry_run_option
-@click.option("--comment", default="", help="Why; kept with the entry.")
-def release_command(numbers: tuple[int, ...], mission: str, would_pass: bool, dry_run: bool, comment: str) -> None:
+@click.option("--reason", "comment", metavar="TEXT", default="", help="Why; kept with the entry.")
+def release_command(
+    numbers: tuple[int, ...], mission: str, as_json: bool, would_pass: bool, dry_run: bool, comment: str
+) -> None:
     """Put files back into incoming, where the next run takes them."""
     if bool(numbers) == would_pass:
         raise click.UsageError("give the numbers of entries, or --would-pass")
     with open_mission(mission) as store, mission_access(store):
-        for number in numbers or [row.quarantine_id for row in _passing(store)]:
-            if dry_run:
-                click.echo(f"would release entry {number}")
-            else:
-                click.echo(one_line(f"released {custody.release(store, number, comment)}"))
+        chosen = numbers if numbers else [row.quarantine_id for row in _passing(store)]
+        release = None if dry_run else lambda number: custody.release(store, number, comment)
+        _settle(chosen, release, "released", as_json=as_json)
+    if not chosen and not as_json:
+        click.echo("nothing in quarantine would be accepted as the mission is defined now")
+
+
+def _settle(numbers: Sequence[int], settle: Callable[[int], str] | None, done: str, *, as_json: bool) -> None:
+    """Take files out of quarantine one by one, and say so at once; without `settle`, say what would be."""
+    settled = []
+    for number in numbers:
+        settled.append(Settled(number, None if settle is None else settle(number)))
+        if not as_json:
+            would = f"entry {number} would be {done}"
+            click.echo(one_line(would if settle is None else f"{done} {settled[-1].file}"))
+    if as_json:
+        print_json(settled)
 
 
 def _passing(store: Store) -> list[quarantine.QuarantineRow]:
-    """The entries that would be accepted, or words that there are none."""
+    """The entries that would be accepted."""
     from dbproc.ingest.second_look import would_pass
 
     with store.begin() as connection:
         definition = load_definition(connection)
-    rows = would_pass(store, definition)
-    if not rows:
-        click.echo("nothing in quarantine would be accepted as the mission is defined now")
-    return rows
+    return would_pass(store, definition)
 
 
 @quarantine_command.command("accept")
 @click.argument("number", type=NUMBER)
 @asking_options
-@click.option("--comment", default="", help="Why; kept with the entry and the file.")
+@click.option("--reason", "comment", metavar="TEXT", default="", help="Why; kept with the entry and the file.")
 @dry_run_option
 @all_option
 def accept_command(number: int, mission: str, as_json: bool, comment: str, dry_run: bool, is_whole: bool) -> None:
@@ -110,13 +133,12 @@ def accept_command(number: int, mission: str, as_json: bool, comment: str, dry_r
 
 @quarantine_command.command("discard")
 @click.argument("numbers", type=NUMBER, nargs=-1, required=True, metavar="NUMBER...")
-@mission_option
-@click.option("--comment", required=True, help="Why; kept with the entry.")
-def discard_command(numbers: tuple[int, ...], mission: str, comment: str) -> None:
+@asking_options
+@click.option("--reason", "comment", metavar="TEXT", required=True, help="Why; kept with the entry.")
+def discard_command(numbers: tuple[int, ...], mission: str, as_json: bool, comment: str) -> None:
     """Delete files from quarantine for good; their entries stay."""
     with open_mission(mission) as store, mission_access(store):
-        for number in numbers:
-            click.echo(one_line(f"deleted {custody.discard(store, number, comment)}"))
+        _settle(numbers, lambda number: custody.discard(store, number, comment), "deleted", as_json=as_json)
 
 
 def _facts(row: quarantine.QuarantineRow) -> dict[str, object]:

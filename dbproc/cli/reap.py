@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json
-from dbproc.cli.correcting import all_option, dry_run_option, shown_of
+from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json
+from dbproc.cli.correcting import all_option, shown_of
 from dbproc.core.text import size_words
 
 

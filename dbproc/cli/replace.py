@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from dbproc.changes.replace import Replaced
-from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json
-from dbproc.cli.correcting import all_option, dry_run_option, reason_option, say_descendants
+from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json
+from dbproc.cli.correcting import all_option, reason_option, say_descendants
 from dbproc.core.errors import UserError
 
 _SYNTAX = "dbproc replace FILE with PATH --reason TEXT"

@@ -13,6 +13,7 @@ from dbproc.cli.common import (
     asking_options,
     cell,
     choice_of,
+    dry_run_option,
     open_mission,
     open_own_mission,
     print_json,
@@ -34,8 +35,8 @@ _SHOWN = 20
 @click.option("--newest-first/--oldest-first", help="The order of dates in the campaign.  [default: oldest first]")
 @click.option("--jobs-per-run", type=NUMBER, metavar="N", help="At most so many jobs of it in a run.")
 @click.option("--cpu-hours-per-run", type=AMOUNT, metavar="H", help="Likewise CPU hours.")
-@click.option("--comment", default="", help="Why; kept with the campaign.")
-@click.option("-d", "--dry-run", is_flag=True, help="List what would be made, and change nothing.")
+@click.option("--reason", "comment", metavar="TEXT", default="", help="Why; kept with the campaign.")
+@dry_run_option
 @asking_options
 def reprocess_command(
     mission: str,
@@ -59,7 +60,7 @@ def reprocess_command(
     Of what comes by keywords, one: dbproc reprocess --product day --key station=BOL
     """
     if campaign is None and (newest_first or jobs_per_run or cpu_hours_per_run or comment):
-        raise click.UsageError("order, limits and comment are of a campaign: give it a name with --campaign NAME")
+        raise click.UsageError("order, limits and reason are of a campaign: give it a name with --campaign NAME")
     if selected["code_version"] is not None and selected["code"] is None:
         raise click.UsageError("--code-version needs --code")
     part = None if force is None else Part(force)

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from dbproc.cli.common import asking_options, cell, mission_access, open_mission, print_json
-from dbproc.cli.correcting import all_option, choice_of_files, dry_run_option, say_descendants, shown_of
+from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json
+from dbproc.cli.correcting import all_option, choice_of_files, say_descendants, shown_of
 from dbproc.cli.selection import file_options, files_argument, product_option
 
 

@@ -8,6 +8,7 @@ import click
 
 from dbproc import cycle
 from dbproc.cli.common import (
+    dry_run_option,
     glob_option,
     json_option,
     mission_option,
@@ -44,7 +45,7 @@ quiet_if_busy_option = click.option(
     help="Print nothing when another run is live, as cron mails what is printed. The exit status is 75 all the same.",
 )
 common_options = together(
-    click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing."),
+    dry_run_option,
     log_level_option,
     click.option("--echo", is_flag=True, help="Print every SQL statement."),
     quiet_if_busy_option,

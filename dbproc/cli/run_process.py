@@ -16,6 +16,7 @@ from dbproc.cli.common import (
     TIME,
     cell,
     choice_of,
+    dry_run_option,
     json_option,
     key_option,
     mission_option,
@@ -53,7 +54,7 @@ _NO_DIRECTORY = "OUTPUT_DIRECTORY"
 @click.option("--no-optional", is_flag=True, help="Leave optional inputs out.")
 @click.option("--ingest", is_flag=True, help="Take the outputs into the catalogue, as a run does.")
 @slots_option
-@click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@dry_run_option
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where outputs go.  [default: here]")
 @json_option
 @mission_option

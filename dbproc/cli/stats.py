@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from dbproc.cli.common import asking_options, cell, open_mission, print_columns, print_json
+from dbproc.core.durations import rough_text
+from dbproc.core.text import size_words
 from dbproc.explain.statistics import Record, Spread, records
 
-_COLUMNS = ("process", "code", "jobs", "failed", "seconds", "CPU seconds", "memory MiB", "output bytes")
+_COLUMNS = ("process", "code", "jobs", "failed", "time", "CPU time", "memory", "output")
 
 
 @click.command("stats")
@@ -41,14 +45,14 @@ def _cells(record: Record) -> tuple[object, ...]:
         f"{record.code} {record.version}",
         record.jobs,
         record.failures,
-        _words(record.seconds, 1, "{:.3g}"),
-        _words(record.cpu_seconds, 1, "{:.3g}"),
-        _words(record.memory_bytes, 1 << 20, "{:.3g}"),
-        _words(record.output_bytes, 1, "{:,.0f}"),
+        _words(record.seconds, rough_text),
+        _words(record.cpu_seconds, rough_text),
+        _words(record.memory_bytes, size_words),
+        _words(record.output_bytes, size_words),
     )
 
 
-def _words(spread: Spread, unit: float, form: str) -> str | None:
+def _words(spread: Spread, words: Callable[[float], str]) -> str | None:
     if spread.median is None or spread.most is None:
         return None
-    return f"{form.format(spread.median / unit)} ({form.format(spread.most / unit)})"
+    return f"{words(spread.median)} ({words(spread.most)})"

@@ -18,6 +18,7 @@ from dbproc.cli.common import (
     show,
     slot_options,
 )
+from dbproc.cli.terminal import bad, pending
 from dbproc.core.errors import DbprocError
 from dbproc.core.model import Period
 from dbproc.core.slot_text import SlotChoice
@@ -131,7 +132,7 @@ def _print_status(facts: Status) -> None:
         counts = ", ".join(f"{count} {item}" for item, count in row.items.items() if count)
         click.echo(cell(f"  {row.name}: {row.status}: {counts}"))
     if facts.failures:
-        click.echo("\nfailed:")
+        click.echo(bad("\nfailed:"))
     for failure in facts.failures:
         click.echo(f"  {failure.process} {cell(failure.slot)}: {cell(failure.message)} ({retry_words(failure)})")
         if failure.dismissed_time:
@@ -188,7 +189,7 @@ def _print_waiting(waiting: Sequence[WaitingSlot]) -> None:
 def _print_late(late: Sequence[LateProduct]) -> None:
     """Print what should have come: how much, and the first few."""
     if late:
-        click.echo("\nlate:")
+        click.echo(pending("\nlate:"))
     for product in late:
         names = [str(each.slot) for each in product.oldest[:_SHOWN]]
         more = product.count - len(names)

@@ -20,8 +20,11 @@ from dbproc.cli.common import (
     selection_options,
     together,
 )
+from dbproc.cli.groups import Group
 from dbproc.cli.numbers import NUMBER, VERSION
+from dbproc.core.durations import rough_text
 from dbproc.core.model import Period
+from dbproc.core.text import size_words
 from dbproc.core.version import Version
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 output_options = together(all_option, json_option, mission_option)
 
 
-@click.group("whatif")
+@click.group("whatif", cls=Group)
 def whatif_command() -> None:
     """Say exactly what would be made if something changed, down to the last descendant. Changes nothing at all.
 
@@ -42,9 +45,9 @@ def whatif_command() -> None:
 @whatif_command.command("release", short_help="If the code of a process had a new version.")
 @click.argument("process")
 @click.option("--version", required=True, type=VERSION, metavar="X.Y.Z", help="The new version, for example 2.1.0.")
-@click.option("--file", help="The new file, below the codes directory.  [default: the present one]")
-@click.option("--from", "start", type=_DAY, help="The first date that it is for.  [default: as at present]")
-@click.option("--to", "end", type=_DAY, help="The last date that it is for.  [default: as at present]")
+@click.option("--file", metavar="PROGRAM", help="The new file, below the codes directory.  [default: the present one]")
+@click.option("--start", "start", type=_DAY, help="The first date that it is for.  [default: as at present]")
+@click.option("--end", "end", type=_DAY, help="The last date that it is for.  [default: as at present]")
 @click.option("--output-interface", type=NUMBER, help="The interface version of what it makes.")
 @click.option("--rollback", is_flag=True, help="An earlier version is meant.")
 @output_options
@@ -62,7 +65,7 @@ def release_command(
 ) -> None:
     """Say what would be made if a new version of the code of PROCESS were released.
 
-    For example: dbproc whatif release to_clean --version 2.0.0 --from 2024-01-01
+    For example: dbproc whatif release to_clean --version 2.0.0 --start 2024-01-01
     """
     from dbproc.changes.release import Request
     from dbproc.changes.whatif import if_released
@@ -166,9 +169,9 @@ def _amount(totals: Totals) -> str:
     words = [_counted(totals.files, "file")] if totals.files else []
     words += [_counted(totals.jobs, "job")] if totals.jobs != totals.files else []
     if totals.cpu_hours is not None:
-        words.append(f"{totals.cpu_hours:.3g} CPU hours")
+        words.append(f"{rough_text(totals.cpu_hours * 3600)} of CPU")
     if totals.bytes is not None:
-        words.append(f"{totals.bytes:,} bytes")
+        words.append(size_words(totals.bytes))
     if totals.jobs_without_history:
         words.append(f"{_counted(totals.jobs_without_history, 'job')} without a history to judge by")
     return ", ".join(words)

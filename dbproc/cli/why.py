@@ -22,6 +22,7 @@ from dbproc.cli.selection import mark_of, note_of
 from dbproc.core.reasons import in_few_words
 from dbproc.core.slot_text import SlotChoice, read_key, read_time
 from dbproc.core.states import AttemptStatus, Correction, Standing
+from dbproc.core.text import size_words
 from dbproc.database.corrections import CorrectionRow
 from dbproc.explain.causes import Cause, why_slots
 from dbproc.explain.why_file import InputOfFile, WhyFile, why_file
@@ -61,7 +62,7 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
     file, attempt = facts.file, facts.attempt
     keywords = f" {cell(file.keywords)}" if file.keywords else ""
     click.echo(f"{cell(file.filename)}: {file.product} {file.date}{keywords} version {file.version}")
-    click.echo(f"  in {cell(file.directory)}, {file.size} bytes, {file.digest}")
+    click.echo(f"  in {cell(file.directory)}, {size_words(file.size)}, {file.digest}")
     if attempt is None:
         arrived = "" if file.arrived is None else f", came {cell(file.arrived)}"
         click.echo(f"  was delivered{arrived}")

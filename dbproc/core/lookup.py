@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dbproc.core.errors import NotFoundError
+from dbproc.core.likeness import no_such
 from dbproc.core.model import Definition, Process, Product
 
 
@@ -14,7 +15,7 @@ def process_named(definition: Definition, name: str) -> Process:
     Raises
     ------
     NotFoundError
-        There is none; the message lists what there is.
+        There is none; the message names what may be meant.
     """
     numbered = {number: process.name for number, process in definition.processes.items()}
     return definition.processes[number_named("process", numbered, name)]
@@ -26,7 +27,7 @@ def product_named(definition: Definition, name: str) -> Product:
     Raises
     ------
     NotFoundError
-        There is none; the message lists what there is.
+        There is none; the message names what may be meant.
     """
     numbered = {number: product.name for number, product in definition.products.items()}
     return definition.products[number_named("product", numbered, name)]
@@ -38,9 +39,9 @@ def number_named(kind: str, numbered: Mapping[int, str], wanted: str) -> int:
     Raises
     ------
     NotFoundError
-        There is none; the message lists what there is.
+        There is none; the message names what may be meant.
     """
     for number, name in numbered.items():
         if wanted in (name, str(number)):
             return number
-    raise NotFoundError(f"no {kind} {wanted}; the mission has: {', '.join(sorted(numbered.values())) or 'none'}")
+    raise NotFoundError(no_such(kind, wanted, numbered.values()))

@@ -26,9 +26,9 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
-def size_words(size: int) -> str:
+def size_words(size: float) -> str:
     """Bytes for people: ``812 B``, ``1.5 MB``."""
     if size < 1000:
-        return f"{size} B"
+        return f"{size:.0f} B"
     power = min(int(math.log10(size) // 3), len(_UNITS))
     return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"

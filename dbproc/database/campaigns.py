@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func,
 
 from dbproc.core.answers import INLINE
 from dbproc.core.errors import NotFoundError, UserError
+from dbproc.core.likeness import no_such
 from dbproc.core.model import Slot
 from dbproc.core.slot_text import SlotShown
 from dbproc.core.states import AttemptStatus, CampaignStatus, ItemStatus
@@ -194,7 +195,7 @@ def entry(connection: Connection, name: str) -> CampaignRow:
     rows = entries(connection, name)
     if not rows:
         names = list(connection.scalars(select(_CAMPAIGN.c.campaign_name).order_by(_CAMPAIGN.c.campaign_id)))
-        raise NotFoundError(f"no campaign {name}; there is: {', '.join(names) or 'none'}")
+        raise NotFoundError(no_such("campaign", name, names))
     return rows[0]
 
 

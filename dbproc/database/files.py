@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.filenames import companion_of
+from dbproc.core.likeness import did_you_mean, likely
 from dbproc.core.model import File, KnownFile, Member, NewFile, Period, Slot
 from dbproc.core.periods import days_period
 from dbproc.core.plan import Confirmation
@@ -381,10 +382,8 @@ def find_file(connection: Connection, name: str) -> FileRow:
     if not rows:
         rows = files_of(connection, file_rows().where(FILE.c.file_id.in_(corrections.once_named(wanted))))
     if not rows:
-        is_alike = FILE.c.filename.contains(_beginning(wanted), autoescape=True)
-        near = connection.scalars(select(FILE.c.filename).where(is_alike).limit(5)).all()
-        hint = f"; near it: {', '.join(near)}" if near else ""
-        raise NotFoundError(f"no file {wanted} in the catalogue{hint}")
+        near = _near(connection, wanted)
+        raise NotFoundError(f"no file {wanted} in the catalogue{f'; {did_you_mean(near)}' if near else ''}")
     return rows[0]
 
 
@@ -408,6 +407,21 @@ def newest_of(connection: Connection, product_id: int, date: dt.date, keywords: 
         is_newest(existing=True),
     )
     return next(iter(files_of(connection, statement)), None)
+
+
+def _near(connection: Connection, wanted: str) -> Sequence[str]:
+    """Names that may be meant: what begins so, else what is spelt alike in its family."""
+    begins = select(FILE.c.filename).distinct().where(FILE.c.filename.startswith(wanted, autoescape=True))
+    begun = connection.scalars(begins.order_by(FILE.c.filename).limit(_MOST_NEAR)).all()
+    if begun:
+        return begun
+    family = FILE.c.filename.contains(_beginning(wanted), autoescape=True)
+    names = connection.scalars(select(FILE.c.filename).distinct().where(family).limit(_FAMILY)).all()
+    return likely(wanted, names) or names[:_MOST_NEAR]
+
+
+_MOST_NEAR = 3
+_FAMILY = 500
 
 
 def _beginning(name: str) -> str:

@@ -233,7 +233,7 @@ def judged(holder: Holder) -> Judgement:
 def untold(database: str, holder: Holder) -> str:
     """Why nobody can tell here whether a holder lives, and what a person does about it."""
     why = machine.obstacle(holder.process, this_process())
-    return f'{why}. If it is dead: dbproc unlock "why" -m {shlex.quote(database)}'
+    return f'{why}. If it is dead: dbproc unlock --reason "why" -m {shlex.quote(database)}'
 
 
 # --- another root ---

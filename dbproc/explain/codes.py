@@ -13,6 +13,7 @@ from dbproc.changes.edits import find_edits
 from dbproc.core.answers import extended
 from dbproc.core.bundle import Part, kept_path
 from dbproc.core.errors import NotFoundError
+from dbproc.core.likeness import no_such
 from dbproc.core.model import InputsBy, Mission
 from dbproc.core.spec import file_named
 from dbproc.core.version import Version
@@ -144,8 +145,7 @@ def compare_codes(store: Store, process: str, old: Version | None = None, new: V
 def _of_process(rows: Sequence[CodeVersion], process: str) -> list[CodeVersion]:
     found = [row for row in rows if row.process == process]
     if not found:
-        names = ", ".join(sorted({row.process for row in rows})) or "none"
-        raise NotFoundError(f"no process {process} with a code; there are: {names}")
+        raise NotFoundError(no_such("process with a code", process, {row.process for row in rows}))
     return found
 
 

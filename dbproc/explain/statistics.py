@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from dbproc.core.answers import key
 from dbproc.core.errors import NotFoundError
+from dbproc.core.likeness import no_such
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.database import statistics as history
@@ -58,10 +59,10 @@ def records(store: Store, process: str | None = None) -> list[Record]:
     with store.begin() as connection:
         codes = history.codes_of(connection)
         if process is not None:
-            names = sorted({code.process for code in codes})
+            names = {code.process for code in codes}
             codes = [code for code in codes if process in (code.process, str(code.process_id))]
             if not codes:
-                raise NotFoundError(f"no process {process} with a code; the mission has: {', '.join(names) or 'none'}")
+                raise NotFoundError(no_such("process with a code", process, names))
         jobs = _by_code(history.jobs_of(connection, [code.code_id for code in codes]))
     return [_record(code, jobs, codes) for code in codes if code.code_id in jobs]
 

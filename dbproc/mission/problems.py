@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from dbproc.core.errors import DefinitionError
+from dbproc.core.likeness import likely
 from dbproc.core.spec import Finder, KeyPath, Place
 
 _LONGEST_LABEL = 200
@@ -62,7 +62,7 @@ def dotted_place(path: KeyPath) -> Place:
 def suggestion(word: str, allowed: Iterable[str], *, listed: bool = True) -> str:
     """``; did you mean 'format'?``, or the list of what exists when nothing is similar and `listed` is set."""
     names = sorted(str(name) for name in allowed)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    near = likely(word, names)
     if near:
         return f"; did you mean {near[0]!r}?"
     if not names or not listed:

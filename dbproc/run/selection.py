@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from dbproc.core.errors import NotFoundError
+from dbproc.core.likeness import no_such
 from dbproc.core.model import Definition, Process, Timebase
 
 
@@ -48,7 +49,6 @@ def allowed_processes(definition: Definition, options: Options) -> frozenset[int
         by_key = {key: p for p in chosen for key in (p.name, str(p.process_id))}
         unknown = [name for name in options.only if name not in by_key]
         if unknown:
-            names = ", ".join(sorted(p.name for p in chosen)) or "none"
-            raise NotFoundError(f"no process {', '.join(unknown)}; the mission has: {names}")
+            raise NotFoundError("; ".join(no_such("process", name, [p.name for p in chosen]) for name in unknown))
         chosen = [by_key[name] for name in options.only]  # type: ignore[assignment]
     return frozenset(p.process_id for p in chosen if not (options.skip_run and not p.outputs))

@@ -33,3 +33,10 @@ def code_path(directory: str, file: str, declared: object) -> str:
 def is_shipped(path: str) -> bool:
     """Whether a code is one that dbproc brings along."""
     return os.path.dirname(path) == CODES
+
+
+def example_directory() -> str:
+    """Where the example mission is: inside the installed package, or beside it in a checkout."""
+    installed = os.path.join(PACKAGE, "example")
+    checkout = os.path.join(os.path.dirname(PACKAGE), "examples", "own_mission")
+    return installed if os.path.isdir(installed) else checkout

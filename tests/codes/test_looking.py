@@ -99,7 +99,7 @@ def test_differences_are_counted_by_bits() -> None:
 
 def test_a_line_is_drawn_for_one_axis(idx: Path) -> None:
     picture = idx.parent / "line.png"
-    assert main(["idx", "picture", str(idx), str(picture), "--slice", "z=0", "--slice", "y=0"]) == 0
+    assert main(["idx", "picture", str(idx), str(picture), "--at", "z=0", "--at", "y=0"]) == 0
     with Image.open(picture) as image:
         assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) > 20
 

@@ -102,7 +102,7 @@ def test_a_holder_on_another_host_needs_a_person_and_loses_nothing_when_cleared(
     for _ in range(2):
         done = held.run(status=78)
         assert "elsewhere" in done.err
-        assert f'dbproc unlock "why" -m {quote(shown_name(database_url(held.database)))}' in done.err
+        assert f'dbproc unlock --reason "why" -m {quote(shown_name(database_url(held.database)))}' in done.err
         assert "cannot be told" in held.dbproc("status").out
     assert held.tables() == before
     assert held.waiting() == waiting
@@ -210,7 +210,7 @@ def test_a_run_in_another_container_keeps_its_lock_until_it_is_killed(held: Held
         for status, said in (in_container(held), in_container(held, "true")):
             assert (status, "another run is live" in said) == (75, True), said
         held.run(status=75)
-        assert "is alive" in held.dbproc("unlock", "in my way", status=75).err
+        assert "is alive" in held.dbproc("unlock", "--reason", "in my way", status=75).err
         assert "(live)" in held.dbproc("status").out
         assert held.tables() == before
     status, said = in_container(held)

@@ -144,7 +144,7 @@ class Laboratory:
             yield f"{len(lost)} contents that were there are nowhere any more"
 
     def _clear(self) -> Iterator[str]:
-        end = self.site.perform("dbproc", ("unlock", "it was killed"))
+        end = self.site.perform("dbproc", ("unlock", "--reason", "it was killed"))
         if end.status != 0:
             yield f"the lock cannot be cleared: status {end.status}: {self.site.said()}"
 

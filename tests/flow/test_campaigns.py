@@ -122,12 +122,12 @@ def test_without_force_only_what_is_stale_is_queued_again(sqlite_mission: Missio
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--product", "rew"], "no product rew; the mission has: clean, raw, smooth"),
+        (["--product", "rew"], "no product rew; did you mean raw?"),
         (["--process", "x"], "no process x; the mission has: to_clean, to_smooth"),
         (["--code", "x"], "no code x; the mission has: to_clean.sh, to_smooth.sh"),
         (["--code", "to_clean", "--code-version", "9.0.0"], "has no version 9.0.0; there is: 1.0.0"),
         (["--instrument", "x"], "no instrument x; the mission has: test"),
-        (["--file", "raw_2"], "no file raw_2 in the catalogue; near it: raw_2020"),
+        (["--file", "raw_2"], "no file raw_2 in the catalogue; did you mean raw_2020"),
         (["--start", "2020-01-02", "--end", "2020-01-01"], "2020-01-02 is after 2020-01-01"),
         ([], "select what to make again"),
         (["--level", "1", "--campaign", "again"], "there is a campaign again already"),
@@ -246,7 +246,7 @@ def test_a_paused_campaign_rests_until_it_is_resumed_and_a_cancelled_one_for_goo
     mission.run()
     assert campaign(mission) == {"done": 6}
     assert "is done; only one" in mission.dbproc("campaign", "pause", "again", status=2).err
-    assert "no campaign other; there is: again" in mission.dbproc("campaign", "show", "other", status=2).err
+    assert "no campaign other; the mission has: again" in mission.dbproc("campaign", "show", "other", status=2).err
 
     force(mission, "--product", "clean", "--campaign", "more")
     mission.dbproc("campaign", "cancel", "more")

@@ -80,7 +80,7 @@ def as_utc(time: Any) -> dt.datetime:
 def test_a_sample_is_built_beside_the_published_files_and_nothing_else_changes(mission: Mission) -> None:
     built(mission)
     before = mission.tables()
-    facts = canary(mission, "--dates", DATES, "--jobs", "2").json
+    facts = canary(mission, "--dates", DATES, "-n", "2").json
     assert mission.tables() == before
     assert facts["status"] == "built"
     assert [(row["filename"], row["published"], row["verdict"]) for row in facts["sample"]] == [

@@ -98,7 +98,7 @@ def test_an_unknown_process_is_answered_with_those_that_there_are(sqlite_mission
     before = mission.tables("logging")
     for words in (["run", "-o", "to_claen"], ["plan", "-o", "to_claen"], ["retry", "-o", "to_claen"]):
         done = ask(*words, "-m", mission.database, status=2)
-        assert "no process to_claen; the mission has: to_clean, to_smooth" in done.err
+        assert "no process to_claen; did you mean to_clean?" in done.err
     assert mission.tables("logging") == before
     done = ask("-i", "-o", "to_clean", "-m", mission.database, status=2, name="ProcessQueue.py")
     assert "-o needs -p" in done.err
@@ -185,14 +185,15 @@ def test_json_of_every_command_parses(sqlite_mission: Mission, ask: Ask) -> None
     mission = in_every_state(sqlite_mission)
     words = [*(words for words in asking(mission) if words[0] != "export"), ["apply", str(mission.file)]]
     words += [["code", "accept", "to_smooth", "--reason", "x"], ["run", "-d"], ["ingest"], ["process"], ["run"]]
-    words += [["code", "release", "to_clean", "--version", "2.0.0"], *changing()]
+    words += [["code", "release", "to_clean", "--version", "2.0.0"], *changing(), *correcting(mission)]
     seen = set()
     for each in words:
-        done = ask(*each, "--json", "-m", mission.database, status=1 if each[0] in ("inspect", "ingest") else 0)
+        named = [] if each[0] == "init" else ["-m", mission.database]
+        done = ask(*each, "--json", *named, status=1 if each[0] in ("inspect", "ingest") else 0)
         assert isinstance(json.loads(done.out), dict | list), each
         seen.add(" ".join(word for word in each[:2] if word in COMMANDS or each[0] in GROUPS))
     of_missions = {name for name, command in every_command() if not name.startswith("idx ") and takes_json(command)}
-    assert seen == of_missions - {"check"}
+    assert seen == of_missions - {"check", "quarantine accept", "quarantine discard"}
 
 
 GROUPS = ("campaign", "canary", "code", "quarantine", "whatif")
@@ -215,6 +216,27 @@ def changing() -> list[list[str]]:
         ["canary", "discard", "1"],
         canary,
         ["canary", "promote", "2"],
+    ]
+
+
+def correcting(mission: Mission) -> list[list[str]]:
+    """Commands that mend a mission, in an order in which all of them have something to tell."""
+    other = mission.root / "other.txt"
+    other.write_text("other bytes")
+    return [
+        ["files"],
+        ["withdraw", RAW[0], "--reason", "x"],
+        ["restore", RAW[0]],
+        ["replace", RAW[0], "with", str(other), "--reason", "x"],
+        ["reinspect", RAW[1]],
+        ["reap"],
+        ["retry"],
+        ["queue", "--flush"],
+        ["quarantine", "release", "1"],
+        ["quarantine", "release", "--would-pass"],
+        ["unlock", "--reason", "x"],
+        ["upgrade"],
+        ["init", str(mission.root / "new.sqlite")],
     ]
 
 
@@ -268,14 +290,27 @@ def test_without_a_database_the_option_and_the_variable_are_named(ask: Ask) -> N
         assert "give -m DATABASE, or set DBPROC_MISSION" in ask(*words, status=2, name=name).err
 
 
+def test_a_database_is_named_before_the_command_too_and_found_below_its_root(
+    mission: Mission, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mission.create(*chain())
+    mission.deliver(RAW[0])
+    mission.run()
+    assert ask("-m", mission.database, "queue").out == "the queue is empty\n"
+    (below := mission.root / "notes").mkdir()
+    monkeypatch.chdir(below)
+    assert ask("queue").out == "the queue is empty\n"
+    assert "there is no database" in ask("-m", mission.database, "queue", "-m", "gone.sqlite", status=2).err
+
+
 def test_misspelt_products_files_and_dates_are_named(sqlite_mission: Mission, ask: Ask) -> None:
     mission = sqlite_mission.create(*chain())
     mission.deliver(RAW[0])
     mission.run()
     for words, said in (
-        (["why", "claen", "2020-01-01"], "no product claen; the mission has: clean, raw, smooth"),
+        (["why", "claen", "2020-01-01"], "no product claen; did you mean clean?"),
         (["why", "clean", "2020-1-1"], "'2020-1-1' is not a date or time; write 2024-05-06"),
-        (["why", "clean_20200131_v1.0.0.txt"], f"near it: {CLEAN[0]}"),
+        (["why", "clean_20200131_v1.0.0.txt"], f"did you mean {CLEAN[0]}?"),
         (["lineage", "nothing.txt"], "no file nothing.txt in the catalogue"),
         (["inspect", str(mission.root / "gone.txt")], "there is no file"),
         (["quarantine", "show", "7"], "7"),
@@ -453,7 +488,7 @@ def test_quarantine_is_listed_and_shown(refused: Mission, ask: Ask) -> None:
 
 @pytest.mark.both_databases
 def test_a_released_file_goes_through_ingest_again(refused: Mission, ask: Ask) -> None:
-    done = ask("quarantine", "release", "2", "--comment", "try again", "-m", refused.database)
+    done = ask("quarantine", "release", "2", "--reason", "try again", "-m", refused.database)
     assert done.out == f"released {refused.incoming}/clean 20200101.csv\n"
     assert refused.waiting() == ["clean 20200101.csv"]
     assert (refused.incoming / "clean 20200101.csv").read_text() == "?"
@@ -474,15 +509,15 @@ def test_a_release_that_would_overwrite_is_refused(refused: Mission, ask: Ask) -
 
 
 def test_a_discarded_file_is_gone_and_its_entry_stays(refused: Mission, ask: Ask) -> None:
-    assert "--comment" in ask("quarantine", "discard", "1", "-m", refused.database, status=2).err
+    assert "--reason" in ask("quarantine", "discard", "1", "-m", refused.database, status=2).err
     (stored,) = refused.rows("SELECT stored_name FROM quarantine WHERE quarantine_id = 1")
-    ask("quarantine", "discard", "1", "--comment", "a test", "-m", refused.database)
+    ask("quarantine", "discard", "1", "--reason", "a test", "-m", refused.database)
     assert not (refused.quarantine / stored[0]).exists()
     (row,) = refused.rows("SELECT comment, discarded_time IS NOT NULL FROM quarantine WHERE quarantine_id = 1")
     assert (row[0], bool(row[1])) == ("a test", True)
     assert [entry["quarantine_id"] for entry in ask("quarantine", "list", "--json", "-m", refused.database).json] == [2]
     for name in ("release", "discard"):
-        words = ["--comment", "again"]
+        words = ["--reason", "again"]
         said = ask("quarantine", name, "1", *words, "-m", refused.database, status=2).err
         assert "was discarded already" in said
     refused.execute("DELETE FROM quarantine WHERE quarantine_id = 1")  # its file is meant to be gone
@@ -627,7 +662,7 @@ def test_retry_has_the_next_run_try_what_failed_at_once(mission: Mission, ask: A
     (mission.root / "mended").touch()
     mission.run()
     assert mission.names("clean") == []
-    one = ask("retry", "-o", "to_clean", "--date", "2020-01-02", "-m", mission.database)
+    one = ask("retry", "-o", "to_clean", "--start", "2020-01-02", "--end", "2020-01-02", "-m", mission.database)
     assert one.out == "1 failed jobs are tried again by the next run\n"
     mission.run()
     assert mission.names("clean") == [CLEAN[1]]

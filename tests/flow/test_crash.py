@@ -118,7 +118,7 @@ def test_a_lock_held_on_another_host_needs_a_person(mission: Mission) -> None:
     hold(mission, hostname="elsewhere")
     done = mission.run(status=78)
     assert "elsewhere" in done.err
-    assert f'dbproc unlock "why" -m {quote(shown_name(database_url(mission.database)))}' in done.err
+    assert f'dbproc unlock --reason "why" -m {quote(shown_name(database_url(mission.database)))}' in done.err
     assert mission.waiting() == RAW
     mission.script("clearProcessingFlag.py", mission.database, "it burnt down")
     assert mission.rows("SELECT comment FROM logging")[0] == ("cleared: it burnt down",)

@@ -58,7 +58,7 @@ def test_files_are_found_by_all_that_tells_them_from_others(made: Mission, tmp_p
         *(raw("ANK", 1, "1.1.0"), name_of("sum", 1, "1.1.0"))
     ]
     assert "no keyword band" in made.dbproc("files", "--key", "band=red", status=2).err
-    assert "no product rau; the mission has: raw, sum" in made.dbproc("files", "rau", status=2).err
+    assert "no product rau; did you mean raw?" in made.dbproc("files", "rau", status=2).err
     with open_store(made.database) as store, store.begin() as connection:
         whole, some = list(selected(connection, Selection())), page_of(connection, Selection(), None, 2)
         while some[-1] != whole[-1]:

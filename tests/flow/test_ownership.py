@@ -172,7 +172,7 @@ def test_in_a_root_that_is_gone_nothing_is_made(how: str, mission: Mission, say:
         ["run-process", "to_clean", "--start", "2020-01-01", "--end", "2020-01-01", "--ingest"],
     ):
         assert f"the root {mission.root} " in say(*words, "-m", mission.database, status=78)
-    say("quarantine", "discard", "1", "--comment", "no", "-m", mission.database, status=78)
+    say("quarantine", "discard", "1", "--reason", "no", "-m", mission.database, status=78)
     say("check", "--repair", "-m", mission.database, status=1)
     assert "no run does anything: the root" in say("status", "-m", mission.database)
     if how == "without its mark":

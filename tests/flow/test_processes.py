@@ -42,7 +42,7 @@ WORKING = [
     "dismiss -o to_clean --reason gone",
     f"mark {RAW} --quality ok",
     "reprocess --product clean",
-    "unlock why",
+    "unlock --reason why",
     "upgrade",
 ]
 SCRIPTS = [

@@ -105,8 +105,8 @@ REFUSED = {
     "no process": (["to_claen", "--version", "2.0.0"], "no process to_claen; did you mean 'to_clean'?"),
     "no version": (["to_clean", "--version", "2"], "'2' is not a version"),
     "reversed": (
-        ["to_clean", "--version", "2.0.0", "--from", "2020-02-01", "--to", "2020-01-01"],
-        "--from 2020-02-01 is after --to 2020-01-01",
+        ["to_clean", "--version", "2.0.0", "--start", "2020-02-01", "--end", "2020-01-01"],
+        "--start 2020-02-01 is after --end 2020-01-01",
     ),
     "no file": (["to_clean", "--version", "2.0.0", "--file", "to_claen.sh"], "did you mean 'to_clean.sh'?"),
     "never there": (
@@ -225,7 +225,7 @@ def test_a_release_for_some_dates_rebuilds_those_and_leaves_the_others_with_thei
 ) -> None:
     built(mission, 3)
     mission.code("to_clean.sh", BETTER)
-    words = ("code", "release", "to_clean", "--version", "1.1.0", "--from", "2020-01-02", "--to", "2020-01-02")
+    words = ("code", "release", "to_clean", "--version", "1.1.0", "--start", "2020-01-02", "--end", "2020-01-02")
     tables = ask(mission, *words, "--json").json["mission_file"]
     assert codes(mission) == [
         ("1.0.0", "1900-01-01", "2020-01-01", True),
@@ -245,7 +245,7 @@ def test_a_release_for_some_dates_rebuilds_those_and_leaves_the_others_with_thei
     blocks[2] = blocks[2][: blocks[2].index("[process.to_clean.code]")] + tables
     mission.write(*blocks)
     assert "nothing to change" in ask(mission, "apply", str(mission.file)).out
-    ask(mission, "code", "release", "to_clean", "--version", "1.2.0", "--from", "2020-01-01")
+    ask(mission, "code", "release", "to_clean", "--version", "1.2.0", "--start", "2020-01-01")
     assert [code for code in codes(mission) if code[3]] == [
         ("1.0.0", "1900-01-01", "2019-12-31", True),
         ("1.2.0", "2020-01-01", "2100-12-31", True),

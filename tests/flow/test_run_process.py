@@ -234,7 +234,7 @@ def test_what_cannot_be_is_refused(sqlite_mission: Mission) -> None:
         process("begin", None, [], "STARTUP"),
     )
     for words, message in (
-        (["claen", *JANUARY], "no process claen; the mission has: begin, to_clean, to_plain, to_smooth"),
+        (["claen", *JANUARY], "no process claen; did you mean to_clean?"),
         (["to_clean", "--start", "2020-01-03", "--end", "2020-01-01"], "the times are reversed"),
         (["to_plain", *JANUARY, "--force", "1"], "product plain has no {VERSION}"),
         (["to_clean", *JANUARY, "--force", "1", "--update"], "exclude each other"),

@@ -542,7 +542,7 @@ def commands(mission: Mission, url: str) -> list[list[str]]:
     why = [["why", name_of("clean", 2)], ["why", "clean", "2020-01-01"], ["why", "nothing"]]
     bad = [
         ["init", url],
-        ["unlock", "why"],
+        ["unlock", "--reason", "why"],
         ["status", "--no-such-option"],
         ["run", "-o", "none"],
         ["status", url],

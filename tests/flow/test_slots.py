@@ -230,11 +230,11 @@ def test_what_failed_is_tried_again_by_hour_and_station(mission: Mission) -> Non
     mission.code("to_pass.sh", "#!/bin/sh\nexit 4\n")
     delivered(mission).run(status=1)
     for words, count in (
-        ([*BOL, "--date", "2020-01-06T04"], 1),
+        ([*BOL, "--start", "2020-01-06T04", "--end", "2020-01-06T04"], 1),
         (BOL, 2),
-        (["--date", "2020-01-06T03"], 2),
-        (["--date", "2020-01-06T03", "--only", "to_hour", *BOL], 1),
-        (["--date", "2020-01-07"], 0),
+        (["--start", "2020-01-06T03", "--end", "2020-01-06T03"], 2),
+        (["--start", "2020-01-06T03", "--end", "2020-01-06T03", "--only", "to_hour", *BOL], 1),
+        (["--start", "2020-01-07", "--end", "2020-01-07"], 0),
         ([], 4),
     ):
         assert mission.dbproc("retry", *words).out == f"{count} failed jobs are tried again by the next run\n"

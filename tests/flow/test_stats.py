@@ -45,7 +45,7 @@ def test_jobs_are_told_by_code_version(mission: Mission) -> None:
 def test_a_process_that_is_not_there_is_named_with_those_that_are(sqlite_mission: Mission) -> None:
     sqlite_mission.create(*chain())
     assert sqlite_mission.dbproc("stats").out == "no job has run yet\n"
-    assert "the mission has: to_clean, to_smooth" in sqlite_mission.dbproc("stats", "to_x", status=2).err
+    assert "the mission has: to_clean, to_smooth" in sqlite_mission.dbproc("stats", "x", status=2).err
 
 
 def test_a_version_is_slower_when_it_takes_half_as_much_again_and_a_second(sqlite_mission: Mission) -> None:

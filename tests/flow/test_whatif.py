@@ -80,7 +80,7 @@ def test_the_cost_is_the_median_of_what_jobs_and_files_took(sqlite_mission: Miss
 @pytest.mark.thorough
 def test_a_release_for_some_dates_leaves_the_others_with_their_code(sqlite_mission: Mission) -> None:
     built(sqlite_mission, 5)
-    words = ("release", "to_smooth", "--version", "1.0.1", "--from", "2020-01-02", "--to", "2020-01-03", "--json")
+    words = ("release", "to_smooth", "--version", "1.0.1", "--start", "2020-01-02", "--end", "2020-01-03", "--json")
     files = [each["file"] for each in sqlite_mission.dbproc("whatif", *words).json["files"]]
     assert files == ["smooth_20200102_v1.0.1.txt", "smooth_20200103_v1.0.1.txt"]
 
@@ -231,7 +231,7 @@ def test_a_date_that_is_not_given_is_that_of_the_code_which_is_replaced(sqlite_m
     sqlite_mission.create(*chain(**{"from": dt.date(2020, 1, 3)}))
     sqlite_mission.deliver(*(name_of("raw", day) for day in range(1, 7)))
     ask(sqlite_mission, "run")
-    made = foreseen(sqlite_mission, ask, "--version", "2.0.0", "--to", "2020-01-04")
+    made = foreseen(sqlite_mission, ask, "--version", "2.0.0", "--end", "2020-01-04")
     assert [name for name in made if name.startswith("clean")] == [
         "clean_20200103_v1.1.0.txt",
         "clean_20200104_v1.1.0.txt",
@@ -240,10 +240,10 @@ def test_a_date_that_is_not_given_is_that_of_the_code_which_is_replaced(sqlite_m
 
 def test_what_the_earlier_version_made_alone_stays_in_a_rollback(sqlite_mission: Mission, ask: Ask) -> None:
     built(sqlite_mission, 2)
-    ask(sqlite_mission, "code", "release", "to_clean", "--version", "1.2.0", "--from", "2020-01-02")
+    ask(sqlite_mission, "code", "release", "to_clean", "--version", "1.2.0", "--start", "2020-01-02")
     ask(sqlite_mission, "run")
     made = foreseen(
-        sqlite_mission, ask, "--version", "1.0.0", "--rollback", "--from", "1900-01-01", "--to", "2100-12-31"
+        sqlite_mission, ask, "--version", "1.0.0", "--rollback", "--start", "1900-01-01", "--end", "2100-12-31"
     )
     assert [name for name in made if name.startswith("clean")] == ["clean_20200102_v1.2.0.txt"]
 
@@ -256,7 +256,7 @@ def test_a_release_that_is_refused_is_refused_in_the_same_words(sqlite_mission: 
         ["to_dirty", "--version", "2.0.0"],
         ["to_clean", "--version", "two"],
         ["to_clean", "--version", "2.0.0", "--file", "no.sh"],
-        ["to_clean", "--version", "2.0.0", "--from", "2020-02-01", "--to", "2020-01-01"],
+        ["to_clean", "--version", "2.0.0", "--start", "2020-02-01", "--end", "2020-01-01"],
     ):
         done, asked = (ask(sqlite_mission, door, "release", *words, status=2) for door in ("code", "whatif"))
         assert asked.err.replace("dbproc whatif", "dbproc code") == done.err

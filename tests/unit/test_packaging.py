@@ -119,6 +119,20 @@ def test_installed_dbproc_finds_its_migrations(installed: Path) -> None:
     assert (package / "migrations" / "script.py.mako").is_file()
 
 
+def test_the_example_is_installed(installed: Path, tmp_path: Path) -> None:
+    run_installed(installed, installed / "bin" / "dbproc", "init", str(tmp_path / "mission.sqlite"), "--example")
+    run_installed(
+        installed,
+        installed / "bin" / "dbproc",
+        "apply",
+        str(tmp_path / "mission.toml"),
+        "-m",
+        str(tmp_path / "mission.sqlite"),
+    )
+    done = run_installed(installed, installed / "bin" / "dbproc", "run", "-m", str(tmp_path / "mission.sqlite"))
+    assert "3 ingested, 3 built" in done
+
+
 @pytest.mark.parametrize("command", ["dbproc", "ProcessQueue.py", "clearProcessingFlag.py", "CreateDB.py"])
 def test_installed_commands_answer(installed: Path, command: str) -> None:
     assert "usage" in run_installed(installed, installed / "bin" / command, "--help").lower()

@@ -15,7 +15,7 @@ from dbproc.cli.apply import apply
 from dbproc.cli.common import HELP, cell, mission_option, open_mission, open_own_mission, slots_option
 from dbproc.cli.dbprocessing import reprocess
 from dbproc.cli.init import init_command
-from dbproc.cli.unlock import clear_lock
+from dbproc.cli.unlock import clear_lock, say_cleared
 from dbproc.core.lookup import product_named
 from dbproc.database import queue
 from dbproc.database.definition.load import load_definition
@@ -28,7 +28,7 @@ from dbproc.mission.read import read_mission_file
 @click.argument("message")
 def clear_processing_flag(database: str, message: str) -> None:
     """Clear the lock that a dead run left in DATABASE; MESSAGE says why."""
-    clear_lock(database, message)
+    say_cleared(clear_lock(database, message))
 
 
 @click.command("addFromConfig.py", context_settings=HELP)

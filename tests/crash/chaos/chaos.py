@@ -363,7 +363,7 @@ EVENTS: dict[str, tuple[int, Callable[[Chaos], str]]] = {
     "apply": (3, _apply),
     "repair": (2, _command(("check", "--repair"))),
     "retry": (1, _command(("retry",))),
-    "unlock": (1, _command(("unlock", "in chaos"))),
+    "unlock": (1, _command(("unlock", "--reason", "in chaos"))),
     "reading": (5, _command(*_READING)),
     "junk": (3, _arrives(*JUNK)),
     "lost": (1, _arrives(lost_and_found)),

@@ -50,7 +50,7 @@ def test_a_dataset_comes_back_whole(refused: Mission) -> None:
 
 
 def test_a_dataset_is_discarded_whole_and_is_not_said_to_be_released(refused: Mission) -> None:
-    refused.dbproc("quarantine", "discard", "1", "--comment", "wrong")
+    refused.dbproc("quarantine", "discard", "1", "--reason", "wrong")
     assert list(refused.quarantine.iterdir()) == []
     ((released, discarded),) = refused.rows("SELECT released_time, discarded_time FROM quarantine")
     assert released is None
