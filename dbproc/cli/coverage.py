@@ -199,8 +199,11 @@ def _painted(row: Sequence[Cell], used: set[Mark]) -> str:
 
 def _legend(used: set[Mark]) -> str:
     words = [f"{mark.letter} {mark}" for mark in Mark if mark in used]
-    small = "; small: a part is there" if any(mark.is_gap for mark in used) else ""
-    return f"{', '.join(words)}{small}"
+    line = ", ".join(words)
+    if not any(mark.is_gap for mark in used):
+        return line
+    small = "small: a part is there"
+    return f"{line}; {small}" if len(line) + len(small) + 2 <= _WIDTH else f"{line}\n{small}"
 
 
 def _share(shown: CoveredSeries) -> str:

@@ -65,7 +65,7 @@ def page(title: str, *content: object) -> str:
         (
             Markup('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'),
             Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-            Markup('<meta http-equiv="Content-Security-Policy" content="{_ALLOWED}">'),
+            Markup(f'<meta http-equiv="Content-Security-Policy" content="{_ALLOWED}">'),
             element("title", title),
             Markup(f"<style>{_STYLE}</style>\n</head>\n<body>"),
         )

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, select
 
-from dbproc.core.states import AttemptStatus, Standing
+from dbproc.core.states import AttemptStatus, Correction, Standing
 from dbproc.database import schema
-from dbproc.database._queries import FILE, standing
+from dbproc.database._queries import FILE, columns_of, standing
 
-_RUNS = 30
+_LATEST = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,19 @@ class RunInNumbers:
     comment: str | None  #: how it ended
     jobs: int  #: how many jobs it had
     failed: int  #: how many of them failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionInNumbers:
+    """A correction of files that are in the catalogue."""
+
+    correction_id: int  #: its number
+    kind: Correction  #: what was done
+    correction_time: dt.datetime  #: when
+    user: str  #: who did it
+    reason: str  #: why
+    undone_time: dt.datetime | None  #: when it was undone; null: it was not
+    files: int  #: how many files it is of
 
 
 def holdings(connection: Connection) -> list[Holding]:
@@ -73,7 +86,7 @@ def holdings(connection: Connection) -> list[Holding]:
     ]
 
 
-def latest_runs(connection: Connection, limit: int = _RUNS) -> list[RunInNumbers]:
+def latest_runs(connection: Connection, limit: int = _LATEST) -> list[RunInNumbers]:
     """The latest runs, the latest first."""
     run, attempt = schema.logging.c, schema.attempt.c
     latest = select(run.logging_id).where(run.purpose == "run").order_by(run.logging_id.desc()).limit(limit).subquery()
@@ -90,3 +103,16 @@ def latest_runs(connection: Connection, limit: int = _RUNS) -> list[RunInNumbers
         .order_by(run.logging_id.desc())
     )
     return [RunInNumbers(**row) for row in connection.execute(statement).mappings()]
+
+
+def latest_corrections(connection: Connection, limit: int = _LATEST) -> list[CorrectionInNumbers]:
+    """The latest corrections, the latest first."""
+    made, corrected = schema.correction.c, schema.correctionfile.c
+    files = select(func.count()).where(corrected.correction_id == made.correction_id).scalar_subquery()
+    statement = (
+        select(*columns_of(CorrectionInNumbers, schema.correction, files=files))
+        .order_by(made.correction_id.desc())
+        .limit(limit)
+    )
+    rows = connection.execute(statement).mappings()
+    return [CorrectionInNumbers(**{**row, "kind": Correction(row["kind"])}) for row in rows]

@@ -34,7 +34,8 @@ from dbproc.core.slot_text import (
     require_fields,
     time_shown,
 )
-from dbproc.core.slots import joined, period_of, restricted
+from dbproc.core.slots import fields_of, joined, period_of, restricted
+from dbproc.core.staleness import alternatives
 from dbproc.core.states import Standing
 from dbproc.database import attempts, waitingslots
 from dbproc.database import coverage as database
@@ -292,7 +293,7 @@ class _Survey:
                     there.get(key, _NOTHING)[0],
                     () if maker is None else self._lacks(maker, key, aim.cadence),
                     [trouble for keywords, trouble in troubles if restricted(keywords, fields) == key],
-                    "" if maker is not None else "no file of it came",
+                    "it was not made" if maker is not None else "no file of it came",
                 ),
                 there.get(key, _NOTHING)[1],
             )
@@ -302,6 +303,8 @@ class _Survey:
     def _fields(self, product: Product, maker: Process | None, found: Sequence[Covered]) -> frozenset[str]:
         """The keywords that tell series of a product apart."""
         fields = fields_of_product(product)
+        if maker is not None:
+            fields &= maker.key_fields
         if product.keys:
             return fields
         running = coverage.running_fields(found)
@@ -334,7 +337,7 @@ class _Survey:
     ) -> Mapping[str, tuple[Basis, Aim]]:
         """What a process makes: for each period of it for which there are, or should be, its inputs."""
         needed = [self._done[link.product_id] for link in _needed(maker)]
-        keys = set(there) | _joined_keys(needed, maker.key_fields & fields)
+        keys = set(there) | self._keys(maker, maker.key_fields & fields)
         cadence = Cadence(maker.timebase, maker.step) if maker.timebase.is_grid else _DAILY
         aims = {}
         for key in keys:
@@ -343,6 +346,15 @@ class _Survey:
                 extent = coverage.snapped(cadence, coverage.hull(spans))
                 aims[key] = Basis.PROCESS, Aim(cadence, extent, self._now)
         return aims
+
+    def _keys(self, maker: Process, fields: frozenset[str]) -> set[str]:
+        """The keys of outputs that the keys of inputs give: whole ones."""
+        keys = {""}
+        for links in alternatives([link for link in maker.inputs if not link.optional]):
+            some = [series for link in links for series in self._done[link.product_id]]
+            own = {restricted(series.key, fields) for series in some}
+            keys = {both for one in keys for other in own if (both := joined(one, other)) is not None}
+        return {key for key in keys if fields_of(key) == fields}
 
     def _seen(self, product: Product, there: Mapping[str, tuple[Line, int]]) -> Mapping[str, tuple[Basis, Aim]]:
         """What comes as it came so far; nothing is missing where that tells nothing, or when it ended for all keys."""
@@ -388,15 +400,6 @@ def _needed(maker: Process) -> list[Input]:
     """The inputs of whose files each output needs one of its own time: not of several that stand for each other."""
     links = [link for link in maker.inputs if link.valid is None and link.choice is None and not link.optional]
     return [link for link in links if maker.driver in (None, link.product_id)] if maker.driver is not None else links
-
-
-def _joined_keys(needed: Iterable[Iterable[Series]], fields: frozenset[str]) -> set[str]:
-    """The keys of outputs that the keys of inputs give."""
-    keys = {""}
-    for some in needed:
-        own = {restricted(each.key, fields) for each in some}
-        keys = {both for one in keys for other in own if (both := joined(one, other)) is not None}
-    return keys
 
 
 # --- what is known of periods that are not there ---

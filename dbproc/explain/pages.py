@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 
 from dbproc import __version__
-from dbproc.core.coverage import Bucket, Mark, buckets
+from dbproc.core.coverage import Bucket, Mark, Series, buckets, clipped
 from dbproc.core.durations import duration_text
 from dbproc.core.html import Markup, element, legend, note, page, section, strip, table
 from dbproc.core.model import Period
@@ -65,8 +65,13 @@ def _row(shown: CoveredSeries, span: Period) -> Iterator[Sequence[object]]:
         )
         for each in parts
     ]
-    percent = f"{100 * shown.there // shown.periods}%" if shown.periods else ""
-    yield shown.words, percent, element("div", strip(drawn))
+    yield shown.words, _percent(clipped(shown.series, span)), element("div", strip(drawn))
+
+
+def _percent(series: Series) -> str:
+    there = series.periods(Mark.THERE)
+    periods = there + sum(series.periods(mark) for mark in Mark if mark.is_gap)
+    return f"{100 * there // periods}%" if periods else ""
 
 
 def _kind(mark: Mark) -> str:
@@ -107,6 +112,7 @@ def report_page(answer: MissionReport) -> str:
         section("Costs", _costs(answer)),
         section("Failures", *_failures(answer.status)),
         section("Late and waiting", *_pending(answer.status)),
+        section("Corrections", *_corrections(answer)),
         section("Quarantine", *_quarantine(answer.status)),
         section("Runs", _runs(answer)),
     )
@@ -200,6 +206,18 @@ def _pending(status: Status) -> Iterator[Markup]:
     if status.waiting:
         waiting = ((each.process, each.slot, each.why) for each in status.waiting)
         yield table(("waiting process", "period and key", "why"), waiting)
+
+
+def _corrections(answer: MissionReport) -> Iterator[Markup]:
+    if not answer.corrections:
+        yield note("Nothing was withdrawn, replaced or otherwise corrected.")
+        return
+    head = ("what", "when", "files", "why", "who", "undone")
+    rows = (
+        (each.kind, _time(each.correction_time), each.files, each.reason, each.user, _time(each.undone_time))
+        for each in answer.corrections
+    )
+    yield table(head, rows)
 
 
 def _quarantine(status: Status) -> Iterator[Markup]:

@@ -10,7 +10,7 @@ from dbproc.core.model import Definition, Process, Product, Timebase
 from dbproc.core.slot_text import EVERY_SLOT, SlotChoice
 from dbproc.database import report
 from dbproc.database.definition.load import load_definition
-from dbproc.database.report import Holding, RunInNumbers
+from dbproc.database.report import CorrectionInNumbers, Holding, RunInNumbers
 from dbproc.database.store import Store
 from dbproc.explain.codes import CodeFacts, list_codes
 from dbproc.explain.coverage import Coverage, coverage_in
@@ -54,6 +54,7 @@ class MissionReport:
     codes: tuple[CodeFacts, ...]  #: every version of every code
     records: tuple[Record, ...]  #: what jobs took and made, by version
     status: Status  #: failures, what waits, what is late, quarantine
+    corrections: tuple[CorrectionInNumbers, ...]  #: the latest: what was withdrawn, replaced, marked and so on
     runs: tuple[RunInNumbers, ...]  #: the latest runs
 
 
@@ -74,6 +75,7 @@ def mission_report(store: Store, choice: SlotChoice = EVERY_SLOT) -> MissionRepo
             codes=tuple(codes),
             records=tuple(costs),
             status=status,
+            corrections=tuple(report.latest_corrections(connection)),
             runs=tuple(report.latest_runs(connection)),
         )
 

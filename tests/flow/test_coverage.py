@@ -1,0 +1,192 @@
+"""What there is of a mission and what is not, as ``coverage`` and ``report`` tell it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.kit.mission import Mission, name_of, process, product
+
+RAW = "raw_{station}_{Y}{m}{d}_v{VERSION}.txt"
+CLEAN = "clean_{station}_{Y}{m}{d}_v{VERSION}.txt"
+FAILING = """#!/bin/sh
+case "$1" in *ANK_20200105*) echo 'no signal' >&2; exit 3;; esac
+cat "$1" > "$2"
+"""
+EVIL = "<script>alert(1)</script>"
+
+
+def raw(station: str, day: int) -> str:
+    return f"raw_{station}_202001{day:02d}_v1.0.0.txt"
+
+
+def coverage(mission: Mission, *arguments: str) -> dict[str, Any]:
+    return json.loads(mission.dbproc("coverage", *arguments, "--json").out)
+
+
+def marks(mission: Mission, *arguments: str) -> dict[str, str]:
+    """The line of each product and key in the calendar."""
+    lines = re.findall(r"^(\S.*?) {2,}(\S+) +(?:\d+%|-)$", mission.dbproc("coverage", *arguments).out, re.MULTILINE)
+    return dict(lines)
+
+
+@pytest.fixture
+def made(mission: Mission) -> Mission:
+    """Eight days of two stations, made clean and summed; the third never came, one job failed."""
+    mission.code("to_clean.sh", FAILING)
+    mission.create(
+        product("raw", 0, RAW, expect="daily", keys=["ANK", "BOL"], to=dt.date(2020, 1, 8)),
+        product("clean", 1, CLEAN),
+        product("sum", 2),
+        process("to_clean", "clean", ["raw"]),
+        process("to_sum", "sum", ["clean"]),
+    )
+    mission.deliver(*(raw(station, day) for station in ("ANK", "BOL") for day in (1, 2, 4, 5, 6, 7, 8)))
+    mission.run(status=1)
+    return mission
+
+
+@pytest.mark.both_databases
+def test_what_is_not_there_has_its_cause_and_what_helps(made: Mission) -> None:
+    made.dbproc("withdraw", raw("BOL", 6), raw("BOL", 7), "--reason", f"noise {EVIL}")
+    (made.root / "data" / "raw" / raw("ANK", 8)).unlink()
+    made.dbproc("check", "--repair")
+    made.run()
+    found = made.dbproc("coverage").out
+    assert found.splitlines()[:9] == [
+        "2020-01-01 to 2020-01-08, a mark for each day",
+        "                   2020-01",
+        "raw station=ANK    ##M####G  75%",
+        "raw station=BOL    ##M##WW#  62%",
+        "clean station=ANK  ##M#F###  75%",
+        "clean station=BOL  ##M##WW#  62%",
+        "sum                ##M#####  87%",
+        "# there, M missing, G gone, W withdrawn, F failed; small: a part is there",
+        "",
+    ]
+    assert "  raw 2020-01-03 station=ANK: missing: no file of it came\n    dbproc why raw 2020-01-03" in found
+    assert "  clean 2020-01-03 station=ANK: missing: raw is missing\n  clean" in found
+    assert "    dbproc retry -o to_clean --date 2020-01-05 --key station=ANK\n" in found
+    assert "  raw 2020-01-06 to 2020-01-07 station=BOL (2): withdrawn: noise <script>" in found
+    restore = next(line.split() for line in found.splitlines() if "dbproc restore" in line)
+    made.dbproc(*restore[1:])
+    made.deliver(raw("ANK", 8))
+    made.run()
+    assert marks(made, "raw") == dict.fromkeys(("raw station=ANK", "raw station=BOL"), "##M#####")
+
+
+def test_a_product_a_key_and_a_time_choose_what_is_shown(made: Mission) -> None:
+    one = coverage(made, "clean", "--key", "station=ANK", "--start", "2020-01-04", "--end", "2020-01-05")
+    (series,) = one["series"]
+    assert (series["product"], series["key"], series["basis"]) == ("clean", "station=ANK", "process")
+    assert [each["mark"] for each in series["stretches"]] == ["there", "failed"]
+    assert (series["periods"], series["there"], series["files"]) == (2, 1, 6)
+    (gap,) = one["gaps"]
+    assert gap["mark"] == "failed"
+    assert gap["log"].endswith(".log")
+    assert coverage(made, "--month", "2020-01")["start"] == "2020-01-01T00:00:00+00:00"
+    assert coverage(made, "--year", "2021")["series"] == []
+    assert "no product nope" in made.dbproc("coverage", "nope", status=2).err
+    assert "no keyword band" in made.dbproc("coverage", "--key", "band=red", status=2).err
+    assert "two times" in made.dbproc("coverage", "--year", "2020", "--month", "2020-01", status=2).err
+    assert "is no month" in made.dbproc("coverage", "--month", "May", status=2).err
+
+
+@pytest.mark.both_databases
+def test_pages_and_pictures_show_the_same_and_run_nothing(made: Mission) -> None:
+    made.dbproc("withdraw", raw("BOL", 6), "--reason", EVIL)
+    made.run()
+    before = made.tables()
+    page, picture, report = (str(made.root.parent / name) for name in ("c.html", "c.png", "r.html"))
+    made.dbproc("coverage", "--html", page)
+    made.dbproc("coverage", "--png", picture)
+    made.dbproc("report", "-o", report)
+    assert made.tables() == before
+    with open(picture, "rb") as stream:
+        assert stream.read(4) == b"\x89PNG"
+    for path in (page, report):
+        with open(path, encoding="utf-8") as text:
+            words = text.read()
+        assert "<script" not in words
+        assert "&lt;script&gt;" in words
+        assert "dbproc retry -o to_clean" in words
+    told = json.loads(made.dbproc("report", "--json").out)
+    assert {each["product"]: (each["files"], each["withdrawn"]) for each in told["holdings"]} == {
+        "raw": (13, 1),
+        "clean": (12, 1),
+        "sum": (8, 0),
+    }
+    assert [each["failed"] for each in told["runs"]][-1] == 1
+    assert {(each["kind"], each["reason"]) for each in told["corrections"]} >= {("withdraw", EVIL)}
+    assert "cannot write" in made.dbproc("report", "-o", "/nowhere/r.html", status=2).err
+
+
+def test_without_expectations_the_rhythm_so_far_tells_what_is_missing(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(product("raw", 0), product("odd", 0))
+    mission.deliver(*(name_of("raw", day) for day in (1, 2, 3, 5, 6, 7, 8)))
+    mission.deliver(*(name_of("odd", day) for day in (1, 2, 7)))
+    mission.run()
+    assert marks(mission) == {"raw": "###M####", "odd": "##....#"}
+    series = {each["product"]: each for each in coverage(mission)["series"]}
+    assert [each["mark"] for each in series["raw"]["stretches"]] == ["there", "missing", "there"]
+    assert (series["raw"]["every"], series["raw"]["basis"]) == ("daily", "seen")
+    assert [each["mark"] for each in series["odd"]["stretches"]] == ["there", "not due", "there"]
+    assert (series["odd"]["every"], series["odd"]["basis"]) == ("any time", "none")
+
+
+@pytest.mark.both_databases
+def test_hours_of_a_day_and_what_waits_for_them(mission: Mission) -> None:
+    mission.create(
+        product("hour", 0, "hour_{station}_{Y}{m}{d}_{H}_v{VERSION}.txt", expect="hourly", keys=["ANK"]),
+        product("day", 1, "day_{station}_{Y}{m}{d}_v{VERSION}.txt"),
+        process("to_day", "day", ["hour"], keys={"build": "when complete"}),
+    )
+    mission.deliver(*(f"hour_ANK_20980505_{hour:02d}_v1.0.0.txt" for hour in range(24) if hour not in (3, 4)))
+    mission.run()
+    found = mission.dbproc("coverage", "hour", "--start", "2098-05-05", "--end", "2098-05-05").out
+    assert "\n2098-05-05  ###..###################\n" in found
+    (day,) = coverage(mission, "day")["series"]
+    assert [each["mark"] for each in day["stretches"]] == ["waiting"]
+
+
+def test_nothing_is_told_of_a_mission_without_files(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(product("raw", 0))
+    assert "there is nothing of that" in mission.dbproc("coverage").out
+    assert "nothing is expected" in mission.dbproc("coverage", "--html", "-").out
+    mission.dbproc("report", "-o", str(mission.root.parent / "r.html"))
+
+
+def test_files_that_are_numbered_are_one_line_and_what_is_made_of_each_too(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(
+        product("orbit", 0, "orbit_{orbit}_{Y}{m}{d}_v{VERSION}.txt"),
+        product("frame", 0, "frame_{camera}_{Y}{m}{d}_v{VERSION}.txt"),
+        product("look", 1, "look_{camera}_{orbit}_{Y}{m}{d}_v{VERSION}.txt"),
+        process("to_look", "look", ["orbit", "frame"], "per orbit"),
+    )
+    mission.deliver(*(f"orbit_{100 + day}_202001{day:02d}_v1.0.0.txt" for day in (1, 2, 3, 4)))
+    mission.deliver(*(f"frame_{camera}_202001{day:02d}_v1.0.0.txt" for camera in "LR" for day in (1, 2, 3, 4)))
+    mission.run()
+    whole = "####"
+    assert marks(mission) == {
+        **{f"frame camera={camera}": whole for camera in "LR"},
+        **{f"look camera={camera}": whole for camera in "LR"},
+        "orbit": whole,
+    }
+    mission.dbproc("withdraw", "look_L_102_20200102_v1.0.0.txt", "--reason", "blurred")
+    assert marks(mission, "look") == {"look camera=L": "#W##", "look camera=R": whole}
+
+
+def test_a_product_of_merged_keys_is_one_line(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(
+        product("raw", 0, RAW),
+        product("both", 1, "both_{station}_{Y}{m}{d}_v{VERSION}.txt"),
+        process("to_both", "both", ["raw"], keys={"keywords": "merged"}),
+    )
+    mission.deliver(*(raw(station, day) for station in ("ANK", "BOL") for day in (1, 2)))
+    mission.deliver(*(raw("ANK", day) for day in (3, 4)))
+    mission.run()
+    assert marks(mission) == {"raw station=ANK": "####", "raw station=BOL": "##MM", "both": "####"}
