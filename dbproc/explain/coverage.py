@@ -208,7 +208,7 @@ def _command(definition: Definition, product: Product, key: str, stretch: Stretc
     keys = [word for name, value in keywords_of(key).items() for word in ("--key", f"{name}={value}")]
     span = ["--start", first, "--end", last, *keys]
     if stretch.mark is Mark.FAILED and maker is not None:
-        return _line("retry", "-o", maker.name, *(["--date", first] if is_one else []), *keys)
+        return _line("retry", "-o", maker.name, *span)
     if stretch.mark is Mark.WITHDRAWN:
         if is_one and stretch.file:
             return _line("restore", stretch.file)
