@@ -77,30 +77,33 @@ def accept(store: Store, quarantine_id: int, reason: str, *, only_look: bool = F
     UserError
         It has left the quarantine, or the catalogue has no file of its name: then it can be released.
     """
+    why = reason.strip() or f"accepted from quarantine, entry {quarantine_id}"
     with correcting(store, f"quarantine entry {quarantine_id} accepted") as ground:
-        row, path = custody.present(store, quarantine_id)
         with store.begin() as connection:
+            row = quarantine.entry(connection, quarantine_id)
             file = files.known_by_name(connection, [row.filename]).get(row.filename)
-        if file is not None and file.standing is Standing.IN_PLACE and file.digest == row.shasum:
-            _close(store, row, path, "the file has these bytes already")
+        is_in = file is not None and file.standing is Standing.IN_PLACE and file.digest == row.shasum
+        if row.is_open and is_in and not only_look:
+            _close(ground, row, why)
             raise UserError(f"{row.filename} has these bytes already; entry {quarantine_id} is closed")
+        _, path = custody.present(store, quarantine_id)
         if file is None:
             raise UserError(
                 f"the catalogue has no file {row.filename} whose place it could take; put it back into incoming: "
                 f"dbproc quarantine release {quarantine_id}"
             )
-        why = reason.strip() or f"accepted from quarantine, entry {quarantine_id}"
         done = _replaced(ground, row.filename, path, why, only_look=only_look)
         if not only_look:
-            _close(store, row, path, why)
+            _close(ground, row, why)
     return done
 
 
-def _close(store: Store, row: quarantine.QuarantineRow, path: str, comment: str) -> None:
-    """Close an entry of the quarantine whose bytes are in the catalogue, and remove its file."""
-    with store.begin() as connection:
+def _close(ground: Correcting, row: quarantine.QuarantineRow, comment: str) -> None:
+    """Remove a file from quarantine whose bytes are in the catalogue, and close its entry: in this order, because an
+    open entry is looked at again."""
+    custody.remove_file(row, os.path.join(ground.mission.quarantine, row.stored_name))
+    with ground.store.begin() as connection:
         quarantine.close_entry(connection, row.quarantine_id, discarded=False, comment=comment)
-    custody.remove_file(row, path)
 
 
 def _replaced(ground: Correcting, name: str, path: str, reason: str, *, only_look: bool) -> Replaced:

@@ -94,6 +94,8 @@ def _print(plan: Plan, *, everything: bool) -> None:
     print_some([f"incoming {name}: {text}" for name, text in plan.incoming or ()], everything=everything, by=_ALL)
     for edit in plan.edited_codes or ():
         click.echo(f"edited {edit.code}: {edit.changed}; {edit.consequence}")
+    withdrawn = [f"would withdraw {each.file}, made from {each.cause}" for each in plan.withdrawn or ()]
+    print_some(withdrawn, everything=everything, by=_ALL)
     _print_tasks(plan.tasks or (), everything=everything)
     for lines in _hindered(plan):
         print_some(lines, everything=everything, by=_ALL)

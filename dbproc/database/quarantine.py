@@ -57,6 +57,11 @@ class QuarantineRow:
     members: str  #: JSON text: what is in its companion directory
 
     @property
+    def is_open(self) -> bool:
+        """Whether its file is in quarantine."""
+        return self.released_time is None and self.discarded_time is None
+
+    @property
     def answers(self) -> tuple[ProductAnswer, ...]:
         """What each product said of it."""
         return tuple(ProductAnswer(each.get("product"), each.get("reason")) for each in json.loads(self.verdicts))

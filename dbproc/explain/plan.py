@@ -66,6 +66,15 @@ class WaitingTask(Subject):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawnOutput:
+    """A file that the run withdraws, because of what it was made from."""
+
+    file: str  #: its name
+    cause: str  #: the name of that input
+    why: str  #: in a sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaterTask(Subject):
     """What is to be made, and waits until its period is over or its inputs are complete."""
 
@@ -102,6 +111,7 @@ class Plan:
     incoming_problem: str | None = field(default=None, metadata=OPTIONAL)  #: what prevents ingest
     edited_codes: Sequence[EditInWords] | None = field(default=None, metadata=OPTIONAL)  #: what is edited on disk
     tasks: tuple[PlannedTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: the jobs in a possible order
+    withdrawn: tuple[WithdrawnOutput, ...] | None = field(default=None, metadata=OPTIONAL)  #: what is taken out
     problems: tuple[PlannedTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: what is refused
     waiting: tuple[WaitingTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: those of the jobs that wait
     later: tuple[LaterTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: what waits for its time
@@ -114,7 +124,7 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether there is nothing to do and nothing to report."""
         ingest = self.incoming or self.incoming_problem
-        return not (ingest or self.edited_codes or self.tasks or self.problems or self.failures)
+        return not (ingest or self.edited_codes or self.tasks or self.withdrawn or self.problems or self.failures)
 
 
 def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Plan:
@@ -147,6 +157,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         arrivals,
         edited_codes=edits_in_words(definition),
         tasks=tasks,
+        withdrawn=tuple(_withdrawn(made, meant)),
         problems=tuple(_problems(definition, made, meant)),
         waiting=tuple(_waiting(tasks)),
         later=tuple(_later(store, definition, made, waiting, meant)),
@@ -210,6 +221,14 @@ def _tasks(
             made_here.update(
                 dict.fromkeys((each.name for each in task.outputs), f"{task.process.name} {task_shown(task)}")
             )
+
+
+def _withdrawn(made: Sequence[Decision], meant: _Meant) -> Iterator[WithdrawnOutput]:
+    """What a run takes out of its place, because of what it was made from."""
+    for decision in made:
+        if decision.withdraws and meant.has(decision.slot, decision.period):
+            for file, cause in decision.withdraws:
+                yield WithdrawnOutput(file=file.filename, cause=cause.filename, why=decision.explanation)
 
 
 def _problems(definition: Definition, made: Sequence[Decision], meant: _Meant) -> Iterator[PlannedTask]:

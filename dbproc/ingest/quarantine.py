@@ -51,7 +51,7 @@ def discard(store: Store, quarantine_id: int, comment: str) -> str:
 
 
 def remove_file(row: quarantine.QuarantineRow, path: str) -> None:
-    """Remove the file of an entry that is closed.
+    """Remove the file of an entry, if it is there.
 
     Raises
     ------
@@ -60,8 +60,10 @@ def remove_file(row: quarantine.QuarantineRow, path: str) -> None:
     """
     try:
         moves.remove(path, placements.members_of(row.members))
+    except FileNotFoundError:
+        return
     except OSError as error:
-        raise UserError(f"entry {row.quarantine_id} is closed, but {path} is still there: {error}") from error
+        raise UserError(f"{path} of entry {row.quarantine_id} cannot be removed: {error.strerror or error}") from error
 
 
 def present(store: Store, quarantine_id: int) -> tuple[quarantine.QuarantineRow, str]:
