@@ -16,7 +16,7 @@ _OUTPUT = "The page; - for standard output."
 
 
 @click.command("report")
-@click.option("-o", "--output", default="report.html", show_default=True, metavar="FILE", help=_OUTPUT)
+@click.option("--output", default="report.html", show_default=True, metavar="FILE", help=_OUTPUT)
 @slot_options
 @asking_options
 def report_command(

@@ -133,7 +133,7 @@ def test_what_is_exported_is_the_same_mission(mission: Mission, between: str) ->
         mission.deliver("raw_red_a_20200101_v1.0.0.txt")
         mission.run()
     exported = mission.root / "exported.toml"
-    mission.dbproc("export", "-o", str(exported))
+    mission.dbproc("export", "--output", str(exported))
     assert mission.dbproc("apply", str(exported)).out == "nothing to change\n"
     assert mission.dbproc("apply", str(mission.file)).out.endswith("\nnothing to change\n")
 
