@@ -120,6 +120,8 @@ def tamed(text: str) -> str:
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", f"{TIME}Z", text)
     text = re.sub(r"reprocess \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", f"reprocess {TIME}", text)
     text = re.sub(r"[\d.,e-]+ \w+ of CPU", "0.1 s of CPU", text)
+    text = re.sub(r"about [\d.,e-]+ \w+ on", "about 0.1 s on", text)
+    text = re.sub(r"(?m)  [\d.,e-]+ (s|min)$", "  0.1 s", text)
     text = re.sub(r"jobs/\d+-\d+\.log", "jobs/7-1.log", text)
     return re.sub(r"\.[0-9a-f]{16}(?=\.| )", ".17cc8f0c2a6b19d4", text)
 
