@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -225,6 +226,15 @@ def a_missing_file_is_back(mission: Mission) -> None:
 @plants(Kind.TRUNCATED, f"data/raw/{RAW[0]}")
 def a_file_is_shorter(mission: Mission) -> None:
     os.truncate(home(mission, RAW[0]), 3)
+
+
+SUPERSEDED = hashlib.sha256(b"raw_20200102").hexdigest()
+
+
+@plants(Kind.KEPT_MISSING, f".dbproc/withdrawn/sha256-{SUPERSEDED}/{RAW[1]}")
+def the_bytes_of_a_withdrawn_file_are_gone(mission: Mission) -> None:
+    mission.dbproc("withdraw", RAW[1], "--reason", "bad")
+    (mission.root / f".dbproc/withdrawn/sha256-{SUPERSEDED}" / RAW[1]).unlink()
 
 
 @plants(Kind.GROWN, f"data/raw/{RAW[0]}")

@@ -70,7 +70,7 @@ def test_what_is_not_there_has_its_cause_and_what_helps(made: Mission) -> None:
     ]
     assert "  raw 2020-01-03 station=ANK: missing: no file of it came\n    dbproc why raw 2020-01-03" in found
     assert "  clean 2020-01-03 station=ANK: missing: raw is missing\n  clean" in found
-    assert "    dbproc retry -o to_clean --date 2020-01-05 --key station=ANK\n" in found
+    assert "    dbproc retry --only to_clean --start 2020-01-05 --end 2020-01-05 --key station=ANK\n" in found
     assert "  raw 2020-01-06 to 2020-01-07 station=BOL (2): withdrawn: noise <script>" in found
     restore = next(line.split() for line in found.splitlines() if "dbproc restore" in line)
     made.dbproc(*restore[1:])
@@ -104,7 +104,7 @@ def test_pages_and_pictures_show_the_same_and_run_nothing(made: Mission) -> None
     page, picture, report = (str(made.root.parent / name) for name in ("c.html", "c.png", "r.html"))
     made.dbproc("coverage", "--html", page)
     made.dbproc("coverage", "--png", picture)
-    made.dbproc("report", "-o", report)
+    made.dbproc("report", "--output", report)
     assert made.tables() == before
     with open(picture, "rb") as stream:
         assert stream.read(4) == b"\x89PNG"
@@ -113,7 +113,7 @@ def test_pages_and_pictures_show_the_same_and_run_nothing(made: Mission) -> None
             words = text.read()
         assert "<script" not in words
         assert "&lt;script&gt;" in words
-        assert "dbproc retry -o to_clean" in words
+        assert "dbproc retry --only to_clean" in words
     told = json.loads(made.dbproc("report", "--json").out)
     assert {each["product"]: (each["files"], each["withdrawn"]) for each in told["holdings"]} == {
         "raw": (13, 1),
@@ -122,7 +122,7 @@ def test_pages_and_pictures_show_the_same_and_run_nothing(made: Mission) -> None
     }
     assert [each["failed"] for each in told["runs"]][-1] == 1
     assert {(each["kind"], each["reason"]) for each in told["corrections"]} >= {("withdraw", EVIL)}
-    assert "cannot write" in made.dbproc("report", "-o", "/nowhere/r.html", status=2).err
+    assert "cannot write" in made.dbproc("report", "--output", "/nowhere/r.html", status=2).err
 
 
 def test_without_expectations_the_rhythm_so_far_tells_what_is_missing(sqlite_mission: Mission) -> None:
@@ -157,7 +157,7 @@ def test_nothing_is_told_of_a_mission_without_files(sqlite_mission: Mission) -> 
     mission = sqlite_mission.create(product("raw", 0))
     assert "there is nothing of that" in mission.dbproc("coverage").out
     assert "nothing is expected" in mission.dbproc("coverage", "--html", "-").out
-    mission.dbproc("report", "-o", str(mission.root.parent / "r.html"))
+    mission.dbproc("report", "--output", str(mission.root.parent / "r.html"))
 
 
 def test_files_that_are_numbered_are_one_line_and_what_is_made_of_each_too(sqlite_mission: Mission) -> None:

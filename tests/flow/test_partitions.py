@@ -310,7 +310,7 @@ def test_a_pass_takes_what_overlaps_it_and_is_made_again_when_its_times_change(m
     assert idle(mission)
 
 
-def test_what_was_made_of_a_pass_that_is_elsewhere_now_is_named(mission: Mission) -> None:
+def test_what_was_made_of_a_pass_that_is_elsewhere_now_is_withdrawn(mission: Mission) -> None:
     mission.inspector("pass.py", PASS)
     mission.create(
         product("pass", 0, "pass_{number}_{Y}{m}{d}" + VERSION, inspector="pass.py"),
@@ -323,10 +323,12 @@ def test_what_was_made_of_a_pass_that_is_elsewhere_now_is_named(mission: Mission
     mission.run()
     mission.dbproc("check")
     mission.deliver("pass_7_20240506_v1.1.0.txt", content="2024-05-06T12:30:00 2024-05-06T12:50:00")
-    mission.run()
-    said = mission.dbproc("check", status=1).out
-    assert "look_7_20240506_v1.0.0.txt" in said
-    assert "would not be made now: no file of the required input frame for 2024-05-06T12:30:00" in said
+    assert "would withdraw look_7_20240506_v1.0.0.txt" in mission.dbproc("plan").out
+    said = mission.run().out
+    assert "withdrawn look_7_20240506_v1.0.0.txt" in said
+    assert "no file of the required input frame for 2024-05-06T12:30:00" in said
+    assert newest(mission) == set()
+    mission.dbproc("check", "--deep")
 
 
 def test_two_passes_are_never_one_period(mission: Mission) -> None:
@@ -397,7 +399,6 @@ def test_a_driver_that_moved_is_not_told_for_the_time_that_it_had(mission: Missi
     mission.run()
     assert mission.dbproc("why", "look", "2024-05-06T22").out.splitlines() == [
         "look 2024-05-06T22: not due: no file of the required input pass for 2024-05-06T22",
-        "  there is look_7_20240506_v1.0.0.txt",
         "  pass 2024-05-06T22: replaced: it is replaced by pass_7_v1.1.0.txt, which is of 2024-05-06T12:00:00 to"
         " 2024-05-06T12:05:00",
         "    there is pass_7_v1.0.0.txt",

@@ -102,7 +102,7 @@ def test_a_dry_release_says_the_same_and_changes_nothing(sqlite_mission: Mission
 REFUSED = {
     "not above": (["to_clean", "--version", "1.1.0"], "1.1.0 is not above 1.1.0, the present version of to_clean"),
     "lower": (["to_clean", "--version", "1.0.0"], "or roll back to an earlier one with --rollback: 1.0.0"),
-    "no process": (["to_claen", "--version", "2.0.0"], "no process to_claen; did you mean 'to_clean'?"),
+    "no process": (["to_claen", "--version", "2.0.0"], "no process to_claen; did you mean to_clean?"),
     "no version": (["to_clean", "--version", "2"], "'2' is not a version"),
     "reversed": (
         ["to_clean", "--version", "2.0.0", "--start", "2020-02-01", "--end", "2020-01-01"],
