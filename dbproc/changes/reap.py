@@ -95,7 +95,7 @@ def _delete(ground: Correcting, file_ids: Sequence[int]) -> None:
         known = files.known_by_number(connection, file_ids)
         retention.record_deleted(connection, file_ids)
     for file in known:
-        path = layout.kept_path(ground.mission, file.digest, file.filename, layout.TRASH)
+        path = layout.kept_path(ground.mission, file.file_id, file.digest, file.filename, layout.TRASH)
         try:
             moves.remove(path, file.members)
             os.rmdir(os.path.dirname(path))

@@ -150,8 +150,8 @@ class Look:
     def _move_kept(self, file: Located, place: Place) -> None:
         """Bytes that are kept aside are found by the name of their file."""
         for kept in (layout.WITHDRAWN, layout.TRASH):
-            source = layout.kept_path(self._mission, file.digest, file.filename, kept)
-            target = layout.kept_path(self._mission, file.digest, place.filename, kept)
+            source = layout.kept_path(self._mission, file.file_id, file.digest, file.filename, kept)
+            target = layout.kept_path(self._mission, file.file_id, file.digest, place.filename, kept)
             if source != target and os.path.lexists(source) and not os.path.lexists(target):
                 self.moves.append(Move(Purpose.RENAME, source, target, file.digest, file.members))
 

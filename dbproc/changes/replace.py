@@ -123,7 +123,7 @@ def _replaced(ground: Correcting, name: str, path: str, reason: str, *, only_loo
             reason=reason,
             former=file.digest,
             digest=accepted.file.digest,
-            kept=kept_path(ground.mission, file.digest, file.filename),
+            kept=kept_path(ground.mission, file.file_id, file.digest, file.filename),
             descendants=descendants(store, [file.file_id], foreseen),
             is_done=not only_look,
         )

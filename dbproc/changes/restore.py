@@ -17,8 +17,9 @@ from dbproc.database import moves as placements
 from dbproc.database.files import FileRow
 from dbproc.database.store import Store, Transaction
 from dbproc.run.withdrawal import moved
-from dbproc.storage import layout
+from dbproc.storage import layout, moves
 from dbproc.storage.aside import move_aside, move_home, path_of
+from dbproc.storage.digest import algorithm_of, digest_file
 
 RESTORED = "restored"
 """Why a file is queued that is in its place again."""
@@ -137,7 +138,7 @@ def _former(connection: Transaction, row: FileRow) -> _Back:
         raise UserError(f"{row.filename}: {why}; see: dbproc why {row.filename}")
     (former,) = files.rows_numbered(connection, [number])
     (file,) = files.known_by_number(connection, [number])
-    return _Back(former, file, instead=instead, is_same=file.digest == instead.digest)
+    return _Back(former, file, instead=instead, is_same=_has_same_bytes(file, instead))
 
 
 def _following(connection: Transaction, file_ids: Sequence[int], back: Sequence[FileRow]) -> Iterator[_Back]:
@@ -153,6 +154,23 @@ def _following(connection: Transaction, file_ids: Sequence[int], back: Sequence[
             yield _Back(rows[file_id], known_files[file_id], comes_with=causes.get(file_id))
 
 
+def _has_same_bytes(one: KnownFile, other: KnownFile) -> bool:
+    return one.digest == other.digest and set(one.members) == set(other.members)
+
+
+def _require_kept(move: Move, file: KnownFile) -> None:
+    """See that bytes that are kept aside are those that were recorded."""
+    parts = moves.parts(move.source, file.members)
+    digests = (file.digest, *(member.digest for member in file.members))
+    for path, digest in zip(parts, digests, strict=True):
+        try:
+            is_right = digest_file(path, algorithm_of(digest)) == digest
+        except OSError:
+            is_right = False
+        if not is_right:
+            raise UserError(f"{path} does not have the bytes that were recorded; put them there again from a copy")
+
+
 def _home(ground: Correcting, back: _Back) -> Move | None:
     """The move of its bytes into its place; none for one that was withdrawn before it was replaced."""
     if back.instead is not None and back.is_same:
@@ -162,7 +180,10 @@ def _home(ground: Correcting, back: _Back) -> Move | None:
     if back.instead is not None and back.file.correction_id is not None:
         return None
     place = layout.TRASH if back.row.standing is Standing.REAPED else layout.WITHDRAWN
-    return move_home(ground.mission, back.file, place)
+    move = move_home(ground.mission, back.file, place)
+    if move is not None:
+        _require_kept(move, back.file)
+    return move
 
 
 def _told(back: _Back) -> RestoredFile:

@@ -84,6 +84,11 @@ def withdraw(
             "out of their places already",
             "see: dbproc why FILE",
         )
+        refuse(
+            [row for row in rows if row.standing is Standing.IN_PLACE and not _is_there(ground, row)],
+            "not in its place on disk",
+            "mount what is missing, or have it recorded: dbproc check --repair",
+        )
         plan = _planned(ground, rows, whole_slot=whole_slot)
         foreseen = foresee(store, partial(_enter, plan=plan, reason=reason))
         following = _at_once(plan, foreseen)
@@ -96,6 +101,10 @@ def withdraw(
         if not only_look:
             _carry_out(ground, plan, following, reason)
     return told
+
+
+def _is_there(ground: Correcting, row: FileRow) -> bool:
+    return os.path.lexists(os.path.join(ground.mission.root, row.directory, row.filename))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +128,12 @@ class _Plan:
         own = [Corrected(row.file_id, former=self._former(row)) for row in self.chosen]
         return own + [Corrected(row.file_id, cause.file_id, self._former(row)) for row, cause, _ in self.along]
 
+    def former_of(self, file_id: int) -> Mapping[str, bool]:
+        """What is recorded of a file that was there, or was lost before."""
+        return LOST if file_id in self.lost else {}
+
     def _former(self, row: FileRow) -> Mapping[str, bool]:
-        return {} if row.exists_on_disk and row.file_id not in self.lost else LOST
+        return self.former_of(row.file_id) if row.exists_on_disk else LOST
 
     def told(self) -> Iterator[WithdrawnFile]:
         """As an answer."""
@@ -185,7 +198,7 @@ def _fault_of(connection: Transaction, ground: Correcting, row: FileRow, taken: 
 
 def _enter(connection: Transaction, *, plan: _Plan, reason: str, following: Iterable[tuple[int, int]] = ()) -> None:
     """Record the withdrawal, and queue what it changes."""
-    corrected = [*plan.corrected, *(Corrected(file_id, cause) for file_id, cause in following)]
+    corrected = [*plan.corrected, *(Corrected(file_id, cause, plan.former_of(file_id)) for file_id, cause in following)]
     number = corrections.enter(connection, Correction.WITHDRAW, reason, corrected)
     ids = [each.file_id for each in corrected]
     corrections.take_out(connection, number, ids)

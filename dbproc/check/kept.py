@@ -14,7 +14,7 @@ from dbproc.storage.layout import TRASH, WITHDRAWN, kept_path
 def kept_faults(mission: Mission, rows: Iterable[tuple[FileRow, bool]]) -> Iterator[Fault]:
     """Every file whose bytes should be kept aside, and are not; with each row goes whether it was reaped."""
     for row, is_reaped in rows:
-        path = kept_path(mission, row.digest, row.filename, TRASH if is_reaped else WITHDRAWN)
+        path = kept_path(mission, row.file_id, row.digest, row.filename, TRASH if is_reaped else WITHDRAWN)
         if row.exists and _size(path) != row.size:
             yield Fault(
                 kind=Kind.KEPT_MISSING,

@@ -51,5 +51,5 @@ def _path(mission: Mission, row: FileRow) -> str | None:
     if row.standing is Standing.LOST:
         return None
     place = layout.TRASH if row.standing is Standing.REAPED else layout.WITHDRAWN
-    kept = layout.kept_path(mission, row.digest, row.filename, place)
+    kept = layout.kept_path(mission, row.file_id, row.digest, row.filename, place)
     return kept if os.path.lexists(kept) else None

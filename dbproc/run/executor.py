@@ -111,7 +111,6 @@ class Executor:
         self._ready = _Ready()
         self._spare = _Ready()
         self._refused: list[Decision] = []
-        self._stuck: list[Slot] = []  # what could not be withdrawn
         self._open: set[int] = set()  # attempts whose ends are not recorded
         self._ended = 0
         self._noted = (0, 0)  # jobs ended and known, as far as they are in the database
@@ -203,8 +202,7 @@ class Executor:
             names = ", ".join(file.filename for file, _ in decision.withdraws)
             if problem:
                 self._report.add(Event.PROBLEM, names, f"cannot be withdrawn: {problem}; the next run tries it again")
-                self._stuck.append(decision.slot)
-                continue
+                continue  # it stays undecided, and what leads to it queued
             self._report.add(Event.WITHDRAWN, names, decision.explanation)
             with self._store.begin() as connection:
                 queued = queue.load(connection, ids)
@@ -234,8 +232,7 @@ class Executor:
         for decision in refused:
             self._report.add(Event.REFUSED, self._subject(decision), decision.explanation)
         ended = [result.task.slot for result in results if not _is_interrupted(result)]
-        stuck, self._stuck = self._stuck, []
-        settled = self._source.settle([*ended, *stuck])
+        settled = self._source.settle(ended)
         if results or not settled.is_empty:
             self._record(results, settled)
 

@@ -15,7 +15,7 @@ from dbproc.core.plan import Decision
 from dbproc.core.states import Correction
 from dbproc.database import corrections, files, queue
 from dbproc.database import moves as placements
-from dbproc.database.corrections import Corrected
+from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.store import Store
 from dbproc.storage import moves
 from dbproc.storage.aside import move_aside, prune
@@ -61,11 +61,16 @@ def follow(
         pairs = {file.filename: (file, cause) for file, cause in decision.withdraws}
         with store.begin() as connection:
             known = files.known_by_name(connection, list(pairs))
-        aside = [move for file in known.values() if (move := move_aside(mission, file)) is not None]
+        found = {name: move_aside(mission, file) for name, file in known.items()}
+        aside = [move for move in found.values() if move is not None]
+        kept = {name for name, move in found.items() if move is not None and move.digest == known[name].digest}
         try:
             with moved(store, aside), store.begin() as connection:
                 reason = decision.explanation
-                following = [Corrected(file.file_id, cause.file_id) for file, cause in pairs.values()]
+                following = [
+                    Corrected(file.file_id, cause.file_id, {} if name in kept else LOST)
+                    for name, (file, cause) in pairs.items()
+                ]
                 number = corrections.enter(connection, Correction.WITHDRAW, reason, following, run_id)
                 ids = [each.file_id for each in following]
                 corrections.take_out(connection, number, ids)

@@ -27,7 +27,13 @@ def move_aside(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN)
         digest = file.digest if is_as_recorded else digest_file(source, algorithm_of(file.digest))
     except FileNotFoundError:
         return None
-    return Move(Purpose.ASIDE, source, layout.kept_path(mission, digest, file.filename, place), digest, file.members)
+    return Move(
+        Purpose.ASIDE,
+        source,
+        layout.kept_path(mission, file.file_id, digest, file.filename, place),
+        digest,
+        file.members,
+    )
 
 
 def prune(move: Move) -> None:
@@ -40,7 +46,7 @@ def prune(move: Move) -> None:
 
 def move_home(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN) -> Move | None:
     """The move of a file back into its place; None when its bytes are not kept."""
-    source = layout.kept_path(mission, file.digest, file.filename, place)
+    source = layout.kept_path(mission, file.file_id, file.digest, file.filename, place)
     if not os.path.lexists(source):
         return None
     return Move(Purpose.ASIDE, source, path_of(mission, file), file.digest, file.members)

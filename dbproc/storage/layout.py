@@ -85,9 +85,10 @@ def _is_below(path: str, top: str) -> bool:
     return path == top or path.startswith(top.rstrip("/") + "/")
 
 
-def kept_path(mission: Mission, digest: str, filename: str, place: str = WITHDRAWN) -> str:
-    """Where the bytes of a file are that is out of its place: in a directory that is named by their digest."""
-    return os.path.join(mission.root, PRIVATE, place, digest.replace(":", "-"), filename)
+def kept_path(mission: Mission, file_id: int, digest: str, filename: str, place: str = WITHDRAWN) -> str:
+    """Where the bytes of a file are that is out of its place: in a directory that is named by their digest, and by the
+    number of the file, for several may have had the same name and bytes."""
+    return os.path.join(mission.root, PRIVATE, place, f"{digest.replace(':', '-')}-{file_id}", filename)
 
 
 def set_aside_path(directory: str, name: str) -> str:

@@ -228,13 +228,13 @@ def a_file_is_shorter(mission: Mission) -> None:
     os.truncate(home(mission, RAW[0]), 3)
 
 
-SUPERSEDED = hashlib.sha256(b"raw_20200102").hexdigest()
+SUPERSEDED = f".dbproc/withdrawn/sha256-{hashlib.sha256(b'raw_20200102').hexdigest()}-2/{RAW[1]}"
 
 
-@plants(Kind.KEPT_MISSING, f".dbproc/withdrawn/sha256-{SUPERSEDED}/{RAW[1]}")
+@plants(Kind.KEPT_MISSING, SUPERSEDED)
 def the_bytes_of_a_withdrawn_file_are_gone(mission: Mission) -> None:
     mission.dbproc("withdraw", RAW[1], "--reason", "bad")
-    (mission.root / f".dbproc/withdrawn/sha256-{SUPERSEDED}" / RAW[1]).unlink()
+    (mission.root / SUPERSEDED).unlink()
 
 
 @plants(Kind.GROWN, f"data/raw/{RAW[0]}")
