@@ -50,6 +50,9 @@ def correcting(store: Store, purpose: str) -> Iterator[Correcting]:
         recover_at_once(store, mission, workspace, acquired.run_id, Report())
         yield Correcting(store, mission, acquired.run_id)
         comment = "done"
+    except UserError as error:
+        comment = f"refused: {error}"
+        raise
     finally:
         lock.release(store, acquired, comment)
 

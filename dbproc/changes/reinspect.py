@@ -109,7 +109,12 @@ def reinspect(store: Store, choice: Choice, *, only_look: bool = False) -> Reins
             files=(*map(_told, changes), *_refusals(delivered, verdicts)),
             same=len(delivered) - len(changes) - sum(verdict.facts is None for verdict in verdicts),
             made=made,
-            descendants=descendants(store, [change.row.file_id for change in changes], foreseen),
+            descendants=descendants(
+                store,
+                [change.row.file_id for change in changes],
+                foreseen,
+                [change.row.filename for change in changes],
+            ),
             is_done=not only_look,
         )
         if changes and not only_look:
@@ -221,9 +226,14 @@ def _values(change: _Change) -> Mapping[str, Any]:
     }
 
 
+def _former(change: _Change) -> Mapping[str, str]:
+    """What was recorded before of what changes."""
+    return {each.what: each.before for each in _differences(change.row, change.facts, change.version)}
+
+
 def _enter(connection: Transaction, *, changes: Sequence[_Change]) -> None:
     """Record the next states, and queue what they change."""
-    corrected = [Corrected(change.row.file_id) for change in changes]
+    corrected = [Corrected(change.row.file_id, former=_former(change)) for change in changes]
     if not corrected:
         return
     corrections.enter(connection, Correction.REINSPECT, "", corrected)

@@ -124,7 +124,7 @@ def _replaced(ground: Correcting, name: str, path: str, reason: str, *, only_loo
             former=file.digest,
             digest=accepted.file.digest,
             kept=kept_path(ground.mission, file.file_id, file.digest, file.filename),
-            descendants=descendants(store, [file.file_id], foreseen),
+            descendants=descendants(store, [file.file_id], foreseen, [file.filename]),
             is_done=not only_look,
         )
         if not only_look:

@@ -34,6 +34,7 @@ class RestoredFile:
     was: Standing  #: how it stood
     comes_with: str | None  #: the input that comes back, because of which it had been withdrawn
     has_bytes: bool  #: whether its bytes are there; they were lost before otherwise
+    is_withdrawn: bool  #: whether it is withdrawn again, as it was before others took its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +194,7 @@ def _told(back: _Back) -> RestoredFile:
         was=back.row.standing,
         comes_with=back.comes_with,
         has_bytes=back.has_bytes,
+        is_withdrawn=back.instead is not None and back.file.correction_id is not None,
     )
 
 

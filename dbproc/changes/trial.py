@@ -72,22 +72,25 @@ def foresee(store: Store, correct: Callable[[Transaction], None]) -> Foreseen:
         return Foreseen(definition, tuple(predict(trial, Hypothesis(definition))))
 
 
-def descendants(store: Store, file_ids: Iterable[int], foreseen: Foreseen) -> tuple[Descendant, ...]:
-    """Every newest file that was made from some files, or is made from them now, and what becomes of it."""
-    ids = set(file_ids)
+def descendants(
+    store: Store, file_ids: Iterable[int], foreseen: Foreseen, names: Iterable[str] = ()
+) -> tuple[Descendant, ...]:
+    """Every newest file that was made from some files, or is made from them now, and what becomes of it; `names` are of
+    those that have no numbers yet."""
+    ids, new = set(file_ids), set(names)
     with store.begin() as connection:
         rows = {row.file_id: row for row in lineage.newest_made_from(connection, sorted(ids))}
-        more = [number for number in _remade(foreseen.decisions, ids) if number not in rows]
+        more = [number for number in _remade(foreseen.decisions, ids, new) if number not in rows]
         rows.update((row.file_id, row) for row in files.rows_numbered(connection, more))
     fates = _fates(foreseen.decisions)
     found = [_descendant(row, foreseen.definition, fates.get(row.file_id)) for row in rows.values()]
-    found += _made_first(foreseen, ids)
+    found += _made_first(foreseen, ids, new)
     return tuple(sorted(found, key=lambda each: (each.level, each.file)))
 
 
-def _of_files(decisions: Sequence[Decision], file_ids: set[int]) -> Iterator[tuple[Decision, Task]]:
+def _of_files(decisions: Sequence[Decision], file_ids: set[int], new: set[str]) -> Iterator[tuple[Decision, Task]]:
     """The jobs that take some files, or what such jobs make."""
-    names: set[str] = set()
+    names = set(new)
     for decision in decisions:
         task = decision.task
         if task is not None and any(file.file_id in file_ids or file.filename in names for file in task.inputs):
@@ -95,17 +98,17 @@ def _of_files(decisions: Sequence[Decision], file_ids: set[int]) -> Iterator[tup
             yield decision, task
 
 
-def _remade(decisions: Sequence[Decision], file_ids: set[int]) -> Iterator[int]:
+def _remade(decisions: Sequence[Decision], file_ids: set[int], new: set[str]) -> Iterator[int]:
     """The files of the catalogue in whose places such jobs put others."""
-    for _, task in _of_files(decisions, file_ids):
+    for _, task in _of_files(decisions, file_ids, new):
         for planned in task.outputs:
             if planned.replaces is not None and planned.replaces.file_id > 0:
                 yield planned.replaces.file_id
 
 
-def _made_first(foreseen: Foreseen, file_ids: set[int]) -> Iterator[Descendant]:
+def _made_first(foreseen: Foreseen, file_ids: set[int], new: set[str]) -> Iterator[Descendant]:
     """What such jobs make that was not there before."""
-    for decision, task in _of_files(foreseen.decisions, file_ids):
+    for decision, task in _of_files(foreseen.decisions, file_ids, new):
         for planned in task.outputs:
             if planned.replaces is None and decision.state is State.STALE:
                 product = foreseen.definition.products[planned.product_id]

@@ -280,6 +280,7 @@ def confirmed_words(confirmed: Sequence[ConfirmationRow]) -> list[str]:
     return [
         f"confirmed with {cell(each.source)}, which equals {cell(each.replaced)} ({cell(each.confirmed)})"
         for each in confirmed
+        if each.source != each.replaced  # inspected anew: the same file
     ]
 
 

@@ -42,6 +42,7 @@ def restore_command(
     for each in shown_of(done.files, is_whole=is_whole):
         along = f", with {cell(each.comes_with)}" if each.comes_with else ""
         lost = "" if each.has_bytes else "; it has no bytes: deliver it again"
+        lost = "; it is withdrawn again, as it was before" if each.is_withdrawn else lost
         click.echo(f"{verb} {cell(each.file)}, which was {each.was}{along}{lost}")
     say_descendants(done.descendants, is_whole=is_whole)
     return 0

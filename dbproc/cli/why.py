@@ -109,7 +109,9 @@ def _correction_words(row: CorrectionRow) -> str:
     before = f", before {row.digest}" if row.kind is Correction.REPLACE else ""
     undone = f"; undone {cell(row.undone_time)} by {cell(row.undone_by)}" if row.undone_time else ""
     words = f"{_DONE_TO_IT[row.kind]} {cell(row.correction_time)} by {cell(by)}{cause}{before}"
-    return f"{words}: {cell(row.reason)}{undone}"
+    former = [f"{what} {cell(value)}" for what, value in row.former.items()]
+    told = f", before {', '.join(former)}" if row.kind is Correction.REINSPECT and former else ""
+    return f"{words}{told}{f': {cell(row.reason)}' if row.reason else ''}{undone}"
 
 
 def standing_words(standing: Standing) -> str:

@@ -33,6 +33,7 @@ from dbproc.core.slot_text import (
 )
 from dbproc.core.slots import fields_of, is_whole, joined, period_of, restricted, window
 from dbproc.core.staleness import alternatives
+from dbproc.core.states import Standing as FileStanding
 from dbproc.database import attempts, queue, summary, waitingslots
 from dbproc.database import codes as database_codes
 from dbproc.database import files as database_files
@@ -275,7 +276,7 @@ class Inquiry:
             text = "no process makes this product; its files are delivered"
             return replace(node, state=Standing.DELIVERED, explanation=text)
         if node.files:
-            text = f"{node.files[0].filename} is missing from disk; deliver it again"
+            text = _out_of_place(node.files[0])
             return replace(node, state=Standing.MISSING, explanation=text)
         if retired:
             text = f"process {', '.join(retired)}, which made it, is no longer defined"
@@ -441,3 +442,10 @@ def _not_valid(link: Input, period: Period, file: FileRow) -> Iterator[str]:
 def _code_words(code: CodeInUse) -> str:
     words = f"{code.name} {code.version} is for {code.first} to {code.last}"
     return words if code.is_active else f"{words}, and not active"
+
+
+def _out_of_place(row: FileRow) -> str:
+    """That a delivered file is not in its place, and what to do."""
+    if row.standing is FileStanding.LOST:
+        return f"{row.filename} is missing from disk; deliver it again"
+    return f"{row.filename} is {row.standing}; to have it back: dbproc restore {row.filename}"

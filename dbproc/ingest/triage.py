@@ -91,6 +91,7 @@ class Triage:
         self._definition = definition
         self._inspection = inspection
         self._same_name = same_name or definition.mission.same_name
+        self._is_ordered = same_name is not None  # by a person, who may want what was replaced before
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[Decision]:
         """What to do with each arrival that is still as it was scanned; nothing is changed."""
@@ -143,7 +144,7 @@ class Triage:
         place = os.path.join(self._definition.mission.root, known.directory, known.filename)
         has_its_bytes = measured.digest == known.digest and set(measured.members) <= set(known.members)
         is_out = known.standing not in (Standing.IN_PLACE, Standing.LOST)
-        if (has_its_bytes and is_out) or measured.digest in former:
+        if (has_its_bytes and is_out) or (measured.digest in former and not self._is_ordered):
             text = (
                 f"its bytes are those of a file that is {known.standing}"
                 if has_its_bytes

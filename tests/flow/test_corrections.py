@@ -305,3 +305,24 @@ def test_altered_bytes_are_not_restored(made: Mission) -> None:
         path.write_text("altered")
     assert "does not have the bytes that were recorded" in made.dbproc("restore", BAD, status=2).err
     assert BAD not in newest(made)
+
+
+def test_what_follows_of_a_replacement_of_a_withdrawn_file_is_foretold_and_undone_in_steps(
+    made: Mission, tmp_path: Path
+) -> None:
+    (tmp_path / "good").write_text("good")
+    made.dbproc("withdraw", BAD, "--reason", "bad")
+    made.run()
+    assert f"{BAD} is withdrawn; to have it back: dbproc restore {BAD}" in made.dbproc("why", "clean", "2020-01-02").out
+    told = made.dbproc("replace", BAD, "with", str(tmp_path / "good"), "--reason", "better").out
+    assert f"{name_of('clean', 2)}: made anew as {name_of('clean', 2, '1.1.0')}" in told or "made by" in told
+    made.run()
+    assert made.content(name_of("clean", 2, "1.1.0")) == "clean(good)"
+    assert "it is withdrawn again, as it was before" in made.dbproc("restore", BAD).out
+    made.run()
+    assert BAD not in newest(made)
+    made.dbproc("restore", BAD)
+    made.dbproc("replace", BAD, "with", str(tmp_path / "good"), "--reason", "after all")
+    made.run()
+    assert "clean(good)" in {made.content(name) for name in newest(made) if name.startswith("clean")}
+    made.dbproc("check", "--deep")
