@@ -88,6 +88,7 @@ class _Simulation:
         self._spare: list[tuple[tuple[float, ...], int, Task, Decision]] = []
         self._count = 0
         self._waiting: dict[Slot, Decision] = {}
+        self._withdrawn: set[int] = set()
 
     def run(self) -> Iterator[Decision]:
         self._scheduler.begin()
@@ -113,6 +114,11 @@ class _Simulation:
             if decision.state is State.WAITING:
                 self._waiting[decision.slot] = decision
             elif decision.state is State.WITHDRAW:
+                gone = {file.file_id for file, _ in decision.withdraws}
+                if gone <= self._withdrawn:  # nothing more comes of it; a run says what hinders it
+                    self._settle([decision.slot])
+                    continue
+                self._withdrawn |= gone
                 self._scheduler.enqueue([self._overlay.withdraw(file) for file, _ in decision.withdraws])
                 self._scheduler.reopen([decision.slot])
                 yield decision
