@@ -192,7 +192,7 @@ def store(database: str) -> Iterator[Store]:
 
 
 FEW = settings(
-    max_examples=2, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=3, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
 )
 MANY = settings(FEW, max_examples=25)
 
