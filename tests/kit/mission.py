@@ -324,7 +324,12 @@ class Mission:
         made = {row[0] for row in self.rows("SELECT output_file FROM attempt WHERE output_file IS NOT NULL")}
         made |= {row[0] for row in self.rows("SELECT file_id FROM attemptoutput")}
         assert made <= {row[0] for row in self.rows("SELECT resulting_file FROM filecodelink")}
-        stored = {row[0] for row in self.rows("SELECT stored_name FROM quarantine WHERE released_time IS NULL")}
+        stored = {
+            row[0]
+            for row in self.rows(
+                "SELECT stored_name FROM quarantine WHERE released_time IS NULL AND discarded_time IS NULL"
+            )
+        }
         held = set(os.listdir(self.quarantine)) if self.quarantine.exists() else set()
         assert stored <= held
 
