@@ -326,3 +326,27 @@ def test_what_follows_of_a_replacement_of_a_withdrawn_file_is_foretold_and_undon
     made.run()
     assert "clean(good)" in {made.content(name) for name in newest(made) if name.startswith("clean")}
     made.dbproc("check", "--deep")
+
+
+def test_what_cannot_be_moved_aside_is_withdrawn_by_a_later_run(sqlite_mission: Mission, tmp_path: Path) -> None:
+    mission = sqlite_mission
+    calendar = tmp_path / "calendar.json"
+    calendar.write_text(json.dumps({RAW[0]: 3}))
+    mission.inspector("calendar.py", CALENDAR.replace("CALENDAR", str(calendar)))
+    mission.create(product("raw", 0, inspector={"file": "calendar.py"}), *chain()[1:], retry_seconds=0)
+    mission.deliver(RAW[0])
+    mission.run()
+    calendar.write_text("{}")
+    mission.dbproc("reinspect", RAW[0])
+    clean = name_of("clean", 4)
+    number = mission.one(f"SELECT file_id FROM file WHERE filename = '{clean}'")
+    digest = mission.files()[clean].digest.replace(":", "-")
+    obstacle = mission.root / ".dbproc" / "withdrawn" / f"{digest}-{number}" / clean
+    obstacle.parent.mkdir(parents=True)
+    obstacle.write_text("in the way")
+    assert "the next run tries it again" in mission.run(status=1).err
+    assert clean in newest(mission)
+    obstacle.unlink()
+    mission.run()
+    assert clean not in newest(mission)
+    mission.dbproc("check", "--deep")
