@@ -10,6 +10,7 @@ import pytest
 
 from dbproc.codes.conversion import progress
 from dbproc.codes.conversion.progress import Progress, line
+from tests.kit.terminals import shown_on
 
 
 @pytest.mark.parametrize(
@@ -36,8 +37,7 @@ def test_a_terminal_has_one_line_that_is_rewritten_and_goes(monkeypatch: pytest.
         shown.show(report(0))
         shown.show(report(5_000_000))
         shown.clear()
-        said = os.read(ours, 10_000).decode()
-    os.close(ours)
+    said = shown_on(ours)
     assert said.count("\r") == 3
     assert "\n" not in said
     assert "writing 5 of 10 MB" in said

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dbproc.cli import SECTIONS
+from tests.kit.terminals import shown_on
 
 ROW = """
 from dbproc.cli.common import print_columns
@@ -32,16 +33,9 @@ def on_terminal(words: list[str], **environment: str) -> str:
     given: Mapping[str, str] = {**os.environ, "TERM": "xterm", "COLUMNS": "80", **environment}
     with subprocess.Popen([sys.executable, *words], stdout=theirs, stderr=theirs, stdin=theirs, env=given) as process:
         os.close(theirs)
-        printed = b""
-        try:
-            while data := os.read(ours, 4096):
-                printed += data
-        except OSError:  # the other end is closed
-            pass
-        finally:
-            os.close(ours)
+        printed = shown_on(ours)
     assert process.returncode == 0
-    return printed.decode().replace("\r\n", "\n")
+    return printed.replace("\r\n", "\n")
 
 
 def test_tables_fit_and_have_colours_unless_they_are_unwanted(tmp_path: Path) -> None:
