@@ -104,7 +104,7 @@ belongs; directories that everybody may write to are left out. No command but `d
 TABLES = (
     *("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "processoutput"),
     *("code", "codefile", "codeevent", "file", "filemember", "filefilelink", "filecodelink", "confirmation"),
-    *("correction", "correctionfile"),
+    *("correction", "correctionfile", "directory"),
     *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
     *("canary", "canaryfile", "quarantine", "placement", "notice", "release"),
 )

@@ -52,6 +52,17 @@ class Overlay:
         self._standings[file.file_id] = Standing.FOLLOWING
         return Queued(file.file_id, file.product_id, file.date, file.keywords, (file.period,), is_taken_back=True)
 
+    def lose(self, file: File, before: File | None) -> None:
+        """Take a file of the catalogue out of its place, as if it were gone from disk; the one `before` it, if there is
+        any, is the newest then."""
+        self._standings[file.file_id] = Standing.LOST
+        gone = Output(replace(file, standing=Standing.LOST), None, None, ())
+        if before is None:
+            self._newest[_identity(file)] = gone
+            self._by_date[file.product_id][file.date.toordinal()][file.keywords] = gone
+        else:
+            self._enter(Output(before, None, None, ()), None)
+
     def replace(self, former: File, file: File) -> list[Queued]:
         """Enter a file as if it had taken over the name of another one; both as they would be queued."""
         self._standings[former.file_id] = Standing.REPLACED
@@ -94,6 +105,7 @@ class Overlay:
     def _enter(self, output: Output, before: File | None, campaign_id: int | None = None) -> Queued:
         file = output.file
         identity = _identity(file)
+        self._standings.pop(file.file_id, None)
         spans = [file.period]
         if before is not None and _identity(before) == identity:
             spans.append(before.period)
@@ -184,11 +196,13 @@ class Overlay:
         return result
 
     def _as_it_is(self, output: Output) -> Output:
-        """An output of the catalogue, its inputs as they stand here."""
-        if not any(file.file_id in self._standings for file in output.inputs):
+        """An output of the catalogue, it and its inputs as they stand here."""
+        if not any(file.file_id in self._standings for file in (output.file, *output.inputs)):
             return output
-        inputs = (replace(file, standing=self._standings.get(file.file_id, file.standing)) for file in output.inputs)
-        return replace(output, inputs=tuple(inputs))
+        return replace(output, file=self._stands(output.file), inputs=tuple(map(self._stands, output.inputs)))
+
+    def _stands(self, file: File) -> File:
+        return replace(file, standing=self._standings.get(file.file_id, file.standing))
 
     def _tried(self, tried: Mapping[Slot, Tried]) -> Mapping[Slot, Tried]:
         if not self._done:

@@ -295,6 +295,22 @@ def ingest_only(data: st.DataObject, mission: Mission, world: World) -> None:
     killable.run_here(mission.database, Options(process=False))
 
 
+def vanish(data: st.DataObject, mission: Mission, _: World) -> None:
+    """Files that are gone from disk, and nobody has said so; never all of a directory."""
+    for name in data.draw(st.lists(st.sampled_from(sorted(on_disk(mission))), max_size=4, unique=True), "vanished"):
+        path = mission.files()[name].path
+        if len(list(path.parent.iterdir())) > 1:
+            path.rename(mission.root / "lost" / name)
+
+
+def edit_in_place(data: st.DataObject, mission: Mission, world: World) -> None:
+    """A file that somebody changes where it is, and something to be made."""
+    name = data.draw(st.sampled_from(sorted(on_disk(mission))), "edited")
+    with mission.files()[name].path.open("a") as file:
+        file.write("edited")
+    release_for_later_dates(data, mission, world)
+
+
 def let_time_pass(_: st.DataObject, mission: Mission, __: World) -> None:
     """What waits has waited long enough."""
     mission.let_time_pass()
@@ -340,6 +356,9 @@ CHANGES: list[Callable[[st.DataObject, Mission, World], Prediction | None]] = [
     ingest_only,
     let_time_pass,
     leave_it,
+    vanish,
+    vanish,
+    edit_in_place,
 ]
 
 
