@@ -249,7 +249,7 @@ class Files:
 
     def _missing_fault(self, row: FileRow, path: str) -> Fault:
         is_all = len(self._missing) > 1 and not self.intact
-        recorded = _MADE_AGAIN if row.is_made else _RECORDED
+        recorded = f"{_RECORDED}, and {_MADE_AGAIN}" if row.is_made else _RECORDED
         copy = "put it back from a copy" if row.is_made else "deliver it from a copy again"
         advice = "see that its disk is mounted" if is_all else recorded
         return Fault(
