@@ -1,5 +1,5 @@
-"""After deliveries, withdrawals, restorations, replacements, reinspections, releases, losses of made files and runs, the
-end state is that of the files in force, as the model of :mod:`tests.property.test_end_state` says it."""
+"""After deliveries, withdrawals, restorations, replacements, reinspections, releases, losses of made files and
+runs, the end state is that of the files in force, as the model of :mod:`tests.property.test_end_state` says it."""
 
 from __future__ import annotations
 
