@@ -53,7 +53,7 @@ def reap(store: Store, *, only_look: bool = False) -> Reaped:
     BusyError, LockError
         A run is live.
     """
-    with correcting(store, "reap") as ground:
+    with correcting(store, "reap", only_look=only_look) as ground:
         now = dt.datetime.now(dt.UTC)
         window = ground.mission.trash
         with store.begin() as connection:

@@ -78,7 +78,7 @@ def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restore
     BusyError, LockError
         A run is live.
     """
-    with correcting(store, "restore") as ground:
+    with correcting(store, "restore", only_look=only_look) as ground:
         with store.begin() as connection:
             rows = list(choice(connection))
             withdrawn = [row.file_id for row in rows if row.standing is Standing.WITHDRAWN]

@@ -73,7 +73,7 @@ def open_mission(name: str, *, read_only: bool = False, echo: bool = False) -> S
     return open_store(name, echo=echo, read_only=read_only)
 
 
-def open_own_mission(name: str, *, echo: bool = False) -> Store:
+def open_own_mission(name: str, *, read_only: bool = False, echo: bool = False) -> Store:
     """:func:`open_mission` for a command that changes what runs do, but takes no lock.
 
     Raises
@@ -81,7 +81,7 @@ def open_own_mission(name: str, *, echo: bool = False) -> Store:
     RootError
         The root is gone, or belongs to another database.
     """
-    store = open_mission(name, echo=echo)
+    store = open_mission(name, read_only=read_only, echo=echo)
     try:
         root.require(store)
     except BaseException:

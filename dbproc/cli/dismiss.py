@@ -50,7 +50,7 @@ def dismiss_command(
     choice = choice_of(start, end, keys)
     if only is None and choice.is_empty:
         raise click.UsageError("say which failures: -o PROCESS, --start, --end, --key; to see them: dbproc status")
-    with open_own_mission(mission) as store, store.begin() as connection:
+    with open_own_mission(mission, read_only=dry_run) as store, store.begin() as connection:
         definition = load_definition(connection)
         processes = selection.allowed_processes(definition, Options(only=names_in(only)))
         require_fields(choice.key, fields_of_processes(definition, processes), "what failed")

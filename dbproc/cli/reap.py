@@ -22,7 +22,7 @@ def reap_command(mission: str, as_json: bool, dry_run: bool, is_whole: bool) -> 
     """
     from dbproc.changes.reap import reap
 
-    with open_mission(mission) as store, mission_access(store):
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         done = reap(store, only_look=dry_run)
     if as_json:
         print_json(done)

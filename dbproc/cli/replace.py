@@ -31,7 +31,7 @@ def replace_command(
 
     if word.lower() != "with":
         raise UserError(f"say what takes whose place: {_SYNTAX}")
-    with open_mission(mission) as store, mission_access(store):
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         done = replace_file(store, file, path, reason, only_look=dry_run)
     say_replaced(done, as_json=as_json, is_whole=is_whole)
     return 0

@@ -33,7 +33,7 @@ def restore_command(
     """
     from dbproc.changes.restore import restore
 
-    with open_mission(mission) as store, mission_access(store):
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         done = restore(store, choice_of_files(names, products, given, "restore"), only_look=dry_run)
     if as_json:
         print_json(done)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dbproc.database import lock
+from dbproc.database.store import open_store
 from tests.kit.mission import Mission, chain, name_of, process, product
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
@@ -350,3 +352,32 @@ def test_what_cannot_be_moved_aside_is_withdrawn_by_a_later_run(sqlite_mission: 
     mission.run()
     assert clean not in newest(mission)
     mission.dbproc("check", "--deep")
+
+
+@pytest.mark.both_databases
+def test_what_would_come_of_a_correction_is_said_while_a_run_is_live_and_changes_nothing(
+    made: Mission, tmp_path: Path
+) -> None:
+    made.deliver(BAD, content="good")
+    made.run(status=1)
+    ((number,),) = made.rows("SELECT quarantine_id FROM quarantine")
+    other = tmp_path / "other.txt"
+    other.write_text("other")
+    made.dbproc("withdraw", RAW[2], "--reason", "noise")
+    looks = [
+        ("withdraw", BAD, "--reason", "noise"),
+        ("restore", RAW[2]),
+        ("replace", BAD, "with", str(other), "--reason", "recalibrated"),
+        ("reinspect", BAD),
+        ("mark", BAD, "--quality", "problem"),
+        ("reap",),
+        ("quarantine", "accept", str(number)),
+    ]
+    with open_store(made.database) as store, lock.holding(store, "run"):
+        before = made.state()
+        told = [made.dbproc(*words, "--dry-run").out for words in looks]
+        assert made.state() == before
+        made.dbproc(*looks[0], status=75)
+    fates = (f"{name_of('clean', 2)}: made anew", f"{name_of('clean', 2)}: withdrawn")
+    assert [any(fate in each for fate in fates) for each in told] == [True, False, True, False, False, False, True]
+    assert "would restore" in told[1]
