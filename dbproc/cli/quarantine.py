@@ -18,6 +18,7 @@ from dbproc.cli.common import (
 )
 from dbproc.cli.correcting import all_option
 from dbproc.cli.groups import Group
+from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.answers import entries
 from dbproc.core.text import one_line
@@ -38,6 +39,7 @@ class Settled:
 
 
 @click.group("quarantine", cls=Group)
+@before_option
 def quarantine_command() -> None:
     """Look at files that were refused, and take them out of quarantine."""
 

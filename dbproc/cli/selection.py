@@ -30,6 +30,9 @@ class _Digest(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return text
 
 
+products_argument = click.argument("named", shell_complete=complete_products, nargs=-1, metavar="[PRODUCT]...")
+"""Products as the arguments of a command that is about these; it takes :data:`product_option` as all others do."""
+
 files_argument = click.argument("names", shell_complete=complete_files, nargs=-1, metavar="[FILE]...")
 product_option = click.option(
     *("--product", "products"),

@@ -23,6 +23,9 @@ def failed(mission: Mission) -> Mission:
 def test_a_dismissed_failure_is_out_of_sight_until_it_fails_anew(failed: Mission) -> None:
     words = ("dismiss", "-o", "to_clean", "--end", "2020-01-01", "--reason", "the detector was off")
     assert failed.dbproc(*words, "--dry-run").out == "would dismiss to_clean 2020-01-01\n"
+    foretold = failed.dbproc(*words, "--dry-run", "--json").json
+    assert [(each["process"], each["date"]) for each in foretold["failures"]] == [("to_clean", "2020-01-01")]
+    assert not foretold["is_done"]
     assert failed.dbproc(*words).out == "dismissed to_clean 2020-01-01\n"
     status = failed.dbproc("status").out
     assert "to_clean 2020-01-02" in status
