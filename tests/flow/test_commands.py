@@ -101,8 +101,8 @@ def test_a_mission_and_products_are_named_in_one_way_everywhere(sqlite_mission: 
         assert ask(*words).out == "the quarantine is empty\n"
     for name in ("files", "coverage"):
         assert ask(name, "--product", "clean", *named).out == ask(name, "clean", *named).out
-    for words in (("b.txt",), ("to", "b.txt"), ("with",)):
-        assert "dbproc replace FILE with PATH" in ask("replace", RAW[0], *words, "--reason", "x", *named, status=2).err
+    for wrong in (["b.txt"], ["to", "b.txt"], ["with"]):
+        assert "dbproc replace FILE with PATH" in ask("replace", RAW[0], *wrong, "--reason", "x", *named, status=2).err
 
 
 def test_an_unknown_process_is_answered_with_those_that_there_are(sqlite_mission: Mission, ask: Ask) -> None:
