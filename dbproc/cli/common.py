@@ -17,7 +17,7 @@ from dbproc.cli.completers import complete_files, complete_processes, complete_p
 from dbproc.cli.listing import list_lines
 from dbproc.cli.mission_name import mission_named
 from dbproc.cli.numbers import LEVEL, NUMBER
-from dbproc.cli.table import table_lines
+from dbproc.cli.table import folded, table_lines
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report, Told
 from dbproc.core.model import Period, Timebase
@@ -237,6 +237,11 @@ def cell(value: object) -> str:
     return one_line(str(value))
 
 
+def echo_folded(line: str) -> None:
+    """Print a line; on a terminal it goes on below where it is too long, and names and times stay whole."""
+    click.echo("\n".join(folded(line, terminal.room())))
+
+
 SHOWN = 20
 """How many lines of one kind are shown."""
 
@@ -250,7 +255,7 @@ def print_some(lines: Sequence[str], before: str = "", *, everything: bool = Fal
     them."""
     shown = lines if everything or len(lines) <= SHOWN else lines[:SHOWN]
     for line in shown:
-        click.echo(f"{before}{one_line(line)}")
+        echo_folded(f"{before}{one_line(line)}")
     if len(shown) < len(lines):
         click.echo(f"{before}… and {len(lines) - len(shown):,} more; to see them: {by}")
 

@@ -46,6 +46,11 @@ def test_a_day_that_was_bad_is_taken_out_with_what_was_made_of_it_and_comes_back
     }
     assert "withdrawn" in made.dbproc("why", BAD).out
     assert "saturated" in made.dbproc("why", BAD).out
+    cause = made.dbproc("why", "clean", "2020-01-02").out
+    assert f"raw 2020-01-02: withdrawn: {BAD} is withdrawn; to have it back: dbproc restore {BAD}; " in cause
+    assert f"dbproc replace {BAD} with" in cause
+    explained = made.dbproc("why", name_of("clean", 2)).out
+    assert explained.count("no file of the required input raw for 2020-01-02") == 1
     assert "nothing to do" in made.run().out + made.dbproc("plan").out
     made.dbproc("check", "--deep")
     made.dbproc("restore", BAD)
@@ -79,6 +84,7 @@ def test_other_bytes_under_the_name_are_the_next_state_and_the_former_ones_are_k
         f"JOIN file AS g ON g.file_id = l.resulting_file WHERE g.filename = '{name_of('clean', 2)}'"
     ) == [(former,)]
     assert "recalibrated" in made.dbproc("why", BAD).out
+    assert f"{BAD}  [delivered]  (replaced, {former[:19]})" in made.dbproc("lineage", name_of("clean", 2)).out
     made.dbproc("check", "--deep")
     made.dbproc("restore", BAD)
     made.run()
@@ -213,7 +219,12 @@ def test_what_was_made_under_a_wrong_date_is_put_right(mission: Mission, tmp_pat
     mission.run()
     assert name_of("clean", 4) not in newest(mission)
     assert {name_of("clean", 1), name_of("clean", 2)} <= newest(mission)
-    assert "inspected anew" in mission.dbproc("why", RAW[0]).out
+    told = mission.dbproc("why", RAW[0]).out
+    assert "inspected anew" in told
+    assert ", before date 2020-01-04, " in told
+    assert not any(line.endswith(": ") for line in told.splitlines())
+    foretold = mission.dbproc("restore", RAW[0], "--dry-run").out
+    assert f"would restore {RAW[0]}, which was inspected anew" in foretold
     mission.dbproc("check", "--deep")
     mission.dbproc("restore", RAW[0])
     mission.run()
@@ -268,7 +279,8 @@ def test_superseded_versions_go_to_the_trash_and_come_back_until_they_are_delete
     assert mission.content(old[1]) == "clean(1.0.1)"
     done = json.loads(mission.dbproc("reap", "--json").out)
     assert [each["file"] for each in done["files"]] == [old[1]]
-    assert done["kept"] == 1
+    assert done["kept"] == [{"file": old[0], "why": "it belongs to a release"}]
+    assert f"kept: {old[0]}: it belongs to a release" in mission.dbproc("reap", "--dry-run").out
     assert not mission.files()[old[1]].path.exists()
     mission.dbproc("check", "--deep")
     mission.dbproc("restore", old[1])
