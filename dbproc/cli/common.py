@@ -262,6 +262,9 @@ def print_some(lines: Sequence[str], before: str = "", *, everything: bool = Fal
 
 def retry_words(failure: AttemptRow) -> str:
     """The number of failures of a job, and the time of its retry."""
+    if failure.dismissed_time is not None:
+        by, when = f"{cell(failure.dismissed_by)}: {cell(failure.dismissed_reason)}", cell(failure.dismissed_time)
+        return f"dismissed {when} by {by}; to try again: dbproc retry --dismissed"
     times = f"failed {failure.failures} time{'' if failure.failures == 1 else 's'}"
     if failure.timebase == Timebase.STARTUP:
         return "run again by the next run"

@@ -34,6 +34,7 @@ _COLORS = {
     Mark.LATE: "red",
     Mark.GONE: "red",
     Mark.WITHDRAWN: "magenta",
+    Mark.DISMISSED: "bright_red",
     Mark.FAILED: "red",
 }
 

@@ -312,6 +312,9 @@ class Inquiry:
             text = f"process {process.name} is retired: it has no code"
             return replace(node, state=Standing.RETIRED_PROCESS, explanation=text), []
         node = replace(node, state=decision.state, explanation=decision.explanation)
+        if attempt is not None and attempt.dismissed_time is not None and decision.state is State.DELAYED:
+            text = "failed, and a person said that nobody will mend it"
+            return replace(node, explanation=text, details=[_UNTIL_CHANGED]), []
         if decision.state is State.NO_CODE:
             return replace(node, details=list(map(_code_words, codes))), []
         if decision.state is State.NOT_DUE:
@@ -439,6 +442,9 @@ def _not_valid(link: Input, period: Period, file: FileRow) -> Iterator[str]:
             yield f"{file.filename} does not hold for the whole of it"
     elif link.max_age is not None and period.start - file.start > link.max_age:
         yield f"{file.filename}, the latest, starts more than {duration_text(link.max_age)} before it"
+
+
+_UNTIL_CHANGED = "the next run tries it when its inputs or its code change"
 
 
 def _code_words(code: CodeInUse) -> str:
