@@ -32,6 +32,7 @@ class RestoredFile:
     file: str  #: its name
     product: str  #: the name of its product
     was: Standing  #: how it stood
+    undone: Correction  #: what had been done to it
     comes_with: str | None  #: the input that comes back, because of which it had been withdrawn
     has_bytes: bool  #: whether its bytes are there; they were lost before otherwise
     is_withdrawn: bool  #: whether it is withdrawn again, as it was before others took its place
@@ -78,7 +79,7 @@ def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restore
     BusyError, LockError
         A run is live.
     """
-    with correcting(store, "restore") as ground:
+    with correcting(store, "restore", only_look=only_look) as ground:
         with store.begin() as connection:
             rows = list(choice(connection))
             withdrawn = [row.file_id for row in rows if row.standing is Standing.WITHDRAWN]
@@ -86,8 +87,10 @@ def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restore
         require_some(rows, "restore")
         backs = _backs(ground, rows)
         foreseen = foresee(store, partial(_enter, backs=backs))
+        with store.begin() as connection:
+            files_told = tuple(_told(connection, back) for back in backs)
         told = Restored(
-            files=tuple(_told(back) for back in backs),
+            files=files_told,
             descendants=descendants(store, _involved(backs), foreseen),
             is_done=not only_look,
         )
@@ -209,11 +212,14 @@ def _home(ground: Correcting, back: _Back) -> Move | None:
     return move
 
 
-def _told(back: _Back) -> RestoredFile:
+def _told(connection: Transaction, back: _Back) -> RestoredFile:
+    done = (each.kind for each in corrections.of_files(connection, [back.row.file_id]) if each.undone_time is None)
+    taking = [kind for kind in done if kind not in (Correction.RENAME, Correction.MARK)]
     return RestoredFile(
         file=back.row.filename,
         product=back.row.product,
         was=back.row.standing,
+        undone=taking[0],
         comes_with=back.comes_with,
         has_bytes=back.has_bytes,
         is_withdrawn=back.instead is not None and back.file.correction_id is not None,

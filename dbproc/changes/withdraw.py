@@ -75,7 +75,7 @@ def withdraw(
     """
     if not reason.strip():
         raise UserError("give the reason, for those who ask later: --reason TEXT")
-    with correcting(store, "withdraw") as ground:
+    with correcting(store, "withdraw", only_look=only_look) as ground:
         with store.begin() as connection:
             rows = list(choice(connection))
         require_some(rows, "withdraw")

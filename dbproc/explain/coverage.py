@@ -208,8 +208,8 @@ def _command(definition: Definition, product: Product, key: str, stretch: Stretc
     is_one = first == last
     keys = [word for name, value in keywords_of(key).items() for word in ("--key", f"{name}={value}")]
     span = ["--start", first, "--end", last, *keys]
-    if stretch.mark is Mark.FAILED and maker is not None:
-        return _line("retry", "--only", maker.name, *span)
+    if stretch.mark in (Mark.FAILED, Mark.DISMISSED) and maker is not None:
+        return _line("retry", *["--dismissed"] * (stretch.mark is Mark.DISMISSED), "--only", maker.name, *span)
     if stretch.mark is Mark.WITHDRAWN:
         if is_one and stretch.file:
             return _line("restore", stretch.file)
@@ -429,10 +429,14 @@ def _waiting(connection: Transaction, definition: Definition) -> Iterator[tuple[
 
 
 def _failed(connection: Transaction, definition: Definition) -> Iterator[tuple[int, str, Stretch]]:
-    for row in attempts.attempts_numbered(connection, standing_failures(connection, definition)):
+    numbers = standing_failures(connection, definition)
+    numbers += standing_failures(connection, definition, dismissed=True)
+    for row in attempts.attempts_numbered(connection, numbers):
         process = definition.processes[row.process_id]
         shown = row.slot.period
         period = period_of(process, row.place) if shown is None else Period(shown.start, shown.stop)
-        why = f"{process.name}: {row.message or row.status}"
+        why, mark = f"{process.name}: {row.message or row.status}", Mark.FAILED
+        if row.dismissed_time is not None:
+            why, mark = f"{why}; dismissed by {row.dismissed_by}: {row.dismissed_reason}", Mark.DISMISSED
         for number in process.outputs:
-            yield number, row.slot.keywords, Stretch(period, Mark.FAILED, why, log=row.log or "")
+            yield number, row.slot.keywords, Stretch(period, mark, why, log=row.log or "")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dbproc.database import lock
+from dbproc.database.store import open_store
 from tests.kit.mission import Mission, chain, name_of, process, product
 
 RAW = [name_of("raw", day) for day in (1, 2, 3, 4)]
@@ -44,6 +46,11 @@ def test_a_day_that_was_bad_is_taken_out_with_what_was_made_of_it_and_comes_back
     }
     assert "withdrawn" in made.dbproc("why", BAD).out
     assert "saturated" in made.dbproc("why", BAD).out
+    cause = made.dbproc("why", "clean", "2020-01-02").out
+    assert f"raw 2020-01-02: withdrawn: {BAD} is withdrawn; to have it back: dbproc restore {BAD}; " in cause
+    assert f"dbproc replace {BAD} with" in cause
+    explained = made.dbproc("why", name_of("clean", 2)).out
+    assert explained.count("no file of the required input raw for 2020-01-02") == 1
     assert "nothing to do" in made.run().out + made.dbproc("plan").out
     made.dbproc("check", "--deep")
     made.dbproc("restore", BAD)
@@ -77,6 +84,7 @@ def test_other_bytes_under_the_name_are_the_next_state_and_the_former_ones_are_k
         f"JOIN file AS g ON g.file_id = l.resulting_file WHERE g.filename = '{name_of('clean', 2)}'"
     ) == [(former,)]
     assert "recalibrated" in made.dbproc("why", BAD).out
+    assert f"{BAD}  [delivered]  (replaced, {former[:19]})" in made.dbproc("lineage", name_of("clean", 2)).out
     made.dbproc("check", "--deep")
     made.dbproc("restore", BAD)
     made.run()
@@ -221,7 +229,12 @@ def test_what_was_made_under_a_wrong_date_is_put_right(mission: Mission, tmp_pat
     mission.run()
     assert name_of("clean", 4) not in newest(mission)
     assert {name_of("clean", 1), name_of("clean", 2)} <= newest(mission)
-    assert "inspected anew" in mission.dbproc("why", RAW[0]).out
+    told = mission.dbproc("why", RAW[0]).out
+    assert "inspected anew" in told
+    assert ", before date 2020-01-04, " in told
+    assert not any(line.endswith(": ") for line in told.splitlines())
+    foretold = mission.dbproc("restore", RAW[0], "--dry-run").out
+    assert f"would restore {RAW[0]}, which was inspected anew" in foretold
     mission.dbproc("check", "--deep")
     mission.dbproc("restore", RAW[0])
     mission.run()
@@ -277,7 +290,8 @@ def test_superseded_versions_go_to_the_trash_and_come_back_until_they_are_delete
     assert mission.content(old[1]) == "clean(1.0.1)"
     done = json.loads(mission.dbproc("reap", "--json").out)
     assert [each["file"] for each in done["files"]] == [old[1]]
-    assert done["kept"] == 1
+    assert done["kept"] == [{"file": old[0], "why": "it belongs to a release"}]
+    assert f"kept: {old[0]}: it belongs to a release" in mission.dbproc("reap", "--dry-run").out
     assert not mission.files()[old[1]].path.exists()
     mission.dbproc("check", "--deep")
     mission.dbproc("restore", old[1])
@@ -450,3 +464,32 @@ def test_a_file_that_comes_back_beneath_a_newer_version_is_not_queued_in_vain(mi
     mission.dbproc("restore", old)
     mission.dbproc("check")
     assert mission.dbproc("plan").out.strip() == "nothing to do"
+
+
+@pytest.mark.both_databases
+def test_what_would_come_of_a_correction_is_said_while_a_run_is_live_and_changes_nothing(
+    made: Mission, tmp_path: Path
+) -> None:
+    made.deliver(BAD, content="good")
+    made.run(status=1)
+    ((number,),) = made.rows("SELECT quarantine_id FROM quarantine")
+    other = tmp_path / "other.txt"
+    other.write_text("other")
+    made.dbproc("withdraw", RAW[2], "--reason", "noise")
+    looks = [
+        ("withdraw", BAD, "--reason", "noise"),
+        ("restore", RAW[2]),
+        ("replace", BAD, "with", str(other), "--reason", "recalibrated"),
+        ("reinspect", BAD),
+        ("mark", BAD, "--quality", "problem"),
+        ("reap",),
+        ("quarantine", "accept", str(number)),
+    ]
+    with open_store(made.database) as store, lock.holding(store, "run"):
+        before = made.state()
+        told = [made.dbproc(*words, "--dry-run").out for words in looks]
+        assert made.state() == before
+        made.dbproc(*looks[0], status=75)
+    fates = (f"{name_of('clean', 2)}: made anew", f"{name_of('clean', 2)}: withdrawn")
+    assert [any(fate in each for fate in fates) for each in told] == [True, False, True, False, False, False, True]
+    assert "would restore" in told[1]
