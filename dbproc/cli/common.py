@@ -194,6 +194,12 @@ def print_json(value: object) -> None:
     click.echo(json_text(value))
 
 
+def warn(text: str | None) -> None:
+    """Say something besides an answer, if there is anything to say."""
+    if text is not None:
+        click.echo(f"note: {one_line(text)}", err=True)
+
+
 def show(answer: Answer, as_json: bool, words: Callable[[Answer], None]) -> None:
     """Print an answer as JSON, or as `words` prints it."""
     (print_json if as_json else words)(answer)

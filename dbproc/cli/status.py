@@ -142,6 +142,14 @@ def _print_status(facts: Status) -> None:
             click.echo(f"    waiting for it: {_waiting_words(failure.waiting)}")
     _print_waiting(facts.waiting)
     _print_late(facts.late)
+    if facts.lost_problem:
+        click.echo(bad(f"\n{facts.lost_problem}"))
+    if facts.lost:
+        click.echo(bad("\ngone from disk:"))
+    for lost in facts.lost_files:
+        click.echo(cell(f"  {lost.file}: {lost.words}"))
+    if facts.lost > len(facts.lost_files):
+        click.echo(f"  and {facts.lost - len(facts.lost_files):,} more; to see them: dbproc files --missing")
     if facts.quarantine:
         click.echo(f"\nin quarantine: {facts.quarantine}")
     for entry in facts.quarantined:
