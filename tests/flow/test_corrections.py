@@ -11,14 +11,14 @@ from dbproc.database import lock
 from dbproc.database.store import open_store
 from tests.kit.mission import Mission, chain, name_of, process, product
 
-RAW = [name_of("raw", day) for day in (1, 2, 3)]
+RAW = [name_of("raw", day) for day in (1, 2, 3, 4)]
 BAD = RAW[1]
 
 
 @pytest.fixture
 def made(mission: Mission) -> Mission:
     mission.create(*chain(), retry_seconds=0)
-    mission.deliver(*RAW)
+    mission.deliver(*RAW[:3])
     mission.run()
     return mission
 
@@ -163,6 +163,16 @@ def test_what_has_no_version_in_its_name_is_set_aside_and_made_anew(mission: Mis
     mission.dbproc("withdraw", "day_20200101.txt", "--reason", "to be made of both again")
     mission.run()
     assert mission.content("day_20200101.txt") == "day(raw_20200101_a.txt)(b, corrected)"
+    assert (
+        "so its files cannot be made again"
+        in mission.dbproc("reprocess", "--product", "day", "--force", "1", status=2).err
+    )
+    mission.dbproc("withdraw", "day_20200101.txt", "--reason", "a disk error")
+    mission.run()
+    assert "day_20200101.txt" not in newest(mission)
+    mission.dbproc("reprocess", "--product", "day", "--force", "1")
+    mission.run()
+    assert mission.content("day_20200101.txt") == "day(raw_20200101_a.txt)(b, corrected)"
     mission.dbproc("check", "--deep")
 
 
@@ -229,7 +239,8 @@ def test_what_was_made_under_a_wrong_date_is_put_right(mission: Mission, tmp_pat
     mission.dbproc("restore", RAW[0])
     mission.run()
     assert name_of("clean", 1) not in newest(mission)
-    assert mission.content(name_of("clean", 4, "1.0.1")) == "clean(raw_20200101)"
+    assert name_of("clean", 4) in newest(mission)
+    assert mission.content(name_of("clean", 4)) == "clean(raw_20200101)"
     mission.dbproc("check", "--deep")
 
 
@@ -364,6 +375,95 @@ def test_what_cannot_be_moved_aside_is_withdrawn_by_a_later_run(sqlite_mission: 
     mission.run()
     assert clean not in newest(mission)
     mission.dbproc("check", "--deep")
+
+
+def dashes(text: str) -> set[str]:
+    """The lines of an answer that are of what was made."""
+    return {line for line in text.splitlines() if line.startswith("  ")}
+
+
+def in_place(mission: Mission) -> set[str]:
+    return {row[0] for row in mission.rows("SELECT filename FROM file WHERE exists_on_disk")}
+
+
+@pytest.mark.both_databases
+def test_every_version_is_withdrawn_with_its_input_at_once_and_comes_back_with_it(
+    made: Mission, tmp_path: Path
+) -> None:
+    for text in ("better", "best"):
+        other = tmp_path / f"{text}.txt"
+        other.write_text(text)
+        made.dbproc("replace", BAD, "with", str(other), "--reason", text)
+        made.run()
+    before = in_place(made)
+    versions = {name_of("clean", 2), name_of("clean", 2, "1.1.0"), name_of("clean", 2, "1.2.0")}
+    assert versions <= before
+    foretold = made.dbproc("withdraw", BAD, "--reason", "saturated", "--dry-run").out
+    withdrawn = made.dbproc("withdraw", BAD, "--reason", "saturated").out
+    assert dashes(withdrawn) == dashes(foretold) >= {f"  {name}: withdrawn" for name in versions}
+    assert not versions & in_place(made)
+    assert "would withdraw" not in made.dbproc("plan").out
+    made.dbproc("restore", BAD)
+    assert in_place(made) == before
+    made.dbproc("check")
+    assert made.dbproc("plan").out.strip() == "nothing to do"
+
+
+def test_versions_that_are_no_longer_due_are_foretold_and_withdrawn_by_one_run(
+    sqlite_mission: Mission, tmp_path: Path
+) -> None:
+    mission = sqlite_mission
+    calendar = tmp_path / "calendar.json"
+    calendar.write_text("{}")
+    mission.inspector("calendar.py", CALENDAR.replace("CALENDAR", str(calendar)))
+    raw = product("raw", 0, directory="data/raw/{Y}/{d}", inspector={"file": "calendar.py"})
+    mission.create(raw, *chain()[1:], retry_seconds=0, same_name="replace")
+    for text in ("good", "better"):
+        mission.deliver(RAW[0], content=text)
+        mission.run()
+    calendar.write_text(json.dumps({RAW[0]: 3}))
+    mission.dbproc("reinspect", RAW[0])
+    foretold = {line.split()[2].rstrip(",") for line in mission.dbproc("plan").out.splitlines() if "withdraw" in line}
+    assert foretold >= {name_of("clean", 1), name_of("clean", 1, "1.1.0")}
+    before = in_place(mission)
+    mission.run()
+    assert before - in_place(mission) == foretold
+    mission.dbproc("restore", RAW[0])
+    mission.run()
+    assert {name_of("clean", 1), name_of("clean", 1, "1.1.0")} <= in_place(mission)
+    mission.dbproc("check", "--deep")
+
+
+def test_a_file_whose_former_place_is_another_ones_now_is_not_restored(sqlite_mission: Mission, tmp_path: Path) -> None:
+    mission = sqlite_mission
+    calendar = tmp_path / "calendar.json"
+    calendar.write_text("{}")
+    mission.inspector("calendar.py", CALENDAR.replace("CALENDAR", str(calendar)))
+    raw = product("raw", 0, directory="data/raw/{Y}/{d}", inspector={"file": "calendar.py"})
+    mission.create(raw, *chain()[1:], retry_seconds=0)
+    mission.deliver(RAW[0])
+    mission.run()
+    calendar.write_text(json.dumps({RAW[0]: 3, RAW[1]: -1}))
+    mission.dbproc("reinspect", RAW[0])
+    mission.deliver(RAW[1])
+    mission.run()
+    for words in (("--dry-run",), ()):
+        error = mission.dbproc("restore", RAW[0], *words, status=2).err
+        assert f"{RAW[1]} has its date, keywords and version now; nothing was restored" in error
+    mission.dbproc("check", "--deep")
+
+
+@pytest.mark.both_databases
+def test_a_file_that_comes_back_beneath_a_newer_version_is_not_queued_in_vain(mission: Mission) -> None:
+    mission.create(*chain())
+    old, new = name_of("raw", 1), name_of("raw", 1, "1.1.0")
+    mission.deliver(old, new)
+    mission.run()
+    mission.dbproc("withdraw", old, "--reason", "superseded")
+    mission.run()
+    mission.dbproc("restore", old)
+    mission.dbproc("check")
+    assert mission.dbproc("plan").out.strip() == "nothing to do"
 
 
 @pytest.mark.both_databases
