@@ -230,7 +230,8 @@ def print_table(rows: Iterable[object], columns: Sequence[str]) -> None:
 def print_columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print values as columns of aligned text, as they come."""
     lines = table_lines(head, ([cell(value) for value in row] for row in rows), terminal.room())
-    click.echo(terminal.heading(next(lines)))
+    first = next(lines)
+    click.echo(first if first.startswith(f"{head[0]}:") else terminal.heading(first))
     list_lines(lines)
 
 

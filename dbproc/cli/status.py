@@ -153,7 +153,7 @@ def _print_status(facts: Status) -> None:
     if facts.quarantine:
         click.echo(f"\nin quarantine: {facts.quarantine}")
     for entry in facts.quarantined:
-        click.echo(f"  {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}")
+        echo_folded(f"  {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}")
     _print_untold(facts.untold)
     if facts.quarantine_gone:
         click.echo(f"\ngone from quarantine: {facts.quarantine_gone}; dbproc check names them")
