@@ -8,6 +8,7 @@ import click
 
 from dbproc.cli import terminal
 from dbproc.cli.common import TIME, asking_options, cell, open_mission
+from dbproc.cli.completers import complete_files, complete_processes
 from dbproc.cli.listing import list_json, list_lines
 from dbproc.cli.table import folded
 from dbproc.core.lookup import process_named
@@ -20,8 +21,8 @@ from dbproc.database.store import Transaction
 
 @click.command("log")
 @click.option("--since", type=TIME, metavar="WHEN", help="From this day, hour, minute or second on.")
-@click.option("--process", metavar="PROCESS", help="Only the jobs of this process.")
-@click.option("--file", "name", metavar="FILE", help="Only what was done to this file.")
+@click.option("--process", shell_complete=complete_processes, metavar="PROCESS", help="Only the jobs of this process.")
+@click.option("--file", "name", shell_complete=complete_files, metavar="FILE", help="Only what was done to this file.")
 @asking_options
 def log_command(mission: str, as_json: bool, since: Period | None, process: str | None, name: str | None) -> None:
     """Say what runs and people did, as the catalogue has it: files taken in, made, refused, corrected; jobs that
