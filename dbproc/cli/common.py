@@ -289,6 +289,8 @@ def retry_words(failure: AttemptRow) -> str:
         return "run again by the next run"
     if failure.status == AttemptStatus.REFUSED:
         return "not tried until its inputs, its code or the definition change"
+    if failure.next_try is not None and not failure.failures:
+        return "tried again by the next run"
     if failure.next_try is None:
         return f"{times}, given up; to try again: dbproc retry"
     return f"{times}, tried again after {cell(failure.next_try)}"

@@ -36,12 +36,13 @@ def test_names_are_completed(
     assert completed("lineage", "-m", database, "a_") == ["a_20240501"]
     monkeypatch.setenv("DBPROC_MISSION", database)
     assert completed("withdraw", "a_") == ["a_20240501"]
-    for words in (("why", "da"), ("why", "a_"), ("log", "--file", "a_")):
-        assert completed(*words) == ["a_20240501" if words[-1] == "a_" else "day_a"]
-    for command in (("run",), ("plan",), ("retry",), ("dismiss",)):
-        assert completed(*command, "--only", "to_a,to") == ["to_a,to_b"]
-    for command in (("stats",), ("run-process",), ("code", "show"), ("whatif", "release"), ("log", "--process")):
-        assert completed(*command, "to") == ["to_b"]
+    for words in ("why", "log --file"):
+        assert completed(*words.split(), "a_") == ["a_20240501"]
+    assert completed("why", "da") == ["day_a"]
+    for words in ("run", "plan", "retry", "dismiss"):
+        assert completed(words, "--only", "to_a,to") == ["to_a,to_b"]
+    for words in ("stats", "run-process", "code show", "whatif release", "canary start", "log --process"):
+        assert completed(*words.split(), "to") == ["to_b"]
     assert completed("lineage", "-m", str(tmp_path / "none"), "a_") == []
     assert "withdraw" in completed("with")
     for shell in ("bash", "zsh", "fish"):
