@@ -17,7 +17,7 @@ from dbproc.core.events import Event, Report
 from dbproc.core.model import Move
 from dbproc.core.states import Purpose, RefusalReason
 from dbproc.core.text import one_line, storable
-from dbproc.database import audit, files, lock, quarantine, queue
+from dbproc.database import audit, files, lock, log, quarantine, queue
 from dbproc.database import moves as placements
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
@@ -100,8 +100,11 @@ class _Repair:
         right = self._of_right_bytes({mark.file_id: mark.path for mark in back})
         gone = [mark for mark in marks if not mark.exists and not os.path.lexists(mark.path)]
         with self._store.begin() as connection:
+            there = [mark.file_id for mark in back if mark.file_id in right]
             files.set_existing(connection, [mark.file_id for mark in gone], exists=False)
-            files.set_existing(connection, [mark.file_id for mark in back if mark.file_id in right], exists=True)
+            files.set_existing(connection, there, exists=True)
+            log.note_files(connection, log.GONE, [mark.file_id for mark in gone])
+            log.note_files(connection, log.BACK, there)
         for mark in gone:
             self._done(mark.path, "recorded as missing")
         for mark in back:

@@ -367,7 +367,9 @@ def _leave(store: Store, run_id: int, comment: str) -> None:
 def _ended_so(connection: Connection, acquired: Acquired, comment: str) -> bool:
     """Whether the run before ended in the same way: who was told of that is not told of each that follows."""
     run = schema.logging.c
-    before = select(run.comment).where(run.logging_id < acquired.run_id).order_by(run.logging_id.desc()).limit(1)
+    purpose = select(run.purpose).where(run.logging_id == acquired.run_id).scalar_subquery()
+    is_before = (run.logging_id < acquired.run_id, run.purpose == purpose)
+    before = select(run.comment).where(*is_before).order_by(run.logging_id.desc()).limit(1)
     return bool(connection.scalar(before) == comment)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, func, or_, select
 
 from dbproc.core.states import AttemptStatus, Correction
-from dbproc.database import schema
-from dbproc.database._queries import FILE, RECORDED, recorded_columns, recorded_slot
+from dbproc.database import lock, schema
+from dbproc.database._queries import FILE, RECORDED, batches, recorded_columns, recorded_slot
 
 _RUN, _ATTEMPT = schema.logging, schema.attempt
 _LAST_RUNS = 10
@@ -22,10 +23,14 @@ RETRY = "retry"
 RENAME = "rename"
 """The purpose of the row of ``logging`` by which a product or a process has another name; see :func:`rename_words`."""
 
+GONE, BACK = "gone", "back"
+"""The purposes of rows of ``logging`` that say which files were seen to be gone from disk, or are there again."""
+
 _OF_FILES = ("withdraw", "restore", "replace", "reinspect", "mark", "reap")
 """The purposes of rows of ``logging`` whose work is told file by file."""
 
 _OF_WORDS = {RETRY: "retried", RENAME: "renamed"}
+_OF_DISK = {GONE: ("gone", "from disk"), BACK: ("restored", "it was gone from disk")}
 _OF_ATTEMPT = {AttemptStatus.SUCCEEDED: "made", AttemptStatus.RUNNING: "started"}
 _OF_CORRECTION = {
     Correction.WITHDRAW: "withdrawn",
@@ -43,7 +48,7 @@ class LogEntry:
 
     time: dt.datetime  #: when; of a file that was taken in: when its run began
     run: int | None  #: the number of the run that did it; null: a person did
-    event: str  #: what: `run`, `ingested`, `made`, `failed`, `refused`, `quarantined`, `withdrawn`, `restored` …
+    event: str  #: what: `run`, `ingested`, `made`, `failed`, `refused`, `quarantined`, `withdrawn`, `gone` …
     subject: str  #: the name of a file, or a process and the time that it is for
     message: str  #: why, or how it ended
 
@@ -69,11 +74,20 @@ def log(connection: Connection, asked: Asked) -> list[LogEntry]:
     found = [*_of_attempts(connection, asked, since), *_of_dismissals(connection, asked, since)]
     if asked.process_id is None:
         found += _of_files(connection, asked, since)
+        found += _of_disk(connection, asked, since)
         found += _of_corrections(connection, asked, since)
     if asked.is_of_all:
         found += _of_runs(connection, since)
         found += _of_quarantine(connection, since)
     return sorted(found, key=lambda each: (each.time, each.event != "run"))
+
+
+def note_files(connection: Connection, what: str, file_ids: Iterable[int]) -> None:
+    """Record that files are :data:`GONE`, or :data:`BACK`, and the run that saw it."""
+    numbers = sorted(file_ids)
+    if numbers:
+        run = connection.scalar(select(_RUN.c.logging_id).where(_RUN.c.currently_processing))
+        lock.note(connection, what, json.dumps({"run": run, "files": numbers}))
 
 
 def rename_words(kind: str, former: str, name: str = "") -> str:
@@ -108,7 +122,7 @@ def _from(
 def _of_runs(connection: Connection, since: dt.datetime | None) -> Iterator[LogEntry]:
     is_told = or_(_RUN.c.purpose.not_in(_OF_FILES), _RUN.c.comment.is_(None))
     is_told = or_(is_told, and_(_RUN.c.comment != "done", _RUN.c.comment.not_like("refused: %")))
-    statement = _from(select(_RUN).where(is_told), _RUN.c.processing_start_time, since)
+    statement = _from(select(_RUN).where(is_told, _RUN.c.purpose.not_in(_OF_DISK)), _RUN.c.processing_start_time, since)
     for row in connection.execute(statement):
         if row.purpose in _OF_WORDS:
             time, event, by = row.processing_start_time, _OF_WORDS[row.purpose], f"by {row.user}"
@@ -146,6 +160,18 @@ def _is_first_state() -> ColumnElement[bool]:
         other.c.file_id == FILE.c.replaced_by,
     )
     return ~exists().where(other.c.file_id < FILE.c.file_id, has_same)
+
+
+def _of_disk(connection: Connection, asked: Asked, since: dt.datetime | None) -> Iterator[LogEntry]:
+    """The files that were gone from disk, or were there again."""
+    statement = select(_RUN.c.processing_start_time, _RUN.c.purpose, _RUN.c.comment)
+    statement = statement.where(_RUN.c.purpose.in_(_OF_DISK))
+    for time, purpose, comment in connection.execute(_from(statement, _RUN.c.processing_start_time, since)):
+        said, (event, message) = json.loads(comment), _OF_DISK[purpose]
+        numbers = [each for each in said["files"] if not asked.file_ids or each in asked.file_ids]
+        for some in batches(numbers):
+            for name in connection.scalars(select(FILE.c.filename).where(FILE.c.file_id.in_(some))):
+                yield LogEntry(time=time, run=said["run"], event=event, subject=name, message=message)
 
 
 def _among(

@@ -16,7 +16,7 @@ from dbproc.core.model import Definition, KnownFile, Move, NewFile, SameName
 from dbproc.core.slot_text import file_words
 from dbproc.core.states import Correction, Purpose
 from dbproc.core.text import storable
-from dbproc.database import corrections, directories, files, quarantine, queue
+from dbproc.database import corrections, directories, files, log, quarantine, queue
 from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.store import Store
@@ -173,6 +173,7 @@ class Ingest:
                 )
                 queue.push(connection, [file.file_id for file in former], "replaced")
             files.set_existing(connection, restored, exists=True)
+            log.note_files(connection, log.BACK, restored)
             queue.push(connection, restored, "restored")
             quarantine.insert_entries(connection, self._run_id, [entry for _, entry in entries])
             placements.withdraw(connection, announced)
@@ -208,6 +209,7 @@ class Ingest:
             if not known.exists:
                 with self._store.begin() as connection:
                     files.set_existing(connection, [known.file_id], exists=True)
+                    log.note_files(connection, log.BACK, [known.file_id])
                     queue.push(connection, [known.file_id], "restored")
             if self._remove(duplicate):
                 self._report.add(Event.DUPLICATE, arrival.name, "its bytes are in the catalogue already")

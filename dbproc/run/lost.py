@@ -14,7 +14,7 @@ from dbproc.core.events import Event, Report
 from dbproc.core.model import Definition, File, Mission, Task
 from dbproc.core.reasons import some_names
 from dbproc.core.states import Standing
-from dbproc.database import directories, files, lineage, moves, queue
+from dbproc.database import directories, files, lineage, log, moves, queue
 from dbproc.database.store import Store, Transaction
 from dbproc.run.places import Place
 from dbproc.storage.absence import away_words, is_away, names_in
@@ -156,5 +156,6 @@ def _record(connection: Transaction, definition: Definition, lost: Sequence[File
     """Record that files are gone, and queue what leads to them."""
     numbers = sources_of(connection, definition, lost) if lost else []
     files.set_existing(connection, sorted(file.file_id for file in lost), exists=False)
+    log.note_files(connection, log.GONE, [file.file_id for file in lost])
     queue.push(connection, numbers, _GONE)
     return numbers

@@ -19,7 +19,7 @@ from dbproc.core.events import Event, Report
 from dbproc.core.model import Mission, Move
 from dbproc.core.states import Purpose, RefusalReason
 from dbproc.core.text import storable
-from dbproc.database import files, quarantine, queue
+from dbproc.database import files, log, quarantine, queue
 from dbproc.database import moves as placements
 from dbproc.database.files import Part
 from dbproc.database.store import Store
@@ -224,6 +224,7 @@ class _Rescue:
         if not part.exists and not self._store.read_only:
             with self._store.begin() as connection:
                 files.set_existing(connection, [part.file_id], exists=True)
+                log.note_files(connection, log.BACK, [part.file_id])
                 queue.push(connection, [part.file_id], "restored")
         return True
 

@@ -279,6 +279,13 @@ def test_a_delivered_one_that_vanished_is_named_everywhere_with_what_depends_on_
     made.run()
     assert made.dbproc("status", "--check").out.startswith("fine")
     made.check()
+    told = made.dbproc("log", "--file", raw, "--json").json
+    events = [(each["event"], each["run"]) for each in told]
+    assert events == [("ingested", events[0][1]), ("gone", events[1][1]), ("restored", events[2][1])]
+    assert None not in dict(events).values()
+    everything = made.dbproc("log").out
+    assert f" gone {raw}: from disk (run {events[1][1]})" in everything
+    assert f" restored {raw}: it was gone from disk (run {events[2][1]})" in everything
 
 
 def test_of_a_superseded_version_nothing_is_said_but_by_the_run_that_notices(mission: Mission) -> None:
