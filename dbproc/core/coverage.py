@@ -402,11 +402,12 @@ def _held(period: Period, after: dt.timedelta | None, until: dt.datetime) -> Per
 
 
 def _for_lack(series: Series, part: Stretch, period: Period) -> Stretch:
+    """What is known of an output for lack of an input; what was withdrawn of that is to blame by name."""
     if not part.mark.is_gap:
         return Stretch(period, part.mark, part.why)
-    if part.root:
-        return Stretch(period, Mark.MISSING, part.why, part.root, part.files, part.log)
-    return Stretch(period, Mark.MISSING, f"{series.product} is {part.mark}", series.product, part.files, part.log)
+    why, root = (part.why, part.root) if part.root else (f"{series.product} is {part.mark}", series.product)
+    files = () if part.mark is Mark.GONE else part.files
+    return Stretch(period, Mark.MISSING, why, root, files, part.log)
 
 
 def extent_of(inputs: Iterable[Iterable[Series]], key: str) -> Period | None:

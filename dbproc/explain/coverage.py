@@ -257,9 +257,9 @@ def _command(definition: Definition, product: Product, key: str, stretch: Stretc
 
 
 def _of_root(stretch: Stretch) -> str | None:
-    """The command that brings back what was withdrawn with something else; where something lacks because an input does,
-    the gap of that has it."""
-    if stretch.mark is not Mark.WITHDRAWN:
+    """The command that brings back what lacks because something else was withdrawn; where something else lacks for
+    another reason, the gap of that has it."""
+    if not stretch.files:
         return None
     if len(stretch.files) <= coverage.MOST_FILES:
         return _line("restore", *stretch.files)
@@ -515,8 +515,8 @@ def _failed(connection: Transaction, definition: Definition) -> Iterator[tuple[i
         process = definition.processes[row.process_id]
         shown = row.slot.period
         period = period_of(process, row.place) if shown is None else Period(shown.start, shown.stop)
-        message = NO_VERSION if NO_VERSION in (row.message or "") else row.message or row.status
-        why, mark = f"{process.name}: {message}", Mark.FAILED
+        before, no_version, _ = (row.message or row.status).partition(NO_VERSION)
+        why, mark = f"{process.name}: {before}{no_version}", Mark.FAILED
         if row.dismissed_time is not None:
             why, mark = f"{why}; dismissed by {row.dismissed_by}: {row.dismissed_reason}", Mark.DISMISSED
         for number in process.outputs:

@@ -296,7 +296,7 @@ def test_what_goes_with_a_calibration_names_it_and_comes_back_with_it(mission: M
     mission.deliver("raw_L_20200104_00_v1.0.0.txt", "raw_R_20200104_00_v1.0.0.txt")
     mission.run()
     assert gaps(mission, "day", "--start", "2020-01-04", "--end", "2020-01-04") == {
-        "day 2020-01-04 cam=L": ("missing: cal is withdrawn", "")
+        "day 2020-01-04 cam=L": ("missing: cal is withdrawn", f"dbproc restore {cal}")
     }
     mission.dbproc("restore", cal)
     mission.run()
@@ -342,7 +342,7 @@ def test_a_file_that_could_not_be_made_anew_is_stale(mission: Mission) -> None:
         == "dbproc retry --only to_clean --start 2020-01-02 --end 2020-01-03"
     )
     assert told["pic 2020-01-02 to 2020-01-03 (2)"] == (
-        "stale: to_pic: has no {VERSION} in its format",
+        "stale: to_pic: product pic has no {VERSION} in its format",
         "dbproc withdraw --product pic --start 2020-01-02 --end 2020-01-03 --reason TEXT",
     )
     assert [(each["product"], each["mark"], each["count"]) for each in coverage(mission)["gaps"]] == [
