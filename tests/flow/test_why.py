@@ -209,6 +209,33 @@ def test_a_calibration_that_is_not_valid_is_told_with_the_reason(
     assert [line for line in lines[1:] if line.startswith(f"  {told}")] == lines[1:]
 
 
+@pytest.mark.both_databases
+@pytest.mark.parametrize("valid", ["latest", "covers"])
+def test_a_calibration_that_is_not_in_its_place_is_named_with_what_brings_it_back(mission: Mission, valid: str) -> None:
+    mission.create(
+        product("raw", 0),
+        product("cal", 0, "cal_{Y}_v{VERSION}.txt"),
+        product("clean", 1),
+        process("to_clean", "clean", ["raw", {"product": "cal", "valid": valid}]),
+    )
+    mission.deliver(name_of("raw", 8), "cal_2020_v1.0.0.txt")
+    mission.run()
+    mission.dbproc("withdraw", "cal_2020_v1.0.0.txt", "--reason", "wrong lamp")
+    mission.run()
+    restore = "cal_2020_v1.0.0.txt is withdrawn; to have it back: dbproc restore cal_2020_v1.0.0.txt"
+    assert restore in tree(mission, "clean", "2020-01-08")
+    assert restore in tree(mission, "cal", "2020-01-08")
+    mission.dbproc("restore", "cal_2020_v1.0.0.txt")
+    mission.run()
+    mission.files()["cal_2020_v1.0.0.txt"].path.unlink()
+    mission.dbproc("check", "--repair")
+    mission.deliver(name_of("raw", 9))
+    mission.run()
+    lost = "cal_2020_v1.0.0.txt is missing from disk; deliver it again"
+    assert lost in tree(mission, "clean", "2020-01-09")
+    assert lost in tree(mission, "cal", "2020-01-09")
+
+
 @pytest.mark.thorough
 def test_files_with_keywords_have_each_their_own_cause(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
