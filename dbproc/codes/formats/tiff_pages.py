@@ -179,6 +179,10 @@ class Tiff:
         """The number of the page whose directory lies at a place of the file; None where none does."""
         return self._numbers.get(offset)
 
+    def offset_of(self, number: int) -> int:
+        """Where the directory of a page begins."""
+        return self._places[number][0]
+
     def _page(self, number: int) -> Any:
         if self._opened[0] != number:
             offset, index = self._places[number]
@@ -235,12 +239,12 @@ def opened(path: Path, sparse: Sparse | None = None) -> Iterator[Tiff]:
 @contextmanager
 def library(path: Path) -> Iterator[Any]:
     """The file as tifffile has it, for what it tells of series."""
-    with heard(path), _file(path) as tiff:
+    with heard(path, f"{DAMAGED}, or take the pages as they come with --plain"), _file(path) as tiff:
         yield tiff
 
 
 @contextmanager
-def heard(path: Path) -> Iterator[None]:
+def heard(path: Path, todo: str = DAMAGED) -> Iterator[None]:
     """Refuse what tifffile complains about: it logs a broken structure and goes on with what it has."""
     complaints: list[str] = []
     handler = logging.Handler(logging.WARNING)
@@ -253,7 +257,7 @@ def heard(path: Path) -> Iterator[None]:
         logger.removeHandler(handler)
     serious = [each for each in complaints if not HARMLESS.search(each)]
     if serious:
-        raise Refusal(path, f"the TIFF structure is not sound: {serious[0]}", DAMAGED)
+        raise Refusal(path, f"the TIFF structure is not sound: {serious[0]}", todo)
 
 
 def placed_pages(path: Path, tiff: Any) -> Iterator[Placed]:

@@ -37,6 +37,8 @@ class Plane:
 class Series:
     """Images of one kind along outer axes, slowest first; ``letters`` are tifffile's for these axes.
 
+    ``told`` is its number among tifffile's series, None where its pages were put together here.
+
     ``facts`` are the axes as the file's metadata tell them, by letter, the axes of rows and columns included.
     """
 
@@ -49,6 +51,7 @@ class Series:
     channels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    told: int | None = None
 
     def axis(self, position: int) -> Axis:
         """An outer axis."""
@@ -78,7 +81,10 @@ def _told(tiff: Tiff) -> list[Series]:
             what = "its OME-XML does not tell which page is what"
             raise Refusal(tiff.path, what, "Take the pages as they come with --plain")
         described = list(enumerate(told.series))
-        found = [_series(tiff, each, ome[i] if ome else None, imagej) for i, each in described if _main(tiff, each)]
+        parts = [
+            (i, _series(tiff, each, ome[i] if ome else None, imagej)) for i, each in described if _main(tiff, each)
+        ]
+        found = [replace(each, told=i) for i, each in parts]
         seen = {page for _, each in described for level in each.levels for page in _numbers(tiff, level)}
         plain_kind = {each.kind for _, each in described} == {"generic"}
     lost = [page for page in tiff.pages if page.number not in seen]
