@@ -29,6 +29,7 @@ from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.formats.cdf_records import CdfFile, Extent
+    from dbproc.codes.formats.plain_reading import PlainCdf
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
 
@@ -86,11 +87,21 @@ class CdfSource:
         _require_same_axes(content.path, variables)
         names = distinct(content.path, [each.name for each in variables])
         self._variables = dict(zip(names, variables, strict=True))
+        self._plain: PlainCdf | None = None
         self.description = _describe(content, self._variables)
 
     def read(self, field: str, box: Box) -> Values:
         """The stored values of a field inside ``box``."""
         return self._variables[field].read(box)
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The values that the library has in ``box``."""
+        variable = self._variables[field]
+        if self._plain is None:
+            from dbproc.codes.formats.plain_reading import PlainCdf
+
+            self._plain = PlainCdf(variable.content.file.path)
+        return self._plain.read(variable.name, box, variable.kind.varies)
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,10 @@ class Hdf5Source:
 
         return read(self._tree, self._datasets[field], box)
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The values that the library has in ``box``, from the file opened anew."""
+        return self._tree.plain().read(self.description.named(field).variable, box)
+
 
 def _only(tree: Tree) -> str:
     """The one dataset that can be meant: of several axes, or of one where there are no others."""

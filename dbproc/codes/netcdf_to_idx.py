@@ -28,6 +28,7 @@ from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import Axis, Description, Field, Number, number, plain
 
 if TYPE_CHECKING:
+    from dbproc.codes.formats.plain_reading import PlainNetcdf
     from dbproc.codes.formats.unpacking import Unpacking
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
@@ -84,6 +85,8 @@ class NetcdfSource:
         for each in kinds[1:]:
             require_alike(path, [kinds[0], each], "{} have different dimensions")
         names = distinct(path, [_path(each) for each in variables])
+        self._path, self._stack = path, ExitStack()
+        self._plain: PlainNetcdf | None = None
         self._stored = {name: _Stored(path, each) for name, each in zip(names, variables, strict=True)}
         fields = {name: _field(name, each) for name, each in zip(names, variables, strict=True)}
         self._unpacking: dict[str, Unpacking] = {}
@@ -102,8 +105,19 @@ class NetcdfSource:
         values = self._stored[field].read(box)
         return self._unpacking[field].apply(native(values)) if field in self._unpacking else values
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The values that the library has in ``box``, from the file opened anew."""
+        from dbproc.codes.formats.plain_reading import PlainNetcdf
+        from dbproc.codes.idx.values import native
+
+        if self._plain is None:
+            self._plain = PlainNetcdf(self._path, self._stack)
+        for inside, values in self._plain.read(_path(self._stored[field].variable), box):
+            yield inside, self._unpacking[field].apply(native(values)) if field in self._unpacking else values
+
     def close(self) -> None:
         """Give back what copies took."""
+        self._stack.close()
         for each in self._stored.values():
             each.close()
 

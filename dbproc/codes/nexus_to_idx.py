@@ -102,6 +102,10 @@ class NexusSource:
 
         return read(self._tree, self._datasets[field], box)
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The values that the library has in ``box``, from the file opened anew."""
+        return self._tree.plain().read(self.description.named(field).variable, box)
+
 
 @dataclass(frozen=True)
 class Roles:

@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.conversion.source import Opener, Source
+from dbproc.codes.conversion.source import Opener, Source, witness
 from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import UTC_ENDS, Axis, Description, Field, Number, Part, number
 from dbproc.codes.idx.refusal import Refusal
@@ -93,8 +93,8 @@ class Joined:
         self._place = _place(first, axis)
         for path, each in zip(inputs, descriptions, strict=True):
             _require_alike(path, each, inputs[0], first, self._place)
-        sizes = [1 if self._place is None else each.shape[self._place] for each in descriptions]
-        self._starts = [0, *accumulate(sizes)]
+        self._sizes = [1 if self._place is None else each.shape[self._place] for each in descriptions]
+        self._starts = [0, *accumulate(self._sizes)]
         self.description = _whole(inputs, descriptions, self._starts, self._place, axis or new)
 
     def read(self, field: str, box: Box) -> Values:
@@ -104,6 +104,30 @@ class Joined:
         place = self._place or 0
         pieces = [self._piece(field, box, i) for i in self._touched(box[place])]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=place)
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """Parts of a box read by another way, file after file."""
+        begin, place = 0, self._place or 0
+        for index, size in enumerate(self._sizes):
+            low, high = max(begin, box[place].start), min(begin + size, box[place].stop)
+            if low < high:
+                yield from self._plain_part(index, field, box, (begin, low, high))
+            begin += size
+
+    def _plain_part(self, index: int, field: str, box: Box, run: tuple[int, int, int]) -> Iterator[tuple[Box, Values]]:
+        """What one file, which begins at ``run[0]``, has of ``run[1]`` to ``run[2]``."""
+        begin, low, high = run
+        plain, place = witness(self._source(index)), self._place
+        if place is None:
+            for inside, values in plain(field, box[1:]):
+                yield (slice(low, high), *inside), values[None]
+            return
+        wanted = [*box]
+        wanted[place] = slice(low - begin, high - begin)
+        for inside, values in plain(field, tuple(wanted)):
+            found = [*inside]
+            found[place] = slice(found[place].start + begin, found[place].stop + begin)
+            yield tuple(found), values
 
     def _touched(self, part: slice) -> range:
         return range(bisect_right(self._starts, part.start) - 1, bisect_right(self._starts, part.stop - 1))

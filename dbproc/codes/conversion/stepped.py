@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dbproc.codes.conversion.source import Source
+from dbproc.codes.conversion.source import Source, witness
 from dbproc.codes.idx.description import Description, Part
 from dbproc.codes.idx.refusal import Refusal
 
@@ -82,6 +83,17 @@ class Stepped:
         first, *rest = box
         rest.insert(self._axis, first)
         return np.moveaxis(self._source.read(field, tuple(rest)), self._axis, 0)
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """Parts of a box read by another way; axes are found by their names."""
+        import numpy as np
+
+        names = [axis.name for axis in self.description.axes]
+        order = [names.index(axis.name) for axis in self._source.description.axes]
+        back = [order.index(i) for i in range(len(order))]
+        for inside, values in witness(self._source)(field, tuple(box[i] for i in order)):
+            further = range(len(order), values.ndim)
+            yield tuple(inside[i] for i in back), np.transpose(values, (*back, *further))
 
 
 def _told(description: Description) -> str:

@@ -17,6 +17,7 @@ from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.source import Source
+from dbproc.codes.conversion.witness import require_same
 from dbproc.codes.idx import slabs
 from dbproc.codes.idx.description import Description, Field, Tally
 from dbproc.codes.idx.refusal import Refusal
@@ -244,6 +245,8 @@ def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Sla
     values, wanted = native(found), _array_shape(field, box)
     if values.dtype.name != field.dtype or values.shape != wanted:
         raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
+    with reading(about):
+        require_same(source, field, box, values, about)
     steps = values if plan.steps is not None else [values]
     return [
         _layer(field, step, inside, part.reshape(_array_shape(field, inside)))

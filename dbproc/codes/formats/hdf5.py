@@ -11,10 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.idx.description import Origin, plain
 from dbproc.codes.idx.refusal import Refusal
+
+if TYPE_CHECKING:
+    from dbproc.codes.formats.plain_reading import PlainHdf5
 
 CACHE = 128 << 20
 """Bytes of decoded chunks that are kept, unless told otherwise."""
@@ -81,6 +84,7 @@ class Tree:
         self.largest_chunk = 4 * cache
         self._cache, self._stack = cache, stack
         self._files: dict[Path, Any] = {}
+        self._plain: PlainHdf5 | None = None
         self.root = self._open(path)
 
     def find(self, name: str, start: Any = None) -> Any:
@@ -146,6 +150,14 @@ class Tree:
         """The root of another HDF5 file (one that :meth:`other` has found)."""
         found = path.resolve()
         return self.root if found == self.path.resolve() else self._files.get(found) or self._open(found)
+
+    def plain(self) -> PlainHdf5:
+        """The file opened anew, to be read by nothing but the library."""
+        from dbproc.codes.formats.plain_reading import PlainHdf5
+
+        if self._plain is None:
+            self._plain = PlainHdf5(self.path, self._stack)
+        return self._plain
 
     def origins(self) -> tuple[Origin, ...]:
         """The source and the files beside it that gave something, these by their path from the source."""

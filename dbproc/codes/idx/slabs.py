@@ -37,6 +37,11 @@ def plan(shape: tuple[int, ...], sample_bytes: int, budget: int = BUDGET) -> lis
     ]
 
 
+def parts(box: Box, sample_bytes: int, budget: int) -> list[Box]:
+    """Boxes that cover ``box`` once, as :func:`plan` cuts it."""
+    return [shifted(part, box) for part in plan(shape_of(box), sample_bytes, budget)]
+
+
 def tiles(shape: tuple[int, ...], sample_bytes: int, budget: int) -> list[Box]:
     """Boxes that cover ``shape`` once, of at most ``budget`` bytes and about as long on each axis, as blocks are.
 
