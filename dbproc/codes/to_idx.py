@@ -23,7 +23,7 @@ from dbproc.codes.automatic import sensors
 from dbproc.codes.automatic.choice import Choice, first
 from dbproc.codes.automatic.steps import with_timesteps
 from dbproc.codes.conversion.converter import Converter
-from dbproc.codes.conversion.source import Source
+from dbproc.codes.conversion.source import Source, witness
 from dbproc.codes.formats.selection import few
 from dbproc.codes.idx.description import Axis, Description
 
@@ -103,6 +103,10 @@ class Chosen:
         """The stored values of a field inside ``box``."""
         return self._source.read(field, box)
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """Parts of a box read by another way."""
+        yield from witness(self._source)(field, box)
+
 
 class _Told:
     """A source whose axes have names of their own, the one of joined files as these tell it."""
@@ -113,6 +117,9 @@ class _Told:
 
     def read(self, field: str, box: Box) -> Values:
         return self._source.read(field, box)
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        yield from witness(self._source)(field, box)
 
 
 def _within(choice: Choice, memory: int | None) -> Choice:
@@ -137,7 +144,7 @@ def _axes(description: Description, choice: Choice) -> tuple[Axis, ...]:
 
 def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any]) -> Iterator[Choice]:
     """The ways to convert what there is, the best first."""
-    from dbproc.codes.automatic import cdf, fits, hdf5, netcdf, pictures, raw
+    from dbproc.codes.automatic import cdf, fits, hdf5, idx, netcdf, pictures, raw
 
     files, wanted = found.files, options.get("variables") or ()
     xs, ys = options.get("xs") or "", options.get("ys") or ""
@@ -154,7 +161,7 @@ def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any])
     elif found.kind == "HDF5":
         yield from hdf5.choices(files, wanted, xs, ys)
     elif found.kind == "IDX":
-        yield Choice("idx_to_idx", files, ({"part": wanted[0] if wanted else None, "missing": "refuse"},))
+        yield idx.choice(files[0], wanted)
     elif found.kind == "CDF":
         yield from cdf.choices(files, wanted)
     elif found.kind == "FITS":

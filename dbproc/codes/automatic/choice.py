@@ -37,6 +37,8 @@ class Choice:
         Its options; of several openings of the same files the fields are taken together.
     names
         The option of which each entry is one field (``variables``): what cannot be converted is left out of it.
+    titles
+        What tells the fields of several openings apart, where they have the same names.
     axis
         The axis along which several files are joined, None where the converter takes them together.
     new_axis
@@ -55,6 +57,7 @@ class Choice:
     files: tuple[Path, ...]
     openings: tuple[Mapping[str, Any], ...] = ({},)
     names: str = ""
+    titles: tuple[str, ...] = ()
     axis: str | None = ""
     new_axis: str = "file"
     told: Axis | None = None
@@ -120,7 +123,9 @@ def _smaller(choice: Choice, refusal: Refusal) -> Iterator[Choice]:
         if kept and left:
             yield _naming(choice, kept).leaving(*left)
     elif len(choice.openings) > 1:
-        yield replace(choice, openings=choice.openings[:-1]).leaving(f"{_told(choice.openings[-1])}: {refusal.what}")
+        yield replace(choice, openings=choice.openings[:-1], titles=choice.titles[:-1]).leaving(
+            f"{_told(choice.openings[-1])}: {refusal.what}"
+        )
     if len(choice.files) > 1 and choice.axis is not None:
         odd = [path for path in choice.files if str(path) == refusal.where] or [choice.files[-1]]
         rest = tuple(path for path in choice.files if path not in odd)
@@ -151,7 +156,7 @@ def _entered(choice: Choice, stack: ExitStack) -> Source:
     """A choice, opened; whatever a library raises is said to be the file's fault."""
     with ExitStack() as trial:
         sources = [_source(choice, options, trial) for options in choice.openings]
-        found = sources[0] if len(sources) == 1 else Together(choice.files[0], sources)
+        found = sources[0] if len(sources) == 1 else Together(choice.files[0], sources, choice.titles)
         stack.push(trial.pop_all())
     return found
 

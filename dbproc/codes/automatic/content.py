@@ -23,6 +23,8 @@ GZIP = b"\x1f\x8b"
 PICTURES = ("JPEG", "PNG")
 KINDS = {"BigTIFF": "TIFF", "MIDX": "IDX"}
 """Kinds that count as another one."""
+DICOM = (128, b"DICM")
+"""DICOM may begin as a TIFF file does."""
 OTHERS = (
     (0, b"\x0e\x03\x13\x01", "HDF4"),
     (0, b"GRIB", "GRIB"),
@@ -32,7 +34,7 @@ OTHERS = (
     (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
     (8, b"WEBP", "WebP"),
     (0, b"BUFR", "BUFR"),
-    (128, b"DICM", "DICOM"),
+    (*DICOM, "DICOM"),
     (344, b"n+1", "NIfTI"),
     (0, b"%PDF", "PDF"),
     (0, b"NRRD", "NRRD"),
@@ -92,6 +94,8 @@ def told(files: Sequence[Path], preferred: Sequence[str] = ()) -> Content:
 def kind(path: Path) -> str:
     """What a file is by its content, in the words of :class:`Content`; empty when it is none that is converted."""
     found = kind_of(path)
+    if found == "TIFF" and _head(path)[DICOM[0] :].startswith(DICOM[1]):
+        return ""
     if found in PICTURES:
         return "picture"
     if found == "HDF5" or (found is None and _has_user_block(path)):

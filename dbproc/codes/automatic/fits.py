@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PROGRAM = "fits_to_idx"
 MOST = 6
 """Axes that an image may have; one of six becomes timesteps."""
+LONGEST = 1 << 17
+"""The longest header that is taken for one."""
 
 
 def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choice]:
@@ -24,7 +26,13 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
     if wanted:
         yield Choice(PROGRAM, tuple(files), tuple({"hdu": each} for each in wanted))
         return
-    units = _units(files[0])
+    try:
+        units = _units(files[0])
+    except Refusal as refusal:
+        if not _is_header(files[0]):
+            raise
+        what = f"{NO_ARRAY}: it is the header of a FITS file alone"
+        raise Refusal(files[0], what, "There is nothing to convert") from refusal
     images = [each for each in units if each.kind == "image" and len(each.shape) <= MOST]
     others = [f"HDU {each.number} {each.name} ({each.kind})".replace("  ", " ") for each in units if each not in images]
     others = [each for each in others if not each.endswith("(empty)")]
@@ -42,6 +50,14 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
         ]
         openings = tuple({"hdu": str(each.number)} for each in alike)
         yield Choice(PROGRAM, tuple(files), openings, left_out=tuple(few([*left, *others])))
+
+
+def _is_header(path: Path) -> bool:
+    """Whether a file is text: the header that was taken out of a FITS file, which tells of data that it has not."""
+    if path.stat().st_size > LONGEST:
+        return False
+    content = path.read_bytes()
+    return content.isascii() and b"\0" not in content
 
 
 def _units(path: Path) -> Sequence[Unit]:

@@ -8,7 +8,7 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
-from dbproc.codes.conversion.source import Source
+from dbproc.codes.conversion.source import Source, witness
 from dbproc.codes.idx.description import Axis, plain
 
 if TYPE_CHECKING:
@@ -53,14 +53,33 @@ class Flattened:
         pieces = [self._piece(field, each, rest) for each in self._runs(first)]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """Parts of a box read by another way."""
+        first, *rest = box
+        for each in self._runs(first):
+            for inside, values in witness(self._source)(field, self._inner(each, rest)):
+                begin = 0
+                for size, place in zip(self._sizes, self._places, strict=True):
+                    begin = begin * size + inside[place].start
+                last = inside[self._places[-1]]
+                part = slice(begin, begin + last.stop - last.start)
+                yield (part, *(inside[i] for i in self._others)), self._ordered(values)
+
     def _piece(self, field: str, ours: Sequence[slice], rest: Sequence[slice]) -> Values:
         """What is in a box of the axes that became one, and of the others."""
+        return self._ordered(self._source.read(field, self._inner(ours, rest)))
+
+    def _inner(self, ours: Sequence[slice], rest: Sequence[slice]) -> Box:
+        """The box of the source."""
+        parts = dict(zip((*self._places, *self._others), (*ours, *rest), strict=True))
+        return tuple(parts[i] for i in sorted(parts))
+
+    def _ordered(self, values: Values) -> Values:
+        """Values of the source with the axes that became one as the first."""
         import numpy as np
 
-        parts = dict(zip((*self._places, *self._others), (*ours, *rest), strict=True))
-        values = self._source.read(field, tuple(parts[i] for i in sorted(parts)))
-        extra = range(len(parts), values.ndim)
-        values = np.transpose(values, (*self._places, *self._others, *extra))
+        order = (*self._places, *self._others)
+        values = np.transpose(values, (*order, *range(len(order), values.ndim)))
         return np.ascontiguousarray(values).reshape(-1, *values.shape[len(self._places) :])
 
     def _runs(self, part: slice) -> Iterator[tuple[slice, ...]]:
