@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.automatic import sensors
-from dbproc.codes.automatic.choice import Choice, first
+from dbproc.codes.automatic.choice import Choice, first, in_time
 from dbproc.codes.automatic.steps import with_timesteps
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.conversion.source import Source, witness
@@ -59,7 +59,7 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     sensor = sensors.SENSORS[options.get("sensor") or "OTHER"]
     found = content.told(inputs, sensor.kinds)
     with ExitStack() as stack:
-        ways = (_within(each, options.get("memory")) for each in _choices(found, sensor, options))
+        ways = (in_time(_within(each, options.get("memory"))) for each in _choices(found, sensor, options))
         choice, source = first(ways, stack)
         yield Chosen(source, choice, found, options)
 
@@ -131,7 +131,12 @@ def _within(choice: Choice, memory: int | None) -> Choice:
 
 def _axes(description: Description, choice: Choice) -> tuple[Axis, ...]:
     first, *rest = description.axes
-    if choice.told is not None and first.name == choice.new_axis and first.size == choice.told.size:
+    if (
+        choice.told is not None
+        and first.name == choice.new_axis
+        and first.size == choice.told.size
+        and not first.coordinates
+    ):
         first = choice.told
     axes = (first, *rest)
     names = [axis.name for axis in axes]
@@ -171,11 +176,11 @@ def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any])
 
 
 def _tiff(files: Sequence[Path], wanted: Sequence[str]) -> Iterator[Choice]:
-    """TIFF files: tiles of a mosaic where they say so themselves, else one after another."""
+    """TIFF files: tiles of a mosaic or bands where they say so themselves, else one after another."""
     from dbproc.codes.automatic import pictures, tiff
 
     if len(files) > 1 and not wanted:
-        yield from pictures.mosaics(files)
+        yield from pictures.of_tiff(files)
     yield from tiff.choices(files, wanted)
 
 

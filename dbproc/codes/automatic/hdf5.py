@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 SERVING = ("DIMENSION_SCALE", "PALETTE")
 """Classes of datasets which only serve other ones."""
-PROBE_AXES = 4
+PROBE_AXES, SCAN_AXES = 4, 3
+"""Axes of probe data, and how many at least positions can be given for: a scan whose points follow one another."""
 XS = re.compile(
     r"(?:x_?s|x|sam(?:ple)?_?x|pos(?:ition)?_?x|x_?pos(?:itions?)?|scan_?x|x_?coords?|fast_?axis)", re.IGNORECASE
 )
@@ -171,7 +172,7 @@ def _data(tree: Tree, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
 
 def _placed(tree: Tree, choice: Choice, name: str, shape: tuple[int, ...], xs: str, ys: str) -> Choice:
     """A choice with the positions of its scan, where it has four axes and there are some."""
-    if len(shape) != PROBE_AXES and not (xs or ys):
+    if len(shape) < SCAN_AXES or (len(shape) != PROBE_AXES and not (xs or ys)):
         return choice
     places = {
         "xs": _positions(tree, xs, XS, name, shape, 1),
@@ -198,7 +199,8 @@ def _positions(
         found: Any = tree.find(path)
     except KeyError:
         raise Refusal(tree.path, f"it has no dataset {path!r} for positions", "Name one with --xs and --ys") from None
-    fits = getattr(found, "shape", None) in ((shape[axis],), tuple(shape[:2]), (shape[0] * shape[1],))
+    along = (shape[axis],) if len(shape) >= PROBE_AXES else (shape[0],)
+    fits = getattr(found, "shape", None) in (along, tuple(shape[:2]), (shape[0] * shape[1],))
     if not fits or found.size > MOST_POSITIONS:
         what = f"the positions {path} have the shape {getattr(found, 'shape', None)}, the scan {tuple(shape[:2])}"
         raise Refusal(tree.path, what, "Name others with --xs and --ys")

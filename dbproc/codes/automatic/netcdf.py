@@ -41,10 +41,23 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
     if not arrays:
         what = NO_ARRAY if not others else f"it holds no array that is supported: {', '.join(others[:8])}"
         raise Refusal(files[0], what, "There is nothing to convert")
+    if len(files) > 1:
+        yield from _apart(files, arrays)
     for chosen, left in groups(arrays, by_depth):
         names = [each.name for each in chosen]
         beside = told([each for each in left if each.rank >= 0])
         yield Choice(PROGRAM, tuple(files), ({"variables": names},), "variables", left_out=(*beside, *others))
+
+
+def _apart(files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
+    """Files that hold the variables of one dataset between them: alike in shape, none with a variable of the first."""
+    others = [_listed(path)[0] for path in files[1:]]
+    best = [next(groups(arrays, by_depth))[0] for arrays in (first, *others) if arrays]
+    sets = [frozenset(each.name for each in chosen) for chosen in best]
+    are_disjoint = len(frozenset().union(*sets)) == sum(map(len, sets))
+    if len(best) == len(files) and are_disjoint and len({chosen[0].shape for chosen in best}) == 1:
+        openings = tuple({"variables": [each.name for each in chosen]} for chosen in best)
+        yield Choice(PROGRAM, tuple(files), openings, sets=tuple((path,) for path in files))
 
 
 def _listed(path: Path) -> tuple[list[Array], list[str]]:

@@ -67,7 +67,7 @@ def found(
     for path in listed(named, suffixes):
         if path.is_dir():
             files += _meant(path, [each for each in path.iterdir() if not each.is_dir()], suffixes, companions)
-        elif is_archive(path):
+        elif is_archive(path, single=not suffixes):
             require_files([path])
             place = directory / str(len(archives))
             place.mkdir(parents=True)
