@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 NAME = "image_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", SUFFIXES, joins=False)
-CACHE_BYTES = 256 << 20
-"""Decoded tiles that are kept open for the next box."""
+CACHE_BYTES = 128 << 20
+"""Decoded tiles that are kept open for the next box, each of which may be held twice: as it is read by either way."""
 OPEN_TILES = 32
 """So many tiles are kept open at most."""
 SAMPLE_BYTES = 32
@@ -101,6 +101,11 @@ class PictureSource:
         """The values inside ``box``: (row, column)."""
         return squeezed(self._picture.read(*box))
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """Parts of the same, read by another way."""
+        for part, values in self._picture.plain(*box):
+            yield part, squeezed(values)
+
 
 class MosaicSource:
     """Tiles of one kind, as one picture; only those that a box needs are decoded.
@@ -147,6 +152,36 @@ class MosaicSource:
                 self._place(tile, found, pixels[target, across], covered[target, across])
             covered[target, across] = 1
         return covered if field == "mask" else squeezed(pixels)
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The same, put together of the tiles' own plain pixels at the places that the metadata tell."""
+        import numpy as np
+
+        told = self.description.attributes["tiles"]
+        image = self.description.fields[0]
+        shape = tuple(part.stop - part.start for part in box)
+        fill = image.fills[0] if image.fills else 0
+        pixels = np.full((*shape, image.components), fill, image.dtype) if field != "mask" else np.zeros(shape, "u1")
+        for each in told if self._overlap != "first" else reversed(told):
+            picture = self._picture(each["file"])
+            size, corner = (picture.facts.rows, picture.facts.columns), (each["y"], each["x"])
+            low = [max(part.start, start) for part, start in zip(box, corner, strict=True)]
+            ends = zip(box, corner, size, strict=True)
+            high = [min(part.stop, start + length) for part, start, length in ends]
+            if low[0] >= high[0] or low[1] >= high[1]:
+                continue
+            place = tuple(slice(a - part.start, b - part.start) for a, b, part in zip(low, high, box, strict=True))
+            if field == "mask":
+                pixels[place] = 1
+                continue
+            own = (slice(a - start, b - start) for a, b, start in zip(low, high, corner, strict=True))
+            for part, values in picture.plain(*own):
+                down, across = (
+                    slice(p.start + c - b.start, p.stop + c - b.start)
+                    for p, c, b in zip(part, corner, box, strict=True)
+                )
+                pixels[down, across] = values
+        yield box, pixels if field == "mask" else squeezed(pixels)
 
     def _place(self, tile: Tile, found: Values, pixels: Values, covered: Values) -> None:
         """Put a tile's pixels to the others, which they must agree with where nobody said which ones count."""

@@ -106,6 +106,26 @@ class BandSource:
             return bands.normalised_difference(first, second)
         return self._band(field, box)
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The same of pixels read by another way: a band's place among the fields tells its file or channel."""
+        names = [each.name for each in self.description.fields]
+        if field not in self._indices:
+            yield from self._plain_band(names.index(field), box)
+            return
+        first, second = (names.index(name) for name in self._indices[field])
+        pairs = zip(self._plain_band(first, box), self._plain_band(second, box), strict=True)
+        for (part, one), (_, other) in pairs:
+            yield part, bands.normalised_difference(one, other)
+
+    def _plain_band(self, place: int, box: Box) -> Iterator[tuple[Box, Values]]:
+        several, about = len(self._pictures) > 1, self.description.fields[place].attributes
+        for part, pixels in self._pictures[place if several else 0].plain(*box):
+            stored = pixels[..., 0 if several else place]
+            if "gain" in about:
+                yield part, (about["gain"] * stored.astype("f8") + about["offset"]).astype("f4")
+            else:
+                yield part, stored
+
     def _band(self, name: str, box: Box) -> Values:
         channel = self._channels[name]
         stored = self._pictures[channel.file].read(*box)[:, :, channel.component]

@@ -20,7 +20,7 @@ from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.image_to_idx import open_source
-from tests.codes.conftest import same_bits, wild
+from tests.codes.conftest import require_plain, same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Refused = Callable[..., str]
@@ -31,7 +31,10 @@ def opened(*paths: Path, **options: Any) -> tuple[Description, dict[str, np.ndar
     with open_source(paths, options) as source:
         told = source.description
         box = tuple(slice(0, size) for size in told.shape)
-        return told, {field.name: np.ascontiguousarray(source.read(field.name, box)) for field in told.fields}
+        found = {field.name: np.ascontiguousarray(source.read(field.name, box)) for field in told.fields}
+        for name, values in found.items():
+            require_plain(source, name, box, values)
+        return told, found
 
 
 def chunk(name: bytes, body: bytes) -> bytes:

@@ -18,7 +18,7 @@ from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.tiff_to_idx import open_source
-from tests.codes.conftest import require_witnessed, same_bits, wild
+from tests.codes.conftest import require_plain, same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Refused = Callable[..., str]
@@ -39,7 +39,7 @@ def opened(path: Path, **options: Any) -> tuple[Description, dict[str, np.ndarra
         for name, values in found.items():
             assert np.ascontiguousarray(source.read(name, half)).tobytes() == values[half].tobytes()
             for box in (whole, half):
-                require_witnessed(source, name, box, values)
+                require_plain(source, name, box, values)
         return told, found
 
 
@@ -476,7 +476,7 @@ def test_a_directory_with_other_things_is_refused(tmp_path: Path, refused: Refus
 def directory(
     image: np.ndarray[Any, Any], place: int, below: Sequence[int] = (), behind: int = 0, kind: int = 0
 ) -> bytes:
-    """A page of grey pixels, to lie at a place of a little-endian TIFF: its directory, what it refers to, its pixels."""
+    """A page of grey pixels at a place of a little-endian TIFF: its directory, what it refers to, its pixels."""
     count = 11 if below else 10
     extra = place + 2 + 12 * count + 4
     pixels = extra + 4 * len(below)

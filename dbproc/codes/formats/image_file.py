@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from dbproc.codes.idx.description import Axis
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
+    from dbproc.codes.formats.plain_tiff import Parts, PlainTiff
     from dbproc.codes.formats.tiff_pages import Tiff
     from dbproc.codes.formats.tiff_series import Series
     from dbproc.codes.idx.values import Values
@@ -60,6 +61,10 @@ class Picture(Protocol):
         """A box of its pixels: (row, column, component)."""
         ...
 
+    def plain(self, rows: slice, columns: slice) -> Parts:
+        """Parts of the same, by another way."""
+        ...
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[Picture]:
@@ -83,6 +88,7 @@ class _Decoded:
     def __init__(self, path: Path, facts: Facts, decode: Any) -> None:
         self.path, self.facts, self._decode = path, facts, decode
         self._pixels: Values | None = None
+        self._plain: Values | None = None
 
     def read(self, rows: slice, columns: slice) -> Values:
         """A box of its pixels."""
@@ -95,12 +101,22 @@ class _Decoded:
             self._pixels = pixels
         return self._pixels[rows, columns]
 
+    def plain(self, rows: slice, columns: slice) -> Parts:
+        """The same as the file is decoded from its bytes as they are."""
+        from dbproc.codes.formats import plain_picture
+
+        if self._plain is None:
+            self._plain = plain_picture.whole(self.path)
+        yield (rows, columns), self._plain[rows, columns]
+
 
 class _TiffPicture:
     """A picture of one page of a TIFF file."""
 
-    def __init__(self, tiff: Tiff, series: Series, tags: Mapping[str, Any]) -> None:
-        self._tiff, self._number = tiff, series.planes[0].page
+    def __init__(self, tiff: Tiff, series: Series, tags: Mapping[str, Any], closing: ExitStack) -> None:
+        self._tiff, self._number, self._told = tiff, series.planes[0].page, series.told
+        self._closing, self._orientation = closing, exif.orientation(tags)
+        self._plain: PlainTiff | None = None
         page = tiff.pages[self._number]
         self._turn = exif.ORIENTATIONS[exif.orientation(tags)]
         self._shape = self._turn.shape((page.rows, page.columns))
@@ -120,6 +136,19 @@ class _TiffPicture:
         stored = self._turn.stored(rows, columns, self._shape)
         return self._turn.applied(self._tiff.read(self._number, *stored)).astype(self.facts.dtype, copy=False)
 
+    def plain(self, rows: slice, columns: slice) -> Parts:
+        """The same by tifffile's own page, turned by another way."""
+        from dbproc.codes.formats import plain_picture, plain_tiff
+
+        page, turn = self._tiff.pages[self._number], self._orientation
+        if self._plain is None:
+            offsets = [self._tiff.offset_of(self._number)]
+            self._plain = plain_tiff.PlainTiff(self._tiff.path, self._told, offsets, self._closing)
+        wanted = plain_picture.stored(rows, columns, (page.rows, page.columns), turn)
+        for part, values in self._plain.plane(0, *wanted):
+            pixels = values.astype("u1") if values.dtype.kind == "b" else values
+            yield plain_picture.upright(part, self._shape, turn), plain_picture.turned(pixels, turn)
+
 
 @contextmanager
 def _tiff(path: Path) -> Iterator[_TiffPicture]:
@@ -132,7 +161,8 @@ def _tiff(path: Path) -> Iterator[_TiffPicture]:
             raise Refusal(path, what, "Convert it with tiff_to_idx")
         with tiff_pages.library(path) as told:
             tags = exif.tags_of(told.pages[series.planes[0].page])
-        yield _TiffPicture(tiff, series, tags)
+        with ExitStack() as closing:
+            yield _TiffPicture(tiff, series, tags, closing)
 
 
 def _png(path: Path) -> tuple[Facts, Any]:
