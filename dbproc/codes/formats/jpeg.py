@@ -24,6 +24,8 @@ RUNS = 16
 """So many runs are looked at one by one at most; of more, restart markers tell where they are damaged."""
 OTHERS = (MORE, MORE[::-1], MORE[7::2])
 """What stands in place of the last bytes of a run, in turn."""
+GROUPS = 8
+"""So many groups of blocks at the end of a run are compared."""
 EDGE = 2
 """So many pixels from the edge of a run the colours of the next one play in."""
 TAIL = 3
@@ -119,35 +121,29 @@ def _unread(pixels: Any, data: bytes, told: Structure, decode: Callable[[bytes],
         return runs
     if found.shape != pixels.shape:
         return runs
-    changed = (found != pixels).reshape(*pixels.shape[-len(_axes(pixels.shape)) :][:2], -1).any(axis=-1)
-    return [i for i in runs if not any(changed[rows, columns].any() for rows, columns in regions.get(i, ()))]
+    one, other = (each.reshape(each.shape[-3:]) if each.ndim > 3 else each for each in (pixels, found))
+    return [i for i in runs if not (one[regions[i]] != other[regions[i]]).any()]
 
 
-def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The sizes of rows, columns and components, where there are some."""
-    return shape[-3:] if len(shape) > 2 else shape
-
-
-def _regions(shape: tuple[int, ...], told: Structure) -> dict[int, list[tuple[slice, slice]]]:
-    """The pixels of each run, those near others left out, into which the colours of these are spread.
+def _regions(shape: tuple[int, ...], told: Structure) -> dict[int, tuple[slice, slice]]:
+    """The last pixels of each run, those near others left out, into which the colours of these are spread.
 
     Groups of blocks lie in rows from the left to the right; a run may begin and end within one.
     """
-    rows, columns = _axes(shape)[:2]
+    rows, columns = shape[-3:-1] if len(shape) > 2 else shape
     width, height = told.group
     if not told.interval or not width or not height:
         return {}
     across = -(-columns // width)
     if len(told.runs) != -(-across * -(-rows // height) // told.interval):
         return {}
-    found: dict[int, list[tuple[slice, slice]]] = {}
+    found = {}
     for run in range(len(told.runs)):
         first = run * told.interval
         last = min(first + told.interval, across * -(-rows // height)) - 1
-        start = max(first, last // across * across)  # the groups of the row that the run ends in
+        start = max(first, last // across * across, last - GROUPS)
         down, right = last // across * height, (last % across + 1) * width
-        box = slice(down + EDGE, down + height - EDGE), slice(start % across * width + EDGE, right - EDGE)
-        found[run] = [box]
+        found[run] = slice(down + EDGE, down + height - EDGE), slice(start % across * width + EDGE, right - EDGE)
     return found
 
 
