@@ -179,7 +179,7 @@ def _describe(path: Path, units: Sequence[Unit], unit: Unit) -> Description:
         axes=axes,
         fields=(_field(unit),),
         orientation=f"first row at the bottom, as FITS has it; {orientation.told(axes)}",
-        notes=tuple(_notes(unit)),
+        notes=(*_notes(unit), *_unpadded(units[-1])),
         attributes={
             **unit.cards(),
             **primary,
@@ -234,6 +234,11 @@ def _notes(unit: Unit) -> Iterator[str]:
     quantised = unit.bitpix < 0 and str(unit.get("ZQUANTIZ", "")).strip() != "NONE" and "ZSCALE" in columns
     if quantised or (method.startswith("HCOMPRESS") and options.get("SCALE")):
         yield f"the source itself keeps it with loss ({method}); these are the values it gives back"
+
+
+def _unpadded(last: Unit) -> Iterator[str]:
+    if last.lacking:
+        yield f"the file lacks the last {last.lacking} bytes of padding; its data are all there"
 
 
 def _axes(unit: Unit) -> tuple[Axis, ...]:
