@@ -65,7 +65,7 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        plain = stack.enter_context(_inflated(path))
+        plain = stack.enter_context(inflated(path))
         stream = stack.enter_context(plain.open("rb"))
         units = fits_units.units(path, stream)
         unit = _chosen(path, units, options.get("hdu"))
@@ -293,7 +293,7 @@ def _number(unit: Unit, key: str) -> float | None:
 
 
 @contextmanager
-def _inflated(path: Path) -> Iterator[Path]:
+def inflated(path: Path) -> Iterator[Path]:
     """The file itself, or where gzip packed it, a temporary copy that is not."""
     with path.open("rb") as stream:
         packed = stream.read(2) == b"\x1f\x8b"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.conversion.archives import is_archive
-from dbproc.codes.conversion.inputs import found
+from dbproc.codes.conversion.inputs import found, listed
 from dbproc.codes.conversion.joined import joined
 from dbproc.codes.conversion.kinds import advice
 from dbproc.codes.conversion.reuse import Earlier, newest, take_over
@@ -53,7 +53,7 @@ def convert(job: Job, reports: Reports) -> None:
     archived = state(named)
     path, unpacked = Path(job["idx"]), Path(job["idx"]).parent / UNPACKED
     with ExitStack() as stack:
-        stack.enter_context(_naming(named, unpacked))
+        stack.enter_context(_naming(named, job["suffixes"], unpacked))
         inputs = found(named, job["suffixes"], unpacked, companions=job["companions"], progress=reports.step)
         before = state(inputs.files)
         reports.step(LOOKS * sum(_size(path) for path in inputs.files))
@@ -65,7 +65,7 @@ def convert(job: Job, reports: Reports) -> None:
 
 
 @contextmanager
-def _naming(named: Sequence[Path], unpacked: Path) -> Iterator[None]:
+def _naming(named: Sequence[Path], suffixes: Sequence[str], unpacked: Path) -> Iterator[None]:
     """Whatever is refused of a file that was unpacked names the archive that it came from."""
     try:
         yield
@@ -74,7 +74,7 @@ def _naming(named: Sequence[Path], unpacked: Path) -> Iterator[None]:
         if not where.is_relative_to(unpacked) or where == unpacked:
             raise
         number, *inside = where.relative_to(unpacked).parts
-        archives = [path for path in named if is_archive(path) and not path.is_dir()]
+        archives = [path for path in listed(named, suffixes) if is_archive(path) and not path.is_dir()]
         raise Refusal(archives[int(number)].joinpath(*inside), refusal.what, refusal.todo) from refusal
 
 

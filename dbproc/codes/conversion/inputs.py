@@ -47,7 +47,8 @@ def found(
         Files, directories and archives. A directory stands for the files in it, an archive for those in it at any
         depth, both in natural order.
     suffixes
-        How the files of a directory or an archive end, in lower case.
+        How the files of a directory or an archive end, in lower case. None: all of them are meant, those in directories
+        below too.
     directory
         Where archives are unpacked, each in a directory of its own; it need not exist.
     companions
@@ -63,7 +64,7 @@ def found(
     """
     files: list[Path] = []
     archives: list[Path] = []
-    for path in named:
+    for path in listed(named, suffixes):
         if path.is_dir():
             files += _meant(path, [each for each in path.iterdir() if not each.is_dir()], suffixes, companions)
         elif is_archive(path):
@@ -78,9 +79,31 @@ def found(
     return Inputs(tuple(files), tuple(archives))
 
 
+def listed(named: Sequence[Path], suffixes: Sequence[str]) -> list[Path]:
+    """What is named; where all files are meant, those of directories in place of these."""
+    if suffixes:
+        return list(named)
+    return [each for path in named for each in (_below(path) if path.is_dir() else [path])]
+
+
+def _below(directory: Path) -> list[Path]:
+    """The files in a directory and below it."""
+    found = [path for path in directory.rglob("*") if path.is_file()]
+    inside = [path for path in found if not _is_junk(path.relative_to(directory))]
+    if not inside:
+        raise Refusal(directory, "it holds no files", "Name one that holds files")
+    return sorted(inside, key=natural)
+
+
+def _is_junk(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts) or bool(set(JUNK) & set(path.parts))
+
+
 def _meant(holder: Path, held: Sequence[Path], suffixes: Sequence[str], companions: bool) -> list[Path]:
     """Those of the files that a directory or an archive holds that are to be converted."""
     seen = [path for path in held if not path.name.startswith(".") and not set(JUNK) & set(path.parts)]
+    if not suffixes:
+        return sorted(seen, key=natural)
     meant = sorted((path for path in seen if path.name.lower().endswith(tuple(suffixes))), key=natural)
     others = sorted({path.name for path in set(seen) - set(meant)})
     told = ", ".join(suffixes)
