@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dbproc.codes.idx.values import Values
 
 NAME = "tiff_to_idx"
-CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff"), new_axis="page")
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff", ".dng"), new_axis="page")
 SAMPLE_BYTES = 32
 """The largest sample (all components of a pixel) that OpenVisus stores."""
 COMPONENTS = 4
@@ -175,7 +175,7 @@ class TiffSource:
             fields=fields,
             orientation=f"first row {page.attributes.get('Orientation', 'TOPLEFT')}",
             notes=(*self._series.notes, *_notes(self._tiff, self._series)),
-            attributes={**page.attributes, **self._series.attributes},
+            attributes={**page.attributes, **self._tiff.camera(page.number), **self._series.attributes},
         )
 
     def _outer(self, stack: Sequence[str]) -> tuple[Axis, ...]:

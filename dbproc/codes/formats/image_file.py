@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dbproc.codes.formats import exif, georeference, jpeg, png
+from dbproc.codes.formats import exif, georeference, jpeg, png, xmp
 from dbproc.codes.idx.description import Axis
 from dbproc.codes.idx.refusal import Refusal
 
@@ -24,7 +24,9 @@ IMAGE_BYTES = 512 << 20
 """The largest JPEG or PNG picture that is decoded, as it must be at once."""
 PROFILE = b"ICC_PROFILE\0"
 EXIF = b"Exif\0\0"
-SUFFIXES = (".tif", ".tiff", ".jpg", ".jpeg", ".png")
+MOSAIC = "CFA"
+"""Pixels behind a mosaic of colours, whose meaning depends on their place: they are not turned."""
+SUFFIXES = (".tif", ".tiff", ".dng", ".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,10 @@ def _tiff(path: Path) -> Iterator[_TiffPicture]:
         if len(series.planes) > 1 or series.masks:
             what = f"it holds {len(series.planes)} images" + (" and masks" if series.masks else "")
             raise Refusal(path, what, "Convert it with tiff_to_idx")
-        with tiff_pages.library(path) as told:
-            tags = exif.tags_of(told.pages[series.planes[0].page])
+        page = tiff.pages[series.planes[0].page]
+        tags = tiff.tags(page.number)
+        if page.photometric == MOSAIC:
+            tags.pop("Orientation", None)
         with ExitStack() as closing:
             yield _TiffPicture(tiff, series, tags, closing)
 
@@ -171,6 +175,7 @@ def _png(path: Path) -> tuple[Facts, Any]:
     _require_size(path, read.rows, read.columns, read.components, read.dtype)
     bodies = dict(found)
     tags = exif.tags(bodies[b"eXIf"]) if b"eXIf" in bodies else {}
+    tags |= _packet(xmp.chunk(body) for name, body in found if name == b"iTXt")
     palette, transparent = read.colour == png.PALETTE, read.transparent and read.colour != png.PALETTE
     attributes = {
         "format": "PNG",
@@ -196,6 +201,8 @@ def _jpeg(path: Path) -> tuple[Facts, Any]:
     end = jpeg.structure(path, data).end
     block = next((body[len(EXIF) :] for number, body in read.segments if number == 1 and body.startswith(EXIF)), b"")
     tags = exif.tags(block) if block else {}
+    start = len(xmp.NAMESPACE)
+    tags |= _packet(body[start:] for number, body in read.segments if number == 1 and body.startswith(xmp.NAMESPACE))
     profile = any(number == 2 and body.startswith(PROFILE) for number, body in read.segments)
     attributes = {
         "format": "JPEG",
@@ -211,6 +218,12 @@ def _jpeg(path: Path) -> tuple[Facts, Any]:
         notes.append(f"{len(data) - end} bytes behind the picture are left out")
     facts = _facts(read.rows, read.columns, read.components, dtype, tags, attributes, (*notes, *_turned(tags)))
     return facts, partial(_jpeg_pixels, path, data[:end], read)
+
+
+def _packet(found: Iterable[bytes | None]) -> dict[str, Any]:
+    """The first packet of XMP that there is, as a tag."""
+    packet = next((each for each in found if each), None)
+    return {"XMP": packet} if packet else {}
 
 
 def _jpeg_pixels(path: Path, data: bytes, read: jpeg.Header) -> Values:
