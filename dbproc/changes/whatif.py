@@ -23,7 +23,7 @@ from dbproc.core.errors import UserError
 from dbproc.core.lookup import process_named
 from dbproc.core.model import Definition, File, Planned, Product, Slot, Task, Timebase
 from dbproc.core.plan import Decision, State, startup_decision
-from dbproc.core.slot_text import SlotShown, slot_shown, task_shown
+from dbproc.core.slot_text import SlotShown, file_words, slot_shown, task_shown
 from dbproc.core.states import RefusalReason
 from dbproc.core.version import Part, Version
 from dbproc.database import files, queue
@@ -360,7 +360,7 @@ def _if_it_arrived(store: Store, definition: Definition, path: str) -> Predictio
     match decision:
         case Accepted(file=file):
             product = definition.products[file.product_id]
-            note = f"{name} would be {product.name} {file.facts.date} {file.version}"
+            note = f"{name} would be {file_words(product, file.facts)} {file.version}"
         case Restored(target=target):
             note = f"{name} would go back to {target}, where it is missing"
         case Duplicate():

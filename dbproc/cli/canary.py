@@ -20,6 +20,7 @@ from dbproc.cli.common import (
     slots_option,
 )
 from dbproc.cli.groups import Group
+from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import EXIT_SOME_FAILED, UserError
 from dbproc.core.filenames import read_version
@@ -44,6 +45,7 @@ class _StartsByDefault(Group):
 
 
 @click.group("canary", cls=_StartsByDefault)
+@before_option
 def canary_command() -> None:
     """Try a code out: build a sample with it beside the published files, compare, then promote or discard it.
 

@@ -12,6 +12,7 @@ from dbproc.changes.trial import Becomes, Descendant
 from dbproc.cli.common import cell
 from dbproc.cli.selection import selection_of
 from dbproc.core.errors import UserError
+from dbproc.core.states import Correction
 from dbproc.database.files import FileRow
 from dbproc.database.selection import selected
 from dbproc.database.store import Transaction
@@ -19,6 +20,16 @@ from dbproc.database.store import Transaction
 Item = TypeVar("Item")
 
 _SHOWN = 20
+
+DONE_TO_IT = {
+    Correction.WITHDRAW: "withdrawn",
+    Correction.REPLACE: "given other bytes",
+    Correction.REINSPECT: "inspected anew",
+    Correction.RENAME: "renamed",
+    Correction.MARK: "marked",
+    Correction.REAP: "reaped",
+}
+"""Of a file: what was done to it."""
 
 reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why, for those who ask later.")
 all_option = click.option("--all", "is_whole", is_flag=True, help="Name every file, however many there are.")

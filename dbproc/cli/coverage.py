@@ -11,6 +11,7 @@ from itertools import groupby
 import click
 
 from dbproc.cli.common import asking_options, cell, choice_of, open_mission, show, slot_options
+from dbproc.cli.selection import product_option, products_argument
 from dbproc.cli.writing import write_file
 from dbproc.core.coverage import Bucket, Cell, Mark, bucket_for, buckets, cells
 from dbproc.core.errors import UserError
@@ -33,12 +34,14 @@ _COLORS = {
     Mark.LATE: "red",
     Mark.GONE: "red",
     Mark.WITHDRAWN: "magenta",
+    Mark.DISMISSED: "bright_red",
     Mark.FAILED: "red",
 }
 
 
 @click.command("coverage")
-@click.argument("products", nargs=-1, metavar="[PRODUCT]...")
+@products_argument
+@product_option
 @click.option("--year", type=click.IntRange(1, 9999), metavar="YYYY", help="This year.")
 @click.option("--month", metavar="YYYY-MM", help="This month.")
 @slot_options
@@ -47,6 +50,7 @@ _COLORS = {
 @click.option("--all", "show_all", is_flag=True, help=f"Print all gaps, not the first {_SHOWN}.")
 @asking_options
 def coverage_command(
+    named: Sequence[str],
     products: Sequence[str],
     year: int | None,
     month: str | None,
@@ -69,7 +73,7 @@ def coverage_command(
         raise click.UsageError("give one of --html, --png and --json")
     choice = _choice(year, month, start, end, keys)
     with open_mission(mission, read_only=True) as store:
-        answer = mission_coverage(store, products, choice)
+        answer = mission_coverage(store, (*named, *products), choice)
     if html is not None:
         write_file(html, coverage_page(answer).encode())
     elif png is not None:

@@ -46,7 +46,7 @@ def mark_command(
     from dbproc.changes.mark import mark
 
     choice = choice_of_files(names, products, given, "mark")
-    with open_own_mission(mission) as store:
+    with open_own_mission(mission, read_only=dry_run) as store:
         how = None if quality is None else Quality(quality)
         done = mark(store, choice, how, caveat, reason, only_look=dry_run)
     if as_json:

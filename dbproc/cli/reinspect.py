@@ -37,7 +37,7 @@ def reinspect_command(
     from dbproc.changes.reinspect import reinspect
 
     choice = choice_of_files(names, products, given, "inspect anew")
-    with open_mission(mission) as store, mission_access(store):
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         done = reinspect(store, choice, only_look=dry_run)
     if as_json:
         print_json(done)

@@ -12,6 +12,7 @@ from dbproc.cli.common import (
     asking_options,
     cell,
     choice_of,
+    echo_folded,
     open_mission,
     print_columns,
     retry_words,
@@ -134,10 +135,7 @@ def _print_status(facts: Status) -> None:
     if facts.failures:
         click.echo(bad("\nfailed:"))
     for failure in facts.failures:
-        click.echo(f"  {failure.process} {cell(failure.slot)}: {cell(failure.message)} ({retry_words(failure)})")
-        if failure.dismissed_time:
-            by, reason = cell(failure.dismissed_by), cell(failure.dismissed_reason)
-            click.echo(f"    dismissed {cell(failure.dismissed_time)} by {by}: {reason}")
+        echo_folded(f"  {failure.process} {cell(failure.slot)}: {cell(failure.message)} ({retry_words(failure)})")
         if failure.log:
             click.echo(f"    log: {failure.log}")
         if failure.waiting:
@@ -174,8 +172,7 @@ def _print_untold(untold: Sequence[Untold]) -> None:
     if untold:
         click.echo("\nnot told, or not for certain:")
     for each in untold:
-        click.echo(f"  {each.event}: {cell(each.message)}")
-        click.echo(f"    hook {each.hook}: {cell(each.problem)}")
+        echo_folded(f"  {each.event}: {cell(each.message)}; hook {each.hook}: {cell(each.problem)}")
 
 
 def _print_waiting(waiting: Sequence[WaitingSlot]) -> None:

@@ -39,7 +39,7 @@ def withdraw_command(
     """
     from dbproc.changes.withdraw import withdraw
 
-    with open_mission(mission) as store, mission_access(store):
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         done = withdraw(
             store, choice_of_files(names, products, given, "withdraw"), reason, whole_slot=whole_slot, only_look=dry_run
         )

@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from dbproc.codes.idx.values import Values
 
 NAME = "tiff_to_idx"
-CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff"), new_axis="page")
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff", ".dng"), new_axis="page")
 SAMPLE_BYTES = 32
 """The largest sample (all components of a pixel) that OpenVisus stores."""
 COMPONENTS = 4
 """So many components are those of a colour; more are bands."""
+MOST_FIELDS = 32
+"""So many bands are fields unless told otherwise; more, as of a spectrometer, are an axis."""
 MOST_AXES = 6
 """Five, and one for the timesteps."""
 CHANNELS = ("components", "fields", "axis")
@@ -173,7 +175,7 @@ class TiffSource:
             fields=fields,
             orientation=f"first row {page.attributes.get('Orientation', 'TOPLEFT')}",
             notes=(*self._series.notes, *_notes(self._tiff, self._series)),
-            attributes={**page.attributes, **self._series.attributes},
+            attributes={**page.attributes, **self._tiff.camera(page.number), **self._series.attributes},
         )
 
     def _outer(self, stack: Sequence[str]) -> tuple[Axis, ...]:
@@ -212,9 +214,8 @@ def _way(page: Page, series: Series, channels: str | None) -> Way:
         return Way(splits=channels == "fields")
     if page.components == 1:
         return Way()
-    if channels is None and (page.components > COMPONENTS or size > SAMPLE_BYTES):
-        what = f"it has {page.components} components of {page.dtype}"
-        raise Refusal(page.where, what, "Say with --channels what they are to be: fields, axis or components")
+    if channels is None and page.components > COMPONENTS:
+        channels = "fields" if page.components <= MOST_FIELDS else "axis"
     if channels in (None, "components") and size > SAMPLE_BYTES:
         raise Refusal(
             page.where, f"a pixel takes {size} bytes, more than {SAMPLE_BYTES}", "Say --channels fields or axis"
@@ -223,12 +224,15 @@ def _way(page: Page, series: Series, channels: str | None) -> Way:
 
 
 def _bands(page: Page, series: Series, way: Way) -> dict[str, Band]:
+    from dbproc.codes.formats import georeference
+
     if way.splits:
         count = series.shape[series.letters.index("C")]
         found = {name: Band(channel=i) for i, name in enumerate(_field_names(count, series.channels, "channel"))}
     elif way.sample_fields:
         names = ("red", "green", "blue", "alpha")[: page.components] if page.photometric in ("RGB", "YCBCR") else ()
-        given = _field_names(page.components, names if len(names) == page.components else (), "band")
+        told = georeference.band_names(page.attributes, page.components)
+        given = _field_names(page.components, told or (names if len(names) == page.components else ()), "band")
         found = {name: Band(component=i) for i, name in enumerate(given)}
     else:
         found = {"image": Band()}

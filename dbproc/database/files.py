@@ -126,6 +126,12 @@ def identity_of(file: NewFile) -> Identity:
     return (file.product_id, file.facts.date, file.facts.keywords, *parts)
 
 
+def identity_of_row(row: FileRow) -> Identity:
+    """The same of a file of the catalogue."""
+    version = row.version
+    return (row.product_id, row.date, row.keywords, version.interface, version.quality, version.revision)
+
+
 def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     """Enter files; their ids, in the same order. One that was made again is entered in its row; one that replaces
     another takes over its name and its place."""

@@ -25,6 +25,7 @@ from dbproc.core.slot_text import (
     EVERY_SLOT,
     SlotChoice,
     fields_of_processes,
+    file_words,
     require_fields,
     slot_shown,
     task_shown,
@@ -192,7 +193,7 @@ def _sentence(definition: Definition, decision: triage.Decision) -> str:
         case triage.Restored(target=target):
             return f"back to {target}, where it is missing"
         case triage.Accepted(file=file):
-            return f"{definition.products[file.product_id].name} {file.facts.date} {file.version}"
+            return f"{file_words(definition.products[file.product_id], file.facts)} {file.version}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from dbproc.core.slot_text import (
     require_fields,
     slot_shown,
 )
-from dbproc.core.states import CampaignStatus
+from dbproc.core.states import CampaignStatus, NoticeEvent
 from dbproc.database import attempts, campaigns, lock, notices, quarantine, queue, root, summary
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.campaigns import CampaignRow
@@ -39,6 +39,7 @@ from dbproc.system.machine import Judgement
 _LATEST = 10
 _MOST_FAILURES = 50
 _NOT_OVER = (CampaignStatus.ACTIVE, CampaignStatus.PAUSED)
+_OF_FAILURES = (NoticeEvent.FAILED, NoticeEvent.GIVEN_UP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +218,7 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
             running=_running(connection, holder, last),
             inactive_processes=tuple(_inactive(definition)),
             campaigns=tuple(row for row in campaigns.entries(connection) if row.status in _NOT_OVER),
-            untold=tuple(_untold(connection, definition)),
+            untold=tuple(_untold(connection, definition, standing)),
             mission=definition.mission.name,
             root=definition.mission.root,
             root_problem=problem,
@@ -281,9 +282,15 @@ def _inactive(definition: Definition) -> Iterator[str]:
             yield process.name
 
 
-def _untold(connection: Transaction, definition: Definition) -> Iterator[Untold]:
-    for hook, notice, problem in notices.untold(connection, [hook.name for hook in definition.mission.notify]):
-        yield Untold(hook=hook, event=notice.event, message=notice.message, problem=problem)
+def _untold(connection: Transaction, definition: Definition, standing: Sequence[int]) -> Iterator[Untold]:
+    """What hooks did not tell, and matters still: of failures those that are open."""
+    found = notices.untold(connection, [hook.name for hook in definition.mission.notify])
+    is_of_failures = any(notice.event in _OF_FAILURES for _, notice, _ in found)
+    rows = attempts.attempts_numbered(connection, standing) if is_of_failures else ()
+    still = tuple(f"{row.process} {row.slot}: " for row in rows)
+    for hook, notice, problem in found:
+        if notice.event not in _OF_FAILURES or notice.message.startswith(still):
+            yield Untold(hook=hook, event=notice.event, message=notice.message, problem=problem)
 
 
 def _fields(definition: Definition) -> frozenset[str]:

@@ -120,6 +120,7 @@ class _Simulation:
                     continue
                 self._withdrawn |= gone
                 self._scheduler.enqueue([self._overlay.withdraw(file) for file, _ in decision.withdraws])
+                self._scheduler.enqueue([self._overlay.deliver(file) for file in decision.successors])
                 self._scheduler.reopen([decision.slot])
                 yield decision
             elif decision.state is not State.STALE or task is None:

@@ -112,7 +112,7 @@ def wild(dtype: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray[Any, A
     return values.reshape(shape)
 
 
-def require_witnessed(source: Any, name: str, box: tuple[slice, ...], values: np.ndarray[Any, Any]) -> None:
+def require_plain(source: Any, name: str, box: tuple[slice, ...], values: np.ndarray[Any, Any]) -> None:
     """What a source reads by another way is what it reads, on every plane of a box and nowhere outside of it."""
     seen = np.zeros(tuple(part.stop for part in box), bool)
     for inside, found in source.plain(name, box):

@@ -18,7 +18,7 @@ from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.tiff_to_idx import open_source
-from tests.codes.conftest import require_witnessed, same_bits, wild
+from tests.codes.conftest import require_plain, same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Refused = Callable[..., str]
@@ -39,7 +39,7 @@ def opened(path: Path, **options: Any) -> tuple[Description, dict[str, np.ndarra
         for name, values in found.items():
             assert np.ascontiguousarray(source.read(name, half)).tobytes() == values[half].tobytes()
             for box in (whole, half):
-                require_witnessed(source, name, box, values)
+                require_plain(source, name, box, values)
         return told, found
 
 
@@ -260,18 +260,21 @@ def test_a_mask_is_a_field_of_its_own(tmp_path: Path) -> None:
     assert same_bits(found["mask"], mask.astype("uint8"))
 
 
-def test_many_bands_need_a_word(tmp_path: Path) -> None:
+def test_bands_are_fields_and_very_many_an_axis(tmp_path: Path) -> None:
     values = wild("uint16", (7, 9, 6))
-    options = {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": [0] * 5}
-    tifffile.imwrite(tmp_path / "in.tif", values, metadata=None, **options)
-    with pytest.raises(Refusal, match=r"6 components of uint16.*fields, axis or components"):
-        opened(tmp_path / "in.tif")
+    items = "".join(f'<Item name="DESCRIPTION" sample="{i}" role="description">B {i + 1}</Item>' for i in range(6))
+    tag = (42112, "s", 0, f"<GDALMetadata>{items}</GDALMetadata>", True)
+    options = {"photometric": "minisblack", "planarconfig": "contig", "metadata": None}
+    tifffile.imwrite(tmp_path / "in.tif", values, extrasamples=[0] * 5, extratags=[tag], **options)
+    fields = opened(tmp_path / "in.tif")[1]
+    assert list(fields) == [f"B_{i}" for i in range(1, 7)]
+    assert same_bits(fields["B_5"], np.ascontiguousarray(values[:, :, 4]))
     assert same_bits(opened(tmp_path / "in.tif", channels="components")[1]["image"], values)
     told, found = opened(tmp_path / "in.tif", channels="axis")
     assert told.axes[0].name == "band"
     assert same_bits(found["image"], np.ascontiguousarray(np.moveaxis(values, -1, 0)))
-    fields = opened(tmp_path / "in.tif", channels="fields")[1]
-    assert same_bits(fields["band_4"], np.ascontiguousarray(values[:, :, 4]))
+    tifffile.imwrite(tmp_path / "many.tif", wild("uint8", (4, 3, 33)), extrasamples=[0] * 32, **options)
+    assert opened(tmp_path / "many.tif")[0].shape == (33, 4, 3)
 
 
 def test_axes_are_named_on_request(tmp_path: Path) -> None:
@@ -469,14 +472,14 @@ def test_a_directory_with_other_things_is_refused(tmp_path: Path, refused: Refus
     (tmp_path / "slices").mkdir()
     assert "holds no files that end in .tif, .tiff" in refused("tiff_to_idx", "slices", "out.idx")
     grey(tmp_path / "slices" / "a.tif", wild("uint8", (6, 5)))
-    (tmp_path / "slices" / "notes.txt").touch()
-    assert "notes.txt" in refused("tiff_to_idx", "slices", "out.idx")
+    (tmp_path / "slices" / "notes.dat").touch()
+    assert "notes.dat" in refused("tiff_to_idx", "slices", "out.idx")
 
 
 def directory(
     image: np.ndarray[Any, Any], place: int, below: Sequence[int] = (), behind: int = 0, kind: int = 0
 ) -> bytes:
-    """A page of grey pixels, to lie at a place of a little-endian TIFF: its directory, what it refers to, its pixels."""
+    """A page of grey pixels at a place of a little-endian TIFF: its directory, what it refers to, its pixels."""
     count = 11 if below else 10
     extra = place + 2 + 12 * count + 4
     pixels = extra + 4 * len(below)

@@ -18,6 +18,7 @@ from tests.kit import mission as kit
 from tests.kit.mission import MEMORY, Mission
 from tests.property import killable
 from tests.property.conftest import Copy
+from tests.property.foresight import built, last_attempt, last_correction, planned, to_withdraw, withdrawn
 from tests.property.test_end_state import LABELLED, Plan, Raw, check_end_state, deliver, plans, raw_files
 
 pytestmark = pytest.mark.timeout(400)  # two cores may be shared by many
@@ -70,7 +71,11 @@ class Story:
         self.mission.define(*raws, *made, settle_seconds=0)
 
     def run(self) -> None:
+        """One run, which does what was foreseen."""
+        jobs, corrections = last_attempt(self.mission), last_correction(self.mission)
+        foreseen = planned(self.mission), to_withdraw(self.mission)
         assert killable.run(self.mission.database, Options())
+        assert (built(self.mission, jobs), withdrawn(self.mission, corrections)) == foreseen
 
     def deliver(self, files: list[Raw]) -> None:
         new = [file for file in files if file.name not in self.force and file.name not in self.out]

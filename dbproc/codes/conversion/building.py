@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.conversion.archives import is_archive
-from dbproc.codes.conversion.inputs import found, listed
+from dbproc.codes.conversion.inputs import Inputs, found, listed
 from dbproc.codes.conversion.joined import joined
 from dbproc.codes.conversion.kinds import advice
 from dbproc.codes.conversion.reuse import Earlier, newest, take_over
@@ -59,7 +59,7 @@ def convert(job: Job, reports: Reports) -> None:
         reports.step(LOOKS * sum(_size(path) for path in inputs.files))
         with reading(job["about"], advice(inputs.files[0], job["opener"])):
             source = arranged(stack.enter_context(_opened(job, inputs.files)), job["timesteps"], job["about"])
-        _build(source, origins(inputs.archives), path, job, reports)
+        _build(source, inputs, path, job, reports)
     if (state(named), state(inputs.files)) != (archived, before):
         raise Refusal(job["about"], "it changed while it was converted", "Convert it again once it is complete")
 
@@ -90,10 +90,11 @@ def _opened(job: Job, inputs: Sequence[Path]) -> Iterator[Source]:
             yield source
 
 
-def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, reports: Reports) -> None:
+def _build(source: Source, inputs: Inputs, path: Path, job: Job, reports: Reports) -> None:
     from dbproc.codes.idx import blocks
 
-    description = replace(source.description, origins=(*source.description.origins, *archives))
+    own = source.description.noting(*inputs.notes())
+    description = replace(own, origins=(*own.origins, *origins(inputs.archives)))
     plan, codec = Plan(description, job["slab"]), Codec.parse(job["codec"])
     _require_few_axes(job["about"], plan)
     require_few(job["about"], sum(len(axis.coordinates or ()) for axis in description.axes))

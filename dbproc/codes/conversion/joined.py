@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.source import Opener, Source, witness
+from dbproc.codes.idx.attributes import own, shared
 from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import UTC_ENDS, Axis, Description, Field, Number, Part, number
 from dbproc.codes.idx.refusal import Refusal
@@ -228,13 +229,13 @@ def _whole(
     first = descriptions[0]
     new = Axis(axis, len(descriptions)) if place is None else _joined_axis(inputs, descriptions, place)
     axes = (new, *first.axes) if place is None else (*first.axes[:place], new, *first.axes[place + 1 :])
-    shared = _shared([each.attributes for each in descriptions])
-    of_fields = [_shared([each.fields[i].attributes for each in descriptions]) for i in range(len(first.fields))]
+    common = shared([each.attributes for each in descriptions])
+    of_fields = [shared([each.fields[i].attributes for each in descriptions]) for i in range(len(first.fields))]
     fields = tuple(replace(field, attributes=own) for field, own in zip(first.fields, of_fields, strict=True))
     origins = tuple(origin for each in descriptions for origin in each.origins)
     heads = [0, *accumulate(len(each.origins) for each in descriptions)]
     parts = tuple(
-        Part(heads[i], starts[i], starts[i + 1], _own(each, shared, fields)) for i, each in enumerate(descriptions)
+        Part(heads[i], starts[i], starts[i + 1], _own(each, common, fields)) for i, each in enumerate(descriptions)
     )
     return replace(
         first,
@@ -242,24 +243,18 @@ def _whole(
         shape=tuple(each.size for each in axes),
         axes=axes,
         fields=fields,
-        attributes=shared,
+        attributes=common,
         notes=_notes(descriptions, place, new),
         parts=parts if not place else (),
     )
 
 
-def _shared(attributes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Those attributes that are the same in all files."""
-    first, *rest = attributes
-    return {key: value for key, value in first.items() if all(key in each and each[key] == value for each in rest)}
-
-
-def _own(description: Description, shared: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
+def _own(description: Description, common: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
     """What a file says that others do not; of a field after its name and a colon."""
-    own = {key: value for key, value in description.attributes.items() if key not in shared}
+    found = own(description.attributes, common)
     for mine, joint in zip(description.fields, fields, strict=True):
-        own |= {f"{mine.name}:{key}": v for key, v in mine.attributes.items() if key not in joint.attributes}
-    return own
+        found |= {f"{mine.name}:{key}": v for key, v in own(mine.attributes, joint.attributes).items()}
+    return found
 
 
 def _is_monotonic(axis: Axis) -> bool:
@@ -270,15 +265,15 @@ def _is_monotonic(axis: Axis) -> bool:
 
 
 def _notes(descriptions: Sequence[Description], place: int | None, axis: Axis) -> tuple[str, ...]:
-    own = [note for each in descriptions for note in each.notes]
+    found = [note for each in descriptions for note in each.notes]
     units = [] if place is None else [each.axes[place].units for each in descriptions]
     if axis.coordinates is not None and not _is_monotonic(axis):
-        own.append(f"coordinates of {axis.name} go to and fro: the files overlap or are not in order")
+        found.append(f"coordinates of {axis.name} go to and fro: the files overlap or are not in order")
     if len(set(units)) > 1:
-        own.append(f"coordinates of all files are told in {units[0]!r}")
+        found.append(f"coordinates of all files are told in {units[0]!r}")
     if place is None:
-        own.append(f"{axis.name} is a new axis, with an index for each file")
-    return tuple(dict.fromkeys(own))
+        found.append(f"{axis.name} is a new axis, with an index for each file")
+    return tuple(dict.fromkeys(found))
 
 
 def _joined_axis(inputs: Sequence[Path], descriptions: Sequence[Description], place: int) -> Axis:
@@ -300,7 +295,7 @@ def _joined_axis(inputs: Sequence[Path], descriptions: Sequence[Description], pl
 
 def _axis_attributes(axes: Sequence[Axis]) -> dict[str, Any]:
     """Attributes of a joined axis: those that are the same in all files, and those that tell of each index."""
-    found = _shared([axis.attributes for axis in axes])
+    found = shared([axis.attributes for axis in axes])
     for key in axes[0].attributes:
         lists = [axis.attributes.get(key) for axis in axes]
         if key == UTC_ENDS and all(lists):

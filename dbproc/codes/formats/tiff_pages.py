@@ -19,7 +19,7 @@ from math import ceil, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.formats import jpeg
+from dbproc.codes.formats import exif, jpeg
 from dbproc.codes.idx.description import plain
 from dbproc.codes.idx.refusal import Refusal
 
@@ -37,6 +37,7 @@ INHERITED = (
     *("BaselineNoise", "LinearResponseLimit"),
 )
 """The tags of a page that also tell of those in its SubIFDs: a camera's raw picture lies in one."""
+CAMERA = {"ExifTag", "GPSTag", "XMP"}
 TAGS = (
     *("Orientation", "ImageDescription", "XResolution", "YResolution", "ResolutionUnit", "Compression", "ColorMap"),
     *("ModelPixelScaleTag", "ModelTiepointTag", "ModelTransformationTag", "GDAL_NODATA", "GDAL_METADATA"),
@@ -178,6 +179,18 @@ class Tiff:
     def number_at(self, offset: int) -> int | None:
         """The number of the page whose directory lies at a place of the file; None where none does."""
         return self._numbers.get(offset)
+
+    def tags(self, number: int) -> dict[str, Any]:
+        """What the camera tells of a page: tags of the page itself, else of the one above it."""
+        placed = next(
+            each for each in placed_pages(self.path, self._tiff) if each.page.offset == self.offset_of(number)
+        )
+        return exif.tags_of(placed.top) | (exif.tags_of(placed.page) if placed.is_nested else {})
+
+    def camera(self, number: int) -> dict[str, Any]:
+        """The same as facts; nothing where there is neither EXIF nor XMP."""
+        tags = self.tags(number)
+        return exif.facts(tags) if CAMERA & set(tags) else {}
 
     def offset_of(self, number: int) -> int:
         """Where the directory of a page begins."""
