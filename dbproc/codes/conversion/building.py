@@ -219,7 +219,8 @@ def _require_few_axes(about: str, plan: Plan) -> None:
     if several and len(plan.shape) >= MOST_AXES:
         told = f"field {several[0].name} has {several[0].components} components"
         what = f"it has {len(plan.shape)} axes, and {told}; {MOST_AXES - 1} axes can be stored then"
-        raise Refusal(about, what, "Store one as timesteps (--timesteps AXIS), or convert a part")
+        told = "Store one as timesteps (--timesteps AXIS)" if plan.steps is None else "Convert a part"
+        raise Refusal(about, what, told)
 
 
 def _check_space(path: Path, plan: Plan) -> None:

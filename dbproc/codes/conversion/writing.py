@@ -5,6 +5,7 @@ To be used in a child process only. While one thread reads the source, another o
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 THREADS = 2
 """Threads that read back."""
+UNSUPPORTED = re.compile(
+    r"not (yet )?(supported|implemented)|unsupported|unrecognized compression|could not import", re.IGNORECASE
+)
+"""What libraries say of what they cannot do, be it sound or not."""
 PIECE = 16 << 20
 """Bytes that are read back at once: OpenVisus takes several times as much for it."""
 
@@ -135,6 +140,10 @@ def reading(about: str, todo: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         traceback.print_exc()
+        if isinstance(error, NotImplementedError) or UNSUPPORTED.search(str(error)):
+            raise Refusal(
+                about, f"it holds what is not supported: {error}", todo or "Save it in another way"
+            ) from error
         what = f"it cannot be read: {type(error).__name__}: {error}"
         todo = todo or "It seems damaged or of another kind; get it again from where it came"
         raise Refusal(about, what, todo) from error
