@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import distinct
 from dbproc.codes.formats.selection import Selection, require_alike
-from dbproc.codes.idx.coordinates import require_few
-from dbproc.codes.idx.description import UTC, UTC_ENDS, Axis, Description, Field, Number, number, plain
+from dbproc.codes.idx import coordinates
+from dbproc.codes.idx.description import UTC, UTC_ENDS, Axis, Description, Field, Number, plain
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -329,11 +329,11 @@ def _describe(content: _Content, variables: Mapping[str, _Variable]) -> Descript
         axes=axes,
         fields=tuple(_field(name, each) for name, each in variables.items()),
         orientation="as the axes say: records first, then the dimensions of a record in the order they are declared",
-        notes=tuple(notes),
+        notes=(*notes, *coordinates.left_out(axes)),
         attributes={
             **plain(content.cdf.globalattsget()),
             **content.told,
-            "axes_without_coordinates": [axis.name for axis in axes if axis.coordinates is None],
+            "axes_without_coordinates": [axis.name for axis in axes if not axis.is_placed],
         },
     )
 
@@ -434,19 +434,24 @@ def _no_coordinates(content: _Content, name: str, size: int, records: bool) -> s
 
 
 def _placed(content: _Content, axis: Axis, variable: _Variable) -> Axis:
+    import numpy as np
+
     from dbproc.codes.idx.values import native, regular
 
-    require_few(f"axis {axis.name}", axis.size)
     values = native(variable.whole()).reshape(axis.size, -1)
+    fills = _numbers(axis.attributes.get("FILLVAL"), variable)
     time = TIMES.get(variable.kind.type)
     if time is None:
-        coordinates: tuple[Number, ...] | None = tuple(number(each) for each in values[:, 0])
-        return replace(axis, coordinates=coordinates, regular=regular(values[:, 0]))
+        return coordinates.placed(axis, values[:, 0], fills)
     attributes = {**axis.attributes, "time_type": time[0], "counts": time[2], **_utc(content, variable, values)}
-    coordinates = tuple(number(each) for each in values[:, 0]) if variable.components == 1 else _picoseconds(values)
     attributes["UNITS"] = axis.units
-    found = replace(axis, units=time[1], standard_name="time", coordinates=coordinates, attributes=attributes)
-    return replace(found, regular=regular([float(each) for each in coordinates])) if coordinates else found  # type: ignore[arg-type]
+    found = replace(axis, units=time[1], standard_name="time", attributes=attributes)
+    if variable.components == 1:
+        return coordinates.placed(found, values[:, 0], fills)
+    whole = _picoseconds(values)
+    if whole is None or len(whole) > coordinates.MOST:
+        return found if whole is None else coordinates.without(found, coordinates.too_many(len(whole)))
+    return replace(found, coordinates=whole, regular=regular(np.asarray([float(each) for each in whole])))
 
 
 def _picoseconds(values: Values) -> tuple[Number, ...] | None:

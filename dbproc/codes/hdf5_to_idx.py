@@ -176,7 +176,7 @@ def _palette(tree: Tree, dataset: Any) -> Any:
 
 def _odim(tree: Tree, field: Field) -> Field:
     """A field with the gain, offset, nodata and undetect of the nearest ODIM group ``what``."""
-    from dbproc.codes.formats.hdf5_fields import alone
+    from dbproc.codes.formats.cf import alone
 
     found = _what(tree, field.variable)
     gain, offset = alone(found.get("gain")), alone(found.get("offset"))

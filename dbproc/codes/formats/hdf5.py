@@ -310,21 +310,22 @@ def _told(holder: Any, name: str) -> Any:
         return None
     if isinstance(value, h5py.Reference):
         return str(holder.file[value].name) if value else None
-    return plain(_decoded(value))
+    return plain(decoded(value))
 
 
-def _decoded(value: Any) -> Any:
+def decoded(value: Any) -> Any:
     """Text of any encoding as text; other values as they are."""
     if hasattr(value, "tolist") and getattr(value, "dtype", None) is not None and value.dtype.kind in "SO":
         value = value.tolist()
     if isinstance(value, list):
-        return [_decoded(each) for each in value]
-    if not isinstance(value, bytes):
+        return [decoded(each) for each in value]
+    if not isinstance(value, bytes | str):
         return value
+    content = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
     try:
-        return value.decode()
+        return content.decode()
     except UnicodeDecodeError:
-        return value.decode("latin-1")
+        return content.decode("latin-1")
 
 
 def _identity(found: Any) -> tuple[int, int]:

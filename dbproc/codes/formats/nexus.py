@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dbproc.codes.formats.cf import alone
 from dbproc.codes.formats.hdf5 import HOPS, Tree, attributes, is_dataset, is_group, text
-from dbproc.codes.formats.hdf5_fields import alone, axes, axis, distinct, shape, unfit
+from dbproc.codes.formats.hdf5_fields import axes, axis, distinct, shape, unfit
 from dbproc.codes.formats.selection import Selection, few
+from dbproc.codes.idx.coordinates import LEFT_OUT, left_out
 from dbproc.codes.idx.description import Axis, Field
 
 UNCERTAINTIES = ("{}_errors", "{}_uncertainties", "{}_error")
@@ -111,12 +113,7 @@ def data_axes(tree: Tree, data: Data, name: str, signal: Any) -> tuple[tuple[Axi
     found = [
         _axis(tree, data, each, i, int(size)) for i, (each, size) in enumerate(zip(names, signal.shape, strict=True))
     ]
-    left_out = [
-        f"axis {each.name}: {each.attributes['coordinates_left_out']}"
-        for each in found
-        if "coordinates_left_out" in each.attributes
-    ]
-    return distinct(found), (*notes, *left_out)
+    return distinct(found), (*notes, *left_out(found))
 
 
 def numbered(
@@ -259,7 +256,7 @@ def _axis(tree: Tree, data: Data, name: str, i: int, size: int) -> Axis:
         return Axis(f"dim_{i}", size)
     scale = _child(tree, data.group, name)
     if not is_dataset(scale):
-        return Axis(name, size, attributes={"coordinates_left_out": f"there is no dataset {name}"})
+        return Axis(name, size, attributes={LEFT_OUT: f"there is no dataset {name}"})
     found = axis(tree, name, size, scale, name, scaling(tree, data, name))
     others = {other: _coordinates(tree, data, other, size) for other in _alternatives(data, name, i)}
     kept = {other: told for other, told in others.items() if told}

@@ -33,7 +33,7 @@ class Axis:
     """One dimension of the source, slowest first in a description.
 
     ``coordinates`` are the values as stored; a packed coordinate keeps its ``scale_factor`` and ``add_offset`` in
-    ``attributes`` (:meth:`positions` applies them).
+    ``attributes`` (:meth:`positions` applies them). An axis that has none is told by ``regular``, where there is that.
     """
 
     name: str
@@ -46,6 +46,11 @@ class Axis:
     regular: Regular | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether the source has coordinates for it."""
+        return self.coordinates is not None or self.regular is not None
+
     def ends_in_utc(self) -> tuple[str, str] | None:
         """The first and the last time, where the attributes tell them."""
         told = self.attributes.get(UTC) or self.attributes.get(UTC_ENDS) or [None]
@@ -54,7 +59,8 @@ class Axis:
     def positions(self) -> list[float] | None:
         """The coordinates in ``units``, or None where the source has none."""
         if self.coordinates is None:
-            return None
+            line = self.regular
+            return None if line is None else [line.start + line.step * i for i in range(self.size)]
         scale, offset = float(self.attributes.get("scale_factor", 1)), float(self.attributes.get("add_offset", 0))
         return [float(value) * scale + offset for value in self.coordinates]
 
