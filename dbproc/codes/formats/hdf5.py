@@ -264,9 +264,13 @@ def file_of(holder: Any) -> Path:
 
 def attributes(holder: Any) -> dict[str, Any]:
     """The attributes of a group or dataset; references are told as the paths that they lead to."""
-    return {
-        name: _told(holder, name) for name in sorted(holder.attrs) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")
-    }
+    names = [name for name in sorted(holder.attrs) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")]
+    return {decoded(name): _told(holder, name) for name in names}
+
+
+def one_attribute(holder: Any, name: str) -> Any:
+    """One attribute of a group or dataset; None where there is none of that name."""
+    return _told(holder, name) if name in holder.attrs else None
 
 
 def surroundings(tree: Tree, paths: Sequence[str]) -> dict[str, Any]:
@@ -304,7 +308,7 @@ def _told(holder: Any, name: str) -> Any:
 
     try:
         value = holder.attrs[name]
-    except TypeError:
+    except (TypeError, ValueError, OSError, RuntimeError):
         return "of a type that is not read"
     if isinstance(value, h5py.Empty):
         return None

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.formats.cf import alone, packed, with_numbers
-from dbproc.codes.formats.hdf5 import Tree, attributes, decoded, is_dataset, text
+from dbproc.codes.formats.hdf5 import Tree, attributes, decoded, is_dataset, one_attribute, text
 from dbproc.codes.formats.hdf5_storage import filters, require_readable, stored
+from dbproc.codes.formats.selection import Candidate
 from dbproc.codes.idx import coordinates
 from dbproc.codes.idx.description import Axis, Field, Number, number, plain
 from dbproc.codes.idx.refusal import Refusal
@@ -26,6 +27,9 @@ SAMPLE_BYTES = 32
 """The largest sample (all components of a point) that OpenVisus stores."""
 SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": (8, 16)}
 """Bytes that numbers of each kind may have."""
+SERVING = ("DIMENSION_SCALE", "PALETTE")
+"""Classes of datasets which only serve other ones."""
+NOT_READ = "its type is not read"
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable"
 """How NetCDF-4 names a dimension scale that has no values."""
 
@@ -58,6 +62,16 @@ def unfit(dataset: Any) -> str:
     if len(dataset.shape) > RANK:
         return f"it has {len(dataset.shape)} axes; at most {RANK} are supported"
     return _unfit_type(dataset)
+
+
+def candidate(path: str, dataset: Any) -> Candidate:
+    """A dataset as one that may be chosen; what is of an odd type is told among the choices."""
+    name, why = path.strip("/"), unfit(dataset)
+    if why:
+        is_odd = dataset.shape and "text" not in why
+        return Candidate(name, name, (), unfit=f"cannot be converted: {why}", kind=_in_short(why) if is_odd else "")
+    serves = text(one_attribute(dataset, "CLASS")) in SERVING
+    return Candidate(name, f"{name} {shape(dataset)}", dataset.shape, serves=serves, is_second=len(dataset.shape) == 1)
 
 
 def form(dataset: Any) -> Form:
@@ -195,8 +209,8 @@ def shape(dataset: Any) -> str:
 def _unfit_type(dataset: Any) -> str:
     try:
         base, inner = dataset.dtype.subdtype or (dataset.dtype, (1,))
-    except TypeError as error:
-        return f"its type is not read: {error}"
+    except (TypeError, ValueError) as error:
+        return f"{NOT_READ}: {error}"
     if base.names:
         return f"it is compound ({', '.join(base.names)})"
     if len(inner) > 1 or (inner != (1,) and base.kind == "c"):
@@ -240,6 +254,11 @@ def _placed(told: Axis, values: Values, fills: Sequence[Number]) -> Axis:
     edges = tuple(number(each) for each in values)
     attributes = {**told.attributes, "edges": edges}
     return coordinates.placed(replace(told, attributes=attributes), middles, further=len(edges))
+
+
+def _in_short(kind: str) -> str:
+    told = re.sub(r"^(it is|it has|it holds|values of) ", "", re.split(r"[:;]", kind)[0])
+    return told.removesuffix(" are not supported").removesuffix(", not numbers")
 
 
 def _last(path: str) -> str:

@@ -29,6 +29,8 @@ class Candidate:
         What it is instead, in a word, where that is to be told among the choices.
     serves
         Whether it only serves others, and is meant only where it is named.
+    is_second
+        Whether it is meant only where there is none that is not.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Candidate:
     unfit: str = ""
     kind: str = ""
     serves: bool = False
+    is_second: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class Candidates:
         Gives the one of a name, None where there is none.
     none
         What to do where nothing can be converted.
+    difference
+        What those have that cannot be fields of one dataset.
     """
 
     where: object
@@ -104,6 +109,7 @@ class Candidates:
     listed: Callable[[], Sequence[Candidate]]
     named: Callable[[str], Candidate | None]
     none: str = "There is none that can be converted"
+    difference: str = "different dimensions"
 
     def chosen(self, names: Sequence[str], together: bool = False) -> list[Candidate]:
         """The things of those names, all of them fit to be fields of one dataset.
@@ -116,7 +122,7 @@ class Candidates:
             With the choices there are.
         """
         found = [self._fit(name) for name in dict.fromkeys(names)] or self._meant(together)
-        require_alike(self.where, [(each.told, each.alike) for each in found], "{} have different dimensions")
+        require_alike(self.where, [(each.told, each.alike) for each in found], f"{{}} have {self.difference}")
         return found
 
     def refusal(self, what: str) -> Refusal:
@@ -136,7 +142,8 @@ class Candidates:
         return found
 
     def _meant(self, together: bool) -> list[Candidate]:
-        data = [each for each in self.listed() if not each.serves and not each.unfit]
+        fit = [each for each in self.listed() if not each.serves and not each.unfit]
+        data = [each for each in fit if not each.is_second] or fit
         if together and len({each.alike for each in data}) == 1:
             return data
         several, nothing = f"several {self.noun}s could be meant", f"it has no data {self.noun} that can be converted"

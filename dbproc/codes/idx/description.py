@@ -213,6 +213,8 @@ class Metadata:
 def number(value: Any) -> Number:
     """``value`` (a numpy or Python number) as a number that JSON holds exactly."""
     item = value.item() if hasattr(value, "item") else value
+    if getattr(getattr(item, "dtype", None), "kind", "") == "f" and not (item < float(item) or item > float(item)):
+        item = float(item)  # of more bits than Python's have, and none of them used
     if isinstance(item, float) and not math.isfinite(item):
         return "NaN" if math.isnan(item) else "Infinity" if item > 0 else "-Infinity"
     return item if isinstance(item, int | float) else str(item)
@@ -227,7 +229,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if hasattr(value, "tolist"):
-        return plain(value.tolist())
+        found = value.tolist()
+        return number(found) if type(found) is type(value) else plain(found)
     if isinstance(value, Iterable):
         return [plain(each) for each in value]
     return number(value)
