@@ -82,7 +82,7 @@ def mark(
         values["caveats"] = caveat.strip() or None
     if not values:
         raise UserError("say how they are marked: --quality ok|ignore|problem|unknown, --caveat TEXT, or both")
-    with correcting(store, "mark"):
+    with correcting(store, "mark", only_look=only_look):
         with store.begin() as connection:
             chosen = list(choice(connection))
         require_some(chosen, "mark")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from dbproc.changes.correcting import Correcting, correcting
 from dbproc.core.errors import PlacementError, UserError
-from dbproc.core.retention import Superseded, reapable
+from dbproc.core.retention import Superseded, hindrance, reapable
 from dbproc.core.states import Correction
 from dbproc.database import corrections, files, retention
 from dbproc.database import moves as placements
@@ -35,11 +35,19 @@ class ReapedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFile:
+    """A version that is more than are to be kept, and may not go."""
+
+    file: str  #: its name
+    why: str  #: why it stays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reaped:
     """What reaping does."""
 
     files: tuple[ReapedFile, ...]  #: what goes to the trash
-    kept: int  #: how many more versions there are than are to be kept, which may not go
+    kept: tuple[KeptFile, ...]  #: further versions than are to be kept, which may not go
     deleted: tuple[str, ...]  #: the names of what is deleted from the trash
     restorable_until: dt.datetime  #: until when what goes to the trash can be restored
     is_done: bool  #: whether it was done, not only foreseen
@@ -53,7 +61,7 @@ def reap(store: Store, *, only_look: bool = False) -> Reaped:
     BusyError, LockError
         A run is live.
     """
-    with correcting(store, "reap") as ground:
+    with correcting(store, "reap", only_look=only_look) as ground:
         now = dt.datetime.now(dt.UTC)
         window = ground.mission.trash
         with store.begin() as connection:
@@ -61,14 +69,14 @@ def reap(store: Store, *, only_look: bool = False) -> Reaped:
             old = retention.in_trash(connection, now - window)
             deleted = [row.filename for row in files.rows_numbered(connection, old)]
         going = list(reapable(found))
-        excess = sum(each.place >= each.keep for each in found)
+        kept = [(each, hindrance(each)) for each in found if each.place >= each.keep]
         if not only_look:
             for start in range(0, len(going), _AT_ONCE):
                 _to_trash(ground, going[start : start + _AT_ONCE])
             _delete(ground, old)
     return Reaped(
         files=tuple(ReapedFile(file=each.filename, size=each.size) for each in going),
-        kept=excess - len(going),
+        kept=tuple(KeptFile(file=each.filename, why=why) for each, why in kept if why),
         deleted=tuple(deleted),
         restorable_until=now + window,
         is_done=not only_look,

@@ -75,12 +75,13 @@ def foresee(store: Store, correct: Callable[[Transaction], None]) -> Foreseen:
 def descendants(
     store: Store, file_ids: Iterable[int], foreseen: Foreseen, names: Iterable[str] = ()
 ) -> tuple[Descendant, ...]:
-    """Every newest file that was made from some files, or is made from them now, and what becomes of it; `names` are of
-    those that have no numbers yet."""
+    """Every newest file that was made from some files, or is made from them now, every one that is withdrawn because of
+    them, and what becomes of it; `names` are of those that have no numbers yet."""
     ids, new = set(file_ids), set(names)
     with store.begin() as connection:
         rows = {row.file_id: row for row in lineage.newest_made_from(connection, sorted(ids))}
-        more = [number for number in _remade(foreseen.decisions, ids, new) if number not in rows]
+        more = [*_remade(foreseen.decisions, ids, new), *_withdrawn_with(foreseen, ids)]
+        more = [number for number in dict.fromkeys(more) if number not in rows]
         rows.update((row.file_id, row) for row in files.rows_numbered(connection, more))
     fates = _fates(foreseen.decisions)
     found = [_descendant(row, foreseen.definition, fates.get(row.file_id)) for row in rows.values()]
@@ -104,6 +105,15 @@ def _remade(decisions: Sequence[Decision], file_ids: set[int], new: set[str]) ->
         for planned in task.outputs:
             if planned.replaces is not None and planned.replaces.file_id > 0:
                 yield planned.replaces.file_id
+
+
+def _withdrawn_with(foreseen: Foreseen, file_ids: set[int]) -> Iterator[int]:
+    """The files of the catalogue that are withdrawn because of some files, or of what is withdrawn because of those."""
+    gone = set(file_ids)
+    for file_id, cause in foreseen.withdrawn:
+        if cause in gone and file_id not in gone and file_id > 0:
+            gone.add(file_id)
+            yield file_id
 
 
 def _made_first(foreseen: Foreseen, file_ids: set[int], new: set[str]) -> Iterator[Descendant]:

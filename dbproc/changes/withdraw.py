@@ -7,7 +7,7 @@ anew by the next run.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -75,7 +75,7 @@ def withdraw(
     """
     if not reason.strip():
         raise UserError("give the reason, for those who ask later: --reason TEXT")
-    with correcting(store, "withdraw") as ground:
+    with correcting(store, "withdraw", only_look=only_look) as ground:
         with store.begin() as connection:
             rows = list(choice(connection))
         require_some(rows, "withdraw")
@@ -91,11 +91,13 @@ def withdraw(
         )
         plan = _planned(ground, rows, whole_slot=whole_slot)
         foreseen = foresee(store, partial(_enter, plan=plan, reason=reason))
-        following = _at_once(plan, foreseen)
+        with store.begin() as connection:
+            gone = set(corrections.with_former(connection, {row.file_id: True for row in plan.rows}))
+        following = _at_once(gone, foreseen)
         told = Withdrawn(
             reason=reason,
             files=tuple(plan.told()),
-            descendants=descendants(store, [row.file_id for row in plan.rows], foreseen),
+            descendants=descendants(store, gone, foreseen),
             is_done=not only_look,
         )
         if not only_look:
@@ -205,9 +207,9 @@ def _enter(connection: Transaction, *, plan: _Plan, reason: str, following: Iter
     queue.push(connection, ids, WITHDRAWN)
 
 
-def _at_once(plan: _Plan, foreseen: Foreseen) -> list[tuple[int, int]]:
-    """What is withdrawn with the files, as far as it needs no job before: files and their causes."""
-    gone = {row.file_id for row in plan.rows}
+def _at_once(gone: Collection[int], foreseen: Foreseen) -> list[tuple[int, int]]:
+    """What is withdrawn with files that are `gone`, as far as it needs no job before: files and their causes."""
+    gone = set(gone)
     following: list[tuple[int, int]] = []
     for file_id, cause in foreseen.withdrawn:
         if cause in gone and file_id not in gone:

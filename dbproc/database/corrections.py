@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, select, update
 
@@ -37,6 +37,8 @@ class CorrectionRow:
     cause: str | None  #: the name of the input because of which it was done
     former: Mapping[str, Any] = field(default_factory=dict)  #: what columns of the file held before
 
+
+Number = TypeVar("Number")
 
 LOST = {"exists_on_disk": False}
 """What a file held before that was lost when it was taken out of its place: no bytes of it are kept."""
@@ -181,22 +183,41 @@ def fellows(connection: Connection, file_ids: Sequence[int]) -> list[int]:
     return [file_id for file_id in found if file_id not in set(file_ids)]
 
 
-def followers(connection: Connection, file_ids: Sequence[int]) -> list[int]:
-    """The files that runs withdrew because of some files, and still are, and because of these, and so on."""
-    found: dict[int, None] = {}
-    todo = list(file_ids)
+def followers(connection: Connection, since: Mapping[int, int]) -> list[int]:
+    """The files that were withdrawn because of some files, and still are, and because of these, and so on.
+
+    since
+        By file: the correction with which its withdrawals begin; what is older has another cause.
+    """
+    found: dict[int, int] = {}
+    todo = with_former(connection, since)
     while todo:
-        following: list[int] = []
-        for some in batches(todo):
+        following: dict[int, int] = {}
+        for some in batches(list(todo)):
             statement = (
-                select(_OF.c.file_id)
+                select(_OF.c.file_id, _OF.c.correction_id, _OF.c.cause_file)
                 .join(FILE, (FILE.c.file_id == _OF.c.file_id) & (FILE.c.correction_id == _OF.c.correction_id))
                 .where(_OF.c.cause_file.in_(some), FILE.c.replaced_by.is_(None), FILE.c.deleted_time.is_(None))
             )
-            following += connection.scalars(statement)
-        todo = [file_id for file_id in dict.fromkeys(following) if file_id not in found]
-        found.update(dict.fromkeys(todo))
+            for file_id, number, cause in connection.execute(statement):
+                if number >= todo[cause] and file_id not in found:
+                    following[file_id] = number
+        found.update(following)
+        todo = with_former(connection, following)
     return list(found)
+
+
+def with_former(connection: Connection, values: Mapping[int, Number]) -> dict[int, Number]:
+    """Files, and those that had their names before other bytes took them, each with the value of the file."""
+    found, last = dict(values), dict(values)
+    while last:
+        earlier: dict[int, Number] = {}
+        for some in batches(list(last)):
+            rows = connection.execute(select(FILE.c.file_id, FILE.c.replaced_by).where(FILE.c.replaced_by.in_(some)))
+            earlier.update((number, last[by]) for number, by in rows if number not in found)
+        found.update(earlier)
+        last = earlier
+    return found
 
 
 def former_digests(connection: Connection, file_ids: Sequence[int]) -> dict[int, set[str]]:

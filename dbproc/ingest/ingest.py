@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Event, Progress, Report
 from dbproc.core.model import Definition, KnownFile, Move, SameName
+from dbproc.core.slot_text import file_words
 from dbproc.core.states import Correction, Purpose
 from dbproc.core.text import storable
 from dbproc.database import corrections, files, quarantine, queue
@@ -173,7 +174,8 @@ class Ingest:
         if isinstance(decision, Accepted):
             file, product = decision.file, self._name(decision.file.product_id)
             date = file.facts.date.isoformat()
-            text = f"{product} {date} {file.version}{'' if file.replaces is None else ', in the place of other bytes'}"
+            words = file_words(self._definition.products[file.product_id], file.facts)
+            text = f"{words} {file.version}{'' if file.replaces is None else ', in the place of other bytes'}"
             self._report.add(Event.INGESTED, name, text, product=product, date=date)
         elif isinstance(decision, Restored):
             self._report.add(Event.RESTORED, name, f"it was missing from {decision.target}")
