@@ -16,7 +16,7 @@ if not __package__:
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,17 +25,20 @@ from dbproc.codes.idx.description import Axis, Description, Field, Number
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
+    from dbproc.codes.formats.plain_tiff import PlainTiff
     from dbproc.codes.formats.tiff_pages import Page, Tiff
     from dbproc.codes.formats.tiff_series import Plane, Series
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
 
 NAME = "tiff_to_idx"
-CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff"), new_axis="page")
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff", ".dng"), new_axis="page")
 SAMPLE_BYTES = 32
 """The largest sample (all components of a pixel) that OpenVisus stores."""
 COMPONENTS = 4
 """So many components are those of a colour; more are bands."""
+MOST_FIELDS = 32
+"""So many bands are fields unless told otherwise; more, as of a spectrometer, are an axis."""
 MOST_AXES = 6
 """Five, and one for the timesteps."""
 CHANNELS = ("components", "fields", "axis")
@@ -69,7 +72,8 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     (path,) = inputs
     with tiff_pages.opened(path, tiff_pages.Sparse(options.get("sparse"))) as tiff:
         series = tiff_series.chosen(tiff, options.get("series"), plain_pages=bool(options.get("plain")))
-        yield TiffSource(tiff, series, options.get("channels"), options.get("stack") or ())
+        with ExitStack() as stack:
+            yield TiffSource(tiff, series, options.get("channels"), options.get("stack") or (), stack)
 
 
 @dataclass(frozen=True)
@@ -92,17 +96,22 @@ class TiffSource:
         Which of its pages, along which axes.
     channels
         Whether channels, or components that are too many for a colour, are ``fields``, an ``axis`` or ``components``.
-    stack
+    names
         Names for the outer axes, slowest first; none for those that the file tells.
+    closing
+        What closes in the end what was opened to compare with.
     """
 
-    def __init__(self, tiff: Tiff, series: Series, channels: str | None, stack: Sequence[str]) -> None:
-        self._tiff, self._series = tiff, series
+    def __init__(
+        self, tiff: Tiff, series: Series, channels: str | None, names: Sequence[str], closing: ExitStack
+    ) -> None:
+        self._tiff, self._series, self._closing = tiff, series, closing
+        self._plain: PlainTiff | None = None
         self._page = tiff.pages[series.planes[0].page]
         _require_one_palette(tiff, series)
         self._way = _way(self._page, series, channels)
         self._bands = _bands(self._page, series, self._way)
-        self.description = self._describe(stack)
+        self.description = self._describe(names)
 
     def read(self, field: str, box: Box) -> Values:
         """The values of a field inside ``box``, its last two axes being rows and columns."""
@@ -113,6 +122,21 @@ class TiffSource:
         images = [self._image(band, index, rows, columns) for index in _indices(outer)]
         values = np.stack(images).reshape(*(part.stop - part.start for part in outer), *images[0].shape)
         return values.astype(np.uint8) if values.dtype.kind == "b" else values
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The same by tifffile's own series and whole pages; which component or channel a field is, its place tells."""
+        from dbproc.codes.formats.plain_tiff import PlainTiff
+
+        if self._plain is None:
+            series = self._series
+            offsets = [self._tiff.offset_of(plane.page) for plane in series.planes] if series.told is None else []
+            self._plain = PlainTiff(self._tiff.path, series.told, offsets, self._closing)
+        names = [each.name for each in self.description.fields]
+        images = len(names) - bool(self._series.masks and names[-1] == "mask")
+        place = names.index(field)
+        if place == images:
+            return self._plain.masks(box)
+        return self._plain.read(place, images, box)
 
     def _image(self, band: Band, index: tuple[int, ...], rows: slice, columns: slice) -> Values:
         component = band.component
@@ -151,7 +175,7 @@ class TiffSource:
             fields=fields,
             orientation=f"first row {page.attributes.get('Orientation', 'TOPLEFT')}",
             notes=(*self._series.notes, *_notes(self._tiff, self._series)),
-            attributes={**page.attributes, **self._series.attributes},
+            attributes={**page.attributes, **self._tiff.camera(page.number), **self._series.attributes},
         )
 
     def _outer(self, stack: Sequence[str]) -> tuple[Axis, ...]:
@@ -190,9 +214,8 @@ def _way(page: Page, series: Series, channels: str | None) -> Way:
         return Way(splits=channels == "fields")
     if page.components == 1:
         return Way()
-    if channels is None and (page.components > COMPONENTS or size > SAMPLE_BYTES):
-        what = f"it has {page.components} components of {page.dtype}"
-        raise Refusal(page.where, what, "Say with --channels what they are to be: fields, axis or components")
+    if channels is None and page.components > COMPONENTS:
+        channels = "fields" if page.components <= MOST_FIELDS else "axis"
     if channels in (None, "components") and size > SAMPLE_BYTES:
         raise Refusal(
             page.where, f"a pixel takes {size} bytes, more than {SAMPLE_BYTES}", "Say --channels fields or axis"
@@ -201,12 +224,15 @@ def _way(page: Page, series: Series, channels: str | None) -> Way:
 
 
 def _bands(page: Page, series: Series, way: Way) -> dict[str, Band]:
+    from dbproc.codes.formats import georeference
+
     if way.splits:
         count = series.shape[series.letters.index("C")]
         found = {name: Band(channel=i) for i, name in enumerate(_field_names(count, series.channels, "channel"))}
     elif way.sample_fields:
         names = ("red", "green", "blue", "alpha")[: page.components] if page.photometric in ("RGB", "YCBCR") else ()
-        given = _field_names(page.components, names if len(names) == page.components else (), "band")
+        told = georeference.band_names(page.attributes, page.components)
+        given = _field_names(page.components, told or (names if len(names) == page.components else ()), "band")
         found = {name: Band(component=i) for i, name in enumerate(given)}
     else:
         found = {"image": Band()}

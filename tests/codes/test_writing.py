@@ -42,7 +42,7 @@ def test_others_are_refused(values: Any) -> None:
         (OSError("can't read data"), "It seems damaged"),
         (zlib.error("incorrect data check"), "It seems damaged"),
         (RecursionError("too deep"), "this program does not read"),
-        (NotImplementedError("of vectors"), "this program does not read"),
+        (NotImplementedError("of vectors"), "what is not supported"),
         (ValueError("no such precision"), "this program does not read"),
     ],
 )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.conversion.archives import is_archive
-from dbproc.codes.conversion.inputs import found
+from dbproc.codes.conversion.inputs import Inputs, found, listed
 from dbproc.codes.conversion.joined import joined
 from dbproc.codes.conversion.kinds import advice
 from dbproc.codes.conversion.reuse import Earlier, newest, take_over
@@ -52,19 +52,19 @@ def convert(job: Job, reports: Reports) -> None:
     archived = state(named)
     path, unpacked = Path(job["idx"]), Path(job["idx"]).parent / UNPACKED
     with ExitStack() as stack:
-        stack.enter_context(_naming(named, unpacked))
+        stack.enter_context(_naming(named, job["suffixes"], unpacked))
         inputs = found(named, job["suffixes"], unpacked, companions=job["companions"], progress=reports.step)
         before = state(inputs.files)
         reports.step(LOOKS * sum(_size(path) for path in inputs.files))
         with reading(job["about"], advice(inputs.files[0], job["opener"])):
             source = arranged(stack.enter_context(_opened(job, inputs.files)), job["timesteps"], job["about"])
-        _build(source, origins(inputs.archives), path, job, reports)
+        _build(source, inputs, path, job, reports)
     if (state(named), state(inputs.files)) != (archived, before):
         raise Refusal(job["about"], "it changed while it was converted", "Convert it again once it is complete")
 
 
 @contextmanager
-def _naming(named: Sequence[Path], unpacked: Path) -> Iterator[None]:
+def _naming(named: Sequence[Path], suffixes: Sequence[str], unpacked: Path) -> Iterator[None]:
     """Whatever is refused of a file that was unpacked names the archive that it came from."""
     try:
         yield
@@ -73,7 +73,7 @@ def _naming(named: Sequence[Path], unpacked: Path) -> Iterator[None]:
         if not where.is_relative_to(unpacked) or where == unpacked:
             raise
         number, *inside = where.relative_to(unpacked).parts
-        archives = [path for path in named if is_archive(path) and not path.is_dir()]
+        archives = [path for path in listed(named, suffixes) if is_archive(path) and not path.is_dir()]
         raise Refusal(archives[int(number)].joinpath(*inside), refusal.what, refusal.todo) from refusal
 
 
@@ -89,10 +89,11 @@ def _opened(job: Job, inputs: Sequence[Path]) -> Iterator[Source]:
             yield source
 
 
-def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, reports: Reports) -> None:
+def _build(source: Source, inputs: Inputs, path: Path, job: Job, reports: Reports) -> None:
     from dbproc.codes.idx import blocks
 
-    description = replace(source.description, origins=(*source.description.origins, *archives))
+    own = source.description.noting(*inputs.notes())
+    description = replace(own, origins=(*own.origins, *origins(inputs.archives)))
     plan, codec = Plan(description, job["slab"]), Codec.parse(job["codec"])
     _require_few_axes(job["about"], plan)
     blocks.create(path, plan.shape, description.fields, plan.axes, plan.steps)
@@ -216,7 +217,8 @@ def _require_few_axes(about: str, plan: Plan) -> None:
     if several and len(plan.shape) >= MOST_AXES:
         told = f"field {several[0].name} has {several[0].components} components"
         what = f"it has {len(plan.shape)} axes, and {told}; {MOST_AXES - 1} axes can be stored then"
-        raise Refusal(about, what, "Store one as timesteps (--timesteps AXIS), or convert a part")
+        told = "Store one as timesteps (--timesteps AXIS)" if plan.steps is None else "Convert a part"
+        raise Refusal(about, what, told)
 
 
 def _check_space(path: Path, plan: Plan) -> None:

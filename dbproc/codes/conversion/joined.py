@@ -11,8 +11,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.conversion.joined_axes import PACKING, joined_axis, measure, shared
+from dbproc.codes.conversion.joined_axes import PACKING, joined_axis, measure
 from dbproc.codes.conversion.source import Opener, Source, witness
+from dbproc.codes.idx.attributes import own, shared
 from dbproc.codes.idx.description import Axis, Description, Field, Part
 from dbproc.codes.idx.refusal import Refusal
 
@@ -256,12 +257,12 @@ def _whole(
     )
 
 
-def _own(description: Description, shared: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
+def _own(description: Description, common: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
     """What a file says that others do not; of a field after its name and a colon."""
-    own = {key: value for key, value in description.attributes.items() if key not in shared}
+    found = own(description.attributes, common)
     for mine, joint in zip(description.fields, fields, strict=True):
-        own |= {f"{mine.name}:{key}": v for key, v in mine.attributes.items() if key not in joint.attributes}
-    return own
+        found |= {f"{mine.name}:{key}": v for key, v in own(mine.attributes, joint.attributes).items()}
+    return found
 
 
 def _is_monotonic(axis: Axis) -> bool:
@@ -273,12 +274,12 @@ def _is_monotonic(axis: Axis) -> bool:
 
 
 def _notes(descriptions: Sequence[Description], place: int | None, axis: Axis) -> tuple[str, ...]:
-    own = [note for each in descriptions for note in each.notes]
+    found = [note for each in descriptions for note in each.notes]
     units = [] if place is None else [each.axes[place].units for each in descriptions]
     if axis.is_placed and not _is_monotonic(axis):
-        own.append(f"coordinates of {axis.name} go to and fro: the files overlap or are not in order")
+        found.append(f"coordinates of {axis.name} go to and fro: the files overlap or are not in order")
     if len(set(units)) > 1:
-        own.append(f"coordinates of all files are told in {units[0]!r}")
+        found.append(f"coordinates of all files are told in {units[0]!r}")
     if place is None:
-        own.append(f"{axis.name} is a new axis, with an index for each file")
-    return tuple(dict.fromkeys(own))
+        found.append(f"{axis.name} is a new axis, with an index for each file")
+    return tuple(dict.fromkeys(found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.idx import coordinates
+from dbproc.codes.idx.attributes import shared
 from dbproc.codes.idx.description import UTC_ENDS, Axis
 from dbproc.codes.idx.refusal import Refusal
 
@@ -47,12 +48,6 @@ def joined_axis(inputs: Sequence[Path], axes: Sequence[Axis]) -> Axis:
 def measure(axis: Axis) -> str:
     """The units of an axis, and its calendar by the one name it has."""
     return f"{axis.units} {_calendar(axis)}" if " since " in axis.units else axis.units
-
-
-def shared(attributes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Those attributes that are the same in all files."""
-    first, *rest = attributes
-    return {key: value for key, value in first.items() if all(key in each and each[key] == value for each in rest)}
 
 
 def _values(axes: Sequence[Axis], changes: Sequence[Change]) -> Values:

@@ -5,6 +5,7 @@ To be used in a child process only. While one thread reads the source, another o
 
 from __future__ import annotations
 
+import re
 import struct
 import traceback
 import zlib
@@ -33,6 +34,10 @@ THREADS = 2
 """Threads that read back."""
 DAMAGE = (OSError, EOFError, RuntimeError, struct.error, zlib.error)
 """What libraries raise where bytes of a file are missing or wrong; of other errors the file may be innocent."""
+UNSUPPORTED = re.compile(
+    r"not (yet )?(supported|implemented)|unsupported|unrecognized compression|could not import", re.IGNORECASE
+)
+"""What libraries say of what they cannot do, be it sound or not."""
 PIECE = 16 << 20
 """Bytes that are read back at once: OpenVisus takes several times as much for it."""
 
@@ -139,6 +144,10 @@ def reading(about: str, todo: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         traceback.print_exc()
+        if isinstance(error, NotImplementedError) or UNSUPPORTED.search(str(error)):
+            raise Refusal(
+                about, f"it holds what is not supported: {error}", todo or "Save it in another way"
+            ) from error
         what = f"it cannot be read: {type(error).__name__}: {error}"
         raise Refusal(about, what, todo or _advice(error)) from error
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dbproc.codes.formats import xmp
 from dbproc.codes.idx.description import plain
 
 if TYPE_CHECKING:
@@ -82,11 +83,12 @@ def orientation(found: Mapping[str, Any]) -> int:
 
 
 def facts(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Place in degrees and metres, time and camera, and the tags as they are."""
+    """Place in degrees and metres, time and camera, and the tags and the properties of XMP as they are."""
     camera = {name: found[name] for name in PICTURE if name in found}
     exif, gps = _short(found.get("ExifTag")), _short(found.get("GPSTag"))
     told = {"make": camera.get("Make"), "model": camera.get("Model"), "date": date(found), **place(gps)}
-    raw = {"picture": _short(camera), "exif": exif, "gps": gps}
+    packet = found.get("XMP") or b""
+    raw = {"picture": _short(camera), "exif": exif, "gps": gps, "xmp": _short(xmp.properties(packet))}
     return plain({name: value for name, value in {**told, **raw}.items() if value not in (None, {}, "")})  # type: ignore[no-any-return]
 
 

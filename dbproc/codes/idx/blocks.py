@@ -19,6 +19,7 @@ from dbproc.codes.idx.description import KEY, Axis, Field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import Box, shape_of
 from dbproc.codes.idx.values import Values
+from dbproc.codes.idx.written import Written
 
 TIME_TEMPLATE = "t%06d/"
 SAMPLE_BYTES = 32
@@ -101,7 +102,10 @@ class Blocks:
             todo = "It is damaged, or no IDX file at all"
             raise Refusal(path, "OpenVisus cannot open it", todo) from error
         idx = self._db.db.idxfile
-        idx_file.require_own(path, str(idx.filename_template), str(idx.time_template))
+        template = str(idx.filename_template)
+        idx_file.require_own(path, template, str(idx.time_template))
+        if template == idx_file.plain(template):  # not below the working directory, where OpenVisus would seek them
+            idx.filename_template = str(path.absolute().parent / template)
         box, fields = self._db.db.getLogicBox(), idx.fields
         size = [int(box.p2[i]) - int(box.p1[i]) for i in range(self._db.getPointDim())]
         self._origin = [int(box.p1[i]) for i in range(self._db.getPointDim())]
@@ -141,14 +145,21 @@ class Blocks:
             raise Refusal(self.path.name, f"OpenVisus read {values.shape} where {shape_of(box)} was asked for")
         return values
 
-    def absent(self) -> list[str]:
-        """The blocks that hold a part of the data but cannot be read, each as ``field block 17``."""
-        steps = self.layout.steps
+    def absent(self, there: Written | None = None) -> list[str]:
+        """The blocks that hold a part of the data but cannot be read, each as ``field block 17``.
+
+        Parameters
+        ----------
+        there
+            What was ever written; by default all that is declared.
+        """
+        steps, left = (there.steps, there.left) if there else (self.layout.steps, frozenset[tuple[int, str]]())
         told = [f" of timestep {step}" if len(steps) > 1 else "" for step in steps]
         return [
             f"{name} block {block}{words}"
             for step, words in zip(steps, told, strict=True)
             for name, _ in self.layout.fields
+            if (step, name) not in left
             for block in self._absent(name, step)
         ]
 

@@ -167,7 +167,8 @@ def _inspected(idx: Path) -> IdxDataset:
         axes = (Axis("timestep", len(steps), coordinates=steps), *axes)
     fields = tuple(_foreign(idx, name, dtype) for name, dtype in report["fields"])
     shape = tuple(axis.size for axis in axes)
-    about = Description("", (), shape, axes, fields, "unknown", timesteps="timestep" if has_steps else "")
+    timesteps, notes = "timestep" if has_steps else "", tuple(report["notes"])
+    about = Description("", (), shape, axes, fields, "unknown", notes=notes, timesteps=timesteps)
     return IdxDataset(idx, Metadata(about, stored, {}), steps)
 
 

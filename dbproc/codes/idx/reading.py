@@ -9,6 +9,7 @@ from typing import Any
 from dbproc.codes.idx import slabs
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.reports import Reports
+from dbproc.codes.idx.written import known
 
 Job = dict[str, Any]
 
@@ -36,7 +37,9 @@ def inspect(job: Job, reports: Reports) -> None:
     """Send a dataset's shape, fields and timesteps, and which of its blocks cannot be read."""
     from dbproc.codes.idx.blocks import Blocks
 
-    blocks = Blocks(Path(job["idx"]))
-    reports.step(sum(each.stat().st_size for each in Path(job["idx"]).with_suffix("").rglob("*.bin")))
-    layout = blocks.layout
-    reports.send({"shape": layout.shape, "fields": layout.fields, "steps": layout.steps, "absent": blocks.absent()})
+    idx = Path(job["idx"])
+    blocks, there = Blocks(idx), known(idx)
+    reports.step(sum(each.stat().st_size for each in idx.with_suffix("").rglob("*.bin")))
+    layout, absent = blocks.layout, blocks.absent(there)
+    steps, notes = (there.steps, there.notes) if there else (layout.steps, ())
+    reports.send({"shape": layout.shape, "fields": layout.fields, "steps": steps, "absent": absent, "notes": notes})

@@ -1,0 +1,136 @@
+"""What the names of files tell: times, places of tiles, and the shape and type of raw values. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from dbproc.codes.idx.description import Axis, Regular
+
+SINCE = "seconds since 1970-01-01 00:00:00"
+DAY = r"(?P<year>19\d\d|20\d\d)(?P<a>[-_.]?)(?P<month>0[1-9]|1[0-2])(?P=a)(?P<day>0[1-9]|[12]\d|3[01])"
+CLOCK = r"(?:[T_. -]?(?P<hour>[01]\d|2[0-3])[-_:.]?(?P<minute>[0-5]\d)(?:[-_:.]?(?P<second>[0-5]\d))?(?!\d))?"
+DATE = re.compile(rf"(?<!\d){DAY}{CLOCK}")
+DAY_OF_YEAR = re.compile(r"(?<!\d)(?P<year>19\d\d|20\d\d)[-_.]?(?P<yday>[0-3]\d\d)(?!\d)")
+STEP = re.compile(r"(?:^|[^A-Za-z])(?:t|time|timestep|step|frame|ts)[-_ ]?(\d+)(?!\d)", re.IGNORECASE)
+SLICE = re.compile(r"(\d+)(?!.*\d)")
+"""The last number of a name."""
+GRIDS = (
+    re.compile(r"(?:row|r|y)[-_ ]?(\d+)[-_ x]*(?:column|col|c|x)[-_ ]?(\d+)", re.IGNORECASE),
+    re.compile(r"(?:tile|part|mosaic)[-_ ]?(\d+)[-_x](\d+)", re.IGNORECASE),
+)
+TURNED = re.compile(r"(?:column|col|c|x)[-_ ]?(\d+)[-_ x]*(?:row|r|y)[-_ ]?(\d+)", re.IGNORECASE)
+SIZES = re.compile(r"(?<![\dA-Za-z.])(\d+(?:[xX*×]\d+){1,5})(?![\d])")
+TYPES = {
+    "uint8": "u1", "uint16": "u2", "uint32": "u4", "uint64": "u8", "int8": "i1", "int16": "i2", "int32": "i4",
+    "int64": "i8", "float16": "f2", "float32": "f4", "float64": "f8", "u8": "u1", "u16": "u2", "u32": "u4", "i8": "i1",
+    "i16": "i2", "i32": "i4", "f32": "f4", "f64": "f8", "uchar": "u1", "ubyte": "u1", "byte": "u1", "8bit": "u1",
+    "8u": "u1", "ushort": "u2", "16u": "u2", "16bit": "u2", "short": "i2", "16s": "i2", "uint": "u4", "int": "i4",
+    "float": "f4", "32f": "f4", "double": "f8", "64f": "f8", "real32": "f4", "real64": "f8", "single": "f4",
+}  # fmt: skip
+"""Types by the words for them."""
+BIG, LITTLE = ("be", "big", "bigendian", "msb"), ("le", "little", "littleendian", "lsb")
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a name tells of raw values: their shape, slowest axis first, and numpy's type."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def times(names: Sequence[str]) -> Axis | None:
+    """The axis of time that names tell of, where each tells another one: dates, or numbers of steps."""
+    dates = [_date(name) for name in names]
+    if len(names) > 1 and None not in dates and len(set(dates)) == len(names):
+        return _axis([each.timestamp() for each in dates if each], SINCE, "standard")
+    steps = [STEP.findall(name) for name in names]
+    numbers = [int(each[-1]) for each in steps if each]
+    if len(names) > 1 and len(numbers) == len(names) == len(set(numbers)) and _alike(names, STEP):
+        return _axis(numbers, "", "")
+    return None
+
+
+def moments(dates: Sequence[str | None]) -> Axis | None:
+    """The axis of times that are told as ISO 8601, where each is another one; without an offset they count as UTC."""
+    found = []
+    for each in dates:
+        try:
+            moment = dt.datetime.fromisoformat(each or "")
+        except ValueError:
+            return None
+        found.append((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())
+    return _axis(found, SINCE, "standard") if len(found) > 1 and len(set(found)) == len(found) else None
+
+
+def tiles(names: Sequence[str]) -> str:
+    """The pattern that tells rows and columns of tiles by their names, as ``--tiles`` takes it; empty for none."""
+    for pattern, order in ((GRIDS[0], "{row} {column}"), (TURNED, "{column} {row}"), (GRIDS[1], "{row} {column}")):
+        found = [pattern.search(name) for name in names]
+        cells = {each.groups() for each in found if each}
+        if len(names) < 2 or not all(found) or len(cells) < len(names):
+            continue
+        match = found[0]
+        assert match is not None
+        name, (one, other) = names[0], order.split()
+        between = re.sub(r"\d+", "*", name[match.end(1) : match.start(2)])
+        lead = re.sub(r"[^A-Za-z_-]+", "*", name[: match.start(1)][match.start() - match.start(1) :])
+        return f"*{lead}{one}{between}{other}*"
+    return ""
+
+
+def raw(name: str, size: int) -> Raw | None:
+    """What a name tells of raw values, where it agrees with the file's ``size``; sizes are told quickest axis first."""
+    words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", name) if word]
+    kinds = [TYPES[word] for word in words if word in TYPES]
+    order = ">" if set(words) & set(BIG) else "<"
+    for match in SIZES.finditer(name):
+        sizes = [int(each) for each in re.split(r"[xX*×]", match[1])]
+        count = 1
+        for each in sizes:
+            count *= each
+        for kind in kinds or (["u1"] if count == size else []):
+            if count and count * int(kind[1]) == size:
+                return Raw(tuple(reversed(sizes)), f"{order}{kind}")
+    return None
+
+
+def _date(name: str) -> dt.datetime | None:
+    match = DATE.search(name)
+    if match is not None:
+        clock = [int(match[part] or 0) for part in ("hour", "minute", "second")]
+        return _moment(int(match["year"]), int(match["month"]), int(match["day"]), *clock)
+    match = DAY_OF_YEAR.search(name)
+    if match is None or not 1 <= int(match["yday"]) <= 366:
+        return None
+    return dt.datetime(int(match["year"]), 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=int(match["yday"]) - 1)
+
+
+def _moment(*parts: int) -> dt.datetime | None:
+    try:
+        return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[misc, arg-type]
+    except ValueError:
+        return None
+
+
+def _alike(names: Sequence[str], pattern: re.Pattern[str]) -> bool:
+    """Whether names are the same but for the last number that the pattern finds."""
+    rest = set()
+    for name in names:
+        last = list(pattern.finditer(name))[-1]
+        rest.add(name[: last.start(1)] + "#" + name[last.end(1) :])
+    return len(rest) == 1
+
+
+def _axis(values: Sequence[float], units: str, calendar: str) -> Axis:
+    whole = [int(each) if float(each).is_integer() else each for each in values]
+    steps = {b - a for a, b in pairwise(whole)}
+    regular = Regular(float(whole[0]), float(next(iter(steps)))) if len(steps) == 1 else None
+    return Axis(
+        "time", len(whole), units=units, standard_name="time" if units else "", calendar=calendar,
+        coordinates=tuple(whole), regular=regular,
+    )  # fmt: skip
