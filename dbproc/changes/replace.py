@@ -21,7 +21,7 @@ from dbproc.changes.whatif import predict
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report
 from dbproc.core.filenames import companion_of
-from dbproc.core.model import Definition, KnownFile, SameName
+from dbproc.core.model import Definition, KnownFile, Mission, SameName
 from dbproc.core.states import Standing
 from dbproc.database import files, quarantine
 from dbproc.database.definition.load import load_definition
@@ -33,6 +33,7 @@ from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Triage
 from dbproc.products.inspection import Inspection
 from dbproc.run.simulation import Hypothesis
 from dbproc.storage import removal
+from dbproc.storage.aside import move_aside
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.layout import kept_path
 from dbproc.storage.workspace import Workspace
@@ -46,7 +47,8 @@ class Replaced:
     reason: str  #: why
     former: str  #: the digest of the bytes that it had
     digest: str  #: the digest of those that it has now
-    kept: str  #: where the former bytes are kept
+    kept: str | None  #: where the former bytes are kept; null: they were lost before
+    aside: str | None  #: where other bytes are kept that somebody had put in their place; null: there were none
     descendants: tuple[Descendant, ...]  #: what was made from it, and what becomes of it
     is_done: bool  #: whether it was done, not only foreseen
 
@@ -119,12 +121,14 @@ def _replaced(ground: Correcting, name: str, path: str, reason: str) -> Replaced
         decisions = Triage(store, definition, inspection, SameName.REPLACE).decide([arrival])
         accepted = _require_accepted(decisions, file, row.product_id, definition)
         foreseen = _foreseen(store, definition, accepted)
+        kept, aside = _kept(ground.mission, file)
         told = Replaced(
             file=file.filename,
             reason=reason,
             former=file.digest,
             digest=accepted.file.digest,
-            kept=kept_path(ground.mission, file.file_id, file.digest, file.filename),
+            kept=kept,
+            aside=aside,
             descendants=descendants(store, [file.file_id], foreseen, [file.filename]),
             is_done=ground.run_id is not None,
         )
@@ -133,6 +137,15 @@ def _replaced(ground: Correcting, name: str, path: str, reason: str) -> Replaced
             Ingest(store, definition, inspection, ground.run_id, report, Order(reason)).take([arrival])
             _require_done(report)
     return told
+
+
+def _kept(mission: Mission, file: KnownFile) -> tuple[str | None, str | None]:
+    """Where the bytes of a file will be kept, and those that somebody had put in their place."""
+    move = move_aside(mission, file) if file.standing is Standing.IN_PLACE else None
+    if move is not None:
+        return (move.target, None) if move.digest == file.digest else (None, move.target)
+    kept = kept_path(mission, file.file_id, file.digest, file.filename)
+    return (kept if os.path.lexists(kept) else None), None
 
 
 def _require_replaceable(file: KnownFile, product: str, definition: Definition) -> None:

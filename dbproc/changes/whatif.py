@@ -33,7 +33,7 @@ from dbproc.database.definition.specs import load_holdings
 from dbproc.database.store import Store
 from dbproc.mission.codes import as_model
 from dbproc.run.selection import startup_processes
-from dbproc.run.simulation import Hypothesis, simulate
+from dbproc.run.simulation import Faults, Hypothesis, no_faults, simulate
 
 EARLY_CUTOFF = (
     "early cutoff is on: this is the most that can happen; what comes from an output that equals the one it replaces "
@@ -242,7 +242,9 @@ def if_delivered(store: Store, path: str, part: Part = Part.REVISION) -> Predict
     return _if_it_arrived(store, definition, path) if known is None else _if_newer(store, definition, known, part)
 
 
-def predict(store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None = None) -> Iterator[Decision]:
+def predict(
+    store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None = None, faults: Faults = no_faults
+) -> Iterator[Decision]:
     """Predict the decisions of the next run, for all or the `allowed` processes: edits are settled first, then the
     processes that every run begins with, the queue and the campaigns."""
     edits = predict_edits(store, hypothesis.definition)
@@ -254,7 +256,7 @@ def predict(store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None
     again = {link.product_id for process_id in edits.released for link in processes[process_id].inputs}
     with store.begin() as connection:
         queued = (*hypothesis.queued, *queue.as_queued(connection, product_ids=sorted(again)))
-    yield from simulate(store, replace(hypothesis, definition=definition, queued=queued), may_run)
+    yield from simulate(store, replace(hypothesis, definition=definition, queued=queued), may_run, faults)
 
 
 def _predicted(store: Store, hypothesis: Hypothesis, notes: Sequence[str] = (), is_refused: bool = False) -> Prediction:

@@ -194,6 +194,12 @@ def print_json(value: object) -> None:
     click.echo(json_text(value))
 
 
+def warn(text: str | None) -> None:
+    """Say something besides an answer, if there is anything to say."""
+    if text is not None:
+        click.echo(f"note: {one_line(text)}", err=True)
+
+
 def show(answer: Answer, as_json: bool, words: Callable[[Answer], None]) -> None:
     """Print an answer as JSON, or as `words` prints it."""
     (print_json if as_json else words)(answer)
@@ -224,7 +230,8 @@ def print_table(rows: Iterable[object], columns: Sequence[str]) -> None:
 def print_columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print values as columns of aligned text, as they come."""
     lines = table_lines(head, ([cell(value) for value in row] for row in rows), terminal.room())
-    click.echo(terminal.heading(next(lines)))
+    first = next(lines)
+    click.echo(first if first.startswith(f"{head[0]}:") else terminal.heading(first))
     list_lines(lines)
 
 

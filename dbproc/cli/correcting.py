@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from dbproc.changes.trial import Becomes, Descendant
-from dbproc.cli.common import cell
-from dbproc.cli.selection import selection_of
+from dbproc.cli.common import asking_options, cell, dry_run_option, together
+from dbproc.cli.selection import file_options, files_argument, product_option, selection_of
 from dbproc.core.errors import UserError
 from dbproc.core.states import Correction
 from dbproc.database.files import FileRow
@@ -35,17 +35,19 @@ reason_option = click.option("--reason", required=True, metavar="TEXT", help="Wh
 all_option = click.option("--all", "is_whole", is_flag=True, help="Name every file, however many there are.")
 
 
-def choice_of_files(
-    names: Sequence[str], products: Sequence[str], given: Mapping[str, Any], what: str
-) -> Callable[[Transaction], list[FileRow]]:
-    """What finds the files that arguments and options mean.
+correcting_options = together(files_argument, product_option, file_options, asking_options, dry_run_option, all_option)
+"""Of every command that corrects the files that it is given; those that select them go to :func:`choice_of_files`."""
+
+
+def choice_of_files(given: Mapping[str, Any], what: str) -> Callable[[Transaction], list[FileRow]]:
+    """What finds the files that arguments and options mean; `what` is to be done with them.
 
     Raises
     ------
     UserError
         Nothing is given that tells some files from others.
     """
-    selection = selection_of(names, products, **given)
+    selection = selection_of(**given)
     if selection.is_empty:
         raise UserError(f"say what to {what}: the names of files, or --product, --start, --end, --key …")
     return lambda connection: list(selected(connection, selection))

@@ -10,7 +10,7 @@ from itertools import groupby
 
 import click
 
-from dbproc.cli.common import asking_options, cell, choice_of, open_mission, show, slot_options
+from dbproc.cli.common import asking_options, cell, choice_of, open_mission, show, slot_options, warn
 from dbproc.cli.selection import product_option, products_argument
 from dbproc.cli.writing import write_file
 from dbproc.core.coverage import Bucket, Cell, Mark, bucket_for, buckets, cells
@@ -19,6 +19,7 @@ from dbproc.core.model import Period, Timebase
 from dbproc.core.periods import days_period
 from dbproc.core.slot_text import SlotChoice
 from dbproc.explain.coverage import Coverage, CoveredSeries, Gap, mission_coverage
+from dbproc.explain.lost import unnoticed_words
 from dbproc.explain.pages import coverage_page
 
 _WIDTH = 80
@@ -74,6 +75,7 @@ def coverage_command(
     choice = _choice(year, month, start, end, keys)
     with open_mission(mission, read_only=True) as store:
         answer = mission_coverage(store, (*named, *products), choice)
+        warn(unnoticed_words(store))
     if html is not None:
         write_file(html, coverage_page(answer).encode())
     elif png is not None:

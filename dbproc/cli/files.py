@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from dbproc.cli.common import asking_options, open_mission, print_columns
+from dbproc.cli.common import asking_options, open_mission, print_columns, warn
 from dbproc.cli.listing import list_csv, list_json, list_lines
 from dbproc.cli.selection import file_options, note_of, product_option, products_argument, selection_of
 from dbproc.core.errors import UserError
@@ -21,6 +21,7 @@ from dbproc.database.selection import Selection
 from dbproc.database.store import Store
 from dbproc.explain.expectations import OverdueFile, overdue_files
 from dbproc.explain.files import ListedFile, listed
+from dbproc.explain.lost import unnoticed_words
 
 
 @click.command("files")
@@ -53,6 +54,7 @@ def files_command(
         if late:
             _print_late(store, selection, as_json=as_json, others=as_csv or paths)
             return
+        warn(unnoticed_words(store))
         rows = listed(store, selection)
         if paths:
             list_lines(row.path for row in rows if row.path)

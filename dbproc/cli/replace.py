@@ -61,7 +61,13 @@ def say_replaced(done: Replaced, *, as_json: bool, is_whole: bool) -> None:
         return
     verb = "has" if done.is_done else "would have"
     click.echo(f"{cell(done.file)} {verb} other bytes: {done.digest}")
-    click.echo(f"its former bytes{' are' if done.is_done else ' would be'} kept: {cell(done.kept)}")
+    are = "are" if done.is_done else "would be"
+    if done.kept is not None:
+        click.echo(f"its former bytes {are} kept: {cell(done.kept)}")
+    else:
+        click.echo("its former bytes were lost before")
+    if done.aside is not None:
+        click.echo(f"what somebody had put in their place {'is' if done.is_done else are} kept: {cell(done.aside)}")
     say_descendants(done.descendants, is_whole=is_whole)
     if done.is_done:
         click.echo(f"undo it with: dbproc restore {cell(done.file)}")

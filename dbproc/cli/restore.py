@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from dbproc.cli.common import (
-    asking_options,
     cell,
-    dry_run_option,
     echo_folded,
     mission_access,
     open_mission,
     print_json,
 )
-from dbproc.cli.correcting import DONE_TO_IT, all_option, choice_of_files, say_descendants, shown_of
-from dbproc.cli.selection import file_options, files_argument, product_option
+from dbproc.cli.correcting import DONE_TO_IT, choice_of_files, correcting_options, say_descendants, shown_of
 
 
 @click.command("restore")
-@files_argument
-@product_option
-@file_options
-@asking_options
-@dry_run_option
-@all_option
+@correcting_options
 def restore_command(
-    names: Sequence[str],
-    products: Sequence[str],
     mission: str,
     as_json: bool,
     dry_run: bool,
@@ -42,7 +31,7 @@ def restore_command(
     from dbproc.changes.restore import restore
 
     with open_mission(mission, read_only=dry_run) as store, mission_access(store):
-        done = restore(store, choice_of_files(names, products, given, "restore"), only_look=dry_run)
+        done = restore(store, choice_of_files(given, "restore"), only_look=dry_run)
     if as_json:
         print_json(done)
         return 0

@@ -142,10 +142,18 @@ def _print_status(facts: Status) -> None:
             click.echo(f"    waiting for it: {_waiting_words(failure.waiting)}")
     _print_waiting(facts.waiting)
     _print_late(facts.late)
+    if facts.lost_problem:
+        click.echo(bad(f"\n{facts.lost_problem}"))
+    if facts.lost:
+        click.echo(bad("\ngone from disk:"))
+    for lost in facts.lost_files:
+        click.echo(cell(f"  {lost.file}: {lost.words}"))
+    if facts.lost > len(facts.lost_files):
+        click.echo(f"  and {facts.lost - len(facts.lost_files):,} more; to see them: dbproc files --missing")
     if facts.quarantine:
         click.echo(f"\nin quarantine: {facts.quarantine}")
     for entry in facts.quarantined:
-        click.echo(f"  {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}")
+        echo_folded(f"  {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}")
     _print_untold(facts.untold)
     if facts.quarantine_gone:
         click.echo(f"\ngone from quarantine: {facts.quarantine_gone}; dbproc check names them")

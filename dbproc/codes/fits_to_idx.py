@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import safe
 from dbproc.codes.formats.selection import Selection
-from dbproc.codes.idx.coordinates import require_few
+from dbproc.codes.idx.coordinates import lined
 from dbproc.codes.idx.description import Axis, Description, Field, Regular, number
 from dbproc.codes.idx.refusal import Refusal
 
@@ -184,7 +184,7 @@ def _describe(path: Path, units: Sequence[Unit], unit: Unit) -> Description:
             **unit.cards(),
             **primary,
             "hdu": unit.number,
-            "axes_without_coordinates": [axis.name for axis in axes if axis.coordinates is None],
+            "axes_without_coordinates": [axis.name for axis in axes if not axis.is_placed],
         },
     )
 
@@ -257,9 +257,7 @@ def _axis(unit: Unit, index: int, name: str, kind: str) -> Axis:
     line = _line(unit, index + 1, kind)
     if line is None:
         return Axis(name, size, units=units, attributes=attributes)
-    require_few(f"axis {name}", size)
-    coordinates = tuple(line.start + line.step * i for i in range(size))
-    return Axis(name, size, units=units, coordinates=coordinates, regular=line, attributes=attributes)
+    return lined(Axis(name, size, units=units, attributes=attributes), line)
 
 
 def _line(unit: Unit, axis: int, kind: str) -> Regular | None:

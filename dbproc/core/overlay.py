@@ -38,7 +38,6 @@ class Overlay:
         One with a number of its own is of the catalogue, and only missing from disk.
         """
         there = replace(file, file_id=file.file_id or self._next_id(), standing=Standing.IN_PLACE)
-        self._standings.pop(there.file_id, None)
         return self._enter(Output(there, None, None, ()), None)
 
     def withdraw(self, file: File) -> Queued:
@@ -52,6 +51,17 @@ class Overlay:
             self._by_date[file.product_id][file.date.toordinal()][file.keywords] = self._newest[file.identity]
         self._standings[file.file_id] = Standing.FOLLOWING
         return Queued(file.file_id, file.product_id, file.date, file.keywords, (file.period,), is_taken_back=True)
+
+    def lose(self, file: File, before: File | None) -> None:
+        """Take a file of the catalogue out of its place, as if it were gone from disk; the one `before` it, if there is
+        any, is the newest then."""
+        self._standings[file.file_id] = Standing.LOST
+        gone = Output(replace(file, standing=Standing.LOST), None, None, ())
+        if before is None:
+            self._newest[file.identity] = gone
+            self._by_date[file.product_id][file.date.toordinal()][file.keywords] = gone
+        else:
+            self._enter(Output(before, None, None, ()), None)
 
     def replace(self, former: File, file: File) -> list[Queued]:
         """Enter a file as if it had taken over the name of another one; both as they would be queued."""
@@ -95,6 +105,7 @@ class Overlay:
     def _enter(self, output: Output, before: File | None, campaign_id: int | None = None) -> Queued:
         file = output.file
         identity = file.identity
+        self._standings.pop(file.file_id, None)
         spans = [file.period]
         if before is not None and before.identity == identity:
             spans.append(before.period)
@@ -188,11 +199,10 @@ class Overlay:
         """An output of the catalogue, it and its inputs as they stand here."""
         if not any(file.file_id in self._standings for file in (output.file, *output.inputs)):
             return output
-        return replace(output, file=self._stood(output.file), inputs=tuple(map(self._stood, output.inputs)))
+        return replace(output, file=self._stands(output.file), inputs=tuple(map(self._stands, output.inputs)))
 
-    def _stood(self, file: File) -> File:
-        standing = self._standings.get(file.file_id)
-        return file if standing is None else replace(file, standing=standing)
+    def _stands(self, file: File) -> File:
+        return replace(file, standing=self._standings.get(file.file_id, file.standing))
 
     def _tried(self, tried: Mapping[Slot, Tried]) -> Mapping[Slot, Tried]:
         if not self._done:

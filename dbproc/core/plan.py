@@ -54,6 +54,7 @@ class State(StrEnum):
     WAITING = "waiting"  #: stale, and waits until its period is over or its inputs are complete
     DELAYED = "delayed"  #: failed before with the same inputs and code; tried again later, or given up
     REFUSED = "refused"  #: cannot be built as the mission is defined
+    HINDERED = "hindered"  #: stale, and its job cannot begin: an input is not as it was recorded
     WITHDRAW = "withdraw"  #: what stands there is to be withdrawn, because of what it was made from
 
 

@@ -357,6 +357,7 @@ file = Table(
     CheckConstraint("file_size >= 0", name="file_size"),
     CheckConstraint(_one_of("quality", Quality), name="quality"),
     Index("ix_file_product_time", "product_id", "utc_start_time", "utc_stop_time"),
+    Index("ix_file_place", "exists_on_disk", "relative_path"),
 )
 """One file of one product for one date, with one version. ``same_as``: the number of the oldest of the earlier versions
 that it equals, without a break between them; null when it differs from the version before. ``stat``: what the system
@@ -526,6 +527,15 @@ waitingslot = Table(
 )
 """An output that is due, and waits as the ``build`` of its process says: until a time, or (null) until something
 comes."""
+
+directory = Table(
+    "directory",
+    METADATA,
+    Column("relative_path", Text, primary_key=True),
+    Column("stat", Text, nullable=False),
+)
+"""A directory of files, as it was when all that should be in it was last seen there. ``stat``: what the system said of
+it; as long as it says so, no file of it is gone."""
 
 attemptinput = Table(
     "attemptinput",

@@ -314,7 +314,7 @@ class _Survey:
         elif maker is not None:
             aims = self._of_process(maker, there, fields)
         else:
-            aims = self._seen(product, there)
+            aims = self._seen(product, there, fields)
         troubles = self._troubles.get(product.product_id, [])
         return [
             Series(
@@ -390,10 +390,17 @@ class _Survey:
             keys = {both for one in keys for other in own if (both := joined(one, other)) is not None}
         return {key for key in keys if fields_of(key) == fields}
 
-    def _seen(self, product: Product, there: Mapping[str, tuple[Line, int]]) -> Mapping[str, tuple[Basis, Aim]]:
-        """What comes as it came so far; nothing is missing where that tells nothing, or when it ended for all keys."""
+    def _seen(
+        self, product: Product, there: Mapping[str, tuple[Line, int]], fields: frozenset[str]
+    ) -> Mapping[str, tuple[Basis, Aim]]:
+        """What comes as it came so far, also where it is gone since; nothing is missing where that tells nothing, or
+        when it ended for all keys."""
         cadence = coverage.rhythm(database.latest_starts(self._connection, product))
         spans = {key: span for key, (line, _) in there.items() if (span := _hull(line)) is not None}
+        gone = (each for each in self._troubles.get(product.product_id, []) if each[1].mark is Mark.GONE)
+        for keywords, trouble in gone:
+            key = restricted(keywords, fields)
+            spans[key] = coverage.hull([spans.get(key, trouble.period), trouble.period])
         if not spans:
             return {}
         last = max(span.stop for span in spans.values())
@@ -445,6 +452,9 @@ def _troubles(connection: Transaction, definition: Definition) -> dict[int, list
     for row in database.out_of_place(connection):
         mark = _MARKS[row.standing]
         why = f"with its input, of {row.cause}" if row.cause else row.reason
+        if mark is Mark.GONE:
+            is_made = maker_of(definition, row.product_id) is not None
+            why = "the next run makes it again, if that can be" if is_made else "deliver it from a copy again"
         root = row.cause or ""
         found[row.product_id].append((row.keywords, Stretch(row.period, mark, why, root, row.filename)))
     for product_id, keywords, trouble in [*_waiting(connection, definition), *_failed(connection, definition)]:

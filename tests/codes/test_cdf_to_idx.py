@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from dbproc.codes.cdf_to_idx import open_source
+from dbproc.codes.conversion.witness import require_same
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal
@@ -78,7 +79,9 @@ def require_equal(path: Path, name: str, wanted: np.ndarray[Any, Any]) -> None:
         assert source.description.shape == wanted.shape
         for budget in (10**9, 500, 60):
             for box in plan(wanted.shape, wanted.dtype.itemsize, budget):
-                assert same_bits(native(source.read(source.description.fields[0].name, box)), native(wanted[box]))
+                found = native(source.read(source.description.fields[0].name, box))
+                assert same_bits(found, native(wanted[box]))
+                require_same(source, source.description.fields[0], box, found, "in")
 
 
 @pytest.mark.parametrize("majority", ["row_major", "column_major"])
@@ -203,6 +206,30 @@ def test_data_are_chosen_before_what_supports_them(tmp_path: Path) -> None:
         ("rain", wild("int16", (2,)), {"VAR_TYPE": "data"}, {}),
     )
     assert described(path).fields[0].name == "rain"
+
+
+def test_what_is_not_marked_is_data_where_nothing_is_and_it_serves_no_other_one(tmp_path: Path) -> None:
+    only = write(tmp_path / "in.cdf", ("B", wild("float32", (3, 3)), {}, {}))
+    assert described(only).fields[0].name == "B"
+    served = write(
+        tmp_path / "served.cdf",
+        ("when", np.arange(3.0), {}, {}),
+        ("Epoch", TIMES, {}, {"Data_Type": TT2000}),
+        ("B", wild("float32", (3, 3)), {"DEPEND_0": "when"}, {}),
+    )
+    assert described(served).fields[0].name == "B"
+
+
+def test_a_fill_value_among_the_times_leaves_no_coordinates(tmp_path: Path) -> None:
+    times = np.array([TIMES[0], -(1 << 63), TIMES[2]])
+    path = write(
+        tmp_path / "in.cdf",
+        ("Epoch", times, {"FILLVAL": [-(1 << 63), "CDF_TIME_TT2000"]}, {"Data_Type": TT2000}),
+        ("B", wild("float32", (3, 3)), {"DEPEND_0": "Epoch"}, {}),
+    )
+    axis = described(path, "B").axes[0]
+    assert not axis.is_placed
+    assert axis.attributes["coordinates_left_out"] == "1 of 3 are fill values"
 
 
 @pytest.mark.parametrize("compressed", [0, 6])

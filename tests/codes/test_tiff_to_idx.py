@@ -544,3 +544,30 @@ def test_levels_in_subifds_are_left_out_and_told(tmp_path: Path, kind: int) -> N
     told, found = opened(tmp_path / "in.tif")
     assert same_bits(found["image"], values)
     assert told.notes == ("2 reduced images or masks are left out",)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "told"),
+    [
+        (259, 32766, "its compression NEXT is not supported"),
+        (259, 64999, "its compression 64999 is not supported"),
+        (258, 48, "pixels of 48 bits and sample format 1 are not supported"),
+        (262, 99, "it holds a value that is not known"),
+    ],
+)
+def test_what_is_not_supported_is_not_called_damaged(tmp_path: Path, tag: int, value: int, told: str) -> None:
+    path = nested(tmp_path / "in.tif", (wild("uint8", (8, 9)), (), 0, 0))
+    content = path.read_bytes()
+    place = content.index(struct.pack("<HHI", tag, 4, 1)) + 8
+    path.write_bytes(content[:place] + struct.pack("<I", value) + content[place + 4 :])
+    with pytest.raises(Refusal) as caught:
+        opened(path)
+    assert told in str(caught.value)
+    assert "seems damaged" not in str(caught.value)
+
+
+def test_plain_pages_are_advised_only_where_they_can_be_had(tmp_path: Path) -> None:
+    image, other = wild("uint8", (2, 8, 8)), wild("uint8", (5, 3))
+    nested(tmp_path / "in.tif", (image[0], (3,), 2, 0), (other, (), 0, 0), (image[1], (), 4, 0), (other[1:], (), 0, 0))
+    with pytest.raises(Refusal, match=r"nothing of page 1 SubIFD 1\.2\. Save its pages apart, each kind alone"):
+        opened(tmp_path / "in.tif")

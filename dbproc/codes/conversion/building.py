@@ -27,7 +27,6 @@ from dbproc.codes.conversion.stepped import MOST_AXES, arranged
 from dbproc.codes.conversion.writing import Piece, Plan, read_back, reading, sample_bytes, write
 from dbproc.codes.idx import hz, idx_file, manifest, packing
 from dbproc.codes.idx.codec import Codec
-from dbproc.codes.idx.coordinates import require_few
 from dbproc.codes.idx.description import Description, Metadata, Origin, Part, Tally
 from dbproc.codes.idx.files import digested, origins, state
 from dbproc.codes.idx.refusal import Refusal
@@ -97,7 +96,6 @@ def _build(source: Source, inputs: Inputs, path: Path, job: Job, reports: Report
     description = replace(own, origins=(*own.origins, *origins(inputs.archives)))
     plan, codec = Plan(description, job["slab"]), Codec.parse(job["codec"])
     _require_few_axes(job["about"], plan)
-    require_few(job["about"], sum(len(axis.coordinates or ()) for axis in description.axes))
     blocks.create(path, plan.shape, description.fields, plan.axes, plan.steps)
     codec.require_fit(job["about"], len(plan.shape), idx_file.read(path).fields)
     _check_space(path, plan)
@@ -219,7 +217,8 @@ def _require_few_axes(about: str, plan: Plan) -> None:
     if several and len(plan.shape) >= MOST_AXES:
         told = f"field {several[0].name} has {several[0].components} components"
         what = f"it has {len(plan.shape)} axes, and {told}; {MOST_AXES - 1} axes can be stored then"
-        raise Refusal(about, what, "Store one as timesteps (--timesteps AXIS), or convert a part")
+        told = "Store one as timesteps (--timesteps AXIS)" if plan.steps is None else "Convert a part"
+        raise Refusal(about, what, told)
 
 
 def _check_space(path: Path, plan: Plan) -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dbproc.codes.conversion.joined_axes import PACKING, joined_axis, measure
 from dbproc.codes.conversion.source import Opener, Source, witness
 from dbproc.codes.idx.attributes import own, shared
-from dbproc.codes.idx.coordinates import require_few
-from dbproc.codes.idx.description import UTC_ENDS, Axis, Description, Field, Number, Part, number
+from dbproc.codes.idx.description import Axis, Description, Field, Part
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -26,8 +25,8 @@ Open = Callable[[Path], AbstractContextManager[Source]]
 
 MEANING = ("photometric", "flag_values", "flag_masks", "flag_meanings")
 """Attributes of a field that say what its numbers mean."""
-PACKING = ("scale_factor", "add_offset")
 MOST_WORDS = 80
+FILL = "fill and valid range"
 TIME = "time"
 """Name or standard name of the axis along which files are joined unless told otherwise, where it is their first."""
 
@@ -177,15 +176,20 @@ def _require_alike(path: Path, found: Description, first_path: Path, first: Desc
         here, there = mine.get(name), theirs.get(name)
         if here != there:
             what = f"it cannot be joined to {first_path.name}: its {name} {_difference(here, there)}"
-            raise Refusal(path, what, _advice(found, first))
+            raise Refusal(path, what, _advice(found, first, place, name))
 
 
-def _advice(found: Description, first: Description) -> str:
-    """What to do about files that are not alike."""
-    pairs = list(zip(found.axes, first.axes, strict=False))
-    other = [mine.name for mine, theirs in pairs if mine != theirs and mine.name == theirs.name]
-    join = f"If they follow one another on {other[0]}, --join {other[0]}; else convert" if other else "Convert"
-    return f"{join} them apart: the files of one dataset must be alike"
+def _advice(found: Description, first: Description, place: int | None, name: str) -> str:
+    """What to do about files that are not alike: join them along the one axis in which they differ, if there is one."""
+    if name.startswith(FILL):
+        return "Convert them apart, or give all files one fill value and valid range first (cdo setmissval, ncatted)"
+    pairs = enumerate(zip(found.axes, first.axes, strict=False))
+    other = [i for i, (mine, theirs) in pairs if i != place and mine != theirs and mine.name == theirs.name]
+    for i in other:
+        if _kept(found, i) == _kept(first, i):
+            axis = found.axes[i].name
+            return f"If they follow one another on {axis}, --join {axis}; else convert them apart"
+    return "Convert them apart: the files of one dataset must be alike"
 
 
 def _kept(description: Description, place: int | None) -> dict[str, object]:
@@ -198,12 +202,12 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
             facts[f"packing of axis {axis.name}"] = packing
         else:
             facts[f"axis {i}"] = f"{axis.name} of size {axis.size}"
-            facts[f"units of axis {axis.name}"] = f"{axis.units} {axis.calendar}".strip()
+            facts[f"units of axis {axis.name}"] = measure(axis)
             facts[f"packing of axis {axis.name}"] = packing
-            facts[f"coordinates of axis {axis.name}"] = axis.coordinates
+            facts[f"coordinates of axis {axis.name}"] = axis.coordinates or axis.regular
     for field in description.fields:
         facts[f"field {field.name}"] = field.openvisus_dtype
-        facts[f"fill and valid range of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
+        facts[f"{FILL} of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
         facts[f"scale, offset and units of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
         facts[f"meaning of {field.name}"] = {key: field.attributes[key] for key in MEANING if key in field.attributes}
     return facts
@@ -227,7 +231,11 @@ def _whole(
 ) -> Description:
     """The description of all files as one."""
     first = descriptions[0]
-    new = Axis(axis, len(descriptions)) if place is None else _joined_axis(inputs, descriptions, place)
+    new = (
+        Axis(axis, len(descriptions))
+        if place is None
+        else joined_axis(inputs, [each.axes[place] for each in descriptions])
+    )
     axes = (new, *first.axes) if place is None else (*first.axes[:place], new, *first.axes[place + 1 :])
     common = shared([each.attributes for each in descriptions])
     of_fields = [shared([each.fields[i].attributes for each in descriptions]) for i in range(len(first.fields))]
@@ -259,72 +267,19 @@ def _own(description: Description, common: Mapping[str, Any], fields: Sequence[F
 
 def _is_monotonic(axis: Axis) -> bool:
     """Whether coordinates rise, or fall, all along an axis."""
-    positions = axis.positions() or []
-    pairs = list(pairwise(positions))
-    return all(a < b for a, b in pairs) or all(a > b for a, b in pairs)
+    import numpy as np
+
+    steps = np.diff(np.asarray(axis.positions() or []))
+    return bool(np.all(steps > 0) or np.all(steps < 0))
 
 
 def _notes(descriptions: Sequence[Description], place: int | None, axis: Axis) -> tuple[str, ...]:
     found = [note for each in descriptions for note in each.notes]
     units = [] if place is None else [each.axes[place].units for each in descriptions]
-    if axis.coordinates is not None and not _is_monotonic(axis):
+    if axis.is_placed and not _is_monotonic(axis):
         found.append(f"coordinates of {axis.name} go to and fro: the files overlap or are not in order")
     if len(set(units)) > 1:
         found.append(f"coordinates of all files are told in {units[0]!r}")
     if place is None:
         found.append(f"{axis.name} is a new axis, with an index for each file")
     return tuple(dict.fromkeys(found))
-
-
-def _joined_axis(inputs: Sequence[Path], descriptions: Sequence[Description], place: int) -> Axis:
-    """One axis after the other, in the units of the first."""
-    import numpy as np
-
-    from dbproc.codes.idx.values import regular
-
-    axes = [each.axes[place] for each in descriptions]
-    size, attributes = sum(axis.size for axis in axes), _axis_attributes(axes)
-    if any(axis.coordinates is None for axis in axes):
-        return replace(axes[0], size=size, coordinates=None, regular=None, attributes=attributes)
-    require_few(f"axis {axes[0].name}", size)
-    shifts = [_shift(path, axis, axes[0]) for path, axis in zip(inputs, axes, strict=True)]
-    values = [_moved(each, shift) for axis, shift in zip(axes, shifts, strict=True) for each in axis.coordinates or ()]
-    whole = replace(axes[0], size=size, coordinates=tuple(values), regular=None, attributes=attributes)
-    return replace(whole, regular=regular(np.asarray(whole.positions())))
-
-
-def _axis_attributes(axes: Sequence[Axis]) -> dict[str, Any]:
-    """Attributes of a joined axis: those that are the same in all files, and those that tell of each index."""
-    found = shared([axis.attributes for axis in axes])
-    for key in axes[0].attributes:
-        lists = [axis.attributes.get(key) for axis in axes]
-        if key == UTC_ENDS and all(lists):
-            found[key] = [lists[0][0], lists[-1][-1]]  # type: ignore[index]
-        elif all(isinstance(each, list) and len(each) == axis.size for each, axis in zip(lists, axes, strict=True)):
-            found[key] = [item for each in lists for item in each or ()]
-    return found
-
-
-def _moved(value: Number, shift: Number) -> Number:
-    return value if shift == 0 or isinstance(value, str) or isinstance(shift, str) else value + shift
-
-
-def _shift(path: Path, axis: Axis, first: Axis) -> Number:
-    """What is to be added to coordinates in one file's units to have them in the first's."""
-    if (axis.units, axis.calendar) == (first.units, first.calendar):
-        return 0
-    unit, since, _ = axis.units.partition(" since ")
-    is_packed = any(key in axis.attributes for key in PACKING)
-    if since and unit == first.units.partition(" since ")[0] and axis.calendar == first.calendar and not is_packed:
-        cftime = importlib.import_module("cftime")
-        calendar = axis.calendar or "standard"
-        start = cftime.num2date(0, axis.units, calendar)
-        shift = number(cftime.date2num(start, first.units, calendar))
-        if cftime.num2date(shift, first.units, calendar) == start:
-            return shift
-    what = f"its axis {axis.name} is in {_measure(axis)}, not in {_measure(first)}"
-    raise Refusal(path, what, "Files of one dataset must have the same units; convert them apart")
-
-
-def _measure(axis: Axis) -> str:
-    return f"{axis.units!r}" + (f" ({axis.calendar})" if axis.calendar else "")

@@ -45,7 +45,7 @@ def arranged(source: Source, timesteps: str, where: str) -> Source:
         raise Refusal(where, what, f"Its axes are {_told(description)}")
     if len(names) - bool(name) > MOST_AXES:
         what = f"it has {len(names)} axes, {_told(description)}; {MOST_AXES} can be stored"
-        raise Refusal(where, what, "Store one as timesteps (--timesteps AXIS), or convert a part")
+        raise Refusal(where, what, "Convert a part" if name else "Store one as timesteps (--timesteps AXIS)")
     if not name:
         return source if not description.timesteps else Stepped(source, None)
     return Stepped(source, names.index(name))

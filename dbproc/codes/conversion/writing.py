@@ -5,7 +5,10 @@ To be used in a child process only. While one thread reads the source, another o
 
 from __future__ import annotations
 
+import re
+import struct
 import traceback
+import zlib
 from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +32,12 @@ if TYPE_CHECKING:
 
 THREADS = 2
 """Threads that read back."""
+DAMAGE = (OSError, EOFError, RuntimeError, struct.error, zlib.error)
+"""What libraries raise where bytes of a file are missing or wrong; of other errors the file may be innocent."""
+UNSUPPORTED = re.compile(
+    r"not (yet )?(supported|implemented)|unsupported|unrecognized compression|could not import", re.IGNORECASE
+)
+"""What libraries say of what they cannot do, be it sound or not."""
 PIECE = 16 << 20
 """Bytes that are read back at once: OpenVisus takes several times as much for it."""
 
@@ -135,9 +144,19 @@ def reading(about: str, todo: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         traceback.print_exc()
+        if isinstance(error, NotImplementedError) or UNSUPPORTED.search(str(error)):
+            raise Refusal(
+                about, f"it holds what is not supported: {error}", todo or "Save it in another way"
+            ) from error
         what = f"it cannot be read: {type(error).__name__}: {error}"
-        todo = todo or "It seems damaged or of another kind; get it again from where it came"
-        raise Refusal(about, what, todo) from error
+        raise Refusal(about, what, todo or _advice(error)) from error
+
+
+def _advice(error: Exception) -> str:
+    """What to do about what a library raised: damage is told by its reading, what is not supported by its types."""
+    if isinstance(error, DAMAGE) and not isinstance(error, RecursionError | NotImplementedError):
+        return "It seems damaged or of another kind; get it again from where it came"
+    return "It holds something that this program does not read, or is damaged; try whether another program reads it"
 
 
 def sample_bytes(field: Field) -> int:

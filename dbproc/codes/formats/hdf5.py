@@ -264,9 +264,13 @@ def file_of(holder: Any) -> Path:
 
 def attributes(holder: Any) -> dict[str, Any]:
     """The attributes of a group or dataset; references are told as the paths that they lead to."""
-    return {
-        name: _told(holder, name) for name in sorted(holder.attrs) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")
-    }
+    names = [name for name in sorted(holder.attrs) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")]
+    return {decoded(name): _told(holder, name) for name in names}
+
+
+def one_attribute(holder: Any, name: str) -> Any:
+    """One attribute of a group or dataset; None where there is none of that name."""
+    return _told(holder, name) if name in holder.attrs else None
 
 
 def surroundings(tree: Tree, paths: Sequence[str]) -> dict[str, Any]:
@@ -304,27 +308,28 @@ def _told(holder: Any, name: str) -> Any:
 
     try:
         value = holder.attrs[name]
-    except TypeError:
+    except (TypeError, ValueError, OSError, RuntimeError):
         return "of a type that is not read"
     if isinstance(value, h5py.Empty):
         return None
     if isinstance(value, h5py.Reference):
         return str(holder.file[value].name) if value else None
-    return plain(_decoded(value))
+    return plain(decoded(value))
 
 
-def _decoded(value: Any) -> Any:
+def decoded(value: Any) -> Any:
     """Text of any encoding as text; other values as they are."""
     if hasattr(value, "tolist") and getattr(value, "dtype", None) is not None and value.dtype.kind in "SO":
         value = value.tolist()
     if isinstance(value, list):
-        return [_decoded(each) for each in value]
-    if not isinstance(value, bytes):
+        return [decoded(each) for each in value]
+    if not isinstance(value, bytes | str):
         return value
+    content = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
     try:
-        return value.decode()
+        return content.decode()
     except UnicodeDecodeError:
-        return value.decode("latin-1")
+        return content.decode("latin-1")
 
 
 def _identity(found: Any) -> tuple[int, int]:

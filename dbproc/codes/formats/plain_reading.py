@@ -47,7 +47,7 @@ class PlainHdf5:
         for inside in _parts(box, dataset.shape, dataset.chunks, dataset.dtype.itemsize):
             values = np.asarray(source[inside])
             if values.dtype.kind == "b":
-                values = values.astype("uint8")
+                values = values.view("uint8")
             elif values.dtype.kind == "c":
                 values = np.stack((values.real, values.imag), -1)
             yield inside, values

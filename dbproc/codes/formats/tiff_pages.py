@@ -11,7 +11,7 @@ import logging
 import re
 import struct
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -57,6 +57,8 @@ HEADER_BYTES = 8
 """No directory begins within them: a lower place means none."""
 HARMLESS = re.compile(r"coercing invalid ASCII|parsing GDAL_NODATA|SonyRawFileType")
 """Complaints that are not about pixels."""
+UNKNOWN = re.compile(r"\d+ is not a valid [A-Z]+")
+"""Complaints about tags of a kind that tifffile does not know."""
 DAMAGED = "It is damaged; get it again from where it came"
 
 
@@ -88,8 +90,7 @@ class Page:
         page = placed.page
         self.name, self.where = placed.name, f"{path} {placed.name}"
         self.number, self.is_nested = number, placed.is_nested
-        if page.dtype is None or not page.shape or 0 in page.shape:
-            raise Refusal(self.where, f"it holds no image: its size is {page.shape}", "It seems damaged")
+        _check_image(self.where, page)
         self.dtype, self.shape, self.axes = page.dtype, tuple(page.shape), str(page.axes)
         self.rows, self.columns = int(page.imagelength), int(page.imagewidth)
         self.components = int(page.samplesperpixel)
@@ -102,6 +103,8 @@ class Page:
         if page.compression in FAX:
             what = "it is compressed as a fax (CCITT), where nobody can tell whether data are missing"
             raise Refusal(self.where, what, "Save it with another compression")
+        if not self.reduced:
+            _check_codec(self.where, page)
         self.fill = _fill(self.where, page, sparse)
         self.missing = _check_segments(self.where, page, self.fill is not None)
         self.attributes = {**_inherited(placed), **_attributes(page)}
@@ -171,6 +174,12 @@ class Tiff:
                 place[...] = inside
         return values
 
+    @contextmanager
+    def library(self, todo: Callable[[], str]) -> Iterator[Any]:
+        """The file as tifffile has it, for what it tells of series; refuses what it complains about meanwhile."""
+        with heard(self.path, todo):
+            yield self._tiff
+
     def contiguous(self, number: int, count: int) -> bool:
         """Whether ``count`` images like a page follow one another in the file, uncompressed, beginning with it."""
         page = self._page(number)
@@ -199,7 +208,8 @@ class Tiff:
     def _page(self, number: int) -> Any:
         if self._opened[0] != number:
             offset, index = self._places[number]
-            self._opened = (number, _page_at(self._tiff, offset) if index is None else self._tiff.pages[index])
+            found = _page_at(self._tiff, offset) if index is None else self._tiff.pages[index].aspage()
+            self._opened = (number, found)
         return self._opened[1]
 
     def _segment(self, page: Any, known: Page, index: int) -> Values:
@@ -250,14 +260,7 @@ def opened(path: Path, sparse: Sparse | None = None) -> Iterator[Tiff]:
 
 
 @contextmanager
-def library(path: Path) -> Iterator[Any]:
-    """The file as tifffile has it, for what it tells of series."""
-    with heard(path, f"{DAMAGED}, or take the pages as they come with --plain"), _file(path) as tiff:
-        yield tiff
-
-
-@contextmanager
-def heard(path: Path, todo: str = DAMAGED) -> Iterator[None]:
+def heard(path: Path, todo: Callable[[], str] = lambda: DAMAGED) -> Iterator[None]:
     """Refuse what tifffile complains about: it logs a broken structure and goes on with what it has."""
     complaints: list[str] = []
     handler = logging.Handler(logging.WARNING)
@@ -269,8 +272,11 @@ def heard(path: Path, todo: str = DAMAGED) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
     serious = [each for each in complaints if not HARMLESS.search(each)]
+    if serious and UNKNOWN.search(serious[0]):
+        what = f"it holds a value that is not known: {serious[0]}"
+        raise Refusal(path, what, "It is of a kind that is not supported, or damaged")
     if serious:
-        raise Refusal(path, f"the TIFF structure is not sound: {serious[0]}", todo)
+        raise Refusal(path, f"the TIFF structure is not sound: {serious[0]}", todo())
 
 
 def placed_pages(path: Path, tiff: Any) -> Iterator[Placed]:
@@ -316,6 +322,28 @@ def _offset_behind(tiff: Any, offset: int) -> int:
 
 def _file(path: Path) -> Any:
     return importlib.import_module("tifffile").TiffFile(path, _multifile=False)
+
+
+def _check_image(where: str, page: Any) -> None:
+    if not page.shape or 0 in page.shape:
+        raise Refusal(where, f"it holds no image: its size is {page.shape}", "It seems damaged")
+    if page.dtype is None:
+        what = f"pixels of {page.bitspersample} bits and sample format {int(page.sampleformat)} are not supported"
+        raise Refusal(where, what, "Save it as whole numbers or floats of 8 to 64 bits")
+
+
+def _check_codec(where: str, page: Any) -> None:
+    """Refuse a compression or a predictor that tifffile does not undo."""
+    known = importlib.import_module("tifffile").TIFF
+    for word, value, table in (
+        ("compression", page.compression, known.DECOMPRESSORS),
+        ("predictor", page.predictor, known.UNPREDICTORS),
+    ):
+        try:
+            table[value]
+        except KeyError as error:
+            what = f"its {word} {getattr(value, 'name', value)} is not supported"
+            raise Refusal(where, what, "Save it with another one, such as deflate or LZW") from error
 
 
 def _fill(where: str, page: Any, sparse: Sparse) -> float | int | None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from dbproc.codes.formats.selection import Selection
-from dbproc.codes.formats.tiff_pages import Page, Tiff, library
+from dbproc.codes.formats.tiff_pages import DAMAGED, Page, Tiff
 from dbproc.codes.idx.description import Axis, Regular, plain
 from dbproc.codes.idx.refusal import Refusal
 
@@ -74,12 +73,12 @@ def chosen(tiff: Tiff, number: int | None, *, plain_pages: bool) -> Series:
 
 def _told(tiff: Tiff) -> list[Series]:
     """The series as the file tells of them, every page of the file in one of them."""
-    with library(tiff.path) as told:
-        ome = _ome(tiff.path, told.ome_metadata) if told.is_ome else []
+    with tiff.library(lambda: f"{DAMAGED}, or {_lower(_plain_way(tiff))}") as told:
+        ome = _ome(tiff, told.ome_metadata) if told.is_ome else []
         imagej = dict(told.imagej_metadata or {}) if told.is_imagej else {}
         if told.is_ome and len(ome) != len(told.series):
             what = "its OME-XML does not tell which page is what"
-            raise Refusal(tiff.path, what, "Take the pages as they come with --plain")
+            raise Refusal(tiff.path, what, _plain_way(tiff))
         described = list(enumerate(told.series))
         parts = [
             (i, _series(tiff, each, ome[i] if ome else None, imagej)) for i, each in described if _main(tiff, each)
@@ -93,10 +92,28 @@ def _told(tiff: Tiff) -> list[Series]:
     lost = [page for page in lost if not (page.reduced or page.mask)]
     if lost:
         what = f"its metadata tell nothing of {_named(lost)}"
-        raise Refusal(tiff.path, what, "Take the pages as they come with --plain")
+        raise Refusal(tiff.path, what, _plain_way(tiff))
     if not found:
-        raise Refusal(tiff.path, "it holds but reduced images and masks", "Take the pages as they come with --plain")
+        raise Refusal(tiff.path, "it holds but reduced images and masks", _plain_way(tiff))
     return _masked(tiff, found)
+
+
+def _are_alike(tiff: Tiff) -> bool:
+    """Whether the pages can be taken as they come."""
+    try:
+        _as_they_come(tiff)
+    except Refusal:
+        return False
+    return True
+
+
+def _plain_way(tiff: Tiff) -> str:
+    """What to do where the pages cannot be taken as the file tells."""
+    return "Take the pages as they come with --plain" if _are_alike(tiff) else "Save its pages apart, each kind alone"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 def _completed(tiff: Tiff, found: list[Series], lost: list[Page]) -> tuple[list[Series], list[Page]]:
@@ -178,7 +195,7 @@ def _series(tiff: Tiff, told: Any, ome: _Ome | None, imagej: Mapping[str, Any]) 
     planes = _planes(tiff, told, numbers, prod(size for _, size in outer))
     if shape[-depth:] != page.shape or planes is None:
         what = f"it tells of {letters} {shape}, but holds {len(numbers)} pages like {page}"
-        raise Refusal(tiff.path, what, "Take the pages as they come with --plain")
+        raise Refusal(tiff.path, what, _plain_way(tiff))
     return Series(
         name=str(told.name or ""),
         letters="".join(letter for letter, _ in outer),
@@ -204,7 +221,7 @@ def _numbers(tiff: Tiff, told: Any) -> list[int]:
     found = [None if page is None else tiff.number_at(page.offset) for page in told.pages]
     if None in found:
         what = "its metadata tell of pages that are not in it"
-        raise Refusal(tiff.path, what, "Get the missing files, or take the pages as they come with --plain")
+        raise Refusal(tiff.path, what, f"Get the missing files, or {_lower(_plain_way(tiff))}")
     return [number for number in found if number is not None]
 
 
@@ -233,19 +250,20 @@ class _Ome:
     attributes: Mapping[str, Any]
 
 
-def _ome(path: Path, text: str) -> list[_Ome]:
+def _ome(tiff: Tiff, text: str) -> list[_Ome]:
     """What the OME-XML tells of each image; refused where other files hold a part of them."""
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise Refusal(path, f"its OME-XML cannot be read: {error}", "Take the pages with --plain") from error
+        raise Refusal(tiff.path, f"its OME-XML cannot be read: {error}", _plain_way(tiff)) from error
     own = root.get("UUID")
     for each in root.iter():
         other = each.tag.endswith("}BinaryOnly") or (each.tag.endswith("}UUID") and (each.text or "") != (own or ""))
-        if other and each.get("FileName", each.get("MetadataFile", "")) != path.name:
+        if other and each.get("FileName", each.get("MetadataFile", "")) != tiff.path.name:
             name = each.get("FileName", each.get("MetadataFile", "another file"))
             what = f"it is one of several files of an OME-TIFF: {name} belongs to it"
-            raise Refusal(path, what, "Convert each file's pages alone with --plain, or save the set as one file")
+            alone = "convert each file's pages alone with --plain" if _are_alike(tiff) else "convert another one"
+            raise Refusal(tiff.path, what, f"Save the set as one file, or {alone}")
     return [_ome_image(image, each) for image in _below(root, "Image") for each in _below(image, "Pixels")]
 
 

@@ -33,7 +33,7 @@ class Axis:
     """One dimension of the source, slowest first in a description.
 
     ``coordinates`` are the values as stored; a packed coordinate keeps its ``scale_factor`` and ``add_offset`` in
-    ``attributes`` (:meth:`positions` applies them).
+    ``attributes`` (:meth:`positions` applies them). An axis that has none is told by ``regular``, where there is that.
     """
 
     name: str
@@ -46,6 +46,11 @@ class Axis:
     regular: Regular | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether the source has coordinates for it."""
+        return self.coordinates is not None or self.regular is not None
+
     def ends_in_utc(self) -> tuple[str, str] | None:
         """The first and the last time, where the attributes tell them."""
         told = self.attributes.get(UTC) or self.attributes.get(UTC_ENDS) or [None]
@@ -54,7 +59,8 @@ class Axis:
     def positions(self) -> list[float] | None:
         """The coordinates in ``units``, or None where the source has none."""
         if self.coordinates is None:
-            return None
+            line = self.regular
+            return None if line is None else [line.start + line.step * i for i in range(self.size)]
         scale, offset = float(self.attributes.get("scale_factor", 1)), float(self.attributes.get("add_offset", 0))
         return [float(value) * scale + offset for value in self.coordinates]
 
@@ -207,6 +213,8 @@ class Metadata:
 def number(value: Any) -> Number:
     """``value`` (a numpy or Python number) as a number that JSON holds exactly."""
     item = value.item() if hasattr(value, "item") else value
+    if getattr(getattr(item, "dtype", None), "kind", "") == "f" and not (item < float(item) or item > float(item)):
+        item = float(item)  # of more bits than Python's have, and none of them used
     if isinstance(item, float) and not math.isfinite(item):
         return "NaN" if math.isnan(item) else "Infinity" if item > 0 else "-Infinity"
     return item if isinstance(item, int | float) else str(item)
@@ -221,7 +229,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if hasattr(value, "tolist"):
-        return plain(value.tolist())
+        found = value.tolist()
+        return number(found) if type(found) is type(value) else plain(found)
     if isinstance(value, Iterable):
         return [plain(each) for each in value]
     return number(value)
