@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.automatic import sensors
-from dbproc.codes.automatic.choice import Choice, first, in_time
+from dbproc.codes.automatic.choice import Choice, either, first, in_time
 from dbproc.codes.automatic.steps import with_timesteps
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.conversion.source import Source, witness
@@ -78,6 +78,7 @@ class Chosen:
         notes = (
             f"chosen: {choice.command()}" + (f", timesteps {name}" if name else ""),
             *choice.why,
+            *_doubts(found, options.get("sensor") or "OTHER"),
             *([f"left out: {', '.join(few(left, 8))}"] if left else []),
             *description.notes,
         )
@@ -106,6 +107,14 @@ class Chosen:
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
         """Parts of a box read by another way."""
         yield from witness(self._source)(field, box)
+
+
+def _doubts(found: Content, sensor: str) -> list[str]:
+    """A note on files that are not of the sensor's kinds."""
+    kinds = sensors.SENSORS[sensor].kinds
+    if not kinds or found.kind in kinds:
+        return []
+    return [f"it is {found.kind}, which the sensor {sensor} does not stand for"]
 
 
 class _Told:
@@ -149,7 +158,7 @@ def _axes(description: Description, choice: Choice) -> tuple[Axis, ...]:
 
 def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any]) -> Iterator[Choice]:
     """The ways to convert what there is, the best first."""
-    from dbproc.codes.automatic import cdf, fits, hdf5, idx, netcdf, pictures, raw
+    from dbproc.codes.automatic import cdf, content, fits, hdf5, idx, netcdf, pictures, raw
 
     files, wanted = found.files, options.get("variables") or ()
     xs, ys = options.get("xs") or "", options.get("ys") or ""
@@ -162,7 +171,8 @@ def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any])
     elif found.kind == "NetCDF" and (sensor.way == "scan" or xs or ys):
         yield from hdf5.choices(files, wanted, xs, ys)
     elif found.kind == "NetCDF":
-        yield from netcdf.choices(files, wanted)
+        others = [hdf5.choices(files, wanted)] if content.is_hdf5(files[0]) else []
+        yield from either(netcdf.choices(files, wanted), *others)
     elif found.kind == "HDF5":
         yield from hdf5.choices(files, wanted, xs, ys)
     elif found.kind == "IDX":

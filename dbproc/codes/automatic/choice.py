@@ -21,6 +21,8 @@ NO_ARRAY = "it holds no array of numbers"
 """What is said of a sound file with nothing to convert."""
 WORDS = {"variables": "--variable", "datasets": "--dataset", "signals": "--signal"}
 """Options of converters that are called otherwise on the command line."""
+MOST_WORDS = 25
+"""So many words of a command are told; the metadata have all of it."""
 HIDDEN = ("memory", "missing", "timesteps")
 """Options that are not part of a choice."""
 DEFAULTS: Mapping[str, Any] = {"order": "C", "components": 1, "name": "data", "offset": 0}
@@ -94,10 +96,9 @@ class Choice:
 
     def command(self) -> str:
         """The command that does the same without choosing."""
-        words = [self.program]
-        for options in self.openings:
-            words += _told(options)
-        return shlex.join(words)
+        words = [self.program, *(word for options in self.openings for word in _told(options))]
+        more = len(words) - MOST_WORDS
+        return shlex.join(words) if more <= 0 else f"{shlex.join(words[:MOST_WORDS])} and {more // 2} more"
 
 
 def in_time(choice: Choice) -> Choice:
@@ -124,14 +125,27 @@ def first(choices: Iterable[Choice], stack: ExitStack) -> tuple[Choice, Source]:
         What was said of the first that cannot.
     """
     refusals: list[Refusal] = []
-    for choice in choices:
-        try:
-            found, source = _opened(choice, stack)
-        except Refusal as refusal:
-            refusals.append(refusal)
-        else:
-            return found, source
+    try:
+        for choice in choices:
+            try:
+                return _opened(choice, stack)
+            except Refusal as refusal:
+                refusals.append(refusal)
+    except Refusal as refusal:
+        refusals.append(refusal)
     raise refusals[0] if refusals else Refusal("the input", NO_ARRAY, "There is nothing to convert")
+
+
+def either(*ways: Iterable[Choice]) -> Iterator[Choice]:
+    """The choices of one way, and where they do not do, those of the next; the first refusal counts."""
+    refusal: Refusal | None = None
+    for way in ways:
+        try:
+            yield from way
+        except Refusal as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
 
 
 def _opened(choice: Choice, stack: ExitStack) -> tuple[Choice, Source]:

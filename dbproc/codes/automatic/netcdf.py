@@ -15,6 +15,8 @@ from dbproc.codes.formats.selection import Candidate
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 PROGRAM = "netcdf_to_idx"
+EMPTY = "no values"
+"""What a variable without values is called."""
 BOUNDS = re.compile(r"(.*_)?(bnds|bounds?|vertices|nv|nvertex|corners?)", re.IGNORECASE)
 """Names of dimensions along which a cell's corners lie."""
 
@@ -62,7 +64,7 @@ def _listed(path: Path) -> tuple[list[Array], list[str]]:
         with dataset:
             found = Variables(path, dataset, ()).listed
     arrays = [_array(each) for each in found if not each.unfit]
-    return arrays, [f"{each.name} ({each.kind})" for each in found if each.unfit and each.kind]
+    return arrays, [f"{each.name} ({each.kind})" for each in found if each.unfit and each.kind not in ("", EMPTY)]
 
 
 def _array(variable: Candidate) -> Array:
