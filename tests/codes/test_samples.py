@@ -9,6 +9,7 @@ from typing import Any
 
 import cdflib
 import h5py
+import imagecodecs
 import netCDF4
 import numpy as np
 import pytest
@@ -99,11 +100,16 @@ def of_fits(path: Path, chosen: Mapping[str, Any], field: Field, number: int) ->
 
 def of_tiff(path: Path, chosen: Mapping[str, Any], field: Field, number: int) -> np.ndarray:
     with tifffile.TiffFile(path) as file:
-        values = max(file.series, key=lambda each: each.size).asarray()
+        series = max(file.series, key=lambda each: each.size)
+        values = series.asarray()
+    if "S" in series.axes:
+        values = np.moveaxis(values, series.axes.index("S"), -1)
     return values.view("u1") if values.dtype.kind == "b" else values
 
 
 def of_picture(path: Path, chosen: Mapping[str, Any], field: Field, number: int) -> np.ndarray:
+    if path.suffix == ".png":
+        return np.asarray(imagecodecs.png_decode(path.read_bytes()))  # Pillow halves 16 bits of colours
     with Image.open(path) as image:
         values = np.asarray(image if image.mode not in ("P", "1") else image.convert("RGB"))
     return values.view("u1") if values.dtype.kind == "b" else values
