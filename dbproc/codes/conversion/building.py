@@ -21,6 +21,7 @@ from dbproc.codes.conversion.archives import is_archive
 from dbproc.codes.conversion.inputs import Inputs, found, listed
 from dbproc.codes.conversion.joined import joined
 from dbproc.codes.conversion.kinds import advice
+from dbproc.codes.conversion.ranged import ranged
 from dbproc.codes.conversion.reuse import Earlier, newest, take_over
 from dbproc.codes.conversion.source import Source, opener
 from dbproc.codes.conversion.stepped import MOST_AXES, arranged
@@ -57,7 +58,8 @@ def convert(job: Job, reports: Reports) -> None:
         before = state(inputs.files)
         reports.step(LOOKS * sum(_size(path) for path in inputs.files))
         with reading(job["about"], advice(inputs.files[0], job["opener"])):
-            source = arranged(stack.enter_context(_opened(job, inputs.files)), job["timesteps"], job["about"])
+            opened = ranged(stack.enter_context(_opened(job, inputs.files)), job["ranges"], job["about"])
+            source = arranged(opened, job["timesteps"], job["about"])
         _build(source, inputs, path, job, reports)
     if (state(named), state(inputs.files)) != (archived, before):
         raise Refusal(job["about"], "it changed while it was converted", "Convert it again once it is complete")
@@ -131,7 +133,7 @@ def recipe(job: Job) -> str:
 
     Datasets of versions before there was a number have a digest alone, which equals none of these.
     """
-    told = [job[name] for name in ("opener", "options", "codec", "join", "timesteps")]
+    told = [job[name] for name in ("opener", "options", "codec", "join", "timesteps", "ranges")]
     return f"{RECIPE}-{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()}"
 
 
