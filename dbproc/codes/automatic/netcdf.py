@@ -49,9 +49,9 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
 
 def _listed(path: Path) -> tuple[list[Array], list[str]]:
     """The variables that can be converted, and in words those that cannot."""
-    from dbproc.codes.formats.classic import require_whole
+    from dbproc.codes.formats.classic import require_sound
 
-    require_whole(path)
+    require_sound(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

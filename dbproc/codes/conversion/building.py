@@ -28,6 +28,7 @@ from dbproc.codes.conversion.stepped import MOST_AXES, arranged
 from dbproc.codes.conversion.writing import Piece, Plan, read_back, reading, sample_bytes, write
 from dbproc.codes.idx import hz, idx_file, manifest, packing
 from dbproc.codes.idx.codec import Codec
+from dbproc.codes.idx.coordinates import of_a_part
 from dbproc.codes.idx.description import Description, Metadata, Origin, Part, Tally
 from dbproc.codes.idx.files import digested, origins, state
 from dbproc.codes.idx.refusal import Refusal
@@ -58,7 +59,9 @@ def convert(job: Job, reports: Reports) -> None:
         before = state(inputs.files)
         reports.step(LOOKS * sum(_size(path) for path in inputs.files))
         with reading(job["about"], advice(inputs.files[0], job["opener"])):
-            opened = ranged(stack.enter_context(_opened(job, inputs.files)), job["ranges"], job["about"])
+            with of_a_part(bool(job["ranges"])):
+                opened = stack.enter_context(_opened(job, inputs.files))
+            opened = ranged(opened, job["ranges"], job["about"])
             source = arranged(opened, job["timesteps"], job["about"])
         _build(source, inputs, path, job, reports)
     if (state(named), state(inputs.files)) != (archived, before):

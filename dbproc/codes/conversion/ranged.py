@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.source import Source, witness
+from dbproc.codes.idx.coordinates import kept, left_out
 from dbproc.codes.idx.description import UTC_ENDS, Axis, Description
 from dbproc.codes.idx.refusal import Refusal
 
@@ -82,7 +83,7 @@ class Ranged:
 
 def _described(found: Description, part: Box) -> Description:
     """What there is in a part; which it is, is among the attributes, for what lies along its axes is not cut there."""
-    axes = tuple(_axis(axis, each) for axis, each in zip(found.axes, part, strict=True))
+    axes = tuple(kept(_axis(axis, each)) for axis, each in zip(found.axes, part, strict=True))
     cut = {
         axis.name: {"start": each.start, "stop": each.stop, "size": axis.size}
         for axis, each in zip(found.axes, part, strict=True)
@@ -94,7 +95,7 @@ def _described(found: Description, part: Box) -> Description:
         found,
         shape=tuple(axis.size for axis in axes),
         axes=axes,
-        notes=(*found.notes, *note),
+        notes=tuple(dict.fromkeys((*found.notes, *left_out(axes), *note))),
         attributes={**found.attributes, **({"ranges": cut} if cut else {})},
         parts=found.parts if part[0] == slice(0, found.shape[0]) else (),
     )
