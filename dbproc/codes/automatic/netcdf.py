@@ -51,10 +51,10 @@ def _apart(files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
 
 def _listed(path: Path) -> tuple[list[Array], list[str]]:
     """The variables that can be converted, and in words those that cannot."""
-    from dbproc.codes.formats.classic import require_whole
+    from dbproc.codes.formats.classic import require_sound
     from dbproc.codes.formats.netcdf import Variables
 
-    require_whole(path)
+    require_sound(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
