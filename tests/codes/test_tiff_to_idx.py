@@ -514,6 +514,12 @@ def test_every_page_of_every_subifd_is_its_own(tmp_path: Path, convert: Convert)
     assert same_bits(opened(tmp_path / "in.tif", plain=True)[1]["image"], values)
 
 
+def test_a_page_that_is_listed_twice_is_there_once(tmp_path: Path) -> None:
+    image = wild("uint8", (3, 8, 8))
+    nested(tmp_path / "in.tif", (image[0], (3,), 2, 0), (image[1], (1,), 3, 0), (image[2], (), 0, 0))
+    assert same_bits(opened(tmp_path / "in.tif")[1]["image"], image[[0, 2, 1]])
+
+
 def test_a_page_in_a_subifd_that_fits_nowhere_is_named(tmp_path: Path) -> None:
     image, other = wild("uint8", (2, 8, 8)), wild("uint8", (5, 3))
     nested(tmp_path / "in.tif", (image[0], (2,), 0, 0), (image[1], (), 3, 0), (other, (), 0, 0))

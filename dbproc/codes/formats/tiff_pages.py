@@ -283,6 +283,8 @@ def placed_pages(path: Path, tiff: Any) -> Iterator[Placed]:
     """All pages of a file, each followed by those in its SubIFDs, which tifffile numbers among their siblings alone."""
     seen: set[int] = set()
     for number, page in enumerate(tiff.pages, 1):
+        if page.offset in seen:  # a SubIFD of an earlier page
+            continue
         seen.add(page.offset)
         yield Placed(f"page {number}", page, page)
         yield from _nested(path, tiff, f"page {number}", page, page, seen)
