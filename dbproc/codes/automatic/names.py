@@ -22,6 +22,7 @@ GRIDS = (
     re.compile(r"(?:row|r|y)[-_ ]?(\d+)[-_ x]*(?:column|col|c|x)[-_ ]?(\d+)", re.IGNORECASE),
     re.compile(r"(?:tile|part|mosaic)[-_ ]?(\d+)[-_x](\d+)", re.IGNORECASE),
 )
+PAIR = re.compile(r"(.*?(?<!\d))(\d{1,3})([-_x])(\d{1,3})((?!\d)\D*)")
 TURNED = re.compile(r"(?:column|col|c|x)[-_ ]?(\d+)[-_ x]*(?:row|r|y)[-_ ]?(\d+)", re.IGNORECASE)
 SIZES = re.compile(r"(?<![\dA-Za-z.])(\d+(?:[xX*×]\d+){1,5})(?![\d])")
 TYPES = {
@@ -80,7 +81,26 @@ def tiles(names: Sequence[str]) -> str:
         between = re.sub(r"\d+", "*", name[match.end(1) : match.start(2)])
         lead = re.sub(r"[^A-Za-z_-]+", "*", name[: match.start(1)][match.start() - match.start(1) :])
         return f"*{lead}{one}{between}{other}*"
-    return ""
+    return _grid(names)
+
+
+def are_numbered(names: Sequence[str]) -> bool:
+    """Whether names are the same but for a number."""
+    return all(SLICE.search(name) for name in names) and _alike(names, SLICE)
+
+
+def _grid(names: Sequence[str]) -> str:
+    """The pattern of names that end in two numbers, which from 0 or 1 on fill all rows and columns of a grid."""
+    found = [PAIR.fullmatch(name) for name in names]
+    cells = {(int(each[2]), int(each[4])) for each in found if each}
+    rows, columns = {row for row, _ in cells}, {column for _, column in cells}
+    is_full = len(cells) == len(names) == len(rows) * len(columns) and min(len(rows), len(columns)) > 1
+    is_run = is_full and all(min(each) in (0, 1) and max(each) - min(each) == len(each) - 1 for each in (rows, columns))
+    if not is_run or not all(found) or len({(each[1], each[3]) for each in found if each}) > 1:
+        return ""
+    match = found[0]
+    assert match is not None
+    return f"{match[1]}{{row}}{match[3]}{{column}}*"
 
 
 def raw(name: str, size: int) -> Raw | None:

@@ -78,7 +78,7 @@ def _naming(named: Sequence[Path], suffixes: Sequence[str], unpacked: Path) -> I
         if not where.is_relative_to(unpacked) or where == unpacked:
             raise
         number, *inside = where.relative_to(unpacked).parts
-        archives = [path for path in listed(named, suffixes) if is_archive(path) and not path.is_dir()]
+        archives = [path for path in listed(named, suffixes) if is_archive(path, single=not suffixes)]
         raise Refusal(archives[int(number)].joinpath(*inside), refusal.what, refusal.todo) from refusal
 
 

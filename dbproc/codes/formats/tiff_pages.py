@@ -11,7 +11,7 @@ import logging
 import re
 import struct
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -174,6 +174,12 @@ class Tiff:
                 place[...] = inside
         return values
 
+    @contextmanager
+    def library(self, todo: Callable[[], str]) -> Iterator[Any]:
+        """The file as tifffile has it, for what it tells of series; refuses what it complains about meanwhile."""
+        with heard(self.path, todo):
+            yield self._tiff
+
     def contiguous(self, number: int, count: int) -> bool:
         """Whether ``count`` images like a page follow one another in the file, uncompressed, beginning with it."""
         page = self._page(number)
@@ -202,7 +208,8 @@ class Tiff:
     def _page(self, number: int) -> Any:
         if self._opened[0] != number:
             offset, index = self._places[number]
-            self._opened = (number, _page_at(self._tiff, offset) if index is None else self._tiff.pages[index])
+            found = _page_at(self._tiff, offset) if index is None else self._tiff.pages[index].aspage()
+            self._opened = (number, found)
         return self._opened[1]
 
     def _segment(self, page: Any, known: Page, index: int) -> Values:
@@ -253,14 +260,7 @@ def opened(path: Path, sparse: Sparse | None = None) -> Iterator[Tiff]:
 
 
 @contextmanager
-def library(path: Path, todo: str = DAMAGED) -> Iterator[Any]:
-    """The file as tifffile has it, for what it tells of series."""
-    with heard(path, todo), _file(path) as tiff:
-        yield tiff
-
-
-@contextmanager
-def heard(path: Path, todo: str = DAMAGED) -> Iterator[None]:
+def heard(path: Path, todo: Callable[[], str] = lambda: DAMAGED) -> Iterator[None]:
     """Refuse what tifffile complains about: it logs a broken structure and goes on with what it has."""
     complaints: list[str] = []
     handler = logging.Handler(logging.WARNING)
@@ -276,7 +276,7 @@ def heard(path: Path, todo: str = DAMAGED) -> Iterator[None]:
         what = f"it holds a value that is not known: {serious[0]}"
         raise Refusal(path, what, "It is of a kind that is not supported, or damaged")
     if serious:
-        raise Refusal(path, f"the TIFF structure is not sound: {serious[0]}", todo)
+        raise Refusal(path, f"the TIFF structure is not sound: {serious[0]}", todo())
 
 
 def placed_pages(path: Path, tiff: Any) -> Iterator[Placed]:

@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from dbproc.codes.formats.selection import Selection
-from dbproc.codes.formats.tiff_pages import DAMAGED, Page, Tiff, library
+from dbproc.codes.formats.tiff_pages import DAMAGED, Page, Tiff
 from dbproc.codes.idx.description import Axis, Regular, plain
 from dbproc.codes.idx.refusal import Refusal
 
@@ -73,13 +73,12 @@ def chosen(tiff: Tiff, number: int | None, *, plain_pages: bool) -> Series:
 
 def _told(tiff: Tiff) -> list[Series]:
     """The series as the file tells of them, every page of the file in one of them."""
-    plain_way = _plain_way(tiff)
-    with library(tiff.path, f"{DAMAGED}, or {plain_way[0].lower()}{plain_way[1:]}") as told:
+    with tiff.library(lambda: f"{DAMAGED}, or {_lower(_plain_way(tiff))}") as told:
         ome = _ome(tiff, told.ome_metadata) if told.is_ome else []
         imagej = dict(told.imagej_metadata or {}) if told.is_imagej else {}
         if told.is_ome and len(ome) != len(told.series):
             what = "its OME-XML does not tell which page is what"
-            raise Refusal(tiff.path, what, plain_way)
+            raise Refusal(tiff.path, what, _plain_way(tiff))
         described = list(enumerate(told.series))
         parts = [
             (i, _series(tiff, each, ome[i] if ome else None, imagej)) for i, each in described if _main(tiff, each)
@@ -93,9 +92,9 @@ def _told(tiff: Tiff) -> list[Series]:
     lost = [page for page in lost if not (page.reduced or page.mask)]
     if lost:
         what = f"its metadata tell nothing of {_named(lost)}"
-        raise Refusal(tiff.path, what, plain_way)
+        raise Refusal(tiff.path, what, _plain_way(tiff))
     if not found:
-        raise Refusal(tiff.path, "it holds but reduced images and masks", plain_way)
+        raise Refusal(tiff.path, "it holds but reduced images and masks", _plain_way(tiff))
     return _masked(tiff, found)
 
 
@@ -111,6 +110,10 @@ def _are_alike(tiff: Tiff) -> bool:
 def _plain_way(tiff: Tiff) -> str:
     """What to do where the pages cannot be taken as the file tells."""
     return "Take the pages as they come with --plain" if _are_alike(tiff) else "Save its pages apart, each kind alone"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 def _completed(tiff: Tiff, found: list[Series], lost: list[Page]) -> tuple[list[Series], list[Page]]:
@@ -218,8 +221,7 @@ def _numbers(tiff: Tiff, told: Any) -> list[int]:
     found = [None if page is None else tiff.number_at(page.offset) for page in told.pages]
     if None in found:
         what = "its metadata tell of pages that are not in it"
-        way = _plain_way(tiff)
-        raise Refusal(tiff.path, what, f"Get the missing files, or {way[0].lower()}{way[1:]}")
+        raise Refusal(tiff.path, what, f"Get the missing files, or {_lower(_plain_way(tiff))}")
     return [number for number in found if number is not None]
 
 
