@@ -110,6 +110,24 @@ def test_a_picture_stands_upright(tmp_path: Path, suffix: str, orientation: int)
         assert np.array_equal(source.read("image", (slice(2, 7), slice(3, 11))), wanted[2:7, 3:11])
 
 
+def test_a_picture_whose_exif_is_cut_stands_upright(tmp_path: Path) -> None:
+    path = photograph(tmp_path / "in.jpg", smooth(21, 34), 6)
+    whole, block = path.read_bytes(), path.read_bytes().index(b"Exif")
+    length = int.from_bytes(whole[block - 2 : block], "big")
+    cut = whole[: block - 2] + (70).to_bytes(2, "big") + whole[block : block + 68] + whole[block - 2 + length :]
+    wanted = opened(path)[1]["image"]
+    path.write_bytes(cut)
+    told, found = opened(path)
+    assert "latitude" not in told.attributes
+    assert same_bits(found["image"], wanted)
+
+
+def test_an_orientation_in_xmp_alone_turns_nothing(tmp_path: Path) -> None:
+    packet = b'<x xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+    Image.fromarray(smooth(21, 34)).save(tmp_path / "in.jpg", xmp=packet)
+    assert opened(tmp_path / "in.jpg")[1]["image"].shape == (21, 34, 3)
+
+
 def test_place_time_and_camera_are_kept(tmp_path: Path) -> None:
     told, _ = opened(photograph(tmp_path / "in.jpg", smooth(16, 16)))
     assert told.attributes["latitude"] == pytest.approx(-33.51)

@@ -514,6 +514,12 @@ def test_every_page_of_every_subifd_is_its_own(tmp_path: Path, convert: Convert)
     assert same_bits(opened(tmp_path / "in.tif", plain=True)[1]["image"], values)
 
 
+def test_a_page_that_is_listed_twice_is_there_once(tmp_path: Path) -> None:
+    image = wild("uint8", (3, 8, 8))
+    nested(tmp_path / "in.tif", (image[0], (3,), 2, 0), (image[1], (1,), 3, 0), (image[2], (), 0, 0))
+    assert same_bits(opened(tmp_path / "in.tif")[1]["image"], image[[0, 2, 1]])
+
+
 def test_a_page_in_a_subifd_that_fits_nowhere_is_named(tmp_path: Path) -> None:
     image, other = wild("uint8", (2, 8, 8)), wild("uint8", (5, 3))
     nested(tmp_path / "in.tif", (image[0], (2,), 0, 0), (image[1], (), 3, 0), (other, (), 0, 0))
@@ -564,6 +570,28 @@ def test_what_is_not_supported_is_not_called_damaged(tmp_path: Path, tag: int, v
         opened(path)
     assert told in str(caught.value)
     assert "seems damaged" not in str(caught.value)
+
+
+def test_pages_in_subifds_that_ome_takes_for_levels_are_named_unless_smaller(tmp_path: Path) -> None:
+    values = wild("uint8", (2, 9, 8))
+    with tifffile.TiffWriter(tmp_path / "in.ome.tif", ome=True) as writer:
+        writer.write(values, subifds=1, metadata={"axes": "ZYX"})
+        writer.write(values ^ 1)
+    with pytest.raises(Refusal, match=r"nothing of page 1 SubIFD 1, page 2 SubIFD 1.*--plain"):
+        opened(tmp_path / "in.ome.tif")
+    found = opened(tmp_path / "in.ome.tif", plain=True)[1]["image"]
+    assert same_bits(found, np.stack([values, values ^ 1], axis=1).reshape(4, 9, 8))
+
+
+def test_a_raw_picture_without_loss_is_not_said_to_have_some(tmp_path: Path) -> None:
+    values = np.arange(64 * 64, dtype="uint16").reshape(64, 64)
+    lossless = {"lossless": True, "bitspersample": 14}
+    grey(tmp_path / "in.tif", values, photometric="cfa", compression="jpeg", compressionargs=lossless,
+         extratags=[(33421, "H", 2, (2, 2), True), (33422, "B", 4, b"\0\1\1\2", True)])  # fmt: skip
+    told, found = opened(tmp_path / "in.tif")
+    assert same_bits(found["image"], values)
+    assert told.notes == ()
+    assert told.attributes["CFAPattern"] == [0, 1, 1, 2]
 
 
 def test_plain_pages_are_advised_only_where_they_can_be_had(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from astropy.io import fits
 from PIL import Image
 
 from dbproc.cli import main
-from dbproc.codes.automatic import sensors
+from dbproc.codes.automatic import names, sensors
 from dbproc.codes.conversion.inputs import found
 from dbproc.codes.conversion.source import witness
 from dbproc.codes.conversion.stepped import arranged
@@ -227,6 +227,38 @@ def test_bare_values_are_known_by_a_header_or_their_name(tmp_path: Path) -> None
     told, got = chosen(*sorted(tmp_path.glob("vol*")))
     assert what(told) == (["data"], (2, 4, 5, 6), "time")
     assert same_bits(got["data"][1], wild("uint16", (4, 5, 6), 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "shape", "dtype"),
+    [
+        ("foot_256x128x64_uint8.raw", 256 * 128 * 64, (64, 128, 256), "<u1"),
+        ("skull-4x5x6-float32be.bin", 480, (6, 5, 4), ">f4"),
+        ("run_20240501_f32_4_5_6.dat", 480, (6, 5, 4), "<f4"),
+        ("z3_y4_x5_int16.raw", 120, (3, 4, 5), "<i2"),
+        ("plain_4x5.raw", 20, (5, 4), "<u1"),
+    ],
+)
+def test_names_tell_shape_and_type(name: str, size: int, shape: tuple[int, ...], dtype: str) -> None:
+    assert names.raw(name, size) == names.Raw(shape, dtype)
+    assert names.raw(name, size + 1) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "coordinates"),
+    [
+        (("a_20240501.nc", "a_20240503.nc"), (1714521600, 1714694400)),
+        (("A.2024-05-01T06:30.h5", "A.2024-05-01T07:00.h5"), (1714545000, 1714546800)),
+        (("MOD.A2024122.x", "MOD.A2024123.x"), (1714521600, 1714608000)),
+        (("img_t002.tif", "img_t010.tif"), (2, 10)),
+        (("slice_1.tif", "slice_2.tif"), None),
+        (("a_20240501.nc", "b_20240501.nc"), None),
+        (("v_t1.nc", "w_t2.nc"), None),
+    ],
+)
+def test_names_tell_times(told: tuple[str, ...], coordinates: tuple[int, ...] | None) -> None:
+    found = names.times(told)
+    assert (None if found is None else found.coordinates) == coordinates
 
 
 def test_several_files_follow_one_another_in_time_or_are_fields_together(tmp_path: Path) -> None:

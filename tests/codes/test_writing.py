@@ -43,6 +43,7 @@ def test_others_are_refused(values: Any) -> None:
         (zlib.error("incorrect data check"), "It seems damaged"),
         (RecursionError("too deep"), "this program does not read"),
         (NotImplementedError("of vectors"), "what is not supported"),
+        (ValueError("compression 7 not supported"), "what is not supported"),
         (ValueError("no such precision"), "this program does not read"),
     ],
 )

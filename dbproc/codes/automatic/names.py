@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 
 from dbproc.codes.idx.description import Axis, Regular
 
@@ -25,6 +26,10 @@ GRIDS = (
 PAIR = re.compile(r"(.*?(?<!\d))(\d{1,3})([-_x])(\d{1,3})((?!\d)\D*)")
 TURNED = re.compile(r"(?:column|col|c|x)[-_ ]?(\d+)[-_ x]*(?:row|r|y)[-_ ]?(\d+)", re.IGNORECASE)
 SIZES = re.compile(r"(?<![\dA-Za-z.])(\d+(?:[xX*×]\d+){1,5})(?![\d])")
+APART = re.compile(r"(?<![\dA-Za-z.])(\d+(?:([-_,])\d+)(?:\2\d+){0,4})(?![\dA-Za-z])")
+"""Sizes with another sign between them, the same each time."""
+LETTERED = re.compile(r"(?<![A-Za-z])([xyz])[-_=]?(\d+)(?!\d)", re.IGNORECASE)
+"""Sizes with the letters of their axes."""
 TYPES = {
     "uint8": "u1", "uint16": "u2", "uint32": "u4", "uint64": "u8", "int8": "i1", "int16": "i2", "int32": "i4",
     "int64": "i8", "float16": "f2", "float32": "f4", "float64": "f8", "u8": "u1", "u16": "u2", "u32": "u4", "i8": "i1",
@@ -105,18 +110,31 @@ def _grid(names: Sequence[str]) -> str:
 
 def raw(name: str, size: int) -> Raw | None:
     """What a name tells of raw values, where it agrees with the file's ``size``; sizes are told quickest axis first."""
-    words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", name) if word]
+    words = [word for each in re.split(r"[^A-Za-z0-9]+", name.lower()) for word in _split(each)]
     kinds = [TYPES[word] for word in words if word in TYPES]
     order = ">" if set(words) & set(BIG) else "<"
-    for match in SIZES.finditer(name):
-        sizes = [int(each) for each in re.split(r"[xX*×]", match[1])]
-        count = 1
-        for each in sizes:
-            count *= each
-        for kind in kinds or (["u1"] if count == size else []):
-            if count and count * int(kind[1]) == size:
+    for sizes, is_plain in _sizes(name):
+        for kind in kinds or (["u1"] if is_plain else []):
+            if 0 < prod(sizes) * int(kind[1]) == size:
                 return Raw(tuple(reversed(sizes)), f"{order}{kind}")
     return None
+
+
+def _sizes(name: str) -> Iterator[tuple[list[int], bool]]:
+    """Sizes that a name may tell, quickest axis first, and whether they can be nothing else."""
+    for match in SIZES.finditer(name):
+        yield [int(each) for each in re.split(r"[xX*×]", match[1])], True
+    letters = {letter.lower(): int(size) for letter, size in LETTERED.findall(name)}
+    if {"x", "y"} <= set(letters):
+        yield [letters[letter] for letter in sorted(letters)], True
+    for match in APART.finditer(name):
+        yield [int(each) for each in match[1].split(match[2])], False
+
+
+def _split(word: str) -> list[str]:
+    """A word, and where a type and the order of its bytes are written as one, both."""
+    ends = [end for end in (*BIG, *LITTLE) if word.endswith(end) and word.removesuffix(end) in TYPES]
+    return [word.removesuffix(ends[0]), ends[0]] if ends else [word]
 
 
 def _date(name: str) -> dt.datetime | None:

@@ -144,17 +144,15 @@ def reading(about: str, todo: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         traceback.print_exc()
-        if isinstance(error, NotImplementedError) or UNSUPPORTED.search(str(error)):
-            raise Refusal(
-                about, f"it holds what is not supported: {error}", todo or "Save it in another way"
-            ) from error
         what = f"it cannot be read: {type(error).__name__}: {error}"
         raise Refusal(about, what, todo or _advice(error)) from error
 
 
 def _advice(error: Exception) -> str:
-    """What to do about what a library raised: damage is told by its reading, what is not supported by its types."""
-    if isinstance(error, DAMAGE) and not isinstance(error, RecursionError | NotImplementedError):
+    """What to do about what a library raised: what is not supported is told by its words, damage by its types."""
+    if isinstance(error, NotImplementedError) or UNSUPPORTED.search(str(error)):
+        return "It holds what is not supported; save it in another way"
+    if isinstance(error, DAMAGE) and not isinstance(error, RecursionError):
         return "It seems damaged or of another kind; get it again from where it came"
     return "It holds something that this program does not read, or is damaged; try whether another program reads it"
 

@@ -1,11 +1,13 @@
 """Pictures as libraries decode them whole, to hold against what :mod:`dbproc.codes.formats.image_file` reads.
 
-The bytes of the file are decoded as they are, EXIF's orientation is read by Pillow, and turning is numpy's.
+The bytes of the file are decoded as they are, EXIF's orientation is sought for in its first directory, and turning is
+numpy's.
 """
 
 from __future__ import annotations
 
 import importlib
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,18 +29,32 @@ TURNS: dict[int, Callable[[Any], Any]] = {
 """What makes a stored picture an upright one, by the value of the tag Orientation."""
 BACK = {6: 8, 8: 6}
 """The values whose turn undoes another one's; the others undo themselves."""
-ORIENTATION = 0x0112
+ORIENTATION, SHORT = 0x0112, 3
+APP1, FILL = 0xE1, 0xFF
+FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xDA)
+"""Markers behind which no EXIF stands."""
 
 
 def whole(path: Path) -> Values:
     """The upright picture of a JPEG or PNG file: (row, column, component)."""
-    image: Any = importlib.import_module("PIL.Image")
-    image.MAX_IMAGE_PIXELS = None  # how large a picture may be was looked at before
-    with image.open(path) as picture:
-        pixels = _png(path, picture) if picture.format == "PNG" else _jpeg(path)
-        turn = picture.getexif().get(ORIENTATION, 1)
-    found: Values = pixels.reshape(*pixels.shape[:2], -1)
-    return turned(found, turn)
+    data = path.read_bytes()
+    pixels, block = _png(path, data) if data.startswith(b"\x89PNG") else _jpeg(data)
+    return turned(pixels.reshape(*pixels.shape[:2], -1), orientation(block))
+
+
+def orientation(block: bytes) -> int:
+    """The tag Orientation in the first directory of an EXIF block; 1 where there is none."""
+    block = block.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(block[:2])
+    if order is None or len(block) < 8:
+        return 1
+    (start,) = struct.unpack_from(f"{order}I", block, 4)
+    (count,) = struct.unpack_from(f"{order}H", block, start) if start + 2 <= len(block) else (0,)
+    for place in range(start + 2, min(start + 2 + 12 * count, len(block) - 9), 12):
+        tag, kind, size, value = struct.unpack_from(f"{order}HHIH", block, place)
+        if (tag, kind, size) == (ORIENTATION, SHORT, 1):
+            return int(value)
+    return 1
 
 
 def stored(rows: slice, columns: slice, shape: tuple[int, int], orientation: int) -> tuple[slice, slice]:
@@ -63,20 +79,28 @@ def turned(pixels: Values, orientation: int) -> Values:
     return found
 
 
-def _jpeg(path: Path) -> Values:
-    found: Values = importlib.import_module("imagecodecs").jpeg_decode(path.read_bytes())
-    return found
+def _jpeg(data: bytes) -> tuple[Values, bytes]:
+    """The pixels of a stream, and its EXIF, which stands before the header of the frame."""
+    place, block = 2, b""
+    while not block and data[place : place + 1] == b"\xff" and data[place + 1] not in FRAMES:
+        length = int.from_bytes(data[place + 2 : place + 4], "big") if data[place + 1] != FILL else -1
+        if data[place + 1] == APP1 and data.startswith(b"Exif\0\0", place + 4):
+            block = data[place + 4 : place + 2 + length]
+        place += 2 + length
+    return importlib.import_module("imagecodecs").jpeg_decode(data), block
 
 
-def _png(path: Path, picture: Any) -> Values:
+def _png(path: Path, data: bytes) -> tuple[Values, bytes]:
     """Colours of a palette are looked up; numbers of few bits, which Pillow spreads over eight, are what they were."""
-    mode, bits = picture.mode, path.read_bytes()[24]
-    if mode == "P":
-        colours = "RGBA" if "transparency" in picture.info else "RGB"
-        return np.asarray(picture.convert(colours))
-    if bits < 8:
-        return np.asarray(picture).astype("u1") // (1 if mode == "1" else 255 // ((1 << bits) - 1))
-    if bits == 8:
-        return np.asarray(picture)
-    decoded: Values = importlib.import_module("imagecodecs").png_decode(path.read_bytes())
-    return decoded.reshape(*decoded.shape[:2], -1)[..., : len(picture.getbands())]
+    image: Any = importlib.import_module("PIL.Image")
+    image.MAX_IMAGE_PIXELS = None  # how large a picture may be was looked at before
+    with image.open(path) as picture:
+        picture.load()  # EXIF may stand behind the pixels
+        block, bits = picture.info.get("exif", b""), data[24]
+        if picture.mode == "P":
+            return np.asarray(picture.convert("RGBA" if "transparency" in picture.info else "RGB")), block
+        if bits <= 8:
+            step = 255 // ((1 << bits) - 1) if picture.mode != "1" else 1
+            return np.asarray(picture).astype("u1") // step, block
+        decoded: Values = importlib.import_module("imagecodecs").png_decode(data)
+        return decoded.reshape(*decoded.shape[:2], -1)[..., : len(picture.getbands())], block

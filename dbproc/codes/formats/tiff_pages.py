@@ -48,8 +48,12 @@ TAGS = (
     *INHERITED,
 )
 """The tags that are kept as metadata."""
+NUMBERS = ("CFAPattern", "CFAPlaneColor", "DNGVersion")
+"""Those whose bytes are numbers."""
 JPEG = (6, 7, 34892, 33007)
 """Compressions whose strips and tiles are JPEG streams; of the last three, whole ones."""
+JPEG_HEAD = 1 << 12
+"""Bytes of a stream that are read for the header of its frame."""
 FAX = (2, 3, 4)
 """Compressions (CCITT) whose decoders draw what is missing white."""
 JPEG2000 = (33003, 33004, 33005, 34712)
@@ -98,7 +102,7 @@ class Page:
         self.bits = page.bitspersample
         self.reduced, self.mask = bool(page.is_reduced), bool(page.is_mask)
         self.nbytes = int(page.nbytes)
-        self.lossy = getattr(page.compression, "name", "") in ("JPEG", "OJPEG")
+        self.lossy = getattr(page.compression, "name", "") in ("JPEG", "OJPEG") and not _is_lossless(page)
         self._check_type()
         if page.compression in FAX:
             what = "it is compressed as a fax (CCITT), where nobody can tell whether data are missing"
@@ -283,6 +287,8 @@ def placed_pages(path: Path, tiff: Any) -> Iterator[Placed]:
     """All pages of a file, each followed by those in its SubIFDs, which tifffile numbers among their siblings alone."""
     seen: set[int] = set()
     for number, page in enumerate(tiff.pages, 1):
+        if page.offset in seen:  # a SubIFD of an earlier page
+            continue
         seen.add(page.offset)
         yield Placed(f"page {number}", page, page)
         yield from _nested(path, tiff, f"page {number}", page, page, seen)
@@ -387,6 +393,7 @@ def _inherited(placed: Placed) -> dict[str, Any]:
 def _attributes(page: Any) -> dict[str, Any]:
     """Tags that tell what the pixels mean; GeoTIFF keys by their names."""
     found = {tag.name: plain(getattr(tag.value, "name", tag.value)) for tag in page.tags if tag.name in TAGS}
+    found |= {tag.name: list(tag.value) for tag in page.tags if tag.name in NUMBERS and isinstance(tag.value, bytes)}
     keys = {name: plain(value) for name, value in (page.geotiff_tags or {}).items() if name.endswith("GeoKey")}
     return {**found, **keys}
 
@@ -444,6 +451,18 @@ def _decoded(page: Any, known: Page, index: int) -> Values:
         raise Refusal(where, f"it reads as {pixels.dtype}, not {known.dtype}", DAMAGED)
     found: Values = pixels[0]
     return found
+
+
+def _is_lossless(page: Any) -> bool:
+    """Whether the first strip or tile is a JPEG stream of the kind that loses nothing, as raw pictures have it."""
+    if not page.dataoffsets or not page.dataoffsets[0]:
+        return False
+    handle = page.parent.filehandle
+    handle.seek(page.dataoffsets[0])
+    try:
+        return jpeg.header("", handle.read(min(page.databytecounts[0], JPEG_HEAD))).lossless
+    except Refusal:  # of the old kind, without a header of its own; or damaged, which its reading tells
+        return False
 
 
 def _pixels(where: str, page: Any, data: bytes, index: int) -> Any:

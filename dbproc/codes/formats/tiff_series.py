@@ -5,7 +5,7 @@ OME-TIFF, ImageJ's hyperstacks and plain pages alike; pyramids count by their fu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
@@ -84,7 +84,7 @@ def _told(tiff: Tiff) -> list[Series]:
             (i, _series(tiff, each, ome[i] if ome else None, imagej)) for i, each in described if _main(tiff, each)
         ]
         found = [replace(each, told=i) for i, each in parts]
-        seen = {page for _, each in described for level in each.levels for page in _numbers(tiff, level)}
+        seen = {page for _, each in described for page in _covered(tiff, each)}
         plain_kind = {each.kind for _, each in described} == {"generic"}
     lost = [page for page in tiff.pages if page.number not in seen]
     if lost and plain_kind:
@@ -133,6 +133,15 @@ def _completed(tiff: Tiff, found: list[Series], lost: list[Page]) -> tuple[list[
 def _named(pages: Sequence[Page]) -> str:
     more = f" and {len(pages) - MOST_NAMES} more" if len(pages) > MOST_NAMES else ""
     return ", ".join(page.name for page in pages[:MOST_NAMES]) + more
+
+
+def _covered(tiff: Tiff, told: Any) -> Iterator[int]:
+    """The pages of a series and those of its levels, which must be smaller than its own to be levels."""
+    numbers = _numbers(tiff, told)
+    yield from numbers
+    most = {_size(tiff.pages[number]) for number in numbers}
+    for level in told.levels[1:]:
+        yield from (number for number in _numbers(tiff, level) if _size(tiff.pages[number]) not in most)
 
 
 def _main(tiff: Tiff, told: Any) -> bool:
