@@ -103,13 +103,14 @@ class NetcdfSource:
 
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
         """The values that the library has in ``box``, from the file opened anew."""
-        from dbproc.codes.formats.plain_reading import PlainNetcdf
+        from dbproc.codes.formats.plain_reading import PlainNetcdf, plainly_unpacked
         from dbproc.codes.idx.values import native
 
         if self._plain is None:
             self._plain = PlainNetcdf(self._path, self._stack)
         for inside, values in self._plain.read(self.description.named(field).variable, box):
-            yield inside, self._unpacking[field].apply(native(values)) if field in self._unpacking else values
+            packed = self._unpacking.get(field)
+            yield inside, values if packed is None else plainly_unpacked(native(values), packed.stored, packed.dtype)
 
     def close(self) -> None:
         """Give back what copies took."""

@@ -17,12 +17,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dbproc.codes.conversion.witness import require_same
 from dbproc.codes.formats import array_file, chunks, classic
 from dbproc.codes.formats.classic import require_whole
 from dbproc.codes.idx.description import Description, plain
 from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import plan
+from dbproc.codes.idx.values import native
 from dbproc.codes.netcdf_to_idx import open_source
 from tests.codes.conftest import ROOT, environment, same_bits, wild, write_netcdf
 
@@ -47,6 +49,7 @@ def read(path: Path, *names: str, unpack: bool = False, budget: int = 10**9) -> 
             values = np.empty(source.description.shape, each.dtype)
             for box in plan(values.shape, values.itemsize, budget):
                 values[box] = source.read(each.name, box)
+                require_same(source, each, box, native(values[box]), "in")
             found[each.name] = values
     return found
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import netCDF4
 import numpy as np
 import pytest
 
@@ -129,3 +130,12 @@ def test_axes_of_a_nexus_file_that_say_nothing_are_no_hindrance(tmp_path: Path) 
         file["data"].attrs.update({"NX_class": "NXdata", "signal": "v"})
     with nexus_to_idx.open_source([tmp_path / "in.nxs"], {}) as source:
         assert [axis.name for axis in source.description.axes] == ["dim_0", "dim_1", "dim_2", "dim_3"]
+
+
+def test_a_dimension_of_netcdf_is_no_dataset_of_numbers(tmp_path: Path) -> None:
+    with netCDF4.Dataset(tmp_path / "in.h5", "w") as dataset:
+        dataset.createDimension("x", 4)
+        dataset.createVariable("v", "f4", ("x",))[:] = 1
+    assert described(tmp_path / "in.h5").fields[0].name == "v"
+    with pytest.raises(Refusal, match="it is a dimension of NetCDF"):
+        described(tmp_path / "in.h5", "x")

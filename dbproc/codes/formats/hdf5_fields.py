@@ -59,6 +59,8 @@ def unfit(dataset: Any) -> str:
         return f"it holds {kinds[kind]}, not numbers"
     if dataset.shape is None or dataset.shape == () or 0 in dataset.shape:
         return "it is a single value" if dataset.shape == () else "it holds no values"
+    if text(one_attribute(dataset, "NAME")).startswith(NO_VARIABLE):
+        return "it holds no values: it is a dimension of NetCDF"
     if len(dataset.shape) > RANK:
         return f"it has {len(dataset.shape)} axes; at most {RANK} are supported"
     return _unfit_type(dataset)

@@ -16,6 +16,7 @@ import numpy as np
 
 from dbproc.codes.formats import chunks
 from dbproc.codes.idx import slabs
+from dbproc.codes.idx.description import Field
 from dbproc.codes.idx.slabs import Box
 from dbproc.codes.idx.values import Values
 
@@ -87,6 +88,24 @@ class PlainNetcdf:
         chunk = tuple(found) if isinstance(found, list) else None
         for inside in _parts(box, variable.shape, chunk, variable.dtype.itemsize):
             yield inside, np.ma.getdata(variable[inside])
+
+
+def plainly_unpacked(values: Values, stored: Field, dtype: str) -> Values:
+    """Packed values as the numbers they stand for, reckoned with masks: NaN where a fill, or out of the valid range."""
+    meant = values.view(f"u{values.dtype.itemsize}") if stored.unsigned and values.dtype.kind == "i" else values
+    masked: Any = np.ma.masked_invalid(meant) if meant.dtype.kind == "f" else np.ma.masked_array(meant)
+    for each in stored.fills:
+        fill = float(each) if isinstance(each, str) else each
+        fill = fill % 256**values.dtype.itemsize if stored.unsigned and fill < 0 else fill
+        masked = np.ma.masked_where(meant == fill, masked)
+    for end, is_outside in ((stored.valid_min, np.less), (stored.valid_max, np.greater)):
+        if end is not None:
+            masked = np.ma.masked_where(is_outside(meant, float(end) if isinstance(end, str) else end), masked)
+    kind = np.dtype(dtype).type
+    scaled = np.ma.getdata(masked).astype(dtype)
+    scaled = scaled if stored.scale_factor is None else scaled * kind(stored.scale_factor)
+    scaled = scaled if stored.add_offset is None else scaled + kind(stored.add_offset)
+    return np.asarray(np.where(np.ma.getmaskarray(masked), kind("nan"), scaled))
 
 
 class PlainCdf:
