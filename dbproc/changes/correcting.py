@@ -10,7 +10,7 @@ from dbproc.core.errors import UserError
 from dbproc.core.events import Report
 from dbproc.core.model import KnownFile, Mission
 from dbproc.core.states import Standing
-from dbproc.database import files, lock, root
+from dbproc.database import directories, files, lock, root
 from dbproc.database.definition.load import load_mission
 from dbproc.database.files import FileRow
 from dbproc.database.store import Store
@@ -70,6 +70,20 @@ def known(store: Store, rows: Sequence[FileRow]) -> list[KnownFile]:
     with store.begin() as connection:
         found = {file.file_id: file for file in files.known_by_number(connection, [row.file_id for row in rows])}
     return [found[row.file_id] for row in rows]
+
+
+def require_there(ground: Correcting, some: Sequence[KnownFile]) -> None:
+    """See that files which make way are where the catalogue has them, or gone by themselves.
+
+    Raises
+    ------
+    UserError
+        All of a directory is gone: its disk may not be mounted.
+    """
+    with ground.store.begin() as connection:
+        trouble = directories.away(connection, ground.mission, some)
+    if trouble is not None:
+        raise UserError(f"{trouble}; nothing was changed")
 
 
 def require_some(rows: Sequence[FileRow], what: str) -> None:

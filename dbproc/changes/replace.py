@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dbproc.changes.arrivals import taken_in
-from dbproc.changes.correcting import Correcting, correcting
+from dbproc.changes.correcting import Correcting, correcting, require_there
 from dbproc.changes.trial import Descendant, Foreseen, descendants
 from dbproc.changes.whatif import predict
 from dbproc.core.errors import UserError
@@ -116,6 +116,7 @@ def _replaced(ground: Correcting, name: str, path: str, reason: str) -> Replaced
         (file,) = files.known_by_number(connection, [row.file_id])
         definition = load_definition(connection)
     _require_replaceable(file, row.product, definition)
+    require_there(ground, [file])
     has_companion = definition.products[row.product_id].companion
     with _copied(ground, path, file.filename, has_companion) as arrival, Inspection(definition) as inspection:
         decisions = Triage(store, definition, inspection, SameName.REPLACE).decide([arrival])

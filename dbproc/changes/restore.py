@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from dbproc.changes.correcting import Correcting, correcting, known, refuse, require_some
+from dbproc.changes.correcting import Correcting, correcting, known, refuse, require_some, require_there
 from dbproc.changes.trial import Descendant, descendants, foresee
 from dbproc.changes.withdraw import Choice
 from dbproc.core.errors import PlacementError, UserError
@@ -86,6 +86,7 @@ def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restore
             rows += files.rows_numbered(connection, corrections.fellows(connection, withdrawn))
         require_some(rows, "restore")
         backs = _backs(ground, rows)
+        require_there(ground, [back.instead for back in backs if back.instead is not None])
         foreseen = foresee(store, partial(_enter, backs=backs))
         with store.begin() as connection:
             files_told = tuple(_told(connection, back) for back in backs)
@@ -194,7 +195,7 @@ def _require_kept(move: Move, file: KnownFile) -> None:
         except OSError:
             is_right = False
         if not is_right:
-            raise UserError(f"{path} does not have the bytes that were recorded; put them there again from a copy")
+            raise UserError(f"{path} does not have the bytes that were recorded; copy them there, and restore it then")
 
 
 def _home(ground: Correcting, back: _Back) -> Move | None:

@@ -38,7 +38,7 @@ def restore_command(
     verb = "would restore" if dry_run else "restored"
     for each in shown_of(done.files, is_whole=is_whole):
         along = f" because of {cell(each.comes_with)}" if each.comes_with else ""
-        lost = "" if each.has_bytes else "; it has no bytes: deliver it again"
+        lost = "" if each.has_bytes else "; it has no bytes: it is to be delivered, or made, again"
         lost = "; it is withdrawn again, as it was before" if each.is_withdrawn else lost
         echo_folded(f"{verb} {cell(each.file)}, which was {DONE_TO_IT[each.undone]}{along}{lost}")
     say_descendants(done.descendants, is_whole=is_whole)

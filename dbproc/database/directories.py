@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from sqlalchemy import Connection, delete, func, select
 
+from dbproc.core.model import KnownFile, Mission
+from dbproc.core.states import Standing
 from dbproc.database import schema
 from dbproc.database._queries import FILE, batches, insert_rows, streamed
+from dbproc.storage.absence import away_words, is_another, is_away, names_in, state_of_directory
+from dbproc.storage.aside import path_of
 
 _TABLE = schema.directory
 
@@ -42,3 +47,18 @@ def remember(connection: Connection, states: Mapping[str, str], forget: Iterable
     for some in batches([*states, *forget]):
         connection.execute(delete(_TABLE).where(_TABLE.c.relative_path.in_(some)))
     insert_rows(connection, _TABLE, [{"relative_path": place, "stat": state} for place, state in states.items()])
+
+
+def away(connection: Connection, mission: Mission, files: Iterable[KnownFile]) -> str | None:
+    """A sentence on the directories of some files that lack all their files; None where none does."""
+    in_place = (file for file in files if file.standing is Standing.IN_PLACE)
+    places = sorted({file.directory for file in in_place if not os.path.lexists(path_of(mission, file))})
+    counts: dict[str, int] = {}
+    if places:
+        before = seen(connection)
+        for place, wanted in files_in(connection, places):
+            path = os.path.join(mission.root, place)
+            there, other = names_in(path), is_another(state_of_directory(path), before.get(place, ""))
+            if there is None or is_away(wanted, there, is_another=other):
+                counts[place] = len(wanted)
+    return away_words(counts)

@@ -5,10 +5,9 @@ Where all of a directory is gone at once nothing is recorded: its disk may not b
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dbproc.core.candidates import Queued
 from dbproc.core.events import Event, Report
@@ -18,6 +17,7 @@ from dbproc.core.states import Standing
 from dbproc.database import directories, files, lineage, moves, queue
 from dbproc.database.store import Store, Transaction
 from dbproc.run.places import Place
+from dbproc.storage.absence import away_words, is_away, names_in
 from dbproc.storage.layout import file_path
 
 _TOLD = 10
@@ -31,54 +31,33 @@ class Look:
     these are, and those that are whole, or will be when that is recorded."""
 
     lost: tuple[File, ...] = ()
-    left_alone: tuple[tuple[str, int], ...] = ()
-    seen: Mapping[str, str] | None = None
+    left_alone: Mapping[str, int] = field(default_factory=dict)
+    seen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def trouble(self) -> str | None:
         """A sentence on directories that lack all their files."""
-        if not self.left_alone:
-            return None
-        count = sum(number for _, number in self.left_alone)
-        names = some_names([place for place, _ in self.left_alone])
-        return (
-            f"none of the {count:,} file{'' if count == 1 else 's'} of {names} is there; mount the disk, "
-            "or if they are gone for good: dbproc check --repair"
-        )
+        return away_words(self.left_alone)
 
 
 def look(store: Store, mission: Mission, places: Sequence[Place]) -> Look:
     """Read through directories; changes nothing. What the catalogue says is asked for before the disk is."""
     by_path = {place.path: place for place in places}
     suspects: list[int] = []
-    left_alone: list[tuple[str, int]] = []
+    left_alone: dict[str, int] = {}
     seen: dict[str, str] = {}
     with store.begin() as connection:
         for path, wanted in directories.files_in(connection, list(by_path)):
-            place, there = by_path[path], _names(os.path.join(mission.root, path))
+            place, there = by_path[path], names_in(os.path.join(mission.root, path))
             if there is None:
                 continue
-            gone = wanted.keys() - there
-            if gone and not _is_by_itself(len(gone), len(wanted), is_another=place.is_another or not place.state):
-                left_alone.append((path, len(gone)))
+            if is_away(wanted, there, is_another=place.is_another):
+                left_alone[path] = len(wanted)
                 continue
-            suspects += (wanted[name] for name in gone)
+            suspects += (number for name, number in wanted.items() if name not in there)
             if place.is_settled:
                 seen[path] = place.state
-    return Look(tuple(_still(store, mission, sorted(suspects))), tuple(left_alone), seen)
-
-
-def _names(directory: str) -> set[str] | None:
-    """What is in a directory; None where nobody can tell."""
-    try:
-        return set(os.listdir(directory))
-    except OSError as error:
-        return set() if error.errno in (errno.ENOENT, errno.ENOTDIR) else None
-
-
-def _is_by_itself(gone: int, wanted: int, *, is_another: bool) -> bool:
-    """Whether so many files are gone, and not the directory, or all that was in it."""
-    return gone < wanted or (wanted == 1 and not is_another)
+    return Look(tuple(_still(store, mission, sorted(suspects))), left_alone, seen)
 
 
 def _still(store: Store, mission: Mission, suspects: Sequence[int]) -> list[File]:
@@ -104,7 +83,7 @@ def notice(store: Store, definition: Definition, places: Sequence[Place], report
     forget = [place.path for place in places if not place.state]
     with store.begin() as connection:
         _record(connection, definition, seen.lost)
-        directories.remember(connection, seen.seen or {}, forget)
+        directories.remember(connection, seen.seen, forget)
     if seen.trouble is not None:
         report.add(Event.PROBLEM, "data", seen.trouble)
     _tell(store, definition, seen.lost, report)
@@ -152,9 +131,9 @@ def record_lost(store: Store, definition: Definition, tasks: Sequence[Task]) -> 
 
 def _is_alone(connection: Transaction, definition: Definition, file: File) -> bool:
     """Whether other files of its directory are there."""
-    there = _names(os.path.dirname(file_path(definition, file)))
+    there = names_in(os.path.dirname(file_path(definition, file)))
     for _, wanted in directories.files_in(connection, [file.directory]):
-        return there is not None and _is_by_itself(len(wanted.keys() - there), len(wanted), is_another=False)
+        return there is not None and not is_away(wanted, there, is_another=False)
     return False
 
 

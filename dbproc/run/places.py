@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from dbproc.core.model import Mission
 from dbproc.database import directories
 from dbproc.database.store import Store
+from dbproc.storage.absence import is_another, state_of_directory
 
 _SETTLED_NS = 2 * 10**9  # what changed just now may change again within a tick of the clock of its disk
 
@@ -32,8 +33,8 @@ class Place:
 
     @property
     def is_another(self) -> bool:
-        """Whether another directory than before has its path, as where a disk is not mounted."""
-        return bool(self.before) and self.state.rpartition(":")[0] != self.before.rpartition(":")[0]
+        """Whether another directory than before has its path, or none, as where a disk is not mounted."""
+        return is_another(self.state, self.before)
 
     @property
     def is_settled(self) -> bool:
@@ -53,14 +54,6 @@ def changed(store: Store, mission: Mission) -> list[Place]:
 
 def _changed(root: str, paths: list[str], before: dict[str, str]) -> Iterator[Place]:
     for path in paths:
-        state, former = _state_of(os.path.join(root, path)), before.get(path, "")
+        state, former = state_of_directory(os.path.join(root, path)), before.get(path, "")
         if not state or state != former:
             yield Place(path, state, former)
-
-
-def _state_of(path: str) -> str:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return ""
-    return f"{status.st_dev}:{status.st_ino}:{status.st_mtime_ns}"

@@ -46,6 +46,8 @@ IGNORED = {
     "placement": {"announced_time"},
     "quarantine": {"quarantine_time", "logging_id"},
 }
+_MEMORY = ("logging", "directory")
+"""Tables of when something was done or seen."""
 _JOB = re.compile(r"\b\d+-\d+(?=/|\.log\b)")
 _STAMP = re.compile(r"\.[0-9a-f]{13,17}(?=[./\s]|$)")
 
@@ -88,7 +90,7 @@ def _rows(connection: Connection) -> Iterator[str]:
     for table in schema.METADATA.sorted_tables:
         for row in content[table.name].values():
             attempt_id = row.get("attempt_id")
-            if table.name != "logging" and (attempt_id is None or attempt_id in attempts):
+            if table.name not in _MEMORY and (attempt_id is None or attempt_id in attempts):
                 yield f"{table.name}: {_line(table, row, names)}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,100 @@ def test_where_all_of_a_directory_is_gone_its_disk_may_be_missing_and_nothing_is
     assert made.one("SELECT count(*) FROM file WHERE NOT exists_on_disk") == 0
     for path in days:
         path.write_text(f"day(raw_2020010{days.index(path) + 1}_a.txt)")
+
+
+@pytest.fixture
+def away(made: Mission) -> Iterator[Mission]:
+    """A mission with two days, whose disk of days is not mounted."""
+    made.deliver("raw_20200102_a.txt")
+    made.run()
+    disk, aside = made.root / "data/day", made.root / "away"
+    disk.rename(aside)
+    disk.mkdir()
+    yield made
+    disk.rmdir()
+    aside.rename(disk)
+    made.dbproc("check", "--deep")
+    assert "nothing to do" in made.dbproc("plan").out + made.run().out
+
+
+NOT_THERE = "none of the 2 files of data/day is there; mount the disk"
+
+
+@pytest.mark.both_databases
+def test_nothing_is_withdrawn_or_replaced_whose_disk_is_away(away: Mission, tmp_path: Path) -> None:
+    raw = "raw_20200101_a.txt"
+    for words in (DAY,), (raw,), (raw, "--dry-run"), ("raw_20200102_a.txt", "--whole-slot"):
+        assert NOT_THERE in away.dbproc("withdraw", *words, "--reason", "noise", status=2).err
+    assert away.rows("SELECT count(*) FROM correction") == [(0,)]
+
+
+def test_a_run_does_not_withdraw_what_is_on_a_disk_that_is_away(away: Mission) -> None:
+    raw = "raw_20200101_a.txt"
+    away.dbproc("mark", raw, "--quality", "problem")
+    away.write(*BLOCKS[:3], process("to_day", "day", [{"product": "raw", "quality": ["ok", "unknown"]}]), BLOCKS[4])
+    away.dbproc("apply", str(away.file))
+    said = away.run(status=1).err
+    assert f"{DAY}: cannot be withdrawn: {NOT_THERE}" in said
+    assert away.rows(f"SELECT exists_on_disk FROM file WHERE filename = '{DAY}'") == [(1,)]
+    away.dbproc("mark", raw, "--quality", "ok")
+
+
+def test_what_is_on_a_disk_that_is_away_makes_way_for_nothing(sqlite_mission: Mission, tmp_path: Path) -> None:
+    mission = sqlite_mission
+    raws = [name_of("raw", day) for day in (1, 2)]
+    blocks = product("raw", 0), product("day", 1, keep="newest"), process("to_day", "day", ["raw"])
+    mission.create(*blocks, same_name="replace", retry_seconds=0)
+    for content in "one", "two":
+        for raw in raws:
+            mission.deliver(raw, content=f"{content} {raw}")
+        mission.run()
+    disks = {mission.root / f"data/{each}": mission.root / f"{each} away" for each in ("raw", "day")}
+    for disk, aside in disks.items():
+        disk.rename(aside)
+        disk.mkdir()
+    other = tmp_path / "other.txt"
+    other.write_text("three")
+    wrong = "none of the 2 files of data/raw is there; mount the disk"
+    assert wrong in mission.dbproc("replace", raws[0], "with", str(other), "--reason", "x", status=2).err
+    assert wrong in mission.dbproc("restore", raws[0], status=2).err
+    assert "none of the 4 files of data/day is there; mount the disk" in mission.dbproc("reap", status=2).err
+    mission.deliver(raws[0], content="three")
+    assert f"{raws[0]}: {wrong}" in mission.run(status=1).err
+    assert (mission.incoming / raws[0]).exists()
+    for disk, aside in disks.items():
+        disk.rmdir()
+        aside.rename(disk)
+    mission.run()
+    assert mission.content(raws[0]) == "three"
+    mission.dbproc("check", "--deep")
+
+
+def test_a_version_whose_inputs_have_no_bytes_any_more_is_not_reaped(sqlite_mission: Mission) -> None:
+    mission, raw = sqlite_mission, name_of("raw", 1)
+    mission.create(
+        product("raw", 0), product("day", 1, keep="newest"), process("to_day", "day", ["raw"]), same_name="replace"
+    )
+    mission.deliver(raw, content="one")
+    mission.run()
+    mission.files()[raw].path.write_text("edited by somebody")
+    mission.deliver(raw, content="two")
+    mission.run()
+    assert f"{name_of('day', 1)}: what it was made from is gone" in mission.dbproc("reap").out
+    assert mission.files()[name_of("day", 1)].path.exists()
+
+
+def test_kept_bytes_that_were_altered_are_found_and_nothing_is_restored_of_them(made: Mission) -> None:
+    made.dbproc("withdraw", "raw_20200101_a.txt", "--reason", "noise")
+    (kept,) = (made.root / ".dbproc/withdrawn").rglob("raw_20200101_a.txt")
+    former = kept.read_bytes()
+    kept.write_bytes(former[::-1])
+    made.dbproc("check")
+    assert f"kept_missing {kept}" in made.dbproc("check", "--deep", status=1).out
+    assert f"{kept} does not have the bytes" in made.dbproc("restore", "raw_20200101_a.txt", status=2).err
+    kept.write_bytes(former)
+    made.dbproc("restore", "raw_20200101_a.txt")
+    made.dbproc("check", "--deep")
 
 
 def test_a_delivered_one_that_is_gone_is_named_with_what_depends_on_it(made: Mission) -> None:
