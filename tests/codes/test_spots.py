@@ -71,7 +71,7 @@ def test_values_in_a_wrong_place_are_found(made: Any, fault: str, shape: tuple[i
     made("sound", shape, timesteps)
 
 
-@pytest.mark.parametrize("shape", [(1,), (9,), (1, 1, 8), (1, 5, 6)])
+@pytest.mark.parametrize("shape", [(1,), (1, 5, 6)])
 def test_spots_are_found_whatever_the_shape(made: Any, shape: tuple[int, ...]) -> None:
     made("sound", shape)
 
