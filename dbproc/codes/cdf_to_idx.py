@@ -22,7 +22,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
-from dbproc.codes.formats.field_names import distinct
+from dbproc.codes.formats.field_names import distinct, distinct_axes
 from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx import coordinates
 from dbproc.codes.idx.description import UTC, UTC_ENDS, Axis, Description, Field, Number, plain
@@ -327,7 +327,7 @@ def _describe(content: _Content, variables: Mapping[str, _Variable]) -> Descript
     from dbproc.codes.idx.files import origins
 
     first = next(iter(variables.values()))
-    axes = _distinct_axes(_axes(content, first))
+    axes = distinct_axes(list(_axes(content, first)))
     notes = [note for each in variables.values() for note in _notes(each)]
     return Description(
         code=NAME,
@@ -482,15 +482,6 @@ def _utc(content: _Content, variable: _Variable, values: Values) -> dict[str, An
             text = str(encode(complex(*each) if variable.components == 2 else each[0]))
         found.append(text)
     return {UTC if len(chosen) == len(values) else UTC_ENDS: found}
-
-
-def _distinct_axes(axes: Iterator[Axis]) -> tuple[Axis, ...]:
-    """The axes, a name that comes again numbered."""
-    found: list[Axis] = []
-    for axis in axes:
-        times = sum(each.name == axis.name or each.name.startswith(f"{axis.name}_again") for each in found)
-        found.append(replace(axis, name=f"{axis.name}_again{times}") if times else axis)
-    return tuple(found)
 
 
 def _shape(content: _Content, name: str) -> str:

@@ -56,13 +56,11 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     ``options["variables"]`` names the variables wanted, none meaning all of data, where these have the same dimensions;
     ``options["unpack"]`` says whether packed ones are unpacked.
     """
-    from dbproc.codes.formats.classic import require_whole
-    from dbproc.codes.formats.hdf5_links import require_own
+    from dbproc.codes.formats.classic import require_sound
     from dbproc.codes.formats.netcdf import Variables
 
     (path,) = inputs
-    require_whole(path)
-    require_own(path)
+    require_sound(path)
     with ExitStack() as stack, warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         dataset = stack.enter_context(importlib.import_module("netCDF4").Dataset(path))

@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.automatic import sensors
-from dbproc.codes.automatic.choice import Choice, first
+from dbproc.codes.automatic.choice import Choice, either, first, in_time
 from dbproc.codes.automatic.steps import with_timesteps
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.conversion.source import Source, witness
@@ -59,7 +59,7 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     sensor = sensors.SENSORS[options.get("sensor") or "OTHER"]
     found = content.told(inputs, sensor.kinds)
     with ExitStack() as stack:
-        ways = (_within(each, options.get("memory")) for each in _choices(found, sensor, options))
+        ways = (in_time(_within(each, options.get("memory"))) for each in _choices(found, sensor, options))
         choice, source = first(ways, stack)
         yield Chosen(source, choice, found, options)
 
@@ -78,6 +78,7 @@ class Chosen:
         notes = (
             f"chosen: {choice.command()}" + (f", timesteps {name}" if name else ""),
             *choice.why,
+            *_doubts(found, options.get("sensor") or "OTHER"),
             *([f"left out: {', '.join(few(left, 8))}"] if left else []),
             *description.notes,
         )
@@ -108,6 +109,14 @@ class Chosen:
         yield from witness(self._source)(field, box)
 
 
+def _doubts(found: Content, sensor: str) -> list[str]:
+    """A note on files that are not of the sensor's kinds."""
+    kinds = sensors.SENSORS[sensor].kinds
+    if not kinds or found.kind in kinds:
+        return []
+    return [f"it is {found.kind}, which the sensor {sensor} does not stand for"]
+
+
 class _Told:
     """A source whose axes have names of their own, the one of joined files as these tell it."""
 
@@ -131,7 +140,12 @@ def _within(choice: Choice, memory: int | None) -> Choice:
 
 def _axes(description: Description, choice: Choice) -> tuple[Axis, ...]:
     first, *rest = description.axes
-    if choice.told is not None and first.name == choice.new_axis and first.size == choice.told.size:
+    if (
+        choice.told is not None
+        and first.name == choice.new_axis
+        and first.size == choice.told.size
+        and not first.coordinates
+    ):
         first = choice.told
     axes = (first, *rest)
     names = [axis.name for axis in axes]
@@ -144,7 +158,7 @@ def _axes(description: Description, choice: Choice) -> tuple[Axis, ...]:
 
 def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any]) -> Iterator[Choice]:
     """The ways to convert what there is, the best first."""
-    from dbproc.codes.automatic import cdf, fits, hdf5, idx, netcdf, pictures, raw
+    from dbproc.codes.automatic import cdf, content, fits, hdf5, idx, netcdf, pictures, raw
 
     files, wanted = found.files, options.get("variables") or ()
     xs, ys = options.get("xs") or "", options.get("ys") or ""
@@ -157,7 +171,8 @@ def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any])
     elif found.kind == "NetCDF" and (sensor.way == "scan" or xs or ys):
         yield from hdf5.choices(files, wanted, xs, ys)
     elif found.kind == "NetCDF":
-        yield from netcdf.choices(files, wanted)
+        others = [hdf5.choices(files, wanted)] if content.is_hdf5(files[0]) else []
+        yield from either(netcdf.choices(files, wanted), *others)
     elif found.kind == "HDF5":
         yield from hdf5.choices(files, wanted, xs, ys)
     elif found.kind == "IDX":
@@ -171,11 +186,11 @@ def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any])
 
 
 def _tiff(files: Sequence[Path], wanted: Sequence[str]) -> Iterator[Choice]:
-    """TIFF files: tiles of a mosaic where they say so themselves, else one after another."""
+    """TIFF files: tiles of a mosaic or bands where they say so themselves, else one after another."""
     from dbproc.codes.automatic import pictures, tiff
 
     if len(files) > 1 and not wanted:
-        yield from pictures.mosaics(files)
+        yield from pictures.of_tiff(files)
     yield from tiff.choices(files, wanted)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import netCDF4
 import numpy as np
 import pytest
 
+from dbproc.codes.conversion.ranged import ranged
 from dbproc.codes.idx import coordinates
-from dbproc.codes.idx.coordinates import LEFT_OUT, placed
+from dbproc.codes.idx.coordinates import LEFT_OUT, kept, of_a_part, placed
 from dbproc.codes.idx.description import Axis
 from dbproc.codes.netcdf_to_idx import open_source
+from tests.codes.test_stepped import Numbered
 
 
 @pytest.fixture
@@ -71,3 +74,16 @@ def test_a_long_regular_axis_of_a_file_needs_no_list(tmp_path: Path) -> None:
         (found,) = source.description.axes
     assert found.coordinates is None
     assert found.positions() == (np.arange(3000) / 64).tolist()
+
+
+@pytest.mark.usefixtures("small")
+def test_a_part_of_too_many_has_those_of_the_part() -> None:
+    values = np.arange(20) ** 2
+    with of_a_part(True):
+        whole = axis(values)
+    assert len(whole.coordinates or ()) == 20
+    assert LEFT_OUT in kept(whole).attributes
+    source = Numbered("x", 20)
+    source.description = replace(source.description, axes=(whole,))
+    assert ranged(source, [("x", 3, 7)], "in").description.axes[0].coordinates == (9, 16, 25, 36)
+    assert axis(values).coordinates is None

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dbproc.codes.formats import array_file, chunks
+from dbproc.codes.formats import array_file, chunks, classic
 from dbproc.codes.formats.classic import require_whole
 from dbproc.codes.idx.description import Description, plain
 from dbproc.codes.idx.idx_reader import open_idx, read_field
@@ -553,3 +553,15 @@ def test_coordinates_that_rise_give_increasing_positions(tmp_path: Path) -> None
     assert axis.coordinates == (10, 20, 30)
     assert positions is not None
     assert [b - a for a, b in pairwise(positions)] == [5.0, 5.0]
+
+
+def test_a_file_is_found_sound_once_and_again_when_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Path] = []
+    monkeypatch.setattr(classic, "require_own", looked.append)
+    path = one(tmp_path / "in.nc", wild("float64", (16, 20)), "NETCDF3_CLASSIC")
+    for _ in range(2):
+        classic.require_sound(path)
+    assert looked == [path]
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(Refusal, match="cut off"):
+        classic.require_sound(path)

@@ -15,9 +15,10 @@ import pytest
 from dbproc.codes.idx import coordinates
 from dbproc.codes.idx.coordinates import LEFT_OUT
 from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.netcdf_to_idx import open_source
-from tests.codes.conftest import wild, write_netcdf
+from tests.codes.conftest import same_bits, wild, write_netcdf
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -171,3 +172,11 @@ def test_what_cannot_be_converted_is_not_offered(tmp_path: Path) -> None:
         said = refusal(tmp_path / "in.nc", *names)
         assert "Choose with" not in said
         assert "Not supported: v (no values)" in said
+
+
+def test_a_dimension_that_occurs_twice_makes_two_axes(tmp_path: Path, convert: Convert) -> None:
+    values = wild("f4", (3, 3))
+    write_netcdf(tmp_path / "in.nc", {"x": 3}, {"x": (("x",), np.arange(3.0), {}), "v": (("x", "x"), values, {})})
+    assert [axis.name for axis in described(tmp_path / "in.nc").axes] == ["x_0", "x_1"]
+    convert("netcdf_to_idx", "--timesteps=x_1", "in.nc", "out.idx")
+    assert same_bits(open_idx(tmp_path / "out.idx").read(), values.T)

@@ -243,7 +243,7 @@ def test_what_is_made_otherwise_is_not_taken_over(change: dict[str, Any], recipe
 
 
 def test_programs_of_another_number_have_another_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = {"opener": "o", "options": {}, "codec": "zip", "join": "", "timesteps": ""}
+    job = {"opener": "o", "options": {}, "codec": "zip", "join": "", "timesteps": "", "ranges": []}
     before = building.recipe(job)
     assert building.recipe({**job, "codec": "raw"}) != before
     monkeypatch.setattr(building, "RECIPE", building.RECIPE + 1)

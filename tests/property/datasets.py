@@ -200,6 +200,7 @@ def built(world: World, directory: Path) -> Path | str:
         "new_axis": NEW,
         "is_whole": False,
         "timesteps": world.timesteps,
+        "ranges": [],
         "suffixes": [".npy"],
         "companions": False,
         "codec": world.codec,

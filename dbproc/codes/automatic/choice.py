@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dbproc.codes.automatic import names
 from dbproc.codes.conversion.joined import joined
 from dbproc.codes.conversion.source import Opener, Source, opener
 from dbproc.codes.conversion.together import Together
@@ -17,10 +19,14 @@ from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 NO_ARRAY = "it holds no array of numbers"
 """What is said of a sound file with nothing to convert."""
-WORDS = {"variables": "--variable", "datasets": "--dataset", "signals": "--signal", "bands": "--bands"}
+WORDS = {"variables": "--variable", "datasets": "--dataset", "signals": "--signal"}
 """Options of converters that are called otherwise on the command line."""
+MOST_WORDS = 25
+"""So many words of a command are told; the metadata have all of it."""
 HIDDEN = ("memory", "missing", "timesteps")
 """Options that are not part of a choice."""
+DEFAULTS: Mapping[str, Any] = {"order": "C", "components": 1, "name": "data", "offset": 0}
+"""What options are where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Choice:
         The option of which each entry is one field (``variables``): what cannot be converted is left out of it.
     titles
         What tells the fields of several openings apart, where they have the same names.
+    sets
+        The files of each opening, where each of them gives fields; none where all openings are of all files.
     axis
         The axis along which several files are joined, None where the converter takes them together.
     new_axis
@@ -58,6 +66,7 @@ class Choice:
     openings: tuple[Mapping[str, Any], ...] = ({},)
     names: str = ""
     titles: tuple[str, ...] = ()
+    sets: tuple[tuple[Path, ...], ...] = ()
     axis: str | None = ""
     new_axis: str = "file"
     told: Axis | None = None
@@ -69,12 +78,35 @@ class Choice:
         """The same, with more left out."""
         return replace(self, left_out=(*self.left_out, *what))
 
+    def parts(self) -> list[Choice]:
+        """A choice for each opening."""
+        sets = self.sets or (self.files,) * len(self.openings)
+        each = zip(self.openings, sets, strict=True)
+        return [replace(self, openings=(options,), files=files, sets=()) for options, files in each]
+
+    def without_last(self) -> Choice:
+        """All openings but the last."""
+        sets = self.sets[:-1]
+        files = tuple(path for each in sets for path in each) if sets else self.files
+        return replace(self, openings=self.openings[:-1], titles=self.titles[:-1], files=files, sets=sets)
+
+    def last(self) -> str:
+        """The last opening in words."""
+        return ", ".join(path.name for path in self.sets[-1]) if self.sets else " ".join(_told(self.openings[-1]))
+
     def command(self) -> str:
         """The command that does the same without choosing."""
-        words = [self.program]
-        for options in self.openings:
-            words += [word for name, value in options.items() if name not in HIDDEN for word in _words(name, value)]
-        return " ".join(words)
+        words = [self.program, *(word for options in self.openings for word in _told(options))]
+        more = len(words) - MOST_WORDS
+        return shlex.join(words) if more <= 0 else f"{shlex.join(words[:MOST_WORDS])} and {more // 2} more"
+
+
+def in_time(choice: Choice) -> Choice:
+    """A choice of several files whose names tell times, which are those of the axis that they are joined along."""
+    if choice.told or choice.axis is None or choice.sets or len(choice.files) < 2:
+        return choice
+    told = names.times([path.name for path in choice.files])
+    return replace(choice, told=told, new_axis=told.name) if told else choice
 
 
 def first(choices: Iterable[Choice], stack: ExitStack) -> tuple[Choice, Source]:
@@ -93,14 +125,27 @@ def first(choices: Iterable[Choice], stack: ExitStack) -> tuple[Choice, Source]:
         What was said of the first that cannot.
     """
     refusals: list[Refusal] = []
-    for choice in choices:
-        try:
-            found, source = _opened(choice, stack)
-        except Refusal as refusal:
-            refusals.append(refusal)
-        else:
-            return found, source
+    try:
+        for choice in choices:
+            try:
+                return _opened(choice, stack)
+            except Refusal as refusal:
+                refusals.append(refusal)
+    except Refusal as refusal:
+        refusals.append(refusal)
     raise refusals[0] if refusals else Refusal("the input", NO_ARRAY, "There is nothing to convert")
+
+
+def either(*ways: Iterable[Choice]) -> Iterator[Choice]:
+    """The choices of one way, and where they do not do, those of the next; the first refusal counts."""
+    refusal: Refusal | None = None
+    for way in ways:
+        try:
+            yield from way
+        except Refusal as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
 
 
 def _opened(choice: Choice, stack: ExitStack) -> tuple[Choice, Source]:
@@ -123,10 +168,8 @@ def _smaller(choice: Choice, refusal: Refusal) -> Iterator[Choice]:
         if kept and left:
             yield _naming(choice, kept).leaving(*left)
     elif len(choice.openings) > 1:
-        yield replace(choice, openings=choice.openings[:-1], titles=choice.titles[:-1]).leaving(
-            f"{_told(choice.openings[-1])}: {refusal.what}"
-        )
-    if len(choice.files) > 1 and choice.axis is not None:
+        yield choice.without_last().leaving(f"{_told(choice.openings[-1])}: {refusal.what}")
+    if len(choice.files) > 1 and choice.axis is not None and not choice.sets:
         odd = [path for path in choice.files if str(path) == refusal.where] or [choice.files[-1]]
         rest = tuple(path for path in choice.files if path not in odd)
         axis = choice.told and _without(choice.told, [path not in odd for path in choice.files])
@@ -155,7 +198,7 @@ def _naming(choice: Choice, names: Sequence[str]) -> Choice:
 def _entered(choice: Choice, stack: ExitStack) -> Source:
     """A choice, opened; whatever a library raises is said to be the file's fault."""
     with ExitStack() as trial:
-        sources = [_source(choice, options, trial) for options in choice.openings]
+        sources = [_source(each, each.openings[0], trial) for each in choice.parts()]
         found = sources[0] if len(sources) == 1 else Together(choice.files[0], sources, choice.titles)
         stack.push(trial.pop_all())
     return found
@@ -186,21 +229,20 @@ def _without(axis: Axis, kept: Sequence[bool]) -> Axis:
     return replace(axis, size=sum(kept), coordinates=chosen(axis.coordinates), regular=None, attributes=attributes)
 
 
-def _words(name: str, value: Any) -> Iterator[str]:
+def _told(options: Mapping[str, Any]) -> list[str]:
+    """Options as they stand on a command line."""
+    shown = {name: value for name, value in options.items() if name not in HIDDEN and value != DEFAULTS.get(name)}
+    return [word for name, value in shown.items() for word in _words(name, value)]
+
+
+def _words(name: str, value: Any) -> list[str]:
     option = WORDS.get(name, f"--{name.replace('_', '-')}")
-    if name in ("bands", "space") and isinstance(value, list | tuple):
-        value = ",".join(value)
     if value is True:
-        yield option
-    elif isinstance(value, list | tuple):
-        for each in value if name in WORDS else [",".join(map(str, value))]:
-            yield f"{option} {each}"
-    elif value not in (None, False, ""):
-        yield f"{option} {value}"
-
-
-def _told(options: Mapping[str, Any]) -> str:
-    return " ".join(word for name, value in options.items() if name not in HIDDEN for word in _words(name, value))
+        return [option]
+    if isinstance(value, list | tuple):
+        each = value if name in WORDS else [",".join(map(str, value))]
+        return [word for one in each for word in (option, str(one))]
+    return [] if value in (None, False, "") else [option, str(value)]
 
 
 def library(name: str, path: Path, package: str) -> Any:

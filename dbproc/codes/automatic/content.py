@@ -15,6 +15,7 @@ from dbproc.codes.conversion.kinds import kind_of
 from dbproc.codes.formats.selection import few
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
+MIDX = ".midx"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 USER_BLOCKS = tuple(512 << i for i in range(12))
 """Where the signature of an HDF5 file may be besides its begin."""
@@ -98,16 +99,22 @@ def kind(path: Path) -> str:
         return ""
     if found in PICTURES:
         return "picture"
-    if found == "HDF5" or (found is None and _has_user_block(path)):
+    if is_hdf5(path):
         return "NetCDF" if is_netcdf(path) else "HDF5"
     if found is not None:
         return KINDS.get(found, found)
     head = _head(path)
     if head.startswith(GZIP) and _inflated(path).startswith(FITS):
         return "FITS"
-    if b"<dataset" in head and b"url=" in head and path.suffix.lower() == ".midx":
+    if b"<dataset" in head and b"url=" in head and path.suffix.lower() == MIDX:
         return "IDX"
     return "raw" if head.startswith(raw.NUMPY) or raw.is_told(path) else ""
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether a file is HDF5, with or without something before it."""
+    found = kind_of(path)
+    return found == "HDF5" or (found is None and _has_user_block(path))
 
 
 def named(path: Path) -> str:
@@ -140,9 +147,11 @@ def _unknown(files: Sequence[Path]) -> Refusal:
 
 def _of_idx(datasets: Sequence[Path], kinds: Mapping[Path, str]) -> Content:
     """Datasets, whose blocks are other files beside them; of several the first, a MIDX before those that it names."""
-    ordered = sorted(datasets, key=lambda path: (path.suffix.lower() != ".midx", len(path.parts), natural(path)))
+    ordered = sorted(datasets, key=lambda path: (path.suffix.lower() != MIDX, len(path.parts), natural(path)))
     first, *rest = ordered
     own = [path for path in kinds if path not in datasets and path.suffix != ".bin"]
+    if first.suffix.lower() == MIDX:
+        rest = [path for path in rest if not path.is_relative_to(first.parent)]
     others = [f"{path.name} (IDX)" for path in rest] + [f"{path.name} ({named(path)})" for path in own]
     return Content("IDX", (first,), tuple(few(others)))
 

@@ -6,7 +6,6 @@ they are named, they are kept.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,24 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.automatic.arrays import Array, by_size, groups, told
 from dbproc.codes.automatic.choice import NO_ARRAY, Choice
-from dbproc.codes.idx.description import plain
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.formats.hdf5 import Tree
 
-SERVING = ("DIMENSION_SCALE", "PALETTE")
-"""Classes of datasets which only serve other ones."""
-PROBE_AXES = 4
-XS = re.compile(
-    r"(?:x_?s|x|sam(?:ple)?_?x|pos(?:ition)?_?x|x_?pos(?:itions?)?|scan_?x|x_?coords?|fast_?axis)", re.IGNORECASE
-)
-YS = re.compile(
-    r"(?:y_?s|y|z_?s|z|sam(?:ple)?_?[yz]|pos(?:ition)?_?[yz]|[yz]_?pos(?:itions?)?|scan_?[yz]|[yz]_?coords?|slow_?axis)",
-    re.IGNORECASE,
-)
-"""How datasets with the positions of a scan are called."""
-MOST_POSITIONS = 100_000
+PROBE_AXES, SCAN_AXES = 4, 3
+"""Axes of probe data, and how many at least positions can be given for: a scan whose points follow one another."""
 NETCDF = ("_NCProperties", "_nc3_strict")
 """Attributes of the root that NetCDF-4 leaves; CF's name of its conventions is another sign."""
 
@@ -101,22 +89,19 @@ def _choices(tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, 
 
 def _listed(tree: Tree) -> tuple[list[Array], list[str]]:
     """The datasets that can be converted, and in words those that cannot."""
-    from dbproc.codes.formats.hdf5 import attributes, is_dataset, text
-    from dbproc.codes.formats.hdf5_fields import form, unfit
+    from dbproc.codes.formats.hdf5 import is_dataset
+    from dbproc.codes.formats.hdf5_fields import candidate, form
 
     arrays, others = [], []
     for path, each in tree.entries():
         if not is_dataset(each):
             continue
-        name = path.strip("/")
-        why = _tried(lambda each=each: unfit(each))
-        if why:
-            if each.shape:
-                others.append(f"{name} ({why})")
+        found = candidate(path, each)
+        if found.unfit:
+            others += [f"{found.name} ({found.kind})"] if found.kind else []
             continue
-        serves = _tried(lambda each=each: text(attributes(each).get("CLASS"))) in SERVING
         shape = tuple(int(size) for size in each.shape)
-        arrays.append(Array(name, shape, form(each).components > 1 and form(each).components, -1 if serves else 0))
+        arrays.append(Array(found.name, shape, form(each).components, -1 if found.serves else 0))
     return arrays, others
 
 
@@ -170,61 +155,13 @@ def _data(tree: Tree, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
 
 
 def _placed(tree: Tree, choice: Choice, name: str, shape: tuple[int, ...], xs: str, ys: str) -> Choice:
-    """A choice with the positions of its scan, where it has four axes and there are some."""
-    if len(shape) != PROBE_AXES and not (xs or ys):
-        return choice
-    places = {
-        "xs": _positions(tree, xs, XS, name, shape, 1),
-        "ys": _positions(tree, ys, YS, name, shape, 0),
-    }
-    kept = {key: value for key, value in places.items() if value}
+    """A choice with the positions of its scan, where it has four axes and there are some, or where they are named."""
+    from dbproc.codes.formats import scan_positions
+
+    kept = scan_positions.found(tree, name, shape, {"xs": xs, "ys": ys}) if len(shape) >= SCAN_AXES else {}
     if not kept:
         return choice
     return replace(choice, places={"scan_positions": kept}, why=(*choice.why, _words(kept)))
-
-
-def _positions(
-    tree: Tree, wanted: str, pattern: re.Pattern[str], name: str, shape: tuple[int, ...], axis: int
-) -> dict[str, Any]:
-    """The positions of a scan along one axis, or at each of its points: the named dataset, or one that fits."""
-    from dbproc.codes.formats.hdf5 import attributes, text
-    from dbproc.codes.formats.hdf5_fields import read
-    from dbproc.codes.idx.slabs import whole
-
-    path = wanted.strip("/") if wanted else _fitting(tree, pattern, name, shape, axis)
-    if not path:
-        return {}
-    try:
-        found: Any = tree.find(path)
-    except KeyError:
-        raise Refusal(tree.path, f"it has no dataset {path!r} for positions", "Name one with --xs and --ys") from None
-    fits = getattr(found, "shape", None) in ((shape[axis],), tuple(shape[:2]), (shape[0] * shape[1],))
-    if not fits or found.size > MOST_POSITIONS:
-        what = f"the positions {path} have the shape {getattr(found, 'shape', None)}, the scan {tuple(shape[:2])}"
-        raise Refusal(tree.path, what, "Name others with --xs and --ys")
-    return {
-        "dataset": path,
-        "units": text(attributes(found).get("units")),
-        "shape": list(found.shape),
-        "values": plain(read(tree, found, whole(found.shape))),
-    }
-
-
-def _fitting(tree: Tree, pattern: re.Pattern[str], name: str, shape: tuple[int, ...], axis: int) -> str:
-    """The path of the positions that fit best: those beside the data first, then by their depth."""
-    from dbproc.codes.formats.hdf5 import is_dataset
-
-    forms = (tuple(shape[:2]), (shape[axis],))
-    found = [
-        path.strip("/")
-        for path, each in tree.entries()
-        if is_dataset(each)
-        and pattern.fullmatch(path.rpartition("/")[2])
-        and each.shape in forms
-        and each.dtype.kind in "iuf"
-    ]
-    home = name.rpartition("/")[0]
-    return min(found, key=lambda path: (path.rpartition("/")[0] != home, path.count("/"), path), default="")
 
 
 def _words(kept: Mapping[str, Mapping[str, Any]]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 
 from dbproc.codes.idx.description import Axis, Regular
 
@@ -22,8 +23,13 @@ GRIDS = (
     re.compile(r"(?:row|r|y)[-_ ]?(\d+)[-_ x]*(?:column|col|c|x)[-_ ]?(\d+)", re.IGNORECASE),
     re.compile(r"(?:tile|part|mosaic)[-_ ]?(\d+)[-_x](\d+)", re.IGNORECASE),
 )
+PAIR = re.compile(r"(.*?(?<!\d))(\d{1,3})([-_x])(\d{1,3})((?!\d)\D*)")
 TURNED = re.compile(r"(?:column|col|c|x)[-_ ]?(\d+)[-_ x]*(?:row|r|y)[-_ ]?(\d+)", re.IGNORECASE)
 SIZES = re.compile(r"(?<![\dA-Za-z.])(\d+(?:[xX*×]\d+){1,5})(?![\d])")
+APART = re.compile(r"(?<![\dA-Za-z.])(\d+(?:([-_,])\d+)(?:\2\d+){0,4})(?![\dA-Za-z])")
+"""Sizes with another sign between them, the same each time."""
+LETTERED = re.compile(r"(?<![A-Za-z])([xyz])[-_=]?(\d+)(?!\d)", re.IGNORECASE)
+"""Sizes with the letters of their axes."""
 TYPES = {
     "uint8": "u1", "uint16": "u2", "uint32": "u4", "uint64": "u8", "int8": "i1", "int16": "i2", "int32": "i4",
     "int64": "i8", "float16": "f2", "float32": "f4", "float64": "f8", "u8": "u1", "u16": "u2", "u32": "u4", "i8": "i1",
@@ -80,23 +86,55 @@ def tiles(names: Sequence[str]) -> str:
         between = re.sub(r"\d+", "*", name[match.end(1) : match.start(2)])
         lead = re.sub(r"[^A-Za-z_-]+", "*", name[: match.start(1)][match.start() - match.start(1) :])
         return f"*{lead}{one}{between}{other}*"
-    return ""
+    return _grid(names)
+
+
+def are_numbered(names: Sequence[str]) -> bool:
+    """Whether names are the same but for a number."""
+    return all(SLICE.search(name) for name in names) and _alike(names, SLICE)
+
+
+def _grid(names: Sequence[str]) -> str:
+    """The pattern of names that end in two numbers, which from 0 or 1 on fill all rows and columns of a grid."""
+    found = [PAIR.fullmatch(name) for name in names]
+    cells = {(int(each[2]), int(each[4])) for each in found if each}
+    rows, columns = {row for row, _ in cells}, {column for _, column in cells}
+    is_full = len(cells) == len(names) == len(rows) * len(columns) and min(len(rows), len(columns)) > 1
+    is_run = is_full and all(min(each) in (0, 1) and max(each) - min(each) == len(each) - 1 for each in (rows, columns))
+    if not is_run or not all(found) or len({(each[1], each[3]) for each in found if each}) > 1:
+        return ""
+    match = found[0]
+    assert match is not None
+    return f"{match[1]}{{row}}{match[3]}{{column}}*"
 
 
 def raw(name: str, size: int) -> Raw | None:
     """What a name tells of raw values, where it agrees with the file's ``size``; sizes are told quickest axis first."""
-    words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", name) if word]
+    words = [word for each in re.split(r"[^A-Za-z0-9]+", name.lower()) for word in _split(each)]
     kinds = [TYPES[word] for word in words if word in TYPES]
     order = ">" if set(words) & set(BIG) else "<"
-    for match in SIZES.finditer(name):
-        sizes = [int(each) for each in re.split(r"[xX*×]", match[1])]
-        count = 1
-        for each in sizes:
-            count *= each
-        for kind in kinds or (["u1"] if count == size else []):
-            if count and count * int(kind[1]) == size:
+    for sizes, is_plain in _sizes(name):
+        for kind in kinds or (["u1"] if is_plain else []):
+            if 0 < prod(sizes) * int(kind[1]) == size:
                 return Raw(tuple(reversed(sizes)), f"{order}{kind}")
     return None
+
+
+def _sizes(name: str) -> Iterator[tuple[list[int], bool]]:
+    """Sizes that a name may tell, quickest axis first, and whether they can be nothing else."""
+    for match in SIZES.finditer(name):
+        yield [int(each) for each in re.split(r"[xX*×]", match[1])], True
+    letters = {letter.lower(): int(size) for letter, size in LETTERED.findall(name)}
+    if {"x", "y"} <= set(letters):
+        yield [letters[letter] for letter in sorted(letters)], True
+    for match in APART.finditer(name):
+        yield [int(each) for each in match[1].split(match[2])], False
+
+
+def _split(word: str) -> list[str]:
+    """A word, and where a type and the order of its bytes are written as one, both."""
+    ends = [end for end in (*BIG, *LITTLE) if word.endswith(end) and word.removesuffix(end) in TYPES]
+    return [word.removesuffix(ends[0]), ends[0]] if ends else [word]
 
 
 def _date(name: str) -> dt.datetime | None:

@@ -5,31 +5,20 @@ from __future__ import annotations
 import importlib
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from dbproc.codes.automatic.arrays import Array, by_depth, groups, told
 from dbproc.codes.automatic.choice import NO_ARRAY, Choice
+from dbproc.codes.formats.selection import Candidate
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 PROGRAM = "netcdf_to_idx"
-MOST = 6
-"""Dimensions that a variable may have; one of six becomes timesteps."""
+EMPTY = "no values"
+"""What a variable without values is called."""
 BOUNDS = re.compile(r"(.*_)?(bnds|bounds?|vertices|nv|nvertex|corners?)", re.IGNORECASE)
 """Names of dimensions along which a cell's corners lie."""
-POINTERS = (
-    "bounds",
-    "climatology",
-    "coordinates",
-    "grid_mapping",
-    "ancillary_variables",
-    "cell_measures",
-    "formula_terms",
-)
-"""Attributes that name variables which serve another one."""
-TOPOLOGY = re.compile(r".*(_connectivity|_coordinates)")
-"""Attributes with which UGRID's mesh names what it is made of."""
 
 
 def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choice]:
@@ -41,17 +30,31 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
     if not arrays:
         what = NO_ARRAY if not others else f"it holds no array that is supported: {', '.join(others[:8])}"
         raise Refusal(files[0], what, "There is nothing to convert")
+    if len(files) > 1:
+        yield from _apart(files, arrays)
     for chosen, left in groups(arrays, by_depth):
         names = [each.name for each in chosen]
         beside = told([each for each in left if each.rank >= 0])
         yield Choice(PROGRAM, tuple(files), ({"variables": names},), "variables", left_out=(*beside, *others))
 
 
+def _apart(files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
+    """Files that hold the variables of one dataset between them: alike in shape, none with a variable of the first."""
+    others = [_listed(path)[0] for path in files[1:]]
+    best = [next(groups(arrays, by_depth))[0] for arrays in (first, *others) if arrays]
+    sets = [frozenset(each.name for each in chosen) for chosen in best]
+    are_disjoint = len(frozenset().union(*sets)) == sum(map(len, sets))
+    if len(best) == len(files) and are_disjoint and len({chosen[0].shape for chosen in best}) == 1:
+        openings = tuple({"variables": [each.name for each in chosen]} for chosen in best)
+        yield Choice(PROGRAM, tuple(files), openings, sets=tuple((path,) for path in files))
+
+
 def _listed(path: Path) -> tuple[list[Array], list[str]]:
     """The variables that can be converted, and in words those that cannot."""
-    from dbproc.codes.formats.classic import require_whole
+    from dbproc.codes.formats.classic import require_sound
+    from dbproc.codes.formats.netcdf import Variables
 
-    require_whole(path)
+    require_sound(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -59,63 +62,14 @@ def _listed(path: Path) -> tuple[list[Array], list[str]]:
         except OSError as error:
             raise Refusal(path, f"it seems damaged, the library cannot open it: {error}", GET_AGAIN) from error
         with dataset:
-            found = list(_walk(dataset))
-            serving = {name for each in found for name in _pointed(each)}
-            arrays = [array for each in found if (array := _array(each, serving))]
-            others = [f"{_path(each)} ({why})" for each in found if each.ndim and (why := _odd(each))]
-    return arrays, others
+            found = Variables(path, dataset, ()).listed
+    arrays = [_array(each) for each in found if not each.unfit]
+    return arrays, [f"{each.name} ({each.kind})" for each in found if each.unfit and each.kind not in ("", EMPTY)]
 
 
-def _array(variable: Any, serving: set[str]) -> Array | None:
-    """A variable as it can be chosen: coordinates, bounds and flags come after data."""
-    if not variable.ndim or _odd(variable) or 0 in variable.shape:
-        return None
-    serves = variable.name in variable.dimensions or variable.name in serving or _is_bounds(variable)
-    shape = tuple(int(size) for size in variable.shape)
-    return Array(_path(variable), shape, (variable.dimensions, _places(variable)), -1 if serves else 0)
-
-
-def _odd(variable: Any) -> str:
-    """Why a variable is none that can be converted; empty when it is."""
-    if getattr(variable, "_isvlen", False):
-        return "text" if variable.dtype is str else "values of various lengths"
-    kind = getattr(variable.dtype, "kind", "")
-    if kind not in ("i", "u", "f"):
-        return {"S": "text", "U": "text", "V": "compound"}.get(kind, str(variable.dtype))
-    return f"{variable.ndim} dimensions" if variable.ndim > MOST else ""
-
-
-def _places(variable: Any) -> tuple[str, ...]:
-    """The groups in which the dimensions are: those of one name may be different ones."""
-    return tuple(str(each.group().path) for each in variable.get_dims())
-
-
-def _is_bounds(variable: Any) -> bool:
-    return bool(BOUNDS.fullmatch(variable.dimensions[-1])) and variable.ndim > 1
-
-
-def _pointed(variable: Any) -> list[str]:
-    """The variables that one names as serving it."""
-    attributes: Mapping[str, Any] = {name: _value(variable, name) for name in variable.ncattrs()}
-    is_mesh = attributes.get("cf_role") == "mesh_topology"
-    words = [
-        str(value) for name, value in attributes.items() if name in POINTERS or (is_mesh and TOPOLOGY.fullmatch(name))
-    ]
-    return [word for text in words for word in re.split(r"[\s:]+", text) if word]
-
-
-def _value(variable: Any, name: str) -> Any:
-    try:
-        return variable.getncattr(name)
-    except (UnicodeDecodeError, TypeError, KeyError, AttributeError):
-        return ""
-
-
-def _walk(group: Any) -> Iterator[Any]:
-    yield from group.variables.values()
-    for each in group.groups.values():
-        yield from _walk(each)
-
-
-def _path(variable: Any) -> str:
-    return f"{variable.group().path}/{variable.name}".strip("/").replace("//", "/")
+def _array(variable: Candidate) -> Array:
+    """A variable as it can be chosen: coordinates, bounds and the like come after data."""
+    alike: Any = variable.alike
+    dimensions, shape = alike
+    is_bounds = len(dimensions) > 1 and BOUNDS.fullmatch(dimensions[-1][1])
+    return Array(variable.name, tuple(map(int, shape)), dimensions, -1 if variable.serves or is_bounds else 0)

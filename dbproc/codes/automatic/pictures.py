@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.automatic import names
 from dbproc.codes.automatic.choice import Choice
+from dbproc.codes.formats.bands import camera
 from dbproc.codes.idx.description import Axis
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
@@ -25,14 +26,20 @@ KEPT = ("latitude", "longitude", "altitude")
 def choices(files: Sequence[Path]) -> Iterator[Choice]:
     """The ways to convert pictures that can be told by their sizes, coordinates, names and times."""
     facts, left = _facts(files)
+    if _are_bands(facts):
+        yield from band_choices(list(facts))
     yield from (choice.leaving(*left) for choice in (*_placed(facts), *_stacked(facts)))
 
 
-def mosaics(files: Sequence[Path]) -> Iterator[Choice]:
-    """The ways to convert TIFF files as the tiles of a mosaic, where their coordinates or names tell that they are."""
-    if names.tiles([path.name for path in files]) or _has_places(files[0]):
-        facts, left = _facts(files)
-        yield from (choice.leaving(*left) for choice in _placed(facts))
+def of_tiff(files: Sequence[Path]) -> Iterator[Choice]:
+    """The ways to convert TIFF files as tiles of a mosaic or as bands, where they say themselves that they are."""
+    first = _first(files[0])
+    if first is None or not (names.tiles([path.name for path in files]) or first.axes or _band(first)):
+        return
+    facts, left = _facts(files)
+    if _are_bands(facts):
+        yield from band_choices(list(facts))
+    yield from (choice.leaving(*left) for choice in _placed(facts))
 
 
 def band_choices(files: Sequence[Path]) -> Iterator[Choice]:
@@ -40,9 +47,8 @@ def band_choices(files: Sequence[Path]) -> Iterator[Choice]:
     facts, left = _facts(files)
     alike, others = _largest(facts)
     left = [*left, *others]
-    single = all(each.components == 1 for each in alike.values())
-    if single and len(alike) > 1:
-        yield Choice(BANDS, tuple(alike), axis=None, left_out=tuple(left))
+    if all(each.components == 1 for each in alike.values()) and len(alike) > 1:
+        yield from (each.leaving(*left) for each in _sets_of_bands(alike))
     ordered, told = _in_time(alike)
     count = next(iter(alike.values())).components
     numbered = {"bands": ",".join(f"band_{i}" for i in range(1, count + 1))}
@@ -58,14 +64,47 @@ def band_choices(files: Sequence[Path]) -> Iterator[Choice]:
             )
 
 
-def _has_places(path: Path) -> bool:
+def _first(path: Path) -> Facts | None:
+    """What is known of a picture; None where it is none, of which whoever converts it says why."""
     from dbproc.codes.formats import image_file
 
     try:
         with image_file.opened(path) as picture:
-            return picture.facts.axes is not None
-    except Exception:  # whoever converts it says what is wrong
-        return False
+            return picture.facts
+    except Exception:
+        return None
+
+
+def _are_bands(facts: Mapping[Path, Facts]) -> bool:
+    """Whether pictures say themselves that they are bands: by their camera, or each by its name in XMP."""
+    told = [camera(str(each.attributes.get("model", ""))) for each in facts.values()]
+    singles = [each for each in facts.values() if each.components == 1]
+    return all(told) or (len(singles) > 1 and all(_band(each) for each in singles))
+
+
+def _band(facts: Facts) -> str:
+    """The band that a picture of one says that it is; empty where it does not."""
+    from dbproc.codes.mapir_to_idx import BAND_NAME
+
+    text = facts.tags.get("XMP", b"")
+    match = BAND_NAME.search(text if isinstance(text, bytes) else str(text).encode())
+    return "" if match is None else (match[1] or match[2]).decode("utf-8", "replace").strip()
+
+
+def _sets_of_bands(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
+    """Pictures of one band each: all of one capture, or those of several captures as timesteps of each band."""
+    bands: dict[str, list[Path]] = {}
+    for path, each in facts.items():
+        bands.setdefault(_band(each), []).append(path)
+    sets = [_in_time({path: facts[path] for path in paths}) for paths in bands.values()]
+    if "" in bands or len({len(paths) for paths, _ in sets}) > 1:
+        return
+    if len(sets[0][0]) == 1:
+        yield Choice(BANDS, tuple(facts), axis=None)
+        return
+    ordered, told = sets[0]
+    first = _joined(BANDS, ordered, told, facts, {})
+    yield replace(first, files=tuple(facts), openings=({},) * len(sets), sets=tuple(tuple(paths) for paths, _ in sets))
 
 
 def _facts(files: Sequence[Path]) -> tuple[dict[Path, Facts], list[str]]:

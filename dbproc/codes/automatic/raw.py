@@ -22,9 +22,13 @@ def choices(files: Sequence[Path]) -> Iterator[Choice]:
     with files[0].open("rb") as stream:
         is_numpy = stream.read(len(NUMPY)) == NUMPY
     options = [_header(path) if is_numpy else _named(path) for path in files]
+    if len(files) > 1 and is_numpy and not names.are_numbered([path.name for path in files]):
+        openings = tuple({**each, "name": path.stem} for path, each in zip(files, options, strict=True))
+        yield Choice(PROGRAM, tuple(files), openings, sets=tuple((path,) for path in files))
+        return
     kept = [path for path, each in zip(files, options, strict=True) if each == options[0]]
     left = tuple(f"{path.name}: it has another shape or type" for path in files if path not in kept)
-    yield Choice(PROGRAM, tuple(kept), (options[0],), left_out=left, told=names.times([path.name for path in kept]))
+    yield Choice(PROGRAM, tuple(kept), (options[0],), left_out=left)
 
 
 def is_told(path: Path) -> bool:

@@ -9,7 +9,6 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from dbproc.codes.automatic import names
 from dbproc.codes.automatic.choice import Choice, first
 from dbproc.codes.formats.selection import few
 from dbproc.codes.idx.description import Description
@@ -25,9 +24,8 @@ CHANNEL = "channel"
 
 def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choice]:
     """The ways to convert TIFF files, by what the first holds; ``wanted`` are series by number."""
-    told = names.times([path.name for path in files]) if len(files) > 1 else None
     for choice in _of_file(files[0], wanted):
-        yield replace(choice, files=tuple(files), told=told, new_axis="time" if told else "page")
+        yield replace(choice, files=tuple(files), new_axis="page")
 
 
 def _of_file(path: Path, wanted: Sequence[str]) -> Iterator[Choice]:

@@ -21,6 +21,7 @@ from dbproc.codes.conversion.archives import is_archive
 from dbproc.codes.conversion.inputs import Inputs, found, listed
 from dbproc.codes.conversion.joined import joined
 from dbproc.codes.conversion.kinds import advice
+from dbproc.codes.conversion.ranged import ranged
 from dbproc.codes.conversion.reuse import Earlier, newest, take_over
 from dbproc.codes.conversion.source import Source, opener
 from dbproc.codes.conversion.spots import Spot, require_found
@@ -28,6 +29,7 @@ from dbproc.codes.conversion.stepped import MOST_AXES, arranged
 from dbproc.codes.conversion.writing import Piece, Plan, read_back, reading, sample_bytes, write
 from dbproc.codes.idx import hz, idx_file, manifest, packing
 from dbproc.codes.idx.codec import Codec
+from dbproc.codes.idx.coordinates import of_a_part
 from dbproc.codes.idx.description import Description, Metadata, Origin, Part, Tally
 from dbproc.codes.idx.files import digested, origins, state
 from dbproc.codes.idx.refusal import Refusal
@@ -58,7 +60,10 @@ def convert(job: Job, reports: Reports) -> None:
         before = state(inputs.files)
         reports.step(LOOKS * sum(_size(path) for path in inputs.files))
         with reading(job["about"], advice(inputs.files[0], job["opener"])):
-            source = arranged(stack.enter_context(_opened(job, inputs.files)), job["timesteps"], job["about"])
+            with of_a_part(bool(job["ranges"])):
+                opened = stack.enter_context(_opened(job, inputs.files))
+            opened = ranged(opened, job["ranges"], job["about"])
+            source = arranged(opened, job["timesteps"], job["about"])
         _build(source, inputs, path, job, reports)
     if (state(named), state(inputs.files)) != (archived, before):
         raise Refusal(job["about"], "it changed while it was converted", "Convert it again once it is complete")
@@ -74,7 +79,7 @@ def _naming(named: Sequence[Path], suffixes: Sequence[str], unpacked: Path) -> I
         if not where.is_relative_to(unpacked) or where == unpacked:
             raise
         number, *inside = where.relative_to(unpacked).parts
-        archives = [path for path in listed(named, suffixes) if is_archive(path) and not path.is_dir()]
+        archives = [path for path in listed(named, suffixes) if is_archive(path, single=not suffixes)]
         raise Refusal(archives[int(number)].joinpath(*inside), refusal.what, refusal.todo) from refusal
 
 
@@ -134,7 +139,7 @@ def recipe(job: Job) -> str:
 
     Datasets of versions before there was a number have a digest alone, which equals none of these.
     """
-    told = [job[name] for name in ("opener", "options", "codec", "join", "timesteps")]
+    told = [job[name] for name in ("opener", "options", "codec", "join", "timesteps", "ranges")]
     return f"{RECIPE}-{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()}"
 
 

@@ -82,7 +82,7 @@ def found(
     for path in listed(named, suffixes):
         if path.is_dir():
             files += _meant(path, [each for each in path.iterdir() if not each.is_dir()], suffixes, companions, texts)
-        elif is_archive(path):
+        elif is_archive(path, single=not suffixes):
             require_files([path])
             place = directory / str(len(archives))
             place.mkdir(parents=True)
@@ -90,6 +90,8 @@ def found(
             archives.append(path)
         else:
             files.append(path)
+    if not suffixes:
+        files = [path for path in files if not path.is_file() or path.stat().st_size] or files
     require_files(files)
     return Inputs(tuple(files), tuple(archives), tuple(texts))
 

@@ -85,12 +85,12 @@ class Stepped:
         return np.moveaxis(self._source.read(field, tuple(rest)), self._axis, 0)
 
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
-        """Parts of a box read by another way; axes are found by their names."""
+        """Parts of a box read by another way."""
         import numpy as np
 
-        names = [axis.name for axis in self.description.axes]
-        order = [names.index(axis.name) for axis in self._source.description.axes]
-        back = [order.index(i) for i in range(len(order))]
+        rank, first = len(self.description.axes), self._axis or 0
+        back = [first, *(i for i in range(rank) if i != first)]
+        order = [back.index(i) for i in range(rank)]
         for inside, values in witness(self._source)(field, tuple(box[i] for i in order)):
             further = range(len(order), values.ndim)
             yield tuple(inside[i] for i in back), np.transpose(values, (*back, *further))

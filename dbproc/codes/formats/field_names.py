@@ -1,10 +1,13 @@
-"""Names of fields that OpenVisus can hold."""
+"""Names of fields that OpenVisus can hold, and names of axes that are told apart."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
+from dbproc.codes.idx.description import Axis
 from dbproc.codes.idx.refusal import Refusal
 
 
@@ -21,3 +24,11 @@ def distinct(where: object, names: Sequence[str]) -> list[str]:
         what = f"the variables {', '.join(names)} would have the same field names: {', '.join(found)}"
         raise Refusal(where, what, "Convert one at a time")
     return found
+
+
+def distinct_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
+    """The axes, those of one name told apart by their places."""
+    counts = Counter(each.name for each in axes)
+    return tuple(
+        replace(each, name=f"{each.name}_{i}") if counts[each.name] > 1 else each for i, each in enumerate(axes)
+    )

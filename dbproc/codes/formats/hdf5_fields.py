@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.formats.cf import alone, packed, with_numbers
+from dbproc.codes.formats.field_names import distinct_axes, safe
 from dbproc.codes.formats.hdf5 import Tree, attributes, decoded, is_dataset, one_attribute, text
 from dbproc.codes.formats.hdf5_storage import filters, require_readable, stored
 from dbproc.codes.formats.selection import Candidate
@@ -125,7 +125,7 @@ def field(name: str, path: str, dataset: Any) -> Field:
 
 def axes(tree: Tree, path: str, dataset: Any) -> tuple[Axis, ...]:
     """The axes of a dataset by its dimension scales; those that have none are called ``dim_0`` and so on."""
-    return distinct([_axis(tree, path, dataset, i) for i in range(len(dataset.shape))])
+    return distinct_axes([_axis(tree, path, dataset, i) for i in range(len(dataset.shape))])
 
 
 def axis(tree: Tree, name: str, size: int, scale: Any, where: str, further: Mapping[str, Any] | None = None) -> Axis:
@@ -160,14 +160,6 @@ def axis(tree: Tree, name: str, size: int, scale: Any, where: str, further: Mapp
     return _placed(told, read(tree, scale, whole(scale.shape)), _fills(scale, found))
 
 
-def distinct(found: Sequence[Axis]) -> tuple[Axis, ...]:
-    """The axes, those of one name told apart by a number."""
-    counts = Counter(each.name for each in found)
-    return tuple(
-        replace(each, name=f"{each.name}_{i}") if counts[each.name] > 1 else each for i, each in enumerate(found)
-    )
-
-
 def common(tree: Tree, all_axes: Mapping[str, Sequence[Axis]]) -> tuple[Axis, ...]:
     """The axes of datasets of one shape: of each axis the one that has coordinates or a name.
 
@@ -191,12 +183,6 @@ def field_names(paths: Sequence[str]) -> list[str]:
     short = [safe(path.rpartition("/")[2]) for path in paths]
     names = short if len(set(short)) == len(short) else [safe(path.strip("/")) for path in paths]
     return names if len(set(names)) == len(names) else [f"{name}_{i}" for i, name in enumerate(names)]
-
-
-def safe(name: str) -> str:
-    """``name`` with what OpenVisus could stumble over replaced."""
-    cleaned = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
-    return cleaned if re.match(r"[A-Za-z_]", cleaned) else f"v_{cleaned}"
 
 
 def shape(dataset: Any) -> str:

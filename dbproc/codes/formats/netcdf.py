@@ -34,14 +34,15 @@ class Variables:
     def __init__(self, path: Path, dataset: Any, complaints: Sequence[str]) -> None:
         self._complaints = complaints
         self._all = {path_of(each): each for each in _walk(dataset)}
-        self._candidates = Candidates(path, "--variable", "variable", lambda: self._listed, self._named)
+        self._candidates = Candidates(path, "--variable", "variable", lambda: self.listed, self._named)
 
     def chosen(self, names: Sequence[str]) -> list[Any]:
         """The variables that are named, or those of data where all of them have the same dimensions."""
         return [self._all[each.name] for each in self._candidates.chosen(names, together=True)]
 
     @cached_property
-    def _listed(self) -> list[Candidate]:
+    def listed(self) -> list[Candidate]:
+        """All of them, as they can be chosen."""
         attributes = {name: attributes_of(each) for name, each in self._all.items()}
         serving = {name for each in attributes.values() for name in cf.pointed(each)}
         return [self._candidate(each, serving, attributes[name]) for name, each in self._all.items()]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dbproc.codes.formats import cf, chunks, hdf5_storage
+from dbproc.codes.formats.field_names import distinct_axes
 from dbproc.codes.formats.netcdf import attributes_of, foreign_kind, found_from, path_of, places, words_of
 from dbproc.codes.formats.unpacking import Unpacking
 from dbproc.codes.idx import coordinates
@@ -21,7 +22,7 @@ NOT_KEPT = "not kept"
 
 def axes(variable: Any) -> tuple[Axis, ...]:
     """The axes of a variable, slowest first."""
-    return tuple(_axis(variable, i, int(size)) for i, size in enumerate(variable.shape))
+    return distinct_axes([_axis(variable, i, int(size)) for i, size in enumerate(variable.shape)])
 
 
 def field(name: str, variable: Any) -> Field:

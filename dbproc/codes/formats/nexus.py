@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dbproc.codes.formats.cf import alone
+from dbproc.codes.formats.field_names import distinct_axes
 from dbproc.codes.formats.hdf5 import HOPS, Tree, attributes, is_dataset, is_group, text
-from dbproc.codes.formats.hdf5_fields import axes, axis, candidate, distinct, shape
+from dbproc.codes.formats.hdf5_fields import axes, axis, candidate, shape
 from dbproc.codes.formats.selection import Candidate, Candidates, Selection, few
 from dbproc.codes.idx.coordinates import LEFT_OUT, left_out
 from dbproc.codes.idx.description import Axis, Field
@@ -109,7 +110,7 @@ def data_axes(tree: Tree, data: Data, name: str, signal: Any) -> tuple[tuple[Axi
     found = [
         _axis(tree, data, each, i, int(size)) for i, (each, size) in enumerate(zip(names, signal.shape, strict=True))
     ]
-    return distinct(found), (*notes, *left_out(found))
+    return distinct_axes(found), (*notes, *left_out(found))
 
 
 def numbered(

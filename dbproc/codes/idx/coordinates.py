@@ -5,7 +5,9 @@ Where they are too many for that, an axis has none, and its attributes say how t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,34 @@ if TYPE_CHECKING:
 
 MOST = 250_000
 """Numbers that are kept for an axis."""
+MOST_OF_A_PART = 5_000_000
+"""Numbers that are read for an axis of which a part is to be converted."""
 LISTED = 10_000
 """Regular coordinates up to which they are kept one by one all the same."""
 LEFT_OUT = "coordinates_left_out"
 """The attribute of an axis that says why it has no coordinates, though the source has some for it."""
+
+_is_of_a_part: ContextVar[bool] = ContextVar("_is_of_a_part", default=False)
+
+
+@contextmanager
+def of_a_part(is_one: bool) -> Iterator[None]:
+    """While a part is to be converted, more coordinates are read than are kept; :func:`kept` is for the part."""
+    token = _is_of_a_part.set(is_one)
+    try:
+        yield
+    finally:
+        _is_of_a_part.reset(token)
+
+
+def kept(axis: Axis) -> Axis:
+    """An axis with no more coordinates than are kept."""
+    import numpy as np
+
+    if axis.coordinates is None or axis.size <= LISTED:
+        return axis
+    values = np.asarray([float(each) if isinstance(each, str) else each for each in axis.coordinates])
+    return placed(replace(axis, coordinates=None, regular=None), values)
 
 
 def placed(axis: Axis, values: Values, fills: Sequence[Number] = (), further: int = 0) -> Axis:
@@ -38,18 +64,19 @@ def placed(axis: Axis, values: Values, fills: Sequence[Number] = (), further: in
     """
     import numpy as np
 
+    most = MOST_OF_A_PART if _is_of_a_part.get() else MOST
     absent = sum(int(np.count_nonzero(values == each)) for each in fills if not isinstance(each, str))
     if absent:
         why = f"{absent} of {axis.size} are fill values"
-        kept = {"source_coordinates": [number(each) for each in values]} if axis.size <= MOST else {}
+        kept = {"source_coordinates": [number(each) for each in values]} if axis.size <= most else {}
         return replace(axis, attributes={**axis.attributes, LEFT_OUT: why, **kept})
     if axis.size + further <= LISTED:
         return listed(axis, values)
     line, off = _line(axis, values)
-    if line is not None and (off == 0 or axis.size + further > MOST):
+    if line is not None and (off == 0 or axis.size + further > most):
         within = {"coordinates_within": off} if off else {}
         return replace(axis, regular=line, attributes={**axis.attributes, **within})
-    return listed(axis, values) if axis.size + further <= MOST else without(axis, too_many(axis.size))
+    return listed(axis, values) if axis.size + further <= most else without(axis, too_many(axis.size))
 
 
 def listed(axis: Axis, values: Values) -> Axis:
