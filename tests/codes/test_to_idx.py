@@ -271,6 +271,21 @@ def test_names_tell_times(told: tuple[str, ...], coordinates: tuple[int, ...] | 
     assert (None if found is None else found.coordinates) == coordinates
 
 
+@pytest.mark.parametrize(
+    ("told", "pattern"),
+    [
+        (("s_0_0.png", "s_0_1.png", "s_1_0.png", "s_1_1.png"), "s_{row}_{column}*"),
+        (("a_r0_c1.tif", "a_r1_c1.tif"), "*r{row}_c{column}*"),
+        (("x1_y0.jpg", "x1_y1.jpg"), "*x{column}_y{row}*"),
+        (("m_2020_01.png", "m_2020_02.png", "m_2021_01.png", "m_2021_02.png"), ""),
+        (("s_0_0.png", "s_0_1.png", "s_1_0.png"), ""),
+        (("p1.png", "p2.png"), ""),
+    ],
+)
+def test_names_tell_tiles(told: tuple[str, ...], pattern: str) -> None:
+    assert names.tiles(told) == pattern
+
+
 def test_several_files_follow_one_another_in_time_or_are_fields_together(tmp_path: Path) -> None:
     for name in ("days", "named", "winds"):
         (tmp_path / name).mkdir()
