@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import distinct, distinct_axes
 from dbproc.codes.formats.selection import Candidate, Candidates
+from dbproc.codes.formats.texts import of_latin
 from dbproc.codes.idx import coordinates
 from dbproc.codes.idx.description import UTC, UTC_ENDS, Axis, Description, Field, Number, plain
 from dbproc.codes.idx.refusal import Refusal
@@ -128,7 +129,7 @@ class _Content:
 
     def __init__(self, path: Path, file: CdfFile, cdflib: Any) -> None:
         self.path, self.file, self.cdflib = path, file, cdflib
-        self.cdf = cdflib.CDF(file.path)
+        self.cdf = cdflib.CDF(file.path, string_encoding="latin-1")
         info = self.cdf.cdf_info()
         self.columns_first = info.Majority == "Column_major"
         self.order = ">" if info.Encoding in BIG_ENDIAN else "<"
@@ -173,7 +174,7 @@ class _Content:
         if name not in self.kinds or self.kinds[name].type in TYPES:
             return None
         found = self.cdf.varget(name)
-        return [str(each).strip() for each in ([found] if isinstance(found, str) else found.reshape(-1))]
+        return [of_latin(str(each)).strip() for each in ([found] if isinstance(found, str) else found.reshape(-1))]
 
     def _kind(self, name: str) -> _Kind:
         record = self.cdf.vdr_info(name)
@@ -338,7 +339,7 @@ def _describe(content: _Content, variables: Mapping[str, _Variable]) -> Descript
         orientation="as the axes say: records first, then the dimensions of a record in the order they are declared",
         notes=(*notes, *coordinates.left_out(axes)),
         attributes={
-            **plain(content.cdf.globalattsget()),
+            **of_latin(plain(content.cdf.globalattsget())),
             **content.told,
             "axes_without_coordinates": [axis.name for axis in axes if not axis.is_placed],
         },
@@ -492,7 +493,7 @@ def _shape(content: _Content, name: str) -> str:
 
 
 def _entries(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: plain(value) for name, value in attributes.items()}
+    return {name: of_latin(plain(value)) for name, value in attributes.items()}
 
 
 def _cdflib(path: Path) -> Any:

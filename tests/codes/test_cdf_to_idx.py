@@ -272,3 +272,17 @@ def test_an_index_that_lost_records_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_cdf_is_refused(tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "in.cdf").write_bytes(b"CDF\x01" + bytes(40))
     assert "netcdf_to_idx" in refused("cdf_to_idx", "in.cdf", "out.idx")
+
+
+@pytest.mark.parametrize("text", ["\xb0C".encode("latin-1"), "°C".encode(), "Ωm".encode()])
+def test_text_of_any_encoding_keeps_its_meaning(tmp_path: Path, text: bytes) -> None:
+    label = {"Data_Type": CHAR, "Num_Elements": 4, "Rec_Vary": False, "Dim_Sizes": [2]}
+    path = write(
+        tmp_path / "in.cdf",
+        ("label", np.array(["QQQQ", "flux"]), {}, label),
+        ("v", wild("float32", (3, 2)), {"UNITS": "QQQQ", "LABL_PTR_1": "label"}, {}),
+    )
+    path.write_bytes(path.read_bytes().replace(b"QQQQ", text.ljust(4)))
+    description, wanted = described(path, "v"), "°C" if text == b"\xb0C" else text.decode()
+    assert description.fields[0].units == wanted
+    assert description.axes[1].attributes["labels"] == [wanted, "flux"]

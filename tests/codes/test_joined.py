@@ -142,6 +142,7 @@ def test_advice_offers_nothing_that_was_just_refused(tmp_path: Path) -> None:
 CHANGES: list[tuple[Mapping[str, Any], str]] = [
     ({"heights": [1.0, 2.0]}, "coordinates of axis height at index 1 is 2.0, not 2.5"),
     ({"heights": [1.0, 2.0, 3.0]}, "axis 1"),
+    ({"units": "hours since yesterday"}, "its axis time is in"),
     ({"units": "months since 2019-01-01"}, "its axis time is in"),
     ({"scale_factor": 2.0}, "scale, offset and units of T"),
     ({"missing_value": np.float32(-1)}, "fill and valid range of T"),

@@ -139,3 +139,20 @@ def test_a_dimension_of_netcdf_is_no_dataset_of_numbers(tmp_path: Path) -> None:
     assert described(tmp_path / "in.h5").fields[0].name == "v"
     with pytest.raises(Refusal, match="it is a dimension of NetCDF"):
         described(tmp_path / "in.h5", "x")
+
+
+def test_dimension_scales_that_are_gone_odd_or_oddly_named_hinder_nothing(tmp_path: Path, convert: Convert) -> None:
+    values = wild("float32", (3, 4, 2))
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["v"], file["gone"] = values, np.arange(3.0)
+        odd = h5py.Dataset(h5py.h5d.create(file.id, b"odd", quadruple(), h5py.h5s.create_simple((4,))))
+        for i, scale in enumerate((file["gone"], odd)):
+            scale.make_scale()
+            file["v"].dims[i].attach_scale(scale)
+        h5py.h5ds.set_label(file["v"].id, 2, b"l\xe4nge")
+        del file["gone"]
+    convert("hdf5_to_idx", "--dataset=v", "in.h5", "out.idx", "out.png")
+    dataset = open_idx(tmp_path / "out.idx")
+    assert same_bits(dataset.read(), values)
+    assert [axis.name for axis in dataset.description.axes] == ["dim_0", "odd", "länge"]
+    assert "its type is not read" in dataset.description.axes[1].attributes[LEFT_OUT]

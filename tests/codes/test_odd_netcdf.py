@@ -180,3 +180,14 @@ def test_a_dimension_that_occurs_twice_makes_two_axes(tmp_path: Path, convert: C
     assert [axis.name for axis in described(tmp_path / "in.nc").axes] == ["x_0", "x_1"]
     convert("netcdf_to_idx", "--timesteps=x_1", "in.nc", "out.idx")
     assert same_bits(open_idx(tmp_path / "out.idx").read(), values.T)
+
+
+def test_coordinates_that_were_never_written_are_none(tmp_path: Path) -> None:
+    with netCDF4.Dataset(tmp_path / "in.nc", "w") as dataset:
+        dataset.createDimension("x", 400)
+        dataset.createVariable("v", "f8", ("x",))[:] = 1
+        dataset.set_fill_off()
+        dataset.createVariable("x", "f8", ("x",))
+    (axis,) = described(tmp_path / "in.nc").axes
+    assert not axis.is_placed
+    assert "were never written" in axis.attributes[LEFT_OUT]

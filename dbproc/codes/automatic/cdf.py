@@ -39,7 +39,7 @@ def _listed(path: Path) -> tuple[list[Array], list[str]]:
     with cdf_records.plain(path) as copy:
         file = cdf_records.CdfFile(copy, path)
         try:
-            cdf = cdflib.CDF(file.path)
+            cdf = cdflib.CDF(file.path, string_encoding="latin-1")
             info = cdf.cdf_info()
             names = [*info.rVariables, *info.zVariables]
             arrays = [array for name in names if (array := _array(cdf, name))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
@@ -91,7 +92,8 @@ def _change(path: Path, axis: Axis, first: Axis) -> Change:
     unit, since, _ = axis.units.partition(" since ")
     mine, theirs = _microseconds(unit), _microseconds(first.units.partition(" since ")[0])
     if since and mine and theirs and _calendar(axis) == _calendar(first) and not _is_packed(axis):
-        return Fraction(mine, theirs), Fraction(_microseconds_between(first, axis), theirs)
+        with suppress(ValueError):  # of a date or a calendar that there is not
+            return Fraction(mine, theirs), Fraction(_microseconds_between(first, axis), theirs)
     what = f"its axis {axis.name} is in {_told(axis)}, not in {_told(first)}"
     raise Refusal(path, what, "Files of one dataset must have the same units; convert them apart")
 

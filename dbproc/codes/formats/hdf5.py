@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dbproc.codes.formats.texts import of_bytes
 from dbproc.codes.idx.description import Origin, plain
 from dbproc.codes.idx.refusal import Refusal
 
@@ -326,10 +327,7 @@ def decoded(value: Any) -> Any:
     if not isinstance(value, bytes | str):
         return value
     content = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+    return of_bytes(content)
 
 
 def _identity(found: Any) -> tuple[int, int]:

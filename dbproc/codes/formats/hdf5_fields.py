@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -152,6 +153,8 @@ def axis(tree: Tree, name: str, size: int, scale: Any, where: str, further: Mapp
         return coordinates.without(
             told, f"{where} has the shape {scale.shape}: none of its values is kept as a coordinate"
         )
+    if unfit(scale).startswith(NOT_READ):
+        return coordinates.without(told, f"{where}: {unfit(scale)}")
     if h5py.check_string_dtype(scale.dtype):
         require_readable(tree, scale, where)
         labels = [plain(decoded(each)) for each in scale[...]]
@@ -212,14 +215,18 @@ def _unfit_type(dataset: Any) -> str:
 
 def _axis(tree: Tree, path: str, dataset: Any, i: int) -> Axis:
     """The axis that the dataset's label or its dimension scales tell of."""
-    size, label = dataset.shape[i], dataset.dims[i].label
-    scales = dataset.dims[i].values()
+    import h5py
+
+    size, label, scales = dataset.shape[i], "", []
+    with suppress(KeyError, OSError, RuntimeError, ValueError):  # what DIMENSION_LIST tells need not be there
+        label = str(decoded(h5py.h5ds.get_label(dataset.id, i)))
+        scales = [each for each in dataset.dims[i].values() if each.name]
     if not scales and text(attributes(dataset).get("CLASS")) == "DIMENSION_SCALE" and len(dataset.shape) == 1:
         return axis(tree, _last(path), size, dataset, path)
     if not scales:
         return Axis(label or f"dim_{i}", size)
     scale = tree.find(scales[0].name, dataset)
-    name = label or _last(scales[0].name)
+    name = label or decoded(_last(scales[0].name))
     if not is_dataset(scale) or text(attributes(scale).get("NAME")).startswith(NO_VARIABLE):
         return Axis(name, size)
     found = axis(tree, name, size, scale, scales[0].name)

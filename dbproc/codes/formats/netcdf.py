@@ -10,6 +10,7 @@ from typing import Any
 
 from dbproc.codes.formats import cf
 from dbproc.codes.formats.selection import Candidate, Candidates
+from dbproc.codes.formats.texts import of_latin
 from dbproc.codes.idx.description import plain
 
 DIMENSIONS = range(1, 7)
@@ -107,7 +108,7 @@ def words_of(variable: Any) -> Any:
     values = variable[...]
     if variable.dtype == "S1" and variable.ndim:
         values = importlib.import_module("numpy").char.decode(_rows(values), "latin-1")
-        return plain([_as_told(each) for each in values.reshape(-1)]) if values.ndim else _as_told(str(values))
+        return plain([of_latin(each) for each in values.reshape(-1)]) if values.ndim else of_latin(str(values))
     return plain(values)
 
 
@@ -145,15 +146,7 @@ def _attribute(holder: Any, name: str) -> Any:
     if not any(isinstance(each, str) and REPLACED in each for each in texts):
         return value
     told = holder.getncattr(name, encoding="latin-1")
-    return [_as_told(each) for each in told] if isinstance(told, list) else _as_told(told)
-
-
-def _as_told(text: str) -> str:
-    """Text that was read as Latin-1 as the UTF-8 that it is, where it is."""
-    try:
-        return text.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return text
+    return of_latin(told)
 
 
 def _rows(letters: Any) -> Any:

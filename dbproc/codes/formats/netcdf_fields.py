@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dbproc.codes.formats.netcdf import attributes_of, foreign_kind, found_from,
 from dbproc.codes.formats.unpacking import Unpacking
 from dbproc.codes.idx import coordinates
 from dbproc.codes.idx.description import Axis, Field, Number, number, plain
+from dbproc.codes.idx.refusal import Refusal
 
 NOT_KEPT = "not kept"
 """How it is begun to say why the values of a further coordinate are not in the metadata."""
@@ -122,13 +124,25 @@ def _axis(variable: Any, i: int, size: int) -> Axis:
     )
     if foreign_kind(found):
         return Axis(name, size, attributes={**told, "labels": words_of(found)})
-    bounds = found_from(found.group(), cf.text(told, "bounds") or cf.text(told, "climatology"))
-    kept = {"dtype": found.dtype.newbyteorder("=").name}
-    further = 0
-    if bounds is not None and not foreign_kind(bounds) and bounds.ndim == 2 and bounds.size <= coordinates.MOST:
-        kept["bounds_values"], further = plain(bounds[...]), bounds.size
-    whole = Axis(**{**vars(axis), "attributes": {**told, **kept}})
+    bounds, further = _bounds(found, told)
+    kept = {"dtype": found.dtype.newbyteorder("=").name, **bounds}
+    whole = replace(axis, attributes={**told, **kept})
+    try:
+        list(_unwritten(Path(found.group().filepath()), found))
+    except Refusal as refusal:
+        return coordinates.without(whole, refusal.what)
     return coordinates.placed(whole, np.asarray(found[...]), _fills(found, told), further)
+
+
+def _bounds(coordinate: Any, attributes: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """The bounds of a coordinate variable's cells, or why they are not kept; and how many numbers are."""
+    name = cf.text(attributes, "bounds") or cf.text(attributes, "climatology")
+    found = found_from(coordinate.group(), name)
+    if found is None or foreign_kind(found) or found.ndim != 2 or places(found)[:1] != places(coordinate):
+        return {}, 0
+    if found.size > coordinates.MOST:
+        return {"bounds_values": f"{NOT_KEPT}: {coordinates.too_many(found.size)}"}, 0
+    return {"bounds_values": plain(found[...])}, found.size
 
 
 def _coordinate(variable: Any, i: int) -> Any:

@@ -118,7 +118,7 @@ class PlainCdf:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = importlib.import_module("cdflib").CDF(path)
+        self._file = importlib.import_module("cdflib").CDF(path, string_encoding="latin-1")
         self._held: tuple[tuple[str, int, int], Values] | None = None
 
     def read(self, name: str, box: Box, varies: bool) -> Parts:
