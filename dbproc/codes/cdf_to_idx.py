@@ -435,7 +435,7 @@ def _placed(content: _Content, axis: Axis, variable: _Variable) -> Axis:
     coordinates = tuple(number(each) for each in values[:, 0]) if variable.components == 1 else _picoseconds(values)
     attributes["UNITS"] = axis.units
     found = replace(axis, units=time[1], standard_name="time", coordinates=coordinates, attributes=attributes)
-    return replace(found, regular=regular([float(each) for each in coordinates])) if coordinates else found  # type: ignore[arg-type]
+    return replace(found, regular=regular(found.positions())) if coordinates else found  # type: ignore[arg-type]
 
 
 def _picoseconds(values: Values) -> tuple[Number, ...] | None:

@@ -64,13 +64,13 @@ def contents(idx: Path) -> dict[str, bytes]:
 
 def shared(old: Path, new: Path) -> dict[int, int]:
     """The timesteps of a dataset that are files of the older one: new numbers, and old ones."""
-    inodes = {path.stat().st_ino: _step(path) for path in old.with_suffix("").glob("t*/*.bin")}
-    found = {_step(path): path.stat().st_ino for path in new.with_suffix("").glob("t*/*.bin")}
+    inodes = {path.stat().st_ino: _step(path) for path in old.with_suffix("").glob("t*.bin")}
+    found = {_step(path): path.stat().st_ino for path in new.with_suffix("").glob("t*.bin")}
     return {step: inodes[inode] for step, inode in sorted(found.items()) if inode in inodes}
 
 
 def _step(path: Path) -> int:
-    return int(path.parent.name.removeprefix("t"))
+    return int(path.name[1:7])
 
 
 @pytest.fixture
@@ -130,13 +130,13 @@ def test_under_other_options_nothing_is_shared(
 
 def test_nothing_is_taken_from_a_damaged_dataset(grown: tuple[Path, list[Path]], tmp_path: Path) -> None:
     old, days = grown
-    bin_ = next(old.with_suffix("").glob("t000004/*.bin"))
+    bin_ = next(old.with_suffix("").glob("t000004.*.bin"))
     content = bytearray(bin_.read_bytes())
     content[-1] ^= 1
     bin_.write_bytes(content)
     said = month(tmp_path / "new.idx", days, str(old))
     assert "no timesteps were shared" in said
-    assert "t000004/0000.bin: its bytes are not those that were written" in said
+    assert "t000004.0000.bin: its bytes are not those that were written" in said
     assert shared(old, tmp_path / "new.idx") == {}
     assert verify(tmp_path / "new.idx").whole
     with pytest.raises(Refusal, match="stored with loss"):
@@ -243,7 +243,7 @@ def test_what_is_made_otherwise_is_not_taken_over(change: dict[str, Any], recipe
 
 
 def test_programs_of_another_number_have_another_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = {"opener": "o", "options": {}, "codec": "zip", "join": "", "timesteps": ""}
+    job = {"opener": "o", "options": {}, "codec": "zip", "join": "", "timesteps": "", "keep_rows": False}
     before = building.recipe(job)
     assert building.recipe({**job, "codec": "raw"}) != before
     monkeypatch.setattr(building, "RECIPE", building.RECIPE + 1)

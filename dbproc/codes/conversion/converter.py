@@ -63,8 +63,13 @@ class Converter:
         stored.add_argument(
             "--timesteps",
             default="",
-            metavar="AXIS",
-            help="the axis that becomes the timesteps of the IDX; none for no axis",
+            metavar="AXIS[,AXIS]",
+            help="the axis, or axes, that become the timesteps of the IDX; none for no axis, leading for all but three",
+        )
+        stored.add_argument(
+            "--keep-rows",
+            action="store_true",
+            help="store rows as the source has them (default: bottom row first, latitudes rising: as viewers draw)",
         )
         stored.add_argument("--codec", default="zip", help="raw, zip (default), zfp or zfp-accuracy=E")
         stored.add_argument(
@@ -117,6 +122,7 @@ class Converter:
             new_axis=self.new_axis,
             is_whole=not self.joins,
             timesteps=given.timesteps,
+            keep_rows=given.keep_rows,
             suffixes=self.suffixes,
             companions=self.companions,
             codec=given.codec,

@@ -54,6 +54,8 @@ class Conversion:
         Whether the opener takes all inputs together; they are not joined then.
     timesteps
         The axis that becomes timesteps; see :func:`dbproc.codes.conversion.stepped.arranged`.
+    keep_rows
+        Whether rows are stored in the order of the source; see :mod:`dbproc.codes.conversion.rows`.
     suffixes, companions
         Which files of directories and archives are meant; see :func:`dbproc.codes.conversion.inputs.found`.
     codec
@@ -75,6 +77,7 @@ class Conversion:
     new_axis: str = "file"
     is_whole: bool = False
     timesteps: str = ""
+    keep_rows: bool = False
     suffixes: Sequence[str] = ()
     companions: bool = False
     codec: str = "zip"
@@ -140,6 +143,7 @@ def _build(conversion: Conversion, place: Staging) -> dict[str, Any]:
         "new_axis": conversion.new_axis,
         "is_whole": conversion.is_whole,
         "timesteps": conversion.timesteps,
+        "keep_rows": conversion.keep_rows,
         "suffixes": list(conversion.suffixes),
         "companions": conversion.companions,
         "codec": conversion.codec,
