@@ -23,6 +23,7 @@ from dbproc.database.pending import pending
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Arrival, scan_mission
 from dbproc.run.daily_log import log_to, stop_logging
+from dbproc.run.places import changed
 from dbproc.run.selection import Options, allowed_processes, startup_processes
 from dbproc.storage import permissions
 from dbproc.storage.workspace import Workspace
@@ -168,6 +169,7 @@ class _Run:
     def ingest_and_process(self) -> None:
         """Ingest and process, as the options say."""
         no_inspector = self._settle_inspectors()
+        self._notice_lost()
         if self._options.ingest:
             returned = frozenset(move.source for move in self._returned)
             settled = self._settled(returned)
@@ -182,6 +184,7 @@ class _Run:
         from dbproc.run.on_demand import OnDemand, decisions_of, leave_out, narrowed, tell_undue
 
         refused = self._makers(self._settle_inspectors()) | self._settle_edits()
+        self._notice_lost()
         if process_named(self._definition, request.process).process_id in refused:
             return
         definition = narrowed(self._definition, request)
@@ -218,6 +221,14 @@ class _Run:
         if self._returned:
             with self._store.begin() as connection:
                 moves.withdraw(connection, self._returned)
+
+    def _notice_lost(self) -> None:
+        """Record which files are gone from disk since the last run, before anything is decided."""
+        places = changed(self._store, self._definition.mission)
+        if places:
+            from dbproc.run.lost import notice
+
+            notice(self._store, self._definition, places, self._report)
 
     def _settle_inspectors(self) -> frozenset[int]:
         """Apply the policy to edited inspectors; return the products whose inspectors must not be used."""

@@ -41,6 +41,7 @@ from dbproc.cli.code import Accepted, ReleaseTold
 from dbproc.cli.common import RunTold
 from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
+from dbproc.cli.dismiss import Dismissals
 from dbproc.cli.init import Created
 from dbproc.cli.quarantine import Settled
 from dbproc.cli.queue import Flushed
@@ -64,6 +65,7 @@ from dbproc.explain.coverage import Coverage
 from dbproc.explain.expectations import OverdueFile
 from dbproc.explain.files import ListedFile
 from dbproc.explain.forecast import Outlook
+from dbproc.explain.graph import Graph
 from dbproc.explain.inspection import Inspected
 from dbproc.explain.lineage import Lineage
 from dbproc.explain.plan import Plan
@@ -87,7 +89,9 @@ is not a file a PostgreSQL database reached with `PGHOST`, `PGPORT`, `PGUSER`, `
 `mission.sqlite` in the current directory or the nearest above it, or the database to which the root of a mission there
 belongs; directories that everybody may write to are left out. No command but `dbproc init` creates a database.
 
-`--json` prints the same facts for programs; the keys of the answers are in [JSON](json.md).
+Products are named by `--product`, in every command; `files` and `coverage` are about products, and take them as
+arguments, too. `--json` prints the same facts for programs; the keys of the answers are in [JSON](json.md). `export`,
+`completion` and the programs of `idx` that write files have no such answer.
 
 | exit status | meaning |
 |---|---|
@@ -104,7 +108,7 @@ belongs; directories that everybody may write to are left out. No command but `d
 TABLES = (
     *("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "processoutput"),
     *("code", "codefile", "codeevent", "file", "filemember", "filefilelink", "filecodelink", "confirmation"),
-    *("correction", "correctionfile"),
+    *("correction", "correctionfile", "directory"),
     *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
     *("canary", "canaryfile", "quarantine", "placement", "notice", "release"),
 )
@@ -279,6 +283,8 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc stats": ("list of ", Record),
     "dbproc inspect": ("", Inspected),
     "dbproc retry": ("", Armed),
+    "dbproc dismiss": ("", Dismissals),
+    "dbproc graph": ("", Graph),
     "dbproc queue --flush": ("", Flushed),
     "dbproc quarantine release, discard": ("list of ", Settled),
     "dbproc withdraw": ("", Withdrawn),

@@ -10,7 +10,7 @@ from dbproc.core.errors import UserError
 from dbproc.core.events import Report
 from dbproc.core.model import KnownFile, Mission
 from dbproc.core.states import Standing
-from dbproc.database import files, lock
+from dbproc.database import directories, files, lock, root
 from dbproc.database.definition.load import load_mission
 from dbproc.database.files import FileRow
 from dbproc.database.store import Store
@@ -22,16 +22,16 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Correcting:
-    """A correction under way: nothing else changes the mission meanwhile."""
+    """A correction under way: nothing else changes the mission meanwhile; or only a look at one, of no run."""
 
     store: Store
     mission: Mission
-    run_id: int
+    run_id: int | None
 
 
 @contextmanager
-def correcting(store: Store, purpose: str) -> Iterator[Correcting]:
-    """Keep runs away, and repair what a dead one left, before files are corrected.
+def correcting(store: Store, purpose: str, *, only_look: bool) -> Iterator[Correcting]:
+    """Keep runs away, and repair what a dead one left, before files are corrected; nothing of it for a look.
 
     Raises
     ------
@@ -40,11 +40,14 @@ def correcting(store: Store, purpose: str) -> Iterator[Correcting]:
     RepairError
         What a dead run left cannot be repaired.
     """
+    if only_look:
+        root.require(store)
+        yield Correcting(store, _mission(store), None)
+        return
     acquired = lock.acquire(store, purpose)
     comment = "ended by an exception"
     try:
-        with store.begin() as connection:
-            mission = load_mission(connection)
+        mission = _mission(store)
         workspace = Workspace(mission.root)
         workspace.prepare()
         recover_at_once(store, mission, workspace, acquired.run_id, Report())
@@ -57,11 +60,30 @@ def correcting(store: Store, purpose: str) -> Iterator[Correcting]:
         lock.release(store, acquired, comment)
 
 
+def _mission(store: Store) -> Mission:
+    with store.begin() as connection:
+        return load_mission(connection)
+
+
 def known(store: Store, rows: Sequence[FileRow]) -> list[KnownFile]:
     """Files with their members and states, in the order of their rows."""
     with store.begin() as connection:
         found = {file.file_id: file for file in files.known_by_number(connection, [row.file_id for row in rows])}
     return [found[row.file_id] for row in rows]
+
+
+def require_there(ground: Correcting, some: Sequence[KnownFile]) -> None:
+    """See that files which make way are where the catalogue has them, or gone by themselves.
+
+    Raises
+    ------
+    UserError
+        All of a directory is gone: its disk may not be mounted.
+    """
+    with ground.store.begin() as connection:
+        trouble = directories.away(connection, ground.mission, some)
+    if trouble is not None:
+        raise UserError(f"{trouble}; nothing was changed")
 
 
 def require_some(rows: Sequence[FileRow], what: str) -> None:

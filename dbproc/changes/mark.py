@@ -82,7 +82,7 @@ def mark(
         values["caveats"] = caveat.strip() or None
     if not values:
         raise UserError("say how they are marked: --quality ok|ignore|problem|unknown, --caveat TEXT, or both")
-    with correcting(store, "mark"):
+    with correcting(store, "mark", only_look=only_look):
         with store.begin() as connection:
             chosen = list(choice(connection))
         require_some(chosen, "mark")
@@ -104,7 +104,8 @@ def mark(
 def _enter(connection: Transaction, *, rows: Sequence[FileRow], values: Mapping[str, str | None], reason: str) -> None:
     """Record the marks with what they were before, and queue the files."""
     former = [Corrected(row.file_id, former={name: getattr(row, name) for name in values}) for row in rows]
-    corrections.enter(connection, Correction.MARK, reason, former)
+    said = ", ".join(f"{name} {value}" if value else f"no {name}" for name, value in values.items())
+    corrections.enter(connection, Correction.MARK, f"{said}; {reason}" if reason else said, former)
     ids = [row.file_id for row in rows]
     corrections.mark(connection, ids, values)
     queue.push(connection, ids, MARKED)

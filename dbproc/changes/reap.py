@@ -9,19 +9,21 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dbproc.changes.correcting import Correcting, correcting
+from dbproc.changes.correcting import Correcting, correcting, require_there
 from dbproc.core.errors import PlacementError, UserError
-from dbproc.core.retention import Superseded, reapable
-from dbproc.core.states import Correction
-from dbproc.database import corrections, files, retention
+from dbproc.core.model import KnownFile, Mission
+from dbproc.core.retention import Superseded, hindrance, reapable
+from dbproc.core.states import Correction, Standing
+from dbproc.database import corrections, files, lineage, retention
 from dbproc.database import moves as placements
 from dbproc.database.corrections import Corrected
-from dbproc.database.store import Store
-from dbproc.run.withdrawal import moved
+from dbproc.database.store import Store, Transaction
+from dbproc.run.withdrawal import former_of, moved
 from dbproc.storage import layout, moves
-from dbproc.storage.aside import move_aside
+from dbproc.storage.aside import move_aside, path_of
+from dbproc.storage.digest import algorithm_of, digest_file, state_of
 
 _AT_ONCE = 500
 
@@ -35,11 +37,19 @@ class ReapedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFile:
+    """A version that is more than are to be kept, and may not go."""
+
+    file: str  #: its name
+    why: str  #: why it stays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reaped:
     """What reaping does."""
 
     files: tuple[ReapedFile, ...]  #: what goes to the trash
-    kept: int  #: how many more versions there are than are to be kept, which may not go
+    kept: tuple[KeptFile, ...]  #: further versions than are to be kept, which may not go
     deleted: tuple[str, ...]  #: the names of what is deleted from the trash
     restorable_until: dt.datetime  #: until when what goes to the trash can be restored
     is_done: bool  #: whether it was done, not only foreseen
@@ -53,36 +63,75 @@ def reap(store: Store, *, only_look: bool = False) -> Reaped:
     BusyError, LockError
         A run is live.
     """
-    with correcting(store, "reap") as ground:
+    with correcting(store, "reap", only_look=only_look) as ground:
         now = dt.datetime.now(dt.UTC)
         window = ground.mission.trash
         with store.begin() as connection:
-            found = retention.superseded(connection)
+            found = _judged(connection, ground, retention.superseded(connection))
+            going = list(reapable(found))
             old = retention.in_trash(connection, now - window)
+            makeable = _remakeable(connection, ground, old)
+            old = [each for each in old if each in makeable]
             deleted = [row.filename for row in files.rows_numbered(connection, old)]
-        going = list(reapable(found))
-        excess = sum(each.place >= each.keep for each in found)
+            leaving = files.known_by_number(connection, [each.file_id for each in going])
+        require_there(ground, leaving)
+        kept = [(each, hindrance(each)) for each in found if each.place >= each.keep]
         if not only_look:
             for start in range(0, len(going), _AT_ONCE):
                 _to_trash(ground, going[start : start + _AT_ONCE])
             _delete(ground, old)
     return Reaped(
         files=tuple(ReapedFile(file=each.filename, size=each.size) for each in going),
-        kept=excess - len(going),
+        kept=tuple(KeptFile(file=each.filename, why=why) for each, why in kept if why),
         deleted=tuple(deleted),
         restorable_until=now + window,
         is_done=not only_look,
     )
 
 
+def _judged(connection: Transaction, ground: Correcting, found: Sequence[Superseded]) -> list[Superseded]:
+    """Versions, with what the disk says of those that might go."""
+    going = [each.file_id for each in reapable(found)]
+    kept = set(going) - _remakeable(connection, ground, going)
+    return [replace(each, has_inputs=False) if each.file_id in kept else each for each in found]
+
+
+def _remakeable(connection: Transaction, ground: Correcting, file_ids: Sequence[int]) -> set[int]:
+    """The files of which every input has its bytes: in its place, or kept aside."""
+    links = lineage.links_among(connection, file_ids)
+    inputs = files.known_by_number(connection, sorted({source for source, _ in links}))
+    named = files.known_by_name(connection, sorted({file.filename for file in inputs}))
+    gone = {each.file_id for each in inputs if not _has_bytes(ground.mission, each, named.get(each.filename))}
+    return set(file_ids) - {result for source, result in links if source in gone}
+
+
+def _has_bytes(mission: Mission, file: KnownFile, named: KnownFile | None) -> bool:
+    """Whether the recorded bytes of a file are somewhere; `named`: the file that has its name now."""
+    places = (layout.WITHDRAWN, layout.TRASH)
+    if any(
+        os.path.lexists(layout.kept_path(mission, file.file_id, file.digest, file.filename, each)) for each in places
+    ):
+        return True
+    if named is None or named.standing is not Standing.IN_PLACE or named.digest != file.digest:
+        return False
+    path = path_of(mission, named)
+    try:
+        is_as_recorded = state_of(os.lstat(path)) == named.state
+        return is_as_recorded or digest_file(path, algorithm_of(file.digest)) == file.digest
+    except OSError:
+        return False
+
+
 def _to_trash(ground: Correcting, going: Sequence[Superseded]) -> None:
     ids = [each.file_id for each in going]
     with ground.store.begin() as connection:
         known = files.known_by_number(connection, ids)
-    wanted = [move for file in known if (move := move_aside(ground.mission, file, layout.TRASH)) is not None]
+    found = [(file, move_aside(ground.mission, file, layout.TRASH)) for file in known]
+    wanted = [move for _, move in found if move is not None]
+    reaped = [Corrected(file.file_id, former=former_of(file, move)) for file, move in found]
     try:
         with moved(ground.store, wanted), ground.store.begin() as connection:
-            number = corrections.enter(connection, Correction.REAP, "superseded", map(Corrected, ids))
+            number = corrections.enter(connection, Correction.REAP, "superseded", reaped)
             corrections.take_out(connection, number, ids)
             placements.withdraw(connection, wanted)
     except PlacementError as error:

@@ -93,7 +93,7 @@ def reinspect(store: Store, choice: Choice, *, only_look: bool = False) -> Reins
     BusyError, LockError
         A run is live.
     """
-    with correcting(store, "reinspect") as ground:
+    with correcting(store, "reinspect", only_look=only_look) as ground:
         with store.begin() as connection:
             rows = [row for row in choice(connection) if row.standing is Standing.IN_PLACE]
             definition = load_definition(connection)

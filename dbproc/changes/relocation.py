@@ -82,7 +82,7 @@ class Look:
         if after.name not in self._made:
             for file, why in unnamed:
                 faults.add("no name or directory can be made for it", file, why)
-        pairs = _with_replaced(files, places)
+        pairs = _with_replaced(files, places, before, after)
         for file, place in pairs:
             self._move(file, place, after, faults)
         self.problems += faults.problems(len(files))
@@ -186,7 +186,9 @@ def _places(
     return places, unnamed
 
 
-def _with_replaced(files: Sequence[Located], places: Mapping[int, Place]) -> list[tuple[Located, Place]]:
+def _with_replaced(
+    files: Sequence[Located], places: Mapping[int, Place], before: ProductSpec, after: ProductSpec
+) -> list[tuple[Located, Place]]:
     """The same with what had a place before another file: a state of it is found, and comes back, under its name."""
     by_number = {file.file_id: file for file in files}
     pairs: list[tuple[Located, Place]] = []
@@ -197,9 +199,17 @@ def _with_replaced(files: Sequence[Located], places: Mapping[int, Place]) -> lis
             seen.add(last.file_id)
         place = places.get(last.file_id)
         if place is not None and last.filename == file.filename:
-            own = place if last is file else Place(place.directory, place.filename, file.keywords)
-            pairs.append((file, own))
+            pairs.append((file, place if last is file else _place_before(file, place, before, after)))
     return pairs
+
+
+def _place_before(file: Located, place: Place, before: ProductSpec, after: ProductSpec) -> Place:
+    """Where a state of a file would come back that is in a `place` now: its date may tell another directory."""
+    try:
+        directory = relocated(file, before, after).directory
+    except FormatError:
+        directory = place.directory
+    return Place(directory, place.filename, file.keywords)
 
 
 class _Faults:

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dbproc.changes.arrivals import taken_in
-from dbproc.changes.correcting import Correcting, correcting
+from dbproc.changes.correcting import Correcting, correcting, require_there
 from dbproc.changes.trial import Descendant, Foreseen, descendants
 from dbproc.changes.whatif import predict
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report
 from dbproc.core.filenames import companion_of
-from dbproc.core.model import Definition, KnownFile, SameName
+from dbproc.core.model import Definition, KnownFile, Mission, SameName
 from dbproc.core.states import Standing
 from dbproc.database import files, quarantine
 from dbproc.database.definition.load import load_definition
@@ -32,6 +33,7 @@ from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Triage
 from dbproc.products.inspection import Inspection
 from dbproc.run.simulation import Hypothesis
 from dbproc.storage import removal
+from dbproc.storage.aside import move_aside
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.layout import kept_path
 from dbproc.storage.workspace import Workspace
@@ -45,7 +47,8 @@ class Replaced:
     reason: str  #: why
     former: str  #: the digest of the bytes that it had
     digest: str  #: the digest of those that it has now
-    kept: str  #: where the former bytes are kept
+    kept: str | None  #: where the former bytes are kept; null: they were lost before
+    aside: str | None  #: where other bytes are kept that somebody had put in their place; null: there were none
     descendants: tuple[Descendant, ...]  #: what was made from it, and what becomes of it
     is_done: bool  #: whether it was done, not only foreseen
 
@@ -65,8 +68,8 @@ def replace_file(store: Store, name: str, path: str, reason: str, *, only_look: 
     """
     if not reason.strip():
         raise UserError("give the reason, for those who ask later: --reason TEXT")
-    with correcting(store, "replace") as ground:
-        return _replaced(ground, name, path, reason, only_look=only_look)
+    with correcting(store, "replace", only_look=only_look) as ground:
+        return _replaced(ground, name, path, reason)
 
 
 def accept(store: Store, quarantine_id: int, reason: str, *, only_look: bool = False) -> Replaced:
@@ -78,7 +81,7 @@ def accept(store: Store, quarantine_id: int, reason: str, *, only_look: bool = F
         It has left the quarantine, or the catalogue has no file of its name: then it can be released.
     """
     why = reason.strip() or f"accepted from quarantine, entry {quarantine_id}"
-    with correcting(store, f"quarantine entry {quarantine_id} accepted") as ground:
+    with correcting(store, f"quarantine entry {quarantine_id} accepted", only_look=only_look) as ground:
         with store.begin() as connection:
             row = quarantine.entry(connection, quarantine_id)
             file = files.known_by_name(connection, [row.filename]).get(row.filename)
@@ -92,7 +95,7 @@ def accept(store: Store, quarantine_id: int, reason: str, *, only_look: bool = F
                 f"the catalogue has no file {row.filename} whose place it could take; put it back into incoming: "
                 f"dbproc quarantine release {quarantine_id}"
             )
-        done = _replaced(ground, row.filename, path, why, only_look=only_look)
+        done = _replaced(ground, row.filename, path, why)
         if not only_look:
             _close(ground, row, why)
     return done
@@ -106,32 +109,44 @@ def _close(ground: Correcting, row: quarantine.QuarantineRow, comment: str) -> N
         quarantine.close_entry(connection, row.quarantine_id, discarded=False, comment=comment)
 
 
-def _replaced(ground: Correcting, name: str, path: str, reason: str, *, only_look: bool) -> Replaced:
+def _replaced(ground: Correcting, name: str, path: str, reason: str) -> Replaced:
     store = ground.store
     with store.begin() as connection:
         row = files.find_file(connection, name)
         (file,) = files.known_by_number(connection, [row.file_id])
         definition = load_definition(connection)
     _require_replaceable(file, row.product, definition)
+    require_there(ground, [file])
     has_companion = definition.products[row.product_id].companion
     with _copied(ground, path, file.filename, has_companion) as arrival, Inspection(definition) as inspection:
         decisions = Triage(store, definition, inspection, SameName.REPLACE).decide([arrival])
         accepted = _require_accepted(decisions, file, row.product_id, definition)
         foreseen = _foreseen(store, definition, accepted)
+        kept, aside = _kept(ground.mission, file)
         told = Replaced(
             file=file.filename,
             reason=reason,
             former=file.digest,
             digest=accepted.file.digest,
-            kept=kept_path(ground.mission, file.file_id, file.digest, file.filename),
+            kept=kept,
+            aside=aside,
             descendants=descendants(store, [file.file_id], foreseen, [file.filename]),
-            is_done=not only_look,
+            is_done=ground.run_id is not None,
         )
-        if not only_look:
+        if ground.run_id is not None:
             report = Report()
             Ingest(store, definition, inspection, ground.run_id, report, Order(reason)).take([arrival])
             _require_done(report)
     return told
+
+
+def _kept(mission: Mission, file: KnownFile) -> tuple[str | None, str | None]:
+    """Where the bytes of a file will be kept, and those that somebody had put in their place."""
+    move = move_aside(mission, file) if file.standing is Standing.IN_PLACE else None
+    if move is not None:
+        return (move.target, None) if move.digest == file.digest else (None, move.target)
+    kept = kept_path(mission, file.file_id, file.digest, file.filename)
+    return (kept if os.path.lexists(kept) else None), None
 
 
 def _require_replaceable(file: KnownFile, product: str, definition: Definition) -> None:
@@ -185,13 +200,21 @@ def _require_done(report: Report) -> None:
         raise UserError("; ".join(wrong))
 
 
+def _directory(ground: Correcting) -> str:
+    """A new directory: of the mission's for a correction, of temporary files for a look."""
+    if ground.run_id is None:
+        return tempfile.mkdtemp(prefix="dbproc-")
+    directory = Workspace(ground.mission.root).job_directory(f"replace-{ground.run_id}")
+    os.makedirs(directory)
+    return directory
+
+
 @contextmanager
 def _copied(ground: Correcting, path: str, name: str, has_companion: bool) -> Iterator[Arrival]:
     """A private copy of a file under another name, with its companion directory if it has one."""
     if not os.path.isfile(path):
         raise UserError(f"{path} is not a file")
-    directory = Workspace(ground.mission.root).job_directory(f"replace-{ground.run_id}")
-    os.makedirs(directory)
+    directory = _directory(ground)
     copy = os.path.join(directory, name)
     try:
         try:

@@ -129,11 +129,11 @@ def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:
         definition = load_definition(connection)
         selector = _Selector(connection, definition, selection)
         slots = sorted(set(selector.slots()))
-        if part is not None:
-            _check_versions(definition, {slot.process_id for slot in slots} or selector.processes())
         forced = {} if part is None else dict.fromkeys(slots, part)
         decisions = decide(definition, facts_in(connection, definition), slots, dt.datetime.now(dt.UTC), forced)
         decided = [each for each in decisions if _is_due(each)]
+        if part is not None:
+            _check_versions(definition, {each.slot.process_id for each in decided if each.state is State.REFUSED})
     stale = tuple(each for each in decided if each.state in (State.STALE, State.REFUSED))
     used = dict.fromkeys(file.file_id for each in stale if each.task for file in each.task.inputs)
     return Chosen(definition, tuple(each.slot for each in decided), stale, tuple(used))

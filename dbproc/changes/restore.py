@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from dbproc.changes.correcting import Correcting, correcting, known, refuse, require_some
-from dbproc.changes.trial import Descendant, descendants, foresee
+from dbproc.changes.correcting import Correcting, correcting, is_withdrawn, known, refuse, require_some, require_there
+from dbproc.changes.trial import Descendant, Foreseen, descendants, foresee
 from dbproc.changes.withdraw import Choice
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile, Move
@@ -32,8 +32,10 @@ class RestoredFile:
     file: str  #: its name
     product: str  #: the name of its product
     was: Standing  #: how it stood
+    undone: Correction  #: what had been done to it
     comes_with: str | None  #: the input that comes back, because of which it had been withdrawn
     has_bytes: bool  #: whether its bytes are there; they were lost before otherwise
+    next_version: str | None  #: what the next run makes in its place, because it is not as it would be made now
     is_withdrawn: bool  #: whether it is withdrawn again, as it was before others took its place
 
 
@@ -64,11 +66,12 @@ class _Back:
         return self.home is not None or self.is_same
 
 
-def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restored:
+def restore(store: Store, choice: Choice, *, is_named: bool = True, only_look: bool = False) -> Restored:
     """Undo the last correction of files, or with `only_look` say what would come of it.
 
     A withdrawn file comes back with what had been withdrawn because of it; what has replaced another one goes aside,
-    and that one is as it was before.
+    and that one is as it was before. Of files that are not `is_named` each but selected, those alone come back that
+    are out of their places, if any is.
 
     Raises
     ------
@@ -78,22 +81,33 @@ def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restore
     BusyError, LockError
         A run is live.
     """
-    with correcting(store, "restore") as ground:
+    with correcting(store, "restore", only_look=only_look) as ground:
         with store.begin() as connection:
-            rows = list(choice(connection))
+            rows = _meant(list(choice(connection)), is_named=is_named)
             withdrawn = [row.file_id for row in rows if row.standing is Standing.WITHDRAWN]
             rows += files.rows_numbered(connection, corrections.fellows(connection, withdrawn))
         require_some(rows, "restore")
         backs = _backs(ground, rows)
+        require_there(ground, [back.instead for back in backs if back.instead is not None])
         foreseen = foresee(store, partial(_enter, backs=backs))
+        with store.begin() as connection:
+            files_told = tuple(_told(connection, back, foreseen) for back in backs)
         told = Restored(
-            files=tuple(_told(back) for back in backs),
+            files=files_told,
             descendants=descendants(store, _involved(backs), foreseen),
             is_done=not only_look,
         )
         if not only_look:
             _carry_out(ground, backs)
     return told
+
+
+def _meant(rows: list[FileRow], *, is_named: bool) -> list[FileRow]:
+    """Of files that are only selected, those that are out of their places by themselves, or else in them."""
+    if is_named:
+        return rows
+    out = [row for row in rows if row.standing in (Standing.WITHDRAWN, Standing.REAPED)]
+    return out or [row for row in rows if row.standing is Standing.IN_PLACE]
 
 
 def _backs(ground: Correcting, rows: Sequence[FileRow]) -> list[_Back]:
@@ -103,15 +117,17 @@ def _backs(ground: Correcting, rows: Sequence[FileRow]) -> list[_Back]:
     back = [row for row in rows if row.standing in (Standing.WITHDRAWN, Standing.REAPED)]
     known_back = known(ground.store, back)
     with ground.store.begin() as connection:
-        following = corrections.followers(connection, [row.file_id for row in back])
-        alone = [row for row in with_input if row.file_id not in following]
-        _refuse_following(connection, alone)
         found = [_Back(row, file) for row, file in zip(back, known_back, strict=True)]
         found += [_former(connection, row) for row in rows if row.standing is Standing.IN_PLACE]
+        _require_free(connection, found)
+        _require_inputs(connection, found)
+        following = corrections.followers(connection, _undone(connection, found))
+        alone = [row for row in with_input if row.file_id not in following]
+        _refuse_following(connection, alone)
         lost = [row for row in rows if row.standing in (Standing.LOST, Standing.REPLACED)]
         refuse(lost, "nothing was done to it that could be undone", "deliver it again, or see: dbproc why FILE")
         rest = [file_id for file_id in following if file_id not in chosen or file_id in _ids(with_input)]
-        found += _following(connection, rest, back)
+        found += _following(connection, rest, [each.row for each in found])
     deleted = [each.row for each in found if each.file.is_deleted]
     refuse(
         deleted, "its bytes were deleted from the trash", "deliver it again, or have it made again: dbproc reprocess"
@@ -130,6 +146,38 @@ def _refuse_following(connection: Transaction, rows: Sequence[FileRow]) -> None:
         refuse(rows, f"withdrawn because of {cause}", f"restore that: dbproc restore {cause}")
 
 
+def _undone(connection: Transaction, backs: Sequence[_Back]) -> dict[int, int]:
+    """By file that comes back: the correction that put it out of its place."""
+    last = {back.row.file_id: back.file.correction_id for back in backs if back.instead is None}
+    found = {file_id: number for file_id, number in last.items() if number is not None}
+    replaced = [back.row.file_id for back in backs if back.instead is not None]
+    for each in reversed(corrections.of_files(connection, replaced)):
+        if each.kind in (Correction.REPLACE, Correction.REINSPECT):
+            found[each.file_id] = each.correction_id
+    return found
+
+
+def _require_inputs(connection: Transaction, backs: Sequence[_Back]) -> None:
+    """See that nothing comes back of which an input is withdrawn: the next run would withdraw it again."""
+    returning = {back.row.file_id for back in backs}
+    for back in backs:
+        inputs = lineage.inputs_of_file(connection, back.row.file_id)
+        out = [each.filename for each in inputs if is_withdrawn(each) and each.file_id not in returning]
+        if out:
+            why = f"it was made from {out[0]}, which is withdrawn"
+            raise UserError(f"{back.row.filename}: {why}; restore that first: dbproc restore {out[0]}")
+
+
+def _require_free(connection: Transaction, backs: Sequence[_Back]) -> None:
+    """See that no other file has the product, date, keywords and version that one has had before."""
+    own = {back.row.filename for back in backs if back.instead is not None}
+    places = {files.identity_of_row(back.row): back.row.filename for back in backs if back.instead is not None}
+    for identity, other in files.known_by_identity(connection, list(places)).items():
+        if other not in own:
+            text = f"{other} has its date, keywords and version now; nothing was restored"
+            raise UserError(f"{places[identity]}: {text}; see: dbproc why {other}")
+
+
 def _former(connection: Transaction, row: FileRow) -> _Back:
     """The file that one in place has replaced."""
     (instead,) = files.known_by_number(connection, [row.file_id])
@@ -145,7 +193,7 @@ def _former(connection: Transaction, row: FileRow) -> _Back:
 def _following(connection: Transaction, file_ids: Sequence[int], back: Sequence[FileRow]) -> Iterator[_Back]:
     """What had been withdrawn because of files, unless another input of it is still taken back."""
     names = {row.file_id: row.filename for row in back}
-    returning = {*names, *file_ids}
+    returning = corrections.with_former(connection, dict.fromkeys((*names, *file_ids), True))
     rows = {row.file_id: row for row in files.rows_numbered(connection, file_ids)}
     known_files = {file.file_id: file for file in files.known_by_number(connection, file_ids)}
     causes = {each.file_id: each.cause for each in reversed(corrections.of_files(connection, file_ids))}
@@ -169,7 +217,7 @@ def _require_kept(move: Move, file: KnownFile) -> None:
         except OSError:
             is_right = False
         if not is_right:
-            raise UserError(f"{path} does not have the bytes that were recorded; put them there again from a copy")
+            raise UserError(f"{path} does not have the bytes that were recorded; copy them there, and restore it then")
 
 
 def _home(ground: Correcting, back: _Back) -> Move | None:
@@ -187,13 +235,17 @@ def _home(ground: Correcting, back: _Back) -> Move | None:
     return move
 
 
-def _told(back: _Back) -> RestoredFile:
+def _told(connection: Transaction, back: _Back, foreseen: Foreseen) -> RestoredFile:
+    done = (each.kind for each in corrections.of_files(connection, [back.row.file_id]) if each.undone_time is None)
+    taking = [kind for kind in done if kind not in (Correction.RENAME, Correction.MARK)]
     return RestoredFile(
         file=back.row.filename,
         product=back.row.product,
         was=back.row.standing,
+        undone=taking[0],
         comes_with=back.comes_with,
         has_bytes=back.has_bytes,
+        next_version=foreseen.made_in_place_of(back.row),
         is_withdrawn=back.instead is not None and back.file.correction_id is not None,
     )
 
@@ -207,18 +259,14 @@ def _enter(connection: Transaction, *, backs: Sequence[_Back]) -> None:
     """Record what comes back, and queue what it changes."""
     withdrawn = [back for back in backs if back.instead is None]
     involved = _involved(backs)
-    former = {
-        each.correction_id
-        for each in corrections.of_files(connection, involved)
-        if each.undone_time is None and each.kind not in (Correction.RENAME, Correction.MARK)
-    }
+    undone = _undone(connection, backs)
     lost = [back.row.file_id for back in withdrawn if back.home is None]
     corrections.put_back(connection, [back.row.file_id for back in withdrawn], lost=lost)
-    for back in backs:
-        if back.instead is not None:
-            corrections.give_back(connection, back.row.file_id, back.instead.file_id, exists=back.has_bytes)
-    corrections.undo(connection, corrections.ended(connection, sorted(former)))
-    queue.push(connection, involved, RESTORED)
+    replaced = [(back.row.file_id, back.instead.file_id) for back in backs if back.instead is not None]
+    corrections.give_back(connection, replaced, exist={back.row.file_id for back in backs if back.has_bytes})
+    corrections.undo(connection, undone)
+    sources = [source for source, _ in lineage.links_among(connection, [back.row.file_id for back in backs])]
+    queue.push_back(connection, [*involved, *sources], RESTORED)
 
 
 def _carry_out(ground: Correcting, backs: Sequence[_Back]) -> None:

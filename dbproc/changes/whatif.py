@@ -23,7 +23,7 @@ from dbproc.core.errors import UserError
 from dbproc.core.lookup import process_named
 from dbproc.core.model import Definition, File, Planned, Product, Slot, Task, Timebase
 from dbproc.core.plan import Decision, State, startup_decision
-from dbproc.core.slot_text import SlotShown, slot_shown, task_shown
+from dbproc.core.slot_text import SlotShown, file_words, slot_shown, task_shown
 from dbproc.core.states import RefusalReason
 from dbproc.core.version import Part, Version
 from dbproc.database import files, queue
@@ -33,7 +33,7 @@ from dbproc.database.definition.specs import load_holdings
 from dbproc.database.store import Store
 from dbproc.mission.codes import as_model
 from dbproc.run.selection import startup_processes
-from dbproc.run.simulation import Hypothesis, simulate
+from dbproc.run.simulation import Faults, Hypothesis, no_faults, simulate
 
 EARLY_CUTOFF = (
     "early cutoff is on: this is the most that can happen; what comes from an output that equals the one it replaces "
@@ -242,7 +242,9 @@ def if_delivered(store: Store, path: str, part: Part = Part.REVISION) -> Predict
     return _if_it_arrived(store, definition, path) if known is None else _if_newer(store, definition, known, part)
 
 
-def predict(store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None = None) -> Iterator[Decision]:
+def predict(
+    store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None = None, faults: Faults = no_faults
+) -> Iterator[Decision]:
     """Predict the decisions of the next run, for all or the `allowed` processes: edits are settled first, then the
     processes that every run begins with, the queue and the campaigns."""
     edits = predict_edits(store, hypothesis.definition)
@@ -254,7 +256,7 @@ def predict(store: Store, hypothesis: Hypothesis, allowed: frozenset[int] | None
     again = {link.product_id for process_id in edits.released for link in processes[process_id].inputs}
     with store.begin() as connection:
         queued = (*hypothesis.queued, *queue.as_queued(connection, product_ids=sorted(again)))
-    yield from simulate(store, replace(hypothesis, definition=definition, queued=queued), may_run)
+    yield from simulate(store, replace(hypothesis, definition=definition, queued=queued), may_run, faults)
 
 
 def _predicted(store: Store, hypothesis: Hypothesis, notes: Sequence[str] = (), is_refused: bool = False) -> Prediction:
@@ -360,7 +362,7 @@ def _if_it_arrived(store: Store, definition: Definition, path: str) -> Predictio
     match decision:
         case Accepted(file=file):
             product = definition.products[file.product_id]
-            note = f"{name} would be {product.name} {file.facts.date} {file.version}"
+            note = f"{name} would be {file_words(product, file.facts)} {file.version}"
         case Restored(target=target):
             note = f"{name} would go back to {target}, where it is missing"
         case Duplicate():

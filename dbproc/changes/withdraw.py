@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from dbproc.changes.correcting import Correcting, correcting, known, refuse, require_some
-from dbproc.changes.trial import Descendant, Foreseen, descendants, foresee
+from dbproc.changes.correcting import Correcting, correcting, refuse, require_some, require_there
+from dbproc.changes.trial import Descendant, descendants, foresee
 from dbproc.core.errors import PlacementError, UserError
+from dbproc.core.model import KnownFile
 from dbproc.core.states import Correction, Standing
 from dbproc.database import corrections, files, lineage, queue
 from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.files import FileRow
 from dbproc.database.store import Store, Transaction
-from dbproc.run.withdrawal import WITHDRAWN, moved
+from dbproc.run.withdrawal import WITHDRAWN, former_of, moved
 from dbproc.storage.aside import move_aside
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
 
@@ -75,7 +76,7 @@ def withdraw(
     """
     if not reason.strip():
         raise UserError("give the reason, for those who ask later: --reason TEXT")
-    with correcting(store, "withdraw") as ground:
+    with correcting(store, "withdraw", only_look=only_look) as ground:
         with store.begin() as connection:
             rows = list(choice(connection))
         require_some(rows, "withdraw")
@@ -84,27 +85,25 @@ def withdraw(
             "out of their places already",
             "see: dbproc why FILE",
         )
-        refuse(
-            [row for row in rows if row.standing is Standing.IN_PLACE and not _is_there(ground, row)],
-            "not in its place on disk",
-            "mount what is missing, or have it recorded: dbproc check --repair",
-        )
         plan = _planned(ground, rows, whole_slot=whole_slot)
         foreseen = foresee(store, partial(_enter, plan=plan, reason=reason))
-        following = _at_once(plan, foreseen)
+        with store.begin() as connection:
+            gone = list(corrections.with_former(connection, {row.file_id: True for row in plan.rows}))
+        following = foreseen.withdrawn_with(gone)
+        with store.begin() as connection:
+            leaving = files.known_by_number(
+                connection, [*(row.file_id for row in plan.rows), *(number for number, _ in following)]
+            )
+        require_there(ground, leaving)
         told = Withdrawn(
             reason=reason,
             files=tuple(plan.told()),
-            descendants=descendants(store, [row.file_id for row in plan.rows], foreseen),
+            descendants=descendants(store, gone, foreseen),
             is_done=not only_look,
         )
         if not only_look:
-            _carry_out(ground, plan, following, reason)
+            _carry_out(ground, plan, leaving, following, reason)
     return told
-
-
-def _is_there(ground: Correcting, row: FileRow) -> bool:
-    return os.path.lexists(os.path.join(ground.mission.root, row.directory, row.filename))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,26 +204,16 @@ def _enter(connection: Transaction, *, plan: _Plan, reason: str, following: Iter
     queue.push(connection, ids, WITHDRAWN)
 
 
-def _at_once(plan: _Plan, foreseen: Foreseen) -> list[tuple[int, int]]:
-    """What is withdrawn with the files, as far as it needs no job before: files and their causes."""
-    gone = {row.file_id for row in plan.rows}
-    following: list[tuple[int, int]] = []
-    for file_id, cause in foreseen.withdrawn:
-        if cause in gone and file_id not in gone:
-            gone.add(file_id)
-            following.append((file_id, cause))
-    return following
-
-
-def _carry_out(ground: Correcting, plan: _Plan, following: Sequence[tuple[int, int]], reason: str) -> None:
-    with ground.store.begin() as connection:
-        more = files.known_by_number(connection, [file_id for file_id, _ in following])
-    gone = [*known(ground.store, plan.rows), *more]
-    found = [(file, move_aside(ground.mission, file)) for file in gone]
+def _carry_out(
+    ground: Correcting,
+    plan: _Plan,
+    leaving: Sequence[KnownFile],
+    following: Sequence[tuple[int, int]],
+    reason: str,
+) -> None:
+    found = [(file, move_aside(ground.mission, file)) for file in leaving]
     aside = [move for _, move in found if move is not None]
-    plan = replace(
-        plan, lost=frozenset(file.file_id for file, move in found if move is None or move.digest != file.digest)
-    )
+    plan = replace(plan, lost=frozenset(file.file_id for file, move in found if former_of(file, move)))
     try:
         with moved(ground.store, aside), ground.store.begin() as connection:
             _enter(connection, plan=plan, reason=reason, following=following)

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dbproc.check.faults import Fault, Kind
-from dbproc.check.files import Files, again
+from dbproc.check.files import Files
 from dbproc.core.events import Progress
+from dbproc.run.inputs import ways_of_edited
 from dbproc.storage.digest import algorithm_of, digest_file
 
 _AT_ONCE = 1000
@@ -38,13 +39,13 @@ def digest_faults(files: Files, progress: Progress | None = None) -> Iterator[Fa
 def _items(files: Files) -> Iterator[_Item]:
     for file_id in sorted(files.intact):
         row = files.rows[file_id]
-        remedy = again(row) if row.is_made else f"{again(row)}, or give the new one a new version"
+        remedy = ways_of_edited(row.filename, is_made=row.is_made)
         yield _Item(files.path_of(row), row.digest, is_member=False, remedy=remedy)
     for member in files.intact_members:
         path = files.member_path(member)
         if path is not None:
             row = files.rows[member.file_id]
-            remedy = f"of {files.path_of(row)} and its directory: {again(row)}"
+            remedy = f"of {files.path_of(row)} and its directory: {ways_of_edited(row.filename, is_made=row.is_made)}"
             yield _Item(path, member.digest, is_member=True, remedy=remedy)
 
 

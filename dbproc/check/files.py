@@ -14,14 +14,10 @@ from dbproc.check.tree import Ground, Tree
 from dbproc.check.unknown_files import Strangers
 from dbproc.core.filenames import companion_of
 from dbproc.database.audit import FileRow, MemberRow
+from dbproc.run.inputs import ways_of_edited
 
 _RECORDED = "dbproc check --repair records that it is missing"
-_MADE_AGAIN = f"{_RECORDED}, and the next run makes it again"
-
-
-def again(row: FileRow) -> str:
-    """How a file comes to be what it was that is not: one that was made is made again, another one is delivered."""
-    return f"move it away; then {_MADE_AGAIN}" if row.is_made else "move it away and deliver the file from a copy again"
+_MADE_AGAIN = "the next run makes it again"
 
 
 @dataclass(slots=True)
@@ -164,7 +160,12 @@ class Files:
     def _size_fault(self, row: FileRow, path: str, size: int) -> Iterator[Fault]:
         if size != row.size:
             kind = Kind.TRUNCATED if size < row.size else Kind.GROWN
-            yield Fault(kind=kind, place=path, text=f"{size} bytes; recorded were {row.size}", remedy=again(row))
+            yield Fault(
+                kind=kind,
+                place=path,
+                text=f"{size} bytes; recorded were {row.size}",
+                remedy=ways_of_edited(row.filename, is_made=row.is_made),
+            )
         elif not row.exists:
             yield Fault(
                 kind=Kind.RETURNED,
@@ -204,7 +205,7 @@ class Files:
         kind = Kind.MEMBER_MISSING if size is None else Kind.MEMBER_SIZE
         text = "is not there, or is not a file" if size is None else f"{size} bytes"
         row = self.rows[member.file_id]
-        how = f"; then {_MADE_AGAIN}" if row.is_made else ", and deliver both again"
+        how = f", and {_MADE_AGAIN}" if row.is_made else ", and deliver both again"
         yield Fault(
             kind=kind,
             place=path,
@@ -248,7 +249,7 @@ class Files:
 
     def _missing_fault(self, row: FileRow, path: str) -> Fault:
         is_all = len(self._missing) > 1 and not self.intact
-        recorded = _MADE_AGAIN if row.is_made else _RECORDED
+        recorded = f"{_RECORDED}, and {_MADE_AGAIN}" if row.is_made else _RECORDED
         copy = "put it back from a copy" if row.is_made else "deliver it from a copy again"
         advice = "see that its disk is mounted" if is_all else recorded
         return Fault(

@@ -4,24 +4,49 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from dbproc.check.faults import Fault, Kind
 from dbproc.core.model import Mission
 from dbproc.database.audit import FileRow
+from dbproc.storage.digest import algorithm_of, digest_file
 from dbproc.storage.layout import TRASH, WITHDRAWN, kept_path
 
 
-def kept_faults(mission: Mission, rows: Iterable[tuple[FileRow, bool]]) -> Iterator[Fault]:
-    """Every file whose bytes should be kept aside, and are not; with each row goes whether it was reaped."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes that are kept aside, of a file out of its place."""
+
+    filename: str
+    path: str
+    size: int
+    digest: str
+
+    def fault(self, text: str) -> Fault:
+        """That they are not what was recorded."""
+        return Fault(
+            kind=Kind.KEPT_MISSING,
+            place=self.path,
+            text=f"{self.filename} is out of its place, and {text}",
+            remedy="put them here again from a copy, to be able to restore it",
+        )
+
+
+def kept(mission: Mission, rows: Iterable[tuple[FileRow, bool]]) -> Iterator[Kept]:
+    """Every file whose bytes should be kept aside; with each row goes whether it was reaped."""
     for row, is_reaped in rows:
-        path = kept_path(mission, row.file_id, row.digest, row.filename, TRASH if is_reaped else WITHDRAWN)
-        if row.exists and _size(path) != row.size:
-            yield Fault(
-                kind=Kind.KEPT_MISSING,
-                place=path,
-                text=f"{row.filename} is out of its place, and its bytes are not here",
-                remedy="put them here again from a copy, to be able to restore it",
-            )
+        if row.exists:
+            path = kept_path(mission, row.file_id, row.digest, row.filename, TRASH if is_reaped else WITHDRAWN)
+            yield Kept(row.filename, path, row.size, row.digest)
+
+
+def kept_faults(all_kept: Iterable[Kept], *, deep: bool) -> Iterator[Fault]:
+    """Those that are not there, or with `deep` have other bytes than were recorded."""
+    for each in all_kept:
+        if _size(each.path) != each.size:
+            yield each.fault("its bytes are not here")
+        elif deep and digest_file(each.path, algorithm_of(each.digest)) != each.digest:
+            yield each.fault("these are not its bytes")
 
 
 def _size(path: str) -> int | None:

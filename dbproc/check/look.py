@@ -15,7 +15,7 @@ from dbproc.check.definition import directory_faults, program_faults, world_writ
 from dbproc.check.digests import digest_faults
 from dbproc.check.faults import Fault, Kind, Mark
 from dbproc.check.files import Files
-from dbproc.check.kept import kept_faults
+from dbproc.check.kept import kept, kept_faults
 from dbproc.check.leftovers import leftover_faults, live_run, lock_faults, root_faults, unremovable_faults
 from dbproc.check.lineage import lineage_faults
 from dbproc.check.quarantine import quarantine_faults
@@ -81,7 +81,7 @@ def look(store: Store, *, deep: bool = False, progress: Progress | None = None) 
         return Findings(unreadable, 0, 0, None, deep)
     before = lock.current(store)
     site = _Site.of(store)
-    files, records, faults = _compare(store, site)
+    files, records, faults = _compare(store, site, deep=deep)
     work = site.workspace.leftovers()
     after = lock.seen(store)
     live = live_run(before, records.open_run, after)
@@ -143,7 +143,7 @@ class _Site:
         )
 
 
-def _compare(store: Store, site: _Site) -> tuple[Files, Records, list[Fault]]:
+def _compare(store: Store, site: _Site, *, deep: bool) -> tuple[Files, Records, list[Fault]]:
     """Every fault but those of the lock and of what dead runs left."""
     definition = site.definition
     with store.at_one_moment() as still, still.begin() as connection:
@@ -157,9 +157,10 @@ def _compare(store: Store, site: _Site) -> tuple[Files, Records, list[Fault]]:
         found = judged(definition, newest, built, facts, doubtful, gone)
         queued = queue.load(connection)
         faults += found.undue
-        faults += kept_faults(definition.mission, audit.kept_rows(connection))
+        aside = list(kept(definition.mission, audit.kept_rows(connection)))
         faults += forgotten(definition, found.stale, queued, waitingslots.entries(connection), facts)
         faults += queued_in_vain(definition, found.stale, queued, records.queue, facts)
+    faults += kept_faults(aside, deep=deep)
     faults += [_with_dependants(store, fault, files) for fault in _on_disk(site, files, records)]
     return files, records, faults
 

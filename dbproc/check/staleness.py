@@ -99,7 +99,7 @@ def _to_withdraw(file: File, cause: File, explanation: str) -> Fault:
     return Fault(
         kind=Kind.UNDUE,
         place=file.filename,
-        text=f"would not be made now: the next run {explanation}",
+        text=f"is withdrawn by the next run, {explanation}",
         remedy="dbproc check --repair queues what it was made from; the next run withdraws it",
         cure=Enqueue((cause.file_id,), f"{cause.filename} is no input of {file.filename} any more"),
     )

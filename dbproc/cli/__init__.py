@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 from dbproc import __version__
 from dbproc.cli import output, terminal
 from dbproc.cli.groups import Group, write_commands
+from dbproc.cli.mission_name import before_option
 from dbproc.core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_USAGE, DbprocError, DefinitionError
 from dbproc.core.redaction import masked
 from dbproc.core.text import one_line
@@ -107,9 +108,9 @@ class LazyGroup(Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("-m", "--mission", metavar="DATABASE", help="The mission's database, for all commands.")
+@before_option
 @click.version_option(__version__, prog_name="dbproc")
-def dbproc(mission: str | None) -> None:
+def dbproc() -> None:
     """A process controller for science missions: files in, every derived product out, provenance in a database.
 
     The mission's database is named by -m, before or after the command, else by DBPROC_MISSION: a path is SQLite,

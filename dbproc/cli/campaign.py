@@ -6,6 +6,7 @@ import click
 
 from dbproc.cli.common import asking_options, cell, open_mission, open_own_mission, show, show_rows
 from dbproc.cli.groups import Group
+from dbproc.cli.mission_name import before_option
 from dbproc.core.durations import rough_text
 from dbproc.core.states import CampaignStatus, ItemStatus
 from dbproc.database import campaigns
@@ -16,6 +17,7 @@ _SHOWN = 20
 
 
 @click.group("campaign", cls=Group)
+@before_option
 def campaign_command() -> None:
     """Look at campaigns, which reprocess bit by bit; pause, resume and cancel them."""
 

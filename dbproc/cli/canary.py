@@ -20,6 +20,7 @@ from dbproc.cli.common import (
     slots_option,
 )
 from dbproc.cli.groups import Group
+from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import EXIT_SOME_FAILED, UserError
 from dbproc.core.filenames import read_version
@@ -44,6 +45,7 @@ class _StartsByDefault(Group):
 
 
 @click.group("canary", cls=_StartsByDefault)
+@before_option
 def canary_command() -> None:
     """Try a code out: build a sample with it beside the published files, compare, then promote or discard it.
 
@@ -83,17 +85,17 @@ def start_command(
 
     Runs go on meanwhile: nothing enters the catalogue. Exit status 1 when a job failed.
     """
-    from dbproc.changes.canary.candidate import Wanted
+    from dbproc.changes.canary.candidate import Proposal
     from dbproc.changes.canary.sample import Choice, spans_of, start
     from dbproc.system.signals import signals_interrupt
 
     if dates is None and sample is None and not keys:
         raise UserError("say what to build: --dates 2024-05-01,2024-06-01..2024-06-07, or --sample 5")
     choice = Choice(spans_of(dates) if dates else (), sample, read_key(keys))
-    wanted = Wanted(read_version(version), file, output_interface)
+    proposal = Proposal(read_version(version), file, output_interface)
     with open_mission(mission) as store:
         with mission_access(store), signals_interrupt():
-            number = start(store, process, wanted, choice, slots, (lambda _: None) if as_json else click.echo)
+            number = start(store, process, proposal, choice, slots, (lambda _: None) if as_json else click.echo)
         shown = canary_shown(store, str(number))
     show(shown, as_json, _print)
     return EXIT_SOME_FAILED if any(row.verdict is SampleVerdict.FAILED for row in shown.sample) else 0

@@ -11,6 +11,7 @@ from dbproc.changes import edits, release
 from dbproc.cli.apply import ChangeTold, told
 from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json, show_rows
 from dbproc.cli.groups import Group
+from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER, VERSION
 from dbproc.core.errors import NotFoundError
 from dbproc.core.likeness import no_such
@@ -47,6 +48,7 @@ class Accepted:
 
 
 @click.group("code", cls=Group)
+@before_option
 def code_command() -> None:
     """Release codes, roll them back, look at their versions, and accept edited ones."""
 

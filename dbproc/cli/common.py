@@ -17,7 +17,7 @@ from dbproc.cli.completers import complete_files, complete_processes, complete_p
 from dbproc.cli.listing import list_lines
 from dbproc.cli.mission_name import mission_named
 from dbproc.cli.numbers import LEVEL, NUMBER
-from dbproc.cli.table import table_lines
+from dbproc.cli.table import folded, table_lines
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report, Told
 from dbproc.core.model import Period, Timebase
@@ -73,7 +73,7 @@ def open_mission(name: str, *, read_only: bool = False, echo: bool = False) -> S
     return open_store(name, echo=echo, read_only=read_only)
 
 
-def open_own_mission(name: str, *, echo: bool = False) -> Store:
+def open_own_mission(name: str, *, read_only: bool = False, echo: bool = False) -> Store:
     """:func:`open_mission` for a command that changes what runs do, but takes no lock.
 
     Raises
@@ -81,7 +81,7 @@ def open_own_mission(name: str, *, echo: bool = False) -> Store:
     RootError
         The root is gone, or belongs to another database.
     """
-    store = open_mission(name, echo=echo)
+    store = open_mission(name, read_only=read_only, echo=echo)
     try:
         root.require(store)
     except BaseException:
@@ -194,6 +194,12 @@ def print_json(value: object) -> None:
     click.echo(json_text(value))
 
 
+def warn(text: str | None) -> None:
+    """Say something besides an answer, if there is anything to say."""
+    if text is not None:
+        click.echo(f"note: {one_line(text)}", err=True)
+
+
 def show(answer: Answer, as_json: bool, words: Callable[[Answer], None]) -> None:
     """Print an answer as JSON, or as `words` prints it."""
     (print_json if as_json else words)(answer)
@@ -224,7 +230,8 @@ def print_table(rows: Iterable[object], columns: Sequence[str]) -> None:
 def print_columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print values as columns of aligned text, as they come."""
     lines = table_lines(head, ([cell(value) for value in row] for row in rows), terminal.room())
-    click.echo(terminal.heading(next(lines)))
+    first = next(lines)
+    click.echo(first if first.startswith(f"{head[0]}:") else terminal.heading(first))
     list_lines(lines)
 
 
@@ -235,6 +242,11 @@ def cell(value: object) -> str:
     if isinstance(value, dt.datetime):
         return value.strftime("%Y-%m-%d %H:%M:%SZ")
     return one_line(str(value))
+
+
+def echo_folded(line: str) -> None:
+    """Print a line; on a terminal it goes on below where it is too long, and names and times stay whole."""
+    click.echo("\n".join(folded(line, terminal.room())))
 
 
 SHOWN = 20
@@ -250,13 +262,16 @@ def print_some(lines: Sequence[str], before: str = "", *, everything: bool = Fal
     them."""
     shown = lines if everything or len(lines) <= SHOWN else lines[:SHOWN]
     for line in shown:
-        click.echo(f"{before}{one_line(line)}")
+        echo_folded(f"{before}{one_line(line)}")
     if len(shown) < len(lines):
         click.echo(f"{before}… and {len(lines) - len(shown):,} more; to see them: {by}")
 
 
 def retry_words(failure: AttemptRow) -> str:
     """The number of failures of a job, and the time of its retry."""
+    if failure.dismissed_time is not None:
+        by, when = f"{cell(failure.dismissed_by)}: {cell(failure.dismissed_reason)}", cell(failure.dismissed_time)
+        return f"dismissed {when} by {by}; to try again: dbproc retry --dismissed"
     times = f"failed {failure.failures} time{'' if failure.failures == 1 else 's'}"
     if failure.timebase == Timebase.STARTUP:
         return "run again by the next run"

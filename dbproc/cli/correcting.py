@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from dbproc.changes.trial import Becomes, Descendant
-from dbproc.cli.common import cell
-from dbproc.cli.selection import selection_of
+from dbproc.cli.common import asking_options, cell, dry_run_option, together
+from dbproc.cli.selection import file_options, files_argument, product_option, selection_of
 from dbproc.core.errors import UserError
+from dbproc.core.states import Correction, Standing
 from dbproc.database.files import FileRow
 from dbproc.database.selection import selected
 from dbproc.database.store import Transaction
@@ -20,21 +21,35 @@ Item = TypeVar("Item")
 
 _SHOWN = 20
 
+DONE_TO_IT = {
+    Correction.WITHDRAW: "withdrawn",
+    Correction.REPLACE: "given other bytes",
+    Correction.REINSPECT: "inspected anew",
+    Correction.RENAME: "renamed",
+    Correction.MARK: "marked",
+    Correction.REAP: "reaped",
+}
+"""Of a file: what was done to it."""
+
 reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why, for those who ask later.")
 all_option = click.option("--all", "is_whole", is_flag=True, help="Name every file, however many there are.")
 
 
+correcting_options = together(files_argument, product_option, file_options, asking_options, dry_run_option, all_option)
+"""Of every command that corrects the files that it is given; those that select them go to :func:`choice_of_files`."""
+
+
 def choice_of_files(
-    names: Sequence[str], products: Sequence[str], given: Mapping[str, Any], what: str
+    given: Mapping[str, Any], what: str, standings: frozenset[Standing] = frozenset({Standing.IN_PLACE})
 ) -> Callable[[Transaction], list[FileRow]]:
-    """What finds the files that arguments and options mean.
+    """What finds the files that arguments and options mean; `what` is to be done with them.
 
     Raises
     ------
     UserError
         Nothing is given that tells some files from others.
     """
-    selection = selection_of(names, products, **given)
+    selection = selection_of(**given, standings=standings)
     if selection.is_empty:
         raise UserError(f"say what to {what}: the names of files, or --product, --start, --end, --key …")
     return lambda connection: list(selected(connection, selection))

@@ -10,7 +10,8 @@ from itertools import groupby
 
 import click
 
-from dbproc.cli.common import asking_options, cell, choice_of, open_mission, show, slot_options
+from dbproc.cli.common import asking_options, cell, choice_of, open_mission, show, slot_options, warn
+from dbproc.cli.selection import product_option, products_argument
 from dbproc.cli.writing import write_file
 from dbproc.core.coverage import Bucket, Cell, Mark, bucket_for, buckets, cells
 from dbproc.core.errors import UserError
@@ -18,6 +19,7 @@ from dbproc.core.model import Period, Timebase
 from dbproc.core.periods import days_period
 from dbproc.core.slot_text import SlotChoice
 from dbproc.explain.coverage import Coverage, CoveredSeries, Gap, mission_coverage
+from dbproc.explain.lost import unnoticed_words
 from dbproc.explain.pages import coverage_page
 
 _WIDTH = 80
@@ -33,12 +35,14 @@ _COLORS = {
     Mark.LATE: "red",
     Mark.GONE: "red",
     Mark.WITHDRAWN: "magenta",
+    Mark.DISMISSED: "bright_red",
     Mark.FAILED: "red",
 }
 
 
 @click.command("coverage")
-@click.argument("products", nargs=-1, metavar="[PRODUCT]...")
+@products_argument
+@product_option
 @click.option("--year", type=click.IntRange(1, 9999), metavar="YYYY", help="This year.")
 @click.option("--month", metavar="YYYY-MM", help="This month.")
 @slot_options
@@ -47,6 +51,7 @@ _COLORS = {
 @click.option("--all", "show_all", is_flag=True, help=f"Print all gaps, not the first {_SHOWN}.")
 @asking_options
 def coverage_command(
+    named: Sequence[str],
     products: Sequence[str],
     year: int | None,
     month: str | None,
@@ -69,7 +74,8 @@ def coverage_command(
         raise click.UsageError("give one of --html, --png and --json")
     choice = _choice(year, month, start, end, keys)
     with open_mission(mission, read_only=True) as store:
-        answer = mission_coverage(store, products, choice)
+        answer = mission_coverage(store, (*named, *products), choice)
+        warn(unnoticed_words(store))
     if html is not None:
         write_file(html, coverage_page(answer).encode())
     elif png is not None:

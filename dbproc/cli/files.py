@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from dbproc.cli.common import asking_options, open_mission, print_columns
+from dbproc.cli.common import asking_options, open_mission, print_columns, warn
 from dbproc.cli.listing import list_csv, list_json, list_lines
-from dbproc.cli.selection import file_options, note_of, selection_of
+from dbproc.cli.selection import file_options, note_of, product_option, products_argument, selection_of
 from dbproc.core.errors import UserError
 from dbproc.core.model import Period
 from dbproc.core.slot_text import period_words
@@ -21,17 +21,26 @@ from dbproc.database.selection import Selection
 from dbproc.database.store import Store
 from dbproc.explain.expectations import OverdueFile, overdue_files
 from dbproc.explain.files import ListedFile, listed
+from dbproc.explain.lost import unnoticed_words
 
 
 @click.command("files")
-@click.argument("products", nargs=-1, metavar="[PRODUCT]...")
+@products_argument
+@product_option
 @file_options
 @click.option("--late", is_flag=True, help="What should have come and has not, instead of files.")
 @click.option("--paths", is_flag=True, help="Only the paths, one a line; of former files where their bytes are kept.")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, with the keys of the JSON as head.")
 @asking_options
 def files_command(
-    products: Sequence[str], mission: str, as_json: bool, as_csv: bool, paths: bool, late: bool, **given: Any
+    named: Sequence[str],
+    products: Sequence[str],
+    mission: str,
+    as_json: bool,
+    as_csv: bool,
+    paths: bool,
+    late: bool,
+    **given: Any,
 ) -> None:
     """List the files of PRODUCTS, or of all, that are in their places; or those that the options name.
 
@@ -40,11 +49,12 @@ def files_command(
     """
     if as_json + as_csv + paths > 1:
         raise click.UsageError("give one of --paths, --json and --csv")
-    selection = selection_of(products=products, **given)
+    selection = selection_of(products=(*named, *products), **given)
     with open_mission(mission, read_only=True) as store:
         if late:
             _print_late(store, selection, as_json=as_json, others=as_csv or paths)
             return
+        warn(unnoticed_words(store))
         rows = listed(store, selection)
         if paths:
             list_lines(row.path for row in rows if row.path)

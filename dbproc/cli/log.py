@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import click
 
+from dbproc.cli import terminal
 from dbproc.cli.common import TIME, asking_options, cell, open_mission
 from dbproc.cli.listing import list_json, list_lines
+from dbproc.cli.table import folded
 from dbproc.core.lookup import process_named
 from dbproc.core.model import Period
 from dbproc.database import files
@@ -20,7 +24,8 @@ from dbproc.database.store import Transaction
 @click.option("--file", "name", metavar="FILE", help="Only what was done to this file.")
 @asking_options
 def log_command(mission: str, as_json: bool, since: Period | None, process: str | None, name: str | None) -> None:
-    """Say what runs and people did, as the catalogue has it: files taken in, made, refused, corrected; failed jobs.
+    """Say what runs and people did, as the catalogue has it: files taken in, made, refused, corrected; jobs that
+    failed, were dismissed or are tried again.
 
     Without options: since the tenth last run began. Of a process or a file: all there is.
 
@@ -38,7 +43,7 @@ def log_command(mission: str, as_json: bool, since: Period | None, process: str 
     elif not entries:
         click.echo("nothing happened, or it is not recorded which run did it")
     else:
-        list_lines(map(_line, entries))
+        list_lines(chain.from_iterable(map(_lines, entries)))
 
 
 def _states(connection: Transaction, name: str) -> tuple[int, ...]:
@@ -47,7 +52,16 @@ def _states(connection: Transaction, name: str) -> tuple[int, ...]:
     return (row.file_id, *files.states_of(connection, row.filename))
 
 
-def _line(entry: LogEntry) -> str:
+def _lines(entry: LogEntry) -> list[str]:
+    time = cell(entry.time)
+    if entry.event == "run":
+        return folded(f"{time} {_run_words(entry)}", terminal.room())
     message = f": {cell(entry.message)}" if entry.message else ""
     run = "" if entry.run is None else f" (run {entry.run})"
-    return f"{cell(entry.time)} {entry.event} {cell(entry.subject)}{message}{run}"
+    return folded(f"{time} {entry.event} {cell(entry.subject)}{message}{run}", terminal.room())
+
+
+def _run_words(entry: LogEntry) -> str:
+    """A run, or another command that keeps runs away, under its number."""
+    is_run = entry.subject == "run"
+    return f"run {entry.run} {cell(entry.message)}" if is_run else f"{cell(entry.subject)} {cell(entry.message)}"

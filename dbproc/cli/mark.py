@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -24,8 +23,6 @@ from dbproc.core.states import Quality
 @dry_run_option
 @all_option
 def mark_command(
-    names: Sequence[str],
-    products: Sequence[str],
     quality: str | None,
     caveat: str | None,
     reason: str,
@@ -45,8 +42,8 @@ def mark_command(
     """
     from dbproc.changes.mark import mark
 
-    choice = choice_of_files(names, products, given, "mark")
-    with open_own_mission(mission) as store:
+    choice = choice_of_files(given, "mark")
+    with open_own_mission(mission, read_only=dry_run) as store:
         how = None if quality is None else Quality(quality)
         done = mark(store, choice, how, caveat, reason, only_look=dry_run)
     if as_json:

@@ -13,8 +13,25 @@ from dbproc.storage import ownership
 from dbproc.storage.ownership import Owner
 
 VARIABLE = "DBPROC_MISSION"
+_BEFORE = "dbproc.mission"
 FILE = "mission.sqlite"
 """What a database is called that is found by itself."""
+
+
+def remember_mission(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
+    """Keep the database that is named before a command, for it."""
+    if given is not None:
+        ctx.meta[_BEFORE] = given
+
+
+before_option = click.option(
+    *("-m", "--mission"),
+    callback=remember_mission,
+    expose_value=False,
+    metavar="DATABASE",
+    help="The mission's database, for all commands.",
+)
+"""Of what has commands: the same option is before these as it is after them."""
 
 
 def mission_named(ctx: click.Context, _: click.Parameter, given: str | None) -> str:
@@ -25,7 +42,7 @@ def mission_named(ctx: click.Context, _: click.Parameter, given: str | None) -> 
     UsageError
         There is none.
     """
-    before = ctx.find_root().params.get("mission")
+    before = ctx.meta.get(_BEFORE)
     named = next((each for each in (given, before) if each is not None), os.environ.get(VARIABLE) or None)
     name = found(Path.cwd()) if named is None else named
     if not name and not ctx.resilient_parsing:

@@ -99,6 +99,9 @@ def _print(plan: Plan, *, everything: bool) -> None:
     _print_tasks(plan.tasks or (), everything=everything)
     for lines in _hindered(plan):
         print_some(lines, everything=everything, by=_ALL)
+    print_some([f"lost {each.file}: {each.words}" for each in plan.lost or ()], everything=everything, by=_ALL)
+    if plan.lost_problem is not None:
+        click.echo(plan.lost_problem)
     for note in plan.notes or ():
         click.echo(note)
     if plan.is_empty:

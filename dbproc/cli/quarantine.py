@@ -18,6 +18,7 @@ from dbproc.cli.common import (
 )
 from dbproc.cli.correcting import all_option
 from dbproc.cli.groups import Group
+from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.answers import entries
 from dbproc.core.text import one_line
@@ -38,6 +39,7 @@ class Settled:
 
 
 @click.group("quarantine", cls=Group)
+@before_option
 def quarantine_command() -> None:
     """Look at files that were refused, and take them out of quarantine."""
 
@@ -86,7 +88,7 @@ def release_command(
     """Put files back into incoming, where the next run takes them."""
     if bool(numbers) == would_pass:
         raise click.UsageError("give the numbers of entries, or --would-pass")
-    with open_mission(mission) as store, mission_access(store):
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         chosen = numbers if numbers else [row.quarantine_id for row in _passing(store)]
         release = None if dry_run else lambda number: custody.release(store, number, comment)
         _settle(chosen, release, "released", as_json=as_json)
@@ -126,7 +128,7 @@ def accept_command(number: int, mission: str, as_json: bool, comment: str, dry_r
     from dbproc.changes.replace import accept
     from dbproc.cli.replace import say_replaced
 
-    with open_mission(mission) as store, mission_access(store):
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         done = accept(store, number, comment, only_look=dry_run)
     say_replaced(done, as_json=as_json, is_whole=is_whole)
 

@@ -22,7 +22,7 @@ def reap_command(mission: str, as_json: bool, dry_run: bool, is_whole: bool) -> 
     """
     from dbproc.changes.reap import reap
 
-    with open_mission(mission) as store, mission_access(store):
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         done = reap(store, only_look=dry_run)
     if as_json:
         print_json(done)
@@ -32,9 +32,11 @@ def reap_command(mission: str, as_json: bool, dry_run: bool, is_whole: bool) -> 
         click.echo(f"{would}reaped: {cell(each.file)}, {size_words(each.size)}")
     for name in shown_of(done.deleted, is_whole=is_whole):
         click.echo(f"{would}deleted from the trash: {cell(name)}")
+    for kept in shown_of(done.kept, is_whole=is_whole):
+        click.echo(f"kept: {cell(kept.file)}: {kept.why}")
     size = size_words(sum(each.size for each in done.files))
-    kept = f"; {done.kept} more are kept, because they could not be made again, or are used" if done.kept else ""
-    click.echo(f"{len(done.files)} versions of {size} {would}reaped, {len(done.deleted)} {would}deleted{kept}")
+    more = f", {len(done.kept)} kept" if done.kept else ""
+    click.echo(f"{len(done.files)} versions of {size} {would}reaped, {len(done.deleted)} {would}deleted{more}")
     if done.files and not dry_run:
         click.echo(f"until {cell(done.restorable_until)} they come back with: dbproc restore FILE")
     return 0

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from dbproc.changes.reinspect import Reinspected
-from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json
-from dbproc.cli.correcting import all_option, choice_of_files, say_descendants, shown_of
-from dbproc.cli.selection import file_options, files_argument, product_option
+from dbproc.cli.common import cell, mission_access, open_mission, print_json
+from dbproc.cli.correcting import choice_of_files, correcting_options, say_descendants, shown_of
 
 
 @click.command("reinspect")
-@files_argument
-@product_option
-@file_options
-@asking_options
-@dry_run_option
-@all_option
+@correcting_options
 def reinspect_command(
-    names: Sequence[str],
-    products: Sequence[str],
     mission: str,
     as_json: bool,
     dry_run: bool,
@@ -36,8 +27,8 @@ def reinspect_command(
     """
     from dbproc.changes.reinspect import reinspect
 
-    choice = choice_of_files(names, products, given, "inspect anew")
-    with open_mission(mission) as store, mission_access(store):
+    choice = choice_of_files(given, "inspect anew")
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         done = reinspect(store, choice, only_look=dry_run)
     if as_json:
         print_json(done)

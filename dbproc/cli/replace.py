@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from collections.abc import Sequence
+
 import click
 
 from dbproc.changes.replace import Replaced
@@ -14,14 +18,13 @@ _SYNTAX = "dbproc replace FILE with PATH --reason TEXT"
 
 @click.command("replace")
 @click.argument("file")
-@click.argument("word", metavar="with")
-@click.argument("path", type=click.Path(exists=True, dir_okay=False))
+@click.argument("words", nargs=-1, required=True, metavar="with PATH")
 @asking_options
 @reason_option
 @dry_run_option
 @all_option
 def replace_command(
-    file: str, word: str, path: str, mission: str, as_json: bool, reason: str, dry_run: bool, is_whole: bool
+    file: str, words: Sequence[str], mission: str, as_json: bool, reason: str, dry_run: bool, is_whole: bool
 ) -> int:
     """Give FILE the bytes of PATH, which stays where it is; its former bytes are kept by their digest.
 
@@ -29,12 +32,26 @@ def replace_command(
     """
     from dbproc.changes.replace import replace_file
 
-    if word.lower() != "with":
-        raise UserError(f"say what takes whose place: {_SYNTAX}")
-    with open_mission(mission) as store, mission_access(store):
+    path = _path_in(words)
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         done = replace_file(store, file, path, reason, only_look=dry_run)
     say_replaced(done, as_json=as_json, is_whole=is_whole)
     return 0
+
+
+def _path_in(words: Sequence[str]) -> str:
+    """The path of ``with PATH``.
+
+    Raises
+    ------
+    UserError
+        Something else is said, or there is no such file.
+    """
+    if len(words) != 2 or words[0].lower() != "with":
+        raise UserError(f"{shlex.join(words)} does not say what takes the place; write: {_SYNTAX}")
+    if not os.path.isfile(words[1]):
+        raise UserError(f"there is no file {words[1]}; name the file with the other bytes")
+    return words[1]
 
 
 def say_replaced(done: Replaced, *, as_json: bool, is_whole: bool) -> None:
@@ -44,7 +61,13 @@ def say_replaced(done: Replaced, *, as_json: bool, is_whole: bool) -> None:
         return
     verb = "has" if done.is_done else "would have"
     click.echo(f"{cell(done.file)} {verb} other bytes: {done.digest}")
-    click.echo(f"its former bytes{' are' if done.is_done else ' would be'} kept: {cell(done.kept)}")
+    are = "are" if done.is_done else "would be"
+    if done.kept is not None:
+        click.echo(f"its former bytes {are} kept: {cell(done.kept)}")
+    else:
+        click.echo("its former bytes were lost before")
+    if done.aside is not None:
+        click.echo(f"what somebody had put in their place {'is' if done.is_done else are} kept: {cell(done.aside)}")
     say_descendants(done.descendants, is_whole=is_whole)
     if done.is_done:
         click.echo(f"undo it with: dbproc restore {cell(done.file)}")

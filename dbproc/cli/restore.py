@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json
-from dbproc.cli.correcting import all_option, choice_of_files, say_descendants, shown_of
-from dbproc.cli.selection import file_options, files_argument, product_option
+from dbproc.cli.common import (
+    cell,
+    echo_folded,
+    mission_access,
+    open_mission,
+    print_json,
+)
+from dbproc.cli.correcting import DONE_TO_IT, choice_of_files, correcting_options, say_descendants, shown_of
+from dbproc.core.states import Standing
 
 
 @click.command("restore")
-@files_argument
-@product_option
-@file_options
-@asking_options
-@dry_run_option
-@all_option
+@correcting_options
 def restore_command(
-    names: Sequence[str],
-    products: Sequence[str],
     mission: str,
     as_json: bool,
     dry_run: bool,
@@ -33,16 +31,18 @@ def restore_command(
     """
     from dbproc.changes.restore import restore
 
-    with open_mission(mission) as store, mission_access(store):
-        done = restore(store, choice_of_files(names, products, given, "restore"), only_look=dry_run)
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
+        choice, is_named = choice_of_files(given, "restore", frozenset(Standing)), bool(given["names"])
+        done = restore(store, choice, is_named=is_named, only_look=dry_run)
     if as_json:
         print_json(done)
         return 0
     verb = "would restore" if dry_run else "restored"
     for each in shown_of(done.files, is_whole=is_whole):
-        along = f", with {cell(each.comes_with)}" if each.comes_with else ""
-        lost = "" if each.has_bytes else "; it has no bytes: deliver it again"
+        along = f" because of {cell(each.comes_with)}" if each.comes_with else ""
+        lost = "" if each.has_bytes else "; it has no bytes: it is to be delivered, or made, again"
         lost = "; it is withdrawn again, as it was before" if each.is_withdrawn else lost
-        click.echo(f"{verb} {cell(each.file)}, which was {each.was}{along}{lost}")
+        lost += f"; the next run makes {cell(each.next_version)}" if each.next_version else ""
+        echo_folded(f"{verb} {cell(each.file)}, which was {DONE_TO_IT[each.undone]}{along}{lost}")
     say_descendants(done.descendants, is_whole=is_whole)
     return 0

@@ -21,12 +21,15 @@ from dbproc.cli.common import (
 from dbproc.core.model import Period, Timebase
 from dbproc.core.slot_text import fields_of_processes, require_fields
 from dbproc.core.states import AttemptStatus
-from dbproc.database import attempts
+from dbproc.database import attempts, lock
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
+from dbproc.database.log import RETRY
 from dbproc.explain.status import standing_failures
 from dbproc.run import selection
 from dbproc.run.selection import Options
+
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,19 @@ def retry_command(
         meant = standing_failures(connection, definition, choice, dismissed=dismissed)
         rows = [row for row in attempts.attempts_numbered(connection, meant) if row.process_id in processes]
         count = attempts.arm(connection, processes, meant)
+        if count:
+            lock.note(connection, RETRY, _meant(rows))
         others = 0 if dismissed else len(standing_failures(connection, definition, choice, dismissed=True))
     notes = tuple(note for row in rows if (note := _note(row)))
     show(Armed(jobs=count, notes=notes, dismissed=others), as_json, _print)
     return 0
+
+
+def _meant(rows: Sequence[AttemptRow]) -> str:
+    """Which failures are tried again."""
+    armed = [f"{row.process} {row.slot}".rstrip() for row in rows if row.timebase != Timebase.STARTUP]
+    more = f" and {len(armed) - _MOST_NAMED} more" if len(armed) > _MOST_NAMED else ""
+    return ", ".join(armed[:_MOST_NAMED]) + more
 
 
 def _note(row: AttemptRow) -> str:

@@ -30,6 +30,11 @@ class _Digest(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return text
 
 
+products_argument = click.argument("named", shell_complete=complete_products, nargs=-1, metavar="[PRODUCT]...")
+"""Products as the arguments of a command that is about these; it takes :data:`product_option` as all others do."""
+
+_DIGITS = 12
+
 files_argument = click.argument("names", shell_complete=complete_files, nargs=-1, metavar="[FILE]...")
 product_option = click.option(
     *("--product", "products"),
@@ -73,8 +78,9 @@ def selection_of(
     text: str,
     run: int | None,
     qualities: Sequence[str] = (),
+    standings: frozenset[Standing] = frozenset({Standing.IN_PLACE}),
 ) -> Selection:
-    """The files that arguments and :data:`file_options` mean: those in their places, if nothing else is said.
+    """The files that arguments and :data:`file_options` mean: those of some `standings`, if nothing else is said.
 
     Raises
     ------
@@ -90,7 +96,7 @@ def selection_of(
         products=tuple(products),
         slots=choice_of(start, end, keys),
         newest=newest,
-        standings=out or (frozenset() if anywhere else frozenset({Standing.IN_PLACE})),
+        standings=out or (frozenset() if anywhere else standings),
         qualities=frozenset(map(Quality, qualities)),
         digest=digest or "",
         text=text,
@@ -110,7 +116,13 @@ def _out_of_place(*, missing: bool, withdrawn: bool, former: bool) -> Iterator[S
 def note_of(row: FileRow) -> str:
     """What is to be known of a file besides: how it stands, how it is marked, its caveats."""
     stands = "" if row.standing is Standing.IN_PLACE else str(row.standing)
-    return ", ".join(filter(None, (stands, mark_of(row))))
+    bytes_then = short_digest(row.digest) if row.standing is Standing.REPLACED else ""
+    return ", ".join(filter(None, (stands, bytes_then, mark_of(row))))
+
+
+def short_digest(digest: str) -> str:
+    """The beginning of a digest; ``--digest`` takes it."""
+    return digest[: digest.index(":") + 1 + _DIGITS]
 
 
 def mark_of(row: FileRow) -> str:

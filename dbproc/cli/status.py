@@ -12,6 +12,7 @@ from dbproc.cli.common import (
     asking_options,
     cell,
     choice_of,
+    echo_folded,
     open_mission,
     print_columns,
     retry_words,
@@ -134,20 +135,25 @@ def _print_status(facts: Status) -> None:
     if facts.failures:
         click.echo(bad("\nfailed:"))
     for failure in facts.failures:
-        click.echo(f"  {failure.process} {cell(failure.slot)}: {cell(failure.message)} ({retry_words(failure)})")
-        if failure.dismissed_time:
-            by, reason = cell(failure.dismissed_by), cell(failure.dismissed_reason)
-            click.echo(f"    dismissed {cell(failure.dismissed_time)} by {by}: {reason}")
+        echo_folded(f"  {failure.process} {cell(failure.slot)}: {cell(failure.message)} ({retry_words(failure)})")
         if failure.log:
             click.echo(f"    log: {failure.log}")
         if failure.waiting:
             click.echo(f"    waiting for it: {_waiting_words(failure.waiting)}")
     _print_waiting(facts.waiting)
     _print_late(facts.late)
+    if facts.lost_problem:
+        click.echo(bad(f"\n{facts.lost_problem}"))
+    if facts.lost:
+        click.echo(bad("\ngone from disk:"))
+    for lost in facts.lost_files:
+        click.echo(cell(f"  {lost.file}: {lost.words}"))
+    if facts.lost > len(facts.lost_files):
+        click.echo(f"  and {facts.lost - len(facts.lost_files):,} more; to see them: dbproc files --missing")
     if facts.quarantine:
         click.echo(f"\nin quarantine: {facts.quarantine}")
     for entry in facts.quarantined:
-        click.echo(f"  {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}")
+        echo_folded(f"  {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}")
     _print_untold(facts.untold)
     if facts.quarantine_gone:
         click.echo(f"\ngone from quarantine: {facts.quarantine_gone}; dbproc check names them")
@@ -174,8 +180,7 @@ def _print_untold(untold: Sequence[Untold]) -> None:
     if untold:
         click.echo("\nnot told, or not for certain:")
     for each in untold:
-        click.echo(f"  {each.event}: {cell(each.message)}")
-        click.echo(f"    hook {each.hook}: {cell(each.problem)}")
+        echo_folded(f"  {each.event}: {cell(each.message)}; hook {each.hook}: {cell(each.problem)}")
 
 
 def _print_waiting(waiting: Sequence[WaitingSlot]) -> None:

@@ -21,6 +21,7 @@ from dbproc.cli.common import (
     together,
 )
 from dbproc.cli.groups import Group
+from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER, VERSION
 from dbproc.core.durations import rough_text
 from dbproc.core.model import Period
@@ -35,6 +36,7 @@ output_options = together(all_option, json_option, mission_option)
 
 
 @click.group("whatif", cls=Group)
+@before_option
 def whatif_command() -> None:
     """Say exactly what would be made if something changed, down to the last descendant. Changes nothing at all.
 

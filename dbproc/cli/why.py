@@ -12,15 +12,18 @@ from dbproc.cli.common import (
     asking_options,
     cell,
     confirmed_words,
+    echo_folded,
     indent,
     open_mission,
     print_json,
     print_some,
     retry_words,
 )
+from dbproc.cli.correcting import DONE_TO_IT
 from dbproc.cli.selection import mark_of, note_of
+from dbproc.core.model import Period
 from dbproc.core.reasons import in_few_words
-from dbproc.core.slot_text import SlotChoice, read_key, read_time
+from dbproc.core.slot_text import SlotChoice, read_key, read_time, time_shown
 from dbproc.core.states import AttemptStatus, Correction, Standing
 from dbproc.core.text import size_words
 from dbproc.database.corrections import CorrectionRow
@@ -60,8 +63,8 @@ def why_command(
 
 def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
     file, attempt = facts.file, facts.attempt
-    keywords = f" {cell(file.keywords)}" if file.keywords else ""
-    click.echo(f"{cell(file.filename)}: {file.product} {file.date}{keywords} version {file.version}")
+    slot = time_shown(Period(file.start, file.stop), file.keywords) if attempt is None else attempt.slot
+    click.echo(f"{cell(file.filename)}: {file.product} {cell(slot)} version {file.version}")
     click.echo(f"  in {cell(file.directory)}, {size_words(file.size)}, {file.digest}")
     if attempt is None:
         arrived = "" if file.arrived is None else f", came {cell(file.arrived)}"
@@ -71,14 +74,15 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
     if mark := mark_of(file):
         click.echo(f"  marked {cell(mark)}")
     for correction in facts.corrections:
-        click.echo(f"  {_correction_words(correction)}")
+        echo_folded(f"  {_correction_words(correction)}")
     if file.standing is not Standing.IN_PLACE:
         click.echo(f"  is{standing_words(file.standing).lstrip(',')}")
     if facts.newest != file.filename:
         click.echo(f"  is replaced by {cell(facts.newest)}")
     elif facts.state is not None:
-        click.echo(f"  now: {facts.state}: {cell(facts.explanation)}")
-        print_some(_few(facts, facts.changes or (), everything=everything), "    ", everything=everything)
+        echo_folded(f"  now: {facts.state}: {cell(facts.explanation)}")
+        changes = [change for change in facts.changes or () if change != facts.explanation]
+        print_some(_few(facts, changes, everything=everything), "    ", everything=everything)
     upstream = [f"it came from {row.file}, which is {row.state}: {row.explanation}" for row in facts.upstream or ()]
     print_some(upstream, "  ", everything=everything)
 
@@ -87,15 +91,6 @@ def _few(facts: WhyFile, reasons: Sequence[str], *, everything: bool) -> Sequenc
     """Reasons in few words, or all of them."""
     places = {row.filename: (row.product, row.date) for row in facts.inputs}
     return reasons if everything else in_few_words(reasons, places)
-
-
-_DONE_TO_IT = {
-    Correction.WITHDRAW: "withdrawn",
-    Correction.REPLACE: "given other bytes",
-    Correction.REINSPECT: "inspected anew",
-    Correction.MARK: "marked",
-    Correction.REAP: "reaped",
-}
 
 
 def _correction_words(row: CorrectionRow) -> str:
@@ -108,7 +103,7 @@ def _correction_words(row: CorrectionRow) -> str:
     cause = f" because of {cell(row.cause)}" if row.cause else ""
     before = f", before {row.digest}" if row.kind is Correction.REPLACE else ""
     undone = f"; undone {cell(row.undone_time)} by {cell(row.undone_by)}" if row.undone_time else ""
-    words = f"{_DONE_TO_IT[row.kind]} {cell(row.correction_time)} by {cell(by)}{cause}{before}"
+    words = f"{DONE_TO_IT[row.kind]} {cell(row.correction_time)} by {cell(by)}{cause}{before}"
     former = [f"{what} {cell(value)}" for what, value in row.former.items()]
     told = f", before {', '.join(former)}" if row.kind is Correction.REINSPECT and former else ""
     return f"{words}{told}{f': {cell(row.reason)}' if row.reason else ''}{undone}"
@@ -177,4 +172,4 @@ def _print_cause(facts: Cause, depth: int, *, everything: bool) -> None:
 
 
 def _print_at(depth: int, line: str) -> None:
-    click.echo(f"{indent(depth)}{line}")
+    echo_folded(f"{indent(depth)}{line}")

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json
-from dbproc.cli.correcting import all_option, choice_of_files, reason_option, say_descendants, shown_of
-from dbproc.cli.selection import file_options, files_argument, product_option
+from dbproc.cli.common import cell, mission_access, open_mission, print_json
+from dbproc.cli.correcting import choice_of_files, correcting_options, reason_option, say_descendants, shown_of
 
 
 @click.command("withdraw")
-@files_argument
-@product_option
-@file_options
-@asking_options
+@correcting_options
 @reason_option
 @click.option("--whole-slot", is_flag=True, help="Every version: no earlier one takes the place.")
-@dry_run_option
-@all_option
 def withdraw_command(
-    names: Sequence[str],
-    products: Sequence[str],
     mission: str,
     as_json: bool,
     reason: str,
@@ -39,10 +30,8 @@ def withdraw_command(
     """
     from dbproc.changes.withdraw import withdraw
 
-    with open_mission(mission) as store, mission_access(store):
-        done = withdraw(
-            store, choice_of_files(names, products, given, "withdraw"), reason, whole_slot=whole_slot, only_look=dry_run
-        )
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
+        done = withdraw(store, choice_of_files(given, "withdraw"), reason, whole_slot=whole_slot, only_look=dry_run)
     if as_json:
         print_json(done)
         return 0

@@ -34,6 +34,7 @@ class Mark(StrEnum):
     LATE = "late"  #: it is not there, so long after its period that it is late
     GONE = "gone"  #: its file is gone from disk
     WITHDRAWN = "withdrawn"  #: its file is withdrawn
+    DISMISSED = "dismissed"  #: its job failed, and a person said that nobody will mend it
     FAILED = "failed"  #: its job failed or was refused
 
     @property
@@ -48,7 +49,7 @@ class Mark(StrEnum):
 
 
 _RANK = {mark: rank for rank, mark in enumerate(Mark)}
-_LETTERS = dict(zip(Mark, ".#~MLGWF", strict=True))
+_LETTERS = dict(zip(Mark, ".#~MLGWDF", strict=True))
 
 
 class Basis(StrEnum):

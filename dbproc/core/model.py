@@ -325,6 +325,11 @@ class File:
         return Period(self.start, self.stop)
 
     @property
+    def identity(self) -> tuple[int, dt.date, str]:
+        """The same for the versions of one file: its product, date and keywords."""
+        return self.product_id, self.date, self.keywords
+
+    @property
     def content(self) -> int:
         """The same number for files of the same contents."""
         return self.same_as or self.file_id

@@ -23,6 +23,7 @@ class Needs:
     by_start: Mapping[int, Sequence[DayRange]]  #: those that begin on these days
     seen: frozenset[int] = frozenset()  #: what was seen of these products at all
     made_from: frozenset[int] = frozenset()  #: what was made from these files
+    every_version: bool = False  #: what stands: with every version in place, not only the newest
 
 
 def days_of(date: dt.date, link: Input) -> DayRange:

@@ -42,20 +42,31 @@ class Overlay:
 
     def withdraw(self, file: File) -> Queued:
         """Take a file of the catalogue out of its place, as if withdrawn with an input; as it would be queued."""
-        identity = _identity(file)
         gone = replace(file, standing=Standing.FOLLOWING)
-        before = self._newest.get(identity)
-        if before is not None:
-            self._forget(before.file)
-        self._newest[identity] = Output(gone, None, None, ()) if before is None else replace(before, file=gone)
-        self._by_date[file.product_id][file.date.toordinal()][file.keywords] = self._newest[identity]
+        before = self._newest.get(file.identity)
+        if before is None or before.file.version <= file.version:
+            if before is not None:
+                self._forget(before.file)
+            self._newest[file.identity] = Output(gone, None, None, ()) if before is None else replace(before, file=gone)
+            self._by_date[file.product_id][file.date.toordinal()][file.keywords] = self._newest[file.identity]
         self._standings[file.file_id] = Standing.FOLLOWING
         return Queued(file.file_id, file.product_id, file.date, file.keywords, (file.period,), is_taken_back=True)
+
+    def lose(self, file: File, before: File | None) -> None:
+        """Take a file of the catalogue out of its place, as if it were gone from disk; the one `before` it, if there is
+        any, is the newest then."""
+        self._standings[file.file_id] = Standing.LOST
+        gone = Output(replace(file, standing=Standing.LOST), None, None, ())
+        if before is None:
+            self._newest[file.identity] = gone
+            self._by_date[file.product_id][file.date.toordinal()][file.keywords] = gone
+        else:
+            self._enter(Output(before, None, None, ()), None)
 
     def replace(self, former: File, file: File) -> list[Queued]:
         """Enter a file as if it had taken over the name of another one; both as they would be queued."""
         self._standings[former.file_id] = Standing.REPLACED
-        gone = self.withdraw(former) if _identity(former) != _identity(file) else None
+        gone = self.withdraw(former) if former.identity != file.identity else None
         spans = (former.period,)
         back = gone or Queued(
             former.file_id, former.product_id, former.date, former.keywords, spans, is_taken_back=True
@@ -93,9 +104,10 @@ class Overlay:
 
     def _enter(self, output: Output, before: File | None, campaign_id: int | None = None) -> Queued:
         file = output.file
-        identity = _identity(file)
+        identity = file.identity
+        self._standings.pop(file.file_id, None)
         spans = [file.period]
-        if before is not None and _identity(before) == identity:
+        if before is not None and before.identity == identity:
             spans.append(before.period)
         if identity in self._newest:
             older = self._newest[identity].file
@@ -170,7 +182,7 @@ class Overlay:
         return seen_of(product, [*seen.firsts.items(), *((file.keywords, file.date) for file in files)])
 
     def _not_replaced(self, files: Sequence[File]) -> Iterator[File]:
-        return (file for file in files if _identity(file) not in self._newest)
+        return (file for file in files if file.identity not in self._newest)
 
     def _outputs(
         self, known: Mapping[tuple[int, dt.date], Sequence[Output]], asked: Mapping[int, Sequence[DayRange]]
@@ -184,11 +196,13 @@ class Overlay:
         return result
 
     def _as_it_is(self, output: Output) -> Output:
-        """An output of the catalogue, its inputs as they stand here."""
-        if not any(file.file_id in self._standings for file in output.inputs):
+        """An output of the catalogue, it and its inputs as they stand here."""
+        if not any(file.file_id in self._standings for file in (output.file, *output.inputs)):
             return output
-        inputs = (replace(file, standing=self._standings.get(file.file_id, file.standing)) for file in output.inputs)
-        return replace(output, inputs=tuple(inputs))
+        return replace(output, file=self._stands(output.file), inputs=tuple(map(self._stands, output.inputs)))
+
+    def _stands(self, file: File) -> File:
+        return replace(file, standing=self._standings.get(file.file_id, file.standing))
 
     def _tried(self, tried: Mapping[Slot, Tried]) -> Mapping[Slot, Tried]:
         if not self._done:
@@ -206,11 +220,6 @@ def _laid_over(known: Sequence[Output], virtual: Iterable[Output]) -> list[Outpu
         is_as_made = again.code_id is None and again is not output
         result.append(replace(output, file=again.file) if is_as_made else again)
     return [*result, *by_id.values()]
-
-
-def _identity(file: File) -> _Identity:
-    """The same for versions of one file."""
-    return file.product_id, file.date, file.keywords
 
 
 def _succeeded(task: Task) -> Tried:

@@ -54,6 +54,7 @@ class State(StrEnum):
     WAITING = "waiting"  #: stale, and waits until its period is over or its inputs are complete
     DELAYED = "delayed"  #: failed before with the same inputs and code; tried again later, or given up
     REFUSED = "refused"  #: cannot be built as the mission is defined
+    HINDERED = "hindered"  #: stale, and its job cannot begin: an input is not as it was recorded
     WITHDRAW = "withdraw"  #: what stands there is to be withdrawn, because of what it was made from
 
 
@@ -72,7 +73,7 @@ class Decision:
 
     `confirmed`: what is up to date although it was made from earlier versions, because those have the same contents.
     `until`: when it is made at the latest, while it waits; None: when something comes. `withdraws`: files that are to
-    be withdrawn, each with the input that is the cause.
+    be withdrawn, each with the input that is the cause; `successors`: earlier versions that take their places.
     """
 
     slot: Slot
@@ -82,6 +83,7 @@ class Decision:
     confirmed: tuple[Confirmation, ...] = ()
     until: dt.datetime | None = None
     withdraws: tuple[tuple[File, File], ...] = ()
+    successors: tuple[File, ...] = ()
 
     @property
     def period(self) -> Period | None:
@@ -168,7 +170,7 @@ class Planner:
         return tuple(wanted.values()), missing
 
     def standing(self, slot: Slot) -> Iterator[Output]:
-        """What stands in a slot: the newest version of each output, and the newest in place."""
+        """What stands in a slot: the newest version of each output, and the newest in place, or every one."""
         process = self._definition.processes[slot.process_id]
         fields = fields_of(slot.keywords) | process.key_fields
         for product_id in process.outputs:
@@ -180,12 +182,13 @@ class Planner:
         """The decision that nothing can be made, unless something stands there that was made from what is no input any
         more; without a code, that was taken back."""
         process = self._definition.processes[decision.slot.process_id]
-        made = (output for output in self.standing(decision.slot) if output.exists and output.code_id is not None)
+        in_place = [output for output in self.standing(decision.slot) if output.exists]
+        made = (output for output in in_place if output.code_id is not None)
         pairs = ((output.file, cause_of_withdrawal(output, wanted, process)) for output in made)
         found = tuple((file, cause) for file, cause in pairs if cause is not None)
         if decision.state is State.NO_CODE:
             found = tuple((file, cause) for file, cause in found if cause.standing.is_taken_back)
-        return withdrawing(decision, found) if found else decision
+        return withdrawing(decision, found, [output.file for output in in_place]) if found else decision
 
     def _chosen(self, process: Process, slot: Slot, period: Period, links: Sequence[Input]) -> list[File]:
         """The files of one input; of several that stand for each other, those of the first product that covers the
@@ -283,7 +286,7 @@ class Planner:
             if output is not None and output.exists and plan.name == output.file.filename:
                 refused = Decision(slot, State.REFUSED, _needs_version(product, output, task.why), task)
                 causes = [file for file in output.inputs if file.standing.is_taken_back]
-                return withdrawing(refused, [(output.file, causes[0])]) if causes else refused
+                return withdrawing(refused, [(output.file, causes[0])], ()) if causes else refused
         return self._unless_waiting(self._unless_delayed(task, forced), forced)
 
     def _why(self, reasons: Iterable[Reason], wanted: Iterable[File], outputs: Iterable[Output]) -> str:
@@ -365,11 +368,16 @@ class Planner:
         return replace(decision, state=State.WAITING, explanation=text, until=until)
 
 
-def withdrawing(decision: Decision, pairs: Sequence[tuple[File, File]]) -> Decision:
-    """The decision to withdraw files, each because of an input, instead of another one."""
-    names = ", ".join(f"{file.filename} (made from {cause.filename}, which {_gone(cause)})" for file, cause in pairs)
-    text = f"withdraws {names}: {decision.explanation}"
-    return Decision(decision.slot, State.WITHDRAW, text, withdraws=tuple(pairs))
+def withdrawing(decision: Decision, pairs: Sequence[tuple[File, File]], in_place: Iterable[File]) -> Decision:
+    """The decision to withdraw files, each because of an input, instead of another one; of the versions `in_place`, the
+    newest that is left takes the place."""
+    pairs = sorted(pairs, key=lambda pair: pair[0].version, reverse=True)
+    gone, places = {file.file_id for file, _ in pairs}, {file.identity for file, _ in pairs}
+    left = sorted((file for file in in_place if file.file_id not in gone), key=lambda file: file.version)
+    successors = tuple({file.identity: file for file in left if file.identity in places}.values())
+    causes = dict.fromkeys(f"made from {cause.filename}, which {_gone(cause)}" for _, cause in pairs)
+    text = f"{' or '.join(causes)}: {decision.explanation}"
+    return Decision(decision.slot, State.WITHDRAW, text, withdraws=tuple(pairs), successors=successors)
 
 
 def _gone(cause: File) -> str:

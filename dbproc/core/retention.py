@@ -69,7 +69,15 @@ class Superseded:
 def reapable(versions: Iterable[Superseded]) -> Iterator[Superseded]:
     """Those that may go: superseded, more than are kept, in no release, used by nothing, and to be made again from what
     is there."""
-    for each in versions:
-        may_go = each.place >= each.keep and not (each.is_released or each.is_used)
-        if may_go and each.is_made and each.has_inputs:
-            yield each
+    return (each for each in versions if each.place >= each.keep and not hindrance(each))
+
+
+def hindrance(version: Superseded) -> str:
+    """Why a version stays that is more than are to be kept; nothing of one that may go."""
+    if not version.is_made:
+        return "it was delivered, and could not be made again"
+    if version.is_released:
+        return "it belongs to a release"
+    if version.is_used:
+        return "a file in its place was made from it"
+    return "" if version.has_inputs else "what it was made from is gone, and it could not be made again"

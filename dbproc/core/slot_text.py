@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from dbproc.core.answers import HIDDEN
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text, last_moment, time_named
-from dbproc.core.model import Definition, Keying, Period, Process, Product, Slot, Task, Timebase
+from dbproc.core.model import Definition, FileFacts, Keying, Period, Process, Product, Slot, Task, Timebase
 from dbproc.core.periods import ALWAYS, MOMENT, ONE_DAY, days_period, read_timebase
 from dbproc.core.slots import fields_of, period_at, period_of, values_of, without_clock
 
@@ -71,6 +71,11 @@ def recorded_shown(timebase: str, date: dt.date, keywords: str, period: Period |
 def time_shown(period: Period, keywords: str) -> SlotShown:
     """What a delivered product has for a time, and for values of keywords."""
     return _shown(period.start.date(), keywords, period)
+
+
+def file_words(product: Product, facts: FileFacts) -> str:
+    """A delivered file as its product, time and key: ``hour 2024-05-06T03 station=BOL``."""
+    return f"{product.name} {time_shown(Period(facts.start, facts.stop), facts.keywords)}"
 
 
 def _shown(date: dt.date, keywords: str, period: Period | None) -> SlotShown:

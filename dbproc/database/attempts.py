@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -187,7 +188,20 @@ def _note(connection: Connection, event: NoticeEvent, ids: Sequence[int]) -> Non
     for each in attempts_numbered(connection, ids):
         if event is NoticeEvent.FAILED or each.timebase != Timebase.STARTUP:
             happened = f"{each.process} {each.slot}: {each.message}" + (f"; its log: {each.log}" if each.log else "")
-            notices.enter(connection, event, [(f"attempt {each.attempt_id}", happened)])
+            notices.enter(connection, event, [(_failure(connection, each), happened)])
+
+
+def _failure(connection: Connection, row: AttemptRow) -> str:
+    """What tells a failure from others, not from a repetition: its slot, its inputs, its code, and when that succeeded
+    last."""
+    table = schema.attemptinput.c
+    inputs = select(table.file_id).where(table.attempt_id == row.attempt_id).order_by(table.file_id)
+    code = select(_ATTEMPT.c.code_id, _ATTEMPT.c.code_shasum).where(_ATTEMPT.c.attempt_id == row.attempt_id)
+    place = zip(slot_columns(_ATTEMPT), (row.place.process_id, row.place.date, row.place.keywords), strict=True)
+    is_success = _ATTEMPT.c.status == AttemptStatus.SUCCEEDED, _ATTEMPT.c.attempt_id < row.attempt_id
+    success = select(func.max(_ATTEMPT.c.attempt_id)).where(*(one == other for one, other in place), *is_success)
+    facts = [*connection.scalars(inputs), *connection.execute(code).one(), connection.scalar(success)]
+    return f"{row.process} {row.slot} {hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}"
 
 
 def running_inputs(connection: Connection) -> list[int]:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
-    func,
     insert,
     or_,
     select,
@@ -124,6 +123,12 @@ def identity_of(file: NewFile) -> Identity:
     version = file.version
     parts = (version.interface, version.quality, version.revision)
     return (file.product_id, file.facts.date, file.facts.keywords, *parts)
+
+
+def identity_of_row(row: FileRow) -> Identity:
+    """The same of a file of the catalogue."""
+    version = row.version
+    return (row.product_id, row.date, row.keywords, version.interface, version.quality, version.revision)
 
 
 def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
@@ -245,10 +250,42 @@ def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: boo
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
 
 
-def count_in(connection: Connection, directory: str) -> int:
-    """How many files the catalogue holds for being in a directory."""
-    is_there = (FILE.c.relative_path == directory, FILE.c.exists_on_disk)
-    return connection.scalar(select(func.count()).select_from(FILE).where(*is_there)) or 0
+def newest_known(connection: Connection, file_ids: Sequence[int]) -> list[File]:
+    """Those of some files of which no newer version is known."""
+    of = (select(*FILE_COLUMNS).where(FILE.c.file_id.in_(some)) for some in batches(file_ids))
+    return [file_of(row) for each in of for row in connection.execute(each.where(is_newest(existing=False)))]
+
+
+def newest_lost(connection: Connection) -> list[File]:
+    """The files that are gone from disk as far as is recorded, and of which no newer version is known."""
+    is_lost = (~FILE.c.exists_on_disk, FILE.c.correction_id.is_(None), is_newest(existing=False))
+    statement = select(*FILE_COLUMNS).where(*is_lost).order_by(FILE.c.data_level, FILE.c.filename)
+    return [file_of(row) for row in connection.execute(statement)]
+
+
+def names_of_products(connection: Connection) -> dict[int, str]:
+    """By number: the names of products, also of those that are retired."""
+    product = schema.product.c
+    return {row[0]: row[1] for row in connection.execute(select(product.product_id, product.product_name))}
+
+
+def newest_besides(connection: Connection, file_ids: Sequence[int]) -> dict[int, File]:
+    """By file: the newest version of it in place, if these files were not; nothing where there is none."""
+    one, without = FILE.alias(), set(file_ids)
+    same = and_(
+        one.c.product_id == FILE.c.product_id,
+        one.c.utc_file_date == FILE.c.utc_file_date,
+        one.c.process_keywords == FILE.c.process_keywords,
+        FILE.c.exists_on_disk,
+    )
+    found: dict[int, File] = {}
+    for some in batches(file_ids):
+        statement = select(*FILE_COLUMNS, one.c.file_id).join(one, same).where(one.c.file_id.in_(some))
+        for row in connection.execute(statement):
+            file, number = file_of(row), row[-1]
+            if file.file_id not in without and (number not in found or found[number].version < file.version):
+                found[number] = file
+    return found
 
 
 class Part(NamedTuple):

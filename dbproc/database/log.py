@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, func, or_, select
 
 from dbproc.core.states import AttemptStatus, Correction
 from dbproc.database import schema
@@ -15,6 +15,12 @@ from dbproc.database._queries import FILE, RECORDED, recorded_columns, recorded_
 
 _RUN, _ATTEMPT = schema.logging, schema.attempt
 _LAST_RUNS = 10
+
+RETRY = "retry"
+"""The purpose of the row of ``logging`` by which a person has failed jobs tried again."""
+
+_OF_FILES = ("withdraw", "restore", "replace", "reinspect", "mark", "reap")
+"""The purposes of rows of ``logging`` whose work is told file by file."""
 
 _OF_ATTEMPT = {AttemptStatus.SUCCEEDED: "made", AttemptStatus.RUNNING: "started"}
 _OF_CORRECTION = {
@@ -53,9 +59,10 @@ class Asked:
 
 
 def log(connection: Connection, asked: Asked) -> list[LogEntry]:
-    """What happened, in its order: since a time, or else in the last runs; of a process or a file since ever."""
+    """What happened, in its order: since a time, or else in the last runs; of a process or a file since ever. Of a
+    correction, what it did is told for each file; one that was refused did nothing."""
     since = asked.since or (_start_of_last(connection) if asked.is_of_all else None)
-    found = list(_of_attempts(connection, asked, since))
+    found = [*_of_attempts(connection, asked, since), *_of_dismissals(connection, asked, since)]
     if asked.process_id is None:
         found += _of_files(connection, asked, since)
         found += _of_corrections(connection, asked, since)
@@ -67,7 +74,8 @@ def log(connection: Connection, asked: Asked) -> list[LogEntry]:
 
 def _start_of_last(connection: Connection) -> dt.datetime | None:
     """When the first of the last runs began."""
-    begun = select(_RUN.c.processing_start_time).order_by(_RUN.c.logging_id.desc()).limit(_LAST_RUNS)
+    is_run = _RUN.c.purpose == "run"
+    begun = select(_RUN.c.processing_start_time).where(is_run).order_by(_RUN.c.logging_id.desc()).limit(_LAST_RUNS)
     return min(connection.scalars(begun), default=None)
 
 
@@ -78,8 +86,14 @@ def _from(
 
 
 def _of_runs(connection: Connection, since: dt.datetime | None) -> Iterator[LogEntry]:
-    statement = _from(select(_RUN), _RUN.c.processing_start_time, since)
+    is_told = or_(_RUN.c.purpose.not_in(_OF_FILES), _RUN.c.comment.is_(None))
+    is_told = or_(is_told, and_(_RUN.c.comment != "done", _RUN.c.comment.not_like("refused: %")))
+    statement = _from(select(_RUN).where(is_told), _RUN.c.processing_start_time, since)
     for row in connection.execute(statement):
+        if row.purpose == RETRY:
+            by = f"by {row.user}"
+            yield LogEntry(time=row.processing_start_time, run=None, event="retried", subject=row.comment, message=by)
+            continue
         yield LogEntry(
             time=row.processing_start_time,
             run=row.logging_id,
@@ -109,11 +123,14 @@ def _among(
     return statement.where(column.in_(numbers)) if numbers else statement
 
 
-def _of_attempts(connection: Connection, asked: Asked, since: dt.datetime | None) -> Iterator[LogEntry]:
+def _attempts(
+    connection: Connection, asked: Asked, time: ColumnElement[Any], since: dt.datetime | None
+) -> Iterator[tuple[RowMapping, str]]:
+    """Attempts since a `time` of them, each with its process and slot in words."""
     process, further = schema.process, schema.attemptoutput.c
-    time = func.coalesce(_ATTEMPT.c.end_time, _ATTEMPT.c.created_time, type_=schema.UtcTime())
     columns = (_ATTEMPT.c.logging_id, _ATTEMPT.c.status, _ATTEMPT.c.output_filename, _ATTEMPT.c.message)
-    statement = select(time.label("time"), *columns, process.c.process_name, process.c.output_timebase)
+    dismissed = (_ATTEMPT.c.dismissed_by, _ATTEMPT.c.dismissed_reason)
+    statement = select(time.label("time"), *columns, *dismissed, process.c.process_name, process.c.output_timebase)
     statement = statement.add_columns(*recorded_columns(_ATTEMPT))
     statement = statement.join(process, process.c.process_id == _ATTEMPT.c.process_id)
     if asked.process_id is not None:
@@ -122,9 +139,20 @@ def _of_attempts(connection: Connection, asked: Asked, since: dt.datetime | None
         besides = select(further.attempt_id).where(further.file_id.in_(asked.file_ids))
         made = _ATTEMPT.c.output_file.in_(asked.file_ids)
         statement = statement.where(or_(made, _ATTEMPT.c.attempt_id.in_(besides)))
-    for row in connection.execute(_from(statement, time, since)).mappings():
+    for row in connection.execute(_from(statement.where(time.is_not(None)), time, since)).mappings():
         slot = recorded_slot(row["output_timebase"], {name: row[name] for name in RECORDED})
-        of_slot = f"{row['process_name']} {slot}"
+        yield row, f"{row['process_name']} {slot}".rstrip()
+
+
+def _of_dismissals(connection: Connection, asked: Asked, since: dt.datetime | None) -> Iterator[LogEntry]:
+    for row, of_slot in _attempts(connection, asked, _ATTEMPT.c.dismissed_time, since):
+        message = f"by {row['dismissed_by']}: {row['dismissed_reason']}"
+        yield LogEntry(time=row["time"], run=None, event="dismissed", subject=of_slot, message=message)
+
+
+def _of_attempts(connection: Connection, asked: Asked, since: dt.datetime | None) -> Iterator[LogEntry]:
+    time = func.coalesce(_ATTEMPT.c.end_time, _ATTEMPT.c.created_time, type_=schema.UtcTime())
+    for row, of_slot in _attempts(connection, asked, time, since):
         is_made = row["status"] == AttemptStatus.SUCCEEDED and row["output_filename"]
         yield LogEntry(
             time=row["time"],
@@ -145,13 +173,13 @@ def _of_quarantine(connection: Connection, since: dt.datetime | None) -> Iterato
 def _of_corrections(connection: Connection, asked: Asked, since: dt.datetime | None) -> Iterator[LogEntry]:
     done, of = schema.correction, schema.correctionfile
     statement = (
-        select(done, FILE.c.filename)
+        select(done, of.c.undone_time, of.c.undone_by, FILE.c.filename)
         .join(of, of.c.correction_id == done.c.correction_id)
         .join(FILE, FILE.c.file_id == of.c.file_id)
     )
     statement = _among(statement, FILE.c.file_id, asked.file_ids)
     if since is not None:
-        statement = statement.where(or_(done.c.correction_time >= since, done.c.undone_time >= since))
+        statement = statement.where(or_(done.c.correction_time >= since, of.c.undone_time >= since))
     for row in connection.execute(statement):
         event, by = _OF_CORRECTION[Correction(row.kind)], f"by {row.user}"
         message = f"{by}: {row.reason}" if row.reason else by

@@ -73,8 +73,10 @@ def close(connection: Connection, notices: Sequence[Notice], problem: str | None
 
 
 def untold(connection: Connection, hooks: Sequence[str], limit: int = 10) -> list[tuple[str, Notice, str]]:
-    """What hooks could not tell people of, or may not have, the latest first: hook, notice and why."""
-    has_problem = _TABLE.c.hook.in_(hooks), _TABLE.c.problem.is_not(None)
+    """What hooks could not tell people of within the last week, or may not have, the latest first: hook, notice and
+    why."""
+    is_recent = _TABLE.c.noticed_time > dt.datetime.now(dt.UTC) - _KEPT_TRYING
+    has_problem = _TABLE.c.hook.in_(hooks), _TABLE.c.problem.is_not(None), is_recent
     statement = select(*columns_of(Notice, _TABLE), _TABLE.c.hook, _TABLE.c.problem).where(*has_problem)
     rows = connection.execute(statement.order_by(_TABLE.c.notice_id.desc()).limit(limit)).mappings()
     return [

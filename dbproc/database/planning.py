@@ -46,7 +46,7 @@ def load_facts(connection: Connection, definition: Definition, asked: Needs, slo
             key: _newest_files(connection, key, dated_in(FILE.c.utc_file_date, ranges))
             for key, ranges in asked.by_date.items()
         },
-        outputs=_outputs(connection, asked.outputs),
+        outputs=_outputs(connection, asked.outputs, every_version=asked.every_version),
         tried=_tried(connection, definition, slots),
         by_start={key: _newest_files(connection, key, begins_in(ranges)) for key, ranges in asked.by_start.items()},
         seen={key: load_seen(connection, definition.products[key]) for key in asked.seen},
@@ -77,8 +77,9 @@ def _newest_files(connection: Connection, product_id: int, condition: ColumnElem
 
 
 def _outputs(
-    connection: Connection, asked: Mapping[int, Sequence[DayRange]]
+    connection: Connection, asked: Mapping[int, Sequence[DayRange]], *, every_version: bool
 ) -> dict[tuple[int, dt.date], list[Output]]:
+    in_place = FILE.c.exists_on_disk if every_version else is_newest(existing=True)
     rows: list[Row[*tuple[Any, ...]]] = []
     for product_id, ranges in asked.items():
         statement = (
@@ -86,7 +87,7 @@ def _outputs(
             .outerjoin(schema.filecodelink, schema.filecodelink.c.resulting_file == FILE.c.file_id)
             .outerjoin(schema.code, schema.code.c.code_id == schema.filecodelink.c.source_code)
             .where(FILE.c.product_id == product_id, dated_in(FILE.c.utc_file_date, ranges))
-            .where(or_(is_newest(existing=False), is_newest(existing=True)))
+            .where(or_(is_newest(existing=False), in_place))
         )
         rows.extend(connection.execute(statement))
     inputs = inputs_of(connection, [row[0] for row in rows])

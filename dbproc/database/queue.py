@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, null, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, exists, func, null, or_, select
 
 from dbproc.core.candidates import Queued
 from dbproc.core.model import Period
@@ -59,6 +59,20 @@ def push(connection: Connection, file_ids: Sequence[int], reason: str, version_b
         if file_id not in there
     ]
     insert_rows(connection, _QUEUE, rows)
+
+
+def push_back(connection: Connection, file_ids: Sequence[int], reason: str) -> None:
+    """Put files into the queue that are in their places again, or make way for such: those of which something may come,
+    because a process takes them, and no newer version is there. The others leave it."""
+    link = schema.productprocesslink.c
+    is_input = exists().where(link.input_product_id == _FILE.c.product_id)
+    may_matter = or_(and_(is_newest(existing=True), is_input), _TAKEN_BACK)
+    useful: list[int] = []
+    for some in batches(file_ids):
+        useful += connection.scalars(select(_FILE.c.file_id).where(_FILE.c.file_id.in_(some), may_matter))
+    push(connection, useful, reason)
+    for some in batches([*set(file_ids).difference(useful)]):
+        connection.execute(delete(_QUEUE).where(_QUEUE.c.file_id.in_(some), _QUEUE.c.version_bump.is_(None)))
 
 
 def remove(connection: Connection, file_ids: Iterable[int]) -> None:

@@ -357,6 +357,7 @@ file = Table(
     CheckConstraint("file_size >= 0", name="file_size"),
     CheckConstraint(_one_of("quality", Quality), name="quality"),
     Index("ix_file_product_time", "product_id", "utc_start_time", "utc_stop_time"),
+    Index("ix_file_place", "exists_on_disk", "relative_path"),
 )
 """One file of one product for one date, with one version. ``same_as``: the number of the oldest of the earlier versions
 that it equals, without a break between them; null when it differs from the version before. ``stat``: what the system
@@ -374,8 +375,6 @@ correction = Table(
     Column("user", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("logging_id", Integer, ForeignKey("logging.logging_id")),
-    Column("undone_time", UtcTime),
-    Column("undone_by", Text),
     CheckConstraint(_one_of("kind", Correction), name="kind"),
 )
 """What a person, or a run because of it, changed of files that are in the catalogue. ``logging_id``: that run."""
@@ -387,6 +386,8 @@ correctionfile = Table(
     Column("file_id", BIG_ID, ForeignKey("file.file_id"), primary_key=True, index=True),
     Column("cause_file", BIG_ID, ForeignKey("file.file_id"), index=True),
     Column("former", Text, nullable=False, server_default="{}"),
+    Column("undone_time", UtcTime),
+    Column("undone_by", Text),
 )
 """A file that was corrected; ``cause_file``: the input because of which. ``former`` is JSON: what its columns held."""
 
@@ -526,6 +527,15 @@ waitingslot = Table(
 )
 """An output that is due, and waits as the ``build`` of its process says: until a time, or (null) until something
 comes."""
+
+directory = Table(
+    "directory",
+    METADATA,
+    Column("relative_path", Text, primary_key=True),
+    Column("stat", Text, nullable=False),
+)
+"""A directory of files, as it was when all that should be in it was last seen there. ``stat``: what the system said of
+it; as long as it says so, no file of it is gone."""
 
 attemptinput = Table(
     "attemptinput",

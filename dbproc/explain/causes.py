@@ -54,6 +54,7 @@ class Standing(StrEnum):
 
     DELIVERED = "delivered"  #: no process makes it, and there is a file of it
     REPLACED = "replaced"  #: no process makes it, and the newer version of its file is of another time
+    WITHDRAWN = "withdrawn"  #: no process makes it, and its file was taken back
     MISSING = "missing"  #: no process makes it, and its file is gone from disk
     NOT_DELIVERED = "not delivered"  #: no process makes it, and no file of it came
     RETIRED_PROCESS = "retired process"  #: its process is no longer defined
@@ -277,7 +278,8 @@ class Inquiry:
             return replace(node, state=Standing.DELIVERED, explanation=text)
         if node.files:
             text = _out_of_place(node.files[0])
-            return replace(node, state=Standing.MISSING, explanation=text)
+            is_lost = node.files[0].standing is FileStanding.LOST
+            return replace(node, state=Standing.MISSING if is_lost else Standing.WITHDRAWN, explanation=text)
         if retired:
             text = f"process {', '.join(retired)}, which made it, is no longer defined"
             return replace(node, state=Standing.RETIRED_PROCESS, explanation=text)
@@ -310,6 +312,9 @@ class Inquiry:
             text = f"process {process.name} is retired: it has no code"
             return replace(node, state=Standing.RETIRED_PROCESS, explanation=text), []
         node = replace(node, state=decision.state, explanation=decision.explanation)
+        if attempt is not None and attempt.dismissed_time is not None and decision.state is State.DELAYED:
+            text = "failed, and a person said that nobody will mend it"
+            return replace(node, explanation=text, details=[_UNTIL_CHANGED]), []
         if decision.state is State.NO_CODE:
             return replace(node, details=list(map(_code_words, codes))), []
         if decision.state is State.NOT_DUE:
@@ -439,6 +444,9 @@ def _not_valid(link: Input, period: Period, file: FileRow) -> Iterator[str]:
         yield f"{file.filename}, the latest, starts more than {duration_text(link.max_age)} before it"
 
 
+_UNTIL_CHANGED = "the next run tries it when its inputs or its code change"
+
+
 def _code_words(code: CodeInUse) -> str:
     words = f"{code.name} {code.version} is for {code.first} to {code.last}"
     return words if code.is_active else f"{words}, and not active"
@@ -448,4 +456,5 @@ def _out_of_place(row: FileRow) -> str:
     """That a delivered file is not in its place, and what to do."""
     if row.standing is FileStanding.LOST:
         return f"{row.filename} is missing from disk; deliver it again"
-    return f"{row.filename} is {row.standing}; to have it back: dbproc restore {row.filename}"
+    back = f"to have it back: dbproc restore {row.filename}"
+    return f"{row.filename} is {row.standing}; {back}; with other bytes: dbproc replace {row.filename} with PATH"

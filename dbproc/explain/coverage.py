@@ -6,7 +6,7 @@ import datetime as dt
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dbproc.core import coverage
 from dbproc.core.answers import HIDDEN, INLINE
@@ -42,10 +42,12 @@ from dbproc.database import coverage as database
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store, Transaction
 from dbproc.explain.causes import maker_of
+from dbproc.explain.deliveries import Came, Deliveries
 from dbproc.explain.status import standing_failures
 from dbproc.run.decide import facts_in, periods_of
 
 _DAILY = Cadence(Timebase.DAILY)
+_NOT_THERE = (Mark.MISSING, Mark.LATE, Mark.GONE)
 _MARKS = {Standing.LOST: Mark.GONE, Standing.WITHDRAWN: Mark.WITHDRAWN, Standing.FOLLOWING: Mark.WITHDRAWN}
 
 
@@ -111,7 +113,8 @@ class Coverage:
 
 
 def mission_coverage(store: Store, products: Sequence[str] = (), choice: SlotChoice = EVERY_SLOT) -> Coverage:
-    """What there is of some products, or of all.
+    """What there is of some products, or of all; gaps that deliveries would fill that are not in the catalogue yet name
+    these.
 
     Raises
     ------
@@ -119,7 +122,38 @@ def mission_coverage(store: Store, products: Sequence[str] = (), choice: SlotCho
         There is no product of a name, or none of them has a keyword of the chosen key.
     """
     with store.begin() as connection:
-        return coverage_in(connection, load_definition(connection), products, choice)
+        definition = load_definition(connection)
+        answer = coverage_in(connection, definition, products, choice)
+    return replace(answer, gaps=tuple(_explained(store, definition, answer.gaps)))
+
+
+def _explained(store: Store, definition: Definition, gaps: Sequence[Gap]) -> Iterator[Gap]:
+    """Gaps with what is in incoming or in quarantine and would fill them."""
+    deliveries = Deliveries(store, definition)
+    came: dict[str, list[Came]] = {}
+    for gap in gaps:
+        product = product_named(definition, gap.product)
+        if gap.mark not in _NOT_THERE or maker_of(definition, product.product_id) is not None:
+            yield gap
+            continue
+        if product.name not in came:
+            came[product.name] = list(deliveries.of(product))
+        assert gap.slot.period is not None
+        span = Period(gap.slot.period.start, gap.slot.period.stop)
+        found = [each for each in came[product.name] if each.fills(span, gap.slot.keywords)]
+        yield _filled(gap, found) if found else gap
+
+
+def _filled(gap: Gap, found: Sequence[Came]) -> Gap:
+    """A gap with what would fill it, or some of it, and the command that helps."""
+    first = found[0]
+    if first.entry is None:
+        words, command = f"{first.name} is in incoming", _line("run")
+    else:
+        words = f"{first.name} is in quarantine, entry {first.entry}: {first.reason}"
+        command = _line("quarantine", "show", str(first.entry))
+    more = f", and {len(found) - 1} more came" if len(found) > 1 else ""
+    return replace(gap, why=f"{words}{more}", command=command)
 
 
 def coverage_in(
@@ -208,8 +242,8 @@ def _command(definition: Definition, product: Product, key: str, stretch: Stretc
     is_one = first == last
     keys = [word for name, value in keywords_of(key).items() for word in ("--key", f"{name}={value}")]
     span = ["--start", first, "--end", last, *keys]
-    if stretch.mark is Mark.FAILED and maker is not None:
-        return _line("retry", "--only", maker.name, *span)
+    if stretch.mark in (Mark.FAILED, Mark.DISMISSED) and maker is not None:
+        return _line("retry", *["--dismissed"] * (stretch.mark is Mark.DISMISSED), "--only", maker.name, *span)
     if stretch.mark is Mark.WITHDRAWN:
         if is_one and stretch.file:
             return _line("restore", stretch.file)
@@ -280,7 +314,7 @@ class _Survey:
         elif maker is not None:
             aims = self._of_process(maker, there, fields)
         else:
-            aims = self._seen(product, there)
+            aims = self._seen(product, there, fields)
         troubles = self._troubles.get(product.product_id, [])
         return [
             Series(
@@ -356,10 +390,17 @@ class _Survey:
             keys = {both for one in keys for other in own if (both := joined(one, other)) is not None}
         return {key for key in keys if fields_of(key) == fields}
 
-    def _seen(self, product: Product, there: Mapping[str, tuple[Line, int]]) -> Mapping[str, tuple[Basis, Aim]]:
-        """What comes as it came so far; nothing is missing where that tells nothing, or when it ended for all keys."""
+    def _seen(
+        self, product: Product, there: Mapping[str, tuple[Line, int]], fields: frozenset[str]
+    ) -> Mapping[str, tuple[Basis, Aim]]:
+        """What comes as it came so far, also where it is gone since; nothing is missing where that tells nothing, or
+        when it ended for all keys."""
         cadence = coverage.rhythm(database.latest_starts(self._connection, product))
         spans = {key: span for key, (line, _) in there.items() if (span := _hull(line)) is not None}
+        gone = (each for each in self._troubles.get(product.product_id, []) if each[1].mark is Mark.GONE)
+        for keywords, trouble in gone:
+            key = restricted(keywords, fields)
+            spans[key] = coverage.hull([spans.get(key, trouble.period), trouble.period])
         if not spans:
             return {}
         last = max(span.stop for span in spans.values())
@@ -411,6 +452,9 @@ def _troubles(connection: Transaction, definition: Definition) -> dict[int, list
     for row in database.out_of_place(connection):
         mark = _MARKS[row.standing]
         why = f"with its input, of {row.cause}" if row.cause else row.reason
+        if mark is Mark.GONE:
+            is_made = maker_of(definition, row.product_id) is not None
+            why = "the next run makes it again, if that can be" if is_made else "deliver it from a copy again"
         root = row.cause or ""
         found[row.product_id].append((row.keywords, Stretch(row.period, mark, why, root, row.filename)))
     for product_id, keywords, trouble in [*_waiting(connection, definition), *_failed(connection, definition)]:
@@ -429,10 +473,14 @@ def _waiting(connection: Transaction, definition: Definition) -> Iterator[tuple[
 
 
 def _failed(connection: Transaction, definition: Definition) -> Iterator[tuple[int, str, Stretch]]:
-    for row in attempts.attempts_numbered(connection, standing_failures(connection, definition)):
+    numbers = standing_failures(connection, definition)
+    numbers += standing_failures(connection, definition, dismissed=True)
+    for row in attempts.attempts_numbered(connection, numbers):
         process = definition.processes[row.process_id]
         shown = row.slot.period
         period = period_of(process, row.place) if shown is None else Period(shown.start, shown.stop)
-        why = f"{process.name}: {row.message or row.status}"
+        why, mark = f"{process.name}: {row.message or row.status}", Mark.FAILED
+        if row.dismissed_time is not None:
+            why, mark = f"{why}; dismissed by {row.dismissed_by}: {row.dismissed_reason}", Mark.DISMISSED
         for number in process.outputs:
-            yield number, row.slot.keywords, Stretch(period, Mark.FAILED, why, log=row.log or "")
+            yield number, row.slot.keywords, Stretch(period, mark, why, log=row.log or "")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dbproc.core.errors import UserError
 from dbproc.core.filenames import keywords_text
-from dbproc.core.model import Definition, Product
+from dbproc.core.model import Definition, Period, Product
+from dbproc.core.periods import days_period
 from dbproc.core.slot_text import (
     SlotChoice,
     has_key,
@@ -20,6 +23,7 @@ from dbproc.database.store import Store
 from dbproc.ingest.incoming import Scan, finished_name, scan_mission
 
 _MOST_IN_QUARANTINE = 100_000
+_DAY = re.compile(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)(?!\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,24 @@ class InQuarantine:
     filename: str  #: the name that it came with
     reason: str  #: why it was refused, in one word
     message: str  #: why it was refused, in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A delivery that is not in the catalogue, and the time that its name tells.
+
+    `keywords` is None where its name is not of the product's format; `entry` is its number in quarantine.
+    """
+
+    name: str
+    period: Period
+    keywords: str | None
+    entry: int | None = None
+    reason: str = ""
+
+    def fills(self, period: Period, key: str) -> bool:
+        """Whether it seems to be of a time and key."""
+        return self.period.overlaps(*period) and (self.keywords is None or has_key(self.keywords, key))
 
 
 class Deliveries:
@@ -71,6 +93,19 @@ class Deliveries:
                     message=entry.message,
                 )
 
+    def of(self, product: Product) -> Iterator[Came]:
+        """All that came and seems to be of a product, with its time."""
+        scan = self._scan
+        for name in (*(arrival.name for arrival in scan.settled), *map(finished_name, scan.names)):
+            yield from _came(product, name)
+        for entry in self._in_quarantine:
+            refused = [
+                replace(each, entry=entry.quarantine_id, reason=entry.reason) for each in _came(product, entry.filename)
+            ]
+            yield from refused
+            if not refused and product.name in {answer.product for answer in entry.answers}:
+                yield from _near(entry)
+
     @cached_property
     def _scan(self) -> Scan:
         try:
@@ -90,6 +125,21 @@ def _fits(product: Product, choice: SlotChoice, name: str) -> bool:
     if facts is None or not has_key(keywords_text(facts.keywords), choice.key):
         return False
     return facts.start is None or facts.stop is None or choice.span.overlaps(facts.start, facts.stop)
+
+
+def _came(product: Product, name: str) -> Iterator[Came]:
+    facts = product.read(name)
+    if facts is not None and facts.start is not None and facts.stop is not None:
+        yield Came(name, Period(facts.start, facts.stop), keywords_text(facts.keywords))
+
+
+def _near(entry: QuarantineRow) -> Iterator[Came]:
+    """A refused file whose name has a day in it."""
+    found = _DAY.search(entry.filename)
+    with suppress(ValueError):
+        if found is not None:
+            day = dt.date(*map(int, found.groups()))
+            yield Came(entry.filename, days_period(day, day), None, entry.quarantine_id, entry.reason)
 
 
 def _tells(name: str, date: dt.date) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from html import escape
-from typing import NamedTuple
 
 from dbproc.core.model import Definition
 
@@ -21,21 +20,31 @@ _SVG = """\
 """
 
 
-class Node(NamedTuple):
-    """A product or a process; `rank` is how many steps it is from what is delivered."""
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A product or a process."""
 
-    name: str
-    is_process: bool
-    rank: int
+    name: str  #: its name
+    is_process: bool  #: whether it is a process
+    rank: int  #: how many steps it is from what is delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What goes from a product into a process, or comes from a process."""
+
+    source: int  #: the place of a node in the list of all, counted from 0
+    target: int  #: the place of the other one
+    is_optional: bool  #: whether it is an input that may be missing
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The products and processes of a mission, and what goes from one into another; optional inputs are told."""
+    """The products and processes of a mission, and what goes from one into another."""
 
-    mission: str
-    nodes: tuple[Node, ...]
-    edges: tuple[tuple[int, int, bool], ...]  #: places of two nodes, and whether it is optional
+    mission: str  #: its name
+    nodes: tuple[Node, ...]  #: the products, then the processes
+    edges: tuple[Edge, ...]  #: what goes from one into another
 
 
 def graph(definition: Definition) -> Graph:
@@ -44,12 +53,14 @@ def graph(definition: Definition) -> Graph:
     keys = [(False, number) for number in products] + [(True, number) for number in processes]
     place = {key: position for position, key in enumerate(keys)}
     edges = [
-        (place[False, link.product_id], place[True, number], link.optional)
+        Edge(place[False, link.product_id], place[True, number], link.optional)
         for number, process in processes.items()
         for link in process.inputs
     ]
     edges += [
-        (place[True, number], place[False, made], False) for number, each in processes.items() for made in each.outputs
+        Edge(place[True, number], place[False, made], False)
+        for number, each in processes.items()
+        for made in each.outputs
     ]
     ranks = _ranks(len(keys), edges)
     names = [(processes if is_process else products)[number].name for is_process, number in keys]
@@ -57,13 +68,13 @@ def graph(definition: Definition) -> Graph:
     return Graph(definition.mission.name, tuple(nodes), tuple(edges))
 
 
-def _ranks(count: int, edges: list[tuple[int, int, bool]]) -> list[int]:
+def _ranks(count: int, edges: list[Edge]) -> list[int]:
     """The longest way to each node; a definition has no circles."""
     ranks = [0] * count
     for _ in range(count):
         before = list(ranks)
-        for source, target, _ in edges:
-            ranks[target] = max(ranks[target], ranks[source] + 1)
+        for edge in edges:
+            ranks[edge.target] = max(ranks[edge.target], ranks[edge.source] + 1)
         if ranks == before:
             break
     return ranks
@@ -75,8 +86,8 @@ def dot(drawn: Graph) -> str:
     for position, node in enumerate(drawn.nodes):
         shape = "ellipse" if node.is_process else "box"
         lines.append(f"  n{position} [label={_quoted(node.name)}, shape={shape}];")
-    for source, target, is_optional in drawn.edges:
-        lines.append(f"  n{source} -> n{target}{' [style=dashed]' if is_optional else ''};")
+    for edge in drawn.edges:
+        lines.append(f"  n{edge.source} -> n{edge.target}{' [style=dashed]' if edge.is_optional else ''};")
     return "\n".join([*lines, "}"])
 
 
@@ -98,10 +109,10 @@ def svg(drawn: Graph) -> str:
     height = max(tops.values(), default=0) + _HEIGHT + 20
     shapes = [_shape(node, lefts[node.rank], tops[i], widths[node.rank]) for i, node in enumerate(drawn.nodes)]
     arrows = []
-    for source, target, is_optional in drawn.edges:
-        one, other = drawn.nodes[source], drawn.nodes[target]
+    for edge in drawn.edges:
+        one, other = drawn.nodes[edge.source], drawn.nodes[edge.target]
         begin, end = lefts[one.rank] + widths[one.rank], lefts[other.rank] - 2
-        arrows.append(_arrow(begin, tops[source], end, tops[target], is_optional=is_optional))
+        arrows.append(_arrow(begin, tops[edge.source], end, tops[edge.target], is_optional=edge.is_optional))
     name = escape(drawn.mission, quote=True)
     return _SVG.format(width=max(left - _ACROSS + 20, 60), height=height, name=name, drawn="\n".join(arrows + shapes))
 
@@ -109,8 +120,8 @@ def svg(drawn: Graph) -> str:
 def _tops(drawn: Graph, columns: dict[int, list[int]]) -> dict[int, int]:
     """Where each node is from the top: near the middle of what leads to it, and on none other."""
     into: dict[int, list[int]] = defaultdict(list)
-    for source, target, _ in drawn.edges:
-        into[target].append(source)
+    for edge in drawn.edges:
+        into[edge.target].append(edge.source)
     tops: dict[int, int] = {}
     for rank in sorted(columns):
         wish = {i: sum(tops[j] for j in into[i]) // len(into[i]) if into[i] else 0 for i in columns[rank]}

@@ -17,6 +17,7 @@ _COLORS = {
     Mark.LATE: "#d9541e",
     Mark.GONE: "#8a4b2a",
     Mark.WITHDRAWN: "#9b59b6",
+    Mark.DISMISSED: "#d98880",
     Mark.FAILED: "#c0142c",
 }
 _MOST_ROWS = 200

@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from operator import attrgetter
 
 from dbproc.changes.arrivals import taken_in
@@ -19,29 +20,35 @@ from dbproc.changes.whatif import EARLY_CUTOFF, Subject, predict
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.errors import UserError
 from dbproc.core.estimate import Work, seconds_of
-from dbproc.core.model import Definition, Period, Slot, Task
+from dbproc.core.model import Definition, File, Mission, Period, Slot, Task
 from dbproc.core.plan import Decision, State
 from dbproc.core.slot_text import (
     EVERY_SLOT,
     SlotChoice,
     fields_of_processes,
+    file_words,
     require_fields,
     slot_shown,
     task_shown,
 )
-from dbproc.database import campaigns, waitingslots
+from dbproc.database import campaigns, files, queue, waitingslots
 from dbproc.database import statistics as history
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
 from dbproc.database.waitingslots import WaitingRow
+from dbproc.explain.lost import LostFile, gone
 from dbproc.explain.status import open_failures
 from dbproc.ingest import triage
 from dbproc.ingest.incoming import scan_mission
 from dbproc.products.inspection import Inspection
 from dbproc.run.decide import facts_of, periods_of
+from dbproc.run.inputs import look
+from dbproc.run.lost import sources_of
 from dbproc.run.selection import Options, allowed_processes
 from dbproc.run.simulation import Hypothesis
+
+_MOST_LOST = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +124,8 @@ class Plan:
     later: tuple[LaterTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: what waits for its time
     follows: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: the names of the products they make
     failures: Sequence[AttemptRow] | None = field(default=None, metadata=OPTIONAL)  #: those that are not retried yet
+    lost: tuple[LostFile, ...] | None = field(default=None, metadata=OPTIONAL)  #: gone from disk, and not made again
+    lost_problem: str | None = field(default=None, metadata=OPTIONAL)  #: on directories that lack all their files
     notes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: the assumptions
     totals: PlanTotals | None = field(default=None, metadata=OPTIONAL)  #: how much there is to do
 
@@ -124,7 +133,9 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether there is nothing to do and nothing to report."""
         ingest = self.incoming or self.incoming_problem
-        return not (ingest or self.edited_codes or self.tasks or self.withdrawn or self.problems or self.failures)
+        gone = self.lost or self.lost_problem
+        work = self.edited_codes or self.tasks or self.withdrawn or self.problems or self.failures
+        return not (ingest or gone or work)
 
 
 def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Plan:
@@ -140,12 +151,19 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
     allowed = allowed_processes(definition, options)
     require_fields(choice.key, fields_of_processes(definition, allowed), "what is planned")
     arrivals, decisions = _arrivals(definition, store, options) if options.ingest else (Plan(), ())
+    lost = gone(store, definition, _MOST_LOST)
+    arrivals = replace(
+        arrivals, lost=tuple(each for each in lost.files if not each.is_made_again), lost_problem=lost.problem
+    )
     if not options.process:
         return arrivals
     taken = taken_in(store, decisions)
+    back = {each.known.file_id for each in decisions if isinstance(each, triage.Restored | triage.Duplicate)}
+    vanished = [file for file in lost.unnoticed if file.file_id not in back]
     with store.at_one_moment() as still:
         hypothesis = Hypothesis(definition, taken.queued, taken.delivered, taken.replaced)
-        made = list(predict(still, hypothesis, allowed))
+        faults = partial(_faults, still, definition.mission, back | {file.file_id for file in lost.unnoticed})
+        made = list(predict(still, _without(still, hypothesis, vanished), allowed, faults))
     with store.begin() as connection:
         failures = open_failures(connection, definition, choice)
         names = {row.campaign_id: row.name for row in campaigns.entries(connection)}
@@ -166,6 +184,24 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
         totals=_totals(store, jobs, options.slots),
     )
+
+
+def _without(store: Store, hypothesis: Hypothesis, vanished: Sequence[File]) -> Hypothesis:
+    """The hypothesis that some files are recorded as gone, too."""
+    if not vanished:
+        return hypothesis
+    numbers = [file.file_id for file in vanished]
+    with store.begin() as connection:
+        before = files.newest_besides(connection, numbers)
+        queued = queue.as_queued(connection, file_ids=sources_of(connection, hypothesis.definition, vanished))
+    pairs = tuple((file, before.get(file.file_id)) for file in vanished)
+    return replace(hypothesis, queued=(*queued, *hypothesis.queued), lost=pairs)
+
+
+def _faults(store: Store, mission: Mission, moving: Collection[int], tasks: Sequence[Task]) -> list[str | None]:
+    """Why jobs cannot begin; of inputs that are not yet as they will be nothing can be said."""
+    seen = [replace(task, inputs=tuple(file for file in task.inputs if file.file_id not in moving)) for task in tasks]
+    return [inputs.fault for inputs in look(store, mission, seen)]
 
 
 def _arrivals(definition: Definition, store: Store, options: Options) -> tuple[Plan, Sequence[triage.Decision]]:
@@ -192,7 +228,7 @@ def _sentence(definition: Definition, decision: triage.Decision) -> str:
         case triage.Restored(target=target):
             return f"back to {target}, where it is missing"
         case triage.Accepted(file=file):
-            return f"{definition.products[file.product_id].name} {file.facts.date} {file.version}"
+            return f"{file_words(definition.products[file.product_id], file.facts)} {file.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +268,7 @@ def _withdrawn(made: Sequence[Decision], meant: _Meant) -> Iterator[WithdrawnOut
 
 
 def _problems(definition: Definition, made: Sequence[Decision], meant: _Meant) -> Iterator[PlannedTask]:
-    refused = (decision for decision in made if decision.state is State.REFUSED)
+    refused = (decision for decision in made if decision.state in (State.REFUSED, State.HINDERED))
     return (_planned_task(definition, decision) for decision in refused if meant.has(decision.slot, decision.period))
 
 

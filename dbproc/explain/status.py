@@ -23,7 +23,7 @@ from dbproc.core.slot_text import (
     require_fields,
     slot_shown,
 )
-from dbproc.core.states import CampaignStatus
+from dbproc.core.states import CampaignStatus, NoticeEvent
 from dbproc.database import attempts, campaigns, lock, notices, quarantine, queue, root, summary
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.campaigns import CampaignRow
@@ -32,6 +32,7 @@ from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store, Transaction
 from dbproc.database.summary import ProductInNumbers, RunRow
 from dbproc.explain.expectations import LateProduct, WaitingSlot, late_products, waiting_slots
+from dbproc.explain.lost import LostFile, gone
 from dbproc.ingest.incoming import scan_mission
 from dbproc.run.decide import decide, facts_in, periods_of
 from dbproc.system.machine import Judgement
@@ -39,6 +40,7 @@ from dbproc.system.machine import Judgement
 _LATEST = 10
 _MOST_FAILURES = 50
 _NOT_OVER = (CampaignStatus.ACTIVE, CampaignStatus.PAUSED)
+_OF_FAILURES = (NoticeEvent.FAILED, NoticeEvent.GIVEN_UP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,9 @@ class Status:
     failures: tuple[OpenFailure, ...]  #: what failed or was refused, the latest first
     waiting: tuple[WaitingSlot, ...]  #: what is to be made later, by process and date
     late: tuple[LateProduct, ...]  #: products of which files should have come
+    lost: int  #: how many files are gone from disk
+    lost_files: tuple[LostFile, ...]  #: the first of them
+    lost_problem: str | None  #: on directories that lack all their files
     quarantine: int  #: how many files are in quarantine
     quarantine_gone: int  #: how many files are recorded there, and gone
     quarantined: tuple[QuarantineRow, ...]  #: the latest files in quarantine
@@ -208,16 +213,18 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
         there = _in_quarantine(definition, recorded)
         late = tuple(late_products(connection, definition, choice, dt.datetime.now(dt.UTC)))
         incoming = _incoming(definition)
+        lost = gone(store, definition, _LATEST)
         last = summary.last_run(connection)
-        critical = [*filter(None, [problem, _lock_problem(holder), _run_problem(last), incoming.problem])]
-        failing = [*_failing(len(standing), late, len(there))]
+        troubles = [problem, _lock_problem(holder), _run_problem(last), incoming.problem, lost.problem]
+        critical = [*filter(None, troubles)]
+        failing = [*_failing(len(standing), late, len(there), lost.count)]
         return Status(
             condition=Condition.CRITICAL if critical else Condition.FAILING if failing else Condition.FINE,
             findings=(*critical, *failing),
             running=_running(connection, holder, last),
             inactive_processes=tuple(_inactive(definition)),
             campaigns=tuple(row for row in campaigns.entries(connection) if row.status in _NOT_OVER),
-            untold=tuple(_untold(connection, definition)),
+            untold=tuple(_untold(connection, definition, standing)),
             mission=definition.mission.name,
             root=definition.mission.root,
             root_problem=problem,
@@ -228,6 +235,9 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
             failures=tuple(extended(OpenFailure, row, waiting=waiting_for(definition, row)) for row in failures),
             waiting=tuple(waiting_slots(connection, definition, choice)),
             late=late,
+            lost=lost.count,
+            lost_files=lost.files,
+            lost_problem=lost.problem,
             quarantine=len(there),
             quarantine_gone=len(recorded) - len(there),
             quarantined=tuple(quarantine.entry(connection, number) for number in there[:_LATEST]),
@@ -251,7 +261,7 @@ def _run_problem(run: RunRow | None) -> str | None:
     return f"the last run, {run.logging_id}, did not end well: {comment}"
 
 
-def _failing(failures: int, late: Sequence[LateProduct], refused: int) -> Iterator[str]:
+def _failing(failures: int, late: Sequence[LateProduct], refused: int, lost: int) -> Iterator[str]:
     """What failed, is late or was refused, in numbers."""
     if failures:
         yield f"{failures} failed"
@@ -260,6 +270,8 @@ def _failing(failures: int, late: Sequence[LateProduct], refused: int) -> Iterat
         yield f"{count} late of {', '.join(each.product for each in late[:_LATEST])}"
     if refused:
         yield f"{refused} in quarantine"
+    if lost:
+        yield f"{lost} gone from disk"
 
 
 def _running(connection: Transaction, holder: lock.Holder | None, last: RunRow | None) -> RunningNow | None:
@@ -281,9 +293,15 @@ def _inactive(definition: Definition) -> Iterator[str]:
             yield process.name
 
 
-def _untold(connection: Transaction, definition: Definition) -> Iterator[Untold]:
-    for hook, notice, problem in notices.untold(connection, [hook.name for hook in definition.mission.notify]):
-        yield Untold(hook=hook, event=notice.event, message=notice.message, problem=problem)
+def _untold(connection: Transaction, definition: Definition, standing: Sequence[int]) -> Iterator[Untold]:
+    """What hooks did not tell, and matters still: of failures those that are open."""
+    found = notices.untold(connection, [hook.name for hook in definition.mission.notify])
+    is_of_failures = any(notice.event in _OF_FAILURES for _, notice, _ in found)
+    rows = attempts.attempts_numbered(connection, standing) if is_of_failures else ()
+    still = tuple(f"{row.process} {row.slot}: " for row in rows)
+    for hook, notice, problem in found:
+        if notice.event not in _OF_FAILURES or notice.message.startswith(still):
+            yield Untold(hook=hook, event=notice.event, message=notice.message, problem=problem)
 
 
 def _fields(definition: Definition) -> frozenset[str]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Event, Progress, Report
 from dbproc.core.model import Definition, KnownFile, Move, SameName
+from dbproc.core.slot_text import file_words
 from dbproc.core.states import Correction, Purpose
 from dbproc.core.text import storable
-from dbproc.database import corrections, files, quarantine, queue
+from dbproc.database import corrections, directories, files, quarantine, queue
 from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.store import Store
@@ -69,7 +70,7 @@ class Ingest:
                 progress(start + len(batch), len(arrivals))
 
     def _take_batch(self, arrivals: Sequence[Arrival]) -> None:
-        decisions = self._triage.decide(arrivals)
+        decisions = [each for each in self._triage.decide(arrivals) if self._has_home(each)]
         ways = {id(decision): way for decision in decisions if (way := self._way_for(decision)) is not None}
         steps = [(decision, self._move_of(decision)) for decision in decisions]
         announced = [*ways.values(), *(move for _, move in steps if move is not None)]
@@ -81,6 +82,17 @@ class Ingest:
         made = [step for each in moved if (step := self._as_placed(*each, ways.get(id(each[0])))) is not None]
         self._record(made, announced)
         self._tidy(made)
+
+    def _has_home(self, decision: Decision) -> bool:
+        """Whether what is to make way is there, or gone by itself; it stays in incoming where a disk may be away."""
+        former = decision.former if isinstance(decision, Accepted) else None
+        if former is None:
+            return True
+        with self._store.begin() as connection:
+            trouble = directories.away(connection, self._definition.mission, [former])
+        if trouble is not None:
+            self._report.add(Event.PROBLEM, decision.arrival.name, f"{trouble}; it stays in incoming")
+        return trouble is None
 
     def _move_of(self, decision: Decision) -> Move | None:
         arrival, measured = decision.arrival, decision.measured
@@ -173,7 +185,8 @@ class Ingest:
         if isinstance(decision, Accepted):
             file, product = decision.file, self._name(decision.file.product_id)
             date = file.facts.date.isoformat()
-            text = f"{product} {date} {file.version}{'' if file.replaces is None else ', in the place of other bytes'}"
+            words = file_words(self._definition.products[file.product_id], file.facts)
+            text = f"{words} {file.version}{'' if file.replaces is None else ', in the place of other bytes'}"
             self._report.add(Event.INGESTED, name, text, product=product, date=date)
         elif isinstance(decision, Restored):
             self._report.add(Event.RESTORED, name, f"it was missing from {decision.target}")

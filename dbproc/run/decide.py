@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from dbproc.core.candidates import Anchors, Consumers, Queued, Reach, affected, completed, needs_of_reaches, until_next
@@ -42,13 +43,16 @@ def decide(
 
 
 def planners(
-    definition: Definition, facts: FactsOf, slots: Sequence[Slot], now: dt.datetime
+    definition: Definition, facts: FactsOf, slots: Sequence[Slot], now: dt.datetime, *, every_version: bool = False
 ) -> Iterator[tuple[Planner, Sequence[Slot]]]:
-    """Planners, each with the slots whose facts it has; for callers that need more than :func:`decide`."""
+    """Planners, each with the slots whose facts it has; for callers that need more than :func:`decide`.
+
+    `every_version`: they know every version in place of what stands there, not only the newest.
+    """
     for start in range(0, len(slots), AT_ONCE):
         some = slots[start : start + AT_ONCE]
         periods = periods_of(definition, facts, some)
-        asked = needs(definition, some, periods)
+        asked = replace(needs(definition, some, periods), every_version=every_version)
         yield Planner(definition, facts(asked, some), asked, now, periods), some
 
 

@@ -144,26 +144,35 @@ class Trouble:
         if self.member is not None:
             return f"{self._member_words()}; {_way_of_member(file)}{ends}"
         if self.is_gone:
-            back = "put it back" if file.is_made else "put it back, or deliver it again"
-            return f"the input {self.path} is missing from disk; {back}, or dbproc check --repair{ends}"
-        way = "move it away, and the next run makes it again" if file.is_made else _replacing(file)
-        return f"the input {self.path} {_EDITED}; put the former bytes back, or {way}{ends}"
+            back = _MADE_AGAIN if file.is_made else "put it back, or deliver it again, or dbproc check --repair"
+            return f"the input {self.path} is missing from disk; {back}{ends}"
+        return f"the input {self.path} {_EDITED}; {ways_of_edited(file.filename, is_made=file.is_made)}{ends}"
 
     def _member_words(self) -> str:
         return f"{self.path}, a member of an input, {'is missing from disk' if self.is_gone else _EDITED}"
 
 
+_MADE_AGAIN = (
+    "put it back, or the next run makes it again; where all of its directory is gone, once dbproc check --repair has "
+    "recorded that"
+)
 _EDITED = "does not have the bytes that were recorded: somebody changed it on disk"
 
 
-def _replacing(file: KnownFile) -> str:
-    return f"to use others: dbproc replace {shlex.quote(file.filename)} with PATH --reason TEXT"
+def ways_of_edited(filename: str, *, is_made: bool) -> str:
+    """What to do about a file that was edited on disk: one that was made is made again, another one is replaced."""
+    way = "move it away, and the next run makes it again" if is_made else _replacing(filename)
+    return f"put the former bytes back, or {way}"
+
+
+def _replacing(filename: str) -> str:
+    return f"to use others: dbproc replace {shlex.quote(filename)} with PATH --reason TEXT"
 
 
 def _way_of_member(file: KnownFile) -> str:
     if file.is_made:
         return f"put it back, or move {file.filename} and its directory away, and the next run makes both again"
-    return f"put it back, or, {_replacing(file)}"
+    return f"put it back, or, {_replacing(file.filename)}"
 
 
 def _told(store: Store, faults: Mapping[int, Trouble]) -> dict[int, str]:

@@ -168,7 +168,15 @@ class Scheduler:
         """Decide every slot that waits for nothing; settle those with nothing to build."""
         while slots := self._frontier.open():
             for planner, some in planners(self.definition, self._facts, slots, dt.datetime.now(dt.UTC)):
-                yield from self._settled([self._decided(planner, slot) for slot in some])
+                yield from self._settled(self._of_every_version([self._decided(planner, slot) for slot in some]))
+
+    def _of_every_version(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """Decisions, those to withdraw something looked at again with every version in place: all go at once."""
+        slots = [decision.slot for decision in decisions if decision.state is State.WITHDRAW]
+        now = dt.datetime.now(dt.UTC)
+        asked = planners(self.definition, self._facts, slots, now, every_version=True)
+        again = {slot: planner.decide(slot, self._forced.get(slot)) for planner, some in asked for slot in some}
+        return [again.get(decision.slot, decision) for decision in decisions]
 
     def can_wait(self, slot: Slot) -> bool:
         """Whether only campaigns require a slot."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import gc
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbproc.core.candidates import Queued
 from dbproc.core.facts import Facts
@@ -41,6 +41,8 @@ class Hypothesis:
         Files that would be in the catalogue; of several versions of one file, the lower ones first.
     replaced
         Files that would take over the names of others: these, and the new ones.
+    lost
+        Files that are gone from disk, each with what is the newest of its versions then.
     forced, forced_part
         Slots that a new campaign would make again, and the part of their versions that would rise.
     """
@@ -49,18 +51,30 @@ class Hypothesis:
     queued: Sequence[Queued] = ()
     delivered: Sequence[File] = ()
     replaced: Sequence[tuple[File, File]] = ()
+    lost: Sequence[tuple[File, File | None]] = ()
     forced: Sequence[Slot] = ()
     forced_part: Part | None = None
 
 
-def simulate(store: Store, hypothesis: Hypothesis, allowed: frozenset[int]) -> Iterator[Decision]:
+Faults = Callable[[Sequence[Task]], Sequence[str | None]]
+"""Says of each task why its job cannot begin, None where it can."""
+
+
+def no_faults(tasks: Sequence[Task]) -> Sequence[str | None]:
+    """Every job can begin."""
+    return [None] * len(tasks)
+
+
+def simulate(
+    store: Store, hypothesis: Hypothesis, allowed: frozenset[int], faults: Faults = no_faults
+) -> Iterator[Decision]:
     """Yield the decisions of the next run: tasks in a possible order, what is hindered, what waits no longer although
     nothing is built, and at last what waits.
 
     `allowed` are the processes that may run.
     """
     with _no_collection():
-        yield from _Simulation(store, hypothesis, allowed).run()
+        yield from _Simulation(store, hypothesis, allowed, faults).run()
 
 
 @contextmanager
@@ -78,8 +92,9 @@ def _no_collection() -> Iterator[None]:
 class _Simulation:
     """One run without an engine: urgent work first, then campaigns, batch by batch."""
 
-    def __init__(self, store: Store, hypothesis: Hypothesis, allowed: frozenset[int]) -> None:
+    def __init__(self, store: Store, hypothesis: Hypothesis, allowed: frozenset[int], faults: Faults) -> None:
         self._hypothesis = hypothesis
+        self._faults = faults
         self._overlay = Overlay(hypothesis.definition)
         self._of_database = facts_of(store, hypothesis.definition)
         self._ended: set[tuple[int, Slot]] = set()
@@ -91,6 +106,8 @@ class _Simulation:
         self._withdrawn: set[int] = set()
 
     def run(self) -> Iterator[Decision]:
+        for lost, before in self._hypothesis.lost:
+            self._overlay.lose(lost, before)
         self._scheduler.begin()
         self._scheduler.enqueue(self._hypothesis.queued)
         self._scheduler.enqueue([self._overlay.deliver(file) for file in self._hypothesis.delivered])
@@ -108,7 +125,7 @@ class _Simulation:
 
     def _decide(self) -> Iterator[Decision]:
         """Decide what waits for nothing and build it, except what can wait."""
-        for decision in self._scheduler.decide():
+        for decision, fault in self._decided():
             task = decision.task
             self._waiting.pop(decision.slot, None)
             if decision.state is State.WAITING:
@@ -120,17 +137,32 @@ class _Simulation:
                     continue
                 self._withdrawn |= gone
                 self._scheduler.enqueue([self._overlay.withdraw(file) for file, _ in decision.withdraws])
+                self._scheduler.enqueue([self._overlay.deliver(file) for file in decision.successors])
                 self._scheduler.reopen([decision.slot])
                 yield decision
             elif decision.state is not State.STALE or task is None:
                 if decision.state in (State.REFUSED, State.DELAYED) or self._scheduler.has_waited(decision.slot):
                     yield decision
+            elif fault is not None:
+                self._fail(task)
+                yield replace(decision, state=State.HINDERED, explanation=fault)
             elif self._scheduler.can_wait(task.slot):
                 self._count += 1
                 heapq.heappush(self._spare, ((*self._campaigns.rank(task), task.level), self._count, task, decision))
             else:
                 self._succeed(task)
                 yield decision
+
+    def _decided(self) -> Iterator[tuple[Decision, str | None]]:
+        """What can be decided now and as long as it goes on, each with the reason why its job cannot begin."""
+        while decisions := list(self._scheduler.decide()):
+            tasks = [each.task for each in decisions if each.state is State.STALE and each.task is not None]
+            faults = dict(zip((task.slot for task in tasks), self._faults(tasks), strict=True))
+            yield from ((decision, faults.get(decision.slot)) for decision in decisions)
+
+    def _fail(self, task: Task) -> None:
+        self._ended.update((number, task.slot) for number in task.carries_out)
+        self._settle([task.slot])
 
     def _succeed(self, task: Task) -> None:
         self._campaigns.predict(task)

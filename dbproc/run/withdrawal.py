@@ -6,14 +6,14 @@ reaped to ``.dbproc/trash``. A kill before the transaction leaves moves that the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from dbproc.core.errors import PlacementError, StorageError
-from dbproc.core.model import Mission, Move
+from dbproc.core.model import KnownFile, Mission, Move
 from dbproc.core.plan import Decision
 from dbproc.core.states import Correction
-from dbproc.database import corrections, files, queue
+from dbproc.database import corrections, directories, files, queue
 from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.store import Store
@@ -52,6 +52,11 @@ def moved(store: Store, wanted: Sequence[Move]) -> Iterator[None]:
         raise
 
 
+def former_of(file: KnownFile, move: Move | None) -> Mapping[str, bool]:
+    """What is recorded of a file that was there, or of whose recorded bytes no move has put any aside."""
+    return {} if move is not None and move.digest == file.digest else LOST
+
+
 def follow(
     store: Store, mission: Mission, run_id: int, decisions: Iterable[Decision]
 ) -> Iterator[tuple[Decision, Sequence[int], str]]:
@@ -61,14 +66,17 @@ def follow(
         pairs = {file.filename: (file, cause) for file, cause in decision.withdraws}
         with store.begin() as connection:
             known = files.known_by_name(connection, list(pairs))
+            trouble = directories.away(connection, mission, known.values())
+        if trouble is not None:
+            yield decision, (), trouble
+            continue
         found = {name: move_aside(mission, file) for name, file in known.items()}
         aside = [move for move in found.values() if move is not None]
-        kept = {name for name, move in found.items() if move is not None and move.digest == known[name].digest}
         try:
             with moved(store, aside), store.begin() as connection:
                 reason = decision.explanation
                 following = [
-                    Corrected(file.file_id, cause.file_id, {} if name in kept else LOST)
+                    Corrected(file.file_id, cause.file_id, former_of(known[name], found[name]))
                     for name, (file, cause) in pairs.items()
                 ]
                 number = corrections.enter(connection, Correction.WITHDRAW, reason, following, run_id)

@@ -33,7 +33,8 @@ NATURAL = {
 IGNORED = {
     "mission": {"identity"},
     "file": {"stat", "arrived_time", "logging_id"},
-    "correction": {"correction_time", "logging_id", "undone_time"},
+    "correction": {"correction_time", "logging_id"},
+    "correctionfile": {"undone_time"},
     "filemember": {"stat"},
     "code": {"stat", "release_time"},
     "inspector": {"stat"},
@@ -46,6 +47,8 @@ IGNORED = {
     "placement": {"announced_time"},
     "quarantine": {"quarantine_time", "logging_id"},
 }
+_MEMORY = ("logging", "directory")
+"""Tables of when something was done or seen."""
 _JOB = re.compile(r"\b\d+-\d+(?=/|\.log\b)")
 _STAMP = re.compile(r"\.[0-9a-f]{13,17}(?=[./\s]|$)")
 
@@ -88,7 +91,7 @@ def _rows(connection: Connection) -> Iterator[str]:
     for table in schema.METADATA.sorted_tables:
         for row in content[table.name].values():
             attempt_id = row.get("attempt_id")
-            if table.name != "logging" and (attempt_id is None or attempt_id in attempts):
+            if table.name not in _MEMORY and (attempt_id is None or attempt_id in attempts):
                 yield f"{table.name}: {_line(table, row, names)}"
 
 

@@ -71,6 +71,24 @@ def test_every_command_and_option_has_help(name: str, command: click.Command) ->
             assert parameter.help, f"{name} {parameter.opts}"
 
 
+def test_the_options_that_pages_give_to_a_command_are_its_own() -> None:
+    options = {
+        name.removeprefix("dbproc "): {each for parameter in command.params for each in parameter.opts}
+        for name, command in COMMANDS
+        if name.startswith("dbproc ") and name != "dbproc idx convert"  # it passes on those of the converters
+    }
+    named = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
+    used = re.compile(rf"(?:\bdbproc |`)({named})(?= )([^`\n;|#]*)")
+    found = [
+        (page.name, name, option)
+        for page in sorted(DOCS.rglob("*.md"))
+        for name, rest in used.findall(page.read_text(encoding="utf-8"))
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", rest)
+    ]
+    assert len(found) > 100
+    assert [each for each in found if each[2] not in {*options[each[1]], "--help"}] == []
+
+
 @pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
 def test_every_command_prints_its_help(name: str, command: click.Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--help"], prog_name=name, standalone_mode=False) in (None, 0)

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from dbproc.database import lock
+from dbproc.database.store import open_store
 from tests.kit.mission import Mission, chain, name_of, process, product
 
-RAW = [name_of("raw", day) for day in (1, 2, 3)]
+RAW = [name_of("raw", day) for day in (1, 2, 3, 4)]
 BAD = RAW[1]
 
 
 @pytest.fixture
 def made(mission: Mission) -> Mission:
     mission.create(*chain(), retry_seconds=0)
-    mission.deliver(*RAW)
+    mission.deliver(*RAW[:3])
     mission.run()
     return mission
 
@@ -44,6 +46,11 @@ def test_a_day_that_was_bad_is_taken_out_with_what_was_made_of_it_and_comes_back
     }
     assert "withdrawn" in made.dbproc("why", BAD).out
     assert "saturated" in made.dbproc("why", BAD).out
+    cause = made.dbproc("why", "clean", "2020-01-02").out
+    assert f"raw 2020-01-02: withdrawn: {BAD} is withdrawn; to have it back: dbproc restore {BAD}; " in cause
+    assert f"dbproc replace {BAD} with" in cause
+    explained = made.dbproc("why", name_of("clean", 2)).out
+    assert explained.count("no file of the required input raw for 2020-01-02") == 1
     assert "nothing to do" in made.run().out + made.dbproc("plan").out
     made.dbproc("check", "--deep")
     made.dbproc("restore", BAD)
@@ -52,7 +59,7 @@ def test_a_day_that_was_bad_is_taken_out_with_what_was_made_of_it_and_comes_back
     assert made.content(name_of("clean", 2)) == contents[name_of("clean", 2)]
     assert made.content(name_of("smooth", 2)) == contents[name_of("smooth", 2)]
     assert made.content(name_of("smooth", 1, "1.2.0")) == contents[name_of("smooth", 1)]
-    assert made.rows("SELECT count(*) FROM correction WHERE undone_time IS NULL") == [(0,)]
+    assert made.rows("SELECT count(*) FROM correctionfile WHERE undone_time IS NULL") == [(0,)]
     made.dbproc("check", "--deep")
 
 
@@ -77,6 +84,7 @@ def test_other_bytes_under_the_name_are_the_next_state_and_the_former_ones_are_k
         f"JOIN file AS g ON g.file_id = l.resulting_file WHERE g.filename = '{name_of('clean', 2)}'"
     ) == [(former,)]
     assert "recalibrated" in made.dbproc("why", BAD).out
+    assert f"{BAD}  [delivered]  (replaced, {former[:19]})" in made.dbproc("lineage", name_of("clean", 2)).out
     made.dbproc("check", "--deep")
     made.dbproc("restore", BAD)
     made.run()
@@ -155,6 +163,16 @@ def test_what_has_no_version_in_its_name_is_set_aside_and_made_anew(mission: Mis
     mission.dbproc("withdraw", "day_20200101.txt", "--reason", "to be made of both again")
     mission.run()
     assert mission.content("day_20200101.txt") == "day(raw_20200101_a.txt)(b, corrected)"
+    assert (
+        "so its files cannot be made again"
+        in mission.dbproc("reprocess", "--product", "day", "--force", "1", status=2).err
+    )
+    mission.dbproc("withdraw", "day_20200101.txt", "--reason", "a disk error")
+    mission.run()
+    assert "day_20200101.txt" not in newest(mission)
+    mission.dbproc("reprocess", "--product", "day", "--force", "1")
+    mission.run()
+    assert mission.content("day_20200101.txt") == "day(raw_20200101_a.txt)(b, corrected)"
     mission.dbproc("check", "--deep")
 
 
@@ -211,12 +229,18 @@ def test_what_was_made_under_a_wrong_date_is_put_right(mission: Mission, tmp_pat
     mission.run()
     assert name_of("clean", 4) not in newest(mission)
     assert {name_of("clean", 1), name_of("clean", 2)} <= newest(mission)
-    assert "inspected anew" in mission.dbproc("why", RAW[0]).out
+    told = mission.dbproc("why", RAW[0]).out
+    assert "inspected anew" in told
+    assert ", before date 2020-01-04, " in told
+    assert not any(line.endswith(": ") for line in told.splitlines())
+    foretold = mission.dbproc("restore", RAW[0], "--dry-run").out
+    assert f"would restore {RAW[0]}, which was inspected anew" in foretold
     mission.dbproc("check", "--deep")
     mission.dbproc("restore", RAW[0])
     mission.run()
     assert name_of("clean", 1) not in newest(mission)
-    assert mission.content(name_of("clean", 4, "1.0.1")) == "clean(raw_20200101)"
+    assert name_of("clean", 4) in newest(mission)
+    assert mission.content(name_of("clean", 4)) == "clean(raw_20200101)"
     mission.dbproc("check", "--deep")
 
 
@@ -266,7 +290,8 @@ def test_superseded_versions_go_to_the_trash_and_come_back_until_they_are_delete
     assert mission.content(old[1]) == "clean(1.0.1)"
     done = json.loads(mission.dbproc("reap", "--json").out)
     assert [each["file"] for each in done["files"]] == [old[1]]
-    assert done["kept"] == 1
+    assert done["kept"] == [{"file": old[0], "why": "it belongs to a release"}]
+    assert f"kept: {old[0]}: it belongs to a release" in mission.dbproc("reap", "--dry-run").out
     assert not mission.files()[old[1]].path.exists()
     mission.dbproc("check", "--deep")
     mission.dbproc("restore", old[1])
@@ -350,3 +375,206 @@ def test_what_cannot_be_moved_aside_is_withdrawn_by_a_later_run(sqlite_mission: 
     mission.run()
     assert clean not in newest(mission)
     mission.dbproc("check", "--deep")
+
+
+def dashes(text: str) -> set[str]:
+    """The lines of an answer that are of what was made."""
+    return {line for line in text.splitlines() if line.startswith("  ")}
+
+
+def in_place(mission: Mission) -> set[str]:
+    return {row[0] for row in mission.rows("SELECT filename FROM file WHERE exists_on_disk")}
+
+
+@pytest.mark.both_databases
+def test_every_version_is_withdrawn_with_its_input_at_once_and_comes_back_with_it(
+    made: Mission, tmp_path: Path
+) -> None:
+    for text in ("better", "best"):
+        other = tmp_path / f"{text}.txt"
+        other.write_text(text)
+        made.dbproc("replace", BAD, "with", str(other), "--reason", text)
+        made.run()
+    before = in_place(made)
+    versions = {name_of("clean", 2), name_of("clean", 2, "1.1.0"), name_of("clean", 2, "1.2.0")}
+    assert versions <= before
+    foretold = made.dbproc("withdraw", BAD, "--reason", "saturated", "--dry-run").out
+    withdrawn = made.dbproc("withdraw", BAD, "--reason", "saturated").out
+    assert dashes(withdrawn) == dashes(foretold) >= {f"  {name}: withdrawn" for name in versions}
+    assert not versions & in_place(made)
+    assert "would withdraw" not in made.dbproc("plan").out
+    made.dbproc("restore", BAD)
+    assert in_place(made) == before
+    made.dbproc("check")
+    assert made.dbproc("plan").out.strip() == "nothing to do"
+
+
+def test_versions_that_are_no_longer_due_are_foretold_and_withdrawn_by_one_run(
+    sqlite_mission: Mission, tmp_path: Path
+) -> None:
+    mission = sqlite_mission
+    calendar = tmp_path / "calendar.json"
+    calendar.write_text("{}")
+    mission.inspector("calendar.py", CALENDAR.replace("CALENDAR", str(calendar)))
+    raw = product("raw", 0, directory="data/raw/{Y}/{d}", inspector={"file": "calendar.py"})
+    mission.create(raw, *chain()[1:], retry_seconds=0, same_name="replace")
+    for text in ("good", "better"):
+        mission.deliver(RAW[0], content=text)
+        mission.run()
+    calendar.write_text(json.dumps({RAW[0]: 3}))
+    mission.dbproc("reinspect", RAW[0])
+    foretold = {line.split()[2].rstrip(",") for line in mission.dbproc("plan").out.splitlines() if "withdraw" in line}
+    assert foretold >= {name_of("clean", 1), name_of("clean", 1, "1.1.0")}
+    before = in_place(mission)
+    mission.run()
+    assert before - in_place(mission) == foretold
+    mission.dbproc("restore", RAW[0])
+    mission.run()
+    assert {name_of("clean", 1), name_of("clean", 1, "1.1.0")} <= in_place(mission)
+    mission.dbproc("check", "--deep")
+
+
+def test_a_file_whose_former_place_is_another_ones_now_is_not_restored(sqlite_mission: Mission, tmp_path: Path) -> None:
+    mission = sqlite_mission
+    calendar = tmp_path / "calendar.json"
+    calendar.write_text("{}")
+    mission.inspector("calendar.py", CALENDAR.replace("CALENDAR", str(calendar)))
+    raw = product("raw", 0, directory="data/raw/{Y}/{d}", inspector={"file": "calendar.py"})
+    mission.create(raw, *chain()[1:], retry_seconds=0)
+    mission.deliver(RAW[0])
+    mission.run()
+    calendar.write_text(json.dumps({RAW[0]: 3, RAW[1]: -1}))
+    mission.dbproc("reinspect", RAW[0])
+    mission.deliver(RAW[1])
+    mission.run()
+    for words in (("--dry-run",), ()):
+        error = mission.dbproc("restore", RAW[0], *words, status=2).err
+        assert f"{RAW[1]} has its date, keywords and version now; nothing was restored" in error
+    mission.dbproc("check", "--deep")
+
+
+@pytest.mark.both_databases
+def test_a_file_that_comes_back_beneath_a_newer_version_is_not_queued_in_vain(mission: Mission) -> None:
+    mission.create(*chain())
+    old, new = name_of("raw", 1), name_of("raw", 1, "1.1.0")
+    mission.deliver(old, new)
+    mission.run()
+    mission.dbproc("withdraw", old, "--reason", "superseded")
+    mission.run()
+    mission.dbproc("restore", old)
+    mission.dbproc("check")
+    assert mission.dbproc("plan").out.strip() == "nothing to do"
+
+
+@pytest.mark.both_databases
+def test_what_would_come_of_a_correction_is_said_while_a_run_is_live_and_changes_nothing(
+    made: Mission, tmp_path: Path
+) -> None:
+    made.deliver(BAD, content="good")
+    made.run(status=1)
+    ((number,),) = made.rows("SELECT quarantine_id FROM quarantine")
+    other = tmp_path / "other.txt"
+    other.write_text("other")
+    made.dbproc("withdraw", RAW[2], "--reason", "noise")
+    looks = [
+        ("withdraw", BAD, "--reason", "noise"),
+        ("restore", RAW[2]),
+        ("replace", BAD, "with", str(other), "--reason", "recalibrated"),
+        ("reinspect", BAD),
+        ("mark", BAD, "--quality", "problem"),
+        ("reap",),
+        ("quarantine", "accept", str(number)),
+    ]
+    with open_store(made.database) as store, lock.holding(store, "run"):
+        before = made.state()
+        told = [made.dbproc(*words, "--dry-run").out for words in looks]
+        assert made.state() == before
+        made.dbproc(*looks[0], status=75)
+    fates = (f"{name_of('clean', 2)}: made anew", f"{name_of('clean', 2)}: withdrawn")
+    assert [any(fate in each for fate in fates) for each in told] == [True, False, True, False, False, False, True]
+    assert "would restore" in told[1]
+
+
+@pytest.mark.both_databases
+def test_what_is_undone_of_several_files_is_said_of_each(made: Mission) -> None:
+    made.dbproc("withdraw", *RAW[:3], "--reason", "lens cap")
+    made.dbproc("restore", RAW[0])
+    assert "undone" in made.dbproc("why", RAW[0]).out
+    assert "undone" not in made.dbproc("why", RAW[1]).out
+    restored = [line for line in made.dbproc("log").out.splitlines() if "restored" in line]
+    assert any(RAW[0] in line for line in restored)
+    assert not any(RAW[1] in line for line in restored)
+    made.run()
+    made.dbproc("restore", "--product", "raw")
+    made.dbproc("check")
+    assert set(RAW[:3]) <= newest(made)
+    assert made.rows("SELECT count(*) FROM correctionfile WHERE undone_time IS NULL") == [(0,)]
+
+
+@pytest.mark.both_databases
+def test_dates_that_were_swapped_are_swapped_back(mission: Mission, tmp_path: Path) -> None:
+    calendar = tmp_path / "calendar.json"
+    calendar.write_text("{}")
+    mission.inspector("calendar.py", CALENDAR.replace("CALENDAR", str(calendar)))
+    raw = product("raw", 0, directory="data/raw/{Y}/{d}", inspector={"file": "calendar.py"})
+    mission.create(raw, *chain()[1:], retry_seconds=0)
+    mission.deliver(*RAW[:2])
+    mission.run()
+    calendar.write_text(json.dumps({RAW[0]: 1, RAW[1]: -1}))
+    mission.dbproc("reinspect", "--product", "raw")
+    mission.run()
+    assert mission.content(name_of("clean", 1, "1.1.0")) == "clean(raw_20200102)"
+    assert f"{RAW[1]} has its date" in mission.dbproc("restore", RAW[0], status=2).err
+    mission.dbproc("restore", *RAW[:2])
+    mission.run()
+    assert mission.content(name_of("clean", 1, "1.2.0")) == "clean(raw_20200101)"
+    mission.dbproc("check", "--deep")
+
+
+def test_a_version_made_of_what_was_withdrawn_before_does_not_take_a_place(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    mission.create(*chain(), retry_seconds=0)
+    mission.deliver(*RAW[:2])
+    mission.run()
+    mission.dbproc("withdraw", RAW[0], "--reason", "noise")
+    mission.run()
+    old = {name_of("smooth", 2), name_of("smooth", 2, "1.1.0")}
+    assert old <= in_place(mission)
+    assert f"{name_of('smooth', 2)}: withdrawn" in mission.dbproc("withdraw", RAW[1], "--reason", "noise").out
+    assert not old & in_place(mission)
+    mission.dbproc("check")
+    assert mission.dbproc("plan").out.strip() == "nothing to do"
+    mission.dbproc("restore", RAW[1])
+    assert old & in_place(mission) == {name_of("smooth", 2, "1.1.0")}
+    mission.dbproc("restore", RAW[0])
+    assert old <= in_place(mission)
+
+
+@pytest.mark.both_databases
+def test_what_was_made_of_a_withdrawn_file_does_not_come_back_before_it(made: Mission) -> None:
+    clean, smooth = name_of("clean", 2), name_of("smooth", 2)
+    made.dbproc("withdraw", smooth, "--reason", "odd")
+    made.dbproc("withdraw", clean, "--reason", "odd as well")
+    made.run()
+    assert f"restore that first: dbproc restore {clean}" in made.dbproc("restore", smooth, status=2).err
+    made.dbproc("restore", clean)
+    made.dbproc("restore", smooth)
+    made.run()
+    made.dbproc("check")
+    assert clean in newest(made)
+
+
+def test_what_comes_back_made_of_replaced_bytes_is_made_anew(made: Mission, tmp_path: Path) -> None:
+    """Its own place is looked at again, though nothing else of it changed."""
+    clean = name_of("clean", 2)
+    made.dbproc("withdraw", clean, "--whole-slot", "--reason", "odd")
+    (tmp_path / "good").write_text("good")
+    made.dbproc("replace", BAD, "with", str(tmp_path / "good"), "--reason", "better")
+    made.run()
+    made.dbproc("withdraw", name_of("clean", 2, "1.1.0"), "--whole-slot", "--reason", "odd")
+    made.run()
+    assert f"; the next run makes {name_of('clean', 2, '1.2.0')}" in made.dbproc("restore", clean, "--dry-run").out
+    made.dbproc("restore", clean)
+    made.run()
+    made.dbproc("check")
+    assert made.content(name_of("clean", 2, "1.2.0")) == "clean(good)"

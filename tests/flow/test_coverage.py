@@ -190,3 +190,28 @@ def test_a_product_of_merged_keys_is_one_line(sqlite_mission: Mission) -> None:
     mission.deliver(*(raw("ANK", day) for day in (3, 4)))
     mission.run()
     assert marks(mission) == {"raw station=ANK": "####", "raw station=BOL": "##MM", "both": "####"}
+
+
+@pytest.mark.both_databases
+def test_a_gap_names_what_came_and_would_fill_it(made: Mission) -> None:
+    def gap(station: str) -> tuple[str, str]:
+        (found,) = (
+            each
+            for each in coverage(made, "raw")["gaps"]
+            if (each["date"], each["key"]) == ("2020-01-03", f"station={station}")
+        )
+        return found["why"], found["command"]
+
+    assert gap("ANK")[0] == "no file of it came"
+    made.deliver(raw("ANK", 3))
+    assert gap("ANK") == (f"{raw('ANK', 3)} is in incoming", "dbproc run")
+    assert gap("BOL")[0] == "no file of it came"
+    (made.incoming / raw("ANK", 3)).unlink()
+    (made.incoming / raw("BOL", 3)).symlink_to("nowhere")
+    made.run(status=1)
+    ((number,),) = made.rows("SELECT quarantine_id FROM quarantine")
+    assert gap("BOL") == (
+        f"{raw('BOL', 3)} is in quarantine, entry {number}: dangling_link",
+        f"dbproc quarantine show {number}",
+    )
+    assert gap("ANK")[0] == "no file of it came"

@@ -23,6 +23,9 @@ def failed(mission: Mission) -> Mission:
 def test_a_dismissed_failure_is_out_of_sight_until_it_fails_anew(failed: Mission) -> None:
     words = ("dismiss", "-o", "to_clean", "--end", "2020-01-01", "--reason", "the detector was off")
     assert failed.dbproc(*words, "--dry-run").out == "would dismiss to_clean 2020-01-01\n"
+    foretold = failed.dbproc(*words, "--dry-run", "--json").json
+    assert [(each["process"], each["date"]) for each in foretold["failures"]] == [("to_clean", "2020-01-01")]
+    assert not foretold["is_done"]
     assert failed.dbproc(*words).out == "dismissed to_clean 2020-01-01\n"
     status = failed.dbproc("status").out
     assert "to_clean 2020-01-02" in status
@@ -30,6 +33,13 @@ def test_a_dismissed_failure_is_out_of_sight_until_it_fails_anew(failed: Mission
     shown = failed.dbproc("status", "--dismissed").out
     assert "the detector was off" in shown
     assert "to_clean 2020-01-02" not in shown
+    why = failed.dbproc("why", "clean", "2020-01-01").out
+    assert "clean 2020-01-01: delayed: failed, and a person said that nobody will mend it" in why
+    assert ": the detector was off; to try again: dbproc retry --dismissed)" in why
+    (gap,) = (gap for gap in failed.dbproc("coverage", "clean", "--json").json["gaps"] if gap["mark"] == "dismissed")
+    assert gap["why"].endswith(": the detector was off")
+    span = "--start 2020-01-01 --end 2020-01-01"
+    assert gap["command"] == f"dbproc retry --dismissed --only to_clean {span}"
     assert "no open failure" in failed.dbproc(*words).out
     count = len(failed.attempts())
     failed.run(status=1)

@@ -20,3 +20,8 @@ def test_the_picture_has_every_product_and_process_and_what_leads_into_what(sqli
     boxes = [tuple(float(each.get(name) or 0) for name in ("x", "y")) for each in root.iter(f"{space}rect")]
     assert len(set(boxes)) == len(boxes) == 8
     assert mission.dbproc("graph", "--dot").out.count("->") == 7
+    told = mission.dbproc("graph", "--json").json
+    names = [node["name"] for node in told["nodes"]]
+    ways = {(names[edge["source"]], names[edge["target"]], edge["is_optional"]) for edge in told["edges"]}
+    assert {("raw", "to_sum", True), ("raw", "to_clean", False), ("to_sum", "sum", False)} < ways
+    assert len(ways) == 7

@@ -243,3 +243,24 @@ def test_hooks_are_compared_and_exported(sqlite_mission: Mission) -> None:
     assert "nothing" in mission.dbproc("apply", str(exported), "--dry-run").out.lower()
     mission.write(*chain(), hook("team", webhook="env:HOOK"))
     assert "the hooks" in mission.dbproc("apply", str(mission.file)).out
+
+
+def test_the_same_failure_is_not_told_again_after_a_retry_but_a_new_one_is(mission: Mission, server: Listening) -> None:
+    failing(mission, hook("team", webhook=server.url), hook("me", command=["/nowhere/tell"]))
+    mission.run(status=1)
+    mission.run(status=1)
+    assert server.events == ["failed", "given up"]
+    for _ in range(2):
+        mission.dbproc("retry")
+        mission.run(status=1)
+    assert server.events == ["failed", "given up"]
+    told = mission.dbproc("status").out
+    assert told.count("hook me: ") == 2
+    mission.dbproc("dismiss", "-o", "to_clean", "--reason", "x")
+    assert "hook me: " not in mission.dbproc("status").out
+    mission.deliver(name_of("raw", 1, "1.0.1"), content="other")
+    mission.run(status=1)
+    assert server.events == ["failed", "given up", "failed"]
+    assert mission.dbproc("status").out.count("hook me: ") == 3
+    mission.execute("UPDATE notice SET noticed_time = '2020-01-01 00:00:00.000000'")
+    assert "hook me: " not in mission.dbproc("status").out

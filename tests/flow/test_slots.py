@@ -406,3 +406,20 @@ def test_an_output_for_each_file_is_told_by_the_hour_of_its_name(mission: Missio
     chosen = mission.dbproc("reprocess", "--product", "hour", *BOL, *HOUR_4, "--force", "2", "--dry-run").out
     assert chosen.startswith("would make hour_BOL_20200106T04_v1.0.1.txt 2020-01-06T04 station=BOL: forced")
     assert len(chosen.splitlines()) == 1
+
+
+def test_a_delivered_file_has_the_same_words_wherever_it_is_told(sqlite_mission: Mission) -> None:
+    hour = product("hour", 0, "hour_{station}_{Y}{m}{d}_{H}.txt")
+    mission = sqlite_mission.create(hour, product("other", 0, "other_{Y}.txt"))
+    mission.deliver("hour_BOL_20200101_03.txt", "other_2020.txt")
+    words = "hour 2020-01-01T03 station=BOL"
+    assert f"incoming hour_BOL_20200101_03.txt: {words} 1.0.0" in mission.dbproc("plan").out
+    foretold = mission.dbproc("whatif", "file", str(mission.incoming / "hour_BOL_20200101_03.txt")).out
+    assert f"would be {words} 1.0.0" in foretold
+    done = mission.run()
+    assert f"ingested hour_BOL_20200101_03.txt: {words} 1.0.0" in done.out
+    assert "ingested other_2020.txt: other 2020-01-01 to 2020-12-31 1.0.0" in done.out
+    assert mission.dbproc("why", "hour_BOL_20200101_03.txt").out.startswith(
+        f"hour_BOL_20200101_03.txt: {words} version 1.0.0"
+    )
+    assert mission.dbproc("why", *words.split()).out.startswith(f"{words}: ")

@@ -43,7 +43,7 @@ mv made "$1"
 
 FILES = """
 SELECT f.file_id, f.filename, p.product_name, f.utc_file_date, f.process_keywords, f.interface_version,
-       f.quality_version, f.revision_version, f.relative_path, f.file_size, f.shasum, f.correction_id
+       f.quality_version, f.revision_version, f.relative_path, f.file_size, f.shasum, f.exists_on_disk
 FROM file f JOIN product p ON p.product_id = f.product_id WHERE f.replaced_by IS NULL
 """
 INPUTS = "SELECT l.resulting_file, f.filename FROM filefilelink l JOIN file f ON f.file_id = l.source_file"
@@ -70,7 +70,7 @@ class File:
     path: Path
     size: int
     digest: str
-    is_in_place: bool = True  #: it is not withdrawn or reaped
+    is_in_place: bool = True  #: it is not withdrawn, reaped or gone from disk
 
 
 def mission_table(**keys: object) -> str:
@@ -244,7 +244,7 @@ class Mission:
                 path=self.root / row[8] / row[1],
                 size=row[9],
                 digest=row[10],
-                is_in_place=row[11] is None,
+                is_in_place=bool(row[11]),
             )
             for row in self.rows(FILES)
         }

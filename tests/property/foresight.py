@@ -87,5 +87,24 @@ def built(mission: Mission, since: int) -> list[tuple[str, list[str]]]:
     return sorted((name, sorted(inputs[attempt_id])) for attempt_id, name in rows)
 
 
+def to_withdraw(mission: Mission) -> list[str]:
+    """The files that the next run is to withdraw with their inputs."""
+    answer = ask(mission, lambda store: plan(store, Options()))
+    return sorted(each.file for each in answer.withdrawn or ())
+
+
+def withdrawn(mission: Mission, since: int) -> list[str]:
+    """The same of what runs withdrew in later corrections, as the database has it."""
+    rows = mission.rows(
+        "SELECT f.filename FROM correction c JOIN correctionfile o ON o.correction_id = c.correction_id "
+        f"JOIN file f ON f.file_id = o.file_id WHERE c.logging_id IS NOT NULL AND c.correction_id > {since}"
+    )
+    return sorted(name for (name,) in rows)
+
+
+def last_correction(mission: Mission) -> int:
+    return int(mission.one("SELECT coalesce(max(correction_id), 0) FROM correction"))
+
+
 def last_attempt(mission: Mission) -> int:
     return int(mission.one("SELECT coalesce(max(attempt_id), 0) FROM attempt"))

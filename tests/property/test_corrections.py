@@ -1,5 +1,5 @@
-"""After any deliveries, withdrawals, restorations, replacements, reinspections, releases and runs, the end state is
-that of the files in force, as the model of :mod:`tests.property.test_end_state` says it."""
+"""After deliveries, withdrawals, restorations, replacements, reinspections, releases, losses of made files and
+runs, the end state is that of the files in force, as the model of :mod:`tests.property.test_end_state` says it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.kit import mission as kit
 from tests.kit.mission import MEMORY, Mission
 from tests.property import killable
 from tests.property.conftest import Copy
+from tests.property.foresight import built, last_attempt, last_correction, planned, to_withdraw, withdrawn
 from tests.property.test_end_state import LABELLED, Plan, Raw, check_end_state, deliver, plans, raw_files
 
 pytestmark = pytest.mark.timeout(400)  # two cores may be shared by many
@@ -70,7 +71,11 @@ class Story:
         self.mission.define(*raws, *made, settle_seconds=0)
 
     def run(self) -> None:
+        """One run, which does what was foreseen."""
+        jobs, corrections = last_attempt(self.mission), last_correction(self.mission)
+        foreseen = planned(self.mission), to_withdraw(self.mission)
         assert killable.run(self.mission.database, Options())
+        assert (built(self.mission, jobs), withdrawn(self.mission, corrections)) == foreseen
 
     def deliver(self, files: list[Raw]) -> None:
         new = [file for file in files if file.name not in self.force and file.name not in self.out]
@@ -112,6 +117,17 @@ class Story:
         self.force[name] = file
         return True
 
+    def lose(self, data: st.DataObject) -> None:
+        """Something that was made vanishes from disk, if something else of its directory stays."""
+        made = self.mission.rows(
+            "SELECT f.relative_path, f.filename FROM newest_file f WHERE EXISTS "
+            "(SELECT 1 FROM filecodelink l WHERE l.resulting_file = f.file_id) ORDER BY 2"
+        )
+        paths = [self.mission.root / directory / name for directory, name in made]
+        paths = [path for path in paths if path.exists() and len(list(path.parent.iterdir())) > 1]
+        if paths:
+            data.draw(st.sampled_from(paths)).unlink()
+
     def check(self) -> None:
         check_end_state(self.mission, self.plan, list(self.force.values()))
         attempts = self.mission.attempts()
@@ -130,7 +146,7 @@ def tell(data: st.DataObject, copy: Copy, folder: Path) -> None:
     story.deliver(files[:5])
     for number in range(data.draw(st.integers(3, 6), "events")):
         inside, outside = sorted(story.force), sorted(story.out)
-        kinds = ["deliver", "run", "release"] + ["withdraw", "replace"] * 2 * bool(inside)
+        kinds = ["deliver", "run", "release", "lose"] + ["withdraw", "replace"] * 2 * bool(inside)
         kinds += ["reinspect"] * 2 * (bool(inside) and story.inspected) + ["restore"] * 2 * bool(outside)
         kind = data.draw(st.sampled_from(kinds))
         event(kind)
@@ -141,6 +157,8 @@ def tell(data: st.DataObject, copy: Copy, folder: Path) -> None:
         elif kind == "release":
             story.plan = story.plan.released(data.draw(st.integers(0, 2)))
             story.define()
+        elif kind == "lose":
+            story.lose(data)
         elif kind == "withdraw":
             story.withdraw(data.draw(st.sampled_from(inside)), whole=data.draw(st.booleans()))
         elif kind == "restore":

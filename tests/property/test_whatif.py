@@ -22,6 +22,7 @@ from dbproc.core.slot_text import SlotChoice, between_days
 from dbproc.core.version import Part, Version
 from dbproc.database import files
 from dbproc.database.store import Store, open_store
+from dbproc.explain.plan import plan
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
 from tests.kit.mission import MEMORY, Mission
@@ -45,6 +46,10 @@ VERSIONS = ("1.0.0", "1.0.1", "1.1.0", "2.0.0")
 CODES = """
 SELECT DISTINCT c.interface_version, c.quality_version, c.revision_version
 FROM code c JOIN process p ON p.process_id = c.process_id WHERE p.process_name = '{}'
+"""
+FAILED = """
+SELECT p.process_name, a.message FROM attempt a JOIN process p ON p.process_id = a.process_id
+WHERE a.status = 'failed' AND a.attempt_id > {}
 """
 ACTIVE = """
 SELECT count(*) FROM code c JOIN process p ON p.process_id = c.process_id
@@ -295,6 +300,30 @@ def ingest_only(data: st.DataObject, mission: Mission, world: World) -> None:
     killable.run_here(mission.database, Options(process=False))
 
 
+def vanish(data: st.DataObject, mission: Mission, _: World) -> None:
+    """Files that are gone from disk, and nobody has said so; never all of a directory."""
+    for name in data.draw(st.lists(st.sampled_from(sorted(on_disk(mission))), max_size=4, unique=True), "vanished"):
+        path = mission.files()[name].path
+        if len(list(path.parent.iterdir())) > 1:
+            path.rename(mission.root / "lost" / name)
+
+
+def edit_in_place(data: st.DataObject, mission: Mission, world: World) -> None:
+    """A file that somebody changes where it is: the plan says which jobs of the next run it hinders, and why."""
+    deliver_some(data, mission, world)
+    path = mission.files()[data.draw(st.sampled_from(sorted(on_disk(mission))), "edited")].path
+    former = path.read_bytes()
+    path.write_bytes(former + b"edited")
+    since = last_attempt(mission)
+    answer = ask(mission, lambda store: plan(store, Options()))
+    tell(mission, lambda store: cycle.run(store, Options(), Report()))
+    failed = mission.rows(FAILED.format(since))
+    assert sorted((each.process, each.why) for each in answer.problems or ()) == sorted(failed)
+    of_jobs = sorted((name, sorted(task.inputs)) for task in answer.tasks or () for name in task.outputs)
+    assert of_jobs == built(mission, since)
+    path.write_bytes(former)
+
+
 def let_time_pass(_: st.DataObject, mission: Mission, __: World) -> None:
     """What waits has waited long enough."""
     mission.let_time_pass()
@@ -340,6 +369,9 @@ CHANGES: list[Callable[[st.DataObject, Mission, World], Prediction | None]] = [
     ingest_only,
     let_time_pass,
     leave_it,
+    vanish,
+    vanish,
+    edit_in_place,
 ]
 
 

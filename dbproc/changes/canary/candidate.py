@@ -21,7 +21,7 @@ from dbproc.system.package import code_path
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Proposal:
     """A requested candidate; `file` and `output_interface` default to the present code's."""
 
     version: Version
@@ -66,7 +66,7 @@ def replaceable(definition: Definition, name: str) -> Process:
     return found
 
 
-def candidate(holdings: Holdings, definition: Definition, process: Process, old: Code, wanted: Wanted) -> Candidate:
+def candidate(holdings: Holdings, definition: Definition, process: Process, old: Code, proposal: Proposal) -> Candidate:
     """Check a request against the database.
 
     Raises
@@ -74,18 +74,20 @@ def candidate(holdings: Holdings, definition: Definition, process: Process, old:
     UserError
         It could not be released, or cannot be run.
     """
-    if wanted.version <= old.version:
-        text = f"version {wanted.version} is not above {old.version}, the present version of the code of {process.name}"
+    if proposal.version <= old.version:
+        text = (
+            f"version {proposal.version} is not above {old.version}, the present version of the code of {process.name}"
+        )
         raise UserError(f"{text}; give a higher one")
     present = _spec_of(holdings, process, old)
     directory = definition.mission.code_directory
-    file = present.file if wanted.file is None else _place_of(wanted.file, directory)
-    interface = present.output_interface if wanted.output_interface is None else wanted.output_interface
+    file = present.file if proposal.file is None else _place_of(proposal.file, directory)
+    interface = present.output_interface if proposal.output_interface is None else proposal.output_interface
     if interface < present.output_interface:
         raise UserError(
             f"output interface {interface} is below the present one, {present.output_interface}; give a higher one"
         )
-    spec = replace(present, file=file, version=wanted.version, output_interface=interface)
+    spec = replace(present, file=file, version=proposal.version, output_interface=interface)
     changes = _changes_of(holdings, process.name, old.code_id, spec)
     path = code_path(directory, spec.file, spec.version)
     obstacle = code_obstacle(path)

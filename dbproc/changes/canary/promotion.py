@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dbproc.changes.canary.candidate import Candidate, Wanted, candidate, replaceable, require_same_bytes
+from dbproc.changes.canary.candidate import Candidate, Proposal, candidate, replaceable, require_same_bytes
 from dbproc.changes.canary.directory import Place
 from dbproc.changes.canary.sample import decided
 from dbproc.core.errors import UserError
@@ -157,7 +157,7 @@ class _Promotion:
             holdings = load_holdings(connection)
         file = file_named(row.directory, row.filename)
         tried = candidate(
-            holdings, definition, process, old, Wanted(Version.parse(row.version), file, row.output_interface)
+            holdings, definition, process, old, Proposal(Version.parse(row.version), file, row.output_interface)
         )
         require_same_bytes(tried.code.path, tried.spec.uses, row.digest)
         return tried

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from dbproc.changes.canary.candidate import Candidate, Wanted, candidate, replaceable, require_same_bytes
+from dbproc.changes.canary.candidate import Candidate, Proposal, candidate, replaceable, require_same_bytes
 from dbproc.changes.canary.differences import compared
 from dbproc.changes.canary.directory import Place
 from dbproc.changes.canary.report import write_report
@@ -71,7 +71,7 @@ def _span_of(part: str) -> Period:
     return Period(start.start, end.stop)
 
 
-def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs: int, say: Say) -> int:
+def start(store: Store, process_name: str, proposal: Proposal, choice: Choice, jobs: int, say: Say) -> int:
     """Build a sample with a candidate and compare it with the published files; return the canary's number.
 
     The mission's lock is not taken: files of the catalogue never change, and only the canary's own rows and directory
@@ -97,7 +97,7 @@ def start(store: Store, process_name: str, wanted: Wanted, choice: Choice, jobs:
             text = f"no active code of process {process.name} is valid for {found[0].date}"
             raise UserError(f"{text}; see: dbproc code list {process.name}")
         holdings = load_holdings(connection)
-    tried = candidate(holdings, definition, process, old, wanted)
+    tried = candidate(holdings, definition, process, old, proposal)
     canary = _row(tried)
     with store.begin() as connection:
         again = canaries.unfinished(connection, process.process_id, canary.version)

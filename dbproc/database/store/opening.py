@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import URL, Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,7 +33,7 @@ MAINTENANCE = ("postgres", "template1")
 
 _MAY_COME_OF_A_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnstorableError)
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 """The newest migration; a test holds it equal to what ``migrations/`` says."""
 
 
@@ -98,9 +99,15 @@ class Store:
     @contextmanager
     def on_trial(self) -> Iterator[tuple[Store, Connection]]:
         """This store with one transaction for all, undone at the end, and that transaction: what is written to it is
-        seen by whoever asks the store, and by nobody else."""
+        seen by whoever asks the store, and by nobody else.
+
+        Of a store that only reads, a SQLite file is copied for that: who writes to it keeps runs waiting.
+        """
         with ExitStack() as stack:
-            connection = stack.enter_context(self.engine.connect())
+            engine: Engine = self.engine.execution_options(trial=True)
+            if self.read_only and self.file is not None:
+                engine = stack.enter_context(_copied(self)).engine
+            connection = stack.enter_context(engine.connect())
             transaction = connection.begin()
             stack.callback(transaction.rollback)
             yield _Moment(self, connection), connection
@@ -152,6 +159,18 @@ class _Moment(Store):
     def begin(self) -> Iterator[Connection]:
         """The transaction, which goes on after the block."""
         yield self._connection
+
+
+@contextmanager
+def _copied(store: Store) -> Iterator[Store]:
+    """A copy of a SQLite file, in a directory for temporary files."""
+    from dbproc.database.store.sqlite import copy_to
+
+    with TemporaryDirectory(prefix="dbproc-") as directory, store.begin() as connection:
+        path = Path(directory, "trial.sqlite")
+        copy_to(connection, path)
+        with closing(Store(store.url.set(database=str(path)))) as copy:
+            yield copy
 
 
 def open_store(name: str, *, echo: bool = False, read_only: bool = False) -> Store:

@@ -55,15 +55,17 @@ def server_engine(url: URL, *, echo: bool = False, read_only: bool = False) -> E
         connect_args=settings,
         use_native_hstore=False,
     )
-    first = _BEGIN + _READ_ONLY * read_only + _SEARCH_PATH * (path is not None)
+    first = _BEGIN + _SEARCH_PATH * (path is not None)
     values = {"longest": _in_milliseconds(STATEMENT_SECONDS), "lock": _in_milliseconds(lock_seconds()), "path": path}
 
     def begin(connection: Connection) -> None:
         session = connection.connection.dbapi_connection
         assert session is not None
         session.pid, session.seconds = None, ANSWER_SECONDS
-        still = _STILL if connection.get_execution_options().get("still") else ""
-        row = connection.exec_driver_sql(still + first, values).one()
+        options = connection.get_execution_options()
+        still = _STILL if options.get("still") else ""
+        reading = _READ_ONLY * (read_only and not options.get("trial"))
+        row = connection.exec_driver_sql(still + first + reading, values).one()
         session.pid, session.seconds = row[0], row[1] + ANSWER_SECONDS
 
     event.listen(engine, "do_connect", _connect)

@@ -11,11 +11,13 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
+from dbproc.core.errors import DatabaseError
 from dbproc.database.store.faults import translator
 from dbproc.database.store.limits import lock_seconds
 from dbproc.system import signals
@@ -112,6 +114,25 @@ def sqlite_engine(url: URL, *, echo: bool = False, read_only: bool = False) -> E
     event.listen(engine, "begin", _begin_reading if read_only else _begin_writing)
     event.listen(engine, "handle_error", translator(str(path)))
     return engine
+
+
+def copy_to(connection: Connection, path: Path) -> None:
+    """Copy the database, as a transaction sees it, to a file that there is not yet.
+
+    Raises
+    ------
+    DatabaseError
+        The disk has no room for it, or the file cannot be made.
+    """
+    session = connection.connection.dbapi_connection
+    assert isinstance(session, sqlite3.Connection)
+    try:
+        with closing(sqlite3.connect(path)) as copy:
+            session.backup(copy)
+    except (sqlite3.Error, OSError) as error:
+        raise DatabaseError(
+            f"a copy of the database is tried on, and cannot be made at {path}: {error}; make room there, or set TMPDIR"
+        ) from error
 
 
 def _open(path: Path, *, read_only: bool) -> _Session:

@@ -17,7 +17,9 @@ FORMATS = st.lists(
     min_size=1,
     max_size=6,
 ).map("".join)
-KEYWORDS = st.text(string.ascii_lowercase + string.digits + "_.-", min_size=1, max_size=4)
+KEYWORDS = st.text(string.ascii_lowercase + string.digits + "_.-", min_size=1, max_size=4).filter(
+    lambda text: text.strip(".") != ""  # nothing can be named "." or ".."
+)
 
 
 @pytest.mark.parametrize(
