@@ -256,8 +256,9 @@ def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Sla
     from dbproc.codes.idx.values import native
 
     with reading(about):
-        found = source.read(field.name, slabs.turned(box, plan.description.shape, plan.turned))
-    values, wanted = native(np.flip(found, plan.turned)), _array_shape(field, box)
+        inside = slabs.turned(box, plan.description.shape, plan.turned)
+        values = native(np.flip(source.read(field.name, inside), plan.turned))
+    wanted = _array_shape(field, box)
     if values.dtype.name != field.dtype or values.shape != wanted:
         raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
     steps = values if plan.steps is not None else [values]
