@@ -10,7 +10,7 @@ import pytest
 
 from dbproc.codes.conversion.stepped import arranged
 from dbproc.codes.conversion.writing import Plan
-from dbproc.codes.idx.description import Axis, Description, Field
+from dbproc.codes.idx.description import Axis, Description, Field, Part
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import Box, plan, whole
 from dbproc.codes.idx.values import Values
@@ -109,6 +109,13 @@ def test_several_axes_can_become_the_timesteps(timesteps: str, order: str, shape
     first = found.description.axes[0]
     assert (first.name, [each["name"] for each in first.attributes["axes"]]) == ("_".join(steps), list(steps))
     assert "the last of them quickest" in found.description.notes[-1]
+
+
+def test_parts_are_counted_in_timesteps() -> None:
+    source = Numbered("tlyx", 5, 3, 2, 2)
+    source.description = replace(source.description, parts=(Part(0, 0, 2), Part(1, 2, 5)))
+    assert arranged(source, "t,l", "here").description.parts == (Part(0, 0, 6), Part(1, 6, 15))
+    assert arranged(source, "l,t", "here").description.parts == ()
 
 
 def test_three_axes_are_left_where_all_that_lead_become_timesteps() -> None:

@@ -182,6 +182,7 @@ def test_openvisuspy_shows_results_of_two_and_three_axes_and_of_more_by_timestep
         (Axis("lat", 3, coordinates=(600, 410, 200)), False),
         (Axis("y", 3, standard_name="projection_y_coordinate", regular=Regular(4e6, -30)), True),
         (Axis("lat", 3, units="degrees_north", coordinates=(0, 1, 4)), False),
+        (Axis("lat", 3, units="degrees_north", regular=Regular(0, 20)), False),
         (Axis("p", 3, units="hPa", coordinates=(1000, 500, 100)), False),
         (Axis("lat", 1, units="degrees_north", coordinates=(4,)), False),
     ],
