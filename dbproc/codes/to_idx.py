@@ -19,13 +19,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.automatic import sensors
+from dbproc.codes.automatic import sensors, steps
 from dbproc.codes.automatic.choice import Choice, either, first, in_time
-from dbproc.codes.automatic.steps import with_timesteps
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.conversion.source import Source, witness
 from dbproc.codes.formats.selection import few
-from dbproc.codes.idx.description import Axis, Description
+from dbproc.codes.idx.description import Axis, Description, told_apart
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -73,12 +72,9 @@ class Chosen:
     """What was chosen, as the writer wants it: with its timesteps, and with what is to be said of the choice."""
 
     def __init__(self, source: Source, choice: Choice, found: Content, options: Mapping[str, Any]) -> None:
-        if options.get("timesteps"):
-            name = ""
-        else:
-            source, name = with_timesteps(_Told(source, choice))
         self._source = source
-        description = source.description
+        description = replace(source.description, axes=_axes(source.description, choice))
+        name = "" if options.get("timesteps") else steps.chosen(description)
         left = (*choice.left_out, *found.others)
         notes = (
             f"chosen: {choice.command()}" + (f", timesteps {name}" if name else ""),
@@ -89,7 +85,7 @@ class Chosen:
         )
         self.description = replace(
             description,
-            timesteps=name,
+            timesteps=name or description.timesteps,
             notes=notes,
             attributes={
                 **description.attributes,
@@ -122,20 +118,6 @@ def _doubts(found: Content, sensor: str) -> list[str]:
     return [f"it is {found.kind}, which the sensor {sensor} does not stand for"]
 
 
-class _Told:
-    """A source whose axes have names of their own, the one of joined files as these tell it."""
-
-    def __init__(self, source: Source, choice: Choice) -> None:
-        self._source = source
-        self.description: Description = replace(source.description, axes=_axes(source.description, choice))
-
-    def read(self, field: str, box: Box) -> Values:
-        return self._source.read(field, box)
-
-    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
-        yield from witness(self._source)(field, box)
-
-
 def _within(choice: Choice, memory: int | None) -> Choice:
     """A choice that tells converters of HDF5 how much memory they may take."""
     if not memory or choice.program not in ("hdf5_to_idx", "nexus_to_idx"):
@@ -149,16 +131,11 @@ def _axes(description: Description, choice: Choice) -> tuple[Axis, ...]:
         choice.told is not None
         and first.name == choice.new_axis
         and first.size == choice.told.size
-        and not first.coordinates
+        and not first.is_placed
     ):
         first = choice.told
-    axes = (first, *rest)
-    names = [axis.name for axis in axes]
-    if len(set(names)) == len(names):
-        return axes
-    return tuple(
-        axis if names.count(axis.name) == 1 else replace(axis, name=f"{axis.name}_{i}") for i, axis in enumerate(axes)
-    )
+    names = told_apart(axis.name for axis in (first, *rest))
+    return tuple(replace(axis, name=name) for axis, name in zip((first, *rest), names, strict=True))
 
 
 def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any]) -> Iterator[Choice]:

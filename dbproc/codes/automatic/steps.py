@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from dbproc.codes.conversion.flattened import Flattened
-from dbproc.codes.conversion.source import Source
-from dbproc.codes.idx.description import Axis
+from dbproc.codes.idx.description import Axis, Description
 
 SHOWN = 3
 """Axes that viewers show at once."""
@@ -19,14 +17,9 @@ NAMES = ("time", "times", "timestamp", "timestamps", "epoch", "frame_time", "t")
 """Names of axes that are time, in lower case."""
 
 
-def with_timesteps(source: Source) -> tuple[Source, str]:
-    """A source with the axis of its timesteps chosen; and that axis, empty where all stay axes."""
-    axes = source.description.axes
-    chosen = places(axes, source.description.timesteps)
-    if len(chosen) > 1:
-        source = Flattened(source, chosen)
-        return source, source.description.axes[0].name
-    return source, axes[chosen[0]].name if chosen else ""
+def chosen(description: Description) -> str:
+    """The axes that become timesteps, by name with commas between them; empty where all stay axes."""
+    return ",".join(description.axes[i].name for i in places(description.axes, description.timesteps))
 
 
 def places(axes: Sequence[Axis], told: str = "") -> list[int]:

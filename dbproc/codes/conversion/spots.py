@@ -69,18 +69,31 @@ def require_found(path: Path, description: Description, spots: Sequence[Spot], a
     dataset = importlib.import_module("OpenVisus").LoadDataset(str(path))
     some = spots if len(spots) <= SOUGHT else random.Random(len(spots)).sample(spots, SOUGHT)
     for spot in some:
-        if _stored(dataset, spot, has_time=bool(description.timesteps)).tobytes() != spot.values.tobytes():
+        if _stored(dataset, spot, description).tobytes() != spot.values.tobytes():
             what = f"field {spot.field.name!r} has other values at {to_json(spot.box)} than the source has there"
             raise Refusal(about, what, "Nothing was kept; tell the authors of dbproc, with the file")
 
 
-def _stored(dataset: Any, spot: Spot, *, has_time: bool) -> Values:
-    """What OpenVisus has there: the first axis is time where there are timesteps, the last is x, the one before y."""
+def _stored(dataset: Any, spot: Spot, description: Description) -> Values:
+    """What OpenVisus has there, as the source has it.
+
+    The first axis is time where there are timesteps, the last is x, the one before y; axes that are stored in reverse
+    are sought from their other end.
+    """
     import numpy as np
 
-    step, axes = (spot.box[0].start, spot.box[1:]) if has_time else (0, spot.box)
+    has_time = bool(description.timesteps)
+    back = [axis.name in description.reversed for axis in description.axes]
+    sought = [
+        slice(size - part.stop, size - part.start) if is_back else part
+        for part, size, is_back in zip(spot.box, description.shape, back, strict=True)
+    ]
+    step, axes = (sought[0].start, sought[1:]) if has_time else (0, sought)
     corner = dataset.getLogicBox()[0]
     within = ([*reversed(axes)] or [slice(0, 1)])[: len(corner)]
     low = [part.start + least for part, least in zip(within, corner, strict=True)]
     high = [part.stop + least for part, least in zip(within, corner, strict=True)]
-    return np.ascontiguousarray(dataset.read(field=spot.field.name, time=step, logic_box=(low, high)))
+    values = np.asarray(dataset.read(field=spot.field.name, time=step, logic_box=(low, high)))
+    further = 1 if spot.field.components > 1 else 0
+    places = [values.ndim - further - len(axes) + i for i, is_back in enumerate(back[has_time:]) if is_back]
+    return np.ascontiguousarray(np.flip(values, tuple(place for place in places if place >= 0)))
