@@ -69,18 +69,28 @@ def require_found(path: Path, description: Description, spots: Sequence[Spot], a
     dataset = importlib.import_module("OpenVisus").LoadDataset(str(path))
     some = spots if len(spots) <= SOUGHT else random.Random(len(spots)).sample(spots, SOUGHT)
     for spot in some:
-        if _stored(dataset, spot, has_time=bool(description.timesteps)).tobytes() != spot.values.tobytes():
+        if _stored(dataset, spot, description).tobytes() != spot.values.tobytes():
             what = f"field {spot.field.name!r} has other values at {to_json(spot.box)} than the source has there"
             raise Refusal(about, what, "Nothing was kept; tell the authors of dbproc, with the file")
 
 
-def _stored(dataset: Any, spot: Spot, *, has_time: bool) -> Values:
-    """What OpenVisus has there: the first axis is time where there are timesteps, the last is x, the one before y."""
+def _stored(dataset: Any, spot: Spot, description: Description) -> Values:
+    """What OpenVisus has there: the first axis is time where there are timesteps, the last is x, the one before y.
+
+    Axes that are stored from their last index to the first are counted from their ends.
+    """
     import numpy as np
 
-    step, axes = (spot.box[0].start, spot.box[1:]) if has_time else (0, spot.box)
     corner = dataset.getLogicBox()[0]
-    within = ([*reversed(axes)] or [slice(0, 1)])[: len(corner)]
-    low = [part.start + least for part, least in zip(within, corner, strict=True)]
-    high = [part.stop + least for part, least in zip(within, corner, strict=True)]
-    return np.ascontiguousarray(dataset.read(field=spot.field.name, time=step, logic_box=(low, high)))
+    axes = list(zip(description.axes, spot.box, strict=True))[1 if description.timesteps else 0 :][-len(corner) :]
+    low, high, back = [], [], []
+    for axis, part in axes:
+        is_back = axis.name in description.reversed
+        low.append(axis.size - part.stop if is_back else part.start)
+        high.append(axis.size - part.start if is_back else part.stop)
+        back.append(slice(None, None, -1 if is_back else 1))
+    low, high = ([at + least for at, least in zip(reversed(ends or [end]), corner, strict=True)]
+                 for ends, end in ((low, 0), (high, 1)))  # fmt: skip
+    step = spot.box[0].start if description.timesteps else 0
+    found = np.asarray(dataset.read(field=spot.field.name, time=step, logic_box=(low, high)))
+    return np.ascontiguousarray(found[tuple(back)])
