@@ -278,8 +278,7 @@ def test_every_file_of_a_timestep_is_taken_over(tmp_path: Path) -> None:
 
 
 def test_programs_of_another_number_have_another_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = {"opener": "o", "options": {}, "codec": "zip", "join": "", "timesteps": ""}
-    job |= {"ranges": [], "keep_rows": False}
+    job = {"opener": "o", "options": {}, "codec": "zip", "join": "", "timesteps": "", "ranges": [], "keep_rows": False}
     before = building.recipe(job)
     assert building.recipe({**job, "codec": "raw"}) != before
     monkeypatch.setattr(building, "RECIPE", building.RECIPE + 1)

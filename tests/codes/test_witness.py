@@ -88,7 +88,7 @@ def test_every_value_of_a_source_is_held_against_the_library(opened: Open) -> No
 
 
 @pytest.mark.parametrize("axis", ["t", "file"])
-@pytest.mark.parametrize("timesteps", ["", "y"])
+@pytest.mark.parametrize("timesteps", ["", "y", "t,x", "x,t"])
 def test_joined_files_and_timesteps_are_compared_as_they_are_written(tmp_path: Path, axis: str, timesteps: str) -> None:
     for i in range(2):
         with netCDF4.Dataset(tmp_path / f"{i}.nc", "w") as dataset:

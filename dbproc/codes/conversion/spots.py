@@ -75,25 +75,22 @@ def require_found(path: Path, description: Description, spots: Sequence[Spot], a
 
 
 def _stored(dataset: Any, spot: Spot, description: Description) -> Values:
-    """What OpenVisus has there, as the source has it.
+    """What OpenVisus has there: the first axis is time where there are timesteps, the last is x, the one before y.
 
-    The first axis is time where there are timesteps, the last is x, the one before y; axes that are stored in reverse
-    are sought from their other end.
+    Axes that are stored from their last index to the first are counted from their ends.
     """
     import numpy as np
 
-    has_time = bool(description.timesteps)
-    back = [axis.name in description.reversed for axis in description.axes]
-    sought = [
-        slice(size - part.stop, size - part.start) if is_back else part
-        for part, size, is_back in zip(spot.box, description.shape, back, strict=True)
-    ]
-    step, axes = (sought[0].start, sought[1:]) if has_time else (0, sought)
     corner = dataset.getLogicBox()[0]
-    within = ([*reversed(axes)] or [slice(0, 1)])[: len(corner)]
-    low = [part.start + least for part, least in zip(within, corner, strict=True)]
-    high = [part.stop + least for part, least in zip(within, corner, strict=True)]
-    values = np.asarray(dataset.read(field=spot.field.name, time=step, logic_box=(low, high)))
-    further = 1 if spot.field.components > 1 else 0
-    places = [values.ndim - further - len(axes) + i for i, is_back in enumerate(back[has_time:]) if is_back]
-    return np.ascontiguousarray(np.flip(values, tuple(place for place in places if place >= 0)))
+    axes = list(zip(description.axes, spot.box, strict=True))[1 if description.timesteps else 0 :][-len(corner) :]
+    low, high, back = [], [], []
+    for axis, part in axes:
+        is_back = axis.name in description.reversed
+        low.append(axis.size - part.stop if is_back else part.start)
+        high.append(axis.size - part.start if is_back else part.stop)
+        back.append(slice(None, None, -1 if is_back else 1))
+    low, high = ([at + least for at, least in zip(reversed(ends or [end]), corner, strict=True)]
+                 for ends, end in ((low, 0), (high, 1)))  # fmt: skip
+    step = spot.box[0].start if description.timesteps else 0
+    found = np.asarray(dataset.read(field=spot.field.name, time=step, logic_box=(low, high)))
+    return np.ascontiguousarray(found[tuple(back)])

@@ -53,8 +53,7 @@ def arranged(source: Source, timesteps: str, where: str, *, keep_rows: bool = Fa
     chosen = _chosen(described, timesteps, where)
     if len(names) - len(chosen) > MOST_AXES:
         what = f"it has {len(names)} axes, {_told(described)}; {MOST_AXES} can be stored"
-        todo = "Convert a part" if chosen else "Store some as timesteps (--timesteps AXIS,AXIS)"
-        raise Refusal(where, what, todo)
+        raise Refusal(where, what, "Convert a part" if chosen else "Store some as timesteps (--timesteps AXIS,AXIS)")
     return Stepped(source, described if keep_rows else upright(described), chosen)
 
 
@@ -86,6 +85,30 @@ class Stepped:
         pieces = [self._piece(field, part) for part in self._parts(box)]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """Parts of a box read by another way, run after run along the last of the axes that are timesteps."""
+        import numpy as np
+
+        steps, shape = self._steps, self._source.description.shape
+        if not steps:
+            yield from witness(self._source)(field, box)
+            return
+        rest, first = [i for i in range(len(shape)) if i not in steps], box[0].start
+        while first < box[0].stop:
+            place = [int(at) for at in np.unravel_index(first, [shape[i] for i in steps])]
+            run = min(box[0].stop - first, shape[steps[-1]] - place[-1])
+            wanted = {
+                **dict(zip(rest, box[1:], strict=True)),
+                **{i: slice(a, a + 1) for i, a in zip(steps, place, strict=True)},
+            }
+            wanted[steps[-1]] = slice(place[-1], place[-1] + run)
+            for inside, values in witness(self._source)(field, tuple(wanted[i] for i in range(len(shape)))):
+                start, size = first + inside[steps[-1]].start - place[-1], values.shape[steps[-1]]
+                moved = np.moveaxis(values, steps, range(len(steps)))
+                found = moved.reshape(size, *moved.shape[len(steps) :])
+                yield (slice(start, start + size), *(inside[i] for i in rest)), found
+            first += run
+
     def _parts(self, box: Box) -> Iterator[Box]:
         """The boxes of the axes in order that a box consists of: runs along the last of those that are timesteps."""
         if not self._steps:
@@ -107,23 +130,6 @@ class Stepped:
         found = np.asarray(self._source.read(field, wanted))
         ordered = found.transpose(*self._order, *range(count, found.ndim))
         return ordered.reshape(-1, *ordered.shape[len(self._steps) :]) if self._steps else ordered
-
-    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
-        """Parts of a box read by another way."""
-        import numpy as np
-
-        rank, count = len(self._order), len(self._steps)
-        for part in self._parts(box):
-            wanted = tuple(part[self._order.index(i)] for i in range(rank))
-            for inside, values in witness(self._source)(field, wanted):
-                ordered = np.transpose(values, (*self._order, *range(rank, values.ndim)))
-                places = tuple(inside[i] for i in self._order)
-                if not count:
-                    yield places, ordered
-                    continue
-                first = _flat([place.start for place in places[:count]], self._sizes)
-                run = slice(first, first + places[count - 1].stop - places[count - 1].start)
-                yield (run, *places[count:]), ordered.reshape(-1, *ordered.shape[count:])
 
 
 def _chosen(description: Description, timesteps: str, where: str) -> list[int]:
@@ -171,14 +177,6 @@ def _merged(axes: Sequence[Axis]) -> Axis:
     for each, axis in zip(kept, axes, strict=True):
         each["regular"] = None if axis.regular is None else plain(vars(axis.regular))
     return Axis("_".join(axis.name for axis in axes), prod(axis.size for axis in axes), attributes={"axes": kept})
-
-
-def _flat(index: Sequence[int], shape: Sequence[int]) -> int:
-    """The number of an element of an array of that shape, the last axis running quickest."""
-    number = 0
-    for i, size in zip(index, shape, strict=True):
-        number = number * size + i
-    return number
 
 
 def _index(number: int, shape: Sequence[int]) -> list[int]:

@@ -282,21 +282,21 @@ def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Sla
 
     from dbproc.codes.idx.values import native
 
+    wanted, place = _array_shape(field, box), slabs.turned(box, plan.description.shape, plan.turned)
     with reading(about):
-        place = slabs.turned(box, plan.description.shape, plan.turned)
-        found = native(np.asarray(source.read(field.name, place)))
-        values = native(np.flip(found, plan.turned))
-    wanted = _array_shape(field, box)
+        values = native(source.read(field.name, place))
     if values.dtype.name != field.dtype or values.shape != wanted:
         raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
     with reading(about):
-        require_same(source, field, place, found, about)
-    steps = values if plan.steps is not None else [values]
+        require_same(source, field, place, values, about)
+    spots = list(taken(field, place, values))
+    stored = native(np.flip(values, plan.turned)) if plan.turned else values
+    steps = stored if plan.steps is not None else [stored]
     layers = [
         _layer(field, step, inside, part.reshape(_array_shape(field, inside)))
         for (step, inside), part in zip(plan.stored(box), steps, strict=True)
     ]
-    return Slab(layers, list(taken(field, place, found)))
+    return Slab(layers, spots)
 
 
 def _layer(field: Field, step: int, box: Box, values: Values) -> Layer:
