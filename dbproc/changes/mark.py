@@ -104,7 +104,8 @@ def mark(
 def _enter(connection: Transaction, *, rows: Sequence[FileRow], values: Mapping[str, str | None], reason: str) -> None:
     """Record the marks with what they were before, and queue the files."""
     former = [Corrected(row.file_id, former={name: getattr(row, name) for name in values}) for row in rows]
-    corrections.enter(connection, Correction.MARK, reason, former)
+    said = ", ".join(f"{name} {value}" if value else f"no {name}" for name, value in values.items())
+    corrections.enter(connection, Correction.MARK, f"{said}; {reason}" if reason else said, former)
     ids = [row.file_id for row in rows]
     corrections.mark(connection, ids, values)
     queue.push(connection, ids, MARKED)

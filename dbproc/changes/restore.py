@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from dbproc.changes.correcting import Correcting, correcting, known, refuse, require_some, require_there
-from dbproc.changes.trial import Descendant, descendants, foresee
+from dbproc.changes.correcting import Correcting, correcting, is_withdrawn, known, refuse, require_some, require_there
+from dbproc.changes.trial import Descendant, Foreseen, descendants, foresee
 from dbproc.changes.withdraw import Choice
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile, Move
@@ -35,6 +35,7 @@ class RestoredFile:
     undone: Correction  #: what had been done to it
     comes_with: str | None  #: the input that comes back, because of which it had been withdrawn
     has_bytes: bool  #: whether its bytes are there; they were lost before otherwise
+    next_version: str | None  #: what the next run makes in its place, because it is not as it would be made now
     is_withdrawn: bool  #: whether it is withdrawn again, as it was before others took its place
 
 
@@ -65,11 +66,12 @@ class _Back:
         return self.home is not None or self.is_same
 
 
-def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restored:
+def restore(store: Store, choice: Choice, *, is_named: bool = True, only_look: bool = False) -> Restored:
     """Undo the last correction of files, or with `only_look` say what would come of it.
 
     A withdrawn file comes back with what had been withdrawn because of it; what has replaced another one goes aside,
-    and that one is as it was before.
+    and that one is as it was before. Of files that are not `is_named` each but selected, those alone come back that
+    are out of their places, if any is.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restore
     """
     with correcting(store, "restore", only_look=only_look) as ground:
         with store.begin() as connection:
-            rows = list(choice(connection))
+            rows = _meant(list(choice(connection)), is_named=is_named)
             withdrawn = [row.file_id for row in rows if row.standing is Standing.WITHDRAWN]
             rows += files.rows_numbered(connection, corrections.fellows(connection, withdrawn))
         require_some(rows, "restore")
@@ -89,7 +91,7 @@ def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restore
         require_there(ground, [back.instead for back in backs if back.instead is not None])
         foreseen = foresee(store, partial(_enter, backs=backs))
         with store.begin() as connection:
-            files_told = tuple(_told(connection, back) for back in backs)
+            files_told = tuple(_told(connection, back, foreseen) for back in backs)
         told = Restored(
             files=files_told,
             descendants=descendants(store, _involved(backs), foreseen),
@@ -98,6 +100,14 @@ def restore(store: Store, choice: Choice, *, only_look: bool = False) -> Restore
         if not only_look:
             _carry_out(ground, backs)
     return told
+
+
+def _meant(rows: list[FileRow], *, is_named: bool) -> list[FileRow]:
+    """Of files that are only selected, those that are out of their places by themselves, or else in them."""
+    if is_named:
+        return rows
+    out = [row for row in rows if row.standing in (Standing.WITHDRAWN, Standing.REAPED)]
+    return out or [row for row in rows if row.standing is Standing.IN_PLACE]
 
 
 def _backs(ground: Correcting, rows: Sequence[FileRow]) -> list[_Back]:
@@ -110,6 +120,7 @@ def _backs(ground: Correcting, rows: Sequence[FileRow]) -> list[_Back]:
         found = [_Back(row, file) for row, file in zip(back, known_back, strict=True)]
         found += [_former(connection, row) for row in rows if row.standing is Standing.IN_PLACE]
         _require_free(connection, found)
+        _require_inputs(connection, found)
         following = corrections.followers(connection, _undone(connection, found))
         alone = [row for row in with_input if row.file_id not in following]
         _refuse_following(connection, alone)
@@ -144,6 +155,17 @@ def _undone(connection: Transaction, backs: Sequence[_Back]) -> dict[int, int]:
         if each.kind in (Correction.REPLACE, Correction.REINSPECT):
             found[each.file_id] = each.correction_id
     return found
+
+
+def _require_inputs(connection: Transaction, backs: Sequence[_Back]) -> None:
+    """See that nothing comes back of which an input is withdrawn: the next run would withdraw it again."""
+    returning = {back.row.file_id for back in backs}
+    for back in backs:
+        inputs = lineage.inputs_of_file(connection, back.row.file_id)
+        out = [each.filename for each in inputs if is_withdrawn(each) and each.file_id not in returning]
+        if out:
+            why = f"it was made from {out[0]}, which is withdrawn"
+            raise UserError(f"{back.row.filename}: {why}; restore that first: dbproc restore {out[0]}")
 
 
 def _require_free(connection: Transaction, backs: Sequence[_Back]) -> None:
@@ -213,7 +235,7 @@ def _home(ground: Correcting, back: _Back) -> Move | None:
     return move
 
 
-def _told(connection: Transaction, back: _Back) -> RestoredFile:
+def _told(connection: Transaction, back: _Back, foreseen: Foreseen) -> RestoredFile:
     done = (each.kind for each in corrections.of_files(connection, [back.row.file_id]) if each.undone_time is None)
     taking = [kind for kind in done if kind not in (Correction.RENAME, Correction.MARK)]
     return RestoredFile(
@@ -223,6 +245,7 @@ def _told(connection: Transaction, back: _Back) -> RestoredFile:
         undone=taking[0],
         comes_with=back.comes_with,
         has_bytes=back.has_bytes,
+        next_version=foreseen.made_in_place_of(back.row),
         is_withdrawn=back.instead is not None and back.file.correction_id is not None,
     )
 
@@ -236,18 +259,14 @@ def _enter(connection: Transaction, *, backs: Sequence[_Back]) -> None:
     """Record what comes back, and queue what it changes."""
     withdrawn = [back for back in backs if back.instead is None]
     involved = _involved(backs)
-    former = {
-        each.correction_id
-        for each in corrections.of_files(connection, involved)
-        if each.undone_time is None and each.kind not in (Correction.RENAME, Correction.MARK)
-    }
+    undone = _undone(connection, backs)
     lost = [back.row.file_id for back in withdrawn if back.home is None]
     corrections.put_back(connection, [back.row.file_id for back in withdrawn], lost=lost)
-    for back in backs:
-        if back.instead is not None:
-            corrections.give_back(connection, back.row.file_id, back.instead.file_id, exists=back.has_bytes)
-    corrections.undo(connection, corrections.ended(connection, sorted(former)))
-    queue.push_back(connection, involved, RESTORED)
+    replaced = [(back.row.file_id, back.instead.file_id) for back in backs if back.instead is not None]
+    corrections.give_back(connection, replaced, exist={back.row.file_id for back in backs if back.has_bytes})
+    corrections.undo(connection, undone)
+    sources = [source for source, _ in lineage.links_among(connection, [back.row.file_id for back in backs])]
+    queue.push_back(connection, [*involved, *sources], RESTORED)
 
 
 def _carry_out(ground: Correcting, backs: Sequence[_Back]) -> None:

@@ -49,11 +49,26 @@ class Foreseen:
     definition: Definition
     decisions: tuple[Decision, ...]
 
-    @property
-    def withdrawn(self) -> Iterator[tuple[int, int]]:
-        """Files that are withdrawn because of others, and these, by their numbers."""
+    def withdrawn_with(self, file_ids: Iterable[int]) -> list[tuple[int, int]]:
+        """The files of the catalogue withdrawn because of some files, or of what is withdrawn because of those,
+        with all versions of them; each with its cause."""
+        gone, found = set(file_ids), list[tuple[int, int]]()
         for decision in self.decisions:
-            yield from ((file.file_id, cause.file_id) for file, cause in decision.withdraws)
+            pairs = [(file.file_id, cause.file_id) for file, cause in decision.withdraws]
+            if any(cause in gone for _, cause in pairs):
+                found += [pair for pair in pairs if pair[0] not in gone and pair[0] > 0]
+                gone.update(file_id for file_id, _ in pairs)
+        return found
+
+    def made_in_place_of(self, row: FileRow) -> str | None:
+        """The name of the next version of a file, if the run makes one."""
+        identity = row.product_id, row.date, row.keywords
+        for decision in self.decisions:
+            if decision.task is not None and decision.state is State.STALE:
+                for planned in decision.task.outputs:
+                    if planned.replaces is not None and planned.replaces.identity == identity:
+                        return planned.name
+        return None
 
 
 def foresee(store: Store, correct: Callable[[Transaction], None]) -> Foreseen:
@@ -80,7 +95,10 @@ def descendants(
     ids, new = set(file_ids), set(names)
     with store.begin() as connection:
         rows = {row.file_id: row for row in lineage.newest_made_from(connection, sorted(ids))}
-        more = [*_remade(foreseen.decisions, ids, new), *_withdrawn_with(foreseen, ids)]
+        more = [
+            *_remade(foreseen.decisions, ids, new),
+            *(number for number, _ in foreseen.withdrawn_with(ids)),
+        ]
         more = [number for number in dict.fromkeys(more) if number not in rows]
         rows.update((row.file_id, row) for row in files.rows_numbered(connection, more))
     fates = _fates(foreseen.decisions)
@@ -105,15 +123,6 @@ def _remade(decisions: Sequence[Decision], file_ids: set[int], new: set[str]) ->
         for planned in task.outputs:
             if planned.replaces is not None and planned.replaces.file_id > 0:
                 yield planned.replaces.file_id
-
-
-def _withdrawn_with(foreseen: Foreseen, file_ids: set[int]) -> Iterator[int]:
-    """The files of the catalogue that are withdrawn because of some files, or of what is withdrawn because of those."""
-    gone = set(file_ids)
-    for file_id, cause in foreseen.withdrawn:
-        if cause in gone and file_id not in gone and file_id > 0:
-            gone.add(file_id)
-            yield file_id
 
 
 def _made_first(foreseen: Foreseen, file_ids: set[int], new: set[str]) -> Iterator[Descendant]:

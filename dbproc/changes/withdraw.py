@@ -7,12 +7,12 @@ anew by the next run.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from dbproc.changes.correcting import Correcting, correcting, refuse, require_some, require_there
-from dbproc.changes.trial import Descendant, Foreseen, descendants, foresee
+from dbproc.changes.trial import Descendant, descendants, foresee
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile
 from dbproc.core.states import Correction, Standing
@@ -88,8 +88,8 @@ def withdraw(
         plan = _planned(ground, rows, whole_slot=whole_slot)
         foreseen = foresee(store, partial(_enter, plan=plan, reason=reason))
         with store.begin() as connection:
-            gone = set(corrections.with_former(connection, {row.file_id: True for row in plan.rows}))
-        following = _at_once(gone, foreseen)
+            gone = list(corrections.with_former(connection, {row.file_id: True for row in plan.rows}))
+        following = foreseen.withdrawn_with(gone)
         with store.begin() as connection:
             leaving = files.known_by_number(
                 connection, [*(row.file_id for row in plan.rows), *(number for number, _ in following)]
@@ -202,17 +202,6 @@ def _enter(connection: Transaction, *, plan: _Plan, reason: str, following: Iter
     ids = [each.file_id for each in corrected]
     corrections.take_out(connection, number, ids)
     queue.push(connection, ids, WITHDRAWN)
-
-
-def _at_once(gone: Collection[int], foreseen: Foreseen) -> list[tuple[int, int]]:
-    """What is withdrawn with files that are `gone`, as far as it needs no job before: files and their causes."""
-    gone = set(gone)
-    following: list[tuple[int, int]] = []
-    for file_id, cause in foreseen.withdrawn:
-        if cause in gone and file_id not in gone:
-            gone.add(file_id)
-            following.append((file_id, cause))
-    return following
 
 
 def _carry_out(

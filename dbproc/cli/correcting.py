@@ -12,7 +12,7 @@ from dbproc.changes.trial import Becomes, Descendant
 from dbproc.cli.common import asking_options, cell, dry_run_option, together
 from dbproc.cli.selection import file_options, files_argument, product_option, selection_of
 from dbproc.core.errors import UserError
-from dbproc.core.states import Correction
+from dbproc.core.states import Correction, Standing
 from dbproc.database.files import FileRow
 from dbproc.database.selection import selected
 from dbproc.database.store import Transaction
@@ -39,7 +39,9 @@ correcting_options = together(files_argument, product_option, file_options, aski
 """Of every command that corrects the files that it is given; those that select them go to :func:`choice_of_files`."""
 
 
-def choice_of_files(given: Mapping[str, Any], what: str) -> Callable[[Transaction], list[FileRow]]:
+def choice_of_files(
+    given: Mapping[str, Any], what: str, standings: frozenset[Standing] = frozenset({Standing.IN_PLACE})
+) -> Callable[[Transaction], list[FileRow]]:
     """What finds the files that arguments and options mean; `what` is to be done with them.
 
     Raises
@@ -47,7 +49,7 @@ def choice_of_files(given: Mapping[str, Any], what: str) -> Callable[[Transactio
     UserError
         Nothing is given that tells some files from others.
     """
-    selection = selection_of(**given)
+    selection = selection_of(**given, standings=standings)
     if selection.is_empty:
         raise UserError(f"say what to {what}: the names of files, or --product, --start, --end, --key …")
     return lambda connection: list(selected(connection, selection))

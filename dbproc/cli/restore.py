@@ -14,6 +14,7 @@ from dbproc.cli.common import (
     print_json,
 )
 from dbproc.cli.correcting import DONE_TO_IT, choice_of_files, correcting_options, say_descendants, shown_of
+from dbproc.core.states import Standing
 
 
 @click.command("restore")
@@ -31,7 +32,8 @@ def restore_command(
     from dbproc.changes.restore import restore
 
     with open_mission(mission, read_only=dry_run) as store, mission_access(store):
-        done = restore(store, choice_of_files(given, "restore"), only_look=dry_run)
+        choice, is_named = choice_of_files(given, "restore", frozenset(Standing)), bool(given["names"])
+        done = restore(store, choice, is_named=is_named, only_look=dry_run)
     if as_json:
         print_json(done)
         return 0
@@ -40,6 +42,7 @@ def restore_command(
         along = f" because of {cell(each.comes_with)}" if each.comes_with else ""
         lost = "" if each.has_bytes else "; it has no bytes: it is to be delivered, or made, again"
         lost = "; it is withdrawn again, as it was before" if each.is_withdrawn else lost
+        lost += f"; the next run makes {cell(each.next_version)}" if each.next_version else ""
         echo_folded(f"{verb} {cell(each.file)}, which was {DONE_TO_IT[each.undone]}{along}{lost}")
     say_descendants(done.descendants, is_whole=is_whole)
     return 0

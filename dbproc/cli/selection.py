@@ -78,8 +78,9 @@ def selection_of(
     text: str,
     run: int | None,
     qualities: Sequence[str] = (),
+    standings: frozenset[Standing] = frozenset({Standing.IN_PLACE}),
 ) -> Selection:
-    """The files that arguments and :data:`file_options` mean: those in their places, if nothing else is said.
+    """The files that arguments and :data:`file_options` mean: those of some `standings`, if nothing else is said.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def selection_of(
         products=tuple(products),
         slots=choice_of(start, end, keys),
         newest=newest,
-        standings=out or (frozenset() if anywhere else frozenset({Standing.IN_PLACE})),
+        standings=out or (frozenset() if anywhere else standings),
         qualities=frozenset(map(Quality, qualities)),
         digest=digest or "",
         text=text,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -110,12 +110,16 @@ def mark(connection: Connection, file_ids: Sequence[int], values: Mapping[str, s
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(**values))
 
 
-def undo(connection: Connection, correction_ids: Iterable[int]) -> None:
-    """Record that corrections were undone."""
+def undo(connection: Connection, undone: Mapping[int, int]) -> None:
+    """Record of files that one correction of each was undone: by file, its number."""
     values = {"undone_time": dt.datetime.now(dt.UTC), "undone_by": user_name()}
-    for some in batches(sorted(set(correction_ids))):
-        still = _CORRECTION.c.correction_id.in_(some) & _CORRECTION.c.undone_time.is_(None)
-        connection.execute(update(_CORRECTION).where(still).values(**values))
+    by_correction: dict[int, list[int]] = defaultdict(list)
+    for file_id, number in undone.items():
+        by_correction[number].append(file_id)
+    for number, file_ids in by_correction.items():
+        for some in batches(file_ids):
+            of_them = (_OF.c.correction_id == number) & _OF.c.file_id.in_(some)
+            connection.execute(update(_OF).where(of_them).values(**values))
 
 
 def take_over(connection: Connection, former: int, successor: int) -> None:
@@ -127,23 +131,14 @@ def take_over(connection: Connection, former: int, successor: int) -> None:
     connection.execute(update(FILE).where(FILE.c.file_id == former).values(**values))
 
 
-def give_back(connection: Connection, former: int, successor: int, *, exists: bool) -> None:
-    """Record that a file has its name again, and its place if it `exists`, and its successor has not."""
-    own = {"replaced_by": former, "exists_on_disk": False, "stat": None}
-    connection.execute(update(FILE).where(FILE.c.file_id == successor).values(**own))
-    values = {"replaced_by": None, "exists_on_disk": exists, "stat": None}
-    connection.execute(update(FILE).where(FILE.c.file_id == former).values(**values))
-
-
-def ended(connection: Connection, correction_ids: Sequence[int]) -> list[int]:
-    """The corrections because of which no file is out of its place any more."""
-    still: set[int] = set()
-    for some in batches(correction_ids):
-        out = select(FILE.c.correction_id).where(FILE.c.correction_id.in_(some))
-        replaced = select(_OF.c.correction_id).join(FILE, FILE.c.file_id == _OF.c.file_id)
-        replaced = replaced.where(_OF.c.correction_id.in_(some), FILE.c.replaced_by.is_not(None))
-        still.update(connection.scalars(out.union(replaced)))
-    return [number for number in correction_ids if number not in still]
+def give_back(connection: Connection, pairs: Sequence[tuple[int, int]], *, exist: Collection[int]) -> None:
+    """Record that files have their names again, and their places if they `exist`, and their successors have not."""
+    for former, successor in pairs:
+        own = {"replaced_by": former, "exists_on_disk": False, "stat": None}
+        connection.execute(update(FILE).where(FILE.c.file_id == successor).values(**own))
+    for former, _ in pairs:
+        values = {"replaced_by": None, "exists_on_disk": former in exist, "stat": None}
+        connection.execute(update(FILE).where(FILE.c.file_id == former).values(**values))
 
 
 def of_files(connection: Connection, file_ids: Sequence[int]) -> list[CorrectionRow]:
@@ -184,23 +179,26 @@ def fellows(connection: Connection, file_ids: Sequence[int]) -> list[int]:
 
 
 def followers(connection: Connection, since: Mapping[int, int]) -> list[int]:
-    """The files that were withdrawn because of some files, and still are, and because of these, and so on.
+    """What was made from some files, or from such, was withdrawn with its inputs, and still is.
 
     since
-        By file: the correction with which its withdrawals begin; what is older has another cause.
+        By file: the correction with which what was made from it was withdrawn; what is older has another cause.
     """
     found: dict[int, int] = {}
+    link = schema.filefilelink
     todo = with_former(connection, since)
     while todo:
         following: dict[int, int] = {}
         for some in batches(list(todo)):
             statement = (
-                select(_OF.c.file_id, _OF.c.correction_id, _OF.c.cause_file)
+                select(_OF.c.file_id, _OF.c.correction_id, link.c.source_file)
                 .join(FILE, (FILE.c.file_id == _OF.c.file_id) & (FILE.c.correction_id == _OF.c.correction_id))
-                .where(_OF.c.cause_file.in_(some), FILE.c.replaced_by.is_(None), FILE.c.deleted_time.is_(None))
+                .join(link, link.c.resulting_file == FILE.c.file_id)
+                .where(link.c.source_file.in_(some), _OF.c.cause_file.is_not(None))
+                .where(FILE.c.replaced_by.is_(None), FILE.c.deleted_time.is_(None))
             )
-            for file_id, number, cause in connection.execute(statement):
-                if number >= todo[cause] and file_id not in found:
+            for file_id, number, source in connection.execute(statement):
+                if number >= todo[source] and file_id not in found:
                     following[file_id] = number
         found.update(following)
         todo = with_former(connection, following)

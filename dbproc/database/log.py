@@ -173,13 +173,13 @@ def _of_quarantine(connection: Connection, since: dt.datetime | None) -> Iterato
 def _of_corrections(connection: Connection, asked: Asked, since: dt.datetime | None) -> Iterator[LogEntry]:
     done, of = schema.correction, schema.correctionfile
     statement = (
-        select(done, FILE.c.filename)
+        select(done, of.c.undone_time, of.c.undone_by, FILE.c.filename)
         .join(of, of.c.correction_id == done.c.correction_id)
         .join(FILE, FILE.c.file_id == of.c.file_id)
     )
     statement = _among(statement, FILE.c.file_id, asked.file_ids)
     if since is not None:
-        statement = statement.where(or_(done.c.correction_time >= since, done.c.undone_time >= since))
+        statement = statement.where(or_(done.c.correction_time >= since, of.c.undone_time >= since))
     for row in connection.execute(statement):
         event, by = _OF_CORRECTION[Correction(row.kind)], f"by {row.user}"
         message = f"{by}: {row.reason}" if row.reason else by

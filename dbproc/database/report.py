@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, func, null, select
 
 from dbproc.core.states import AttemptStatus, Correction, Standing
 from dbproc.database import schema
@@ -49,7 +49,7 @@ class CorrectionInNumbers:
     correction_time: dt.datetime  #: when
     user: str  #: who did it
     reason: str  #: why
-    undone_time: dt.datetime | None  #: when it was undone; null: it was not
+    undone_time: dt.datetime | None  #: when it was undone of the last of its files; null: it was not
     files: int  #: how many files it is of
 
 
@@ -108,9 +108,12 @@ def latest_runs(connection: Connection, limit: int = _LATEST) -> list[RunInNumbe
 def latest_corrections(connection: Connection, limit: int = _LATEST) -> list[CorrectionInNumbers]:
     """The latest corrections, the latest first."""
     made, corrected = schema.correction.c, schema.correctionfile.c
-    files = select(func.count()).where(corrected.correction_id == made.correction_id).scalar_subquery()
+    of_it = select(func.count()).where(corrected.correction_id == made.correction_id)
+    last = select(func.max(corrected.undone_time)).where(corrected.correction_id == made.correction_id)
+    still = of_it.where(corrected.undone_time.is_(None)).scalar_subquery()
+    undone = case((still == 0, last.scalar_subquery()), else_=null())
     statement = (
-        select(*columns_of(CorrectionInNumbers, schema.correction, files=files))
+        select(*columns_of(CorrectionInNumbers, schema.correction, files=of_it.scalar_subquery(), undone_time=undone))
         .order_by(made.correction_id.desc())
         .limit(limit)
     )

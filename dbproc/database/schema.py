@@ -375,8 +375,6 @@ correction = Table(
     Column("user", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("logging_id", Integer, ForeignKey("logging.logging_id")),
-    Column("undone_time", UtcTime),
-    Column("undone_by", Text),
     CheckConstraint(_one_of("kind", Correction), name="kind"),
 )
 """What a person, or a run because of it, changed of files that are in the catalogue. ``logging_id``: that run."""
@@ -388,6 +386,8 @@ correctionfile = Table(
     Column("file_id", BIG_ID, ForeignKey("file.file_id"), primary_key=True, index=True),
     Column("cause_file", BIG_ID, ForeignKey("file.file_id"), index=True),
     Column("former", Text, nullable=False, server_default="{}"),
+    Column("undone_time", UtcTime),
+    Column("undone_by", Text),
 )
 """A file that was corrected; ``cause_file``: the input because of which. ``former`` is JSON: what its columns held."""
 

@@ -203,7 +203,8 @@ class Executor:
             if problem:
                 self._report.add(Event.PROBLEM, names, f"cannot be withdrawn: {problem}; the next run tries it again")
                 continue  # it stays undecided, and what leads to it queued
-            self._report.add(Event.WITHDRAWN, names, decision.explanation)
+            for file, _ in decision.withdraws:
+                self._report.add(Event.WITHDRAWN, file.filename, decision.explanation)
             with self._store.begin() as connection:
                 queued = queue.load(connection, ids)
             self._source.enqueue(queued)

@@ -33,7 +33,8 @@ NATURAL = {
 IGNORED = {
     "mission": {"identity"},
     "file": {"stat", "arrived_time", "logging_id"},
-    "correction": {"correction_time", "logging_id", "undone_time"},
+    "correction": {"correction_time", "logging_id"},
+    "correctionfile": {"undone_time"},
     "filemember": {"stat"},
     "code": {"stat", "release_time"},
     "inspector": {"stat"},

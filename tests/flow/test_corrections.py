@@ -59,7 +59,7 @@ def test_a_day_that_was_bad_is_taken_out_with_what_was_made_of_it_and_comes_back
     assert made.content(name_of("clean", 2)) == contents[name_of("clean", 2)]
     assert made.content(name_of("smooth", 2)) == contents[name_of("smooth", 2)]
     assert made.content(name_of("smooth", 1, "1.2.0")) == contents[name_of("smooth", 1)]
-    assert made.rows("SELECT count(*) FROM correction WHERE undone_time IS NULL") == [(0,)]
+    assert made.rows("SELECT count(*) FROM correctionfile WHERE undone_time IS NULL") == [(0,)]
     made.dbproc("check", "--deep")
 
 
@@ -493,3 +493,88 @@ def test_what_would_come_of_a_correction_is_said_while_a_run_is_live_and_changes
     fates = (f"{name_of('clean', 2)}: made anew", f"{name_of('clean', 2)}: withdrawn")
     assert [any(fate in each for fate in fates) for each in told] == [True, False, True, False, False, False, True]
     assert "would restore" in told[1]
+
+
+@pytest.mark.both_databases
+def test_what_is_undone_of_several_files_is_said_of_each(made: Mission) -> None:
+    made.dbproc("withdraw", *RAW[:3], "--reason", "lens cap")
+    made.dbproc("restore", RAW[0])
+    assert "undone" in made.dbproc("why", RAW[0]).out
+    assert "undone" not in made.dbproc("why", RAW[1]).out
+    restored = [line for line in made.dbproc("log").out.splitlines() if "restored" in line]
+    assert any(RAW[0] in line for line in restored)
+    assert not any(RAW[1] in line for line in restored)
+    made.run()
+    made.dbproc("restore", "--product", "raw")
+    made.dbproc("check")
+    assert set(RAW[:3]) <= newest(made)
+    assert made.rows("SELECT count(*) FROM correctionfile WHERE undone_time IS NULL") == [(0,)]
+
+
+@pytest.mark.both_databases
+def test_dates_that_were_swapped_are_swapped_back(mission: Mission, tmp_path: Path) -> None:
+    calendar = tmp_path / "calendar.json"
+    calendar.write_text("{}")
+    mission.inspector("calendar.py", CALENDAR.replace("CALENDAR", str(calendar)))
+    raw = product("raw", 0, directory="data/raw/{Y}/{d}", inspector={"file": "calendar.py"})
+    mission.create(raw, *chain()[1:], retry_seconds=0)
+    mission.deliver(*RAW[:2])
+    mission.run()
+    calendar.write_text(json.dumps({RAW[0]: 1, RAW[1]: -1}))
+    mission.dbproc("reinspect", "--product", "raw")
+    mission.run()
+    assert mission.content(name_of("clean", 1, "1.1.0")) == "clean(raw_20200102)"
+    assert f"{RAW[1]} has its date" in mission.dbproc("restore", RAW[0], status=2).err
+    mission.dbproc("restore", *RAW[:2])
+    mission.run()
+    assert mission.content(name_of("clean", 1, "1.2.0")) == "clean(raw_20200101)"
+    mission.dbproc("check", "--deep")
+
+
+def test_a_version_made_of_what_was_withdrawn_before_does_not_take_a_place(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    mission.create(*chain(), retry_seconds=0)
+    mission.deliver(*RAW[:2])
+    mission.run()
+    mission.dbproc("withdraw", RAW[0], "--reason", "noise")
+    mission.run()
+    old = {name_of("smooth", 2), name_of("smooth", 2, "1.1.0")}
+    assert old <= in_place(mission)
+    assert f"{name_of('smooth', 2)}: withdrawn" in mission.dbproc("withdraw", RAW[1], "--reason", "noise").out
+    assert not old & in_place(mission)
+    mission.dbproc("check")
+    assert mission.dbproc("plan").out.strip() == "nothing to do"
+    mission.dbproc("restore", RAW[1])
+    assert old & in_place(mission) == {name_of("smooth", 2, "1.1.0")}
+    mission.dbproc("restore", RAW[0])
+    assert old <= in_place(mission)
+
+
+@pytest.mark.both_databases
+def test_what_was_made_of_a_withdrawn_file_does_not_come_back_before_it(made: Mission) -> None:
+    clean, smooth = name_of("clean", 2), name_of("smooth", 2)
+    made.dbproc("withdraw", smooth, "--reason", "odd")
+    made.dbproc("withdraw", clean, "--reason", "odd as well")
+    made.run()
+    assert f"restore that first: dbproc restore {clean}" in made.dbproc("restore", smooth, status=2).err
+    made.dbproc("restore", clean)
+    made.dbproc("restore", smooth)
+    made.run()
+    made.dbproc("check")
+    assert clean in newest(made)
+
+
+def test_what_comes_back_made_of_replaced_bytes_is_made_anew(made: Mission, tmp_path: Path) -> None:
+    """Its own place is looked at again, though nothing else of it changed."""
+    clean = name_of("clean", 2)
+    made.dbproc("withdraw", clean, "--whole-slot", "--reason", "odd")
+    (tmp_path / "good").write_text("good")
+    made.dbproc("replace", BAD, "with", str(tmp_path / "good"), "--reason", "better")
+    made.run()
+    made.dbproc("withdraw", name_of("clean", 2, "1.1.0"), "--whole-slot", "--reason", "odd")
+    made.run()
+    assert f"; the next run makes {name_of('clean', 2, '1.2.0')}" in made.dbproc("restore", clean, "--dry-run").out
+    made.dbproc("restore", clean)
+    made.run()
+    made.dbproc("check")
+    assert made.content(name_of("clean", 2, "1.2.0")) == "clean(good)"
