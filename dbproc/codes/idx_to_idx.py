@@ -20,8 +20,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.conversion.rows import as_found
 from dbproc.codes.formats.selection import Selection
-from dbproc.codes.idx import idx_file, manifest, midx
+from dbproc.codes.idx import idx_file, manifest, midx, slabs
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Regular
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.written import Written, known
@@ -78,6 +79,7 @@ class IdxSource:
         self._steps = there.steps if there else self._blocks.layout.steps
         found = _foreign(path, self._blocks, self._steps) if metadata is None else _own(path, metadata)
         self._stored = metadata.stored_shape if metadata else self._blocks.layout.shape
+        self._turned = metadata.turned if metadata else ()
         self.description = found.noting(*notes)
 
     def read(self, field: str, box: Box) -> Values:
@@ -86,9 +88,9 @@ class IdxSource:
 
         has_steps = bool(self.description.timesteps)
         spatial = box[1:] if has_steps else box
-        inside = spatial[len(spatial) - len(self._stored) :] or (slice(0, 1),)
+        inside = slabs.turned(spatial[len(spatial) - len(self._stored) :], self._stored, self._turned) or (slice(0, 1),)
         steps = self._steps[box[0]] if has_steps else self._steps
-        values = np.stack([self._blocks.read(field, inside, step) for step in steps])
+        values = np.stack([np.flip(self._blocks.read(field, inside, step), self._turned) for step in steps])
         components = values.shape[1 + len(inside) :]
         return values.reshape(*(part.stop - part.start for part in box), *components)
 
@@ -133,7 +135,7 @@ def _is_plain(path: Path) -> bool:
 
 def _own(path: Path, metadata: Metadata) -> Description:
     """The description of a dataset that a converter made: it stays what it is."""
-    return metadata.description.noting(f"copied from {path.name}")
+    return as_found(metadata.description).noting(f"copied from {path.name}")
 
 
 def _foreign(path: Path, blocks: Blocks, steps: tuple[int, ...]) -> Description:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.image_file import SUFFIXES
+from dbproc.codes.formats.orientation import top_first
 from dbproc.codes.idx.attributes import own, shared
 from dbproc.codes.idx.description import Axis, Description, Field, number
 from dbproc.codes.idx.refusal import Refusal
@@ -88,14 +89,15 @@ class PictureSource:
 
         facts = picture.facts
         _require_sample(path, facts)
-        self._picture = picture
+        self._picture, (rows, columns) = picture, axes(facts)
         self.description = Description(
             code=NAME,
             origins=origins([path]),
             shape=(facts.rows, facts.columns),
-            axes=axes(facts),
+            axes=(rows, columns),
             fields=(Field("image", "image", facts.dtype, facts.components),),
             orientation=UPRIGHT,
+            top_first=top_first(rows),
             notes=facts.notes,
             attributes=facts.attributes,
         )
@@ -242,13 +244,15 @@ class MosaicSource:
             notes.append(f"tiles overlap, {plan.overlap} for one: {told}")
         if gaps:
             notes.append(f"{plan.gaps} pixels are in no tile: {fill} is stored there")
+        rows, columns = _mosaic_axes(plan, self._facts)
         return Description(
             code=NAME,
             origins=origins(paths),
             shape=(plan.rows, plan.columns),
-            axes=_mosaic_axes(plan, self._facts),
+            axes=(rows, columns),
             fields=tuple(fields),
             orientation=UPRIGHT,
+            top_first=top_first(rows),
             notes=tuple(notes),
             attributes=_attributes(plan, self._facts),
         )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats import bands
 from dbproc.codes.formats.image_file import SUFFIXES
+from dbproc.codes.formats.orientation import top_first
 from dbproc.codes.idx.attributes import shared
 from dbproc.codes.idx.description import Description, Field
 from dbproc.codes.idx.refusal import Refusal
@@ -138,6 +139,7 @@ class BandSource:
         from dbproc.codes.idx.files import origins
 
         facts = self._pictures[0].facts
+        rows, columns = axes(facts)
         notes = dict.fromkeys(note for each in self._pictures for note in each.facts.notes)
         indices = [f"{name}: ({a} - {b}) / ({a} + {b}), NaN where both are 0" for name, (a, b) in self._indices.items()]
         said = ["reflectance = gain * stored + offset"] if self._lines else ["not calibrated: the stored numbers"]
@@ -147,9 +149,10 @@ class BandSource:
             code=NAME,
             origins=origins(paths),
             shape=(facts.rows, facts.columns),
-            axes=axes(facts),
+            axes=(rows, columns),
             fields=(*(self._field(name) for name in self._channels), *(self._index(name) for name in self._indices)),
             orientation=UPRIGHT,
+            top_first=top_first(rows),
             notes=(*notes, *said, *indices),
             attributes={
                 **shared([each.facts.attributes for each in self._pictures]),

@@ -21,7 +21,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
-from dbproc.codes.idx.description import Axis, Description, Field, Number
+from dbproc.codes.formats import georeference
+from dbproc.codes.formats.orientation import top_first
+from dbproc.codes.idx.description import Axis, Description, Field, Number, told_apart
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ MOST_FIELDS = 32
 MOST_AXES = 6
 """Five, and one for the timesteps."""
 CHANNELS = ("components", "fields", "axis")
+TOP = ("TOPLEFT", "TOPRIGHT")
+"""Orientations of which the first row is the top."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -161,7 +165,8 @@ class TiffSource:
     def _describe(self, stack: Sequence[str]) -> Description:
         from dbproc.codes.idx.files import origins
 
-        axes = (*self._outer(stack), *_geographic(self._page, self._series))
+        placed = georeference.axes(self._page.attributes, self._page.rows, self._page.columns)
+        axes = (*self._outer(stack), *(placed or _plain(self._page, self._series)))
         if len(axes) > MOST_AXES:
             what = f"it has {len(axes)} axes: {', '.join(f'{axis.name} {axis.size}' for axis in axes)}"
             raise Refusal(self._tiff.path, what, "Five are supported; make fields of the channels: --channels fields")
@@ -173,7 +178,8 @@ class TiffSource:
             shape=tuple(axis.size for axis in axes),
             axes=axes,
             fields=fields,
-            orientation=f"first row {page.attributes.get('Orientation', 'TOPLEFT')}",
+            orientation=f"first row {page.attributes.get('Orientation', TOP[0])}",
+            top_first=top_first(axes[-2]) if placed else page.attributes.get("Orientation", TOP[0]) in TOP,
             notes=(*self._series.notes, *_notes(self._tiff, self._series)),
             attributes={**page.attributes, **self._tiff.camera(page.number), **self._series.attributes},
         )
@@ -192,7 +198,8 @@ class TiffSource:
             raise Refusal(self._tiff.path, what, "Name as many with --stack")
         if stack:
             axes = [replace(axis, name=name) for axis, name in zip(axes, stack, strict=True)]
-        return tuple(_distinct(axes))
+        names = told_apart(axis.name for axis in axes)
+        return tuple(replace(axis, name=name) for axis, name in zip(axes, names, strict=True))
 
 
 @dataclass(frozen=True)
@@ -287,26 +294,12 @@ def _require_one_palette(tiff: Tiff, series: Series) -> None:
             raise Refusal(page.where, what, "The same index would mean two colours; convert them apart")
 
 
-def _geographic(page: Page, series: Series) -> tuple[Axis, Axis]:
-    """The axes of rows and columns, with coordinates where the file tells them."""
-    from dbproc.codes.formats.georeference import axes
-
-    placed = axes(page.attributes, page.rows, page.columns)
-    if placed is not None:
-        return placed
+def _plain(page: Page, series: Series) -> tuple[Axis, Axis]:
+    """The axes of rows and columns, with coordinates where the file tells the distance of pixels."""
     told = (series.facts.get(letter) for letter in "YX")
     plain_axes = (Axis("y", page.rows, units="pixel"), Axis("x", page.columns, units="pixel"))
     y, x = (a if a is not None and a.regular and a.size == b.size else b for a, b in zip(told, plain_axes, strict=True))
     return y, x
-
-
-def _distinct(axes: Sequence[Axis]) -> Iterator[Axis]:
-    """The axes, their names told apart by numbers where they are the same."""
-    seen: list[str] = []
-    for axis in axes:
-        seen.append(axis.name)
-        count = seen.count(axis.name)
-        yield axis if count == 1 else replace(axis, name=f"{axis.name}_{count}")
 
 
 def _flat(index: Sequence[int], shape: Sequence[int]) -> int:

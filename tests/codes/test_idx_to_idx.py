@@ -50,7 +50,9 @@ idx.save("b.idx")
 ov.LoadDataset("b.idx").write(np.ones((8, 64, 64), "u2"), logic_box=([0, 0, 0], [64, 64, 8]))
 
 for name, template, bits, files in (
-    ("levels", "./levels/%02x/%04x.bin", 10, 16), ("short", "./short/%01x/%01x.bin", 6, 8), ("plain", "plain/%04x.bin", 10, 64)
+    ("levels", "./levels/%02x/%04x.bin", 10, 16),
+    ("short", "./short/%01x/%01x.bin", 6, 8),
+    ("plain", "plain/%04x.bin", 10, 64),
 ):
     idx = made(name, [64, 64, 32], [("v", "int32")])
     idx.bitsperblock, idx.blocksperfile, idx.filename_template = bits, files, template

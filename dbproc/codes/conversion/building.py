@@ -29,7 +29,7 @@ from dbproc.codes.conversion.writing import Piece, Plan, read_back, reading, sam
 from dbproc.codes.idx import hz, idx_file, manifest, packing
 from dbproc.codes.idx.codec import Codec
 from dbproc.codes.idx.coordinates import of_a_part
-from dbproc.codes.idx.description import Description, Metadata, Origin, Part, Tally
+from dbproc.codes.idx.description import Description, Metadata, Number, Origin, Part, Tally
 from dbproc.codes.idx.files import digested, origins, state
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.reports import Reports
@@ -40,7 +40,7 @@ LOOKS = 4
 """How many times an opener may read an input before it tells what there is."""
 UNPACKED = "inputs"
 """Where archives are unpacked, in the staging directory."""
-RECIPE = 1
+RECIPE = 2
 """The number of how datasets are made. Raise it whenever a conversion writes other samples, another layout or other
 counts than before for the same input and the same options: timesteps are shared only between datasets of one number.
 """
@@ -62,7 +62,7 @@ def convert(job: Job, reports: Reports) -> None:
             with of_a_part(bool(job["ranges"])):
                 opened = stack.enter_context(_opened(job, inputs.files))
             opened = ranged(opened, job["ranges"], job["about"])
-            source = arranged(opened, job["timesteps"], job["about"])
+            source = arranged(opened, job["timesteps"], job["about"], keep_rows=job["keep_rows"])
         _build(source, inputs, path, job, reports)
     if (state(named), state(inputs.files)) != (archived, before):
         raise Refusal(job["about"], "it changed while it was converted", "Convert it again once it is complete")
@@ -116,7 +116,8 @@ def _build(source: Source, inputs: Inputs, path: Path, job: Job, reports: Report
     packing.audit(path)
     description = _counted(description, plan, pieces, earlier, steps).noting(*packed.notes)
     tallies = _tallies(description, pieces, steps)
-    blocks.annotate(path, Metadata(description, plan.shape, tallies, job["options"], recipe(job)).to_text())
+    metadata = Metadata(description, plan.shape, tallies, job["options"], recipe(job))
+    blocks.annotate(path, metadata.to_text(), _ranges(tallies))
     manifest.write(path, {**packed.files, **taken})
     fields = [f"{each.name} {each.openvisus_dtype}" for each in description.fields]
     verdict = f"stored by {codec}, within its bound" if codec.lossy else "read back equal"
@@ -136,7 +137,7 @@ def recipe(job: Job) -> str:
 
     Datasets of versions before there was a number have a digest alone, which equals none of these.
     """
-    told = [job[name] for name in ("opener", "options", "codec", "join", "timesteps", "ranges")]
+    told = [job[name] for name in ("opener", "options", "codec", "join", "timesteps", "ranges", "keep_rows")]
     return f"{RECIPE}-{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()}"
 
 
@@ -214,6 +215,12 @@ def _tallies(description: Description, pieces: Sequence[Piece], steps: dict[int,
     for piece in pieces:
         tallies[piece.field.name].append(piece.tally)
     return {name: total(each) for name, each in tallies.items()}
+
+
+def _ranges(tallies: dict[str, Tally]) -> dict[str, tuple[Number, Number]]:
+    """The least and the greatest value of each field that has any."""
+    ends = {name: (each.minimum, each.maximum) for name, each in tallies.items()}
+    return {name: (low, high) for name, (low, high) in ends.items() if low is not None and high is not None}
 
 
 def _require_few_axes(about: str, plan: Plan) -> None:

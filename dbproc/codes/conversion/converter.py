@@ -64,8 +64,13 @@ class Converter:
         stored.add_argument(
             "--timesteps",
             default="",
-            metavar="AXIS",
-            help="the axis that becomes the timesteps of the IDX; none for no axis",
+            metavar="AXIS[,AXIS]",
+            help="the axis, or axes, that become the timesteps of the IDX; none for no axis, leading for all but three",
+        )
+        stored.add_argument(
+            "--keep-rows",
+            action="store_true",
+            help="store rows as the source has them (default: bottom row first, latitudes rising: as viewers draw)",
         )
         stored.add_argument(
             "--range",
@@ -126,6 +131,7 @@ class Converter:
             is_whole=not self.joins,
             timesteps=given.timesteps,
             ranges=given.range or (),
+            keep_rows=given.keep_rows,
             suffixes=self.suffixes,
             companions=self.companions,
             codec=given.codec,

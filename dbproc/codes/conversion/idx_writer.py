@@ -57,6 +57,8 @@ class Conversion:
         The axis that becomes timesteps; see :func:`dbproc.codes.conversion.stepped.arranged`.
     ranges
         The indices of axes that are converted; see :func:`dbproc.codes.conversion.ranged.ranged`.
+    keep_rows
+        Whether rows are stored in the order of the source; see :mod:`dbproc.codes.conversion.rows`.
     suffixes, companions
         Which files of directories and archives are meant; see :func:`dbproc.codes.conversion.inputs.found`.
     codec
@@ -79,6 +81,7 @@ class Conversion:
     is_whole: bool = False
     timesteps: str = ""
     ranges: Sequence[Range] = ()
+    keep_rows: bool = False
     suffixes: Sequence[str] = ()
     companions: bool = False
     codec: str = "zip"
@@ -145,6 +148,7 @@ def _build(conversion: Conversion, place: Staging) -> dict[str, Any]:
         "is_whole": conversion.is_whole,
         "timesteps": conversion.timesteps,
         "ranges": [list(each) for each in conversion.ranges],
+        "keep_rows": conversion.keep_rows,
         "suffixes": list(conversion.suffixes),
         "companions": conversion.companions,
         "codec": conversion.codec,

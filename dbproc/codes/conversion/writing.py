@@ -19,10 +19,11 @@ from queue import Queue
 from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, Any
 
+from dbproc.codes.conversion.rows import turned
 from dbproc.codes.conversion.source import Source
 from dbproc.codes.conversion.witness import require_same
 from dbproc.codes.idx import slabs
-from dbproc.codes.idx.description import Description, Field, Tally
+from dbproc.codes.idx.description import Axis, Description, Field, Tally
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.reports import Reports
 from dbproc.codes.idx.slabs import Box
@@ -71,10 +72,16 @@ class Plan:
         return self.description.shape[0] if self.description.timesteps else None
 
     @property
-    def axes(self) -> tuple[Any, ...]:
-        """The axes of :attr:`shape`."""
+    def axes(self) -> tuple[Axis, ...]:
+        """The axes of :attr:`shape`, as they are stored."""
         axes = self.description.axes
-        return axes[max(0, len(axes) - len(self.shape)) :]
+        stored = axes[max(0, len(axes) - len(self.shape)) :]
+        return tuple(turned(axis) if axis.name in self.description.reversed else axis for axis in stored)
+
+    @property
+    def turned(self) -> tuple[int, ...]:
+        """The axes of the description that are stored from their last index to the first."""
+        return tuple(i for i, axis in enumerate(self.description.axes) if axis.name in self.description.reversed)
 
     @property
     def bytes(self) -> int:
@@ -84,13 +91,20 @@ class Plan:
         return samples * sum(sample_bytes(each) for each in self.description.fields)
 
     def boxes(self) -> Iterator[tuple[Box, Field]]:
-        """Boxes of the source, all fields of a box after one another."""
+        """Boxes as they are stored, in the order of the source, all fields of a box after one another."""
         sample = max(sample_bytes(each) for each in self.description.fields)
         for start, stop in self._runs():
             shape = (stop - start, *self.description.shape[1:])
-            for box in slabs.plan(shape, sample, self.slab):
+            for box in self._in_order(slabs.plan(shape, sample, self.slab)):
                 for field in self.description.fields:
                     yield (slice(box[0].start + start, box[0].stop + start), *box[1:]), field
+
+    def _in_order(self, boxes: list[Box]) -> list[Box]:
+        """Boxes with those first that the source has first: it may be costly to read backwards."""
+        signs = [-1 if i in self.turned else 1 for i in range(len(self.description.shape))]
+        if not self.turned:
+            return boxes
+        return sorted(boxes, key=lambda box: [sign * part.start for sign, part in zip(signs, box, strict=True)])
 
     def stored(self, box: Box) -> Iterator[tuple[int, Box]]:
         """The timesteps that a box of the source touches, and the stored box in each."""
@@ -254,16 +268,19 @@ def _read_ahead(source: Source, plan: Plan, about: str, reports: Reports) -> Ite
 
 
 def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Slab:
-    """What a source has in a box, told apart by timesteps."""
+    """What a source has in a box as it is stored, told apart by timesteps."""
+    import numpy as np
+
     from dbproc.codes.idx.values import native
 
     with reading(about):
-        found = source.read(field.name, box)
-    values, wanted = native(found), _array_shape(field, box)
+        inside = slabs.turned(box, plan.description.shape, plan.turned)
+        values = native(np.flip(source.read(field.name, inside), plan.turned))
+    wanted = _array_shape(field, box)
     if values.dtype.name != field.dtype or values.shape != wanted:
         raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
     with reading(about):
-        require_same(source, field, box, values, about)
+        require_same(source, field, box, values, about, plan.turned)
     steps = values if plan.steps is not None else [values]
     return [
         _layer(field, step, inside, part.reshape(_array_shape(field, inside)))

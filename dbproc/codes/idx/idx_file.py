@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from dbproc.codes.idx.description import Number
 from dbproc.codes.idx.refusal import Refusal
 
 DTYPE = re.compile(r"(u?int(?:8|16|32|64)|float(?:16|32|64))(?:\[(\d+)\])?")
@@ -189,14 +190,26 @@ def parse(text: str) -> IdxFile:
 
 def with_compression(text: str, codecs: Mapping[str, str]) -> str:
     """The text with a ``default_compression`` for the fields named: what OpenVisus decodes zfp and arco blocks by."""
+    return _with(text, {name: {"default_compression": codec} for name, codec in codecs.items()})
+
+
+def with_ranges(text: str, ranges: Mapping[str, tuple[Number, Number]]) -> str:
+    """The text with the least and the greatest value of the fields named: what viewers begin to span colours with."""
+    return _with(text, {name: {"min": str(low), "max": str(high)} for name, (low, high) in ranges.items()})
+
+
+def _with(text: str, told: Mapping[str, Mapping[str, str]]) -> str:
+    """The text with other words behind the fields named."""
     lines, inside = text.split("\n"), False
     for i, line in enumerate(lines):
         if line.startswith("("):
             inside = line == "(fields)"
-        elif inside and (parts := FIRST_FIELD.match(line)) and parts[1] in codecs:
-            plus = "+ " if line.startswith("+") else ""
-            rest = re.sub(r" *default_compression\([^)]*\)", "", parts[3])
-            lines[i] = f"{plus}{parts[1]} {parts[2]} default_compression({codecs[parts[1]]}){rest}"
+        elif inside and (parts := FIRST_FIELD.match(line)) and parts[1] in told:
+            plus, rest = "+ " if line.startswith("+") else "", parts[3]
+            for key in told[parts[1]]:
+                rest = re.sub(rf" *\b{key}\([^)]*\)", "", rest)
+            words = " ".join(f"{key}({value})" for key, value in told[parts[1]].items())
+            lines[i] = f"{plus}{parts[1]} {parts[2]} {words}{rest}"
     return "\n".join(lines)
 
 

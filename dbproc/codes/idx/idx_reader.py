@@ -145,6 +145,8 @@ def _job(dataset: IdxDataset, field: Field, box: Box) -> dict[str, Any]:
         "dtype": field.dtype,
         "components": field.components,
         "box": to_json(inside),
+        "shape": dataset.metadata.stored_shape,
+        "turned": dataset.metadata.turned,
         "steps": [dataset.steps[step] if dataset.steps else step for step in steps],
         "slab": BUDGET,
         "patience": PATIENCE,

@@ -15,7 +15,10 @@ Job = dict[str, Any]
 
 
 def read(job: Job, reports: Reports) -> None:
-    """Send a box of one field: a line with its size, then the values as raw bytes, slab by slab."""
+    """Send a box of one field: a line with its size, then the values as raw bytes, slab by slab.
+
+    The box is told, and its values sent, with axes as the source has them.
+    """
     import numpy as np
 
     from dbproc.codes.idx.blocks import Blocks
@@ -27,7 +30,8 @@ def read(job: Job, reports: Reports) -> None:
     for step in job["steps"]:
         for part in slabs.plan(slabs.shape_of(box), sample, job["slab"]):
             reports.step(prod(slabs.shape_of(part)) * sample)
-            values = native(blocks.read(field, slabs.shifted(part, box), step))
+            inside = slabs.turned(slabs.shifted(part, box), tuple(job["shape"]), job["turned"])
+            values = native(np.flip(blocks.read(field, inside, step), job["turned"]))
             if values.dtype.name != job["dtype"] or values.nbytes != prod(slabs.shape_of(part)) * sample:
                 raise Refusal(job["about"], f"field {field!r} holds {values.dtype}, its metadata says {job['dtype']}")
             reports.send({"bytes": values.nbytes}, values.reshape(-1).view("uint8").data)
