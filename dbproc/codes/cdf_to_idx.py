@@ -460,8 +460,7 @@ def _placed(content: _Content, axis: Axis, variable: _Variable) -> Axis:
     whole = _picoseconds(values)
     if whole is None or len(whole) > coordinates.MOST:
         return found if whole is None else coordinates.without(found, coordinates.too_many(len(whole)))
-    found = replace(found, coordinates=whole)
-    return replace(found, regular=regular(found.positions()))  # type: ignore[arg-type]
+    return replace(found, coordinates=whole, regular=regular(np.asarray([float(each) for each in whole])))
 
 
 def _picoseconds(values: Values) -> tuple[Number, ...] | None:

@@ -181,7 +181,7 @@ def _describe(tree: Tree, data: Data, found: Mapping[str, Any], options: Mapping
         axes=axes,
         fields=_fields(tree, data, found),
         orientation="as the coordinates say",
-        notes=(*told, *doubts, *_left(tree, data, found), *unwritten),
+        notes=(*told, *_unplaced(data, doubts, positions), *_left(tree, data, found), *unwritten),
         attributes={
             "nexus": about,
             **surroundings(tree, [f"{data.path}/{first}"]),
@@ -191,6 +191,12 @@ def _describe(tree: Tree, data: Data, found: Mapping[str, Any], options: Mapping
         timesteps=parts.time,
         origins=tree.origins(),
     )
+
+
+def _unplaced(data: Data, doubts: Sequence[str], positions: Mapping[str, Any]) -> list[str]:
+    """The doubts about axes, without those about coordinates that are kept as positions of a scan."""
+    kept = {each["dataset"].removeprefix(f"{data.path}/") for each in positions.values()}
+    return [each for each in doubts if not any(each.startswith(f"axis {name} ") for name in kept)]
 
 
 def _roles(tree: Tree, axes: Sequence[Axis], interpretation: str, options: Mapping[str, Any]) -> Roles:

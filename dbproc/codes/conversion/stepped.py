@@ -86,28 +86,22 @@ class Stepped:
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
-        """Parts of a box read by another way, run after run along the last of the axes that are timesteps."""
+        """Parts of a box read by another way: timesteps of one axis in a run, of several each by itself."""
         import numpy as np
 
-        steps, shape = self._steps, self._source.description.shape
-        if not steps:
-            yield from witness(self._source)(field, box)
-            return
-        rest, first = [i for i in range(len(shape)) if i not in steps], box[0].start
-        while first < box[0].stop:
-            place = [int(at) for at in np.unravel_index(first, [shape[i] for i in steps])]
-            run = min(box[0].stop - first, shape[steps[-1]] - place[-1])
-            wanted = {
-                **dict(zip(rest, box[1:], strict=True)),
-                **{i: slice(a, a + 1) for i, a in zip(steps, place, strict=True)},
-            }
-            wanted[steps[-1]] = slice(place[-1], place[-1] + run)
-            for inside, values in witness(self._source)(field, tuple(wanted[i] for i in range(len(shape)))):
-                start, size = first + inside[steps[-1]].start - place[-1], values.shape[steps[-1]]
-                moved = np.moveaxis(values, steps, range(len(steps)))
-                found = moved.reshape(size, *moved.shape[len(steps) :])
-                yield (slice(start, start + size), *(inside[i] for i in rest)), found
-            first += run
+        count, steps = len(self._order), len(self._steps)
+        flat = [box[0]] if steps < 2 else [slice(i, i + 1) for i in range(box[0].start, box[0].stop)]
+        for run in flat:
+            index = np.unravel_index(run.start, self._sizes) if steps > 1 else ()
+            ends = [slice(int(i), int(i) + 1) for i in index] or [run]
+            wanted = dict(zip(self._order, (*ends, *box[1:]), strict=True))
+            for inside, values in witness(self._source)(field, tuple(wanted[i] for i in range(count))):
+                ordered = np.transpose(values, (*self._order, *range(count, values.ndim)))
+                rest = [inside[i] for i in self._order]
+                if steps > 1:
+                    yield (run, *rest[steps:]), ordered.reshape(1, *ordered.shape[steps:])
+                else:
+                    yield tuple(rest), ordered
 
     def _parts(self, box: Box) -> Iterator[Box]:
         """The boxes of the axes in order that a box consists of: runs along the last of those that are timesteps."""

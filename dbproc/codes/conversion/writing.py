@@ -288,11 +288,9 @@ def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Sla
     if values.dtype.name != field.dtype or values.shape != wanted:
         raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
     with reading(about):
-        require_same(source, field, place, values, about)
-    spots = list(taken(field, place, values))
-    stored = native(np.flip(values, plan.turned)) if plan.turned else values
-    steps = stored if plan.steps is not None else [stored]
-    layers = [
+        require_same(source, field, box, values, about, plan.turned)
+    steps = values if plan.steps is not None else [values]
+    return [
         _layer(field, step, inside, part.reshape(_array_shape(field, inside)))
         for (step, inside), part in zip(plan.stored(box), steps, strict=True)
     ]
