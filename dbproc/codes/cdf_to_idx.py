@@ -460,7 +460,8 @@ def _placed(content: _Content, axis: Axis, variable: _Variable) -> Axis:
     whole = _picoseconds(values)
     if whole is None or len(whole) > coordinates.MOST:
         return found if whole is None else coordinates.without(found, coordinates.too_many(len(whole)))
-    return replace(found, coordinates=whole, regular=regular(np.asarray([float(each) for each in whole])))
+    found = replace(found, coordinates=whole)
+    return replace(found, regular=regular(found.positions()))  # type: ignore[arg-type]
 
 
 def _picoseconds(values: Values) -> tuple[Number, ...] | None:

@@ -53,7 +53,7 @@ def arranged(source: Source, timesteps: str, where: str, *, keep_rows: bool = Fa
     chosen = _chosen(described, timesteps, where)
     if len(names) - len(chosen) > MOST_AXES:
         what = f"it has {len(names)} axes, {_told(described)}; {MOST_AXES} can be stored"
-        raise Refusal(where, what, "Convert a part" if chosen else "Store some as timesteps (--timesteps AXIS,AXIS)")
+        raise Refusal(where, what, "Store some as timesteps (--timesteps AXIS,AXIS), or convert a part")
     return Stepped(source, described if keep_rows else upright(described), chosen)
 
 

@@ -284,17 +284,18 @@ def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Sla
 
     wanted, place = _array_shape(field, box), slabs.turned(box, plan.description.shape, plan.turned)
     with reading(about):
-        values = native(source.read(field.name, place))
+        found = native(np.asarray(source.read(field.name, place)))
+        values = native(np.flip(found, plan.turned))
     if values.dtype.name != field.dtype or values.shape != wanted:
         raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
     with reading(about):
         require_same(source, field, box, values, about, plan.turned)
     steps = values if plan.steps is not None else [values]
-    return [
+    layers = [
         _layer(field, step, inside, part.reshape(_array_shape(field, inside)))
         for (step, inside), part in zip(plan.stored(box), steps, strict=True)
     ]
-    return Slab(layers, spots)
+    return Slab(layers, list(taken(field, place, found)))
 
 
 def _layer(field: Field, step: int, box: Box, values: Values) -> Layer:
