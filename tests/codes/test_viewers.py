@@ -152,7 +152,7 @@ def test_viewers_get_a_box_ranges_and_names_that_they_can_use(made: Path, seen: 
     assert seen["map"][1:] == (["lon", "lat"], [0, 150, 0, 80], [0, 59])
     assert seen["series"][1:] == (["t_1", "t_0"], [0, 2, 0, 2], [-0.002, -0.002])
     axes = open_idx(made / "series.idx").description.axes
-    assert [axis.name for axis in axes] == ["t", "t_2"]
+    assert [axis.name for axis in axes] == ["t_0", "t_1"]
     assert axes[0].positions() == [1_717_200_000, 1_717_200_001]
     assert seen["rgb"][1:] == (["x", "y"], [0, 30, 0, 20], [0, 255])
 
