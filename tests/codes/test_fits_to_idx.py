@@ -187,6 +187,8 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     for keep in (7, 1000, 2880, 3000, 5279, 6000, 2880 * 3 + 9, len(content) - 2880, len(content) - 2857):
         path.write_bytes(content[:keep])
         assert "in.fits" in refusal(path, "0")
+    path.write_bytes(content + bytes(2880) + b" \n")
+    assert read(path, "0").shape == (30, 40)
     path.write_bytes(content + b"more")
     assert "behind HDU 1 is no further one" in refusal(path, "0")
 

@@ -229,6 +229,16 @@ def test_bytes_left_over_in_any_run_of_a_jpeg_are_found(tmp_path: Path, blocks: 
             opened(path)
 
 
+@pytest.mark.parametrize("marker", [0xC5, 0xCB, 0xF7])
+def test_a_jpeg_of_another_coding_is_not_called_damaged(tmp_path: Path, marker: int) -> None:
+    path = photograph(tmp_path / "in.jpg", smooth(16, 16))
+    whole = path.read_bytes()
+    frame = whole.rindex(b"\xff\xc0\x00\x11")
+    path.write_bytes(whole[: frame + 1] + bytes([marker]) + whole[frame + 2 :])
+    with pytest.raises(Refusal, match=rf"not supported \(marker FF{marker:X}\). Save it as"):
+        opened(path)
+
+
 def test_bytes_behind_a_jpeg_are_told(tmp_path: Path) -> None:
     path = photograph(tmp_path / "in.jpg", smooth(16, 16))
     path.write_bytes(path.read_bytes() + b"preview")

@@ -24,6 +24,7 @@ from dbproc.codes.conversion.kinds import advice
 from dbproc.codes.conversion.ranged import ranged
 from dbproc.codes.conversion.reuse import Earlier, newest, take_over
 from dbproc.codes.conversion.source import Source, opener
+from dbproc.codes.conversion.spots import Spot, require_found
 from dbproc.codes.conversion.stepped import MOST_AXES, arranged
 from dbproc.codes.conversion.writing import Piece, Plan, read_back, reading, sample_bytes, write
 from dbproc.codes.idx import hz, idx_file, manifest, packing
@@ -108,8 +109,10 @@ def _build(source: Source, inputs: Inputs, path: Path, job: Job, reports: Report
         digests = [hashing.submit(digested, each) for each in description.origins]
         earlier, steps, told = _earlier(job, plan, codec, digests)
         plan = replace(plan, done=steps)
-        pieces = list(write(source, plan, path, job["about"], reports))
+        spots: list[Spot] = []
+        pieces = list(write(source, plan, path, job["about"], reports, spots))
         read_back(path, pieces, reports)
+        require_found(path, description, spots, job["about"])
         description = replace(description, origins=tuple(each.result() for each in digests))
     packed = _packed(path, codec, plan, reports)
     taken = take_over(earlier, path, steps) if earlier else {}

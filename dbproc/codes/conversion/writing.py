@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.rows import turned
 from dbproc.codes.conversion.source import Source
+from dbproc.codes.conversion.spots import Spot, taken
 from dbproc.codes.conversion.witness import require_same
 from dbproc.codes.idx import slabs
 from dbproc.codes.idx.description import Axis, Description, Field, Tally
@@ -178,7 +179,7 @@ def sample_bytes(field: Field) -> int:
     return int(np.dtype(field.dtype).itemsize * field.components)
 
 
-def write(source: Source, plan: Plan, path: Path, about: str, reports: Reports) -> Iterator[Piece]:
+def write(source: Source, plan: Plan, path: Path, about: str, reports: Reports, spots: list[Spot]) -> Iterator[Piece]:
     """Write everything that is planned, reading ahead by one slab; yields what was written.
 
     Parameters
@@ -193,13 +194,16 @@ def write(source: Source, plan: Plan, path: Path, about: str, reports: Reports) 
         The input, for messages.
     reports
         Where the progress is told.
+    spots
+        Spots of what was read are added to it.
     """
     from dbproc.codes.idx.blocks import Blocks
 
     target = Blocks(path)
     reports.begin("writing", plan.bytes)
     for slab in _read_ahead(source, plan, about, reports):
-        for each in slab:
+        spots += slab.spots
+        for each in slab.layers:
             target.write(each.field, each.box, each.values, each.step)
             reports.advance(each.values.nbytes)
             yield from each.pieces
@@ -241,7 +245,12 @@ class Layer:
     pieces: Sequence[Piece]
 
 
-Slab = list[Layer]
+@dataclass(frozen=True)
+class Slab:
+    """What was read at once, told apart by timesteps, and spots of it."""
+
+    layers: Sequence[Layer]
+    spots: Sequence[Spot]
 
 
 def _read_ahead(source: Source, plan: Plan, about: str, reports: Reports) -> Iterator[Slab]:
@@ -282,10 +291,11 @@ def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Sla
     with reading(about):
         require_same(source, field, box, values, about, plan.turned)
     steps = values if plan.steps is not None else [values]
-    return [
+    layers = [
         _layer(field, step, inside, part.reshape(_array_shape(field, inside)))
         for (step, inside), part in zip(plan.stored(box), steps, strict=True)
     ]
+    return Slab(layers, list(taken(field, box, values)))
 
 
 def _layer(field: Field, step: int, box: Box, values: Values) -> Layer:

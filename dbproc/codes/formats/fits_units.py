@@ -108,7 +108,7 @@ def units(path: Path, stream: BinaryIO) -> list[Unit]:
     found: list[Unit] = []
     if os.pread(stream.fileno(), 9, 0) != b"SIMPLE  =":
         raise Refusal(path, "it is no FITS file", "Name a FITS file")
-    while where < size:
+    while where < size and not (found and _is_empty(stream, where, size)):
         stream.seek(where)
         try:
             with warnings.catch_warnings():
@@ -132,6 +132,11 @@ def units(path: Path, stream: BinaryIO) -> list[Unit]:
     if isinstance(told, int) and told > len(found) - 1:
         raise Refusal(path, f"it is cut: its header tells of {told} extensions, there are {len(found) - 1}", GET_AGAIN)
     return found
+
+
+def _is_empty(stream: BinaryIO, where: int, size: int) -> bool:
+    """Whether nothing but a few blanks and zeros is left of a file, which some programs leave there."""
+    return size - where < STEP and not os.pread(stream.fileno(), size - where, where).strip(b"\0 \r\n")
 
 
 def require_sums(path: Path, stream: BinaryIO, unit: Unit) -> None:

@@ -81,7 +81,7 @@ def opened(path: Path) -> Iterator[Picture]:
         with _tiff(path) as picture:
             yield picture
     else:
-        raise Refusal(path, "it is no TIFF, JPEG or PNG image", "Check its name; get it again if it is damaged")
+        raise Refusal(path, "it is no TIFF, JPEG or PNG image", "Save it as one of these, if it is a picture")
 
 
 class _Decoded:

@@ -226,6 +226,8 @@ class Header:
 
 
 LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+UNSUPPORTED = (0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7)
+"""Frames of pictures in several sizes, of arithmetic coding without loss, and of JPEG-LS."""
 APPLICATIONS = range(0xE0, 0xF0)
 
 
@@ -241,6 +243,9 @@ def header(where: object, data: bytes) -> Header:
             raise Refusal(where, "the JPEG header is cut or damaged", GET_AGAIN)
         body = data[place + 2 : place + length]
         place += length
+        if marker in UNSUPPORTED:
+            what = f"it is a JPEG of a coding that is not supported (marker FF{marker:02X})"
+            raise Refusal(where, what, "Save it as a usual JPEG, as PNG or TIFF")
         if marker in APPLICATIONS:
             segments.append((marker - APPLICATIONS.start, body))
         if marker in FRAMES and len(body) >= 6:
