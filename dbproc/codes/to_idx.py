@@ -26,6 +26,7 @@ from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.conversion.source import Source, witness
 from dbproc.codes.formats.selection import few
 from dbproc.codes.idx.description import Axis, Description
+from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.automatic.content import Content
@@ -62,6 +63,10 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
         ways = (in_time(_within(each, options.get("memory"))) for each in _choices(found, sensor, options))
         choice, source = first(ways, stack)
         yield Chosen(source, choice, found, options)
+
+
+UNNAMED = ("picture", "raw")
+"""Kinds of files that hold one thing alone."""
 
 
 class Chosen:
@@ -162,6 +167,9 @@ def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any])
 
     files, wanted = found.files, options.get("variables") or ()
     xs, ys = options.get("xs") or "", options.get("ys") or ""
+    if wanted and found.kind in UNNAMED:
+        what = f"it has nothing that --variable could choose from: it is {found.kind}"
+        raise Refusal(files[0], what, "Leave out --variable")
     if sensor.way == "bands" and found.kind in ("picture", "TIFF"):
         yield from pictures.band_choices(files)
     elif found.kind == "picture" or (sensor.way == "pictures" and found.kind == "TIFF"):

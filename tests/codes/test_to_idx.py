@@ -103,6 +103,16 @@ def test_netcdf_gives_all_data_variables_of_most_dimensions(tmp_path: Path) -> N
     assert what(chosen(path, timesteps="none")[0])[2] == ""
 
 
+def test_a_variable_that_cannot_be_converted_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    with netCDF4.Dataset(tmp_path / "in.nc", "w") as file:
+        file.createDimension("x", 4)
+        file.createVariable("a", "f4", ("x",))[:] = np.arange(4)
+        file.createVariable("b", "f4", ("x",), fill_value=False)
+    told, _ = chosen(tmp_path / "in.nc")
+    assert what(told)[0] == ["a"]
+    assert "b: 4 of 4 values of b were never written" in left_out(told)
+
+
 def test_axes_beyond_three_become_timesteps_and_a_line_of_time_stays_one(tmp_path: Path) -> None:
     deep = wild("int16", (2, 3, 2, 4, 5, 6))
     path = netcdf(tmp_path / "deep.nc", {"v": (("run", "time", "q", "z", "y", "x"), deep)})
@@ -261,6 +271,21 @@ def test_names_tell_times(told: tuple[str, ...], coordinates: tuple[int, ...] | 
     assert (None if found is None else found.coordinates) == coordinates
 
 
+@pytest.mark.parametrize(
+    ("told", "pattern"),
+    [
+        (("s_0_0.png", "s_0_1.png", "s_1_0.png", "s_1_1.png"), "s_{row}_{column}*"),
+        (("a_r0_c1.tif", "a_r1_c1.tif"), "*r{row}_c{column}*"),
+        (("x1_y0.jpg", "x1_y1.jpg"), "*x{column}_y{row}*"),
+        (("m_2020_01.png", "m_2020_02.png", "m_2021_01.png", "m_2021_02.png"), ""),
+        (("s_0_0.png", "s_0_1.png", "s_1_0.png"), ""),
+        (("p1.png", "p2.png"), ""),
+    ],
+)
+def test_names_tell_tiles(told: tuple[str, ...], pattern: str) -> None:
+    assert names.tiles(told) == pattern
+
+
 def test_several_files_follow_one_another_in_time_or_are_fields_together(tmp_path: Path) -> None:
     for name in ("days", "named", "winds"):
         (tmp_path / name).mkdir()
@@ -283,6 +308,7 @@ def test_several_files_follow_one_another_in_time_or_are_fields_together(tmp_pat
     netcdf(tmp_path / "named/odd_20200109.nc", {"T": (("y", "x"), wild("float32", (3, 5)))})
     told, _ = chosen(tmp_path / "named")
     assert told.shape == (3, 4, 5)
+    assert told.axes[0].coordinates == (1577836800, 1577923200, 1578009600)
     assert "odd_20200109.nc: it cannot be joined" in left_out(told)
 
 
@@ -307,6 +333,8 @@ def test_pictures_become_timesteps_a_stack_or_a_mosaic(tmp_path: Path) -> None:
     assert same_bits(got["image"][6:, 16:], tiles[1, 2])
     assert what(chosen(tmp_path / "mapir")[0]) == (["red", "green", "nir"], (3, 6, 8), "time")
     assert what(chosen(tmp_path / "stack", sensor="MAPIR")[0])[0] == ["band_1", "band_2", "band_3"]
+    with pytest.raises(Refusal, match="nothing that --variable could choose from: it is picture"):
+        chosen(tmp_path / "stack", variables=["red"])
 
 
 def test_single_bands_of_captures_become_fields_and_timesteps(tmp_path: Path) -> None:
@@ -320,6 +348,9 @@ def test_single_bands_of_captures_become_fields_and_timesteps(tmp_path: Path) ->
     assert what(told)[:2] == (["blue", "nir"], (2, 6, 5))
     assert same_bits(got["nir"][1], wild("uint16", (6, 5), 12))
     assert what(chosen(*sorted(tmp_path.glob("IMG_0000*")))[0]) == (["blue", "nir"], (6, 5), "")
+    for band in ("B04", "B8A"):
+        tifffile.imwrite(tmp_path / f"S2_20240501_{band}_20m.tif", wild("uint16", (6, 5)), metadata=None)
+    assert what(chosen(*sorted(tmp_path.glob("S2*")))[0]) == (["B04", "B8A"], (6, 5), "")
 
 
 def test_an_archive_is_known_by_its_content_and_a_readme_passed_over(tmp_path: Path) -> None:

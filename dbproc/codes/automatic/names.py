@@ -25,6 +25,12 @@ GRIDS = (
 )
 PAIR = re.compile(r"(.*?(?<!\d))(\d{1,3})([-_x])(\d{1,3})((?!\d)\D*)")
 TURNED = re.compile(r"(?:column|col|c|x)[-_ ]?(\d+)[-_ x]*(?:row|r|y)[-_ ]?(\d+)", re.IGNORECASE)
+BAND = re.compile(
+    r"(.*?[-_. ])(B\d{1,2}A?|band[-_ ]?\d{1,2}|red|green|blue|nir\d?|red[-_ ]?edge\d?|swir\d?|coastal|cirrus|pan)"
+    r"((?:[-_ ]\d+m)?\.[^.]*)",
+    re.IGNORECASE,
+)
+"""A name that ends in a band's."""
 SIZES = re.compile(r"(?<![\dA-Za-z.])(\d+(?:[xX*×]\d+){1,5})(?![\d])")
 APART = re.compile(r"(?<![\dA-Za-z.])(\d+(?:([-_,])\d+)(?:\2\d+){0,4})(?![\dA-Za-z])")
 """Sizes with another sign between them, the same each time."""
@@ -87,6 +93,14 @@ def tiles(names: Sequence[str]) -> str:
         lead = re.sub(r"[^A-Za-z_-]+", "*", name[: match.start(1)][match.start() - match.start(1) :])
         return f"*{lead}{one}{between}{other}*"
     return _grid(names)
+
+
+def bands(names: Sequence[str]) -> list[str]:
+    """The bands that names tell, where they are the same but for these; none where they do not."""
+    found = [BAND.fullmatch(name) for name in names]
+    told = [each[2] for each in found if each]
+    rests = {(each[1], each[3]) for each in found if each}
+    return told if len(names) > 1 and len(rests) == 1 and len({each.lower() for each in told}) == len(names) else []
 
 
 def are_numbered(names: Sequence[str]) -> bool:

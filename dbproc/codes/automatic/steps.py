@@ -13,7 +13,7 @@ SHOWN = 3
 """Axes that viewers show at once."""
 LEAST = 2
 """Axes longer than one that must be left beside time: fewer are better seen with it, as a picture or a line."""
-MANY, LARGE = 1_000, 4_096
+MANY, LARGE = 2_000, 4_096
 """So many timesteps may be small; of more each must have so many values."""
 NAMES = ("time", "times", "timestamp", "timestamps", "epoch", "frame_time", "t")
 """Names of axes that are time, in lower case."""

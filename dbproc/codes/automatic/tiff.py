@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from dbproc.codes.automatic import names
 from dbproc.codes.automatic.choice import Choice, first
 from dbproc.codes.formats.selection import few
 from dbproc.codes.idx.description import Description
@@ -24,7 +25,12 @@ CHANNEL = "channel"
 
 def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choice]:
     """The ways to convert TIFF files, by what the first holds; ``wanted`` are series by number."""
+    bands = [] if wanted else names.bands([path.name for path in files])
     for choice in _of_file(files[0], wanted):
+        if bands and len(choice.openings) == 1:
+            sets = tuple((path,) for path in files)
+            openings = choice.openings * len(files)
+            yield replace(choice, files=tuple(files), openings=openings, sets=sets, titles=tuple(bands))
         yield replace(choice, files=tuple(files), new_axis="page")
 
 

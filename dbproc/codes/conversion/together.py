@@ -67,7 +67,9 @@ def _names(found: Sequence[Description], titles: Sequence[str]) -> list[str]:
     """The names of all fields; those that come again have their source's title, or are numbered."""
     names = [(i, field.name) for i, each in enumerate(found) for field in each.fields]
     counts = Counter(name.lower() for _, name in names)
-    if len(titles) == len(found) and all(titles):
+    if len(titles) == len(found) == len(names) and all(titles):
+        told = [_safe(title) for title in titles]
+    elif len(titles) == len(found) and all(titles):
         told = [_safe(f"{titles[i]}_{name}") if counts[name.lower()] > 1 else name for i, name in names]
     else:
         seen, told = Counter[str](), []
