@@ -24,6 +24,7 @@ from dbproc.codes.automatic.choice import Choice, either, first, in_time
 from dbproc.codes.automatic.steps import with_timesteps
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.conversion.source import Source, witness
+from dbproc.codes.formats.field_names import distinct_axes
 from dbproc.codes.formats.selection import few
 from dbproc.codes.idx.description import Axis, Description
 from dbproc.codes.idx.refusal import Refusal
@@ -152,13 +153,7 @@ def _axes(description: Description, choice: Choice) -> tuple[Axis, ...]:
         and not first.coordinates
     ):
         first = choice.told
-    axes = (first, *rest)
-    names = [axis.name for axis in axes]
-    if len(set(names)) == len(names):
-        return axes
-    return tuple(
-        axis if names.count(axis.name) == 1 else replace(axis, name=f"{axis.name}_{i}") for i, axis in enumerate(axes)
-    )
+    return distinct_axes((first, *rest))
 
 
 def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any]) -> Iterator[Choice]:
