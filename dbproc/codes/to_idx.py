@@ -23,8 +23,9 @@ from dbproc.codes.automatic import sensors, steps
 from dbproc.codes.automatic.choice import Choice, either, first, in_time
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.conversion.source import Source, witness
+from dbproc.codes.formats.field_names import distinct_axes
 from dbproc.codes.formats.selection import few
-from dbproc.codes.idx.description import Axis, Description, told_apart
+from dbproc.codes.idx.description import Axis, Description
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -134,8 +135,7 @@ def _axes(description: Description, choice: Choice) -> tuple[Axis, ...]:
         and not first.is_placed
     ):
         first = choice.told
-    names = told_apart(axis.name for axis in (first, *rest))
-    return tuple(replace(axis, name=name) for axis, name in zip((first, *rest), names, strict=True))
+    return distinct_axes((first, *rest))
 
 
 def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any]) -> Iterator[Choice]:
