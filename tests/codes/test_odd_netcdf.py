@@ -177,6 +177,6 @@ def test_what_cannot_be_converted_is_not_offered(tmp_path: Path) -> None:
 def test_a_dimension_that_occurs_twice_makes_two_axes(tmp_path: Path, convert: Convert) -> None:
     values = wild("f4", (3, 3))
     write_netcdf(tmp_path / "in.nc", {"x": 3}, {"x": (("x",), np.arange(3.0), {}), "v": (("x", "x"), values, {})})
-    assert [axis.name for axis in described(tmp_path / "in.nc").axes] == ["x_0", "x_1"]
-    convert("netcdf_to_idx", "--timesteps=x_1", "in.nc", "out.idx")
+    assert [axis.name for axis in described(tmp_path / "in.nc").axes] == ["x", "x_2"]
+    convert("netcdf_to_idx", "--timesteps=x_2", "in.nc", "out.idx")
     assert same_bits(open_idx(tmp_path / "out.idx").read(), values.T)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dbproc.codes.idx.description import Axis
+from dbproc.codes.idx.description import Axis, told_apart
 from dbproc.codes.idx.refusal import Refusal
 
 
@@ -27,8 +26,6 @@ def distinct(where: object, names: Sequence[str]) -> list[str]:
 
 
 def distinct_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
-    """The axes, those of one name told apart by their places."""
-    counts = Counter(each.name for each in axes)
-    return tuple(
-        replace(each, name=f"{each.name}_{i}") if counts[each.name] > 1 else each for i, each in enumerate(axes)
-    )
+    """The axes, those of a name that occurred before told apart by numbers."""
+    names = told_apart(each.name for each in axes)
+    return tuple(replace(each, name=name) for each, name in zip(axes, names, strict=True))
