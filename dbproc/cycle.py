@@ -169,12 +169,12 @@ class _Run:
     def ingest_and_process(self) -> None:
         """Ingest and process, as the options say."""
         no_inspector = self._settle_inspectors()
-        self._notice_lost()
         if self._options.ingest:
             returned = frozenset(move.source for move in self._returned)
             settled = self._settled(returned)
             if not no_inspector:
                 self._ingest(settled)
+        self._notice_lost()
         if self._options.process:
             self._process(no_inspector)
 

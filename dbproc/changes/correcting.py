@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -82,6 +82,20 @@ def require_there(ground: Correcting, some: Sequence[KnownFile]) -> None:
     """
     with ground.store.begin() as connection:
         trouble = directories.away(connection, ground.mission, some)
+    if trouble is not None:
+        raise UserError(f"{trouble}; nothing was changed")
+
+
+def require_home(ground: Correcting, places: Collection[str]) -> None:
+    """See that directories that files are to be put into have the files that should be there.
+
+    Raises
+    ------
+    UserError
+        None of them is: its disk may not be mounted.
+    """
+    with ground.store.begin() as connection:
+        trouble = directories.away_places(connection, ground.mission, places)
     if trouble is not None:
         raise UserError(f"{trouble}; nothing was changed")
 

@@ -33,7 +33,7 @@ from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Triage
 from dbproc.products.inspection import Inspection
 from dbproc.run.simulation import Hypothesis
 from dbproc.storage import removal
-from dbproc.storage.aside import move_aside
+from dbproc.storage.aside import is_whole, move_aside
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.layout import kept_path
 from dbproc.storage.workspace import Workspace
@@ -95,6 +95,11 @@ def accept(store: Store, quarantine_id: int, reason: str, *, only_look: bool = F
                 f"the catalogue has no file {row.filename} whose place it could take; put it back into incoming: "
                 f"dbproc quarantine release {quarantine_id}"
             )
+        if row.shasum and digest_file(path, algorithm_of(row.shasum)) != row.shasum:
+            raise UserError(
+                f"{path} does not have the bytes any more that came; if they are right: "
+                f"dbproc replace {row.filename} with {path} --reason TEXT"
+            )
         done = _replaced(ground, row.filename, path, why)
         if not only_look:
             _close(ground, row, why)
@@ -144,7 +149,7 @@ def _kept(mission: Mission, file: KnownFile) -> tuple[str | None, str | None]:
     """Where the bytes of a file will be kept, and those that somebody had put in their place."""
     move = move_aside(mission, file) if file.standing is Standing.IN_PLACE else None
     if move is not None:
-        return (move.target, None) if move.digest == file.digest else (None, move.target)
+        return (move.target, None) if is_whole(file, move) else (None, move.target)
     kept = kept_path(mission, file.file_id, file.digest, file.filename)
     return (kept if os.path.lexists(kept) else None), None
 

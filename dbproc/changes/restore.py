@@ -6,8 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from dbproc.changes.correcting import Correcting, correcting, is_withdrawn, known, refuse, require_some, require_there
-from dbproc.changes.trial import Descendant, Foreseen, descendants, foresee
+from dbproc.changes.correcting import (
+    Correcting,
+    correcting,
+    is_withdrawn,
+    known,
+    refuse,
+    require_home,
+    require_some,
+    require_there,
+)
+from dbproc.changes.trial import Becomes, Descendant, Foreseen, descendants, foresee
 from dbproc.changes.withdraw import Choice
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile, Move
@@ -35,7 +44,8 @@ class RestoredFile:
     undone: Correction  #: what had been done to it
     comes_with: str | None  #: the input that comes back, because of which it had been withdrawn
     has_bytes: bool  #: whether its bytes are there; they were lost before otherwise
-    next_version: str | None  #: what the next run makes in its place, because it is not as it would be made now
+    becomes: Becomes  #: what the next run does with it, when it is not as it would be made now
+    by: str | None  #: the name of the file that takes its place then
     is_withdrawn: bool  #: whether it is withdrawn again, as it was before others took its place
 
 
@@ -89,6 +99,7 @@ def restore(store: Store, choice: Choice, *, is_named: bool = True, only_look: b
         require_some(rows, "restore")
         backs = _backs(ground, rows)
         require_there(ground, [back.instead for back in backs if back.instead is not None])
+        require_home(ground, {back.file.directory for back in backs if back.home is not None})
         foreseen = foresee(store, partial(_enter, backs=backs))
         with store.begin() as connection:
             files_told = tuple(_told(connection, back, foreseen) for back in backs)
@@ -132,7 +143,10 @@ def _backs(ground: Correcting, rows: Sequence[FileRow]) -> list[_Back]:
     refuse(
         deleted, "its bytes were deleted from the trash", "deliver it again, or have it made again: dbproc reprocess"
     )
-    return [replace(each, home=_home(ground, each)) for each in found]
+    backs = [replace(each, home=_home(ground, each)) for each in found]
+    gone = [each.row for each in backs if each.instead and not each.has_bytes and each.file.correction_id is None]
+    refuse(gone, "its former bytes were lost before", "what is in its place stays")
+    return backs
 
 
 def _ids(rows: Sequence[FileRow]) -> set[int]:
@@ -152,7 +166,7 @@ def _undone(connection: Transaction, backs: Sequence[_Back]) -> dict[int, int]:
     found = {file_id: number for file_id, number in last.items() if number is not None}
     replaced = [back.row.file_id for back in backs if back.instead is not None]
     for each in reversed(corrections.of_files(connection, replaced)):
-        if each.kind in (Correction.REPLACE, Correction.REINSPECT):
+        if each.kind in (Correction.REPLACE, Correction.REINSPECT) and each.undone_time is None:
             found[each.file_id] = each.correction_id
     return found
 
@@ -199,8 +213,14 @@ def _following(connection: Transaction, file_ids: Sequence[int], back: Sequence[
     causes = {each.file_id: each.cause for each in reversed(corrections.of_files(connection, file_ids))}
     for file_id in file_ids:
         inputs = lineage.inputs_of_file(connection, file_id)
-        if not any(each.standing.is_taken_back and each.file_id not in returning for each in inputs):
+        is_version = any(_is_version(rows[file_id], row) for row in back)  # it went along, or was superseded anyway
+        if is_version or not any(is_withdrawn(each) and each.file_id not in returning for each in inputs):
             yield _Back(rows[file_id], known_files[file_id], comes_with=causes.get(file_id))
+
+
+def _is_version(row: FileRow, newer: FileRow) -> bool:
+    same = (row.product_id, row.date, row.keywords) == (newer.product_id, newer.date, newer.keywords)
+    return same and row.version < newer.version
 
 
 def _has_same_bytes(one: KnownFile, other: KnownFile) -> bool:
@@ -238,6 +258,7 @@ def _home(ground: Correcting, back: _Back) -> Move | None:
 def _told(connection: Transaction, back: _Back, foreseen: Foreseen) -> RestoredFile:
     done = (each.kind for each in corrections.of_files(connection, [back.row.file_id]) if each.undone_time is None)
     taking = [kind for kind in done if kind not in (Correction.RENAME, Correction.MARK)]
+    becomes, by = foreseen.fate_of(back.row)
     return RestoredFile(
         file=back.row.filename,
         product=back.row.product,
@@ -245,7 +266,8 @@ def _told(connection: Transaction, back: _Back, foreseen: Foreseen) -> RestoredF
         undone=taking[0],
         comes_with=back.comes_with,
         has_bytes=back.has_bytes,
-        next_version=foreseen.made_in_place_of(back.row),
+        becomes=becomes,
+        by=by,
         is_withdrawn=back.instead is not None and back.file.correction_id is not None,
     )
 

@@ -60,15 +60,17 @@ class Foreseen:
                 gone.update(file_id for file_id, _ in pairs)
         return found
 
-    def made_in_place_of(self, row: FileRow) -> str | None:
-        """The name of the next version of a file, if the run makes one."""
+    def fate_of(self, row: FileRow) -> tuple[Becomes, str | None]:
+        """What becomes of a file itself, and the name of its next version, if the run makes one."""
         identity = row.product_id, row.date, row.keywords
         for decision in self.decisions:
+            if any(file.file_id == row.file_id for file, _ in decision.withdraws):
+                return Becomes.WITHDRAWN, None
             if decision.task is not None and decision.state is State.STALE:
                 for planned in decision.task.outputs:
                     if planned.replaces is not None and planned.replaces.identity == identity:
-                        return planned.name
-        return None
+                        return Becomes.MADE_ANEW, planned.name
+        return Becomes.STAYS, None
 
 
 def foresee(store: Store, correct: Callable[[Transaction], None]) -> Foreseen:

@@ -30,6 +30,7 @@ def restore_command(
     ones have their former bytes again; reaped ones leave the trash.
     """
     from dbproc.changes.restore import restore
+    from dbproc.changes.trial import Becomes
 
     with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         choice, is_named = choice_of_files(given, "restore", frozenset(Standing)), bool(given["names"])
@@ -42,7 +43,8 @@ def restore_command(
         along = f" because of {cell(each.comes_with)}" if each.comes_with else ""
         lost = "" if each.has_bytes else "; it has no bytes: it is to be delivered, or made, again"
         lost = "; it is withdrawn again, as it was before" if each.is_withdrawn else lost
-        lost += f"; the next run makes {cell(each.next_version)}" if each.next_version else ""
+        lost += f"; the next run makes {cell(each.by)} in its place" if each.by else ""
+        lost += "; the next run withdraws it again" if each.becomes is Becomes.WITHDRAWN else ""
         echo_folded(f"{verb} {cell(each.file)}, which was {DONE_TO_IT[each.undone]}{along}{lost}")
     say_descendants(done.descendants, is_whole=is_whole)
     return 0

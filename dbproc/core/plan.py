@@ -190,6 +190,17 @@ class Planner:
             found = tuple((file, cause) for file, cause in found if cause.standing.is_taken_back)
         return withdrawing(decision, found, [output.file for output in in_place]) if found else decision
 
+    def _unless_unsound(self, decision: Decision) -> Decision:
+        """The decision that nothing is to be made, unless a person has withdrawn what should stand there, and something
+        stands there that was made from what was taken back."""
+        standing = list(self.standing(decision.slot))
+        if not any(output.is_held for output in standing):
+            return decision
+        in_place = [output for output in standing if output.exists]
+        causes = ((each.file, [file for file in each.inputs if file.standing.is_taken_back]) for each in in_place)
+        found = [(file, wrong[0]) for file, wrong in causes if wrong]
+        return withdrawing(decision, found, [output.file for output in in_place]) if found else decision
+
     def _chosen(self, process: Process, slot: Slot, period: Period, links: Sequence[Input]) -> list[File]:
         """The files of one input; of several that stand for each other, those of the first product that covers the
         slot's own period, or else of the first that has any in the window."""
@@ -261,7 +272,7 @@ class Planner:
         if forced is not None:
             reasons.append(Reason(f"forced to raise {forced.name.lower()}", forced))
         if not reasons:
-            return _up_to_date(slot, [output for _, output, _ in found if output], wanted)
+            return self._unless_unsound(_up_to_date(slot, [output for _, output, _ in found if output], wanted))
         planned = []
         for product, output, own in found:
             try:
@@ -511,7 +522,7 @@ def _needs_version(product: Product, output: Output, why: str) -> str:
     return (
         f"product {product.name} has no {{VERSION}} in its format {product.format!r}, so {output.file.filename} "
         f"cannot be rebuilt ({why}); add {{VERSION}} to the format, or take it back, and the next run makes it anew: "
-        f"dbproc withdraw {output.file.filename}"
+        f"dbproc withdraw {output.file.filename} --reason TEXT"
     )
 
 

@@ -102,15 +102,17 @@ def file_rows(connection: Connection) -> Iterator[FileRow]:
 
 
 def kept_rows(connection: Connection) -> Iterator[tuple[FileRow, bool]]:
-    """Every file whose bytes are kept aside, and whether it was reaped; `exists` of one whose bytes are no more, or
-    were lost before, is false."""
+    """Every file that could come back, its bytes kept aside, and whether it was reaped; `exists` of one whose bytes are
+    no more, or were lost before, is false."""
     stands = standing(FILE)
     corrected = schema.correctionfile.c
     successor = FILE.alias()
     is_same = exists().where(successor.c.file_id == FILE.c.replaced_by, successor.c.shasum == FILE.c.shasum)
     was_lost = exists().where(corrected.file_id == FILE.c.file_id, corrected.former.contains("exists_on_disk"))
     facts = (FILE.c.file_size, FILE.c.shasum, FILE.c.deleted_time.is_(None) & ~was_lost & ~is_same)
-    statement = select(FILE.c.file_id, FILE.c.filename, FILE.c.relative_path, *facts, stands).where(~_BELONGS_IN_PLACE)
+    comes_back = exists().where(corrected.file_id == FILE.c.file_id, corrected.undone_time.is_(None))
+    statement = select(FILE.c.file_id, FILE.c.filename, FILE.c.relative_path, *facts, stands)
+    statement = statement.where(~_BELONGS_IN_PLACE, comes_back)
     for *row, stood in streamed(connection, statement.order_by(FILE.c.file_id)):
         yield FileRow(*row), stood == Standing.REAPED
 

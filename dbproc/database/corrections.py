@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import ColumnElement, Connection, Select, select, update
 
 from dbproc.core.errors import ConflictError
 from dbproc.core.states import Correction
@@ -179,25 +179,30 @@ def fellows(connection: Connection, file_ids: Sequence[int]) -> list[int]:
 
 
 def followers(connection: Connection, since: Mapping[int, int]) -> list[int]:
-    """What was made from some files, or from such, was withdrawn with its inputs, and still is.
+    """What was withdrawn because of some files, or with its inputs made from them, or because of such; and still is.
 
     since
-        By file: the correction with which what was made from it was withdrawn; what is older has another cause.
+        By file: the correction with which what came of it was withdrawn; what is older has another cause.
     """
     found: dict[int, int] = {}
-    link = schema.filefilelink
+    link = schema.filefilelink.c
+    withdrawn = select(_OF.c.file_id, _OF.c.correction_id).join(
+        FILE, (FILE.c.file_id == _OF.c.file_id) & (FILE.c.correction_id == _OF.c.correction_id)
+    )
+    withdrawn = withdrawn.where(
+        FILE.c.replaced_by.is_(None), FILE.c.deleted_time.is_(None), _OF.c.cause_file.is_not(None)
+    )
     todo = with_former(connection, since)
     while todo:
         following: dict[int, int] = {}
         for some in batches(list(todo)):
-            statement = (
-                select(_OF.c.file_id, _OF.c.correction_id, link.c.source_file)
-                .join(FILE, (FILE.c.file_id == _OF.c.file_id) & (FILE.c.correction_id == _OF.c.correction_id))
-                .join(link, link.c.resulting_file == FILE.c.file_id)
-                .where(link.c.source_file.in_(some), _OF.c.cause_file.is_not(None))
-                .where(FILE.c.replaced_by.is_(None), FILE.c.deleted_time.is_(None))
+            of_cause = withdrawn.add_columns(_OF.c.cause_file).where(_OF.c.cause_file.in_(some))
+            of_input = withdrawn.add_columns(link.source_file).join(
+                schema.filefilelink, link.resulting_file == FILE.c.file_id
             )
-            for file_id, number, source in connection.execute(statement):
+            for file_id, number, source in connection.execute(
+                of_cause.union(of_input.where(link.source_file.in_(some)))
+            ):
                 if number >= todo[source] and file_id not in found:
                     following[file_id] = number
         found.update(following)
@@ -205,32 +210,35 @@ def followers(connection: Connection, since: Mapping[int, int]) -> list[int]:
     return list(found)
 
 
-def with_former(connection: Connection, values: Mapping[int, Number]) -> dict[int, Number]:
-    """Files, and those that had their names before other bytes took them, each with the value of the file."""
+def with_former(connection: Connection, values: Mapping[int, Number], *, undone: bool = False) -> dict[int, Number]:
+    """Files, and those whose names they took over, each with the value of the file; with `undone` also those whose
+    names they have again."""
     found, last = dict(values), dict(values)
     while last:
         earlier: dict[int, Number] = {}
         for some in batches(list(last)):
-            rows = connection.execute(select(FILE.c.file_id, FILE.c.replaced_by).where(FILE.c.replaced_by.in_(some)))
+            statement = select(FILE.c.file_id, FILE.c.replaced_by).where(FILE.c.replaced_by.in_(some))
+            rows = connection.execute(statement if undone else statement.where(_is_taken_over()))
             earlier.update((number, last[by]) for number, by in rows if number not in found)
         found.update(earlier)
         last = earlier
     return found
 
 
-def former_digests(connection: Connection, file_ids: Sequence[int]) -> dict[int, set[str]]:
-    """By file: the digests of the bytes that had its name before."""
-    found: dict[int, set[str]] = defaultdict(set)
-    whose = {file_id: file_id for file_id in file_ids}
-    while whose:
-        earlier: dict[int, int] = {}
-        for some in batches(list(whose)):
-            statement = select(FILE.c.file_id, FILE.c.replaced_by, FILE.c.shasum).where(FILE.c.replaced_by.in_(some))
-            for number, by, digest in connection.execute(statement):
-                if digest not in found[whose[by]]:
-                    found[whose[by]].add(digest)
-                    earlier[number] = whose[by]
-        whose = earlier
+def _is_taken_over() -> ColumnElement[bool]:
+    """Whether another file has its name by a correction that was not undone."""
+    kinds = (Correction.REPLACE, Correction.REINSPECT)
+    done = select(_OF.c.file_id).join(_CORRECTION, _CORRECTION.c.correction_id == _OF.c.correction_id)
+    done = done.where(_OF.c.file_id == FILE.c.file_id, _OF.c.undone_time.is_(None), _CORRECTION.c.kind.in_(kinds))
+    return done.correlate(FILE).exists()
+
+
+def former_numbers(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[int]]:
+    """By file: the numbers of those that had its name before."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for number, file_id in with_former(connection, {each: each for each in file_ids}, undone=True).items():
+        if number != file_id:
+            found[file_id].append(number)
     return found
 
 
@@ -243,11 +251,8 @@ def once_named(name: str) -> Select[tuple[int]]:
 
 
 def former_of(connection: Connection, file_id: int) -> int | None:
-    """The file whose name and place a file took over last, by a correction; what was put back has taken over none."""
-    statement = select(FILE.c.file_id).join(_OF, _OF.c.file_id == FILE.c.file_id)
-    statement = statement.join(_CORRECTION, _CORRECTION.c.correction_id == _OF.c.correction_id)
-    is_taken_over = _CORRECTION.c.kind.in_((Correction.REPLACE, Correction.REINSPECT))
-    statement = statement.where(FILE.c.replaced_by == file_id, FILE.c.file_id != file_id, is_taken_over)
+    """The file whose name and place a file took over last, by a correction that was not undone."""
+    statement = select(FILE.c.file_id).where(FILE.c.replaced_by == file_id, FILE.c.file_id != file_id, _is_taken_over())
     return connection.scalar(statement.order_by(FILE.c.file_id.desc()).limit(1))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from sqlalchemy import Connection, delete, func, select
@@ -52,11 +52,17 @@ def remember(connection: Connection, states: Mapping[str, str], forget: Iterable
 def away(connection: Connection, mission: Mission, files: Iterable[KnownFile]) -> str | None:
     """A sentence on the directories of some files that lack all their files; None where none does."""
     in_place = (file for file in files if file.standing is Standing.IN_PLACE)
-    places = sorted({file.directory for file in in_place if not os.path.lexists(path_of(mission, file))})
+    return away_places(
+        connection, mission, {file.directory for file in in_place if not os.path.lexists(path_of(mission, file))}
+    )
+
+
+def away_places(connection: Connection, mission: Mission, places: Collection[str]) -> str | None:
+    """A sentence on those of some directories that lack all their files; None where none does."""
     counts: dict[str, int] = {}
     if places:
         before = seen(connection)
-        for place, wanted in files_in(connection, places):
+        for place, wanted in files_in(connection, sorted(places)):
             path = os.path.join(mission.root, place)
             there, other = names_in(path), is_another(state_of_directory(path), before.get(place, ""))
             if there is None or is_away(wanted, there, is_another=other):

@@ -152,9 +152,9 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
     require_fields(choice.key, fields_of_processes(definition, allowed), "what is planned")
     arrivals, decisions = _arrivals(definition, store, options) if options.ingest else (Plan(), ())
     lost = gone(store, definition, _MOST_LOST)
-    arrivals = replace(
-        arrivals, lost=tuple(each for each in lost.files if not each.is_made_again), lost_problem=lost.problem
-    )
+    returning = {each.known.filename for each in decisions if isinstance(each, triage.Restored)}
+    missed = tuple(each for each in lost.files if not each.is_made_again and each.file not in returning)
+    arrivals = replace(arrivals, lost=missed, lost_problem=lost.problem)
     if not options.process:
         return arrivals
     taken = taken_in(store, decisions)
@@ -168,6 +168,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         failures = open_failures(connection, definition, choice)
         names = {row.campaign_id: row.name for row in campaigns.entries(connection)}
         waiting = waitingslots.entries(connection)
+    decided = {each.slot for each in made if each.state in (State.STALE, State.REFUSED)}
     meant = _Meant(definition, choice)
     tasks = tuple(_tasks(definition, made, names, meant))
     jobs = [each.task for each in made if each.state is State.STALE and each.task and meant.has(each.slot, each.period)]
@@ -180,7 +181,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         waiting=tuple(_waiting(tasks)),
         later=tuple(_later(store, definition, made, waiting, meant)),
         follows=_follows(definition, tasks),
-        failures=[failure for failure in failures if not _is_due(failure)],
+        failures=[failure for failure in failures if failure.place not in decided and not _is_due(failure)],
         notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
         totals=_totals(store, jobs, options.slots),
     )

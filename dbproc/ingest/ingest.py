@@ -24,7 +24,8 @@ from dbproc.ingest.incoming import Arrival, Kind
 from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Restored, Triage, is_copy
 from dbproc.products.inspection import Inspection
 from dbproc.storage import layout, moves
-from dbproc.storage.aside import move_aside
+from dbproc.storage.absence import has_entries
+from dbproc.storage.aside import is_whole, move_aside
 from dbproc.storage.digest import algorithm_of, state_of
 from dbproc.storage.fingerprint import measure_recorded
 
@@ -84,12 +85,13 @@ class Ingest:
         self._tidy(made)
 
     def _has_home(self, decision: Decision) -> bool:
-        """Whether what is to make way is there, or gone by itself; it stays in incoming where a disk may be away."""
-        former = decision.former if isinstance(decision, Accepted) else None
-        if former is None:
+        """Whether its directory is there, or is new; it stays in incoming where a disk may not be mounted."""
+        if not isinstance(decision, Accepted):
+            return True
+        if has_entries(os.path.dirname(decision.target)):
             return True
         with self._store.begin() as connection:
-            trouble = directories.away(connection, self._definition.mission, [former])
+            trouble = directories.away_places(connection, self._definition.mission, [decision.file.directory])
         if trouble is not None:
             self._report.add(Event.PROBLEM, decision.arrival.name, f"{trouble}; it stays in incoming")
         return trouble is None
@@ -258,7 +260,7 @@ def _corrected(former: KnownFile, made: Sequence[Move]) -> Corrected:
 
 
 def _is_of(move: Move, file: KnownFile) -> bool:
-    return move.digest == file.digest and os.path.basename(move.source) == file.filename
+    return is_whole(file, move) and os.path.basename(move.source) == file.filename
 
 
 def _makes_way(decision: Decision) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dbproc.core.errors import FormatError, PlacementError, UnsettledError
@@ -14,7 +14,7 @@ from dbproc.core.model import Definition, KnownFile, NewFile, Product, SameName
 from dbproc.core.states import RefusalReason, Standing
 from dbproc.core.text import storable, time_of
 from dbproc.database import corrections, files
-from dbproc.database.store import Store
+from dbproc.database.store import Store, Transaction
 from dbproc.ingest.incoming import Arrival, Kind
 from dbproc.products.facts import FIRST_VERSION
 from dbproc.products.inspection import Identity, Inspection, Refusal
@@ -111,7 +111,7 @@ class Triage:
         with self._store.begin() as connection:
             names = [arrival.name for arrival, _, _ in steady if arrival.name == storable(arrival.name)]
             known = files.known_by_name(connection, names)
-            former = corrections.former_digests(connection, [file.file_id for file in known.values()])
+            former = _former(connection, list(known.values()))
         decisions = [*early, *(self._judge(*item, known.get(item[0].name), former) for item in steady)]
         return self._without_twins([*decisions, *_companions_unread(decisions)])
 
@@ -121,7 +121,7 @@ class Triage:
         answer: Identity | Refusal,
         measured: Measured | Unmeasured,
         known: KnownFile | None,
-        former: Mapping[int, Collection[str]],
+        former: Mapping[int, Sequence[KnownFile]],
     ) -> Decision:
         if not isinstance(measured, Measured):
             text = getattr(measured, "strerror", None) or str(measured)
@@ -138,24 +138,26 @@ class Triage:
             return Refused(arrival, RefusalReason.BAD_PLACE, str(error), measured=measured)
 
     def _judge_known(
-        self, arrival: Arrival, measured: Measured, known: KnownFile, former: Collection[str]
+        self, arrival: Arrival, measured: Measured, known: KnownFile, former: Sequence[KnownFile]
     ) -> Decision | None:
         """What to do with a file whose name is known; None: it takes the place of that one, if it is of its product."""
         place = os.path.join(self._definition.mission.root, known.directory, known.filename)
         has_its_bytes = measured.digest == known.digest and set(measured.members) <= set(known.members)
         is_out = known.standing not in (Standing.IN_PLACE, Standing.LOST)
-        if (has_its_bytes and is_out) or (measured.digest in former and not self._is_ordered):
-            text = (
-                f"its bytes are those of a file that is {known.standing}"
-                if has_its_bytes
-                else "its bytes are those that this file had before others took their place"
-            )
-            message = f"{text}; to have it back: dbproc restore {known.filename}"
-            return Refused(arrival, RefusalReason.TAKEN_BACK, message, measured=measured, other_digest=known.digest)
-        if is_copy(measured, known) and arrival.kind is Kind.FILE and not os.path.lexists(place):
+        if not is_out and is_copy(measured, known) and arrival.kind is Kind.FILE and not os.path.lexists(place):
             return Restored(arrival, known, place, measured)
-        if has_its_bytes:
+        if not is_out and has_its_bytes:
             return Duplicate(arrival, known, place, measured)
+        message = ""
+        if has_its_bytes:
+            message = (
+                f"its bytes are those of a file that is {known.standing}; to have it back: "
+                f"dbproc restore {known.filename}"
+            )
+        elif not self._is_ordered and any(is_copy(measured, each) for each in former):
+            message = "it had these bytes before others took their place; to have them back: dbproc quarantine accept"
+        if message:
+            return Refused(arrival, RefusalReason.TAKEN_BACK, message, measured=measured, other_digest=known.digest)
         may_replace = is_out or self._same_name is SameName.REPLACE
         if may_replace and not known.is_made and arrival.kind is Kind.FILE:
             return None
@@ -221,6 +223,14 @@ class Triage:
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name
+
+
+def _former(connection: Transaction, known: Sequence[KnownFile]) -> dict[int, list[KnownFile]]:
+    """By file: those that had its name before."""
+    numbers = corrections.former_numbers(connection, [file.file_id for file in known])
+    every = files.known_by_number(connection, sorted({each for some in numbers.values() for each in some}))
+    by_number = {file.file_id: file for file in every}
+    return {file_id: [by_number[each] for each in some] for file_id, some in numbers.items()}
 
 
 def is_copy(measured: Measured, known: KnownFile) -> bool:

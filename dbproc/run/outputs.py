@@ -36,6 +36,7 @@ from dbproc.core.states import Purpose, Standing
 from dbproc.core.text import one_line
 from dbproc.database import audit
 from dbproc.database.store import Store
+from dbproc.products.facts import FIRST_VERSION
 from dbproc.products.inspection import Inspection
 from dbproc.storage import layout, moves
 from dbproc.storage.fingerprint import Measured, Unmeasured, measure_all
@@ -188,7 +189,8 @@ class _Verification:
         self, made: _Made, product: Product, facts: FileFacts, measured: Measured, before: _Recorded
     ) -> NewFile:
         planned = made.planned
-        version = planned.version if product.compiled.has_version else facts.version or planned.version
+        is_planned = product.compiled.has_version or _follows_another_name(planned, facts)
+        version = planned.version if is_planned else facts.version or planned.version
         facts = replace(facts, keywords=facts.keywords or _planned_keywords(made.task, product.compiled.keyword_fields))
         if product.inspector.name == "filename":
             time = time_of_output(made.task.process, made.task.period, Period(facts.start, facts.stop))
@@ -283,6 +285,12 @@ def _names_in(directory: str) -> list[str]:
         return sorted(name for name in os.listdir(directory) if name != INPUT_LIST)
     except OSError:
         return []
+
+
+def _follows_another_name(planned: Planned, facts: FileFacts) -> bool:
+    """Whether a file that does not tell its version takes the place of one that had a version in its name."""
+    before = planned.replaces
+    return before is not None and before.filename != planned.name and facts.version in (None, FIRST_VERSION)
 
 
 def _disagreement(task: Task, planned: Planned, facts: FileFacts, *, has_version: bool) -> str | None:

@@ -18,7 +18,7 @@ from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.store import Store
 from dbproc.storage import moves
-from dbproc.storage.aside import move_aside, prune
+from dbproc.storage.aside import is_whole, move_aside, prune
 
 WITHDRAWN = "withdrawn"
 """Why a file is queued that was taken back."""
@@ -54,7 +54,7 @@ def moved(store: Store, wanted: Sequence[Move]) -> Iterator[None]:
 
 def former_of(file: KnownFile, move: Move | None) -> Mapping[str, bool]:
     """What is recorded of a file that was there, or of whose recorded bytes no move has put any aside."""
-    return {} if move is not None and move.digest == file.digest else LOST
+    return {} if is_whole(file, move) else LOST
 
 
 def follow(

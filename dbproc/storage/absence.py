@@ -20,6 +20,15 @@ def names_in(directory: str) -> Set[str] | None:
         return set() if error.errno in (errno.ENOENT, errno.ENOTDIR) else None
 
 
+def has_entries(directory: str) -> bool:
+    """Whether anything is in a directory, without all of it being read."""
+    try:
+        with os.scandir(directory) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
 def state_of_directory(path: str) -> str:
     """What the system says of a directory: which it is, and when it changed; nothing when it is not there."""
     try:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from dbproc.core.model import KnownFile, Mission, Move
+from dbproc.core.filenames import companion_of
+from dbproc.core.model import KnownFile, Member, Mission, Move
 from dbproc.core.states import Purpose
 from dbproc.storage import layout
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
+from dbproc.storage.moves import files_below
 
 
 def path_of(mission: Mission, file: KnownFile) -> str:
@@ -27,13 +29,30 @@ def move_aside(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN)
         digest = file.digest if is_as_recorded else digest_file(source, algorithm_of(file.digest))
     except FileNotFoundError:
         return None
-    return Move(
-        Purpose.ASIDE,
-        source,
-        layout.kept_path(mission, file.file_id, digest, file.filename, place),
-        digest,
-        file.members,
-    )
+    target = layout.kept_path(mission, file.file_id, digest, file.filename, place)
+    return Move(Purpose.ASIDE, source, target, digest, _members_at(source, file))
+
+
+def is_whole(file: KnownFile, move: Move | None) -> bool:
+    """Whether a move has all the bytes that were recorded of a file."""
+    return move is not None and move.digest == file.digest and set(file.members) <= set(move.members)
+
+
+def _members_at(path: str, file: KnownFile) -> tuple[Member, ...]:
+    """What is in the companion directory of a file that has one: all of it goes along, as it is now."""
+    if not file.members:
+        return ()
+    directory, recorded = companion_of(path), {member.path: member for member in file.members}
+    return tuple(_member(directory, name, recorded.get(name), file.digest) for name in sorted(files_below(directory)))
+
+
+def _member(directory: str, name: str, recorded: Member | None, digest: str) -> Member:
+    path = os.path.join(directory, name)
+    status = os.lstat(path)
+    state = state_of(status)
+    if recorded is not None and recorded.state == state:
+        return recorded
+    return Member(name, status.st_size, digest_file(path, algorithm_of(digest)), state)
 
 
 def prune(move: Move) -> None:
@@ -49,4 +68,4 @@ def move_home(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN) 
     source = layout.kept_path(mission, file.file_id, file.digest, file.filename, place)
     if not os.path.lexists(source):
         return None
-    return Move(Purpose.ASIDE, source, path_of(mission, file), file.digest, file.members)
+    return Move(Purpose.ASIDE, source, path_of(mission, file), file.digest, _members_at(source, file))

@@ -564,8 +564,8 @@ def test_what_was_made_of_a_withdrawn_file_does_not_come_back_before_it(made: Mi
     assert clean in newest(made)
 
 
-def test_what_comes_back_made_of_replaced_bytes_is_made_anew(made: Mission, tmp_path: Path) -> None:
-    """Its own place is looked at again, though nothing else of it changed."""
+def test_what_comes_back_made_of_replaced_bytes_is_withdrawn_again(made: Mission, tmp_path: Path) -> None:
+    """What should stand there a person has withdrawn: its own place is looked at, though nothing else of it changed."""
     clean = name_of("clean", 2)
     made.dbproc("withdraw", clean, "--whole-slot", "--reason", "odd")
     (tmp_path / "good").write_text("good")
@@ -573,8 +573,98 @@ def test_what_comes_back_made_of_replaced_bytes_is_made_anew(made: Mission, tmp_
     made.run()
     made.dbproc("withdraw", name_of("clean", 2, "1.1.0"), "--whole-slot", "--reason", "odd")
     made.run()
-    assert f"; the next run makes {name_of('clean', 2, '1.2.0')}" in made.dbproc("restore", clean, "--dry-run").out
+    assert "the next run withdraws it again" in made.dbproc("restore", clean, "--dry-run").out
     made.dbproc("restore", clean)
-    made.run()
+    assert f"withdrawn {clean}: made from {BAD}, which was replaced" in made.run().out
     made.dbproc("check")
-    assert made.content(name_of("clean", 2, "1.2.0")) == "clean(good)"
+    made.dbproc("restore", name_of("clean", 2, "1.1.0"))
+    made.run()
+    assert name_of("clean", 2, "1.1.0") in newest(made)
+    made.dbproc("check")
+
+
+@pytest.mark.both_databases
+def test_each_replacement_is_undone_in_its_turn(mission: Mission, tmp_path: Path) -> None:
+    mission.create(*chain(), retry_seconds=0)
+    mission.deliver(RAW[0], content="state 0")
+    mission.run()
+    for number in 1, 2, 3:
+        (tmp_path / "next").write_text(f"state {number}")
+        mission.dbproc("replace", RAW[0], "with", str(tmp_path / "next"), "--reason", "better")
+    mission.run()
+    for number in 2, 1, 0:
+        mission.dbproc("restore", RAW[0])
+        mission.run()
+        assert mission.content(RAW[0]) == f"state {number}"
+    assert "nothing was done to it that could be undone" in mission.dbproc("restore", RAW[0], status=2).err
+    assert mission.content(max(name for name in newest(mission) if "clean" in name)) == "clean(state 0)"
+    mission.dbproc("check", "--deep")
+
+
+@pytest.mark.both_databases
+def test_an_inspected_file_is_delivered_again_where_it_is_lost(mission: Mission, tmp_path: Path) -> None:
+    calendar = tmp_path / "calendar.json"
+    calendar.write_text(json.dumps({RAW[0]: 3}))
+    mission.inspector("calendar.py", CALENDAR.replace("CALENDAR", str(calendar)))
+    raw = product("raw", 0, directory="data/raw/{Y}/{d}", inspector={"file": "calendar.py"})
+    mission.create(raw, *chain()[1:], retry_seconds=0)
+    mission.deliver(RAW[0])
+    mission.run()
+    calendar.write_text("{}")
+    mission.dbproc("reinspect", RAW[0])
+    mission.deliver(RAW[0])
+    assert "1 duplicate" in mission.run().out
+    mission.files()[RAW[0]].path.unlink()
+    mission.run(status=1)
+    mission.deliver(RAW[0])
+    assert f"restored {RAW[0]}" in mission.run().out
+    mission.dbproc("check", "--deep")
+
+
+def test_a_file_lost_and_delivered_again_is_no_problem_of_that_run(made: Mission) -> None:
+    made.files()[BAD].path.unlink()
+    made.deliver(BAD)
+    planned = made.dbproc("plan").out
+    assert f"lost {BAD}" not in planned
+    run = made.run()
+    assert f"restored {BAD}" in run.out
+    assert "gone from disk" not in run.out + run.err
+
+
+def test_what_went_along_with_a_newer_version_comes_back_with_it(made: Mission, tmp_path: Path) -> None:
+    (tmp_path / "good").write_text("good")
+    made.dbproc("replace", BAD, "with", str(tmp_path / "good"), "--reason", "better")
+    made.run()
+    before, new = in_place(made), name_of("clean", 2, "1.1.0")
+    made.dbproc("withdraw", new, "--reason", "odd")
+    assert not {new, name_of("clean", 2)} & in_place(made)
+    made.dbproc("restore", new)
+    assert in_place(made) == before
+
+
+def test_bytes_that_changed_in_quarantine_are_not_accepted(made: Mission) -> None:
+    made.deliver(BAD, content="other")
+    made.run(status=1)
+    (stored,) = (made.root / "quarantine").iterdir()
+    stored.write_text("OTHER")
+    ((number,),) = made.rows("SELECT quarantine_id FROM quarantine")
+    assert "does not have the bytes any more" in made.dbproc("quarantine", "accept", str(number), status=2).err
+    assert made.content(BAD) == "raw_20200102"
+
+
+def test_a_companion_that_lost_a_member_is_withdrawn(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    mission.create(product("raw", 0, companion=True))
+    mission.deliver(RAW[0])
+    (mission.incoming / Path(RAW[0]).stem).mkdir()
+    for name in "one", "two":
+        (mission.incoming / Path(RAW[0]).stem / name).write_text(name)
+    mission.run()
+    home = mission.files()[RAW[0]].path
+    (home.with_suffix("") / "one").unlink()
+    mission.dbproc("withdraw", RAW[0], "--reason", "half of it is gone")
+    assert not home.exists()
+    assert not home.with_suffix("").exists()
+    (kept,) = (mission.root / ".dbproc/withdrawn").rglob("two")
+    assert kept.read_text() == "two"
+    mission.dbproc("check", "--deep")

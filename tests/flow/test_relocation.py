@@ -272,3 +272,19 @@ def test_a_process_that_is_given_another_name_by_its_word_keeps_its_codes_and_it
     made.file.write_text(text.replace("[process.to_smooth", "[process.averages"))
     assert "name to_smooth → averages" in made.dbproc("apply", str(made.file)).out
     assert made.names("smooth") == [name_of("smooth", day) for day in (1, 2, 3)]
+
+
+def test_a_product_whose_names_lose_their_versions_goes_on(sqlite_mission: Mission) -> None:
+    mission, raw = sqlite_mission, name_of("raw", 1)
+    mission.create(*chain(), retry_seconds=0, same_name="replace")
+    for content in "one", "two":
+        mission.deliver(raw, content=content)
+        mission.run()
+    mission.define(chain()[0], product("clean", 1, "clean_{Y}{m}{d}.txt"), *chain()[2:], retry_seconds=0)
+    planned = mission.dbproc("plan").out
+    assert "would build clean_20200101.txt" in planned
+    mission.run()
+    assert mission.content("clean_20200101.txt") == "clean(two)"
+    assert f"would then build {name_of('smooth', 1, '1.1.1')}" in planned
+    assert name_of("smooth", 1, "1.1.1") in mission.files()
+    mission.dbproc("check")
