@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,7 @@ def test_openvisuspy_shows_results_of_two_and_three_axes_and_of_more_by_timestep
 def test_what_falls_southwards_is_turned(axis: Axis, turned: bool) -> None:
     found = upright(Description("", (), (axis.size, 2), (axis, Axis("x", 2)), (), "as it is"))
     assert (found.reversed, len(found.notes)) == (((axis.name,), 1) if turned else ((), 0))
+    assert upright(replace(found, reversed=(), notes=()), [axis.name]).notes == ()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -18,10 +19,14 @@ MOST = 90
 """The latitude of the pole."""
 
 
-def upright(description: Description) -> Description:
-    """The description with what is to be stored in reverse, noted: pictures' rows, and latitudes that fall."""
-    rows = [description.axes[-2]] if description.top_first else []
-    falling = [axis for axis in description.axes if axis not in rows and _is_northward(axis) and _falls(axis)]
+def upright(description: Description, steps: Sequence[str] = ()) -> Description:
+    """The description with what is to be stored in reverse, noted: pictures' rows, and latitudes that fall.
+
+    Axes that become timesteps, ``steps``, are none of these.
+    """
+    rows = [axis for axis in description.axes[-2:-1] if description.top_first and axis.name not in steps]
+    others = [axis for axis in description.axes if axis not in rows and axis.name not in steps]
+    falling = [axis for axis in others if _is_northward(axis) and _falls(axis)]
     notes = [f"{NOTE}bottom row first, as viewers draw it" for axis in rows if axis.size > 1]
     notes += [f"{NOTE}with {axis.name} rising, as viewers draw it" for axis in falling]
     names = tuple(axis.name for axis in (*rows, *falling) if axis.size > 1)

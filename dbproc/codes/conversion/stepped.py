@@ -54,7 +54,7 @@ def arranged(source: Source, timesteps: str, where: str, *, keep_rows: bool = Fa
     if len(names) - len(chosen) > MOST_AXES:
         what = f"it has {len(names)} axes, {_told(described)}; {MOST_AXES} can be stored"
         raise Refusal(where, what, "Store some as timesteps (--timesteps AXIS,AXIS), or convert a part")
-    return Stepped(source, described if keep_rows else upright(described), chosen)
+    return Stepped(source, described if keep_rows else upright(described, [names[i] for i in chosen]), chosen)
 
 
 class Stepped:
@@ -159,7 +159,6 @@ def _described(description: Description, order: Sequence[int], steps: int) -> De
         axes=(first, *rest),
         timesteps=first.name,
         parts=parts,
-        reversed=tuple(name for name in description.reversed if name in {each.name for each in rest}),
     )
     told = ", ".join(f"{axis.name} ({axis.size})" for axis in merged)
     return found if steps == 1 else found.noting(f"the timesteps run over {told}, the last of them quickest")
