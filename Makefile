@@ -29,7 +29,8 @@ test: lint
 test-codes: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/codes $(PYTEST_ARGS)
 
-test-all:
+test-all: .venv/installed-test
+	$(BIN)/python -m tests.kit.samples
 	$(MAKE) test PYTEST_ARGS="--thorough $(PYTEST_ARGS)"
 
 # With programs that no Python package brings; as root on Debian it installs them.
