@@ -16,13 +16,14 @@ from dbproc.changes.relocation import Look, Relocation
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.events import Report
 from dbproc.core.model import Mission, Move
-from dbproc.core.spec import Change, Definition, Holdings, MissionSpec
+from dbproc.core.spec import Change, Definition, Holdings, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.database import lock, relocation
 from dbproc.database import moves as placements
-from dbproc.database import relocation
 from dbproc.database.definition.load import load_mission
 from dbproc.database.definition.specs import load_holdings
 from dbproc.database.definition.write import write_changes
-from dbproc.database.store import Store
+from dbproc.database.log import RENAME, rename_words
+from dbproc.database.store import Store, Transaction
 from dbproc.mission.apply import changes_for
 from dbproc.mission.formats import made_products
 from dbproc.mission.kept_bytes import with_bytes
@@ -99,7 +100,7 @@ def carry_out(store: Store, definition: Definition, run_id: int | None, *, rollb
     changes = with_bytes(wanted.changes, wanted.seen)
     if wanted.mission is None or (not any(each.places for each in wanted.relocations) and not wanted.moves):
         with store.begin() as connection:
-            write_changes(connection, changes, wanted.seen)
+            _write(connection, changes, wanted.seen)
         return wanted
     root = wanted.mission.root
     try:
@@ -107,7 +108,7 @@ def carry_out(store: Store, definition: Definition, run_id: int | None, *, rollb
             remove_empty((os.path.dirname(move.source) for move in wanted.moves), root)
             states = _states(wanted)
             with store.begin() as connection:
-                write_changes(connection, changes, wanted.seen)
+                _write(connection, changes, wanted.seen)
                 for each in wanted.relocations:
                     relocation.relocate(connection, each.places, states, _REASON)
                 placements.withdraw(connection, wanted.moves)
@@ -115,6 +116,17 @@ def carry_out(store: Store, definition: Definition, run_id: int | None, *, rollb
         remove_empty((os.path.dirname(move.target) for move in wanted.moves), root)
         raise UserError(f"{error}; nothing was changed") from error
     return wanted
+
+
+def _write(connection: Transaction, changes: Sequence[Change], seen: Holdings) -> None:
+    """Change the definition, and record which products and processes have another name: people go on to ask for the
+    former one."""
+    write_changes(connection, changes, seen)
+    for change in changes:
+        new = change.new
+        if isinstance(new, ProductSpec | ProcessSpec) and change.old is not None and change.name != new.name:
+            kind = "product" if isinstance(new, ProductSpec) else "process"
+            lock.note(connection, RENAME, rename_words(kind, change.name, new.name))
 
 
 def _recover(store: Store, mission: Mission, run_id: int) -> None:

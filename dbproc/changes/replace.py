@@ -84,26 +84,50 @@ def accept(store: Store, quarantine_id: int, reason: str, *, only_look: bool = F
     with correcting(store, f"quarantine entry {quarantine_id} accepted", only_look=only_look) as ground:
         with store.begin() as connection:
             row = quarantine.entry(connection, quarantine_id)
-            file = files.known_by_name(connection, [row.filename]).get(row.filename)
-        is_in = file is not None and file.standing is Standing.IN_PLACE and file.digest == row.shasum
-        if row.is_open and is_in and not only_look:
-            _close(ground, row, why)
-            raise UserError(f"{row.filename} has these bytes already; entry {quarantine_id} is closed")
-        _, path = custody.present(store, quarantine_id)
-        if file is None:
-            raise UserError(
-                f"the catalogue has no file {row.filename} whose place it could take; put it back into incoming: "
-                f"dbproc quarantine release {quarantine_id}"
-            )
-        if row.shasum and digest_file(path, algorithm_of(row.shasum)) != row.shasum:
-            raise UserError(
-                f"{path} does not have the bytes any more that came; if they are right: "
-                f"dbproc replace {row.filename} with {path} --reason TEXT"
-            )
-        done = _replaced(ground, row.filename, path, why)
+            file = files.known_named(connection, row.filename)
+        if file is not None and row.is_open and _has_bytes(file, row):
+            done = _as_it_is(file, why, is_done=ground.run_id is not None)
+        else:
+            accepted, path = _acceptable(store, row, file)
+            done = _replaced(ground, accepted.filename, path, why)
         if not only_look:
             _close(ground, row, why)
     return done
+
+
+def _acceptable(store: Store, row: quarantine.QuarantineRow, file: KnownFile | None) -> tuple[KnownFile, str]:
+    """The file whose place is taken, and the path of what takes it."""
+    _, path = custody.present(store, row.quarantine_id)
+    if file is None:
+        raise UserError(
+            f"the catalogue has no file {row.filename} whose place it could take; put it back into incoming: "
+            f"dbproc quarantine release {row.quarantine_id}"
+        )
+    if row.shasum and digest_file(path, algorithm_of(row.shasum)) != row.shasum:
+        raise UserError(
+            f"{path} does not have the bytes any more that came; if they are right: "
+            f"dbproc replace {file.filename} with {path} --reason TEXT"
+        )
+    return file, path
+
+
+def _has_bytes(file: KnownFile, row: quarantine.QuarantineRow) -> bool:
+    """Whether a file has the bytes of an entry already, which one with a companion directory says itself."""
+    return file.standing is Standing.IN_PLACE and file.digest == row.shasum and not file.members
+
+
+def _as_it_is(file: KnownFile, reason: str, *, is_done: bool) -> Replaced:
+    """That a file stays as it is, as it has the bytes that it is given."""
+    return Replaced(
+        file=file.filename,
+        reason=reason,
+        former=file.digest,
+        digest=file.digest,
+        kept=None,
+        aside=None,
+        descendants=(),
+        is_done=is_done,
+    )
 
 
 def _close(ground: Correcting, row: quarantine.QuarantineRow, comment: str) -> None:

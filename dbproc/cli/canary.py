@@ -15,6 +15,7 @@ from dbproc.cli.common import (
     mission_access,
     open_mission,
     print_json,
+    process_argument,
     show,
     show_rows,
     slots_option,
@@ -56,7 +57,7 @@ def canary_command() -> None:
 
 
 @canary_command.command("start", short_help="Build a sample and compare it.")
-@click.argument("process")
+@process_argument
 @asking_options
 @click.option("--version", required=True, metavar="X.Y.Z", help="The version that the candidate is to have.")
 @click.option(

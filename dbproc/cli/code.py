@@ -9,7 +9,17 @@ import click
 
 from dbproc.changes import edits, release
 from dbproc.cli.apply import ChangeTold, told
-from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json, show_rows
+from dbproc.cli.common import (
+    asking_options,
+    cell,
+    dry_run_option,
+    mission_access,
+    open_mission,
+    optional_process,
+    print_json,
+    process_argument,
+    show_rows,
+)
 from dbproc.cli.groups import Group
 from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER, VERSION
@@ -54,7 +64,7 @@ def code_command() -> None:
 
 
 @code_command.command("release", short_help="Release a new version of a code, or an earlier one.")
-@click.argument("process")
+@process_argument
 @click.option("--version", required=True, type=VERSION, metavar="X.Y.Z", help="The version that is released.")
 @click.option("--file", metavar="PROGRAM", help="The program, as in the mission file.  [default: as before]")
 @click.option("--start", "first", type=DATE, help="The first date of data that it is for.  [default: as before]")
@@ -104,7 +114,7 @@ def release_command(
 
 
 @code_command.command("list")
-@click.argument("process", required=False)
+@optional_process
 @asking_options
 def list_command(process: str | None, mission: str, as_json: bool) -> None:
     """List the versions of all codes, or of those of PROCESS: file, dates, files made, and since when."""
@@ -114,7 +124,7 @@ def list_command(process: str | None, mission: str, as_json: bool) -> None:
 
 
 @code_command.command("show")
-@click.argument("process")
+@process_argument
 @click.option("--version", type=VERSION, metavar="X.Y.Z", help="That version.  [default: the active one]")
 @click.option("--file", "part", metavar="PART", help="Print that file of it.  [default: its own file]")
 @asking_options
@@ -137,7 +147,7 @@ def show_command(process: str, version: Version | None, part: str | None, missio
 
 
 @code_command.command("diff")
-@click.argument("process")
+@process_argument
 @click.argument("old", type=VERSION, required=False)
 @click.argument("new", type=VERSION, required=False)
 @asking_options
@@ -160,7 +170,7 @@ def diff_command(process: str, old: Version | None, new: Version | None, mission
 
 
 @code_command.command("accept")
-@click.argument("process", required=False)
+@optional_process
 @click.option("--inspector", "product", metavar="PRODUCT", help="The inspector of that product, in place of a code.")
 @click.option("--reason", required=True, help="Why nothing needs to be rebuilt; it is kept.")
 @asking_options

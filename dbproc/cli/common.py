@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dbproc.cli import output, terminal
-from dbproc.cli.completers import complete_files, complete_processes, complete_products
+from dbproc.cli.completers import (
+    complete_files,
+    complete_processes,
+    complete_products,
+    complete_several_processes,
+)
 from dbproc.cli.listing import list_lines
 from dbproc.cli.mission_name import mission_named
 from dbproc.cli.numbers import LEVEL, NUMBER
@@ -58,7 +63,14 @@ mission_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 asking_options = together(mission_option, json_option)
 glob_option = click.option("--glb", "pattern", default="*", show_default=True, help="Only files in incoming like this.")
-only_option = click.option("-o", "--only", metavar="PROCESS[,…]", help="Only these processes, by name or number.")
+only_option = click.option(
+    *("-o", "--only"),
+    shell_complete=complete_several_processes,
+    metavar="PROCESS[,…]",
+    help="Only these processes, by name or number.",
+)
+process_argument = click.argument("process", shell_complete=complete_processes)
+optional_process = click.argument("process", shell_complete=complete_processes, required=False)
 dry_run_option = click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 slots_option = click.option(
     "-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs."
@@ -277,6 +289,8 @@ def retry_words(failure: AttemptRow) -> str:
         return "run again by the next run"
     if failure.status == AttemptStatus.REFUSED:
         return "not tried until its inputs, its code or the definition change"
+    if failure.next_try is not None and not failure.failures:
+        return "tried again by the next run"
     if failure.next_try is None:
         return f"{times}, given up; to try again: dbproc retry"
     return f"{times}, tried again after {cell(failure.next_try)}"

@@ -29,3 +29,14 @@ def _completer(kind: str) -> Completer:
 complete_products = _completer("products")
 complete_processes = _completer("processes")
 complete_files = _completer("files")
+
+
+def complete_subjects(ctx: click.Context, param: click.Parameter, begin: str) -> list[str]:
+    """Products, then files: what ``why`` explains."""
+    return [*complete_products(ctx, param, begin), *complete_files(ctx, param, begin)]
+
+
+def complete_several_processes(ctx: click.Context, param: click.Parameter, begin: str) -> list[str]:
+    """The last of several processes, with those that stand before it."""
+    before, comma, last = begin.rpartition(",")
+    return [f"{before}{comma}{name}" for name in complete_processes(ctx, param, last)]

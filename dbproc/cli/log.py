@@ -8,20 +8,22 @@ import click
 
 from dbproc.cli import terminal
 from dbproc.cli.common import TIME, asking_options, cell, open_mission
+from dbproc.cli.completers import complete_files, complete_processes
 from dbproc.cli.listing import list_json, list_lines
 from dbproc.cli.table import folded
+from dbproc.core.errors import NotFoundError
 from dbproc.core.lookup import process_named
-from dbproc.core.model import Period
+from dbproc.core.model import Period, Process
 from dbproc.database import files
 from dbproc.database.definition.load import load_definition
-from dbproc.database.log import Asked, LogEntry, log
+from dbproc.database.log import Asked, LogEntry, log, named_now
 from dbproc.database.store import Transaction
 
 
 @click.command("log")
 @click.option("--since", type=TIME, metavar="WHEN", help="From this day, hour, minute or second on.")
-@click.option("--process", metavar="PROCESS", help="Only the jobs of this process.")
-@click.option("--file", "name", metavar="FILE", help="Only what was done to this file.")
+@click.option("--process", shell_complete=complete_processes, metavar="PROCESS", help="Only the jobs of this process.")
+@click.option("--file", "name", shell_complete=complete_files, metavar="FILE", help="Only what was done to this file.")
 @asking_options
 def log_command(mission: str, as_json: bool, since: Period | None, process: str | None, name: str | None) -> None:
     """Say what runs and people did, as the catalogue has it: files taken in, made, refused, corrected; jobs that
@@ -34,7 +36,7 @@ def log_command(mission: str, as_json: bool, since: Period | None, process: str 
     with open_mission(mission, read_only=True) as store, store.begin() as connection:
         asked = Asked(
             since=None if since is None else since.start,
-            process_id=None if process is None else process_named(load_definition(connection), process).process_id,
+            process_id=None if process is None else _process(connection, process).process_id,
             file_ids=() if name is None else _states(connection, name),
         )
         entries = log(connection, asked)
@@ -44,6 +46,23 @@ def log_command(mission: str, as_json: bool, since: Period | None, process: str 
         click.echo("nothing happened, or it is not recorded which run did it")
     else:
         list_lines(chain.from_iterable(map(_lines, entries)))
+
+
+def _process(connection: Transaction, name: str) -> Process:
+    """A process by its name.
+
+    Raises
+    ------
+    NotFoundError
+        There is none; of one that has another name by now it says which.
+    """
+    try:
+        return process_named(load_definition(connection), name)
+    except NotFoundError:
+        now = named_now(connection, "process", name)
+        if now is None:
+            raise
+        raise NotFoundError(f"the process {name} is called {now} now") from None
 
 
 def _states(connection: Transaction, name: str) -> tuple[int, ...]:

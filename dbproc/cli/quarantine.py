@@ -131,6 +131,8 @@ def accept_command(number: int, mission: str, as_json: bool, comment: str, dry_r
     with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         done = accept(store, number, comment, only_look=dry_run)
     say_replaced(done, as_json=as_json, is_whole=is_whole)
+    if done.digest == done.former and not as_json:
+        click.echo(f"entry {number} {'is' if done.is_done else 'would be'} closed")
 
 
 @quarantine_command.command("discard")

@@ -59,6 +59,9 @@ def say_replaced(done: Replaced, *, as_json: bool, is_whole: bool) -> None:
     if as_json:
         print_json(done)
         return
+    if done.digest == done.former:
+        click.echo(f"{cell(done.file)} has these bytes already; it stays as it is")
+        return
     verb = "has" if done.is_done else "would have"
     click.echo(f"{cell(done.file)} {verb} other bytes: {done.digest}")
     are = "are" if done.is_done else "would be"

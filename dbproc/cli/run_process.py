@@ -23,6 +23,7 @@ from dbproc.cli.common import (
     open_mission,
     print_json,
     print_report,
+    process_argument,
     slots_option,
 )
 from dbproc.cli.output import report_work
@@ -43,7 +44,7 @@ _NO_DIRECTORY = "OUTPUT_DIRECTORY"
 
 
 @click.command("run-process")
-@click.argument("process")
+@process_argument
 @click.option("--start", type=TIME, required=True, metavar="WHEN", help="The first day, hour, minute or second.")
 @click.option("--end", type=TIME, required=True, metavar="WHEN", help="The last one, included.")
 @key_option

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from dbproc.cli.common import asking_options, cell, open_mission, print_columns, print_json
+from dbproc.cli.common import asking_options, cell, open_mission, optional_process, print_columns, print_json
 from dbproc.core.durations import rough_text
 from dbproc.core.text import size_words
 from dbproc.explain.statistics import Record, Spread, records
@@ -15,7 +15,7 @@ _COLUMNS = ("process", "code", "jobs", "failed", "time", "CPU time", "memory", "
 
 
 @click.command("stats")
-@click.argument("process", required=False)
+@optional_process
 @asking_options
 def stats_command(process: str | None, mission: str, as_json: bool) -> None:
     """Show what the jobs of PROCESS, or of all, took and made, one line for each version of a code.

@@ -199,7 +199,7 @@ def _print_late(late: Sequence[LateProduct]) -> None:
         names = [str(each.slot) for each in product.oldest[:_SHOWN]]
         more = product.count - len(names)
         files = f"{product.count} file{'' if product.count == 1 else 's'}"
-        click.echo(cell(f"  {product.product}: {files}: {', '.join(names)}{f' and {more} more' if more else ''}"))
+        echo_folded(cell(f"  {product.product}: {files}: {', '.join(names)}{f' and {more} more' if more else ''}"))
 
 
 def _waiting_words(waiting: Sequence[Waiting]) -> str:

@@ -17,6 +17,7 @@ from dbproc.cli.common import (
     open_mission,
     print_json,
     print_some,
+    process_argument,
     selection_options,
     together,
 )
@@ -45,7 +46,7 @@ def whatif_command() -> None:
 
 
 @whatif_command.command("release", short_help="If the code of a process had a new version.")
-@click.argument("process")
+@process_argument
 @click.option("--version", required=True, type=VERSION, metavar="X.Y.Z", help="The new version, for example 2.1.0.")
 @click.option("--file", metavar="PROGRAM", help="The new file, below the codes directory.  [default: the present one]")
 @click.option("--start", "start", type=_DAY, help="The first date that it is for.  [default: as at present]")

@@ -19,6 +19,7 @@ from dbproc.cli.common import (
     print_some,
     retry_words,
 )
+from dbproc.cli.completers import complete_subjects
 from dbproc.cli.correcting import DONE_TO_IT
 from dbproc.cli.selection import mark_of, note_of
 from dbproc.core.model import Period
@@ -32,7 +33,7 @@ from dbproc.explain.why_file import InputOfFile, WhyFile, why_file
 
 
 @click.command("why")
-@click.argument("subject", metavar="FILE | PRODUCT WHEN [NAME=VALUE]...")
+@click.argument("subject", shell_complete=complete_subjects, metavar="FILE | PRODUCT WHEN [NAME=VALUE]...")
 @click.argument("when", required=False, metavar="")
 @click.argument("key", nargs=-1, metavar="")
 @all_option

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, not_, or_, select, tuple_, update
 
 from dbproc.core.answers import INLINE
 from dbproc.core.model import Slot, Task, Timebase
@@ -253,7 +253,8 @@ def is_to_be_tried() -> tuple[ColumnElement[bool], ...]:
 def arm(connection: Connection, process_ids: Collection[int] | None, among: Sequence[int] | None = None) -> int:
     """Make failed and refused slots due for another try now, given-up ones too; how many attempts there were.
 
-    `among`: only these attempts. What every run begins with is run by the next one anyway.
+    `among`: only these attempts. What every run begins with is run by the next one anyway. That an attempt was
+    dismissed stays recorded; it is no more so because it has a next try.
     """
     chosen: list[ColumnElement[bool]] = [
         _ATTEMPT.c.status.in_((AttemptStatus.FAILED, AttemptStatus.REFUSED)),
@@ -263,13 +264,10 @@ def arm(connection: Connection, process_ids: Collection[int] | None, among: Sequ
         chosen.append(_ATTEMPT.c.process_id.in_(process_ids))
     past = _ATTEMPT.c.created_time  # even when the clock was wrong
     arming = update(_ATTEMPT).where(*chosen, is_last_attempt())
-    arming = arming.values(status=AttemptStatus.FAILED, failures=0, next_try_time=past, **_NOT_DISMISSED)
+    arming = arming.values(status=AttemptStatus.FAILED, failures=0, next_try_time=past)
     if among is None:
         return connection.execute(arming).rowcount
     return sum(connection.execute(arming.where(_ATTEMPT.c.attempt_id.in_(some))).rowcount for some in batches(among))
-
-
-_NOT_DISMISSED = {"dismissed_time": None, "dismissed_by": None, "dismissed_reason": None}
 
 
 def dismiss(connection: Connection, attempt_ids: Sequence[int], reason: str) -> None:
@@ -285,7 +283,8 @@ def failed_slots(connection: Connection, *, dismissed: bool = False) -> list[tup
     """The slots whose last attempt failed or was refused, the latest first: number and reasons of that attempt; of
     those that are not `dismissed`, or that are."""
     is_in_vain = _ATTEMPT.c.status.in_((AttemptStatus.FAILED, AttemptStatus.REFUSED))
-    is_meant = _ATTEMPT.c.dismissed_time.is_not(None) if dismissed else _ATTEMPT.c.dismissed_time.is_(None)
+    is_dismissed = and_(_ATTEMPT.c.dismissed_time.is_not(None), _ATTEMPT.c.next_try_time.is_(None))
+    is_meant = is_dismissed if dismissed else not_(is_dismissed)
     statement = (
         select(_ATTEMPT.c.attempt_id, *slot_columns(_ATTEMPT), _ATTEMPT.c.reasons)
         .where(is_in_vain, is_meant, is_last_attempt(), is_last_of_startup())
@@ -361,6 +360,8 @@ def _attempts(connection: Connection, *conditions: ColumnElement[bool], limit: i
 
 
 def _attempt(row: dict[str, Any], now: dt.datetime) -> AttemptRow:
+    if row["next_try"] is not None:  # whatever was dismissed: it is tried again
+        row.update(dict.fromkeys(("dismissed_time", "dismissed_by", "dismissed_reason")))
     row["next_try"] = next_try_of(row["next_try"], row["created"], row["ended"], row.pop("longest"), now)
     row["status"] = AttemptStatus(row["status"])
     row["reasons"], row["command_line"] = (tuple(json.loads(row[name])) for name in ("reasons", "command_line"))

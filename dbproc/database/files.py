@@ -403,6 +403,13 @@ def _values(file: NewFile) -> dict[str, Any]:
     }
 
 
+def known_named(connection: Connection, name: str) -> KnownFile | None:
+    """The file of a name, or the one that had it before it was renamed."""
+    found = known_by_name(connection, [name]).get(name)
+    once = () if found else known_by_number(connection, list(connection.scalars(corrections.once_named(name))))
+    return next(iter(once), found)
+
+
 def find_file(connection: Connection, name: str) -> FileRow:
     """One file by its name (or a path that ends in it) or number, or by a name that it had.
 

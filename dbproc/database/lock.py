@@ -269,6 +269,11 @@ def _kept(stack: ExitStack, grip: Grip) -> Grip:
     return grip
 
 
+def _busy(why: str) -> BusyError:
+    """That nothing was done, as another one is at work."""
+    return BusyError(f"{why}; nothing was done: try again when it has ended")
+
+
 def _gripped(store: Store, place: str, making: Making | None) -> Grip:
     """The root's file, locked. Who has it is told by his row, which he writes a moment later."""
     deadline = time.monotonic() + _PATIENCE
@@ -278,10 +283,10 @@ def _gripped(store: Store, place: str, making: Making | None) -> Grip:
             return grip
         holder = current(store)
         if holder is not None and _judged(holder, Evidence.NONE) is not Judgement.DEAD:
-            raise BusyError(f"another run is live ({holder}); this one does nothing")
+            raise _busy(f"another run is live ({holder})")
         if time.monotonic() > deadline:
             path = lockfile.path_of(place)
-            raise BusyError(f"another run is live: somebody keeps {path} locked; this one does nothing")
+            raise _busy(f"another run is live: somebody keeps {path} locked")
 
 
 # --- the row ---
@@ -317,7 +322,7 @@ def _dead_holder(store: Store, grips: Sequence[Grip]) -> Holder | None:
     released = any(grip.evidence(holder.marks) is Evidence.RELEASED for grip in grips)
     judgement = _judged(holder, Evidence.RELEASED if released else Evidence.NONE)
     if judgement is Judgement.LIVE:
-        raise BusyError(f"another run is live ({holder}); this one does nothing")
+        raise _busy(f"another run is live ({holder})")
     if judgement is Judgement.UNKNOWN:
         why = untold(store.name, holder)
         raise LockError(f"the lock is held by {holder}, and whether it lives cannot be told: {why}")

@@ -19,9 +19,13 @@ _LAST_RUNS = 10
 RETRY = "retry"
 """The purpose of the row of ``logging`` by which a person has failed jobs tried again."""
 
+RENAME = "rename"
+"""The purpose of the row of ``logging`` by which a product or a process has another name; see :func:`rename_words`."""
+
 _OF_FILES = ("withdraw", "restore", "replace", "reinspect", "mark", "reap")
 """The purposes of rows of ``logging`` whose work is told file by file."""
 
+_OF_WORDS = {RETRY: "retried", RENAME: "renamed"}
 _OF_ATTEMPT = {AttemptStatus.SUCCEEDED: "made", AttemptStatus.RUNNING: "started"}
 _OF_CORRECTION = {
     Correction.WITHDRAW: "withdrawn",
@@ -72,6 +76,22 @@ def log(connection: Connection, asked: Asked) -> list[LogEntry]:
     return sorted(found, key=lambda each: (each.time, each.event != "run"))
 
 
+def rename_words(kind: str, former: str, name: str = "") -> str:
+    """What is recorded of another name, or how that begins."""
+    return f"{kind} {former} → {name}"
+
+
+def named_now(connection: Connection, kind: str, former: str) -> str | None:
+    """The name that a product or a process has, which had another one; None where it is not known to have had it."""
+    name = former
+    rows = select(_RUN.c.comment).where(_RUN.c.purpose == RENAME).order_by(_RUN.c.logging_id)
+    for words in connection.scalars(rows):
+        begin = rename_words(kind, name)
+        if words is not None and words.startswith(begin):
+            name = words.removeprefix(begin)
+    return None if name == former else name
+
+
 def _start_of_last(connection: Connection) -> dt.datetime | None:
     """When the first of the last runs began."""
     is_run = _RUN.c.purpose == "run"
@@ -90,9 +110,9 @@ def _of_runs(connection: Connection, since: dt.datetime | None) -> Iterator[LogE
     is_told = or_(is_told, and_(_RUN.c.comment != "done", _RUN.c.comment.not_like("refused: %")))
     statement = _from(select(_RUN).where(is_told), _RUN.c.processing_start_time, since)
     for row in connection.execute(statement):
-        if row.purpose == RETRY:
-            by = f"by {row.user}"
-            yield LogEntry(time=row.processing_start_time, run=None, event="retried", subject=row.comment, message=by)
+        if row.purpose in _OF_WORDS:
+            time, event, by = row.processing_start_time, _OF_WORDS[row.purpose], f"by {row.user}"
+            yield LogEntry(time=time, run=None, event=event, subject=row.comment, message=by)
             continue
         yield LogEntry(
             time=row.processing_start_time,

@@ -511,7 +511,8 @@ attempt = Table(
 ``utc_file_date`` and ``process_keywords`` tell the slot, as they tell the file that is made for it.
 
 ``status``: running, succeeded, failed, interrupted; or refused: decided not to run, ``message`` says why.
-``dismissed_time``: a person said that nobody will mend it. ``command_line`` and ``reasons`` are JSON lists.
+``dismissed_time``: a person said that nobody will mend it; with a ``next_try_time`` it is tried again all the same.
+``command_line`` and ``reasons`` are JSON lists.
 ``failures``: how many in a row, this one included, with the same inputs and code."""
 
 waitingslot = Table(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, or_, select, update
 
+from dbproc.core.states import Standing
 from dbproc.database import schema
-from dbproc.database._queries import FILE, columns_of
+from dbproc.database._queries import FILE, columns_of, standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,9 @@ def products_in_numbers(connection: Connection) -> list[ProductInNumbers]:
         .group_by(product.c.product_id, product.c.product_name, product.c.level)
         .order_by(product.c.level, product.c.product_name)
     )
-    taken_back = (FILE.c.correction_id.is_not(None), FILE.c.replaced_by.is_(None), ~FILE.c.exists_on_disk)
+    taken_back = standing(FILE).in_([Standing.WITHDRAWN, Standing.FOLLOWING])
     counts = select(product.c.product_name, func.count()).join(FILE, FILE.c.product_id == product.c.product_id)
-    found = connection.execute(counts.where(*taken_back).group_by(product.c.product_name))
+    found = connection.execute(counts.where(~FILE.c.exists_on_disk, taken_back).group_by(product.c.product_name))
     withdrawn: dict[str, int] = {row[0]: row[1] for row in found}
     rows = connection.execute(statement).mappings()
     return [ProductInNumbers(**row, withdrawn=withdrawn.get(row["product"], 0)) for row in rows]

@@ -41,6 +41,7 @@ from dbproc.database.attempts import AttemptRow
 from dbproc.database.codes import CodeInUse
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import FileRow
+from dbproc.database.log import named_now
 from dbproc.database.store import Store
 from dbproc.explain.deliveries import Arrived, Deliveries, InQuarantine
 from dbproc.run.decide import candidates, facts_of, periods_of, planners, slots_in
@@ -91,9 +92,12 @@ def why_slots(store: Store, product_name: str, choice: SlotChoice) -> Cause:
     with store.begin() as connection:
         definition = load_definition(connection)
         retired = summary.retired_product(connection, product_name)
+        now = None if retired else named_now(connection, "product", product_name)
     try:
         product = product_named(definition, product_name)
     except NotFoundError:
+        if now is not None:
+            raise NotFoundError(f"the product {product_name} is called {now} now") from None
         if retired is None:
             raise
         text = "is retired: the mission file does not have it, and no new files are taken in"

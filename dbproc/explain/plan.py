@@ -26,7 +26,6 @@ from dbproc.core.slot_text import (
     EVERY_SLOT,
     SlotChoice,
     fields_of_processes,
-    file_words,
     require_fields,
     slot_shown,
     task_shown,
@@ -41,6 +40,7 @@ from dbproc.explain.lost import LostFile, gone
 from dbproc.explain.status import open_failures
 from dbproc.ingest import triage
 from dbproc.ingest.incoming import scan_mission
+from dbproc.ingest.ingest import accepted_words
 from dbproc.products.inspection import Inspection
 from dbproc.run.decide import facts_of, periods_of
 from dbproc.run.inputs import look
@@ -229,7 +229,7 @@ def _sentence(definition: Definition, decision: triage.Decision) -> str:
         case triage.Restored(target=target):
             return f"back to {target}, where it is missing"
         case triage.Accepted(file=file):
-            return f"{file_words(definition.products[file.product_id], file.facts)} {file.version}"
+            return accepted_words(definition, file)
 
 
 @dataclass(frozen=True, slots=True)

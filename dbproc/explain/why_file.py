@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dbproc.core.answers import OPTIONAL, extended
+from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.model import Definition, Process, Slot
 from dbproc.core.plan import Decision, State, valid_code
 from dbproc.core.staleness import alternatives
@@ -19,7 +20,8 @@ from dbproc.database.corrections import CorrectionRow
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import FileRow
 from dbproc.database.lineage import ConfirmationRow
-from dbproc.database.store import Store
+from dbproc.database.log import named_now
+from dbproc.database.store import Store, Transaction
 from dbproc.explain.causes import Inquiry, maker_of
 
 
@@ -75,7 +77,7 @@ def why_file(store: Store, name: str) -> WhyFile:
     """
     with store.begin() as connection:
         definition = load_definition(connection)
-        file = database_files.find_file(connection, name)
+        file = _found(connection, definition, name)
         attempt = attempts.attempt_of_output(connection, file.file_id)
         made = database_files.outputs_of_attempt(connection, attempt.attempt_id) if attempt else []
         codes = tuple(database_codes.codes_of_file(connection, file.file_id))
@@ -111,6 +113,18 @@ def why_file(store: Store, name: str) -> WhyFile:
             if each.state is not State.UP_TO_DATE
         ),
     )
+
+
+def _found(connection: Transaction, definition: Definition, name: str) -> FileRow:
+    """A file by its name; the name of a product is not enough."""
+    try:
+        return database_files.find_file(connection, name)
+    except NotFoundError:
+        now = named_now(connection, "product", name)
+        if now is None and name not in {product.name for product in definition.products.values()}:
+            raise
+        called = f"the product {name} is called {now} now" if now else f"{name} is a product"
+        raise UserError(f"{called}; say of which day, hour or minute: dbproc why {now or name} 2024-05-06") from None
 
 
 def _is_same(row: FileRow, file: FileRow) -> bool:

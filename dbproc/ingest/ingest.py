@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Event, Progress, Report
-from dbproc.core.model import Definition, KnownFile, Move, SameName
+from dbproc.core.model import Definition, KnownFile, Move, NewFile, SameName
 from dbproc.core.slot_text import file_words
 from dbproc.core.states import Correction, Purpose
 from dbproc.core.text import storable
@@ -187,8 +187,7 @@ class Ingest:
         if isinstance(decision, Accepted):
             file, product = decision.file, self._name(decision.file.product_id)
             date = file.facts.date.isoformat()
-            words = file_words(self._definition.products[file.product_id], file.facts)
-            text = f"{words} {file.version}{'' if file.replaces is None else ', in the place of other bytes'}"
+            text = accepted_words(self._definition, file)
             self._report.add(Event.INGESTED, name, text, product=product, date=date)
         elif isinstance(decision, Restored):
             self._report.add(Event.RESTORED, name, f"it was missing from {decision.target}")
@@ -250,6 +249,12 @@ class Ingest:
 
     def _name(self, product_id: int) -> str:
         return self._definition.products[product_id].name
+
+
+def accepted_words(definition: Definition, file: NewFile) -> str:
+    """What a file is that enters the catalogue, and whether it takes the place of another."""
+    words = file_words(definition.products[file.product_id], file.facts)
+    return f"{words} {file.version}{'' if file.replaces is None else ', in the place of other bytes'}"
 
 
 def _corrected(former: KnownFile, made: Sequence[Move]) -> Corrected:

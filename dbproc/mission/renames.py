@@ -75,7 +75,7 @@ def rename_problems(old: Definition | None, new: Definition) -> Iterator[Problem
     ):
         former: dict[str, str] = {}
         for name, spec in after.items():
-            text = _fault(kind, name, spec.renamed_from, before, after, former)
+            text = _fault(kind, name, spec.renamed_from, before, after, former) or _swap(kind, name, before, after)
             if text:
                 yield Problem((kind, name, "renamed_from"), text)
             former.setdefault(spec.renamed_from, name)
@@ -100,6 +100,25 @@ def _fault(
     if former in after:
         return f"the mission file has the {kind} {former!r} as well; one of them is it: leave one out"
     return f"{taken[former]!r} is renamed from {former!r} as well; it can be one of them" if former in taken else None
+
+
+def _swap(
+    kind: str,
+    name: str,
+    before: Mapping[str, object],
+    after: Mapping[str, ProductSpec] | Mapping[str, ProcessSpec],
+) -> str | None:
+    """That names go round in a circle, each to the next; nothing of a name that is not among such."""
+    circle, former = [name], after[name].renamed_from
+    while former in after and former in before and former not in circle:
+        circle.append(former)
+        former = after[former].renamed_from
+    if former != name or name not in before or len(circle) == 1:
+        return None
+    return (
+        f"the database has each {kind} of {', '.join(map(repr, circle))}, and they cannot take each other's names at "
+        "once; give one of them a name that is free, apply that, and go on from there"
+    )
 
 
 def _is_told(name: str, former: str, before: Mapping[str, object], after: Mapping[str, object]) -> bool:

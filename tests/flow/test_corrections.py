@@ -127,10 +127,22 @@ def test_a_delivery_under_the_name_of_a_file_replaces_it_where_the_mission_says_
     made.dbproc("quarantine", "accept", str(number))
     made.run()
     assert made.content(name_of("clean", 2, "1.1.0")) == "clean(good)"
+    made.deliver(BAD, content="good")
+    made.execute("UPDATE quarantine SET released_time = NULL")
+    copy = made.root / "quarantine" / made.one("SELECT stored_name FROM quarantine")
+    (made.incoming / BAD).rename(copy)
+    told = f"{BAD} has these bytes already; it stays as it is\nentry {number} "
+    assert made.dbproc("quarantine", "accept", str(number), "--dry-run").out == f"{told}would be closed\n"
+    assert copy.exists()
+    assert made.dbproc("quarantine", "accept", str(number)).out == f"{told}is closed\n"
+    assert not copy.exists()
     made.define(*chain(), retry_seconds=0, same_name="replace")
     made.deliver(BAD, content="better")
-    assert name_of("clean", 2, "1.2.0") in made.dbproc("plan").out
-    made.run()
+    told = f"{BAD}: raw 2020-01-02 1.0.0, in the place of other bytes"
+    foretold = made.dbproc("plan").out
+    assert name_of("clean", 2, "1.2.0") in foretold
+    assert told in foretold
+    assert f"ingested {told}" in made.run().out
     assert made.content(name_of("clean", 2, "1.2.0")) == "clean(better)"
     made.deliver(BAD, content="good")
     made.run(status=1)
@@ -293,6 +305,7 @@ def test_superseded_versions_go_to_the_trash_and_come_back_until_they_are_delete
     assert done["kept"] == [{"file": old[0], "why": "it belongs to a release"}]
     assert f"kept: {old[0]}: it belongs to a release" in mission.dbproc("reap", "--dry-run").out
     assert not mission.files()[old[1]].path.exists()
+    assert "withdrawn" not in mission.dbproc("status").out
     mission.dbproc("check", "--deep")
     mission.dbproc("restore", old[1])
     assert mission.content(old[1]) == "clean(1.0.1)"
@@ -489,7 +502,7 @@ def test_what_would_come_of_a_correction_is_said_while_a_run_is_live_and_changes
         before = made.state()
         told = [made.dbproc(*words, "--dry-run").out for words in looks]
         assert made.state() == before
-        made.dbproc(*looks[0], status=75)
+        assert "nothing was done: try again when it has ended" in made.dbproc(*looks[0], status=75).err
     fates = (f"{name_of('clean', 2)}: made anew", f"{name_of('clean', 2)}: withdrawn")
     assert [any(fate in each for fate in fates) for each in told] == [True, False, True, False, False, False, True]
     assert "would restore" in told[1]

@@ -51,4 +51,10 @@ def test_the_log_has_what_people_said_of_failures_and_nothing_of_what_was_only_a
     assert " run 1 by " in told[0]
     assert "withdraw" not in "".join(told)
     mission.dbproc("retry", "--dismissed")
-    assert " retried to_clean 2020-01-01: by " in mission.dbproc("log").out.splitlines()[-1]
+    *before, last = mission.dbproc("log").out.splitlines()
+    assert before == told
+    assert " retried to_clean 2020-01-01: by " in last
+    why = mission.dbproc("why", "clean", "2020-01-01").out
+    assert "(tried again by the next run)" in why
+    assert "dismissed" not in why + mission.dbproc("status", "--dismissed").out + mission.dbproc("coverage").out
+    assert "to_clean 2020-01-01" in mission.dbproc("status").out

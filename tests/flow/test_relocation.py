@@ -20,7 +20,7 @@ def renamed_chain() -> list[str]:
         product("clean", 1, directory="data/level1/{Y}{m}"),
         product("smoothed", 2),
         process("to_clean", "clean", ["counts"]),
-        process("to_smooth", "smoothed", [window("clean", 1, 1)]),
+        process("smoothing", "smoothed", [window("clean", 1, 1)], file="to_smooth.sh"),
     ]
 
 
@@ -42,6 +42,8 @@ def test_names_directories_and_formats_change_and_the_files_go_along(made: Missi
     lineage = made.rows("SELECT * FROM filefilelink ORDER BY 1, 2")
     foreign = made.root / "data" / "raw" / "notes.txt"
     foreign.write_text("whoever reads this")
+    made.deliver(RAW[1], content="other")
+    made.run(status=1)
     made.write(*renamed_chain(), retry_seconds=0)
     foretold = made.dbproc("apply", str(made.file), "--dry-run").out
     assert made.files() == before
@@ -72,6 +74,15 @@ def test_names_directories_and_formats_change_and_the_files_go_along(made: Missi
     attempts = made.attempts()
     made.run()
     assert made.attempts() == attempts
+    called = {"product raw": "counts", "process to_smooth": "smoothing"}
+    told = made.dbproc("why", "raw", "2020-01-02", status=2).err + made.dbproc("why", "raw", status=2).err
+    assert told.count("the product raw is called counts now") == 2
+    assert "process to_smooth is called smoothing now" in made.dbproc("log", "--process", "to_smooth", status=2).err
+    log = made.dbproc("log").out
+    assert all(f" renamed {former} → {name}: by " in log for former, name in called.items())
+    ((number,),) = made.rows("SELECT quarantine_id FROM quarantine")
+    assert "counts_2020002_v1.0.0.txt would have" in made.dbproc("quarantine", "accept", str(number), "--dry-run").out
+    made.dbproc("quarantine", "discard", str(number), "--reason", "x")
     made.deliver("counts_2020002_v1.0.1.txt", content="better")
     made.run()
     assert name_of("clean", 2, "1.0.1") in newest(made)

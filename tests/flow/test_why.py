@@ -47,6 +47,9 @@ def test_what_was_not_delivered_is_found_through_all_levels(mission: Mission) ->
         "    clean 2020-01-01: not due: no file of the required input raw for 2020-01-01",
         "      raw 2020-01-01: not delivered: no process makes this product, and no file of it was delivered",
     ]
+    assert "map is a product; say of which day, hour or minute: dbproc why map 2024-05-06" in (
+        mission.dbproc("why", "map", status=2).err
+    )
     nested = facts(mission, "map")
     for name in ("smooth", "clean", "raw"):
         (nested,) = nested["because"]

@@ -318,6 +318,16 @@ def test_a_product_that_is_equal_but_for_its_name_is_recognized_with_what_makes_
             ),
             "the database has a product 'out' already, and 'raw' as well",
         ),
+        (
+            replace(
+                OLD,
+                products={
+                    name: replace(product(name), renamed_from={"raw": "out", "out": "raw"}[name])
+                    for name in OLD.products
+                },
+            ),
+            "they cannot take each other's names at once; give one of them a name that is free",
+        ),
         (with_product("raw", renamed_from="gone"), None),
         (with_product("raw", renamed_from="out"), None),
         (with_process(name="clean", renamed_from="wash"), None),
