@@ -262,7 +262,7 @@ def _of_root(stretch: Stretch) -> str | None:
     if not stretch.files:
         return None
     if len(stretch.files) <= coverage.MOST_FILES:
-        return _line("restore", *stretch.files)
+        return _line("restore", *sorted(stretch.files))
     return _line("files", stretch.root, "--withdrawn")
 
 

@@ -213,28 +213,32 @@ def test_a_calibration_that_is_not_valid_is_told_with_the_reason(
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize("valid", ["latest", "covers"])
-def test_a_calibration_that_is_not_in_its_place_is_named_with_what_brings_it_back(mission: Mission, valid: str) -> None:
+@pytest.mark.parametrize(
+    ("valid", "named", "cal"), [("latest", "{Y}{m}{d}", name_of("cal", 1)), ("covers", "{Y}", "cal_2020_v1.0.0.txt")]
+)
+def test_a_calibration_that_is_not_in_its_place_is_named_with_what_brings_it_back(
+    mission: Mission, valid: str, named: str, cal: str
+) -> None:
     mission.create(
         product("raw", 0),
-        product("cal", 0, "cal_{Y}_v{VERSION}.txt"),
+        product("cal", 0, f"cal_{named}_v{{VERSION}}.txt"),
         product("clean", 1),
         process("to_clean", "clean", ["raw", {"product": "cal", "valid": valid}]),
     )
-    mission.deliver(name_of("raw", 8), "cal_2020_v1.0.0.txt")
+    mission.deliver(name_of("raw", 8), cal)
     mission.run()
-    mission.dbproc("withdraw", "cal_2020_v1.0.0.txt", "--reason", "wrong lamp")
+    mission.dbproc("withdraw", cal, "--reason", "wrong lamp")
     mission.run()
-    restore = "cal_2020_v1.0.0.txt is withdrawn; to have it back: dbproc restore cal_2020_v1.0.0.txt"
+    restore = f"{cal} is withdrawn; to have it back: dbproc restore {cal}"
     assert restore in tree(mission, "clean", "2020-01-08")
     assert restore in tree(mission, "cal", "2020-01-08")
-    mission.dbproc("restore", "cal_2020_v1.0.0.txt")
+    mission.dbproc("restore", cal)
     mission.run()
-    mission.files()["cal_2020_v1.0.0.txt"].path.unlink()
+    mission.files()[cal].path.unlink()
     mission.dbproc("check", "--repair")
     mission.deliver(name_of("raw", 9))
     mission.run()
-    lost = "cal_2020_v1.0.0.txt is missing from disk; deliver it again"
+    lost = f"{cal} is missing from disk; deliver it again"
     assert lost in tree(mission, "clean", "2020-01-09")
     assert lost in tree(mission, "cal", "2020-01-09")
 

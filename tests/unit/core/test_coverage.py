@@ -127,6 +127,8 @@ def test_a_run_of_alike_days_is_one_stretch_however_many_reports_there_are_of_it
     found = stretches(aim, line_of([days(1, 2), days(18, 20)]), [], happened)
     assert told(found) == [(1, 2, "there", ""), (3, 17, "withdrawn", "bad"), (18, 20, "there", "")]
     assert found[1].files == ("raw_3", "raw_4", "raw_5", "raw_6")
+    of_one_day = [Stretch(days(1), Mark.WITHDRAWN, "bad", files=(name,)) for name in ("one", "other")]
+    assert set(stretches(aim, line_of([days(2, 20)]), [], of_one_day)[0].files) == {"one", "other"}
 
 
 def test_periods_are_counted() -> None:
