@@ -23,13 +23,14 @@ demo: .venv/installed
 	$(BIN)/python examples/demo.py
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup $(PYTEST_ARGS)
 
 # The shipped codes stand on their own, and so do their tests.
 test-codes: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/codes $(PYTEST_ARGS)
 
-test-all:
+test-all: .venv/installed-test
+	$(BIN)/python -m tests.kit.samples
 	$(MAKE) test PYTEST_ARGS="--thorough $(PYTEST_ARGS)"
 
 # With programs that no Python package brings; as root on Debian it installs them.

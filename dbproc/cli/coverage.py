@@ -31,6 +31,7 @@ _COLORS = {
     Mark.NOT_DUE: "bright_black",
     Mark.THERE: "green",
     Mark.WAITING: "cyan",
+    Mark.STALE: "bright_yellow",
     Mark.MISSING: "yellow",
     Mark.LATE: "red",
     Mark.GONE: "red",

@@ -6,11 +6,11 @@ import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import takewhile
 from pathlib import Path
 
 import click
 
+from dbproc import codes
 from dbproc.cli.common import json_option, print_json
 from dbproc.cli.groups import Group
 from dbproc.cli.output import report_work
@@ -28,36 +28,30 @@ def idx_command() -> None:
 
 
 @idx_command.command("convert", context_settings={"allow_interspersed_args": False})
-@click.option("--converter", metavar="NAME", help="The program that converts.  [default: by the kind of FILE]")
-@click.argument(
-    "given", nargs=-1, required=True, type=click.UNPROCESSED, metavar="FILE... OUT.idx [OUT.png] [OPTION...]"
-)
+@click.option("--converter", metavar="NAME", help="Let this program convert, by its own strict rules and options.")
+@click.argument("given", nargs=-1, required=True, type=click.UNPROCESSED, metavar="IN... OUT.idx [OUT.png] [OPTION...]")
 def convert_command(converter: str | None, given: tuple[str, ...]) -> int:
-    """Convert each FILE, or the files of a directory, to the dataset OUT.idx, by the program that is for their kind.
+    """Convert files, directories or archives to the dataset OUT.idx, and ask nothing.
 
-    An OPTION is one of that program, such as --variable NAME or --codec zfp, and stands behind the files.
+    What they are is told by their content; what of it is converted, and what is left out, stands in the last line, and
+    in what "dbproc idx info" tells.
+
+    An OPTION stands behind the files: --sensor NAME for the ways of ScientistCloud's sensors, --variable NAME for what
+    is to be converted instead of what would be chosen, --xs and --ys for the positions of a scan, or one that all
+    programs have, such as --codec zfp or --timesteps AXIS.
     """
-    from dbproc.codes.conversion.choice import CONVERTERS, choose
-
-    if converter is not None and converter not in CONVERTERS:
-        raise click.UsageError(f"there is no converter {converter}: name one of {', '.join(CONVERTERS)}")
+    if converter is not None and converter not in _converters():
+        raise click.UsageError(f"there is no converter {converter}: name one of {', '.join(_converters())}")
     report_work()
-    with _refusals():
-        program = converter or choose(_inputs(given))
     try:
-        return int(importlib.import_module(f"dbproc.codes.{program}").main(given))
+        return int(importlib.import_module(f"dbproc.codes.{converter or 'to_idx'}").main(given))
     except SystemExit as end:  # how argparse refuses
         return int(end.code or EXIT_DONE)
 
 
-def _inputs(given: tuple[str, ...]) -> list[Path]:
-    """The files among the arguments: those before the dataset that is to be made."""
-    names = list(takewhile(lambda each: not each.startswith("-"), given))
-    if names[-1:] and names[-1].lower().endswith(".png") and names[-2:-1] and names[-2].endswith(".idx"):
-        names.pop()
-    if len(names) < 2:
-        raise click.UsageError("name the files, then OUT.idx, then options of the converter")
-    return [Path(each) for each in names[:-1]]
+def _converters() -> list[str]:
+    """The programs that convert, by name."""
+    return sorted(path.stem for path in Path(codes.__path__[0]).glob("*_to_idx.py"))
 
 
 @idx_command.command("verify")

@@ -14,21 +14,24 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
-from dbproc.codes.formats.field_names import distinct
-from dbproc.codes.formats.selection import Selection, require_alike
-from dbproc.codes.idx.coordinates import require_few
-from dbproc.codes.idx.description import UTC, UTC_ENDS, Axis, Description, Field, Number, number, plain
+from dbproc.codes.formats.field_names import distinct, distinct_axes
+from dbproc.codes.formats.selection import Candidate, Candidates
+from dbproc.codes.formats.texts import of_latin
+from dbproc.codes.idx import coordinates
+from dbproc.codes.idx.description import UTC, UTC_ENDS, Axis, Description, Field, Number, plain
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.formats.cdf_records import CdfFile, Extent
+    from dbproc.codes.formats.plain_reading import PlainCdf
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
 
@@ -48,6 +51,8 @@ TIMES = {
     TT2000: ("CDF_TIME_TT2000", "ns", "nanoseconds since J2000 (2000-01-01T12:00:00 TT), leap seconds counted"),
 }
 """Types of times: their name, the unit of their coordinates, and what these count."""
+POINTER = re.compile(r"DEPEND_|LABL_PTR_|UNIT_PTR|FORM_PTR|SCAL_PTR|DELTA_|COMPONENT_", re.IGNORECASE)
+"""Attributes that name variables which only serve another one."""
 BIG_ENDIAN = (1, 2, 5, 7, 9, 11, 12, 18)
 """Encodings with the most significant byte first."""
 LISTED_TIMES = 10_000
@@ -83,14 +88,24 @@ class CdfSource:
     """Variables of one shape in an open CDF file, as the writer wants them."""
 
     def __init__(self, content: _Content, variables: Sequence[_Variable]) -> None:
-        _require_same_axes(content.path, variables)
         names = distinct(content.path, [each.name for each in variables])
         self._variables = dict(zip(names, variables, strict=True))
+        self._plain: PlainCdf | None = None
         self.description = _describe(content, self._variables)
 
     def read(self, field: str, box: Box) -> Values:
         """The stored values of a field inside ``box``."""
         return self._variables[field].read(box)
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The values that the library has in ``box``; it has none for records that are not in the file."""
+        variable = self._variables[field]
+        if self._plain is None:
+            from dbproc.codes.formats.plain_reading import PlainCdf
+
+            self._plain = PlainCdf(variable.content.file.path)
+        for run in variable.present(box[0]) if variable.kind.varies else (box[0],):
+            yield from self._plain.read(variable.name, (run, *box[1:]), variable.kind.varies)
 
 
 @dataclass(frozen=True)
@@ -102,6 +117,7 @@ class _Kind:
     records: int
     varies: bool
     sparse: int
+    elements: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -113,7 +129,7 @@ class _Content:
 
     def __init__(self, path: Path, file: CdfFile, cdflib: Any) -> None:
         self.path, self.file, self.cdflib = path, file, cdflib
-        self.cdf = cdflib.CDF(file.path)
+        self.cdf = cdflib.CDF(file.path, string_encoding="latin-1")
         info = self.cdf.cdf_info()
         self.columns_first = info.Majority == "Column_major"
         self.order = ">" if info.Encoding in BIG_ENDIAN else "<"
@@ -123,18 +139,27 @@ class _Content:
 
     def chosen(self, names: Sequence[str]) -> list[_Variable]:
         """The variables of those names; of no name the only one of data."""
-        if names:
-            return [self._named(name) for name in names]
-        data = [name for name in self.kinds if self._var_type(name) == "data" and not self._unfit(name)]
-        several, nothing = "several variables of data could be meant", "no variable is marked as the data to convert"
-        return [_Variable(self, self._selection(data).only(data, several, nothing))]
+        found = Candidates(self.path, "--variable", "variable", self._listed, self._found).chosen(names)
+        return [_Variable(self, each.name) for each in found]
 
-    def _named(self, name: str) -> _Variable:
-        if name not in self.kinds:
-            raise self._selection().refusal(f"it has no variable {name!r}")
-        if why := self._unfit(name):
-            raise self._selection().refusal(f"variable {name!r} {why}")
-        return _Variable(self, name)
+    def _found(self, name: str) -> Candidate | None:
+        return self._candidate(name, set()) if name in self.kinds else None
+
+    def _listed(self) -> list[Candidate]:
+        """All variables; those that are marked as data are meant, or where none is, those that serve no other one."""
+        marked = {name for name in self.kinds if self.text(name, "VAR_TYPE")}
+        named = {str(value) for told in self.attributes.values() for key, value in told.items() if POINTER.match(key)}
+        data = {name for name in marked if self.text(name, "VAR_TYPE").lower() == "data"}
+        plain_ones = {name for name in self.kinds if name not in named and self.kinds[name].type not in TIMES}
+        meant = data or plain_ones - marked
+        return [self._candidate(name, set(self.kinds) - meant) for name in self.kinds]
+
+    def _candidate(self, name: str, serving: Container[str]) -> Candidate:
+        unfit, told = self._unfit(name), f"{name} {_shape(self, name)}"
+        depends = tuple(self.text(name, f"DEPEND_{i}") for i in range(len(self.kinds[name].shape) + 1))
+        alike = (self.kinds[name].shape, self.kinds[name].varies, depends)
+        kind = unfit.split(":")[0] if self._virtual(name) or self.kinds[name].elements != 1 else ""
+        return Candidate(name, told, alike, unfit, kind, serves=name in serving)
 
     def usable(self, name: str) -> bool:
         """Whether there is a variable of that name with values of its own."""
@@ -149,7 +174,7 @@ class _Content:
         if name not in self.kinds or self.kinds[name].type in TYPES:
             return None
         found = self.cdf.varget(name)
-        return [str(each).strip() for each in ([found] if isinstance(found, str) else found.reshape(-1))]
+        return [of_latin(str(each)).strip() for each in ([found] if isinstance(found, str) else found.reshape(-1))]
 
     def _kind(self, name: str) -> _Kind:
         record = self.cdf.vdr_info(name)
@@ -157,11 +182,8 @@ class _Content:
         if len(sizes) == len(varying):  # else those that do not vary have been left out already
             sizes = [size for size, varies in zip(sizes, varying, strict=True) if varies]
         dims = tuple(int(size) for size in sizes)
-        if record.num_elements != 1 and record.data_type in TYPES:
-            raise Refusal(
-                self.path, f"variable {name!r} has {record.num_elements} elements to a value", "It is damaged"
-            )
-        return _Kind(record.data_type, dims, record.max_rec + 1, bool(record.record_vary), record.sparse)
+        elements = record.num_elements if record.data_type in TYPES else 1
+        return _Kind(record.data_type, dims, record.max_rec + 1, bool(record.record_vary), record.sparse, elements)
 
     def _unfit(self, name: str) -> str:
         """Why a variable cannot be converted; empty when it can."""
@@ -172,6 +194,8 @@ class _Content:
             return f"is virtual: {made} computes it from {', '.join(parts) or 'others'}, which are to be converted"
         if kind.type not in TYPES:
             return "is of text, not of numbers"
+        if kind.elements != 1:
+            return f"has {kind.elements} elements to a value, which numbers have not"
         if kind.records < 1 or 0 in kind.dims:
             return "holds no values"
         if len(kind.shape) not in DIMENSIONS:
@@ -180,18 +204,6 @@ class _Content:
 
     def _virtual(self, name: str) -> bool:
         return self.text(name, "VIRTUAL").lower() == "true"
-
-    def _var_type(self, name: str) -> str:
-        return self.text(name, "VAR_TYPE").lower()
-
-    def _selection(self, names: Sequence[str] = ()) -> Selection:
-        """How one of these variables is chosen, or of all of them."""
-
-        def told() -> tuple[list[str], list[str]]:
-            fit = [f"{name} {_shape(self, name)}" for name in names or self.kinds if not self._unfit(name)]
-            return fit, [f"{name} ({self._unfit(name).split(':')[0]})" for name in self.kinds if self._virtual(name)]
-
-        return Selection(self.path, "--variable", told)
 
 
 class _Variable:
@@ -219,6 +231,13 @@ class _Variable:
         last = self.kind.records - 1
         there = sum(max(0, min(each.last, last) - each.first + 1) for each in self._extents)
         return self.kind.records - there
+
+    def present(self, records: slice) -> Iterator[slice]:
+        """The runs of records among these that are in the file."""
+        for each in self._extents:
+            first, last = max(each.first, records.start), min(each.last + 1, records.stop)
+            if first < last:
+                yield slice(first, last)
 
     def read(self, box: Box) -> Values:
         """The values inside ``box``, components last."""
@@ -309,7 +328,7 @@ def _describe(content: _Content, variables: Mapping[str, _Variable]) -> Descript
     from dbproc.codes.idx.files import origins
 
     first = next(iter(variables.values()))
-    axes = _distinct_axes(_axes(content, first))
+    axes = distinct_axes(list(_axes(content, first)))
     notes = [note for each in variables.values() for note in _notes(each)]
     return Description(
         code=NAME,
@@ -318,11 +337,11 @@ def _describe(content: _Content, variables: Mapping[str, _Variable]) -> Descript
         axes=axes,
         fields=tuple(_field(name, each) for name, each in variables.items()),
         orientation="as the axes say: records first, then the dimensions of a record in the order they are declared",
-        notes=tuple(notes),
+        notes=(*notes, *coordinates.left_out(axes)),
         attributes={
-            **plain(content.cdf.globalattsget()),
+            **of_latin(plain(content.cdf.globalattsget())),
             **content.told,
-            "axes_without_coordinates": [axis.name for axis in axes if axis.coordinates is None],
+            "axes_without_coordinates": [axis.name for axis in axes if not axis.is_placed],
         },
     )
 
@@ -393,9 +412,11 @@ def _record_axis(content: _Content, variable: _Variable) -> Axis:
 
 def _dependence(content: _Content, name: str, size: int, records: bool = False) -> Axis:
     """The axis that a variable has the coordinates of; without them where they are not one number to an index."""
+    from dbproc.codes.formats.cf import with_numbers
+
     if name not in content.kinds:
         return Axis(name, size, attributes={"coordinates_not_kept": "there is no variable of that name"})
-    kind, attributes = content.kinds[name], content.attributes[name]
+    kind, attributes = content.kinds[name], with_numbers(content.attributes[name])
     axis = Axis(
         name,
         size,
@@ -423,19 +444,24 @@ def _no_coordinates(content: _Content, name: str, size: int, records: bool) -> s
 
 
 def _placed(content: _Content, axis: Axis, variable: _Variable) -> Axis:
+
     from dbproc.codes.idx.values import native, regular
 
-    require_few(f"axis {axis.name}", axis.size)
     values = native(variable.whole()).reshape(axis.size, -1)
+    fills = _numbers(axis.attributes.get("FILLVAL"), variable)
     time = TIMES.get(variable.kind.type)
     if time is None:
-        coordinates: tuple[Number, ...] | None = tuple(number(each) for each in values[:, 0])
-        return replace(axis, coordinates=coordinates, regular=regular(values[:, 0]))
+        return coordinates.placed(axis, values[:, 0], fills)
     attributes = {**axis.attributes, "time_type": time[0], "counts": time[2], **_utc(content, variable, values)}
-    coordinates = tuple(number(each) for each in values[:, 0]) if variable.components == 1 else _picoseconds(values)
     attributes["UNITS"] = axis.units
-    found = replace(axis, units=time[1], standard_name="time", coordinates=coordinates, attributes=attributes)
-    return replace(found, regular=regular([float(each) for each in coordinates])) if coordinates else found  # type: ignore[arg-type]
+    found = replace(axis, units=time[1], standard_name="time", attributes=attributes)
+    if variable.components == 1:
+        return coordinates.placed(found, values[:, 0], fills)
+    whole = _picoseconds(values)
+    if whole is None or len(whole) > coordinates.MOST:
+        return found if whole is None else coordinates.without(found, coordinates.too_many(len(whole)))
+    found = replace(found, coordinates=whole)
+    return replace(found, regular=regular(found.positions()))  # type: ignore[arg-type]
 
 
 def _picoseconds(values: Values) -> tuple[Number, ...] | None:
@@ -459,23 +485,6 @@ def _utc(content: _Content, variable: _Variable, values: Values) -> dict[str, An
     return {UTC if len(chosen) == len(values) else UTC_ENDS: found}
 
 
-def _distinct_axes(axes: Iterator[Axis]) -> tuple[Axis, ...]:
-    """The axes, a name that comes again numbered."""
-    found: list[Axis] = []
-    for axis in axes:
-        times = sum(each.name == axis.name or each.name.startswith(f"{axis.name}_again") for each in found)
-        found.append(replace(axis, name=f"{axis.name}_again{times}") if times else axis)
-    return tuple(found)
-
-
-def _require_same_axes(path: Path, variables: Sequence[_Variable]) -> None:
-    kinds = []
-    for each in variables:
-        dependences = tuple(each.content.text(each.name, f"DEPEND_{i}") for i in range(len(variables[0].shape) + 1))
-        kinds.append((f"{each.name} {_shape(each.content, each.name)}", (each.shape, each.kind.varies, dependences)))
-        require_alike(path, [kinds[0], kinds[-1]], "{} have different dimensions")
-
-
 def _shape(content: _Content, name: str) -> str:
     kind = content.kinds[name]
     first = [content.text(name, "DEPEND_0") or "record"] if kind.varies else []
@@ -484,7 +493,7 @@ def _shape(content: _Content, name: str) -> str:
 
 
 def _entries(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: plain(value) for name, value in attributes.items()}
+    return {name: of_latin(plain(value)) for name, value in attributes.items()}
 
 
 def _cdflib(path: Path) -> Any:

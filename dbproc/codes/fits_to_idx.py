@@ -22,17 +22,19 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import safe
 from dbproc.codes.formats.selection import Selection
-from dbproc.codes.idx.coordinates import require_few
+from dbproc.codes.idx.coordinates import lined
 from dbproc.codes.idx.description import Axis, Description, Field, Regular, number
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.formats.fits_units import Unit
+    from dbproc.codes.formats.plain_values import PlainFits
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
 
@@ -63,19 +65,28 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        plain = stack.enter_context(_inflated(path))
+        plain = stack.enter_context(inflated(path))
         stream = stack.enter_context(plain.open("rb"))
         units = fits_units.units(path, stream)
         unit = _chosen(path, units, options.get("hdu"))
         fits_units.require_sums(path, stream, unit)
-        yield FitsSource(path, units, unit, _reader(stack, plain, stream, unit))
+        yield FitsSource(path, units, unit, _reader(stack, plain, stream, unit), partial(_plain, plain, unit, stack))
 
 
 class FitsSource:
     """An image of an open FITS file, as the writer wants it."""
 
-    def __init__(self, path: Path, units: Sequence[Unit], unit: Unit, reader: Callable[[Box], Values]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        units: Sequence[Unit],
+        unit: Unit,
+        reader: Callable[[Box], Values],
+        plain: Callable[[], PlainFits],
+    ) -> None:
         self._reader, self._flip = reader, _flip(unit)
+        self._open_plain = plain
+        self._plain: PlainFits | None = None
         self.description = _describe(path, units, unit)
 
     def read(self, field: str, box: Box) -> Values:
@@ -90,6 +101,20 @@ class FitsSource:
         bits = values.view(f"u{values.dtype.itemsize}")
         flipped: Values = (bits ^ bits.dtype.type(1 << (8 * values.dtype.itemsize - 1))).view(np.dtype(self._flip))
         return flipped
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The same as astropy reads it."""
+        if self._plain is None:
+            self._plain = self._open_plain()
+        return self._plain.read(box)
+
+
+def _plain(path: Path, unit: Unit, stack: ExitStack) -> PlainFits:
+    from dbproc.codes.formats.plain_values import PlainFits
+
+    zero = unit.get("BZERO", 0)
+    is_whole = unit.bitpix > 0 and unit.get("BSCALE", 1) == 1 and zero in PlainFits.ADDED[unit.bitpix]
+    return PlainFits(path, unit.number, int(zero) if is_whole else 0, stack)
 
 
 def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[Box], Values]:
@@ -154,12 +179,12 @@ def _describe(path: Path, units: Sequence[Unit], unit: Unit) -> Description:
         axes=axes,
         fields=(_field(unit),),
         orientation=f"first row at the bottom, as FITS has it; {orientation.told(axes)}",
-        notes=tuple(_notes(unit)),
+        notes=(*_notes(unit), *_unpadded(units[-1])),
         attributes={
             **unit.cards(),
             **primary,
             "hdu": unit.number,
-            "axes_without_coordinates": [axis.name for axis in axes if axis.coordinates is None],
+            "axes_without_coordinates": [axis.name for axis in axes if not axis.is_placed],
         },
     )
 
@@ -211,6 +236,11 @@ def _notes(unit: Unit) -> Iterator[str]:
         yield f"the source itself keeps it with loss ({method}); these are the values it gives back"
 
 
+def _unpadded(last: Unit) -> Iterator[str]:
+    if last.lacking:
+        yield f"the file lacks the last {last.lacking} bytes of padding; its data are all there"
+
+
 def _axes(unit: Unit) -> tuple[Axis, ...]:
     """The axes, slowest first; coordinates where the header makes them linear."""
     count = len(unit.shape)
@@ -227,9 +257,7 @@ def _axis(unit: Unit, index: int, name: str, kind: str) -> Axis:
     line = _line(unit, index + 1, kind)
     if line is None:
         return Axis(name, size, units=units, attributes=attributes)
-    require_few(f"axis {name}", size)
-    coordinates = tuple(line.start + line.step * i for i in range(size))
-    return Axis(name, size, units=units, coordinates=coordinates, regular=line, attributes=attributes)
+    return lined(Axis(name, size, units=units, attributes=attributes), line)
 
 
 def _line(unit: Unit, axis: int, kind: str) -> Regular | None:
@@ -263,7 +291,7 @@ def _number(unit: Unit, key: str) -> float | None:
 
 
 @contextmanager
-def _inflated(path: Path) -> Iterator[Path]:
+def inflated(path: Path) -> Iterator[Path]:
     """The file itself, or where gzip packed it, a temporary copy that is not."""
     with path.open("rb") as stream:
         packed = stream.read(2) == b"\x1f\x8b"

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
-from dbproc.codes.formats.selection import Selection, few, require_alike
+from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx.description import Description, Field
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 NAME = "hdf5_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".h5", ".hdf5", ".hdf", ".he5"))
-SERVING = ("DIMENSION_SCALE", "PALETTE")
-"""Classes of datasets which only serve other ones."""
 ODIM_GROUPS = ("what", "where", "how")
 """Groups in which ODIM files keep attributes of what lies beside them."""
 
@@ -56,7 +54,8 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     (path,) = inputs
     names = options.get("datasets") or []
     with opened(path, cache_size(options, len(names))) as tree:
-        yield Hdf5Source(tree, [name.strip("/") for name in names] or [_only(tree)])
+        chosen = _candidates(tree).chosen([name.strip("/") for name in names])
+        yield Hdf5Source(tree, [each.name for each in chosen])
 
 
 class Hdf5Source:
@@ -65,9 +64,7 @@ class Hdf5Source:
     def __init__(self, tree: Tree, paths: Sequence[str]) -> None:
         from dbproc.codes.formats.hdf5_fields import field_names
 
-        found = {path: _named(tree, path) for path in dict.fromkeys(paths)}
-        shapes = [(f"{path} {each.shape}", each.shape) for path, each in found.items()]
-        require_alike(tree.path, shapes, "the datasets have different shapes: {}")
+        found = {path: tree.find(path) for path in paths}
         self._tree = tree
         self._datasets = dict(zip(field_names(list(found)), found.values(), strict=True))
         self.description = _describe(tree, found)
@@ -78,48 +75,31 @@ class Hdf5Source:
 
         return read(self._tree, self._datasets[field], box)
 
-
-def _only(tree: Tree) -> str:
-    """The one dataset that can be meant: of several axes, or of one where there are no others."""
-    fit = [path for path, found in _data(tree) if len(found.shape) > 1] or [path for path, _ in _data(tree)]
-    return _selection(tree).only(fit, "several datasets could be meant", "it has no dataset of numbers").strip("/")
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The values that the library has in ``box``, from the file opened anew."""
+        return self._tree.plain().read(self.description.named(field).variable, box)
 
 
-def _data(tree: Tree) -> list[tuple[str, Any]]:
-    """The datasets that can be converted and do not only serve others."""
-    from dbproc.codes.formats.hdf5 import attributes, is_dataset, text
-    from dbproc.codes.formats.hdf5_fields import unfit
-
-    found = [(path, each) for path, each in tree.entries() if is_dataset(each) and not unfit(each)]
-    return [(path, each) for path, each in found if text(attributes(each).get("CLASS")) not in SERVING]
-
-
-def _selection(tree: Tree) -> Selection:
-    from dbproc.codes.formats.hdf5_fields import shape
-
-    def told() -> tuple[list[str], list[str]]:
-        return few([f"{path.strip('/')} {shape(each)}" for path, each in _data(tree)]), []
-
-    return Selection(tree.path, "--dataset", told)
-
-
-def _named(tree: Tree, path: str) -> Any:
-    """The dataset of that path, all of it readable, or a refusal that lists the choices."""
+def _candidates(tree: Tree) -> Candidates:
+    """The datasets of a file, to be chosen from."""
     from dbproc.codes.formats.hdf5 import is_dataset
-    from dbproc.codes.formats.hdf5_fields import unfit
+    from dbproc.codes.formats.hdf5_fields import candidate
 
-    try:
-        found = tree.find(path)
-    except KeyError:
-        raise _selection(tree).refusal(f"it has no dataset {path!r}") from None
-    if not is_dataset(found):
-        raise _selection(tree).refusal(f"{path!r} is no dataset")
-    if why := unfit(found):
-        raise _selection(tree).refusal(f"dataset {path!r} cannot be converted: {why}")
-    return found
+    def listed() -> list[Candidate]:
+        return [candidate(path, each) for path, each in tree.entries() if is_dataset(each)]
+
+    def named(path: str) -> Candidate | None:
+        try:
+            found = tree.find(path)
+        except KeyError:
+            return None
+        return candidate(path, found) if is_dataset(found) else Candidate(path, path, (), unfit="is no dataset")
+
+    return Candidates(tree.path, "--dataset", "dataset", listed, named, difference="different shapes")
 
 
 def _describe(tree: Tree, found: Mapping[str, Any]) -> Description:
+    from dbproc.codes.formats import scan_positions
     from dbproc.codes.formats.hdf5 import surroundings
     from dbproc.codes.formats.hdf5_fields import axes, common, field, field_names, form
     from dbproc.codes.formats.hdf5_storage import require_readable
@@ -130,6 +110,7 @@ def _describe(tree: Tree, found: Mapping[str, Any]) -> Description:
     fields = [field(name, path, each) for name, (path, each) in zip(names, found.items(), strict=True)]
     first = next(iter(found.values()))
     chosen = common(tree, {path: axes(tree, path, each) for path, each in found.items()})
+    positions = scan_positions.found(tree, next(iter(found)), first.shape)
     palettes = {path: palette for path, each in found.items() if (palette := _palette(tree, each))}
     return Description(
         code=NAME,
@@ -142,6 +123,7 @@ def _describe(tree: Tree, found: Mapping[str, Any]) -> Description:
             **surroundings(tree, list(found)),
             **_odim_groups(tree, list(found)),
             **({"palettes": palettes} if palettes else {}),
+            **({"scan_positions": positions} if positions else {}),
         },
         origins=tree.origins(),
     )
@@ -172,7 +154,7 @@ def _palette(tree: Tree, dataset: Any) -> Any:
 
 def _odim(tree: Tree, field: Field) -> Field:
     """A field with the gain, offset, nodata and undetect of the nearest ODIM group ``what``."""
-    from dbproc.codes.formats.hdf5_fields import alone
+    from dbproc.codes.formats.cf import alone
 
     found = _what(tree, field.variable)
     gain, offset = alone(found.get("gain")), alone(found.get("offset"))

@@ -18,13 +18,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 from dbproc.codes.conversion.converter import Converter
+from dbproc.codes.conversion.rows import as_found
 from dbproc.codes.formats.selection import Selection
-from dbproc.codes.idx import idx_file, manifest
+from dbproc.codes.idx import idx_file, manifest, midx, slabs
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Regular
-from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.written import Written, known
 
 if TYPE_CHECKING:
     from dbproc.codes.idx.blocks import Blocks
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 NAME = "idx_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".idx", ".midx"), companions=True)
-MOST_PARTS = 10_000
 MISSING = ("refuse", "zero")
 
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[IdxSource]:
     """Open a dataset; ``options["part"]`` names one in a MIDX file, ``options["missing"]`` is one of MISSING."""
     (path,) = inputs
-    yield IdxSource(_part(path, options["part"]) if path.suffix == ".midx" else path, options["missing"])
+    yield IdxSource(_part(path, options["part"]) if path.suffix == midx.SUFFIX else path, options["missing"])
 
 
 class IdxSource:
@@ -73,10 +73,13 @@ class IdxSource:
         from dbproc.codes.idx.idx_reader import read_metadata
 
         self._blocks = Blocks(path)
-        notes = _checked(path, self._blocks, missing)
         metadata = read_metadata(path)
-        found = _foreign(path, self._blocks) if metadata is None else _own(path, metadata)
+        there = known(path) if metadata is None else None
+        notes = _checked(path, self._blocks, there, missing)
+        self._steps = there.steps if there else self._blocks.layout.steps
+        found = _foreign(path, self._blocks, self._steps) if metadata is None else _own(path, metadata)
         self._stored = metadata.stored_shape if metadata else self._blocks.layout.shape
+        self._turned = metadata.turned if metadata else ()
         self.description = found.noting(*notes)
 
     def read(self, field: str, box: Box) -> Values:
@@ -85,46 +88,27 @@ class IdxSource:
 
         has_steps = bool(self.description.timesteps)
         spatial = box[1:] if has_steps else box
-        inside = spatial[len(spatial) - len(self._stored) :] or (slice(0, 1),)
-        steps = self._blocks.layout.steps[box[0]] if has_steps else self._blocks.layout.steps
-        values = np.stack([self._blocks.read(field, inside, step) for step in steps])
+        inside = slabs.turned(spatial[len(spatial) - len(self._stored) :], self._stored, self._turned) or (slice(0, 1),)
+        steps = self._steps[box[0]] if has_steps else self._steps
+        values = np.stack([np.flip(self._blocks.read(field, inside, step), self._turned) for step in steps])
         components = values.shape[1 + len(inside) :]
         return values.reshape(*(part.stop - part.start for part in box), *components)
 
 
 def _part(path: Path, wanted: str | None) -> Path:
     """The dataset that is meant in a MIDX file."""
-    parts = dict(_parts(path))
+    parts = midx.parts(path)
     selection = Selection(path, "--part", lambda: (list(parts), []))
     named = list(parts) if wanted is None else [name for name in parts if name == wanted]
     return parts[selection.only(named, "it has several datasets", f"it has no dataset {wanted!r}")]
 
 
-def _parts(path: Path) -> Iterator[tuple[str, Path]]:
-    """Names and places of the datasets in a MIDX file: those that lie beside or below it."""
-    text = path.read_text(errors="replace")
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise Refusal(path, "it declares entities, which no MIDX file needs", "Do not trust it")
-    try:
-        found = [each for each in ElementTree.fromstring(text).iter("dataset") if "url" in each.attrib]
-    except ElementTree.ParseError as error:
-        raise Refusal(path, f"it is no XML: {error}", GET_AGAIN) from error
-    if not 0 < len(found) <= MOST_PARTS:
-        raise Refusal(path, f"it names {len(found)} datasets", "Name a MIDX file of .idx files")
-    for i, each in enumerate(found):
-        url = each.attrib["url"]
-        place = (path.parent / url).resolve()
-        if "://" in url or not place.is_relative_to(path.parent.resolve()) or place.suffix != ".idx":
-            raise Refusal(path, f"its dataset {url!r} is no .idx beside or below it", "Copy that one here first")
-        yield each.attrib.get("name", str(i)), place
-
-
-def _checked(path: Path, blocks: Blocks, missing: str) -> tuple[str, ...]:
+def _checked(path: Path, blocks: Blocks, there: Written | None, missing: str) -> tuple[str, ...]:
     """Refuse a dataset with damaged blocks, or missing ones unless they may be; returns what is to be noted."""
     from dbproc.codes.idx.verification import verify
 
     if not _is_plain(path):
-        absent = blocks.absent()
+        absent = blocks.absent(there)
     else:
         damages = verify(path).damages
         absent = [str(each) for each in damages if each.field and each.what == "missing"]
@@ -136,7 +120,8 @@ def _checked(path: Path, blocks: Blocks, missing: str) -> tuple[str, ...]:
     if absent and (missing != "zero" or manifest.path(path).is_file()):
         what = f"{len(absent)} of its blocks are missing, first {absent[0]}"
         raise Refusal(path, what, "If they were never written, --missing zero takes them as zeros")
-    return (f"{len(absent)} blocks were never written and are zeros",) if absent else ()
+    notes = there.notes if there else ()
+    return (*notes, f"{len(absent)} blocks were never written and are zeros") if absent else notes
 
 
 def _is_plain(path: Path) -> bool:
@@ -150,16 +135,16 @@ def _is_plain(path: Path) -> bool:
 
 def _own(path: Path, metadata: Metadata) -> Description:
     """The description of a dataset that a converter made: it stays what it is."""
-    return metadata.description.noting(f"copied from {path.name}")
+    return as_found(metadata.description).noting(f"copied from {path.name}")
 
 
-def _foreign(path: Path, blocks: Blocks) -> Description:
+def _foreign(path: Path, blocks: Blocks, steps: tuple[int, ...]) -> Description:
     """What a dataset that was made elsewhere tells of itself."""
     layout = blocks.layout
-    has_steps = len(layout.steps) > 1
+    has_steps = len(steps) > 1
     axes = _axes(blocks)
     if has_steps:
-        axes = (Axis("timestep", len(layout.steps), coordinates=layout.steps), *axes)
+        axes = (Axis("timestep", len(steps), coordinates=steps), *axes)
     return Description(
         code=NAME,
         origins=tuple(_origins(path)),

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.image_file import SUFFIXES
+from dbproc.codes.formats.orientation import top_first
+from dbproc.codes.idx.attributes import own, shared
 from dbproc.codes.idx.description import Axis, Description, Field, number
 from dbproc.codes.idx.refusal import Refusal
 
@@ -33,11 +35,13 @@ if TYPE_CHECKING:
 
 NAME = "image_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", SUFFIXES, joins=False)
-CACHE_BYTES = 256 << 20
-"""Decoded tiles that are kept open for the next box."""
+CACHE_BYTES = 128 << 20
+"""Decoded tiles that are kept open for the next box, each of which may be held twice: as it is read by either way."""
 OPEN_TILES = 32
 """So many tiles are kept open at most."""
 SAMPLE_BYTES = 32
+MOST_TILES = 1000
+"""Of more tiles not all is kept that their cameras tell: every viewer reads all of it first."""
 KEPT = ("make", "model", "date", "latitude", "longitude", "altitude")
 """What is kept of each tile of a mosaic."""
 UPRIGHT = "upright: the first row is the top of the picture"
@@ -85,14 +89,15 @@ class PictureSource:
 
         facts = picture.facts
         _require_sample(path, facts)
-        self._picture = picture
+        self._picture, (rows, columns) = picture, axes(facts)
         self.description = Description(
             code=NAME,
             origins=origins([path]),
             shape=(facts.rows, facts.columns),
-            axes=axes(facts),
+            axes=(rows, columns),
             fields=(Field("image", "image", facts.dtype, facts.components),),
             orientation=UPRIGHT,
+            top_first=top_first(rows),
             notes=facts.notes,
             attributes=facts.attributes,
         )
@@ -100,6 +105,11 @@ class PictureSource:
     def read(self, field: str, box: Box) -> Values:
         """The values inside ``box``: (row, column)."""
         return squeezed(self._picture.read(*box))
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """Parts of the same, read by another way."""
+        for part, values in self._picture.plain(*box):
+            yield part, squeezed(values)
 
 
 class MosaicSource:
@@ -137,16 +147,47 @@ class MosaicSource:
         covered = np.zeros(shape, np.uint8)
         pixels = np.full((*shape, facts.components), self._fill or 0, facts.dtype)
         for tile in self._plan.tiles:
-            own = _inside(tile, rows, columns)
-            if own is None:
+            inside = _inside(tile, rows, columns)
+            if inside is None:
                 continue
-            target = slice(own[0].start + tile.row - rows.start, own[0].stop + tile.row - rows.start)
-            across = slice(own[1].start + tile.column - columns.start, own[1].stop + tile.column - columns.start)
+            first, last = inside[0].start + tile.row - rows.start, inside[0].stop + tile.row - rows.start
+            left, right = inside[1].start + tile.column - columns.start, inside[1].stop + tile.column - columns.start
+            target, across = slice(first, last), slice(left, right)
             if field != "mask":
-                found = self._picture(tile.name).read(*own)
+                found = self._picture(tile.name).read(*inside)
                 self._place(tile, found, pixels[target, across], covered[target, across])
             covered[target, across] = 1
         return covered if field == "mask" else squeezed(pixels)
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The same, put together of the tiles' own plain pixels at the places that the metadata tell."""
+        import numpy as np
+
+        told = self.description.attributes["tiles"]
+        image = self.description.fields[0]
+        shape = tuple(part.stop - part.start for part in box)
+        fill = image.fills[0] if image.fills else 0
+        pixels = np.full((*shape, image.components), fill, image.dtype) if field != "mask" else np.zeros(shape, "u1")
+        for each in told if self._overlap != "first" else reversed(told):
+            picture = self._picture(each["file"])
+            size, corner = (picture.facts.rows, picture.facts.columns), (each["y"], each["x"])
+            low = [max(part.start, start) for part, start in zip(box, corner, strict=True)]
+            ends = zip(box, corner, size, strict=True)
+            high = [min(part.stop, start + length) for part, start, length in ends]
+            if low[0] >= high[0] or low[1] >= high[1]:
+                continue
+            place = tuple(slice(a - part.start, b - part.start) for a, b, part in zip(low, high, box, strict=True))
+            if field == "mask":
+                pixels[place] = 1
+                continue
+            inside = (slice(a - start, b - start) for a, b, start in zip(low, high, corner, strict=True))
+            for part, values in picture.plain(*inside):
+                down, across = (
+                    slice(p.start + c - b.start, p.stop + c - b.start)
+                    for p, c, b in zip(part, corner, box, strict=True)
+                )
+                pixels[down, across] = values
+        yield box, pixels if field == "mask" else squeezed(pixels)
 
     def _place(self, tile: Tile, found: Values, pixels: Values, covered: Values) -> None:
         """Put a tile's pixels to the others, which they must agree with where nobody said which ones count."""
@@ -203,15 +244,17 @@ class MosaicSource:
             notes.append(f"tiles overlap, {plan.overlap} for one: {told}")
         if gaps:
             notes.append(f"{plan.gaps} pixels are in no tile: {fill} is stored there")
+        rows, columns = _mosaic_axes(plan, self._facts)
         return Description(
             code=NAME,
             origins=origins(paths),
             shape=(plan.rows, plan.columns),
-            axes=_mosaic_axes(plan, self._facts),
+            axes=(rows, columns),
             fields=tuple(fields),
             orientation=UPRIGHT,
+            top_first=top_first(rows),
             notes=tuple(notes),
-            attributes={"tiles": [_told(tile, self._facts[tile.name]) for tile in plan.tiles]},
+            attributes=_attributes(plan, self._facts),
         )
 
 
@@ -296,9 +339,15 @@ def _bytes(facts: Facts) -> int:
     return facts.rows * facts.columns * facts.components * int(np.dtype(facts.dtype).itemsize)
 
 
-def _told(tile: Tile, facts: Facts) -> dict[str, Any]:
-    told = {name: facts.attributes[name] for name in KEPT if name in facts.attributes}
-    return {"file": tile.name, "x": tile.column, "y": tile.row, **told}
+def _attributes(plan: Plan, facts: Mapping[str, Facts]) -> dict[str, Any]:
+    """What all tiles have in common, and of each its place and what it has of its own."""
+    common = shared([each.attributes for each in facts.values()])
+    few = len(plan.tiles) <= MOST_TILES
+    told = {name: own(each.attributes, common) if few else {} for name, each in facts.items()}
+    for name, each in facts.items():
+        told[name] |= {key: each.attributes[key] for key in KEPT if key in each.attributes}
+    tiles = [{**told[tile.name], "file": tile.name, "x": tile.column, "y": tile.row} for tile in plan.tiles]
+    return {**common, "tiles": tiles}
 
 
 def _absolute(text: str) -> str:

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats import bands
 from dbproc.codes.formats.image_file import SUFFIXES
+from dbproc.codes.formats.orientation import top_first
+from dbproc.codes.idx.attributes import shared
 from dbproc.codes.idx.description import Description, Field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.image_to_idx import UPRIGHT, axes
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
 
 NAME = "mapir_to_idx"
 CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", SUFFIXES, joins=False)
-BAND_NAME = re.compile(rb"<Camera:BandName>\s*(?:<rdf:Seq>\s*<rdf:li>)?\s*([^<]+?)\s*<|Camera:BandName=\"([^\"]+)\"")
-"""How the cameras with one sensor for each band tell in XMP which one it is."""
+BAND_NAME = re.compile(
+    rb"[\w-]+:BandName\s*=\s*[\"']([^\"']+)[\"']|<[\w-]+:BandName[^>]*>(.*?)</[\w-]+:BandName>", re.DOTALL
+)
+"""How cameras tell in XMP which bands there are: of whatever namespace, one name or a list."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,6 +110,26 @@ class BandSource:
             return bands.normalised_difference(first, second)
         return self._band(field, box)
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The same of pixels read by another way: a band's place among the fields tells its file or channel."""
+        names = [each.name for each in self.description.fields]
+        if field not in self._indices:
+            yield from self._plain_band(names.index(field), box)
+            return
+        first, second = (names.index(name) for name in self._indices[field])
+        pairs = zip(self._plain_band(first, box), self._plain_band(second, box), strict=True)
+        for (part, one), (_, other) in pairs:
+            yield part, bands.normalised_difference(one, other)
+
+    def _plain_band(self, place: int, box: Box) -> Iterator[tuple[Box, Values]]:
+        several, about = len(self._pictures) > 1, self.description.fields[place].attributes
+        for part, pixels in self._pictures[place if several else 0].plain(*box):
+            stored = pixels[..., 0 if several else place]
+            if "gain" in about:
+                yield part, (about["gain"] * stored.astype("f8") + about["offset"]).astype("f4")
+            else:
+                yield part, stored
+
     def _band(self, name: str, box: Box) -> Values:
         channel = self._channels[name]
         stored = self._pictures[channel.file].read(*box)[:, :, channel.component]
@@ -115,6 +139,7 @@ class BandSource:
         from dbproc.codes.idx.files import origins
 
         facts = self._pictures[0].facts
+        rows, columns = axes(facts)
         notes = dict.fromkeys(note for each in self._pictures for note in each.facts.notes)
         indices = [f"{name}: ({a} - {b}) / ({a} + {b}), NaN where both are 0" for name, (a, b) in self._indices.items()]
         said = ["reflectance = gain * stored + offset"] if self._lines else ["not calibrated: the stored numbers"]
@@ -124,17 +149,23 @@ class BandSource:
             code=NAME,
             origins=origins(paths),
             shape=(facts.rows, facts.columns),
-            axes=axes(facts),
+            axes=(rows, columns),
             fields=(*(self._field(name) for name in self._channels), *(self._index(name) for name in self._indices)),
             orientation=UPRIGHT,
+            top_first=top_first(rows),
             notes=(*notes, *said, *indices),
-            attributes={**facts.attributes, "bands": list(self._channels)},
+            attributes={
+                **shared([each.facts.attributes for each in self._pictures]),
+                "bands": list(self._channels),
+            },
         )
 
     def _field(self, name: str) -> Field:
         channel = self._channels[name]
         facts = self._pictures[channel.file].facts
         about: dict[str, Any] = {"file": channel.file + 1, "channel": channel.component + 1}
+        if len(self._pictures) > 1:
+            about["picture"] = facts.attributes
         if name not in self._lines:
             return Field(name, name, facts.dtype, attributes=about)
         line = self._lines[name]
@@ -169,32 +200,48 @@ def _told(paths: Sequence[Path], facts: Sequence[Facts], options: Mapping[str, A
     if options.get("bands"):
         return bands.names(options["bands"])
     single = len(facts) > 1 or facts[0].components == 1
-    camera = options.get("camera") or bands.camera(str(facts[0].attributes.get("model", "")))
-    if single and not options.get("camera"):
-        return _from_xmp(paths, facts)
-    if camera is None:
-        model = facts[0].attributes.get("model")
+    if options.get("camera"):
+        names = bands.CAMERAS[options["camera"]]
+        return names[:1] if single and len(facts) == 1 else names
+    model, make = (str(facts[0].attributes.get(key, "")) for key in ("model", "make"))
+    if single:
+        return _of_files(paths, facts)
+    found = _from_xmp(facts[0])
+    if len(found) == facts[0].components:
+        return bands.names(",".join(found))
+    known = bands.camera(model) or bands.of_maker(make)
+    if known is None:
         what = (
             f"its camera, {model!r}, does not tell which bands its channels are" if model else "it tells of no camera"
         )
         choices = ", ".join(f"{name} ({' '.join(each)})" for name, each in bands.CAMERAS.items())
         raise Refusal(paths[0], what, f"Say --bands NAME,NAME or --camera: {choices}")
-    names = bands.CAMERAS[camera]
-    return names[:1] if single and len(facts) == 1 else names
+    return known
 
 
-def _from_xmp(paths: Sequence[Path], facts: Sequence[Facts]) -> list[str]:
+def _of_files(paths: Sequence[Path], facts: Sequence[Facts]) -> list[str]:
+    """The band of each file, by what its camera wrote into it, else by its model or its name."""
     found = []
     for path, each in zip(paths, facts, strict=True):
-        text = each.tags.get("XMP", b"")
-        match = BAND_NAME.search(text if isinstance(text, bytes) else str(text).encode())
-        if match is None:
+        model = str(each.attributes.get("model", ""))
+        told, known = _from_xmp(each), bands.camera(model) if len(paths) == 1 else None
+        name = told[0] if len(told) == 1 else bands.of_file(path.stem, model) or (known[0] if known else None)
+        if name is None:
             raise Refusal(
                 path, "it does not tell which band it holds", "Name the bands, in the files' order, with --bands"
             )
-        name = (match[1] or match[2]).decode("utf-8", "replace").strip().lower()
-        found.append(re.sub(r"[^a-z0-9_.-]+", "_", name))
+        found.append(name)
     return bands.names(",".join(found))
+
+
+def _from_xmp(facts: Facts) -> list[str]:
+    packet = facts.tags.get("XMP", b"")
+    match = BAND_NAME.search(packet if isinstance(packet, bytes) else str(packet).encode())
+    if match is None:
+        return []
+    text = (match[1] or match[2]).decode("utf-8", "replace")
+    told = [text] if "<" not in text else re.findall(r"<rdf:li[^>]*>([^<]*)</rdf:li>", text)
+    return [bands.named(name) for name in told if name.strip()]
 
 
 def _lines(options: Mapping[str, Any]) -> dict[str, bands.Line]:

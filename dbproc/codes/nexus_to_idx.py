@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
-from dbproc.codes.formats.selection import require_alike
 from dbproc.codes.idx.description import Axis, Description, Field
 from dbproc.codes.idx.refusal import Refusal
 
@@ -79,7 +78,7 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     signals = options.get("signals") or []
     with opened(path, cache_size(options, len(signals))) as tree:
         data = default_data(tree, options.get("data") or "")
-        yield NexusSource(tree, data, signals or [data.signal], options)
+        yield NexusSource(tree, data, signals, options)
 
 
 class NexusSource:
@@ -87,11 +86,9 @@ class NexusSource:
 
     def __init__(self, tree: Tree, data: Data, names: Sequence[str], options: Mapping[str, Any]) -> None:
         from dbproc.codes.formats.hdf5_fields import field_names
-        from dbproc.codes.formats.nexus import dataset
+        from dbproc.codes.formats.nexus import datasets
 
-        found = {name: dataset(tree, data, name) for name in dict.fromkeys(names)}
-        shapes = [(f"{name} {each.shape}", each.shape) for name, each in found.items()]
-        require_alike(tree.path, shapes, "the signals have different shapes: {}")
+        found = datasets(tree, data, names)
         self._tree = tree
         self._datasets = dict(zip(field_names(list(found)), found.values(), strict=True))
         self.description = _describe(tree, data, found, options)
@@ -101,6 +98,10 @@ class NexusSource:
         from dbproc.codes.formats.hdf5_fields import read
 
         return read(self._tree, self._datasets[field], box)
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The values that the library has in ``box``, from the file opened anew."""
+        return self._tree.plain().read(self.description.named(field).variable, box)
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def roles(axes: Sequence[Axis], interpretation: str, space: Sequence[str], times
     Raises
     ------
     ValueError
-        When what was declared does not fit, or nobody says which of four axes or more are space.
+        When what was declared does not fit.
     """
     names = [axis.name for axis in axes]
     unknown = [name for name in space if name not in names]
@@ -135,10 +136,7 @@ def roles(axes: Sequence[Axis], interpretation: str, space: Sequence[str], times
     declared = "" if timesteps == NO_TIMESTEPS else timesteps
     time = declared or ("" if timesteps else _time([axis for axis in axes if axis.name not in space], len(axes)))
     others = [axis for axis in axes if axis.name != time]
-    found = tuple(space) or _space(others, interpretation)
-    if not found and len(others) > max(SPACE) and not timesteps:
-        raise ValueError(f"nothing says which of its {len(others)} axes are space")
-    return Roles(found, time)
+    return Roles(tuple(space) or _space(others, interpretation), time)
 
 
 def _time(axes: Sequence[Axis], rank: int) -> str:
@@ -163,6 +161,7 @@ def _is_space(axis: Axis) -> bool:
 
 
 def _describe(tree: Tree, data: Data, found: Mapping[str, Any], options: Mapping[str, Any]) -> Description:
+    from dbproc.codes.formats import scan_positions
     from dbproc.codes.formats.hdf5 import attributes, surroundings, text
     from dbproc.codes.formats.hdf5_fields import form
     from dbproc.codes.formats.hdf5_storage import require_readable
@@ -174,6 +173,7 @@ def _describe(tree: Tree, data: Data, found: Mapping[str, Any], options: Mapping
     axes, doubts = data_axes(tree, data, first, signal)
     parts = _roles(tree, axes, text(attributes(signal).get("interpretation")), options)
     others = [axis.name for axis in axes if axis.name not in (*parts.space, parts.time)]
+    positions = scan_positions.found(tree, f"{data.path}/{first}", signal.shape)
     about = {"data": f"/{data.path}", "space": parts.space, "timesteps": parts.time, "other_axes": others}
     return Description(
         code=NAME,
@@ -181,11 +181,22 @@ def _describe(tree: Tree, data: Data, found: Mapping[str, Any], options: Mapping
         axes=axes,
         fields=_fields(tree, data, found),
         orientation="as the coordinates say",
-        notes=(*told, *doubts, *_left(tree, data, found), *unwritten),
-        attributes={"nexus": about, **surroundings(tree, [f"{data.path}/{first}"]), **_about(tree, data)},
+        notes=(*told, *_unplaced(data, doubts, positions), *_left(tree, data, found), *unwritten),
+        attributes={
+            "nexus": about,
+            **surroundings(tree, [f"{data.path}/{first}"]),
+            **_about(tree, data),
+            **({"scan_positions": positions} if positions else {}),
+        },
         timesteps=parts.time,
         origins=tree.origins(),
     )
+
+
+def _unplaced(data: Data, doubts: Sequence[str], positions: Mapping[str, Any]) -> list[str]:
+    """The doubts about axes, without those about coordinates that are kept as positions of a scan."""
+    kept = {each["dataset"].removeprefix(f"{data.path}/") for each in positions.values()}
+    return [each for each in doubts if not any(each.startswith(f"axis {name} ") for name in kept)]
 
 
 def _roles(tree: Tree, axes: Sequence[Axis], interpretation: str, options: Mapping[str, Any]) -> Roles:

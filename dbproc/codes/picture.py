@@ -351,7 +351,7 @@ def _outer(side: Values) -> tuple[float, float]:
 def _direction(axis: Axis, first: float, last: float) -> tuple[float, float]:
     """The limits of a side: rising, but a picture has its first row at the top, and pressures fall upwards."""
     low, high = sorted((first, last))
-    image_rows = axis.coordinates is None and axis.units == "pixel" and axis.name == "y"
+    image_rows = not axis.is_placed and axis.units == "pixel" and axis.name == "y"
     downward = axis.attributes.get("positive") == "down" or axis.units.lower() in DOWNWARD_UNITS
     return (high, low) if image_rows or downward else (low, high)
 
@@ -387,7 +387,7 @@ def _days(axis: Axis) -> list[str]:
 
 
 def _side_label(axis: Axis) -> str:
-    name = axis.name if axis.coordinates is not None or axis.units else f"{axis.name} (index)"
+    name = axis.name if axis.is_placed or axis.units else f"{axis.name} (index)"
     days = _days(axis)
     if days:
         return f"{name}, {days[0]} (UTC)" if len(days) == 1 else f"{name} (UTC)"

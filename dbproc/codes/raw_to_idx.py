@@ -97,6 +97,13 @@ class RawSource:
         values = self._ordered(box)
         return values if self._layout.components == 1 else values[..., None].view(self._layout.dtype)
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """Runs of the same, as numpy reads them."""
+        from dbproc.codes.formats.plain_values import PlainRaw
+
+        told = self._layout
+        return PlainRaw(told.path, told.dtype, told.offset, told.shape, told.order, told.components).read(box)
+
     def close(self) -> None:
         """Give back what a copy took."""
         if self._copied is not None:

@@ -16,29 +16,36 @@ if not __package__:
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
-from dbproc.codes.idx.description import Axis, Description, Field, Number
+from dbproc.codes.formats import georeference
+from dbproc.codes.formats.orientation import top_first
+from dbproc.codes.idx.description import Axis, Description, Field, Number, told_apart
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
+    from dbproc.codes.formats.plain_tiff import PlainTiff
     from dbproc.codes.formats.tiff_pages import Page, Tiff
     from dbproc.codes.formats.tiff_series import Plane, Series
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
 
 NAME = "tiff_to_idx"
-CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff"), new_axis="page")
+CONVERTER = Converter(NAME, f"dbproc.codes.{NAME}:open_source", (".tif", ".tiff", ".dng"), new_axis="page")
 SAMPLE_BYTES = 32
 """The largest sample (all components of a pixel) that OpenVisus stores."""
 COMPONENTS = 4
 """So many components are those of a colour; more are bands."""
+MOST_FIELDS = 32
+"""So many bands are fields unless told otherwise; more, as of a spectrometer, are an axis."""
 MOST_AXES = 6
 """Five, and one for the timesteps."""
 CHANNELS = ("components", "fields", "axis")
+TOP = ("TOPLEFT", "TOPRIGHT")
+"""Orientations of which the first row is the top."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,7 +76,8 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     (path,) = inputs
     with tiff_pages.opened(path, tiff_pages.Sparse(options.get("sparse"))) as tiff:
         series = tiff_series.chosen(tiff, options.get("series"), plain_pages=bool(options.get("plain")))
-        yield TiffSource(tiff, series, options.get("channels"), options.get("stack") or ())
+        with ExitStack() as stack:
+            yield TiffSource(tiff, series, options.get("channels"), options.get("stack") or (), stack)
 
 
 @dataclass(frozen=True)
@@ -92,17 +100,22 @@ class TiffSource:
         Which of its pages, along which axes.
     channels
         Whether channels, or components that are too many for a colour, are ``fields``, an ``axis`` or ``components``.
-    stack
+    names
         Names for the outer axes, slowest first; none for those that the file tells.
+    closing
+        What closes in the end what was opened to compare with.
     """
 
-    def __init__(self, tiff: Tiff, series: Series, channels: str | None, stack: Sequence[str]) -> None:
-        self._tiff, self._series = tiff, series
+    def __init__(
+        self, tiff: Tiff, series: Series, channels: str | None, names: Sequence[str], closing: ExitStack
+    ) -> None:
+        self._tiff, self._series, self._closing = tiff, series, closing
+        self._plain: PlainTiff | None = None
         self._page = tiff.pages[series.planes[0].page]
         _require_one_palette(tiff, series)
         self._way = _way(self._page, series, channels)
         self._bands = _bands(self._page, series, self._way)
-        self.description = self._describe(stack)
+        self.description = self._describe(names)
 
     def read(self, field: str, box: Box) -> Values:
         """The values of a field inside ``box``, its last two axes being rows and columns."""
@@ -113,6 +126,21 @@ class TiffSource:
         images = [self._image(band, index, rows, columns) for index in _indices(outer)]
         values = np.stack(images).reshape(*(part.stop - part.start for part in outer), *images[0].shape)
         return values.astype(np.uint8) if values.dtype.kind == "b" else values
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The same by tifffile's own series and whole pages; which component or channel a field is, its place tells."""
+        from dbproc.codes.formats.plain_tiff import PlainTiff
+
+        if self._plain is None:
+            series = self._series
+            offsets = [self._tiff.offset_of(plane.page) for plane in series.planes] if series.told is None else []
+            self._plain = PlainTiff(self._tiff.path, series.told, offsets, self._closing)
+        names = [each.name for each in self.description.fields]
+        images = len(names) - bool(self._series.masks and names[-1] == "mask")
+        place = names.index(field)
+        if place == images:
+            return self._plain.masks(box)
+        return self._plain.read(place, images, box)
 
     def _image(self, band: Band, index: tuple[int, ...], rows: slice, columns: slice) -> Values:
         component = band.component
@@ -137,7 +165,8 @@ class TiffSource:
     def _describe(self, stack: Sequence[str]) -> Description:
         from dbproc.codes.idx.files import origins
 
-        axes = (*self._outer(stack), *_geographic(self._page, self._series))
+        placed = georeference.axes(self._page.attributes, self._page.rows, self._page.columns)
+        axes = (*self._outer(stack), *(placed or _plain(self._page, self._series)))
         if len(axes) > MOST_AXES:
             what = f"it has {len(axes)} axes: {', '.join(f'{axis.name} {axis.size}' for axis in axes)}"
             raise Refusal(self._tiff.path, what, "Five are supported; make fields of the channels: --channels fields")
@@ -149,9 +178,10 @@ class TiffSource:
             shape=tuple(axis.size for axis in axes),
             axes=axes,
             fields=fields,
-            orientation=f"first row {page.attributes.get('Orientation', 'TOPLEFT')}",
+            orientation=f"first row {page.attributes.get('Orientation', TOP[0])}",
+            top_first=top_first(axes[-2]) if placed else page.attributes.get("Orientation", TOP[0]) in TOP,
             notes=(*self._series.notes, *_notes(self._tiff, self._series)),
-            attributes={**page.attributes, **self._series.attributes},
+            attributes={**page.attributes, **self._tiff.camera(page.number), **self._series.attributes},
         )
 
     def _outer(self, stack: Sequence[str]) -> tuple[Axis, ...]:
@@ -168,7 +198,8 @@ class TiffSource:
             raise Refusal(self._tiff.path, what, "Name as many with --stack")
         if stack:
             axes = [replace(axis, name=name) for axis, name in zip(axes, stack, strict=True)]
-        return tuple(_distinct(axes))
+        names = told_apart(axis.name for axis in axes)
+        return tuple(replace(axis, name=name) for axis, name in zip(axes, names, strict=True))
 
 
 @dataclass(frozen=True)
@@ -190,9 +221,8 @@ def _way(page: Page, series: Series, channels: str | None) -> Way:
         return Way(splits=channels == "fields")
     if page.components == 1:
         return Way()
-    if channels is None and (page.components > COMPONENTS or size > SAMPLE_BYTES):
-        what = f"it has {page.components} components of {page.dtype}"
-        raise Refusal(page.where, what, "Say with --channels what they are to be: fields, axis or components")
+    if channels is None and page.components > COMPONENTS:
+        channels = "fields" if page.components <= MOST_FIELDS else "axis"
     if channels in (None, "components") and size > SAMPLE_BYTES:
         raise Refusal(
             page.where, f"a pixel takes {size} bytes, more than {SAMPLE_BYTES}", "Say --channels fields or axis"
@@ -201,12 +231,15 @@ def _way(page: Page, series: Series, channels: str | None) -> Way:
 
 
 def _bands(page: Page, series: Series, way: Way) -> dict[str, Band]:
+    from dbproc.codes.formats import georeference
+
     if way.splits:
         count = series.shape[series.letters.index("C")]
         found = {name: Band(channel=i) for i, name in enumerate(_field_names(count, series.channels, "channel"))}
     elif way.sample_fields:
         names = ("red", "green", "blue", "alpha")[: page.components] if page.photometric in ("RGB", "YCBCR") else ()
-        given = _field_names(page.components, names if len(names) == page.components else (), "band")
+        told = georeference.band_names(page.attributes, page.components)
+        given = _field_names(page.components, told or (names if len(names) == page.components else ()), "band")
         found = {name: Band(component=i) for i, name in enumerate(given)}
     else:
         found = {"image": Band()}
@@ -261,26 +294,12 @@ def _require_one_palette(tiff: Tiff, series: Series) -> None:
             raise Refusal(page.where, what, "The same index would mean two colours; convert them apart")
 
 
-def _geographic(page: Page, series: Series) -> tuple[Axis, Axis]:
-    """The axes of rows and columns, with coordinates where the file tells them."""
-    from dbproc.codes.formats.georeference import axes
-
-    placed = axes(page.attributes, page.rows, page.columns)
-    if placed is not None:
-        return placed
+def _plain(page: Page, series: Series) -> tuple[Axis, Axis]:
+    """The axes of rows and columns, with coordinates where the file tells the distance of pixels."""
     told = (series.facts.get(letter) for letter in "YX")
     plain_axes = (Axis("y", page.rows, units="pixel"), Axis("x", page.columns, units="pixel"))
     y, x = (a if a is not None and a.regular and a.size == b.size else b for a, b in zip(told, plain_axes, strict=True))
     return y, x
-
-
-def _distinct(axes: Sequence[Axis]) -> Iterator[Axis]:
-    """The axes, their names told apart by numbers where they are the same."""
-    seen: list[str] = []
-    for axis in axes:
-        seen.append(axis.name)
-        count = seen.count(axis.name)
-        yield axis if count == 1 else replace(axis, name=f"{axis.name}_{count}")
 
 
 def _flat(index: Sequence[int], shape: Sequence[int]) -> int:

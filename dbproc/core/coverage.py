@@ -22,6 +22,8 @@ from dbproc.core.slots import joined, restricted, values_of
 
 _REGULAR = 0.75
 _LEAST_STARTS = 3
+MOST_FILES = 3
+"""So many files that are to blame are named one by one."""
 
 
 class Mark(StrEnum):
@@ -30,6 +32,7 @@ class Mark(StrEnum):
     NOT_DUE = "not due"  #: nothing is to be there: it is not over yet, or nothing tells that something comes
     THERE = "there"  #: its file is there
     WAITING = "waiting"  #: it is made later, as its process says
+    STALE = "stale"  #: its file is there, and could not be made anew: that failed or was refused
     MISSING = "missing"  #: it is not there
     LATE = "late"  #: it is not there, so long after its period that it is late
     GONE = "gone"  #: its file is gone from disk
@@ -40,7 +43,12 @@ class Mark(StrEnum):
     @property
     def is_gap(self) -> bool:
         """Whether something should be there and is not."""
-        return self not in (Mark.NOT_DUE, Mark.THERE, Mark.WAITING)
+        return self not in (Mark.NOT_DUE, Mark.THERE, Mark.WAITING, Mark.STALE)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a file, good or not."""
+        return self in (Mark.THERE, Mark.STALE)
 
     @property
     def letter(self) -> str:
@@ -49,7 +57,7 @@ class Mark(StrEnum):
 
 
 _RANK = {mark: rank for rank, mark in enumerate(Mark)}
-_LETTERS = dict(zip(Mark, ".#~MLGWDF", strict=True))
+_LETTERS = dict(zip(Mark, ".#~SMLGWDF", strict=True))
 
 
 class Basis(StrEnum):
@@ -65,20 +73,25 @@ class Basis(StrEnum):
 class Stretch:
     """A time in which every period of a series stands alike, for the same reason.
 
-    `root` is the product that is to blame, where that is another one; `file` and `log` are of the first period.
+    `root` is the product that is to blame, where that is another one; `files` are the first of those to blame, one more
+    than a person wants to read at most; `log` is of the first period.
     """
 
     period: Period
     mark: Mark
     why: str = ""
     root: str = ""
-    file: str = field(default="", compare=False)
+    files: tuple[str, ...] = field(default=(), compare=False)
     log: str = field(default="", compare=False)
 
     @property
     def sort(self) -> tuple[Mark, str, str]:
         """What it has in common with all its periods."""
         return self.mark, self.why, self.root
+
+    def also(self, other: Stretch) -> Stretch:
+        """The same, with the files that are to blame for another one that is alike."""
+        return replace(self, files=tuple(dict.fromkeys((*self.files, *other.files)))[: MOST_FILES + 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,16 @@ class Series:
     def extent(self) -> Period | None:
         """From its first to its last moment."""
         return Period(self.stretches[0].period.start, self.stretches[-1].period.stop) if self.stretches else None
+
+    @property
+    def there(self) -> int:
+        """How many periods have a file."""
+        return sum(self.periods(mark) for mark in Mark if mark.is_there)
+
+    @property
+    def wanted(self) -> int:
+        """How many periods should have one."""
+        return self.there + sum(self.periods(mark) for mark in Mark if mark.is_gap)
 
     def periods(self, mark: Mark) -> int:
         """How many periods stand so."""
@@ -190,7 +213,8 @@ class Aim:
 def stretches(
     aim: Aim, line: Line, lacking: Iterable[Stretch] = (), troubles: Iterable[Stretch] = (), why: str = ""
 ) -> tuple[Stretch, ...]:
-    """The time of a series in stretches: where files cover it, and where they do not, with what is known of that.
+    """The time of a series in stretches: where files cover it, and whether these could not be made anew; where they do
+    not, with what is known of that.
 
     Parameters
     ----------
@@ -212,17 +236,24 @@ def stretches(
         if whole is None:
             continue
         if begin < whole.start:
-            found.append(Stretch(Period(begin, whole.start - MOMENT), Mark.THERE))
+            found.extend(_there(Period(begin, whole.start - MOMENT), layers))
         lacks_here, troubles_here = layers.meeting(whole)
         found.extend(_painted(whole, [*_due(aim, whole, why), *lacks_here, *_undue(aim, whole), *troubles_here]))
         begin = _after(whole)
     if begin <= aim.extent.stop and (not found or found[-1].period.stop < aim.extent.stop):
-        found.append(Stretch(Period(begin, aim.extent.stop), Mark.THERE))
+        found.extend(_there(Period(begin, aim.extent.stop), layers))
     return tuple(together(found))
 
 
+def _there(span: Period, layers: _Layers) -> Iterator[Stretch]:
+    """A time that files cover, with what could not be made anew."""
+    _, troubles = layers.meeting(span)
+    stale = (replace(each, mark=Mark.STALE) for each in troubles if each.mark is Mark.FAILED)
+    return _painted(span, [Stretch(span, Mark.THERE), *stale])
+
+
 class _Layers:
-    """What is known of periods, asked for gap by gap from the first to the last."""
+    """What is known of periods, asked for time by time from the first to the last."""
 
     def __init__(self, cadence: Cadence, layers: Iterable[Iterable[Stretch]]) -> None:
         snap = [[replace(each, period=snapped(cadence, each.period)) for each in layer] for layer in layers]
@@ -230,7 +261,7 @@ class _Layers:
         self._near: list[list[Stretch]] = [[] for _ in snap]
 
     def meeting(self, whole: Period) -> list[list[Stretch]]:
-        """What meets a gap, layer by layer, the worst last."""
+        """What meets a time, layer by layer, the worst last."""
         return [self._meeting(number, whole) for number in range(len(self._near))]
 
     def _meeting(self, number: int, whole: Period) -> list[Stretch]:
@@ -301,6 +332,8 @@ def _painted(whole: Period, layers: Sequence[Stretch]) -> Iterator[Stretch]:
 
 def _laid(upper: Stretch, lower: Stretch | None) -> Stretch:
     """What is seen where one thing lies on another: what is missing for lack of an input is late all the same."""
+    if lower is not None and lower.sort == upper.sort:
+        return lower.also(upper)
     is_late = lower is not None and lower.mark is Mark.LATE and upper.mark is Mark.MISSING
     return replace(upper, mark=Mark.LATE) if is_late else upper
 
@@ -310,7 +343,7 @@ def together(parts: Iterable[Stretch]) -> Iterator[Stretch]:
     last: Stretch | None = None
     for each in parts:
         if last is not None and last.sort == each.sort:
-            last = replace(last, period=Period(last.period.start, each.period.stop))
+            last = replace(last.also(each), period=Period(last.period.start, each.period.stop))
             continue
         if last is not None:
             yield last
@@ -345,10 +378,10 @@ def lacks(series: Iterable[Series], key: str, cadence: Cadence) -> Iterator[Stre
     An output is made when some file of an input is of its period, so nothing but whole periods without one count.
     """
     agreeing = [each for each in series if joined(each.key, key) is not None]
-    there = line_of(part.period for each in agreeing for part in each.stretches if part.mark is Mark.THERE)
+    there = line_of(part.period for each in agreeing for part in each.stretches if part.mark.is_there)
     for each in agreeing:
         for part in each.stretches:
-            if part.mark is Mark.THERE:
+            if part.mark.is_there:
                 continue
             for gap in there.gaps(snapped(cadence, part.period)):
                 whole = whole_periods(cadence, gap)
@@ -356,12 +389,25 @@ def lacks(series: Iterable[Series], key: str, cadence: Cadence) -> Iterator[Stre
                     yield _for_lack(each, part, whole)
 
 
+def holding(series: Series, after: dt.timedelta | None, until: dt.datetime) -> Series:
+    """The files of a series, in their places or not, as long `after` their time as they hold, or for good, as far as
+    that is of interest; nothing of periods without one, as none is needed."""
+    known = (each for each in series.stretches if each.mark.is_there or each.mark in (Mark.GONE, Mark.WITHDRAWN))
+    return replace(series, stretches=tuple(replace(each, period=_held(each.period, after, until)) for each in known))
+
+
+def _held(period: Period, after: dt.timedelta | None, until: dt.datetime) -> Period:
+    last = until if after is None else min(extended(period, NO_TIME, after).stop, until)
+    return Period(period.start, max(period.stop, last))
+
+
 def _for_lack(series: Series, part: Stretch, period: Period) -> Stretch:
+    """What is known of an output for lack of an input; what was withdrawn of that is to blame by name."""
     if not part.mark.is_gap:
         return Stretch(period, part.mark, part.why)
-    if part.root:
-        return Stretch(period, Mark.MISSING, part.why, part.root, part.file, part.log)
-    return Stretch(period, Mark.MISSING, f"{series.product} is {part.mark}", series.product, part.file, part.log)
+    why, root = (part.why, part.root) if part.root else (f"{series.product} is {part.mark}", series.product)
+    files = () if part.mark is Mark.GONE else part.files
+    return Stretch(period, Mark.MISSING, why, root, files, part.log)
 
 
 def extent_of(inputs: Iterable[Iterable[Series]], key: str) -> Period | None:
@@ -436,7 +482,7 @@ def cells(series: Series, columns: Sequence[Period]) -> list[Cell]:
         first = max(bisect_right(starts, column.start) - 1, 0)
         marks = _marks(series.stretches[first : bisect_right(starts, column.stop)], column)
         worst = max(marks, key=_RANK.__getitem__, default=None)
-        found.append(Cell(worst, worst is not None and worst.is_gap and Mark.THERE in marks))
+        found.append(Cell(worst, worst is not None and worst.is_gap and any(mark.is_there for mark in marks)))
     return found
 
 

@@ -9,11 +9,11 @@ from dbproc.core.text import one_line
 
 _STYLE = """
 :root { color-scheme: light dark; --back: #fff; --text: #222; --soft: #666; --line: #ddd; --head: #f4f4f4;
-  --there: #3a9a4b; --not-due: #d8d8d8; --waiting: #4aa8c9; --missing: #e0a800; --late: #d9541e; --gone: #8a4b2a;
-  --withdrawn: #9b59b6; --failed: #c0142c }
+  --there: #3a9a4b; --not-due: #d8d8d8; --waiting: #4aa8c9; --stale: #7a7f1e; --missing: #e0a800; --late: #d9541e;
+  --gone: #8a4b2a; --withdrawn: #9b59b6; --dismissed: #d98880; --failed: #c0142c }
 @media (prefers-color-scheme: dark) { :root { --back: #16181b; --text: #e4e4e4; --soft: #a0a0a0; --line: #3a3d42;
-  --head: #22252a; --there: #3f9f55; --not-due: #3c3f44; --waiting: #3f95b3; --missing: #d3a21b; --late: #e2703f;
-  --gone: #b3734c; --withdrawn: #b07cc6; --failed: #ee4a5c } }
+  --head: #22252a; --there: #3f9f55; --not-due: #3c3f44; --waiting: #3f95b3; --stale: #a3a83a; --missing: #d3a21b;
+  --late: #e2703f; --gone: #b3734c; --withdrawn: #b07cc6; --dismissed: #c98a84; --failed: #ee4a5c } }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; padding: 0 1em; max-width: 76em;
   background: var(--back); color: var(--text) }
 h1 { font-size: 1.5em } h2 { font-size: 1.2em; margin-top: 2em } p.note { color: var(--soft) }

@@ -518,9 +518,13 @@ def _keywords(process: Process, slot: Slot, inputs: Iterable[File]) -> Mapping[s
     return {key: value for key, value in merged.items() if key not in TIME_OF_DAY or not process.timebase.by_time}
 
 
+NO_VERSION = "has no {VERSION} in its format"
+"""In what is said of an output that stands and cannot be made anew: why."""
+
+
 def _needs_version(product: Product, output: Output, why: str) -> str:
     return (
-        f"product {product.name} has no {{VERSION}} in its format {product.format!r}, so {output.file.filename} "
+        f"product {product.name} {NO_VERSION} {product.format!r}, so {output.file.filename} "
         f"cannot be rebuilt ({why}); add {{VERSION}} to the format, or take it back, and the next run makes it anew: "
         f"dbproc withdraw {output.file.filename} --reason TEXT"
     )

@@ -28,13 +28,16 @@ _NO_BREAK = 0.5
 class OutOfPlace:
     """A file that is gone or withdrawn; nothing has its place."""
 
+    file_id: int
     product_id: int
+    product: str  #: its name
     filename: str
     keywords: str
     period: Period
     standing: Standing
     reason: str  #: why it was withdrawn
-    cause: str | None  #: the product of the input with which it was
+    cause: int | None  #: the input with which it was
+    cause_product: str | None  #: the product of that
 
 
 def covered(connection: Connection, product: Product) -> Iterator[Covered]:
@@ -79,10 +82,10 @@ def _seconds(connection: Connection, time: ColumnElement[dt.datetime]) -> Column
 
 
 def latest_starts(connection: Connection, product: Product) -> list[Sequence[dt.datetime]]:
-    """When the latest files of a product begin, by their keywords without the time of day."""
+    """When the latest files of a product begin that are known, by their keywords without the time of day."""
     statement = (
         select(_key(product), FILE.c.utc_start_time)
-        .where(FILE.c.product_id == product.product_id, is_newest(existing=True))
+        .where(FILE.c.product_id == product.product_id, is_newest(existing=False))
         .order_by(FILE.c.utc_start_time.desc())
         .limit(_LATEST)
     )
@@ -95,13 +98,15 @@ def latest_starts(connection: Connection, product: Product) -> list[Sequence[dt.
 def out_of_place(connection: Connection) -> Iterator[OutOfPlace]:
     """The newest known files that are gone from disk or withdrawn, product by product."""
     correction, corrected, cause = schema.correction, schema.correctionfile, FILE.alias()
+    own = schema.product.alias()
     stands = standing(FILE).label("standing")
     statement = (
         select(
-            *(FILE.c.product_id, FILE.c.filename, FILE.c.process_keywords),
+            *(FILE.c.file_id, FILE.c.product_id, own.c.product_name, FILE.c.filename, FILE.c.process_keywords),
             *(FILE.c.utc_start_time, FILE.c.utc_stop_time, stands),
-            *(func.coalesce(correction.c.reason, ""), schema.product.c.product_name),
+            *(func.coalesce(correction.c.reason, ""), corrected.c.cause_file, schema.product.c.product_name),
         )
+        .join(own, own.c.product_id == FILE.c.product_id)
         .outerjoin(correction, correction.c.correction_id == FILE.c.correction_id)
         .outerjoin(
             corrected,
@@ -117,5 +122,6 @@ def out_of_place(connection: Connection) -> Iterator[OutOfPlace]:
         .order_by(FILE.c.product_id, FILE.c.utc_start_time)
     )
     for row in streamed(connection, statement):
-        number, name, keywords, start, stop, how, reason, product = row
-        yield OutOfPlace(number, name, keywords, Period(start, stop), Standing(how), reason, product)
+        number, product_id, product, name, keywords, start, stop, how, reason, cause_file, of = row
+        time, stood = Period(start, stop), Standing(how)
+        yield OutOfPlace(number, product_id, product, name, keywords, time, stood, reason, cause_file, of)

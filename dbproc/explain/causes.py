@@ -33,7 +33,7 @@ from dbproc.core.slot_text import (
 )
 from dbproc.core.slots import fields_of, is_whole, joined, period_of, restricted, window
 from dbproc.core.staleness import alternatives
-from dbproc.core.states import Standing as FileStanding
+from dbproc.core.states import Standing
 from dbproc.database import attempts, queue, summary, waitingslots
 from dbproc.database import codes as database_codes
 from dbproc.database import files as database_files
@@ -50,7 +50,7 @@ _MOST_DATES = 3
 """Causes are sought for at most this many missing dates of one input, or missing files of one product."""
 
 
-class Standing(StrEnum):
+class Whereabouts(StrEnum):
     """The state of a product on a date where :class:`~dbproc.core.plan.State`, for made files, does not apply."""
 
     DELIVERED = "delivered"  #: no process makes it, and there is a file of it
@@ -71,7 +71,7 @@ class Cause:
     slot: SlotShown = field(metadata=INLINE)
     process: str | None = None  #: what makes it
     last_attempt: AttemptRow | None = None  #: the last attempt to make it
-    state: State | Standing | None = None  #: how it stands; null: it is several, which differ
+    state: State | Whereabouts | None = None  #: how it stands; null: it is several, which differ
     explanation: str = ""  #: in a sentence
     files: Sequence[FileRow] = ()  #: every version of its file, the newest first
     until: dt.datetime | None = None  #: when it is made at the latest, where it waits for its time
@@ -103,7 +103,7 @@ def why_slots(store: Store, product_name: str, choice: SlotChoice) -> Cause:
         text = "is retired: the mission file does not have it, and no new files are taken in"
         text = f"product {product_name} {text}"
         shown = time_shown(choice.span, choice.key)
-        return Cause(product=product_name, slot=shown, state=Standing.RETIRED, explanation=text)
+        return Cause(product=product_name, slot=shown, state=Whereabouts.RETIRED, explanation=text)
     require_fields(choice.key, _fields(definition, product), f"product {product.name}")
     return Inquiry(store, definition).product(product, choice)
 
@@ -200,7 +200,7 @@ class Inquiry:
         """An answer, unless it was given before."""
         place = (product.product_id, what)
         if place in self._seen:
-            return replace(node, state=Standing.TOLD_ABOVE, explanation="its causes are listed above"), []
+            return replace(node, state=Whereabouts.TOLD_ABOVE, explanation="its causes are listed above"), []
         self._seen.add(place)
         return answer()
 
@@ -276,20 +276,22 @@ class Inquiry:
         if replacing is not None:
             time = period_words(Period(replacing.start, replacing.stop))
             text = f"it is replaced by {replacing.filename}, which is of {time}"
-            return replace(node, state=Standing.REPLACED, explanation=text)
+            return replace(node, state=Whereabouts.REPLACED, explanation=text)
         if there:
             text = "no process makes this product; its files are delivered"
-            return replace(node, state=Standing.DELIVERED, explanation=text)
+            return replace(node, state=Whereabouts.DELIVERED, explanation=text)
         if node.files:
-            text = _out_of_place(node.files[0])
-            is_lost = node.files[0].standing is FileStanding.LOST
-            return replace(node, state=Standing.MISSING if is_lost else Standing.WITHDRAWN, explanation=text)
+            first = node.files[0]
+            return replace(node, state=_whereabouts(first), explanation=_out_of_place(first))
         if retired:
             text = f"process {', '.join(retired)}, which made it, is no longer defined"
-            return replace(node, state=Standing.RETIRED_PROCESS, explanation=text)
+            return replace(node, state=Whereabouts.RETIRED_PROCESS, explanation=text)
+        vanished = self._held_until(product, choice)
+        if vanished is not None:
+            return replace(node, state=_whereabouts(vanished), explanation=_out_of_place(vanished), files=[vanished])
         return replace(
             node,
-            state=Standing.NOT_DELIVERED,
+            state=Whereabouts.NOT_DELIVERED,
             explanation="no process makes this product, and no file of it was delivered",
             incoming=list(self._deliveries.arrivals(product, choice)),
             quarantined=list(self._deliveries.quarantined(product, choice)),
@@ -314,7 +316,7 @@ class Inquiry:
         node = replace(node, process=process.name, last_attempt=attempt)
         if not codes:
             text = f"process {process.name} is retired: it has no code"
-            return replace(node, state=Standing.RETIRED_PROCESS, explanation=text), []
+            return replace(node, state=Whereabouts.RETIRED_PROCESS, explanation=text), []
         node = replace(node, state=decision.state, explanation=decision.explanation)
         if attempt is not None and attempt.dismissed_time is not None and decision.state is State.DELAYED:
             text = "failed, and a person said that nobody will mend it"
@@ -339,6 +341,11 @@ class Inquiry:
             details += [_mark_words(link, row) for row in unfit]
             if unfit:
                 continue
+            vanished = self._vanished(link, period, slot.keywords)
+            if vanished is not None and (nearest is None or nearest.start < vanished.start):
+                span = Period(vanished.start, vanished.stop)
+                questions.append(_Question(product, SlotChoice(span, vanished.keywords), node.because))
+                continue
             if nearest is not None:
                 details += _not_valid(link, period, nearest)
                 continue
@@ -362,6 +369,31 @@ class Inquiry:
         span = period if link.valid is Validity.COVERS else Period(ALWAYS.start, period.start)
         product = self._definition.products[link.product_id]
         return max(self._files(product, SlotChoice(span, key)), key=lambda row: row.start, default=None)
+
+    def _vanished(self, link: Input, period: Period, key: str) -> FileRow | None:
+        """Of an input that holds beyond its own time, the last file that would be valid for a period, were it in its
+        place."""
+        if link.valid is None:
+            return None
+        span = period if link.valid is Validity.COVERS else Period(ALWAYS.start, period.start)
+        product = self._definition.products[link.product_id]
+        own = self._choice_of(product, SlotChoice(span, key))
+        with self._store.begin() as connection:
+            found = database_files.files_within(connection, product.product_id, own.span)
+        rows = (row for row in found if row.standing in _VANISHED and has_key(row.keywords, own.key))
+        valid = (row for row in rows if next(_not_valid(link, period, row), None) is None)
+        return max(valid, key=lambda row: row.start, default=None)
+
+    def _held_until(self, product: Product, choice: SlotChoice) -> FileRow | None:
+        """The file out of its place that would hold for a time as an input, had it not vanished, if none does."""
+        for process in self._definition.processes.values():
+            for link in process.inputs:
+                if link.product_id == product.product_id and link.valid is not None:
+                    vanished = self._vanished(link, choice.span, choice.key)
+                    nearest = self._nearest(link, choice.span, choice.key)
+                    if vanished is not None and (nearest is None or nearest.start < vanished.start):
+                        return vanished
+        return None
 
     def _files(self, product: Product, choice: SlotChoice) -> list[FileRow]:
         """The newest files of a product that are of a time, and have what they have of a key."""
@@ -456,9 +488,17 @@ def _code_words(code: CodeInUse) -> str:
     return words if code.is_active else f"{words}, and not active"
 
 
+_VANISHED = (Standing.LOST, Standing.WITHDRAWN, Standing.FOLLOWING)
+
+
+def _whereabouts(row: FileRow) -> Whereabouts:
+    """How a delivered product stands whose file is not in its place."""
+    return Whereabouts.MISSING if row.standing is Standing.LOST else Whereabouts.WITHDRAWN
+
+
 def _out_of_place(row: FileRow) -> str:
     """That a delivered file is not in its place, and what to do."""
-    if row.standing is FileStanding.LOST:
+    if row.standing is Standing.LOST:
         return f"{row.filename} is missing from disk; deliver it again"
     back = f"to have it back: dbproc restore {row.filename}"
     return f"{row.filename} is {row.standing}; {back}; with other bytes: dbproc replace {row.filename} with PATH"

@@ -18,12 +18,14 @@ from dbproc.core.expectations import (
     count_within,
     expected_extent,
     expected_keys,
+    key_of_product,
     seen_of,
 )
 from dbproc.core.filenames import keywords_of
 from dbproc.core.lookup import product_named
-from dbproc.core.model import NO_TIME, Definition, Input, Period, Process, Product, Timebase
+from dbproc.core.model import NO_TIME, Definition, Input, Period, Process, Product, Timebase, Validity
 from dbproc.core.periods import ALWAYS, Cadence, days_period, extended
+from dbproc.core.plan import NO_VERSION
 from dbproc.core.slot_text import (
     EVERY_SLOT,
     SlotChoice,
@@ -39,6 +41,7 @@ from dbproc.core.staleness import alternatives
 from dbproc.core.states import Standing
 from dbproc.database import attempts, waitingslots
 from dbproc.database import coverage as database
+from dbproc.database.coverage import OutOfPlace
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store, Transaction
 from dbproc.explain.causes import maker_of
@@ -48,7 +51,7 @@ from dbproc.run.decide import facts_in, periods_of
 
 _DAILY = Cadence(Timebase.DAILY)
 _NOT_THERE = (Mark.MISSING, Mark.LATE, Mark.GONE)
-_MARKS = {Standing.LOST: Mark.GONE, Standing.WITHDRAWN: Mark.WITHDRAWN, Standing.FOLLOWING: Mark.WITHDRAWN}
+_NOT_MADE = (Mark.FAILED, Mark.DISMISSED, Mark.STALE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,7 @@ class CoveredSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Periods that should be there and are not, one after the other and for the same reason."""
+    """Periods that should be there and are not, or are stale, one after the other and for the same reason."""
 
     product: str  #: the name of the product
     slot: SlotShown = field(metadata=INLINE)
@@ -104,7 +107,7 @@ class Coverage:
     start: dt.datetime | None  #: the first moment of the calendar; null: there is nothing to show
     stop: dt.datetime | None  #: its last moment
     series: tuple[CoveredSeries, ...]  #: products and keys, by level, name and key
-    gaps: tuple[Gap, ...]  #: what should be there and is not, in the same order
+    gaps: tuple[Gap, ...]  #: what should be there and is not, or is stale, in the same order
 
     @property
     def span(self) -> Period | None:
@@ -193,15 +196,14 @@ def _bounded(span: Period, asked: Period) -> Period:
 
 
 def _shown(series: Series) -> CoveredSeries:
-    there = series.periods(Mark.THERE)
     return CoveredSeries(
         product=series.product,
         key=series.key,
         every=_every(series),
         basis=series.basis,
         files=series.count,
-        periods=there + sum(series.periods(mark) for mark in Mark if mark.is_gap),
-        there=there,
+        periods=series.wanted,
+        there=series.there,
         stretches=tuple(
             CoveredStretch(start=each.period.start, stop=each.period.stop, mark=each.mark, why=each.why)
             for each in series.stretches
@@ -219,7 +221,7 @@ def _every(series: Series) -> str:
 
 def _gaps(definition: Definition, product: Product, series: Series) -> Iterator[Gap]:
     for each in series.stretches:
-        if each.mark.is_gap:
+        if each.mark.is_gap or each.mark is Mark.STALE:
             count = count_within(series.cadence, each.period)
             ends = _ends(series.cadence, each.period)
             yield Gap(
@@ -229,28 +231,39 @@ def _gaps(definition: Definition, product: Product, series: Series) -> Iterator[
                 count=count,
                 why=each.why,
                 root=each.root or None,
-                command=None if each.root else _command(definition, product, series.key, each, ends),
+                command=_command(definition, product, series.key, each, ends),
                 log=each.log or None,
                 words=f"{_words(each.period, ends)} {series.key}".rstrip(),
             )
 
 
-def _command(definition: Definition, product: Product, key: str, stretch: Stretch, ends: tuple[str, str]) -> str:
+def _command(definition: Definition, product: Product, key: str, stretch: Stretch, ends: tuple[str, str]) -> str | None:
     """The command that mends a gap, or tells more of it."""
+    if stretch.root and (stretch.mark is not Mark.WITHDRAWN or stretch.files):
+        return _of_root(stretch)
     maker = maker_of(definition, product.product_id)
-    first, last = ends
-    is_one = first == last
     keys = [word for name, value in keywords_of(key).items() for word in ("--key", f"{name}={value}")]
-    span = ["--start", first, "--end", last, *keys]
-    if stretch.mark in (Mark.FAILED, Mark.DISMISSED) and maker is not None:
+    span = ["--start", ends[0], "--end", ends[1], *keys]
+    if stretch.mark is Mark.STALE and not product.compiled.has_version:
+        return _line("withdraw", "--product", product.name, *span, "--reason", "TEXT")
+    if stretch.mark in _NOT_MADE and maker is not None:
         return _line("retry", *["--dismissed"] * (stretch.mark is Mark.DISMISSED), "--only", maker.name, *span)
-    if stretch.mark is Mark.WITHDRAWN:
-        if is_one and stretch.file:
-            return _line("restore", stretch.file)
-        return _line("restore", "--product", product.name, "--withdrawn", *span)
+    if stretch.mark is Mark.WITHDRAWN and stretch.files:
+        is_one = len(stretch.files) == 1
+        return _line("restore", *(stretch.files if is_one else ["--product", product.name, "--withdrawn", *span]))
     if stretch.mark is Mark.GONE:
         return _line("files", product.name, "--missing", *span) if maker is None else _line("run")
-    return _line("why", product.name, first, *keys[1::2])
+    return _line("why", product.name, ends[0], *keys[1::2])
+
+
+def _of_root(stretch: Stretch) -> str | None:
+    """The command that brings back what lacks because something else was withdrawn; where something else lacks for
+    another reason, the gap of that has it."""
+    if not stretch.files:
+        return None
+    if len(stretch.files) <= coverage.MOST_FILES:
+        return _line("restore", *sorted(stretch.files))
+    return _line("files", stretch.root, "--withdrawn")
 
 
 def _words(period: Period, ends: tuple[str, str]) -> str:
@@ -307,15 +320,15 @@ class _Survey:
     def _looked_at(self, product: Product) -> list[Series]:
         found = list(database.covered(self._connection, product))
         maker = maker_of(self._definition, product.product_id)
-        fields = self._fields(product, maker, found)
+        troubles = self._troubles.get(product.product_id, [])
+        known = [*found, *_known(product, troubles)]
+        fields = self._fields(product, maker, known)
         there = coverage.lines(found, fields)
         if cadence_of(product) is not None:
-            aims = self._expected(product, found, fields)
-        elif maker is not None:
-            aims = self._of_process(maker, there, fields)
+            aims = self._expected(product, known, fields)
         else:
-            aims = self._seen(product, there, fields)
-        troubles = self._troubles.get(product.product_id, [])
+            spans = {key: _hull(line) for key, (line, _) in coverage.lines(known, fields).items()}
+            aims = self._seen(product, spans) if maker is None else self._of_process(maker, spans, fields)
         return [
             Series(
                 product.name,
@@ -325,7 +338,7 @@ class _Survey:
                 coverage.stretches(
                     aim,
                     there.get(key, _NOTHING)[0],
-                    () if maker is None else self._lacks(maker, key, aim.cadence),
+                    () if maker is None else self._lacks(maker, key, aim),
                     [trouble for keywords, trouble in troubles if restricted(keywords, fields) == key],
                     "it was not made" if maker is not None else "no file of it came",
                 ),
@@ -367,17 +380,18 @@ class _Survey:
         return aims
 
     def _of_process(
-        self, maker: Process, there: Mapping[str, tuple[Line, int]], fields: frozenset[str]
+        self, maker: Process, spans: Mapping[str, Period], fields: frozenset[str]
     ) -> Mapping[str, tuple[Basis, Aim]]:
-        """What a process makes: for each period of it for which there are, or should be, its inputs."""
+        """What a process makes: for each period of it for which there are, or should be, its inputs, and for which it
+        has made something, wherever that is now."""
         needed = [self._done[link.product_id] for link in _needed(maker)]
-        keys = set(there) | self._keys(maker, maker.key_fields & fields)
+        keys = set(spans) | self._keys(maker, maker.key_fields & fields)
         cadence = Cadence(maker.timebase, maker.step) if maker.timebase.is_grid else _DAILY
         aims = {}
         for key in keys:
-            spans = [span for span in (coverage.extent_of(needed, key), _hull(there.get(key, _NOTHING)[0])) if span]
-            if spans:
-                extent = coverage.snapped(cadence, coverage.hull(spans))
+            both = [span for span in (coverage.extent_of(needed, key), spans.get(key)) if span]
+            if both:
+                extent = coverage.snapped(cadence, coverage.hull(both))
                 aims[key] = Basis.PROCESS, Aim(cadence, extent, self._now)
         return aims
 
@@ -390,17 +404,10 @@ class _Survey:
             keys = {both for one in keys for other in own if (both := joined(one, other)) is not None}
         return {key for key in keys if fields_of(key) == fields}
 
-    def _seen(
-        self, product: Product, there: Mapping[str, tuple[Line, int]], fields: frozenset[str]
-    ) -> Mapping[str, tuple[Basis, Aim]]:
-        """What comes as it came so far, also where it is gone since; nothing is missing where that tells nothing, or
-        when it ended for all keys."""
+    def _seen(self, product: Product, spans: Mapping[str, Period]) -> Mapping[str, tuple[Basis, Aim]]:
+        """What comes as it came so far, wherever it is now; nothing is missing where that tells nothing, or when it
+        ended for all keys."""
         cadence = coverage.rhythm(database.latest_starts(self._connection, product))
-        spans = {key: span for key, (line, _) in there.items() if (span := _hull(line)) is not None}
-        gone = (each for each in self._troubles.get(product.product_id, []) if each[1].mark is Mark.GONE)
-        for keywords, trouble in gone:
-            key = restricted(keywords, fields)
-            spans[key] = coverage.hull([spans.get(key, trouble.period), trouble.period])
         if not spans:
             return {}
         last = max(span.stop for span in spans.values())
@@ -411,10 +418,15 @@ class _Survey:
             for key, span in spans.items()
         }
 
-    def _lacks(self, maker: Process, key: str, cadence: Cadence) -> Iterator[Stretch]:
+    def _lacks(self, maker: Process, key: str, aim: Aim) -> Iterator[Stretch]:
         """What the inputs lack of which every output needs one."""
+        for link in maker.inputs:
+            if link.valid is not None and link.choice is None and not link.optional:
+                after = NO_TIME if link.valid is Validity.COVERS else link.max_age
+                held = [coverage.holding(each, after, aim.extent.stop) for each in self._done[link.product_id]]
+                yield from coverage.lacks(held, key, aim.cadence)
         for link in _needed(maker):
-            yield from coverage.lacks(self._done[link.product_id], key, cadence)
+            yield from coverage.lacks(self._done[link.product_id], key, aim.cadence)
 
     def _over(self, cadence: Cadence, extent: Period, latest: dt.datetime | None) -> Period | None:
         """What is expected until now, or until the latest file if that is of the future."""
@@ -433,8 +445,15 @@ class _Survey:
 _NOTHING: tuple[Line, int] = (Line((), ()), 0)
 
 
-def _hull(line: Line) -> Period | None:
-    return Period(line.starts[0], line.stops[-1]) if line.starts else None
+def _hull(line: Line) -> Period:
+    return Period(line.starts[0], line.stops[-1])
+
+
+def _known(product: Product, troubles: Iterable[tuple[str, Stretch]]) -> Iterator[Covered]:
+    """The times of files that are out of their places: what there was, though no file of it is there."""
+    for keywords, trouble in troubles:
+        if trouble.mark is Mark.GONE or (trouble.mark is Mark.WITHDRAWN and trouble.files):
+            yield Covered(key_of_product(product, keywords), trouble.period, 0)
 
 
 def _needed(maker: Process) -> list[Input]:
@@ -449,17 +468,34 @@ def _needed(maker: Process) -> list[Input]:
 def _troubles(connection: Transaction, definition: Definition) -> dict[int, list[tuple[str, Stretch]]]:
     """What failed, waits, is gone or withdrawn, by product, with its keywords."""
     found: dict[int, list[tuple[str, Stretch]]] = defaultdict(list)
-    for row in database.out_of_place(connection):
-        mark = _MARKS[row.standing]
-        why = f"with its input, of {row.cause}" if row.cause else row.reason
-        if mark is Mark.GONE:
-            is_made = maker_of(definition, row.product_id) is not None
-            why = "the next run makes it again, if that can be" if is_made else "deliver it from a copy again"
-        root = row.cause or ""
-        found[row.product_id].append((row.keywords, Stretch(row.period, mark, why, root, row.filename)))
+    rows = {row.file_id: row for row in database.out_of_place(connection)}
+    for row in rows.values():
+        found[row.product_id].append((row.keywords, _out_of_place(definition, row, _origin(rows, row))))
     for product_id, keywords, trouble in [*_waiting(connection, definition), *_failed(connection, definition)]:
         found[product_id].append((keywords, trouble))
     return found
+
+
+def _origin(rows: Mapping[int, OutOfPlace], row: OutOfPlace) -> OutOfPlace:
+    """What was withdrawn first of all that one was made from; the last that is known."""
+    while row.cause is not None and row.cause in rows:
+        row = rows[row.cause]
+    return row
+
+
+def _out_of_place(definition: Definition, row: OutOfPlace, origin: OutOfPlace) -> Stretch:
+    """How the period of a file stands that is gone or withdrawn."""
+    if row.standing is Standing.LOST:
+        is_made = maker_of(definition, row.product_id) is not None
+        why = "the next run makes it again, if that can be" if is_made else "deliver it from a copy again"
+        return Stretch(row.period, Mark.GONE, why, files=(row.filename,))
+    if origin is row:
+        return Stretch(row.period, Mark.WITHDRAWN, row.reason, files=(row.filename,))
+    if origin.standing is not Standing.WITHDRAWN:  # that is back, or was replaced
+        root = origin.cause_product or ""
+        return Stretch(row.period, Mark.WITHDRAWN, f"because of {root}", root)
+    root = origin.product
+    return Stretch(row.period, Mark.WITHDRAWN, f"because of {root}: {origin.reason}", root, (origin.filename,))
 
 
 def _waiting(connection: Transaction, definition: Definition) -> Iterator[tuple[int, str, Stretch]]:
@@ -479,7 +515,8 @@ def _failed(connection: Transaction, definition: Definition) -> Iterator[tuple[i
         process = definition.processes[row.process_id]
         shown = row.slot.period
         period = period_of(process, row.place) if shown is None else Period(shown.start, shown.stop)
-        why, mark = f"{process.name}: {row.message or row.status}", Mark.FAILED
+        before, no_version, _ = (row.message or row.status).partition(NO_VERSION)
+        why, mark = f"{process.name}: {before}{no_version}", Mark.FAILED
         if row.dismissed_time is not None:
             why, mark = f"{why}; dismissed by {row.dismissed_by}: {row.dismissed_reason}", Mark.DISMISSED
         for number in process.outputs:

@@ -69,9 +69,7 @@ def _row(shown: CoveredSeries, span: Period) -> Iterator[Sequence[object]]:
 
 
 def _percent(series: Series) -> str:
-    there = series.periods(Mark.THERE)
-    periods = there + sum(series.periods(mark) for mark in Mark if mark.is_gap)
-    return f"{100 * there // periods}%" if periods else ""
+    return f"{100 * series.there // wanted}%" if (wanted := series.wanted) else ""
 
 
 def _kind(mark: Mark) -> str:
@@ -121,7 +119,7 @@ def report_page(answer: MissionReport) -> str:
 def _summary(answer: MissionReport) -> Iterator[Markup]:
     there = sum(each.files for each in answer.holdings)
     size = sum(each.size for each in answer.holdings)
-    gaps = sum(gap.count for gap in answer.coverage.gaps)
+    gaps = sum(gap.count for gap in answer.coverage.gaps if gap.mark.is_gap)
     facts = (
         ("files in their places", f"{there:,}, {size_words(size)}"),
         ("periods that should be there and are not", f"{gaps:,}"),

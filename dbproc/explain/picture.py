@@ -13,6 +13,7 @@ _COLORS = {
     Mark.NOT_DUE: "#d8d8d8",
     Mark.THERE: "#3a9a4b",
     Mark.WAITING: "#4aa8c9",
+    Mark.STALE: "#7a7f1e",
     Mark.MISSING: "#e0a800",
     Mark.LATE: "#d9541e",
     Mark.GONE: "#8a4b2a",

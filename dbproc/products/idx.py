@@ -99,18 +99,30 @@ def _times(metadata: str) -> tuple[dt.datetime | None, dt.datetime | None]:
     return start, stop
 
 
+def _ends(axis: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The first and the last coordinate of an axis: of those that are listed, or by start and step."""
+    coordinates, line = axis.get("coordinates"), axis.get("regular")
+    if isinstance(coordinates, list) and coordinates:
+        attributes = axis.get("attributes")
+        packing = attributes if isinstance(attributes, Mapping) else {}
+        scale, offset = float(packing.get("scale_factor", 1)), float(packing.get("add_offset", 0))
+        return float(coordinates[0]) * scale + offset, float(coordinates[-1]) * scale + offset
+    if coordinates is None and isinstance(line, Mapping):
+        start, step = float(line["start"]), float(line["step"])
+        return start, start + step * (int(axis["size"]) - 1)
+    return None
+
+
 def _axis_times(axis: Mapping[str, Any]) -> tuple[dt.datetime, dt.datetime] | None:
     """The first and the last time of an axis as dbproc's converters describe it."""
-    units, coordinates = as_text(axis.get("units")), axis.get("coordinates")
-    if not is_cf(units) or not isinstance(coordinates, list) or not coordinates:
-        return None
-    attributes = axis.get("attributes")
-    packing = attributes if isinstance(attributes, Mapping) else {}
+    units = as_text(axis.get("units"))
     try:
-        scale, offset = float(packing.get("scale_factor", 1)), float(packing.get("add_offset", 0))
-        first, last = sorted(float(coordinates[end]) * scale + offset for end in (0, -1))
-    except (TypeError, ValueError, OverflowError):
+        ends = _ends(axis)
+    except (TypeError, ValueError, OverflowError, KeyError):
         return None
+    if not is_cf(units) or ends is None:
+        return None
+    first, last = sorted(ends)
     if not (isfinite(first) and isfinite(last)):
         return None
     return cf_times((first, last), units, as_text(axis.get("calendar")))

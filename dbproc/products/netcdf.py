@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dbproc.codes.formats.classic import require_whole
-from dbproc.codes.formats.hdf5_links import require_own
+from dbproc.codes.formats.classic import require_sound
 from dbproc.products.base import NotMine, reading
 from dbproc.products.timed import TimedInspector, Times, times_of
 from dbproc.products.times import as_text, clock
@@ -27,8 +26,7 @@ class NetcdfInspector(TimedInspector):
         import netCDF4
 
         with reading("NetCDF"):
-            require_whole(Path(path))
-            require_own(Path(path))
+            require_sound(Path(path))
             with netCDF4.Dataset(path) as dataset:
                 yield dataset
 

@@ -110,3 +110,16 @@ def wild(dtype: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray[Any, A
         special = np.array([np.nan, np.inf, -np.inf, -0.0], dtype=kind)[: values.size]
         values[: special.size] = special
     return values.reshape(shape)
+
+
+def require_plain(source: Any, name: str, box: tuple[slice, ...], values: np.ndarray[Any, Any]) -> None:
+    """What a source reads by another way is what it reads, on every plane of a box and nowhere outside of it."""
+    seen = np.zeros(tuple(part.stop for part in box), bool)
+    for inside, found in source.plain(name, box):
+        assert all(whole.start <= part.start < part.stop <= whole.stop for whole, part in zip(box, inside, strict=True))
+        wanted = values[inside]
+        assert found.shape == wanted.shape
+        assert found.dtype.newbyteorder("=") == wanted.dtype.newbyteorder("=")
+        assert np.ascontiguousarray(found).astype(wanted.dtype).tobytes() == np.ascontiguousarray(wanted).tobytes()
+        seen[inside] = True
+    assert seen[box].reshape(-1, seen[box].shape[-2] * seen[box].shape[-1]).any(axis=1).all()

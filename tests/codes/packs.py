@@ -56,7 +56,7 @@ def make(directory: Path, case: dict[str, Any]) -> dict[str, Any]:
         packed = pack(idx, Codec.parse(case["codec"]), threads=case.get("threads", 2), fields=fields)
     except Refusal as refusal:
         return {"refused": str(refusal), "files": sorted(path.name for path in directory.rglob("*.packed"))}
-    blocks.annotate(idx, Metadata(description, shape, {}).to_text())
+    blocks.annotate(idx, Metadata(description, shape, {}).to_text(), {})
     manifest.write(idx, packed.files)
     db, error, equal = ov.LoadDataset(str(idx)), 0.0, True
     for step in steps:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from dbproc.codes.cdf_to_idx import open_source
+from dbproc.codes.conversion.witness import require_same
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal
@@ -78,7 +79,9 @@ def require_equal(path: Path, name: str, wanted: np.ndarray[Any, Any]) -> None:
         assert source.description.shape == wanted.shape
         for budget in (10**9, 500, 60):
             for box in plan(wanted.shape, wanted.dtype.itemsize, budget):
-                assert same_bits(native(source.read(source.description.fields[0].name, box)), native(wanted[box]))
+                found = native(source.read(source.description.fields[0].name, box))
+                assert same_bits(found, native(wanted[box]))
+                require_same(source, source.description.fields[0], box, found, "in")
 
 
 @pytest.mark.parametrize("majority", ["row_major", "column_major"])
@@ -205,6 +208,30 @@ def test_data_are_chosen_before_what_supports_them(tmp_path: Path) -> None:
     assert described(path).fields[0].name == "rain"
 
 
+def test_what_is_not_marked_is_data_where_nothing_is_and_it_serves_no_other_one(tmp_path: Path) -> None:
+    only = write(tmp_path / "in.cdf", ("B", wild("float32", (3, 3)), {}, {}))
+    assert described(only).fields[0].name == "B"
+    served = write(
+        tmp_path / "served.cdf",
+        ("when", np.arange(3.0), {}, {}),
+        ("Epoch", TIMES, {}, {"Data_Type": TT2000}),
+        ("B", wild("float32", (3, 3)), {"DEPEND_0": "when"}, {}),
+    )
+    assert described(served).fields[0].name == "B"
+
+
+def test_a_fill_value_among_the_times_leaves_no_coordinates(tmp_path: Path) -> None:
+    times = np.array([TIMES[0], -(1 << 63), TIMES[2]])
+    path = write(
+        tmp_path / "in.cdf",
+        ("Epoch", times, {"FILLVAL": [-(1 << 63), "CDF_TIME_TT2000"]}, {"Data_Type": TT2000}),
+        ("B", wild("float32", (3, 3)), {"DEPEND_0": "Epoch"}, {}),
+    )
+    axis = described(path, "B").axes[0]
+    assert not axis.is_placed
+    assert axis.attributes["coordinates_left_out"] == "1 of 3 are fill values"
+
+
 @pytest.mark.parametrize("compressed", [0, 6])
 @pytest.mark.parametrize("compress", [0, 6])
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path, compressed: int, compress: int) -> None:
@@ -245,3 +272,17 @@ def test_an_index_that_lost_records_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_cdf_is_refused(tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "in.cdf").write_bytes(b"CDF\x01" + bytes(40))
     assert "netcdf_to_idx" in refused("cdf_to_idx", "in.cdf", "out.idx")
+
+
+@pytest.mark.parametrize("text", ["\xb0C".encode("latin-1"), "°C".encode(), "Ωm".encode()])
+def test_text_of_any_encoding_keeps_its_meaning(tmp_path: Path, text: bytes) -> None:
+    label = {"Data_Type": CHAR, "Num_Elements": 4, "Rec_Vary": False, "Dim_Sizes": [2]}
+    path = write(
+        tmp_path / "in.cdf",
+        ("label", np.array(["QQQQ", "flux"]), {}, label),
+        ("v", wild("float32", (3, 2)), {"UNITS": "QQQQ", "LABL_PTR_1": "label"}, {}),
+    )
+    path.write_bytes(path.read_bytes().replace(b"QQQQ", text.ljust(4)))
+    description, wanted = described(path, "v"), "°C" if text == b"\xb0C" else text.decode()
+    assert description.fields[0].units == wanted
+    assert description.axes[1].attributes["labels"] == [wanted, "flux"]

@@ -26,6 +26,12 @@ def test_metadata_come_back_as_they_were() -> None:
     assert Metadata.from_text(metadata().to_text()) == metadata()
 
 
+def test_metadata_of_before_axes_were_reversed_are_read() -> None:
+    content = json.loads(metadata().to_text())
+    del content["reversed"], content["top_first"]
+    assert Metadata.from_text(json.dumps({**content, "format": "dbproc-idx 1"})) == metadata()
+
+
 def test_metadata_are_one_line_of_plain_json() -> None:
     text = metadata().to_text()
     assert text.isascii()

@@ -166,12 +166,29 @@ def test_wrong_checksums_are_refused(tmp_path: Path) -> None:
     assert "CHECKSUM of HDU 0 is wrong" in refusal(path)
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_file_without_its_last_padding_is_whole_and_said_to_lack_it(tmp_path: Path, compressed: bool) -> None:
+    values = wild("int16", (30, 41))
+    made = fits.CompImageHDU(values, name="A") if compressed else fits.ImageHDU(values, name="A")
+    fits.HDUList([fits.PrimaryHDU(), made]).writeto(tmp_path / "in.fits", checksum=True)
+    content = (tmp_path / "in.fits").read_bytes()
+    with fits.open(tmp_path / "in.fits", disable_image_compression=True) as units:
+        end = units.info(output=False) and units[1]._data_offset + units[1].size
+    (tmp_path / "in.fits").write_bytes(content[:end])
+    assert same_bits(read(tmp_path / "in.fits", "A"), values)
+    assert f"lacks the last {len(content) - end} bytes of padding" in described(tmp_path / "in.fits", "A").notes[-1]
+    (tmp_path / "in.fits").write_bytes(content[: end - 1])
+    assert "it is cut or damaged" in refusal(tmp_path / "in.fits", "A")
+
+
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "in.fits", wild("int16", (30, 40)), wild("int16", (3, 4)))
     content = path.read_bytes()
-    for keep in (7, 1000, 2880, 3000, 5279, 6000, 2880 * 3 + 9, len(content) - 2880, len(content) - 1):
+    for keep in (7, 1000, 2880, 3000, 5279, 6000, 2880 * 3 + 9, len(content) - 2880, len(content) - 2857):
         path.write_bytes(content[:keep])
         assert "in.fits" in refusal(path, "0")
+    path.write_bytes(content + bytes(2880) + b" \n")
+    assert read(path, "0").shape == (30, 40)
     path.write_bytes(content + b"more")
     assert "behind HDU 1 is no further one" in refusal(path, "0")
 

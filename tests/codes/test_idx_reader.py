@@ -108,7 +108,7 @@ def test_a_dataset_from_elsewhere_is_read_as_its_idx_tells(foreign: Path, values
     assert same_bits(dataset.read("v"), values)
 
 
-@pytest.mark.parametrize("place", ["DIR/other/", "./out/../other/", "./other/", "out/", ""])
+@pytest.mark.parametrize("place", ["DIR/other/", "./out/../other/", "./other/", "other/", ""])
 def test_blocks_that_lie_elsewhere_are_not_read(tmp_path: Path, foreign: Path, place: str) -> None:
     shutil.copytree(foreign.with_suffix(""), tmp_path / "other")
     text = foreign.read_text()

@@ -48,6 +48,21 @@ idx = made("b", [64, 64, 64], [("v", "uint16")])
 idx.bitsperblock = 12
 idx.save("b.idx")
 ov.LoadDataset("b.idx").write(np.ones((8, 64, 64), "u2"), logic_box=([0, 0, 0], [64, 64, 8]))
+
+for name, template, bits, files in (
+    ("levels", "./levels/%02x/%04x.bin", 10, 16),
+    ("short", "./short/%01x/%01x.bin", 6, 8),
+    ("plain", "plain/%04x.bin", 10, 64),
+):
+    idx = made(name, [64, 64, 32], [("v", "int32")])
+    idx.bitsperblock, idx.blocksperfile, idx.filename_template = bits, files, template
+    idx.save(f"{name}.idx")
+    ov.LoadDataset(f"{name}.idx").write(np.arange(1 << 17, dtype="i4").reshape(32, 64, 64))
+fields = [ov.Field("v", "uint8"), ov.Field("w", "uint8")]
+db = ov.CreateIdx(url="steps.idx", dims=[20, 12], fields=fields, time=[0, 4, "t%d/"], arco="modvisus")
+for step in range(4):  # one less than is declared, and one field left out
+    for name in ("v", "w")[: 1 if step in (1, 2) else 2]:
+        db.write(np.full((12, 20), 1 + step, "u1"), field=name, time=step)
 """
 
 
@@ -98,6 +113,36 @@ def test_blocks_that_were_never_written_are_refused_or_noted(here: Path, convert
     assert same_bits(dataset.read(), wanted)
 
 
+@pytest.mark.parametrize("name", ["levels", "short", "plain"])
+def test_every_way_to_name_files_of_blocks_is_understood(here: Path, convert: Convert, name: str) -> None:
+    assert verify(here / f"{name}.idx").whole
+    wanted = np.arange(1 << 17, dtype="i4").reshape(32, 64, 64)
+    assert same_bits(open_idx(here / f"{name}.idx").read(), wanted)
+    convert("idx_to_idx", f"{name}.idx", "out.idx")
+    assert same_bits(open_idx(here / "out.idx").read(), wanted)
+    file = max((here / name).rglob("*.bin"))
+    file.unlink()
+    assert file.relative_to(here).as_posix() in [each.file for each in verify(here / f"{name}.idx").damages]
+
+
+def test_what_is_declared_and_was_never_written_is_noted(here: Path, convert: Convert) -> None:
+    told = (
+        "timestep 4 is declared, but nothing of it is there",
+        "field w was never written at timesteps 1 to 2: its values there are 0",
+    )
+    found = verify(here / "steps.idx")
+    assert (found.whole, found.notes[1:]) == (True, told)
+    convert("idx_to_idx", "steps.idx", "out.idx")
+    steps = np.arange(1, 5, dtype="u1")[:, None, None] + np.zeros((1, 12, 20), "u1")
+    for name in ("steps", "out"):
+        dataset = open_idx(here / f"{name}.idx")
+        assert dataset.description.notes == told
+        assert same_bits(dataset.read("v"), steps)
+        assert dataset.read("w")[:, 0, 0].tolist() == [1, 0, 0, 4]
+    shutil.rmtree(here / "steps" / "t3")
+    assert not verify(here / "steps.idx").whole
+
+
 def test_a_damaged_block_is_refused_by_name(here: Path, refused: Refused) -> None:
     file = here / "a" / "t04" / "0000.bin"
     content = bytearray(file.read_bytes())
@@ -135,6 +180,14 @@ def test_one_dataset_of_a_midx_file_is_meant(tmp_path: Path) -> None:
     assert part(tmp_path / "x.midx", MIDX.format(one + two), "two") == tmp_path / "sub" / "b.idx"
     with pytest.raises(Refusal, match=r"several datasets\. Choose with --part: one, two"):
         part(tmp_path / "x.midx", MIDX.format(one + two), None)
+    assert part(tmp_path / "x.midx", MIDX.format("<dataset url='file://./a.idx'/>"), None) == tmp_path / "a.idx"
+
+
+def test_the_datasets_of_a_midx_file_are_verified(here: Path) -> None:
+    (here / "x.midx").write_text(MIDX.format("<dataset url='file://./a.idx'/><dataset url='b.idx'/>"))
+    found = verify(here / "x.midx")
+    assert {each.file for each in found.damages} == {"b/0000.bin"}
+    assert any(note.startswith("a.idx: without a manifest") for note in found.notes)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +195,7 @@ def test_one_dataset_of_a_midx_file_is_meant(tmp_path: Path) -> None:
     [
         (MIDX.format("<dataset url='http://example.org/a.idx'/>"), "no .idx beside or below it"),
         (MIDX.format("<dataset url='../a.idx'/>"), "no .idx beside or below it"),
+        (MIDX.format("<dataset url='file:///etc/a.idx'/>"), "no .idx beside or below it"),
         (MIDX.format("<dataset url='/etc/passwd'/>"), "no .idx beside or below it"),
         (MIDX.format(""), "names 0 datasets"),
         ("<!DOCTYPE d [<!ENTITY a 'b'>]><dataset url='a.idx'/>", "declares entities"),

@@ -15,12 +15,12 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from dbproc.codes.formats import mosaic
+from dbproc.codes.formats import jpeg, mosaic
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.image_to_idx import open_source
-from tests.codes.conftest import same_bits, wild
+from tests.codes.conftest import require_plain, same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Refused = Callable[..., str]
@@ -31,7 +31,10 @@ def opened(*paths: Path, **options: Any) -> tuple[Description, dict[str, np.ndar
     with open_source(paths, options) as source:
         told = source.description
         box = tuple(slice(0, size) for size in told.shape)
-        return told, {field.name: np.ascontiguousarray(source.read(field.name, box)) for field in told.fields}
+        found = {field.name: np.ascontiguousarray(source.read(field.name, box)) for field in told.fields}
+        for name, values in found.items():
+            require_plain(source, name, box, values)
+        return told, found
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
@@ -105,6 +108,24 @@ def test_a_picture_stands_upright(tmp_path: Path, suffix: str, orientation: int)
     assert any("turned upright" in note for note in told.notes) == (orientation > 1)
     with open_source([path], {}) as source:
         assert np.array_equal(source.read("image", (slice(2, 7), slice(3, 11))), wanted[2:7, 3:11])
+
+
+def test_a_picture_whose_exif_is_cut_stands_upright(tmp_path: Path) -> None:
+    path = photograph(tmp_path / "in.jpg", smooth(21, 34), 6)
+    whole, block = path.read_bytes(), path.read_bytes().index(b"Exif")
+    length = int.from_bytes(whole[block - 2 : block], "big")
+    cut = whole[: block - 2] + (70).to_bytes(2, "big") + whole[block : block + 68] + whole[block - 2 + length :]
+    wanted = opened(path)[1]["image"]
+    path.write_bytes(cut)
+    told, found = opened(path)
+    assert "latitude" not in told.attributes
+    assert same_bits(found["image"], wanted)
+
+
+def test_an_orientation_in_xmp_alone_turns_nothing(tmp_path: Path) -> None:
+    packet = b'<x xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+    Image.fromarray(smooth(21, 34)).save(tmp_path / "in.jpg", xmp=packet)
+    assert opened(tmp_path / "in.jpg")[1]["image"].shape == (21, 34, 3)
 
 
 def test_place_time_and_camera_are_kept(tmp_path: Path) -> None:
@@ -182,6 +203,40 @@ def test_fill_bytes_before_a_marker_are_no_damage(tmp_path: Path, marker: bytes)
     assert marker in whole
     path.write_bytes(whole.replace(marker, b"\xff\xff" + marker))
     assert same_bits(opened(path)[1]["image"], wanted)
+
+
+@pytest.mark.parametrize("options", [{}, {"restart_marker_blocks": 3}, {"restart_marker_blocks": 3, "quality": 20}])
+def test_a_sound_jpeg_of_any_number_of_runs_is_decoded_three_times(options: dict[str, Any]) -> None:
+    stream, times = io.BytesIO(), []
+    Image.fromarray(smooth(90, 110)).save(stream, "JPEG", **options)
+
+    def decode(data: bytes) -> Any:
+        times.append(data)
+        return imagecodecs.jpeg_decode(data)
+
+    jpeg.require_whole("in.jpg", stream.getvalue(), decode)
+    assert len(times) == 3
+
+
+@pytest.mark.parametrize("blocks", [1, 3, 7])
+def test_bytes_left_over_in_any_run_of_a_jpeg_are_found(tmp_path: Path, blocks: int) -> None:
+    path = photograph(tmp_path / "in.jpg", smooth(50, 61), restart_marker_blocks=blocks)
+    whole = path.read_bytes()
+    runs = jpeg.structure(path, whole).runs
+    for end in runs[:: max(1, len(runs) // 9)]:
+        path.write_bytes(whole[:end] + b"\x12\x34\x56\x78" + whole[end:])
+        with pytest.raises(Refusal, match="JPEG data are left over"):
+            opened(path)
+
+
+@pytest.mark.parametrize("marker", [0xC5, 0xCB, 0xF7])
+def test_a_jpeg_of_another_coding_is_not_called_damaged(tmp_path: Path, marker: int) -> None:
+    path = photograph(tmp_path / "in.jpg", smooth(16, 16))
+    whole = path.read_bytes()
+    frame = whole.rindex(b"\xff\xc0\x00\x11")
+    path.write_bytes(whole[: frame + 1] + bytes([marker]) + whole[frame + 2 :])
+    with pytest.raises(Refusal, match=rf"not supported \(marker FF{marker:X}\). Save it as"):
+        opened(path)
 
 
 def test_bytes_behind_a_jpeg_are_told(tmp_path: Path) -> None:

@@ -59,7 +59,16 @@ def test_files_named_one_by_one_keep_their_order(tmp_path: Path) -> None:
 
 
 def test_other_files_beside_those_meant_are_refused(tmp_path: Path) -> None:
-    assert "other files" in turned_away(written(tmp_path / "held", "a.nc", "b.txt"), tmp_path)
+    assert "other files" in turned_away(written(tmp_path / "held", "a.nc", "b.dat", "README.txt"), tmp_path)
+
+
+def test_what_is_about_those_meant_is_passed_over_and_told(tmp_path: Path) -> None:
+    about = ["LICENSE", "README.txt", "metadata.json", "notes.md"]
+    held = written(tmp_path / "held", "a.nc", *about)
+    meant = found([held], (".nc",), tmp_path / "unpacked")
+    assert [path.name for path in meant.files] == ["a.nc"]
+    assert meant.texts == tuple(about)
+    assert meant.notes() == ("passed over: LICENSE, README.txt, metadata.json and 1 more",)
 
 
 def fifo(path: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import netCDF4
 import numpy as np
 import pytest
 
@@ -109,10 +110,40 @@ def test_what_differs_between_files_is_told_of_each(tmp_path: Path) -> None:
     assert [part.attributes["T:comment"] for part in found.parts] == ["calm", "windy"]
 
 
+@pytest.mark.parametrize("calendar", [None, "gregorian", "standard"])
+def test_times_in_other_units_of_one_calendar_are_told_in_the_first_ones_exactly(
+    tmp_path: Path, calendar: str | None
+) -> None:
+    first = day(tmp_path, 1, (0.0, 6.0, 18.0))
+    second = day(tmp_path, 2, (1.0, 1.25, 1.5), units="days since 2019-01-01 12:00")
+    with netCDF4.Dataset(second, "a") as dataset:
+        if calendar:
+            dataset["time"].calendar = calendar
+    found = described([first, second])
+    assert found.axes[0].coordinates == (0.0, 6.0, 18.0, 36.0, 42.0, 48.0)
+    assert "coordinates of all files are told in 'hours since 2019-01-01 00:00:00'" in found.notes
+
+
+def test_another_calendar_is_refused(tmp_path: Path) -> None:
+    first, second = day(tmp_path, 1), day(tmp_path, 2)
+    with netCDF4.Dataset(second, "a") as dataset:
+        dataset["time"].calendar = "noleap"
+    assert "its axis time is in" in refused([first, second])
+
+
+def test_advice_offers_nothing_that_was_just_refused(tmp_path: Path) -> None:
+    fills = [day(tmp_path, i, (6.0 * i,), _FillValue=np.float32(fill)) for i, fill in ((1, -999), (2, -9999))]
+    said = refused(fills, "time")
+    assert "its fill and valid range of T" in said
+    assert "--join" not in said
+    assert "one fill value and valid range first" in said
+
+
 CHANGES: list[tuple[Mapping[str, Any], str]] = [
     ({"heights": [1.0, 2.0]}, "coordinates of axis height at index 1 is 2.0, not 2.5"),
     ({"heights": [1.0, 2.0, 3.0]}, "axis 1"),
-    ({"units": "days since 2019-01-01"}, "its axis time is in"),
+    ({"units": "hours since yesterday"}, "its axis time is in"),
+    ({"units": "months since 2019-01-01"}, "its axis time is in"),
     ({"scale_factor": 2.0}, "scale, offset and units of T"),
     ({"missing_value": np.float32(-1)}, "fill and valid range of T"),
     ({"flag_meanings": "good bad"}, "meaning of T"),

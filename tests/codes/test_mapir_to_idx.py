@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from dbproc.codes.formats import bands
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.mapir_to_idx import open_source
-from tests.codes.conftest import same_bits, wild
+from tests.codes.conftest import require_plain, same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -27,7 +27,10 @@ def opened(*paths: Path, **options: Any) -> tuple[Description, dict[str, np.ndar
     with open_source(paths, options) as source:
         told = source.description
         box = tuple(slice(0, size) for size in told.shape)
-        return told, {field.name: np.ascontiguousarray(source.read(field.name, box)) for field in told.fields}
+        found = {field.name: np.ascontiguousarray(source.read(field.name, box)) for field in told.fields}
+        for name, values in found.items():
+            require_plain(source, name, box, values)
+        return told, found
 
 
 def survey(path: Path, values: np.ndarray[Any, Any], model: str = "Survey3W_RGN") -> Path:
@@ -134,8 +137,16 @@ def test_an_index_is_a_field(tmp_path: Path, convert: Convert) -> None:
 
 def test_an_index_of_missing_bands_is_refused(tmp_path: Path) -> None:
     path = survey(tmp_path / "in.tif", wild("uint16", (6, 5, 3)))
-    with pytest.raises(Refusal, match="it needs bands nir and red; there are orange, cyan, nir"):
-        opened(path, camera="OCN", ndvi=True)
+    with pytest.raises(Refusal, match="it needs bands nir and red or orange; there are nir, green, blue"):
+        opened(path, camera="NGB", ndvi=True)
+
+
+def test_orange_stands_for_red_where_there_is_no_red(tmp_path: Path) -> None:
+    values = wild("uint16", (6, 5, 3))
+    told, found = opened(survey(tmp_path / "in.tif", values, "Survey3W_OCN"), ndvi=True)
+    orange, nir = values[:, :, 0].astype("f8"), values[:, :, 2].astype("f8")
+    assert np.array_equal(found["ndvi"], ((nir - orange) / (nir + orange)).astype("f4"))
+    assert told.named("ndvi").attributes["formula"] == "(nir - orange) / (nir + orange)"
 
 
 def test_one_file_for_each_band(tmp_path: Path) -> None:
@@ -168,7 +179,76 @@ def test_names_of_bands_are_checked(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "camera"), [("Survey3W_RGN", "RGN"), ("Survey3N OCN 3.37mm", "OCN"), ("Survey3", None), ("RGB/RGN", None)]
+    ("model", "names"),
+    [
+        ("Survey3W_RGN", bands.CAMERAS["RGN"]),
+        ("Survey3N OCN 3.37mm", bands.CAMERAS["OCN"]),
+        ("Survey2_NDVI", ("red", "red_nir", "nir")),
+        ("Survey2 NIR", ("nir", "nir_2", "nir_3")),
+        ("Survey3", None),
+        ("RGB/RGN", None),
+        ("EPIC RED", None),
+    ],
 )
-def test_a_model_tells_a_camera_or_none(model: str, camera: str | None) -> None:
-    assert bands.camera(model) == camera
+def test_a_model_tells_its_bands_or_none(model: str, names: tuple[str, ...] | None) -> None:
+    assert bands.camera(model) == names
+
+
+PACKET = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:cam="http://pix4d.com/camera/1.0" xmlns:drone-dji="http://www.dji.com/drone-dji/1.0/"
+ drone-dji:BandName="{name}" drone-dji:SensorGain="1.{number}"><cam:RadiometricCalibration><rdf:Seq><rdf:li>0.{number}
+</rdf:li><rdf:li>1e-7</rdf:li></rdf:Seq></cam:RadiometricCalibration></rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+def single(path: Path, seed: int, name: str) -> Path:
+    """A band in a file of its own, with a black level, and a packet of XMP where it has a name."""
+    packet = PACKET.format(name=name, number=seed).encode()
+    tags = [(271, "s", 0, "DJI", True), (272, "s", 0, "FC6360", True), (50714, "H", 1, 4800 + seed, True)]
+    tags += [(700, "B", len(packet), packet, True)] if name else []
+    tifffile.imwrite(path, wild("uint16", (6, 5), seed), photometric="minisblack", extratags=tags, metadata=None)
+    return path
+
+
+def test_each_band_keeps_what_its_own_picture_tells(tmp_path: Path) -> None:
+    paths = [single(tmp_path / f"{name}.tif", i, name) for i, name in enumerate(("Green", "RedEdge", "NIR"))]
+    told, _ = opened(*paths)
+    assert [field.name for field in told.fields] == ["green", "red_edge", "nir"]
+    assert told.attributes["make"] == "DJI"
+    assert "BlackLevel" not in told.attributes
+    for i, field in enumerate(told.fields):
+        own = field.attributes["picture"]
+        assert own["BlackLevel"] == 4800 + i
+        assert own["xmp"]["drone-dji:SensorGain"] == f"1.{i}"
+        assert own["xmp"]["cam:RadiometricCalibration"] == [f"0.{i}", "1e-7"]
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["DJI_0001_MS_G", "DJI_0001_MS_R", "DJI_0001_MS_RE", "DJI_0001_MS_NIR"], ["green", "red", "red_edge", "nir"]),
+        (["DJI_0011", "DJI_0012", "DJI_0013"], ["blue", "green", "red"]),
+    ],
+)
+def test_files_of_dji_tell_their_bands_by_their_names(tmp_path: Path, files: list[str], names: list[str]) -> None:
+    paths = [single(tmp_path / f"{name}.TIF", i, "") for i, name in enumerate(files)]
+    assert list(opened(*paths)[1]) == names
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "tif"])
+def test_exif_and_xmp_of_a_picture_are_kept(tmp_path: Path, kind: str) -> None:
+    tags, packet = Image.Exif(), PACKET.format(name="x", number=7)
+    tags[0x010F], tags[0x0110] = "MAPIR", "Survey3W_RGN"
+    tags.get_ifd(0x8769)[0x829A] = 0.002
+    picture = Image.fromarray(wild("uint8", (8, 9, 3)))
+    if kind == "png":
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", packet)
+        picture.save(tmp_path / "in.png", exif=tags, pnginfo=info)
+    elif kind == "jpg":
+        picture.save(tmp_path / "in.jpg", exif=tags, xmp=packet.encode())
+    else:
+        tags[700] = packet.encode()
+        picture.save(tmp_path / "in.tif", exif=tags)
+    told = opened(tmp_path / f"in.{kind}")[0].attributes
+    assert kind == "tif" or told["exif"]["ExposureTime"] in ([1, 500], 0.002)  # Pillow writes none into a TIFF
+    assert told["xmp"]["drone-dji:SensorGain"] == "1.7"

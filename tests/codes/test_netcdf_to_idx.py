@@ -17,12 +17,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dbproc.codes.formats import array_file, chunks
+from dbproc.codes.conversion.witness import require_same
+from dbproc.codes.formats import array_file, chunks, classic
 from dbproc.codes.formats.classic import require_whole
-from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.description import Description, plain
 from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import plan
+from dbproc.codes.idx.values import native
 from dbproc.codes.netcdf_to_idx import open_source
 from tests.codes.conftest import ROOT, environment, same_bits, wild, write_netcdf
 
@@ -47,6 +49,7 @@ def read(path: Path, *names: str, unpack: bool = False, budget: int = 10**9) -> 
             values = np.empty(source.description.shape, each.dtype)
             for box in plan(values.shape, values.itemsize, budget):
                 values[box] = source.read(each.name, box)
+                require_same(source, each, box, native(values[box]), "in")
             found[each.name] = values
     return found
 
@@ -240,10 +243,19 @@ def test_help_loads_no_heavy_library() -> None:
 
 def test_several_candidates_are_listed(tmp_path: Path) -> None:
     values = wild("float32", (3, 4))
-    write_netcdf(tmp_path / "in.nc", {"y": 3, "x": 4}, {name: (("y", "x"), values, {}) for name in ("rain", "snow")})
+    variables: dict[str, Any] = {name: (("y", "x"), values, {}) for name in ("rain", "snow")}
+    write_netcdf(tmp_path / "in.nc", {"y": 3, "x": 4}, {**variables, "row": (("y",), wild("int8", (3,)), {})})
     said = refusal(tmp_path / "in.nc")
     assert "in.nc" in said
-    assert "--variable: rain (y=3, x=4), snow (y=3, x=4)" in said
+    assert "--variable: rain (y=3, x=4), snow (y=3, x=4), row (y=3)" in said
+
+
+def test_data_variables_of_the_same_dimensions_are_fields_together(tmp_path: Path) -> None:
+    values = {name: wild("float32", (3, 4), seed) for seed, name in enumerate(("rain", "snow"))}
+    write_netcdf(tmp_path / "in.nc", {"y": 3, "x": 4}, {name: (("y", "x"), v, {}) for name, v in values.items()})
+    found = read(tmp_path / "in.nc")
+    assert list(found) == ["rain", "snow"]
+    assert all(same_bits(found[name], each) for name, each in values.items())
 
 
 def test_a_wrong_name_is_answered_with_the_choices(tmp_path: Path, refused: Refused) -> None:
@@ -266,7 +278,8 @@ def test_seven_dimensions_or_none_are_refused_by_name(tmp_path: Path) -> None:
     )
     assert "'deep' is 7D" in refusal(path, "deep")
     assert "'alone' is 0D" in refusal(path, "alone")
-    assert "fit (a=2, b=1). Not supported: deep (7D)" in refusal(path)
+    assert "fit (a=2, b=1). Not supported: deep (7D)" in refusal(path, "other")
+    assert described(path).fields[0].name == "fit"
 
 
 def test_what_is_not_of_numbers_is_refused_by_name(tmp_path: Path) -> None:
@@ -362,7 +375,7 @@ def test_what_serves_a_variable_is_kept(tmp_path: Path) -> None:
     assert description.axes[0].attributes["bounds_values"] == [[65.0, 55.0], [55.0, 45.0]]
     assert description.axes[0].attributes["dtype"] == "float32"
     assert told["auxiliary_coordinates"]["height"]["values"] == 2.5
-    assert told["auxiliary_coordinates"]["lon"]["values"] == "not kept"
+    assert told["auxiliary_coordinates"]["lon"]["values"] == plain(wild("float32", (2, 3)))
     assert told["auxiliary_coordinates"]["lon"]["shape"] == [2, 3]
     assert told["grid_mappings"]["crs"]["grid_mapping_name"] == "mercator"
     assert told["axes_without_coordinates"] == ["x"]
@@ -543,3 +556,15 @@ def test_coordinates_that_rise_give_increasing_positions(tmp_path: Path) -> None
     assert axis.coordinates == (10, 20, 30)
     assert positions is not None
     assert [b - a for a, b in pairwise(positions)] == [5.0, 5.0]
+
+
+def test_a_file_is_found_sound_once_and_again_when_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Path] = []
+    monkeypatch.setattr(classic, "require_own", looked.append)
+    path = one(tmp_path / "in.nc", wild("float64", (16, 20)), "NETCDF3_CLASSIC")
+    for _ in range(2):
+        classic.require_sound(path)
+    assert looked == [path]
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(Refusal, match="cut off"):
+        classic.require_sound(path)

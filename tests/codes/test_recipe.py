@@ -26,21 +26,21 @@ from dbproc.codes.idx.idx_file import IdxFile
 from dbproc.codes.idx.idx_reader import read_metadata
 from tests.codes.conftest import write_netcdf
 
-NUMBER = 1
+NUMBER = 2
 """The number of the recipe that the digests were recorded under."""
 DIGESTS: dict[str, str] = {
-    "uint8 2D": "175df68ec4970ccba22e940e330d71aed51edf7df32af8ee4470f5819232b2c7",
-    "int16 3D of the other order": "99b9c9c44772e8affb15d701e6b63ff69559bc1f5a022077a7cb287e1d78d19e",
-    "uint16 of three components": "c03159d49c25c68112738658de10f36d481d12d618681aa60779498d842490a3",
-    "float32 by zfp": "70c0b78d77c65fe9f44be9350639b8362026f399929fc9e8b3b6ede7bcfc8492",
-    "float64 uncompressed": "8541217dac5e7a61c4a1932f1dd5e60986915c4fd60cde01218f51cfb175405e",
-    "int32 in many bins": "ec83cc03fc0731ecabb5a987faf873b2a349bfe743644764ce76d78dca5ff0ef",
-    "float32 of two days in timesteps": "ad82910444dc9469f62277d8defd343a374d30de43e404130e1fde14756c85dd",
-    "netcdf, packed": "795ab9d54f0171898b21c1be9a407e31c29903593d609b9644afe87246b950fe",
-    "netcdf, unpacked": "1f48d05a166725b90f8b2e9cae7aa54393e4edd2cb5c19f780fece8e6d1264ab",
-    "hdf5": "8ea1b8368e7ebc71669bc19b40f0d1e40cfc78fcb486a8cecf44cfa5112d0b2d",
-    "fits": "54b49ce0e1b62ab15b571451afc06d0e1106c5da3183a28b6d14724271ece6b4",
-    "tiff": "1ff28067b7338ff433ad41435346d8a30f961846593725eee146425c23685484",
+    "uint8 2D": "e1804acd48bd19829c6859e2a0e4ef04576163d19052bc573f3ea0fa7b97a7c4",
+    "int16 3D of the other order": "625525d46c225f3bf6a9b0598e9177c42b81309860ad82e22bb1f85a743531f0",
+    "uint16 of three components": "5e088dcee6db365141aab14018789b1096d1dd01c2fbb64c3ec9a21ca0b6ae51",
+    "float32 by zfp": "36a5a5aa3819405181ec2ac99b83f7d4cced9f0bee55e937e008511c6641a378",
+    "float64 uncompressed": "cf9fc21d67ec2e1d8c9e4866ce31cfc32579633166cf403395de24b9261b9e9a",
+    "int32 in many bins": "5ebe30cfb1ffbdced708c2e91d9a20b31d5f30b96fb2adfd5b2824570c44d000",
+    "float32 of two days in timesteps": "181237f4bddd234359cdf1e1877b71178e898cfdc2266be4097b6d40ed7da127",
+    "netcdf, packed": "0d3c5818a2466c1ea175142d4334fc09201206b3e707263268b20d2b921b4720",
+    "netcdf, unpacked": "928a0ffa9de3401fa8e47924affe20f75f31e0e4c4af1cde76dc008b6f41b8f5",
+    "hdf5": "b7b4092f24815926fafceadf7157f097056ff3ca6309496ffcdeb1bc6ffbc6b3",
+    "fits": "e5898bf83758d44c1373dc8753f1c9b5d307d7ca6b5070698d844dadf54ad159",
+    "tiff": "319a09948d54169873486ac7965f3e02808cb62617ad3cb942c14bb779520e1b",
 }
 
 PLAIN: dict[str, Any] = {

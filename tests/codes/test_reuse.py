@@ -64,13 +64,13 @@ def contents(idx: Path) -> dict[str, bytes]:
 
 def shared(old: Path, new: Path) -> dict[int, int]:
     """The timesteps of a dataset that are files of the older one: new numbers, and old ones."""
-    inodes = {path.stat().st_ino: _step(path) for path in old.with_suffix("").glob("t*/*.bin")}
-    found = {_step(path): path.stat().st_ino for path in new.with_suffix("").glob("t*/*.bin")}
+    inodes = {path.stat().st_ino: _step(path) for path in old.with_suffix("").glob("t*.bin")}
+    found = {_step(path): path.stat().st_ino for path in new.with_suffix("").glob("t*.bin")}
     return {step: inodes[inode] for step, inode in sorted(found.items()) if inode in inodes}
 
 
 def _step(path: Path) -> int:
-    return int(path.parent.name.removeprefix("t"))
+    return int(path.name[1:7])
 
 
 @pytest.fixture
@@ -130,13 +130,13 @@ def test_under_other_options_nothing_is_shared(
 
 def test_nothing_is_taken_from_a_damaged_dataset(grown: tuple[Path, list[Path]], tmp_path: Path) -> None:
     old, days = grown
-    bin_ = next(old.with_suffix("").glob("t000004/*.bin"))
+    bin_ = next(old.with_suffix("").glob("t000004.*.bin"))
     content = bytearray(bin_.read_bytes())
     content[-1] ^= 1
     bin_.write_bytes(content)
     said = month(tmp_path / "new.idx", days, str(old))
     assert "no timesteps were shared" in said
-    assert "t000004/0000.bin: its bytes are not those that were written" in said
+    assert "t000004.0000.bin: its bytes are not those that were written" in said
     assert shared(old, tmp_path / "new.idx") == {}
     assert verify(tmp_path / "new.idx").whole
     with pytest.raises(Refusal, match="stored with loss"):
@@ -242,8 +242,43 @@ def test_what_is_made_otherwise_is_not_taken_over(change: dict[str, Any], recipe
     assert old.steps_of(described("a", parts=parts, **change), shape, recipe) == {}
 
 
+BINS = """(version)
+6
+(box)
+0 7 0 7
+(fields)
+v uint8 default_layout() default_value(0) min(0) max(0)
+(bits)
+V010101
+(bitsperblock)
+4
+(blocksperfile)
+2
+(time)
+0 2 t%06d/
+(filename_template)
+./NAME/%04x.bin
+"""
+
+
+def test_every_file_of_a_timestep_is_taken_over(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / f"{name}.idx").write_text(BINS.replace("NAME", name))
+    for step in (0, 1):
+        for first in (0, 2):
+            path = tmp_path / "old" / f"t{step:06}" / f"{first:04x}.bin"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(bytes([step, first]))
+    manifest.write(tmp_path / "old.idx")
+    earlier = Earlier(tmp_path / "old.idx", Metadata(Description("", (), (), (), (), ""), (), {}))
+    taken = reuse.take_over(earlier, tmp_path / "new.idx", {2: 1})
+    known = manifest.load(tmp_path / "old.idx")
+    assert taken == {f"new/t000002/{i}.bin": known[f"old/t000001/{i}.bin"] for i in ("0000", "0002")}
+    assert (tmp_path / "new/t000002/0002.bin").samefile(tmp_path / "old/t000001/0002.bin")
+
+
 def test_programs_of_another_number_have_another_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = {"opener": "o", "options": {}, "codec": "zip", "join": "", "timesteps": ""}
+    job = {"opener": "o", "options": {}, "codec": "zip", "join": "", "timesteps": "", "ranges": [], "keep_rows": False}
     before = building.recipe(job)
     assert building.recipe({**job, "codec": "raw"}) != before
     monkeypatch.setattr(building, "RECIPE", building.RECIPE + 1)

@@ -10,7 +10,7 @@ import pytest
 
 from dbproc.codes.conversion.stepped import arranged
 from dbproc.codes.conversion.writing import Plan
-from dbproc.codes.idx.description import Axis, Description, Field
+from dbproc.codes.idx.description import Axis, Description, Field, Part
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import Box, plan, whole
 from dbproc.codes.idx.values import Values
@@ -86,9 +86,43 @@ def test_an_axis_that_is_not_there_is_refused_with_those_that_are() -> None:
         arranged(Numbered("ty", 2, 3), "w", "here")
 
 
-def test_an_axis_that_is_there_twice_is_refused() -> None:
-    with pytest.raises(Refusal, match="several axes 'y'"):
-        arranged(Numbered("yy", 2, 3), "y", "here")
+def test_axes_of_one_name_are_told_apart() -> None:
+    found = arranged(Numbered("yyy", 2, 3, 4), "y_2", "here")
+    assert [(axis.name, axis.size) for axis in found.description.axes] == [("y_2", 3), ("y", 2), ("y_3", 4)]
+
+
+@pytest.mark.parametrize("budget", [1, 100, 10**6])
+@pytest.mark.parametrize(
+    ("timesteps", "order", "shape"),
+    [("b,d", "bdacef", (12, 2, 3, 2, 3)), ("leading", "abcdef", (12, 4, 2, 3)), ("d,b", "dbacef", (12, 2, 3, 2, 3))],
+)
+def test_several_axes_can_become_the_timesteps(timesteps: str, order: str, shape: tuple[int, ...], budget: int) -> None:
+    source = Numbered("abcdef", 2, 3, 3 if timesteps != "leading" else 2, 4, 2, 3)
+    found = arranged(source, timesteps, "here")
+    wanted = source.values.transpose(["abcdef".index(name) for name in order]).reshape(shape)
+    assert found.description.shape == shape
+    read = np.empty_like(wanted, order="C")
+    for box in plan(shape, 4, budget):
+        read[box] = found.read("n", box)
+    assert same_bits(read, np.ascontiguousarray(wanted))
+    steps = order[: 6 - len(shape) + 1]
+    first = found.description.axes[0]
+    assert (first.name, [each["name"] for each in first.attributes["axes"]]) == ("_".join(steps), list(steps))
+    assert "the last of them quickest" in found.description.notes[-1]
+
+
+def test_parts_are_counted_in_timesteps() -> None:
+    source = Numbered("tlyx", 5, 3, 2, 2)
+    source.description = replace(source.description, parts=(Part(0, 0, 2), Part(1, 2, 5)))
+    assert arranged(source, "t,l", "here").description.parts == (Part(0, 0, 6), Part(1, 6, 15))
+    assert arranged(source, "l,t", "here").description.parts == ()
+
+
+def test_three_axes_are_left_where_all_that_lead_become_timesteps() -> None:
+    for axes, timesteps in (("zyx", ""), ("tzyx", "t"), ("ctzyx", "c_t")):
+        source = Numbered(axes, *range(2, 2 + len(axes)))
+        assert arranged(source, "leading", "here").description.timesteps == timesteps
+    assert arranged(Numbered("ztyx", 2, 3, 4, 5, timesteps="t"), "leading", "here").description.timesteps == "t"
 
 
 def test_six_axes_need_timesteps() -> None:

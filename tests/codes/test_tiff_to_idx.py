@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.tiff_to_idx import open_source
-from tests.codes.conftest import same_bits, wild
+from tests.codes.conftest import require_plain, same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
 Refused = Callable[..., str]
@@ -37,6 +38,8 @@ def opened(path: Path, **options: Any) -> tuple[Description, dict[str, np.ndarra
         half = tuple(slice(size // 3, size // 3 + (size + 1) // 2) for size in told.shape)
         for name, values in found.items():
             assert np.ascontiguousarray(source.read(name, half)).tobytes() == values[half].tobytes()
+            for box in (whole, half):
+                require_plain(source, name, box, values)
         return told, found
 
 
@@ -257,18 +260,21 @@ def test_a_mask_is_a_field_of_its_own(tmp_path: Path) -> None:
     assert same_bits(found["mask"], mask.astype("uint8"))
 
 
-def test_many_bands_need_a_word(tmp_path: Path) -> None:
+def test_bands_are_fields_and_very_many_an_axis(tmp_path: Path) -> None:
     values = wild("uint16", (7, 9, 6))
-    options = {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": [0] * 5}
-    tifffile.imwrite(tmp_path / "in.tif", values, metadata=None, **options)
-    with pytest.raises(Refusal, match=r"6 components of uint16.*fields, axis or components"):
-        opened(tmp_path / "in.tif")
+    items = "".join(f'<Item name="DESCRIPTION" sample="{i}" role="description">B {i + 1}</Item>' for i in range(6))
+    tag = (42112, "s", 0, f"<GDALMetadata>{items}</GDALMetadata>", True)
+    options = {"photometric": "minisblack", "planarconfig": "contig", "metadata": None}
+    tifffile.imwrite(tmp_path / "in.tif", values, extrasamples=[0] * 5, extratags=[tag], **options)
+    fields = opened(tmp_path / "in.tif")[1]
+    assert list(fields) == [f"B_{i}" for i in range(1, 7)]
+    assert same_bits(fields["B_5"], np.ascontiguousarray(values[:, :, 4]))
     assert same_bits(opened(tmp_path / "in.tif", channels="components")[1]["image"], values)
     told, found = opened(tmp_path / "in.tif", channels="axis")
     assert told.axes[0].name == "band"
     assert same_bits(found["image"], np.ascontiguousarray(np.moveaxis(values, -1, 0)))
-    fields = opened(tmp_path / "in.tif", channels="fields")[1]
-    assert same_bits(fields["band_4"], np.ascontiguousarray(values[:, :, 4]))
+    tifffile.imwrite(tmp_path / "many.tif", wild("uint8", (4, 3, 33)), extrasamples=[0] * 32, **options)
+    assert opened(tmp_path / "many.tif")[0].shape == (33, 4, 3)
 
 
 def test_axes_are_named_on_request(tmp_path: Path) -> None:
@@ -466,5 +472,130 @@ def test_a_directory_with_other_things_is_refused(tmp_path: Path, refused: Refus
     (tmp_path / "slices").mkdir()
     assert "holds no files that end in .tif, .tiff" in refused("tiff_to_idx", "slices", "out.idx")
     grey(tmp_path / "slices" / "a.tif", wild("uint8", (6, 5)))
-    (tmp_path / "slices" / "notes.txt").touch()
-    assert "notes.txt" in refused("tiff_to_idx", "slices", "out.idx")
+    (tmp_path / "slices" / "notes.dat").touch()
+    assert "notes.dat" in refused("tiff_to_idx", "slices", "out.idx")
+
+
+def directory(
+    image: np.ndarray[Any, Any], place: int, below: Sequence[int] = (), behind: int = 0, kind: int = 0
+) -> bytes:
+    """A page of grey pixels at a place of a little-endian TIFF: its directory, what it refers to, its pixels."""
+    count = 11 if below else 10
+    extra = place + 2 + 12 * count + 4
+    pixels = extra + 4 * len(below)
+    bits = image.dtype.itemsize * 8
+    tags = [(254, kind), (256, image.shape[1]), (257, image.shape[0]), (258, bits), (259, 1), (262, 1), (273, pixels)]
+    tags += [(277, 1), (278, image.shape[0]), (279, image.nbytes)]
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags]
+    if below:
+        entries.append(struct.pack("<HHII", 330, 4, len(below), below[0] if len(below) == 1 else extra))
+    head = struct.pack("<H", count) + b"".join(entries) + struct.pack("<I", behind)
+    return head + struct.pack(f"<{len(below)}I", *below) + image.tobytes()
+
+
+def nested(path: Path, *pages: tuple[np.ndarray[Any, Any], Sequence[int], int, int]) -> Path:
+    """A TIFF of pages, each with the numbers of those in its SubIFDs, of the one behind it, and its kind; 0 is none."""
+    sizes = [len(directory(image, 0, below)) for image, below, _, _ in pages]
+    places = [8 + sum(sizes[:i]) for i in range(len(pages))]
+    at = [0, *places]
+    content = [
+        directory(p[0], place, [at[i] for i in p[1]], at[p[2]], p[3]) for p, place in zip(pages, places, strict=True)
+    ]
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8) + b"".join(content))
+    return path
+
+
+def test_every_page_of_every_subifd_is_its_own(tmp_path: Path, convert: Convert) -> None:
+    values = wild("uint16", (6, 5, 7))
+    tree = [((2, 4), 6), ((3,), 0), ((), 0), ((), 5), ((), 0), ((), 0)]  # 4 and 5 are chained below 1, 3 lies below 2
+    pages = [(image, below, behind, 0) for image, (below, behind) in zip(values, tree, strict=True)]
+    convert("tiff_to_idx", nested(tmp_path / "in.tif", *pages).name, "out.idx")
+    assert same_bits(read_field(tmp_path / "out.idx"), values)
+    assert same_bits(opened(tmp_path / "in.tif", plain=True)[1]["image"], values)
+
+
+def test_a_page_that_is_listed_twice_is_there_once(tmp_path: Path) -> None:
+    image = wild("uint8", (3, 8, 8))
+    nested(tmp_path / "in.tif", (image[0], (3,), 2, 0), (image[1], (1,), 3, 0), (image[2], (), 0, 0))
+    assert same_bits(opened(tmp_path / "in.tif")[1]["image"], image[[0, 2, 1]])
+
+
+def test_a_page_in_a_subifd_that_fits_nowhere_is_named(tmp_path: Path) -> None:
+    image, other = wild("uint8", (2, 8, 8)), wild("uint8", (5, 3))
+    nested(tmp_path / "in.tif", (image[0], (2,), 0, 0), (image[1], (), 3, 0), (other, (), 0, 0))
+    with pytest.raises(Refusal, match=r"nothing of page 1 SubIFD 1\.2\. Take the pages as they come with --plain"):
+        opened(tmp_path / "in.tif")
+    told, found = opened(tmp_path / "in.tif", plain=True)
+    assert same_bits(found["image"], image)
+    assert told.notes == ("1 images in SubIFDs are left out",)
+
+
+def test_a_raw_picture_below_its_small_copy_is_the_one(tmp_path: Path) -> None:
+    small, raw = wild("uint8", (5, 7)), wild("uint16", (10, 14))
+    nested(tmp_path / "in.dng", (small, (2, 3), 0, 1), (raw, (), 0, 0), (wild("uint8", (8, 9)), (), 0, 1))
+    told, found = opened(tmp_path / "in.dng")
+    assert same_bits(found["image"], raw)
+    assert told.notes == ("2 reduced images or masks are left out",)
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_levels_in_subifds_are_left_out_and_told(tmp_path: Path, kind: int) -> None:
+    values = wild("uint8", (2, 16, 16))
+    levels = [image[::2, ::2].copy() for image in values]
+    nested(
+        tmp_path / "in.tif",
+        *((values[0], (2,), 3, 0), (levels[0], (), 0, kind)),
+        *((values[1], (4,), 0, 0), (levels[1], (), 0, kind)),
+    )
+    told, found = opened(tmp_path / "in.tif")
+    assert same_bits(found["image"], values)
+    assert told.notes == ("2 reduced images or masks are left out",)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "told"),
+    [
+        (259, 32766, "its compression NEXT is not supported"),
+        (259, 64999, "its compression 64999 is not supported"),
+        (258, 48, "pixels of 48 bits and sample format 1 are not supported"),
+        (262, 99, "it holds a value that is not known"),
+    ],
+)
+def test_what_is_not_supported_is_not_called_damaged(tmp_path: Path, tag: int, value: int, told: str) -> None:
+    path = nested(tmp_path / "in.tif", (wild("uint8", (8, 9)), (), 0, 0))
+    content = path.read_bytes()
+    place = content.index(struct.pack("<HHI", tag, 4, 1)) + 8
+    path.write_bytes(content[:place] + struct.pack("<I", value) + content[place + 4 :])
+    with pytest.raises(Refusal) as caught:
+        opened(path)
+    assert told in str(caught.value)
+    assert "seems damaged" not in str(caught.value)
+
+
+def test_pages_in_subifds_that_ome_takes_for_levels_are_named_unless_smaller(tmp_path: Path) -> None:
+    values = wild("uint8", (2, 9, 8))
+    with tifffile.TiffWriter(tmp_path / "in.ome.tif", ome=True) as writer:
+        writer.write(values, subifds=1, metadata={"axes": "ZYX"})
+        writer.write(values ^ 1)
+    with pytest.raises(Refusal, match=r"nothing of page 1 SubIFD 1, page 2 SubIFD 1.*--plain"):
+        opened(tmp_path / "in.ome.tif")
+    found = opened(tmp_path / "in.ome.tif", plain=True)[1]["image"]
+    assert same_bits(found, np.stack([values, values ^ 1], axis=1).reshape(4, 9, 8))
+
+
+def test_a_raw_picture_without_loss_is_not_said_to_have_some(tmp_path: Path) -> None:
+    values = np.arange(64 * 64, dtype="uint16").reshape(64, 64)
+    lossless = {"lossless": True, "bitspersample": 14}
+    grey(tmp_path / "in.tif", values, photometric="cfa", compression="jpeg", compressionargs=lossless,
+         extratags=[(33421, "H", 2, (2, 2), True), (33422, "B", 4, b"\0\1\1\2", True)])  # fmt: skip
+    told, found = opened(tmp_path / "in.tif")
+    assert same_bits(found["image"], values)
+    assert told.notes == ()
+    assert told.attributes["CFAPattern"] == [0, 1, 1, 2]
+
+
+def test_plain_pages_are_advised_only_where_they_can_be_had(tmp_path: Path) -> None:
+    image, other = wild("uint8", (2, 8, 8)), wild("uint8", (5, 3))
+    nested(tmp_path / "in.tif", (image[0], (3,), 2, 0), (other, (), 0, 0), (image[1], (), 4, 0), (other[1:], (), 0, 0))
+    with pytest.raises(Refusal, match=r"nothing of page 1 SubIFD 1\.2\. Save its pages apart, each kind alone"):
+        opened(tmp_path / "in.tif")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +34,19 @@ def test_the_same_values_pass() -> None:
 def test_others_are_refused(values: Any) -> None:
     with pytest.raises(Refusal, match="reads back otherwise than it was written"):
         writing._compare(Blocks(values), PIECE, Path("x.idx"))
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (OSError("can't read data"), "It seems damaged"),
+        (zlib.error("incorrect data check"), "It seems damaged"),
+        (RecursionError("too deep"), "this program does not read"),
+        (NotImplementedError("of vectors"), "what is not supported"),
+        (ValueError("compression 7 not supported"), "what is not supported"),
+        (ValueError("no such precision"), "this program does not read"),
+    ],
+)
+def test_damage_and_what_is_not_supported_are_told_apart(error: Exception, advice: str) -> None:
+    with pytest.raises(Refusal, match=advice), writing.reading("in"):
+        raise error

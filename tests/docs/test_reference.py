@@ -20,7 +20,9 @@ from docs import generate
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"
 CODES = CHECKOUT / "dbproc" / "codes"
-CONVERTERS = sorted(path.stem for path in CODES.glob("*_to_idx.py"))
+CONVERTERS = sorted(path.stem for path in CODES.glob("*to_idx.py"))
+PAGES = {"to_idx": "automatic"}
+"""Pages of converters that are not named for a kind of files."""
 OTHERS = {
     "idx_publish": ("idx/packing.md", "## idx_publish"),
     "picture": ("idx/looking.md", "### picture"),
@@ -110,7 +112,8 @@ def test_the_documents_name_every_option_of_a_program(name: str, capsys: pytest.
         common.discard("--join")
         assert f"[{name}]" in section(read("idx/index.md"), OF_ALL), "the documents say that it has no --join"
     assert common <= told
-    assert options(read(f"idx/{name.removesuffix('_to_idx')}.md")) == told - common
+    page = PAGES.get(name, name.removesuffix("_to_idx"))
+    assert options(read(f"idx/{page}.md")) == told - common
 
 
 @pytest.mark.parametrize("document", ["codes.md", "idx/index.md", "../README.md"])

@@ -215,3 +215,140 @@ def test_a_gap_names_what_came_and_would_fill_it(made: Mission) -> None:
         f"dbproc quarantine show {number}",
     )
     assert gap("ANK")[0] == "no file of it came"
+
+
+def gaps(mission: Mission, *arguments: str) -> dict[str, tuple[str, str]]:
+    """How it stands and what helps, by what lacks."""
+    lines = mission.dbproc("coverage", *arguments).out.partition("\ngaps:\n")[2].splitlines()
+    heads = [number for number, line in enumerate(lines) if not line.startswith("    ")]
+    ends = [*heads, len(lines)][1:]
+    found = (lines[head:end] for head, end in zip(heads, ends, strict=True))
+    return {
+        each[0].strip().partition(": ")[0]: (each[0].partition(": ")[2], each[-1].strip() if each[1:] else "")
+        for each in found
+    }
+
+
+@pytest.mark.both_databases
+def test_what_is_withdrawn_is_looked_for_wherever_it_was(mission: Mission) -> None:
+    mission.create(
+        product("raw", 0),
+        product("said", 0, expect="daily"),
+        product("clean", 1),
+        process("to_clean", "clean", ["raw"]),
+    )
+    mission.deliver(*(name_of(name, day) for name in ("raw", "said") for day in (1, 2, 3, 5, 6)))
+    mission.run()
+    whole = dict.fromkeys(("raw", "clean"), "###M##")
+    span = ("raw", "clean", "said", "--start", "2020-01-01", "--end", "2020-01-06")
+    assert marks(mission, *span) == {**whole, "said": "###M##"}
+    bad = [name_of(name, day) for name in ("raw", "said") for day in (1, 6)]
+    mission.dbproc("withdraw", *bad, "--reason", "noise")
+    mission.run()
+    assert marks(mission, *span) == dict.fromkeys(("raw", "clean", "said"), "W##M#W")
+    assert gaps(mission, "raw", "clean", *span[3:])["clean 2020-01-06"] == (
+        "withdrawn: because of raw: noise",
+        f"dbproc restore {name_of('raw', 6)}",
+    )
+    mission.dbproc("withdraw", "--product", "raw", "--reason", "all bad")
+    assert marks(mission, "raw", "clean") == dict.fromkeys(("raw", "clean"), "WWWMWW")
+    assert gaps(mission, "raw", "--month", "2020-01")["raw 2020-01-02 to 2020-01-03 (2)"] == (
+        "withdrawn: all bad",
+        "dbproc restore --product raw --withdrawn --start 2020-01-02 --end 2020-01-03",
+    )
+    mission.dbproc("restore", "--product", "raw", "--withdrawn")
+    assert marks(mission, "raw", "clean") == whole
+
+
+@pytest.mark.both_databases
+def test_what_goes_with_a_calibration_names_it_and_comes_back_with_it(mission: Mission) -> None:
+    mission.create(
+        product("cal", 0, "cal_{cam}_{Y}{m}{d}_v{VERSION}.txt"),
+        product("raw", 0, "raw_{cam}_{Y}{m}{d}_{H}_v{VERSION}.txt"),
+        product("day", 1, "day_{cam}_{Y}{m}{d}_v{VERSION}.txt"),
+        product("pic", 2, "pic_{cam}_{Y}{m}{d}.txt"),
+        process("to_day", "day", ["raw", {"product": "cal", "valid": "latest"}]),
+        process("to_pic", "pic", ["day"]),
+    )
+    mission.deliver(*(f"cal_{cam}_20200101_v1.0.0.txt" for cam in "LR"))
+    mission.deliver(
+        *(
+            f"raw_{cam}_2020010{day}_{hour}_v1.0.0.txt"
+            for cam in "LR"
+            for day in (2, 3)
+            for hour in ("00", "06", "12", "18")
+        )
+    )
+    mission.run()
+    left = {"day cam=L", "day cam=R", "pic cam=L", "pic cam=R"}
+    span = ("day", "pic", "--start", "2020-01-02", "--end", "2020-01-03")
+    assert set(marks(mission, *span)) == left
+    cal = "cal_L_20200101_v1.0.0.txt"
+    mission.dbproc("withdraw", cal, "--reason", "wrong lamp")
+    mission.run()
+    kept = {each: "WW" if each.endswith("L") else "##" for each in left}
+    assert marks(mission, *span) == kept
+    told = gaps(mission, *span)
+    assert told == {
+        f"{name} 2020-01-02 to 2020-01-03 cam=L (2)": ("withdrawn: because of cal: wrong lamp", f"dbproc restore {cal}")
+        for name in ("day", "pic")
+    }
+    mission.deliver("raw_L_20200104_00_v1.0.0.txt", "raw_R_20200104_00_v1.0.0.txt")
+    mission.run()
+    assert gaps(mission, "day", "--start", "2020-01-04", "--end", "2020-01-04") == {
+        "day 2020-01-04 cam=L": ("missing: cal is withdrawn", f"dbproc restore {cal}")
+    }
+    mission.dbproc("restore", cal)
+    mission.run()
+    mission.dbproc(
+        "withdraw",
+        "--product",
+        "raw",
+        "--start",
+        "2020-01-03",
+        "--end",
+        "2020-01-03",
+        "--key",
+        "cam=R",
+        "--reason",
+        "dark",
+    )
+    ((told_of, (_, command)),) = gaps(mission, "raw").items()
+    assert told_of == "raw 2020-01-03 cam=R (4)"
+    mission.dbproc(*command.split()[1:])
+    assert gaps(mission) == {}
+
+
+@pytest.mark.both_databases
+def test_a_file_that_could_not_be_made_anew_is_stale(mission: Mission) -> None:
+    mission.create(
+        product("raw", 0),
+        product("clean", 1),
+        product("pic", 1, "pic_{Y}{m}{d}.txt"),
+        process("to_clean", "clean", ["raw"]),
+        process("to_pic", "pic", ["raw"]),
+    )
+    mission.deliver(*(name_of("raw", day) for day in (1, 2, 3)))
+    mission.run()
+    assert "no gaps" in mission.dbproc("coverage").out
+    mission.code("to_clean.sh", "#!/bin/sh\nexit 3\n")
+    mission.dbproc("code", "accept", "to_clean", "--reason", "broken")
+    mission.deliver(*(name_of("raw", day, "1.1.0") for day in (2, 3)))
+    mission.run(status=1)
+    assert marks(mission) == {"raw": "###", "clean": "#SS", "pic": "#SS"}
+    told = gaps(mission)
+    assert (
+        told["clean 2020-01-02 to 2020-01-03 (2)"][1]
+        == "dbproc retry --only to_clean --start 2020-01-02 --end 2020-01-03"
+    )
+    assert told["pic 2020-01-02 to 2020-01-03 (2)"] == (
+        "stale: to_pic: product pic has no {VERSION} in its format",
+        "dbproc withdraw --product pic --start 2020-01-02 --end 2020-01-03 --reason TEXT",
+    )
+    assert [(each["product"], each["mark"], each["count"]) for each in coverage(mission)["gaps"]] == [
+        ("clean", "stale", 2),
+        ("pic", "stale", 2),
+    ]
+    mission.dbproc(*told["pic 2020-01-02 to 2020-01-03 (2)"][1].split()[1:])
+    mission.run()
+    assert marks(mission, "pic", "raw")["pic"] == "###"

@@ -379,3 +379,29 @@ def test_one_that_was_edited_is_given_other_bytes_and_what_was_in_its_place_is_k
     assert mission.content(raw) == "three"
     mission.check()
     mission.dbproc("check", "--deep")
+
+
+def test_what_has_other_inputs_is_made_anew_without_one_that_is_out_and_once_more_when_it_is_back(
+    sqlite_mission: Mission,
+) -> None:
+    mission = sqlite_mission.create(*BLOCKS, product("sky", 1), process("to_sky", "sky", ["raw"]))
+    both = ["raw_20200101_a.txt", "raw_20200101_b.txt"]
+    mission.deliver(*both, content="x")
+    mission.run()
+    (mission.root / "data" / "raw" / both[0]).unlink()
+    mission.run(status=1)
+    assert mission.content(name_of("sky", 1, "1.1.0")) == "sky(x)"
+    assert mission.content(DAY) == "day(x)(x)"
+    mission.deliver(both[0], content="x")
+    mission.run()
+    assert mission.content(name_of("sky", 1, "1.2.0")) == "sky(x)(x)"
+    mission.dbproc("withdraw", both[0], "--reason", "bad")
+    mission.run()
+    assert mission.content(DAY) == "day(x)"
+    mission.dbproc("restore", both[0])
+    mission.run(status=1)
+    assert mission.content(DAY) == "day(x)"
+    assert "S stale" in mission.dbproc("coverage", "day").out
+    mission.dbproc("withdraw", DAY, "--reason", "without a")
+    mission.run()
+    assert mission.content(DAY) == "day(x)(x)"

@@ -163,6 +163,7 @@ INPUTS: dict[str, Callable[[Path], Wanted]] = {
     "netcdf-0": wind,
     "tiff-0": tiff,
     "index-0": slices,
+    "automatic-0": slices,
     "cdf-0": cdf,
     "fits-0": fits,
     "hdf5-0": sweep,

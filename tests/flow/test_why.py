@@ -212,6 +212,37 @@ def test_a_calibration_that_is_not_valid_is_told_with_the_reason(
     assert [line for line in lines[1:] if line.startswith(f"  {told}")] == lines[1:]
 
 
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    ("valid", "named", "cal"), [("latest", "{Y}{m}{d}", name_of("cal", 1)), ("covers", "{Y}", "cal_2020_v1.0.0.txt")]
+)
+def test_a_calibration_that_is_not_in_its_place_is_named_with_what_brings_it_back(
+    mission: Mission, valid: str, named: str, cal: str
+) -> None:
+    mission.create(
+        product("raw", 0),
+        product("cal", 0, f"cal_{named}_v{{VERSION}}.txt"),
+        product("clean", 1),
+        process("to_clean", "clean", ["raw", {"product": "cal", "valid": valid}]),
+    )
+    mission.deliver(name_of("raw", 8), cal)
+    mission.run()
+    mission.dbproc("withdraw", cal, "--reason", "wrong lamp")
+    mission.run()
+    restore = f"{cal} is withdrawn; to have it back: dbproc restore {cal}"
+    assert restore in tree(mission, "clean", "2020-01-08")
+    assert restore in tree(mission, "cal", "2020-01-08")
+    mission.dbproc("restore", cal)
+    mission.run()
+    mission.files()[cal].path.unlink()
+    mission.dbproc("check", "--repair")
+    mission.deliver(name_of("raw", 9))
+    mission.run()
+    lost = f"{cal} is missing from disk; deliver it again"
+    assert lost in tree(mission, "clean", "2020-01-09")
+    assert lost in tree(mission, "cal", "2020-01-09")
+
+
 @pytest.mark.thorough
 def test_files_with_keywords_have_each_their_own_cause(sqlite_mission: Mission) -> None:
     mission = sqlite_mission

@@ -28,7 +28,10 @@ NEW = "file"
 
 @dataclass(frozen=True)
 class World:
-    """What is converted, and how. ``parts`` are the sizes of the files on axis ``joint``, which may be a new one."""
+    """What is converted, and how. ``parts`` are the sizes of the files on axis ``joint``, which may be a new one.
+
+    Axis ``falling`` has latitudes that fall in each file.
+    """
 
     dtype: str
     shape: tuple[int, ...]
@@ -43,6 +46,7 @@ class World:
     is_unsigned: bool
     kind: str
     seed: int
+    falling: int | None = None
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -77,6 +81,15 @@ class World:
     def time(self) -> str | None:
         """The axis of the timesteps."""
         return self.timesteps if self.timesteps not in ("", "none") else None
+
+    @property
+    def turned(self) -> tuple[str, ...]:
+        """The axis that is stored in reverse: where its latitudes fall from the first file to the last."""
+        i = self.falling
+        is_cut = i == self.joint and len(self.parts) > 1
+        if i is None or is_cut or self.shape[i] == 1 or self.time == self.axes[i]:
+            return ()
+        return (self.axes[i],)
 
     def refused(self, axes: int) -> str:
         """Why it cannot be stored in so many axes; empty where it can."""
@@ -143,7 +156,8 @@ def write(world: World, directory: Path) -> list[Path]:
 def options(world: World) -> dict[str, Any]:
     """What the opener is told."""
     names = ("dtype", "components", "fills", "valid", "is_unsigned")
-    return {"axes": world.axes, **{name: getattr(world, name) for name in names}}
+    falling = None if world.falling is None else world.axes[world.falling]
+    return {"axes": world.axes, "falling": falling, **{name: getattr(world, name) for name in names}}
 
 
 @contextmanager
@@ -169,11 +183,17 @@ class Source:
             valid_max=high,
             unsigned=told["is_unsigned"],
         )
-        axes = tuple(Axis(name, size) for name, size in zip(told["axes"], shape, strict=True))
+        axes = tuple(_axis(name, size, told["falling"]) for name, size in zip(told["axes"], shape, strict=True))
         self.description = Description("drawn", origins([path]), shape, axes, (field,), "none")
 
     def read(self, field: str, box: Box) -> Array:
         return np.asarray(self._values[box])
+
+
+def _axis(name: str, size: int, falling: str | None) -> Axis:
+    if name != falling:
+        return Axis(name, size)
+    return Axis(name, size, units="degrees_north", coordinates=tuple(range(size, 0, -1)))
 
 
 def quiet() -> None:
@@ -200,6 +220,8 @@ def built(world: World, directory: Path) -> Path | str:
         "new_axis": NEW,
         "is_whole": False,
         "timesteps": world.timesteps,
+        "ranges": [],
+        "keep_rows": False,
         "suffixes": [".npy"],
         "companions": False,
         "codec": world.codec,

@@ -82,6 +82,7 @@ def worlds(draw: st.DrawFn) -> World:
         is_unsigned=is_unsigned,
         kind=draw(st.sampled_from(["wild", "few", "constant"])),
         seed=draw(st.integers(0, 1 << 20)),
+        falling=draw(st.none() | st.integers(0, len(shape) - 1)),
     )
 
 
@@ -121,12 +122,14 @@ def check(world: World, process: ProcessPoolExecutor) -> None:
         event(f"{world.codec}, {len(world.parts)} files, {axes} axes, {'timesteps' if world.time else 'no timesteps'}")
         found = process.submit(datasets.plain, idx, len(values) if world.time else None).result()
         assert (found.dtype, found.size) == (values.dtype, values.size)
-        assert found.tobytes() == values.tobytes()
+        upside_down = np.flip(values, tuple(names.index(name) for name in world.turned))
+        assert found.tobytes() == upside_down.tobytes()
         metadata = read_metadata(idx)
         assert metadata is not None
         assert metadata.tallies == {"v": datasets.tally(values, world)}
         assert metadata.description.shape == values.shape[: len(names)]
         assert tuple(axis.name for axis in metadata.description.axes) == names
+        assert metadata.description.reversed == world.turned
         assert manifest.verify(idx)
     finally:
         shutil.rmtree(directory)

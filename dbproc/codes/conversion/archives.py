@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import gzip
 import importlib
+import lzma
 import shutil
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -37,9 +39,15 @@ _ZIP64 = 0xFFFF
 _BLOCK = 512
 
 
-def is_archive(path: Path) -> bool:
-    """Whether a file is named like an archive."""
-    return path.name.lower().endswith(ENDINGS)
+_SINGLE = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "lzma"}
+"""How a compressed file begins, and the module that opens it."""
+
+
+def is_archive(path: Path, *, single: bool = False) -> bool:
+    """Whether a file is an archive, by its name or its content; with ``single`` also one file that is compressed."""
+    if path.is_dir():
+        return False
+    return path.name.lower().endswith(ENDINGS) or _kind(path) in ("zip", "7z", "tar", *(["packed"] if single else []))
 
 
 def unpack(archive: Path, directory: Path, progress: Callable[[int], None] = lambda size: None) -> list[Path]:
@@ -67,13 +75,43 @@ def unpack(archive: Path, directory: Path, progress: Callable[[int], None] = lam
         least), more than :data:`MOST_FILES` files or more than there is room for.
     """
     budget = _Budget(archive, directory, progress)
-    name = archive.name.lower()
+    name, kind = archive.name.lower(), _kind(archive)
     with _sound(archive, directory):
-        if name.endswith(".zip"):
+        if kind == "zip" or name.endswith(".zip"):
             return list(_unzipped(archive, directory, budget))
-        if name.endswith(".7z"):
+        if kind == "7z" or name.endswith(".7z"):
             return list(_un7zipped(archive, directory, budget))
+        if kind == "packed" and not name.endswith(ENDINGS):
+            return [_unpacked(archive, budget)]
         return list(_untarred(archive, directory, budget))
+
+
+def _kind(path: Path) -> str:
+    """What a file is by its content: ``zip``, ``7z``, ``tar`` (compressed or not), ``packed``, or none of these."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_BLOCK)
+        if head.startswith((b"PK\3\4", b"PK\5\6")):
+            return "zip"
+        if head.startswith(b"7z\xbc\xaf\x27\x1c"):
+            return "7z"
+        module = next((name for magic, name in _SINGLE.items() if head.startswith(magic)), "")
+        if module:
+            with importlib.import_module(module).open(path) as unpacked:
+                head = unpacked.read(_BLOCK)
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+        return ""
+    return "tar" if head[257:262] == b"ustar" else "packed" if module else ""
+
+
+def _unpacked(archive: Path, budget: _Budget) -> Path:
+    """The one file that is compressed, under its name without the ending of the compression."""
+    path = budget.place(archive.stem)
+    with _stream(archive) as stream, path.open("xb") as target:
+        while chunk := stream.read(_CHUNK):
+            budget.take(len(chunk))
+            target.write(chunk)
+    return path
 
 
 class _Budget:

@@ -18,17 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.conversion.archives import is_archive
-from dbproc.codes.conversion.inputs import found
+from dbproc.codes.conversion.inputs import Inputs, found, listed
 from dbproc.codes.conversion.joined import joined
 from dbproc.codes.conversion.kinds import advice
+from dbproc.codes.conversion.ranged import ranged
 from dbproc.codes.conversion.reuse import Earlier, newest, take_over
 from dbproc.codes.conversion.source import Source, opener
+from dbproc.codes.conversion.spots import Spot, require_found
 from dbproc.codes.conversion.stepped import MOST_AXES, arranged
 from dbproc.codes.conversion.writing import Piece, Plan, read_back, reading, sample_bytes, write
 from dbproc.codes.idx import hz, idx_file, manifest, packing
 from dbproc.codes.idx.codec import Codec
-from dbproc.codes.idx.coordinates import require_few
-from dbproc.codes.idx.description import Description, Metadata, Origin, Part, Tally
+from dbproc.codes.idx.coordinates import of_a_part
+from dbproc.codes.idx.description import Description, Metadata, Number, Origin, Part, Tally
 from dbproc.codes.idx.files import digested, origins, state
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.reports import Reports
@@ -39,7 +41,7 @@ LOOKS = 4
 """How many times an opener may read an input before it tells what there is."""
 UNPACKED = "inputs"
 """Where archives are unpacked, in the staging directory."""
-RECIPE = 1
+RECIPE = 2
 """The number of how datasets are made. Raise it whenever a conversion writes other samples, another layout or other
 counts than before for the same input and the same options: timesteps are shared only between datasets of one number.
 """
@@ -53,19 +55,22 @@ def convert(job: Job, reports: Reports) -> None:
     archived = state(named)
     path, unpacked = Path(job["idx"]), Path(job["idx"]).parent / UNPACKED
     with ExitStack() as stack:
-        stack.enter_context(_naming(named, unpacked))
+        stack.enter_context(_naming(named, job["suffixes"], unpacked))
         inputs = found(named, job["suffixes"], unpacked, companions=job["companions"], progress=reports.step)
         before = state(inputs.files)
         reports.step(LOOKS * sum(_size(path) for path in inputs.files))
         with reading(job["about"], advice(inputs.files[0], job["opener"])):
-            source = arranged(stack.enter_context(_opened(job, inputs.files)), job["timesteps"], job["about"])
-        _build(source, origins(inputs.archives), path, job, reports)
+            with of_a_part(bool(job["ranges"])):
+                opened = stack.enter_context(_opened(job, inputs.files))
+            opened = ranged(opened, job["ranges"], job["about"])
+            source = arranged(opened, job["timesteps"], job["about"], keep_rows=job["keep_rows"])
+        _build(source, inputs, path, job, reports)
     if (state(named), state(inputs.files)) != (archived, before):
         raise Refusal(job["about"], "it changed while it was converted", "Convert it again once it is complete")
 
 
 @contextmanager
-def _naming(named: Sequence[Path], unpacked: Path) -> Iterator[None]:
+def _naming(named: Sequence[Path], suffixes: Sequence[str], unpacked: Path) -> Iterator[None]:
     """Whatever is refused of a file that was unpacked names the archive that it came from."""
     try:
         yield
@@ -74,7 +79,7 @@ def _naming(named: Sequence[Path], unpacked: Path) -> Iterator[None]:
         if not where.is_relative_to(unpacked) or where == unpacked:
             raise
         number, *inside = where.relative_to(unpacked).parts
-        archives = [path for path in named if is_archive(path) and not path.is_dir()]
+        archives = [path for path in listed(named, suffixes) if is_archive(path, single=not suffixes)]
         raise Refusal(archives[int(number)].joinpath(*inside), refusal.what, refusal.todo) from refusal
 
 
@@ -90,13 +95,13 @@ def _opened(job: Job, inputs: Sequence[Path]) -> Iterator[Source]:
             yield source
 
 
-def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, reports: Reports) -> None:
+def _build(source: Source, inputs: Inputs, path: Path, job: Job, reports: Reports) -> None:
     from dbproc.codes.idx import blocks
 
-    description = replace(source.description, origins=(*source.description.origins, *archives))
+    own = source.description.noting(*inputs.notes())
+    description = replace(own, origins=(*own.origins, *origins(inputs.archives)))
     plan, codec = Plan(description, job["slab"]), Codec.parse(job["codec"])
     _require_few_axes(job["about"], plan)
-    require_few(job["about"], sum(len(axis.coordinates or ()) for axis in description.axes))
     blocks.create(path, plan.shape, description.fields, plan.axes, plan.steps)
     codec.require_fit(job["about"], len(plan.shape), idx_file.read(path).fields)
     _check_space(path, plan)
@@ -104,15 +109,18 @@ def _build(source: Source, archives: Sequence[Origin], path: Path, job: Job, rep
         digests = [hashing.submit(digested, each) for each in description.origins]
         earlier, steps, told = _earlier(job, plan, codec, digests)
         plan = replace(plan, done=steps)
-        pieces = list(write(source, plan, path, job["about"], reports))
+        spots: list[Spot] = []
+        pieces = list(write(source, plan, path, job["about"], reports, spots))
         read_back(path, pieces, reports)
+        require_found(path, description, spots, job["about"])
         description = replace(description, origins=tuple(each.result() for each in digests))
     packed = _packed(path, codec, plan, reports)
     taken = take_over(earlier, path, steps) if earlier else {}
     packing.audit(path)
     description = _counted(description, plan, pieces, earlier, steps).noting(*packed.notes)
     tallies = _tallies(description, pieces, steps)
-    blocks.annotate(path, Metadata(description, plan.shape, tallies, job["options"], recipe(job)).to_text())
+    metadata = Metadata(description, plan.shape, tallies, job["options"], recipe(job))
+    blocks.annotate(path, metadata.to_text(), _ranges(tallies))
     manifest.write(path, {**packed.files, **taken})
     fields = [f"{each.name} {each.openvisus_dtype}" for each in description.fields]
     verdict = f"stored by {codec}, within its bound" if codec.lossy else "read back equal"
@@ -132,7 +140,7 @@ def recipe(job: Job) -> str:
 
     Datasets of versions before there was a number have a digest alone, which equals none of these.
     """
-    told = [job[name] for name in ("opener", "options", "codec", "join", "timesteps")]
+    told = [job[name] for name in ("opener", "options", "codec", "join", "timesteps", "ranges", "keep_rows")]
     return f"{RECIPE}-{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()}"
 
 
@@ -212,13 +220,20 @@ def _tallies(description: Description, pieces: Sequence[Piece], steps: dict[int,
     return {name: total(each) for name, each in tallies.items()}
 
 
+def _ranges(tallies: dict[str, Tally]) -> dict[str, tuple[Number, Number]]:
+    """The least and the greatest value of each field that has any."""
+    ends = {name: (each.minimum, each.maximum) for name, each in tallies.items()}
+    return {name: (low, high) for name, (low, high) in ends.items() if low is not None and high is not None}
+
+
 def _require_few_axes(about: str, plan: Plan) -> None:
     """Refuse what OpenVisus cannot take as an array: components count as an axis for it."""
     several = [each for each in plan.description.fields if each.components > 1]
     if several and len(plan.shape) >= MOST_AXES:
         told = f"field {several[0].name} has {several[0].components} components"
         what = f"it has {len(plan.shape)} axes, and {told}; {MOST_AXES - 1} axes can be stored then"
-        raise Refusal(about, what, "Store one as timesteps (--timesteps AXIS), or convert a part")
+        told = "Store one as timesteps (--timesteps AXIS)" if plan.steps is None else "Convert a part"
+        raise Refusal(about, what, told)
 
 
 def _check_space(path: Path, plan: Plan) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.conversion.idx_writer import MEMORY, Conversion, convert
+from dbproc.codes.conversion.ranged import Range, parsed
 from dbproc.codes.idx.idx_reader import read_metadata
 from dbproc.codes.idx.refusal import Refusal, run
 from dbproc.codes.idx.supervision import PATIENCE
@@ -63,8 +64,20 @@ class Converter:
         stored.add_argument(
             "--timesteps",
             default="",
-            metavar="AXIS",
-            help="the axis that becomes the timesteps of the IDX; none for no axis",
+            metavar="AXIS[,AXIS]",
+            help="the axis, or axes, that become the timesteps of the IDX; none for no axis, leading for all but three",
+        )
+        stored.add_argument(
+            "--keep-rows",
+            action="store_true",
+            help="store rows as the source has them (default: bottom row first, latitudes rising: as viewers draw)",
+        )
+        stored.add_argument(
+            "--range",
+            type=_range,
+            action="append",
+            metavar="AXIS=START:STOP",
+            help="convert these indices of an axis only; may be repeated for other axes",
         )
         stored.add_argument("--codec", default="zip", help="raw, zip (default), zfp or zfp-accuracy=E")
         stored.add_argument(
@@ -117,6 +130,8 @@ class Converter:
             new_axis=self.new_axis,
             is_whole=not self.joins,
             timesteps=given.timesteps,
+            ranges=given.range or (),
+            keep_rows=given.keep_rows,
             suffixes=self.suffixes,
             companions=self.companions,
             codec=given.codec,
@@ -168,6 +183,13 @@ def _draw(idx: Path, output: Path) -> None:
         why = error.what if isinstance(error, Refusal) else f"{type(error).__name__} {error}".rstrip()
         todo = f"Draw it by: dbproc idx picture {idx.name} OUT.png"
         raise Refusal(output, f"{idx.name} is complete, but no picture of it was drawn: {why}", todo) from error
+
+
+def _range(text: str) -> Range:
+    try:
+        return parsed(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _mebibytes(text: str) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.conversion.progress import Progress
+from dbproc.codes.conversion.ranged import Range
 from dbproc.codes.conversion.staging import Staging, refusing, staging
 from dbproc.codes.idx.files import require_files
 from dbproc.codes.idx.refusal import Refusal
@@ -54,6 +55,10 @@ class Conversion:
         Whether the opener takes all inputs together; they are not joined then.
     timesteps
         The axis that becomes timesteps; see :func:`dbproc.codes.conversion.stepped.arranged`.
+    ranges
+        The indices of axes that are converted; see :func:`dbproc.codes.conversion.ranged.ranged`.
+    keep_rows
+        Whether rows are stored in the order of the source; see :mod:`dbproc.codes.conversion.rows`.
     suffixes, companions
         Which files of directories and archives are meant; see :func:`dbproc.codes.conversion.inputs.found`.
     codec
@@ -75,6 +80,8 @@ class Conversion:
     new_axis: str = "file"
     is_whole: bool = False
     timesteps: str = ""
+    ranges: Sequence[Range] = ()
+    keep_rows: bool = False
     suffixes: Sequence[str] = ()
     companions: bool = False
     codec: str = "zip"
@@ -140,6 +147,8 @@ def _build(conversion: Conversion, place: Staging) -> dict[str, Any]:
         "new_axis": conversion.new_axis,
         "is_whole": conversion.is_whole,
         "timesteps": conversion.timesteps,
+        "ranges": [list(each) for each in conversion.ranges],
+        "keep_rows": conversion.keep_rows,
         "suffixes": list(conversion.suffixes),
         "companions": conversion.companions,
         "codec": conversion.codec,

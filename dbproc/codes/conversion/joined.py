@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.conversion.source import Opener, Source
-from dbproc.codes.idx.coordinates import require_few
-from dbproc.codes.idx.description import UTC_ENDS, Axis, Description, Field, Number, Part, number
+from dbproc.codes.conversion.joined_axes import PACKING, joined_axis, measure
+from dbproc.codes.conversion.source import Opener, Source, witness
+from dbproc.codes.idx.attributes import own, shared
+from dbproc.codes.idx.description import Axis, Description, Field, Part
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ Open = Callable[[Path], AbstractContextManager[Source]]
 
 MEANING = ("photometric", "flag_values", "flag_masks", "flag_meanings")
 """Attributes of a field that say what its numbers mean."""
-PACKING = ("scale_factor", "add_offset")
 MOST_WORDS = 80
+FILL = "fill and valid range"
 TIME = "time"
 """Name or standard name of the axis along which files are joined unless told otherwise, where it is their first."""
 
@@ -93,8 +93,8 @@ class Joined:
         self._place = _place(first, axis)
         for path, each in zip(inputs, descriptions, strict=True):
             _require_alike(path, each, inputs[0], first, self._place)
-        sizes = [1 if self._place is None else each.shape[self._place] for each in descriptions]
-        self._starts = [0, *accumulate(sizes)]
+        self._sizes = [1 if self._place is None else each.shape[self._place] for each in descriptions]
+        self._starts = [0, *accumulate(self._sizes)]
         self.description = _whole(inputs, descriptions, self._starts, self._place, axis or new)
 
     def read(self, field: str, box: Box) -> Values:
@@ -104,6 +104,30 @@ class Joined:
         place = self._place or 0
         pieces = [self._piece(field, box, i) for i in self._touched(box[place])]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=place)
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """Parts of a box read by another way, file after file."""
+        begin, place = 0, self._place or 0
+        for index, size in enumerate(self._sizes):
+            low, high = max(begin, box[place].start), min(begin + size, box[place].stop)
+            if low < high:
+                yield from self._plain_part(index, field, box, (begin, low, high))
+            begin += size
+
+    def _plain_part(self, index: int, field: str, box: Box, run: tuple[int, int, int]) -> Iterator[tuple[Box, Values]]:
+        """What one file, which begins at ``run[0]``, has of ``run[1]`` to ``run[2]``."""
+        begin, low, high = run
+        plain, place = witness(self._source(index)), self._place
+        if place is None:
+            for inside, values in plain(field, box[1:]):
+                yield (slice(low, high), *inside), values[None]
+            return
+        wanted = [*box]
+        wanted[place] = slice(low - begin, high - begin)
+        for inside, values in plain(field, tuple(wanted)):
+            found = [*inside]
+            found[place] = slice(found[place].start + begin, found[place].stop + begin)
+            yield tuple(found), values
 
     def _touched(self, part: slice) -> range:
         return range(bisect_right(self._starts, part.start) - 1, bisect_right(self._starts, part.stop - 1))
@@ -152,15 +176,20 @@ def _require_alike(path: Path, found: Description, first_path: Path, first: Desc
         here, there = mine.get(name), theirs.get(name)
         if here != there:
             what = f"it cannot be joined to {first_path.name}: its {name} {_difference(here, there)}"
-            raise Refusal(path, what, _advice(found, first))
+            raise Refusal(path, what, _advice(found, first, place, name))
 
 
-def _advice(found: Description, first: Description) -> str:
-    """What to do about files that are not alike."""
-    pairs = list(zip(found.axes, first.axes, strict=False))
-    other = [mine.name for mine, theirs in pairs if mine != theirs and mine.name == theirs.name]
-    join = f"If they follow one another on {other[0]}, --join {other[0]}; else convert" if other else "Convert"
-    return f"{join} them apart: the files of one dataset must be alike"
+def _advice(found: Description, first: Description, place: int | None, name: str) -> str:
+    """What to do about files that are not alike: join them along the one axis in which they differ, if there is one."""
+    if name.startswith(FILL):
+        return "Convert them apart, or give all files one fill value and valid range first (cdo setmissval, ncatted)"
+    pairs = enumerate(zip(found.axes, first.axes, strict=False))
+    other = [i for i, (mine, theirs) in pairs if i != place and mine != theirs and mine.name == theirs.name]
+    for i in other:
+        if _kept(found, i) == _kept(first, i):
+            axis = found.axes[i].name
+            return f"If they follow one another on {axis}, --join {axis}; else convert them apart"
+    return "Convert them apart: the files of one dataset must be alike"
 
 
 def _kept(description: Description, place: int | None) -> dict[str, object]:
@@ -173,12 +202,12 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
             facts[f"packing of axis {axis.name}"] = packing
         else:
             facts[f"axis {i}"] = f"{axis.name} of size {axis.size}"
-            facts[f"units of axis {axis.name}"] = f"{axis.units} {axis.calendar}".strip()
+            facts[f"units of axis {axis.name}"] = measure(axis)
             facts[f"packing of axis {axis.name}"] = packing
-            facts[f"coordinates of axis {axis.name}"] = axis.coordinates
+            facts[f"coordinates of axis {axis.name}"] = axis.coordinates or axis.regular
     for field in description.fields:
         facts[f"field {field.name}"] = field.openvisus_dtype
-        facts[f"fill and valid range of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
+        facts[f"{FILL} of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
         facts[f"scale, offset and units of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
         facts[f"meaning of {field.name}"] = {key: field.attributes[key] for key in MEANING if key in field.attributes}
     return facts
@@ -202,15 +231,19 @@ def _whole(
 ) -> Description:
     """The description of all files as one."""
     first = descriptions[0]
-    new = Axis(axis, len(descriptions)) if place is None else _joined_axis(inputs, descriptions, place)
+    new = (
+        Axis(axis, len(descriptions))
+        if place is None
+        else joined_axis(inputs, [each.axes[place] for each in descriptions])
+    )
     axes = (new, *first.axes) if place is None else (*first.axes[:place], new, *first.axes[place + 1 :])
-    shared = _shared([each.attributes for each in descriptions])
-    of_fields = [_shared([each.fields[i].attributes for each in descriptions]) for i in range(len(first.fields))]
+    common = shared([each.attributes for each in descriptions])
+    of_fields = [shared([each.fields[i].attributes for each in descriptions]) for i in range(len(first.fields))]
     fields = tuple(replace(field, attributes=own) for field, own in zip(first.fields, of_fields, strict=True))
     origins = tuple(origin for each in descriptions for origin in each.origins)
     heads = [0, *accumulate(len(each.origins) for each in descriptions)]
     parts = tuple(
-        Part(heads[i], starts[i], starts[i + 1], _own(each, shared, fields)) for i, each in enumerate(descriptions)
+        Part(heads[i], starts[i], starts[i + 1], _own(each, common, fields)) for i, each in enumerate(descriptions)
     )
     return replace(
         first,
@@ -218,94 +251,35 @@ def _whole(
         shape=tuple(each.size for each in axes),
         axes=axes,
         fields=fields,
-        attributes=shared,
+        attributes=common,
         notes=_notes(descriptions, place, new),
         parts=parts if not place else (),
     )
 
 
-def _shared(attributes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Those attributes that are the same in all files."""
-    first, *rest = attributes
-    return {key: value for key, value in first.items() if all(key in each and each[key] == value for each in rest)}
-
-
-def _own(description: Description, shared: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
+def _own(description: Description, common: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
     """What a file says that others do not; of a field after its name and a colon."""
-    own = {key: value for key, value in description.attributes.items() if key not in shared}
+    found = own(description.attributes, common)
     for mine, joint in zip(description.fields, fields, strict=True):
-        own |= {f"{mine.name}:{key}": v for key, v in mine.attributes.items() if key not in joint.attributes}
-    return own
+        found |= {f"{mine.name}:{key}": v for key, v in own(mine.attributes, joint.attributes).items()}
+    return found
 
 
 def _is_monotonic(axis: Axis) -> bool:
     """Whether coordinates rise, or fall, all along an axis."""
-    positions = axis.positions() or []
-    pairs = list(pairwise(positions))
-    return all(a < b for a, b in pairs) or all(a > b for a, b in pairs)
+    import numpy as np
+
+    steps = np.diff(np.asarray(axis.positions() or []))
+    return bool(np.all(steps > 0) or np.all(steps < 0))
 
 
 def _notes(descriptions: Sequence[Description], place: int | None, axis: Axis) -> tuple[str, ...]:
-    own = [note for each in descriptions for note in each.notes]
+    found = [note for each in descriptions for note in each.notes]
     units = [] if place is None else [each.axes[place].units for each in descriptions]
-    if axis.coordinates is not None and not _is_monotonic(axis):
-        own.append(f"coordinates of {axis.name} go to and fro: the files overlap or are not in order")
+    if axis.is_placed and not _is_monotonic(axis):
+        found.append(f"coordinates of {axis.name} go to and fro: the files overlap or are not in order")
     if len(set(units)) > 1:
-        own.append(f"coordinates of all files are told in {units[0]!r}")
+        found.append(f"coordinates of all files are told in {units[0]!r}")
     if place is None:
-        own.append(f"{axis.name} is a new axis, with an index for each file")
-    return tuple(dict.fromkeys(own))
-
-
-def _joined_axis(inputs: Sequence[Path], descriptions: Sequence[Description], place: int) -> Axis:
-    """One axis after the other, in the units of the first."""
-    import numpy as np
-
-    from dbproc.codes.idx.values import regular
-
-    axes = [each.axes[place] for each in descriptions]
-    size, attributes = sum(axis.size for axis in axes), _axis_attributes(axes)
-    if any(axis.coordinates is None for axis in axes):
-        return replace(axes[0], size=size, coordinates=None, regular=None, attributes=attributes)
-    require_few(f"axis {axes[0].name}", size)
-    shifts = [_shift(path, axis, axes[0]) for path, axis in zip(inputs, axes, strict=True)]
-    values = [_moved(each, shift) for axis, shift in zip(axes, shifts, strict=True) for each in axis.coordinates or ()]
-    whole = replace(axes[0], size=size, coordinates=tuple(values), regular=None, attributes=attributes)
-    return replace(whole, regular=regular(np.asarray(whole.positions())))
-
-
-def _axis_attributes(axes: Sequence[Axis]) -> dict[str, Any]:
-    """Attributes of a joined axis: those that are the same in all files, and those that tell of each index."""
-    found = _shared([axis.attributes for axis in axes])
-    for key in axes[0].attributes:
-        lists = [axis.attributes.get(key) for axis in axes]
-        if key == UTC_ENDS and all(lists):
-            found[key] = [lists[0][0], lists[-1][-1]]  # type: ignore[index]
-        elif all(isinstance(each, list) and len(each) == axis.size for each, axis in zip(lists, axes, strict=True)):
-            found[key] = [item for each in lists for item in each or ()]
-    return found
-
-
-def _moved(value: Number, shift: Number) -> Number:
-    return value if shift == 0 or isinstance(value, str) or isinstance(shift, str) else value + shift
-
-
-def _shift(path: Path, axis: Axis, first: Axis) -> Number:
-    """What is to be added to coordinates in one file's units to have them in the first's."""
-    if (axis.units, axis.calendar) == (first.units, first.calendar):
-        return 0
-    unit, since, _ = axis.units.partition(" since ")
-    is_packed = any(key in axis.attributes for key in PACKING)
-    if since and unit == first.units.partition(" since ")[0] and axis.calendar == first.calendar and not is_packed:
-        cftime = importlib.import_module("cftime")
-        calendar = axis.calendar or "standard"
-        start = cftime.num2date(0, axis.units, calendar)
-        shift = number(cftime.date2num(start, first.units, calendar))
-        if cftime.num2date(shift, first.units, calendar) == start:
-            return shift
-    what = f"its axis {axis.name} is in {_measure(axis)}, not in {_measure(first)}"
-    raise Refusal(path, what, "Files of one dataset must have the same units; convert them apart")
-
-
-def _measure(axis: Axis) -> str:
-    return f"{axis.units!r}" + (f" ({axis.calendar})" if axis.calendar else "")
+        found.append(f"{axis.name} is a new axis, with an index for each file")
+    return tuple(dict.fromkeys(found))

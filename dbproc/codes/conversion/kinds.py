@@ -14,12 +14,12 @@ KINDS = (
     (b"\x00\x00\xff\xff", "CDF", "cdf_to_idx"),
     (b"\x89HDF\r\n\x1a\n", "HDF5", "hdf5_to_idx, nexus_to_idx or netcdf_to_idx"),
     (b"SIMPLE  =", "FITS", "fits_to_idx"),
-    (b"II*\x00", "TIFF", "tiff_to_idx or image_to_idx"),
-    (b"MM\x00*", "TIFF", "tiff_to_idx or image_to_idx"),
-    (b"II+\x00", "BigTIFF", "tiff_to_idx"),
-    (b"MM\x00+", "BigTIFF", "tiff_to_idx"),
+    (b"II*\x00", "TIFF", "tiff_to_idx, image_to_idx or mapir_to_idx"),
+    (b"MM\x00*", "TIFF", "tiff_to_idx, image_to_idx or mapir_to_idx"),
+    (b"II+\x00", "BigTIFF", "tiff_to_idx, image_to_idx or mapir_to_idx"),
+    (b"MM\x00+", "BigTIFF", "tiff_to_idx, image_to_idx or mapir_to_idx"),
     (b"\xff\xd8\xff", "JPEG", "image_to_idx or mapir_to_idx"),
-    (b"\x89PNG\r\n\x1a\n", "PNG", "image_to_idx"),
+    (b"\x89PNG\r\n\x1a\n", "PNG", "image_to_idx or mapir_to_idx"),
     (b"(version)", "IDX", "idx_to_idx"),
 )
 """How files begin, what they are, and who converts that."""

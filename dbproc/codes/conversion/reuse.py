@@ -14,11 +14,8 @@ from dbproc.codes.conversion.inputs import natural
 from dbproc.codes.idx import idx_file, manifest
 from dbproc.codes.idx.description import Description, Metadata, Part
 from dbproc.codes.idx.idx_reader import read_metadata
-from dbproc.codes.idx.manifest import Facts, companion
+from dbproc.codes.idx.manifest import Facts
 from dbproc.codes.idx.refusal import Refusal
-
-STEP = "t{:06d}"
-"""The directory of a timestep in the companion."""
 
 Content = tuple[tuple[str, ...], int]
 
@@ -108,14 +105,16 @@ def take_over(earlier: Earlier, idx: Path, steps: Mapping[int, int]) -> dict[str
         What the earlier dataset's manifest says of the files, by their new names.
     """
     facts = manifest.load(earlier.path)
+    theirs, mine = idx_file.read(earlier.path), idx_file.read(idx)
     taken: dict[str, Facts] = {}
     for new, old in steps.items():
-        for file in sorted((companion(earlier.path) / STEP.format(old)).iterdir()):
-            target = companion(idx) / STEP.format(new) / file.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _link(file, target)
-            name = target.relative_to(idx.parent).as_posix()
-            taken[name] = facts[file.relative_to(earlier.path.parent).as_posix()]
+        for first in range(0, mine.blocks, mine.blocks_per_file):
+            file, target = theirs.bin(earlier.path, old, 0, first), mine.bin(idx, new, 0, first)
+            known = facts.get(file.relative_to(earlier.path.parent).as_posix())
+            if known:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _link(file, target)
+                taken[target.relative_to(idx.parent).as_posix()] = known
     return taken
 
 
@@ -147,4 +146,4 @@ def _kind(description: Description) -> tuple[object, ...]:
         (each.name, each.variable, each.openvisus_dtype, each.fills, each.valid_min, each.valid_max, each.unsigned)
         for each in description.fields
     ]
-    return description.code, axes, fields, description.timesteps
+    return description.code, axes, fields, description.timesteps, description.reversed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +26,27 @@ class Source(Protocol):
     def read(self, field: str, box: Box) -> Values:
         """The stored values of ``field`` inside ``box`` (axes of the description), components last."""
         ...
+
+
+class Witnessed(Source, Protocol):
+    """A source that can be read by another way, too: see :mod:`dbproc.codes.conversion.witness`."""
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """Parts of ``box`` with the values that the format's own library has there, in the form of :meth:`read`.
+
+        It shares no code with :meth:`read`. The parts touch every plane of the box and every block that holds values of
+        it; all together may be the box.
+        """
+        ...
+
+
+Plain = Callable[[str, "Box"], "Iterator[tuple[Box, Values]]"]
+
+
+def witness(source: Source) -> Plain:
+    """How a source is read by another way; one that has none reads nothing."""
+    found: Plain = getattr(source, "plain", lambda field, box: iter(()))
+    return found
 
 
 Opener = Callable[[Sequence[Path], Mapping[str, Any]], AbstractContextManager[Source]]

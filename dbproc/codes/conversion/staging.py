@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from dbproc.codes.idx.files import is_text
 from dbproc.codes.idx.manifest import companion
 from dbproc.codes.idx.refusal import Refusal
 
+SYNCERS = 8
 UNSAFE = "%?\n\r"
 """Characters with which OpenVisus writes blocks elsewhere or not at all."""
 
@@ -43,8 +45,8 @@ class Staging:
     def publish(self) -> None:
         """Make all durable, then put it into place. Never overwrites."""
         blocks = companion(self.idx)
-        for path in [self.idx, *blocks.rglob("*"), blocks, self.directory]:
-            _sync(path)
+        with ThreadPoolExecutor(SYNCERS) as pool:  # a system makes several durable at once, and one in as much time
+            list(pool.map(_sync, [self.idx, *blocks.rglob("*"), blocks, self.directory]))
         _refuse_existing(self.target)
         os.rename(companion(self.idx), companion(self.target))
         try:

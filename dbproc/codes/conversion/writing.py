@@ -5,7 +5,10 @@ To be used in a child process only. While one thread reads the source, another o
 
 from __future__ import annotations
 
+import re
+import struct
 import traceback
+import zlib
 from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,9 +19,12 @@ from queue import Queue
 from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, Any
 
+from dbproc.codes.conversion.rows import turned
 from dbproc.codes.conversion.source import Source
+from dbproc.codes.conversion.spots import Spot, taken
+from dbproc.codes.conversion.witness import require_same
 from dbproc.codes.idx import slabs
-from dbproc.codes.idx.description import Description, Field, Tally
+from dbproc.codes.idx.description import Axis, Description, Field, Tally
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.reports import Reports
 from dbproc.codes.idx.slabs import Box
@@ -28,6 +34,12 @@ if TYPE_CHECKING:
 
 THREADS = 2
 """Threads that read back."""
+DAMAGE = (OSError, EOFError, RuntimeError, struct.error, zlib.error)
+"""What libraries raise where bytes of a file are missing or wrong; of other errors the file may be innocent."""
+UNSUPPORTED = re.compile(
+    r"not (yet )?(supported|implemented)|unsupported|unrecognized compression|could not import", re.IGNORECASE
+)
+"""What libraries say of what they cannot do, be it sound or not."""
 PIECE = 16 << 20
 """Bytes that are read back at once: OpenVisus takes several times as much for it."""
 
@@ -61,10 +73,16 @@ class Plan:
         return self.description.shape[0] if self.description.timesteps else None
 
     @property
-    def axes(self) -> tuple[Any, ...]:
-        """The axes of :attr:`shape`."""
+    def axes(self) -> tuple[Axis, ...]:
+        """The axes of :attr:`shape`, as they are stored."""
         axes = self.description.axes
-        return axes[max(0, len(axes) - len(self.shape)) :]
+        stored = axes[max(0, len(axes) - len(self.shape)) :]
+        return tuple(turned(axis) if axis.name in self.description.reversed else axis for axis in stored)
+
+    @property
+    def turned(self) -> tuple[int, ...]:
+        """The axes of the description that are stored from their last index to the first."""
+        return tuple(i for i, axis in enumerate(self.description.axes) if axis.name in self.description.reversed)
 
     @property
     def bytes(self) -> int:
@@ -74,13 +92,20 @@ class Plan:
         return samples * sum(sample_bytes(each) for each in self.description.fields)
 
     def boxes(self) -> Iterator[tuple[Box, Field]]:
-        """Boxes of the source, all fields of a box after one another."""
+        """Boxes as they are stored, in the order of the source, all fields of a box after one another."""
         sample = max(sample_bytes(each) for each in self.description.fields)
         for start, stop in self._runs():
             shape = (stop - start, *self.description.shape[1:])
-            for box in slabs.plan(shape, sample, self.slab):
+            for box in self._in_order(slabs.plan(shape, sample, self.slab)):
                 for field in self.description.fields:
                     yield (slice(box[0].start + start, box[0].stop + start), *box[1:]), field
+
+    def _in_order(self, boxes: list[Box]) -> list[Box]:
+        """Boxes with those first that the source has first: it may be costly to read backwards."""
+        signs = [-1 if i in self.turned else 1 for i in range(len(self.description.shape))]
+        if not self.turned:
+            return boxes
+        return sorted(boxes, key=lambda box: [sign * part.start for sign, part in zip(signs, box, strict=True)])
 
     def stored(self, box: Box) -> Iterator[tuple[int, Box]]:
         """The timesteps that a box of the source touches, and the stored box in each."""
@@ -135,8 +160,16 @@ def reading(about: str, todo: str = "") -> Iterator[None]:
     except Exception as error:
         traceback.print_exc()
         what = f"it cannot be read: {type(error).__name__}: {error}"
-        todo = todo or "It seems damaged or of another kind; get it again from where it came"
-        raise Refusal(about, what, todo) from error
+        raise Refusal(about, what, todo or _advice(error)) from error
+
+
+def _advice(error: Exception) -> str:
+    """What to do about what a library raised: what is not supported is told by its words, damage by its types."""
+    if isinstance(error, NotImplementedError) or UNSUPPORTED.search(str(error)):
+        return "It holds what is not supported; save it in another way"
+    if isinstance(error, DAMAGE) and not isinstance(error, RecursionError):
+        return "It seems damaged or of another kind; get it again from where it came"
+    return "It holds something that this program does not read, or is damaged; try whether another program reads it"
 
 
 def sample_bytes(field: Field) -> int:
@@ -146,7 +179,7 @@ def sample_bytes(field: Field) -> int:
     return int(np.dtype(field.dtype).itemsize * field.components)
 
 
-def write(source: Source, plan: Plan, path: Path, about: str, reports: Reports) -> Iterator[Piece]:
+def write(source: Source, plan: Plan, path: Path, about: str, reports: Reports, spots: list[Spot]) -> Iterator[Piece]:
     """Write everything that is planned, reading ahead by one slab; yields what was written.
 
     Parameters
@@ -161,13 +194,16 @@ def write(source: Source, plan: Plan, path: Path, about: str, reports: Reports) 
         The input, for messages.
     reports
         Where the progress is told.
+    spots
+        Spots of what was read are added to it.
     """
     from dbproc.codes.idx.blocks import Blocks
 
     target = Blocks(path)
     reports.begin("writing", plan.bytes)
     for slab in _read_ahead(source, plan, about, reports):
-        for each in slab:
+        spots += slab.spots
+        for each in slab.layers:
             target.write(each.field, each.box, each.values, each.step)
             reports.advance(each.values.nbytes)
             yield from each.pieces
@@ -209,7 +245,12 @@ class Layer:
     pieces: Sequence[Piece]
 
 
-Slab = list[Layer]
+@dataclass(frozen=True)
+class Slab:
+    """What was read at once, told apart by timesteps, and spots of it."""
+
+    layers: Sequence[Layer]
+    spots: Sequence[Spot]
 
 
 def _read_ahead(source: Source, plan: Plan, about: str, reports: Reports) -> Iterator[Slab]:
@@ -236,19 +277,25 @@ def _read_ahead(source: Source, plan: Plan, about: str, reports: Reports) -> Ite
 
 
 def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Slab:
-    """What a source has in a box, told apart by timesteps."""
+    """What a source has in a box as it is stored, told apart by timesteps."""
+    import numpy as np
+
     from dbproc.codes.idx.values import native
 
+    wanted, place = _array_shape(field, box), slabs.turned(box, plan.description.shape, plan.turned)
     with reading(about):
-        found = source.read(field.name, box)
-    values, wanted = native(found), _array_shape(field, box)
+        found = native(np.asarray(source.read(field.name, place)))
+        values = native(np.flip(found, plan.turned))
     if values.dtype.name != field.dtype or values.shape != wanted:
         raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
+    with reading(about):
+        require_same(source, field, box, values, about, plan.turned)
     steps = values if plan.steps is not None else [values]
-    return [
+    layers = [
         _layer(field, step, inside, part.reshape(_array_shape(field, inside)))
         for (step, inside), part in zip(plan.stored(box), steps, strict=True)
     ]
+    return Slab(layers, list(taken(field, place, found)))
 
 
 def _layer(field: Field, step: int, box: Box, values: Values) -> Layer:

@@ -25,8 +25,26 @@ CAMERAS = {
     "RE": ("red_edge", "red_edge_2", "red_edge_3"),
 }
 """What the first, second and third channel see behind each filter; behind the last two all see the same band."""
-INDICES = {"ndvi": ("nir", "red"), "gndvi": ("nir", "green"), "ndre": ("nir", "red_edge")}
-"""Normalised differences: (first - second) / (first + second)."""
+SURVEY2 = {
+    "NDVI": ("red", "red_nir", "nir"),
+    "RED": ("red", "red_2", "red_3"),
+    "GREEN": ("green_2", "green", "green_3"),
+    "BLUE": ("blue_2", "blue_3", "blue"),
+}
+"""The same behind filters of MAPIR's Survey1 and Survey2 alone; NDVI's second channel sees both of its bands."""
+INDICES = {"ndvi": ("nir", "red", "orange"), "gndvi": ("nir", "green"), "ndre": ("nir", "red_edge")}
+"""Normalised differences: (first - second) / (first + second); where there is no second band, the next in its place."""
+ALIASES = {
+    **{"rededge": "red_edge", "re": "red_edge", "near_infrared": "nir", "near-infrared": "nir"},
+    **{"r": "red", "g": "green", "b": "blue", "n": "nir"},
+}
+"""What bands are called here that cameras call otherwise."""
+IN_NAME = re.compile(r"_MS_(RE|R|G|B|NIR)$", re.IGNORECASE)
+"""How the files of DJI's cameras with one sensor for each band end."""
+PHANTOM, NUMBERED = "FC6360", ("blue", "green", "red", "red_edge", "nir")
+"""The model of DJI's Phantom 4 Multispectral, and its bands by the last number in the names of their files, from 1."""
+MAKERS_OF_RGB = ("DJI", "HASSELBLAD")
+"""Makers whose pictures of three channels are red, green and blue: their other sensors have files of one channel."""
 HEADER = ["band", "gain", "offset"]
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
@@ -45,10 +63,32 @@ class Line:
         return (self.gain * values.astype(np.float64) + self.offset).astype(np.float32)
 
 
-def camera(model: str) -> str | None:
-    """The filter that a camera's model tells of, where it tells of exactly one."""
-    found = [word for word in re.split(r"[^A-Za-z0-9]+", model) if word.upper() in CAMERAS]
-    return found[0].upper() if len(found) == 1 else None
+def camera(model: str) -> tuple[str, ...] | None:
+    """What the channels of a camera see, where its model tells of exactly one filter."""
+    words = [word.upper() for word in re.split(r"[^A-Za-z0-9]+", model)]
+    known = {**CAMERAS, **SURVEY2} if {"SURVEY1", "SURVEY2"} & set(words) else CAMERAS
+    found = [word for word in words if word in known]
+    return known[found[0]] if len(found) == 1 else None
+
+
+def of_maker(make: str) -> tuple[str, ...] | None:
+    """What the three channels of a maker's pictures see."""
+    return CAMERAS["RGB"] if make.strip().upper() in MAKERS_OF_RGB else None
+
+
+def named(told: str) -> str:
+    """A band's name as fields have it, of what a camera calls it."""
+    found = re.sub(r"[^a-z0-9_.-]+", "_", told.strip().lower())
+    return ALIASES.get(found, found)
+
+
+def of_file(stem: str, model: str) -> str | None:
+    """The band that the name of a file of a DJI camera tells, extension aside."""
+    match = IN_NAME.search(stem)
+    if match:
+        return named(match[1])
+    last = stem[-1:]
+    return NUMBERED[int(last) - 1] if model.strip() == PHANTOM and last in "12345" and last else None
 
 
 def names(text: str) -> list[str]:
@@ -104,11 +144,11 @@ def require_lines(bands: Sequence[str], lines: Mapping[str, Line]) -> None:
 
 def pair(index: str, bands: Sequence[str]) -> tuple[str, str]:
     """The bands that an index is made of; refused where one is missing."""
-    first, second = INDICES[index]
-    for name in (first, second):
-        if name not in bands:
-            what = f"it needs bands {first} and {second}; there are {', '.join(bands)}"
-            raise Refusal(f"--index {index}", what, "Name the bands with --bands, or leave it out")
+    first, *others = INDICES[index]
+    second = next((name for name in others if name in bands), None)
+    if first not in bands or second is None:
+        what = f"it needs bands {first} and {' or '.join(others)}; there are {', '.join(bands)}"
+        raise Refusal(f"--index {index}", what, "Name the bands with --bands, or leave it out")
     return first, second
 
 

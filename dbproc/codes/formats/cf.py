@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +12,16 @@ from dbproc.codes.idx.description import Number
 
 Range = tuple[Number | None, Number | None]
 
-POINTERS = ("bounds", "climatology", "coordinates", "grid_mapping", "ancillary_variables")
+POINTERS = (
+    *("bounds", "climatology", "coordinates", "grid_mapping", "ancillary_variables"),
+    *("cell_measures", "formula_terms", "mesh"),
+)
 """Attributes that name variables which only serve another one."""
+TOPOLOGY = re.compile(r".*_(connectivity|coordinates|dimension)")
+"""Attributes with which a mesh of UGRID names what it is made of."""
+PLACES = ("latitude", "longitude")
+PLACE_UNITS = re.compile(r"degrees?_?(north|east|n|e)", re.IGNORECASE)
+PACKING = ("scale_factor", "add_offset")
 SPECIAL = ("NaN", "Infinity", "-Infinity")
 """The numbers that a description holds as text."""
 
@@ -24,7 +33,14 @@ def text(attributes: Mapping[str, Any], name: str) -> str:
 
 def pointed(attributes: Mapping[str, Any]) -> list[str]:
     """The variables that serve this one, as its attributes name them."""
-    return [word for name in POINTERS if name in attributes for word in text(attributes, name).split()]
+    is_mesh = text(attributes, "cf_role") == "mesh_topology"
+    names = [name for name in attributes if name in POINTERS or (is_mesh and TOPOLOGY.fullmatch(name))]
+    return [word for name in names for word in text(attributes, name).split()]
+
+
+def is_place(attributes: Mapping[str, Any]) -> bool:
+    """Whether a variable says of itself that it holds latitudes or longitudes."""
+    return text(attributes, "standard_name") in PLACES or bool(PLACE_UNITS.fullmatch(text(attributes, "units")))
 
 
 def unsigned(attributes: Mapping[str, Any]) -> bool:
@@ -56,7 +72,25 @@ def unpacked_range(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> Range
 
 def packed(attributes: Mapping[str, Any]) -> bool:
     """Whether the values are to be scaled."""
-    return "scale_factor" in attributes or "add_offset" in attributes
+    return any(alone(attributes.get(name)) is not None for name in PACKING)
+
+
+def alone(value: Any) -> Number | None:
+    """The number that an attribute is, or holds alone; None for text and for several."""
+    one = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return one if isinstance(one, int | float) and not isinstance(one, bool) else None
+
+
+def odd_packing(attributes: Mapping[str, Any]) -> list[str]:
+    """The names of attributes that should be one number to scale or to move values by, and are not."""
+    return [name for name in PACKING if name in attributes and alone(attributes[name]) is None]
+
+
+def with_numbers(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of which scale and offset are numbers, or go by another name."""
+    odd = odd_packing(attributes)
+    kept = {f"source_{key}" if key in odd else key: value for key, value in attributes.items()}
+    return {key: alone(value) if key in PACKING else value for key, value in kept.items()}
 
 
 def all_of(value: Any) -> list[Any]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise, product
 from math import ceil, prod
+
+from dbproc.codes.idx.slabs import Box
 
 CACHE = 64 << 20
 """Bytes of decoded chunks that are kept between two slabs."""
 LAYER = 256 << 20
 """Bytes of a layer of chunks beyond which the slabs that meet it are too many to decode it for each."""
+
+SAMPLES = 16 << 20
+"""Bytes of values that are read at a time for a comparison."""
 
 
 def layer_bytes(shape: tuple[int, ...], chunk: tuple[int, ...], itemsize: int) -> int:
@@ -28,3 +35,30 @@ def steps(shape: tuple[int, ...], chunk: tuple[int, ...], itemsize: int, budget:
         room = max(1, budget // (prod(found) * itemsize))
         found[axis] = min(shape[axis], found[axis] * room)
     return tuple(found)
+
+
+def samples(box: Box, shape: tuple[int, ...], chunk: tuple[int, ...], itemsize: int) -> Iterator[Box]:
+    """Boxes of a slab that touch each of its planes, such that all slabs together touch each chunk once.
+
+    Where several slabs meet in a chunk, each has its share of the chunks.
+    """
+    ends = list(zip(box, shape, chunk, strict=True))
+    left = [min(step, size - part.start // step * step) for part, size, step in ends]
+    rounds = [ceil(size / (part.stop - part.start)) for size, part in zip(left, box, strict=True)]
+    turns = [part.start % step // (part.stop - part.start) for part, _, step in ends]
+    turn = 0
+    for count, index in zip(rounds, turns, strict=True):
+        turn = turn * count + index
+    edges = [
+        _edges(part, step)
+        for part, step in zip(box, steps(shape, chunk, itemsize, SAMPLES // prod(rounds)), strict=True)
+    ]
+    tiles = [tuple(slice(*each) for each in corner) for corner in product(*edges)]
+    every = min(prod(rounds), len(tiles))
+    yield from tiles[turn % every :: every]
+
+
+def _edges(part: slice, step: int) -> list[tuple[int, int]]:
+    """Where a part of an axis is cut at multiples of a step."""
+    inner = range(part.start - part.start % step + step, part.stop, step)
+    return list(pairwise([part.start, *inner, part.stop]))

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
+from dbproc.codes.formats.hdf5_links import require_own
+from dbproc.codes.idx.files import state
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 T = TypeVar("T")
@@ -21,6 +23,8 @@ T = TypeVar("T")
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8, 7: 1, 8: 2, 9: 4, 10: 8, 11: 8}
 """Bytes of the external types, NC_BYTE to NC_UINT64."""
 LONGEST_NAME = 65_536
+MOST_KEPT = 10_000
+"""Files that are kept in mind as sound."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,24 @@ class Placement:
     begin: int
     size: int
     record: bool
+
+
+_sound: dict[Path, Any] = {}
+"""The files that were found sound, and as what."""
+
+
+def require_sound(path: Path) -> None:
+    """Refuse a NetCDF file that is shorter than it says, or that takes values from other files.
+
+    One that has not changed since it was found sound is not looked at again: joined files are opened more than once.
+    """
+    seen = state([path])
+    if path not in _sound or _sound[path] != seen:
+        require_whole(path)
+        require_own(path)
+        if len(_sound) >= MOST_KEPT:
+            _sound.clear()
+        _sound[path] = seen
 
 
 def require_whole(path: Path) -> None:

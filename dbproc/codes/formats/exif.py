@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import io
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from dbproc.codes.formats import xmp
 from dbproc.codes.idx.description import plain
 
 if TYPE_CHECKING:
@@ -60,13 +62,26 @@ ORIENTATIONS = {
 
 
 def tags(block: bytes) -> dict[str, Any]:
-    """The tags of an EXIF block, which is a TIFF file without pixels; none where it cannot be read."""
+    """The tags of an EXIF block, which is a TIFF file without pixels; of a damaged one which way is up."""
     tifffile = importlib.import_module("tifffile")
     try:
         with tifffile.TiffFile(io.BytesIO(block)) as tiff:
             return tags_of(tiff.pages[0])
-    except (tifffile.TiffFileError, ValueError, IndexError, KeyError, OSError):
+    except (tifffile.TiffFileError, ValueError, TypeError, LookupError, OSError, struct.error):
+        return _upright(block)
+
+
+def _upright(block: bytes) -> dict[str, Any]:
+    """The tag Orientation by the bytes of its entry in the first directory."""
+    order: Literal["big", "little"] = "big" if block[:2] == b"MM" else "little"
+    start = int.from_bytes(block[4:8], order)
+    end = start + 2 + 12 * int.from_bytes(block[start : start + 2], order)
+    entry = b"".join(number.to_bytes(size, order) for number, size in ((0x0112, 2), (3, 2), (1, 4)))
+    place = block.find(entry, start + 2, end)
+    value = block[place + 8 : place + 10]
+    if block[:2] not in (b"II", b"MM") or place < 0 or (place - start - 2) % 12 or len(value) < 2:
         return {}
+    return {"Orientation": int.from_bytes(value, order)}
 
 
 def tags_of(page: Any) -> dict[str, Any]:
@@ -82,11 +97,12 @@ def orientation(found: Mapping[str, Any]) -> int:
 
 
 def facts(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Place in degrees and metres, time and camera, and the tags as they are."""
+    """Place in degrees and metres, time and camera, and the tags and the properties of XMP as they are."""
     camera = {name: found[name] for name in PICTURE if name in found}
     exif, gps = _short(found.get("ExifTag")), _short(found.get("GPSTag"))
     told = {"make": camera.get("Make"), "model": camera.get("Model"), "date": date(found), **place(gps)}
-    raw = {"picture": _short(camera), "exif": exif, "gps": gps}
+    packet = found.get("XMP") or b""
+    raw = {"picture": _short(camera), "exif": exif, "gps": gps, "xmp": _short(xmp.properties(packet))}
     return plain({name: value for name, value in {**told, **raw}.items() if value not in (None, {}, "")})  # type: ignore[no-any-return]
 
 

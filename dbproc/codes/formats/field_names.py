@@ -1,10 +1,12 @@
-"""Names of fields that OpenVisus can hold."""
+"""Names of fields that OpenVisus can hold, and names of axes that are told apart."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+from dbproc.codes.idx.description import Axis, told_apart
 from dbproc.codes.idx.refusal import Refusal
 
 
@@ -21,3 +23,9 @@ def distinct(where: object, names: Sequence[str]) -> list[str]:
         what = f"the variables {', '.join(names)} would have the same field names: {', '.join(found)}"
         raise Refusal(where, what, "Convert one at a time")
     return found
+
+
+def distinct_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
+    """The axes, those of one name told apart."""
+    names = told_apart(axis.name for axis in axes)
+    return tuple(replace(axis, name=name) for axis, name in zip(axes, names, strict=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import struct
 import warnings
 from dataclasses import dataclass
 from math import prod
@@ -32,6 +31,8 @@ class Unit:
         astropy's header, of the table where an image is kept compressed in one.
     start, data, end
         Where in the file its header and its data begin, and where both end.
+    lacking
+        How many bytes of padding its last block lacks.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Unit:
     start: int
     data: int
     end: int
+    lacking: int = 0
 
     @property
     def name(self) -> str:
@@ -106,27 +108,35 @@ def units(path: Path, stream: BinaryIO) -> list[Unit]:
     found: list[Unit] = []
     if os.pread(stream.fileno(), 9, 0) != b"SIMPLE  =":
         raise Refusal(path, "it is no FITS file", "Name a FITS file")
-    while where < size:
+    while where < size and not (found and _is_empty(stream, where, size)):
         stream.seek(where)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 header = header_class.fromfile(stream, endcard=True)
             unit = Unit(len(found), header, where, stream.tell(), 0)
+            filled = unit.data + unit.data_bytes()
             end = unit.data + _padded(unit.data_bytes())
         except Exception as error:
             what = f"behind HDU {len(found) - 1} is no further one at byte {where}: {error}"
             raise Refusal(path, what if found else f"its header cannot be read: {error}", GET_AGAIN) from error
-        if end > size or end < unit.data or (found and "XTENSION" not in header):
+        if filled > size or end < unit.data or (found and "XTENSION" not in header):
             raise Refusal(
-                path, f"it is cut or damaged: HDU {unit.number} should end at byte {end}, the file at {size}", GET_AGAIN
+                path,
+                f"it is cut or damaged: HDU {unit.number} should end at byte {filled}, the file at {size}",
+                GET_AGAIN,
             )
-        found.append(Unit(unit.number, header, where, unit.data, end))
+        found.append(Unit(unit.number, header, where, unit.data, min(end, size), max(0, end - size)))
         where = end
     told = found[0].get("NEXTEND")
     if isinstance(told, int) and told > len(found) - 1:
         raise Refusal(path, f"it is cut: its header tells of {told} extensions, there are {len(found) - 1}", GET_AGAIN)
     return found
+
+
+def _is_empty(stream: BinaryIO, where: int, size: int) -> bool:
+    """Whether nothing but a few blanks and zeros is left of a file, which some programs leave there."""
+    return size - where < STEP and not os.pread(stream.fileno(), size - where, where).strip(b"\0 \r\n")
 
 
 def require_sums(path: Path, stream: BinaryIO, unit: Unit) -> None:
@@ -151,8 +161,7 @@ def _sum(stream: BinaryIO, start: int, end: int) -> int:
 def _words(part: bytes) -> int:
     import numpy as np
 
-    if len(part) % 4:
-        raise struct.error("the file ends within a word")
+    part += bytes(-len(part) % 4)  # what padding would be there
     return int(np.frombuffer(part, ">u4").sum(dtype=np.uint64))
 
 

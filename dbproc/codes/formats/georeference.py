@@ -1,9 +1,10 @@
-"""The axes of an image's rows and columns from GeoTIFF tags. Pure."""
+"""The axes of an image's rows and columns from GeoTIFF tags, and the names of its bands from GDAL's. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from xml.etree import ElementTree
 
 from dbproc.codes.idx.description import Axis, Regular
 
@@ -23,6 +24,17 @@ def axes(attributes: Mapping[str, Any], rows: int, columns: int) -> tuple[Axis, 
     if attributes.get("GTModelTypeGeoKey") == GEOGRAPHIC:
         return _placed("latitude", "degrees_north", rows, y), _placed("longitude", "degrees_east", columns, x)
     return _placed("y", "", rows, y), _placed("x", "", columns, x)
+
+
+def band_names(attributes: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    """What GDAL's metadata call the bands; none where they do not name each of them."""
+    try:
+        root = ElementTree.fromstring(str(attributes.get("GDAL_METADATA", "")).strip("\0 \n"))
+    except ElementTree.ParseError:
+        return ()
+    told = {each.get("sample"): each.text or "" for each in root if each.get("role") == "description"}
+    found = tuple(told.get(str(band), "").strip() for band in range(count))
+    return found if all(found) else ()
 
 
 def _lines(attributes: Mapping[str, Any]) -> tuple[Regular, Regular] | None:

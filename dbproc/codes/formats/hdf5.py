@@ -11,10 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dbproc.codes.formats.texts import of_bytes
 from dbproc.codes.idx.description import Origin, plain
 from dbproc.codes.idx.refusal import Refusal
+
+if TYPE_CHECKING:
+    from dbproc.codes.formats.plain_reading import PlainHdf5
 
 CACHE = 128 << 20
 """Bytes of decoded chunks that are kept, unless told otherwise."""
@@ -81,6 +85,7 @@ class Tree:
         self.largest_chunk = 4 * cache
         self._cache, self._stack = cache, stack
         self._files: dict[Path, Any] = {}
+        self._plain: PlainHdf5 | None = None
         self.root = self._open(path)
 
     def find(self, name: str, start: Any = None) -> Any:
@@ -146,6 +151,14 @@ class Tree:
         """The root of another HDF5 file (one that :meth:`other` has found)."""
         found = path.resolve()
         return self.root if found == self.path.resolve() else self._files.get(found) or self._open(found)
+
+    def plain(self) -> PlainHdf5:
+        """The file opened anew, to be read by nothing but the library."""
+        from dbproc.codes.formats.plain_reading import PlainHdf5
+
+        if self._plain is None:
+            self._plain = PlainHdf5(self.path, self._stack)
+        return self._plain
 
     def origins(self) -> tuple[Origin, ...]:
         """The source and the files beside it that gave something, these by their path from the source."""
@@ -252,9 +265,13 @@ def file_of(holder: Any) -> Path:
 
 def attributes(holder: Any) -> dict[str, Any]:
     """The attributes of a group or dataset; references are told as the paths that they lead to."""
-    return {
-        name: _told(holder, name) for name in sorted(holder.attrs) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")
-    }
+    names = [name for name in sorted(holder.attrs) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")]
+    return {decoded(name): _told(holder, name) for name in names}
+
+
+def one_attribute(holder: Any, name: str) -> Any:
+    """One attribute of a group or dataset; None where there is none of that name."""
+    return _told(holder, name) if name in holder.attrs else None
 
 
 def surroundings(tree: Tree, paths: Sequence[str]) -> dict[str, Any]:
@@ -292,27 +309,25 @@ def _told(holder: Any, name: str) -> Any:
 
     try:
         value = holder.attrs[name]
-    except TypeError:
+    except (TypeError, ValueError, OSError, RuntimeError):
         return "of a type that is not read"
     if isinstance(value, h5py.Empty):
         return None
     if isinstance(value, h5py.Reference):
         return str(holder.file[value].name) if value else None
-    return plain(_decoded(value))
+    return plain(decoded(value))
 
 
-def _decoded(value: Any) -> Any:
+def decoded(value: Any) -> Any:
     """Text of any encoding as text; other values as they are."""
     if hasattr(value, "tolist") and getattr(value, "dtype", None) is not None and value.dtype.kind in "SO":
         value = value.tolist()
     if isinstance(value, list):
-        return [_decoded(each) for each in value]
-    if not isinstance(value, bytes):
+        return [decoded(each) for each in value]
+    if not isinstance(value, bytes | str):
         return value
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
+    content = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+    return of_bytes(content)
 
 
 def _identity(found: Any) -> tuple[int, int]:

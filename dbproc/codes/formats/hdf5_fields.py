@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.formats.hdf5 import Tree, attributes, is_dataset, text
+from dbproc.codes.formats.cf import alone, packed, with_numbers
+from dbproc.codes.formats.field_names import distinct_axes, safe
+from dbproc.codes.formats.hdf5 import Tree, attributes, decoded, is_dataset, one_attribute, text
 from dbproc.codes.formats.hdf5_storage import filters, require_readable, stored
-from dbproc.codes.idx.coordinates import require_few
+from dbproc.codes.formats.selection import Candidate
+from dbproc.codes.idx import coordinates
 from dbproc.codes.idx.description import Axis, Field, Number, number, plain
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import whole
@@ -25,6 +28,9 @@ SAMPLE_BYTES = 32
 """The largest sample (all components of a point) that OpenVisus stores."""
 SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": (8, 16)}
 """Bytes that numbers of each kind may have."""
+SERVING = ("DIMENSION_SCALE", "PALETTE")
+"""Classes of datasets which only serve other ones."""
+NOT_READ = "its type is not read"
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable"
 """How NetCDF-4 names a dimension scale that has no values."""
 
@@ -54,9 +60,21 @@ def unfit(dataset: Any) -> str:
         return f"it holds {kinds[kind]}, not numbers"
     if dataset.shape is None or dataset.shape == () or 0 in dataset.shape:
         return "it is a single value" if dataset.shape == () else "it holds no values"
+    if text(one_attribute(dataset, "NAME")).startswith(NO_VARIABLE):
+        return "it holds no values: it is a dimension of NetCDF"
     if len(dataset.shape) > RANK:
         return f"it has {len(dataset.shape)} axes; at most {RANK} are supported"
     return _unfit_type(dataset)
+
+
+def candidate(path: str, dataset: Any) -> Candidate:
+    """A dataset as one that may be chosen; what is of an odd type is told among the choices."""
+    name, why = path.strip("/"), unfit(dataset)
+    if why:
+        is_odd = dataset.shape and "text" not in why
+        return Candidate(name, name, (), unfit=f"cannot be converted: {why}", kind=_in_short(why) if is_odd else "")
+    serves = text(one_attribute(dataset, "CLASS")) in SERVING
+    return Candidate(name, f"{name} {shape(dataset)}", dataset.shape, serves=serves, is_second=len(dataset.shape) == 1)
 
 
 def form(dataset: Any) -> Form:
@@ -110,7 +128,7 @@ def field(name: str, path: str, dataset: Any) -> Field:
 
 def axes(tree: Tree, path: str, dataset: Any) -> tuple[Axis, ...]:
     """The axes of a dataset by its dimension scales; those that have none are called ``dim_0`` and so on."""
-    return distinct([_axis(tree, path, dataset, i) for i in range(len(dataset.shape))])
+    return distinct_axes([_axis(tree, path, dataset, i) for i in range(len(dataset.shape))])
 
 
 def axis(tree: Tree, name: str, size: int, scale: Any, where: str, further: Mapping[str, Any] | None = None) -> Axis:
@@ -121,7 +139,7 @@ def axis(tree: Tree, name: str, size: int, scale: Any, where: str, further: Mapp
     """
     import h5py
 
-    found = _numbers({**attributes(scale), **(further or {})})
+    found = with_numbers({**attributes(scale), **(further or {})})
     told = Axis(
         name,
         size,
@@ -132,38 +150,19 @@ def axis(tree: Tree, name: str, size: int, scale: Any, where: str, further: Mapp
         attributes=found,
     )
     if scale.shape not in ((size,), (size + 1,)):
-        return _without(told, f"{where} has the shape {scale.shape}: none of its values is kept as a coordinate")
+        return coordinates.without(
+            told, f"{where} has the shape {scale.shape}: none of its values is kept as a coordinate"
+        )
+    if unfit(scale).startswith(NOT_READ):
+        return coordinates.without(told, f"{where}: {unfit(scale)}")
     if h5py.check_string_dtype(scale.dtype):
         require_readable(tree, scale, where)
-        labels = [plain(each) for each in scale[...]]
+        labels = [plain(decoded(each)) for each in scale[...]]
         return replace(told, attributes={**found, "labels": labels}) if len(labels) == size else told
     if unfit(scale) or form(scale).components > 1:
-        return _without(told, f"{where} holds no plain numbers: {scale.dtype}")
+        return coordinates.without(told, f"{where} holds no plain numbers: {scale.dtype}")
     require_readable(tree, scale, where)
-    require_few(f"axis {told.name}", scale.size)
-    return placed(told, read(tree, scale, whole(scale.shape)))
-
-
-def placed(told: Axis, values: Values) -> Axis:
-    """An axis with coordinates: ``values``, or the middles between them where they are one more than it is long."""
-    import numpy as np
-
-    from dbproc.codes.idx.values import regular
-
-    if len(values) == told.size + 1:
-        edges = tuple(number(each) for each in values)
-        middles = values[:-1].astype(np.float64) / 2 + values[1:].astype(np.float64) / 2
-        told, values = replace(told, attributes={**told.attributes, "edges": edges}), middles
-    with_values = replace(told, coordinates=tuple(number(each) for each in values))
-    return replace(with_values, regular=regular(np.asarray(with_values.positions())))
-
-
-def distinct(found: Sequence[Axis]) -> tuple[Axis, ...]:
-    """The axes, those of one name told apart by a number."""
-    counts = Counter(each.name for each in found)
-    return tuple(
-        replace(each, name=f"{each.name}_{i}") if counts[each.name] > 1 else each for i, each in enumerate(found)
-    )
+    return _placed(told, read(tree, scale, whole(scale.shape)), _fills(scale, found))
 
 
 def common(tree: Tree, all_axes: Mapping[str, Sequence[Axis]]) -> tuple[Axis, ...]:
@@ -191,18 +190,6 @@ def field_names(paths: Sequence[str]) -> list[str]:
     return names if len(set(names)) == len(names) else [f"{name}_{i}" for i, name in enumerate(names)]
 
 
-def safe(name: str) -> str:
-    """``name`` with what OpenVisus could stumble over replaced."""
-    cleaned = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
-    return cleaned if re.match(r"[A-Za-z_]", cleaned) else f"v_{cleaned}"
-
-
-def alone(value: Any) -> Number | None:
-    """The number that an attribute is, or holds alone."""
-    one = value[0] if isinstance(value, list) and len(value) == 1 else value
-    return one if isinstance(one, int | float) and not isinstance(one, bool) else None
-
-
 def shape(dataset: Any) -> str:
     """A dataset's shape and type, for messages."""
     sizes = ", ".join(str(size) for size in dataset.shape or ())
@@ -213,8 +200,8 @@ def shape(dataset: Any) -> str:
 def _unfit_type(dataset: Any) -> str:
     try:
         base, inner = dataset.dtype.subdtype or (dataset.dtype, (1,))
-    except TypeError as error:
-        return f"its type is not read: {error}"
+    except (TypeError, ValueError) as error:
+        return f"{NOT_READ}: {error}"
     if base.names:
         return f"it is compound ({', '.join(base.names)})"
     if len(inner) > 1 or (inner != (1,) and base.kind == "c"):
@@ -228,14 +215,18 @@ def _unfit_type(dataset: Any) -> str:
 
 def _axis(tree: Tree, path: str, dataset: Any, i: int) -> Axis:
     """The axis that the dataset's label or its dimension scales tell of."""
-    size, label = dataset.shape[i], dataset.dims[i].label
-    scales = dataset.dims[i].values()
+    import h5py
+
+    size, label, scales = dataset.shape[i], "", []
+    with suppress(KeyError, OSError, RuntimeError, ValueError):  # what DIMENSION_LIST tells need not be there
+        label = str(decoded(h5py.h5ds.get_label(dataset.id, i)))
+        scales = [each for each in dataset.dims[i].values() if each.name]
     if not scales and text(attributes(dataset).get("CLASS")) == "DIMENSION_SCALE" and len(dataset.shape) == 1:
         return axis(tree, _last(path), size, dataset, path)
     if not scales:
         return Axis(label or f"dim_{i}", size)
     scale = tree.find(scales[0].name, dataset)
-    name = label or _last(scales[0].name)
+    name = label or decoded(_last(scales[0].name))
     if not is_dataset(scale) or text(attributes(scale).get("NAME")).startswith(NO_VARIABLE):
         return Axis(name, size)
     found = axis(tree, name, size, scale, scales[0].name)
@@ -243,19 +234,30 @@ def _axis(tree: Tree, path: str, dataset: Any, i: int) -> Axis:
     return replace(found, attributes={**found.attributes, "other_scales": others}) if others else found
 
 
+def _placed(told: Axis, values: Values, fills: Sequence[Number]) -> Axis:
+    """An axis with coordinates: ``values``, or the middles between them where they are one more than it is long."""
+    import numpy as np
+
+    if len(values) != told.size + 1:
+        return coordinates.placed(told, values, fills)
+    absent = sum(int(np.count_nonzero(values == each)) for each in fills if not isinstance(each, str))
+    if absent:
+        return coordinates.without(told, f"{absent} of its {len(values)} edges are fill values")
+    middles = values[:-1].astype(np.float64) / 2 + values[1:].astype(np.float64) / 2
+    if len(values) > coordinates.MOST:
+        return coordinates.placed(told, middles)
+    edges = tuple(number(each) for each in values)
+    attributes = {**told.attributes, "edges": edges}
+    return coordinates.placed(replace(told, attributes=attributes), middles, further=len(edges))
+
+
+def _in_short(kind: str) -> str:
+    told = re.sub(r"^(it is|it has|it holds|values of) ", "", re.split(r"[:;]", kind)[0])
+    return told.removesuffix(" are not supported").removesuffix(", not numbers")
+
+
 def _last(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-def _without(told: Axis, why: str) -> Axis:
-    return replace(told, attributes={**told.attributes, "coordinates_left_out": why})
-
-
-def _numbers(found: dict[str, Any]) -> dict[str, Any]:
-    """Attributes of a coordinate, of which scale and offset are numbers or go by another name."""
-    odd = {key for key in ("scale_factor", "add_offset") if key in found and alone(found[key]) is None}
-    kept = {f"source_{key}" if key in odd else key: value for key, value in found.items()}
-    return {key: alone(value) if key in ("scale_factor", "add_offset") else value for key, value in kept.items()}
 
 
 def _fills(dataset: Any, found: Mapping[str, Any]) -> tuple[Number, ...]:
@@ -297,9 +299,8 @@ def _valid_range(found: Mapping[str, Any], kept: Form) -> tuple[Number | None, N
     pair = found.get("valid_range")
     if not isinstance(pair, list) or len(pair) != 2:
         pair = [alone(found.get("valid_min")), alone(found.get("valid_max"))]
-    packed = "scale_factor" in found or "add_offset" in found
     if any(isinstance(each, str | bool | list) for each in pair):
         return None, None
-    if packed and "float" not in kept.dtype and any(isinstance(each, float) for each in pair):
+    if packed(found) and "float" not in kept.dtype and any(isinstance(each, float) for each in pair):
         return None, None
     return pair[0], pair[1]

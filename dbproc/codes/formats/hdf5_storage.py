@@ -66,9 +66,9 @@ def require_readable(tree: Tree, dataset: Any, where: str, nested: int = NESTED)
         _require_small_chunks(tree, dataset, where)
         grid = [-(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
         written = _require_chunks(tree, dataset, made, where, grid)
-        return tuple(_unwritten(tree, dataset, where, prod(grid) - written, f"{prod(grid)} chunks"))
+        return tuple(unwritten(tree.path, dataset, where, prod(grid) - written, f"{prod(grid)} chunks"))
     absent = layout == h5py.h5d.CONTIGUOUS and dataset.id.get_space_status() == h5py.h5d.SPACE_STATUS_NOT_ALLOCATED
-    return tuple(_unwritten(tree, dataset, where, dataset.size if absent else 0, f"{dataset.size} values"))
+    return tuple(unwritten(tree.path, dataset, where, dataset.size if absent else 0, f"{dataset.size} values"))
 
 
 def stored(tree: Tree, dataset: Any, box: Box) -> Values:
@@ -157,7 +157,7 @@ def _is_whole(data: bytes, codes: Sequence[int], raw: int) -> bool:
     return len(data) >= end and struct.unpack(layout, data[place:end])[0] == raw
 
 
-def _unwritten(tree: Tree, dataset: Any, where: str, absent: int, of: str) -> Iterator[str]:
+def unwritten(path: Path, dataset: Any, where: str, absent: int, of: str) -> Iterator[str]:
     """The note on values that were never written; a refusal where HDF5 does not say what they are then."""
     import h5py
 
@@ -167,7 +167,7 @@ def _unwritten(tree: Tree, dataset: Any, where: str, absent: int, of: str) -> It
     never = made.get_fill_time() == h5py.h5d.FILL_TIME_NEVER
     if never or made.fill_value_defined() == h5py.h5d.FILL_VALUE_UNDEFINED:
         what = f"{absent} of {of} of {where} were never written, and it has no fill value for them"
-        raise Refusal(tree.path, what, "Nobody knows what they are; convert a dataset that is complete")
+        raise Refusal(path, what, "Nobody knows what they are; convert a dataset that is complete")
     yield f"{where}: {absent} of {of} were never written and read as the fill value {dataset.fillvalue}"
 
 
@@ -245,7 +245,7 @@ def _require_sources(tree: Tree, dataset: Any, made: Any, where: str, nested: in
         mapped += _points(made.get_virtual_vspace(i), dataset.size)
     if mapped < dataset.size:
         absent = dataset.size - mapped
-        notes += _unwritten(tree, dataset, where, absent, f"{dataset.size} values")
+        notes += unwritten(tree.path, dataset, where, absent, f"{dataset.size} values")
     return tuple(notes)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dbproc.codes.formats import exif, georeference, jpeg, png
+from dbproc.codes.formats import exif, georeference, jpeg, png, xmp
 from dbproc.codes.idx.description import Axis
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
+    from dbproc.codes.formats.plain_tiff import Parts, PlainTiff
     from dbproc.codes.formats.tiff_pages import Tiff
     from dbproc.codes.formats.tiff_series import Series
     from dbproc.codes.idx.values import Values
@@ -23,7 +24,9 @@ IMAGE_BYTES = 512 << 20
 """The largest JPEG or PNG picture that is decoded, as it must be at once."""
 PROFILE = b"ICC_PROFILE\0"
 EXIF = b"Exif\0\0"
-SUFFIXES = (".tif", ".tiff", ".jpg", ".jpeg", ".png")
+MOSAIC = "CFA"
+"""Pixels behind a mosaic of colours, whose meaning depends on their place: they are not turned."""
+SUFFIXES = (".tif", ".tiff", ".dng", ".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class Picture(Protocol):
         """A box of its pixels: (row, column, component)."""
         ...
 
+    def plain(self, rows: slice, columns: slice) -> Parts:
+        """Parts of the same, by another way."""
+        ...
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[Picture]:
@@ -74,7 +81,7 @@ def opened(path: Path) -> Iterator[Picture]:
         with _tiff(path) as picture:
             yield picture
     else:
-        raise Refusal(path, "it is no TIFF, JPEG or PNG image", "Check its name; get it again if it is damaged")
+        raise Refusal(path, "it is no TIFF, JPEG or PNG image", "Save it as one of these, if it is a picture")
 
 
 class _Decoded:
@@ -83,6 +90,7 @@ class _Decoded:
     def __init__(self, path: Path, facts: Facts, decode: Any) -> None:
         self.path, self.facts, self._decode = path, facts, decode
         self._pixels: Values | None = None
+        self._plain: Values | None = None
 
     def read(self, rows: slice, columns: slice) -> Values:
         """A box of its pixels."""
@@ -95,12 +103,22 @@ class _Decoded:
             self._pixels = pixels
         return self._pixels[rows, columns]
 
+    def plain(self, rows: slice, columns: slice) -> Parts:
+        """The same as the file is decoded from its bytes as they are."""
+        from dbproc.codes.formats import plain_picture
+
+        if self._plain is None:
+            self._plain = plain_picture.whole(self.path)
+        yield (rows, columns), self._plain[rows, columns]
+
 
 class _TiffPicture:
     """A picture of one page of a TIFF file."""
 
-    def __init__(self, tiff: Tiff, series: Series, tags: Mapping[str, Any]) -> None:
-        self._tiff, self._number = tiff, series.planes[0].page
+    def __init__(self, tiff: Tiff, series: Series, tags: Mapping[str, Any], closing: ExitStack) -> None:
+        self._tiff, self._number, self._told = tiff, series.planes[0].page, series.told
+        self._closing, self._orientation = closing, exif.orientation(tags)
+        self._plain: PlainTiff | None = None
         page = tiff.pages[self._number]
         self._turn = exif.ORIENTATIONS[exif.orientation(tags)]
         self._shape = self._turn.shape((page.rows, page.columns))
@@ -120,6 +138,19 @@ class _TiffPicture:
         stored = self._turn.stored(rows, columns, self._shape)
         return self._turn.applied(self._tiff.read(self._number, *stored)).astype(self.facts.dtype, copy=False)
 
+    def plain(self, rows: slice, columns: slice) -> Parts:
+        """The same by tifffile's own page, turned by another way."""
+        from dbproc.codes.formats import plain_picture, plain_tiff
+
+        page, turn = self._tiff.pages[self._number], self._orientation
+        if self._plain is None:
+            offsets = [self._tiff.offset_of(self._number)]
+            self._plain = plain_tiff.PlainTiff(self._tiff.path, self._told, offsets, self._closing)
+        wanted = plain_picture.stored(rows, columns, (page.rows, page.columns), turn)
+        for part, values in self._plain.plane(0, *wanted):
+            pixels = values.astype("u1") if values.dtype.kind == "b" else values
+            yield plain_picture.upright(part, self._shape, turn), plain_picture.turned(pixels, turn)
+
 
 @contextmanager
 def _tiff(path: Path) -> Iterator[_TiffPicture]:
@@ -130,9 +161,12 @@ def _tiff(path: Path) -> Iterator[_TiffPicture]:
         if len(series.planes) > 1 or series.masks:
             what = f"it holds {len(series.planes)} images" + (" and masks" if series.masks else "")
             raise Refusal(path, what, "Convert it with tiff_to_idx")
-        with tiff_pages.library(path) as told:
-            tags = exif.tags_of(told.pages[series.planes[0].page])
-        yield _TiffPicture(tiff, series, tags)
+        page = tiff.pages[series.planes[0].page]
+        tags = tiff.tags(page.number)
+        if page.photometric == MOSAIC:
+            tags.pop("Orientation", None)
+        with ExitStack() as closing:
+            yield _TiffPicture(tiff, series, tags, closing)
 
 
 def _png(path: Path) -> tuple[Facts, Any]:
@@ -141,6 +175,7 @@ def _png(path: Path) -> tuple[Facts, Any]:
     _require_size(path, read.rows, read.columns, read.components, read.dtype)
     bodies = dict(found)
     tags = exif.tags(bodies[b"eXIf"]) if b"eXIf" in bodies else {}
+    tags |= _packet(xmp.chunk(body) for name, body in found if name == b"iTXt")
     palette, transparent = read.colour == png.PALETTE, read.transparent and read.colour != png.PALETTE
     attributes = {
         "format": "PNG",
@@ -166,6 +201,8 @@ def _jpeg(path: Path) -> tuple[Facts, Any]:
     end = jpeg.structure(path, data).end
     block = next((body[len(EXIF) :] for number, body in read.segments if number == 1 and body.startswith(EXIF)), b"")
     tags = exif.tags(block) if block else {}
+    start = len(xmp.NAMESPACE)
+    tags |= _packet(body[start:] for number, body in read.segments if number == 1 and body.startswith(xmp.NAMESPACE))
     profile = any(number == 2 and body.startswith(PROFILE) for number, body in read.segments)
     attributes = {
         "format": "JPEG",
@@ -181,6 +218,12 @@ def _jpeg(path: Path) -> tuple[Facts, Any]:
         notes.append(f"{len(data) - end} bytes behind the picture are left out")
     facts = _facts(read.rows, read.columns, read.components, dtype, tags, attributes, (*notes, *_turned(tags)))
     return facts, partial(_jpeg_pixels, path, data[:end], read)
+
+
+def _packet(found: Iterable[bytes | None]) -> dict[str, Any]:
+    """The first packet of XMP that there is, as a tag."""
+    packet = next((each for each in found if each), None)
+    return {"XMP": packet} if packet else {}
 
 
 def _jpeg_pixels(path: Path, data: bytes, read: jpeg.Header) -> Values:

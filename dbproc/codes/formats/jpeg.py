@@ -5,7 +5,7 @@ Follows ITU-T T.81. A stream has no checksum, so values that were changed in pla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,18 @@ ALONE = (0x01, *range(0xD0, 0xD9))
 """Markers that no length follows."""
 RESTARTS = range(0xD0, 0xD8)
 SEQUENTIAL = (0xC0, 0xC1)
-SCAN, STOP = 0xDA, 0xD9
+FRAMES = tuple(each for each in range(0xC0, 0xD0) if each not in (0xC4, 0xC8, 0xCC))
+SCAN, STOP, INTERVAL = 0xDA, 0xD9, 0xDD
 MORE = bytes((index * 37 + 11) % 251 for index in range(64))
 """Bytes that mean something to any decoder that still wants data; 0xff is not among them."""
 RUNS = 16
-"""Streams of so many runs are looked at run by run; of more, restart markers tell where they are damaged."""
+"""So many runs are looked at one by one at most; of more, restart markers tell where they are damaged."""
+OTHERS = (MORE, MORE[::-1], MORE[7::2])
+"""What stands in place of the last bytes of a run, in turn."""
+GROUPS = 8
+"""So many groups of blocks at the end of a run are compared."""
+EDGE = 2
+"""So many pixels from the edge of a run the colours of the next one play in."""
 TAIL = 3
 """Bytes at the end of a run that are looked at."""
 
@@ -29,13 +36,17 @@ TAIL = 3
 class Structure:
     """The places where runs of entropy-coded data start, those behind them, and the place behind the end marker.
 
-    ``sequential`` where each run holds whole blocks, as in all but progressive streams.
+    ``sequential`` where each run holds whole blocks, as in all but progressive streams. ``interval`` is how many groups
+    of blocks each run holds but the last, and ``group`` the columns and rows of pixels that a group covers; 0 where the
+    stream tells none, or has several scans.
     """
 
     starts: tuple[int, ...]
     runs: tuple[int, ...]
     end: int
     sequential: bool
+    interval: int = 0
+    group: tuple[int, int] = (0, 0)
 
 
 def structure(where: object, data: bytes) -> Structure:
@@ -44,19 +55,26 @@ def structure(where: object, data: bytes) -> Structure:
         raise Refusal(where, "the JPEG data do not begin with their start marker", GET_AGAIN)
     starts: list[int] = []
     runs: list[int] = []
-    place, sequential = 2, False
+    place, sequential, scans, interval, group = 2, False, 0, 0, (0, 0)
     while True:
         marker, place = _marker(where, data, place)
         if marker == STOP:
-            return Structure(tuple(starts), tuple(runs), place, sequential)
+            told = (interval, group) if scans == 1 else (0, (0, 0))
+            return Structure(tuple(starts), tuple(runs), place, sequential, *told)
         if marker in ALONE:
             continue
         length = int.from_bytes(data[place : place + 2], "big")
         if length < 2 or place + length > len(data):
             raise Refusal(where, "the JPEG data are cut or damaged", GET_AGAIN)
+        body = data[place + 2 : place + length]
         place += length
         sequential |= marker in SEQUENTIAL
+        if marker in FRAMES:
+            group = _group(body)
+        if marker == INTERVAL:
+            interval = int.from_bytes(body[:2], "big")
         if marker == SCAN:
+            scans += 1
             found = list(_runs(where, data, place))
             starts += [place, *(behind for _, behind in found[:-1])]
             runs += [end for end, _ in found]
@@ -68,7 +86,8 @@ def require_whole(where: object, data: bytes, decode: Callable[[bytes], Any]) ->
 
     Besides the markers it is looked at whether the decoder wants more data than there are: bytes added behind each run
     of them are passed over if the run is whole, and change the picture if it is not. And whether it wants fewer: other
-    bytes at the end of a run of whole blocks change the picture if they are read.
+    bytes at the end of a run of whole blocks change the picture if they are read. All runs are looked at together, each
+    where its own pixels are; those of which that does not tell, one by one.
     """
     import numpy as np
 
@@ -76,8 +95,9 @@ def require_whole(where: object, data: bytes, decode: Callable[[bytes], Any]) ->
     pixels = decode(data)
     if not np.array_equal(pixels, decode(lengthened(data, told))):
         raise Refusal(where, "JPEG data are missing: the decoder wants more than there are", GET_AGAIN)
-    for others in _altered(data, told) if told.sequential and len(told.runs) <= RUNS else ():
-        if all(_same(pixels, other, decode) for other in others):
+    open_runs = _unread(pixels, data, told, decode) if told.sequential else []
+    for run in open_runs[:RUNS]:
+        if all(_same(pixels, _altered(data, told, [run], more), decode) for more in OTHERS):
             raise Refusal(where, "JPEG data are left over: the decoder lost its way among them", GET_AGAIN)
     return pixels
 
@@ -89,13 +109,59 @@ def lengthened(data: bytes, told: Structure) -> bytes:
     return b"".join((*parts, data[edges[-1] :]))
 
 
-def _altered(data: bytes, told: Structure) -> Iterator[list[bytes]]:
-    """For each run the stream with other bytes in place of its last, padding aside, in several ways."""
-    for start, end in zip(told.starts, told.runs, strict=True):
-        run = data[start:end]
-        place = start + len(run.rstrip(run[-1:])) - TAIL
-        if place > start:
-            yield [data[:place] + more + data[end:] for more in (MORE, MORE[::-1], MORE[7::2])]
+def _unread(pixels: Any, data: bytes, told: Structure, decode: Callable[[bytes], Any]) -> list[int]:
+    """The runs of which other bytes at the end change no pixel of their own, in one decoding of all of them."""
+    runs = [i for i in range(len(told.runs)) if _tail(data, told, i) is not None]
+    regions = _regions(pixels.shape, told) if len(told.runs) > 1 else {}
+    if not regions:
+        return runs
+    try:
+        found = decode(_altered(data, told, runs, OTHERS[0]))
+    except Exception:  # the decoder stumbles over one of them: which one is not told
+        return runs
+    if found.shape != pixels.shape:
+        return runs
+    one, other = (each.reshape(each.shape[-3:]) if each.ndim > 3 else each for each in (pixels, found))
+    return [i for i in runs if not (one[regions[i]] != other[regions[i]]).any()]
+
+
+def _regions(shape: tuple[int, ...], told: Structure) -> dict[int, tuple[slice, slice]]:
+    """The last pixels of each run, those near others left out, into which the colours of these are spread.
+
+    Groups of blocks lie in rows from the left to the right; a run may begin and end within one.
+    """
+    rows, columns = shape[-3:-1] if len(shape) > 2 else shape
+    width, height = told.group
+    if not told.interval or not width or not height:
+        return {}
+    across = -(-columns // width)
+    if len(told.runs) != -(-across * -(-rows // height) // told.interval):
+        return {}
+    found = {}
+    for run in range(len(told.runs)):
+        first = run * told.interval
+        last = min(first + told.interval, across * -(-rows // height)) - 1
+        start = max(first, last // across * across, last - GROUPS)
+        down, right = last // across * height, (last % across + 1) * width
+        found[run] = slice(down + EDGE, down + height - EDGE), slice(start % across * width + EDGE, right - EDGE)
+    return found
+
+
+def _altered(data: bytes, told: Structure, runs: Sequence[int], more: bytes) -> bytes:
+    """The stream with other bytes in place of the last of some runs, padding aside."""
+    parts, place = [], 0
+    for run in runs:
+        parts += [data[place : _tail(data, told, run)], more]
+        place = told.runs[run]
+    return b"".join((*parts, data[place:]))
+
+
+def _tail(data: bytes, told: Structure, run: int) -> int | None:
+    """Where the last bytes of a run begin, padding aside; None where it is too short to have some."""
+    start = told.starts[run]
+    content = data[start : told.runs[run]]
+    place = start + len(content.rstrip(content[-1:])) - TAIL
+    return place if place > start else None
 
 
 def _same(pixels: Any, data: bytes, decode: Callable[[bytes], Any]) -> bool:
@@ -105,6 +171,14 @@ def _same(pixels: Any, data: bytes, decode: Callable[[bytes], Any]) -> bool:
         return bool(np.array_equal(pixels, decode(data)))
     except Exception:  # the decoder stumbles: so it has read these bytes
         return False
+
+
+def _group(frame: bytes) -> tuple[int, int]:
+    """Columns and rows of pixels of a group of blocks in a scan of all components, as the frame's header tells."""
+    samples = frame[7 : 6 + 3 * frame[5] : 3] if len(frame) > 7 else b""
+    if len(samples) <= 1:
+        return (8, 8) if samples else (0, 0)
+    return 8 * max(each >> 4 for each in samples), 8 * max(each & 15 for each in samples)
 
 
 def _marker(where: object, data: bytes, place: int) -> tuple[int, int]:
@@ -151,8 +225,9 @@ class Header:
     segments: tuple[tuple[int, bytes], ...]
 
 
-FRAMES = tuple(each for each in range(0xC0, 0xD0) if each not in (0xC4, 0xC8, 0xCC))
 LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+UNSUPPORTED = (0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7)
+"""Frames of pictures in several sizes, of arithmetic coding without loss, and of JPEG-LS."""
 APPLICATIONS = range(0xE0, 0xF0)
 
 
@@ -168,6 +243,9 @@ def header(where: object, data: bytes) -> Header:
             raise Refusal(where, "the JPEG header is cut or damaged", GET_AGAIN)
         body = data[place + 2 : place + length]
         place += length
+        if marker in UNSUPPORTED:
+            what = f"it is a JPEG of a coding that is not supported (marker FF{marker:02X})"
+            raise Refusal(where, what, "Save it as a usual JPEG, as PNG or TIFF")
         if marker in APPLICATIONS:
             segments.append((marker - APPLICATIONS.start, body))
         if marker in FRAMES and len(body) >= 6:

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dbproc.codes.formats.cf import alone
+from dbproc.codes.formats.field_names import distinct_axes
 from dbproc.codes.formats.hdf5 import HOPS, Tree, attributes, is_dataset, is_group, text
-from dbproc.codes.formats.hdf5_fields import alone, axes, axis, distinct, shape, unfit
-from dbproc.codes.formats.selection import Selection, few
+from dbproc.codes.formats.hdf5_fields import axes, axis, candidate, shape
+from dbproc.codes.formats.selection import Candidate, Candidates, Selection, few
+from dbproc.codes.idx.coordinates import LEFT_OUT, left_out
 from dbproc.codes.idx.description import Axis, Field
 
 UNCERTAINTIES = ("{}_errors", "{}_uncertainties", "{}_error")
@@ -49,16 +52,12 @@ def default_data(tree: Tree, start: str = "") -> Data:
     raise _groups(tree).refusal(f"its default path leads in a circle, by {place!r}")
 
 
-def dataset(tree: Tree, data: Data, name: str) -> Any:
-    """A dataset of the group that can be converted, or a refusal that lists the choices."""
-    signals = _signals(tree, data.group)
-    if not name:
+def datasets(tree: Tree, data: Data, names: Sequence[str]) -> dict[str, Any]:
+    """The signals of those names, of no name the default one, or a refusal that lists the choices."""
+    signals = _signals(tree, data)
+    if not (names or data.signal):
         raise signals.refusal(f"{data.path} does not say which of its datasets is the signal")
-    found = _child(tree, data.group, name)
-    why = "there is none" if not is_dataset(found) else unfit(found)
-    if why:
-        raise signals.refusal(f"signal {name!r} of {data.path} cannot be converted: {why}")
-    return found
+    return {each.name: _child(tree, data.group, each.name) for each in signals.chosen(names or [data.signal])}
 
 
 def auxiliary(data: Data) -> list[str]:
@@ -111,12 +110,7 @@ def data_axes(tree: Tree, data: Data, name: str, signal: Any) -> tuple[tuple[Axi
     found = [
         _axis(tree, data, each, i, int(size)) for i, (each, size) in enumerate(zip(names, signal.shape, strict=True))
     ]
-    left_out = [
-        f"axis {each.name}: {each.attributes['coordinates_left_out']}"
-        for each in found
-        if "coordinates_left_out" in each.attributes
-    ]
-    return distinct(found), (*notes, *left_out)
+    return distinct_axes(found), (*notes, *left_out(found))
 
 
 def numbered(
@@ -196,13 +190,18 @@ def _default_signal(tree: Tree, group: Any) -> str:
     return marked[0] if len(marked) == 1 else ""
 
 
-def _signals(tree: Tree, group: Any) -> Selection:
-    """How one of the signals of a group is chosen."""
+def _signals(tree: Tree, data: Data) -> Candidates:
+    """The signals of a group, to be chosen from."""
 
-    def told() -> tuple[list[str], list[str]]:
-        return few([f"{name} {shape(each)}" for name, each in _datasets(tree, group).items() if not unfit(each)]), []
+    def listed() -> list[Candidate]:
+        return [candidate(name, each) for name, each in _datasets(tree, data.group).items()]
 
-    return Selection(tree.path, "--signal", told, "It has no dataset of numbers")
+    def named(name: str) -> Candidate | None:
+        found = _child(tree, data.group, name)
+        return candidate(name, found) if is_dataset(found) else None
+
+    none = "It has no dataset of numbers"
+    return Candidates(tree.path, "--signal", "signal", listed, named, none, "different shapes")
 
 
 def _axis_names(tree: Tree, data: Data, name: str, signal: Any) -> tuple[list[str] | None, tuple[str, ...]]:
@@ -259,7 +258,7 @@ def _axis(tree: Tree, data: Data, name: str, i: int, size: int) -> Axis:
         return Axis(f"dim_{i}", size)
     scale = _child(tree, data.group, name)
     if not is_dataset(scale):
-        return Axis(name, size, attributes={"coordinates_left_out": f"there is no dataset {name}"})
+        return Axis(name, size, attributes={LEFT_OUT: f"there is no dataset {name}"})
     found = axis(tree, name, size, scale, name, scaling(tree, data, name))
     others = {other: _coordinates(tree, data, other, size) for other in _alternatives(data, name, i)}
     kept = {other: told for other, told in others.items() if told}

@@ -16,6 +16,11 @@ UNITS = {
 }
 
 
+def top_first(rows: Axis) -> bool:
+    """Whether the first row of a picture is its top: it is, unless coordinates rise, as those of maps do."""
+    return rows.regular is None or rows.regular.step < 0
+
+
 def told(axes: Sequence[Axis]) -> str:
     """How the last two axes run, rows first."""
     places = list(zip(("column", "row"), reversed(axes), strict=False))

@@ -12,6 +12,37 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One of the things in a file.
+
+    Parameters
+    ----------
+    name
+        What it is called, and chosen by.
+    told
+        The same with its shape, in words.
+    alike
+        What must be equal in things that become fields of one dataset.
+    unfit
+        Why it cannot be converted, said of it; empty when it can.
+    kind
+        What it is instead, in a word, where that is to be told among the choices.
+    serves
+        Whether it only serves others, and is meant only where it is named.
+    is_second
+        Whether it is meant only where there is none that is not.
+    """
+
+    name: str
+    told: str
+    alike: Hashable
+    unfit: str = ""
+    kind: str = ""
+    serves: bool = False
+    is_second: bool = False
+
+
+@dataclass(frozen=True)
 class Selection:
     """How one of several things in a file is chosen.
 
@@ -48,6 +79,82 @@ class Selection:
         if len(meant) != 1:
             raise self.refusal(several if meant else nothing)
         return meant[0]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The things in a file of which those are chosen that are named, or that alone can be meant.
+
+    Parameters
+    ----------
+    where
+        The file.
+    option
+        The option that names one; it may be given several times.
+    noun
+        What one is called.
+    listed
+        Gives all of them.
+    named
+        Gives the one of a name, None where there is none.
+    none
+        What to do where nothing can be converted.
+    difference
+        What those have that cannot be fields of one dataset.
+    """
+
+    where: object
+    option: str
+    noun: str
+    listed: Callable[[], Sequence[Candidate]]
+    named: Callable[[str], Candidate | None]
+    none: str = "There is none that can be converted"
+    difference: str = "different dimensions"
+
+    def chosen(self, names: Sequence[str], together: bool = False) -> list[Candidate]:
+        """The things of those names, all of them fit to be fields of one dataset.
+
+        Of no name: the only one that holds data, or all that do, where ``together`` and they are alike.
+
+        Raises
+        ------
+        Refusal
+            With the choices there are.
+        """
+        found = [self._fit(name) for name in dict.fromkeys(names)] or self._meant(together)
+        require_alike(self.where, [(each.told, each.alike) for each in found], f"{{}} have {self.difference}")
+        return found
+
+    def refusal(self, what: str) -> Refusal:
+        """A refusal that lists the choices."""
+        return self._selection.refusal(what)
+
+    @property
+    def _selection(self) -> Selection:
+        return Selection(self.where, self.option, self._told, self.none)
+
+    def _fit(self, name: str) -> Candidate:
+        found = self.named(name)
+        if found is None:
+            raise self.refusal(f"it has no {self.noun} {name!r}")
+        if found.unfit:
+            raise self.refusal(f"{self.noun} {name!r} {found.unfit}")
+        return found
+
+    def _meant(self, together: bool) -> list[Candidate]:
+        fit = [each for each in self.listed() if not each.serves and not each.unfit]
+        data = [each for each in fit if not each.is_second] or fit
+        if together and len({each.alike for each in data}) == 1:
+            return data
+        several, nothing = f"several {self.noun}s could be meant", f"it has no data {self.noun} that can be converted"
+        return [self._selection.only(data, several, nothing)]
+
+    def _told(self) -> tuple[list[str], list[str]]:
+        """What can be converted, and what there is besides."""
+        found = self.listed()
+        fit = [each.told for each in found if not each.unfit and not each.serves]
+        fit = fit or [each.told for each in found if not each.unfit]
+        return few(fit), few([f"{each.name} ({each.kind})" for each in found if each.kind])
 
 
 def require_alike(where: object, kinds: Sequence[tuple[str, Hashable]], difference: str) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 import logging
 import re
+import struct
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ from math import ceil, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.formats import jpeg
+from dbproc.codes.formats import exif, jpeg
 from dbproc.codes.idx.description import plain
 from dbproc.codes.idx.refusal import Refusal
 
@@ -29,20 +30,54 @@ SEGMENT_BYTES = 512 << 20
 """The largest strip or tile that is decoded, as it must be at once."""
 CACHE_BYTES = 64 << 20
 """Decoded strips and tiles that are kept for the next box."""
+INHERITED = (
+    *("Make", "Model", "Software", "DateTime", "Artist", "Copyright", "UniqueCameraModel", "CameraSerialNumber"),
+    *("DNGVersion", "ColorMatrix1", "ColorMatrix2", "CameraCalibration1", "CameraCalibration2", "AnalogBalance"),
+    *("CalibrationIlluminant1", "CalibrationIlluminant2", "AsShotNeutral", "AsShotWhiteXY", "BaselineExposure"),
+    *("BaselineNoise", "LinearResponseLimit"),
+)
+"""The tags of a page that also tell of those in its SubIFDs: a camera's raw picture lies in one."""
+CAMERA = {"ExifTag", "GPSTag", "XMP"}
 TAGS = (
     *("Orientation", "ImageDescription", "XResolution", "YResolution", "ResolutionUnit", "Compression", "ColorMap"),
     *("ModelPixelScaleTag", "ModelTiepointTag", "ModelTransformationTag", "GDAL_NODATA", "GDAL_METADATA"),
-    *("Make", "Model", "Software", "DateTime", "Artist", "Copyright", "PageName", "DocumentName"),
+    *("PageName", "DocumentName", "SubfileType", "NewSubfileType"),
+    *("CFARepeatPatternDim", "CFAPattern", "CFAPlaneColor", "CFALayout", "BlackLevelRepeatDim", "BlackLevel"),
+    *("BlackLevelDeltaH", "BlackLevelDeltaV", "WhiteLevel", "LinearizationTable", "ActiveArea", "MaskedAreas"),
+    *("DefaultScale", "DefaultCropOrigin", "DefaultCropSize", "BayerGreenSplit"),
+    *INHERITED,
 )
 """The tags that are kept as metadata."""
+NUMBERS = ("CFAPattern", "CFAPlaneColor", "DNGVersion")
+"""Those whose bytes are numbers."""
 JPEG = (6, 7, 34892, 33007)
 """Compressions whose strips and tiles are JPEG streams; of the last three, whole ones."""
+JPEG_HEAD = 1 << 12
+"""Bytes of a stream that are read for the header of its frame."""
 FAX = (2, 3, 4)
 """Compressions (CCITT) whose decoders draw what is missing white."""
 JPEG2000 = (33003, 33004, 33005, 34712)
+HEADER_BYTES = 8
+"""No directory begins within them: a lower place means none."""
 HARMLESS = re.compile(r"coercing invalid ASCII|parsing GDAL_NODATA|SonyRawFileType")
 """Complaints that are not about pixels."""
+UNKNOWN = re.compile(r"\d+ is not a valid [A-Z]+")
+"""Complaints about tags of a kind that tifffile does not know."""
 DAMAGED = "It is damaged; get it again from where it came"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A page of tifffile's, what it is called, and the page of the main chain that it belongs to."""
+
+    name: str
+    page: Any
+    top: Any
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether it lies in a SubIFD."""
+        return self.page is not self.top
 
 
 @dataclass(frozen=True)
@@ -53,13 +88,13 @@ class Sparse:
 
 
 class Page:
-    """What a page says of itself, its pixels not read."""
+    """What a page says of itself, its pixels not read; ``number`` is its place among all pages of the file."""
 
-    def __init__(self, path: Path, number: int, page: Any, sparse: Sparse) -> None:
-        self.where = f"{path} page {number + 1}"
-        self.number = number
-        if page.dtype is None or not page.shape or 0 in page.shape:
-            raise Refusal(self.where, f"it holds no image: its size is {page.shape}", "It seems damaged")
+    def __init__(self, path: Path, number: int, placed: Placed, sparse: Sparse) -> None:
+        page = placed.page
+        self.name, self.where = placed.name, f"{path} {placed.name}"
+        self.number, self.is_nested = number, placed.is_nested
+        _check_image(self.where, page)
         self.dtype, self.shape, self.axes = page.dtype, tuple(page.shape), str(page.axes)
         self.rows, self.columns = int(page.imagelength), int(page.imagewidth)
         self.components = int(page.samplesperpixel)
@@ -67,14 +102,16 @@ class Page:
         self.bits = page.bitspersample
         self.reduced, self.mask = bool(page.is_reduced), bool(page.is_mask)
         self.nbytes = int(page.nbytes)
-        self.lossy = getattr(page.compression, "name", "") in ("JPEG", "OJPEG")
+        self.lossy = getattr(page.compression, "name", "") in ("JPEG", "OJPEG") and not _is_lossless(page)
         self._check_type()
         if page.compression in FAX:
             what = "it is compressed as a fax (CCITT), where nobody can tell whether data are missing"
             raise Refusal(self.where, what, "Save it with another compression")
+        if not self.reduced:
+            _check_codec(self.where, page)
         self.fill = _fill(self.where, page, sparse)
         self.missing = _check_segments(self.where, page, self.fill is not None)
-        self.attributes = _attributes(page)
+        self.attributes = {**_inherited(placed), **_attributes(page)}
 
     @property
     def kind(self) -> tuple[tuple[int, ...], Any, str, str]:
@@ -109,7 +146,12 @@ class Tiff:
 
     def __init__(self, path: Path, tiff: Any, sparse: Sparse) -> None:
         self.path, self._tiff = path, tiff
-        self.pages = [Page(path, number, page, sparse) for number, page in enumerate(tiff.pages)]
+        self._places: list[tuple[int, int | None]] = []
+        self.pages: list[Page] = []
+        for placed in placed_pages(path, tiff):
+            self._places.append((placed.page.offset, None if placed.is_nested else placed.page.index))
+            self.pages.append(Page(path, len(self.pages), placed, sparse))
+        self._numbers = {offset: number for number, (offset, _) in enumerate(self._places)}
         if not self.pages:
             raise Refusal(path, "it holds no pages", "It seems damaged; get it again from where it came")
         self.size = int(tiff.filehandle.size)
@@ -136,14 +178,42 @@ class Tiff:
                 place[...] = inside
         return values
 
+    @contextmanager
+    def library(self, todo: Callable[[], str]) -> Iterator[Any]:
+        """The file as tifffile has it, for what it tells of series; refuses what it complains about meanwhile."""
+        with heard(self.path, todo):
+            yield self._tiff
+
     def contiguous(self, number: int, count: int) -> bool:
         """Whether ``count`` images like a page follow one another in the file, uncompressed, beginning with it."""
         page = self._page(number)
         return bool(page.is_final) and int(page.dataoffsets[0]) + count * self.pages[number].nbytes <= self.size
 
+    def number_at(self, offset: int) -> int | None:
+        """The number of the page whose directory lies at a place of the file; None where none does."""
+        return self._numbers.get(offset)
+
+    def tags(self, number: int) -> dict[str, Any]:
+        """What the camera tells of a page: tags of the page itself, else of the one above it."""
+        placed = next(
+            each for each in placed_pages(self.path, self._tiff) if each.page.offset == self.offset_of(number)
+        )
+        return exif.tags_of(placed.top) | (exif.tags_of(placed.page) if placed.is_nested else {})
+
+    def camera(self, number: int) -> dict[str, Any]:
+        """The same as facts; nothing where there is neither EXIF nor XMP."""
+        tags = self.tags(number)
+        return exif.facts(tags) if CAMERA & set(tags) else {}
+
+    def offset_of(self, number: int) -> int:
+        """Where the directory of a page begins."""
+        return self._places[number][0]
+
     def _page(self, number: int) -> Any:
         if self._opened[0] != number:
-            self._opened = (number, self._tiff.pages[number])
+            offset, index = self._places[number]
+            found = _page_at(self._tiff, offset) if index is None else self._tiff.pages[index].aspage()
+            self._opened = (number, found)
         return self._opened[1]
 
     def _segment(self, page: Any, known: Page, index: int) -> Values:
@@ -194,14 +264,7 @@ def opened(path: Path, sparse: Sparse | None = None) -> Iterator[Tiff]:
 
 
 @contextmanager
-def library(path: Path) -> Iterator[Any]:
-    """The file as tifffile has it, for what it tells of series."""
-    with heard(path), _file(path) as tiff:
-        yield tiff
-
-
-@contextmanager
-def heard(path: Path) -> Iterator[None]:
+def heard(path: Path, todo: Callable[[], str] = lambda: DAMAGED) -> Iterator[None]:
     """Refuse what tifffile complains about: it logs a broken structure and goes on with what it has."""
     complaints: list[str] = []
     handler = logging.Handler(logging.WARNING)
@@ -213,12 +276,80 @@ def heard(path: Path) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
     serious = [each for each in complaints if not HARMLESS.search(each)]
+    if serious and UNKNOWN.search(serious[0]):
+        what = f"it holds a value that is not known: {serious[0]}"
+        raise Refusal(path, what, "It is of a kind that is not supported, or damaged")
     if serious:
-        raise Refusal(path, f"the TIFF structure is not sound: {serious[0]}", DAMAGED)
+        raise Refusal(path, f"the TIFF structure is not sound: {serious[0]}", todo())
+
+
+def placed_pages(path: Path, tiff: Any) -> Iterator[Placed]:
+    """All pages of a file, each followed by those in its SubIFDs, which tifffile numbers among their siblings alone."""
+    seen: set[int] = set()
+    for number, page in enumerate(tiff.pages, 1):
+        if page.offset in seen:  # a SubIFD of an earlier page
+            continue
+        seen.add(page.offset)
+        yield Placed(f"page {number}", page, page)
+        yield from _nested(path, tiff, f"page {number}", page, page, seen)
+
+
+def _nested(path: Path, tiff: Any, name: str, page: Any, top: Any, seen: set[int]) -> Iterator[Placed]:
+    """The pages below a page: each of its SubIFDs may begin a chain of several, and each of these have its own."""
+    for number, first in enumerate(page.subifds or (), 1):
+        offset, place = int(first), 1
+        while offset >= HEADER_BYTES and offset not in seen:
+            seen.add(offset)
+            own = f"{name} SubIFD {number}" + (f".{place}" if place > 1 else "")
+            try:
+                found, behind = _page_at(tiff, offset), _offset_behind(tiff, offset)
+            except Exception as error:  # of many kinds, from struct's to tifffile's own
+                raise Refusal(f"{path} {own}", f"the TIFF structure is not sound: {error}", DAMAGED) from error
+            yield Placed(own, found, top)
+            yield from _nested(path, tiff, own, found, top, seen)
+            offset, place = behind, place + 1
+
+
+def _page_at(tiff: Any, offset: int) -> Any:
+    """The page in a SubIFD whose directory lies there; its index, of several numbers, says no more than that."""
+    tiff.filehandle.seek(offset)
+    return importlib.import_module("tifffile").TiffPage(tiff, (0, 0))
+
+
+def _offset_behind(tiff: Any, offset: int) -> int:
+    """Where the directory begins that follows one in its chain; 0 where none does."""
+    form, handle = tiff.tiff, tiff.filehandle
+    handle.seek(offset)
+    (count,) = struct.unpack(form.tagnoformat, handle.read(form.tagnosize))
+    handle.seek(offset + form.tagnosize + count * form.tagsize)
+    (behind,) = struct.unpack(form.offsetformat, handle.read(form.offsetsize))
+    return int(behind)
 
 
 def _file(path: Path) -> Any:
     return importlib.import_module("tifffile").TiffFile(path, _multifile=False)
+
+
+def _check_image(where: str, page: Any) -> None:
+    if not page.shape or 0 in page.shape:
+        raise Refusal(where, f"it holds no image: its size is {page.shape}", "It seems damaged")
+    if page.dtype is None:
+        what = f"pixels of {page.bitspersample} bits and sample format {int(page.sampleformat)} are not supported"
+        raise Refusal(where, what, "Save it as whole numbers or floats of 8 to 64 bits")
+
+
+def _check_codec(where: str, page: Any) -> None:
+    """Refuse a compression or a predictor that tifffile does not undo."""
+    known = importlib.import_module("tifffile").TIFF
+    for word, value, table in (
+        ("compression", page.compression, known.DECOMPRESSORS),
+        ("predictor", page.predictor, known.UNPREDICTORS),
+    ):
+        try:
+            table[value]
+        except KeyError as error:
+            what = f"its {word} {getattr(value, 'name', value)} is not supported"
+            raise Refusal(where, what, "Save it with another one, such as deflate or LZW") from error
 
 
 def _fill(where: str, page: Any, sparse: Sparse) -> float | int | None:
@@ -253,9 +384,16 @@ def _check_segments(where: str, page: Any, filled: bool) -> int:
     return absent
 
 
+def _inherited(placed: Placed) -> dict[str, Any]:
+    """What the page of the main chain tells of those below it: the camera, the time, the software."""
+    found = _attributes(placed.top) if placed.is_nested else {}
+    return {name: value for name, value in found.items() if name in INHERITED}
+
+
 def _attributes(page: Any) -> dict[str, Any]:
     """Tags that tell what the pixels mean; GeoTIFF keys by their names."""
     found = {tag.name: plain(getattr(tag.value, "name", tag.value)) for tag in page.tags if tag.name in TAGS}
+    found |= {tag.name: list(tag.value) for tag in page.tags if tag.name in NUMBERS and isinstance(tag.value, bytes)}
     keys = {name: plain(value) for name, value in (page.geotiff_tags or {}).items() if name.endswith("GeoKey")}
     return {**found, **keys}
 
@@ -313,6 +451,18 @@ def _decoded(page: Any, known: Page, index: int) -> Values:
         raise Refusal(where, f"it reads as {pixels.dtype}, not {known.dtype}", DAMAGED)
     found: Values = pixels[0]
     return found
+
+
+def _is_lossless(page: Any) -> bool:
+    """Whether the first strip or tile is a JPEG stream of the kind that loses nothing, as raw pictures have it."""
+    if not page.dataoffsets or not page.dataoffsets[0]:
+        return False
+    handle = page.parent.filehandle
+    handle.seek(page.dataoffsets[0])
+    try:
+        return jpeg.header("", handle.read(min(page.databytecounts[0], JPEG_HEAD))).lossless
+    except Refusal:  # of the old kind, without a header of its own; or damaged, which its reading tells
+        return False
 
 
 def _pixels(where: str, page: Any, data: bytes, index: int) -> Any:

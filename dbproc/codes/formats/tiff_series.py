@@ -5,20 +5,21 @@ OME-TIFF, ImageJ's hyperstacks and plain pages alike; pyramids count by their fu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from dbproc.codes.formats.selection import Selection
-from dbproc.codes.formats.tiff_pages import Page, Tiff, library
+from dbproc.codes.formats.tiff_pages import DAMAGED, Page, Tiff
 from dbproc.codes.idx.description import Axis, Regular, plain
 from dbproc.codes.idx.refusal import Refusal
 
 NAMES = {"T": "time", "Z": "z", "C": "channel", "S": "sample", "R": "tile", "P": "position", "A": "angle", "H": "phase"}
 """Axis names by tifffile's letters; other outer axes are called ``page``."""
+MOST_NAMES = 5
+"""So many pages are named in a message at most."""
 VIRTUAL = ("imagej", "shaped")
 """Kinds of series whose first page may stand for all, whose pixels follow one another."""
 
@@ -35,6 +36,8 @@ class Plane:
 class Series:
     """Images of one kind along outer axes, slowest first; ``letters`` are tifffile's for these axes.
 
+    ``told`` is its number among tifffile's series, None where its pages were put together here.
+
     ``facts`` are the axes as the file's metadata tell them, by letter, the axes of rows and columns included.
     """
 
@@ -47,6 +50,7 @@ class Series:
     channels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    told: int | None = None
 
     def axis(self, position: int) -> Axis:
         """An outer axis."""
@@ -57,7 +61,7 @@ class Series:
 
 def chosen(tiff: Tiff, number: int | None, *, plain_pages: bool) -> Series:
     """The series that is wanted: number ``number``, counted from 1, or the only one; the pages as they are if plain."""
-    found = [_of_pages(tiff.pages)] if plain_pages else _told(tiff)
+    found = [_as_they_come(tiff)] if plain_pages else _told(tiff)
     if number is not None:
         if not 1 <= number <= len(found):
             raise _selection(tiff, found).refusal(f"it has no series {number}")
@@ -69,22 +73,75 @@ def chosen(tiff: Tiff, number: int | None, *, plain_pages: bool) -> Series:
 
 def _told(tiff: Tiff) -> list[Series]:
     """The series as the file tells of them, every page of the file in one of them."""
-    with library(tiff.path) as told:
-        ome = _ome(tiff.path, told.ome_metadata) if told.is_ome else []
+    with tiff.library(lambda: f"{DAMAGED}, or {_lower(_plain_way(tiff))}") as told:
+        ome = _ome(tiff, told.ome_metadata) if told.is_ome else []
         imagej = dict(told.imagej_metadata or {}) if told.is_imagej else {}
         if told.is_ome and len(ome) != len(told.series):
             what = "its OME-XML does not tell which page is what"
-            raise Refusal(tiff.path, what, "Take the pages as they come with --plain")
+            raise Refusal(tiff.path, what, _plain_way(tiff))
         described = list(enumerate(told.series))
-        found = [_series(tiff, each, ome[i] if ome else None, imagej) for i, each in described if _main(tiff, each)]
-        seen = {page for _, each in described for level in each.levels for page in _numbers(tiff, level)}
-    lost = [page.number + 1 for page in tiff.pages if page.number not in seen]
+        parts = [
+            (i, _series(tiff, each, ome[i] if ome else None, imagej)) for i, each in described if _main(tiff, each)
+        ]
+        found = [replace(each, told=i) for i, each in parts]
+        seen = {page for _, each in described for page in _covered(tiff, each)}
+        plain_kind = {each.kind for _, each in described} == {"generic"}
+    lost = [page for page in tiff.pages if page.number not in seen]
+    if lost and plain_kind:
+        found, lost = _completed(tiff, found, lost)
+    lost = [page for page in lost if not (page.reduced or page.mask)]
     if lost:
-        what = f"its metadata tell nothing of page {lost[0]}" + (f" and {len(lost) - 1} more" if lost[1:] else "")
-        raise Refusal(tiff.path, what, "Take the pages as they come with --plain")
+        what = f"its metadata tell nothing of {_named(lost)}"
+        raise Refusal(tiff.path, what, _plain_way(tiff))
     if not found:
-        raise Refusal(tiff.path, "it holds but reduced images and masks", "Take the pages as they come with --plain")
+        raise Refusal(tiff.path, "it holds but reduced images and masks", _plain_way(tiff))
     return _masked(tiff, found)
+
+
+def _are_alike(tiff: Tiff) -> bool:
+    """Whether the pages can be taken as they come."""
+    try:
+        _as_they_come(tiff)
+    except Refusal:
+        return False
+    return True
+
+
+def _plain_way(tiff: Tiff) -> str:
+    """What to do where the pages cannot be taken as the file tells."""
+    return "Take the pages as they come with --plain" if _are_alike(tiff) else "Save its pages apart, each kind alone"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
+
+
+def _completed(tiff: Tiff, found: list[Series], lost: list[Page]) -> tuple[list[Series], list[Page]]:
+    """Series of pages that are but alike, with those like them that tifffile does not see; and the others.
+
+    It looks into the SubIFDs of the main chain, not into what is chained to them or below them.
+    """
+    kinds = {tiff.pages[each.planes[0].page].kind: i for i, each in enumerate(found)}
+    for page in lost:
+        if page.kind in kinds:
+            number = kinds[page.kind]
+            pages = {plane.page for plane in found[number].planes} | {page.number}
+            found[number] = replace(_of_pages([tiff.pages[i] for i in sorted(pages)]), notes=found[number].notes)
+    return found, [page for page in lost if page.kind not in kinds]
+
+
+def _named(pages: Sequence[Page]) -> str:
+    more = f" and {len(pages) - MOST_NAMES} more" if len(pages) > MOST_NAMES else ""
+    return ", ".join(page.name for page in pages[:MOST_NAMES]) + more
+
+
+def _covered(tiff: Tiff, told: Any) -> Iterator[int]:
+    """The pages of a series and those of its levels, which must be smaller than its own to be levels."""
+    numbers = _numbers(tiff, told)
+    yield from numbers
+    most = {_size(tiff.pages[number]) for number in numbers}
+    for level in told.levels[1:]:
+        yield from (number for number in _numbers(tiff, level) if _size(tiff.pages[number]) not in most)
 
 
 def _main(tiff: Tiff, told: Any) -> bool:
@@ -100,16 +157,25 @@ def _masked(tiff: Tiff, found: list[Series]) -> list[Series]:
     (only,) = found
     first = tiff.pages[only.planes[0].page]
     masks = [page for page in tiff.pages if page.mask and not page.reduced and _size(page) == _size(first)]
-    others = [page for page in tiff.pages if (page.mask or page.reduced) and page not in masks]
     if len(masks) != len(only.planes):
-        masks, others = [], others + masks
+        masks = []
+    numbers = {page.number for page in masks} | {plane.page for plane in only.planes}
+    others = [page for page in tiff.pages if page.number not in numbers]
     notes = (f"{len(others)} reduced images or masks are left out",) if others else ()
-    numbers = tuple(page.number for page in masks)
-    return [replace(only, masks=numbers, notes=(*only.notes, *notes))]
+    return [replace(only, masks=tuple(page.number for page in masks), notes=(*only.notes, *notes))]
 
 
 def _size(page: Page) -> tuple[int, int]:
     return page.rows, page.columns
+
+
+def _as_they_come(tiff: Tiff) -> Series:
+    """The pages of the main chain, and those of SubIFDs that are like the first; a note on others there."""
+    first, *rest = tiff.pages
+    nested = [page for page in rest if page.is_nested]
+    others = [page for page in nested if page.reduced or page.mask or page.kind != first.kind]
+    series = _of_pages([page for page in tiff.pages if page not in others])
+    return replace(series, notes=(f"{len(others)} images in SubIFDs are left out",) if others else ())
 
 
 def _of_pages(pages: Sequence[Page]) -> Series:
@@ -138,8 +204,7 @@ def _series(tiff: Tiff, told: Any, ome: _Ome | None, imagej: Mapping[str, Any]) 
     planes = _planes(tiff, told, numbers, prod(size for _, size in outer))
     if shape[-depth:] != page.shape or planes is None:
         what = f"it tells of {letters} {shape}, but holds {len(numbers)} pages like {page}"
-        raise Refusal(tiff.path, what, "Take the pages as they come with --plain")
-    levels = sum(not _numbers(tiff, level) for level in told.levels[1:])
+        raise Refusal(tiff.path, what, _plain_way(tiff))
     return Series(
         name=str(told.name or ""),
         letters="".join(letter for letter, _ in outer),
@@ -147,7 +212,6 @@ def _series(tiff: Tiff, told: Any, ome: _Ome | None, imagej: Mapping[str, Any]) 
         planes=planes,
         facts=ome.axes if ome else _imagej_axes(page, dict(outer), imagej),
         channels=ome.channels if ome else (),
-        notes=(f"{levels} reduced levels below its pages are left out",) if levels else (),
         attributes=ome.attributes if ome else plain({k: v for k, v in imagej.items() if k not in ("LUTs", "Info")}),
     )
 
@@ -162,11 +226,12 @@ def _planes(tiff: Tiff, told: Any, numbers: Sequence[int], count: int) -> tuple[
 
 
 def _numbers(tiff: Tiff, told: Any) -> list[int]:
-    """The pages of a series in its order. Levels of a pyramid may lie below pages: they are none."""
-    if any(page is None for page in told.pages):
+    """The pages of a series in its order, found by where their directories lie: no two have the same place."""
+    found = [None if page is None else tiff.number_at(page.offset) for page in told.pages]
+    if None in found:
         what = "its metadata tell of pages that are not in it"
-        raise Refusal(tiff.path, what, "Get the missing files, or take the pages as they come with --plain")
-    return [int(page.index) for page in told.pages if isinstance(page.index, int)]
+        raise Refusal(tiff.path, what, f"Get the missing files, or {_lower(_plain_way(tiff))}")
+    return [number for number in found if number is not None]
 
 
 def _several(tiff: Tiff, found: Sequence[Series]) -> Refusal:
@@ -194,19 +259,20 @@ class _Ome:
     attributes: Mapping[str, Any]
 
 
-def _ome(path: Path, text: str) -> list[_Ome]:
+def _ome(tiff: Tiff, text: str) -> list[_Ome]:
     """What the OME-XML tells of each image; refused where other files hold a part of them."""
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise Refusal(path, f"its OME-XML cannot be read: {error}", "Take the pages with --plain") from error
+        raise Refusal(tiff.path, f"its OME-XML cannot be read: {error}", _plain_way(tiff)) from error
     own = root.get("UUID")
     for each in root.iter():
         other = each.tag.endswith("}BinaryOnly") or (each.tag.endswith("}UUID") and (each.text or "") != (own or ""))
-        if other and each.get("FileName", each.get("MetadataFile", "")) != path.name:
+        if other and each.get("FileName", each.get("MetadataFile", "")) != tiff.path.name:
             name = each.get("FileName", each.get("MetadataFile", "another file"))
             what = f"it is one of several files of an OME-TIFF: {name} belongs to it"
-            raise Refusal(path, what, "Convert each file's pages alone with --plain, or save the set as one file")
+            alone = "convert each file's pages alone with --plain" if _are_alike(tiff) else "convert another one"
+            raise Refusal(tiff.path, what, f"Save the set as one file, or {alone}")
     return [_ome_image(image, each) for image in _below(root, "Image") for each in _below(image, "Pixels")]
 
 

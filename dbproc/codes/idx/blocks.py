@@ -7,7 +7,7 @@ first, and everything it made is compared afterwards. ``reference/openvisus.md``
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from dbproc.codes.idx import idx_file
-from dbproc.codes.idx.description import KEY, Axis, Field
+from dbproc.codes.idx.description import KEY, Axis, Field, Number, told_apart
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import Box, shape_of
-from dbproc.codes.idx.values import Values
+from dbproc.codes.idx.values import REGULAR_TOLERANCE, Values
+from dbproc.codes.idx.written import Written
 
-TIME_TEMPLATE = "t%06d/"
+TIME_TEMPLATE, FILE_TEMPLATE = "t%06d/", "t%06d."
+"""How the files of a timestep are named: in a directory of their own; where there is but one, that one."""
 SAMPLE_BYTES = 32
 """Samples up to this size are stored exactly; of larger ones OpenVisus knows but a few."""
 
@@ -42,7 +44,8 @@ def create(
 ) -> None:
     """Write the ``.idx`` of a dataset that has no blocks yet, its companion named after it, and check what it says.
 
-    With ``steps`` it has that many timesteps, each with a directory of its own in the companion: ``t000000`` ….
+    With ``steps`` it has that many timesteps, each with a directory of its own in the companion, ``t000000`` …, or a
+    file, where one is enough.
     """
     ov = _openvisus()
     idx = ov.IdxFile()
@@ -52,25 +55,34 @@ def create(
         idx.fields.push_back(ov.Field(each.name, each.openvisus_dtype, "row_major"))
     if shape == (1,):
         idx.bitmask = ov.DatasetBitmask.fromString("V0")
-    idx.axis = " ".join(_token(axis.name) for axis in reversed(axes))
-    idx.bounds = ov.Position(_physic_box(ov, axes))
+    idx.axis = " ".join(reversed(told_apart(_token(axis.name) for axis in axes)))
+    box = [*zip(*edges(axes[::-1]), strict=True)]
+    idx.bounds = ov.Position(ov.BoxNd(*(ov.PointNd(list(each)) for each in box)))
     idx.blocksperfile = 0  # as many as OpenVisus thinks right: 256 at most
     idx.filename_template = f"./{path.stem}/%04x.bin"
     if steps is not None:
         idx.timesteps = ov.DatasetTimesteps(0, steps - 1, 1)
         idx.time_template = TIME_TEMPLATE
     _save(idx, path)
+    stored = idx_file.read(path)
+    if steps is not None and stored.blocks <= stored.blocks_per_file:
+        idx.time_template = FILE_TEMPLATE
+        _save(idx, path)
     _check(path, Layout(shape, tuple((each.name, each.openvisus_dtype) for each in fields), tuple(range(steps or 1))))
 
 
-def annotate(path: Path, text: str) -> None:
-    """Put the metadata (one line) into the ``.idx``, and check that it comes back unchanged."""
+def annotate(path: Path, text: str, ranges: Mapping[str, tuple[Number, Number]]) -> None:
+    """Put the metadata (one line) and the ranges of fields into the ``.idx``, and check that they come back.
+
+    Of ranges OpenVisus keeps six decimals; so they are written behind its back.
+    """
     ov = _openvisus()
     before = layout(path)
     idx = ov.IdxFile()
     idx.load(str(path))
     idx.metadata.setValue(KEY, text)
     _save(idx, path)
+    path.write_text(idx_file.with_ranges(path.read_text(), ranges))
     again = ov.IdxFile()
     again.load(str(path))
     if again.metadata.getValue(KEY) != text:
@@ -101,7 +113,10 @@ class Blocks:
             todo = "It is damaged, or no IDX file at all"
             raise Refusal(path, "OpenVisus cannot open it", todo) from error
         idx = self._db.db.idxfile
-        idx_file.require_own(path, str(idx.filename_template), str(idx.time_template))
+        template = str(idx.filename_template)
+        idx_file.require_own(path, template, str(idx.time_template))
+        if template == idx_file.plain(template):  # not below the working directory, where OpenVisus would seek them
+            idx.filename_template = str(path.absolute().parent / template)
         box, fields = self._db.db.getLogicBox(), idx.fields
         size = [int(box.p2[i]) - int(box.p1[i]) for i in range(self._db.getPointDim())]
         self._origin = [int(box.p1[i]) for i in range(self._db.getPointDim())]
@@ -141,14 +156,21 @@ class Blocks:
             raise Refusal(self.path.name, f"OpenVisus read {values.shape} where {shape_of(box)} was asked for")
         return values
 
-    def absent(self) -> list[str]:
-        """The blocks that hold a part of the data but cannot be read, each as ``field block 17``."""
-        steps = self.layout.steps
+    def absent(self, there: Written | None = None) -> list[str]:
+        """The blocks that hold a part of the data but cannot be read, each as ``field block 17``.
+
+        Parameters
+        ----------
+        there
+            What was ever written; by default all that is declared.
+        """
+        steps, left = (there.steps, there.left) if there else (self.layout.steps, frozenset[tuple[int, str]]())
         told = [f" of timestep {step}" if len(steps) > 1 else "" for step in steps]
         return [
             f"{name} block {block}{words}"
             for step, words in zip(steps, told, strict=True)
             for name, _ in self.layout.fields
+            if (step, name) not in left
             for block in self._absent(name, step)
         ]
 
@@ -208,13 +230,20 @@ def _token(name: str) -> str:
     return "_".join(name.split()) or "axis"
 
 
-def _physic_box(ov: Any, axes: Sequence[Axis]) -> Any:
-    """The box in the units of the axes that are regular and rising; the others count indices."""
-    edges = [_edges(axis) for axis in reversed(axes)]
-    return ov.BoxNd(ov.PointNd([low for low, _ in edges]), ov.PointNd([high for _, high in edges]))
+def edges(axes: Sequence[Axis]) -> list[tuple[float, float]]:
+    """Where each axis begins and ends: in units where it is regular, rising and told by six digits, else by indices.
+
+    Axes of one unit do so together, so that what is drawn keeps its proportions.
+    """
+    unfit = {axis.units for axis in axes if axis.regular is not None and _edges(axis) is None}
+    return [(axis.units not in unfit and _edges(axis)) or (0.0, float(axis.size)) for axis in axes]
 
 
-def _edges(axis: Axis) -> tuple[float, float]:
-    if axis.regular is None or axis.regular.step <= 0:
-        return 0.0, float(axis.size)
-    return axis.regular.start, axis.regular.start + axis.regular.step * axis.size
+def _edges(axis: Axis) -> tuple[float, float] | None:
+    """Where an axis begins and ends, if a viewer, which reads six digits of it, moves no sample by that."""
+    line = axis.regular
+    if line is None or line.step <= 0:
+        return None
+    ends = float(line.start), float(line.start + line.step * axis.size)
+    moved = max(abs(float(f"{each:g}") - each) for each in ends)
+    return ends if moved <= REGULAR_TOLERANCE * line.step else None

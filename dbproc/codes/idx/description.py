@@ -6,10 +6,13 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-FORMAT = "dbproc-idx 1"
+FORMAT = "dbproc-idx 2"
+READABLE = ("dbproc-idx 1", FORMAT)
+"""In the first no axis is stored in reverse."""
 KEY = "metadata"
 """The key of the ``.idx`` file that holds the JSON."""
 
@@ -33,7 +36,7 @@ class Axis:
     """One dimension of the source, slowest first in a description.
 
     ``coordinates`` are the values as stored; a packed coordinate keeps its ``scale_factor`` and ``add_offset`` in
-    ``attributes`` (:meth:`positions` applies them).
+    ``attributes`` (:meth:`positions` applies them). An axis that has none is told by ``regular``, where there is that.
     """
 
     name: str
@@ -46,15 +49,23 @@ class Axis:
     regular: Regular | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether the source has coordinates for it."""
+        return self.coordinates is not None or self.regular is not None
+
     def ends_in_utc(self) -> tuple[str, str] | None:
         """The first and the last time, where the attributes tell them."""
         told = self.attributes.get(UTC) or self.attributes.get(UTC_ENDS) or [None]
         return (told[0], told[-1]) if told[0] and told[-1] else None
 
     def positions(self) -> list[float] | None:
-        """The coordinates in ``units``, or None where the source has none."""
+        """The coordinates in ``units``, whole ones as whole numbers, or None where the source has none."""
         if self.coordinates is None:
-            return None
+            line = self.regular
+            return None if line is None else [line.start + line.step * i for i in range(self.size)]
+        if "scale_factor" not in self.attributes and "add_offset" not in self.attributes:
+            return [float(value) if isinstance(value, str) else value for value in self.coordinates]
         scale, offset = float(self.attributes.get("scale_factor", 1)), float(self.attributes.get("add_offset", 0))
         return [float(value) * scale + offset for value in self.coordinates]
 
@@ -140,7 +151,9 @@ class Description:
     """All that is known about a dataset before its values are read.
 
     ``shape`` and ``axes`` are the source's, slowest first; ``components`` of a field are not among them. The axis
-    named by ``timesteps`` becomes the timesteps of the IDX; once arranged for it, it is the first.
+    named by ``timesteps`` becomes the timesteps of the IDX; once arranged for it, it is the first. Where ``top_first``,
+    the first of the rows, which are the last axis but one, is the top of a picture. Axes named in ``reversed`` are
+    stored from their last index to the first; here, and in what is read of a dataset, they run as in the source.
     """
 
     code: str
@@ -153,6 +166,8 @@ class Description:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     timesteps: str = ""
     parts: tuple[Part, ...] = ()
+    top_first: bool = False
+    reversed: tuple[str, ...] = ()
 
     def named(self, name: str) -> Field:
         """The field of that name; raises KeyError."""
@@ -178,6 +193,12 @@ class Metadata:
     options: Mapping[str, Any] = field(default_factory=dict)
     recipe: str = ""
 
+    @property
+    def turned(self) -> tuple[int, ...]:
+        """The axes of the stored shape that are stored in reverse."""
+        axes = self.description.axes[-len(self.stored_shape) :]
+        return tuple(i for i, axis in enumerate(axes) if axis.name in self.description.reversed)
+
     def to_text(self) -> str:
         """One line of ASCII JSON, the same for the same facts."""
         content = {
@@ -196,7 +217,7 @@ class Metadata:
     def from_text(text: str) -> Metadata:
         """The inverse of :meth:`to_text`; raises ValueError when the text is not of this format."""
         content = json.loads(text)
-        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+        if not isinstance(content, dict) or content.pop("format", None) not in READABLE:
             raise ValueError(f"its metadata is not of the format {FORMAT!r}")
         stored_shape = tuple(content.pop("stored_shape"))
         tallies = {name: Tally(**tally) for name, tally in content.pop("tallies").items()}
@@ -204,9 +225,20 @@ class Metadata:
         return Metadata(_description(content), stored_shape, tallies, options, recipe)
 
 
+def told_apart(names: Iterable[str]) -> list[str]:
+    """The names, each that occurred before with a number behind it."""
+    found: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{i}" for i in count(2))
+        found.append(name if name not in found else next(each for each in numbered if each not in found))
+    return found
+
+
 def number(value: Any) -> Number:
     """``value`` (a numpy or Python number) as a number that JSON holds exactly."""
     item = value.item() if hasattr(value, "item") else value
+    if getattr(getattr(item, "dtype", None), "kind", "") == "f" and not (item < float(item) or item > float(item)):
+        item = float(item)  # of more bits than Python's have, and none of them used
     if isinstance(item, float) and not math.isfinite(item):
         return "NaN" if math.isnan(item) else "Infinity" if item > 0 else "-Infinity"
     return item if isinstance(item, int | float) else str(item)
@@ -221,7 +253,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if hasattr(value, "tolist"):
-        return plain(value.tolist())
+        found = value.tolist()
+        return number(found) if type(found) is type(value) else plain(found)
     if isinstance(value, Iterable):
         return [plain(each) for each in value]
     return number(value)
@@ -237,6 +270,7 @@ def _description(content: dict[str, Any]) -> Description:
             "fields": tuple(Field(**{**each, "fills": tuple(each["fills"])}) for each in content["fields"]),
             "notes": tuple(content["notes"]),
             "parts": tuple(_part(each) for each in content["parts"]),
+            "reversed": tuple(content.get("reversed", ())),
         }
     )
 

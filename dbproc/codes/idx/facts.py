@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dbproc.codes.idx import bins, hz, idx_file, manifest
+from dbproc.codes.idx import bins, hz, idx_file, manifest, midx
 from dbproc.codes.idx.description import Axis, Field, Metadata, Tally, plain
 from dbproc.codes.idx.files import require_files
 from dbproc.codes.idx.idx_file import IdxFile
@@ -21,6 +21,10 @@ def facts(path: str | Path) -> dict[str, Any]:
     """What the ``.idx``, its metadata and the tables of its bins say; no values are read, nothing is verified."""
     idx = Path(path).absolute()
     require_files([idx])
+    if idx.suffix == midx.SUFFIX:
+        raise Refusal(
+            idx, "it is a list of datasets", f"Choose one of: {', '.join(map(str, midx.parts(idx).values()))}"
+        )
     stored, metadata = idx_file.read(idx), read_metadata(idx)
     files = manifest.files(idx)
     packed = sum(each.stat().st_size for each in files if each != idx)

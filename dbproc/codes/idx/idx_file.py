@@ -9,13 +9,16 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from dbproc.codes.idx.description import Number
 from dbproc.codes.idx.refusal import Refusal
 
 DTYPE = re.compile(r"(u?int(?:8|16|32|64)|float(?:16|32|64))(?:\[(\d+)\])?")
 BESIDE = ("./", "$(CurrentFileDirectory)/")
-"""How a template of filenames says that they lie beside the ``.idx``; OpenVisus takes others as they are, absolute or
-below its working directory.
+"""How a template of filenames says that they lie beside the ``.idx``. Without it they are meant so, too, unless they
+are absolute; but OpenVisus seeks them below its working directory.
 """
+TEMPLATE = re.compile(r"[^%]*/(%0[1-9]x/)*%0[1-9]x\.bin")
+TIMES = re.compile(r"[^%/.]*%0?\d*d[^%/]*/?")
 FIRST_FIELD = re.compile(r"^\s*\+?\s*(\S+)\s+(\S+)(.*)$")
 
 
@@ -85,22 +88,36 @@ class IdxFile:
 
     def bin(self, idx: Path, step: int, field: int, block: int) -> Path:
         """The file that holds a block."""
-        directory, _, name = self._plain(self.template).rpartition("/")
+        directory, _, _ = plain(self.template).partition("%")
         if self.arco:
             digits = f"{block:016x}"
             place = "/".join(digits[i : i + 4] for i in range(0, 16, 4))
             return idx.parent / directory / str(step) / self.fields[field].name / f"{place}.bin"
         time = self.time_template % step if self.time_template else ""
-        return idx.parent / directory / time / (name % (block // self.blocks_per_file * self.blocks_per_file))
+        return idx.parent / f"{directory}{time}{self._name(block // self.blocks_per_file * self.blocks_per_file)}"
 
     def bins(self, idx: Path) -> list[tuple[int, int, Path]]:
         """Every bin there may be in the layout with many blocks in a file: timestep, first block, path."""
         firsts = range(0, self.blocks, self.blocks_per_file)
         return [(step, first, self.bin(idx, step, 0, first)) for step in self.steps for first in firsts]
 
-    @staticmethod
-    def _plain(template: str) -> str:
-        return next(template.removeprefix(each) for each in BESIDE if template.startswith(each))
+    def _name(self, first: int) -> str:
+        """The name of a bin, with directories: the digits of its first block, in pieces as long as the template says.
+
+        The pieces are counted from the last; where digits are left over, directories of the first one's length follow.
+        """
+        widths = [int(each) for each in re.findall(r"%0(\d)x", self.template)]
+        digits, pieces = f"{first:x}", list[str]()
+        while digits or len(pieces) < len(widths):
+            width = widths[max(0, len(widths) - 1 - len(pieces))]
+            pieces.insert(0, digits[-width:].zfill(width))
+            digits = digits[:-width]
+        return "/".join(pieces) + ".bin"
+
+
+def plain(template: str) -> str:
+    """A template of filenames without the words that say that they lie beside the ``.idx``."""
+    return next((template.removeprefix(each) for each in BESIDE if template.startswith(each)), template)
 
 
 def read(idx: Path) -> IdxFile:
@@ -135,8 +152,8 @@ def require_own(idx: Path, template: str, times: str) -> None:
     times
         Its template of timesteps, or all that it says of them.
     """
-    places = [template.removeprefix(each).split("/") for each in BESIDE if template.startswith(each)]
-    inside = any(first == idx.stem and rest and ".." not in rest for first, *rest in places)
+    first, *rest = plain(template).split("/")
+    inside = first == idx.stem and rest and ".." not in rest
     if not inside or any(word.startswith("/") or ".." in word.split("/") for word in times.split()):
         told = f"{template[:80]} {times[:80]}".strip()
         what = f"its blocks lie in {told!r}, not in its companion directory {idx.stem!r}"
@@ -150,10 +167,9 @@ def parse(text: str) -> IdxFile:
         raise ValueError(f"version {' '.join(sections['version'])}")
     if sections.get("interleave block", ["0"]) != ["0"]:
         raise ValueError("interleaved blocks")
-    limits = [int(word) for word in sections["box"][0].split()]
-    box = tuple((limits[i], limits[i + 1] + 1) for i in range(0, len(limits), 2))
+    box = _box(sections["box"][0], _one(sections, "bits"))
     template = _one(sections, "filename_template")
-    if not re.fullmatch(r"(\./|\$\(CurrentFileDirectory\)/)[^%]*/%0?\d*x\.bin", template):
+    if not TEMPLATE.fullmatch(template):
         raise ValueError(f"filename template {template!r}")
     time_template, steps = _times(" ".join(sections.get("time", [])))
     found = IdxFile(
@@ -174,14 +190,26 @@ def parse(text: str) -> IdxFile:
 
 def with_compression(text: str, codecs: Mapping[str, str]) -> str:
     """The text with a ``default_compression`` for the fields named: what OpenVisus decodes zfp and arco blocks by."""
+    return _with(text, {name: {"default_compression": codec} for name, codec in codecs.items()})
+
+
+def with_ranges(text: str, ranges: Mapping[str, tuple[Number, Number]]) -> str:
+    """The text with the least and the greatest value of the fields named: what viewers begin to span colours with."""
+    return _with(text, {name: {"min": str(low), "max": str(high)} for name, (low, high) in ranges.items()})
+
+
+def _with(text: str, told: Mapping[str, Mapping[str, str]]) -> str:
+    """The text with other words behind the fields named."""
     lines, inside = text.split("\n"), False
     for i, line in enumerate(lines):
         if line.startswith("("):
             inside = line == "(fields)"
-        elif inside and (parts := FIRST_FIELD.match(line)) and parts[1] in codecs:
-            plus = "+ " if line.startswith("+") else ""
-            rest = re.sub(r" *default_compression\([^)]*\)", "", parts[3])
-            lines[i] = f"{plus}{parts[1]} {parts[2]} default_compression({codecs[parts[1]]}){rest}"
+        elif inside and (parts := FIRST_FIELD.match(line)) and parts[1] in told:
+            plus, rest = "+ " if line.startswith("+") else "", parts[3]
+            for key in told[parts[1]]:
+                rest = re.sub(rf" *\b{key}\([^)]*\)", "", rest)
+            words = " ".join(f"{key}({value})" for key, value in told[parts[1]].items())
+            lines[i] = f"{plus}{parts[1]} {parts[2]} {words}{rest}"
     return "\n".join(lines)
 
 
@@ -206,6 +234,15 @@ def read_sections(text: str) -> dict[str, list[str]]:
 def _one(sections: Mapping[str, list[str]], name: str) -> str:
     (line,) = sections[name]
     return line
+
+
+def _box(text: str, bitmask: str) -> tuple[tuple[int, int], ...]:
+    """The box, but for axes of one index at its end that the bitmask does not know: older programs tell of five."""
+    limits = [int(word) for word in text.split()]
+    box = [(limits[i], limits[i + 1] + 1) for i in range(0, len(limits), 2)]
+    while len(box) > 1 and box[-1] == (0, 1) and str(len(box) - 1) not in bitmask:
+        box.pop()
+    return tuple(box)
 
 
 def _field(line: str) -> StoredField:
@@ -237,7 +274,7 @@ def _times(text: str) -> tuple[str, tuple[int, ...]]:
         template, steps = listed[1], tuple(step for a, b, by in ranges for step in range(a, b + 1, by))
     else:
         raise ValueError(f"timesteps {text!r}")
-    if not re.fullmatch(r"[^%/.]*%0?\d*d[^%/.]*/", template) or not steps:
+    if not TIMES.fullmatch(template) or not steps:
         raise ValueError(f"time template {template!r}")
     return template, tuple(dict.fromkeys(steps))
 

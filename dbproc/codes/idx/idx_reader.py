@@ -145,6 +145,8 @@ def _job(dataset: IdxDataset, field: Field, box: Box) -> dict[str, Any]:
         "dtype": field.dtype,
         "components": field.components,
         "box": to_json(inside),
+        "shape": dataset.metadata.stored_shape,
+        "turned": dataset.metadata.turned,
         "steps": [dataset.steps[step] if dataset.steps else step for step in steps],
         "slab": BUDGET,
         "patience": PATIENCE,
@@ -167,7 +169,8 @@ def _inspected(idx: Path) -> IdxDataset:
         axes = (Axis("timestep", len(steps), coordinates=steps), *axes)
     fields = tuple(_foreign(idx, name, dtype) for name, dtype in report["fields"])
     shape = tuple(axis.size for axis in axes)
-    about = Description("", (), shape, axes, fields, "unknown", timesteps="timestep" if has_steps else "")
+    timesteps, notes = "timestep" if has_steps else "", tuple(report["notes"])
+    about = Description("", (), shape, axes, fields, "unknown", notes=notes, timesteps=timesteps)
     return IdxDataset(idx, Metadata(about, stored, {}), steps)
 
 

@@ -32,6 +32,8 @@ R = TypeVar("R")
 
 AHEAD = 4
 """Blocks under way for each thread."""
+SETTLERS = 4
+"""Threads that wait until bins are on the disk: a system makes several durable at once, and one in as much time."""
 PROBES = 24
 """Blocks that are read through OpenVisus after packing."""
 Progress = Callable[[int], None]
@@ -125,7 +127,7 @@ def pack(
     found: dict[str, tuple[Path, Checks, Future[str]]] = {}
     errors: dict[str, float] = {}
     raw_bytes = 0
-    with ThreadPoolExecutor(threads) as pool, ThreadPoolExecutor(1) as settling:
+    with ThreadPoolExecutor(threads) as pool, ThreadPoolExecutor(SETTLERS) as settling:
         for _, first, path in stored.bins(idx):
             if path.exists():
                 done = partial(_advance, progress, raw_bytes)

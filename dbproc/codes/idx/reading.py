@@ -9,12 +9,16 @@ from typing import Any
 from dbproc.codes.idx import slabs
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.reports import Reports
+from dbproc.codes.idx.written import known
 
 Job = dict[str, Any]
 
 
 def read(job: Job, reports: Reports) -> None:
-    """Send a box of one field: a line with its size, then the values as raw bytes, slab by slab."""
+    """Send a box of one field: a line with its size, then the values as raw bytes, slab by slab.
+
+    The box is told, and its values sent, with axes as the source has them.
+    """
     import numpy as np
 
     from dbproc.codes.idx.blocks import Blocks
@@ -26,7 +30,8 @@ def read(job: Job, reports: Reports) -> None:
     for step in job["steps"]:
         for part in slabs.plan(slabs.shape_of(box), sample, job["slab"]):
             reports.step(prod(slabs.shape_of(part)) * sample)
-            values = native(blocks.read(field, slabs.shifted(part, box), step))
+            inside = slabs.turned(slabs.shifted(part, box), tuple(job["shape"]), job["turned"])
+            values = native(np.flip(blocks.read(field, inside, step), job["turned"]))
             if values.dtype.name != job["dtype"] or values.nbytes != prod(slabs.shape_of(part)) * sample:
                 raise Refusal(job["about"], f"field {field!r} holds {values.dtype}, its metadata says {job['dtype']}")
             reports.send({"bytes": values.nbytes}, values.reshape(-1).view("uint8").data)
@@ -36,7 +41,9 @@ def inspect(job: Job, reports: Reports) -> None:
     """Send a dataset's shape, fields and timesteps, and which of its blocks cannot be read."""
     from dbproc.codes.idx.blocks import Blocks
 
-    blocks = Blocks(Path(job["idx"]))
-    reports.step(sum(each.stat().st_size for each in Path(job["idx"]).with_suffix("").rglob("*.bin")))
-    layout = blocks.layout
-    reports.send({"shape": layout.shape, "fields": layout.fields, "steps": layout.steps, "absent": blocks.absent()})
+    idx = Path(job["idx"])
+    blocks, there = Blocks(idx), known(idx)
+    reports.step(sum(each.stat().st_size for each in idx.with_suffix("").rglob("*.bin")))
+    layout, absent = blocks.layout, blocks.absent(there)
+    steps, notes = (there.steps, there.notes) if there else (layout.steps, ())
+    reports.send({"shape": layout.shape, "fields": layout.fields, "steps": steps, "absent": absent, "notes": notes})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import product
 from math import prod
 
@@ -37,6 +38,11 @@ def plan(shape: tuple[int, ...], sample_bytes: int, budget: int = BUDGET) -> lis
     ]
 
 
+def parts(box: Box, sample_bytes: int, budget: int) -> list[Box]:
+    """Boxes that cover ``box`` once, as :func:`plan` cuts it."""
+    return [shifted(part, box) for part in plan(shape_of(box), sample_bytes, budget)]
+
+
 def tiles(shape: tuple[int, ...], sample_bytes: int, budget: int) -> list[Box]:
     """Boxes that cover ``shape`` once, of at most ``budget`` bytes and about as long on each axis, as blocks are.
 
@@ -66,6 +72,13 @@ def whole(shape: tuple[int, ...]) -> Box:
 def shifted(box: Box, origin: Box) -> Box:
     """``box``, told relative to ``origin``'s corner, in the coordinates that ``origin`` is told in."""
     return tuple(slice(a.start + b.start, a.stop + b.start) for a, b in zip(box, origin, strict=True))
+
+
+def turned(box: Box, shape: tuple[int, ...], axes: Collection[int]) -> Box:
+    """Where a box lies once some axes of ``shape`` run from their last index to the first, and back."""
+    return tuple(
+        slice(shape[i] - part.stop, shape[i] - part.start) if i in axes else part for i, part in enumerate(box)
+    )
 
 
 def to_json(box: Box) -> list[list[int]]:

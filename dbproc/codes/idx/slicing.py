@@ -140,7 +140,7 @@ def _slabs(dataset: IdxDataset, field: Field, wanted: Box) -> Iterable[tuple[Any
 
 
 def _column(axis: Axis) -> str:
-    return f"{axis.name} ({axis.units})" if axis.units and axis.coordinates is not None else axis.name
+    return f"{axis.name} ({axis.units})" if axis.units and axis.is_placed else axis.name
 
 
 def _places(axis: Axis) -> Sequence[float]:

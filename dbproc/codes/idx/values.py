@@ -13,6 +13,8 @@ from dbproc.codes.idx.description import Field, Number, Regular, Tally, number
 Values = NDArray[Any]
 Mask = NDArray[np.bool_]
 
+SPAN = 1 << 62
+"""Whole numbers less than this apart have differences of 64 bits."""
 REGULAR_TOLERANCE = 1e-3
 """How far, in steps, a coordinate may be from its place on a regular axis."""
 
@@ -68,15 +70,26 @@ def total(tallies: Iterable[Tally]) -> Tally:
 
 
 def regular(coordinates: Values) -> Regular | None:
-    """Start and step of evenly spaced coordinates; None where they are not, or are fewer than two."""
-    points = np.asarray(coordinates, dtype=np.float64)
-    if points.size < 2 or not np.all(np.isfinite(points)):
+    """Start and step of evenly spaced coordinates; None where they are not, or are fewer than two.
+
+    Those of whole numbers, of any size, are whole numbers.
+    """
+    points = np.asarray(coordinates)
+    if points.size < 2 or (points.dtype.kind == "f" and not np.all(np.isfinite(points))):
         return None
-    step = float(points[-1] - points[0]) / (points.size - 1)
-    ideal = points[0] + step * np.arange(points.size)
-    if step == 0 or float(np.max(np.abs(points - ideal))) > REGULAR_TOLERANCE * abs(step):
+    if points.dtype.kind == "f":
+        points = points.astype(np.float64)
+    first, last, steps = points[:1].tolist()[0], points[-1:].tolist()[0], points.size - 1
+    whole, rest = divmod(last - first, steps)
+    step = (last - first) / steps if rest or points.dtype.kind == "f" else whole
+    if abs(last - first) >= SPAN:
+        points = points.astype(object)
+    is_whole = points.dtype.kind in "iu"
+    offsets = (points - points[0]).astype(np.int64 if is_whole else np.float64)  # unsigned ones wrap, and back
+    ideal = np.arange(points.size) * (step if is_whole else float(step))
+    if step == 0 or float(np.max(np.abs(offsets - ideal))) > REGULAR_TOLERANCE * abs(step):
         return None
-    return Regular(float(points[0]), step)
+    return Regular(first, step)
 
 
 def _all_valid(low: Any, high: Any, field: Field, dtype: np.dtype[Any]) -> bool:

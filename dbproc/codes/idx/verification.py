@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbproc.codes.idx import bins, hz, idx_file, manifest, packing
+from dbproc.codes.idx import bins, hz, idx_file, manifest, midx, packing
 from dbproc.codes.idx.bins import Table
 from dbproc.codes.idx.codec import unzipped
 from dbproc.codes.idx.files import require_files
@@ -16,6 +16,7 @@ from dbproc.codes.idx.idx_file import IdxFile
 from dbproc.codes.idx.idx_reader import read_metadata
 from dbproc.codes.idx.manifest import Facts
 from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.written import Left, written
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,12 @@ class Verdict:
 
 
 def verify(path: str | Path) -> Verdict:
-    """Read all of a dataset and tell what is wrong with it; nothing of it is changed."""
+    """Read all of a dataset, or of those in a MIDX file, and tell what is wrong; nothing of it is changed."""
     idx = Path(path).absolute()
     try:
         require_files([idx])
+        if idx.suffix == midx.SUFFIX:
+            return _of_parts(idx, {each: verify(each) for each in dict.fromkeys(midx.parts(idx).values())})
     except Refusal as refusal:
         return Verdict(str(idx), (Damage(idx.name, refusal.what),), False, 0, 0)
     stored, damages = _stored(idx)
@@ -70,9 +73,23 @@ def verify(path: str | Path) -> Verdict:
     elif _is_ours(idx):
         damages.append(Damage(_name(manifest.path(idx), idx), "the dataset's manifest is missing"))
     unknown: set[str] = set()
+    notes: tuple[str, ...] = ()
     if stored is not None:
-        damages += _looked_through(idx, stored, unknown)
-    return _verdict(idx, damages, listed, _notes(stored, unknown))
+        there = written(idx, stored)
+        notes = there.notes
+        damages += _looked_through(idx, replace(stored, steps=there.steps), there.left, unknown)
+    return _verdict(idx, damages, listed, (*_notes(stored, unknown), *notes))
+
+
+def _of_parts(path: Path, found: dict[Path, Verdict]) -> Verdict:
+    """What was found of all datasets in a MIDX file."""
+    places = {each: each.parent.relative_to(path.parent.resolve()) for each in found}
+    damages = [
+        replace(one, file=(places[each] / one.file).as_posix()) for each, v in found.items() for one in v.damages
+    ]
+    notes = dict.fromkeys(f"{places[each] / each.name}: {note}" for each, v in found.items() for note in v.notes)
+    files, size = sum(each.files for each in found.values()), sum(each.bytes for each in found.values())
+    return Verdict(str(path), tuple(damages), all(each.listed for each in found.values()), files, size, tuple(notes))
 
 
 def _verdict(idx: Path, damages: list[Damage], listed: bool, notes: tuple[str, ...] = ()) -> Verdict:
@@ -154,7 +171,7 @@ def _arco_block(idx: Path, name: str, what: str, stored: IdxFile) -> Iterator[Da
                     yield Damage(name, what, kind.name, block, step if stored.time_template else None)
 
 
-def _looked_through(idx: Path, stored: IdxFile, unknown: set[str]) -> Iterator[Damage]:
+def _looked_through(idx: Path, stored: IdxFile, left: Left, unknown: set[str]) -> Iterator[Damage]:
     """What can be told without a manifest."""
     wanted = list(hz.needed(stored))
     if stored.arco:
@@ -172,7 +189,7 @@ def _looked_through(idx: Path, stored: IdxFile, unknown: set[str]) -> Iterator[D
             except Refusal as refusal:
                 yield Damage(name, refusal.what)
                 continue
-            yield from _decoded(path, name, stored, step, first, inside, table, unknown)
+            yield from _decoded(path, name, stored, step, first, inside, table, left, unknown)
 
 
 def _missing(name: str, stored: IdxFile, step: int, blocks: list[int]) -> Iterator[Damage]:
@@ -181,12 +198,20 @@ def _missing(name: str, stored: IdxFile, step: int, blocks: list[int]) -> Iterat
 
 
 def _decoded(
-    path: Path, name: str, stored: IdxFile, step: int, first: int, inside: list[int], table: Table, unknown: set[str]
+    path: Path,
+    name: str,
+    stored: IdxFile,
+    step: int,
+    first: int,
+    inside: list[int],
+    table: Table,
+    left: Left,
+    unknown: set[str],
 ) -> Iterator[Damage]:
     place = step if stored.time_template else None
     with path.open("rb") as stream:
         for field, kind in enumerate(stored.fields):
-            for block in inside:
+            for block in inside if (step, kind.name) not in left else ():
                 entry = table[field * stored.blocks_per_file + block - first]
                 if entry is None:
                     yield Damage(name, "missing", kind.name, block, place)

@@ -108,9 +108,11 @@ def test_what_lacks_an_input_and_is_late_is_late_for_that_reason() -> None:
     assert told(found) == [(1, 1, "late", "raw is gone"), (2, 2, "late", "")]
 
 
-def test_what_happened_to_a_period_that_is_there_is_not_told() -> None:
+def test_of_a_period_that_is_there_it_is_told_only_that_it_could_not_be_made_anew() -> None:
     aim = Aim(DAILY, days(1, 2), due=NOW)
-    assert told(stretches(aim, line_of([days(1, 2)]), [], [Stretch(days(1), Mark.FAILED)])) == [(1, 2, "there", "")]
+    assert told(stretches(aim, line_of([days(1, 2)]), [], [Stretch(days(1), Mark.WITHDRAWN)])) == [(1, 2, "there", "")]
+    failed = [Stretch(days(2), Mark.FAILED, "exit 1")]
+    assert told(stretches(aim, line_of([days(1, 2)]), [], failed)) == [(1, 1, "there", ""), (2, 2, "stale", "exit 1")]
 
 
 def test_a_period_of_which_files_cover_a_part_is_there() -> None:
@@ -121,10 +123,12 @@ def test_a_period_of_which_files_cover_a_part_is_there() -> None:
 
 def test_a_run_of_alike_days_is_one_stretch_however_many_reports_there_are_of_it() -> None:
     aim = Aim(DAILY, days(1, 20), due=NOW)
-    happened = [Stretch(days(number), Mark.WITHDRAWN, "bad", file=f"raw_{number}") for number in range(3, 18)]
+    happened = [Stretch(days(number), Mark.WITHDRAWN, "bad", files=(f"raw_{number}",)) for number in range(3, 18)]
     found = stretches(aim, line_of([days(1, 2), days(18, 20)]), [], happened)
     assert told(found) == [(1, 2, "there", ""), (3, 17, "withdrawn", "bad"), (18, 20, "there", "")]
-    assert found[1].file == "raw_3"
+    assert found[1].files == ("raw_3", "raw_4", "raw_5", "raw_6")
+    of_one_day = [Stretch(days(1), Mark.WITHDRAWN, "bad", files=(name,)) for name in ("one", "other")]
+    assert set(stretches(aim, line_of([days(2, 20)]), [], of_one_day)[0].files) == {"one", "other"}
 
 
 def test_periods_are_counted() -> None:

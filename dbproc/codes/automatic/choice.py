@@ -1,0 +1,253 @@
+"""A choice of what is converted and how, and opening it: what a converter refuses of it is left out, and told why."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dbproc.codes.automatic import names
+from dbproc.codes.conversion.joined import joined
+from dbproc.codes.conversion.source import Opener, Source, opener
+from dbproc.codes.conversion.together import Together
+from dbproc.codes.idx.description import Axis
+from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
+
+NO_ARRAY = "it holds no array of numbers"
+"""What is said of a sound file with nothing to convert."""
+WORDS = {"variables": "--variable", "datasets": "--dataset", "signals": "--signal"}
+"""Options of converters that are called otherwise on the command line."""
+MOST_WORDS = 25
+"""So many words of a command are told; the metadata have all of it."""
+HIDDEN = ("memory", "missing", "timesteps")
+"""Options that are not part of a choice."""
+DEFAULTS: Mapping[str, Any] = {"order": "C", "components": 1, "name": "data", "offset": 0}
+"""What options are where nothing is said."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to convert files.
+
+    Parameters
+    ----------
+    program
+        The converter, such as ``netcdf_to_idx``.
+    files
+        What it is given, in order.
+    openings
+        Its options; of several openings of the same files the fields are taken together.
+    names
+        The option of which each entry is one field (``variables``): what cannot be converted is left out of it.
+    titles
+        What tells the fields of several openings apart, where they have the same names.
+    sets
+        The files of each opening, where each of them gives fields; none where all openings are of all files.
+    axis
+        The axis along which several files are joined, None where the converter takes them together.
+    new_axis
+        The name of the axis that a joint of files makes, where they have none.
+    told
+        That axis as the files' names or times tell it.
+    left_out
+        What is left out, and why.
+    why
+        What is to be said about the choice besides.
+    places
+        Facts for the metadata, such as the positions of a scan.
+    """
+
+    program: str
+    files: tuple[Path, ...]
+    openings: tuple[Mapping[str, Any], ...] = ({},)
+    names: str = ""
+    titles: tuple[str, ...] = ()
+    sets: tuple[tuple[Path, ...], ...] = ()
+    axis: str | None = ""
+    new_axis: str = "file"
+    told: Axis | None = None
+    left_out: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    places: Mapping[str, Any] = field(default_factory=dict)
+
+    def leaving(self, *what: str) -> Choice:
+        """The same, with more left out."""
+        return replace(self, left_out=(*self.left_out, *what))
+
+    def parts(self) -> list[Choice]:
+        """A choice for each opening."""
+        sets = self.sets or (self.files,) * len(self.openings)
+        each = zip(self.openings, sets, strict=True)
+        return [replace(self, openings=(options,), files=files, sets=()) for options, files in each]
+
+    def without_last(self) -> Choice:
+        """All openings but the last."""
+        sets = self.sets[:-1]
+        files = tuple(path for each in sets for path in each) if sets else self.files
+        return replace(self, openings=self.openings[:-1], titles=self.titles[:-1], files=files, sets=sets)
+
+    def last(self) -> str:
+        """The last opening in words."""
+        return ", ".join(path.name for path in self.sets[-1]) if self.sets else " ".join(_told(self.openings[-1]))
+
+    def command(self) -> str:
+        """The command that does the same without choosing."""
+        words = [self.program, *(word for options in self.openings for word in _told(options))]
+        more = len(words) - MOST_WORDS
+        return shlex.join(words) if more <= 0 else f"{shlex.join(words[:MOST_WORDS])} and {more // 2} more"
+
+
+def in_time(choice: Choice) -> Choice:
+    """A choice of several files whose names tell times, which are those of the axis that they are joined along."""
+    if choice.told or choice.axis is None or choice.sets or len(choice.files) < 2:
+        return choice
+    told = names.times([path.name for path in choice.files])
+    return replace(choice, told=told, new_axis=told.name) if told else choice
+
+
+def first(choices: Iterable[Choice], stack: ExitStack) -> tuple[Choice, Source]:
+    """The first choice that can be converted, opened.
+
+    Parameters
+    ----------
+    choices
+        Ways to convert the same files, the best first.
+    stack
+        What closes it in the end.
+
+    Raises
+    ------
+    Refusal
+        What was said of the first that cannot.
+    """
+    refusals: list[Refusal] = []
+    try:
+        for choice in choices:
+            try:
+                return _opened(choice, stack)
+            except Refusal as refusal:
+                refusals.append(refusal)
+    except Refusal as refusal:
+        refusals.append(refusal)
+    raise refusals[0] if refusals else Refusal("the input", NO_ARRAY, "There is nothing to convert")
+
+
+def either(*ways: Iterable[Choice]) -> Iterator[Choice]:
+    """The choices of one way, and where they do not do, those of the next; the first refusal counts."""
+    refusal: Refusal | None = None
+    for way in ways:
+        try:
+            yield from way
+        except Refusal as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+
+
+def _opened(choice: Choice, stack: ExitStack) -> tuple[Choice, Source]:
+    """A choice, or what of it can be converted."""
+    try:
+        return choice, _entered(choice, stack)
+    except Refusal as refusal:
+        smaller = list(_smaller(choice, refusal))
+        for each in smaller:
+            with suppress(Refusal):
+                return _opened(each, stack)
+        raise
+
+
+def _smaller(choice: Choice, refusal: Refusal) -> Iterator[Choice]:
+    """The choice without what does not go together with the others."""
+    names = list(choice.openings[0].get(choice.names) or ())
+    if len(names) > 1 and len(choice.openings) == 1:
+        kept, left = _fitting(choice, names)
+        if kept and left:
+            yield _naming(choice, kept).leaving(*left)
+    elif len(choice.openings) > 1:
+        yield choice.without_last().leaving(f"{_told(choice.openings[-1])}: {refusal.what}")
+    if len(choice.files) > 1 and choice.axis is not None and not choice.sets:
+        odd = [path for path in choice.files if str(path) == refusal.where] or [choice.files[-1]]
+        rest = tuple(path for path in choice.files if path not in odd)
+        axis = choice.told and _without(choice.told, [path not in odd for path in choice.files])
+        yield replace(choice, files=rest, told=axis).leaving(*(f"{path.name}: {refusal.what}" for path in odd))
+
+
+def _fitting(choice: Choice, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those names that can be converted, each with those before it; and of the others why not."""
+    kept: list[str] = []
+    left: list[str] = []
+    for name in names:
+        try:
+            with ExitStack() as trial:
+                _entered(replace(_naming(choice, [*kept, name]), files=choice.files[:1]), trial)
+        except Refusal as refusal:
+            left.append(f"{name}: {refusal.what}")
+        else:
+            kept.append(name)
+    return kept, left
+
+
+def _naming(choice: Choice, names: Sequence[str]) -> Choice:
+    return replace(choice, openings=({**choice.openings[0], choice.names: list(names)},))
+
+
+def _entered(choice: Choice, stack: ExitStack) -> Source:
+    """A choice, opened; whatever a library raises is said to be the file's fault."""
+    with ExitStack() as trial:
+        sources = [_source(each, each.openings[0], trial) for each in choice.parts()]
+        found = sources[0] if len(sources) == 1 else Together(choice.files[0], sources, choice.titles)
+        stack.push(trial.pop_all())
+    return found
+
+
+def _source(choice: Choice, options: Mapping[str, Any], stack: ExitStack) -> Source:
+    function: Opener = opener(f"dbproc.codes.{choice.program}:open_source")
+    try:
+        if choice.axis is None:
+            return stack.enter_context(function(choice.files, options))
+        return stack.enter_context(joined(function, choice.files, options, choice.axis, choice.new_axis))
+    except (Refusal, MemoryError):
+        raise
+    except Exception as error:
+        what = f"it seems damaged, it cannot be read: {type(error).__name__}: {error}"
+        raise Refusal(choice.files[0], what, GET_AGAIN) from error
+
+
+def _without(axis: Axis, kept: Sequence[bool]) -> Axis:
+    """An axis of fewer files."""
+
+    def chosen(values: Any) -> Any:
+        if isinstance(values, list | tuple) and len(values) == len(kept):
+            return type(values)(value for value, keep in zip(values, kept, strict=True) if keep)
+        return values
+
+    attributes = {name: chosen(value) for name, value in axis.attributes.items()}
+    return replace(axis, size=sum(kept), coordinates=chosen(axis.coordinates), regular=None, attributes=attributes)
+
+
+def _told(options: Mapping[str, Any]) -> list[str]:
+    """Options as they stand on a command line."""
+    shown = {name: value for name, value in options.items() if name not in HIDDEN and value != DEFAULTS.get(name)}
+    return [word for name, value in shown.items() for word in _words(name, value)]
+
+
+def _words(name: str, value: Any) -> list[str]:
+    option = WORDS.get(name, f"--{name.replace('_', '-')}")
+    if value is True:
+        return [option]
+    if isinstance(value, list | tuple):
+        each = value if name in WORDS else [",".join(map(str, value))]
+        return [word for one in each for word in (option, str(one))]
+    return [] if value in (None, False, "") else [option, str(value)]
+
+
+def library(name: str, path: Path, package: str) -> Any:
+    """A library that is an extra, or a refusal that names it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise Refusal(path, f"such files need the package {package}", "pip install 'dbproc[formats]'") from error

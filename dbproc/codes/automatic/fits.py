@@ -1,0 +1,72 @@
+"""What of a FITS file is converted: the first image and those of its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbproc.codes.automatic.choice import NO_ARRAY, Choice, library
+from dbproc.codes.formats.selection import few
+from dbproc.codes.idx.refusal import Refusal
+
+if TYPE_CHECKING:
+    from dbproc.codes.formats.fits_units import Unit
+
+PROGRAM = "fits_to_idx"
+MOST = 6
+"""Axes that an image may have; one of six becomes timesteps."""
+LONGEST = 1 << 17
+"""The longest header that is taken for one."""
+
+
+def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choice]:
+    """The ways to convert FITS files, by what the first holds; ``wanted`` are HDUs by name or number."""
+    if wanted:
+        yield Choice(PROGRAM, tuple(files), tuple({"hdu": each} for each in wanted))
+        return
+    try:
+        units = _units(files[0])
+    except Refusal as refusal:
+        if not _is_header(files[0]):
+            raise
+        what = f"{NO_ARRAY}: it is the header of a FITS file alone"
+        raise Refusal(files[0], what, "There is nothing to convert") from refusal
+    images = [each for each in units if each.kind == "image" and len(each.shape) <= MOST]
+    others = [f"HDU {each.number} {each.name} ({each.kind})".replace("  ", " ") for each in units if each not in images]
+    others = [each for each in others if not each.endswith("(empty)")]
+    if not images:
+        what = NO_ARRAY if not others else f"it holds no array that is supported: {', '.join(few(others, 8))}"
+        raise Refusal(files[0], what, "There is nothing to convert")
+    seen: set[tuple[int, ...]] = set()
+    for image in images:
+        if image.shape in seen:
+            continue
+        seen.add(image.shape)
+        alike = [each for each in images if each.shape == image.shape]
+        left = [
+            f"HDU {each.number} {each.name} {each.shape}".replace("  ", " ") for each in images if each not in alike
+        ]
+        openings = tuple({"hdu": str(each.number)} for each in alike)
+        yield Choice(PROGRAM, tuple(files), openings, left_out=tuple(few([*left, *others])))
+
+
+def _is_header(path: Path) -> bool:
+    """Whether a file is text: the header that was taken out of a FITS file, which tells of data that it has not."""
+    if path.stat().st_size > LONGEST:
+        return False
+    content = path.read_bytes()
+    return content.isascii() and b"\0" not in content
+
+
+def _units(path: Path) -> Sequence[Unit]:
+    """The HDUs of a file."""
+    from dbproc.codes import fits_to_idx
+    from dbproc.codes.formats import fits_units
+
+    library("astropy.io.fits", path, "astropy")
+    with ExitStack() as stack:
+        plain = stack.enter_context(fits_to_idx.inflated(path))
+        stream = stack.enter_context(plain.open("rb"))
+        return list(fits_units.units(path, stream))

@@ -1,0 +1,169 @@
+"""What of an HDF5 file is converted: of NeXus the default signal and its equals, else the largest dataset and those.
+
+Four axes of which the last two are those of a detector are probe data: where the file has the positions of the scan, or
+they are named, they are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dbproc.codes.automatic.arrays import Array, by_size, groups, told
+from dbproc.codes.automatic.choice import NO_ARRAY, Choice
+from dbproc.codes.idx.refusal import Refusal
+
+if TYPE_CHECKING:
+    from dbproc.codes.formats.hdf5 import Tree
+
+PROBE_AXES, SCAN_AXES = 4, 3
+"""Axes of probe data, and how many at least positions can be given for: a scan whose points follow one another."""
+NETCDF = ("_NCProperties", "_nc3_strict")
+"""Attributes of the root that NetCDF-4 leaves; CF's name of its conventions is another sign."""
+
+
+def choices(files: Sequence[Path], wanted: Sequence[str] = (), xs: str = "", ys: str = "") -> Iterator[Choice]:
+    """The ways to convert HDF5 files, by what the first holds.
+
+    Parameters
+    ----------
+    files
+        The files.
+    wanted
+        Datasets by path.
+    xs, ys
+        Datasets with the positions of a scan.
+    """
+    from dbproc.codes.formats.hdf5 import opened
+
+    with opened(files[0]) as tree:
+        found = list(_choices(tree, files, wanted, xs, ys))
+    yield from found
+
+
+def is_netcdf(path: Path) -> bool:
+    """Whether an HDF5 file was written by a library of NetCDF."""
+    import h5py
+
+    from dbproc.codes.formats.hdf5 import attributes, text
+
+    with suppress(Exception), h5py.File(path, "r") as file:
+        if any(h5py.h5a.exists(file.id, name.encode()) for name in NETCDF):
+            return True
+        if text(attributes(file).get("Conventions")).upper().startswith("CF-"):
+            return True
+        return any(_is_dimension(file, name) for name in list(file)[:100])
+    return False
+
+
+def _is_dimension(file: Any, name: str) -> bool:
+    import h5py
+
+    if file.id.links.get_info(name.encode("utf-8", "surrogateescape")).type != h5py.h5l.TYPE_HARD:
+        return False
+    found = h5py.h5o.open(file.id, name.encode("utf-8", "surrogateescape"))
+    return isinstance(found, h5py.h5d.DatasetID) and h5py.h5a.exists(found, b"_Netcdf4Dimid")
+
+
+def _choices(tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, ys: str) -> Iterator[Choice]:
+    arrays, others = _listed(tree)
+    shapes = {each.name: each.shape for each in arrays}
+    if wanted:
+        names = [name.strip("/") for name in wanted]
+        choice = Choice("hdf5_to_idx", tuple(files), ({"datasets": names},), "datasets")
+        yield _placed(tree, choice, names[0], shapes.get(names[0], ()), xs, ys)
+        return
+    yield from _of_nexus(tree, files, arrays, xs, ys)
+    if not arrays:
+        what = NO_ARRAY if not others else f"it holds no array that is supported: {', '.join(others[:8])}"
+        raise Refusal(tree.path, what, "There is nothing to convert")
+    for chosen, left in groups(arrays, by_size):
+        names = [each.name for each in chosen]
+        beside = (*told([each for each in left if each.rank >= 0]), *others)
+        choice = Choice("hdf5_to_idx", tuple(files), ({"datasets": names},), "datasets", left_out=beside)
+        yield _placed(tree, choice, names[0], chosen[0].shape, xs, ys)
+
+
+def _listed(tree: Tree) -> tuple[list[Array], list[str]]:
+    """The datasets that can be converted, and in words those that cannot."""
+    from dbproc.codes.formats.hdf5 import is_dataset
+    from dbproc.codes.formats.hdf5_fields import candidate, form
+
+    arrays, others = [], []
+    for path, each in tree.entries():
+        if not is_dataset(each):
+            continue
+        found = candidate(path, each)
+        if found.unfit:
+            others += [f"{found.name} ({found.kind})"] if found.kind else []
+            continue
+        shape = tuple(int(size) for size in each.shape)
+        arrays.append(Array(found.name, shape, form(each).components, -1 if found.serves else 0))
+    return arrays, others
+
+
+def _tried(look: Any) -> str:
+    """What is told, or that it cannot be."""
+    try:
+        return str(look())
+    except Exception as error:  # what one dataset has that the library does not read must not hide the others
+        return f"it cannot be read: {type(error).__name__}: {error}"
+
+
+def _of_nexus(tree: Tree, files: Sequence[Path], arrays: Sequence[Array], xs: str, ys: str) -> Iterator[Choice]:
+    """The default signal with those of its group that have its shape; of several data the largest."""
+    shapes = {each.name: each.shape for each in arrays}
+    data = _data(tree, shapes)
+    signals = {path: (signal, shapes.get(f"{path}/{signal}".strip("/"), ())) for path, signal in data.items()}
+    for path, (signal, shape) in signals.items():
+        beside = [each.name for each in arrays if each.name.rpartition("/")[0] == path and each.shape == shape]
+        names = [signal, *(name.rpartition("/")[2] for name in beside if name.rpartition("/")[2] != signal)]
+        options: dict[str, Any] = {"data": path, "signals": names}
+        if len(shape) > 1:
+            options["timesteps"] = "" if len(shape) < PROBE_AXES else "none"
+        used = {f"{path}/{name}".strip("/") for name in names}
+        left = told([each for each in arrays if each.name not in used and each.rank >= 0])
+        choice = Choice("nexus_to_idx", tuple(files), (options,), "signals", left_out=left)
+        yield _placed(tree, choice, f"{path}/{signal}".strip("/"), shape, xs, ys)
+
+
+def _data(tree: Tree, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """Groups of data and their signals: the default one first, then the largest."""
+    from dbproc.codes.formats import nexus
+    from dbproc.codes.formats.hdf5 import attributes, is_group, text
+
+    found: dict[str, str] = {}
+    with suppress(Refusal, KeyError):
+        default = nexus.default_data(tree)
+        found[default.path] = default.signal
+    groups_of_data = [
+        path.strip("/")
+        for path, each in tree.entries()
+        if is_group(each) and _tried(lambda each=each: text(attributes(each).get("NX_class"))) == "NXdata"
+    ]
+    others: dict[str, str] = {}
+    for path in groups_of_data:
+        with suppress(Refusal, KeyError):
+            others[path] = nexus.default_data(tree, path).signal
+    size = {path: by_size(Array(path, shapes.get(f"{path}/{signal}", ()))) for path, signal in others.items()}
+    for path in sorted(others, key=lambda each: size[each], reverse=True):
+        found.setdefault(path, others[path])
+    return {path: signal for path, signal in found.items() if shapes.get(f"{path}/{signal}".strip("/"))}
+
+
+def _placed(tree: Tree, choice: Choice, name: str, shape: tuple[int, ...], xs: str, ys: str) -> Choice:
+    """A choice with the positions of its scan, where it has four axes and there are some, or where they are named."""
+    from dbproc.codes.formats import scan_positions
+
+    kept = scan_positions.found(tree, name, shape, {"xs": xs, "ys": ys}) if len(shape) >= SCAN_AXES else {}
+    if not kept:
+        return choice
+    return replace(choice, places={"scan_positions": kept}, why=(*choice.why, _words(kept)))
+
+
+def _words(kept: Mapping[str, Mapping[str, Any]]) -> str:
+    told = " and ".join(f"{key} of {value['dataset']} {tuple(value['shape'])}" for key, value in kept.items())
+    return f"scan positions: {told}"

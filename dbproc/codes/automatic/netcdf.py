@@ -1,0 +1,75 @@
+"""What of a NetCDF file is converted: all data variables of most dimensions that have the same."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dbproc.codes.automatic.arrays import Array, by_depth, groups, told
+from dbproc.codes.automatic.choice import NO_ARRAY, Choice
+from dbproc.codes.formats.selection import Candidate
+from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
+
+PROGRAM = "netcdf_to_idx"
+EMPTY = "no values"
+"""What a variable without values is called."""
+BOUNDS = re.compile(r"(.*_)?(bnds|bounds?|vertices|nv|nvertex|corners?)", re.IGNORECASE)
+"""Names of dimensions along which a cell's corners lie."""
+
+
+def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choice]:
+    """The ways to convert NetCDF files, by what the first holds; ``wanted`` are variables by name."""
+    if wanted:
+        yield Choice(PROGRAM, tuple(files), ({"variables": list(wanted)},), "variables")
+        return
+    arrays, others = _listed(files[0])
+    if not arrays:
+        what = NO_ARRAY if not others else f"it holds no array that is supported: {', '.join(others[:8])}"
+        raise Refusal(files[0], what, "There is nothing to convert")
+    if len(files) > 1:
+        yield from _apart(files, arrays)
+    for chosen, left in groups(arrays, by_depth):
+        names = [each.name for each in chosen]
+        beside = told([each for each in left if each.rank >= 0])
+        yield Choice(PROGRAM, tuple(files), ({"variables": names},), "variables", left_out=(*beside, *others))
+
+
+def _apart(files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
+    """Files that hold the variables of one dataset between them: alike in shape, none with a variable of the first."""
+    others = [_listed(path)[0] for path in files[1:]]
+    best = [next(groups(arrays, by_depth))[0] for arrays in (first, *others) if arrays]
+    sets = [frozenset(each.name for each in chosen) for chosen in best]
+    are_disjoint = len(frozenset().union(*sets)) == sum(map(len, sets))
+    if len(best) == len(files) and are_disjoint and len({chosen[0].shape for chosen in best}) == 1:
+        openings = tuple({"variables": [each.name for each in chosen]} for chosen in best)
+        yield Choice(PROGRAM, tuple(files), openings, sets=tuple((path,) for path in files))
+
+
+def _listed(path: Path) -> tuple[list[Array], list[str]]:
+    """The variables that can be converted, and in words those that cannot."""
+    from dbproc.codes.formats.classic import require_sound
+    from dbproc.codes.formats.netcdf import Variables
+
+    require_sound(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            dataset = importlib.import_module("netCDF4").Dataset(path)
+        except OSError as error:
+            raise Refusal(path, f"it seems damaged, the library cannot open it: {error}", GET_AGAIN) from error
+        with dataset:
+            found = Variables(path, dataset, ()).listed
+    arrays = [_array(each) for each in found if not each.unfit]
+    return arrays, [f"{each.name} ({each.kind})" for each in found if each.unfit and each.kind not in ("", EMPTY)]
+
+
+def _array(variable: Candidate) -> Array:
+    """A variable as it can be chosen: coordinates, bounds and the like come after data."""
+    alike: Any = variable.alike
+    dimensions, shape = alike
+    is_bounds = len(dimensions) > 1 and BOUNDS.fullmatch(dimensions[-1][1])
+    return Array(variable.name, tuple(map(int, shape)), dimensions, -1 if variable.serves or is_bounds else 0)

@@ -1,0 +1,191 @@
+"""How pictures belong together: a mosaic by their places, timesteps by their times, else a stack; or bands of one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dbproc.codes.automatic import names
+from dbproc.codes.automatic.choice import Choice
+from dbproc.codes.formats.bands import camera
+from dbproc.codes.idx.description import Axis
+from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
+
+if TYPE_CHECKING:
+    from dbproc.codes.formats.image_file import Facts
+
+PROGRAM, BANDS = "image_to_idx", "mapir_to_idx"
+KEPT = ("latitude", "longitude", "altitude")
+"""What is kept of each of several pictures."""
+
+
+def choices(files: Sequence[Path]) -> Iterator[Choice]:
+    """The ways to convert pictures that can be told by their sizes, coordinates, names and times."""
+    facts, left = _facts(files)
+    if _are_bands(facts):
+        yield from band_choices(list(facts))
+    yield from (choice.leaving(*left) for choice in (*_placed(facts), *_stacked(facts)))
+
+
+def of_tiff(files: Sequence[Path]) -> Iterator[Choice]:
+    """The ways to convert TIFF files as tiles of a mosaic or as bands, where they say themselves that they are."""
+    first = _first(files[0])
+    if first is None or not (names.tiles([path.name for path in files]) or first.axes or _band(first)):
+        return
+    facts, left = _facts(files)
+    if _are_bands(facts):
+        yield from band_choices(list(facts))
+    yield from (choice.leaving(*left) for choice in _placed(facts))
+
+
+def band_choices(files: Sequence[Path]) -> Iterator[Choice]:
+    """The ways to convert multispectral pictures: bands become fields, several pictures timesteps."""
+    facts, left = _facts(files)
+    alike, others = _largest(facts)
+    left = [*left, *others]
+    if all(each.components == 1 for each in alike.values()) and len(alike) > 1:
+        yield from (each.leaving(*left) for each in _sets_of_bands(alike))
+    ordered, told = _in_time(alike)
+    count = next(iter(alike.values())).components
+    numbered = {"bands": ",".join(f"band_{i}" for i in range(1, count + 1))}
+    why = "which bands the channels are is told neither by the camera nor otherwise"
+    for options, words in (({}, ()), (numbered, (why,))):
+        if len(ordered) == 1:
+            yield Choice(BANDS, tuple(ordered), (options,), axis=None, left_out=tuple(left), why=words)
+        else:
+            yield (
+                _joined(BANDS, ordered, told, alike, options).leaving(*left)
+                if not words
+                else replace(_joined(BANDS, ordered, told, alike, options).leaving(*left), why=words)
+            )
+
+
+def _first(path: Path) -> Facts | None:
+    """What is known of a picture; None where it is none, of which whoever converts it says why."""
+    from dbproc.codes.formats import image_file
+
+    try:
+        with image_file.opened(path) as picture:
+            return picture.facts
+    except Exception:
+        return None
+
+
+def _are_bands(facts: Mapping[Path, Facts]) -> bool:
+    """Whether pictures say themselves that they are bands: by their camera, or each by its name in XMP."""
+    told = [camera(str(each.attributes.get("model", ""))) for each in facts.values()]
+    singles = [each for each in facts.values() if each.components == 1]
+    return all(told) or (len(singles) > 1 and all(_band(each) for each in singles))
+
+
+def _band(facts: Facts) -> str:
+    """The band that a picture of one says that it is; empty where it does not."""
+    from dbproc.codes.mapir_to_idx import BAND_NAME
+
+    text = facts.tags.get("XMP", b"")
+    match = BAND_NAME.search(text if isinstance(text, bytes) else str(text).encode())
+    return "" if match is None else (match[1] or match[2]).decode("utf-8", "replace").strip()
+
+
+def _sets_of_bands(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
+    """Pictures of one band each: all of one capture, or those of several captures as timesteps of each band."""
+    bands: dict[str, list[Path]] = {}
+    for path, each in facts.items():
+        bands.setdefault(_band(each), []).append(path)
+    sets = [_in_time({path: facts[path] for path in paths}) for paths in bands.values()]
+    if "" in bands or len({len(paths) for paths, _ in sets}) > 1:
+        return
+    if len(sets[0][0]) == 1:
+        yield Choice(BANDS, tuple(facts), axis=None)
+        return
+    ordered, told = sets[0]
+    first = _joined(BANDS, ordered, told, facts, {})
+    yield replace(first, files=tuple(facts), openings=({},) * len(sets), sets=tuple(tuple(paths) for paths, _ in sets))
+
+
+def _facts(files: Sequence[Path]) -> tuple[dict[Path, Facts], list[str]]:
+    """What is known of each picture that can be opened; of the others why they cannot."""
+    from dbproc.codes.formats import image_file
+
+    found: dict[Path, Facts] = {}
+    left: dict[Path, Refusal] = {}
+    for path in files:
+        try:
+            with ExitStack() as stack:
+                found[path] = stack.enter_context(image_file.opened(path)).facts
+        except Refusal as refusal:
+            left[path] = refusal
+        except Exception as error:
+            left[path] = Refusal(
+                path, f"it seems damaged, it cannot be read: {type(error).__name__}: {error}", GET_AGAIN
+            )
+    if not found:
+        raise next(iter(left.values()))
+    return found, [f"{path.name}: {refusal.what}" for path, refusal in left.items()]
+
+
+def _placed(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
+    """Tiles of a mosaic: by their coordinates, where these differ; by the rows and columns in their names."""
+    if len(facts) < 2:
+        return
+    pattern = names.tiles([path.name for path in facts])
+    ways: list[dict[str, Any]] = []
+    if all(each.axes for each in facts.values()) and len({_corner(each) for each in facts.values()}) > 1:
+        ways.append({"by_coordinates": True})
+    if pattern:
+        ways.append({"tiles": pattern})
+    for way in ways:
+        yield Choice(PROGRAM, tuple(facts), ({**way, "overlap": "first"},), axis=None)
+        yield Choice(PROGRAM, tuple(facts), ({**way, "overlap": "first", "fill": 0.0, "mask": True},), axis=None)
+
+
+def _stacked(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
+    """Pictures of one size, one after another: in the order of their times, else of their names."""
+    alike, left = _largest(facts)
+    ordered, told = _in_time(alike)
+    if len(ordered) == 1:
+        yield Choice(PROGRAM, tuple(ordered), axis=None, left_out=tuple(left))
+        return
+    yield _joined(PROGRAM, ordered, told, alike, {}).leaving(*left)
+
+
+def _joined(
+    program: str, ordered: Sequence[Path], told: Axis | None, facts: Mapping[Path, Facts], options: Mapping[str, Any]
+) -> Choice:
+    axis = told or Axis("page", len(ordered))
+    places = {name: [facts[path].attributes.get(name) for path in ordered] for name in KEPT}
+    kept = {name: values for name, values in places.items() if any(value is not None for value in values)}
+    axis = replace(axis, attributes={**axis.attributes, "files": [path.name for path in ordered], **kept})
+    return Choice(program, tuple(ordered), (options,), axis="", new_axis=axis.name, told=axis)
+
+
+def _in_time(facts: Mapping[Path, Facts]) -> tuple[list[Path], Axis | None]:
+    """Pictures in the order of the times that they or their names tell, and these; else in their own order."""
+    paths = list(facts)
+    dates = [facts[path].attributes.get("date") for path in paths]
+    told = names.moments([str(each) if each else None for each in dates]) or names.times([path.name for path in paths])
+    if told is None or told.coordinates is None:
+        return paths, None
+    order = sorted(range(len(paths)), key=lambda i: float((told.coordinates or ())[i]))
+    values = tuple(told.coordinates[i] for i in order)
+    return [paths[i] for i in order], replace(
+        told, coordinates=values, regular=told.regular if order == list(range(len(paths))) else None
+    )
+
+
+def _largest(facts: Mapping[Path, Facts]) -> tuple[dict[Path, Facts], list[str]]:
+    """The pictures of the size and kind that most of them have, and the others in words."""
+    kinds = {path: (each.rows, each.columns, str(each.kind)) for path, each in facts.items()}
+    usual = Counter(kinds.values()).most_common(1)[0][0]
+    alike = {path: each for path, each in facts.items() if kinds[path] == usual}
+    return alike, [
+        f"{path.name}: it is {each}, the others are not" for path, each in facts.items() if path not in alike
+    ]
+
+
+def _corner(facts: Facts) -> tuple[Any, ...]:
+    return tuple(axis.regular for axis in facts.axes or ())

@@ -1,0 +1,95 @@
+"""Several sources of one shape as one: the fields of all of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dbproc.codes.conversion.source import Source, witness
+from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.refusal import Refusal
+
+if TYPE_CHECKING:
+    from dbproc.codes.idx.slabs import Box
+    from dbproc.codes.idx.values import Values
+
+
+class Together:
+    """The fields of sources, whose axes are those of the first.
+
+    Parameters
+    ----------
+    where
+        The input, for messages.
+    sources
+        What there is to convert, all of one shape.
+    titles
+        What tells fields of one name apart; else they are numbered.
+    """
+
+    def __init__(self, where: object, sources: Sequence[Source], titles: Sequence[str] = ()) -> None:
+        found = [source.description for source in sources]
+        for each in found[1:]:
+            if each.shape != found[0].shape:
+                what = f"what is to be taken together has different shapes: {found[0].shape} and {each.shape}"
+                raise Refusal(where, what, "Convert them one at a time")
+        names = _names(found, titles)
+        self._fields = {new: (source, old) for (source, old), new in zip(_all(sources), names, strict=True)}
+        fields = [field for each in found for field in each.fields]
+        own = [{key: v for key, v in each.attributes.items() if found[0].attributes.get(key) != v} for each in found]
+        self.description = replace(
+            found[0],
+            fields=tuple(replace(field, name=name) for field, name in zip(fields, names, strict=True)),
+            origins=tuple(dict.fromkeys(origin for each in found for origin in each.origins)),
+            notes=(*dict.fromkeys(note for each in found for note in each.notes), *_doubts(found)),
+            attributes={**found[0].attributes, "of_the_others": own[1:]},
+        )
+
+    def read(self, field: str, box: Box) -> Values:
+        """The stored values of a field inside ``box``."""
+        source, name = self._fields[field]
+        return source.read(name, box)
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """Parts of a box read by another way."""
+        source, name = self._fields[field]
+        yield from witness(source)(name, box)
+
+
+def _all(sources: Sequence[Source]) -> list[tuple[Source, str]]:
+    return [(source, field.name) for source in sources for field in source.description.fields]
+
+
+def _names(found: Sequence[Description], titles: Sequence[str]) -> list[str]:
+    """The names of all fields; those that come again have their source's title, or are numbered."""
+    names = [(i, field.name) for i, each in enumerate(found) for field in each.fields]
+    counts = Counter(name.lower() for _, name in names)
+    if len(titles) == len(found) == len(names) and all(titles):
+        told = [_safe(title) for title in titles]
+    elif len(titles) == len(found) and all(titles):
+        told = [_safe(f"{titles[i]}_{name}") if counts[name.lower()] > 1 else name for i, name in names]
+    else:
+        seen, told = Counter[str](), []
+        for _, name in names:
+            seen[name.lower()] += 1
+            told.append(name if counts[name.lower()] == 1 else f"{name}_{seen[name.lower()]}")
+    return told if len({each.lower() for each in told}) == len(told) else [f"field_{i}" for i in range(len(told))]
+
+
+def _doubts(found: Sequence[Description]) -> list[str]:
+    """A note on axes that differ from those of the first."""
+    differing = {
+        mine.name
+        for each in found[1:]
+        for mine, other in zip(found[0].axes, each.axes, strict=True)
+        if (mine.name, mine.units, mine.coordinates) != (other.name, other.units, other.coordinates)
+    }
+    return [f"coordinates of {name} are those of the first field, others differ" for name in sorted(differing)]
+
+
+def _safe(name: str) -> str:
+    """A name that OpenVisus can hold."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name if name[:1].isalpha() else f"v_{name}")

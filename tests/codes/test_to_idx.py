@@ -1,0 +1,442 @@
+"""``dbproc:to_idx`` converts whatever holds an array, asks nothing, and tells what it chose."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import struct
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import cdflib.cdfwrite
+import h5py
+import netCDF4
+import numpy as np
+import pytest
+import tifffile
+from astropy.io import fits
+from PIL import Image
+
+from dbproc.cli import main
+from dbproc.codes.automatic import names, sensors
+from dbproc.codes.conversion.inputs import found
+from dbproc.codes.conversion.source import witness
+from dbproc.codes.conversion.stepped import arranged
+from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.idx_reader import open_idx, read_field, read_metadata
+from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.idx.values import native
+from dbproc.codes.to_idx import open_source
+from tests.codes.conftest import same_bits, wild, write_netcdf
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+SPACE = {"y": 4, "x": 5}
+
+
+def chosen(*paths: Path, **options: Any) -> tuple[Description, Arrays]:
+    """What is chosen of files, directories and archives, and its values, timesteps first."""
+    with ExitStack() as stack:
+        place = paths[0].parent / f"unpacked {paths[0].name}"
+        stack.callback(shutil.rmtree, place, ignore_errors=True)
+        files = found(paths, (), place).files
+        source = arranged(stack.enter_context(open_source(files, options)), options.get("timesteps", ""), "in")
+        told = source.description
+        box = tuple(slice(0, size) for size in told.shape)
+        values = {field.name: np.asarray(source.read(field.name, box)) for field in told.fields}
+        for name, whole in values.items():
+            for inside, part in witness(source)(name, box):
+                assert same_bits(np.ascontiguousarray(native(whole[inside])), np.ascontiguousarray(native(part)))
+    return told, values
+
+
+def what(told: Description) -> tuple[list[str], tuple[int, ...], str]:
+    """Fields, shape and timesteps."""
+    return [field.name for field in told.fields], told.shape, told.timesteps
+
+
+def left_out(told: Description) -> str:
+    return ", ".join(told.attributes["to_idx"]["left_out"])
+
+
+def netcdf(path: Path, values: Mapping[str, tuple[tuple[str, ...], np.ndarray[Any, Any]]], **units: str) -> Path:
+    sizes = {name: size for axes, each in values.values() for name, size in zip(axes, each.shape, strict=True)}
+    told = {
+        name: (axes, each, {"units": units[name]} if name in units else {}) for name, (axes, each) in values.items()
+    }
+    return write_netcdf(path, sizes, told)
+
+
+def photo(path: Path, seed: int, **told: Any) -> np.ndarray[Any, Any]:
+    """A photograph with what its camera tells."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0110] = told.get("model", "camera")
+    if "date" in told:
+        exif[0x8769] = {0x9003: told["date"]}
+    if "place" in told:
+        exif[0x8825] = {1: "N", 2: (told["place"], 0.0, 0.0), 3: "E", 4: (10.0, 0.0, 0.0)}
+    Image.fromarray(pixels).save(path, exif=exif)
+    return pixels
+
+
+def test_netcdf_gives_all_data_variables_of_most_dimensions(tmp_path: Path) -> None:
+    grid = ("time", "y", "x")
+    values = {name: wild("float32", (3, 4, 5), seed) for seed, name in enumerate(("a", "b"))}
+    path = netcdf(
+        tmp_path / "in.dat",
+        {
+            **{name: (grid, each) for name, each in values.items()},
+            "time": (("time",), np.arange(3.0)),
+            "flat": (("y", "x"), wild("float64", (4, 5))),
+            "cells_bnds": (("time", "y", "x", "bnds"), wild("float64", (3, 4, 5, 2))),
+        },
+        time="hours since 2020-01-01",
+    )
+    told, got = chosen(path)
+    assert what(told) == (["a", "b"], (3, 4, 5), "time")
+    assert all(same_bits(got[name], each) for name, each in values.items())
+    assert told.notes[0] == "chosen: netcdf_to_idx --variable a --variable b, timesteps time"
+    assert told.notes[1] == "left out: flat (4, 5)"
+    assert what(chosen(path, variables=["flat"])[0]) == (["flat"], (4, 5), "")
+    assert what(chosen(path, timesteps="none")[0])[2] == ""
+
+
+def test_a_variable_that_cannot_be_converted_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    with netCDF4.Dataset(tmp_path / "in.nc", "w") as file:
+        file.createDimension("x", 4)
+        file.createVariable("a", "f4", ("x",))[:] = np.arange(4)
+        file.createVariable("b", "f4", ("x",), fill_value=False)
+    told, _ = chosen(tmp_path / "in.nc")
+    assert what(told)[0] == ["a"]
+    assert "b: 4 of 4 values of b were never written" in left_out(told)
+
+
+def test_axes_beyond_three_become_timesteps_and_a_line_of_time_stays_one(tmp_path: Path) -> None:
+    deep = wild("int16", (2, 3, 2, 4, 5, 6))
+    path = netcdf(tmp_path / "deep.nc", {"v": (("run", "time", "q", "z", "y", "x"), deep)})
+    told, got = chosen(path)
+    assert what(told) == (["v"], (12, 4, 5, 6), "time_run_q")
+    assert same_bits(got["v"], np.ascontiguousarray(deep.transpose(1, 0, 2, 3, 4, 5)).reshape(12, 4, 5, 6))
+    assert [axis["name"] for axis in told.axes[0].attributes["axes"]] == ["time", "run", "q"]
+    lidar = netcdf(tmp_path / "lidar.nc", {"v": (("time", "height"), wild("float32", (30, 5)))})
+    assert what(chosen(lidar)[0]) == (["v"], (30, 5), "")
+
+
+def test_hdf5_gives_the_largest_and_its_equals_and_names_what_it_cannot(tmp_path: Path) -> None:
+    path = tmp_path / "in"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for seed, name in enumerate(("g/a", "g/b")):
+            file[name] = wild("uint16", (4, 5), seed)
+        file["small"] = np.arange(7)
+        file["words"] = ["a", "b"]
+        file["table"] = np.zeros(3, [("n", "i4")])
+    told, got = chosen(path)
+    assert what(told) == (["a", "b"], (4, 5), "")
+    assert same_bits(got["b"], wild("uint16", (4, 5), 1))
+    assert left_out(told) == "small (7), table (compound (n))"
+
+
+def nexus(path: Path) -> Path:
+    with h5py.File(path, "w") as file:
+        file.attrs["default"] = "e"
+        file.create_group("e").attrs.update(NX_class="NXentry", default="d")
+        data = file.create_group("e/d")
+        data.attrs.update(NX_class="NXdata", signal="counts", axes=["time", "y", "x"])
+        for name, each in {"time": np.arange(3.0), "y": np.arange(4.0), "x": np.arange(5.0)}.items():
+            data[name] = each
+        data["counts"], data["errors"] = wild("int32", (3, 4, 5)), wild("float32", (3, 4, 5))
+        file["e/raw"] = wild("uint8", (30, 40, 5))
+    return path
+
+
+def test_nexus_gives_the_default_signal_and_its_equals(tmp_path: Path) -> None:
+    told, got = chosen(nexus(tmp_path / "in.h5"))
+    assert what(told) == (["counts", "errors"], (3, 4, 5), "time")
+    assert same_bits(got["counts"], wild("int32", (3, 4, 5)))
+    assert "e/raw (30, 40, 5)" in left_out(told)
+
+
+@pytest.mark.parametrize("places", [((4, 5), (4, 5)), ((5,), (4,))])
+def test_probe_data_keep_the_positions_of_their_scan(tmp_path: Path, places: Any) -> None:
+    xs, ys = (wild("float64", shape, seed) for seed, shape in enumerate(places))
+    with h5py.File(tmp_path / "probe.h5", "w") as file:
+        file["entry/data/frames"] = wild("uint16", (4, 5, 6, 7))
+        file["entry/positions/Xs"], file["entry/positions/Ys"] = np.nan_to_num(xs), np.nan_to_num(ys)
+        file["far/u"], file["far/v"] = np.zeros(5), np.arange(4.0)
+    told, got = chosen(tmp_path / "probe.h5", sensor="4D_NEXUS")
+    assert what(told) == (["frames"], (4, 5, 6, 7), "dim_0")
+    assert same_bits(got["frames"], wild("uint16", (4, 5, 6, 7)))
+    kept = told.attributes["scan_positions"]
+    assert kept["xs"]["dataset"] == "entry/positions/Xs"
+    assert np.array_equal(kept["ys"]["values"], np.nan_to_num(ys))
+    other = chosen(tmp_path / "probe.h5", xs="far/u", ys="far/v")[0].attributes["scan_positions"]
+    assert other["ys"]["values"] == [0, 1, 2, 3]
+    with pytest.raises(Refusal, match=r"positions far/v have the shape \(4,\), the scan \(4, 5\)"):
+        chosen(tmp_path / "probe.h5", xs="far/v")
+
+
+def test_cdf_gives_data_before_support_with_records_as_time(tmp_path: Path) -> None:
+    writer = cdflib.cdfwrite.CDF(tmp_path / "in.cdf", cdf_spec={"Compressed": 0}, delete=True)
+    spec = {"Data_Type": 45, "Num_Elements": 1, "Rec_Vary": True, "Compress": 0, "Var_Type": "zVariable"}
+    images = {name: np.nan_to_num(wild("float64", (3, 4, 5), seed)) for seed, name in enumerate(("A", "B"))}
+    for name, values in {**images, "flags": np.zeros((3, 40, 5))}.items():
+        kind = "support_data" if name == "flags" else "data"
+        told = {"VAR_TYPE": kind, "DEPEND_0": "Epoch"}
+        writer.write_var(
+            {**spec, "Variable": name, "Dim_Sizes": list(values.shape[1:])}, var_attrs=told, var_data=values
+        )
+    epochs = {**spec, "Variable": "Epoch", "Data_Type": 33, "Dim_Sizes": []}
+    writer.write_var(epochs, var_attrs={"VAR_TYPE": "support_data"}, var_data=np.arange(3) * 10**9)
+    writer.close()
+    told, got = chosen(tmp_path / "in.cdf")
+    assert what(told) == (["A", "B"], (3, 4, 5), "Epoch")
+    assert same_bits(got["B"], images["B"])
+
+
+def test_fits_gives_the_first_image_and_its_equals(tmp_path: Path) -> None:
+    hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(np.full((4, 5), i, "f4"), name=f"I{i}") for i in range(2))]
+    hdus += [fits.ImageHDU(np.zeros((9, 9, 9)), name="CUBE"), fits.BinTableHDU.from_columns([], name="T")]
+    fits.HDUList(hdus).writeto(tmp_path / "in.fits")
+    (tmp_path / "packed").write_bytes(gzip.compress((tmp_path / "in.fits").read_bytes()))
+    for name in ("in.fits", "packed"):
+        told, got = chosen(tmp_path / name)
+        assert what(told) == (["I0", "I1"], (4, 5), "")
+        assert (got["I1"] == 1).all()
+    assert left_out(told) == "HDU 3 CUBE (9, 9, 9), HDU 4 T (table)"
+
+
+def test_tiff_gives_its_largest_series_with_bands_as_fields(tmp_path: Path) -> None:
+    values = wild("uint8", (3, 2, 4, 6, 7))
+    tifffile.imwrite(tmp_path / "ome", values, ome=True, metadata={"axes": "TCZYX"})
+    told, got = chosen(tmp_path / "ome")
+    assert what(told) == (["channel_0", "channel_1"], (3, 4, 6, 7), "time")
+    assert same_bits(got["channel_1"], np.ascontiguousarray(values[:, 1]))
+    bands = wild("uint16", (6, 7, 5))
+    tifffile.imwrite(tmp_path / "bands", bands, photometric="minisblack", planarconfig="contig", metadata=None)
+    assert same_bits(chosen(tmp_path / "bands")[1]["band_4"], np.ascontiguousarray(bands[..., 4]))
+    with tifffile.TiffWriter(tmp_path / "several") as writer:
+        for shape in ((3, 4), (30, 40)):
+            writer.write(wild("uint8", shape), metadata=None)
+    told, got = chosen(tmp_path / "several")
+    assert same_bits(got["image"], wild("uint8", (30, 40)))
+    assert left_out(told) == "series 1 (3, 4)"
+    tifffile.imwrite(tmp_path / "colour", wild("uint8", (6, 7, 3)), photometric="rgb")
+    assert [field.components for field in chosen(tmp_path / "colour")[0].fields] == [3]
+
+
+def test_bare_values_are_known_by_a_header_or_their_name(tmp_path: Path) -> None:
+    values = wild(">f4", (4, 5, 6))
+    np.save(tmp_path / "in.npy", values)
+    assert same_bits(chosen(tmp_path / "in.npy")[1]["data"], values)
+    np.savez(tmp_path / "many.npz", a=values, b=values[::-1])
+    assert what(chosen(tmp_path / "many.npz")[0])[:2] == (["a", "b"], (4, 5, 6))
+    for i in range(2):
+        (tmp_path / f"vol_t{i}_6x5x4_uint16.raw").write_bytes(wild("uint16", (4, 5, 6), i).tobytes())
+    told, got = chosen(*sorted(tmp_path.glob("vol*")))
+    assert what(told) == (["data"], (2, 4, 5, 6), "time")
+    assert same_bits(got["data"][1], wild("uint16", (4, 5, 6), 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "shape", "dtype"),
+    [
+        ("foot_256x128x64_uint8.raw", 256 * 128 * 64, (64, 128, 256), "<u1"),
+        ("skull-4x5x6-float32be.bin", 480, (6, 5, 4), ">f4"),
+        ("run_20240501_f32_4_5_6.dat", 480, (6, 5, 4), "<f4"),
+        ("z3_y4_x5_int16.raw", 120, (3, 4, 5), "<i2"),
+        ("plain_4x5.raw", 20, (5, 4), "<u1"),
+    ],
+)
+def test_names_tell_shape_and_type(name: str, size: int, shape: tuple[int, ...], dtype: str) -> None:
+    assert names.raw(name, size) == names.Raw(shape, dtype)
+    assert names.raw(name, size + 1) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "coordinates"),
+    [
+        (("a_20240501.nc", "a_20240503.nc"), (1714521600, 1714694400)),
+        (("A.2024-05-01T06:30.h5", "A.2024-05-01T07:00.h5"), (1714545000, 1714546800)),
+        (("MOD.A2024122.x", "MOD.A2024123.x"), (1714521600, 1714608000)),
+        (("img_t002.tif", "img_t010.tif"), (2, 10)),
+        (("slice_1.tif", "slice_2.tif"), None),
+        (("a_20240501.nc", "b_20240501.nc"), None),
+        (("v_t1.nc", "w_t2.nc"), None),
+    ],
+)
+def test_names_tell_times(told: tuple[str, ...], coordinates: tuple[int, ...] | None) -> None:
+    found = names.times(told)
+    assert (None if found is None else found.coordinates) == coordinates
+
+
+@pytest.mark.parametrize(
+    ("told", "pattern"),
+    [
+        (("s_0_0.png", "s_0_1.png", "s_1_0.png", "s_1_1.png"), "s_{row}_{column}*"),
+        (("a_r0_c1.tif", "a_r1_c1.tif"), "*r{row}_c{column}*"),
+        (("x1_y0.jpg", "x1_y1.jpg"), "*x{column}_y{row}*"),
+        (("m_2020_01.png", "m_2020_02.png", "m_2021_01.png", "m_2021_02.png"), ""),
+        (("s_0_0.png", "s_0_1.png", "s_1_0.png"), ""),
+        (("p1.png", "p2.png"), ""),
+    ],
+)
+def test_names_tell_tiles(told: tuple[str, ...], pattern: str) -> None:
+    assert names.tiles(told) == pattern
+
+
+def test_several_files_follow_one_another_in_time_or_are_fields_together(tmp_path: Path) -> None:
+    for name in ("days", "named", "winds"):
+        (tmp_path / name).mkdir()
+    for day in range(3):
+        maps = {
+            "T": (("time", "y", "x"), wild("float32", (2, 4, 5), day)),
+            "time": (("time",), np.arange(2.0) + day * 2),
+        }
+        netcdf(tmp_path / f"days/{day}.nc", maps, time="hours since 2020-01-01")
+        netcdf(tmp_path / f"named/map_2020010{day + 1}.nc", {"T": (("y", "x"), wild("float32", (4, 5), day))})
+    for name in ("u", "v"):
+        netcdf(tmp_path / f"winds/{name}.nc", {name: (("y", "x"), wild("float32", (4, 5)))})
+    assert what(chosen(tmp_path / "days")[0]) == (["T"], (6, 4, 5), "time")
+    told, got = chosen(tmp_path / "named")
+    assert what(told) == (["T"], (3, 4, 5), "time")
+    assert told.axes[0].units == "seconds since 1970-01-01 00:00:00"
+    assert told.axes[0].coordinates == (1577836800, 1577923200, 1578009600)
+    assert same_bits(got["T"][2], wild("float32", (4, 5), 2))
+    assert what(chosen(tmp_path / "winds")[0]) == (["u", "v"], (4, 5), "")
+    netcdf(tmp_path / "named/odd_20200109.nc", {"T": (("y", "x"), wild("float32", (3, 5)))})
+    told, _ = chosen(tmp_path / "named")
+    assert told.shape == (3, 4, 5)
+    assert told.axes[0].coordinates == (1577836800, 1577923200, 1578009600)
+    assert "odd_20200109.nc: it cannot be joined" in left_out(told)
+
+
+def test_pictures_become_timesteps_a_stack_or_a_mosaic(tmp_path: Path) -> None:
+    for name in ("flight", "stack", "tiles", "mapir"):
+        (tmp_path / name).mkdir()
+    for i in range(3):
+        date = f"2021:05:01 10:00:0{3 - i}"
+        last = photo(tmp_path / f"flight/DJI_{i}.png", i, date=date, place=50 + i)
+        photo(tmp_path / f"stack/page{i}.png", i)
+        photo(tmp_path / f"mapir/{i}.png", i, model="Survey3W_RGN", date=date)
+    (tmp_path / "flight/README.txt").write_text("from above")
+    told, got = chosen(tmp_path / "flight", sensor="RGB")
+    assert what(told) == (["image"], (3, 6, 8), "time")
+    assert same_bits(got["image"][0], last)
+    assert told.axes[0].attributes["latitude"] == [52, 51, 50]
+    assert left_out(told) == "README.txt (text)"
+    assert what(chosen(tmp_path / "stack")[0]) == (["image"], (3, 6, 8), "")
+    tiles = {(y, x): photo(tmp_path / f"tiles/t_r{y}_c{x}.png", y * 3 + x) for y in range(2) for x in range(3)}
+    told, got = chosen(tmp_path / "tiles")
+    assert what(told) == (["image"], (12, 24), "")
+    assert same_bits(got["image"][6:, 16:], tiles[1, 2])
+    assert what(chosen(tmp_path / "mapir")[0]) == (["red", "green", "nir"], (3, 6, 8), "time")
+    assert what(chosen(tmp_path / "stack", sensor="MAPIR")[0])[0] == ["band_1", "band_2", "band_3"]
+    with pytest.raises(Refusal, match="nothing that --variable could choose from: it is picture"):
+        chosen(tmp_path / "stack", variables=["red"])
+
+
+def test_single_bands_of_captures_become_fields_and_timesteps(tmp_path: Path) -> None:
+    for capture in range(2):
+        for number, band in enumerate(("Blue", "NIR"), 1):
+            xmp = f"<x><Camera:BandName>{band}</Camera:BandName></x>".encode()
+            path = tmp_path / f"IMG_000{capture}_{number}.tif"
+            tags = [(700, "B", len(xmp), xmp, True)]
+            tifffile.imwrite(path, wild("uint16", (6, 5), 10 * capture + number), extratags=tags, metadata=None)
+    told, got = chosen(*sorted(tmp_path.glob("IMG*")))
+    assert what(told)[:2] == (["blue", "nir"], (2, 6, 5))
+    assert same_bits(got["nir"][1], wild("uint16", (6, 5), 12))
+    assert what(chosen(*sorted(tmp_path.glob("IMG_0000*")))[0]) == (["blue", "nir"], (6, 5), "")
+    for band in ("B04", "B8A"):
+        tifffile.imwrite(tmp_path / f"S2_20240501_{band}_20m.tif", wild("uint16", (6, 5)), metadata=None)
+    assert what(chosen(*sorted(tmp_path.glob("S2*")))[0]) == (["B04", "B8A"], (6, 5), "")
+
+
+def test_an_archive_is_known_by_its_content_and_a_readme_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "slices").mkdir()
+    for i in range(11):
+        tifffile.imwrite(tmp_path / f"slices/slice{i}.TIF", wild("uint8", (4, 5), i))
+    (tmp_path / "slices/notes.json").write_text("{}")
+    shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "slices")
+    (tmp_path / "up").mkdir()
+    (tmp_path / "a.zip").rename(tmp_path / "up/upload")
+    for path in (tmp_path / "slices", tmp_path / "up/upload", tmp_path / "up"):
+        told, got = chosen(path)
+        assert what(told) == (["image"], (11, 4, 5), "")
+        assert same_bits(got["image"][10], wild("uint8", (4, 5), 10))
+        assert left_out(told) == "notes.json (text)"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"only words\n", "it holds no array of numbers: it is text"),
+        (b"", "the file is empty"),
+        (b"GRIB" + bytes(90), "it is a file of GRIB, which is not supported"),
+        (bytes(range(200)) + b"\x80", "it is of a kind that is not supported"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(90), "damaged|cannot be opened"),
+        (b"CDF\x01" + struct.pack(">I", 9) + bytes(3), "damaged|cut"),
+        (b"SIMPLE  =                    T" + b" " * 50, "it is the header of a FITS file alone"),
+    ],
+)
+def test_what_is_not_converted_is_told_apart(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "in").write_bytes(content)
+    with pytest.raises(Refusal, match=words) as refused:
+        chosen(tmp_path / "in")
+    assert not refused.value.what.startswith("it cannot be read: ")
+
+
+def test_sound_files_without_an_array_say_so(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "words.h5", "w") as file:
+        file["t"] = ["a"]
+        file["table"] = np.zeros(3, [("n", "i4")])
+    with pytest.raises(Refusal, match=r"it holds no array that is supported: table .compound"):
+        chosen(tmp_path / "words.h5")
+    netCDF4.Dataset(tmp_path / "empty.nc", "w").close()
+    with pytest.raises(Refusal, match="it holds no array of numbers"):
+        chosen(tmp_path / "empty.nc")
+
+
+def test_sensors_have_other_spellings_and_look_for_their_kinds_first(tmp_path: Path) -> None:
+    assert [sensors.named(word) for word in ("tiff_rgb", "4D_Probe", "mapir drone", "Other")] == [
+        "TIFF RGB",
+        "4D_NEXUS",
+        "MAPIR",
+        "OTHER",
+    ]
+    photo(tmp_path / "preview.png", 1)
+    netcdf(tmp_path / "grid.nc", {"v": (("y", "x"), wild("float64", (1, 2)))})
+    both = (tmp_path / "preview.png", tmp_path / "grid.nc")
+    assert what(chosen(*both, sensor="RGB")[0])[0] == ["image"]
+    told, _ = chosen(*both, sensor="NETCDF")
+    assert what(told)[0] == ["v"]
+    assert left_out(told) == "preview.png (picture)"
+
+
+def test_the_command_tells_what_was_chosen_and_info_keeps_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source, output = nexus(tmp_path / "in.h5"), tmp_path / "out.idx"
+    assert main(["idx", "convert", str(source), str(output), "--sensor", "4d_nexus"]) == 0
+    (line,) = capfd.readouterr().out.splitlines()
+    assert line.startswith("out.idx: counts int32, errors float32, shape 3x4x5, read back equal; chosen: nexus_to_idx ")
+    assert main(["idx", "info", str(output)]) == 0
+    assert "note: left out: e/raw (30, 40, 5)" in capfd.readouterr().out
+    metadata = read_metadata(output)
+    assert metadata is not None
+    assert metadata.description.attributes["to_idx"]["sensor"] == "4D_NEXUS"
+    assert same_bits(read_field(output, "counts"), wild("int32", (3, 4, 5)))
+    assert len(open_idx(output).description.origins) == 1
+
+
+def test_a_strict_converter_is_named_and_wrong_words_are_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "values").write_bytes(bytes(24))
+    raw = ["--converter", "raw_to_idx", str(tmp_path / "values"), str(tmp_path / "raw.idx"), "--shape", "3"]
+    assert main(["idx", "convert", *raw, "--dtype", "float64"]) == 0
+    assert main(["idx", "convert", *raw, "--tipe", "float64"]) == 2
+    assert main(["idx", "convert", "--converter", "x", *raw[2:]]) == 2
+    assert main(["idx", "convert", str(tmp_path / "values"), str(tmp_path / "o.idx"), "--sensor", "x"]) == 2
+    said = capfd.readouterr().err
+    assert "there is no converter x: name one of cdf_to_idx, fits_to_idx" in said
+    assert "there is no sensor 'x': name one of IDX, TIFF, TIFF RGB" in said
