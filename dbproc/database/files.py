@@ -406,8 +406,13 @@ def _values(file: NewFile) -> dict[str, Any]:
 def known_named(connection: Connection, name: str) -> KnownFile | None:
     """The file of a name, or the one that had it before it was renamed."""
     found = known_by_name(connection, [name]).get(name)
-    once = () if found else known_by_number(connection, list(connection.scalars(corrections.once_named(name))))
-    return next(iter(once), found)
+    names = () if found else connection.scalars(_names_now(name)).all()
+    return next(iter(known_by_name(connection, names).values()), found)
+
+
+def _names_now(former: str) -> Select[str]:
+    """The names of the files that had another one."""
+    return select(FILE.c.filename).where(FILE.c.file_id.in_(corrections.once_named(former)))
 
 
 def find_file(connection: Connection, name: str) -> FileRow:
@@ -419,12 +424,12 @@ def find_file(connection: Connection, name: str) -> FileRow:
         There is none; the message names similar ones.
     """
     wanted = name.rstrip("/").rsplit("/", 1)[-1]
-    of_name = file_rows().where(FILE.c.filename == wanted)
-    rows = files_of(connection, of_name.order_by(FILE.c.replaced_by.is_not(None), FILE.c.file_id.desc()))
+    first = FILE.c.replaced_by.is_not(None), FILE.c.file_id.desc()
+    rows = files_of(connection, file_rows().where(FILE.c.filename == wanted).order_by(*first))
     if not rows and (number := number_of(name)) is not None:
         rows = files_of(connection, file_rows().where(FILE.c.file_id == number))
     if not rows:
-        rows = files_of(connection, file_rows().where(FILE.c.file_id.in_(corrections.once_named(wanted))))
+        rows = files_of(connection, file_rows().where(FILE.c.filename.in_(_names_now(wanted))).order_by(*first))
     if not rows:
         near = _near(connection, wanted)
         raise NotFoundError(f"no file {wanted} in the catalogue{f'; {did_you_mean(near)}' if near else ''}")

@@ -116,8 +116,8 @@ def _swap(
     if former != name or name not in before or len(circle) == 1:
         return None
     return (
-        f"the database has each {kind} of {', '.join(map(repr, circle))}, and they cannot take each other's names at "
-        "once; give one of them a name that is free, apply that, and go on from there"
+        f"the {kind} names {' and '.join(map(repr, circle))} are in the database, and cannot be exchanged at once; "
+        "give one of them a name that is free, apply that, and go on from there"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dbproc.cli import terminal
 from dbproc.database.selection import Selection, page_of, selected
 from dbproc.database.store import open_store
 from tests.kit.mission import Mission, name_of, process, product
@@ -107,7 +108,7 @@ def test_the_answer_is_a_table_or_csv_and_tells_when_a_delivery_came(made: Missi
     assert json.loads(made.dbproc("files", "raw", "--end", "2019-01-01", "--json").out) == []
 
 
-def test_what_should_have_come_is_listed_as_late(made: Mission) -> None:
+def test_what_should_have_come_is_listed_as_late(made: Mission, monkeypatch: pytest.MonkeyPatch) -> None:
     late = json.loads(
         made.dbproc("files", "raw", "--late", "--end", "2020-01-04", "--key", "station=BOL", "--json").out
     )
@@ -115,4 +116,8 @@ def test_what_should_have_come_is_listed_as_late(made: Mission) -> None:
         ("2020-01-03", "station=BOL", "2020-01-05T00:00:00+00:00"),
         ("2020-01-04", "station=BOL", "2020-01-06T00:00:00+00:00"),
     ]
+    monkeypatch.setattr(terminal, "room", lambda: 80)
+    told = made.dbproc("status").out.partition("late:\n")[2].splitlines()
+    assert len(told) > 1
+    assert max(map(len, told)) <= 80
     assert "late is no file" in made.dbproc("files", "--late", "--newest", status=2).err

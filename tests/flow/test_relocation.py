@@ -82,7 +82,19 @@ def test_names_directories_and_formats_change_and_the_files_go_along(made: Missi
     assert all(f" renamed {former} → {name}: by " in log for former, name in called.items())
     ((number,),) = made.rows("SELECT quarantine_id FROM quarantine")
     assert "counts_2020002_v1.0.0.txt would have" in made.dbproc("quarantine", "accept", str(number), "--dry-run").out
-    made.dbproc("quarantine", "discard", str(number), "--reason", "x")
+    made.dbproc("quarantine", "accept", str(number))
+    assert "counts_2020002_v1.0.0.txt has these bytes already" in (
+        made.dbproc(
+            "replace",
+            RAW[1],
+            "with",
+            str(made.root / "data/counts/2020/counts_2020002_v1.0.0.txt"),
+            "--reason",
+            "x",
+            status=2,
+        ).err
+    )
+    made.dbproc("restore", RAW[1])
     made.deliver("counts_2020002_v1.0.1.txt", content="better")
     made.run()
     assert name_of("clean", 2, "1.0.1") in newest(made)

@@ -326,7 +326,7 @@ def test_a_product_that_is_equal_but_for_its_name_is_recognized_with_what_makes_
                     for name in OLD.products
                 },
             ),
-            "they cannot take each other's names at once; give one of them a name that is free",
+            "cannot be exchanged at once; give one of them a name that is free",
         ),
         (with_product("raw", renamed_from="gone"), None),
         (with_product("raw", renamed_from="out"), None),
