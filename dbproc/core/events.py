@@ -76,6 +76,11 @@ class Report:
         if self._say is not None and event not in _QUIET:
             self._say(line, wrong)
 
+    def add_once(self, event: Event, subject: str, text: str) -> None:
+        """Report what has not been reported in the same words."""
+        if not any((told.event, told.subject, told.text) == (event, subject, masked(text)) for told in self.events):
+            self.add(event, subject, text)
+
     @property
     def exit_status(self) -> int:
         """0, or 1 when something went wrong."""

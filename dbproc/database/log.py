@@ -124,17 +124,28 @@ def _of_runs(connection: Connection, since: dt.datetime | None) -> Iterator[LogE
 
 
 def _of_files(connection: Connection, asked: Asked, since: dt.datetime | None) -> Iterator[LogEntry]:
-    """The deliveries that were taken in."""
+    """The deliveries that were taken in; what took the place of others is told as that."""
     link, product = schema.filecodelink.c, schema.product
     statement = (
         select(_RUN.c.processing_start_time, _RUN.c.logging_id, FILE.c.filename, product.c.product_name)
         .join(_RUN, _RUN.c.logging_id == FILE.c.logging_id)
         .join(product, product.c.product_id == FILE.c.product_id)
-        .where(~exists().where(link.resulting_file == FILE.c.file_id))
+        .where(~exists().where(link.resulting_file == FILE.c.file_id), _is_first_state())
     )
     statement = _among(statement, FILE.c.file_id, asked.file_ids)
     for time, run, name, kind in connection.execute(_from(statement, _RUN.c.processing_start_time, since)):
         yield LogEntry(time=time, run=run, event="ingested", subject=name, message=kind)
+
+
+def _is_first_state() -> ColumnElement[bool]:
+    """No file had the name and place before: of one that took them over the correction is told."""
+    other = FILE.alias()
+    has_same = or_(
+        other.c.replaced_by == FILE.c.file_id,
+        other.c.replaced_by == FILE.c.replaced_by,
+        other.c.file_id == FILE.c.replaced_by,
+    )
+    return ~exists().where(other.c.file_id < FILE.c.file_id, has_same)
 
 
 def _among(

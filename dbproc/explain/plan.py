@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter
+from typing import TypeGuard
 
 from dbproc.changes.arrivals import taken_in
 from dbproc.changes.edits import EditInWords, edits_in_words, refused_inspectors
@@ -40,7 +41,7 @@ from dbproc.explain.lost import LostFile, gone
 from dbproc.explain.status import open_failures
 from dbproc.ingest import triage
 from dbproc.ingest.incoming import scan_mission
-from dbproc.ingest.ingest import accepted_words
+from dbproc.ingest.ingest import accepted_words, fault_at_home
 from dbproc.products.inspection import Inspection
 from dbproc.run.decide import facts_of, periods_of
 from dbproc.run.inputs import look
@@ -158,7 +159,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
     if not options.process:
         return arrivals
     taken = taken_in(store, decisions)
-    back = {each.known.file_id for each in decisions if isinstance(each, triage.Restored | triage.Duplicate)}
+    back = {each.known.file_id for each in decisions if _comes_back(each)}
     vanished = [file for file in lost.unnoticed if file.file_id not in back]
     with store.at_one_moment() as still:
         hypothesis = Hypothesis(definition, taken.queued, taken.delivered, taken.replaced)
@@ -185,6 +186,13 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
         totals=_totals(store, jobs, options.slots),
     )
+
+
+def _comes_back(decision: triage.Decision) -> TypeGuard[triage.Restored | triage.Duplicate]:
+    """Whether a file of the catalogue is as it was recorded once the run has taken what arrived."""
+    if isinstance(decision, triage.Duplicate):
+        return fault_at_home(decision) is None
+    return isinstance(decision, triage.Restored)
 
 
 def _without(store: Store, hypothesis: Hypothesis, vanished: Sequence[File]) -> Hypothesis:
@@ -225,7 +233,7 @@ def _sentence(definition: Definition, decision: triage.Decision) -> str:
         case triage.Refused(message=message):
             return f"to quarantine: {message}"
         case triage.Duplicate():
-            return "nothing: its bytes are in the catalogue already"
+            return fault_at_home(decision) or "nothing: its bytes are in the catalogue already"
         case triage.Restored(target=target):
             return f"back to {target}, where it is missing"
         case triage.Accepted(file=file):

@@ -93,7 +93,7 @@ class Ingest:
         with self._store.begin() as connection:
             trouble = directories.away_places(connection, self._definition.mission, [decision.file.directory])
         if trouble is not None:
-            self._report.add(Event.PROBLEM, decision.arrival.name, f"{trouble}; it stays in incoming")
+            self._report.add_once(Event.PROBLEM, decision.arrival.name, f"{trouble}; it stays in incoming")
         return trouble is None
 
     def _move_of(self, decision: Decision) -> Move | None:
@@ -133,7 +133,7 @@ class Ingest:
         except PlacementError as error:
             for each in made:
                 moves.move_back(each)
-            self._report.add(Event.PROBLEM, decision.arrival.name, f"{error}; it stays in incoming")
+            self._report.add_once(Event.PROBLEM, decision.arrival.name, f"{error}; it stays in incoming")
             return False
         return True
 
@@ -147,7 +147,7 @@ class Ingest:
             moves.move_back(move, as_it_is=True)
             if way is not None:
                 moves.move_back(way)
-            self._report.add(Event.PROBLEM, decision.arrival.name, f"{error}; it is in incoming again")
+            self._report.add_once(Event.PROBLEM, decision.arrival.name, f"{error}; it is in incoming again")
             return None
         if isinstance(decision, Restored):
             return decision, move
@@ -203,7 +203,8 @@ class Ingest:
     def _drop(self, duplicate: Duplicate) -> None:
         """Remove a duplicate once the bytes at home are seen to be good."""
         arrival, known = duplicate.arrival, duplicate.known
-        if arrival.kind is Kind.LINK or _is_sound(duplicate.target, known):
+        fault = fault_at_home(duplicate)
+        if fault is None:
             if not known.exists:
                 with self._store.begin() as connection:
                     files.set_existing(connection, [known.file_id], exists=True)
@@ -211,10 +212,7 @@ class Ingest:
             if self._remove(duplicate):
                 self._report.add(Event.DUPLICATE, arrival.name, "its bytes are in the catalogue already")
         else:
-            text = (
-                f"{duplicate.target} does not have the bytes that were recorded; move it away, this one takes its place"
-            )
-            self._report.add(Event.PROBLEM, arrival.name, text)
+            self._report.add_once(Event.PROBLEM, arrival.name, fault)
 
     def _remove(self, decision: Accepted | Duplicate) -> bool:
         """Remove what is safe elsewhere, unless it is something else by now; whether it is gone."""
@@ -232,7 +230,7 @@ class Ingest:
             return False
         except OSError as error:
             text = f"its bytes are in the catalogue already, and it cannot be removed from incoming: {error.strerror}"
-            self._report.add(Event.PROBLEM, arrival.name, text)
+            self._report.add_once(Event.PROBLEM, arrival.name, text)
             return False
         return True
 
@@ -271,6 +269,13 @@ def _is_of(move: Move, file: KnownFile) -> bool:
 def _makes_way(decision: Decision) -> bool:
     """Whether what is at the target makes way."""
     return isinstance(decision, Accepted) and decision.former is not None
+
+
+def fault_at_home(duplicate: Duplicate) -> str | None:
+    """Why a duplicate stays in incoming: the file of the catalogue has not its recorded bytes any more."""
+    if duplicate.arrival.kind is Kind.LINK or _is_sound(duplicate.target, duplicate.known):
+        return None
+    return f"{duplicate.target} does not have the bytes that were recorded; move it away, this one takes its place"
 
 
 def _is_sound(path: str, known: KnownFile) -> bool:

@@ -76,6 +76,8 @@ class Refused:
 
 
 Decision = Accepted | Duplicate | Restored | Refused
+Seen = tuple[Arrival, Identity | Refusal, Measured | Unmeasured]
+"""A file, what the inspectors say of it, and what it was measured to be."""
 
 
 class Triage:
@@ -108,12 +110,16 @@ class Triage:
             for arrival, answer, size in zip(rest, answers, measured, strict=True)
             if _is_steady(arrival, size)
         ]
+        decisions = [*early, *self.judge(steady)]
+        return [*decisions, *_companions_unread(decisions)]
+
+    def judge(self, seen: Sequence[Seen]) -> list[Decision]:
+        """What to do with files that were identified and measured."""
         with self._store.begin() as connection:
-            names = [arrival.name for arrival, _, _ in steady if arrival.name == storable(arrival.name)]
+            names = [arrival.name for arrival, _, _ in seen if arrival.name == storable(arrival.name)]
             known = files.known_by_name(connection, names)
             former = _former(connection, list(known.values()))
-        decisions = [*early, *(self._judge(*item, known.get(item[0].name), former) for item in steady)]
-        return self._without_twins([*decisions, *_companions_unread(decisions)])
+        return self._without_twins([self._judge(*item, known.get(item[0].name), former) for item in seen])
 
     def _judge(
         self,

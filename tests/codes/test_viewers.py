@@ -151,9 +151,9 @@ def test_pictures_and_slices_look_as_before(made: Path, tmp_path: Path) -> None:
 
 def test_viewers_get_a_box_ranges_and_names_that_they_can_use(made: Path, seen: dict[str, Any]) -> None:
     assert seen["map"][1:] == (["lon", "lat"], [0, 150, 0, 80], [0, 59])
-    assert seen["series"][1:] == (["t_1", "t_0"], [0, 2, 0, 2], [-0.002, -0.002])
+    assert seen["series"][1:] == (["t_2", "t"], [0, 2, 0, 2], [-0.002, -0.002])
     axes = open_idx(made / "series.idx").description.axes
-    assert [axis.name for axis in axes] == ["t_0", "t_1"]
+    assert [axis.name for axis in axes] == ["t", "t_2"]
     assert axes[0].positions() == [1_717_200_000, 1_717_200_001]
     assert seen["rgb"][1:] == (["x", "y"], [0, 30, 0, 20], [0, 255])
 
@@ -171,7 +171,7 @@ def test_openvisuspy_shows_results_of_two_and_three_axes_and_of_more_by_timestep
     assert shown["arco"] == shown["map"]
     assert shown["three"] == [(36 * 600 + plane).tolist(), whole, {"x": 0, "y": 1, "z": 2}, 1, 36, [0, 43199]]
     assert shown["five"] == [(3 * 600 + plane).tolist(), whole, {"x": 0, "y": 1, "z": 2}, 12, 3, [0, 43199]]
-    assert shown["series"][2] == {"t_1": 0, "t_0": 1}
+    assert shown["series"][2] == {"t_2": 0, "t": 1}
     assert shown["stack"][0] == PLANES[1, ::-1].astype("f4").tolist()
 
 

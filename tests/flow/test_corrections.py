@@ -275,16 +275,21 @@ def test_what_a_corrected_definition_accepts_leaves_the_quarantine(sqlite_missio
     mission.create(*chain(), retry_seconds=0)
     mission.deliver("RAW-2020-01-05.v1.txt", RAW[0])
     mission.run(status=1)
-    mission.deliver("nobody_knows.txt")
+    mission.deliver("nobody_knows.txt", "RAW-2020-01-01.v1.txt")
+    mission.run(status=1)
+    mission.deliver("RAW-2020-01-05.v1.txt", content="of the same name")
     mission.run(status=1)
     assert "nothing in quarantine" in mission.dbproc("quarantine", "release", "--would-pass").out
     mission.write(product("raw", 0), product("other", 0, "RAW-{Y}-{m}-{d}.v1.txt"), *chain()[1:], retry_seconds=0)
     applied = mission.dbproc("apply", str(mission.file)).out
-    assert "1 files in quarantine would be accepted now: dbproc quarantine release --would-pass" in applied
-    mission.dbproc("quarantine", "release", "--would-pass")
+    assert "2 files in quarantine would be accepted now: dbproc quarantine release --would-pass" in applied
+    assert mission.dbproc("quarantine", "release", "--would-pass", "--dry-run").out.count("would be released") == 2
+    assert mission.dbproc("quarantine", "release", "--would-pass").out.count("released ") == 2
     mission.run()
-    assert "RAW-2020-01-05.v1.txt" in newest(mission)
-    assert mission.quarantined().keys() == {"RAW-2020-01-05.v1.txt", "nobody_knows.txt"}
+    assert {"RAW-2020-01-05.v1.txt", "RAW-2020-01-01.v1.txt"} <= newest(mission)
+    still = mission.rows("SELECT filename FROM quarantine WHERE released_time IS NULL ORDER BY 1")
+    assert still == [("RAW-2020-01-05.v1.txt",), ("nobody_knows.txt",)]
+    assert "nothing in quarantine" in mission.dbproc("quarantine", "release", "--would-pass").out
 
 
 @pytest.mark.both_databases

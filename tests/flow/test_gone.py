@@ -317,6 +317,7 @@ def test_an_input_that_was_edited_hinders_its_job_in_the_words_of_the_plan(made:
     former = path.read_bytes()
     path.write_text("edited by hand")
     made.deliver("raw_20200101_b.txt", "raw_20200102_a.txt")
+    made.deliver(raw, content=former.decode())
     made.dbproc("withdraw", DAY, "--reason", "to be made anew")
     planned = made.dbproc("plan", "--json").json
     (problem,) = planned["problems"]
@@ -325,7 +326,13 @@ def test_an_input_that_was_edited_hinders_its_job_in_the_words_of_the_plan(made:
     assert "put the former bytes back" in problem["why"]
     assert [task["output"] for task in planned["tasks"]] == ["day_20200102.txt", name_of("total", 2)]
     assert f"hindered to_day 2020-01-01: {problem['why']}" in made.dbproc("plan").out
-    assert f"failed to_day 2020-01-01: {problem['why']}" in made.run(status=1).err
+    stays = f"{path} does not have the bytes that were recorded; move it away, this one takes its place"
+    assert f"incoming {raw}: {stays}" in made.dbproc("plan").out
+    told = made.run(status=1).err
+    assert f"failed to_day 2020-01-01: {problem['why']}" in told
+    assert told.count(stays) == 1
+    made.dbproc("reprocess", "--product", "total", "--force", "2", "--campaign", "again")
+    assert made.run(status=1).err.count(stays) == 1
     assert problem["why"] in made.dbproc("plan").out
     path.write_bytes(former)
     assert "hindered" not in made.dbproc("plan").out

@@ -30,6 +30,12 @@ def test_the_log_tells_in_order_what_runs_and_people_did(mission: Mission) -> No
     of_file = mission.dbproc("log", "--file", RAW).out.splitlines()
     assert [line.split()[2] for line in of_file] == ["ingested", "withdrawn", "restored"]
     assert of_file[1].endswith(": noise")
+    (mission.root / "other").write_text("other")
+    mission.dbproc("replace", RAW, "with", str(mission.root / "other"), "--reason", "better")
+    mission.dbproc("reinspect", RAW)
+    mission.dbproc("restore", RAW)
+    of_file = mission.dbproc("log", "--file", RAW).out.splitlines()
+    assert [line.split()[2] for line in of_file][3:] == ["replaced", "restored"]
     events = {row["event"] for row in mission.dbproc("log", "--process", "to_clean", "--json").json}
     assert events == {"made", "failed"}
     assert mission.dbproc("log", "--since", "2090-01-01", "--json").json == []
