@@ -402,11 +402,11 @@ def _held(period: Period, after: dt.timedelta | None, until: dt.datetime) -> Per
 
 
 def _for_lack(series: Series, part: Stretch, period: Period) -> Stretch:
-    """What is known of an output for lack of an input; what was withdrawn of that is to blame by name."""
+    """What is known of an output for lack of an input; where one file of that was withdrawn, it is to blame by name."""
     if not part.mark.is_gap:
         return Stretch(period, part.mark, part.why)
     why, root = (part.why, part.root) if part.root else (f"{series.product} is {part.mark}", series.product)
-    files = () if part.mark is Mark.GONE else part.files
+    files = part.files if part.mark is Mark.WITHDRAWN and len(part.files) == 1 else ()
     return Stretch(period, Mark.MISSING, why, root, files, part.log)
 
 

@@ -323,6 +323,7 @@ class _Survey:
         troubles = self._troubles.get(product.product_id, [])
         known = [*found, *_known(product, troubles)]
         fields = self._fields(product, maker, known)
+        known += _failed_of(product, troubles, fields)
         there = coverage.lines(found, fields)
         if cadence_of(product) is not None:
             aims = self._expected(product, known, fields)
@@ -460,6 +461,14 @@ def _needed(maker: Process) -> list[Input]:
     """The inputs of whose files each output needs one of its own time: not of several that stand for each other."""
     links = [link for link in maker.inputs if link.valid is None and link.choice is None and not link.optional]
     return [link for link in links if maker.driver in (None, link.product_id)] if maker.driver is not None else links
+
+
+def _failed_of(product: Product, troubles: Iterable[tuple[str, Stretch]], fields: frozenset[str]) -> Iterator[Covered]:
+    """The times of what should have been made, of the keys that tell series apart."""
+    for keywords, trouble in troubles:
+        key = key_of_product(product, keywords)
+        if trouble.mark in (Mark.FAILED, Mark.DISMISSED) and fields <= fields_of(key):
+            yield Covered(key, trouble.period, 0)
 
 
 # --- what is known of periods that are not there ---

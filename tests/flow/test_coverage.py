@@ -352,3 +352,16 @@ def test_a_file_that_could_not_be_made_anew_is_stale(mission: Mission) -> None:
     mission.dbproc(*told["pic 2020-01-02 to 2020-01-03 (2)"][1].split()[1:])
     mission.run()
     assert marks(mission, "pic", "raw")["pic"] == "###"
+
+
+def test_a_first_job_that_failed_is_looked_for(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    mission.code("to_clean.sh", FAILING)
+    clean = product("clean", 1, CLEAN, expect="daily", to=dt.date(2020, 1, 7))
+    mission.create(product("raw", 0, RAW), clean, process("to_clean", "clean", ["raw"]))
+    mission.deliver(raw("ANK", 5))
+    mission.run(status=1)
+    assert marks(mission, "clean", "raw")["clean station=ANK"] == "FMM"
+    mission.deliver(raw("ANK", 6))
+    mission.run()
+    assert marks(mission, "clean", "raw")["clean station=ANK"] == "F#M"
