@@ -45,6 +45,9 @@ def test_an_input_takes_no_file_that_is_marked_otherwise_and_every_word_is_undon
     assert "nothing to do" in made.dbproc("plan").out
     assert "is marked problem (gain wrong until 10:00)" in made.dbproc("why", "clean", "2020-01-02").out
     why = made.dbproc("why", RAW[1]).out
+    (marked,) = (line for line in made.dbproc("log", "--file", RAW[1]).out.splitlines() if " marked " in line)
+    assert "problem" in marked
+    assert "gain wrong until 10:00" in marked
     assert "marked problem: gain wrong until 10:00" in why
     assert "seen in plots" in why
     assert "(problem: gain wrong until 10:00)" in made.dbproc("lineage", name_of("copy", 2)).out
