@@ -16,12 +16,13 @@ from tests.kit.postgres import PostgresServer
 
 PARTS = 3
 """Each stage's points are cut into so many parts, and one point of each is tried: with one kill, with one after which
-the lock is cleared, and with two."""
+the lock is cleared, and with two. On PostgreSQL it is one part of each stage, these in turn."""
 CASES = [
     pytest.param(database, stage, part, id=f"{database}-{stage}-{part}", marks=pytest.mark.xdist_group(f"k-{database}"))
     for database in DATABASES
-    for stage in STAGES
+    for number, stage in enumerate(STAGES)
     for part in range(PARTS)
+    if database == "sqlite" or part == number % PARTS
 ]
 
 
@@ -52,9 +53,12 @@ def test_the_sample_is_spread() -> None:
     chosen = [trial(*case.values, points=600) for case in CASES]  # type: ignore[arg-type, misc]
     assert len(chosen) >= 80
     assert {each.mode for each in chosen} == {"one kill", "one kill, cleared", "two kills"}
-    for database in DATABASES:
-        for stage in STAGES:
-            points = sorted(each.point for each in chosen if (each.database, each.stage) == (database, stage))
-            assert points == sorted(set(points))
-            assert points[0] <= 200
-            assert points[-1] > 400
+    for stage in STAGES:
+        points = [each.point for each in chosen if (each.database, each.stage) == ("sqlite", stage)]
+        assert points == sorted(set(points))
+        assert points[0] <= 200
+        assert points[-1] > 400
+        assert "postgresql" in {each.database for each in chosen if each.stage == stage}
+    assert {each.mode for each in chosen if each.database == "postgresql"} == {
+        *("one kill", "one kill, cleared", "two kills")
+    }
