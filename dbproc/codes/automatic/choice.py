@@ -13,8 +13,8 @@ from typing import Any
 from dbproc.codes.automatic import names
 from dbproc.codes.conversion.joined import joined
 from dbproc.codes.conversion.source import Opener, Source, opener
-from dbproc.codes.conversion.together import Together
-from dbproc.codes.idx.description import Axis
+from dbproc.codes.conversion.together import Together, apart
+from dbproc.codes.idx.description import Axis, Description
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 NO_ARRAY = "it holds no array of numbers"
@@ -84,15 +84,17 @@ class Choice:
         each = zip(self.openings, sets, strict=True)
         return [replace(self, openings=(options,), files=files, sets=()) for options, files in each]
 
-    def without_last(self) -> Choice:
-        """All openings but the last."""
-        sets = self.sets[:-1]
-        files = tuple(path for each in sets for path in each) if sets else self.files
-        return replace(self, openings=self.openings[:-1], titles=self.titles[:-1], files=files, sets=sets)
+    def only(self, kept: Sequence[int]) -> Choice:
+        """Some of the openings, by their places."""
+        sets = tuple(self.sets[i] for i in kept) if self.sets else ()
+        titles = tuple(self.titles[i] for i in kept) if self.titles else ()
+        files = tuple(dict.fromkeys(path for each in sets for path in each)) if sets else self.files
+        return replace(self, openings=tuple(self.openings[i] for i in kept), titles=titles, files=files, sets=sets)
 
-    def last(self) -> str:
-        """The last opening in words."""
-        return ", ".join(path.name for path in self.sets[-1]) if self.sets else " ".join(_told(self.openings[-1]))
+    def called(self, place: int) -> str:
+        """An opening in words."""
+        options = shlex.join(_told(self.openings[place]))
+        return options if not self.sets else ", ".join(path.name for path in self.sets[place])
 
     def command(self) -> str:
         """The command that does the same without choosing."""
@@ -168,7 +170,7 @@ def _smaller(choice: Choice, refusal: Refusal) -> Iterator[Choice]:
         if kept and left:
             yield _naming(choice, kept).leaving(*left)
     elif len(choice.openings) > 1:
-        yield choice.without_last().leaving(f"{_told(choice.openings[-1])}: {refusal.what}")
+        yield _going_together(choice, refusal)
     if len(choice.files) > 1 and choice.axis is not None and not choice.sets:
         odd = [path for path in choice.files if str(path) == refusal.where] or [choice.files[-1]]
         rest = tuple(path for path in choice.files if path not in odd)
@@ -189,6 +191,30 @@ def _fitting(choice: Choice, names: Sequence[str]) -> tuple[list[str], list[str]
         else:
             kept.append(name)
     return kept, left
+
+
+def _going_together(choice: Choice, refusal: Refusal) -> Choice:
+    """Those openings that can be converted and lie where the first does; the others left out with the reason."""
+    found: Description | None = None
+    kept: list[int] = []
+    left: list[str] = []
+    for i, part in enumerate(choice.parts()):
+        try:
+            with ExitStack() as trial:
+                description = _entered(part, trial).description
+            found = found or description
+            what = apart(description, found)
+        except Refusal as error:
+            what = error.what
+        if what:
+            left.append(f"{choice.called(i)}: {what}")
+        else:
+            kept.append(i)
+    if not kept or not left:
+        return choice.only([0]).leaving(
+            *(f"{choice.called(i)}: {refusal.what}" for i in range(1, len(choice.openings)))
+        )
+    return choice.only(kept).leaving(*left)
 
 
 def _naming(choice: Choice, names: Sequence[str]) -> Choice:

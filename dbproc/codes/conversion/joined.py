@@ -210,6 +210,8 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
         facts[f"{FILL} of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
         facts[f"scale, offset and units of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
         facts[f"meaning of {field.name}"] = {key: field.attributes[key] for key in MEANING if key in field.attributes}
+    is_placed = any(axis.is_placed for axis in description.axes[-2:])
+    facts["orientation"] = description.top_first if is_placed else (description.orientation, description.top_first)
     return facts
 
 
