@@ -473,3 +473,21 @@ def test_pages_of_another_orientation_are_left_out_with_the_reason(tmp_path: Pat
     told, got = chosen(tmp_path / "in.tif")
     assert same_bits(got["image"], np.stack([wild("uint8", (4, 5), i) for i in (0, 2)]))
     assert left_out(told) == "series 2 (4, 5)"
+
+
+def test_the_files_that_hold_most_decide_and_not_the_first_name(tmp_path: Path) -> None:
+    for name in ("tif", "h5", "nc", "raw"):
+        (tmp_path / name).mkdir()
+    for i, (name, shape) in enumerate((("a_thumb", (2, 3)), ("s_0", (4, 5)), ("s_1", (4, 5)), ("s_2", (4, 6)))):
+        values = wild("uint8", shape, i)
+        tifffile.imwrite(tmp_path / f"tif/{name}.tif", values, metadata=None)
+        netcdf(tmp_path / f"nc/{name}.nc", {"thumb" if i == 0 else "v": (("y", "x"), values.astype("f4"))})
+        (tmp_path / f"raw/{name}_{shape[1]}x{shape[0]}_uint8.raw").write_bytes(values.tobytes())
+        with h5py.File(tmp_path / f"h5/{name}.h5", "w") as file:
+            file["thumb" if i == 0 else "v"] = np.repeat(values, 500, 0)
+    for name in ("tif", "h5", "nc", "raw"):
+        told, got = chosen(tmp_path / name)
+        (values,) = got.values()
+        assert values.shape == (2, 2000 if name == "h5" else 4, 5), name
+        assert "a_thumb" in left_out(told)
+        assert "s_2" in left_out(told)

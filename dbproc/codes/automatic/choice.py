@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from dbproc.codes.automatic import names
-from dbproc.codes.conversion.joined import joined
+from dbproc.codes.conversion.joined import joined, require_alike
 from dbproc.codes.conversion.source import Opener, Source, opener
 from dbproc.codes.conversion.together import Together, apart
 from dbproc.codes.idx.description import Axis, Description
@@ -172,10 +174,54 @@ def _smaller(choice: Choice, refusal: Refusal) -> Iterator[Choice]:
     elif len(choice.openings) > 1:
         yield _going_together(choice, refusal)
     if len(choice.files) > 1 and choice.axis is not None and not choice.sets:
-        odd = [path for path in choice.files if str(path) == refusal.where] or [choice.files[-1]]
+        odd = _unlike(choice) or _refused(choice, refusal)
         rest = tuple(path for path in choice.files if path not in odd)
-        axis = choice.told and _without(choice.told, [path not in odd for path in choice.files])
-        yield replace(choice, files=rest, told=axis).leaving(*(f"{path.name}: {refusal.what}" for path in odd))
+        axis = choice.told and _without(choice.told, [path in rest for path in choice.files])
+        yield replace(choice, files=rest, told=axis).leaving(*(f"{path.name}: {what}" for path, what in odd.items()))
+
+
+def _refused(choice: Choice, refusal: Refusal) -> dict[Path, str]:
+    """The file that is refused, else the last."""
+    return {next((path for path in choice.files if str(path) == refusal.where), choice.files[-1]): refusal.what}
+
+
+def _unlike(choice: Choice) -> dict[Path, str]:
+    """The files that are not like those that hold most bytes, and why."""
+    left: dict[Path, str] = {}
+    alike: list[dict[Path, Description]] = []
+    for path in choice.files:
+        try:
+            with ExitStack() as trial:
+                found = _entered(replace(choice, files=(path,)), trial).description
+        except Refusal as refusal:
+            left[path] = refusal.what
+            continue
+        group = next((each for each in alike if not _difference(path, found, each, choice)), None)
+        if group is None:
+            alike.append({path: found})
+        else:
+            group[path] = found
+    best = max(alike, key=lambda each: sum(map(size, each.values())), default={})
+    for group in alike:
+        if group is not best:
+            left |= {path: _difference(path, found, best, choice) for path, found in group.items()}
+    return left if best else {}
+
+
+def _difference(path: Path, found: Description, group: Mapping[Path, Description], choice: Choice) -> str:
+    """Why a file cannot be joined to others; empty where it can."""
+    head, first = next(iter(group.items()))
+    try:
+        require_alike(path, found, head, first, choice.axis or "")
+    except Refusal as refusal:
+        return refusal.what
+    return ""
+
+
+def size(description: Description) -> int:
+    """How many bytes the values of a dataset take."""
+    widths = [int(re.sub(r"\D", "", field.dtype)) // 8 * field.components for field in description.fields]
+    return prod(description.shape) * sum(widths)
 
 
 def _fitting(choice: Choice, names: Sequence[str]) -> tuple[list[str], list[str]]:
