@@ -491,3 +491,13 @@ def test_the_files_that_hold_most_decide_and_not_the_first_name(tmp_path: Path) 
         assert values.shape == (2, 2000 if name == "h5" else 4, 5), name
         assert "a_thumb" in left_out(told)
         assert "s_2" in left_out(told)
+
+
+def test_places_far_apart_make_no_mosaic(tmp_path: Path) -> None:
+    for day, x in ((1, 0), (2, 100_000), (3, 0)):
+        tags = [(33550, "d", 3, (10, 10, 0)), (33922, "d", 6, (0, 0, 0, x, 5_000_000, 0))]
+        tifffile.imwrite(tmp_path / f"s_2024010{day}.tif", wild("uint16", (4, 5), day), extratags=tags, metadata=None)
+    told, got = chosen(*sorted(tmp_path.glob("s_*")))
+    assert what(told) == (["image"], (2, 4, 5), "time")
+    assert same_bits(got["image"][1], wild("uint16", (4, 5), 3))
+    assert "s_20240102.tif: it cannot be joined to s_20240101.tif: its coordinates of axis x" in left_out(told)

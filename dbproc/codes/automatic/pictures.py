@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PROGRAM, BANDS = "image_to_idx", "mapir_to_idx"
 KEPT = ("latitude", "longitude", "altitude")
 """What is kept of each of several pictures."""
+SPARSEST = 16
+"""A mosaic has at least one pixel in so many."""
 
 
 def choices(files: Sequence[Path]) -> Iterator[Choice]:
@@ -134,13 +136,26 @@ def _placed(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
         return
     pattern = names.tiles([path.name for path in facts])
     ways: list[dict[str, Any]] = []
-    if all(each.axes for each in facts.values()) and len({_corner(each) for each in facts.values()}) > 1:
+    are_apart = all(each.axes for each in facts.values()) and len({_corner(each) for each in facts.values()}) > 1
+    if are_apart and _is_filled(facts):
         ways.append({"by_coordinates": True})
     if pattern:
         ways.append({"tiles": pattern})
     for way in ways:
         yield Choice(PROGRAM, tuple(facts), ({**way, "overlap": "first"},), axis=None)
         yield Choice(PROGRAM, tuple(facts), ({**way, "overlap": "first", "fill": 0.0, "mask": True},), axis=None)
+
+
+def _is_filled(facts: Mapping[Path, Facts]) -> bool:
+    """Whether pictures lie near enough to each other for a mosaic: of one that is all gaps nobody sees anything."""
+    from dbproc.codes.formats import mosaic
+
+    try:
+        found = mosaic.plan(mosaic.from_coordinates({str(path): each for path, each in facts.items()}))
+    except Refusal:
+        return True  # which the converter tells
+    pixels = found.rows * found.columns
+    return (pixels - found.gaps) * SPARSEST >= pixels
 
 
 def _stacked(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
