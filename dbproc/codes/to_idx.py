@@ -64,17 +64,29 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
         yield Chosen(source, choice, found, options)
 
 
+TRIES = 8
+"""So many times files are taken without those that came first among them."""
+
+
 def _largest(
-    found: Content, sensor: sensors.Sensor, options: Mapping[str, Any], stack: ExitStack
+    found: Content, sensor: sensors.Sensor, options: Mapping[str, Any], stack: ExitStack, tries: int = TRIES
 ) -> tuple[Choice, Source]:
     """What is chosen by the first file; where more bytes are left out then, by those left out, if that gives more."""
     ways = (in_time(_within(each, options.get("memory"))) for each in _choices(found, sensor, options))
-    choice, source = first(ways, stack)
+    try:
+        choice, source = first(ways, stack)
+    except Refusal as refusal:
+        if not (found.files[1:] and tries):
+            raise
+        with suppress(Refusal):
+            choice, source = _largest(replace(found, files=found.files[1:]), sensor, options, stack, tries - 1)
+            return choice.leaving(f"{found.files[0].name}: {refusal.what}"), source
+        raise
     rest = tuple(path for path in found.files if path not in choice.files)
-    if found.kind in UNNAMED or not rest or _bytes(rest) <= _bytes(choice.files):
+    if found.kind in UNNAMED or not (rest and tries) or _bytes(rest) <= _bytes(choice.files):
         return choice, source
     with suppress(Refusal), ExitStack() as trial:
-        other, larger = _largest(replace(found, files=rest), sensor, options, trial)
+        other, larger = _largest(replace(found, files=rest), sensor, options, trial, tries - 1)
         if size(larger.description) > size(source.description):
             stack.push(trial.pop_all())
             return other.leaving(*(f"{path.name}: it is unlike most" for path in choice.files)), larger

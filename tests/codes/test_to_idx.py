@@ -501,3 +501,26 @@ def test_places_far_apart_make_no_mosaic(tmp_path: Path) -> None:
     assert what(told) == (["image"], (2, 4, 5), "time")
     assert same_bits(got["image"][1], wild("uint16", (4, 5), 3))
     assert "s_20240102.tif: it cannot be joined to s_20240101.tif: its coordinates of axis x" in left_out(told)
+
+
+def test_hdf5_files_of_one_shape_with_different_datasets_are_fields_together(tmp_path: Path) -> None:
+    for seed, name in enumerate("pqr"):
+        with h5py.File(tmp_path / f"k{seed}.h5", "w") as file:
+            file[name] = wild("uint16", (4, 5), seed)
+    told, got = chosen(*sorted(tmp_path.glob("k?.h5")))
+    assert what(told) == (["p", "q", "r"], (4, 5), "")
+    assert same_bits(got["q"], wild("uint16", (4, 5), 1))
+
+
+@pytest.mark.parametrize("damaged", ["a", "c"])
+def test_a_damaged_file_of_several_is_left_out_wherever_it_stands(tmp_path: Path, damaged: str) -> None:
+    for name in "abc":
+        netcdf(tmp_path / f"{name}.nc", {"v": (("y", "x"), wild("float32", (4, 5)))})
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["v"] = wild("float32", (4, 5))
+    for path in tmp_path.glob(f"{damaged}.*"):
+        path.write_bytes(path.read_bytes()[:700])
+    for ending in ("nc", "h5"):
+        told, _ = chosen(*sorted(tmp_path.glob(f"*.{ending}")))
+        assert told.shape == (2, 4, 5)
+        assert left_out(told).startswith(damaged)

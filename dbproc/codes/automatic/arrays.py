@@ -68,6 +68,12 @@ def groups(
         left = [each for each in left if each not in chosen]
 
 
+def are_apart(best: Sequence[Sequence[Array]]) -> bool:
+    """Whether files hold the arrays of one dataset between them: alike in shape, none with an array of another."""
+    names = {each.name for chosen in best for each in chosen}
+    return all(best) and len(names) == sum(map(len, best)) and len({chosen[0].shape for chosen in best}) == 1
+
+
 def told(arrays: Sequence[Array]) -> tuple[str, ...]:
     """Arrays that are left out, in words."""
     return tuple(few([str(each) for each in arrays]))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.automatic.arrays import Array, by_size, groups, told
+from dbproc.codes.automatic.arrays import Array, are_apart, by_size, groups, told
 from dbproc.codes.automatic.choice import NO_ARRAY, Choice
 from dbproc.codes.idx.refusal import Refusal
 
@@ -80,11 +80,30 @@ def _choices(tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, 
     if not arrays:
         what = NO_ARRAY if not others else f"it holds no array that is supported: {', '.join(others[:8])}"
         raise Refusal(tree.path, what, "There is nothing to convert")
+    if len(files) > 1:
+        yield from _apart(files, arrays)
     for chosen, left in groups(arrays, by_size):
         names = [each.name for each in chosen]
         beside = (*told([each for each in left if each.rank >= 0]), *others)
         choice = Choice("hdf5_to_idx", tuple(files), ({"datasets": names},), "datasets", left_out=beside)
         yield _placed(tree, choice, names[0], chosen[0].shape, xs, ys)
+
+
+def _apart(files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
+    """Files that hold the datasets of one between them."""
+    from dbproc.codes.formats.hdf5 import opened
+
+    best = [next(groups(first, by_size), ([], []))[0]]
+    for path in files[1:]:
+        try:
+            with opened(path) as tree:
+                best.append(next(groups(_listed(tree)[0], by_size), ([], []))[0])
+        except Refusal:  # told where it is joined to the others
+            return
+        if not are_apart(best):
+            return
+    openings = tuple({"datasets": [each.name for each in chosen]} for chosen in best)
+    yield Choice("hdf5_to_idx", tuple(files), openings, sets=tuple((path,) for path in files))
 
 
 def _listed(tree: Tree) -> tuple[list[Array], list[str]]:

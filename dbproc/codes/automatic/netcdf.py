@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dbproc.codes.automatic.arrays import Array, by_depth, groups, told
+from dbproc.codes.automatic.arrays import Array, are_apart, by_depth, groups, told
 from dbproc.codes.automatic.choice import NO_ARRAY, Choice
 from dbproc.codes.formats.selection import Candidate
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
@@ -39,12 +39,13 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
 
 
 def _apart(files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
-    """Files that hold the variables of one dataset between them: alike in shape, none with a variable of the first."""
-    others = [_listed(path)[0] for path in files[1:]]
-    best = [next(groups(arrays, by_depth))[0] for arrays in (first, *others) if arrays]
-    sets = [frozenset(each.name for each in chosen) for chosen in best]
-    are_disjoint = len(frozenset().union(*sets)) == sum(map(len, sets))
-    if len(best) == len(files) and are_disjoint and len({chosen[0].shape for chosen in best}) == 1:
+    """Files that hold the variables of one dataset between them."""
+    try:
+        others = [_listed(path)[0] for path in files[1:]]
+    except Refusal:  # told where it is joined to the others
+        return
+    best = [next(groups(arrays, by_depth), ([], []))[0] for arrays in (first, *others)]
+    if are_apart(best):
         openings = tuple({"variables": [each.name for each in chosen]} for chosen in best)
         yield Choice(PROGRAM, tuple(files), openings, sets=tuple((path,) for path in files))
 
