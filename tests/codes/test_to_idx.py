@@ -524,3 +524,20 @@ def test_a_damaged_file_of_several_is_left_out_wherever_it_stands(tmp_path: Path
         told, _ = chosen(*sorted(tmp_path.glob(f"*.{ending}")))
         assert told.shape == (2, 4, 5)
         assert left_out(told).startswith(damaged)
+
+
+def test_files_with_times_of_their_own_stand_in_their_order(tmp_path: Path) -> None:
+    for name, start in (("a", 2.0), ("b", 0.0)):
+        maps = {"v": (("time", "y", "x"), wild("float32", (2, 4, 5), int(start)))}
+        maps["time"] = (("time",), np.arange(2.0) + start)
+        netcdf(tmp_path / f"{name}.nc", maps, time="hours since 2020-01-01")
+    told, got = chosen(*sorted(tmp_path.glob("?.nc")))
+    assert told.axes[0].coordinates == (0, 1, 2, 3)
+    assert same_bits(got["v"][2:], wild("float32", (2, 4, 5), 2))
+
+
+def test_of_arrays_of_an_npz_those_of_most_bytes_are_fields(tmp_path: Path) -> None:
+    np.savez(tmp_path / "many.npz", a=np.arange(3), b=wild("float32", (4, 5)), c=wild("float32", (4, 5)))
+    told, _ = chosen(tmp_path / "many.npz")
+    assert what(told)[0] == ["b", "c"]
+    assert left_out(told) == "a.npy: its shape is (3,), that of the first (4, 5)"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.automatic import names
+from dbproc.codes.automatic.steps import is_time
 from dbproc.codes.conversion.joined import joined, require_alike
 from dbproc.codes.conversion.source import Opener, Source, opener
 from dbproc.codes.conversion.together import Together, apart
@@ -132,7 +133,7 @@ def first(choices: Iterable[Choice], stack: ExitStack) -> tuple[Choice, Source]:
     try:
         for choice in choices:
             try:
-                return _opened(choice, stack)
+                return _in_order(*_opened(choice, stack), stack)
             except Refusal as refusal:
                 refusals.append(refusal)
     except Refusal as refusal:
@@ -162,6 +163,19 @@ def _opened(choice: Choice, stack: ExitStack) -> tuple[Choice, Source]:
             with suppress(Refusal):
                 return _opened(each, stack)
         raise
+
+
+def _in_order(choice: Choice, source: Source, stack: ExitStack) -> tuple[Choice, Source]:
+    """The same, its files in the order of their times, where these go to and fro."""
+    axis, parts = source.description.axes[0], source.description.parts
+    times = axis.positions() if is_time(axis) and len(parts) == len(choice.files) > 1 and not choice.sets else None
+    if not times or times in (sorted(times), sorted(times, reverse=True)):
+        return choice, source
+    order = sorted(range(len(parts)), key=lambda i: times[parts[i].start])
+    if order == list(range(len(parts))):
+        return choice, source
+    ordered = replace(choice, files=tuple(choice.files[i] for i in order), told=None)
+    return ordered, _entered(ordered, stack)
 
 
 def _smaller(choice: Choice, refusal: Refusal) -> Iterator[Choice]:
@@ -240,27 +254,31 @@ def _fitting(choice: Choice, names: Sequence[str]) -> tuple[list[str], list[str]
 
 
 def _going_together(choice: Choice, refusal: Refusal) -> Choice:
-    """Those openings that can be converted and lie where the first does; the others left out with the reason."""
-    found: Description | None = None
-    kept: list[int] = []
-    left: list[str] = []
+    """Those openings that can be converted and are of one shape and place, of most bytes; why the others are not."""
+    left: dict[int, str] = {}
+    alike: list[dict[int, Description]] = []
     for i, part in enumerate(choice.parts()):
         try:
             with ExitStack() as trial:
-                description = _entered(part, trial).description
-            found = found or description
-            what = apart(description, found)
+                found = _entered(part, trial).description
         except Refusal as error:
-            what = error.what
-        if what:
-            left.append(f"{choice.called(i)}: {what}")
+            left[i] = error.what
+            continue
+        group = next((each for each in alike if not apart(found, _head(each))), None)
+        if group is None:
+            alike.append({i: found})
         else:
-            kept.append(i)
-    if not kept or not left:
-        return choice.only([0]).leaving(
-            *(f"{choice.called(i)}: {refusal.what}" for i in range(1, len(choice.openings)))
-        )
-    return choice.only(kept).leaving(*left)
+            group[i] = found
+    best = max(alike, key=lambda each: sum(map(size, each.values())), default={})
+    left |= {i: apart(found, _head(best)) for group in alike if group is not best for i, found in group.items()}
+    kept = list(best)
+    if not best or not left:
+        kept, left = [0], dict.fromkeys(range(1, len(choice.openings)), refusal.what)
+    return choice.only(kept).leaving(*(f"{choice.called(i)}: {left[i]}" for i in sorted(left)))
+
+
+def _head(group: Mapping[int, Description]) -> Description:
+    return next(iter(group.values()))
 
 
 def _naming(choice: Choice, names: Sequence[str]) -> Choice:
