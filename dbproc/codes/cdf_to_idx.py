@@ -88,7 +88,7 @@ class CdfSource:
     """Variables of one shape in an open CDF file, as the writer wants them."""
 
     def __init__(self, content: _Content, variables: Sequence[_Variable]) -> None:
-        names = distinct(content.path, [each.name for each in variables])
+        names = distinct([each.name for each in variables])
         self._variables = dict(zip(names, variables, strict=True))
         self._plain: PlainCdf | None = None
         self.description = _describe(content, self._variables)

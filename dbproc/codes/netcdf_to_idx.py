@@ -82,7 +82,7 @@ class NetcdfSource:
 
         self._path, self._stack = path, ExitStack()
         self._plain: PlainNetcdf | None = None
-        names = distinct(path, [path_of(each) for each in variables])
+        names = distinct([path_of(each) for each in variables])
         self._stored = {name: _Stored(path, each) for name, each in zip(names, variables, strict=True)}
         fields = {name: netcdf_fields.field(name, each.variable) for name, each in self._stored.items()}
         self._unpacking: dict[str, Unpacking] = {}

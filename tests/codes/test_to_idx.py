@@ -541,3 +541,11 @@ def test_of_arrays_of_an_npz_those_of_most_bytes_are_fields(tmp_path: Path) -> N
     told, _ = chosen(tmp_path / "many.npz")
     assert what(told)[0] == ["b", "c"]
     assert left_out(told) == "a.npy: its shape is (3,), that of the first (4, 5)"
+
+
+def test_variables_whose_names_become_the_same_are_told_apart_by_numbers(tmp_path: Path) -> None:
+    grid = ("y", "x")
+    path = netcdf(tmp_path / "in.nc", {name: (grid, wild("f4", (4, 5), i)) for i, name in enumerate(("a b", "a_b"))})
+    told, got = chosen(path)
+    assert what(told)[0] == ["a_b", "a_b_2"]
+    assert same_bits(got["a_b_2"], wild("f4", (4, 5), 1))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dbproc.codes.idx.description import Axis, told_apart
-from dbproc.codes.idx.refusal import Refusal
 
 
 def safe(name: str) -> str:
@@ -16,13 +15,9 @@ def safe(name: str) -> str:
     return found if re.match(r"[A-Za-z_]", found) else f"v_{found}"
 
 
-def distinct(where: object, names: Sequence[str]) -> list[str]:
-    """The safe names of ``names``; refuses those that would become the same."""
-    found = [safe(name) for name in names]
-    if len(set(found)) < len(found):
-        what = f"the variables {', '.join(names)} would have the same field names: {', '.join(found)}"
-        raise Refusal(where, what, "Convert one at a time")
-    return found
+def distinct(names: Sequence[str]) -> list[str]:
+    """The safe names of ``names``, those that would become the same told apart by numbers."""
+    return told_apart(map(safe, names))
 
 
 def distinct_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
