@@ -549,3 +549,13 @@ def test_variables_whose_names_become_the_same_are_told_apart_by_numbers(tmp_pat
     told, got = chosen(path)
     assert what(told)[0] == ["a_b", "a_b_2"]
     assert same_bits(got["a_b_2"], wild("f4", (4, 5), 1))
+
+
+def test_complex_values_are_fields_beside_others_and_other_axes_are_told(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["a"], file["c"] = np.zeros((4, 5)), np.full((4, 5), 1 + 2j)
+    told, got = chosen(tmp_path / "in.h5")
+    assert [field.components for field in told.fields] == [1, 2]
+    assert (got["c"] == [1, 2]).all()
+    path = netcdf(tmp_path / "in.nc", {"u": (("y", "x"), wild("f4", (4, 5))), "v": (("q", "p"), wild("f4", (4, 5)))})
+    assert left_out(chosen(path)[0]) == "v (4, 5): its axes are others"

@@ -74,6 +74,6 @@ def are_apart(best: Sequence[Sequence[Array]]) -> bool:
     return all(best) and len(names) == sum(map(len, best)) and len({chosen[0].shape for chosen in best}) == 1
 
 
-def told(arrays: Sequence[Array]) -> tuple[str, ...]:
-    """Arrays that are left out, in words."""
-    return tuple(few([str(each) for each in arrays]))
+def told(arrays: Sequence[Array], shape: tuple[int, ...] = ()) -> tuple[str, ...]:
+    """Arrays that are left out, in words; of those of the ``shape`` that is chosen why they are."""
+    return tuple(few([f"{each}: its axes are others" if each.shape == shape else str(each) for each in arrays]))

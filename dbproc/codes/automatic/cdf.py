@@ -26,7 +26,7 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
         what = NO_ARRAY if not others else f"it holds no array that is supported: {', '.join(others[:8])}"
         raise Refusal(files[0], what, "There is nothing to convert")
     for chosen, left in groups(arrays, by_size):
-        beside = told([each for each in left if each.rank >= 0])
+        beside = told([each for each in left if each.rank >= 0], chosen[0].shape)
         names = [each.name for each in chosen]
         yield Choice(PROGRAM, tuple(files), ({"variables": names},), "variables", left_out=(*beside, *others))
 

@@ -84,7 +84,7 @@ def _choices(tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, 
         yield from _apart(files, arrays)
     for chosen, left in groups(arrays, by_size):
         names = [each.name for each in chosen]
-        beside = (*told([each for each in left if each.rank >= 0]), *others)
+        beside = (*told([each for each in left if each.rank >= 0], chosen[0].shape), *others)
         choice = Choice("hdf5_to_idx", tuple(files), ({"datasets": names},), "datasets", left_out=beside)
         yield _placed(tree, choice, names[0], chosen[0].shape, xs, ys)
 
@@ -109,7 +109,7 @@ def _apart(files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
 def _listed(tree: Tree) -> tuple[list[Array], list[str]]:
     """The datasets that can be converted, and in words those that cannot."""
     from dbproc.codes.formats.hdf5 import is_dataset
-    from dbproc.codes.formats.hdf5_fields import candidate, form
+    from dbproc.codes.formats.hdf5_fields import candidate
 
     arrays, others = [], []
     for path, each in tree.entries():
@@ -120,7 +120,7 @@ def _listed(tree: Tree) -> tuple[list[Array], list[str]]:
             others += [f"{found.name} ({found.kind})"] if found.kind else []
             continue
         shape = tuple(int(size) for size in each.shape)
-        arrays.append(Array(found.name, shape, form(each).components, -1 if found.serves else 0))
+        arrays.append(Array(found.name, shape, rank=-1 if found.serves else 0))
     return arrays, others
 
 

@@ -34,7 +34,7 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
         yield from _apart(files, arrays)
     for chosen, left in groups(arrays, by_depth):
         names = [each.name for each in chosen]
-        beside = told([each for each in left if each.rank >= 0])
+        beside = told([each for each in left if each.rank >= 0], chosen[0].shape)
         yield Choice(PROGRAM, tuple(files), ({"variables": names},), "variables", left_out=(*beside, *others))
 
 
