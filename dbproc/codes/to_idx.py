@@ -15,12 +15,12 @@ if not __package__:
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.automatic import sensors, steps
-from dbproc.codes.automatic.choice import Choice, either, first, in_time
+from dbproc.codes.automatic.choice import Choice, either, first, in_time, size
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.conversion.source import Source, witness
 from dbproc.codes.formats.field_names import distinct_axes
@@ -60,9 +60,29 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     sensor = sensors.SENSORS[options.get("sensor") or "OTHER"]
     found = content.told(inputs, sensor.kinds)
     with ExitStack() as stack:
-        ways = (in_time(_within(each, options.get("memory"))) for each in _choices(found, sensor, options))
-        choice, source = first(ways, stack)
+        choice, source = _largest(found, sensor, options, stack)
         yield Chosen(source, choice, found, options)
+
+
+def _largest(
+    found: Content, sensor: sensors.Sensor, options: Mapping[str, Any], stack: ExitStack
+) -> tuple[Choice, Source]:
+    """What is chosen by the first file; where more bytes are left out then, by those left out, if that gives more."""
+    ways = (in_time(_within(each, options.get("memory"))) for each in _choices(found, sensor, options))
+    choice, source = first(ways, stack)
+    rest = tuple(path for path in found.files if path not in choice.files)
+    if found.kind in UNNAMED or not rest or _bytes(rest) <= _bytes(choice.files):
+        return choice, source
+    with suppress(Refusal), ExitStack() as trial:
+        other, larger = _largest(replace(found, files=rest), sensor, options, trial)
+        if size(larger.description) > size(source.description):
+            stack.push(trial.pop_all())
+            return other.leaving(*(f"{path.name}: it is unlike most" for path in choice.files)), larger
+    return choice, source
+
+
+def _bytes(files: Sequence[Path]) -> int:
+    return sum(path.stat().st_size for path in files)
 
 
 UNNAMED = ("picture", "raw")

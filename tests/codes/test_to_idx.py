@@ -440,3 +440,54 @@ def test_a_strict_converter_is_named_and_wrong_words_are_refused(
     said = capfd.readouterr().err
     assert "there is no converter x: name one of cdf_to_idx, fits_to_idx" in said
     assert "there is no sensor 'x': name one of IDX, TIFF, TIFF RGB" in said
+
+
+def test_fields_of_other_places_and_directions_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    for name, start, step in (("a", 40.0, -1.0), ("b", 37.0, 1.0), ("c", 40.0, -1.0)):
+        lat = {"lat": (("lat",), start + step * np.arange(4)), name: (("lat", "lon"), wild("float32", (4, 5)))}
+        netcdf(tmp_path / f"f{name}.nc", lat, lat="degrees_north")
+    told, _ = chosen(*sorted(tmp_path.glob("f?.nc")))
+    assert what(told)[0] == ["a", "c"]
+    assert left_out(told) == "fb.nc: its coordinates of lat are not those of the first"
+    for band, x, pixel in (("B02", 0, 10), ("B03", 100_000, 10), ("B04", 0, 20), ("B08", 0, 10)):
+        tags = [(33550, "d", 3, (pixel, pixel, 0)), (33922, "d", 6, (0, 0, 0, x, 5_000_000, 0))]
+        tifffile.imwrite(tmp_path / f"S_{band}.tif", wild("uint16", (4, 5)), extratags=tags, metadata=None)
+    told, _ = chosen(*sorted(tmp_path.glob("S_*")))
+    assert what(told)[0] == ["B02", "B08"]
+    assert "S_B03.tif: its coordinates of x are not" in left_out(told)
+    hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(np.full((4, 5), i, "f4"), name=f"I{i}") for i in range(4))]
+    for hdu, place in zip(hdus[1:], (7, 8, 7, None), strict=True):
+        hdu.header.update({} if place is None else {"CRVAL1": place, "CRPIX1": 1, "CDELT1": 1, "CTYPE1": "X"})
+    fits.HDUList(hdus).writeto(tmp_path / "wd.fits")
+    assert what(chosen(tmp_path / "wd.fits")[0])[0] == ["I0", "I2", "I3"]
+
+
+def test_pages_of_another_orientation_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    for i, orientation in enumerate((1, 4, 1)):
+        tag = [(274, "H", 1, orientation, True)]
+        tifffile.imwrite(tmp_path / f"p{i}.tif", wild("uint8", (4, 5), i), extratags=tag, metadata=None)
+        tifffile.imwrite(tmp_path / "in.tif", wild("uint8", (4, 5), i), extratags=tag, metadata=None, append=i > 0)
+    told, got = chosen(*sorted(tmp_path.glob("p?.tif")))
+    assert same_bits(got["image"], np.stack([wild("uint8", (4, 5), i) for i in (0, 2)]))
+    assert "p1.tif: it cannot be joined to p0.tif: its orientation" in left_out(told)
+    told, got = chosen(tmp_path / "in.tif")
+    assert same_bits(got["image"], np.stack([wild("uint8", (4, 5), i) for i in (0, 2)]))
+    assert left_out(told) == "series 2 (4, 5)"
+
+
+def test_the_files_that_hold_most_decide_and_not_the_first_name(tmp_path: Path) -> None:
+    for name in ("tif", "h5", "nc", "raw"):
+        (tmp_path / name).mkdir()
+    for i, (name, shape) in enumerate((("a_thumb", (2, 3)), ("s_0", (4, 5)), ("s_1", (4, 5)), ("s_2", (4, 6)))):
+        values = wild("uint8", shape, i)
+        tifffile.imwrite(tmp_path / f"tif/{name}.tif", values, metadata=None)
+        netcdf(tmp_path / f"nc/{name}.nc", {"thumb" if i == 0 else "v": (("y", "x"), values.astype("f4"))})
+        (tmp_path / f"raw/{name}_{shape[1]}x{shape[0]}_uint8.raw").write_bytes(values.tobytes())
+        with h5py.File(tmp_path / f"h5/{name}.h5", "w") as file:
+            file["thumb" if i == 0 else "v"] = np.repeat(values, 500, 0)
+    for name in ("tif", "h5", "nc", "raw"):
+        told, got = chosen(tmp_path / name)
+        (values,) = got.values()
+        assert values.shape == (2, 2000 if name == "h5" else 4, 5), name
+        assert "a_thumb" in left_out(told)
+        assert "s_2" in left_out(told)

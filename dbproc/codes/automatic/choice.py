@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from dbproc.codes.automatic import names
-from dbproc.codes.conversion.joined import joined
+from dbproc.codes.conversion.joined import joined, require_alike
 from dbproc.codes.conversion.source import Opener, Source, opener
-from dbproc.codes.conversion.together import Together
-from dbproc.codes.idx.description import Axis
+from dbproc.codes.conversion.together import Together, apart
+from dbproc.codes.idx.description import Axis, Description
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 NO_ARRAY = "it holds no array of numbers"
@@ -84,15 +86,17 @@ class Choice:
         each = zip(self.openings, sets, strict=True)
         return [replace(self, openings=(options,), files=files, sets=()) for options, files in each]
 
-    def without_last(self) -> Choice:
-        """All openings but the last."""
-        sets = self.sets[:-1]
-        files = tuple(path for each in sets for path in each) if sets else self.files
-        return replace(self, openings=self.openings[:-1], titles=self.titles[:-1], files=files, sets=sets)
+    def only(self, kept: Sequence[int]) -> Choice:
+        """Some of the openings, by their places."""
+        sets = tuple(self.sets[i] for i in kept) if self.sets else ()
+        titles = tuple(self.titles[i] for i in kept) if self.titles else ()
+        files = tuple(dict.fromkeys(path for each in sets for path in each)) if sets else self.files
+        return replace(self, openings=tuple(self.openings[i] for i in kept), titles=titles, files=files, sets=sets)
 
-    def last(self) -> str:
-        """The last opening in words."""
-        return ", ".join(path.name for path in self.sets[-1]) if self.sets else " ".join(_told(self.openings[-1]))
+    def called(self, place: int) -> str:
+        """An opening in words."""
+        options = shlex.join(_told(self.openings[place]))
+        return options if not self.sets else ", ".join(path.name for path in self.sets[place])
 
     def command(self) -> str:
         """The command that does the same without choosing."""
@@ -168,12 +172,56 @@ def _smaller(choice: Choice, refusal: Refusal) -> Iterator[Choice]:
         if kept and left:
             yield _naming(choice, kept).leaving(*left)
     elif len(choice.openings) > 1:
-        yield choice.without_last().leaving(f"{_told(choice.openings[-1])}: {refusal.what}")
+        yield _going_together(choice, refusal)
     if len(choice.files) > 1 and choice.axis is not None and not choice.sets:
-        odd = [path for path in choice.files if str(path) == refusal.where] or [choice.files[-1]]
+        odd = _unlike(choice) or _refused(choice, refusal)
         rest = tuple(path for path in choice.files if path not in odd)
-        axis = choice.told and _without(choice.told, [path not in odd for path in choice.files])
-        yield replace(choice, files=rest, told=axis).leaving(*(f"{path.name}: {refusal.what}" for path in odd))
+        axis = choice.told and _without(choice.told, [path in rest for path in choice.files])
+        yield replace(choice, files=rest, told=axis).leaving(*(f"{path.name}: {what}" for path, what in odd.items()))
+
+
+def _refused(choice: Choice, refusal: Refusal) -> dict[Path, str]:
+    """The file that is refused, else the last."""
+    return {next((path for path in choice.files if str(path) == refusal.where), choice.files[-1]): refusal.what}
+
+
+def _unlike(choice: Choice) -> dict[Path, str]:
+    """The files that are not like those that hold most bytes, and why."""
+    left: dict[Path, str] = {}
+    alike: list[dict[Path, Description]] = []
+    for path in choice.files:
+        try:
+            with ExitStack() as trial:
+                found = _entered(replace(choice, files=(path,)), trial).description
+        except Refusal as refusal:
+            left[path] = refusal.what
+            continue
+        group = next((each for each in alike if not _difference(path, found, each, choice)), None)
+        if group is None:
+            alike.append({path: found})
+        else:
+            group[path] = found
+    best = max(alike, key=lambda each: sum(map(size, each.values())), default={})
+    for group in alike:
+        if group is not best:
+            left |= {path: _difference(path, found, best, choice) for path, found in group.items()}
+    return left if best else {}
+
+
+def _difference(path: Path, found: Description, group: Mapping[Path, Description], choice: Choice) -> str:
+    """Why a file cannot be joined to others; empty where it can."""
+    head, first = next(iter(group.items()))
+    try:
+        require_alike(path, found, head, first, choice.axis or "")
+    except Refusal as refusal:
+        return refusal.what
+    return ""
+
+
+def size(description: Description) -> int:
+    """How many bytes the values of a dataset take."""
+    widths = [int(re.sub(r"\D", "", field.dtype)) // 8 * field.components for field in description.fields]
+    return prod(description.shape) * sum(widths)
 
 
 def _fitting(choice: Choice, names: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -189,6 +237,30 @@ def _fitting(choice: Choice, names: Sequence[str]) -> tuple[list[str], list[str]
         else:
             kept.append(name)
     return kept, left
+
+
+def _going_together(choice: Choice, refusal: Refusal) -> Choice:
+    """Those openings that can be converted and lie where the first does; the others left out with the reason."""
+    found: Description | None = None
+    kept: list[int] = []
+    left: list[str] = []
+    for i, part in enumerate(choice.parts()):
+        try:
+            with ExitStack() as trial:
+                description = _entered(part, trial).description
+            found = found or description
+            what = apart(description, found)
+        except Refusal as error:
+            what = error.what
+        if what:
+            left.append(f"{choice.called(i)}: {what}")
+        else:
+            kept.append(i)
+    if not kept or not left:
+        return choice.only([0]).leaving(
+            *(f"{choice.called(i)}: {refusal.what}" for i in range(1, len(choice.openings)))
+        )
+    return choice.only(kept).leaving(*left)
 
 
 def _naming(choice: Choice, names: Sequence[str]) -> Choice:

@@ -26,9 +26,13 @@ def choices(files: Sequence[Path]) -> Iterator[Choice]:
         openings = tuple({**each, "name": path.stem} for path, each in zip(files, options, strict=True))
         yield Choice(PROGRAM, tuple(files), openings, sets=tuple((path,) for path in files))
         return
-    kept = [path for path, each in zip(files, options, strict=True) if each == options[0]]
+    sizes = [
+        sum(path.stat().st_size for path, own in zip(files, options, strict=True) if own == each) for each in options
+    ]
+    usual = options[sizes.index(max(sizes))]
+    kept = [path for path, each in zip(files, options, strict=True) if each == usual]
     left = tuple(f"{path.name}: it has another shape or type" for path in files if path not in kept)
-    yield Choice(PROGRAM, tuple(kept), (options[0],), left_out=left)
+    yield Choice(PROGRAM, tuple(kept), (usual,), left_out=left)
 
 
 def is_told(path: Path) -> bool:

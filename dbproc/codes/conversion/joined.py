@@ -92,7 +92,7 @@ class Joined:
         first = descriptions[0]
         self._place = _place(first, axis)
         for path, each in zip(inputs, descriptions, strict=True):
-            _require_alike(path, each, inputs[0], first, self._place)
+            require_alike(path, each, inputs[0], first, axis)
         self._sizes = [1 if self._place is None else each.shape[self._place] for each in descriptions]
         self._starts = [0, *accumulate(self._sizes)]
         self.description = _whole(inputs, descriptions, self._starts, self._place, axis or new)
@@ -169,8 +169,9 @@ def _require_once(inputs: Sequence[Path]) -> None:
             raise Refusal(path, "it is given twice", "Name each file once")
 
 
-def _require_alike(path: Path, found: Description, first_path: Path, first: Description, place: int | None) -> None:
+def require_alike(path: Path, found: Description, first_path: Path, first: Description, axis: str) -> None:
     """Refuse a file that cannot follow the first: other fields, or other axes than the one that is joined along."""
+    place = _place(first, axis)
     mine, theirs = _kept(found, place), _kept(first, place)
     for name in {**theirs, **mine}:
         here, there = mine.get(name), theirs.get(name)
@@ -210,6 +211,8 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
         facts[f"{FILL} of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
         facts[f"scale, offset and units of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
         facts[f"meaning of {field.name}"] = {key: field.attributes[key] for key in MEANING if key in field.attributes}
+    is_placed = any(axis.is_placed for axis in description.axes[-2:])
+    facts["orientation"] = description.top_first if is_placed else (description.orientation, description.top_first)
     return facts
 
 

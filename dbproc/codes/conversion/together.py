@@ -9,12 +9,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbproc.codes.conversion.source import Source, witness
-from dbproc.codes.idx.description import Description
+from dbproc.codes.idx.description import Axis, Description
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
+
+PLACE = re.compile(
+    r"(CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA)\d+|(CD|PC)\d+_\d+|RADESYS|EQUINOX"
+    r"|Model(Transformation|Tiepoint|PixelScale)Tag|(?!.*Citation).+GeoKey"
+)
+"""Attributes of FITS and GeoTIFF that tell where an image lies."""
 
 
 class Together:
@@ -33,9 +39,8 @@ class Together:
     def __init__(self, where: object, sources: Sequence[Source], titles: Sequence[str] = ()) -> None:
         found = [source.description for source in sources]
         for each in found[1:]:
-            if each.shape != found[0].shape:
-                what = f"what is to be taken together has different shapes: {found[0].shape} and {each.shape}"
-                raise Refusal(where, what, "Convert them one at a time")
+            if what := apart(each, found[0]):
+                raise Refusal(where, f"what is to be taken together differs: {what}", "Convert them one at a time")
         names = _names(found, titles)
         self._fields = {new: (source, old) for (source, old), new in zip(_all(sources), names, strict=True)}
         fields = [field for each in found for field in each.fields]
@@ -79,15 +84,36 @@ def _names(found: Sequence[Description], titles: Sequence[str]) -> list[str]:
     return told if len({each.lower() for each in told}) == len(told) else [f"field_{i}" for i in range(len(told))]
 
 
+def apart(found: Description, first: Description) -> str:
+    """Why a source is not one with the first: its shape, its place or its direction; empty where it is."""
+    if found.shape != first.shape:
+        return f"its shape is {found.shape}, that of the first {first.shape}"
+    for mine, other in zip(found.axes, first.axes, strict=True):
+        if not (mine.is_placed and other.is_placed):
+            continue
+        if (mine.name, mine.units, mine.calendar) != (other.name, other.units, other.calendar):
+            return f"its axis {_axis(mine)} is {_axis(other)} in the first"
+        if mine.positions() != other.positions():
+            return f"its coordinates of {mine.name} are not those of the first"
+    for key, value in found.attributes.items():
+        if PLACE.fullmatch(key) and first.attributes.get(key, value) != value:
+            return f"its {key} is not that of the first"
+    return "" if found.top_first == first.top_first else "its rows run the other way than those of the first"
+
+
+def _axis(axis: Axis) -> str:
+    return " ".join(each for each in (axis.name, axis.units, axis.calendar) if each)
+
+
 def _doubts(found: Sequence[Description]) -> list[str]:
-    """A note on axes that differ from those of the first."""
-    differing = {
+    """A note on axes that are told for some fields alone."""
+    names = {
         mine.name
         for each in found[1:]
         for mine, other in zip(found[0].axes, each.axes, strict=True)
-        if (mine.name, mine.units, mine.coordinates) != (other.name, other.units, other.coordinates)
+        if mine.is_placed != other.is_placed
     }
-    return [f"coordinates of {name} are those of the first field, others differ" for name in sorted(differing)]
+    return [f"coordinates of {name} are told for some fields alone" for name in sorted(names)]
 
 
 def _safe(name: str) -> str:

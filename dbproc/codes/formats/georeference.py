@@ -12,6 +12,8 @@ GEOGRAPHIC = 2
 """GTModelType of latitude and longitude."""
 AREA = 1
 """GTRasterType of pixels that are areas: the tie point is a pixel's corner."""
+SYSTEMS = ("ProjectedCSTypeGeoKey", "GeographicTypeGeoKey")
+"""Which system the coordinates are of."""
 
 
 def axes(attributes: Mapping[str, Any], rows: int, columns: int) -> tuple[Axis, Axis] | None:

@@ -5,12 +5,13 @@ OME-TIFF, ImageJ's hyperstacks and plain pages alike; pyramids count by their fu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 from xml.etree import ElementTree
 
+from dbproc.codes.formats import georeference
 from dbproc.codes.formats.selection import Selection
 from dbproc.codes.formats.tiff_pages import DAMAGED, Page, Tiff
 from dbproc.codes.idx.description import Axis, Regular, plain
@@ -18,6 +19,8 @@ from dbproc.codes.idx.refusal import Refusal
 
 NAMES = {"T": "time", "Z": "z", "C": "channel", "S": "sample", "R": "tile", "P": "position", "A": "angle", "H": "phase"}
 """Axis names by tifffile's letters; other outer axes are called ``page``."""
+UPRIGHT = "TOPLEFT"
+"""The orientation of pages that tell none."""
 MOST_NAMES = 5
 """So many pages are named in a message at most."""
 VIRTUAL = ("imagej", "shaped")
@@ -95,7 +98,34 @@ def _told(tiff: Tiff) -> list[Series]:
         raise Refusal(tiff.path, what, _plain_way(tiff))
     if not found:
         raise Refusal(tiff.path, "it holds but reduced images and masks", _plain_way(tiff))
-    return _masked(tiff, found)
+    return _masked(tiff, [part for each in found for part in _of_one_place(tiff, each)])
+
+
+def _of_one_place(tiff: Tiff, series: Series) -> list[Series]:
+    """A series, or one for each way its pages lie: turned otherwise, or elsewhere on a map."""
+    places: dict[Hashable, list[Page]] = {}
+    for plane in series.planes:
+        page = tiff.pages[plane.page]
+        places.setdefault(_place(page, tiff.pages[series.planes[0].page]), []).append(page)
+    if len(places) == 1:
+        return [series]
+    if len(series.letters) > 1:
+        raise _elsewhere(*(pages[0] for pages in reversed(list(places.values())[:2])))
+    return [replace(_of_pages(pages), name=series.name, attributes=series.attributes) for pages in places.values()]
+
+
+def _place(page: Page, first: Page) -> Hashable:
+    """How a page is turned and where it lies; where it tells none, as the first page does."""
+    turned = page.attributes.get("Orientation", UPRIGHT)
+    axes = [georeference.axes(each.attributes, each.rows, each.columns) for each in (page, first)]
+    told = page if axes[0] else first
+    lines = tuple((axis.name, axis.regular) for axis in axes[0] or axes[1] or ())
+    return turned, lines, tuple(told.attributes.get(key) for key in georeference.SYSTEMS) if lines else ()
+
+
+def _elsewhere(page: Page, first: Page) -> Refusal:
+    what = f"it is turned otherwise, or lies elsewhere, than {first.where}"
+    return Refusal(page.where, what, "Save such pages apart")
 
 
 def _are_alike(tiff: Tiff) -> bool:
@@ -184,6 +214,8 @@ def _of_pages(pages: Sequence[Page]) -> Series:
         if page.kind != pages[0].kind:
             what = f"it is of another kind ({page}) than {pages[0].where} ({pages[0]})"
             raise Refusal(page.where, what, "A stack needs pages of one size and type")
+        if _place(page, pages[0]) != _place(pages[0], pages[0]):
+            raise _elsewhere(page, pages[0])
     planes = tuple(Plane(page.number) for page in pages)
     return Series("", "I" if pages[1:] else "", (len(planes),) if pages[1:] else (), planes)
 
