@@ -9,7 +9,6 @@ from dbproc.database.store import Store
 
 _OF_A_CRASH = frozenset(
     {
-        Kind.MISSING,
         Kind.MOVED,
         Kind.TRUNCATED,
         Kind.GROWN,
@@ -26,7 +25,8 @@ _OF_A_CRASH = frozenset(
         Kind.QUARANTINE_LOST,
     }
 )
-"""What the end of a machine may do to a mission. Other faults are a matter for a person and ``dbproc check``."""
+"""What the end of a machine may do to a mission. What is missing each run
+looks for (:mod:`dbproc.run.lost`); other faults are a matter for a person and ``dbproc check``."""
 
 
 _SHOWN = 20
