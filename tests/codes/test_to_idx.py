@@ -325,6 +325,8 @@ def test_pictures_become_timesteps_a_stack_or_a_mosaic(tmp_path: Path) -> None:
     assert what(told) == (["image"], (3, 6, 8), "time")
     assert same_bits(got["image"][0], last)
     assert told.axes[0].attributes["latitude"] == [52, 51, 50]
+    assert told.axes[0].regular is not None
+    assert told.axes[0].regular.step == 1
     assert left_out(told) == "README.txt (text)"
     assert what(chosen(tmp_path / "stack")[0]) == (["image"], (3, 6, 8), "")
     tiles = {(y, x): photo(tmp_path / f"tiles/t_r{y}_c{x}.png", y * 3 + x) for y in range(2) for x in range(3)}

@@ -29,6 +29,7 @@ DICOM = (128, b"DICM")
 OTHERS = (
     (0, b"\x0e\x03\x13\x01", "HDF4"),
     (0, b"GRIB", "GRIB"),
+    (0, b"PK\x03\x04", "ZIP"),
     (0, b"GIF8", "GIF"),
     (0, b"BM", "BMP"),
     (0, b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),

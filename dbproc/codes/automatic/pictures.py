@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.automatic import names
 from dbproc.codes.automatic.choice import Choice
 from dbproc.codes.formats.bands import camera
-from dbproc.codes.idx.description import Axis
+from dbproc.codes.idx.description import Axis, Regular
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 if TYPE_CHECKING:
@@ -187,9 +188,11 @@ def _in_time(facts: Mapping[Path, Facts]) -> tuple[list[Path], Axis | None]:
         return paths, None
     order = sorted(range(len(paths)), key=lambda i: float((told.coordinates or ())[i]))
     values = tuple(told.coordinates[i] for i in order)
-    return [paths[i] for i in order], replace(
-        told, coordinates=values, regular=told.regular if order == list(range(len(paths))) else None
-    )
+    if values == told.coordinates:
+        return paths, told
+    steps = {after - before for before, after in pairwise(map(float, values))}
+    regular = Regular(float(values[0]), float(next(iter(steps)))) if len(steps) == 1 else None
+    return [paths[i] for i in order], replace(told, coordinates=values, regular=regular)
 
 
 def _largest(facts: Mapping[Path, Facts]) -> tuple[dict[Path, Facts], list[str]]:
