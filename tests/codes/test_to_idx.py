@@ -561,3 +561,9 @@ def test_complex_values_are_fields_beside_others_and_other_axes_are_told(tmp_pat
     assert (got["c"] == [1, 2]).all()
     path = netcdf(tmp_path / "in.nc", {"u": (("y", "x"), wild("f4", (4, 5))), "v": (("q", "p"), wild("f4", (4, 5)))})
     assert left_out(chosen(path)[0]) == "v (4, 5): its axes are others"
+
+
+def test_a_name_that_does_not_agree_with_the_size_is_said_to(tmp_path: Path) -> None:
+    (tmp_path / "bad_7x5x4_uint16.raw").write_bytes(bytes(240))
+    with pytest.raises(Refusal, match="its name tells 7x5x4 values, which do not agree with its 240 bytes"):
+        chosen(tmp_path / "bad_7x5x4_uint16.raw")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dbproc.codes.automatic import raw
 from dbproc.codes.automatic.hdf5 import is_netcdf
+from dbproc.codes.automatic.names import SIZES
 from dbproc.codes.conversion.inputs import natural
 from dbproc.codes.conversion.kinds import kind_of
 from dbproc.codes.formats.selection import few
@@ -142,6 +143,8 @@ def _unknown(files: Sequence[Path]) -> Refusal:
         return Refusal(path, "it holds no array of numbers: it is text", "There is nothing to convert")
     if what == "of a kind that is not known":
         what = "it is of a kind that is not supported, its first bytes are of none that is known"
+        if shape := SIZES.search(path.name):
+            what = f"its name tells {shape[1]} values, which do not agree with its {path.stat().st_size} bytes"
         return Refusal(path, what, "Of bare values say what they are: --converter raw_to_idx, --shape, --dtype")
     return Refusal(path, f"it is a file of {what}, which is not supported", "Make one of the supported kinds of it")
 
