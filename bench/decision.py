@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from bench import mission
 from bench.places import Place
@@ -64,13 +65,23 @@ def _filled(place: Place, days: int) -> _Filled:
         definition = load_definition(connection)
         below: list[int] = []
         for product in sorted(definition.products.values(), key=lambda product: product.level):
-            ids = insert_files(connection, [_file(product, number) for number in range(days)])
+            files = [_file(product, number) for number in range(days)]
+            _place(made.root, files)
+            ids = insert_files(connection, files)
             if below:
                 link_inputs(connection, {result: [source] for source, result in zip(below, ids, strict=True)})
                 link_codes(connection, dict.fromkeys(ids, _code_of(definition, product)))
             below = ids
             every += ids
     return _Filled(made.database, tuple(every))
+
+
+def _place(root: Path, files: Sequence[NewFile]) -> None:
+    """Put something where the files should be: a run notices what is gone."""
+    for file in files:
+        home = root / file.directory / file.filename
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.touch()
 
 
 def _file(product: Product, number: int) -> NewFile:
