@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the table and the index, and move the columns."""
+    """Add the table and the indexes, and move the columns."""
     op.create_table(
         "directory",
         sa.Column("relative_path", sa.Text(), nullable=False),
@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("relative_path", name=op.f("pk_directory")),
     )
     op.create_index("ix_file_place", "file", ["exists_on_disk", "relative_path"])
+    op.create_index("ix_file_versions", "file", ["product_id", "utc_file_date", "process_keywords"])
     op.add_column("correctionfile", sa.Column("undone_time", sa.DateTime(timezone=True)))
     op.add_column("correctionfile", sa.Column("undone_by", sa.Text()))
     op.execute(
