@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import event, insert, select
 
 from dbproc.core.version import Part
 from dbproc.database import queue, schema
@@ -79,3 +80,17 @@ def test_what_is_queued_for_another_reason_is_of_no_campaign_and_stays_as_it_was
         assert [(item.version_bump, item.campaign_id) for item in queued] == [(Part.QUALITY, None)] * 2
     finally:
         store.close()
+
+
+def test_the_versions_of_queued_files_are_found_by_an_index(tmp_path: Path) -> None:
+    """However many files a product has, and also those that were replaced, which no index for unique names covers."""
+    mission = Mission(tmp_path / "mission", str(tmp_path / "mission.sqlite"))
+    mission.create(*BLOCKS)
+    asked: list[tuple[str, Any]] = []
+    with open_store(mission.database) as store:
+        event.listen(store.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+        with store.begin() as connection:
+            queue.load(connection)
+            (statement, parameters) = asked[-1]
+            steps = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    assert any("product_id=? AND utc_file_date=? AND process_keywords=?" in step for step in steps), steps
