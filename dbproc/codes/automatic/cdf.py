@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.automatic.arrays import Array, by_size, groups, told
-from dbproc.codes.automatic.choice import NO_ARRAY, Choice, library
-from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.automatic.choice import Choice, library, no_array
 
 PROGRAM = "cdf_to_idx"
 TIMES = (31, 32, 33)
@@ -23,8 +22,7 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
         return
     arrays, others = _listed(files[0])
     if not arrays:
-        what = NO_ARRAY if not others else f"it holds no array that is supported: {', '.join(others[:8])}"
-        raise Refusal(files[0], what, "There is nothing to convert")
+        raise no_array(files[0], others)
     for chosen, left in groups(arrays, by_size):
         beside = told([each for each in left if each.rank >= 0], chosen[0].shape)
         names = [each.name for each in chosen]

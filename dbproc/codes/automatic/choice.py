@@ -17,6 +17,7 @@ from dbproc.codes.automatic.steps import is_time
 from dbproc.codes.conversion.joined import joined, require_alike
 from dbproc.codes.conversion.source import Opener, Source, opener
 from dbproc.codes.conversion.together import Together, apart
+from dbproc.codes.formats.selection import few
 from dbproc.codes.idx.description import Axis, Description
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
@@ -104,6 +105,12 @@ class Choice:
         words = [self.program, *(word for options in self.openings for word in _told(options))]
         more = len(words) - MOST_WORDS
         return shlex.join(words) if more <= 0 else f"{shlex.join(words[:MOST_WORDS])} and {more // 2} more"
+
+
+def no_array(path: Path, others: Sequence[str]) -> Refusal:
+    """That a file holds nothing that can be converted; `others`: what it holds, in words."""
+    what = f"it holds no array that is supported: {', '.join(few(others, 8))}" if others else NO_ARRAY
+    return Refusal(path, what, "There is nothing to convert")
 
 
 def in_time(choice: Choice) -> Choice:

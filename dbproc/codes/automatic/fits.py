@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbproc.codes.automatic.choice import NO_ARRAY, Choice, library
+from dbproc.codes.automatic.choice import NO_ARRAY, Choice, library, no_array
 from dbproc.codes.formats.selection import few
 from dbproc.codes.idx.refusal import Refusal
 
@@ -37,8 +37,7 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
     others = [f"HDU {each.number} {each.name} ({each.kind})".replace("  ", " ") for each in units if each not in images]
     others = [each for each in others if not each.endswith("(empty)")]
     if not images:
-        what = NO_ARRAY if not others else f"it holds no array that is supported: {', '.join(few(others, 8))}"
-        raise Refusal(files[0], what, "There is nothing to convert")
+        raise no_array(files[0], others)
     seen: set[tuple[int, ...]] = set()
     for image in images:
         if image.shape in seen:

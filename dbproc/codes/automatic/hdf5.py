@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.automatic.arrays import Array, are_apart, by_size, groups, told
-from dbproc.codes.automatic.choice import NO_ARRAY, Choice
+from dbproc.codes.automatic.choice import Choice, no_array
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def _choices(tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, 
         return
     yield from _of_nexus(tree, files, arrays, xs, ys)
     if not arrays:
-        what = NO_ARRAY if not others else f"it holds no array that is supported: {', '.join(others[:8])}"
-        raise Refusal(tree.path, what, "There is nothing to convert")
+        raise no_array(tree.path, others)
     if len(files) > 1:
         yield from _apart(files, arrays)
     for chosen, left in groups(arrays, by_size):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.automatic.arrays import Array, are_apart, by_depth, groups, told
-from dbproc.codes.automatic.choice import NO_ARRAY, Choice
+from dbproc.codes.automatic.choice import Choice, no_array
 from dbproc.codes.formats.selection import Candidate
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
@@ -28,8 +28,7 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
         return
     arrays, others = _listed(files[0])
     if not arrays:
-        what = NO_ARRAY if not others else f"it holds no array that is supported: {', '.join(others[:8])}"
-        raise Refusal(files[0], what, "There is nothing to convert")
+        raise no_array(files[0], others)
     if len(files) > 1:
         yield from _apart(files, arrays)
     for chosen, left in groups(arrays, by_depth):
