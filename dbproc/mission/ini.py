@@ -175,7 +175,7 @@ class _IniFile:
         section = self._section("mission", ("mission",))
         codes = section.get("codedir", "") or "."
         inspectors = section.get("inspectordir") if "inspectordir" in section.values else codes
-        return MissionSpec(
+        return mission_as_there(
             name=section.required("mission_name", "name"),
             root=os.path.abspath(expanded(section.required("rootdir", "root"))),
             incoming=paths.directory(section.required("incoming_dir", "incoming")),
@@ -233,9 +233,10 @@ class _IniFile:
         output = section.get("output_product")
         has_none = output in _NOTHING or values["timebase"] == "RUN"
         name = None if has_none else _product_name(output, products)
+        by_name = {product.name: product for product in products.values()}
         return ProcessSpec(
             output=name,
-            keywords=_keywords(values["timebase"], name, products),
+            keywords=keywords_as_there(values["timebase"], name, by_name),
             inputs=self._inputs(section, products),
             codes=(_code(section),),
             extra_params=parameters_of(_something(section.get("extra_params"))),
@@ -406,10 +407,14 @@ def _product_name(written: str, products: Mapping[str, ProductSpec]) -> str:
     return products[written].name if written in products else written
 
 
-def _keywords(timebase: str, output: str | None, products: Mapping[str, ProductSpec]) -> Keying:
+def mission_as_there(**places: Any) -> MissionSpec:
+    """A mission that does what it did with dbprocessing, as far as nothing else is said."""
+    return MissionSpec(**places)
+
+
+def keywords_as_there(timebase: str, output: str | None, products: Mapping[str, ProductSpec]) -> Keying:
     """Whether they are merged as in dbprocessing; where there are surely none, it makes no difference."""
-    made = next((product for product in products.values() if product.name == output), None)
-    format = format_of(made)
+    format = format_of(products.get(output or ""))
     may_have = timebase == "FILE" or format is None or bool(format.keyword_fields)
     return Keying.MERGED if output is not None and may_have else Keying.EACH
 
