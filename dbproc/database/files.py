@@ -257,9 +257,11 @@ def newest_known(connection: Connection, file_ids: Sequence[int]) -> list[File]:
 
 
 def newest_lost(connection: Connection) -> list[File]:
-    """The files that are gone from disk as far as is recorded, and of which no newer version is known."""
-    is_lost = (~FILE.c.exists_on_disk, FILE.c.correction_id.is_(None), is_newest(existing=False))
-    statement = select(*FILE_COLUMNS).where(*is_lost).order_by(FILE.c.data_level, FILE.c.filename)
+    """The files that are gone from disk as far as is recorded, and of which no newer version is known; without those
+    that were gone when their mission was imported."""
+    is_lost = (~FILE.c.exists_on_disk, FILE.c.correction_id.is_(None), FILE.c.file_size.is_not(None))
+    statement = select(*FILE_COLUMNS).where(*is_lost, is_newest(existing=False))
+    statement = statement.order_by(FILE.c.data_level, FILE.c.filename)
     return [file_of(row) for row in connection.execute(statement)]
 
 

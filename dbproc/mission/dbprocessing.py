@@ -348,20 +348,18 @@ def _version_key(row: OldRow) -> tuple[Version, int]:
 
 def _with_hints(found: OldMission) -> None:
     """What would be said better by what dbprocessing could not say."""
+    takers: dict[tuple[str, str], list[str]] = defaultdict(list)
     for process in found.processes.values():
-        required = [each for each in process.inputs if not each.optional]
-        optional = [each for each in process.inputs if each.optional]
-        pairs = [
-            (one.product, other.product)
-            for one in required
-            for other in optional
-            if _is_alike(one.product, other.product)
-        ]
-        for one, other in pairs:
-            found.notes.append(
-                f"process {process.name} takes {one}, and {other} where there is one: if one replaces the other, "
-                "first_of says so in a mission file"
-            )
+        required = [each.product for each in process.inputs if not each.optional]
+        for other in (each.product for each in process.inputs if each.optional):
+            alike = [one for one in required if _is_alike(one, other)]
+            if len(alike) == 1:
+                takers[alike[0], other].append(process.name)
+    for (one, other), names in takers.items():
+        found.notes.append(
+            f"{', '.join(names)}: {one} is taken, and {other} where there is one; if one replaces the other, first_of "
+            "says so in a mission file"
+        )
 
 
 def _is_alike(one: str, other: str) -> bool:

@@ -195,7 +195,7 @@ mv made "$1"
 """
 """A code that puts each input that is a file in brackets behind its own name; its other arguments are for nothing."""
 
-INSPECTOR = """import datetime
+INSPECTOR = r"""import datetime
 import re
 
 from dbprocessing import Version, inspector
@@ -205,7 +205,7 @@ class Inspector(inspector.inspector):
     code_name = "by_name.py"
 
     def inspect(self, kwargs):
-        found = re.fullmatch(kwargs["name"] + r"_(\\\\d{8})_v(\\\\d+)[.](\\\\d+)[.](\\\\d+)[.]txt", self.basename)
+        found = re.fullmatch(kwargs["name"] + r"_(\d{8})_v(\d+)[.](\d+)[.](\d+)[.]txt", self.basename)
         if found is None:
             return None
         day = datetime.datetime.strptime(found.group(1), "%Y%m%d")
@@ -214,7 +214,7 @@ class Inspector(inspector.inspector):
         self.diskfile.params["utc_stop_time"] = day + datetime.timedelta(days=1) - datetime.timedelta(microseconds=1)
         self.diskfile.params["version"] = Version.Version(*(int(found.group(n)) for n in (2, 3, 4)))
         return True
-""".replace("\\\\\\\\", "\\\\")
+"""
 
 
 def dump(name: str) -> Tables:
@@ -285,13 +285,16 @@ def lay_out(root: Path, tables: Tables, *, with_digests: bool = True) -> Tables:
                 path.write_text(row["filename"])
             if with_digests and row.get("shasum", "") is not None:
                 row["shasum"] = hashlib.sha1(path.read_bytes()).hexdigest()
+    outputs = {row["process_id"]: row["output_product"] for row in tables["process"]}
     for row in tables["code"]:
         path = codes / {**_USUAL["code"], **row}["relative_path"] / row["filename"]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(CODE.replace("NAME", path.stem))
+        has_output = outputs.get(row["process_id"]) is not None
+        path.write_text(CODE.replace("NAME", path.stem) if has_output else "#!/bin/sh\nexit 0\n")
         path.chmod(0o755)
     for row in tables["inspector"]:
-        path = root / (mission.get("inspectordir") or mission.get("codedir") or "")
+        directory = mission.get("inspectordir")
+        path = codes if directory is None else root / directory
         path = path / {**_USUAL["inspector"], **row}["relative_path"] / row["filename"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(INSPECTOR)
@@ -315,3 +318,130 @@ def everything(database: str) -> object:
                 found[name] = sorted(cursor.fetchall(), key=repr)
     engine.dispose()
     return found
+
+
+# --- a mission with all that the dumps have not ---
+
+RAW, CLEAN, MEAN, AUX, GONE = 10, 20, 30, 40, 50
+"""Numbers of its products; the last one is retired."""
+
+
+def full_mission() -> Tables:
+    """Several codes by date, releases, a queue, inactive inspectors and codes, a file that is gone, nulls, keywords of
+    no form, files of two codes, a run that never ended, and files that count as made from something else by dbproc."""
+    days = ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04"]
+    files = [_file(100 + n, "raw", RAW, day) for n, day in enumerate(days)]
+    files += [_file(110, "raw", RAW, days[0], quality=1, process_keywords="b=2 a=1 word")]
+    files += [_file(200 + n, "clean", CLEAN, day, level=1.0, verbose_provenance="x") for n, day in enumerate(days[:3])]
+    files += [_file(300, "mean", MEAN, days[1], level=2.0, met_start_time=12.5, quality_checked=True)]
+    files += [
+        _file(400, "aux", AUX, days[0], gone=True, shasum=None),
+        _file(401, "aux", AUX, days[1], utc_start_time=None, utc_stop_time=None, data_level=None),
+        _file(500, "gone", GONE, days[0], check_date="2020-03-01T10:00:00", caveats="take care"),
+    ]
+    return {
+        "mission": [{"mission_id": 3, "codedir": "codes", "inspectordir": "", "errordir": None}],
+        "satellite": [{"satellite_id": 2}],
+        "instrument": [{"instrument_id": 4, "satellite_id": 2}],
+        "product": [
+            _product(number, name, level)
+            for number, name, level in (
+                (RAW, "raw", 0.0),
+                (CLEAN, "clean", 1.0),
+                (MEAN, "mean", 2.0),
+                (AUX, "aux", 0.0),
+                (GONE, "gone", 0.0),
+            )
+        ],
+        "instrumentproductlink": [{"instrument_id": 4, "product_id": n} for n in (RAW, CLEAN, MEAN, AUX, GONE)],
+        "inspector": [
+            _inspector(7, "raw", RAW),
+            _inspector(6, "raw", RAW, active_code=False, newest_version=False, quality_version=5),
+            _inspector(8, "clean", CLEAN, arguments="name=clean -q"),
+            _inspector(9, "mean", MEAN),
+            _inspector(11, "aux", AUX),
+            _inspector(12, "gone", GONE, active_code=False),
+        ],
+        "process": [
+            {"process_id": 5, "process_name": "to_clean", "output_product": CLEAN},
+            {"process_id": 6, "process_name": "to_mean", "output_product": MEAN, "extra_params": "-a|-b"},
+            {"process_id": 9, "process_name": "plot", "output_product": None, "output_timebase": "RUN"},
+        ],
+        "productprocesslink": [
+            {"process_id": 5, "input_product_id": RAW},
+            {"process_id": 5, "input_product_id": AUX, "optional": True},
+            {"process_id": 6, "input_product_id": CLEAN, "yesterday": 1, "tomorrow": 1},
+            {"process_id": 9, "input_product_id": CLEAN},
+        ],
+        "code": [
+            _code(21, 5, "to_clean.sh", code_stop_date="2020-01-02"),
+            _code(22, 5, "to_clean_late.sh", code_start_date="2020-01-03", quality_version=1),
+            _code(20, 5, "to_clean_old.sh", active_code=False, newest_version=False),
+            _code(23, 6, "to_mean.sh", arguments="TABLE.txt -x"),
+            _code(24, 9, "plot.sh", ram=None, cpu=None),
+        ],
+        "file": files,
+        "filefilelink": [
+            {"source_file": 100, "resulting_file": 200},
+            {"source_file": 101, "resulting_file": 201},
+            {"source_file": 401, "resulting_file": 201},
+            {"source_file": 102, "resulting_file": 202},
+            {"source_file": 201, "resulting_file": 300},
+            {"source_file": 999, "resulting_file": 300},
+        ],
+        "filecodelink": [
+            {"resulting_file": 200, "source_code": 20},
+            {"resulting_file": 201, "source_code": 20},
+            {"resulting_file": 201, "source_code": 21},
+            {"resulting_file": 202, "source_code": 22},
+            {"resulting_file": 300, "source_code": 23},
+        ],
+        "processqueue": [{"file_id": 103, "version_bump": None}],
+        "release": [{"file_id": 200, "release_num": "1"}, {"file_id": 300, "release_num": "1"}],
+        "logging": [
+            {"logging_id": 1, "pid": 4321, "comment": "done", "processing_end_time": "2020-02-01T12:10:00"},
+            {"logging_id": 5, "pid": None, "currently_processing": True},
+        ],
+        "unixtime": [{"file_id": 100, "unix_start": 1577836800, "unix_stop": 1577923199}],
+    }
+
+
+def _product(number: int, name: str, level: float) -> Rows:
+    return {
+        "product_id": number,
+        "product_name": name,
+        "instrument_id": 4,
+        "relative_path": f"data/{name}/{{Y}}",
+        "level": level,
+        "format": f"{name}_{{Y}}{{m}}{{d}}_v{{VERSION}}.txt",
+    }
+
+
+def _inspector(number: int, name: str, product: int, **values: Any) -> Rows:
+    return {
+        "inspector_id": number,
+        "filename": "by_name.py",
+        "arguments": f"name={name}",
+        "product": product,
+        **values,
+    }
+
+
+def _code(number: int, process: int, filename: str, **values: Any) -> Rows:
+    return {"code_id": number, "process_id": process, "filename": filename, **values}
+
+
+def _file(
+    number: int, product: str, product_id: int, day: str, *, level: float = 0.0, quality: int = 0, **values: Any
+) -> Rows:
+    return {
+        "file_id": number,
+        "filename": f"{product}_{day.replace('-', '')}_v1.{quality}.0.txt",
+        "utc_file_date": day,
+        "utc_start_time": f"{day}T00:00:00",
+        "utc_stop_time": f"{day}T23:59:59.999999",
+        "data_level": level,
+        "quality_version": quality,
+        "product_id": product_id,
+        **values,
+    }

@@ -125,8 +125,8 @@ def _refuse(
 ) -> None:
     problems = (*found.problems, *files.problems.sentences, *history.problems.sentences, *of_target)
     if problems:
-        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise DefinitionError(f"{database.name} cannot be imported, there is {count}; nothing was done:", problems)
+        count = "is a problem" if len(problems) == 1 else f"are {len(problems)} problems"
+        raise DefinitionError(f"{database.name} cannot be imported, there {count}; nothing was done:", problems)
 
 
 def _enter(store: Store, taken: _Read, old: str, options: Options, *, kept: bool) -> Judged:
