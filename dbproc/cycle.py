@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dbproc.changes.touched import any_code_touched, any_inspector_touched
 from dbproc.core.errors import EXIT_NEEDS_PERSON, BusyError, DbprocError, LockError, UserError
 from dbproc.core.events import LOGGER, Event, Progress, Report
+from dbproc.core.filenames import is_unfinished
 from dbproc.core.model import Definition, Move
 from dbproc.core.overlaps import refuse_harmful
 from dbproc.core.text import one_line
@@ -243,6 +244,7 @@ class _Run:
         """What may be taken from incoming; what cannot be looked at is told once."""
         found = scan_mission(self._definition, self._options.pattern, returned)
         self._report.unsettled = found.unsettled
+        self._report.took_nothing = not (found.settled or all(map(is_unfinished, found.names)))
         for name, why in found.unreadable:
             if name not in self._unreadable:
                 self._report.add(

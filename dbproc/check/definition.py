@@ -10,7 +10,7 @@ from itertools import combinations
 from dbproc.changes.edits import find_edits
 from dbproc.check.faults import Fault, Kind
 from dbproc.core.graph import circles
-from dbproc.core.model import Code, CodeEditPolicy, Definition
+from dbproc.core.model import Code, CodeEditPolicy, Definition, Mission
 from dbproc.engines import program
 from dbproc.system.package import PACKAGE
 
@@ -27,7 +27,7 @@ def program_faults(definition: Definition) -> Iterator[Fault]:
     """Codes and inspectors that cannot be run as they are defined."""
     codes = [code for process in definition.processes for code in definition.codes.get(process, ())]
     for code in codes:
-        yield from _code_fault(code)
+        yield from _code_fault(code, definition.mission)
     for edit in find_edits(definition)[0]:
         if edit.code.digest and edit.code.process_id in definition.processes:
             yield Fault(
@@ -69,7 +69,7 @@ def directory_faults(definition: Definition, *, has_quarantined: bool) -> Iterat
             )
 
 
-def _code_fault(code: Code) -> Iterator[Fault]:
+def _code_fault(code: Code, mission: Mission) -> Iterator[Fault]:
     if not os.path.isfile(code.path):
         yield Fault(
             kind=Kind.CODE_MISSING,
@@ -84,7 +84,7 @@ def _code_fault(code: Code) -> Iterator[Fault]:
             text="it may not be executed",
             remedy=f"chmod +x {code.path}",
         )
-    elif not code.path.startswith(_PACKAGE) and (fault := program.fault(code.path)) is not None:
+    elif not code.path.startswith(_PACKAGE) and (fault := program.fault(code.path, mission.path)) is not None:
         text, _, remedy = fault.partition("; ")
         yield Fault(
             kind=Kind.CODE_NOT_EXECUTABLE,

@@ -64,6 +64,7 @@ class Report:
         self.counts: Counter[Event] = Counter()
         self.events: list[Told] = []
         self.unsettled = 0  #: entries of incoming that are left for a later run
+        self.took_nothing = False  #: because all files that arrived are among them
 
     def add(self, event: Event, subject: str, text: str = "", **facts: object) -> None:
         """Report one event; `facts` are what ``--json`` prints besides."""
@@ -89,7 +90,7 @@ class Report:
     @property
     def did_something(self) -> bool:
         """Whether there is anything to say."""
-        return bool(self.events)
+        return bool(self.events) or self.took_nothing
 
     def summary(self) -> str:
         """The counts in one line, and what is left for a later run."""

@@ -49,6 +49,16 @@ from dbproc.database._queries import (
 
 _ATTEMPT = schema.attempt
 
+_SAID_BY_INSPECTORS = (
+    "quality_comment",
+    "caveats",
+    "verbose_provenance",
+    "check_date",
+    "quality_checked",
+    "met_start_time",
+    "met_stop_time",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRow:
@@ -379,7 +389,7 @@ def members_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[in
 
 def _values(file: NewFile) -> dict[str, Any]:
     facts, version = file.facts, file.version
-    extra = {name: facts.extra.get(name) for name in ("quality_comment", "caveats", "verbose_provenance")}
+    extra = {name: facts.extra.get(name) for name in _SAID_BY_INSPECTORS}
     return {
         "filename": file.filename,
         "product_id": file.product_id,
@@ -401,6 +411,7 @@ def _values(file: NewFile) -> dict[str, Any]:
         "arrived_time": file.arrived,
         "logging_id": file.run_id,
         **extra,
+        "quality_checked": bool(extra["quality_checked"]),
         "verbose_provenance": file.provenance or extra["verbose_provenance"],
     }
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dbproc.core import overlaps
+from dbproc.core.model import WHERE_STARTED
 from dbproc.core.overlaps import Place
 from dbproc.core.spec import SHIPPED, CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
 from dbproc.engines import program
@@ -80,6 +81,9 @@ def _is_program(path: Path) -> bool:
 def _mission_problems(mission: MissionSpec) -> Iterator[Problem]:
     if not os.path.isdir(mission.root):
         yield Problem(("mission", "root"), f"the directory {mission.root} does not exist; make it, or name another one")
+    run_in = paths.resolved(mission, mission.run_in)
+    if mission.run_in not in ("", WHERE_STARTED) and not os.path.isdir(run_in):
+        yield Problem(("mission", "run_in"), f"the directory {run_in} does not exist; make it, or name another one")
     missing = missing_algorithm(mission.digest)
     if missing:
         yield Problem(("mission", "digest"), missing)
@@ -156,7 +160,7 @@ def _code_problem(code: CodeSpec, mission: MissionSpec) -> str | None:
         return f"{path} is not a file"
     if not os.access(path, os.X_OK):
         return f"{path} is not executable; make it so: chmod +x {path}"
-    fault = program.fault(path)
+    fault = program.fault(path, mission.path)
     return f"{path} cannot be started: {fault}" if fault else _lies_among_others(path, mission)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from dbproc.core.keys import keys
@@ -29,7 +30,7 @@ def merged(old: Definition | None, new: Definition) -> Definition:
     }
     return replace(
         new,
-        mission=_with_unsaid(new.mission, old.mission),
+        mission=_with_unsaid(new.mission, old.mission, new.unsaid),
         products={**products, **new.products},
         processes={**processes, **declared},
         partial=False,
@@ -61,9 +62,10 @@ def _with_keywords(process: ProcessSpec, before: ProcessSpec | None, old: Defini
     return replace(process, keywords=before.keywords) if before is not None and is_same else process
 
 
-def _with_unsaid(new: AnySpec, old: AnySpec) -> AnySpec:
-    """Complete an INI file's specification with the keys that dbprocessing does not have."""
-    return replace(new, **{key.name: getattr(old, key.name) for key in keys(type(new)) if key.ini is None})
+def _with_unsaid(new: AnySpec, old: AnySpec, unsaid: Collection[str] = ()) -> AnySpec:
+    """Complete an INI file's specification with the keys that such a file cannot have, or does not."""
+    kept = [key.name for key in keys(type(new)) if key.ini is None or key.name in unsaid]
+    return replace(new, **{name: getattr(old, name) for name in kept})
 
 
 def reformatted(old: Definition | None, new: Definition) -> set[str]:

@@ -12,7 +12,7 @@ from dbproc.core.errors import FormatError
 from dbproc.core.filenames import compile_format
 from dbproc.core.graph import circles
 from dbproc.core.keys import Form, keys
-from dbproc.core.model import Timebase
+from dbproc.core.model import FIRST, LAST, Timebase
 from dbproc.core.periods import read_timebase
 from dbproc.core.spec import CodeSpec, Definition, KeyPath, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.mission import paths
@@ -65,6 +65,7 @@ def timebase_of(process: ProcessSpec) -> Timebase | None:
 def _value_problems(definition: Definition) -> Iterator[Problem]:
     """Every value that its key does not allow."""
     yield from _faults(("mission",), definition.mission)
+    yield from _fault(("mission", "path"), _path_fault(definition.mission.path))
     for hook in definition.mission.notify:
         place: KeyPath = ("notify", hook.name)
         yield from _fault(place, bounds.name(hook.name))
@@ -85,13 +86,20 @@ def _value_problems(definition: Definition) -> Iterator[Problem]:
             yield from _faults(("process", process.name, "code", position), code)
 
 
+def _path_fault(words: tuple[str, ...]) -> str | None:
+    """The fault of ``path`` as a whole."""
+    if len(words) == 1 or (words and not {FIRST, LAST} & set(words)):
+        return None
+    return 'must be "first", "last", or a list of directories that go first'
+
+
 def _faults(path: KeyPath, spec: Any) -> Iterator[Problem]:
     """Problems of the scalar keys of a specification; lists are checked item by item."""
     for key in keys(type(spec)):
         value = getattr(spec, key.name)
         if key.check is None or value is None:
             continue
-        if key.form is not Form.WORDS:
+        if key.form not in (Form.WORDS, Form.CHOICE):
             yield from _fault((*path, key.label), key.check(value))
         else:
             for position, word in enumerate(value):

@@ -15,6 +15,11 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Add what such a mission needs."""
+    op.add_column("mission", sa.Column("path", sa.Text(), server_default="first", nullable=False))
+    op.add_column("mission", sa.Column("outside", sa.Text(), nullable=True))
+    op.add_column("mission", sa.Column("run_in", sa.Text(), nullable=True))
+    op.add_column("mission", sa.Column("argument_fields", sa.Text(), server_default="all", nullable=False))
+    op.add_column("process", sa.Column("run_in", sa.Text(), nullable=True))
     _add_baseline()
 
 

@@ -312,8 +312,8 @@ def everything(database: str) -> object:
         cursor = connection.cursor()
         found = {}
         for name in COLUMNS:
-            cursor.execute("SELECT to_regclass(%s)", (name,))
-            if cursor.fetchone()[0] is not None:
+            cursor.execute("SELECT 1 WHERE to_regclass(%s) IS NOT NULL", (name,))
+            if cursor.fetchone() is not None:
                 cursor.execute(f'SELECT * FROM "{name}"')
                 found[name] = sorted(cursor.fetchall(), key=repr)
     engine.dispose()

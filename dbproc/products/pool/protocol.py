@@ -19,10 +19,10 @@ from dbproc.core.redaction import masked
 from dbproc.core.text import one_line
 from dbproc.core.version import Version
 from dbproc.products.base import Nonsense
-from dbproc.products.facts import EXTRA, CheckedFacts, checked, text, version_of
+from dbproc.products.facts import CheckedFacts, checked, extra_of, text, version_of
 
 if TYPE_CHECKING:
-    from dbproc.core.model import Definition, Product
+    from dbproc.core.model import Definition, Extra, Product
 
 READY = b"ready"
 _LONGEST_REASON = 1_000
@@ -64,16 +64,16 @@ def facts_content(facts: CheckedFacts) -> dict[str, Any]:
         "stop": facts.stop.isoformat(),
         "version": str(facts.version),
         "keywords": facts.keywords,
-        "extra": facts.extra,
+        "extra": {key: _in_json(value) for key, value in facts.extra.items()},
     }
 
 
 def facts_of(content: object) -> CheckedFacts:
     """The reverse of :func:`facts_content`, trusting nothing: the process that sent it runs foreign code."""
-    if not isinstance(content, Mapping) or not isinstance(extra := content.get("extra"), Mapping):
+    if not isinstance(content, Mapping):
         raise Nonsense("the worker returned invalid facts")
     version = version_of(content.get("version"))
-    if version is None or not extra.keys() <= EXTRA:
+    if version is None:
         raise Nonsense("the worker returned invalid facts")
     _require_storable(version, text("keywords", content.get("keywords")))
     return checked(
@@ -83,9 +83,13 @@ def facts_of(content: object) -> CheckedFacts:
             _time(content.get("stop")),
             version,
             text("keywords", content.get("keywords")),
-            {key: text(key, value) for key, value in extra.items()},
+            extra_of(content.get("extra")),
         )
     )
+
+
+def _in_json(value: Extra) -> str | float | bool:
+    return value.isoformat() if isinstance(value, dt.datetime) else value
 
 
 def reason_line(words: str) -> str:

@@ -1,0 +1,245 @@
+"""The first day of a mission that ran with dbprocessing: its configuration file, inspectors and codes, unchanged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kit.mission import Mission
+
+CONFIG = """
+[DEFAULT]
+level = 0
+product_description =
+inspector_filename = inspectors/one.py
+inspector_relative_path = .
+inspector_description = one
+inspector_version = 1.0.0
+inspector_output_interface = 1
+inspector_active = True
+inspector_date_written = 2012-01-01
+inspector_newest_version = True
+inspector_arguments =
+code_relative_path = codes
+code_start_date = 2000-01-01
+code_stop_date = 2050-12-31
+code_version = 1.0.0
+code_output_interface = 1
+code_active = True
+code_date_written = 2012-01-01
+code_newest_version = True
+code_arguments =
+code_cpu = 1
+code_ram = 1
+extra_params =
+code_description =
+
+[mission]
+mission_name = moved
+rootdir = .
+incoming_dir = incoming
+codedir =
+inspectordir =
+errordir = quarantine
+{mission}
+
+[satellite]
+satellite_name = {{MISSION}}-a
+
+[instrument]
+instrument_name = mag
+"""
+
+INSPECTOR = """
+import datetime
+import re
+
+from dbprocessing import Version, inspector
+
+
+class Inspector(inspector.inspector):
+    code_name = "one.py"
+
+    def inspect(self, kwargs):
+        if not re.match(self.filenameregex + "$", self.basename):
+            return None
+        day = self.extract_YYYYMMDD()
+        params = self.diskfile.params
+        params["utc_file_date"] = day.date()
+        params["utc_start_time"] = day
+        params["utc_stop_time"] = day + datetime.timedelta(days=1, microseconds=-1)
+        params["version"] = inspector.extract_Version(self.basename) or Version.Version(1, 0, 0)
+        {more}
+        return True
+"""
+
+
+def product(name: str, **keys: object) -> str:
+    keys = {
+        "product_name": name,
+        "relative_path": f"data/{name}",
+        "format": name + "_{Y}{m}{d}_v{VERSION}.txt",
+        **keys,
+    }
+    return _section(f"product_{name}", keys)
+
+
+def process(name: str, output: str, *inputs: str, timebase: str = "DAILY", **keys: object) -> str:
+    keys = {
+        "process_name": name,
+        "output_product": f"product_{output}" if output else "",
+        "output_timebase": timebase,
+        **{f"required_input{number}": f"product_{each}" for number, each in enumerate(inputs, 1)},
+        "code_filename": f"{name}.sh",
+        **keys,
+    }
+    return _section(f"process_{name}", keys)
+
+
+def _section(name: str, keys: dict[str, object]) -> str:
+    return "\n".join(["", f"[{name}]", *(f"{key} = {value}" for key, value in keys.items()), ""])
+
+
+def write(mission: Mission, *sections: str, more: str = "", keys: str = "") -> None:
+    """Write a configuration file with an inspector for all of its products, and codes that are not there yet."""
+    (mission.root / "config.ini").write_text(CONFIG.format(mission=keys) + "".join(sections))
+    mission.inspector("one.py", INSPECTOR.format(more=more or "pass"))
+    for section in sections:
+        for line in section.splitlines():
+            if line.startswith("code_filename = ") and not (mission.codes / line.split()[-1]).exists():
+                mission.code(line.split()[-1])
+
+
+def move(mission: Mission, *sections: str, more: str = "", keys: str = "") -> None:
+    """The mission, defined by its configuration file."""
+    write(mission, *sections, more=more, keys=keys)
+    mission.dbproc("init", mission.database)
+    mission.dbproc("apply", "config.ini")
+
+
+CHAIN = (product("raw"), product("made", level=1), process("to_made", "made", "raw"))
+
+
+def test_what_inspectors_say_besides_is_recorded_of_what_comes_and_of_what_is_made(mission: Mission) -> None:
+    said = (
+        "params.update(met_start_time=12345.5, met_stop_time='23456', quality_checked=1, quality_comment='fine',"
+        " check_date=datetime.datetime(2012, 1, 5, 3, 4, 5))"
+    )
+    move(mission, *CHAIN, more=said)
+    mission.deliver("raw_20120105_v1.0.0.txt")
+    mission.run("-i", "-p")
+    columns = "met_start_time, met_stop_time, quality_checked, quality_comment, check_date"
+    rows = mission.rows(f"SELECT {columns} FROM file ORDER BY file_id")
+    assert [(row[0], row[1], bool(row[2]), row[3]) for row in rows] == [(12345.5, 23456.0, True, "fine")] * 2
+    assert all(str(row[4]).startswith("2012-01-05 03:04:05") for row in rows)
+
+
+def test_codes_find_the_users_own_python_before_dbprocs(
+    sqlite_mission: Mission, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mission = sqlite_mission
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "python3").write_text("#!/bin/sh\nfor word; do last=$word; done; echo the own one > $last\n")
+    (own / "python3").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{own}:/usr/bin:/bin")
+    mission.environment["PATH"] = f"{own}:/usr/bin:/bin"
+    mission.code("to_made.sh", "#!/usr/bin/env python3\nopen(__import__('sys').argv[-1], 'w').write('dbproc')\n")
+    move(mission, *CHAIN)
+    mission.deliver("raw_20120105_v1.0.0.txt")
+    mission.run()
+    assert mission.content("made_20120105_v1.0.0.txt") == "the own one\n"
+    for path, found in (('"first"', "dbproc"), (f'["{own}"]', "the own one\n")):
+        exported = mission.dbproc("export").out
+        assert 'path = "last"' in exported or path != '"first"'
+        changed = exported.replace('path = "last"\n', "").replace("[mission]\n", f"[mission]\npath = {path}\n")
+        (mission.root / "mission.toml").write_text(changed)
+        mission.dbproc("apply", "mission.toml")
+        mission.dbproc("reprocess", "--product", "raw", "--force", "1")
+        mission.run()
+        assert mission.content(mission.names("made")[-1]) == found
+
+
+def test_codes_run_where_the_run_was_started_and_what_they_leave_there_stays(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    (mission.root / "template.txt").write_text("of the mission")
+    mission.code("to_made.sh", '#!/bin/sh\ncat "$1" > "$3"\n')
+    mission.code("effect.sh", '#!/bin/sh\necho "$(basename $1)" >> out.txt\n')
+    move(
+        mission,
+        product("raw"),
+        product("made", level=1),
+        process("to_made", "made", "raw", code_arguments="template.txt"),
+        process("effect", "", "made", timebase="RUN"),
+    )
+    mission.deliver("raw_20120105_v1.0.0.txt")
+    done = mission.run()
+    assert mission.content("made_20120105_v1.0.0.txt") == "of the mission"
+    assert (mission.root / "out.txt").read_text() == "made_20120105_v1.0.0.txt\n"
+    assert "beside" not in done.out
+    exported, file = mission.dbproc("export").out, mission.root / "mission.toml"
+    file.write_text(exported.replace('run_in = "{CWD}"', 'run_in = "nowhere"'))
+    assert f"the directory {mission.root}/nowhere does not exist" in mission.dbproc("apply", file.name, status=2).err
+    file.write_text(exported.replace('run_in = "{CWD}"\n', ""))
+    mission.dbproc("apply", file.name)
+    mission.code("to_made.sh", '#!/bin/sh\ntouch a b c d; echo x > "$3"\n')
+    done = mission.run()
+    assert "note to_made: left a, b, c and 1 more in its working directory; they were thrown away" in done.out
+    assert "note effect: left out.txt in its working directory; it was thrown away. To keep such" in done.out
+
+
+def test_arguments_have_the_fields_of_dbprocessing_replaced_and_no_others(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    mission.code("to_made.sh", '#!/bin/sh\nfor word; do last=$word; done\nprintf "%s|" "$@" > "$last"\n')
+    made = process(
+        "to_made", "made", "raw", code_arguments="{Y}{m}{d} {DATE} {VERSION}", extra_params="{PROCESS}|{CODEVERSION}"
+    )
+    move(mission, product("raw"), product("made", level=1), made)
+    mission.deliver("raw_20120105_v1.0.0.txt")
+    mission.run()
+    assert mission.content("made_20120105_v1.0.0.txt").startswith("{PROCESS}|1.0.0|{Y}{m}{d}|20120105|{VERSION}|/")
+    mission.dbproc("export", "--output", "mission.toml")
+    assert "nothing to change" in mission.dbproc("apply", "mission.toml").out
+    mission.dbproc("reprocess", "--product", "raw", "--force", "1")
+    mission.run()
+    assert mission.content("made_20120105_v1.1.0.txt").startswith("{PROCESS}|1.0.0|{Y}{m}{d}|20120105|{VERSION}|/")
+
+
+def test_a_file_is_taken_at_once_unless_the_configuration_says_how_long_it_settles(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    move(mission, *CHAIN)
+    mission.deliver("raw_20120105_v1.0.0.txt")
+    assert "1 ingested" in mission.run("-i").out
+    write(mission, *CHAIN, keys="settle_seconds = 60")
+    mission.dbproc("apply", "config.ini")
+    mission.deliver("raw_20120106_v1.0.0.txt")
+    done = mission.run("-i")
+    assert done.out == "nothing to do; 1 file in incoming still unsettled, left for a later run\n"
+    write(mission, *CHAIN)
+    assert "nothing to change" in mission.dbproc("apply", "config.ini").out  # what it does not say stays
+    mission.execute("UPDATE mission SET settle_seconds = 0")
+    mission.run()
+
+
+def test_an_output_has_the_keywords_of_its_inspector_alone(mission: Mission) -> None:
+    raw, made = "raw_{k}_{Y}{m}{d}_v{VERSION}.txt", "made_{k}_{Y}{m}{d}_v{VERSION}.txt"
+    move(
+        mission,
+        product("raw", format=raw),
+        product("aux"),
+        product("made", level=1, format=made),
+        product("both", level=2),
+        process("to_made", "made", "raw", timebase="FILE"),
+        process("to_both", "both", "made", "aux", timebase="FILE"),
+        more='params["process_keywords"] = "k=a" if self.basename.startswith("raw") else ""',
+    )
+    mission.deliver("raw_a_20120105_v1.0.0.txt", "aux_20120105_v1.0.0.txt")
+    mission.run()
+    assert {name: file.keywords for name, file in mission.files().items()} == {
+        "raw_a_20120105_v1.0.0.txt": "k=a",
+        "aux_20120105_v1.0.0.txt": "",
+        "made_a_20120105_v1.0.0.txt": "",
+        "both_20120105_v1.0.0.txt": "",
+    }
+    assert "nothing to do" in mission.dbproc("plan").out
