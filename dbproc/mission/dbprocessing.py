@@ -105,6 +105,7 @@ def read_mission(old: OldDatabase, root: str | None = None, codes_from: str | No
     found = OldMission(row.mission_id, _mission(row, os.path.abspath(place), codes_from))
     for step in (_groups, _products, _inspectors, _processes, _links, _codes):
         step(old, found)
+    _with_places_outside(found)
     if found.problems:
         return found
     definition = found.definition
@@ -344,6 +345,19 @@ def _version(row: OldRow) -> Version:
 
 def _version_key(row: OldRow) -> tuple[Version, int]:
     return _version(row), int(row[0])
+
+
+def _with_places_outside(found: OldMission) -> None:
+    """Where links in the root lead to other disks, files of products lie there, and that is meant."""
+    root = os.path.realpath(found.mission.root)
+    fixed = {os.path.join(found.mission.root, each.directory.partition("{")[0]) for each in found.products.values()}
+    places = {real for path in fixed if not paths.is_inside(real := os.path.realpath(path), root)}
+    if places and all(not paths.leads_outside(each.directory) for each in found.products.values()):
+        found.mission = replace(found.mission, outside=tuple(sorted(places)))
+        found.notes.append(
+            f"directories of products lead out of the root, to {', '.join(sorted(places))}: outside in the mission "
+            "file says that this is meant"
+        )
 
 
 def _with_hints(found: OldMission) -> None:

@@ -189,9 +189,9 @@ _USUAL: Mapping[str, Rows] = {
 }
 
 CODE = """#!/bin/sh
-printf '%s' NAME > made
-while [ $# -gt 1 ]; do if [ -f "$1" ]; then printf '(%s)' "$(cat "$1")" >> made; fi; shift; done
-mv made "$1"
+for output; do :; done
+printf '%s' NAME > "$output"
+while [ $# -gt 1 ]; do if [ -f "$1" ]; then printf '(%s)' "$(cat "$1")" >> "$output"; fi; shift; done
 """
 """A code that puts each input that is a file in brackets behind its own name; its other arguments are for nothing."""
 

@@ -19,7 +19,7 @@ from dbproc.core.states import CodeEvent
 from dbproc.database import codes, lock, moving_in
 from dbproc.database.dbprocessing import reading
 from dbproc.database.dbprocessing.reading import OldDatabase
-from dbproc.database.store import Store, Transaction, database_url
+from dbproc.database.store import Store, Transaction, database_url, schema_version
 from dbproc.mission import paths
 from dbproc.mission.dbprocessing import OldMission, read_mission
 from dbproc.storage import permissions
@@ -112,6 +112,8 @@ def _read_old(name: str) -> OldDatabase:
                 "dbprocessing open it once, for example with printProcessQueue.py; then import it"
             )
     with Store(url, read_only=True) as store:
+        if schema_version(store) is not None:
+            raise DatabaseError(f"{store.name} is no database of dbprocessing: it is one of dbproc's already")
         old = reading.read(store)
         lacking = reading.missing_tables(old)
         if lacking:

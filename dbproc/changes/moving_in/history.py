@@ -137,8 +137,8 @@ def _attempt(
         "command_line": json.dumps(words),
         "output_filename": row["filename"],
         "output_file": row["file_id"],
-        "created_time": row["file_create_date"],
-        "end_time": row["file_create_date"],
+        "created_time": row.get("file_create_date"),
+        "end_time": row.get("file_create_date"),
     }, ordered
 
 

@@ -39,7 +39,9 @@ def problems(new: str, definition: Definition) -> list[str]:
             found = [f"{dotted_place(each.path).label}: {each.text}" for each in database_problems(definition, path)]
             return found + _problems_of_file(path, definition.mission)
         with Store(url) as store:
-            return _problems_of_store(store, definition.mission) if _version(store) is not None else []
+            if _version(store) is not None:
+                return _problems_of_store(store, definition.mission)
+        return _problems_of_root(definition.mission, shown_name(url), "postgresql", str(url.database))
     except DbprocError as error:
         return [str(error)]
 
@@ -50,8 +52,14 @@ def _problems_of_file(path: str, mission: MissionSpec) -> list[str]:
             return _problems_of_store(store, mission)
     if not os.path.isdir(os.path.dirname(path)):
         return [f"the directory {os.path.dirname(path)} does not exist; make it first"]
-    if os.path.isdir(mission.root):
-        owner = Owner("", path, None, ("sqlite", os.path.realpath(path)), ())
+    return _problems_of_root(mission, path, "sqlite", os.path.realpath(path))
+
+
+def _problems_of_root(mission: MissionSpec, shown_as: str, *name: str) -> list[str]:
+    """That the root belongs to another database than one of this name, which there is not yet."""
+    mark = ownership.read_mark(mission.root) if os.path.isdir(mission.root) else None
+    if mark is not None:
+        owner = Owner("", shown_as, None, (*name, *mark.name[len(name) :]), ())
         ownership.standing(mission.root, owner, was_marked=False)
     return []
 
