@@ -254,10 +254,16 @@ def confirm(connection: Connection, run_id: int, confirmed: Sequence[Confirmatio
     insert_rows(connection, schema.confirmation, new)
 
 
-def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: bool) -> None:
-    """Record that files are on disk, or are not; before they are used, their digests are taken again."""
+def set_existing(
+    connection: Connection, file_ids: Sequence[int], *, exists: bool, sizes: Mapping[int, int] | None = None
+) -> None:
+    """Record that files are on disk, or are not; before they are used, their digests are taken again. `sizes` are those
+    of files that were measured, for those of which none is known."""
     for some in batches(file_ids):
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
+    for file_id, size in (sizes or {}).items():
+        unknown = (FILE.c.file_id == file_id, FILE.c.file_size.is_(None))
+        connection.execute(update(FILE).where(*unknown).values(file_size=size))
 
 
 def newest_known(connection: Connection, file_ids: Sequence[int]) -> list[File]:

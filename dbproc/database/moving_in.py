@@ -10,6 +10,9 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 from dbproc.database import schema
 from dbproc.database._queries import batches, insert_rows
 
+IMPORT = "import"
+"""The purpose of the row of a run that stands for an import."""
+
 Row = Mapping[str, Any]
 _ORDER = (
     *("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "code"),

@@ -172,6 +172,7 @@ def _products(old: OldDatabase, found: OldMission) -> None:
             satellite=found.satellites.get(satellite, ""),
             instrument=instrument,
             description=text_of(row.product_description),
+            companion=text_of(row.format).endswith(".idx"),
         )
         found.products[row.product_id] = completed(product, found.mission)
         found.instrument_of[row.product_id] = instrument_id

@@ -17,6 +17,8 @@ from tests.kit.commands import Done
 from tests.kit.mission import Mission
 from tests.kit.old_missions import Tables
 
+DAY = "2020-01-01"
+HERE = socket.gethostname()
 MakeDatabase = Callable[[], str]
 MISSIONS: dict[str, tuple[Callable[[], Tables], int, dict[str, int]]] = {
     "full": (old_missions.full_mission, 2021, {"stale": 2, "not_made": 2, "runs": 3}),
@@ -128,6 +130,51 @@ def test_every_version_of_the_tables_is_read(tmp_path: Path) -> None:
         told = moved.told("--dry-run")
         assert {**told, "old": "", "notes": []} == {**newest, "old": "", "notes": []}, year
         assert ("newest_version" in str(told["notes"])) == (year <= 2016)
+
+
+def test_what_is_in_force_no_more_stays_so(tmp_path: Path) -> None:
+    tables, (product, file) = old_missions.full_mission(), old_missions.rows_for("idle", 60)
+    tables["product"] += [product, {**product, "product_id": 70, "product_name": "empty", "format": "empty_{DATE}"}]
+    tables["inspector"] += [{**tables["inspector"][0], "inspector_id": 13, "product": 60, "arguments": "name=idle"}]
+    tables["process"] += [{"process_id": 12, "process_name": "to_idle", "output_product": 60}]
+    tables["productprocesslink"] += [{"process_id": 12, "input_product_id": old_missions.RAW}]
+    tables["code"] += [{**tables["code"][0], "code_id": 30, "process_id": 12, "newest_version": False}]
+    tables["file"] += [file(600, DAY), *delivered("2020-01-10")]
+    tables["filefilelink"] += [
+        {"source_file": 100, "resulting_file": 600},
+        {"source_file": 111, "resulting_file": 211},
+    ]
+    tables["filecodelink"] += [{"resulting_file": 600, "source_code": 30}]
+    cube, (cube_file,) = (
+        {**product, "product_id": 80, "product_name": "cube", "format": "cube_{DATE}.idx"},
+        [file(700, DAY)],
+    )
+    tables["product"] += [{**cube, "relative_path": "data/cube"}]
+    tables["file"] += [{**cube_file, "product_id": 80, "filename": "cube_20200101.idx"}]
+    moved = Moved(tmp_path, str(tmp_path / "old.sqlite"), str(tmp_path / "new.sqlite"), tables)
+    blocks = moved.mission.root / "data" / "cube" / "cube_20200101" / "0000.bin"
+    blocks.parent.mkdir()
+    blocks.write_text("blocks")
+    mission, told = moved.mission, moved.told()
+    assert mission.rows("SELECT file_id, member_path, member_size FROM filemember") == [(700, "0000.bin", 6)]
+    notes = "\n".join(told["notes"])
+    for words in ("to_idle has no code in force", "product empty", "count as delivered", "clean_20200110"):
+        assert words in notes, words
+    assert [each["file"] for each in told["stale"] if "delivered" in each["why"]] == ["clean_20200110_v1.0.0.txt"]
+    assert mission.dbproc("check").out.startswith("no fault")
+    mission.dbproc("export", "--output", str(mission.file))
+    assert mission.dbproc("apply", str(mission.file)).out == "nothing to change\n"
+    mission.run()
+    assert mission.dbproc("check").out.startswith("no fault")
+    mission.deliver("raw_20200110_v1.1.0.txt")
+    assert "clean_20200110_v1.1.0.txt" in made(mission.run())
+
+
+def delivered(day: str) -> list[dict[str, object]]:
+    """An input, and what was made from it by nobody knows what."""
+    _, raw = old_missions.rows_for("raw", old_missions.RAW)
+    _, clean = old_missions.rows_for("clean", old_missions.CLEAN)
+    return [raw(111, day), clean(211, day)]
 
 
 # --- afterwards ---
@@ -264,9 +311,6 @@ def test_all_that_hinders_is_told_at_once(tmp_path: Path) -> None:
     error = again.take(status=2).err
     for words in ("process.to_mean.timebase", "ORBIT", "there must be one code", "raw_20200101_v1.0.0.txt (100, 101)"):
         assert words in error, words
-
-
-HERE = socket.gethostname()
 
 
 def test_a_relative_root_is_to_be_named(tmp_path: Path) -> None:

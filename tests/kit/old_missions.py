@@ -9,7 +9,7 @@ import datetime as dt
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -404,6 +404,11 @@ def full_mission() -> Tables:
         ],
         "unixtime": [{"file_id": 100, "unix_start": 1577836800, "unix_stop": 1577923199}],
     }
+
+
+def rows_for(name: str, number: int) -> tuple[Rows, Callable[[int, str], Rows]]:
+    """The row of a product more, and what gives rows of its files, by number and day."""
+    return _product(number, name, 1.0), lambda file_id, day: _file(file_id, name, number, day, level=1.0)
 
 
 def _product(number: int, name: str, level: float) -> Rows:

@@ -24,7 +24,6 @@ from dbproc.mission import paths
 from dbproc.mission.dbprocessing import OldMission, read_mission
 from dbproc.storage import permissions
 
-PURPOSE = "import"
 _KEPT_WHEN_EDITED = (
     "a code whose bytes change under one version gets the next revision here, and what it made is made again; "
     'dbprocessing did not look: on_code_edit = "accept" in a mission file does as it did'
@@ -137,7 +136,7 @@ def _enter(store: Store, taken: _Read, old: str, options: Options, *, kept: bool
     rows = definition_rows(found, read_bytes(found, kept=kept))
     with store.begin() as connection:
         moving_in.enter(connection, {**rows, "logging": history.runs})
-        run_id = lock.note(connection, PURPOSE, f"imported from {target.shown(old)}")
+        run_id = lock.note(connection, moving_in.IMPORT, f"imported from {target.shown(old)}")
         _enter_history(connection, taken, run_id)
         judged = baseline.judge(connection)
         if options.judge:
@@ -153,6 +152,7 @@ def _enter_history(connection: Transaction, taken: _Read, run_id: int) -> None:
         connection,
         {
             "file": [{**row, "logging_id": run_id} for row in taken.files.rows.values()],
+            "filemember": taken.files.members,
             "filefilelink": history.links,
             "filecodelink": history.code_links,
             "release": history.releases,

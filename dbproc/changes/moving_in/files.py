@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbproc.changes.moving_in.findings import Findings, Options, Verify
+from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Progress
-from dbproc.core.filenames import UNFIT, keywords_text, render
+from dbproc.core.filenames import UNFIT, companion_of, keywords_text, render
+from dbproc.core.model import Member
 from dbproc.core.spec import ProductSpec
 from dbproc.database.dbprocessing.reading import OldDatabase, OldRow
 from dbproc.database.dbprocessing.values import date_of, is_true, text_of, time_of, utc
 from dbproc.mission.dbprocessing import OldMission
 from dbproc.storage.digest import digest_file, state_of
+from dbproc.storage.fingerprint import measure
 
 UNKNOWN_DIGEST = "sha1:unknown"
 """Of a file that is gone, and of which none was recorded: no file has it."""
@@ -36,9 +39,11 @@ Row = dict[str, Any]
 
 @dataclass(slots=True)
 class MovedFiles:
-    """Rows of the table of files by number; which are not on disk, and what was found."""
+    """Rows of the table of files by number, and of what their companion directories hold; which are not on disk, and
+    what was found."""
 
     rows: dict[int, Row] = field(default_factory=dict)
+    members: list[Row] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     problems: Findings = field(default_factory=Findings)
     notes: Findings = field(default_factory=Findings)
@@ -190,6 +195,8 @@ class _Sight:
     state: str
     modified: float
     digests: Mapping[str, str]
+    members: tuple[Member, ...] = ()
+    is_link: bool = False
 
 
 def _look(
@@ -199,14 +206,14 @@ def _look(
     recorded: Mapping[int, dt.datetime | None],
     progress: Progress | None,
 ) -> None:
-    root, done, rows = found.mission.root, 0, list(moved.rows.values())
+    done, rows = 0, list(moved.rows.values())
     is_looked_at = options.verify is not Verify.NONE or options.rehash
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         for start in range(0, len(rows), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]
             sights: Sequence[_Sight | str | None] = [None] * len(some)
             if is_looked_at:
-                look = _looker(root, found.mission.digest, options)
+                look = _looker(found, options)
                 sights = list(pool.map(look, some))
             for row, sight in zip(some, sights, strict=True):
                 _enter_sight(row, sight, moved, options, is_looked_at=is_looked_at)
@@ -216,7 +223,9 @@ def _look(
                 progress(done, len(rows))
 
 
-def _looker(root: str, algorithm: str, options: Options) -> Callable[[Row], _Sight | str | None]:
+def _looker(found: OldMission, options: Options) -> Callable[[Row], _Sight | str | None]:
+    root, algorithm = found.mission.root, found.mission.digest
+
     def look(row: Row) -> _Sight | str | None:
         path = os.path.join(root, row["relative_path"], row["filename"])
         try:
@@ -226,14 +235,16 @@ def _looker(root: str, algorithm: str, options: Options) -> Callable[[Row], _Sig
             wanted = {"sha1"} if options.verify is Verify.SHA1 and row["shasum"] != UNKNOWN_DIGEST else set()
             wanted |= {algorithm} if options.rehash or row["shasum"] == UNKNOWN_DIGEST else set()
             taken = {each: digest_file(path, each) for each in wanted}
+            owns = found.products[row["product_id"]].companion and os.path.isdir(companion_of(path))
+            members = measure(path, algorithm, companion=True).members if owns else ()
             after = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError as error:
-            return f"it cannot be read: {error.strerror}"
+        except (OSError, UnsettledError, PlacementError) as error:
+            return f"it cannot be read: {getattr(error, 'strerror', None) or error}"
         if state_of(after) != state_of(status):
             return "it was changed while it was read"
-        return _Sight(status.st_size, state_of(status), status.st_mtime, taken)
+        return _Sight(status.st_size, state_of(status), status.st_mtime, taken, members, os.path.islink(path))
 
     return look
 
@@ -269,6 +280,18 @@ def _enter_sight(
             )
         else:
             moved.notes.add("files whose bytes are not those that were recorded: the present ones are", name)
+    if sight.is_link:
+        moved.notes.add("links in the places of files, which dbproc check complains of", name)
+    moved.members += [
+        {
+            "file_id": row["file_id"],
+            "member_path": each.path,
+            "member_size": each.size,
+            "shasum": each.digest,
+            "stat": each.state or None,
+        }
+        for each in sight.members
+    ]
     row["exists_on_disk"] = True
     row["file_size"] = sight.size
     taken = next((digest for each, digest in sight.digests.items() if each != "sha1"), None)
