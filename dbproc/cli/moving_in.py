@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -80,7 +81,7 @@ def import_dbprocessing(
 def _print(done: TakenOver) -> None:
     counts = done.counts
     would = "" if done.is_done else "would be "
-    click.echo(
+    echo_folded(
         f"mission {done.mission} in {done.root}: {counts['products']:,} products, {counts['processes']:,} processes, "
         f"{counts['codes']:,} codes"
     )
@@ -100,14 +101,15 @@ def _print(done: TakenOver) -> None:
     if not done.is_done:
         click.echo("nothing was changed")
         return
-    click.echo(f"{done.old} is now in {done.database}; see that all is well: dbproc check -m {done.database}")
-    click.echo(f"its mission file: dbproc export -m {done.database} --output mission.toml")
+    click.echo(f"it is now in {done.database}")
+    click.echo(f"to see that all is well: dbproc check -m {shlex.quote(done.database)}")
+    click.echo(f"to have its mission file: dbproc export --output mission.toml -m {shlex.quote(done.database)}")
 
 
 def _print_some(title: str, lines: list[str]) -> None:
     if not lines:
         return
-    click.echo(f"{len(lines):,} {title}:")
+    echo_folded(f"{len(lines):,} {title}:")
     for line in lines[:SHOWN]:
         echo_folded(f"  {one_line(line)}")
     if len(lines) > SHOWN:
