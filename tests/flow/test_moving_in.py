@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +13,16 @@ from typing import Any
 
 import pytest
 
+from tests.flow.compat.legacy import HERE as SCENARIO_FILES
+from tests.flow.compat.legacy import Mission as Compat
+from tests.flow.compat.legacy import load, write_release
 from tests.kit import old_missions
-from tests.kit.commands import Done
+from tests.kit.commands import Done, call_command
 from tests.kit.mission import Mission
 from tests.kit.old_missions import Tables
 
 DAY = "2020-01-01"
+SCENARIOS = sorted(path.stem.partition("_")[2] for path in SCENARIO_FILES.glob("scenario_*.json"))
 HERE = socket.gethostname()
 MakeDatabase = Callable[[], str]
 MISSIONS: dict[str, tuple[Callable[[], Tables], int, dict[str, int]]] = {
@@ -130,6 +135,43 @@ def test_every_version_of_the_tables_is_read(tmp_path: Path) -> None:
         told = moved.told("--dry-run")
         assert {**told, "old": "", "notes": []} == {**newest, "old": "", "notes": []}, year
         assert ("newest_version" in str(told["notes"])) == (year <= 2016)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [each if each in ("keywords", "release") else pytest.param(each, marks=pytest.mark.thorough) for each in SCENARIOS],
+)
+def test_a_mission_that_dbprocessing_has_run_is_as_it_was(name: str, tmp_path: Path) -> None:
+    """The files are those that dbprocessing 0.1.0 made of the scenario, also where dbproc makes others."""
+    mission, files = Compat(load("scenario", name), tmp_path / "home"), load("expected", name)["files"]
+    defined, old, new = (tmp_path / each for each in ("defined.sqlite", "old.sqlite", "new.sqlite"))
+    environment = mission.environment()
+
+    def dbproc(*words: str) -> str:
+        done = call_command("dbproc", words, mission.root, environment)
+        assert done.status == 0, done.err
+        return done.out
+
+    dbproc("init", str(defined))
+    dbproc("apply", mission.config.name, "-m", str(defined))
+    for step in mission.scenario["steps"]:
+        if "release" in step:
+            write_release(mission, step["release"])
+            dbproc("apply", mission.config.name, "-m", str(defined))
+    shutil.rmtree(mission.root / ".dbproc")
+    for file, each in files.items():
+        place = mission.root / each["directory"] / file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(file)
+    old_missions.make(str(old), old_missions.replayed(defined, files))
+    told = json.loads(dbproc("import", "dbprocessing", str(old), "-m", str(new), "--json"))
+    assert told["missing"] == []
+    assert bool(told["stale"] or told["not_made"]) == (name not in ("chain", "keywords", "release"))
+    assert dbproc("check", "--deep", "-m", str(new)).startswith("no fault")
+    assert dbproc("plan", "-m", str(new)) == "nothing to do\n"
+    dbproc("export", "-m", str(new), "--output", str(tmp_path / "mission.toml"))
+    assert dbproc("apply", str(tmp_path / "mission.toml"), "-m", str(new)) == "nothing to change\n"
+    assert dbproc("apply", mission.config.name, "-m", str(new)) == "nothing to change\n"
 
 
 def test_what_is_in_force_no_more_stays_so(tmp_path: Path) -> None:

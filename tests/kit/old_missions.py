@@ -9,6 +9,7 @@ import datetime as dt
 import gzip
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -450,3 +451,54 @@ def _file(
         "product_id": product_id,
         **values,
     }
+
+
+# --- a mission that dbprocessing has run ---
+
+_DEFINED = ("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "code")
+
+
+def replayed(defined: Path, files: Mapping[str, Mapping[str, Any]]) -> Tables:
+    """The database that dbprocessing has after a mission whose definition is in a database of dbproc, and whose files
+    are as they were recorded with it: name by name with date, times, version, keywords, inputs and code."""
+    tables: Tables = {}
+    with closing(sqlite3.connect(defined)) as connection:
+        connection.row_factory = sqlite3.Row
+        for name in _DEFINED:
+            rows = [dict(row) for row in connection.execute(f"SELECT * FROM {name}")]
+            tables[name] = [{key: value for key, value in row.items() if key in COLUMNS[name]} for row in rows]
+    for row in tables["code"]:
+        row["newest_version"] = bool(row["newest_version"])
+    products = {row["product_name"]: row for row in tables["product"]}
+    made = {row["process_id"]: row["output_product"] for row in tables["process"]}
+    codes = {
+        (made[row["process_id"]], f"{row['filename']} {'.'.join(str(row[key]) for key in _VERSION)}"): row["code_id"]
+        for row in tables["code"]
+    }
+    numbers = {name: number for number, name in enumerate(files, 1)}
+    tables["file"] = [
+        {
+            "file_id": numbers[name],
+            "filename": name,
+            "product_id": products[each["product"]]["product_id"],
+            "data_level": products[each["product"]]["level"],
+            "utc_file_date": each["date"],
+            "utc_start_time": each["start"],
+            "utc_stop_time": each["stop"],
+            **dict(zip(_VERSION, each["version"], strict=True)),
+            "process_keywords": each["keywords"] or None,
+            "shasum": hashlib.sha1(name.encode()).hexdigest(),
+        }
+        for name, each in files.items()
+    ]
+    tables["filefilelink"] = [
+        {"source_file": numbers[source], "resulting_file": numbers[name]}
+        for name, each in files.items()
+        for source in each["inputs"]
+    ]
+    tables["filecodelink"] = [
+        {"resulting_file": numbers[name], "source_code": codes[products[each["product"]]["product_id"], code]}
+        for name, each in files.items()
+        for code in each["code"]
+    ]
+    return tables
