@@ -37,14 +37,14 @@ def listed(store: Store, selection: Selection) -> Iterator[ListedFile]:
         mission = load_mission(connection)
         rows = page_of(connection, selection)
     while rows:
-        yield from (extended(ListedFile, row, path=_path(mission, row)) for row in rows)
+        yield from (extended(ListedFile, row, path=place_of(mission, row)) for row in rows)
         if len(rows) < PAGE:
             return
         with store.begin() as connection:
             rows = page_of(connection, selection, rows[-1])
 
 
-def _path(mission: Mission, row: FileRow) -> str | None:
+def place_of(mission: Mission, row: FileRow) -> str | None:
     """Where the bytes of a file are: in its place, or kept aside."""
     if row.standing is Standing.IN_PLACE:
         return f"{mission.root}/{row.directory}/{row.filename}"
