@@ -32,7 +32,7 @@ from dbproc.core.slot_text import period_words
 from dbproc.core.text import size_words
 
 _HEAD = ("file", "time", "version", "size", "since")
-release_argument = click.argument("release", shell_complete=complete_releases, metavar="NAME")
+release_argument = click.argument("name", shell_complete=complete_releases)
 
 
 @click.group("release", cls=Group)
@@ -45,7 +45,7 @@ def release_command() -> None:
 
 
 @release_command.command("tag")
-@click.argument("release", metavar="NAME")
+@click.argument("name")
 @products_argument
 @product_option
 @placed_file_options
@@ -55,7 +55,7 @@ def release_command() -> None:
 @dry_run_option
 @asking_options
 def tag_command(
-    release: str,
+    name: str,
     named: Sequence[str],
     products: Sequence[str],
     every_version: bool,
@@ -78,15 +78,15 @@ def tag_command(
 
     selection = selection_of(products=(*named, *products), newest=not every_version, **given)
     with open_mission(mission, read_only=dry_run) as store, mission_access(store):
-        done = tag(store, release, selection, comment, doubtful=doubtful, only_look=dry_run)
+        done = tag(store, name, selection, comment, doubtful=doubtful, only_look=dry_run)
     if as_json:
         print_json(done)
         return
     files = f"{done.files:,} file{'' if done.files == 1 else 's'}, {size_words(done.size)}"
     if dry_run:
-        click.echo(f"would release {files} as {release}")
+        click.echo(f"would release {files} as {name}")
         return
-    click.echo(f"released {files} as {release}")
+    click.echo(f"released {files} as {name}")
     click.echo(f"manifest: {cell(done.manifest)}")
     click.echo(f"{cell(done.digest)}")
 
@@ -113,7 +113,7 @@ def list_command(mission: str, as_json: bool) -> None:
 @click.option("--paths", is_flag=True, help="Only the paths, one a line: where the bytes are by now.")
 @click.option("--manifest", "target", metavar="FILE", help="Write the manifest to this file; - is standard output.")
 @asking_options
-def files_command(release: str, paths: bool, target: str | None, mission: str, as_json: bool) -> None:
+def files_command(name: str, paths: bool, target: str | None, mission: str, as_json: bool) -> None:
     """List the files of the release NAME, and what happened to them since: those that were withdrawn or replaced, when
     and why, are still there.
     """
@@ -124,9 +124,9 @@ def files_command(release: str, paths: bool, target: str | None, mission: str, a
         raise click.UsageError("give one of --paths, --manifest and --json")
     with open_mission(mission, read_only=True) as store:
         if target is not None:
-            write_file(target, manifest_of(store, release).encode())
+            write_file(target, manifest_of(store, name).encode())
             return
-        rows = released_files(store, release)
+        rows = released_files(store, name)
         if as_json:
             list_json(rows)
             return

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select
 
-from dbproc.core.data_releases import Head, Held, entry_line, manifest_text
+from dbproc.core.data_releases import Head, Held, entry_line
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.likeness import no_such
 from dbproc.core.version import Version
@@ -113,14 +113,14 @@ def entries(connection: Connection, rows: Sequence[FileRow]) -> Iterator[str]:
         yield from (entry_line(row, members[row.file_id]) for row in some)
 
 
-def manifest(connection: Connection, name: str) -> tuple[str, str] | None:
-    """The text of the manifest of a release, and the digest that was recorded; None of one that dbprocessing made."""
+def manifest(connection: Connection, name: str) -> tuple[Head, list[str], str] | None:
+    """The manifest of a release and the digest that was recorded; None of one that dbprocessing made."""
     row = connection.execute(select(_RELEASE).where(_RELEASE.c.release_num == name)).one_or_none()
     if row is None:
         return None
     head = Head(name=name, mission=row.mission_name, time=row.release_time, user=row.user, comment=row.comment)
     of = select(_OF.c.entry).where(_OF.c.release_num == name).order_by(_OF.c.file_id)
-    return manifest_text(head, list(connection.scalars(of))), row.shasum
+    return head, [line or "" for line in connection.scalars(of)], row.shasum
 
 
 def named(connection: Connection) -> dict[str, str]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dbproc.core.answers import extended
 from dbproc.core.data_releases import Difference, ProductDifference, differences, path_in
 from dbproc.core.model import Mission
 from dbproc.core.states import Correction, Standing
-from dbproc.database import corrections, data_releases, files
+from dbproc.database import corrections, data_releases
 from dbproc.database.corrections import CorrectionRow
 from dbproc.database.definition.load import load_mission
 from dbproc.database.files import FileRow
 from dbproc.database.selection import PAGE, Selection, page_of
 from dbproc.database.store import Store, Transaction
-from dbproc.explain.files import ListedFile, place_of
+from dbproc.explain.files import ListedFile
+from dbproc.run.whereabouts import places_of
 
 _TAKES_OUT = frozenset({Correction.WITHDRAW, Correction.REPLACE, Correction.REINSPECT, Correction.REAP})
 
@@ -80,18 +80,6 @@ def _since(row: FileRow, done: CorrectionRow | None, path: str | None, digest: s
     if digest is not None and digest != row.digest:
         changes.append("recorded with other bytes since")
     return "; ".join(changes)
-
-
-def places_of(connection: Transaction, mission: Mission, rows: Sequence[FileRow]) -> Mapping[int, str | None]:
-    """By file: where its bytes are, None where they are nowhere. What was inspected anew has a row of its own, and its
-    bytes are where that one's are."""
-    places = {row.file_id: place_of(mission, row) for row in rows}
-    for row in rows:
-        if places[row.file_id] is None and row.standing is Standing.REPLACED:
-            states = files.rows_numbered(connection, files.states_of(connection, row.filename))
-            same = (place_of(mission, each) for each in states if each.digest == row.digest)
-            places[row.file_id] = next((place for place in same if place is not None and os.path.lexists(place)), None)
-    return places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
+from dbproc.core.data_releases import manifest_text
 from dbproc.core.errors import UserError
 from dbproc.core.model import Mission
 from dbproc.database import data_releases
@@ -45,8 +46,13 @@ def manifest_of(store: Store, name: str) -> str:
         found = data_releases.manifest(connection, name)
     if found is None:
         raise UserError(f"the release {name} was made by dbprocessing and has no manifest; see: dbproc release files")
-    text, digest = found
-    if digest_text(text, algorithm_of(digest)) != digest:
+    head, lines, digest = found
+    try:
+        text = manifest_text(head, lines)
+        is_as_recorded = digest_text(text, algorithm_of(digest)) == digest
+    except (ValueError, LookupError, TypeError):  # no JSON, or other facts than a file has
+        is_as_recorded = False
+    if not is_as_recorded:
         raise UserError(
             f"the rows of the release {name} are not those that were recorded: somebody changed the tables release or "
             "datarelease; take them from a backup of the database"
