@@ -62,6 +62,7 @@ from dbproc.database.queue import QueueRow
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
 from dbproc.explain.coverage import Coverage
+from dbproc.explain.definition import ShownMission, ShownProcess, ShownProduct
 from dbproc.explain.expectations import OverdueFile
 from dbproc.explain.files import ListedFile
 from dbproc.explain.forecast import Outlook
@@ -285,6 +286,9 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc retry": ("", Armed),
     "dbproc dismiss": ("", Dismissals),
     "dbproc graph": ("", Graph),
+    "dbproc show mission": ("", ShownMission),
+    "dbproc show products": ("list of ", ShownProduct),
+    "dbproc show processes": ("list of ", ShownProcess),
     "dbproc queue --flush": ("", Flushed),
     "dbproc quarantine release, discard": ("list of ", Settled),
     "dbproc withdraw": ("", Withdrawn),

@@ -16,6 +16,7 @@ ASKING = [
     "queue",
     "files",
     "graph",
+    "show processes",
     "log",
     f"why {CLEAN}",
     f"lineage {CLEAN}",
