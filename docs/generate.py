@@ -39,7 +39,7 @@ from dbproc.cli.canary import Discarded
 from dbproc.cli.check import Checked
 from dbproc.cli.code import Accepted, ReleaseTold
 from dbproc.cli.common import RunTold
-from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
+from dbproc.cli.dbprocessing.commands import COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
 from dbproc.cli.dismiss import Dismissals
 from dbproc.cli.init import Created

@@ -22,7 +22,7 @@ from dbproc.cli.common import (
     version_option,
 )
 from dbproc.cli.dates import AnyDate
-from dbproc.cli.dbprocessing import reprocess
+from dbproc.cli.dbprocessing import handed_over, instead, reprocess
 from dbproc.cli.init import init_command
 from dbproc.cli.unlock import clear_lock, say_cleared
 from dbproc.core.lookup import product_named
@@ -194,7 +194,7 @@ def db_runner(
     return perform(request, output=None, as_json=False, **options)
 
 
-_COMMANDS = {
+COMMANDS = {
     "clearProcessingFlag.py": clear_processing_flag,
     "CreateDB.py": init_command,
     "addFromConfig.py": add_from_config,
@@ -202,9 +202,11 @@ _COMMANDS = {
     "flushProcessQueue.py": flush_process_queue,
     "DBRunner.py": db_runner,
     **reprocess.COMMANDS,
+    **handed_over.COMMANDS,
+    **instead.COMMANDS,
 }
 
 
 def main(name: str, arguments: Sequence[str] | None = None) -> int:
     """Run the command of this name; return the exit status."""
-    return guarded(_COMMANDS[name], arguments, name)
+    return guarded(COMMANDS[name], arguments, name)
