@@ -40,7 +40,7 @@ from dbproc.cli.canary import Discarded
 from dbproc.cli.check import Checked
 from dbproc.cli.code import Accepted, ReleaseTold
 from dbproc.cli.common import RunTold
-from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
+from dbproc.cli.dbprocessing.commands import COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
 from dbproc.cli.dismiss import Dismissals
 from dbproc.cli.init import Created
@@ -65,6 +65,7 @@ from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
 from dbproc.explain.coverage import Coverage
 from dbproc.explain.data_releases import ReleasedFile, ReleaseDifference
+from dbproc.explain.definition import ShownMission, ShownProcess, ShownProduct
 from dbproc.explain.expectations import OverdueFile
 from dbproc.explain.files import ListedFile
 from dbproc.explain.forecast import Outlook
@@ -288,6 +289,9 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc retry": ("", Armed),
     "dbproc dismiss": ("", Dismissals),
     "dbproc graph": ("", Graph),
+    "dbproc show mission": ("", ShownMission),
+    "dbproc show products": ("list of ", ShownProduct),
+    "dbproc show processes": ("list of ", ShownProcess),
     "dbproc queue --flush": ("", Flushed),
     "dbproc quarantine release, discard": ("list of ", Settled),
     "dbproc withdraw": ("", Withdrawn),

@@ -48,6 +48,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "log": ("log", "Say what runs and people did."),
         "queue": ("queue", "List the files still to be looked at as inputs of new work."),
         "stats": ("stats", "Show what jobs took and made, by process and code version."),
+        "show": ("show", "Show the mission, its products and its processes, with their numbers."),
         "graph": ("graph", "Draw the products and processes."),
         "report": ("report", "Write the whole mission as one page, for a review."),
         "inspect": ("inspect", "Ask every product about a file, and print each verdict."),
