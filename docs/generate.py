@@ -111,7 +111,7 @@ TABLES = (
     *("code", "codefile", "codeevent", "file", "filemember", "filefilelink", "filecodelink", "confirmation"),
     *("correction", "correctionfile", "directory"),
     *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
-    *("canary", "canaryfile", "quarantine", "placement", "notice", "release"),
+    *("canary", "canaryfile", "quarantine", "placement", "notice", "release", "datarelease"),
 )
 """The tables in the order of the document: what is defined, what there is, what is done."""
 
