@@ -184,7 +184,7 @@ class Triage:
         place = former and os.path.join(self._definition.mission.root, former.directory, former.filename)
         is_other = arrival.kind is not Kind.LINK and os.path.lexists(target) and target != place
         if is_other and not _same_bytes(target, measured, product):
-            text = f"{target} exists and is not in the catalogue; move it away, or deliver it first"
+            text = f"{target} exists and is not in the catalogue; take it in (dbproc adopt), or move it away"
             return Refused(arrival, RefusalReason.PLACE_TAKEN, text, measured=measured)
         file = NewFile(
             filename=arrival.name,
