@@ -59,7 +59,7 @@ class Strangers:
             kind=Kind.UNKNOWN_FILE,
             place=path,
             text=f"not in the catalogue; {what}",
-            remedy="move it to incoming to have it, or away; dbproc check --repair moves it to quarantine",
+            remedy="to have it where it is: dbproc adopt; or move it away, as dbproc check --repair does, to quarantine",
             cure=SetAside(path, has_companion=self._owns_directory(path)),
         )
 

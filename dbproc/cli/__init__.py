@@ -60,6 +60,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Mend": {
         "check": ("check", "Hold database and disk against each other; repair."),
+        "adopt": ("adopt", "Take in, where they are, files that the catalogue does not know."),
         "quarantine": ("quarantine", "Look at files that were refused, and take them out of quarantine."),
         "retry": ("retry", "Have the next run try again what failed or was given up."),
         "dismiss": ("dismiss", "Say of failures that nobody will mend them."),

@@ -182,7 +182,8 @@ class Triage:
             )
             return Refused(arrival, RefusalReason.LINK_ELSEWHERE, text, measured=measured)
         place = former and os.path.join(self._definition.mission.root, former.directory, former.filename)
-        is_other = arrival.kind is not Kind.LINK and os.path.lexists(target) and target != place
+        is_new = arrival.kind is not Kind.LINK and target not in (place, arrival.path)
+        is_other = is_new and os.path.lexists(target)
         if is_other and not _same_bytes(target, measured, product):
             text = f"{target} exists and is not in the catalogue; take it in (dbproc adopt), or move it away"
             return Refused(arrival, RefusalReason.PLACE_TAKEN, text, measured=measured)
@@ -286,7 +287,7 @@ def _is_steady(arrival: Arrival, measured: Measured | Unmeasured) -> bool:
         return False
     if not isinstance(measured, Measured):
         return is_same and not isinstance(measured, UnsettledError | FileNotFoundError)
-    return is_same and (arrival.kind is not Kind.FILE or measured.state == arrival.state)
+    return is_same and (arrival.kind is Kind.LINK or measured.state == arrival.state)
 
 
 def _same_bytes(path: str, measured: Measured, product: Product) -> bool:
