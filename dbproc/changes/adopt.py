@@ -1,6 +1,6 @@
 """Files that lie in the directories of products and are in no catalogue, taken in where they are.
 
-They are inspected as deliveries are. Nothing is moved: what is refused, or belongs elsewhere, stays as it is and is told.
+They are inspected as deliveries are. Nothing is moved: what is refused, or belongs elsewhere, stays and is told.
 """
 
 from __future__ import annotations
