@@ -50,6 +50,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "stats": ("stats", "Show what jobs took and made, by process and code version."),
         "graph": ("graph", "Draw the products and processes."),
         "report": ("report", "Write the whole mission as one page, for a review."),
+        "compare": ("compare", "Compare two databases: definitions, files, digests, lineage."),
         "inspect": ("inspect", "Ask every product about a file, and print each verdict."),
     },
     "Change": {
