@@ -15,18 +15,26 @@ from dataclasses import dataclass, replace
 from dbproc.changes.correcting import Correcting, correcting
 from dbproc.core.events import Progress
 from dbproc.core.lookup import product_named
-from dbproc.core.model import Definition, Product
-from dbproc.core.slot_text import file_words
-from dbproc.database import files, queue
+from dbproc.core.model import Definition, NewFile, Period, Process, Product, Slot, Timebase
+from dbproc.core.periods import days_period
+from dbproc.core.plan import Planner, valid_code
+from dbproc.core.slot_text import SlotChoice, file_words
+from dbproc.core.slots import restricted, slots_at
+from dbproc.core.states import RefusalReason
+from dbproc.database import baselines, files, queue
+from dbproc.database.baselines import CountsAs
 from dbproc.database.definition.load import load_definition
+from dbproc.database.files import identity_of
 from dbproc.database.store import Store
 from dbproc.database.unknown_files import unknown_files
 from dbproc.ingest.incoming import Arrival, Kind
 from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Restored, Triage
 from dbproc.products.inspection import Inspection
+from dbproc.run.decide import FactsOf, facts_in, planners, slots_in
 from dbproc.storage.digest import state_of
 
 _BATCH = 250
+_TWIN = "{} has this name, or is of the same product, date and keywords in the same version; move one of them away"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +125,11 @@ class _Adoption:
         self._adopted: list[AdoptedFile] = []
         self._left: list[LeftFile] = []
         self._derived: Counter[str] = Counter()
+        self._new: list[NewFile] = []
+        self._names: dict[object, str] = {}  # by name, and by what must be unique about a file: its path
 
     def adopted(self, progress: Progress | None) -> Adopted:
-        """Look at the files, and take them in unless it is only a look."""
+        """Look at the files, and take them in at once unless it is only a look."""
         paths = self._paths()
         with Inspection(self._definition) as inspection:
             triage = Triage(self._ground.store, self._definition, inspection)
@@ -127,6 +137,8 @@ class _Adoption:
                 self._take(triage, paths[start : start + _BATCH])
                 if progress is not None:
                     progress(min(start + _BATCH, len(paths)), len(paths))
+        if self._ground.run_id is not None:
+            self._record()
         return Adopted(
             files=tuple(self._adopted),
             left=tuple(self._left),
@@ -147,10 +159,12 @@ class _Adoption:
     def _take(self, triage: Triage, paths: Sequence[str]) -> None:
         arrivals = [arrival for path in paths if (arrival := self._arrival(path)) is not None]
         decided = {each.arrival.path: each for each in triage.decide(arrivals)}
-        accepted = [each for path in paths if (each := self._accepted(path, decided)) is not None]
-        if self._ground.run_id is not None:
-            self._record(accepted)
-        self._adopted += (self._told(each) for each in accepted)
+        for path in paths:
+            accepted = self._accepted(path, decided)
+            if accepted is not None:
+                file = accepted.file
+                self._new.append(replace(file, run_id=self._ground.run_id, arrived=None, state=accepted.measured.state))
+                self._adopted.append(self._told(accepted))
 
     def _arrival(self, path: str) -> Arrival | None:
         try:
@@ -167,16 +181,29 @@ class _Adoption:
             case Accepted(file=file) if file.product_id not in self._taken:
                 self._derived[self._definition.products[file.product_id].name] += 1
                 return None
-            case Accepted(target=target) if os.path.normpath(target) == path:
-                return decision
+            case Accepted(file=file, target=target) if os.path.normpath(target) == path:
+                twin = self._names.setdefault(file.filename, path), self._names.setdefault(identity_of(file), path)
+                if twin == (path, path):
+                    return decision
+                decision = Refused(decision.arrival, RefusalReason.SAME_VERSION, _TWIN.format(min(twin)))
         self._left.append(LeftFile(path=path, why=_why(self._definition, decision)))
         return None
 
-    def _record(self, accepted: Sequence[Accepted]) -> None:
-        run_id = self._ground.run_id
-        new = [replace(each.file, run_id=run_id, arrived=None, state=each.measured.state) for each in accepted]
+    def _record(self) -> None:
+        """Enter all of it at once. Outputs that were made elsewhere count as made from what they would be made from
+        now that all is there: of each the newest version."""
         with self._ground.store.begin() as connection:
-            queue.push(connection, files.insert_files(connection, new), "adopted")
+            ids = files.insert_files(connection, self._new)
+            queue.push(connection, ids, "adopted")
+            made = {number: file for number, file in zip(ids, self._new, strict=True) if file.product_id in self._made}
+            facts, found = facts_in(connection, self._definition), dict[int, CountsAs]()
+            for process in self._definition.processes.values():
+                own = {number: file for number, file in made.items() if file.product_id in process.outputs}
+                slots = _slots(self._definition, facts, process, own.values())
+                for planner, some in planners(self._definition, facts, slots, dt.datetime.now(dt.UTC)):
+                    rows = (row for slot in some for row in _counted(self._definition, planner, slot, own))
+                    found.update((row.file_id, row) for row in rows)
+            baselines.enter(connection, list(found.values()))
 
     def _told(self, accepted: Accepted) -> AdoptedFile:
         file = accepted.file
@@ -190,6 +217,44 @@ class _Adoption:
             words=f"{file_words(product, file.facts)} {file.version}",
             is_derived=file.product_id in self._made,
         )
+
+
+def _slots(definition: Definition, facts: FactsOf, process: Process, some: Collection[NewFile]) -> list[Slot]:
+    """The slots in which files of a process may stand."""
+    if process.timebase is Timebase.PER and some:
+        span = Period(min(file.facts.start for file in some), max(file.facts.stop for file in some))
+        return slots_in(definition, facts, process, SlotChoice(span))
+    keys = ((_span(process, file), restricted(file.facts.keywords, process.key_fields)) for file in some)
+    return list(dict.fromkeys(slot for span, key in keys for slot in slots_at(process, span, key)))
+
+
+def _span(process: Process, file: NewFile) -> Period:
+    """The time of a file, with the day that it is of where that may lie outside of it."""
+    start, stop = file.facts.start, file.facts.stop
+    day = days_period(file.facts.date, file.facts.date)
+    is_part = process.timebase is Timebase.PART
+    return Period(start, stop) if is_part else Period(min(start, day.start), max(stop, day.stop))
+
+
+def _counted(
+    definition: Definition, planner: Planner, slot: Slot, entered: Mapping[int, NewFile]
+) -> Iterator[CountsAs]:
+    """What those of some files count as made from that stand in a slot."""
+    for output in planner.standing(slot):
+        file = entered.get(output.file.file_id)
+        if file is not None:
+            code = valid_code(definition.codes.get(slot.process_id, ()), slot.date)
+            inputs = tuple(each.file_id for each in planner.wanted(slot))
+            is_other = not _has_its_name(definition.products[file.product_id], file)
+            yield CountsAs(output.file.file_id, None if code is None else code.code_id, inputs, is_other)
+
+
+def _has_its_name(product: Product, file: NewFile) -> bool:
+    """Whether a file is called as its product's format writes it, not only as it reads it."""
+    name = product.read(file.filename)
+    time = dt.datetime.combine(file.facts.date, dt.time()) if name is None or name.start is None else name.start
+    keywords = {} if name is None else name.keywords
+    return product.compiled.render(time, str(file.version), keywords) == file.filename
 
 
 def _why(definition: Definition, decision: Decision | None) -> str:

@@ -81,6 +81,43 @@ def test_nothing_is_made_of_a_product_that_was_made_before_until_that_is_taken_i
 
 
 @pytest.mark.both_databases
+def test_outputs_that_were_made_elsewhere_are_made_anew_when_something_of_them_changes(mission: Mission) -> None:
+    notes = with_notes(mission)
+    days = (1, 2, 3)
+    put(mission, *(name_of(kind, day) for kind in ("raw", "clean", "smooth") for day in days))
+    put(mission, name_of("clean", 2, "1.1.0"), name_of("hour", "20200101T12"), name_of("hour", "20200102T12"))
+    hourly = product("hour", 1, "hour_{Y}{m}{d}T{H}_v{VERSION}.txt")
+    mission.create(*chain(), hourly, process("to_hour", "hour", ["raw"], "12 h"))
+    told = adopted(mission, "--derived")
+    assert len(told["files"]) == 12
+    assert {file["product"] for file in told["files"] if file["is_derived"]} == {"clean", "smooth", "hour"}
+    mission.run("-p", "--only", "to_clean,to_smooth")
+    assert not notes.exists()
+    assert len(mission.names("smooth")) == 3
+    assert f"{name_of('clean', 2, '1.1.0')} is up to date" in mission.dbproc("why", "clean", "2020-01-02").out
+    assert mission.rows("SELECT * FROM filefilelink") == mission.rows("SELECT * FROM filecodelink") == []
+
+    mission.deliver(name_of("raw", 3, "1.1.0"))
+    mission.run("--only", "to_clean,to_smooth")
+    made = [name for name, file in mission.files().items() if file.code is not None]
+    assert sorted(made) == [
+        name_of("clean", 3, "1.1.0"),
+        name_of("smooth", 2, "1.1.0"),
+        name_of("smooth", 3, "1.1.0"),
+    ]
+    assert mission.files()[name_of("smooth", 2, "1.1.0")].inputs == {
+        name_of("clean", 1),
+        name_of("clean", 2, "1.1.0"),
+        name_of("clean", 3, "1.1.0"),
+    }
+    mission.run()
+    hours = mission.names("hour")
+    assert len(hours) == 6
+    assert {name_of("hour", "20200101T12"), name_of("hour", "20200102T12")} < set(hours)
+    mission.dbproc("check", "--deep")
+
+
+@pytest.mark.both_databases
 def test_what_cannot_be_taken_in_stays_where_it_is_and_is_told(mission: Mission) -> None:
     mission.create(product("raw", 0, directory="data/{Y}"), product("pair", 0, "pair_{Y}{m}{d}.txt"))
     mission.deliver(name_of("raw", 1), "pair_20200101.txt")
