@@ -488,7 +488,7 @@ class KnownFile:
     file_id: int
     filename: str
     directory: str
-    size: int
+    size: int | None
     digest: str
     exists: bool
     members: tuple[Member, ...] = ()
