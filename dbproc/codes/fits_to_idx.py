@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import safe
-from dbproc.codes.formats.selection import Selection
+from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx.coordinates import lined
 from dbproc.codes.idx.description import Axis, Description, Field, Regular, number
 from dbproc.codes.idx.refusal import Refusal
@@ -139,31 +139,31 @@ def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[
 
 def _chosen(path: Path, units: Sequence[Unit], wanted: str | None) -> Unit:
     """The HDU that is meant, or a refusal that lists the choices."""
-    images = [each for each in units if each.kind == "image"]
+    titles = {f"{each.number} {each.name}".strip(): each for each in units}
 
-    def told() -> tuple[list[str], list[str]]:
-        fit = [f"{each.number} {each.name} {each.shape}".replace("  ", " ") for each in images]
-        others = [each for each in units if each.kind not in ("image", "empty")]
-        return fit, [f"{each.number} {each.name} ({each.kind})" for each in others]
+    def listed() -> list[Candidate]:
+        return [_candidate(title, each) for title, each in titles.items()]
 
-    selection = Selection(path, "--hdu", told)
-    if wanted is None:
-        return _fit(path, selection.only(images, "several images could be meant", "it holds no image"))
-    found = [each for each in units if wanted in (str(each.number), each.name)]
-    named = found or [each for each in units if each.name.upper() == wanted.upper()]
-    unit = selection.only(named, f"{len(named)} HDUs are called {wanted!r}", f"it has no HDU {wanted!r}")
+    def named(name: str) -> Candidate | None:
+        found = [title for title, each in titles.items() if name in (str(each.number), each.name)]
+        found = found or [title for title, each in titles.items() if each.name.upper() == name.upper()]
+        if len(found) > 1:
+            return Candidate(name, name, (), unfit=f"could be each of {len(found)}: {', '.join(found)}")
+        return _candidate(found[0], titles[found[0]]) if found else None
+
+    (chosen,) = Candidates(path, "--hdu", "HDU", listed, named).chosen([] if wanted is None else [wanted])
+    return titles[chosen.name]
+
+
+def _candidate(title: str, unit: Unit) -> Candidate:
+    unfit, kind = "", "" if unit.kind in ("image", "empty") else unit.kind
     if unit.kind != "image":
-        raise selection.refusal(f"HDU {wanted!r} is no image: {unit.kind}")
-    return _fit(path, unit)
-
-
-def _fit(path: Path, unit: Unit) -> Unit:
-    if len(unit.shape) not in DIMENSIONS:
-        what = f"HDU {unit.number} has {len(unit.shape)} axes {unit.shape}; one to five are supported"
-        raise Refusal(path, what, "Convert its parts apart")
-    if unit.bitpix not in TYPES:
-        raise Refusal(path, f"HDU {unit.number} has BITPIX {unit.bitpix}", "It seems damaged")
-    return unit
+        unfit = f"is no image: {unit.kind}"
+    elif len(unit.shape) not in DIMENSIONS:
+        unfit, kind = f"has {len(unit.shape)} axes {unit.shape}; one to five are supported", f"{len(unit.shape)}D"
+    elif unit.bitpix not in TYPES:
+        unfit = kind = f"has BITPIX {unit.bitpix}"
+    return Candidate(title, f"{title} {unit.shape}", unit.shape, unfit, kind)
 
 
 def _describe(path: Path, units: Sequence[Unit], unit: Unit) -> Description:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.conversion.rows import as_found
-from dbproc.codes.formats.selection import Selection
+from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx import idx_file, manifest, midx, slabs
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Regular
 from dbproc.codes.idx.refusal import Refusal
@@ -98,9 +98,10 @@ class IdxSource:
 def _part(path: Path, wanted: str | None) -> Path:
     """The dataset that is meant in a MIDX file."""
     parts = midx.parts(path)
-    selection = Selection(path, "--part", lambda: (list(parts), []))
-    named = list(parts) if wanted is None else [name for name in parts if name == wanted]
-    return parts[selection.only(named, "it has several datasets", f"it has no dataset {wanted!r}")]
+    candidates = {name: Candidate(name, name, ()) for name in parts}
+    found = Candidates(path, "--part", "dataset", lambda: list(candidates.values()), candidates.get)
+    (chosen,) = found.chosen([] if wanted is None else [wanted])
+    return parts[chosen.name]
 
 
 def _checked(path: Path, blocks: Blocks, there: Written | None, missing: str) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def test_several_images_are_listed_and_tables_refused(tmp_path: Path, refused: R
     error = image(wild("float32", (3, 4)), EXTNAME="ERR")
     path = write(tmp_path / "in.fits", science, error, table)
     said = refused("fits_to_idx", "in.fits", "out.idx")
-    assert "several images could be meant" in said
+    assert "several HDUs could be meant" in said
     assert "--hdu: 0 SCI (3, 4), 1 ERR (3, 4). Not supported: 2 EVENTS (table)" in said
     assert "no image: table" in refusal(path, "EVENTS")
     assert "no HDU 'x'" in refusal(path, "x")
