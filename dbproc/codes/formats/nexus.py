@@ -9,8 +9,9 @@ from typing import Any
 
 from dbproc.codes.formats.cf import alone
 from dbproc.codes.formats.field_names import distinct_axes
-from dbproc.codes.formats.hdf5 import HOPS, Tree, attributes, is_dataset, is_group, text
+from dbproc.codes.formats.hdf5 import Tree, attributes, is_dataset, is_group, text
 from dbproc.codes.formats.hdf5_fields import axes, axis, candidate, shape
+from dbproc.codes.formats.hdf5_links import MOST_LINKS
 from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx.coordinates import LEFT_OUT, left_out
 from dbproc.codes.idx.description import Axis, Field
@@ -40,7 +41,7 @@ def default_data(tree: Tree, start: str = "") -> Data:
         Where the path breaks off, or several data could be meant: with the choices.
     """
     place = start.strip("/")
-    for _ in range(HOPS):
+    for _ in range(MOST_LINKS):
         (named,) = _groups(tree).chosen([place])
         group = tree.find(named.name)
         found = attributes(group)
