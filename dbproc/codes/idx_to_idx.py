@@ -28,6 +28,7 @@ from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.written import Written, known
 
 if TYPE_CHECKING:
+    from dbproc.codes.formats.plain_idx import PlainIdx
     from dbproc.codes.idx.blocks import Blocks
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
@@ -81,6 +82,8 @@ class IdxSource:
         self._stored = metadata.stored_shape if metadata else self._blocks.layout.shape
         self._turned = metadata.turned if metadata else ()
         self.description = found.noting(*notes)
+        self._path = path
+        self._plain: PlainIdx | None = None
 
     def read(self, field: str, box: Box) -> Values:
         """The stored values of a field inside ``box``."""
@@ -93,6 +96,14 @@ class IdxSource:
         values = np.stack([np.flip(self._blocks.read(field, inside, step), self._turned) for step in steps])
         components = values.shape[1 + len(inside) :]
         return values.reshape(*(part.stop - part.start for part in box), *components)
+
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The values of a field inside ``box`` out of its blocks, which :meth:`read` has OpenVisus look for."""
+        if self._plain is None:
+            from dbproc.codes.formats.plain_idx import PlainIdx
+
+            self._plain = PlainIdx(self._path, self._steps if self.description.timesteps else None, self._turned)
+        return self._plain.read(field, box)
 
 
 def _part(path: Path, wanted: str | None) -> Path:
