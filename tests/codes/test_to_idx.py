@@ -505,6 +505,18 @@ def test_places_far_apart_make_no_mosaic(tmp_path: Path) -> None:
     assert "s_20240102.tif: it cannot be joined to s_20240101.tif: its coordinates of axis x" in left_out(told)
 
 
+def test_pictures_of_another_system_of_coordinates_are_left_out(tmp_path: Path) -> None:
+    for i, (x, system) in enumerate(((0, 32633), (50, 32634), (50, 32633))):
+        tags: list[Any] = [(33550, "d", 3, (10, 10, 0)), (33922, "d", 6, (0, 0, 0, x, 5_000_000, 0))]
+        keys = (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, system)
+        tags.append((34735, "H", len(keys), keys))
+        tifffile.imwrite(tmp_path / f"p{i}.tif", wild("uint16", (4, 5), i), extratags=tags, metadata=None)
+    told, _ = chosen(tmp_path / "p0.tif", tmp_path / "p1.tif")
+    assert told.shape == (4, 5)
+    assert left_out(told).endswith("its ProjectedCSTypeGeoKey is 32634, not 32633")
+    assert chosen(tmp_path / "p0.tif", tmp_path / "p2.tif")[0].shape == (4, 10)
+
+
 def test_hdf5_files_of_one_shape_with_different_datasets_are_fields_together(tmp_path: Path) -> None:
     for seed, name in enumerate("pqr"):
         with h5py.File(tmp_path / f"k{seed}.h5", "w") as file:

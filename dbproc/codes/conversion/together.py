@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dbproc.codes.conversion.joined_axes import measure
 from dbproc.codes.conversion.source import Source, witness
 from dbproc.codes.idx.description import Axis, Description
 from dbproc.codes.idx.refusal import Refusal
@@ -91,7 +92,7 @@ def apart(found: Description, first: Description) -> str:
     for mine, other in zip(found.axes, first.axes, strict=True):
         if not (mine.is_placed and other.is_placed):
             continue
-        if (mine.name, mine.units, mine.calendar) != (other.name, other.units, other.calendar):
+        if (mine.name, measure(mine)) != (other.name, measure(other)):
             return f"its axis {_axis(mine)} is {_axis(other)} in the first"
         if mine.positions() != other.positions():
             return f"its coordinates of {mine.name} are not those of the first"
