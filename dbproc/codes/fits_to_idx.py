@@ -33,6 +33,7 @@ from dbproc.codes.idx.description import Axis, Description, Field, Regular, numb
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
+    from dbproc.codes.conversion.together import Together
     from dbproc.codes.formats.fits_units import Unit
     from dbproc.codes.formats.plain_values import PlainFits
     from dbproc.codes.idx.slabs import Box
@@ -51,13 +52,20 @@ AXES = ("x", "y", "z", "v", "w", "u")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = CONVERTER.parser("Convert an image of a FITS file to IDX, exactly.")
-    parser.add_argument("--hdu", metavar="NAME|NUMBER", help="which HDU, where there are several images")
+    parser.add_argument(
+        "--hdu",
+        action="append",
+        metavar="NAME|NUMBER",
+        help="which HDU, where there are several images; may be repeated for those of one shape",
+    )
     return CONVERTER.main(parser, arguments, lambda given: {"hdu": given.hdu})
 
 
 @contextmanager
-def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[FitsSource]:
-    """Open a FITS file; ``options["hdu"]`` names the HDU wanted, None meaning the only image."""
+def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[FitsSource | Together]:
+    """Open a FITS file; ``options["hdu"]`` names the HDU wanted, or several, None meaning the only image."""
+    from dbproc.codes.conversion.together import each_named, together
+
     (path,) = inputs
     _astropy(path)
     from dbproc.codes.formats import fits_units
@@ -68,9 +76,14 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
         plain = stack.enter_context(inflated(path))
         stream = stack.enter_context(plain.open("rb"))
         units = fits_units.units(path, stream)
-        unit = _chosen(path, units, options.get("hdu"))
-        fits_units.require_sums(path, stream, unit)
-        yield FitsSource(path, units, unit, _reader(stack, plain, stream, unit), partial(_plain, plain, unit, stack))
+        chosen = [_chosen(path, units, name) for name in each_named(options.get("hdu"))]
+        for unit in chosen:
+            fits_units.require_sums(path, stream, unit)
+        sources = [
+            FitsSource(path, units, unit, _reader(stack, plain, stream, unit), partial(_plain, plain, unit, stack))
+            for unit in chosen
+        ]
+        yield together(path, sources)
 
 
 class FitsSource:

@@ -46,10 +46,11 @@ def test_attributes_of_any_type_are_kept_or_named(tmp_path: Path, convert: Conve
         told["exact"], told["inexact"] = np.longdouble(0.5), np.longdouble(1) / 3
         told["several"] = np.array([1, 2], np.longdouble)
         told["pairs"] = np.array([(1, 2.0)], [("a", "i4"), ("b", "f4")])
-        told["complex"], told["empty"] = 1 + 2j, h5py.Empty("f4")
+        told["complex"], told["empty"], told["scale_factor"] = 1 + 2j, h5py.Empty("f4"), "abc"
         made = h5py.h5a.create(file["v"].id, b"quadruple", quadruple(), h5py.h5s.create(h5py.h5s.SCALAR))
         made.close()
     convert("hdf5_to_idx", "in.h5", "out.idx", "out.png")
+    assert "v: its scale_factor is no number" in open_idx(tmp_path / "out.idx").description.notes[0]
     found = open_idx(tmp_path / "out.idx").field().attributes
     assert (found["exact"], found["several"]) == (0.5, [1.0, 2.0])
     assert str(found["inexact"]).startswith("0.33333333333333333")

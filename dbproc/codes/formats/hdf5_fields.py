@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.formats.cf import alone, packed, with_numbers
+from dbproc.codes.formats.cf import alone, odd_packing_notes, packed, with_numbers
 from dbproc.codes.formats.field_names import distinct_axes, safe
 from dbproc.codes.formats.hdf5 import Tree, attributes, decoded, is_dataset, one_attribute, text
 from dbproc.codes.formats.hdf5_storage import filters, require_readable, stored
@@ -89,6 +89,13 @@ def form(dataset: Any) -> Form:
         return Form(f"float{base.itemsize * 4}", 2, "complex numbers are stored as two components, real and imaginary")
     named = "enumerated values are stored as their numbers" if h5py.check_enum_dtype(base) else ""
     return Form(np.dtype(base.str).newbyteorder("=").name, shape[0], named)
+
+
+def notes(path: str, dataset: Any) -> Iterator[str]:
+    """What is to be told of how a dataset is stored, and of attributes that are not what they should be."""
+    if form(dataset).note:
+        yield f"{path}: {form(dataset).note}"
+    yield from odd_packing_notes(path, attributes(dataset))
 
 
 def read(tree: Tree, dataset: Any, box: Box) -> Values:

@@ -162,6 +162,8 @@ def _tiff(path: Path) -> Iterator[_TiffPicture]:
             what = f"it holds {len(series.planes)} images" + (" and masks" if series.masks else "")
             raise Refusal(path, what, "Convert it with tiff_to_idx")
         page = tiff.pages[series.planes[0].page]
+        if page.dtype.kind == "c":
+            raise Refusal(path, "its pixels are complex numbers, which no picture has", "Convert it with tiff_to_idx")
         tags = tiff.tags(page.number)
         if page.photometric == MOSAIC:
             tags.pop("Orientation", None)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SEGMENT_BYTES = 512 << 20
 """The largest strip or tile that is decoded, as it must be at once."""
+LARGEST = 16
+"""Bytes of the largest number: a complex one of two of eight."""
 CACHE_BYTES = 64 << 20
 """Decoded strips and tiles that are kept for the next box."""
 INHERITED = (
@@ -88,7 +90,10 @@ class Sparse:
 
 
 class Page:
-    """What a page says of itself, its pixels not read; ``number`` is its place among all pages of the file."""
+    """What a page says of itself, its pixels not read; ``number`` is its place among all pages of the file.
+
+    Its shape, axes and bytes are those of one plane; ``depth`` is how many planes it has.
+    """
 
     def __init__(self, path: Path, number: int, placed: Placed, sparse: Sparse) -> None:
         page = placed.page
@@ -96,12 +101,15 @@ class Page:
         self.number, self.is_nested = number, placed.is_nested
         _check_image(self.where, page)
         self.dtype, self.shape, self.axes = page.dtype, tuple(page.shape), str(page.axes)
+        self.depth = 1
+        if self.axes in ("ZYX", "ZYXS"):
+            self.depth, self.shape, self.axes = self.shape[0], self.shape[1:], self.axes[1:]
         self.rows, self.columns = int(page.imagelength), int(page.imagewidth)
         self.components = int(page.samplesperpixel)
         self.photometric = getattr(page.photometric, "name", str(page.photometric))
         self.bits = page.bitspersample
         self.reduced, self.mask = bool(page.is_reduced), bool(page.is_mask)
-        self.nbytes = int(page.nbytes)
+        self.nbytes = int(page.nbytes) // self.depth
         self.lossy = getattr(page.compression, "name", "") in ("JPEG", "OJPEG") and not _is_lossless(page)
         self._check_type()
         if page.compression in FAX:
@@ -114,19 +122,20 @@ class Page:
         self.attributes = {**_inherited(placed), **_attributes(page)}
 
     @property
-    def kind(self) -> tuple[tuple[int, ...], Any, str, str]:
+    def kind(self) -> tuple[int, tuple[int, ...], Any, str, str]:
         """What must be the same in all pages of a stack."""
-        return self.shape, self.dtype, self.axes, self.photometric
+        return self.depth, self.shape, self.dtype, self.axes, self.photometric
 
     def __str__(self) -> str:
         samples = "" if self.components == 1 else f", {self.components} components"
-        return f"{self.columns} by {self.rows} pixels of {self.dtype}{samples}, {self.photometric}"
+        planes = "" if self.depth == 1 else f" by {self.depth}"
+        return f"{self.columns} by {self.rows}{planes} pixels of {self.dtype}{samples}, {self.photometric}"
 
     def _check_type(self) -> None:
         if self.axes not in ("YX", "YXS", "SYX"):
-            what = f"its axes are {self.axes} {self.shape}; supported are rows, columns and components"
-            raise Refusal(self.where, what, "Save its planes as pages")
-        if self.dtype.kind not in "iufb":
+            what = f"its axes are {self.axes} {self.shape}, which is not supported"
+            raise Refusal(self.where, what, "Save it as pages, or its components last")
+        if self.dtype.kind not in "iufbc" or self.dtype.itemsize > LARGEST:
             raise Refusal(self.where, f"pixels of {self.dtype} are not supported", "Use whole numbers or floats")
         if isinstance(self.bits, tuple):
             what = f"its components have different numbers of bits: {self.bits}"
@@ -158,16 +167,20 @@ class Tiff:
         self._opened: tuple[int, Any] = (-1, None)
         self._cache: OrderedDict[tuple[int, int], Values] = OrderedDict()
 
-    def read(self, number: int, rows: slice, columns: slice, shift: int = 0) -> Values:
-        """A box of a page, components last; ``shift`` bytes behind it, where a file tells of one page for many."""
+    def read(self, number: int, rows: slice, columns: slice, shift: int = 0, layer: int = 0) -> Values:
+        """A box of a page, components last; ``shift`` bytes behind it, where a file tells of one page for many.
+
+        ``layer`` is which of its planes is meant.
+        """
         import numpy as np
 
         page, known = self._page(number), self.pages[number]
         if page.is_final:
-            return _contiguous(self.path, page, known, rows, columns, shift)
+            return _contiguous(self.path, page, known, rows, columns, shift + layer * known.nbytes)
         values = np.empty((rows.stop - rows.start, columns.stop - columns.start, known.components), known.dtype)
-        for segment in _segments(page, rows, columns):
-            pixels = self._segment(page, known, segment.index)
+        thick = int(page.tiledepth) if page.is_tiled else 1
+        for segment in _segments(page, rows, columns, layer // thick):
+            pixels = self._segment(page, known, segment.index)[layer % thick]
             inside = pixels[segment.rows(rows), segment.columns(columns)]
             place = values[segment.placed_rows(rows), segment.placed_columns(columns)]
             if inside.shape[:2] != place.shape[:2]:
@@ -398,15 +411,16 @@ def _attributes(page: Any) -> dict[str, Any]:
     return {**found, **keys}
 
 
-def _segments(page: Any, rows: slice, columns: slice) -> Iterator[Segment]:
-    """The strips or tiles that a box meets."""
+def _segments(page: Any, rows: slice, columns: slice, deep: int) -> Iterator[Segment]:
+    """The strips or tiles that a box meets, of those that lie ``deep`` layers of them behind the first."""
     height = int(page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength))
     width = int(page.tilewidth if page.is_tiled else page.imagewidth)
     down, across = ceil(page.imagelength / height), ceil(page.imagewidth / width)
     for component in range(page.samplesperpixel if page.planarconfig == 2 else 1):
+        first = (component + deep) * down
         for i in range(rows.start // height, ceil(rows.stop / height)):
             for j in range(columns.start // width, ceil(columns.stop / width)):
-                yield Segment((component * down + i) * across + j, component, i * height, j * width, height, width)
+                yield Segment((first + i) * across + j, component, i * height, j * width, height, width)
 
 
 def _common(wanted: slice, start: int, size: int, origin: int) -> slice:
@@ -433,14 +447,14 @@ def _contiguous(path: Path, page: Any, known: Page, rows: slice, columns: slice,
 
 
 def _decoded(page: Any, known: Page, index: int) -> Values:
-    """The pixels of a strip or tile: (row, column, component)."""
+    """The pixels of a strip or tile: (plane, row, column, component)."""
     import numpy as np
 
     offset, size = page.dataoffsets[index], page.databytecounts[index]
     where = f"{known.where} strip or tile {index + 1}"
     if (offset, size) == (0, 0):
         _, _, shape = page.decode(None, index, _fullsize=True)
-        return np.full(shape[1:], known.fill, known.dtype)
+        return np.full(shape, known.fill, known.dtype)
     handle = page.parent.filehandle
     handle.seek(offset)
     data = handle.read(size)
@@ -449,7 +463,7 @@ def _decoded(page: Any, known: Page, index: int) -> Values:
     pixels = _pixels(where, page, data, index)
     if pixels.dtype.newbyteorder("=") != known.dtype.newbyteorder("="):
         raise Refusal(where, f"it reads as {pixels.dtype}, not {known.dtype}", DAMAGED)
-    found: Values = pixels[0]
+    found: Values = pixels
     return found
 
 

@@ -29,10 +29,11 @@ VIRTUAL = ("imagej", "shaped")
 
 @dataclass(frozen=True)
 class Plane:
-    """One image: a page, or what lies ``shift`` bytes behind its pixels."""
+    """One image: a page, or what lies ``shift`` bytes behind its pixels; of a page of several planes the ``layer``."""
 
     page: int
     shift: int = 0
+    layer: int = 0
 
 
 @dataclass(frozen=True)
@@ -215,8 +216,8 @@ def _of_pages(pages: Sequence[Page]) -> Series:
             raise Refusal(page.where, what, "A stack needs pages of one size and type")
         if _place(page, pages[0]) != _place(pages[0], pages[0]):
             raise _elsewhere(page, pages[0])
-    planes = tuple(Plane(page.number) for page in pages)
-    return Series("", "I" if pages[1:] else "", (len(planes),) if pages[1:] else (), planes)
+    planes = tuple(Plane(page.number, layer=layer) for page in pages for layer in range(page.depth))
+    return Series("", "I" if planes[1:] else "", (len(planes),) if planes[1:] else (), planes)
 
 
 def _series(tiff: Tiff, told: Any, ome: _Ome | None, imagej: Mapping[str, Any]) -> Series:
@@ -249,8 +250,9 @@ def _series(tiff: Tiff, told: Any, ome: _Ome | None, imagej: Mapping[str, Any]) 
 
 def _planes(tiff: Tiff, told: Any, numbers: Sequence[int], count: int) -> tuple[Plane, ...] | None:
     """The images of a series in order; None where their number is not what its axes ask for."""
-    if len(numbers) == count:
-        return tuple(Plane(number) for number in numbers)
+    depth = tiff.pages[numbers[0]].depth
+    if len(numbers) * depth == count:
+        return tuple(Plane(number, layer=layer) for number in numbers for layer in range(depth))
     if len(numbers) == 1 and told.kind in VIRTUAL and tiff.contiguous(numbers[0], count):
         return tuple(Plane(numbers[0], i * tiff.pages[numbers[0]].nbytes) for i in range(count))
     return None
