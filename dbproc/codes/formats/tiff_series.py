@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 
 from dbproc.codes.formats import georeference
 from dbproc.codes.formats.selection import Candidate, Candidates
-from dbproc.codes.formats.tiff_pages import DAMAGED, Page, Tiff
+from dbproc.codes.formats.tiff_file import Tiff
+from dbproc.codes.formats.tiff_pages import DAMAGED, Page
 from dbproc.codes.idx.description import Axis, Regular, plain
 from dbproc.codes.idx.refusal import Refusal
 
