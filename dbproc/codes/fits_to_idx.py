@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Convert an image of a FITS file to an IDX dataset: ``[--hdu NAME|NUMBER] INPUT OUTPUT.idx``.
+"""Convert images of a FITS file to an IDX dataset: ``[--hdu NAME|NUMBER] [--column NAME] INPUT OUTPUT.idx``.
 
-Images and cubes of one to five axes, tile-compressed ones included. Values are kept exactly as they are stored, BZERO
-and BSCALE go into the metadata; where these two only say that whole numbers are unsigned, so they are.
+Images and cubes of one to five axes, tile-compressed ones included, and columns of numbers of binary tables. Values are
+kept exactly as they are stored, BZERO and BSCALE go into the metadata; where these two only say that whole numbers are
+unsigned, so they are.
 """
 
 from __future__ import annotations
@@ -58,12 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="NAME|NUMBER",
         help="which HDU, where there are several images; may be repeated for those of one shape",
     )
-    return CONVERTER.main(parser, arguments, lambda given: {"hdu": given.hdu})
+    parser.add_argument(
+        "--column", action="append", metavar="NAME", help="a column of numbers of a binary table; may be repeated"
+    )
+    return CONVERTER.main(parser, arguments, lambda given: {"hdu": given.hdu, "columns": given.column})
 
 
 @contextmanager
 def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[FitsSource | Together]:
-    """Open a FITS file; ``options["hdu"]`` names the HDU wanted, or several, None meaning the only image."""
+    """Open a FITS file.
+
+    ``options["hdu"]`` names the HDU wanted, or several, None meaning the only image; ``options["columns"]`` are columns
+    of the one that is a table.
+    """
     from dbproc.codes.conversion.together import each_named, together
 
     (path,) = inputs
@@ -76,8 +84,9 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
         plain = stack.enter_context(inflated(path))
         stream = stack.enter_context(plain.open("rb"))
         units = fits_units.units(path, stream)
-        chosen = [_chosen(path, units, name) for name in each_named(options.get("hdu"))]
-        for unit in chosen:
+        hdus, columns = each_named(options.get("hdu")), options.get("columns") or []
+        chosen = _columns(path, units, hdus, columns) if columns else [_chosen(path, units, name) for name in hdus]
+        for unit in {each.number: each for each in chosen}.values():
             fits_units.require_sums(path, stream, unit)
         sources = [
             FitsSource(path, units, unit, _reader(stack, plain, stream, unit), partial(_plain, plain, unit, stack))
@@ -123,11 +132,13 @@ class FitsSource:
 
 
 def _plain(path: Path, unit: Unit, stack: ExitStack) -> PlainFits:
+    from dbproc.codes.formats.fits_columns import Column
     from dbproc.codes.formats.plain_values import PlainFits
 
     zero = unit.get("BZERO", 0)
     is_whole = unit.bitpix > 0 and unit.get("BSCALE", 1) == 1 and zero in PlainFits.ADDED[unit.bitpix]
-    return PlainFits(path, unit.number, int(zero) if is_whole else 0, stack)
+    column = unit.place if isinstance(unit, Column) else None
+    return PlainFits(path, unit.number, int(zero) if is_whole else 0, stack, column)
 
 
 def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[Box], Values]:
@@ -136,7 +147,11 @@ def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[
 
     if not unit.compressed:
         from dbproc.codes.formats.array_file import ArrayFile
+        from dbproc.codes.formats.fits_columns import Column
 
+        if isinstance(unit, Column):
+            kind = np.dtype(f">{TYPES[unit.bitpix]}")
+            return ArrayFile(stream, unit.data + unit.at, kind, unit.shape, unit.row).read
         return ArrayFile(stream, unit.data, np.dtype(f">{TYPES[unit.bitpix]}"), unit.shape).read
     fits = importlib.import_module("astropy.io.fits")
     image = stack.enter_context(fits.open(path, memmap=False, do_not_scale_image_data=True))[unit.number]
@@ -148,6 +163,28 @@ def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[
         return values
 
     return read
+
+
+def _columns(path: Path, units: Sequence[Unit], hdus: Sequence[str | None], names: Sequence[str]) -> list[Unit]:
+    """The columns of a table that are meant, or a refusal that lists the choices."""
+    from dbproc.codes.formats import fits_columns
+
+    tables = [each for each in units if each.kind == "table"]
+    meant = [each for each in tables if hdus[0] is None or hdus[0] in (str(each.number), each.name)]
+    words = [f"{each.number} {each.name}".strip() for each in tables]
+    tables_told = Selection(path, "--hdu", lambda: (words, []), "It has no table")
+    told = "one table must be meant" if meant[1:] or hdus[1:] else f"it has no table {hdus[0] or ''}".rstrip()
+    table = tables_told.only([] if hdus[1:] else meant, told, told)
+    found = fits_columns.columns(table)
+    selection = Selection(path, "--column", lambda: fits_columns.told(found), "It has no column of numbers")
+    chosen: list[Unit] = []
+    for name in dict.fromkeys(names):
+        named = [each for each in found if each.name == name]
+        column = selection.only(named, f"several columns are called {name!r}", f"it has no column {name!r}")
+        if column.kind != "image":
+            raise selection.refusal(f"column {name!r} is not supported: {column.kind}")
+        chosen.append(_fit(path, column))
+    return chosen
 
 
 def _chosen(path: Path, units: Sequence[Unit], wanted: str | None) -> Unit:
@@ -166,7 +203,8 @@ def _chosen(path: Path, units: Sequence[Unit], wanted: str | None) -> Unit:
     named = found or [each for each in units if each.name.upper() == wanted.upper()]
     unit = selection.only(named, f"{len(named)} HDUs are called {wanted!r}", f"it has no HDU {wanted!r}")
     if unit.kind != "image":
-        raise selection.refusal(f"HDU {wanted!r} is no image: {unit.kind}")
+        what = f"HDU {wanted!r} is no image: {unit.kind}"
+        raise selection.refusal(what + (", of which --column names columns" if unit.kind == "table" else ""))
     return _fit(path, unit)
 
 

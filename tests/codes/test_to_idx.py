@@ -209,6 +209,19 @@ def test_fits_gives_the_first_image_and_its_equals(tmp_path: Path) -> None:
         assert what(told) == (["I0", "I1"], (4, 5), "")
         assert (got["I1"] == 1).all()
     assert left_out(told) == "HDU 3 CUBE (9, 9, 9), HDU 4 T (table)"
+    columns = [fits.Column(name, "E", array=np.arange(6.0)) for name in ("TIME", "FLUX")]
+    columns += [fits.Column("OK", "L", array=[True] * 6), fits.Column("BOX", "4D", array=np.zeros((6, 4)))]
+    for count in (3, 4):
+        hdus = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns[:count], name="LC")]
+        fits.HDUList(hdus).writeto(tmp_path / f"t{count}.fits")
+    told, got = chosen(tmp_path / "t3.fits")
+    assert told.notes[0] == "chosen: fits_to_idx --hdu 1 --column TIME --column FLUX"
+    assert (got["FLUX"] == np.arange(6)).all()
+    assert left_out(told) == "OK (truth values)"
+    told, _ = chosen(tmp_path / "t4.fits")
+    assert what(told)[:2] == (["BOX"], (6, 4))
+    assert left_out(told) == "TIME (6), FLUX (6), OK (truth values)"
+    assert what(chosen(tmp_path / "t4.fits", variables=["FLUX"])[0])[:2] == (["FLUX"], (6,))
 
 
 def test_tiff_gives_its_largest_series_with_bands_as_fields(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ class Unit:
     def kind(self) -> str:
         """``image``, or what it is instead."""
         if self.get("XTENSION", "IMAGE") != "IMAGE" and not self.compressed:
-            return "table" if "TABLE" in str(self.get("XTENSION")) else str(self.get("XTENSION"))
+            kinds = {"BINTABLE": "table", "A3DTABLE": "table", "TABLE": "table of text"}
+            return kinds.get(str(self.get("XTENSION")), str(self.get("XTENSION")))
         if self.get("GROUPS") is True and self.get("NAXIS1") == 0:
             return "random groups"
         return "image" if self.shape and 0 not in self.shape else "empty"
