@@ -155,6 +155,28 @@ def nexus(path: Path) -> Path:
     return path
 
 
+def test_members_of_compound_values_are_fields_where_they_are_maps_or_alone(tmp_path: Path) -> None:
+    kind = np.dtype([("re", "f4"), ("im", ">f4"), ("name", "S3"), ("v", "f8", (3,)), ("z", "c8")])
+    values = np.frombuffer(wild("uint8", (4, 5, kind.itemsize)).tobytes(), kind).reshape(4, 5)
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file.create_dataset("g/map", data=values, chunks=(3, 3), compression="gzip")
+        file["x"] = np.zeros(3)
+    told, got = chosen(tmp_path / "in.h5")
+    assert [(field.name, field.components) for field in told.fields] == [("re", 1), ("im", 1), ("v", 3), ("z", 2)]
+    assert got["v"].tobytes() == np.ascontiguousarray(values["v"]).tobytes()
+    assert native(got["im"]).tobytes() == values["im"].astype("f4").tobytes()
+    assert left_out(told) == "x (3)"
+    with h5py.File(tmp_path / "table.h5", "w") as file:
+        file["t"], file["x"] = values[0], np.zeros(3)
+    assert left_out(chosen(tmp_path / "table.h5")[0]).startswith("t (compound (re, im, name, v, z))")
+    assert what(chosen(tmp_path / "table.h5", variables=["t/re"])[0])[:2] == (["re"], (5,))
+    with pytest.raises(Refusal, match="members are named by path, such as NAME/re"):
+        chosen(tmp_path / "table.h5", variables=["t"])
+    with h5py.File(tmp_path / "table.h5", "a") as file:
+        del file["x"]
+    assert what(chosen(tmp_path / "table.h5")[0])[:2] == (["re", "im", "v", "z"], (5,))
+
+
 def test_nexus_gives_the_default_signal_and_its_equals(tmp_path: Path) -> None:
     told, got = chosen(nexus(tmp_path / "in.h5"))
     assert what(told) == (["counts", "errors"], (3, 4, 5), "time")
@@ -409,7 +431,7 @@ def test_what_is_not_converted_is_told_apart(tmp_path: Path, content: bytes, wor
 def test_sound_files_without_an_array_say_so(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "words.h5", "w") as file:
         file["t"] = ["a"]
-        file["table"] = np.zeros(3, [("n", "i4")])
+        file["table"] = np.zeros(3, [("n", "S4")])
     with pytest.raises(Refusal, match=r"it holds no array that is supported: table .compound"):
         chosen(tmp_path / "words.h5")
     netCDF4.Dataset(tmp_path / "empty.nc", "w").close()

@@ -83,7 +83,9 @@ def _choices(tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, 
         yield from _apart(files, arrays)
     for chosen, left in groups(arrays, by_size):
         names = [each.name for each in chosen]
-        beside = (*told([each for each in left if each.rank >= 0], chosen[0].shape), *others)
+        above = {name.rpartition("/")[0] for name in names}
+        odd = [each for each in others if each.partition(" (")[0] not in above]
+        beside = (*told([each for each in left if each.rank >= 0], chosen[0].shape), *odd)
         choice = Choice("hdf5_to_idx", tuple(files), ({"datasets": names},), "datasets", left_out=beside)
         yield _placed(tree, choice, names[0], chosen[0].shape, xs, ys)
 
@@ -108,18 +110,17 @@ def _apart(files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
 def _listed(tree: Tree) -> tuple[list[Array], list[str]]:
     """The datasets that can be converted, and in words those that cannot."""
     from dbproc.codes.formats.hdf5 import is_dataset
-    from dbproc.codes.formats.hdf5_fields import candidate
+    from dbproc.codes.formats.hdf5_fields import candidates
 
     arrays, others = [], []
     for path, each in tree.entries():
-        if not is_dataset(each):
-            continue
-        found = candidate(path, each)
-        if found.unfit:
-            others += [f"{found.name} ({found.kind})"] if found.kind else []
-            continue
-        shape = tuple(int(size) for size in each.shape)
-        arrays.append(Array(found.name, shape, rank=-1 if found.serves else 0))
+        for found in candidates(path, each) if is_dataset(each) else ():
+            if found.unfit:
+                others += [f"{found.name} ({found.kind})"] if found.kind else []
+            else:
+                shape = tuple(int(size) for size in each.shape)
+                is_map = found.name != path.strip("/") and len(shape) > 1
+                arrays.append(Array(found.name, shape, rank=-1 if found.serves and not is_map else 0))
     return arrays, others
 
 

@@ -198,9 +198,7 @@ class Tree:
     def _walk(self, group: Any, name: str, hops: int) -> Any:
         found = self._root(group) if name.startswith("/") else group
         for part in (each for each in name.split("/") if each not in ("", ".")):
-            if not is_group(found):
-                raise KeyError(name)
-            found = self._step(found, part, hops)
+            found = self._step(found, part, hops) if is_group(found) else _member(found, part)
         return found
 
     def _step(self, group: Any, name: str, hops: int) -> Any:
@@ -234,6 +232,15 @@ class Tree:
 
     def _root(self, holder: Any) -> Any:
         return self._files[file_of(holder).resolve()]
+
+
+def _member(dataset: Any, name: str) -> Any:
+    """A member of a dataset's compound values; raises KeyError where there is none."""
+    from dbproc.codes.formats.hdf5_members import member
+
+    if not is_dataset(dataset):
+        raise KeyError(name)
+    return member(dataset, name)
 
 
 def cache_size(options: Mapping[str, Any], fields: int) -> int:
