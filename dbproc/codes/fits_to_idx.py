@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Convert an image of a FITS file to an IDX dataset: ``[--hdu NAME|NUMBER] INPUT OUTPUT.idx``.
+"""Convert images of a FITS file to an IDX dataset: ``[--hdu NAME|NUMBER] [--column NAME] INPUT OUTPUT.idx``.
 
-Images and cubes of one to five axes, tile-compressed ones included. Values are kept exactly as they are stored, BZERO
-and BSCALE go into the metadata; where these two only say that whole numbers are unsigned, so they are.
+Images and cubes of one to five axes, tile-compressed ones included, and columns of numbers of binary tables. Values are
+kept exactly as they are stored, BZERO and BSCALE go into the metadata; where these two only say that whole numbers are
+unsigned, so they are.
 """
 
 from __future__ import annotations
@@ -58,12 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="NAME|NUMBER",
         help="which HDU, where there are several images; may be repeated for those of one shape",
     )
-    return CONVERTER.main(parser, arguments, lambda given: {"hdu": given.hdu})
+    parser.add_argument(
+        "--column", action="append", metavar="NAME", help="a column of numbers of a binary table; may be repeated"
+    )
+    return CONVERTER.main(parser, arguments, lambda given: {"hdu": given.hdu, "columns": given.column})
 
 
 @contextmanager
 def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[FitsSource | Together]:
-    """Open a FITS file; ``options["hdu"]`` names the HDU wanted, or several, None meaning the only image."""
+    """Open a FITS file.
+
+    ``options["hdu"]`` names the HDU wanted, or several, None meaning the only image; ``options["columns"]`` are columns
+    of the one that is a table.
+    """
     from dbproc.codes.conversion.together import each_named, together
 
     (path,) = inputs
@@ -76,8 +84,11 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
         plain = stack.enter_context(inflated(path))
         stream = stack.enter_context(plain.open("rb"))
         units = fits_units.units(path, stream)
-        chosen = [_chosen(path, units, name) for name in each_named(options.get("hdu"))]
-        for unit in chosen:
+        hdus, columns = each_named(options.get("hdu")), options.get("columns") or []
+        chosen = (
+            _columns(path, units, hdus, columns) if columns else [_chosen(path, "HDU", units, name) for name in hdus]
+        )
+        for unit in {each.number: each for each in chosen}.values():
             fits_units.require_sums(path, stream, unit)
         sources = [
             FitsSource(path, units, unit, _reader(stack, plain, stream, unit), partial(_plain, plain, unit, stack))
@@ -123,11 +134,13 @@ class FitsSource:
 
 
 def _plain(path: Path, unit: Unit, stack: ExitStack) -> PlainFits:
+    from dbproc.codes.formats.fits_columns import Column
     from dbproc.codes.formats.plain_values import PlainFits
 
     zero = unit.get("BZERO", 0)
     is_whole = unit.bitpix > 0 and unit.get("BSCALE", 1) == 1 and zero in PlainFits.ADDED[unit.bitpix]
-    return PlainFits(path, unit.number, int(zero) if is_whole else 0, stack)
+    column = unit.place if isinstance(unit, Column) else None
+    return PlainFits(path, unit.number, int(zero) if is_whole else 0, stack, column)
 
 
 def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[Box], Values]:
@@ -136,7 +149,11 @@ def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[
 
     if not unit.compressed:
         from dbproc.codes.formats.array_file import ArrayFile
+        from dbproc.codes.formats.fits_columns import Column
 
+        if isinstance(unit, Column):
+            kind = np.dtype(f">{TYPES[unit.bitpix]}")
+            return ArrayFile(stream, unit.data + unit.at, kind, unit.shape, unit.row).read
         return ArrayFile(stream, unit.data, np.dtype(f">{TYPES[unit.bitpix]}"), unit.shape).read
     fits = importlib.import_module("astropy.io.fits")
     image = stack.enter_context(fits.open(path, memmap=False, do_not_scale_image_data=True))[unit.number]
@@ -150,33 +167,45 @@ def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[
     return read
 
 
-def _chosen(path: Path, units: Sequence[Unit], wanted: str | None) -> Unit:
-    """The HDU that is meant, or a refusal that lists the choices."""
-    titles = {f"{each.number} {each.name}".strip(): each for each in units}
+def _columns(path: Path, units: Sequence[Unit], hdus: Sequence[str | None], names: Sequence[str]) -> list[Unit]:
+    """The columns of a table that are meant, or a refusal that lists the choices."""
+    from dbproc.codes.formats import fits_columns
 
-    def listed() -> list[Candidate]:
-        return [_candidate(title, each) for title, each in titles.items()]
+    if hdus[1:]:
+        raise Refusal(path, "columns of several tables are named", "Name one table with --hdu")
+    table = _chosen(path, "HDU", units, hdus[0], "table")
+    return [_chosen(path, "column", fits_columns.columns(table), name) for name in dict.fromkeys(names)]
+
+
+def _chosen(path: Path, noun: str, units: Sequence[Unit], wanted: str | None, kind: str = "image") -> Unit:
+    """The HDU of a kind, or the column, that is meant, or a refusal that lists the choices."""
 
     def named(name: str) -> Candidate | None:
-        found = [title for title, each in titles.items() if name in (str(each.number), each.name)]
-        found = found or [title for title, each in titles.items() if each.name.upper() == name.upper()]
+        found = [each for each in units if name in each.names] or [
+            each for each in units if each.name.upper() == name.upper()
+        ]
         if len(found) > 1:
-            return Candidate(name, name, (), unfit=f"could be each of {len(found)}: {', '.join(found)}")
-        return _candidate(found[0], titles[found[0]]) if found else None
+            return Candidate(name, name, (), unfit=f"could be each of {len(found)}")
+        return _candidate(found[0], noun, kind) if found else None
 
-    (chosen,) = Candidates(path, "--hdu", "HDU", listed, named).chosen([] if wanted is None else [wanted])
-    return titles[chosen.name]
+    candidates = Candidates(
+        path, f"--{noun.lower()}", noun, lambda: [_candidate(each, noun, kind) for each in units], named
+    )
+    (chosen,) = candidates.chosen([] if wanted is None else [wanted])
+    return next(each for each in units if each.title == chosen.name)
 
 
-def _candidate(title: str, unit: Unit) -> Candidate:
-    unfit, kind = "", "" if unit.kind in ("image", "empty") else unit.kind
-    if unit.kind != "image":
-        unfit = f"is no image: {unit.kind}"
-    elif len(unit.shape) not in DIMENSIONS:
-        unfit, kind = f"has {len(unit.shape)} axes {unit.shape}; one to five are supported", f"{len(unit.shape)}D"
-    elif unit.bitpix not in TYPES:
-        unfit = kind = f"has BITPIX {unit.bitpix}"
-    return Candidate(title, f"{title} {unit.shape}", unit.shape, unfit, kind)
+def _candidate(unit: Unit, noun: str, kind: str) -> Candidate:
+    other = "" if unit.kind in (kind, "empty") else unit.kind
+    none = "holds no numbers" if noun == "column" else f"is no {kind}"
+    unfit = "" if unit.kind == kind else f"{none}: {unit.kind}"
+    if kind == "image" and unit.kind == "table":
+        unfit += ", of which --column names columns"
+    elif unit.kind == "image" and len(unit.shape) not in DIMENSIONS:
+        unfit, other = f"has {len(unit.shape)} axes {unit.shape}; one to five are supported", f"{len(unit.shape)}D"
+    elif unit.kind == "image" and unit.bitpix not in TYPES:
+        unfit = other = f"has BITPIX {unit.bitpix}"
+    return Candidate(unit.title, f"{unit.title} {unit.shape}", unit.shape, unfit, other)
 
 
 def _describe(path: Path, units: Sequence[Unit], unit: Unit) -> Description:

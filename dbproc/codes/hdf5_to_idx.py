@@ -83,10 +83,10 @@ class Hdf5Source:
 def _candidates(tree: Tree) -> Candidates:
     """The datasets of a file, to be chosen from."""
     from dbproc.codes.formats.hdf5 import is_dataset
-    from dbproc.codes.formats.hdf5_fields import candidate
+    from dbproc.codes.formats.hdf5_fields import candidate, candidates
 
     def listed() -> list[Candidate]:
-        return [candidate(path, each) for path, each in tree.entries() if is_dataset(each)]
+        return [one for path, each in tree.entries() if is_dataset(each) for one in candidates(path, each)]
 
     def named(path: str) -> Candidate | None:
         try:

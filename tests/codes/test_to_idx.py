@@ -155,6 +155,28 @@ def nexus(path: Path) -> Path:
     return path
 
 
+def test_members_of_compound_values_are_fields_where_they_are_maps_or_alone(tmp_path: Path) -> None:
+    kind = np.dtype([("re", "f4"), ("im", ">f4"), ("name", "S3"), ("v", "f8", (3,)), ("z", "c8")])
+    values = np.frombuffer(wild("uint8", (4, 5, kind.itemsize)).tobytes(), kind).reshape(4, 5)
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file.create_dataset("g/map", data=values, chunks=(3, 3), compression="gzip")
+        file["x"] = np.zeros(3)
+    told, got = chosen(tmp_path / "in.h5")
+    assert [(field.name, field.components) for field in told.fields] == [("re", 1), ("im", 1), ("v", 3), ("z", 2)]
+    assert got["v"].tobytes() == np.ascontiguousarray(values["v"]).tobytes()
+    assert native(got["im"]).tobytes() == values["im"].astype("f4").tobytes()
+    assert left_out(told) == "x (3)"
+    with h5py.File(tmp_path / "table.h5", "w") as file:
+        file["t"], file["x"] = values[0], np.zeros(3)
+    assert left_out(chosen(tmp_path / "table.h5")[0]).startswith("t (compound (re, im, name, v, z))")
+    assert what(chosen(tmp_path / "table.h5", variables=["t/re"])[0])[:2] == (["re"], (5,))
+    with pytest.raises(Refusal, match="members are named by path, such as NAME/re"):
+        chosen(tmp_path / "table.h5", variables=["t"])
+    with h5py.File(tmp_path / "table.h5", "a") as file:
+        del file["x"]
+    assert what(chosen(tmp_path / "table.h5")[0])[:2] == (["re", "im", "v", "z"], (5,))
+
+
 def test_nexus_gives_the_default_signal_and_its_equals(tmp_path: Path) -> None:
     told, got = chosen(nexus(tmp_path / "in.h5"))
     assert what(told) == (["counts", "errors"], (3, 4, 5), "time")
@@ -209,6 +231,19 @@ def test_fits_gives_the_first_image_and_its_equals(tmp_path: Path) -> None:
         assert what(told) == (["I0", "I1"], (4, 5), "")
         assert (got["I1"] == 1).all()
     assert left_out(told) == "HDU 3 CUBE (9, 9, 9), HDU 4 T (table)"
+    columns = [fits.Column(name, "E", array=np.arange(6.0)) for name in ("TIME", "FLUX")]
+    columns += [fits.Column("OK", "L", array=[True] * 6), fits.Column("BOX", "4D", array=np.zeros((6, 4)))]
+    for count in (3, 4):
+        hdus = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns[:count], name="LC")]
+        fits.HDUList(hdus).writeto(tmp_path / f"t{count}.fits")
+    told, got = chosen(tmp_path / "t3.fits")
+    assert told.notes[0] == "chosen: fits_to_idx --hdu 1 --column TIME --column FLUX"
+    assert (got["FLUX"] == np.arange(6)).all()
+    assert left_out(told) == "OK (truth values)"
+    told, _ = chosen(tmp_path / "t4.fits")
+    assert what(told)[:2] == (["BOX"], (6, 4))
+    assert left_out(told) == "TIME (6), FLUX (6), OK (truth values)"
+    assert what(chosen(tmp_path / "t4.fits", variables=["FLUX"])[0])[:2] == (["FLUX"], (6,))
 
 
 def test_tiff_gives_its_largest_series_with_bands_as_fields(tmp_path: Path) -> None:
@@ -396,7 +431,7 @@ def test_what_is_not_converted_is_told_apart(tmp_path: Path, content: bytes, wor
 def test_sound_files_without_an_array_say_so(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "words.h5", "w") as file:
         file["t"] = ["a"]
-        file["table"] = np.zeros(3, [("n", "i4")])
+        file["table"] = np.zeros(3, [("n", "S4")])
     with pytest.raises(Refusal, match=r"it holds no array that is supported: table .compound"):
         chosen(tmp_path / "words.h5")
     netCDF4.Dataset(tmp_path / "empty.nc", "w").close()

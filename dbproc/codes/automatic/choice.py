@@ -23,7 +23,7 @@ from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 NO_ARRAY = "it holds no array of numbers"
 """What is said of a sound file with nothing to convert."""
-WORDS = {"variables": "--variable", "datasets": "--dataset", "signals": "--signal"}
+WORDS = {"variables": "--variable", "datasets": "--dataset", "signals": "--signal", "columns": "--column"}
 """Options of converters that are called otherwise on the command line."""
 MOST_WORDS = 25
 """So many words of a command are told; the metadata have all of it."""

@@ -78,8 +78,11 @@ def _choices(tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, 
         return
     yield from _of_nexus(tree, files, arrays, xs, ys)
     for choice in way.best(files, arrays, others):
-        name = choice.openings[0]["datasets"][0]
-        yield choice if choice.sets else _placed(tree, choice, name, shapes[name], xs, ys)
+        names = choice.openings[0]["datasets"]
+        above = {name.rpartition("/")[0] for name in names}
+        left = tuple(each for each in choice.left_out if each.partition(" (")[0] not in above)
+        choice = replace(choice, left_out=left)
+        yield choice if choice.sets else _placed(tree, choice, names[0], shapes[names[0]], xs, ys)
 
 
 def _listed_of(path: Path) -> tuple[list[Array], list[str]]:
@@ -92,18 +95,17 @@ def _listed_of(path: Path) -> tuple[list[Array], list[str]]:
 def _listed(tree: Tree) -> tuple[list[Array], list[str]]:
     """The datasets that can be converted, and in words those that cannot."""
     from dbproc.codes.formats.hdf5 import is_dataset
-    from dbproc.codes.formats.hdf5_fields import candidate
+    from dbproc.codes.formats.hdf5_fields import candidates
 
     arrays, others = [], []
     for path, each in tree.entries():
-        if not is_dataset(each):
-            continue
-        found = candidate(path, each)
-        if found.unfit:
-            others += [f"{found.name} ({found.kind})"] if found.kind else []
-            continue
-        shape = tuple(int(size) for size in each.shape)
-        arrays.append(Array(found.name, shape, rank=-1 if found.serves else 0))
+        for found in candidates(path, each) if is_dataset(each) else ():
+            if found.unfit:
+                others += [f"{found.name} ({found.kind})"] if found.kind else []
+            else:
+                shape = tuple(int(size) for size in each.shape)
+                is_map = found.name != path.strip("/") and len(shape) > 1
+                arrays.append(Array(found.name, shape, rank=-1 if found.serves and not is_map else 0))
     return arrays, others
 
 

@@ -73,8 +73,22 @@ def candidate(path: str, dataset: Any) -> Candidate:
     if why:
         is_odd = dataset.shape and "text" not in why
         return Candidate(name, name, (), unfit=f"cannot be converted: {why}", kind=_in_short(why) if is_odd else "")
-    serves = text(one_attribute(dataset, "CLASS")) in SERVING
+    serves = text(one_attribute(dataset, "CLASS")) in SERVING or _is_member(dataset)
     return Candidate(name, f"{name} {shape(dataset)}", dataset.shape, serves=serves, is_second=len(dataset.shape) == 1)
+
+
+def candidates(path: str, dataset: Any) -> list[Candidate]:
+    """A dataset and the members of its values, which are meant only where they are named, or there is nothing else."""
+    from dbproc.codes.formats.hdf5_members import members
+
+    found = (candidate(f"{path}/{name}", each) for name, each in members(dataset))
+    return [candidate(path, dataset), *(each for each in found if not each.unfit)]
+
+
+def _is_member(dataset: Any) -> bool:
+    from dbproc.codes.formats.hdf5_members import Member
+
+    return isinstance(dataset, Member)
 
 
 def form(dataset: Any) -> Form:
@@ -210,7 +224,7 @@ def _unfit_type(dataset: Any) -> str:
     except (TypeError, ValueError) as error:
         return f"{NOT_READ}: {error}"
     if base.names:
-        return f"it is compound ({', '.join(base.names)})"
+        return f"it is compound ({', '.join(base.names)}); members are named by path, such as NAME/{base.names[0]}"
     if len(inner) > 1 or (inner != (1,) and base.kind == "c"):
         return f"every value is an array of shape {inner}"
     if base.itemsize not in SIZES.get(base.kind, ()):

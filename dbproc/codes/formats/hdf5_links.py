@@ -26,6 +26,8 @@ Outside = Callable[[Any, str, str], Any]
 def followed(group: Any, path: str, outside: Outside) -> Any:
     """What a path below a group, or from its file's root, leads to by links of every kind; None for a named type.
 
+    Behind a dataset it goes on with a member of its compound values.
+
     Raises
     ------
     KeyError
@@ -35,10 +37,15 @@ def followed(group: Any, path: str, outside: Outside) -> Any:
     """
     import h5py
 
+    from dbproc.codes.formats.hdf5_members import member
+
     here, parts, links = _start(group, path), deque(path.split("/")), 0
     while parts:
         name = parts.popleft()
         if name in ("", "."):
+            continue
+        if isinstance(here, h5py.Dataset):
+            here = member(here, name)
             continue
         if not isinstance(here, h5py.Group) or not here.id.links.exists(_key(name)):
             raise KeyError(path)
