@@ -112,6 +112,7 @@ arguments, too. `--json` prints the same facts for programs; the keys of the ans
 TABLES = (
     *("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "processoutput"),
     *("code", "codefile", "codeevent", "file", "filemember", "filefilelink", "filecodelink", "confirmation"),
+    *("baselinecode", "baseline"),
     *("correction", "correctionfile", "directory"),
     *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
     *("canary", "canaryfile", "quarantine", "placement", "notice", "release", "datarelease"),

@@ -79,7 +79,7 @@ def tag(
         told = Tagged(
             name=name,
             files=len(rows),
-            size=sum(row.size for row in rows),
+            size=sum(row.size or 0 for row in rows),
             comment=comment.strip(),
             manifest=Workspace(ground.mission.root).manifest(name),
             digest=None,

@@ -176,7 +176,7 @@ class _Repair:
             except (OSError, UnsettledError, PlacementError) as error:
                 self._failed(path, f"cannot be read: {error}")
                 continue
-            if (found.size, found.digest, frozenset(found.members)) == recorded[file_id]:
+            if (found.digest, frozenset(found.members)) == (digest, members):
                 right[file_id] = found
             else:
                 self._failed(path, "does not have the bytes that were recorded; it is left as it is")

@@ -51,6 +51,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "show": ("show", "Show the mission, its products and its processes, with their numbers."),
         "graph": ("graph", "Draw the products and processes."),
         "report": ("report", "Write the whole mission as one page, for a review."),
+        "compare": ("compare", "Compare two databases: definitions, files, digests, lineage."),
         "inspect": ("inspect", "Ask every product about a file, and print each verdict."),
     },
     "Change": {
@@ -62,6 +63,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Mend": {
         "check": ("check", "Hold database and disk against each other; repair."),
+        "adopt": ("adopt", "Take in, where they are, files that the catalogue does not know."),
         "quarantine": ("quarantine", "Look at files that were refused, and take them out of quarantine."),
         "retry": ("retry", "Have the next run try again what failed or was given up."),
         "dismiss": ("dismiss", "Say of failures that nobody will mend them."),

@@ -77,7 +77,7 @@ def _print_rows(rows: Iterator[ListedFile]) -> None:
     def cells() -> Iterator[Sequence[object]]:
         nonlocal count, size
         for row in rows:
-            count, size = count + 1, size + row.size
+            count, size = count + 1, size + (row.size or 0)
             yield _cells(row)
 
     first = next(lines := cells(), None)

@@ -489,7 +489,7 @@ class KnownFile:
     file_id: int
     filename: str
     directory: str
-    size: int
+    size: int | None
     digest: str
     exists: bool
     members: tuple[Member, ...] = ()

@@ -335,7 +335,7 @@ file = Table(
     Column("revision_version", SmallInteger, nullable=False),
     Column("data_level", Float, nullable=False),
     Column("relative_path", Text, nullable=False),
-    Column("file_size", BigInteger, nullable=False),
+    Column("file_size", BigInteger),
     Column("shasum", Text, nullable=False, index=True),
     Column("exists_on_disk", Boolean, nullable=False),
     Column("file_create_date", UtcTime, nullable=False),
@@ -367,7 +367,8 @@ that it equals, without a break between them; null when it differs from the vers
 said of it when its digest was taken; the digest is taken again, before it is used, only when that differs.
 ``arrived_time``: when a delivered file came into incoming; ``logging_id``: the run that took it in or made it.
 ``correction_id``: what took it out of its place: it was withdrawn or reaped, its bytes are kept aside, unless they are
-deleted since ``deleted_time``. ``replaced_by``: the file that has its name and its place instead."""
+deleted since ``deleted_time``. ``replaced_by``: the file that has its name and its place instead. ``file_size`` is null
+of a file that was gone from disk when its mission was imported."""
 
 correction = Table(
     "correction",
@@ -440,6 +441,25 @@ filecodelink = Table(
 )
 """`resulting_file` was made by `source_code`."""
 
+baselinecode = Table(
+    "baselinecode",
+    METADATA,
+    Column("resulting_file", BIG_ID, ForeignKey("file.file_id"), primary_key=True),
+    Column("source_code", Integer, ForeignKey("code.code_id")),
+    Column("other_name", Boolean, nullable=False, server_default=text("false")),
+)
+"""`resulting_file` was taken over as it was, when its mission was imported: it counts as made by `source_code` from
+what ``baseline`` lists, until one of that changes. ``other_name``: its name is not as the format of its product has
+it. What it was really made from is in ``filefilelink`` and ``filecodelink``."""
+
+baseline = Table(
+    "baseline",
+    METADATA,
+    Column("resulting_file", BIG_ID, ForeignKey("baselinecode.resulting_file"), primary_key=True),
+    Column("source_file", BIG_ID, ForeignKey("file.file_id"), primary_key=True, index=True),
+)
+"""`resulting_file` counts as made from `source_file`."""
+
 processqueue = Table(
     "processqueue",
     METADATA,
@@ -486,7 +506,7 @@ attempt = Table(
     Column("utc_start_time", UtcTime),
     Column("utc_stop_time", UtcTime),
     Column("code_id", Integer, ForeignKey("code.code_id"), nullable=False, index=True),
-    Column("code_shasum", Text, nullable=False),
+    Column("code_shasum", Text),
     Column("status", String(12), nullable=False),
     Column("reasons", Text, nullable=False),
     Column("command_line", Text, nullable=False),
@@ -516,7 +536,8 @@ attempt = Table(
 ``status``: running, succeeded, failed, interrupted; or refused: decided not to run, ``message`` says why.
 ``dismissed_time``: a person said that nobody will mend it; with a ``next_try_time`` it is tried again all the same.
 ``command_line`` and ``reasons`` are JSON lists.
-``failures``: how many in a row, this one included, with the same inputs and code."""
+``failures``: how many in a row, this one included, with the same inputs and code. ``code_shasum`` is null of what was
+executed before its mission was imported."""
 
 waitingslot = Table(
     "waitingslot",

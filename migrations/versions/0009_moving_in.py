@@ -10,11 +10,14 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
+BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Add what such a mission needs."""
     op.add_column("product", sa.Column("quality_of", sa.Text()))
     _add_releases()
+    _add_baseline()
 
 
 def _add_releases() -> None:
@@ -34,3 +37,42 @@ def _add_releases() -> None:
         sa.Column("shasum", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("release_num", name=op.f("pk_datarelease")),
     )
+
+
+def _add_baseline() -> None:
+    """What imported files count as made from; sizes and digests that nobody knows any more."""
+    op.create_table(
+        "baselinecode",
+        sa.Column("resulting_file", BIG_ID, nullable=False),
+        sa.Column("source_code", sa.Integer()),
+        sa.Column("other_name", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.ForeignKeyConstraint(["resulting_file"], ["file.file_id"], name=op.f("fk_baselinecode_resulting_file")),
+        sa.ForeignKeyConstraint(["source_code"], ["code.code_id"], name=op.f("fk_baselinecode_source_code")),
+        sa.PrimaryKeyConstraint("resulting_file", name=op.f("pk_baselinecode")),
+    )
+    op.create_table(
+        "baseline",
+        sa.Column("resulting_file", BIG_ID, nullable=False),
+        sa.Column("source_file", BIG_ID, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["resulting_file"], ["baselinecode.resulting_file"], name=op.f("fk_baseline_resulting_file")
+        ),
+        sa.ForeignKeyConstraint(["source_file"], ["file.file_id"], name=op.f("fk_baseline_source_file")),
+        sa.PrimaryKeyConstraint("resulting_file", "source_file", name=op.f("pk_baseline")),
+    )
+    op.create_index(op.f("ix_baseline_source_file"), "baseline", ["source_file"])
+    _make_nullable("file", "file_size", "BIGINT")
+    _make_nullable("attempt", "code_shasum", "TEXT")
+
+
+def _make_nullable(table: str, column: str, type_: str) -> None:
+    """On SQLite in the schema's text: a table that is made anew costs as much as all its rows."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.alter_column(table, column, nullable=True)
+        return
+    version = op.get_bind().scalar(sa.text("PRAGMA schema_version"))
+    op.execute("PRAGMA writable_schema = ON")
+    change = "UPDATE sqlite_master SET sql = replace(sql, :old, :new) WHERE type = 'table' AND name = :table"
+    op.execute(sa.text(change).bindparams(old=f"{column} {type_} NOT NULL", new=f"{column} {type_}", table=table))
+    op.execute(f"PRAGMA schema_version = {version + 1}")
+    op.execute("PRAGMA writable_schema = OFF")
