@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,6 +103,7 @@ class _Words:
         every = list(dict.fromkeys(name for about in self._about.values() for name in about))
         by_name = {row.filename: row for row in files.files_named(connection, every)}
         self._by_name = {name: row for name, row in by_name.items() if row.product_id in pairs}
+        self._since = _created(connection, [row.file_id for row in self._by_name.values() if row.arrived is None])
         self.numbers = {name: row.file_id for name, row in by_name.items()}
         former = corrections.former_numbers(connection, [row.file_id for row in self.judged])
         states = {number: row for row in self.judged for number in (row.file_id, *former[row.file_id])}
@@ -115,9 +117,9 @@ class _Words:
         about = self._about[row.file_id]
         there = ((self._by_name[name], quality) for name, quality in about.items() if name in self._by_name)
         return [
-            Word(each.filename, quality, each.arrived)
+            Word(each.filename, quality, each.arrived or self._since[each.file_id])
             for each, quality in there
-            if each.standing in _HOLDS and each.arrived is not None
+            if each.standing in _HOLDS
         ]
 
     def marks(self, row: FileRow) -> list[Mark]:
@@ -131,6 +133,12 @@ class _Words:
             )
             for each in self._marks[row.file_id]
         ]
+
+
+def _created(connection: Transaction, file_ids: Sequence[int]) -> dict[int, dt.datetime]:
+    """When files were made, of which nobody noted when they came."""
+    rows = select(FILE.c.file_id, FILE.c.file_create_date).where(FILE.c.file_id.in_(file_ids))
+    return {row[0]: row[1] for row in connection.execute(rows)} if file_ids else {}
 
 
 def _about(pairs: Mapping[int, tuple[Product, Product]], row: FileRow) -> Iterable[tuple[str, Quality]]:

@@ -163,6 +163,27 @@ def test_what_is_inspected_anew_is_found_by_its_release(made: Mission) -> None:
         assert "is live" in made.dbproc("release", "tag", "2020b", status=75).err
 
 
+def test_what_is_made_again_with_other_bytes_does_not_take_the_place_in_a_release(mission: Mission) -> None:
+    mission.code("to_day.sh", _COUNTS.replace("COUNTER", str(mission.root / "counter")))
+    (mission.root / "counter").write_text("one")
+    mission.create(product("raw", 0), product("day", 1, "day_{Y}{m}{d}.txt"), process("to_day", "day", ["raw"]))
+    mission.deliver(RAW[0])
+    mission.run()
+    mission.dbproc("release", "tag", "2020a")
+    mission.files()["day_20200101.txt"].path.unlink()
+    (mission.root / "counter").write_text("two")
+    mission.run()
+    assert mission.content("day_20200101.txt") == "two"
+    (lost,) = (each for each in mission.dbproc("release", "files", "2020a", "--json").json if each["path"] is None)
+    assert lost["digest"] == lost["released_digest"] == f"sha256:{hashlib.sha256(b'one').hexdigest()}"
+    assert "release_lost" in mission.dbproc("check", status=1).out
+
+
+_COUNTS = """#!/bin/sh
+cat COUNTER > "$2"
+"""
+
+
 def test_what_is_gone_from_a_release_is_told(made: Mission) -> None:
     made.dbproc("release", "tag", "2020a", "clean")
     path = made.files()[CLEAN[0]].path
