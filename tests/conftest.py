@@ -29,6 +29,7 @@ from hypothesis import settings
 
 import dbproc
 from tests.kit.postgres import PostgresServer, running_server
+from tests.kit.statements import outlive_engines
 
 SERVER = pytest.StashKey[PostgresServer]()
 CLEANUP = pytest.StashKey[ExitStack]()
@@ -47,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MPLBACKEND"] = "Agg"
     os.environ["VISUS_HOME"] = tempfile.mkdtemp(prefix="dbproc-visus-")  # else OpenVisus writes to the home directory
     config.stash[CLEANUP].callback(shutil.rmtree, os.environ["VISUS_HOME"])
+    outlive_engines()
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(Path(dbproc.__file__).parent, quiet=2)  # else each process compiles what it imports
 
@@ -122,6 +124,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     config.hook.pytest_deselected(items=[item for item in items if _is_spared(item)])
     items[:] = [item for item in items if not _is_spared(item)]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to go on where groups would be torn apart: each worker would set up what is set up once."""
+    if getattr(session.config.option, "loadgroup", False):
+        torn = [item.nodeid for item in session.items if item.get_closest_marker("xdist_group")]
+        torn = [name for name in torn if "@" not in name]
+        if torn:
+            raise pytest.UsageError(f"this pytest-xdist does not group tests with this pytest: {torn[0]}")
 
 
 def _is_spared(item: pytest.Item) -> bool:
