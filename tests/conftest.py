@@ -126,15 +126,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if not _is_spared(item)]
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse to go on where groups would be torn apart: each worker would set up what is set up once."""
-    if getattr(session.config.option, "loadgroup", False):
-        torn = [item.nodeid for item in session.items if item.get_closest_marker("xdist_group")]
-        torn = [name for name in torn if "@" not in name]
-        if torn:
-            raise pytest.UsageError(f"this pytest-xdist does not group tests with this pytest: {torn[0]}")
-
-
 def _is_spared(item: pytest.Item) -> bool:
     if item.get_closest_marker("thorough") is not None:
         return True
