@@ -7,9 +7,10 @@ at first, and every file that gave something is known in the end.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,7 @@ class Tree:
         pending = [("", self.root)]
         while pending:
             path, group = pending.pop(0)
-            for name in group:
+            for name in names(group):
                 found = self._entry(group, name)
                 if found is None or _identity(found) in seen:
                     continue
@@ -188,7 +189,7 @@ class Tree:
         """What a name in a group stands for; None for soft links, and for links that lead nowhere."""
         import h5py
 
-        if group.id.links.get_info(_key(name)).type == h5py.h5l.TYPE_SOFT:
+        if group.id.links.get_info(_key(name, group.id.links.exists)).type == h5py.h5l.TYPE_SOFT:
             return None
         try:
             return self._walk(group, name, HOPS)
@@ -207,19 +208,19 @@ class Tree:
 
         if not hops:
             raise Refusal(self.path, f"the link {name!r} leads in a circle", "Mend the file")
-        key = _key(name)
+        key = _key(name, group.id.links.exists)
         if not group.id.links.exists(key):
             raise KeyError(name)
         kind = group.id.links.get_info(key).type
         if kind == h5py.h5l.TYPE_HARD:
             return self._object(group, key)
         if kind == h5py.h5l.TYPE_SOFT:
-            return self._walk(group, group.id.links.get_val(key).decode("utf-8", "surrogateescape"), hops - 1)
+            return self._walk(group, of_bytes(group.id.links.get_val(key)), hops - 1)
         if kind == h5py.h5l.TYPE_EXTERNAL:
-            file, path = (each.decode("utf-8", "surrogateescape") for each in group.id.links.get_val(key))
-            other = self.other(file, group, repr(f"{group.name}/{name}".replace("//", "/")))
+            place, path = group.id.links.get_val(key)
+            other = self.other(os.fsdecode(place), group, repr(f"{group.name}/{name}".replace("//", "/")))
             self.use(other)
-            return self._walk(self.file(other), f"/{path}", hops - 1)
+            return self._walk(self.file(other), f"/{of_bytes(path)}", hops - 1)
         raise Refusal(self.path, f"the link {name!r} is of a kind that only its maker can follow", "Mend the file")
 
     def _object(self, group: Any, key: bytes) -> Any:
@@ -272,8 +273,18 @@ def file_of(holder: Any) -> Path:
 
 def attributes(holder: Any) -> dict[str, Any]:
     """The attributes of a group or dataset; references are told as the paths that they lead to."""
-    names = [name for name in sorted(holder.attrs) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")]
-    return {decoded(name): _told(holder, name) for name in names}
+    found = [name for name in sorted(names(holder.attrs)) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")]
+    return {name: _told(holder, name) for name in found}
+
+
+def names(holder: Any) -> list[str]:
+    """The names of what is in a group, or of attributes: the library gives bytes where they are not UTF-8."""
+    return [decoded(name) for name in holder]
+
+
+def name_of(holder: Any) -> str:
+    """The path of an object, as the library knows it."""
+    return str(decoded(holder.name))
 
 
 def one_attribute(holder: Any, name: str) -> Any:
@@ -306,22 +317,24 @@ def _other_kind(path: Path) -> str:
     return "Name an HDF5 file; this one is of another kind or damaged"
 
 
-def _key(name: str) -> bytes:
-    """A name as the library wants it."""
-    return name.encode("utf-8", "surrogateescape")
+def _key(name: str, exists: Callable[[bytes], bool]) -> bytes:
+    """A name as the file has it: in UTF-8, or in Latin-1 where it ``exists`` so."""
+    key = name.encode("utf-8", "surrogateescape")
+    latin = name.encode("latin-1", "replace")
+    return latin if not exists(key) and exists(latin) else key
 
 
 def _told(holder: Any, name: str) -> Any:
     import h5py
 
     try:
-        value = holder.attrs[name]
+        value = holder.attrs[_key(name, partial(h5py.h5a.exists, holder.id))]
     except (TypeError, ValueError, OSError, RuntimeError):
         return "of a type that is not read"
     if isinstance(value, h5py.Empty):
         return None
     if isinstance(value, h5py.Reference):
-        return str(holder.file[value].name) if value else None
+        return name_of(holder.file[value]) if value else None
     return plain(decoded(value))
 
 
