@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import safe
-from dbproc.codes.formats.selection import Selection
+from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx.coordinates import lined
 from dbproc.codes.idx.description import Axis, Description, Field, Regular, number
 from dbproc.codes.idx.refusal import Refusal
@@ -85,7 +85,9 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
         stream = stack.enter_context(plain.open("rb"))
         units = fits_units.units(path, stream)
         hdus, columns = each_named(options.get("hdu")), options.get("columns") or []
-        chosen = _columns(path, units, hdus, columns) if columns else [_chosen(path, units, name) for name in hdus]
+        chosen = (
+            _columns(path, units, hdus, columns) if columns else [_chosen(path, "HDU", units, name) for name in hdus]
+        )
         for unit in {each.number: each for each in chosen}.values():
             fits_units.require_sums(path, stream, unit)
         sources = [
@@ -169,52 +171,41 @@ def _columns(path: Path, units: Sequence[Unit], hdus: Sequence[str | None], name
     """The columns of a table that are meant, or a refusal that lists the choices."""
     from dbproc.codes.formats import fits_columns
 
-    tables = [each for each in units if each.kind == "table"]
-    meant = [each for each in tables if hdus[0] is None or hdus[0] in (str(each.number), each.name)]
-    words = [f"{each.number} {each.name}".strip() for each in tables]
-    tables_told = Selection(path, "--hdu", lambda: (words, []), "It has no table")
-    told = "one table must be meant" if meant[1:] or hdus[1:] else f"it has no table {hdus[0] or ''}".rstrip()
-    table = tables_told.only([] if hdus[1:] else meant, told, told)
-    found = fits_columns.columns(table)
-    selection = Selection(path, "--column", lambda: fits_columns.told(found), "It has no column of numbers")
-    chosen: list[Unit] = []
-    for name in dict.fromkeys(names):
-        named = [each for each in found if each.name == name]
-        column = selection.only(named, f"several columns are called {name!r}", f"it has no column {name!r}")
-        if column.kind != "image":
-            raise selection.refusal(f"column {name!r} is not supported: {column.kind}")
-        chosen.append(_fit(path, column))
-    return chosen
+    if hdus[1:]:
+        raise Refusal(path, "columns of several tables are named", "Name one table with --hdu")
+    table = _chosen(path, "HDU", units, hdus[0], "table")
+    return [_chosen(path, "column", fits_columns.columns(table), name) for name in dict.fromkeys(names)]
 
 
-def _chosen(path: Path, units: Sequence[Unit], wanted: str | None) -> Unit:
-    """The HDU that is meant, or a refusal that lists the choices."""
-    images = [each for each in units if each.kind == "image"]
+def _chosen(path: Path, noun: str, units: Sequence[Unit], wanted: str | None, kind: str = "image") -> Unit:
+    """The HDU of a kind, or the column, that is meant, or a refusal that lists the choices."""
 
-    def told() -> tuple[list[str], list[str]]:
-        fit = [f"{each.number} {each.name} {each.shape}".replace("  ", " ") for each in images]
-        others = [each for each in units if each.kind not in ("image", "empty")]
-        return fit, [f"{each.number} {each.name} ({each.kind})" for each in others]
+    def named(name: str) -> Candidate | None:
+        found = [each for each in units if name in each.names] or [
+            each for each in units if each.name.upper() == name.upper()
+        ]
+        if len(found) > 1:
+            return Candidate(name, name, (), unfit=f"could be each of {len(found)}")
+        return _candidate(found[0], noun, kind) if found else None
 
-    selection = Selection(path, "--hdu", told)
-    if wanted is None:
-        return _fit(path, selection.only(images, "several images could be meant", "it holds no image"))
-    found = [each for each in units if wanted in (str(each.number), each.name)]
-    named = found or [each for each in units if each.name.upper() == wanted.upper()]
-    unit = selection.only(named, f"{len(named)} HDUs are called {wanted!r}", f"it has no HDU {wanted!r}")
-    if unit.kind != "image":
-        what = f"HDU {wanted!r} is no image: {unit.kind}"
-        raise selection.refusal(what + (", of which --column names columns" if unit.kind == "table" else ""))
-    return _fit(path, unit)
+    candidates = Candidates(
+        path, f"--{noun.lower()}", noun, lambda: [_candidate(each, noun, kind) for each in units], named
+    )
+    (chosen,) = candidates.chosen([] if wanted is None else [wanted])
+    return next(each for each in units if each.title == chosen.name)
 
 
-def _fit(path: Path, unit: Unit) -> Unit:
-    if len(unit.shape) not in DIMENSIONS:
-        what = f"HDU {unit.number} has {len(unit.shape)} axes {unit.shape}; one to five are supported"
-        raise Refusal(path, what, "Convert its parts apart")
-    if unit.bitpix not in TYPES:
-        raise Refusal(path, f"HDU {unit.number} has BITPIX {unit.bitpix}", "It seems damaged")
-    return unit
+def _candidate(unit: Unit, noun: str, kind: str) -> Candidate:
+    other = "" if unit.kind in (kind, "empty") else unit.kind
+    none = "holds no numbers" if noun == "column" else f"is no {kind}"
+    unfit = "" if unit.kind == kind else f"{none}: {unit.kind}"
+    if kind == "image" and unit.kind == "table":
+        unfit += ", of which --column names columns"
+    elif unit.kind == "image" and len(unit.shape) not in DIMENSIONS:
+        unfit, other = f"has {len(unit.shape)} axes {unit.shape}; one to five are supported", f"{len(unit.shape)}D"
+    elif unit.kind == "image" and unit.bitpix not in TYPES:
+        unfit = other = f"has BITPIX {unit.bitpix}"
+    return Candidate(unit.title, f"{unit.title} {unit.shape}", unit.shape, unfit, other)
 
 
 def _describe(path: Path, units: Sequence[Unit], unit: Unit) -> Description:

@@ -29,7 +29,8 @@ from dbproc.codes.idx.refusal import Refusal
 if TYPE_CHECKING:
     from dbproc.codes.conversion.together import Together
     from dbproc.codes.formats.plain_tiff import PlainTiff
-    from dbproc.codes.formats.tiff_pages import Page, Tiff
+    from dbproc.codes.formats.tiff_file import Tiff
+    from dbproc.codes.formats.tiff_pages import Page
     from dbproc.codes.formats.tiff_series import Plane, Series
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
@@ -79,10 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[TiffSource | Together]:
     """Look through a file's pages; ``options`` are those of the command line, all of which may be left out."""
     from dbproc.codes.conversion.together import each_named, together
-    from dbproc.codes.formats import tiff_pages, tiff_series
+    from dbproc.codes.formats import tiff_file, tiff_series
+    from dbproc.codes.formats.tiff_pages import Sparse
 
     (path,) = inputs
-    with tiff_pages.opened(path, tiff_pages.Sparse(options.get("sparse"))) as tiff:
+    with tiff_file.opened(path, Sparse(options.get("sparse"))) as tiff:
         numbers, is_plain = each_named(options.get("series")), bool(options.get("plain"))
         series = [tiff_series.chosen(tiff, number, plain_pages=is_plain) for number in numbers]
         channels, names = options.get("channels"), options.get("stack") or ()

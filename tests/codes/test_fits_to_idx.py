@@ -165,7 +165,7 @@ def test_columns_of_a_table_are_arrays(tmp_path: Path) -> None:
                 assert inside == box
                 assert np.ascontiguousarray(native(plain)).tobytes() == np.ascontiguousarray(each[box]).tobytes()
     assert (told.fields[0].fills, told.fields[0].attributes["bzero"]) == ((0,), 32768)
-    for name, words in (("text", "column 'text' is not supported: text"), ("none", "it has no column 'none'")):
+    for name, words in (("text", "column 'text' holds no numbers: text"), ("none", "it has no column 'none'")):
         with pytest.raises(Refusal, match=words), open_source([path], {"columns": [name]}):
             pass
 
@@ -176,7 +176,7 @@ def test_several_images_are_listed_and_tables_refused(tmp_path: Path, refused: R
     error = image(wild("float32", (3, 4)), EXTNAME="ERR")
     path = write(tmp_path / "in.fits", science, error, table)
     said = refused("fits_to_idx", "in.fits", "out.idx")
-    assert "several images could be meant" in said
+    assert "several HDUs could be meant" in said
     assert "--hdu: 0 SCI (3, 4), 1 ERR (3, 4). Not supported: 2 EVENTS (table)" in said
     assert "no image: table" in refusal(path, "EVENTS")
     assert "no HDU 'x'" in refusal(path, "x")

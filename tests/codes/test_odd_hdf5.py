@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dbproc.codes import hdf5_to_idx, nexus_to_idx
+from dbproc.codes.formats.hdf5_links import own
 from dbproc.codes.idx.coordinates import LEFT_OUT
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx
@@ -177,3 +178,16 @@ def test_dimension_scales_that_are_gone_odd_or_oddly_named_hinder_nothing(tmp_pa
     assert same_bits(dataset.read(), values)
     assert [axis.name for axis in dataset.description.axes] == ["dim_0", "odd", "länge"]
     assert "its type is not read" in dataset.description.axes[1].attributes[LEFT_OUT]
+
+
+def test_links_that_double_at_each_step_end_soon(tmp_path: Path) -> None:
+    path = tmp_path / "in.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(60):
+            file[f"l{number}"] = h5py.SoftLink(f"/l{number + 1}/l{number + 1}")
+        file["l60"] = h5py.SoftLink("/")
+    with pytest.raises(Refusal, match="leads in a circle"):
+        described(path, "l0")
+    with h5py.File(path) as file:
+        assert own(file, "l0") is None
+        assert own(file, "l60").name == "/"

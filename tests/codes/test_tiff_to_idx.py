@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dbproc.codes.formats import plain_tiff, tiff_pages
+from dbproc.codes.formats import plain_tiff, tiff_file
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
@@ -343,7 +343,7 @@ def test_a_page_larger_than_memory_is_read_in_parts(tmp_path: Path) -> None:
         tiff.filehandle.write(b"\x01\x02")
     with (tmp_path / "in.tif").open("r+b") as stream:
         stream.truncate(start + (rows << 17))
-    with tiff_pages.opened(tmp_path / "in.tif") as found:
+    with tiff_file.opened(tmp_path / "in.tif") as found:
         values = found.read(0, slice(39999, 40002), slice(0, 3))[:, :, 0]
     assert values.tolist() == [[0, 0, 0], [0x0201, 0, 0], [0, 0, 0]]
 

@@ -79,9 +79,10 @@ def _odd_unit(unit: Unit) -> str:
 
 def _odd(units: Iterable[Unit]) -> list[str]:
     """Columns that do not hold numbers, in words."""
-    from dbproc.codes.formats.fits_columns import columns, told
+    from dbproc.codes.formats.fits_columns import columns
 
-    return [each for unit in units for each in told(columns(unit))[1]]
+    found = [each for unit in units for each in columns(unit)]
+    return [f"{each.name} ({each.kind})" for each in found if each.kind not in ("image", "empty")]
 
 
 def _is_header(path: Path) -> bool:

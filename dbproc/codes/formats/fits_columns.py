@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -62,6 +61,16 @@ class Column(Unit):
         return str(super().get(f"TTYPE{self.place}") or f"column_{self.place}").strip()
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """TTYPE alone: its number is the table's."""
+        return (self.name,)
+
+    @property
+    def title(self) -> str:
+        """The same."""
+        return self.name
+
+    @property
     def compressed(self) -> bool:
         """Columns never are."""
         return False
@@ -112,9 +121,3 @@ def columns(unit: Unit) -> list[Column]:
         found.append(Column(*told, place, at, letter, repeat))
         at += -(-repeat * WIDTHS[letter] // 8)
     return found if at == int(unit.get("NAXIS1", -1)) else []
-
-
-def told(found: Sequence[Column]) -> tuple[list[str], list[str]]:
-    """In words the columns that hold numbers, and the others."""
-    fit = [f"{each.name} {each.shape}" for each in found if each.kind == "image"]
-    return fit, [f"{each.name} ({each.kind})" for each in found if each.kind not in ("image", "empty")]

@@ -48,6 +48,16 @@ class Unit:
         return str(self.get("EXTNAME") or ("PRIMARY" if self.number == 0 else ""))
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What it is called: its number, and its name."""
+        return str(self.number), self.name
+
+    @property
+    def title(self) -> str:
+        """What tells it from the others of its file."""
+        return f"{self.number} {self.name}".strip()
+
+    @property
     def compressed(self) -> bool:
         """Whether it is an image in tiles within a table."""
         return self.get("XTENSION") == "BINTABLE" and self.get("ZIMAGE") is True

@@ -7,13 +7,14 @@ at first, and every file that gave something is known in the end.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dbproc.codes.formats.hdf5_links import file_of, followed, key_of, link_type, names
 from dbproc.codes.formats.texts import of_bytes
 from dbproc.codes.idx.description import Origin, plain
 from dbproc.codes.idx.refusal import Refusal
@@ -29,8 +30,6 @@ SLOTS = 100_003
 """Places in the library's table of chunks: prime, and more than there are chunks in a row of them."""
 PREEMPTION = 0.75
 """How much chunks that were read whole are the first to go; with 1 the library never lets others go."""
-HOPS = 32
-"""Links that one path may lead through."""
 PREFIXES = ("HDF5_EXT_PREFIX", "HDF5_EXTFILE_PREFIX", "HDF5_VDS_PREFIX")
 """Variables of the environment with which the library would look for files elsewhere."""
 ENTRIES = 100_000
@@ -99,7 +98,7 @@ class Tree:
         Refusal
             When a link on the way leads where it must not.
         """
-        return self._walk(self.root if start is None else start, name, HOPS)
+        return followed(self.root if start is None else start, name, self._outside)
 
     def entries(self) -> Iterator[tuple[str, Any]]:
         """All groups and datasets by path, each once; links to other files are followed where that is possible.
@@ -189,59 +188,17 @@ class Tree:
         """What a name in a group stands for; None for soft links, and for links that lead nowhere."""
         import h5py
 
-        if group.id.links.get_info(_key(name, group.id.links.exists)).type == h5py.h5l.TYPE_SOFT:
+        if link_type(group, name) == h5py.h5l.TYPE_SOFT:
             return None
         try:
-            return self._walk(group, name, HOPS)
+            return self.find(name, group)
         except (KeyError, Refusal):
             return None
 
-    def _walk(self, group: Any, name: str, hops: int) -> Any:
-        found = self._root(group) if name.startswith("/") else group
-        for part in (each for each in name.split("/") if each not in ("", ".")):
-            found = self._step(found, part, hops) if is_group(found) else _member(found, part)
-        return found
-
-    def _step(self, group: Any, name: str, hops: int) -> Any:
-        """What one name in a group leads to."""
-        import h5py
-
-        if not hops:
-            raise Refusal(self.path, f"the link {name!r} leads in a circle", "Mend the file")
-        key = _key(name, group.id.links.exists)
-        if not group.id.links.exists(key):
-            raise KeyError(name)
-        kind = group.id.links.get_info(key).type
-        if kind == h5py.h5l.TYPE_HARD:
-            return self._object(group, key)
-        if kind == h5py.h5l.TYPE_SOFT:
-            return self._walk(group, of_bytes(group.id.links.get_val(key)), hops - 1)
-        if kind == h5py.h5l.TYPE_EXTERNAL:
-            place, path = group.id.links.get_val(key)
-            other = self.other(os.fsdecode(place), group, repr(f"{group.name}/{name}".replace("//", "/")))
-            self.use(other)
-            return self._walk(self.file(other), f"/{of_bytes(path)}", hops - 1)
-        raise Refusal(self.path, f"the link {name!r} is of a kind that only its maker can follow", "Mend the file")
-
-    def _object(self, group: Any, key: bytes) -> Any:
-        import h5py
-
-        if h5py.h5o.get_info(group.id, key).type == h5py.h5o.TYPE_DATASET:
-            return h5py.Dataset(h5py.h5d.open(group.id, key))
-        found = h5py.h5o.open(group.id, key)
-        return h5py.Group(found) if isinstance(found, h5py.h5g.GroupID) else None
-
-    def _root(self, holder: Any) -> Any:
-        return self._files[file_of(holder).resolve()]
-
-
-def _member(dataset: Any, name: str) -> Any:
-    """A member of a dataset's compound values; raises KeyError where there is none."""
-    from dbproc.codes.formats.hdf5_members import member
-
-    if not is_dataset(dataset):
-        raise KeyError(name)
-    return member(dataset, name)
+    def _outside(self, group: Any, name: str, file: str) -> Any:
+        """The root of the file that an external link names, which counts as used then."""
+        other = self.other(file, group, repr(f"{group.name}/{name}".replace("//", "/")))
+        return self.file(self.use(other))
 
 
 def cache_size(options: Mapping[str, Any], fields: int) -> int:
@@ -264,22 +221,10 @@ def is_dataset(found: Any) -> bool:
     return isinstance(found, h5py.Dataset)
 
 
-def file_of(holder: Any) -> Path:
-    """The file that an object lies in."""
-    import h5py
-
-    return Path(os.fsdecode(h5py.h5f.get_name(holder.id))).absolute()
-
-
 def attributes(holder: Any) -> dict[str, Any]:
     """The attributes of a group or dataset; references are told as the paths that they lead to."""
     found = [name for name in sorted(names(holder.attrs)) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")]
     return {name: _told(holder, name) for name in found}
-
-
-def names(holder: Any) -> list[str]:
-    """The names of what is in a group, or of attributes: the library gives bytes where they are not UTF-8."""
-    return [decoded(name) for name in holder]
 
 
 def name_of(holder: Any) -> str:
@@ -317,18 +262,11 @@ def _other_kind(path: Path) -> str:
     return "Name an HDF5 file; this one is of another kind or damaged"
 
 
-def _key(name: str, exists: Callable[[bytes], bool]) -> bytes:
-    """A name as the file has it: in UTF-8, or in Latin-1 where it ``exists`` so."""
-    key = name.encode("utf-8", "surrogateescape")
-    latin = name.encode("latin-1", "replace")
-    return latin if not exists(key) and exists(latin) else key
-
-
 def _told(holder: Any, name: str) -> Any:
     import h5py
 
     try:
-        value = holder.attrs[_key(name, partial(h5py.h5a.exists, holder.id))]
+        value = holder.attrs[key_of(name, partial(h5py.h5a.exists, holder.id))]
     except (TypeError, ValueError, OSError, RuntimeError):
         return "of a type that is not read"
     if isinstance(value, h5py.Empty):

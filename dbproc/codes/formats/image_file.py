@@ -16,7 +16,7 @@ from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.formats.plain_tiff import Parts, PlainTiff
-    from dbproc.codes.formats.tiff_pages import Tiff
+    from dbproc.codes.formats.tiff_file import Tiff
     from dbproc.codes.formats.tiff_series import Series
     from dbproc.codes.idx.values import Values
 
@@ -154,9 +154,9 @@ class _TiffPicture:
 
 @contextmanager
 def _tiff(path: Path) -> Iterator[_TiffPicture]:
-    from dbproc.codes.formats import tiff_pages, tiff_series
+    from dbproc.codes.formats import tiff_file, tiff_series
 
-    with tiff_pages.opened(path) as tiff:
+    with tiff_file.opened(path) as tiff:
         series = tiff_series.chosen(tiff, None, plain_pages=False)
         if len(series.planes) > 1 or series.masks:
             what = f"it holds {len(series.planes)} images" + (" and masks" if series.masks else "")

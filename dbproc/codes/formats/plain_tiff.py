@@ -1,4 +1,4 @@
-"""Pages of a TIFF file as tifffile gives them, to hold against what :mod:`dbproc.codes.formats.tiff_pages` reads.
+"""Pages of a TIFF file as tifffile gives them, to hold against what :mod:`dbproc.codes.formats.tiff_pixels` reads.
 
 Nothing is shared with it: the file is opened anew, planes are found in tifffile's own series, strips and tiles are put
 where tifffile says.
