@@ -395,14 +395,27 @@ def test_pictures_become_timesteps_a_stack_or_a_mosaic(tmp_path: Path) -> None:
 def test_single_bands_of_captures_become_fields_and_timesteps(tmp_path: Path) -> None:
     for capture in range(2):
         for number, band in enumerate(("Blue", "NIR"), 1):
-            xmp = f"<x><Camera:BandName>{band}</Camera:BandName></x>".encode()
+            told = f'Camera:BandName="{band}" Camera:Gain="{number}" Camera:Exposure="{capture}{number}"'
+            rdf = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:Camera="http://pix4d.com/camera/1.0"'
+            xmp = f"<rdf:RDF {rdf}><rdf:Description {told}/></rdf:RDF>".encode()
             path = tmp_path / f"IMG_000{capture}_{number}.tif"
             tags = [(700, "B", len(xmp), xmp, True)]
             tifffile.imwrite(path, wild("uint16", (6, 5), 10 * capture + number), extratags=tags, metadata=None)
     told, got = chosen(*sorted(tmp_path.glob("IMG*")))
     assert what(told)[:2] == (["blue", "nir"], (2, 6, 5))
     assert same_bits(got["nir"][1], wild("uint16", (6, 5), 12))
+    assert told.fields[1].attributes["xmp"]["Camera:Gain"] == "2"
+    assert told.parts[1].attributes["nir:xmp"]["Camera:Exposure"] == "12"
     assert what(chosen(*sorted(tmp_path.glob("IMG_0000*")))[0]) == (["blue", "nir"], (6, 5), "")
+    lacking = [path for path in sorted(tmp_path.glob("IMG*")) if path.stem != "IMG_0000_2"]
+    told, got = chosen(*lacking)
+    assert what(told) == (["blue", "nir"], (6, 5), "")
+    assert same_bits(got["nir"], wild("uint16", (6, 5), 12))
+    assert left_out(told) == "IMG_0000_1.tif: its capture lacks bands"
+    for path in sorted(tmp_path.glob("IMG*")):
+        capture, number = path.stem[-3], int(path.stem[-1])
+        tifffile.imwrite(tmp_path / f"DJI_{capture}_MS_{' GR'[number]}.tif", wild("uint16", (6, 5)), metadata=None)
+    assert what(chosen(*sorted(tmp_path.glob("DJI*")))[0])[:2] == (["green", "red"], (2, 6, 5))
     for band in ("B04", "B8A"):
         tifffile.imwrite(tmp_path / f"S2_20240501_{band}_20m.tif", wild("uint16", (6, 5)), metadata=None)
     assert what(chosen(*sorted(tmp_path.glob("S2*")))[0]) == (["B04", "B8A"], (6, 5), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.automatic import names
 from dbproc.codes.automatic.choice import Choice
-from dbproc.codes.formats.bands import camera
+from dbproc.codes.formats.bands import camera, of_file
 from dbproc.codes.idx.description import Axis, Regular
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
@@ -24,6 +25,8 @@ KEPT = ("latitude", "longitude", "altitude")
 """What is kept of each of several pictures."""
 MOST_ALIKE = 0.75
 """Pictures of several times that cover less than this part of their pixels show one place several times."""
+OF_CAPTURE = re.compile(r"(_MS)?_[A-Za-z]+$|_\d{1,2}$|\d$")
+"""What is behind the name of a capture in those of its bands."""
 SPARSEST = 16
 """A mosaic has at least one pixel in so many."""
 
@@ -39,7 +42,7 @@ def choices(files: Sequence[Path]) -> Iterator[Choice]:
 def of_tiff(files: Sequence[Path]) -> Iterator[Choice]:
     """The ways to convert TIFF files as tiles of a mosaic or as bands, where they say themselves that they are."""
     first = _first(files[0])
-    if first is None or not (names.tiles([path.name for path in files]) or first.axes or _band(first)):
+    if first is None or not (names.tiles([path.name for path in files]) or first.axes or _band(files[0], first)):
         return
     facts, left = _facts(files)
     if _are_bands(facts):
@@ -81,35 +84,54 @@ def _first(path: Path) -> Facts | None:
 
 
 def _are_bands(facts: Mapping[Path, Facts]) -> bool:
-    """Whether pictures say themselves that they are bands: by their camera, or each by its name in XMP."""
+    """Whether pictures say themselves that they are bands: by their camera, or each by its name in XMP or its own."""
     told = [camera(str(each.attributes.get("model", ""))) for each in facts.values()]
-    singles = [each for each in facts.values() if each.components == 1]
-    return all(told) or (len(singles) > 1 and all(_band(each) for each in singles))
+    singles = {path: each for path, each in facts.items() if each.components == 1}
+    return all(told) or (len(singles) > 1 and all(_band(path, each) for path, each in singles.items()))
 
 
-def _band(facts: Facts) -> str:
+def _band(path: Path, facts: Facts) -> str:
     """The band that a picture of one says that it is; empty where it does not."""
     from dbproc.codes.mapir_to_idx import BAND_NAME
 
     text = facts.tags.get("XMP", b"")
     match = BAND_NAME.search(text if isinstance(text, bytes) else str(text).encode())
-    return "" if match is None else (match[1] or match[2]).decode("utf-8", "replace").strip()
+    if match is None:
+        return of_file(path.stem, str(facts.attributes.get("model", ""))) or ""
+    return (match[1] or match[2]).decode("utf-8", "replace").strip()
 
 
 def _sets_of_bands(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
     """Pictures of one band each: all of one capture, or those of several captures as timesteps of each band."""
-    bands: dict[str, list[Path]] = {}
-    for path, each in facts.items():
-        bands.setdefault(_band(each), []).append(path)
-    sets = [_in_time({path: facts[path] for path in paths}) for paths in bands.values()]
-    if "" in bands or len({len(paths) for paths, _ in sets}) > 1:
+    bands = {path: _band(path, each) for path, each in facts.items()}
+    captures = _captures(bands)
+    if "" in bands.values() or not captures:
         return
-    if len(sets[0][0]) == 1:
-        yield Choice(BANDS, tuple(facts), axis=None)
+    whole = {path for capture in captures for path in capture.values()}
+    left = [f"{path.name}: its capture lacks bands" for path in bands if path not in whole]
+    if len(captures) == 1:
+        yield Choice(BANDS, tuple(path for path in facts if path in whole), axis=None, left_out=tuple(left))
         return
-    ordered, told = sets[0]
-    first = _joined(BANDS, ordered, told, facts, {})
-    yield replace(first, files=tuple(facts), openings=({},) * len(sets), sets=tuple(tuple(paths) for paths, _ in sets))
+    first, *others = captures[0]
+    by_first = {capture[first]: capture for capture in captures}
+    ordered, told = _in_time({path: facts[path] for path in by_first})
+    sets = tuple(tuple(by_first[path][band] for path in ordered) for band in (first, *others))
+    joint = _joined(BANDS, ordered, told, facts, {})
+    files = tuple(path for each in sets for path in each)
+    yield replace(joint, files=files, openings=({},) * len(sets), sets=sets).leaving(*left)
+
+
+def _captures(bands: Mapping[Path, str]) -> list[dict[str, Path]]:
+    """The pictures of each capture by their bands, as their names tell, where it has all of them."""
+    found: dict[str, dict[str, Path]] = {}
+    for path, band in bands.items():
+        found.setdefault(OF_CAPTURE.sub("", path.stem), {}).setdefault(band, path)
+    order = list(dict.fromkeys(bands.values()))
+    if sum(map(len, found.values())) < len(bands):  # names tell otherwise: one after another in each band
+        sets = [[path for path in bands if bands[path] == band] for band in order]
+        together = zip(*sets, strict=True) if len({len(each) for each in sets}) == 1 else ()
+        return [dict(zip(order, each, strict=True)) for each in together]
+    return [{band: each[band] for band in order} for each in found.values() if len(each) == len(order)]
 
 
 def _facts(files: Sequence[Path]) -> tuple[dict[Path, Facts], list[str]]:
