@@ -662,10 +662,16 @@ def test_files_with_times_of_their_own_stand_in_their_order(tmp_path: Path) -> N
 
 
 def test_of_arrays_of_an_npz_those_of_most_bytes_are_fields(tmp_path: Path) -> None:
-    np.savez(tmp_path / "many.npz", a=np.arange(3), b=wild("float32", (4, 5)), c=wild("float32", (4, 5)))
+    maps = {"b": wild("float32", (4, 5)), "c": wild("float32", (4, 5))}
+    np.savez(tmp_path / "many.npz", a=np.arange(3), **maps, names=np.array(["x"]), one=np.float64(2))
     told, _ = chosen(tmp_path / "many.npz")
     assert what(told)[0] == ["b", "c"]
-    assert left_out(told) == "a.npy: its shape is (3,), that of the first (4, 5)"
+    assert "a.npy: its shape is (3,), that of the first (4, 5)" in left_out(told)
+    assert "names.npy: it holds no array that is supported: its values are <U1" in left_out(told)
+    assert "one.npy: it holds no array of numbers" in left_out(told)
+    np.savez(tmp_path / "empty.npz")
+    with pytest.raises(Refusal, match="it holds no files"):
+        chosen(tmp_path / "empty.npz")
 
 
 def test_variables_whose_names_become_the_same_are_told_apart_by_numbers(tmp_path: Path) -> None:
