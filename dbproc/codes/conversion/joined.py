@@ -27,6 +27,8 @@ MEANING = ("photometric", "flag_values", "flag_masks", "flag_meanings")
 """Attributes of a field that say what its numbers mean."""
 SYSTEMS = ("ProjectedCSTypeGeoKey", "GeographicTypeGeoKey")
 """Attributes of a GeoTIFF that say of which system its coordinates are."""
+TURNED = ("ModelTransformationTag", "ModelTiepointTag")
+"""Those that place an image whose axes have no coordinates, as it is turned."""
 MOST_WORDS = 80
 FILL = "fill and valid range"
 TIME = "time"
@@ -215,6 +217,7 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
         facts[f"scale, offset and units of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
         facts[f"meaning of {field.name}"] = {key: field.attributes[key] for key in MEANING if key in field.attributes}
     is_placed = any(axis.is_placed for axis in description.axes[-2:])
+    facts |= {key: None if is_placed else description.attributes.get(key) for key in TURNED}
     facts["orientation"] = description.top_first if is_placed else (description.orientation, description.top_first)
     return facts
 
