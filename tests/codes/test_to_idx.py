@@ -541,6 +541,9 @@ def test_the_command_that_is_told_does_the_same(tmp_path: Path, monkeypatch: pyt
             assert [axis.name for axis in source.description.axes] == [axis.name for axis in told.axes]
             assert len(got) == count
             assert all(same_bits(np.asarray(source.read(name, box)), values) for name, values in got.items())
+    for row, column in ((0, 0), (0, 1), (1, 0)):
+        photo(tmp_path / f"t_r{row}_c{column}.png", 1)
+    assert "--overlap first --fill 0.0 --mask" in chosen(*tmp_path.glob("t_*"))[0].notes[0]
     photo(tmp_path / "a.jpg", 1, place=40.0)
     photo(tmp_path / "b.jpg", 2, place=41.0)
     told, _ = chosen(tmp_path / "a.jpg", tmp_path / "b.jpg")
@@ -625,9 +628,16 @@ def test_pictures_of_another_system_of_coordinates_are_left_out(tmp_path: Path) 
         turned = [(34264, "d", 16, (10, 1, 0, x, 1, -10, *[0] * 10))]
         tifffile.imwrite(tmp_path / f"t{i}.tif", wild("uint16", (4, 5), i), extratags=turned, metadata=None)
     assert left_out(chosen(*sorted(tmp_path.glob("t?.tif")))[0]).startswith("t0.tif: it cannot be joined to t1.tif")
-    told, _ = chosen(tmp_path / "p0.tif", tmp_path / "p1.tif")
+    for name, pixel, dtype in (("q3", 20, "uint16"), ("q4", 10, "uint8")):
+        tags = [(33550, "d", 3, (pixel, pixel, 0)), (33922, "d", 6, (0, 0, 0, 100, 5_000_000, 0))]
+        tifffile.imwrite(tmp_path / f"{name}.tif", wild(dtype, (4, 5)), extratags=tags, metadata=None)
+    told, _ = chosen(*(tmp_path / f"{name}.tif" for name in ("p0", "p2", "q3", "q4")))
+    assert told.shape == (4, 10)
+    assert "q3.tif: its grid is another, q4.tif: it is 5 by 4 pixels of uint8" in left_out(told)
+    assert chosen(tmp_path / "p0.tif", tmp_path / "p1.tif")[0].shape == (4, 5)
+    told, _ = chosen(tmp_path / "p1.tif", tmp_path / "p2.tif")
     assert told.shape == (4, 5)
-    assert left_out(told).endswith("its ProjectedCSTypeGeoKey is 32634, not 32633")
+    assert left_out(told).endswith("its ProjectedCSTypeGeoKey is 32633, not 32634")
     assert chosen(tmp_path / "p0.tif", tmp_path / "p2.tif")[0].shape == (4, 10)
 
 

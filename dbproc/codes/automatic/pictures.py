@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.automatic import names
 from dbproc.codes.automatic.choice import Choice
+from dbproc.codes.formats import georeference
 from dbproc.codes.formats.bands import camera, of_file
 from dbproc.codes.idx.description import Axis, Regular
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
@@ -157,18 +158,32 @@ def _facts(files: Sequence[Path]) -> tuple[dict[Path, Facts], list[str]]:
 
 def _placed(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
     """Tiles of a mosaic: by their coordinates, where these differ; by the rows and columns in their names."""
-    if len(facts) < 2:
-        return
-    pattern = names.tiles([path.name for path in facts])
-    ways: list[dict[str, Any]] = []
-    are_apart = all(each.axes for each in facts.values()) and len({_corner(each) for each in facts.values()}) > 1
-    if are_apart and _is_filled(facts):
-        ways.append({"by_coordinates": True})
+    ways: list[tuple[dict[str, Any], Mapping[Path, Facts], list[str]]] = []
+    alike, left = _of_one_kind(facts, _grid)
+    are_apart = all(each.axes for each in alike.values()) and len({_corner(each) for each in alike.values()}) > 1
+    if are_apart and _is_filled(alike):
+        ways.append(({"by_coordinates": True}, alike, left))
+    alike, left = _of_one_kind(facts, _pixels)
+    pattern = names.tiles([path.name for path in alike])
     if pattern:
-        ways.append({"tiles": pattern})
-    for way in ways:
-        yield Choice(PROGRAM, tuple(facts), ({**way, "overlap": "first"},), axis=None)
-        yield Choice(PROGRAM, tuple(facts), ({**way, "overlap": "first", "fill": 0.0, "mask": True},), axis=None)
+        ways.append(({"tiles": pattern}, alike, left))
+    for way, tiles, others in ways:
+        if len(tiles) > 1:
+            options = {**way, "overlap": "first"}
+            yield Choice(PROGRAM, tuple(tiles), (options,), axis=None, left_out=tuple(others))
+            options = {**options, "fill": 0.0, "mask": True}
+            yield Choice(PROGRAM, tuple(tiles), (options,), axis=None, left_out=tuple(others))
+
+
+def _pixels(facts: Facts) -> Hashable:
+    """What must be the same in tiles of one picture."""
+    return facts.components, facts.dtype
+
+
+def _grid(facts: Facts) -> Hashable:
+    """The same of those that are placed by their coordinates."""
+    steps = tuple((axis.name, round(axis.regular.step, 9)) for axis in facts.axes or () if axis.regular)
+    return _pixels(facts), steps, tuple(facts.attributes.get(key) for key in georeference.SYSTEMS)
 
 
 def _is_filled(facts: Mapping[Path, Facts]) -> bool:
@@ -226,11 +241,21 @@ def _in_time(facts: Mapping[Path, Facts]) -> tuple[list[Path], Axis | None]:
 
 def _largest(facts: Mapping[Path, Facts]) -> tuple[dict[Path, Facts], list[str]]:
     """The pictures of the size and kind that most of them have, and the others in words."""
-    kinds = {path: (each.rows, each.columns, str(each.kind)) for path, each in facts.items()}
+    return _of_one_kind(facts, lambda each: (each.rows, each.columns, str(each.kind)))
+
+
+def _of_one_kind(facts: Mapping[Path, Facts], kind: Callable[[Facts], Hashable]) -> tuple[dict[Path, Facts], list[str]]:
+    """The pictures of the kind that most of them have, and the others in words."""
+    kinds = {path: kind(each) for path, each in facts.items()}
     usual = Counter(kinds.values()).most_common(1)[0][0]
     alike = {path: each for path, each in facts.items() if kinds[path] == usual}
+    told = {str(each) for each in alike.values()}
     return alike, [
-        f"{path.name}: it is {each}, the others are not" for path, each in facts.items() if path not in alike
+        f"{path.name}: it is {each}, the others are not"
+        if str(each) not in told
+        else f"{path.name}: its grid is another"
+        for path, each in facts.items()
+        if path not in alike
     ]
 
 
