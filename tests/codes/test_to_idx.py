@@ -185,6 +185,17 @@ def test_nexus_gives_the_default_signal_and_its_equals(tmp_path: Path) -> None:
     assert what(told) == (["counts", "errors"], (3, 4, 5), "time")
     assert same_bits(got["counts"], wild("int32", (3, 4, 5)))
     assert "e/raw (30, 40, 5)" in left_out(told)
+    with h5py.File(tmp_path / "linked.h5", "w") as file:
+        data = file.create_group("entry/data")
+        data.attrs.update({"NX_class": "NXdata", "signal": "counts", "axes": ["angle", ".", "."]})
+        file["entry/instrument/detector"] = wild("int32", (3, 4, 5))
+        data["counts"] = h5py.SoftLink("/entry/instrument/detector")
+        data["gone"], data["angle"] = h5py.ExternalLink("gone.h5", "/x"), np.arange(3.0)
+    told, got = chosen(tmp_path / "linked.h5")
+    assert told.notes[0] == "chosen: nexus_to_idx --data entry/data --signal counts"
+    assert told.axes[0].coordinates == (0, 1, 2)
+    assert same_bits(got["counts"], wild("int32", (3, 4, 5)))
+    assert left_out(told) == "entry/data/angle (3)"
 
 
 @pytest.mark.parametrize("places", [((4, 5), (4, 5)), ((5,), (4,))])
