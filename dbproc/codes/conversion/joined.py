@@ -86,6 +86,8 @@ class Joined:
     """
 
     def __init__(self, opened: Open, inputs: Sequence[Path], axis: str, new: str, stack: ExitStack) -> None:
+        import numpy as np
+
         self._open, self._inputs = opened, inputs
         self._current: tuple[int, Source] | None = None
         self._closing = stack.enter_context(ExitStack())
@@ -96,7 +98,7 @@ class Joined:
         for path, each in zip(inputs, descriptions, strict=True):
             require_alike(path, each, inputs[0], first, axis)
         self._sizes = [1 if self._place is None else each.shape[self._place] for each in descriptions]
-        self._starts = [0, *accumulate(self._sizes)]
+        self._starts, self._ends = [0, *accumulate(self._sizes)], np.cumsum(self._sizes)  # the latter to compare by
         self.description = _whole(inputs, descriptions, self._starts, self._place, axis or new)
 
     def read(self, field: str, box: Box) -> Values:
@@ -107,14 +109,21 @@ class Joined:
         pieces = [self._piece(field, box, i) for i in self._touched(box[place])]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=place)
 
+    def runs(self, box: Box) -> Iterator[Box]:
+        """What each file has of a box."""
+        place = self._place or 0
+        for i in self._touched(box[place]):
+            start, stop = max(box[place].start, self._starts[i]), min(box[place].stop, self._starts[i + 1])
+            yield (*box[:place], slice(start, stop), *box[place + 1 :])
+
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
         """Parts of a box read by another way, file after file."""
-        begin, place = 0, self._place or 0
-        for index, size in enumerate(self._sizes):
-            low, high = max(begin, box[place].start), min(begin + size, box[place].stop)
-            if low < high:
-                yield from self._plain_part(index, field, box, (begin, low, high))
-            begin += size
+        part = box[self._place or 0]
+        first, last = self._ends.searchsorted((part.start, part.stop - 1), side="right")
+        for index in range(int(first), int(last) + 1):
+            end = int(self._ends[index])
+            begin = end - self._sizes[index]
+            yield from self._plain_part(index, field, box, (begin, max(begin, part.start), min(end, part.stop)))
 
     def _plain_part(self, index: int, field: str, box: Box, run: tuple[int, int, int]) -> Iterator[tuple[Box, Values]]:
         """What one file, which begins at ``run[0]``, has of ``run[1]`` to ``run[2]``."""
