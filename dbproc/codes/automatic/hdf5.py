@@ -55,7 +55,7 @@ def is_netcdf(path: Path) -> bool:
             return True
         if text(attributes(file).get("Conventions")).upper().startswith("CF-"):
             return True
-        return any(_is_dimension(file, name) for name in list(file)[:100])
+        return any(_is_dimension(file, name) for name in list(file)[:100] if isinstance(name, str))
     return False
 
 

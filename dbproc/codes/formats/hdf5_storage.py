@@ -12,7 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.formats.hdf5 import Tree, is_dataset
+from dbproc.codes.formats.hdf5 import Tree, is_dataset, name_of
 from dbproc.codes.formats.hdf5_links import file_of
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import shape_of
@@ -79,7 +79,7 @@ def stored(tree: Tree, dataset: Any, box: Box) -> Values:
     made = dataset.id.get_create_plist()
     if not made.get_external_count():
         return np.asarray(dataset[box])
-    return _Outside(_segments(tree, dataset, made, dataset.name), dataset.dtype, dataset.shape).read(box)
+    return _Outside(_segments(tree, dataset, made, name_of(dataset)), dataset.dtype, dataset.shape).read(box)
 
 
 def filters(dataset: Any) -> list[str]:

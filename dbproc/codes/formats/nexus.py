@@ -11,7 +11,7 @@ from dbproc.codes.formats.cf import alone
 from dbproc.codes.formats.field_names import distinct_axes
 from dbproc.codes.formats.hdf5 import Tree, attributes, is_dataset, is_group, text
 from dbproc.codes.formats.hdf5_fields import axes, axis, candidate, shape
-from dbproc.codes.formats.hdf5_links import MOST_LINKS
+from dbproc.codes.formats.hdf5_links import MOST_LINKS, names
 from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx.coordinates import LEFT_OUT, left_out
 from dbproc.codes.idx.description import Axis, Field
@@ -292,7 +292,7 @@ def _names(value: Any) -> list[str]:
 
 
 def _datasets(tree: Tree, group: Any) -> dict[str, Any]:
-    found = {name: _child(tree, group, name) for name in group}
+    found = {name: _child(tree, group, name) for name in names(group)}
     return {name: each for name, each in found.items() if is_dataset(each)}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,25 +41,27 @@ class PlainHdf5:
 
     def read(self, name: str, box: Box) -> Parts:
         """Parts of a box of the dataset ``name``, components last."""
-        import h5py
-
-        try:
-            dataset, member = h5py.Dataset(h5py.h5d.open(self._file.id, _key(name))), None
-        except KeyError:
+        dataset, member = self._found(name), ""
+        if dataset is None:
             path, _, member = name.rpartition("/")
-            dataset = h5py.Dataset(h5py.h5d.open(self._file.id, _key(path)))
+            dataset = self._found(path)
         source = _outside(dataset) if dataset.external else dataset
         for inside in _parts(box, dataset.shape, dataset.chunks, dataset.dtype.itemsize):
-            values = np.asarray(source[inside] if member is None else source[inside][member])
+            values = np.asarray(source[inside][member] if member else source[inside])
             if values.dtype.kind == "b":
                 values = values.view("uint8")
             elif values.dtype.kind == "c":
                 values = np.stack((values.real, values.imag), -1)
             yield inside, values
 
+    def _found(self, name: str) -> Any:
+        """The dataset of a path in either encoding; None where there is none."""
+        import h5py
 
-def _key(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")
+        for coding in ("utf-8", "latin-1"):
+            with suppress(KeyError, UnicodeEncodeError):
+                return h5py.Dataset(h5py.h5d.open(self._file.id, name.encode(coding)))
+        return None
 
 
 def _outside(dataset: Any) -> Values:
