@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dbproc.codes.formats.plain import Parts
 from dbproc.codes.idx.idx_file import IdxFile
 from dbproc.codes.idx.samples import Samples
 from dbproc.codes.idx.slabs import Box
-from dbproc.codes.idx.values import Values
-
-Parts = Iterator[tuple[Box, Values]]
 
 
 class PlainIdx:
