@@ -49,6 +49,9 @@ def chosen(*paths: Path, **options: Any) -> tuple[Description, Arrays]:
         told = source.description
         box = tuple(slice(0, size) for size in told.shape)
         values = {field.name: np.asarray(source.read(field.name, box)) for field in told.fields}
+        for field in told.fields:
+            assert values[field.name].shape == (*told.shape, *((field.components,) if field.components > 1 else ()))
+            assert values[field.name].dtype.newbyteorder("=").name == field.dtype
         for name, whole in values.items():
             for inside, part in witness(source)(name, box):
                 assert same_bits(np.ascontiguousarray(native(whole[inside])), np.ascontiguousarray(native(part)))
@@ -199,6 +202,10 @@ def test_probe_data_keep_the_positions_of_their_scan(tmp_path: Path, places: Any
     assert np.array_equal(kept["ys"]["values"], np.nan_to_num(ys))
     other = chosen(tmp_path / "probe.h5", xs="far/u", ys="far/v")[0].attributes["scan_positions"]
     assert other["ys"]["values"] == [0, 1, 2, 3]
+    with h5py.File(tmp_path / "points.h5", "w") as file:
+        file["frames"], file["u"], file["v"] = np.zeros((12, 6, 7)), np.arange(12.0), np.arange(12.0) % 4
+    kept = chosen(tmp_path / "points.h5", xs="u", ys="v")[0].attributes["scan_positions"]
+    assert kept["ys"]["values"][:5] == [0, 1, 2, 3, 0]
     with pytest.raises(Refusal, match=r"positions far/v have the shape \(4,\), the scan \(4, 5\)"):
         chosen(tmp_path / "probe.h5", xs="far/v")
 
@@ -263,6 +270,13 @@ def test_tiff_gives_its_largest_series_with_bands_as_fields(tmp_path: Path) -> N
     assert left_out(told) == "series 1 (3, 4)"
     tifffile.imwrite(tmp_path / "colour", wild("uint8", (6, 7, 3)), photometric="rgb")
     assert [field.components for field in chosen(tmp_path / "colour")[0].fields] == [3]
+
+
+def test_very_many_bands_are_an_axis(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "in.tif", wild("uint8", (4, 3, 33)), extrasamples=[0] * 32, photometric="minisblack")
+    told, got = chosen(tmp_path / "in.tif")
+    assert what(told) == (["image"], (33, 4, 3), "")
+    assert same_bits(np.ascontiguousarray(np.moveaxis(got["image"], 0, -1)), wild("uint8", (4, 3, 33)))
 
 
 def test_bare_values_are_known_by_a_header_or_their_name(tmp_path: Path) -> None:
