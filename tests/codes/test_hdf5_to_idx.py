@@ -86,7 +86,7 @@ def test_datasets_in_groups_come_back_bit_for_bit(tmp_path: Path, convert: Conve
     ],
 )
 def test_a_plugin_filter_is_decoded_in_a_conversion(tmp_path: Path, convert: Convert, how: str) -> None:
-    values = wild("float32", (30, 20))
+    values = np.repeat(wild("float32", (30, 1)), 20, axis=1)  # blosc fails on what it cannot make smaller
     np.save(tmp_path / "v.npy", values)
     subprocess.run([sys.executable, "-c", COMPRESS.format(how)], cwd=tmp_path, check=True)
     convert("hdf5_to_idx", "in.h5", "out.idx")
@@ -103,7 +103,7 @@ def test_a_filter_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "hdf5plugin", None)
     said = why(tmp_path / "in.h5")
     assert "32999" in said
-    assert "pip install 'dbproc[formats]'" in said
+    assert said.endswith("Decompress it with h5repack -f NONE")
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3, 4, 5])
