@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import threading
@@ -31,7 +32,7 @@ class Reports:
         self._stream, self._patience = stream, patience
         self._lock = threading.Lock()
         self._done = {"phase": "", "done": 0, "total": 0}
-        self._shown = 0.0
+        self._shown = -math.inf
         self._step, self._stepped = -1, 0.0
 
     def send(self, message: Mapping[str, Any], data: Any = b"") -> None:
