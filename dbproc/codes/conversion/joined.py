@@ -27,6 +27,8 @@ MEANING = ("photometric", "flag_values", "flag_masks", "flag_meanings")
 """Attributes of a field that say what its numbers mean."""
 SYSTEMS = ("ProjectedCSTypeGeoKey", "GeographicTypeGeoKey")
 """Attributes of a GeoTIFF that say of which system its coordinates are."""
+TURNED = ("ModelTransformationTag", "ModelTiepointTag")
+"""Those that place an image whose axes have no coordinates, as it is turned."""
 MOST_WORDS = 80
 FILL = "fill and valid range"
 TIME = "time"
@@ -186,7 +188,7 @@ def require_alike(path: Path, found: Description, first_path: Path, first: Descr
     mine, theirs = _kept(found, place), _kept(first, place)
     for name in {**theirs, **mine}:
         here, there = mine.get(name), theirs.get(name)
-        if here != there:
+        if here != there and not (name in SYSTEMS and None in (here, there)):
             what = f"it cannot be joined to {first_path.name}: its {name} {_difference(here, there)}"
             raise Refusal(path, what, _advice(found, first, place, name))
 
@@ -208,7 +210,6 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
     """What must be the same in all files, by the words for it."""
     facts: dict[str, object] = {"number of axes": len(description.axes)}
     facts["colour map"] = description.attributes.get("ColorMap")
-    facts |= {key: description.attributes.get(key) for key in SYSTEMS}
     for i, axis in enumerate(description.axes):
         packing = [axis.attributes.get(key) for key in PACKING]
         if i == place:
@@ -223,7 +224,9 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
         facts[f"{FILL} of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
         facts[f"scale, offset and units of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
         facts[f"meaning of {field.name}"] = {key: field.attributes[key] for key in MEANING if key in field.attributes}
+    facts |= {key: description.attributes.get(key) for key in SYSTEMS}
     is_placed = any(axis.is_placed for axis in description.axes[-2:])
+    facts |= {key: None if is_placed else description.attributes.get(key) for key in TURNED}
     facts["orientation"] = description.top_first if is_placed else (description.orientation, description.top_first)
     return facts
 
