@@ -26,7 +26,7 @@ from dbproc.codes.formats.field_names import distinct
 from dbproc.codes.idx.description import Description
 
 if TYPE_CHECKING:
-    from dbproc.codes.formats.plain_reading import PlainNetcdf
+    from dbproc.codes.formats.plain_netcdf import PlainNetcdf
     from dbproc.codes.formats.unpacking import Unpacking
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
@@ -104,7 +104,7 @@ class NetcdfSource:
 
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
         """The values that the library has in ``box``, from the file opened anew."""
-        from dbproc.codes.formats.plain_reading import PlainNetcdf, plainly_unpacked
+        from dbproc.codes.formats.plain_netcdf import PlainNetcdf, plainly_unpacked
         from dbproc.codes.idx.values import native
 
         if self._plain is None:

@@ -20,7 +20,7 @@ from dbproc.codes.idx.description import Origin, plain
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.formats.plain_reading import PlainHdf5
+    from dbproc.codes.formats.plain_hdf5 import PlainHdf5
 
 CACHE = 128 << 20
 """Bytes of decoded chunks that are kept, unless told otherwise."""
@@ -154,7 +154,7 @@ class Tree:
 
     def plain(self) -> PlainHdf5:
         """The file opened anew, to be read by nothing but the library."""
-        from dbproc.codes.formats.plain_reading import PlainHdf5
+        from dbproc.codes.formats.plain_hdf5 import PlainHdf5
 
         if self._plain is None:
             self._plain = PlainHdf5(self.path, self._stack)

@@ -93,7 +93,8 @@ def _require_filters(tree: Tree, made: Any, where: str) -> None:
         code, *_ = found = made.get_filter(i)
         if not _available(code):
             what = f"{where} is compressed with the filter {_filter_name(*found)} ({code}), which is not installed"
-            raise Refusal(tree.path, what, "pip install 'dbproc[formats]', or decompress it with h5repack -f NONE")
+            way = "pip install 'dbproc[formats]', or decompress" if code in FILTERS else "Decompress"
+            raise Refusal(tree.path, what, f"{way} it with h5repack -f NONE")
 
 
 def _available(code: int) -> bool:
