@@ -25,6 +25,7 @@ from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, String, 
 
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
+from dbproc.changes.data_release import Tagged
 from dbproc.changes.mark import Marked
 from dbproc.changes.reap import Reaped
 from dbproc.changes.reinspect import Reinspected
@@ -39,7 +40,7 @@ from dbproc.cli.canary import Discarded
 from dbproc.cli.check import Checked
 from dbproc.cli.code import Accepted, ReleaseTold
 from dbproc.cli.common import RunTold
-from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
+from dbproc.cli.dbprocessing.commands import COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
 from dbproc.cli.dismiss import Dismissals
 from dbproc.cli.init import Created
@@ -56,12 +57,15 @@ from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database.campaigns import CampaignRow
 from dbproc.database.canaries import CanaryInNumbers
+from dbproc.database.data_releases import ReleaseRow
 from dbproc.database.log import LogEntry
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
 from dbproc.explain.coverage import Coverage
+from dbproc.explain.data_releases import ReleasedFile, ReleaseDifference
+from dbproc.explain.definition import ShownMission, ShownProcess, ShownProduct
 from dbproc.explain.expectations import OverdueFile
 from dbproc.explain.files import ListedFile
 from dbproc.explain.forecast import Outlook
@@ -111,7 +115,7 @@ TABLES = (
     *("baselinecode", "baseline"),
     *("correction", "correctionfile", "directory"),
     *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
-    *("canary", "canaryfile", "quarantine", "placement", "notice", "release"),
+    *("canary", "canaryfile", "quarantine", "placement", "notice", "release", "datarelease"),
 )
 """The tables in the order of the document: what is defined, what there is, what is done."""
 
@@ -286,6 +290,9 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc retry": ("", Armed),
     "dbproc dismiss": ("", Dismissals),
     "dbproc graph": ("", Graph),
+    "dbproc show mission": ("", ShownMission),
+    "dbproc show products": ("list of ", ShownProduct),
+    "dbproc show processes": ("list of ", ShownProcess),
     "dbproc queue --flush": ("", Flushed),
     "dbproc quarantine release, discard": ("list of ", Settled),
     "dbproc withdraw": ("", Withdrawn),
@@ -296,6 +303,10 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc unlock": ("", Unlocked),
     "dbproc upgrade": ("", Upgraded),
     "dbproc init": ("", Created),
+    "dbproc release tag": ("", Tagged),
+    "dbproc release list": ("list of ", ReleaseRow),
+    "dbproc release files": ("list of ", ReleasedFile),
+    "dbproc release diff": ("", ReleaseDifference),
     "dbproc code list": ("list of ", CodeFacts),
     "dbproc code show": ("", CodeShown),
     "dbproc code diff": ("", Comparison),

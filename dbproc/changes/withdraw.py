@@ -16,9 +16,10 @@ from dbproc.changes.trial import Descendant, descendants, foresee
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile
 from dbproc.core.states import Correction, Standing
-from dbproc.database import corrections, files, lineage, queue
+from dbproc.database import corrections, data_releases, files, lineage, queue, verdicts
 from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
+from dbproc.database.definition.load import load_definition
 from dbproc.database.files import FileRow
 from dbproc.database.store import Store, Transaction
 from dbproc.run.withdrawal import WITHDRAWN, former_of, moved
@@ -45,6 +46,7 @@ class Withdrawn:
 
     reason: str  #: why
     files: tuple[WithdrawnFile, ...]  #: the files themselves
+    releases: tuple[str, ...]  #: the releases of data that hold some of them, or of what is withdrawn with them
     descendants: tuple[Descendant, ...]  #: what was made from them, and what becomes of it
     is_done: bool  #: whether it was done, not only foreseen
 
@@ -91,13 +93,14 @@ def withdraw(
             gone = list(corrections.with_former(connection, {row.file_id: True for row in plan.rows}))
         following = foreseen.withdrawn_with(gone)
         with store.begin() as connection:
-            leaving = files.known_by_number(
-                connection, [*(row.file_id for row in plan.rows), *(number for number, _ in following)]
-            )
+            numbers = [*(row.file_id for row in plan.rows), *(number for number, _ in following)]
+            leaving = files.known_by_number(connection, numbers)
+            releases = data_releases.names_holding(connection, numbers)
         require_there(ground, leaving)
         told = Withdrawn(
             reason=reason,
             files=tuple(plan.told()),
+            releases=releases,
             descendants=descendants(store, gone, foreseen),
             is_done=not only_look,
         )
@@ -202,6 +205,7 @@ def _enter(connection: Transaction, *, plan: _Plan, reason: str, following: Iter
     ids = [each.file_id for each in corrected]
     corrections.take_out(connection, number, ids)
     queue.push(connection, ids, WITHDRAWN)
+    verdicts.settle(connection, load_definition(connection), ids)
 
 
 def _carry_out(

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.conversion.rows import as_found
-from dbproc.codes.formats.selection import Selection
+from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx import idx_file, manifest, midx, slabs
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Regular
 from dbproc.codes.idx.refusal import Refusal
-from dbproc.codes.idx.written import Written, known
+from dbproc.codes.idx.written import Written, written
 
 if TYPE_CHECKING:
     from dbproc.codes.idx.blocks import Blocks
@@ -69,18 +69,22 @@ class IdxSource:
     """
 
     def __init__(self, path: Path, missing: str) -> None:
+        from dbproc.codes.formats.plain_idx import PlainIdx
         from dbproc.codes.idx.blocks import Blocks
         from dbproc.codes.idx.idx_reader import read_metadata
 
         self._blocks = Blocks(path)
         metadata = read_metadata(path)
-        there = known(path) if metadata is None else None
-        notes = _checked(path, self._blocks, there, missing)
+        stored = _layout(path)
+        there = written(path, stored) if stored is not None and metadata is None else None
+        notes = _checked(path, self._blocks, there, missing, is_known=stored is not None)
         self._steps = there.steps if there else self._blocks.layout.steps
         found = _foreign(path, self._blocks, self._steps) if metadata is None else _own(path, metadata)
         self._stored = metadata.stored_shape if metadata else self._blocks.layout.shape
         self._turned = metadata.turned if metadata else ()
         self.description = found.noting(*notes)
+        steps = self._steps if self.description.timesteps else None
+        self._plain = None if stored is None else PlainIdx(path, stored, steps, self._turned)
 
     def read(self, field: str, box: Box) -> Values:
         """The stored values of a field inside ``box``."""
@@ -94,20 +98,28 @@ class IdxSource:
         components = values.shape[1 + len(inside) :]
         return values.reshape(*(part.stop - part.start for part in box), *components)
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The values of a field inside ``box`` out of its blocks, which :meth:`read` has OpenVisus look for.
+
+        Nothing where the layout is one of older programs.
+        """
+        return iter(()) if self._plain is None else self._plain.read(field, box)
+
 
 def _part(path: Path, wanted: str | None) -> Path:
     """The dataset that is meant in a MIDX file."""
     parts = midx.parts(path)
-    selection = Selection(path, "--part", lambda: (list(parts), []))
-    named = list(parts) if wanted is None else [name for name in parts if name == wanted]
-    return parts[selection.only(named, "it has several datasets", f"it has no dataset {wanted!r}")]
+    candidates = {name: Candidate(name, name, ()) for name in parts}
+    found = Candidates(path, "--part", "dataset", lambda: list(candidates.values()), candidates.get)
+    (chosen,) = found.chosen([] if wanted is None else [wanted])
+    return parts[chosen.name]
 
 
-def _checked(path: Path, blocks: Blocks, there: Written | None, missing: str) -> tuple[str, ...]:
+def _checked(path: Path, blocks: Blocks, there: Written | None, missing: str, *, is_known: bool) -> tuple[str, ...]:
     """Refuse a dataset with damaged blocks, or missing ones unless they may be; returns what is to be noted."""
     from dbproc.codes.idx.verification import verify
 
-    if not _is_plain(path):
+    if not is_known:
         absent = blocks.absent(there)
     else:
         damages = verify(path).damages
@@ -124,13 +136,12 @@ def _checked(path: Path, blocks: Blocks, there: Written | None, missing: str) ->
     return (*notes, f"{len(absent)} blocks were never written and are zeros") if absent else notes
 
 
-def _is_plain(path: Path) -> bool:
-    """Whether the layout is one whose blocks can be looked at without OpenVisus."""
+def _layout(path: Path) -> idx_file.IdxFile | None:
+    """Where its blocks lie; None where only OpenVisus knows."""
     try:
-        idx_file.read(path)
+        return idx_file.read(path)
     except Refusal:
-        return False
-    return True
+        return None
 
 
 def _own(path: Path, metadata: Metadata) -> Description:

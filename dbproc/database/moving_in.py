@@ -47,21 +47,6 @@ def enter_attempts(connection: Connection, run_id: int, attempts: Iterable[tuple
         insert_rows(connection, schema.attemptinput, inputs)
 
 
-def enter_baseline(connection: Connection, files: Mapping[int, tuple[int | None, bool, Sequence[int]]]) -> None:
-    """Enter what files count as made from: each the code, whether its name is another than its format has, inputs."""
-    codes = [
-        {"resulting_file": file_id, "source_code": code_id, "other_name": other_name}
-        for file_id, (code_id, other_name, _) in files.items()
-    ]
-    sources = [
-        {"resulting_file": file_id, "source_file": source}
-        for file_id, (_, _, inputs) in files.items()
-        for source in inputs
-    ]
-    _insert(connection, schema.baselinecode, codes)
-    _insert(connection, schema.baseline, sources)
-
-
 def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     for some in batches(rows):
         insert_rows(connection, table, some)

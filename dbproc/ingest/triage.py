@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dbproc.core.errors import FormatError, PlacementError, UnsettledError
-from dbproc.core.filenames import companion_of
-from dbproc.core.model import Definition, KnownFile, NewFile, Product, SameName
+from dbproc.core.filenames import companion_of, keywords_of, keywords_text
+from dbproc.core.model import Definition, FileFacts, KnownFile, NewFile, Product, SameName
 from dbproc.core.states import RefusalReason, Standing
 from dbproc.core.text import storable, time_of
+from dbproc.core.verdicts import FIELD
 from dbproc.database import corrections, files
 from dbproc.database.store import Store, Transaction
 from dbproc.ingest.incoming import Arrival, Kind
@@ -174,7 +175,7 @@ class Triage:
         return Refused(arrival, RefusalReason.SAME_NAME, message, measured=found, other_digest=known.digest)
 
     def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured, former: KnownFile | None) -> Decision:
-        product, facts = answer.product, answer.facts
+        product, facts = answer.product, _with_word(answer.product, arrival.name, answer.facts)
         version = facts.version or FIRST_VERSION
         directory = directory_of(product, facts, version)
         target = home(self._definition.mission, product, directory, arrival.name)
@@ -184,9 +185,10 @@ class Triage:
             )
             return Refused(arrival, RefusalReason.LINK_ELSEWHERE, text, measured=measured)
         place = former and os.path.join(self._definition.mission.root, former.directory, former.filename)
-        is_other = arrival.kind is not Kind.LINK and os.path.lexists(target) and target != place
+        is_new = arrival.kind is not Kind.LINK and target not in (place, arrival.path)
+        is_other = is_new and os.path.lexists(target)
         if is_other and not _same_bytes(target, measured, product):
-            text = f"{target} exists and is not in the catalogue; move it away, or deliver it first"
+            text = f"{target} exists and is not in the catalogue; take it in (dbproc adopt), or move it away"
             return Refused(arrival, RefusalReason.PLACE_TAKEN, text, measured=measured)
         file = NewFile(
             filename=arrival.name,
@@ -299,7 +301,15 @@ def _is_steady(arrival: Arrival, measured: Measured | Unmeasured) -> bool:
         return False
     if not isinstance(measured, Measured):
         return is_same and not isinstance(measured, UnsettledError | FileNotFoundError)
-    return is_same and (arrival.kind is not Kind.FILE or measured.state == arrival.state)
+    return is_same and (arrival.kind is Kind.LINK or measured.state == arrival.state)
+
+
+def _with_word(product: Product, name: str, facts: FileFacts) -> FileFacts:
+    """The facts of a file that says how good another one is: its word is a keyword, whatever the inspector gives, so
+    that another word about that one is another file."""
+    keywords = keywords_of(facts.keywords)
+    word = (product.compiled.values(name) or {}).get(FIELD) if product.quality_of else None
+    return facts if word is None else replace(facts, keywords=keywords_text({**keywords, FIELD: word}))
 
 
 def _same_bytes(path: str, measured: Measured, product: Product) -> bool:

@@ -19,7 +19,8 @@ from dbproc.core.model import Definition, File, Slot, Task
 from dbproc.core.plan import Decision, Planner, State, valid_code
 from dbproc.core.slot_text import task_shown
 from dbproc.core.states import AttemptStatus, Standing
-from dbproc.database import audit, moving_in, queue
+from dbproc.database import audit, baselines, moving_in, queue
+from dbproc.database.baselines import CountsAs
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Transaction
 from dbproc.run.decide import candidates, facts_in, planners
@@ -47,7 +48,7 @@ class Judged:
     missing: list[StaleSlot] = field(default_factory=list)
     runs: list[StaleSlot] = field(default_factory=list)
     inputs: dict[int, None] = field(default_factory=dict)  #: of all of these
-    files: dict[int, tuple[int | None, bool, Sequence[int]]] = field(default_factory=dict)
+    files: dict[int, CountsAs] = field(default_factory=dict)
     attempts: list[tuple[dict[str, Any], Sequence[int]]] = field(default_factory=list)
 
 
@@ -68,7 +69,7 @@ def judge(connection: Transaction) -> Judged:
 
 def take_as_it_is(connection: Transaction, judged: Judged, run_id: int) -> None:
     """Record that nothing of it is to be made until something changes."""
-    moving_in.enter_baseline(connection, judged.files)
+    baselines.enter(connection, list(judged.files.values()))
     moving_in.enter_attempts(connection, run_id, judged.attempts)
 
 
@@ -96,14 +97,14 @@ def _enter(judged: Judged, definition: Definition, planner: Planner, decision: D
         kept = [each.file for each in planner.standing(decision.slot) if each.exists and each.code_id is not None]
     else:
         return
-    inputs = [file.file_id for file in planner.wanted(decision.slot)]
+    inputs = tuple(file.file_id for file in planner.wanted(decision.slot))
     code = valid_code(definition.codes.get(decision.slot.process_id, ()), decision.slot.date)
     code_id = None if code is None else code.code_id
-    judged.files.update((file.file_id, (code_id, False, inputs)) for file in kept)
+    judged.files.update((file.file_id, CountsAs(file.file_id, code_id, inputs)) for file in kept)
 
 
 def _enter_task(judged: Judged, planner: Planner, decision: Decision, task: Task) -> None:
-    inputs = [file.file_id for file in task.inputs]
+    inputs = tuple(file.file_id for file in task.inputs)
     judged.inputs.update(dict.fromkeys(inputs))
     told = StaleSlot(process=task.process.name, slot=str(task_shown(task)), file=None, why=task.why)
     if not task.outputs:
@@ -115,7 +116,8 @@ def _enter_task(judged: Judged, planner: Planner, decision: Decision, task: Task
         if former is not None and former.standing is Standing.IN_PLACE:
             named = StaleSlot(process=told.process, slot=told.slot, file=former.filename, why=told.why)
             judged.stale.append(named)
-            judged.files[former.file_id] = (task.code.code_id, _has_other_name(decision), inputs)
+            taken = CountsAs(former.file_id, task.code.code_id, inputs, _has_other_name(decision))
+            judged.files[former.file_id] = taken
         elif decision.state is State.STALE:
             judged.missing.append(told)
             judged.attempts.append((_attempt(task, AttemptStatus.FAILED), inputs))

@@ -12,12 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.automatic.arrays import Array, are_apart, by_size, groups, told
-from dbproc.codes.automatic.choice import Choice, no_array
+from dbproc.codes.automatic.arrays import Array, Arrays, by_size, told
+from dbproc.codes.automatic.choice import Choice
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.formats.hdf5 import Tree
+    from dbproc.codes.formats.nexus import Data
 
 PROBE_AXES, SCAN_AXES = 4, 3
 """Axes of probe data, and how many at least positions can be given for: a scan whose points follow one another."""
@@ -55,7 +56,7 @@ def is_netcdf(path: Path) -> bool:
             return True
         if text(attributes(file).get("Conventions")).upper().startswith("CF-"):
             return True
-        return any(_is_dimension(file, name) for name in list(file)[:100])
+        return any(_is_dimension(file, name) for name in list(file)[:100] if isinstance(name, str))
     return False
 
 
@@ -71,55 +72,41 @@ def _is_dimension(file: Any, name: str) -> bool:
 def _choices(tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, ys: str) -> Iterator[Choice]:
     arrays, others = _listed(tree)
     shapes = {each.name: each.shape for each in arrays}
+    way = Arrays("hdf5_to_idx", "datasets", _listed_of, by_size)
     if wanted:
         names = [name.strip("/") for name in wanted]
-        choice = Choice("hdf5_to_idx", tuple(files), ({"datasets": names},), "datasets")
-        yield _placed(tree, choice, names[0], shapes.get(names[0], ()), xs, ys)
+        yield _placed(tree, way.of(files, names), names[0], shapes.get(names[0], ()), xs, ys)
         return
     yield from _of_nexus(tree, files, arrays, xs, ys)
-    if not arrays:
-        raise no_array(tree.path, others)
-    if len(files) > 1:
-        yield from _apart(files, arrays)
-    for chosen, left in groups(arrays, by_size):
-        names = [each.name for each in chosen]
-        beside = (*told([each for each in left if each.rank >= 0], chosen[0].shape), *others)
-        choice = Choice("hdf5_to_idx", tuple(files), ({"datasets": names},), "datasets", left_out=beside)
-        yield _placed(tree, choice, names[0], chosen[0].shape, xs, ys)
+    for choice in way.best(files, arrays, others):
+        names = choice.openings[0]["datasets"]
+        above = {name.rpartition("/")[0] for name in names}
+        left = tuple(each for each in choice.left_out if each.partition(" (")[0] not in above)
+        choice = replace(choice, left_out=left)
+        yield choice if choice.sets else _placed(tree, choice, names[0], shapes[names[0]], xs, ys)
 
 
-def _apart(files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
-    """Files that hold the datasets of one between them."""
+def _listed_of(path: Path) -> tuple[list[Array], list[str]]:
     from dbproc.codes.formats.hdf5 import opened
 
-    best = [next(groups(first, by_size), ([], []))[0]]
-    for path in files[1:]:
-        try:
-            with opened(path) as tree:
-                best.append(next(groups(_listed(tree)[0], by_size), ([], []))[0])
-        except Refusal:  # told where it is joined to the others
-            return
-        if not are_apart(best):
-            return
-    openings = tuple({"datasets": [each.name for each in chosen]} for chosen in best)
-    yield Choice("hdf5_to_idx", tuple(files), openings, sets=tuple((path,) for path in files))
+    with opened(path) as tree:
+        return _listed(tree)
 
 
 def _listed(tree: Tree) -> tuple[list[Array], list[str]]:
     """The datasets that can be converted, and in words those that cannot."""
     from dbproc.codes.formats.hdf5 import is_dataset
-    from dbproc.codes.formats.hdf5_fields import candidate
+    from dbproc.codes.formats.hdf5_fields import candidates
 
     arrays, others = [], []
     for path, each in tree.entries():
-        if not is_dataset(each):
-            continue
-        found = candidate(path, each)
-        if found.unfit:
-            others += [f"{found.name} ({found.kind})"] if found.kind else []
-            continue
-        shape = tuple(int(size) for size in each.shape)
-        arrays.append(Array(found.name, shape, rank=-1 if found.serves else 0))
+        for found in candidates(path, each) if is_dataset(each) else ():
+            if found.unfit:
+                others += [f"{found.name} ({found.kind})"] if found.kind else []
+            else:
+                shape = tuple(int(size) for size in each.shape)
+                is_map = found.name != path.strip("/") and len(shape) > 1
+                arrays.append(Array(found.name, shape, rank=-1 if found.serves and not is_map else 0))
     return arrays, others
 
 
@@ -133,43 +120,58 @@ def _tried(look: Any) -> str:
 
 def _of_nexus(tree: Tree, files: Sequence[Path], arrays: Sequence[Array], xs: str, ys: str) -> Iterator[Choice]:
     """The default signal with those of its group that have its shape; of several data the largest."""
-    shapes = {each.name: each.shape for each in arrays}
-    data = _data(tree, shapes)
-    signals = {path: (signal, shapes.get(f"{path}/{signal}".strip("/"), ())) for path, signal in data.items()}
-    for path, (signal, shape) in signals.items():
-        beside = [each.name for each in arrays if each.name.rpartition("/")[0] == path and each.shape == shape]
-        names = [signal, *(name.rpartition("/")[2] for name in beside if name.rpartition("/")[2] != signal)]
+    from dbproc.codes.formats import nexus
+    from dbproc.codes.formats.hdf5 import name_of
+
+    for data, shapes in _data(tree):
+        signal, shape, path = data.signal, shapes[data.signal], data.path
+        axes = nexus.axis_names(tree, data)
+        beside = [name for name, each in shapes.items() if each == shape and name != signal and name not in axes]
+        names = [signal, *beside]
         options: dict[str, Any] = {"data": path, "signals": names}
         if len(shape) > 1:
             options["timesteps"] = "" if len(shape) < PROBE_AXES else "none"
         used = {f"{path}/{name}".strip("/") for name in names}
+        used |= {name_of(tree.find(name)).strip("/") for name in used}
         left = told([each for each in arrays if each.name not in used and each.rank >= 0])
         choice = Choice("nexus_to_idx", tuple(files), (options,), "signals", left_out=left)
         yield _placed(tree, choice, f"{path}/{signal}".strip("/"), shape, xs, ys)
 
 
-def _data(tree: Tree, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-    """Groups of data and their signals: the default one first, then the largest."""
+def _data(tree: Tree) -> list[tuple[Data, dict[str, tuple[int, ...]]]]:
+    """Groups of data whose signal can be converted, the default first, then the largest; and the shapes of all in each.
+
+    Datasets count where links lead to them, too.
+    """
     from dbproc.codes.formats import nexus
     from dbproc.codes.formats.hdf5 import attributes, is_group, text
 
-    found: dict[str, str] = {}
+    default: Data | None = None
     with suppress(Refusal, KeyError):
         default = nexus.default_data(tree)
-        found[default.path] = default.signal
+    found = {} if default is None else {default.path: default}
     groups_of_data = [
         path.strip("/")
         for path, each in tree.entries()
         if is_group(each) and _tried(lambda each=each: text(attributes(each).get("NX_class"))) == "NXdata"
     ]
-    others: dict[str, str] = {}
     for path in groups_of_data:
         with suppress(Refusal, KeyError):
-            others[path] = nexus.default_data(tree, path).signal
-    size = {path: by_size(Array(path, shapes.get(f"{path}/{signal}", ()))) for path, signal in others.items()}
-    for path in sorted(others, key=lambda each: size[each], reverse=True):
-        found.setdefault(path, others[path])
-    return {path: signal for path, signal in found.items() if shapes.get(f"{path}/{signal}".strip("/"))}
+            found[path] = nexus.default_data(tree, path)
+    pairs = [(each, _shapes(tree, each)) for each in found.values()]
+    fit = [(each, shapes) for each, shapes in pairs if shapes.get(each.signal)]
+    fit.sort(key=lambda pair: by_size(Array("", pair[1][pair[0].signal])), reverse=True)
+    return sorted(fit, key=lambda pair: default is None or pair[0].path != default.path)
+
+
+def _shapes(tree: Tree, data: Data) -> dict[str, tuple[int, ...]]:
+    """The shapes of those datasets of a group that can be converted."""
+    from dbproc.codes.formats import nexus
+    from dbproc.codes.formats.hdf5_fields import candidate
+
+    found = nexus.linked(tree, data.group)
+    fit = {name: each for name, each in found.items() if not candidate(name, each).unfit}
+    return {name: tuple(int(size) for size in each.shape) for name, each in fit.items()}
 
 
 def _placed(tree: Tree, choice: Choice, name: str, shape: tuple[int, ...], xs: str, ys: str) -> Choice:

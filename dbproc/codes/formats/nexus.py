@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dbproc.codes.formats.cf import alone
 from dbproc.codes.formats.field_names import distinct_axes
-from dbproc.codes.formats.hdf5 import HOPS, Tree, attributes, is_dataset, is_group, text
+from dbproc.codes.formats.hdf5 import Tree, attributes, is_dataset, is_group, text
 from dbproc.codes.formats.hdf5_fields import axes, axis, candidate, shape
-from dbproc.codes.formats.selection import Candidate, Candidates, Selection, few
+from dbproc.codes.formats.hdf5_links import MOST_LINKS, names
+from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx.coordinates import LEFT_OUT, left_out
 from dbproc.codes.idx.description import Axis, Field
+from dbproc.codes.idx.refusal import Refusal
 
 UNCERTAINTIES = ("{}_errors", "{}_uncertainties", "{}_error")
 """How the uncertainties of a signal are called."""
@@ -40,8 +43,9 @@ def default_data(tree: Tree, start: str = "") -> Data:
         Where the path breaks off, or several data could be meant: with the choices.
     """
     place = start.strip("/")
-    for _ in range(HOPS):
-        group = _group(tree, place)
+    for _ in range(MOST_LINKS):
+        (named,) = _groups(tree).chosen([place])
+        group = tree.find(named.name)
         found = attributes(group)
         if text(found.get("NX_class")) == "NXdata" or "signal" in found:
             return Data(place, group, _default_signal(tree, group))
@@ -113,6 +117,12 @@ def data_axes(tree: Tree, data: Data, name: str, signal: Any) -> tuple[tuple[Axi
     return distinct_axes(found), (*notes, *left_out(found))
 
 
+def axis_names(tree: Tree, data: Data) -> list[str]:
+    """The names of the axes of the default signal, where the file tells them."""
+    found, _ = _axis_names(tree, data, data.signal, _child(tree, data.group, data.signal))
+    return found or []
+
+
 def numbered(
     by_number: Mapping[int, str], sizes: Mapping[str, tuple[int, ...]], shape: Sequence[int]
 ) -> list[str] | None:
@@ -141,21 +151,10 @@ def split_names(value: Any) -> list[str]:
     return [each.strip() for each in re.split(r"[:,]", told)] if told else []
 
 
-def _group(tree: Tree, place: str) -> Any:
-    try:
-        found = tree.find(place)
-    except KeyError:
-        raise _groups(tree).refusal(f"there is no group {place!r}") from None
-    if not is_group(found):
-        raise _groups(tree).refusal(f"{place!r} is no group with data")
-    return found
-
-
 def _only(tree: Tree, place: str) -> Data:
-    below = {path: group for path, group in _all(tree).items() if f"{path}/".startswith(f"{place}/" if place else "")}
-    several, nothing = f"{len(below)} groups of data could be meant", "it has no NXdata with a signal"
-    path, group = _groups(tree).only(list(below.items()), several, nothing)
-    return Data(path, group, _default_signal(tree, group))
+    (chosen,) = _groups(tree, place).chosen([])
+    group = tree.find(chosen.name)
+    return Data(chosen.name, group, _default_signal(tree, group))
 
 
 def _all(tree: Tree) -> dict[str, Any]:
@@ -167,18 +166,28 @@ def _all(tree: Tree) -> dict[str, Any]:
     }
 
 
-def _groups(tree: Tree) -> Selection:
-    """How one of the groups of data is chosen."""
+def _groups(tree: Tree, place: str = "") -> Candidates:
+    """The groups of data, to be chosen from those below a place."""
 
-    def told() -> tuple[list[str], list[str]]:
-        found = []
-        for path, group in _all(tree).items():
-            name = _default_signal(tree, group)
-            signal = _child(tree, group, name)
-            found.append(f"{path} ({name} {shape(signal) if is_dataset(signal) else 'is missing'})")
-        return few(found), []
+    def listed() -> list[Candidate]:
+        start = f"{place}/" if place else ""
+        return [_candidate(tree, path, each, not f"{path}/".startswith(start)) for path, each in _all(tree).items()]
 
-    return Selection(tree.path, "--data", told, "Use hdf5_to_idx, and name a dataset")
+    def named(path: str) -> Candidate | None:
+        try:
+            found = tree.find(path)
+        except KeyError:
+            return None
+        return Candidate(path, path, (), unfit="" if is_group(found) else "is no group")
+
+    return Candidates(tree.path, "--data", "group", listed, named, "Use hdf5_to_idx, and name a dataset")
+
+
+def _candidate(tree: Tree, path: str, group: Any, is_elsewhere: bool) -> Candidate:
+    name = _default_signal(tree, group)
+    signal = _child(tree, group, name)
+    told = f"{path} ({name} {shape(signal) if is_dataset(signal) else 'is missing'})"
+    return Candidate(path, told, (), serves=is_elsewhere)
 
 
 def _default_signal(tree: Tree, group: Any) -> str:
@@ -186,7 +195,7 @@ def _default_signal(tree: Tree, group: Any) -> str:
     told = _names(attributes(group).get("signal"))
     if told:
         return told[0]
-    marked = [name for name, each in _datasets(tree, group).items() if text(attributes(each).get("signal")) == "1"]
+    marked = [name for name, each in linked(tree, group).items() if text(attributes(each).get("signal")) == "1"]
     return marked[0] if len(marked) == 1 else ""
 
 
@@ -194,7 +203,7 @@ def _signals(tree: Tree, data: Data) -> Candidates:
     """The signals of a group, to be chosen from."""
 
     def listed() -> list[Candidate]:
-        return [candidate(name, each) for name, each in _datasets(tree, data.group).items()]
+        return [candidate(name, each) for name, each in linked(tree, data.group).items()]
 
     def named(name: str) -> Candidate | None:
         found = _child(tree, data.group, name)
@@ -239,7 +248,7 @@ def _by_indices(data: Data, names: Sequence[str], rank: int) -> list[str] | None
 
 def _by_number(tree: Tree, data: Data, signal: Any) -> tuple[list[str] | None, tuple[str, ...]]:
     """Names by the ``axis`` and ``primary`` attributes of the datasets beside the signal."""
-    marked = [(name, attributes(each), each) for name, each in _datasets(tree, data.group).items()]
+    marked = [(name, attributes(each), each) for name, each in linked(tree, data.group).items()]
     numbers = [(text(told.get("axis")), text(told.get("primary")) != "1", name) for name, told, _ in marked]
     usable = sorted(each for each in numbers if each[0].isdigit())
     by_number = {int(number): name for number, _, name in reversed(usable)}
@@ -290,8 +299,12 @@ def _names(value: Any) -> list[str]:
     return [str(each) for each in (value if isinstance(value, list) else [value]) if each]
 
 
-def _datasets(tree: Tree, group: Any) -> dict[str, Any]:
-    found = {name: _child(tree, group, name) for name in group}
+def linked(tree: Tree, group: Any) -> dict[str, Any]:
+    """The datasets of a group by name, links to others among them; those that cannot be followed left out."""
+    found: dict[str, Any] = {}
+    for name in names(group):
+        with suppress(Refusal):
+            found[name] = _child(tree, group, name)
     return {name: each for name, each in found.items() if is_dataset(each)}
 
 
