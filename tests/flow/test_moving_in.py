@@ -56,8 +56,9 @@ def full(tmp_path: Path) -> Moved:
     return Moved(tmp_path, str(tmp_path / "old.sqlite"), str(tmp_path / "new.sqlite"), old_missions.full_mission())
 
 
-@pytest.mark.both_databases
-@pytest.mark.parametrize("name", MISSIONS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=pytest.mark.both_databases) if each == "full" else each for each in MISSIONS]
+)
 def test_a_mission_comes_over_as_it_is(name: str, make_database: MakeDatabase, tmp_path: Path) -> None:
     tables, year, stale = MISSIONS[name]
     moved = Moved(tmp_path, make_database(), make_database(), tables(), year)
@@ -130,7 +131,7 @@ def test_every_version_of_the_tables_is_read(tmp_path: Path) -> None:
         row["newest_version"] = row["file_id"] != 100
     moved = Moved(tmp_path, str(tmp_path / "old.sqlite"), str(tmp_path / "new.sqlite"), tables)
     newest = moved.told("--dry-run")
-    for year in (2012, 2014, 2016, 2017, 2019, 2020):
+    for year in (2012, 2016, 2019):
         moved.old = old_missions.make(str(tmp_path / f"old{year}.sqlite"), moved.tables, year)
         told = moved.told("--dry-run")
         assert {**told, "old": "", "notes": []} == {**newest, "old": "", "notes": []}, year
