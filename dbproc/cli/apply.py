@@ -27,7 +27,7 @@ from dbproc.database import lock, root
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.store import Store
 from dbproc.mission.apply import warnings
-from dbproc.mission.read import read_mission_file
+from dbproc.mission.read import read_mission_file, require_loadable
 from dbproc.storage.permissions import make_directories
 
 _KINDS: dict[type, str] = {ProductSpec: "product", ProcessSpec: "process", CodeSpec: "process"}
@@ -57,6 +57,7 @@ def apply(
 ) -> None:
     """Apply a mission file and say what changed."""
     definition = read_mission_file(mission_file)
+    require_loadable(definition)
     for warning in warnings(definition):
         click.echo(f"warning: {warning}", err=True)
     with open_mission(mission, read_only=dry_run) as store:

@@ -232,6 +232,8 @@ def _sentence(definition: Definition, decision: triage.Decision) -> str:
     match decision:
         case triage.Refused(message=message):
             return f"to quarantine: {message}"
+        case triage.Left(message=message):
+            return f"stays in incoming: {message}"
         case triage.Duplicate():
             return fault_at_home(decision) or "nothing: its bytes are in the catalogue already"
         case triage.Restored(target=target):

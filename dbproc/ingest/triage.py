@@ -75,7 +75,24 @@ class Refused:
         return None if self.measured is None else self.measured.digest
 
 
-Decision = Accepted | Duplicate | Restored | Refused
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A file that stays where it is: it may be of a product whose inspector cannot be loaded.
+
+    `unloadable`: by inspector, why that is.
+    """
+
+    arrival: Arrival
+    unloadable: Mapping[str, str]
+    measured: Measured | None = None
+
+    @property
+    def message(self) -> str:
+        """Why it stays."""
+        return "; ".join(self.unloadable.values())
+
+
+Decision = Accepted | Duplicate | Restored | Refused | Left
 Seen = tuple[Arrival, Identity | Refusal, Measured | Unmeasured]
 """A file, what the inspectors say of it, and what it was measured to be."""
 
@@ -135,6 +152,8 @@ class Triage:
         decided = None if known is None else self._judge_known(arrival, measured, known, former.get(known.file_id, ()))
         if decided is not None:
             return decided
+        if isinstance(answer, Refusal) and answer.unloadable:
+            return Left(arrival, answer.unloadable, measured)
         if isinstance(answer, Refusal):
             verdicts = [{"product": self._name(v.product_id), "reason": v.reason} for v in answer.verdicts]
             return Refused(arrival, answer.reason, answer.message, json.dumps(verdicts), measured)

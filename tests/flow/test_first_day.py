@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -243,3 +244,32 @@ def test_an_output_has_the_keywords_of_its_inspector_alone(mission: Mission) -> 
         "both_20120105_v1.0.0.txt": "",
     }
     assert "nothing to do" in mission.dbproc("plan").out
+
+
+def test_an_inspector_that_cannot_be_loaded_is_the_missions_fault_and_costs_no_file_its_place(mission: Mission) -> None:
+    other = product("other", inspector_filename="inspectors/other.py")
+    write(mission, product("raw"), other, product("made", level=1), process("to_made", "made", "other"))
+    good = mission.inspector("other.py", INSPECTOR.format(more="pass")).read_text()
+    broken = mission.inspector("one.py", "import spacepy_of_nobody\n")
+    mission.dbproc("init", mission.database)
+    text = f"{broken} cannot be loaded: ModuleNotFoundError: No module named 'spacepy_of_nobody' (one.py, line 1)"
+    where = f"inspectors run in dbproc's own Python, {sys.executable}: install it there"
+    done = mission.dbproc("apply", "config.ini", status=2)
+    assert f"[product_raw] inspector_filename: {text}; {where}" in done.err
+    assert done.err.count("cannot be loaded") == 1
+    broken.write_text(good)
+    mission.dbproc("apply", "config.ini")
+    broken.write_text("import spacepy_of_nobody\n")
+    mission.deliver("raw_20120105_v1.0.0.txt", "other_20120105_v1.0.0.txt", "of_nobody.txt")
+    assert f"raw_20120105_v1.0.0.txt: stays in incoming: {text}" in mission.dbproc("plan").out.replace("\n ", "")
+    done = mission.run(status=78)
+    assert f"problem {broken}: {text}; {where}; what it is to look at stays in incoming" in done.err
+    assert f"problem {broken}: {text}; {where}; what it is to confirm is not made" in done.err
+    assert set(mission.files()) == {"other_20120105_v1.0.0.txt"}
+    assert mission.waiting() == ["of_nobody.txt", "raw_20120105_v1.0.0.txt"]
+    assert mission.attempts() == []
+    assert "inspector_unloadable" in mission.dbproc("check", status=1).out
+    broken.write_text(good)
+    mission.run(status=1)
+    assert mission.quarantined() == {"of_nobody.txt": "no_product"}
+    assert set(mission.names("made") + mission.names("raw")) == {"made_20120105_v1.0.0.txt", "raw_20120105_v1.0.0.txt"}
