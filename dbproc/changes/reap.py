@@ -33,7 +33,7 @@ class ReapedFile:
     """A version that is reaped."""
 
     file: str  #: its name
-    size: int  #: bytes
+    size: int | None  #: bytes; null: nobody knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

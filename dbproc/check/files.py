@@ -158,8 +158,8 @@ class Files:
             yield from self._absent(row, path)
 
     def _size_fault(self, row: FileRow, path: str, size: int) -> Iterator[Fault]:
-        if size != row.size:
-            kind = Kind.TRUNCATED if size < row.size else Kind.GROWN
+        if row.size not in (None, size):
+            kind = Kind.TRUNCATED if size < (row.size or 0) else Kind.GROWN
             yield Fault(
                 kind=kind,
                 place=path,
@@ -233,7 +233,7 @@ class Files:
         elsewhere = self._elsewhere()
         for row in self._missing:
             path = self.path_of(row)
-            places = elsewhere.get((row.filename, row.size))
+            places = elsewhere.get((row.filename, row.size or 0))
             if not places:
                 yield self._missing_fault(row, path)
                 continue
@@ -255,7 +255,7 @@ class Files:
         return Fault(
             kind=Kind.MISSING,
             place=path,
-            text=f"recorded were {row.size} bytes; it is nowhere below the root",
+            text=f"{_recorded(row)}it is nowhere below the root",
             remedy=f"{advice}; or {copy}" if row.is_made else f"{copy}; {advice}",
             cure=None if is_all else Mark(row.file_id, path, exists=False),
         )
@@ -270,6 +270,10 @@ class Files:
                 if not self.is_known(place, name):
                     found[name, directory.files[name]].append(path)
         return {key: sorted(paths) for key, paths in found.items()}
+
+
+def _recorded(row: FileRow) -> str:
+    return "" if row.size is None else f"recorded were {row.size} bytes; "
 
 
 def _outside(place: str, text: str) -> Fault:

@@ -19,7 +19,7 @@ class Kept:
 
     filename: str
     path: str
-    size: int
+    size: int | None
     digest: str
 
     def fault(self, text: str) -> Fault:
@@ -43,7 +43,8 @@ def kept(mission: Mission, rows: Iterable[tuple[FileRow, bool]]) -> Iterator[Kep
 def kept_faults(all_kept: Iterable[Kept], *, deep: bool) -> Iterator[Fault]:
     """Those that are not there, or with `deep` have other bytes than were recorded."""
     for each in all_kept:
-        if _size(each.path) != each.size:
+        found = _size(each.path)
+        if found is None or each.size not in (None, found):
             yield each.fault("its bytes are not here")
         elif deep and digest_file(each.path, algorithm_of(each.digest)) != each.digest:
             yield each.fault("these are not its bytes")

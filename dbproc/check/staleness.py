@@ -82,8 +82,9 @@ def judged(
 
 
 def _is_whole(output: Output, gone: Collection[int]) -> bool:
-    """Whether a file was made, and all that it was made from is still there."""
-    return output.code_id is not None and not any(file.file_id in gone for file in output.inputs)
+    """Whether a file was made, all that it was made from is still there, and it is not as it was imported."""
+    is_made = output.code_id is not None and output.baseline is None
+    return is_made and not any(file.file_id in gone for file in output.inputs)
 
 
 def _undue(output: Output, explanation: str) -> Fault:

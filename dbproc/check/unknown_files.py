@@ -59,7 +59,7 @@ class Strangers:
             kind=Kind.UNKNOWN_FILE,
             place=path,
             text=f"not in the catalogue; {what}",
-            remedy="move it to incoming to have it, or away; dbproc check --repair moves it to quarantine",
+            remedy="take it in where it is (dbproc adopt), or move it away; dbproc check --repair: to quarantine",
             cure=SetAside(path, has_companion=self._owns_directory(path)),
         )
 

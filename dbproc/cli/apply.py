@@ -67,9 +67,12 @@ def apply(
                 wanted = carry_out(store, definition, run_id, rollback=rollback)
         made = None if dry_run else _make_incoming(store)
         passing = _passing(store) if wanted.changes and not dry_run else 0
+        unknown = _half_moved(store) if not dry_run else None
         problem = root.refusal(store, definition.mission) if dry_run and not adopt else None
     if problem:
         click.echo(f"it would be refused: {problem}", err=True)
+    if unknown:
+        click.echo(f"note: {unknown}", err=True)
     if as_json:
         print_json([_with_moves(told(change, definition.templates), wanted) for change in wanted.changes])
         return
@@ -135,6 +138,15 @@ def _passing(store: Store) -> int:
         return len(would_pass(store, definition))
     except (OSError, InspectionError):
         return 0  # it is a hint; the command that does it says what is wrong
+
+
+def _half_moved(store: Store) -> str | None:
+    """What lies in the directories of products that have no file in the catalogue."""
+    from dbproc.run.unknown_files import half_moved
+
+    with store.begin() as connection:
+        definition = load_definition(connection)
+    return half_moved(store, definition)
 
 
 def _make_incoming(store: Store) -> str | None:

@@ -34,7 +34,7 @@ def reap_command(mission: str, as_json: bool, dry_run: bool, is_whole: bool) -> 
         click.echo(f"{would}deleted from the trash: {cell(name)}")
     for kept in shown_of(done.kept, is_whole=is_whole):
         click.echo(f"kept: {cell(kept.file)}: {kept.why}")
-    size = size_words(sum(each.size for each in done.files))
+    size = size_words(sum(each.size or 0 for each in done.files))
     more = f", {len(done.kept)} kept" if done.kept else ""
     click.echo(f"{len(done.files)} versions of {size} {would}reaped, {len(done.deleted)} {would}deleted{more}")
     if done.files and not dry_run:

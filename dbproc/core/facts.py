@@ -12,6 +12,19 @@ from dbproc.core.version import Version
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """What an imported file counts as made from, though it may have been made from something else.
+
+    `code_id` is the number of the first row that is the same code, None where no code was in force. `other_name`: its
+    name was not as the format of its product has it.
+    """
+
+    code_id: int | None
+    inputs: tuple[File, ...]
+    other_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """The newest version of an output, or the newest of those in place, and what it was made from.
 
@@ -22,11 +35,17 @@ class Output:
     code_id: int | None
     code_version: Version | None
     inputs: tuple[File, ...]
+    baseline: Baseline | None = None
 
     @property
     def exists(self) -> bool:
         """Whether it is in its place."""
         return self.file.standing is Standing.IN_PLACE
+
+    @property
+    def counted(self) -> tuple[File, ...]:
+        """What it counts as made from."""
+        return self.inputs if self.baseline is None else self.baseline.inputs
 
     @property
     def is_held(self) -> bool:

@@ -220,6 +220,9 @@ class Product:
     satellite: str
     mission: str
     inspector: Inspector
+    description: str = ""
+    instrument_id: int = 0
+    satellite_id: int = 0
     comparison: Comparison = Comparison.BYTES
     companion: bool = False  #: whether a file owns the directory of its stem beside it
     covers: dt.timedelta | None = None  #: how long the time of a file is that its name begins
@@ -514,7 +517,7 @@ class KnownFile:
     file_id: int
     filename: str
     directory: str
-    size: int
+    size: int | None
     digest: str
     exists: bool
     members: tuple[Member, ...] = ()

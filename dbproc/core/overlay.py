@@ -199,7 +199,10 @@ class Overlay:
         """An output of the catalogue, it and its inputs as they stand here."""
         if not any(file.file_id in self._standings for file in (output.file, *output.inputs)):
             return output
-        return replace(output, file=self._stands(output.file), inputs=tuple(map(self._stands, output.inputs)))
+        inputs, baseline = tuple(map(self._stands, output.inputs)), output.baseline
+        if baseline is not None:
+            baseline = replace(baseline, inputs=tuple(map(self._stands, baseline.inputs)))
+        return replace(output, file=self._stands(output.file), inputs=inputs, baseline=baseline)
 
     def _stands(self, file: File) -> File:
         return replace(file, standing=self._standings.get(file.file_id, file.standing))

@@ -38,7 +38,14 @@ from dbproc.core.needs import Needs
 from dbproc.core.reasons import FEW, in_few_words, places_of
 from dbproc.core.slot_text import slot_words
 from dbproc.core.slots import clock_values, fields_of, is_whole, key_of, key_of_file, period_of, restricted, values_of
-from dbproc.core.staleness import alternatives, cause_of_withdrawal, code_reasons, compared, stale_reasons
+from dbproc.core.staleness import (
+    alternatives,
+    cause_of_withdrawal,
+    code_reasons,
+    compared,
+    is_taken_over,
+    stale_reasons,
+)
 from dbproc.core.states import AttemptStatus, Standing
 from dbproc.core.version import Part, Version, next_version
 from dbproc.core.wanted import Wanted
@@ -214,6 +221,10 @@ class Planner:
             return [slot]
         return self._wanted_files.whole(process, slot, self.period(slot))
 
+    def wanted(self, slot: Slot) -> tuple[File, ...]:
+        """The files that are the inputs of a slot, as far as there are any."""
+        return self._wanted(self._definition.processes[slot.process_id], slot)[0]
+
     def lacking(self, slot: Slot) -> list[Input]:
         """The inputs for want of which a slot is not due: those required that are missing, or else all of them."""
         process = self._definition.processes[slot.process_id]
@@ -320,7 +331,8 @@ class Planner:
     ) -> list[Reason]:
         """Why an output is stale; nothing when it is up to date."""
         reasons = list(stale_reasons(output, code, wanted, process))
-        if output is not None and not _is_named(product, output.file, time, keywords):
+        is_kept = output is not None and output.baseline is not None and output.baseline.other_name
+        if output is not None and not is_kept and not _is_named(product, output.file, time, keywords):
             reasons.append(Reason(f"{output.file.filename} is named by another format", Part.REVISION))
         return reasons
 
@@ -437,10 +449,12 @@ def _up_to_date(slot: Slot, outputs: Sequence[Output], wanted: Collection[File])
     confirmed = [
         Confirmation(output.file, old, new)
         for output in outputs
-        for old, new in compared(output.inputs, wanted, {})[1]
+        for old, new in compared(output.counted, wanted, {})[1]
         if output.code_id is not None
     ]
     explanation = f"{names} is up to date"
+    if any(is_taken_over(output, wanted) for output in outputs):
+        explanation += ", as it was imported"
     if confirmed:
         equal = list(dict.fromkeys(f"{each.source.filename} equals {each.replaced.filename}" for each in confirmed))
         explanation = f"{explanation}: {', '.join(in_few_words(equal))}"
@@ -471,6 +485,15 @@ def _planned(
     return Planned(
         product_id=product.product_id, name=name, version=version, replaces=newest, is_as_before=is_as_before
     )
+
+
+def named(task: Task, products: Mapping[int, Product], version: Version) -> Task:
+    """The task with outputs of that version, whatever there is."""
+    time = _name_time(task.process, task.slot, task.period)
+    keywords = _keywords(task.process, task.slot, task.inputs)
+    names = (products[each.product_id].compiled.render(time, str(version), keywords) for each in task.outputs)
+    outputs = zip(task.outputs, names, strict=True)
+    return replace(task, outputs=tuple(replace(each, name=name, version=version) for each, name in outputs))
 
 
 def _told(process: Process, links: Sequence[Input], files: Iterable[File]) -> set[str]:

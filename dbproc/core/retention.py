@@ -57,7 +57,7 @@ class Superseded:
 
     file_id: int
     filename: str
-    size: int
+    size: int | None
     place: int
     keep: int  #: how many of the newest versions are kept
     is_made: bool  #: a process made it

@@ -26,8 +26,10 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
-def size_words(size: float) -> str:
-    """Bytes for people: ``812 B``, ``1.5 MB``."""
+def size_words(size: float | None) -> str:
+    """Bytes for people: ``812 B``, ``1.5 MB``; ``-`` when nobody knows."""
+    if size is None:
+        return "-"
     if size < 1000:
         return f"{size:.0f} B"
     power = min(int(math.log10(size) // 3), len(_UNITS))

@@ -31,7 +31,7 @@ class FileRow(NamedTuple):
     file_id: int
     filename: str
     directory: str
-    size: int
+    size: int | None
     digest: str
     exists: bool
     is_made: bool = False  #: by a code of the mission
@@ -127,9 +127,9 @@ def member_rows(connection: Connection) -> Iterator[MemberRow]:
     return (MemberRow(*row) for row in streamed(connection, statement))
 
 
-def recorded(connection: Connection, file_ids: Sequence[int]) -> dict[int, tuple[int, str, frozenset[Member]]]:
+def recorded(connection: Connection, file_ids: Sequence[int]) -> dict[int, tuple[int | None, str, frozenset[Member]]]:
     """By file: the size, the digest and the members that were recorded."""
-    found: dict[int, tuple[int, str, frozenset[Member]]] = {}
+    found: dict[int, tuple[int | None, str, frozenset[Member]]] = {}
     member = schema.filemember.c
     for some in batches(file_ids):
         members: dict[int, set[Member]] = defaultdict(set)

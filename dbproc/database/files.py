@@ -76,7 +76,7 @@ class FileRow:
     revision_version: int  #: the third part of its version
     keywords: str  #: the values of the keywords in its name
     directory: str  #: where it is, below the root
-    size: int  #: bytes
+    size: int | None  #: bytes; null: it was gone when its mission was imported
     digest: str  #: with the name of the algorithm in front
     exists_on_disk: bool  #: whether it is there, as far as is known
     standing: Standing  #: whether it is in its place, or withdrawn, or replaced …
@@ -304,7 +304,7 @@ class Part(NamedTuple):
     file_id: int
     member: str | None  #: its path in the companion directory; None: the file itself
     path: str
-    size: int
+    size: int | None
     digest: str
     state: str | None
     exists: bool = True  #: as far as is recorded

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
 from dbproc.core.expectations import Presence, seen_of
-from dbproc.core.facts import Facts, Output, Seen, Tried
+from dbproc.core.facts import Baseline, Facts, Output, Seen, Tried
 from dbproc.core.model import Definition, File, Period, Product, Slot, Timebase
 from dbproc.core.needs import Needs
 from dbproc.core.periods import DayRange, coalesced
@@ -91,13 +91,33 @@ def _outputs(
         )
         rows.extend(connection.execute(statement))
     inputs = inputs_of(connection, [row[0] for row in rows])
+    baselines = _baselines(connection, [row[0] for row in rows])
     outputs: dict[tuple[int, dt.date], list[Output]] = defaultdict(list)
     for row in rows:
         file = file_of(row)
         code_id, *version = row[-4:]
         made_by = None if code_id is None else Version(*version)
-        outputs[file.product_id, file.date].append(Output(file, code_id, made_by, tuple(inputs.get(file.file_id, ()))))
+        made_from, baseline = tuple(inputs.get(file.file_id, ())), baselines.get(file.file_id)
+        outputs[file.product_id, file.date].append(Output(file, code_id, made_by, made_from, baseline))
     return outputs
+
+
+def _baselines(connection: Connection, file_ids: Sequence[int]) -> dict[int, Baseline]:
+    """By imported file: what it counts as made from."""
+    counted, source = schema.baselinecode, schema.baseline
+    columns = (counted.c.resulting_file, _FIRST_CODE, counted.c.other_name)
+    of_code = select(*columns).outerjoin(schema.code, schema.code.c.code_id == counted.c.source_code)
+    of_file = select(*FILE_COLUMNS, source.c.resulting_file).join(source, source.c.source_file == FILE.c.file_id)
+    found: dict[int, Baseline] = {}
+    for some in batches(file_ids):
+        rows = list(connection.execute(of_code.where(counted.c.resulting_file.in_(some))))
+        if not rows:
+            continue
+        inputs: dict[int, list[File]] = defaultdict(list)
+        for row in connection.execute(of_file.where(source.c.resulting_file.in_([row[0] for row in rows]))):
+            inputs[row.resulting_file].append(file_of(row))
+        found.update((row[0], Baseline(row[1], tuple(inputs[row[0]]), row[2])) for row in rows)
+    return found
 
 
 def made_from(connection: Connection, file_ids: Collection[int]) -> dict[int, list[Slot]]:
@@ -178,7 +198,7 @@ def _tried_of(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> 
             attempt_id=attempt_id,
             status=AttemptStatus(status),
             code_id=code_id,
-            code_digest=digest,
+            code_digest=digest or "",
             code_version=Version(*version),
             inputs=frozenset(inputs[attempt_id]),
             failures=failures,

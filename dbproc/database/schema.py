@@ -163,13 +163,15 @@ product = Table(
     Column("expect_to", Date),
     Column("late_after", Float),
     Column("keep_versions", Integer),
+    Column("quality_of", Text),
 )
 """A kind of file. ``format`` and ``relative_path`` keep their fields; constants are substituted. ``comparison``: how
 two versions are held against each other: ``bytes``, ``netcdf`` or ``hdf5``. ``companion``: whether a file owns the
 directory of its stem beside it (``x.idx`` and ``x/``). ``covers``: seconds that a file is of from the time on that its
 name says. ``expect``: how often a file comes, of each key of the JSON list ``expect_keys``, from ``expect_from`` to
 to ``expect_to``; it is late so many seconds after its period (``late_after``). ``keep_versions``: so many of the
-newest versions are kept when files are reaped; null: all of them."""
+newest versions are kept when files are reaped; null: all of them. ``quality_of``: the name of the product
+of whose files these say how good they are, by ``{QACODE}`` in their names."""
 
 inspector = Table(
     "inspector",
@@ -339,7 +341,7 @@ file = Table(
     Column("revision_version", SmallInteger, nullable=False),
     Column("data_level", Float, nullable=False),
     Column("relative_path", Text, nullable=False),
-    Column("file_size", BigInteger, nullable=False),
+    Column("file_size", BigInteger),
     Column("shasum", Text, nullable=False, index=True),
     Column("exists_on_disk", Boolean, nullable=False),
     Column("file_create_date", UtcTime, nullable=False),
@@ -371,7 +373,8 @@ that it equals, without a break between them; null when it differs from the vers
 said of it when its digest was taken; the digest is taken again, before it is used, only when that differs.
 ``arrived_time``: when a delivered file came into incoming; ``logging_id``: the run that took it in or made it.
 ``correction_id``: what took it out of its place: it was withdrawn or reaped, its bytes are kept aside, unless they are
-deleted since ``deleted_time``. ``replaced_by``: the file that has its name and its place instead."""
+deleted since ``deleted_time``. ``replaced_by``: the file that has its name and its place instead. ``file_size`` is null
+of a file that was gone from disk when its mission was imported."""
 
 correction = Table(
     "correction",
@@ -444,6 +447,25 @@ filecodelink = Table(
 )
 """`resulting_file` was made by `source_code`."""
 
+baselinecode = Table(
+    "baselinecode",
+    METADATA,
+    Column("resulting_file", BIG_ID, ForeignKey("file.file_id"), primary_key=True),
+    Column("source_code", Integer, ForeignKey("code.code_id")),
+    Column("other_name", Boolean, nullable=False, server_default=text("false")),
+)
+"""`resulting_file` was taken over as it was, when its mission was imported: it counts as made by `source_code` from
+what ``baseline`` lists, until one of that changes. ``other_name``: its name is not as the format of its product has
+it. What it was really made from is in ``filefilelink`` and ``filecodelink``."""
+
+baseline = Table(
+    "baseline",
+    METADATA,
+    Column("resulting_file", BIG_ID, ForeignKey("baselinecode.resulting_file"), primary_key=True),
+    Column("source_file", BIG_ID, ForeignKey("file.file_id"), primary_key=True, index=True),
+)
+"""`resulting_file` counts as made from `source_file`."""
+
 processqueue = Table(
     "processqueue",
     METADATA,
@@ -490,7 +512,7 @@ attempt = Table(
     Column("utc_start_time", UtcTime),
     Column("utc_stop_time", UtcTime),
     Column("code_id", Integer, ForeignKey("code.code_id"), nullable=False, index=True),
-    Column("code_shasum", Text, nullable=False),
+    Column("code_shasum", Text),
     Column("status", String(12), nullable=False),
     Column("reasons", Text, nullable=False),
     Column("command_line", Text, nullable=False),
@@ -520,7 +542,8 @@ attempt = Table(
 ``status``: running, succeeded, failed, interrupted; or refused: decided not to run, ``message`` says why.
 ``dismissed_time``: a person said that nobody will mend it; with a ``next_try_time`` it is tried again all the same.
 ``command_line`` and ``reasons`` are JSON lists.
-``failures``: how many in a row, this one included, with the same inputs and code."""
+``failures``: how many in a row, this one included, with the same inputs and code. ``code_shasum`` is null of what was
+executed before its mission was imported."""
 
 waitingslot = Table(
     "waitingslot",
@@ -688,9 +711,26 @@ release = Table(
     "release",
     METADATA,
     Column("file_id", BIG_ID, ForeignKey("file.file_id"), primary_key=True),
-    Column("release_num", String(20), primary_key=True),
+    Column("release_num", Text, primary_key=True),
+    Column("shasum", Text),
+    Column("entry", Text),
+    Index("ix_release_release_num", "release_num"),
 )
-"""A file that belongs to a numbered release of data."""
+"""A file that belongs to a release of data. ``shasum`` and ``entry``, its line of the manifest, are as they were when
+that was made; null: dbprocessing made the release."""
+
+datarelease = Table(
+    "datarelease",
+    METADATA,
+    Column("release_num", Text, primary_key=True),
+    Column("mission_name", Text, nullable=False),
+    Column("release_time", UtcTime, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("comment", Text, nullable=False, server_default=""),
+    Column("shasum", Text, nullable=False),
+)
+"""A release of data: who made it, when, and the digest of its manifest, ``.dbproc/releases/NAME.jsonl``: a line with
+this, and one for each ``entry``, in the order of the numbers of the files."""
 
 OPEN_ATTEMPTS = (AttemptStatus.RUNNING, AttemptStatus.FAILED, AttemptStatus.REFUSED)
 OPEN_ITEMS = (ItemStatus.WAITING, ItemStatus.FAILED)

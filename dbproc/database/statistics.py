@@ -106,7 +106,7 @@ def recent_sizes(connection: Connection, product_ids: Collection[int]) -> dict[i
     for product_id in product_ids:
         statement = (
             select(FILE.c.file_id, FILE.c.file_size)
-            .where(FILE.c.product_id == product_id, is_made)
+            .where(FILE.c.product_id == product_id, FILE.c.file_size.is_not(None), is_made)
             .order_by(FILE.c.file_id.desc())
             .limit(_RECENT)
         )
@@ -145,7 +145,7 @@ def _sizes(connection: Connection, attempt_ids: Sequence[int]) -> dict[int, int]
         every = own.union_all(members).subquery()
         total = select(every.c.attempt_id, func.sum(every.c.file_size)).group_by(every.c.attempt_id)
         for attempt_id, size in connection.execute(total):
-            sizes[attempt_id] += int(size)
+            sizes[attempt_id] += int(size or 0)
     return dict(sizes)
 
 

@@ -21,7 +21,7 @@ from dbproc.changes.whatif import EARLY_CUTOFF, Subject, predict
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.errors import UserError
 from dbproc.core.estimate import Work, seconds_of
-from dbproc.core.model import Definition, File, Mission, Period, Slot, Task
+from dbproc.core.model import Definition, File, Period, Slot, Task
 from dbproc.core.plan import Decision, State
 from dbproc.core.slot_text import (
     EVERY_SLOT,
@@ -48,6 +48,7 @@ from dbproc.run.inputs import look
 from dbproc.run.lost import sources_of
 from dbproc.run.selection import Options, allowed_processes
 from dbproc.run.simulation import Hypothesis
+from dbproc.run.unknown_files import Newcomers, taken_place
 
 _MOST_LOST = 1000
 
@@ -163,7 +164,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
     vanished = [file for file in lost.unnoticed if file.file_id not in back]
     with store.at_one_moment() as still:
         hypothesis = Hypothesis(definition, taken.queued, taken.delivered, taken.replaced)
-        faults = partial(_faults, still, definition.mission, back | {file.file_id for file in lost.unnoticed})
+        faults = partial(_faults, still, definition, back | {file.file_id for file in lost.unnoticed})
         made = list(predict(still, _without(still, hypothesis, vanished), allowed, faults))
     with store.begin() as connection:
         failures = open_failures(connection, definition, choice)
@@ -207,10 +208,14 @@ def _without(store: Store, hypothesis: Hypothesis, vanished: Sequence[File]) -> 
     return replace(hypothesis, queued=(*queued, *hypothesis.queued), lost=pairs)
 
 
-def _faults(store: Store, mission: Mission, moving: Collection[int], tasks: Sequence[Task]) -> list[str | None]:
+def _faults(store: Store, definition: Definition, moving: Collection[int], tasks: Sequence[Task]) -> list[str | None]:
     """Why jobs cannot begin; of inputs that are not yet as they will be nothing can be said."""
     seen = [replace(task, inputs=tuple(file for file in task.inputs if file.file_id not in moving)) for task in tasks]
-    return [inputs.fault for inputs in look(store, mission, seen)]
+    newcomers = Newcomers(store, definition)
+    return [
+        newcomers.fault(task) or inputs.fault or taken_place(definition, task)
+        for task, inputs in zip(tasks, look(store, definition.mission, seen), strict=True)
+    ]
 
 
 def _arrivals(definition: Definition, store: Store, options: Options) -> tuple[Plan, Sequence[triage.Decision]]:

@@ -26,6 +26,7 @@ class Kind(StrEnum):
 
     FILE = "file"
     LINK = "link"
+    IN_PLACE = "in place"  #: a file that lies in a directory of products, not in incoming
     OTHER = "other"  #: a fifo, socket or device: never opened
     DIRECTORY = "directory"  #: a directory that is not a file's companion
 

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbproc.core.errors import FormatError, PlacementError, UnsettledError
 from dbproc.core.filenames import companion_of
@@ -18,7 +18,7 @@ from dbproc.database.store import Store, Transaction
 from dbproc.ingest.incoming import Arrival, Kind
 from dbproc.products.facts import FIRST_VERSION
 from dbproc.products.inspection import Identity, Inspection, Refusal
-from dbproc.storage.digest import algorithm_of, state_of
+from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.fingerprint import Measured, Unmeasured, measure, measure_all
 from dbproc.storage.layout import directory_of, home
 
@@ -167,28 +167,30 @@ class Triage:
     ) -> Decision | None:
         """What to do with a file whose name is known; None: it takes the place of that one, if it is of its product."""
         place = os.path.join(self._definition.mission.root, known.directory, known.filename)
+        found = measured
+        measured = _in_terms_of(known, arrival, found)
         has_its_bytes = measured.digest == known.digest and set(measured.members) <= set(known.members)
         is_out = known.standing not in (Standing.IN_PLACE, Standing.LOST)
         if not is_out and is_copy(measured, known) and arrival.kind is Kind.FILE and not os.path.lexists(place):
-            return Restored(arrival, known, place, measured)
+            return Restored(arrival, known, place, found)
         if not is_out and has_its_bytes:
-            return Duplicate(arrival, known, place, measured)
+            return Duplicate(arrival, known, place, found)
         message = ""
         if has_its_bytes:
             message = (
                 f"its bytes are those of a file that is {known.standing}; to have it back: "
                 f"dbproc restore {known.filename}"
             )
-        elif not self._is_ordered and any(is_copy(measured, each) for each in former):
+        elif not self._is_ordered and any(is_copy(_in_terms_of(each, arrival, found), each) for each in former):
             message = "it had these bytes before others took their place; to have them back: dbproc quarantine accept"
         if message:
-            return Refused(arrival, RefusalReason.TAKEN_BACK, message, measured=measured, other_digest=known.digest)
+            return Refused(arrival, RefusalReason.TAKEN_BACK, message, measured=found, other_digest=known.digest)
         may_replace = is_out or self._same_name is SameName.REPLACE
         if may_replace and not known.is_made and arrival.kind is Kind.FILE:
             return None
         remedy = "a process makes it" if known.is_made else "give the new one a new name, or: dbproc quarantine accept"
         message = f"a file of this name with other bytes is in the catalogue ({place}); {remedy}"
-        return Refused(arrival, RefusalReason.SAME_NAME, message, measured=measured, other_digest=known.digest)
+        return Refused(arrival, RefusalReason.SAME_NAME, message, measured=found, other_digest=known.digest)
 
     def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured, former: KnownFile | None) -> Decision:
         product, facts = answer.product, answer.facts
@@ -201,9 +203,10 @@ class Triage:
             )
             return Refused(arrival, RefusalReason.LINK_ELSEWHERE, text, measured=measured)
         place = former and os.path.join(self._definition.mission.root, former.directory, former.filename)
-        is_other = arrival.kind is not Kind.LINK and os.path.lexists(target) and target != place
+        is_new = arrival.kind is not Kind.LINK and target not in (place, arrival.path)
+        is_other = is_new and os.path.lexists(target)
         if is_other and not _same_bytes(target, measured, product):
-            text = f"{target} exists and is not in the catalogue; move it away, or deliver it first"
+            text = f"{target} exists and is not in the catalogue; take it in (dbproc adopt), or move it away"
             return Refused(arrival, RefusalReason.PLACE_TAKEN, text, measured=measured)
         file = NewFile(
             filename=arrival.name,
@@ -263,6 +266,17 @@ def is_copy(measured: Measured, known: KnownFile) -> bool:
     return measured.digest == known.digest and set(measured.members) == set(known.members)
 
 
+def _in_terms_of(known: KnownFile, arrival: Arrival, measured: Measured) -> Measured:
+    """What was measured, with a digest of the algorithm of a known file: that of an imported one may be another."""
+    algorithm = algorithm_of(known.digest)
+    if algorithm == algorithm_of(measured.digest):
+        return measured
+    try:
+        return replace(measured, digest=digest_file(os.path.realpath(arrival.path), algorithm))
+    except OSError:
+        return measured
+
+
 def _refused_early(arrival: Arrival, root: str) -> Refused | None:
     """What is refused by what it is, unopened; `root` is the mission's, without links on the way."""
     if arrival.kind is Kind.DIRECTORY:
@@ -305,7 +319,7 @@ def _is_steady(arrival: Arrival, measured: Measured | Unmeasured) -> bool:
         return False
     if not isinstance(measured, Measured):
         return is_same and not isinstance(measured, UnsettledError | FileNotFoundError)
-    return is_same and (arrival.kind is not Kind.FILE or measured.state == arrival.state)
+    return is_same and (arrival.kind is Kind.LINK or measured.state == arrival.state)
 
 
 def _same_bytes(path: str, measured: Measured, product: Product) -> bool:

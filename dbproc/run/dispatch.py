@@ -102,11 +102,11 @@ class Dispatch:
         command = command_line(self._setup.definition, task, workspace.job_directory(name))
         return Prepared(self._count, task, name, command, workspace.job_log(name), inputs)
 
-    def start(self, prepared: Prepared, attempt_id: int) -> Failure | None:
-        """Pass a task to the engine; one that cannot be started is a failure at once."""
+    def start(self, prepared: Prepared, attempt_id: int, hindered: str | None = None) -> Failure | None:
+        """Pass a task to the engine; one that cannot be started, or is `hindered`, is a failure at once."""
         definition, task, command = self._setup.definition, prepared.task, prepared.command
         job = job_of(definition, task, command, self._setup.workspace, prepared.name, attempt_id)
-        hindrance = obstacle(task, command, definition.mission.path) or prepared.inputs.fault
+        hindrance = obstacle(task, command, definition.mission.path) or prepared.inputs.fault or hindered
         if hindrance is not None:
             return Failure(task, _not_started(job, hindrance), hindrance, is_obstacle=True)
         self._running[attempt_id] = prepared

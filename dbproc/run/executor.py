@@ -26,6 +26,7 @@ from dbproc.run.outputs import Failure, Result, moves_of
 from dbproc.run.register import Register
 from dbproc.run.rescue import Found, keep_aside
 from dbproc.run.scheduler import Settled
+from dbproc.run.unknown_files import Newcomers, taken_place
 from dbproc.run.withdrawal import follow
 from dbproc.system.signals import Interrupted, signals_ignored
 
@@ -108,6 +109,7 @@ class Executor:
         self._progress = progress
         self._dispatch = Dispatch(setup, self._keep, f"{run_id}-")
         self._register = Register(setup.store, setup.definition, run_id)
+        self._newcomers = Newcomers(setup.store, setup.definition)
         self._looked = 0.0
         self._ready = _Ready()
         self._spare = _Ready()
@@ -188,7 +190,7 @@ class Executor:
             decided: list[Decision] = []
             for decision in self._source.decide():
                 if decision.state is State.STALE and decision.task is not None:
-                    self._push(decision.task)
+                    self._push_unless_held(decision.task)
                 elif decision.state is State.REFUSED:
                     self._refused.append(decision)
                 elif decision.state is State.WITHDRAW:
@@ -210,6 +212,15 @@ class Executor:
                 queued = queue.load(connection, ids)
             self._source.enqueue(queued)
             self._source.reopen([decision.slot])
+
+    def _push_unless_held(self, task: Task) -> None:
+        """Rank a task, unless what it makes was made before, and nobody has taken that in: it stays undecided, and what
+        leads to it queued."""
+        fault = self._newcomers.fault(task)
+        if fault is None:
+            self._push(task)
+        else:
+            self._report.add_once(Event.PROBLEM, task.process.name, fault)
 
     def _push(self, task: Task) -> None:
         """Rank tasks: lower levels and earlier periods first; in a campaign, periods in its order."""
@@ -265,7 +276,7 @@ class Executor:
     def _start(self, prepared: Prepared, attempt_id: int) -> Failure | None:
         if self._campaigns is not None:
             self._campaigns.start(prepared.task)
-        return self._dispatch.start(prepared, attempt_id)
+        return self._dispatch.start(prepared, attempt_id, taken_place(self._setup.definition, prepared.task))
 
     def _keep(self, directory: str, found: Found) -> str:
         mission = self._setup.definition.mission

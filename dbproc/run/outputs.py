@@ -34,11 +34,12 @@ from dbproc.core.model import (
 from dbproc.core.slots import joined, restricted, time_of_output
 from dbproc.core.states import Purpose, Standing
 from dbproc.core.text import one_line
-from dbproc.database import audit
+from dbproc.database import audit, data_releases
 from dbproc.database.store import Store
 from dbproc.products.facts import FIRST_VERSION
 from dbproc.products.inspection import Inspection
 from dbproc.storage import layout, moves
+from dbproc.storage.digest import algorithm_of, digest_file
 from dbproc.storage.fingerprint import Measured, Unmeasured, measure_all
 from dbproc.storage.layout import directory_of, file_path
 from dbproc.storage.workspace import INPUT_LIST
@@ -69,7 +70,7 @@ class Failure:
 
 Result = Success | Failure
 
-_Recorded = Mapping[int, tuple[int, str, frozenset[Member]]]
+_Recorded = Mapping[int, tuple[int | None, str, frozenset[Member]]]
 """By file: the size, the digest and the members that are recorded."""
 
 
@@ -217,16 +218,33 @@ class _Verification:
             members=measured.members,
             provenance=shlex.join(made.outcome.job.command),
             same_as=self._same_as(made, product, measured, before),
-            **_in_place_of(planned, measured, before),
+            **self._in_place_of(made, measured, before),
         )
+
+    def _in_place_of(self, made: _Made, measured: Measured, before: _Recorded) -> dict[str, Any]:
+        """For a file made again under its name: its number, and whether its contents changed; of one that was
+        withdrawn, or is of a release and has other contents now, the row stays, and it takes over its name."""
+        again = made.planned.again
+        if again is None:
+            return {}
+        if again.standing is not Standing.LOST:
+            return {"replaces": again.file_id}
+        known = before.get(again.file_id)
+        is_other = known is None or not _has_contents(made.path, measured, known)
+        if is_other and self._is_released(again.file_id):
+            return {"replaces": again.file_id}
+        return {"again": again.file_id, "is_other": is_other}
+
+    def _is_released(self, file_id: int) -> bool:
+        with self.store.begin() as connection:
+            return bool(data_releases.holding(connection, [file_id]))
 
     def _same_as(self, made: _Made, product: Product, measured: Measured, before: _Recorded) -> int | None:
         """The oldest of the earlier versions with the same contents as an output."""
         replaced = made.planned.replaces
         if replaced is None or replaced.file_id not in before or made.planned.again is not None:
             return None
-        _, digest, members = before[replaced.file_id]
-        if digest == measured.digest and members == frozenset(measured.members):
+        if _has_contents(made.path, measured, before[replaced.file_id]):
             return replaced.content
         if product.comparison is Comparison.BYTES:
             return None
@@ -238,16 +256,12 @@ class _Verification:
         return replaced.content if is_same else None
 
 
-def _in_place_of(planned: Planned, measured: Measured, before: _Recorded) -> dict[str, Any]:
-    """For a file made again under its name: its number, and whether its contents changed; of one that was withdrawn the
-    row stays, and it takes over its name."""
-    if planned.again is None:
-        return {}
-    if planned.again.standing is not Standing.LOST:
-        return {"replaces": planned.again.file_id}
-    known = before.get(planned.again.file_id)
-    is_other = known is None or known[1:] != (measured.digest, frozenset(measured.members))
-    return {"again": planned.again.file_id, "is_other": is_other}
+def _has_contents(path: str, measured: Measured, recorded: tuple[int | None, str, frozenset[Member]]) -> bool:
+    """Whether a file has the bytes that were recorded, in whatever algorithm."""
+    _, digest, members = recorded
+    algorithm = algorithm_of(digest)
+    found = measured.digest if algorithm == algorithm_of(measured.digest) else digest_file(path, algorithm)
+    return digest == found and members == frozenset(measured.members)
 
 
 def _fault(task: Task, outcome: Outcome) -> str | None:

@@ -196,7 +196,7 @@ class _Rescue:
         path = os.path.join(self._mission.root, part.path)
         if self._is_there(part, path, is_input=is_input):
             return None
-        for candidate in (*by_size.get(part.size, ()), *(self._beside(part, path) if is_input else ())):
+        for candidate in (*by_size.get(part.size or 0, ()), *(self._beside(part, path) if is_input else ())):
             if _has_digest(candidate, part.digest) and self._is_brought(candidate, path, part):
                 return None
         return path if is_input and not os.path.exists(path) else None

@@ -14,6 +14,8 @@ from dbproc.core.spec import DIGESTS
 from dbproc.system.signals import keep_time
 
 _CHUNK = 1 << 20
+_HASHERS = {"sha256": hashlib.sha256, "sha1": hashlib.sha1}  # sha1: what dbprocessing recorded
+_KNOWN = (*DIGESTS, "sha1")
 
 
 def digest_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
@@ -25,7 +27,7 @@ def digest_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
     missing = missing_algorithm(algorithm)
     if missing is not None:
         raise UserError(missing)
-    hasher = hashlib.sha256() if algorithm == "sha256" else _blake3().blake3()
+    hasher = _HASHERS[algorithm]() if algorithm in _HASHERS else _blake3().blake3()
     with open(path, "rb", opener=_opened) as stream:
         while chunk := stream.read(_CHUNK):
             hasher.update(chunk)
@@ -45,7 +47,7 @@ def _opened(path: str, flags: int) -> int:
 def digest_text(text: str, algorithm: str = "sha256") -> str:
     """The digest of a text, as :func:`digest_file` gives that of a file."""
     content = text.encode(errors="surrogateescape")
-    hasher = hashlib.sha256(content) if algorithm == "sha256" else _blake3().blake3(content)
+    hasher = _HASHERS[algorithm](content) if algorithm in _HASHERS else _blake3().blake3(content)
     return f"{algorithm}:{hasher.hexdigest()}"
 
 
@@ -71,7 +73,7 @@ def state_of(status: os.stat_result) -> str:
 
 def missing_algorithm(algorithm: str) -> str | None:
     """What to do before `algorithm` can be used; None when it can be used now."""
-    if algorithm not in DIGESTS:
+    if algorithm not in _KNOWN:
         return f"the digest {algorithm!r} is not known; use one of {', '.join(DIGESTS)}"
     if algorithm == "blake3" and _blake3() is None:
         return "the digest blake3 needs a package that is not installed: pip install blake3"

@@ -10,11 +10,79 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
+BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Add what such a mission needs."""
+    op.add_column("product", sa.Column("quality_of", sa.Text()))
+    _add_mission_keys()
+    _add_releases()
+    _add_baseline()
+
+
+def _add_mission_keys() -> None:
+    """Keys with which a mission does what it did with dbprocessing."""
     op.add_column("mission", sa.Column("path", sa.Text(), server_default="first", nullable=False))
     op.add_column("mission", sa.Column("outside", sa.Text(), nullable=True))
     op.add_column("mission", sa.Column("run_in", sa.Text(), nullable=True))
     op.add_column("mission", sa.Column("argument_fields", sa.Text(), server_default="all", nullable=False))
     op.add_column("process", sa.Column("run_in", sa.Text(), nullable=True))
+
+
+def _add_releases() -> None:
+    """Releases of data have manifests."""
+    with op.batch_alter_table("release") as release:
+        release.alter_column("release_num", existing_type=sa.String(20), type_=sa.Text(), existing_nullable=False)
+        release.add_column(sa.Column("shasum", sa.Text()))
+        release.add_column(sa.Column("entry", sa.Text()))
+    op.create_index("ix_release_release_num", "release", ["release_num"])
+    op.create_table(
+        "datarelease",
+        sa.Column("release_num", sa.Text(), nullable=False),
+        sa.Column("mission_name", sa.Text(), nullable=False),
+        sa.Column("release_time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("comment", sa.Text(), server_default="", nullable=False),
+        sa.Column("shasum", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("release_num", name=op.f("pk_datarelease")),
+    )
+
+
+def _add_baseline() -> None:
+    """What imported files count as made from; sizes and digests that nobody knows any more."""
+    op.create_table(
+        "baselinecode",
+        sa.Column("resulting_file", BIG_ID, nullable=False),
+        sa.Column("source_code", sa.Integer()),
+        sa.Column("other_name", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.ForeignKeyConstraint(["resulting_file"], ["file.file_id"], name=op.f("fk_baselinecode_resulting_file")),
+        sa.ForeignKeyConstraint(["source_code"], ["code.code_id"], name=op.f("fk_baselinecode_source_code")),
+        sa.PrimaryKeyConstraint("resulting_file", name=op.f("pk_baselinecode")),
+    )
+    op.create_table(
+        "baseline",
+        sa.Column("resulting_file", BIG_ID, nullable=False),
+        sa.Column("source_file", BIG_ID, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["resulting_file"], ["baselinecode.resulting_file"], name=op.f("fk_baseline_resulting_file")
+        ),
+        sa.ForeignKeyConstraint(["source_file"], ["file.file_id"], name=op.f("fk_baseline_source_file")),
+        sa.PrimaryKeyConstraint("resulting_file", "source_file", name=op.f("pk_baseline")),
+    )
+    op.create_index(op.f("ix_baseline_source_file"), "baseline", ["source_file"])
+    _make_nullable("file", "file_size", "BIGINT")
+    _make_nullable("attempt", "code_shasum", "TEXT")
+
+
+def _make_nullable(table: str, column: str, type_: str) -> None:
+    """On SQLite in the schema's text: a table that is made anew costs as much as all its rows."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.alter_column(table, column, nullable=True)
+        return
+    version = op.get_bind().scalar(sa.text("PRAGMA schema_version"))
+    op.execute("PRAGMA writable_schema = ON")
+    change = "UPDATE sqlite_master SET sql = replace(sql, :old, :new) WHERE type = 'table' AND name = :table"
+    op.execute(sa.text(change).bindparams(old=f"{column} {type_} NOT NULL", new=f"{column} {type_}", table=table))
+    op.execute(f"PRAGMA schema_version = {version + 1}")
+    op.execute("PRAGMA writable_schema = OFF")

@@ -106,7 +106,7 @@ def test_a_place_that_is_taken_or_cannot_be_written_leaves_neither(sqlite_missio
     place.mkdir(parents=True)
     mine = place / name_of("right", 1)
     mine.write_text("mine")
-    assert "exists already and is not overwritten" in mission.run(status=1).err
+    assert f"{mine} is in its place, and the catalogue has no file of product right" in mission.run(status=1).err
     assert (outputs(mission), homes(mission)) == ([], [mine.name])
     assert mine.read_text() == "mine"
     mine.unlink()

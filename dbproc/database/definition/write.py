@@ -180,6 +180,8 @@ def _write_process(connection: Connection, change: Change) -> None:
         of_process = select(code.c.code_id).where(code.c.process_id == process_id)
         for about in (schema.codefile, schema.codeevent):
             connection.execute(delete(about).where(about.c.code_id.in_(of_process)))
+        counted = schema.baselinecode
+        connection.execute(update(counted).where(counted.c.source_code.in_(of_process)).values(source_code=None))
         for about_process in (schema.campaignitem, schema.waitingslot, code):
             connection.execute(delete(about_process).where(about_process.c.process_id == process_id))
         connection.execute(delete(table).where(table.c.process_id == process_id))
