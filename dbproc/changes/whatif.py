@@ -312,12 +312,12 @@ def _product_and_process(made: Made) -> tuple[int | None, int]:
 
 def _known(store: Store, definition: Definition, path: str) -> files.FileRow | None:
     """The file of the catalogue: by its place, or by a name that no other file here has."""
-    home = os.path.realpath(definition.mission.root)
+    home = definition.mission.root
     with store.begin() as connection:
         if not os.path.lexists(path):
             return files.find_file(connection, path)
         rows = files.files_named(connection, [os.path.basename(path)])
-    places = {os.path.join(home, row.directory, row.filename): row for row in rows}
+    places = {os.path.realpath(os.path.join(home, row.directory, row.filename)): row for row in rows}
     return places.get(os.path.realpath(path))
 
 

@@ -27,6 +27,7 @@ from dbproc.database import lock, root
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.store import Store
 from dbproc.mission.apply import warnings
+from dbproc.mission.links import links_outside
 from dbproc.mission.read import read_mission_file, require_loadable
 from dbproc.storage.permissions import make_directories
 
@@ -78,6 +79,8 @@ def apply(
         return
     for template in definition.templates:
         click.echo(template.sentence)
+    for link in links_outside(definition):
+        click.echo(link.sentence)
     for change in wanted.changes:
         click.echo(change.sentence)
     _print_moves(wanted)

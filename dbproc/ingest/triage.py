@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from dbproc.core.errors import FormatError, PlacementError, UnsettledError
 from dbproc.core.filenames import companion_of
-from dbproc.core.model import Definition, KnownFile, NewFile, Product, SameName
+from dbproc.core.model import Definition, KnownFile, Mission, NewFile, Product, SameName
 from dbproc.core.states import RefusalReason, Standing
 from dbproc.core.text import storable, time_of
 from dbproc.database import corrections, files
@@ -20,7 +20,7 @@ from dbproc.products.facts import FIRST_VERSION
 from dbproc.products.inspection import Identity, Inspection, Refusal
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.fingerprint import Measured, Unmeasured, measure, measure_all
-from dbproc.storage.layout import directory_of, home
+from dbproc.storage.layout import directory_of, home, is_ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,8 @@ class Triage:
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[Decision]:
         """What to do with each arrival that is still as it was scanned; nothing is changed."""
-        root = os.path.realpath(self._definition.mission.root)
-        early = [refused for arrival in arrivals if (refused := _refused_early(arrival, root)) is not None]
+        mission = self._definition.mission
+        early = [refused for arrival in arrivals if (refused := _refused_early(arrival, mission)) is not None]
         known_early = {decision.arrival.path for decision in early}
         rest = [arrival for arrival in arrivals if arrival.path not in known_early]
         paths = [os.path.realpath(arrival.path) if arrival.kind is Kind.LINK else arrival.path for arrival in rest]
@@ -277,8 +277,8 @@ def _in_terms_of(known: KnownFile, arrival: Arrival, measured: Measured) -> Meas
         return measured
 
 
-def _refused_early(arrival: Arrival, root: str) -> Refused | None:
-    """What is refused by what it is, unopened; `root` is the mission's, without links on the way."""
+def _refused_early(arrival: Arrival, mission: Mission) -> Refused | None:
+    """What is refused by what it is, unopened."""
     if arrival.kind is Kind.DIRECTORY:
         return Refused(arrival, RefusalReason.DIRECTORY, "it is a directory; put its files into incoming themselves")
     if arrival.kind is Kind.OTHER:
@@ -287,10 +287,9 @@ def _refused_early(arrival: Arrival, root: str) -> Refused | None:
         target = os.path.realpath(arrival.path)
         if not os.path.isfile(target):
             return Refused(arrival, RefusalReason.DANGLING_LINK, f"links to {target}, which is not a file")
-        if os.path.commonpath([target, root]) != root:
-            return Refused(
-                arrival, RefusalReason.LINK_ELSEWHERE, f"links to {target}, which is outside of {root}; deliver a copy"
-            )
+        if not is_ours(mission, target):
+            text = f"links to {target}, which is outside of {os.path.realpath(mission.root)}; deliver a copy"
+            return Refused(arrival, RefusalReason.LINK_ELSEWHERE, text)
         if os.path.basename(target) != arrival.name:
             return Refused(arrival, RefusalReason.LINK_RENAMED, f"links to {target}, a file of another name")
     return None

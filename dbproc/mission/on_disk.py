@@ -13,6 +13,7 @@ from dbproc.core.overlaps import Place
 from dbproc.core.spec import SHIPPED, CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
 from dbproc.engines import program
 from dbproc.mission import paths
+from dbproc.mission.links import link_problems
 from dbproc.mission.problems import Problem, suggestion
 from dbproc.products.inspection import limits_of
 from dbproc.products.loadable import unloadable
@@ -29,6 +30,7 @@ def check_on_disk(definition: Definition, file: str = "") -> list[Problem]:
     return [
         *_mission_problems(definition.mission),
         *(Problem(found.key, found.text) for found in places),
+        *link_problems(definition),
         *_inspector_problems(definition),
         *_code_problems(definition),
     ]

@@ -65,6 +65,12 @@ def timebase_of(process: ProcessSpec) -> Timebase | None:
 def _value_problems(definition: Definition) -> Iterator[Problem]:
     """Every value that its key does not allow."""
     yield from _faults(("mission",), definition.mission)
+    for position, outside in enumerate(definition.mission.outside):
+        if paths.is_inside(definition.mission.root, outside):
+            text = (
+                f"{outside} holds the root {definition.mission.root}; name the places to which directories are linked"
+            )
+            yield Problem(("mission", "outside", position), text)
     yield from _fault(("mission", "path"), _path_fault(definition.mission.path))
     for hook in definition.mission.notify:
         place: KeyPath = ("notify", hook.name)

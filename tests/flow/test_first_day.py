@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.kit.mission import Mission
+from tests.kit.mission import MEMORY, Mission
 
 CONFIG = """
 [DEFAULT]
@@ -273,3 +277,56 @@ def test_an_inspector_that_cannot_be_loaded_is_the_missions_fault_and_costs_no_f
     mission.run(status=1)
     assert mission.quarantined() == {"of_nobody.txt": "no_product"}
     assert set(mission.names("made") + mission.names("raw")) == {"made_20120105_v1.0.0.txt", "raw_20120105_v1.0.0.txt"}
+
+
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A directory on another filesystem than missions, where the machine has one."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as place:
+        yield Path(place)
+
+
+def test_directories_that_are_links_to_other_disks_are_followed(mission: Mission, disk: Path) -> None:
+    for name in ("raw", "2012"):
+        (disk / name).mkdir()
+    (mission.root / "data" / "made").mkdir(parents=True)
+    (mission.root / "data" / "raw").symlink_to(disk / "raw")
+    (mission.root / "data" / "made" / "2012").symlink_to(disk / "2012")
+    sections = (product("raw"), product("made", level=1, relative_path="data/made/{Y}"), *CHAIN[2:])
+    write(mission, *sections)
+    mission.dbproc("init", mission.database)
+    done = mission.dbproc("apply", "config.ini")
+    words = "is a link to {}, and files of the product are kept there"
+    assert f"product raw: {mission.root}/data/raw {words.format(disk / 'raw')}" in done.out
+    assert f"product made: {mission.root}/data/made/2012 {words.format(disk / '2012')}" in done.out
+    made, raw = "made_20120105_v1.0.0.txt", "raw_20120105_v1.0.0.txt"
+    (disk / "raw" / "raw_20120106_v1.0.0.txt").write_text("in place already")
+    (mission.incoming / "raw_20120106_v1.0.0.txt").symlink_to(disk / "raw" / "raw_20120106_v1.0.0.txt")
+    mission.deliver(raw)
+    mission.run()
+    assert sorted(os.listdir(disk / "raw")) == [raw, "raw_20120106_v1.0.0.txt"]
+    assert sorted(os.listdir(disk / "2012")) == [made, "made_20120106_v1.0.0.txt"]
+    assert "no fault" in mission.dbproc("check", "--deep").out
+    (disk / "2012" / "stranger.txt").write_text("of nobody")
+    assert f"unknown_file {mission.root}/data/made/2012/stranger.txt" in mission.dbproc("check", status=1).out
+    mission.dbproc("check", "--repair")
+    mission.dbproc("withdraw", made, "--reason", "bad")
+    assert sorted(os.listdir(disk / "2012")) == ["made_20120106_v1.0.0.txt"]
+    mission.dbproc("restore", made)
+    assert sorted(os.listdir(disk / "2012")) == [made, "made_20120106_v1.0.0.txt"]
+    mission.dbproc("export", "--output", "mission.toml")
+    exported = (mission.root / "mission.toml").read_text()
+    assert f'outside = ["{disk}/raw", "{disk}/2012"]' in exported
+    (mission.root / "other.toml").write_text(exported.replace(f'"{disk}/raw", ', ""))
+    done = mission.dbproc("apply", "other.toml", status=2)
+    assert f'write outside = ["{disk}/raw"] into [mission]' in done.err
+    (mission.root / "other.toml").write_text(exported.replace(f'"{disk}/raw"', f'"{mission.root.parent}"'))
+    assert f"{mission.root.parent} holds the root" in mission.dbproc("apply", "other.toml", status=2).err
+    (mission.root / "data" / "made" / "2013").symlink_to(mission.root.parent)
+    mission.deliver("raw_20130105_v1.0.0.txt")
+    assert f"a link on the way leads to {mission.root.parent}; if files are to be" in mission.run(status=1).err
+    assert not list(mission.root.parent.glob("made*"))
+    (mission.root / "data" / "made" / "2013").unlink()
+    for name in ("raw", "made/2012"):  # the disk goes with this test
+        (mission.root / "data" / name).unlink()
+        shutil.copytree(disk / Path(name).name, mission.root / "data" / name)
