@@ -330,3 +330,27 @@ def test_directories_that_are_links_to_other_disks_are_followed(mission: Mission
     for name in ("raw", "made/2012"):  # the disk goes with this test
         (mission.root / "data" / name).unlink()
         shutil.copytree(disk / Path(name).name, mission.root / "data" / name)
+
+
+def test_what_dbprocessing_accepts_and_apply_refuses_is_refused_with_the_way_out(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    mission.code("one.sh")
+    same = process("second", "made", "aux", "cal", code_filename="one.sh")
+    write(
+        mission,
+        product("raw"),
+        product("aux", relative_path="data/{xxx}"),
+        product("cal", relative_path="../cal"),
+        product("made", level=1, relative_path="incoming"),
+        process("first", "made", "raw", "cal", code_filename="one.sh"),
+        same,
+        process("third", "made", "raw"),
+    )
+    mission.dbproc("init", mission.database)
+    said = mission.dbproc("apply", "config.ini", status=2).err
+    assert 'make \'first\' the one process: inputs = [{ first_of = ["raw", "aux"] }, "cal"]; a configuration' in said
+    assert "let 'third' make a product of its own, such as 'made_third', and have what is made of 'made'" in said
+    assert "the field {xxx} is neither one of the date nor one of the format" in said
+    assert "'../cal' is outside the root" in said
+    assert "name a directory below it, which can be a link to there" in said
+    assert "'incoming' is the incoming directory; files at home would come in again" in said
