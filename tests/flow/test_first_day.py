@@ -237,6 +237,8 @@ def test_an_output_has_the_keywords_of_its_inspector_alone(mission: Mission) -> 
         product("both", level=2),
         process("to_made", "made", "raw", timebase="FILE"),
         process("to_both", "both", "made", "aux", timebase="FILE"),
+        product("never", level=3),
+        process("to_never", "never", "raw", "aux", timebase="FILE"),
         more='params["process_keywords"] = "k=a" if self.basename.startswith("raw") else ""',
     )
     mission.deliver("raw_a_20120105_v1.0.0.txt", "aux_20120105_v1.0.0.txt")
@@ -247,7 +249,14 @@ def test_an_output_has_the_keywords_of_its_inspector_alone(mission: Mission) -> 
         "made_a_20120105_v1.0.0.txt": "",
         "both_20120105_v1.0.0.txt": "",
     }
-    assert "nothing to do" in mission.dbproc("plan").out
+    said = "process to_never is never due: timebase FILE takes files of equal keywords, and those of raw have {k},"
+    assert (
+        mission.dbproc("plan").out
+        == f"{said} those of aux have none; have the inspectors give the same\nnothing to do\n"
+    )
+    assert said in " ".join(mission.dbproc("status").out.split())
+    why = " ".join(mission.dbproc("why", "never", "2012-01-05").out.split())
+    assert said in why
 
 
 def test_an_inspector_that_cannot_be_loaded_is_the_missions_fault_and_costs_no_file_its_place(mission: Mission) -> None:
@@ -354,3 +363,8 @@ def test_what_dbprocessing_accepts_and_apply_refuses_is_refused_with_the_way_out
     assert "'../cal' is outside the root" in said
     assert "name a directory below it, which can be a link to there" in said
     assert "'incoming' is the incoming directory; files at home would come in again" in said
+    write(mission, product("raw", relative_path="data/{{xxx}}"))
+    mission.dbproc("apply", "config.ini")
+    mission.deliver("raw_20120105_v1.0.0.txt")
+    mission.run()
+    assert os.listdir(mission.root / "data") == ["{xxx}"]
