@@ -12,6 +12,8 @@ from dbproc.check.faults import Fault, Kind
 from dbproc.core.graph import circles
 from dbproc.core.model import Code, CodeEditPolicy, Definition, Mission
 from dbproc.engines import program
+from dbproc.products.inspection import limits_of
+from dbproc.products.loadable import unloadable
 from dbproc.system.package import PACKAGE
 
 _PACKAGE = PACKAGE + os.sep
@@ -107,6 +109,15 @@ def _inspector_faults(definition: Definition) -> Iterator[Fault]:
                 text=f"there is no such file that can be read; it inspects {', '.join(sorted(products))}",
                 remedy="put it there, or correct the mission file and apply it",
             )
+    there = [path for path in used if os.path.isfile(path)]
+    for path, why in unloadable(there, limits_of(definition.mission)).items():
+        text, _, remedy = why.partition("; ")
+        yield Fault(
+            kind=Kind.INSPECTOR_UNLOADABLE,
+            place=path,
+            text=f"{text}; it inspects {', '.join(sorted(used[path]))}",
+            remedy=remedy or "correct it; until then what is of these products stays in incoming",
+        )
 
 
 def _two_codes(definition: Definition) -> Iterator[Fault]:

@@ -35,7 +35,9 @@ from dbproc.core.keys import (
 )
 from dbproc.core.model import (
     FIRST,
+    LAST,
     NO_TIME,
+    WHERE_STARTED,
     ArgumentFields,
     Build,
     CodeEditPolicy,
@@ -157,6 +159,17 @@ class MissionSpec:
         ArgumentFields.ALL, key(TEXT, own="argument_fields", choices=ArgumentFields)
     )
     renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
+
+
+AS_IN_DBPROCESSING: Mapping[str, object] = {
+    "settle_seconds": 0.0,
+    "inspector_seconds": 3600.0,
+    "inspector_memory": 0.0,
+    "path": (LAST,),
+    "run_in": WHERE_STARTED,
+    "argument_fields": ArgumentFields.DBPROCESSING,
+}
+"""The values of dbproc's own keys with which a mission does what it did with dbprocessing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,6 +101,17 @@ def known_by_name(connection: Connection, names: Sequence[str]) -> dict[str, Kno
     }
 
 
+def keywords_seen(connection: Connection, products: Collection[int]) -> dict[int, set[str]]:
+    """By product: the keywords of its existing files."""
+    statement = select(FILE.c.product_id, FILE.c.process_keywords).distinct()
+    found: dict[int, set[str]] = defaultdict(set)
+    for product_id, keywords in connection.execute(
+        statement.where(FILE.c.product_id.in_(products), FILE.c.exists_on_disk)
+    ):
+        found[product_id].add(keywords)
+    return found
+
+
 def known_by_number(connection: Connection, file_ids: Sequence[int]) -> list[KnownFile]:
     """The files of these numbers."""
     return [file for some in batches(file_ids) for file in _known(connection, FILE.c.file_id.in_(some))]

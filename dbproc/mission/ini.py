@@ -19,8 +19,9 @@ from typing import Any, ClassVar
 from dbproc.core.errors import DefinitionError, VersionError
 from dbproc.core.filenames import keywords_of, substitute
 from dbproc.core.keys import Form, keys
-from dbproc.core.model import LAST, WHERE_STARTED, ArgumentFields, Keying
+from dbproc.core.model import Keying
 from dbproc.core.spec import (
+    AS_IN_DBPROCESSING,
     FIRST_VERSION,
     CodeSpec,
     Definition,
@@ -48,16 +49,6 @@ _TRUE = ("True", "true", "1", "Yes", "yes", "Y", "y")
 _FALSE = ("False", "false", "0", "No", "no", "N", "n")
 
 _SPECS: Mapping[str, type] = {"mission": MissionSpec, "product": ProductSpec, "process": ProcessSpec}
-_AS_IN_DBPROCESSING: Mapping[str, Any] = {
-    "settle_seconds": 0.0,
-    "inspector_seconds": 3600.0,
-    "inspector_memory": 0.0,
-    "path": (LAST,),
-    "run_in": WHERE_STARTED,
-    "argument_fields": ArgumentFields.DBPROCESSING,
-}
-"""The values of dbproc's own keys with which a mission does what it did with dbprocessing."""
-
 _PARTS: Mapping[str, type] = {"code": CodeSpec, "inspector": InspectorSpec}
 _WHOLE_PARTS = {"code": "code_filename", "inspector": "inspector_filename"}
 
@@ -450,7 +441,7 @@ def _product_name(written: str, products: Mapping[str, ProductSpec]) -> str:
 
 def mission_as_there(**values: Any) -> MissionSpec:
     """A mission that does what it did with dbprocessing, as far as nothing else is said."""
-    return paths.with_whole_places(MissionSpec(**{**_AS_IN_DBPROCESSING, **values}))
+    return paths.with_whole_places(MissionSpec(**{**AS_IN_DBPROCESSING, **values}))
 
 
 def keywords_as_there(timebase: str, output: str | None, products: Mapping[str, ProductSpec]) -> Keying:

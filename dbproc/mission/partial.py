@@ -8,6 +8,7 @@ from dataclasses import replace
 from dbproc.core.keys import keys
 from dbproc.core.spec import Definition, ProcessSpec
 from dbproc.mission.keywise import AnySpec
+from dbproc.mission.links import with_places
 from dbproc.mission.releases import pairs, rest
 from dbproc.mission.renames import renamed_products, with_new_names
 
@@ -30,7 +31,7 @@ def merged(old: Definition | None, new: Definition) -> Definition:
     }
     return replace(
         new,
-        mission=_with_unsaid(new.mission, old.mission, new.unsaid),
+        mission=with_places(_with_unsaid(new.mission, old.mission, new.unsaid), new.mission.outside),
         products={**products, **new.products},
         processes={**processes, **declared},
         partial=False,

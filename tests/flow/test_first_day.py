@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.kit.mission import Mission
+from tests.kit.mission import MEMORY, Mission
 
 CONFIG = """
 [DEFAULT]
@@ -232,6 +237,8 @@ def test_an_output_has_the_keywords_of_its_inspector_alone(mission: Mission) -> 
         product("both", level=2),
         process("to_made", "made", "raw", timebase="FILE"),
         process("to_both", "both", "made", "aux", timebase="FILE"),
+        product("never", level=3),
+        process("to_never", "never", "raw", "aux", timebase="FILE"),
         more='params["process_keywords"] = "k=a" if self.basename.startswith("raw") else ""',
     )
     mission.deliver("raw_a_20120105_v1.0.0.txt", "aux_20120105_v1.0.0.txt")
@@ -242,4 +249,122 @@ def test_an_output_has_the_keywords_of_its_inspector_alone(mission: Mission) -> 
         "made_a_20120105_v1.0.0.txt": "",
         "both_20120105_v1.0.0.txt": "",
     }
-    assert "nothing to do" in mission.dbproc("plan").out
+    said = "process to_never is never due: timebase FILE takes files of equal keywords, and those of raw have {k},"
+    assert (
+        mission.dbproc("plan").out
+        == f"{said} those of aux have none; have the inspectors give the same\nnothing to do\n"
+    )
+    assert said in " ".join(mission.dbproc("status").out.split())
+    why = " ".join(mission.dbproc("why", "never", "2012-01-05").out.split())
+    assert said in why
+
+
+def test_an_inspector_that_cannot_be_loaded_is_the_missions_fault_and_costs_no_file_its_place(mission: Mission) -> None:
+    other = product("other", inspector_filename="inspectors/other.py")
+    write(mission, product("raw"), other, product("made", level=1), process("to_made", "made", "other"))
+    good = mission.inspector("other.py", INSPECTOR.format(more="pass")).read_text()
+    broken = mission.inspector("one.py", "import spacepy_of_nobody\n")
+    mission.dbproc("init", mission.database)
+    text = f"{broken} cannot be loaded: ModuleNotFoundError: No module named 'spacepy_of_nobody' (one.py, line 1)"
+    where = f"inspectors run in dbproc's own Python, {sys.executable}: install it there"
+    done = mission.dbproc("apply", "config.ini", status=2)
+    assert f"[product_raw] inspector_filename: {text}; {where}" in done.err
+    assert done.err.count("cannot be loaded") == 1
+    broken.write_text(good)
+    mission.dbproc("apply", "config.ini")
+    broken.write_text("import spacepy_of_nobody\n")
+    mission.deliver("raw_20120105_v1.0.0.txt", "other_20120105_v1.0.0.txt", "of_nobody.txt")
+    assert f"raw_20120105_v1.0.0.txt: stays in incoming: {text}" in mission.dbproc("plan").out.replace("\n ", "")
+    done = mission.run(status=78)
+    assert f"problem {broken}: {text}; {where}; what it is to look at stays in incoming" in done.err
+    assert f"problem {broken}: {text}; {where}; what it is to confirm is not made" in done.err
+    assert set(mission.files()) == {"other_20120105_v1.0.0.txt"}
+    assert mission.waiting() == ["of_nobody.txt", "raw_20120105_v1.0.0.txt"]
+    assert mission.attempts() == []
+    assert "inspector_unloadable" in mission.dbproc("check", status=1).out
+    broken.write_text(good)
+    mission.run(status=1)
+    assert mission.quarantined() == {"of_nobody.txt": "no_product"}
+    assert set(mission.names("made") + mission.names("raw")) == {"made_20120105_v1.0.0.txt", "raw_20120105_v1.0.0.txt"}
+
+
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A directory on another filesystem than missions, where the machine has one."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as place:
+        yield Path(place)
+
+
+def test_directories_that_are_links_to_other_disks_are_followed(mission: Mission, disk: Path) -> None:
+    for name in ("raw", "2012"):
+        (disk / name).mkdir()
+    (mission.root / "data" / "made").mkdir(parents=True)
+    (mission.root / "data" / "raw").symlink_to(disk / "raw")
+    (mission.root / "data" / "made" / "2012").symlink_to(disk / "2012")
+    sections = (product("raw"), product("made", level=1, relative_path="data/made/{Y}"), *CHAIN[2:])
+    write(mission, *sections)
+    mission.dbproc("init", mission.database)
+    done = mission.dbproc("apply", "config.ini")
+    words = "is a link to {}, and files of the product are kept there"
+    assert f"product raw: {mission.root}/data/raw {words.format(disk / 'raw')}" in done.out
+    assert f"product made: {mission.root}/data/made/2012 {words.format(disk / '2012')}" in done.out
+    made, raw = "made_20120105_v1.0.0.txt", "raw_20120105_v1.0.0.txt"
+    (disk / "raw" / "raw_20120106_v1.0.0.txt").write_text("in place already")
+    (mission.incoming / "raw_20120106_v1.0.0.txt").symlink_to(disk / "raw" / "raw_20120106_v1.0.0.txt")
+    mission.deliver(raw)
+    mission.run()
+    assert sorted(os.listdir(disk / "raw")) == [raw, "raw_20120106_v1.0.0.txt"]
+    assert sorted(os.listdir(disk / "2012")) == [made, "made_20120106_v1.0.0.txt"]
+    assert "no fault" in mission.dbproc("check", "--deep").out
+    (disk / "2012" / "stranger.txt").write_text("of nobody")
+    assert f"unknown_file {mission.root}/data/made/2012/stranger.txt" in mission.dbproc("check", status=1).out
+    mission.dbproc("check", "--repair")
+    mission.dbproc("withdraw", made, "--reason", "bad")
+    assert sorted(os.listdir(disk / "2012")) == ["made_20120106_v1.0.0.txt"]
+    mission.dbproc("restore", made)
+    assert sorted(os.listdir(disk / "2012")) == [made, "made_20120106_v1.0.0.txt"]
+    mission.dbproc("export", "--output", "mission.toml")
+    exported = (mission.root / "mission.toml").read_text()
+    assert f'outside = ["{disk}/raw", "{disk}/2012"]' in exported
+    (mission.root / "other.toml").write_text(exported.replace(f'"{disk}/raw", ', ""))
+    done = mission.dbproc("apply", "other.toml", status=2)
+    assert f'write outside = ["{disk}/raw"] into [mission]' in done.err
+    (mission.root / "other.toml").write_text(exported.replace(f'"{disk}/raw"', f'"{mission.root.parent}"'))
+    assert f"{mission.root.parent} holds the root" in mission.dbproc("apply", "other.toml", status=2).err
+    (mission.root / "data" / "made" / "2013").symlink_to(mission.root.parent)
+    mission.deliver("raw_20130105_v1.0.0.txt")
+    assert f"a link on the way leads to {mission.root.parent}; if files are to be" in mission.run(status=1).err
+    assert not list(mission.root.parent.glob("made*"))
+    (mission.root / "data" / "made" / "2013").unlink()
+    for name in ("raw", "made/2012"):  # the disk goes with this test
+        (mission.root / "data" / name).unlink()
+        shutil.copytree(disk / Path(name).name, mission.root / "data" / name)
+
+
+def test_what_dbprocessing_accepts_and_apply_refuses_is_refused_with_the_way_out(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    mission.code("one.sh")
+    same = process("second", "made", "aux", "cal", code_filename="one.sh")
+    write(
+        mission,
+        product("raw"),
+        product("aux", relative_path="data/{xxx}"),
+        product("cal", relative_path="../cal"),
+        product("made", level=1, relative_path="incoming"),
+        process("first", "made", "raw", "cal", code_filename="one.sh"),
+        same,
+        process("third", "made", "raw"),
+    )
+    mission.dbproc("init", mission.database)
+    said = mission.dbproc("apply", "config.ini", status=2).err
+    assert 'make \'first\' the one process: inputs = [{ first_of = ["raw", "aux"] }, "cal"]; a configuration' in said
+    assert "let 'third' make a product of its own, such as 'made_third', and have what is made of 'made'" in said
+    assert "the field {xxx} is neither one of the date nor one of the format" in said
+    assert "'../cal' is outside the root" in said
+    assert "name a directory below it, which can be a link to there" in said
+    assert "'incoming' is the incoming directory; files at home would come in again" in said
+    write(mission, product("raw", relative_path="data/{{xxx}}"))
+    mission.dbproc("apply", "config.ini")
+    mission.deliver("raw_20120105_v1.0.0.txt")
+    mission.run()
+    assert os.listdir(mission.root / "data") == ["{xxx}"]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dbproc.core.model import Definition, Extra, Product
 
 READY = b"ready"
+_OF_MISSION = ("mission_id", "name", "root", "incoming", "quarantine", "code_directory", "inspector_directory")
 _LONGEST_REASON = 1_000
 _LONGEST_KEYWORDS = 2_000  # bytes; PostgreSQL keeps no more than 2704 in an index
 
@@ -37,6 +38,7 @@ class Reply(StrEnum):
     FAILED = "failed"  #: the inspector failed; the content says how
     MEMORY = "memory"  #: there was not enough memory
     KIND = "kind"  #: in whose way the inspector is written
+    UNLOADABLE = "unloadable"  #: the file that should hold the inspector cannot be loaded; the content says why
 
 
 def line(content: object) -> bytes:
@@ -46,14 +48,13 @@ def line(content: object) -> bytes:
 
 def mission_line(definition: Definition) -> bytes:
     """The first message to a worker."""
-    mission = definition.mission
-    names = ("mission_id", "name", "root", "incoming", "quarantine", "code_directory", "inspector_directory")
-    return line(
-        {
-            "mission": {name: getattr(mission, name) for name in names},
-            "products": [_product_row(each) for each in definition.products.values()],
-        }
-    )
+    mission = {name: getattr(definition.mission, name) for name in _OF_MISSION}
+    return line({"mission": mission, "products": [_product_row(each) for each in definition.products.values()]})
+
+
+def setup_line() -> bytes:
+    """The first message to a worker that is asked about no file."""
+    return line({"mission": dict.fromkeys(_OF_MISSION), "products": []})
 
 
 def facts_content(facts: CheckedFacts) -> dict[str, Any]:
