@@ -26,6 +26,7 @@ from dbproc.database.dbprocessing.reading import OldDatabase, OldRow
 from dbproc.database.dbprocessing.values import date_of, is_true, text_of
 from dbproc.mission import paths
 from dbproc.mission.ini import keywords_as_there, mission_as_there
+from dbproc.mission.links import links_outside, with_places
 from dbproc.mission.on_disk import check_on_disk
 from dbproc.mission.problems import dotted_place
 from dbproc.mission.rules import check
@@ -350,14 +351,12 @@ def _version_key(row: OldRow) -> tuple[Version, int]:
 
 def _with_places_outside(found: OldMission) -> None:
     """Where links in the root lead to other disks, files of products lie there, and that is meant."""
-    root = os.path.realpath(found.mission.root)
-    fixed = {os.path.join(found.mission.root, each.directory.partition("{")[0]) for each in found.products.values()}
-    places = {real for path in fixed if not paths.is_inside(real := os.path.realpath(path), root)}
-    if places and all(not paths.leads_outside(each.directory) for each in found.products.values()):
-        found.mission = replace(found.mission, outside=tuple(sorted(places)))
+    places = dict.fromkeys(link.place for link in links_outside(found.definition))
+    if places:
+        found.mission = with_places(found.mission, list(places))
         found.notes.append(
-            f"directories of products lead out of the root, to {', '.join(sorted(places))}: outside in the mission "
-            "file says that this is meant"
+            f"directories of products lead out of the root, to {', '.join(places)}: outside in the mission file says "
+            "that this is meant"
         )
 
 

@@ -377,8 +377,13 @@ def test_product_directories_on_other_disks_are_meant(full: Moved, tmp_path: Pat
     data = full.mission.root / "data"
     data.rename(tmp_path / "disk")
     data.symlink_to(tmp_path / "disk")
-    told = full.told("--dry-run")
+    told, mission = full.told(), full.mission
     assert any("outside" in note for note in told["notes"])
+    assert mission.dbproc("check").out.startswith("no fault")
+    mission.dbproc("export", "--output", str(mission.file))
+    assert f'outside = ["{tmp_path}/disk' in mission.file.read_text()
+    assert mission.dbproc("apply", str(mission.file)).out.endswith("nothing to change\n")
+    mission.run()
 
 
 @pytest.mark.both_databases
