@@ -28,7 +28,7 @@ from dbproc.mission import paths
 from dbproc.mission.ini import keywords_as_there, mission_as_there
 from dbproc.mission.links import links_outside, with_places
 from dbproc.mission.on_disk import check_on_disk
-from dbproc.mission.problems import dotted_place
+from dbproc.mission.problems import Problem, dotted_place
 from dbproc.mission.rules import check
 from dbproc.mission.toml import completed
 from dbproc.system.home import expanded
@@ -111,9 +111,17 @@ def read_mission(old: OldDatabase, root: str | None = None, codes_from: str | No
         return found
     definition = found.definition
     problems = [*check(definition), *check_on_disk(definition)]
-    found.problems += [f"{dotted_place(each.path).label}: {each.text}" for each in problems]
+    found.problems += [f"{dotted_place(each.path).label}: {each.text}{_remedy(each)}" for each in problems]
     _with_hints(found)
     return found
+
+
+def _remedy(problem: Problem) -> str:
+    """The option that helps, where one does."""
+    if problem.path == ("mission", "root"):
+        return ": --root DIRECTORY"
+    is_missing = problem.text.startswith(("there is no code ", "there is no inspector "))
+    return "; if it is elsewhere: --codes-from DIRECTORY" if is_missing else ""
 
 
 def _mission(row: OldRow, root: str, codes_from: str | None) -> MissionSpec:
@@ -122,7 +130,8 @@ def _mission(row: OldRow, root: str, codes_from: str | None) -> MissionSpec:
     quarantine = text_of(row.errordir) or os.path.join(codes, "errors")
     if codes_from is not None:
         taken = os.path.abspath(expanded(codes_from))
-        inspectors, codes = taken if inspectors == codes else inspectors, taken
+        is_there = inspectors != codes and os.path.isdir(os.path.join(root, paths.directory(inspectors)))
+        inspectors, codes = inspectors if is_there else taken, taken
     return mission_as_there(
         name=text_of(row.mission_name),
         root=root,

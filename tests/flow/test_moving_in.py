@@ -368,7 +368,10 @@ def test_a_relative_root_is_to_be_named(tmp_path: Path) -> None:
 
 def test_codes_may_be_elsewhere(full: Moved, tmp_path: Path) -> None:
     (full.mission.root / "codes").rename(tmp_path / "programs")
-    assert "there is no code" in full.take(status=2).err
+    error = full.take(status=2).err
+    assert "there is no code" in error
+    assert "--codes-from" in error
+    assert "--root" in full.take("--root", str(tmp_path / "nowhere"), status=2).err
     full.take("--codes-from", str(tmp_path / "programs"))
     assert full.mission.dbproc("check").out.startswith("no fault")
 
@@ -407,7 +410,9 @@ def test_what_is_no_database_of_dbprocessing_is_refused(full: Moved, tmp_path: P
     full.take()
     again = full.mission.dbproc("import", "dbprocessing", full.mission.database, "-m", "x.sqlite", status=2)
     assert "is no database of dbprocessing" in again.err
-    assert "there is no database" in full.mission.dbproc("import", "dbprocessing", "nothing.sqlite", status=2).err
+    assert "there is no database" in full.mission.dbproc("import", "dbprocessing", "./nothing", status=2).err
+    Path(f"{full.old}-journal").write_text("half of a transaction")
+    assert "printProcessQueue.py" in full.take(status=2).err
 
 
 def made(done: Done) -> set[str]:
