@@ -213,6 +213,25 @@ def test_what_is_in_force_no_more_stays_so(tmp_path: Path) -> None:
     assert "clean_20200110_v1.1.0.txt" in made(mission.run())
 
 
+@pytest.mark.parametrize(
+    "link", [[], [{"source_file": 500, "resulting_file": 300}]], ids=["alone", "with a former input"]
+)
+def test_what_would_not_be_made_now_stays(link: list[dict[str, object]], tmp_path: Path) -> None:
+    tables, (product, _) = old_missions.full_mission(), old_missions.rows_for("more", 90)
+    tables["product"] += [product]
+    tables["inspector"] += [{**tables["inspector"][0], "inspector_id": 90, "product": 90, "arguments": "name=more"}]
+    tables["productprocesslink"] += [{"process_id": 6, "input_product_id": 90}]  # of which there is no file
+    tables["filefilelink"] += link
+    tables["processqueue"] = []
+    moved = Moved(tmp_path, str(tmp_path / "old.sqlite"), str(tmp_path / "new.sqlite"), tables)
+    moved.take()
+    mission = moved.mission
+    assert mission.dbproc("check").out.startswith("no fault")
+    assert mission.dbproc("plan").out == "nothing to do\n"
+    mission.deliver("more_20200102_v1.0.0.txt")
+    assert "mean_20200102_v1.1.0.txt" in made(mission.run())
+
+
 def delivered(day: str) -> list[dict[str, object]]:
     """An input, and what was made from it by nobody knows what."""
     _, raw = old_missions.rows_for("raw", old_missions.RAW)
