@@ -34,6 +34,7 @@ MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
 TABLES = """
 mission satellite instrument product inspector process productprocesslink code file filemember filefilelink
 filecodelink processqueue logging attempt attemptinput attemptoutput placement quarantine release
+datarelease
 """
 
 JOIN = """#!/bin/sh
