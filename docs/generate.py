@@ -25,6 +25,7 @@ from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, String, 
 
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
+from dbproc.changes.data_release import Tagged
 from dbproc.changes.mark import Marked
 from dbproc.changes.reap import Reaped
 from dbproc.changes.reinspect import Reinspected
@@ -56,12 +57,14 @@ from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database.campaigns import CampaignRow
 from dbproc.database.canaries import CanaryInNumbers
+from dbproc.database.data_releases import ReleaseRow
 from dbproc.database.log import LogEntry
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
 from dbproc.explain.coverage import Coverage
+from dbproc.explain.data_releases import ReleasedFile, ReleaseDifference
 from dbproc.explain.definition import ShownMission, ShownProcess, ShownProduct
 from dbproc.explain.expectations import OverdueFile
 from dbproc.explain.files import ListedFile
@@ -300,6 +303,10 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc unlock": ("", Unlocked),
     "dbproc upgrade": ("", Upgraded),
     "dbproc init": ("", Created),
+    "dbproc release tag": ("", Tagged),
+    "dbproc release list": ("list of ", ReleaseRow),
+    "dbproc release files": ("list of ", ReleasedFile),
+    "dbproc release diff": ("", ReleaseDifference),
     "dbproc code list": ("list of ", CodeFacts),
     "dbproc code show": ("", CodeShown),
     "dbproc code diff": ("", Comparison),
