@@ -21,6 +21,7 @@ from dbproc.database._queries import batches, columns_of, insert_rows, is_newest
 
 _QUEUE = schema.processqueue
 _FILE = schema.file
+_VERSION = _FILE.alias()
 _TAKEN_BACK = or_(
     _FILE.c.replaced_by.is_not(None),
     and_(_FILE.c.correction_id.is_not(None), ~_FILE.c.exists_on_disk),
@@ -161,13 +162,12 @@ def _load(connection: Connection, file_ids: Sequence[int] | None) -> list[Queued
 
 def _seen(connection: Connection, heads: Select[*tuple[Any, ...]]) -> list[Queued]:
     """Files with the times of all their versions; `heads` gives the other columns."""
-    version = _FILE.alias()
-    statement = heads.add_columns(version.c.utc_start_time, version.c.utc_stop_time).join(
-        version,
+    statement = heads.add_columns(_VERSION.c.utc_start_time, _VERSION.c.utc_stop_time).join(
+        _VERSION,
         and_(
-            version.c.product_id == _FILE.c.product_id,
-            version.c.utc_file_date == _FILE.c.utc_file_date,
-            version.c.process_keywords == _FILE.c.process_keywords,
+            _VERSION.c.product_id == _FILE.c.product_id,
+            _VERSION.c.utc_file_date == _FILE.c.utc_file_date,
+            _VERSION.c.process_keywords == _FILE.c.process_keywords,
         ),
     )
     spans: dict[int, list[Period]] = defaultdict(list)
