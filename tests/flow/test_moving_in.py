@@ -73,6 +73,11 @@ def test_a_mission_comes_over_as_it_is(name: str, make_database: MakeDatabase, t
 
     for table, key in (("product", "product_id"), ("process", "process_id"), ("code", "code_id"), ("file", "file_id")):
         assert moved.ids(table, key) == sorted(row[key] for row in moved.tables[table])
+    linked = "SELECT instrument_id, product_id FROM instrumentproductlink ORDER BY product_id"
+    assert mission.rows(linked) == [
+        (row["instrument_id"], row["product_id"])
+        for row in sorted(moved.tables["product"], key=lambda row: row["product_id"])
+    ]
     made = {row["resulting_file"] for row in moved.tables["filecodelink"]}
     assert len(mission.rows("SELECT * FROM attempt WHERE output_file IS NOT NULL")) == len(made)
     for row in mission.rows("SELECT file_id, shasum FROM file WHERE exists_on_disk"):
