@@ -208,7 +208,7 @@ def test_what_is_in_force_no_more_stays_so(tmp_path: Path) -> None:
     mission, told = moved.mission, moved.told()
     assert mission.rows("SELECT file_id, member_path, member_size FROM filemember") == [(700, "0000.bin", 6)]
     notes = "\n".join(told["notes"])
-    for words in ("to_idle has no code in force", "product empty", "count as delivered", "clean_20200110"):
+    for words in ("to_idle has no code in force", "product empty has neither", "count as delivered", "clean_20200110"):
         assert words in notes, words
     assert [each["file"] for each in told["stale"] if "delivered" in each["why"]] == ["clean_20200110_v1.0.0.txt"]
     assert mission.dbproc("check").out.startswith("no fault")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -155,8 +155,3 @@ def _attempt(task: Task, status: AttemptStatus) -> dict[str, Any]:
         "dismissed_by": None if is_run else user_name(),
         "dismissed_reason": None if is_run else IMPORTED,
     }
-
-
-def names_of(slots: Iterable[StaleSlot]) -> Iterator[str]:
-    """Each in words."""
-    return (f"{each.file or f'{each.process} {each.slot}'}: {each.why}" for each in slots)

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -361,8 +361,3 @@ def _note_unix_times(old: OldDatabase, moved: MovedFiles) -> None:
             moved.notes.add(
                 "files of which unixtime says another thing than their times, which count", mine["filename"]
             )
-
-
-def directories_of(rows: Mapping[int, Row]) -> Iterator[str]:
-    """The directories that files are in, each once."""
-    return iter(dict.fromkeys(row["relative_path"] for row in rows.values()))
