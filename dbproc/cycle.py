@@ -311,7 +311,9 @@ class _Run:
             return frozenset()
         self._report.needs_person = True
         for name, why in faults.items():
-            self._report.add_once(Event.PROBLEM, name, f"{why}; what it is to confirm is not made")
+            self._report.add_once(
+                Event.PROBLEM, name, f"{why.removeprefix(f'{name} ')}; what it is to confirm is not made"
+            )
         products = self._definition.products
         return self._makers(frozenset(number for number in made if products[number].inspector.name in faults))
 

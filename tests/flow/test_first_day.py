@@ -275,16 +275,18 @@ def test_an_inspector_that_cannot_be_loaded_is_the_missions_fault_and_costs_no_f
     good = mission.inspector("other.py", INSPECTOR.format(more="pass")).read_text()
     broken = mission.inspector("one.py", "import spacepy_of_nobody\n")
     mission.dbproc("init", mission.database)
-    text = f"{broken} cannot be loaded: ModuleNotFoundError: No module named 'spacepy_of_nobody' (one.py, line 1)"
+    text = "cannot be loaded: ModuleNotFoundError: No module named 'spacepy_of_nobody' (one.py, line 1)"
     where = f"inspectors run in dbproc's own Python, {sys.executable}: install it there"
     done = mission.dbproc("apply", "config.ini", status=2)
-    assert f"[product_raw] inspector_filename: {text}; {where}" in done.err
+    assert f"[product_raw] inspector_filename: {broken} {text}; {where}" in done.err
     assert done.err.count("cannot be loaded") == 1
     broken.write_text(good)
     mission.dbproc("apply", "config.ini")
     broken.write_text("import spacepy_of_nobody\n")
     mission.deliver("raw_20120105_v1.0.0.txt", "other_20120105_v1.0.0.txt", "of_nobody.txt")
-    assert f"raw_20120105_v1.0.0.txt: stays in incoming: {text}" in mission.dbproc("plan").out.replace("\n ", "")
+    assert f"raw_20120105_v1.0.0.txt: stays in incoming: {broken} {text}" in mission.dbproc("plan").out.replace(
+        "\n ", ""
+    )
     done = mission.run(status=78)
     assert f"problem {broken}: {text}; {where}; what it is to look at stays in incoming" in done.err
     assert f"problem {broken}: {text}; {where}; what it is to confirm is not made" in done.err
