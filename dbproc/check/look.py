@@ -131,7 +131,7 @@ class _Site:
             definition = load_definition(connection)
             products = audit.product_places(connection)
             in_use = audit.directories_in_use(connection)
-        mission, tree = definition.mission, Tree()
+        mission, tree = definition.mission, Tree(outside=definition.mission.outside)
         ground = Ground(mission, products, in_use, store.name)
         workspace = Workspace(mission.root)
         return _Site(

@@ -49,6 +49,16 @@ from dbproc.database._queries import (
 
 _ATTEMPT = schema.attempt
 
+_SAID_BY_INSPECTORS = (
+    "quality_comment",
+    "caveats",
+    "verbose_provenance",
+    "check_date",
+    "quality_checked",
+    "met_start_time",
+    "met_stop_time",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRow:
@@ -89,6 +99,17 @@ def known_by_name(connection: Connection, names: Sequence[str]) -> dict[str, Kno
         for some in batches(names)
         for file in _known(connection, and_(of_name(some), FILE.c.replaced_by.is_(None)))
     }
+
+
+def keywords_seen(connection: Connection, products: Collection[int]) -> dict[int, set[str]]:
+    """By product: the keywords of its existing files."""
+    statement = select(FILE.c.product_id, FILE.c.process_keywords).distinct()
+    found: dict[int, set[str]] = defaultdict(set)
+    for product_id, keywords in connection.execute(
+        statement.where(FILE.c.product_id.in_(products), FILE.c.exists_on_disk)
+    ):
+        found[product_id].add(keywords)
+    return found
 
 
 def known_by_number(connection: Connection, file_ids: Sequence[int]) -> list[KnownFile]:
@@ -384,7 +405,7 @@ def members_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[in
 
 def _values(file: NewFile) -> dict[str, Any]:
     facts, version = file.facts, file.version
-    extra = {name: facts.extra.get(name) for name in ("quality_comment", "caveats", "verbose_provenance")}
+    extra = {name: facts.extra.get(name) for name in _SAID_BY_INSPECTORS}
     return {
         "filename": file.filename,
         "product_id": file.product_id,
@@ -406,6 +427,7 @@ def _values(file: NewFile) -> dict[str, Any]:
         "arrived_time": file.arrived,
         "logging_id": file.run_id,
         **extra,
+        "quality_checked": bool(extra["quality_checked"]),
         "verbose_provenance": file.provenance or extra["verbose_provenance"],
     }
 
