@@ -265,10 +265,16 @@ def confirm(connection: Connection, run_id: int, confirmed: Sequence[Confirmatio
     insert_rows(connection, schema.confirmation, new)
 
 
-def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: bool) -> None:
-    """Record that files are on disk, or are not; before they are used, their digests are taken again."""
+def set_existing(
+    connection: Connection, file_ids: Sequence[int], *, exists: bool, sizes: Mapping[int, int] | None = None
+) -> None:
+    """Record that files are on disk, or are not; before they are used, their digests are taken again. `sizes` are those
+    of files that were measured, for those of which none is known."""
     for some in batches(file_ids):
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
+    for file_id, size in (sizes or {}).items():
+        unknown = (FILE.c.file_id == file_id, FILE.c.file_size.is_(None))
+        connection.execute(update(FILE).where(*unknown).values(file_size=size))
 
 
 def came_again(connection: Connection, times: Mapping[int, dt.datetime], *, products: Collection[int]) -> None:
@@ -285,9 +291,11 @@ def newest_known(connection: Connection, file_ids: Sequence[int]) -> list[File]:
 
 
 def newest_lost(connection: Connection) -> list[File]:
-    """The files that are gone from disk as far as is recorded, and of which no newer version is known."""
-    is_lost = (~FILE.c.exists_on_disk, FILE.c.correction_id.is_(None), is_newest(existing=False))
-    statement = select(*FILE_COLUMNS).where(*is_lost).order_by(FILE.c.data_level, FILE.c.filename)
+    """The files that are gone from disk as far as is recorded, and of which no newer version is known; without those
+    that were gone when their mission was imported."""
+    is_lost = (~FILE.c.exists_on_disk, FILE.c.correction_id.is_(None), FILE.c.file_size.is_not(None))
+    statement = select(*FILE_COLUMNS).where(*is_lost, is_newest(existing=False))
+    statement = statement.order_by(FILE.c.data_level, FILE.c.filename)
     return [file_of(row) for row in connection.execute(statement)]
 
 

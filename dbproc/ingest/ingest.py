@@ -168,7 +168,8 @@ class Ingest:
     def _record(self, made: Sequence[_Step], announced: Sequence[Move]) -> None:
         accepted = (decision.file for decision, _ in made if isinstance(decision, Accepted))
         placed = [replace(file, run_id=self._run_id) for file in accepted]
-        restored = [decision.known.file_id for decision, _ in made if isinstance(decision, Restored)]
+        sizes = {each.known.file_id: each.measured.size for each, _ in made if isinstance(each, Restored)}
+        restored = list(sizes)
         entries = [
             (decision, _entry(decision, move))
             for decision, move in made
@@ -184,7 +185,7 @@ class Ingest:
                     connection, Correction.REPLACE, reason, [_corrected(file, announced) for file in former], by
                 )
                 queue.push(connection, [file.file_id for file in former], "replaced")
-            files.set_existing(connection, restored, exists=True)
+            files.set_existing(connection, restored, exists=True, sizes=sizes)
             log.note_files(connection, log.BACK, restored)
             queue.push(connection, restored, "restored")
             quarantine.insert_entries(connection, self._run_id, [entry for _, entry in entries])
@@ -235,7 +236,8 @@ class Ingest:
         if fault is None:
             if not known.exists:
                 with self._store.begin() as connection:
-                    files.set_existing(connection, [known.file_id], exists=True)
+                    sizes = {known.file_id: duplicate.measured.size}
+                    files.set_existing(connection, [known.file_id], exists=True, sizes=sizes)
                     log.note_files(connection, log.BACK, [known.file_id])
                     queue.push(connection, [known.file_id], "restored")
             if self._remove(duplicate):

@@ -187,7 +187,7 @@ class _IniFile:
         }
         name = section.required("mission_name", "name")
         own = section.known(MissionSpec, without=("name", *places))
-        return paths.with_whole_places(MissionSpec(**{**AS_IN_DBPROCESSING, **own, **places, "name": name}))
+        return mission_as_there(**{**own, **places, "name": name})
 
     def unsaid(self) -> frozenset[str]:
         """Those of dbproc's own keys of the mission that the file does not have."""
@@ -243,9 +243,10 @@ class _IniFile:
         output = section.get("output_product")
         has_none = output in _NOTHING or values["timebase"] == "RUN"
         name = None if has_none else _product_name(output, products)
+        by_name = {product.name: product for product in products.values()}
         return ProcessSpec(
             output=name,
-            keywords=_keywords(values["timebase"], name, products),
+            keywords=keywords_as_there(values["timebase"], name, by_name),
             inputs=self._inputs(section, products),
             codes=(_code(section),),
             extra_params=parameters_of(_something(section.get("extra_params"))),
@@ -438,10 +439,14 @@ def _product_name(written: str, products: Mapping[str, ProductSpec]) -> str:
     return products[written].name if written in products else written
 
 
-def _keywords(timebase: str, output: str | None, products: Mapping[str, ProductSpec]) -> Keying:
+def mission_as_there(**values: Any) -> MissionSpec:
+    """A mission that does what it did with dbprocessing, as far as nothing else is said."""
+    return paths.with_whole_places(MissionSpec(**{**AS_IN_DBPROCESSING, **values}))
+
+
+def keywords_as_there(timebase: str, output: str | None, products: Mapping[str, ProductSpec]) -> Keying:
     """What they do, as in dbprocessing; where there are surely none, it makes no difference."""
-    made = next((product for product in products.values() if product.name == output), None)
-    format = format_of(made)
+    format = format_of(products.get(output or ""))
     may_have = timebase == "FILE" or format is None or bool(format.keyword_fields)
     return Keying.INSPECTOR if output is not None and may_have else Keying.EACH
 
