@@ -57,6 +57,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "code": ("code", "Release codes, roll them back, look at their versions."),
         "canary": ("canary", "Try a code out before it is released."),
         "reprocess": ("reprocess", "Have things made again."),
+        "links": ("links", "Keep a tree of symbolic links to the newest files."),
         "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
     },
     "Mend": {

@@ -31,7 +31,7 @@ from dbproc.core.periods import days_period
 from dbproc.core.plan import Confirmation
 from dbproc.core.states import Quality, Standing
 from dbproc.core.version import Version
-from dbproc.database import corrections, schema
+from dbproc.database import corrections, links, schema
 from dbproc.database._queries import (
     FILE,
     FILE_COLUMNS,
@@ -248,6 +248,7 @@ def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: boo
     """Record that files are on disk, or are not; before they are used, their digests are taken again."""
     for some in batches(file_ids):
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
+        links.outdate(connection)
 
 
 def newest_known(connection: Connection, file_ids: Sequence[int]) -> list[File]:

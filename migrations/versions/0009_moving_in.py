@@ -16,6 +16,7 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Add what such a mission needs."""
     _add_baseline()
+    _add_links()
 
 
 def _add_baseline() -> None:
@@ -42,6 +43,35 @@ def _add_baseline() -> None:
     op.create_index(op.f("ix_baseline_source_file"), "baseline", ["source_file"])
     _make_nullable("file", "file_size", "BIGINT")
     _make_nullable("attempt", "code_shasum", "TEXT")
+
+
+def _add_links() -> None:
+    """Trees of symbolic links to the newest files."""
+    op.create_table(
+        "linktree",
+        sa.Column("linktree_id", sa.Integer(), nullable=False),
+        sa.Column("directory", sa.Text(), nullable=False),
+        sa.Column("products", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("utc_start_time", sa.DateTime(timezone=True)),
+        sa.Column("utc_stop_time", sa.DateTime(timezone=True)),
+        sa.Column("min_age_days", sa.Integer()),
+        sa.Column("companions", sa.Boolean(), nullable=False),
+        sa.Column("made_date", sa.Date(), nullable=False),
+        sa.Column("is_current", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("linktree_id", name=op.f("pk_linktree")),
+        sa.UniqueConstraint("directory", name=op.f("uq_linktree_directory")),
+    )
+    op.create_table(
+        "link",
+        sa.Column("linktree_id", sa.Integer(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("file_id", BIG_ID, nullable=False),
+        sa.ForeignKeyConstraint(["linktree_id"], ["linktree.linktree_id"], name=op.f("fk_link_linktree_id")),
+        sa.ForeignKeyConstraint(["file_id"], ["file.file_id"], name=op.f("fk_link_file_id")),
+        sa.PrimaryKeyConstraint("linktree_id", "path", name=op.f("pk_link")),
+    )
+    op.create_index(op.f("ix_link_file_id"), "link", ["file_id"])
 
 
 def _make_nullable(table: str, column: str, type_: str) -> None:
