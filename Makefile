@@ -1,6 +1,6 @@
 # Each target makes what it needs, .venv first; nothing has to be installed but Python 3.11 to 3.13 and make.
 #   make demo   make test   make test-codes   make test-all   make test-system   make lint   make docs   make bench
-#   make crash   make chaos   make idx-big   make clean
+#   make test-samples   make crash   make chaos   make idx-big   make clean
 #   make test-oldest    the quick tests with the oldest dependencies that pyproject.toml allows
 #   make test-pythons   the quick tests with each of Python 3.11, 3.12 and 3.13 that is found, or PYTHONS="/path/to/python …"
 # PYTHON=python3.12 picks another Python for .venv; PYTEST_ARGS="-k lock" reaches pytest.
@@ -14,7 +14,7 @@ QUICK := -n 2 --dist loadgroup tests/unit tests/codes tests/flow
 PYTHONS ?= python3.11 python3.12 python3.13
 PACKAGING := setup.py pyproject.toml ProcessQueue.py $(wildcard scripts/*.py)
 
-.PHONY: help demo test test-codes test-all test-system test-oldest test-pythons lint docs bench crash chaos idx-big clean
+.PHONY: help demo test test-codes test-all test-samples test-system test-oldest test-pythons lint docs bench crash chaos idx-big clean
 
 help:
 	@sed -n '/^#/s/^# //p;/^$$/q' Makefile
@@ -32,6 +32,11 @@ test-codes: .venv/installed-test
 test-all: .venv/installed-test
 	$(BIN)/python -m tests.kit.samples
 	$(MAKE) test PYTEST_ARGS="--thorough $(PYTEST_ARGS)"
+
+# The converters on real files of others, which test-all has, too.
+test-samples: .venv/installed-test
+	$(BIN)/python -m tests.kit.samples
+	$(BIN)/python -m pytest -n 2 --thorough tests/codes/test_samples.py $(PYTEST_ARGS)
 
 # With programs that no Python package brings; as root on Debian it installs them.
 test-system: .venv/installed-test

@@ -202,12 +202,11 @@ class _Run:
             waits = pending(connection, dt.datetime.now(dt.UTC))
         self._workspace.try_again()
         has_leftovers = bool(waits.moves or waits.running or self._workspace.leftovers())
-        if has_leftovers:
+        if has_leftovers or was_killed:
             from dbproc.run.recovery import recover
 
             mission = self._definition.mission
             self._returned = recover(self._store, mission, self._workspace, self._run_id, self._report)
-        if has_leftovers or was_killed:
             from dbproc.check.after_crash import check_after_crash
 
             check_after_crash(self._store, self._report)

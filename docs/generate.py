@@ -39,7 +39,7 @@ from dbproc.cli.canary import Discarded
 from dbproc.cli.check import Checked
 from dbproc.cli.code import Accepted, ReleaseTold
 from dbproc.cli.common import RunTold
-from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
+from dbproc.cli.dbprocessing.commands import COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
 from dbproc.cli.dismiss import Dismissals
 from dbproc.cli.init import Created
@@ -62,6 +62,7 @@ from dbproc.database.queue import QueueRow
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
 from dbproc.explain.coverage import Coverage
+from dbproc.explain.definition import ShownMission, ShownProcess, ShownProduct
 from dbproc.explain.expectations import OverdueFile
 from dbproc.explain.files import ListedFile
 from dbproc.explain.forecast import Outlook
@@ -108,9 +109,10 @@ arguments, too. `--json` prints the same facts for programs; the keys of the ans
 TABLES = (
     *("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "processoutput"),
     *("code", "codefile", "codeevent", "file", "filemember", "filefilelink", "filecodelink", "confirmation"),
+    *("baselinecode", "baseline"),
     *("correction", "correctionfile", "directory"),
     *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
-    *("canary", "canaryfile", "quarantine", "placement", "notice", "release"),
+    *("canary", "canaryfile", "quarantine", "placement", "notice", "release", "datarelease"),
 )
 """The tables in the order of the document: what is defined, what there is, what is done."""
 
@@ -285,6 +287,9 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc retry": ("", Armed),
     "dbproc dismiss": ("", Dismissals),
     "dbproc graph": ("", Graph),
+    "dbproc show mission": ("", ShownMission),
+    "dbproc show products": ("list of ", ShownProduct),
+    "dbproc show processes": ("list of ", ShownProcess),
     "dbproc queue --flush": ("", Flushed),
     "dbproc quarantine release, discard": ("list of ", Settled),
     "dbproc withdraw": ("", Withdrawn),

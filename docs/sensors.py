@@ -24,8 +24,9 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from dbproc.codes.drawing.figure import Options
 from dbproc.codes.idx.idx_reader import read_metadata
-from dbproc.codes.picture import Options, draw
+from dbproc.codes.picture import draw
 from dbproc.codes.to_idx import main
 
 DOCS = Path(__file__).resolve().parent

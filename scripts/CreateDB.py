@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""``CreateDB.py``: hands over to dbproc.cli.dbprocessing.commands."""
+"""``CreateDB.py``: hands over to dbproc.cli.dbprocessing."""
 
 from dbproc.entry import enter
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""``printProcessQueue.py``: hands over to dbproc.cli.dbprocessing.commands."""
+"""``printProcessQueue.py``: hands over to dbproc.cli.dbprocessing."""
 
 from dbproc.entry import enter
 

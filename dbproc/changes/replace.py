@@ -23,7 +23,7 @@ from dbproc.core.events import Event, Report
 from dbproc.core.filenames import companion_of
 from dbproc.core.model import Definition, KnownFile, Mission, SameName
 from dbproc.core.states import Standing
-from dbproc.database import files, quarantine
+from dbproc.database import data_releases, files, quarantine
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
 from dbproc.ingest import quarantine as custody
@@ -49,6 +49,7 @@ class Replaced:
     digest: str  #: the digest of those that it has now
     kept: str | None  #: where the former bytes are kept; null: they were lost before
     aside: str | None  #: where other bytes are kept that somebody had put in their place; null: there were none
+    releases: tuple[str, ...]  #: the releases of data that hold it with its former bytes
     descendants: tuple[Descendant, ...]  #: what was made from it, and what becomes of it
     is_done: bool  #: whether it was done, not only foreseen
 
@@ -125,6 +126,7 @@ def _as_it_is(file: KnownFile, reason: str, *, is_done: bool) -> Replaced:
         digest=file.digest,
         kept=None,
         aside=None,
+        releases=(),
         descendants=(),
         is_done=is_done,
     )
@@ -152,6 +154,8 @@ def _replaced(ground: Correcting, name: str, path: str, reason: str) -> Replaced
         accepted = _require_accepted(decisions, file, row.product_id, definition)
         foreseen = _foreseen(store, definition, accepted)
         kept, aside = _kept(ground.mission, file)
+        with store.begin() as connection:
+            releases = data_releases.names_holding(connection, [file.file_id])
         told = Replaced(
             file=file.filename,
             reason=reason,
@@ -159,6 +163,7 @@ def _replaced(ground: Correcting, name: str, path: str, reason: str) -> Replaced
             digest=accepted.file.digest,
             kept=kept,
             aside=aside,
+            releases=releases,
             descendants=descendants(store, [file.file_id], foreseen, [file.filename]),
             is_done=ground.run_id is not None,
         )

@@ -38,7 +38,8 @@ class Selection:
     """A selection of outputs to make again; all given criteria must hold.
 
     Names may be numbers. With `as_inputs`, products, instrument, level and dates refer to inputs, as in dbprocessing;
-    otherwise to outputs, and of a delivered product a key refers to its files.
+    otherwise to outputs, and of a delivered product a key refers to its files. `with_runs`: what has no output, of
+    timebase RUN, is done again, stale or not.
     """
 
     product: str | None = None
@@ -50,11 +51,12 @@ class Selection:
     file: str | None = None
     slots: SlotChoice = EVERY_SLOT
     as_inputs: bool = False
+    with_runs: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether no criterion is given."""
-        others = (each.name for each in fields(self) if each.name not in ("slots", "as_inputs"))
+        others = (each.name for each in fields(self) if each.name not in ("slots", "as_inputs", "with_runs"))
         return self.slots.is_empty and all(getattr(self, name) is None for name in others)
 
 
@@ -87,6 +89,12 @@ class Chosen:
     slots: tuple[Slot, ...]  #: everything that is due
     decisions: tuple[Decision, ...]  #: those to build
     inputs: tuple[int, ...]  #: the files that it is made from
+
+    def runs(self) -> Chosen:
+        """Those of timebase RUN alone."""
+        known = self.definition.processes
+        runs = tuple(each for each in self.decisions if known[each.slot.process_id].timebase is Timebase.RUN)
+        return replace(self, decisions=runs)
 
     def outputs(self) -> tuple[ChosenOutput, ...]:
         """The outputs to build, for people."""
@@ -129,7 +137,7 @@ def choose(store: Store, selection: Selection, part: Part | None) -> Chosen:
         definition = load_definition(connection)
         selector = _Selector(connection, definition, selection)
         slots = sorted(set(selector.slots()))
-        forced = {} if part is None else dict.fromkeys(slots, part)
+        forced = _forced(definition, slots, part, selection)
         decisions = decide(definition, facts_in(connection, definition), slots, dt.datetime.now(dt.UTC), forced)
         decided = [each for each in decisions if _is_due(each)]
         if part is not None:
@@ -325,6 +333,15 @@ class _Selector:
     def _is_dated_within(self, file: Queued) -> bool:
         start, end = self._selection.slots.span.days
         return start <= file.date <= end
+
+
+def _forced(definition: Definition, slots: Sequence[Slot], part: Part | None, selection: Selection) -> dict[Slot, Part]:
+    """What is made again though it is up to date."""
+    if part is not None:
+        return dict.fromkeys(slots, part)
+    known = definition.processes
+    runs = (slot for slot in slots if selection.with_runs and known[slot.process_id].timebase is Timebase.RUN)
+    return dict.fromkeys(runs, Part.REVISION)
 
 
 def _check_versions(definition: Definition, processes: Iterable[int]) -> None:

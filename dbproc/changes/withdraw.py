@@ -16,7 +16,7 @@ from dbproc.changes.trial import Descendant, descendants, foresee
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile
 from dbproc.core.states import Correction, Standing
-from dbproc.database import corrections, files, lineage, queue
+from dbproc.database import corrections, data_releases, files, lineage, queue
 from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.files import FileRow
@@ -45,6 +45,7 @@ class Withdrawn:
 
     reason: str  #: why
     files: tuple[WithdrawnFile, ...]  #: the files themselves
+    releases: tuple[str, ...]  #: the releases of data that hold some of them, or of what is withdrawn with them
     descendants: tuple[Descendant, ...]  #: what was made from them, and what becomes of it
     is_done: bool  #: whether it was done, not only foreseen
 
@@ -91,13 +92,14 @@ def withdraw(
             gone = list(corrections.with_former(connection, {row.file_id: True for row in plan.rows}))
         following = foreseen.withdrawn_with(gone)
         with store.begin() as connection:
-            leaving = files.known_by_number(
-                connection, [*(row.file_id for row in plan.rows), *(number for number, _ in following)]
-            )
+            numbers = [*(row.file_id for row in plan.rows), *(number for number, _ in following)]
+            leaving = files.known_by_number(connection, numbers)
+            releases = data_releases.names_holding(connection, numbers)
         require_there(ground, leaving)
         told = Withdrawn(
             reason=reason,
             files=tuple(plan.told()),
+            releases=releases,
             descendants=descendants(store, gone, foreseen),
             is_done=not only_look,
         )

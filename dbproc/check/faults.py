@@ -43,6 +43,11 @@ class Kind(StrEnum):
         "kept_missing",
         "The bytes of a file that was withdrawn, replaced or reaped are not where they are kept.",
     )
+    RELEASE_MANIFEST = (
+        "release_manifest",
+        "The manifest of a release of data is not there, or not as it was recorded.",
+    )
+    RELEASE_LOST = "release_lost", "The bytes of a file that a release of data holds are gone."
     OUTSIDE_ROOT = "outside_root", "A directory of files of the catalogue leads outside of the mission's root."
     WORLD_WRITABLE = "world_writable", "Every user of the machine may change a file or a directory of the mission."
 
@@ -168,7 +173,17 @@ class TakeLock:
         return "take the lock from the dead run"
 
 
-Cure = Mark | MoveHome | SetAside | Enqueue | Dequeue | Recover | TakeLock
+@dataclass(frozen=True, slots=True)
+class WriteManifest:
+    """Write the manifest of a release that is not there."""
+
+    release: str
+
+    def __str__(self) -> str:
+        return f"write the manifest of the release {self.release}, as it was recorded"
+
+
+Cure = WriteManifest | Mark | MoveHome | SetAside | Enqueue | Dequeue | Recover | TakeLock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

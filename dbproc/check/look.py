@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from dbproc.check.data_releases import doubtful as doubtful_releases
+from dbproc.check.data_releases import release_faults
 from dbproc.check.definition import directory_faults, program_faults, world_writable_programs
 from dbproc.check.digests import digest_faults
 from dbproc.check.faults import Fault, Kind, Mark
@@ -26,7 +28,7 @@ from dbproc.core.filenames import companion_of
 from dbproc.core.model import Definition
 from dbproc.core.reasons import some_names
 from dbproc.core.text import one_line
-from dbproc.database import audit, lock, queue, waitingslots
+from dbproc.database import audit, data_releases, lock, queue, waitingslots
 from dbproc.database.audit import Records
 from dbproc.database.definition.load import load_definition
 from dbproc.database.lineage import newest_made_from
@@ -157,10 +159,12 @@ def _compare(store: Store, site: _Site, *, deep: bool) -> tuple[Files, Records, 
         found = judged(definition, newest, built, facts, doubtful, gone)
         queued = queue.load(connection)
         faults += found.undue
+        released = data_releases.named(connection), doubtful_releases(connection, definition.mission)
         aside = list(kept(definition.mission, audit.kept_rows(connection)))
         faults += forgotten(definition, found.stale, queued, waitingslots.entries(connection), facts)
         faults += queued_in_vain(definition, found.stale, queued, records.queue, facts)
     faults += kept_faults(aside, deep=deep)
+    faults += release_faults(definition.mission, *released)
     faults += [_with_dependants(store, fault, files) for fault in _on_disk(site, files, records)]
     return files, records, faults
 

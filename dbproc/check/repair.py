@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Collection, Iterable, Sequence
 
-from dbproc.check.faults import Cure, Dequeue, Enqueue, Fault, Kind, Mark, MoveHome, Recover, SetAside
+from dbproc.check.faults import Cure, Dequeue, Enqueue, Fault, Kind, Mark, MoveHome, Recover, SetAside, WriteManifest
 from dbproc.check.look import Findings, look
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Event, Report
@@ -21,6 +21,7 @@ from dbproc.database import audit, files, lock, log, quarantine, queue
 from dbproc.database import moves as placements
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
+from dbproc.run.manifests import write_missing
 from dbproc.run.recovery import recover_at_once
 from dbproc.storage import layout, moves
 from dbproc.storage.digest import algorithm_of
@@ -89,6 +90,9 @@ class _Repair:
         """Do everything, what changes the queue last: it depends on which files there are."""
         if Recover() in cures:
             recover_at_once(self._store, self._mission, Workspace(self._mission.root), self._run_id, self._report)
+        if any(isinstance(cure, WriteManifest) for cure in cures):
+            for path in write_missing(self._store, self._mission):
+                self._done(path, "written")
         self._mark([cure for cure in cures if isinstance(cure, Mark)])
         self._move_home([cure for cure in cures if isinstance(cure, MoveHome)])
         self._set_aside([cure for cure in cures if isinstance(cure, SetAside)])

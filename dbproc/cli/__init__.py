@@ -48,6 +48,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "log": ("log", "Say what runs and people did."),
         "queue": ("queue", "List the files still to be looked at as inputs of new work."),
         "stats": ("stats", "Show what jobs took and made, by process and code version."),
+        "show": ("show", "Show the mission, its products and its processes, with their numbers."),
         "graph": ("graph", "Draw the products and processes."),
         "report": ("report", "Write the whole mission as one page, for a review."),
         "compare": ("compare", "Compare two databases: definitions, files, digests, lineage."),
@@ -58,6 +59,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "canary": ("canary", "Try a code out before it is released."),
         "reprocess": ("reprocess", "Have things made again."),
         "links": ("links", "Keep a tree of symbolic links to the newest files."),
+        "release": ("release", "Release data under a name that stays, with a manifest; compare releases."),
         "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
     },
     "Mend": {

@@ -69,7 +69,7 @@ def canary_command() -> None:
 @click.option("--dates", metavar="D1,D2,A..B", help="Days, hours … to build, and ranges of them.")
 @key_option
 @click.option("--sample", type=NUMBER, metavar="N", help="N of them spread evenly, of --dates or of all.")
-@slots_option
+@slots_option()
 def start_command(
     process: str,
     mission: str,

@@ -21,7 +21,7 @@ from dbproc.cli.completers import (
 )
 from dbproc.cli.listing import list_lines
 from dbproc.cli.mission_name import mission_named
-from dbproc.cli.numbers import LEVEL, NUMBER
+from dbproc.cli.numbers import LEVEL, NUMBER, VERSION
 from dbproc.cli.table import folded, table_lines
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report, Told
@@ -72,9 +72,19 @@ only_option = click.option(
 process_argument = click.argument("process", shell_complete=complete_processes)
 optional_process = click.argument("process", shell_complete=complete_processes, required=False)
 dry_run_option = click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
-slots_option = click.option(
-    "-n", "--num-proc", "slots", default=2, show_default=True, type=NUMBER, help="CPUs for jobs."
-)
+
+
+def slots_option(default: int = 2) -> Callable[[Function], Function]:
+    """How many jobs run at once."""
+    return click.option(
+        "-n", "--num-proc", "slots", default=default, show_default=True, type=NUMBER, help="CPUs for jobs."
+    )
+
+
+def version_option(*names: str) -> Callable[[Function], Function]:
+    """The version of what is made by hand."""
+    help_text = "The version of the outputs, whatever there is.  [default: the next one]"
+    return click.option(*names, "version", type=VERSION, metavar="X.Y.Z", help=help_text)
 
 
 def open_mission(name: str, *, read_only: bool = False, echo: bool = False) -> Store:

@@ -29,6 +29,7 @@ def _completer(kind: str) -> Completer:
 complete_products = _completer("products")
 complete_processes = _completer("processes")
 complete_files = _completer("files")
+complete_releases = _completer("releases")
 
 
 def complete_subjects(ctx: click.Context, param: click.Parameter, begin: str) -> list[str]:

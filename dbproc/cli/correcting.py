@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from dbproc.changes.trial import Becomes, Descendant
-from dbproc.cli.common import asking_options, cell, dry_run_option, together
+from dbproc.cli.common import asking_options, cell, dry_run_option, echo_folded, together
 from dbproc.cli.selection import file_options, files_argument, product_option, selection_of
 from dbproc.core.errors import UserError
 from dbproc.core.states import Correction, Standing
@@ -71,6 +71,12 @@ def say_descendants(found: Sequence[Descendant], *, is_whole: bool) -> None:
     for each in shown_of(found, is_whole=is_whole):
         click.echo(f"  {cell(each.file)}: {_fate(each)}")
     click.echo(f"{_files(len(found))} made from it: {', '.join(_sums(found))}")
+
+
+def say_releases(names: Sequence[str]) -> None:
+    """Print which releases of data hold what is corrected."""
+    if names:
+        echo_folded(f"held by the release{'s' * (len(names) > 1)} {', '.join(map(cell, names))}: its bytes stay there")
 
 
 def _fate(each: Descendant) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import chain
 from typing import Any
 
@@ -50,6 +50,8 @@ def files_command(
     if as_json + as_csv + paths > 1:
         raise click.UsageError("give one of --paths, --json and --csv")
     selection = selection_of(products=(*named, *products), **given)
+    if selection.release and not (given["missing"] or given["withdrawn"] or given["former"]):
+        selection = replace(selection, standings=frozenset())  # it holds them wherever they are
     with open_mission(mission, read_only=True) as store:
         if late:
             _print_late(store, selection, as_json=as_json, others=as_csv or paths)

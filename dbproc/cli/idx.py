@@ -125,7 +125,8 @@ def picture_command(
     title: str,
 ) -> None:
     """Draw a field of the dataset PATH as PNG: two axes with a colour bar, or one as a line."""
-    from dbproc.codes.picture import Options, draw
+    from dbproc.codes.drawing.figure import Options
+    from dbproc.codes.picture import draw
 
     report_work()
     with _refusals():
@@ -139,8 +140,9 @@ def picture_command(
 @_field_option
 def slice_command(path: Path, output: Path, cuts: tuple[str, ...], field: str | None) -> None:
     """Write the stored values of a slice of the dataset PATH: OUT is .npy, .csv, or .png for a picture."""
+    from dbproc.codes.drawing.figure import Options
     from dbproc.codes.idx.slicing import extract
-    from dbproc.codes.picture import Options, draw
+    from dbproc.codes.picture import draw
 
     report_work()
     with _refusals():

@@ -45,7 +45,7 @@ _ALL = "dbproc plan --all"
 @only_option
 @click.option("-s", "--skip-run", is_flag=True, help="Skip processes of timebase RUN.")
 @slot_options
-@slots_option
+@slots_option()
 @all_option
 def plan_command(
     mission: str,

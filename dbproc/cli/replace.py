@@ -10,7 +10,7 @@ import click
 
 from dbproc.changes.replace import Replaced
 from dbproc.cli.common import asking_options, cell, dry_run_option, mission_access, open_mission, print_json
-from dbproc.cli.correcting import all_option, reason_option, say_descendants
+from dbproc.cli.correcting import all_option, reason_option, say_descendants, say_releases
 from dbproc.core.errors import UserError
 
 _SYNTAX = "dbproc replace FILE with PATH --reason TEXT"
@@ -71,6 +71,7 @@ def say_replaced(done: Replaced, *, as_json: bool, is_whole: bool) -> None:
         click.echo("its former bytes were lost before")
     if done.aside is not None:
         click.echo(f"what somebody had put in their place {'is' if done.is_done else are} kept: {cell(done.aside)}")
+    say_releases(done.releases)
     say_descendants(done.descendants, is_whole=is_whole)
     if done.is_done:
         click.echo(f"undo it with: dbproc restore {cell(done.file)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import click
@@ -11,6 +12,7 @@ from dbproc.cli.writing import write_file
 from dbproc.core.model import Period
 from dbproc.explain.pages import report_page
 from dbproc.explain.report import mission_report
+from dbproc.storage import layout
 
 _OUTPUT = "The page; - for standard output."
 
@@ -35,3 +37,10 @@ def report_command(
         print_json(answer)
     else:
         write_file(output, report_page(answer).encode())
+
+
+def write_report(mission: str) -> None:
+    """Write the page of ``ProcessQueue.py --report`` into the mission's own directory."""
+    with open_mission(mission, read_only=True) as store:
+        answer = mission_report(store)
+    write_file(os.path.join(answer.root, layout.PRIVATE, "report.html"), report_page(answer).encode())

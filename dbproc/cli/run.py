@@ -27,14 +27,14 @@ from dbproc.core.text import one_line
 from dbproc.run.selection import Options
 from dbproc.system.signals import Interrupted, told
 
-LEVELS = ("debug", "info", "warning", "error")
+LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 run_options = together(
     click.option("-s", "--skip-run", is_flag=True, help="Skip processes of timebase RUN."),
     only_option,
     click.option("--ram", type=AMOUNT, help="Memory for jobs, GiB.  [default: no limit]"),
-    slots_option,
+    slots_option(),
 )
 log_level_option = click.option(
     "-l", "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="For the log file."

@@ -25,6 +25,7 @@ from dbproc.cli.common import (
     print_report,
     process_argument,
     slots_option,
+    version_option,
 )
 from dbproc.cli.output import report_work
 from dbproc.cli.progress import Screen
@@ -34,7 +35,7 @@ from dbproc.core.events import Event, Report
 from dbproc.core.model import Definition, Period
 from dbproc.core.plan import Decision, State
 from dbproc.core.slot_text import SlotShown, slot_shown
-from dbproc.core.version import Part
+from dbproc.core.version import Part, Version
 from dbproc.database.definition.load import load_definition
 from dbproc.run.command_line import command_line
 from dbproc.run.on_demand import Request, decisions_of, narrowed, tell_undue
@@ -54,7 +55,8 @@ _NO_DIRECTORY = "OUTPUT_DIRECTORY"
 )
 @click.option("--no-optional", is_flag=True, help="Leave optional inputs out.")
 @click.option("--ingest", is_flag=True, help="Take the outputs into the catalogue, as a run does.")
-@slots_option
+@version_option("--version")
+@slots_option()
 @dry_run_option
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where outputs go.  [default: here]")
 @json_option
@@ -67,6 +69,7 @@ def run_process_command(
     update: bool,
     force: int | None,
     no_optional: bool,
+    version: Version | None,
     **options: Any,
 ) -> int:
     """Run PROCESS, by name or number, for every period from --start to --end, up to date or not.
@@ -85,6 +88,7 @@ def run_process_command(
         only_stale=update,
         force=None if force is None else Part(force),
         with_optional=not no_optional,
+        version=version,
     )
     return perform(request, **options)
 
@@ -103,6 +107,10 @@ def perform(
     """Carry out run-process or DBRunner.py; return the exit status."""
     if request.only_stale and request.force is not None:
         raise click.UsageError("--update and --force exclude each other: what is forced is made, stale or not")
+    if request.version is not None and (ingest or request.only_stale or request.force is not None):
+        raise click.UsageError(
+            "a version is for outputs beside the catalogue: leave --ingest, --update and --force out"
+        )
     if ingest and output is not None:
         raise click.UsageError("--ingest puts outputs where their products live; leave --output out")
     if dry_run:

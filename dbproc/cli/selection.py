@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from dbproc.cli.common import choice_of, slot_options, together
-from dbproc.cli.completers import complete_files, complete_products
+from dbproc.cli.completers import complete_files, complete_products, complete_releases
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import UserError
 from dbproc.core.model import Period
@@ -44,23 +44,33 @@ product_option = click.option(
     help="Files of this product.",
 )
 QUALITY = click.Choice([each.value for each in Quality])
-unmarked_file_options = together(
-    slot_options,
+_place_options = together(
     click.option("--newest", is_flag=True, help="Only the newest version of each date and key."),
     click.option("--missing", is_flag=True, help="Files that are gone from disk."),
     click.option("--withdrawn", is_flag=True, help="Files that are withdrawn, also with an input."),
     click.option("--former", is_flag=True, help="Files that were replaced or reaped."),
+)
+_fact_options = together(
     click.option("--digest", type=_Digest(), help="Files of these bytes, former ones as well."),
     click.option("--text", default="", metavar="TEXT", help="In the name, the directory or a caveat."),
     click.option("--run", type=NUMBER, metavar="N", help="What this run took in or made; runs: dbproc log."),
+    click.option(
+        "--release",
+        default="",
+        metavar="NAME",
+        shell_complete=complete_releases,
+        help="What this release of data holds; releases: dbproc release list.",
+    ),
 )
+_quality_option = click.option("--quality", "qualities", type=QUALITY, multiple=True, help="Files that are so marked.")
+unmarked_file_options = together(slot_options, _place_options, _fact_options)
 """What tells files from others, besides their names, products and marks."""
 
-file_options = together(
-    unmarked_file_options,
-    click.option("--quality", "qualities", type=QUALITY, multiple=True, help="Files that are so marked."),
-)
+file_options = together(unmarked_file_options, _quality_option)
 """The same, and how they are marked."""
+
+placed_file_options = together(slot_options, _fact_options, _quality_option)
+"""The same of files that are in their places."""
 
 
 def selection_of(
@@ -71,12 +81,13 @@ def selection_of(
     end: Period | None,
     keys: Sequence[str],
     newest: bool,
-    missing: bool,
-    withdrawn: bool,
-    former: bool,
+    missing: bool = False,
+    withdrawn: bool = False,
+    former: bool = False,
     digest: str | None,
     text: str,
     run: int | None,
+    release: str,
     qualities: Sequence[str] = (),
     standings: frozenset[Standing] = frozenset({Standing.IN_PLACE}),
 ) -> Selection:
@@ -101,6 +112,7 @@ def selection_of(
         digest=digest or "",
         text=text,
         run=run,
+        release=release,
     )
 
 

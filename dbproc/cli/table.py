@@ -58,8 +58,9 @@ _HELD = rf"\1{_NO_BREAK}\2"
 
 def _least(text: str) -> int:
     """The width that a text needs at least."""
+    indent = len(text) - len(text.lstrip(" "))
     longest = max(map(len, _TIME.sub(_HELD, text).split(" ")))
-    return min(len(text), max(_LEAST, longest))
+    return min(len(text), max(_LEAST, indent + longest))
 
 
 def _fitted(needed: Sequence[int], least: Sequence[int], room: int) -> list[int] | None:

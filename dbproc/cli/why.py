@@ -74,6 +74,8 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
         _print_attempt(facts, everything=everything)
     if mark := mark_of(file):
         click.echo(f"  marked {cell(mark)}")
+    if facts.releases:
+        echo_folded(f"  in the release{'s' * (len(facts.releases) > 1)} {', '.join(map(cell, facts.releases))}")
     for correction in facts.corrections:
         echo_folded(f"  {_correction_words(correction)}")
     if file.standing is not Standing.IN_PLACE:

@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from dbproc.cli.common import cell, mission_access, open_mission, print_json
-from dbproc.cli.correcting import choice_of_files, correcting_options, reason_option, say_descendants, shown_of
+from dbproc.cli.correcting import (
+    choice_of_files,
+    correcting_options,
+    reason_option,
+    say_descendants,
+    say_releases,
+    shown_of,
+)
 
 
 @click.command("withdraw")
@@ -40,6 +47,7 @@ def withdraw_command(
         then = f"; {cell(each.successor)} takes its place" if each.successor else ""
         why = f" ({each.why})" if each.why else ""
         click.echo(f"{verb} {cell(each.file)}{why}{then}")
+    say_releases(done.releases)
     say_descendants(done.descendants, is_whole=is_whole)
     if not dry_run:
         click.echo(f"undo it with: dbproc restore {cell(done.files[0].file)}{' …' if len(done.files) > 1 else ''}")

@@ -14,10 +14,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from dbproc.codes.drawing.view import colour_range, view
 from dbproc.codes.idx.description import Field
 from dbproc.codes.idx.idx_reader import IdxDataset, open_idx
 from dbproc.codes.idx.refusal import Refusal, run
-from dbproc.codes.picture import colour_range, view
 
 NAME = "contact_sheet"
 MOST_ROWS = 4

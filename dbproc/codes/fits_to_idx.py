@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Convert an image of a FITS file to an IDX dataset: ``[--hdu NAME|NUMBER] INPUT OUTPUT.idx``.
+"""Convert images of a FITS file to an IDX dataset: ``[--hdu NAME|NUMBER] [--column NAME] INPUT OUTPUT.idx``.
 
-Images and cubes of one to five axes, tile-compressed ones included. Values are kept exactly as they are stored, BZERO
-and BSCALE go into the metadata; where these two only say that whole numbers are unsigned, so they are.
+Images and cubes of one to five axes, tile-compressed ones included, and columns of numbers of binary tables. Values are
+kept exactly as they are stored, BZERO and BSCALE go into the metadata; where these two only say that whole numbers are
+unsigned, so they are.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.formats.field_names import safe
-from dbproc.codes.formats.selection import Selection
+from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx.coordinates import lined
 from dbproc.codes.idx.description import Axis, Description, Field, Regular, number
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
+    from dbproc.codes.conversion.together import Together
     from dbproc.codes.formats.fits_units import Unit
     from dbproc.codes.formats.plain_values import PlainFits
     from dbproc.codes.idx.slabs import Box
@@ -51,13 +53,27 @@ AXES = ("x", "y", "z", "v", "w", "u")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = CONVERTER.parser("Convert an image of a FITS file to IDX, exactly.")
-    parser.add_argument("--hdu", metavar="NAME|NUMBER", help="which HDU, where there are several images")
-    return CONVERTER.main(parser, arguments, lambda given: {"hdu": given.hdu})
+    parser.add_argument(
+        "--hdu",
+        action="append",
+        metavar="NAME|NUMBER",
+        help="which HDU, where there are several images; may be repeated for those of one shape",
+    )
+    parser.add_argument(
+        "--column", action="append", metavar="NAME", help="a column of numbers of a binary table; may be repeated"
+    )
+    return CONVERTER.main(parser, arguments, lambda given: {"hdu": given.hdu, "columns": given.column})
 
 
 @contextmanager
-def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[FitsSource]:
-    """Open a FITS file; ``options["hdu"]`` names the HDU wanted, None meaning the only image."""
+def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[FitsSource | Together]:
+    """Open a FITS file.
+
+    ``options["hdu"]`` names the HDU wanted, or several, None meaning the only image; ``options["columns"]`` are columns
+    of the one that is a table.
+    """
+    from dbproc.codes.conversion.together import each_named, together
+
     (path,) = inputs
     _astropy(path)
     from dbproc.codes.formats import fits_units
@@ -68,9 +84,17 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
         plain = stack.enter_context(inflated(path))
         stream = stack.enter_context(plain.open("rb"))
         units = fits_units.units(path, stream)
-        unit = _chosen(path, units, options.get("hdu"))
-        fits_units.require_sums(path, stream, unit)
-        yield FitsSource(path, units, unit, _reader(stack, plain, stream, unit), partial(_plain, plain, unit, stack))
+        hdus, columns = each_named(options.get("hdu")), options.get("columns") or []
+        chosen = (
+            _columns(path, units, hdus, columns) if columns else [_chosen(path, "HDU", units, name) for name in hdus]
+        )
+        for unit in {each.number: each for each in chosen}.values():
+            fits_units.require_sums(path, stream, unit)
+        sources = [
+            FitsSource(path, units, unit, _reader(stack, plain, stream, unit), partial(_plain, plain, unit, stack))
+            for unit in chosen
+        ]
+        yield together(path, sources)
 
 
 class FitsSource:
@@ -110,11 +134,13 @@ class FitsSource:
 
 
 def _plain(path: Path, unit: Unit, stack: ExitStack) -> PlainFits:
+    from dbproc.codes.formats.fits_columns import Column
     from dbproc.codes.formats.plain_values import PlainFits
 
     zero = unit.get("BZERO", 0)
     is_whole = unit.bitpix > 0 and unit.get("BSCALE", 1) == 1 and zero in PlainFits.ADDED[unit.bitpix]
-    return PlainFits(path, unit.number, int(zero) if is_whole else 0, stack)
+    column = unit.place if isinstance(unit, Column) else None
+    return PlainFits(path, unit.number, int(zero) if is_whole else 0, stack, column)
 
 
 def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[Box], Values]:
@@ -123,7 +149,11 @@ def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[
 
     if not unit.compressed:
         from dbproc.codes.formats.array_file import ArrayFile
+        from dbproc.codes.formats.fits_columns import Column
 
+        if isinstance(unit, Column):
+            kind = np.dtype(f">{TYPES[unit.bitpix]}")
+            return ArrayFile(stream, unit.data + unit.at, kind, unit.shape, unit.row).read
         return ArrayFile(stream, unit.data, np.dtype(f">{TYPES[unit.bitpix]}"), unit.shape).read
     fits = importlib.import_module("astropy.io.fits")
     image = stack.enter_context(fits.open(path, memmap=False, do_not_scale_image_data=True))[unit.number]
@@ -137,33 +167,45 @@ def _reader(stack: ExitStack, path: Path, stream: Any, unit: Unit) -> Callable[[
     return read
 
 
-def _chosen(path: Path, units: Sequence[Unit], wanted: str | None) -> Unit:
-    """The HDU that is meant, or a refusal that lists the choices."""
-    images = [each for each in units if each.kind == "image"]
+def _columns(path: Path, units: Sequence[Unit], hdus: Sequence[str | None], names: Sequence[str]) -> list[Unit]:
+    """The columns of a table that are meant, or a refusal that lists the choices."""
+    from dbproc.codes.formats import fits_columns
 
-    def told() -> tuple[list[str], list[str]]:
-        fit = [f"{each.number} {each.name} {each.shape}".replace("  ", " ") for each in images]
-        others = [each for each in units if each.kind not in ("image", "empty")]
-        return fit, [f"{each.number} {each.name} ({each.kind})" for each in others]
-
-    selection = Selection(path, "--hdu", told)
-    if wanted is None:
-        return _fit(path, selection.only(images, "several images could be meant", "it holds no image"))
-    found = [each for each in units if wanted in (str(each.number), each.name)]
-    named = found or [each for each in units if each.name.upper() == wanted.upper()]
-    unit = selection.only(named, f"{len(named)} HDUs are called {wanted!r}", f"it has no HDU {wanted!r}")
-    if unit.kind != "image":
-        raise selection.refusal(f"HDU {wanted!r} is no image: {unit.kind}")
-    return _fit(path, unit)
+    if hdus[1:]:
+        raise Refusal(path, "columns of several tables are named", "Name one table with --hdu")
+    table = _chosen(path, "HDU", units, hdus[0], "table")
+    return [_chosen(path, "column", fits_columns.columns(table), name) for name in dict.fromkeys(names)]
 
 
-def _fit(path: Path, unit: Unit) -> Unit:
-    if len(unit.shape) not in DIMENSIONS:
-        what = f"HDU {unit.number} has {len(unit.shape)} axes {unit.shape}; one to five are supported"
-        raise Refusal(path, what, "Convert its parts apart")
-    if unit.bitpix not in TYPES:
-        raise Refusal(path, f"HDU {unit.number} has BITPIX {unit.bitpix}", "It seems damaged")
-    return unit
+def _chosen(path: Path, noun: str, units: Sequence[Unit], wanted: str | None, kind: str = "image") -> Unit:
+    """The HDU of a kind, or the column, that is meant, or a refusal that lists the choices."""
+
+    def named(name: str) -> Candidate | None:
+        found = [each for each in units if name in each.names] or [
+            each for each in units if each.name.upper() == name.upper()
+        ]
+        if len(found) > 1:
+            return Candidate(name, name, (), unfit=f"could be each of {len(found)}")
+        return _candidate(found[0], noun, kind) if found else None
+
+    candidates = Candidates(
+        path, f"--{noun.lower()}", noun, lambda: [_candidate(each, noun, kind) for each in units], named
+    )
+    (chosen,) = candidates.chosen([] if wanted is None else [wanted])
+    return next(each for each in units if each.title == chosen.name)
+
+
+def _candidate(unit: Unit, noun: str, kind: str) -> Candidate:
+    other = "" if unit.kind in (kind, "empty") else unit.kind
+    none = "holds no numbers" if noun == "column" else f"is no {kind}"
+    unfit = "" if unit.kind == kind else f"{none}: {unit.kind}"
+    if kind == "image" and unit.kind == "table":
+        unfit += ", of which --column names columns"
+    elif unit.kind == "image" and len(unit.shape) not in DIMENSIONS:
+        unfit, other = f"has {len(unit.shape)} axes {unit.shape}; one to five are supported", f"{len(unit.shape)}D"
+    elif unit.kind == "image" and unit.bitpix not in TYPES:
+        unfit = other = f"has BITPIX {unit.bitpix}"
+    return Candidate(unit.title, f"{unit.title} {unit.shape}", unit.shape, unfit, other)
 
 
 def _describe(path: Path, units: Sequence[Unit], unit: Unit) -> Description:

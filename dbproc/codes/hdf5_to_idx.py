@@ -83,10 +83,10 @@ class Hdf5Source:
 def _candidates(tree: Tree) -> Candidates:
     """The datasets of a file, to be chosen from."""
     from dbproc.codes.formats.hdf5 import is_dataset
-    from dbproc.codes.formats.hdf5_fields import candidate
+    from dbproc.codes.formats.hdf5_fields import candidate, candidates
 
     def listed() -> list[Candidate]:
-        return [candidate(path, each) for path, each in tree.entries() if is_dataset(each)]
+        return [one for path, each in tree.entries() if is_dataset(each) for one in candidates(path, each)]
 
     def named(path: str) -> Candidate | None:
         try:
@@ -101,11 +101,11 @@ def _candidates(tree: Tree) -> Candidates:
 def _describe(tree: Tree, found: Mapping[str, Any]) -> Description:
     from dbproc.codes.formats import scan_positions
     from dbproc.codes.formats.hdf5 import surroundings
-    from dbproc.codes.formats.hdf5_fields import axes, common, field, field_names, form
+    from dbproc.codes.formats.hdf5_fields import axes, common, field, field_names, notes
     from dbproc.codes.formats.hdf5_storage import require_readable
 
     unwritten = [note for path, each in found.items() for note in require_readable(tree, each, path)]
-    told = [f"{path}: {form(each).note}" for path, each in found.items() if form(each).note]
+    told = [note for path, each in found.items() for note in notes(path, each)]
     names = field_names(list(found))
     fields = [field(name, path, each) for name, (path, each) in zip(names, found.items(), strict=True)]
     first = next(iter(found.values()))

@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.converter import Converter
 from dbproc.codes.conversion.rows import as_found
-from dbproc.codes.formats.selection import Selection
+from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx import idx_file, manifest, midx, slabs
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Regular
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.written import Written, known
 
 if TYPE_CHECKING:
+    from dbproc.codes.formats.plain_idx import PlainIdx
     from dbproc.codes.idx.blocks import Blocks
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
@@ -81,6 +82,8 @@ class IdxSource:
         self._stored = metadata.stored_shape if metadata else self._blocks.layout.shape
         self._turned = metadata.turned if metadata else ()
         self.description = found.noting(*notes)
+        self._path = path
+        self._plain: PlainIdx | None = None
 
     def read(self, field: str, box: Box) -> Values:
         """The stored values of a field inside ``box``."""
@@ -94,13 +97,22 @@ class IdxSource:
         components = values.shape[1 + len(inside) :]
         return values.reshape(*(part.stop - part.start for part in box), *components)
 
+    def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
+        """The values of a field inside ``box`` out of its blocks, which :meth:`read` has OpenVisus look for."""
+        if self._plain is None:
+            from dbproc.codes.formats.plain_idx import PlainIdx
+
+            self._plain = PlainIdx(self._path, self._steps if self.description.timesteps else None, self._turned)
+        return self._plain.read(field, box)
+
 
 def _part(path: Path, wanted: str | None) -> Path:
     """The dataset that is meant in a MIDX file."""
     parts = midx.parts(path)
-    selection = Selection(path, "--part", lambda: (list(parts), []))
-    named = list(parts) if wanted is None else [name for name in parts if name == wanted]
-    return parts[selection.only(named, "it has several datasets", f"it has no dataset {wanted!r}")]
+    candidates = {name: Candidate(name, name, ()) for name in parts}
+    found = Candidates(path, "--part", "dataset", lambda: list(candidates.values()), candidates.get)
+    (chosen,) = found.chosen([] if wanted is None else [wanted])
+    return parts[chosen.name]
 
 
 def _checked(path: Path, blocks: Blocks, there: Written | None, missing: str) -> tuple[str, ...]:

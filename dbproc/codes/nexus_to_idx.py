@@ -163,13 +163,13 @@ def _is_space(axis: Axis) -> bool:
 def _describe(tree: Tree, data: Data, found: Mapping[str, Any], options: Mapping[str, Any]) -> Description:
     from dbproc.codes.formats import scan_positions
     from dbproc.codes.formats.hdf5 import attributes, surroundings, text
-    from dbproc.codes.formats.hdf5_fields import form
+    from dbproc.codes.formats.hdf5_fields import notes
     from dbproc.codes.formats.hdf5_storage import require_readable
     from dbproc.codes.formats.nexus import data_axes
 
     first, signal = next(iter(found.items()))
     unwritten = [note for name, each in found.items() for note in require_readable(tree, each, name)]
-    told = [f"{name}: {form(each).note}" for name, each in found.items() if form(each).note]
+    told = [note for name, each in found.items() for note in notes(name, each)]
     axes, doubts = data_axes(tree, data, first, signal)
     parts = _roles(tree, axes, text(attributes(signal).get("interpretation")), options)
     others = [axis.name for axis in axes if axis.name not in (*parts.space, parts.time)]

@@ -27,8 +27,10 @@ from dbproc.codes.idx.description import Axis, Description, Field, Number, told_
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
+    from dbproc.codes.conversion.together import Together
     from dbproc.codes.formats.plain_tiff import PlainTiff
-    from dbproc.codes.formats.tiff_pages import Page, Tiff
+    from dbproc.codes.formats.tiff_file import Tiff
+    from dbproc.codes.formats.tiff_pages import Page
     from dbproc.codes.formats.tiff_series import Plane, Series
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
@@ -51,7 +53,13 @@ TOP = ("TOPLEFT", "TOPRIGHT")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = CONVERTER.parser("Convert TIFF images, stacks or slices to IDX, exactly.")
-    parser.add_argument("--series", type=int, metavar="N", help="the series of images, counted from 1, of several")
+    parser.add_argument(
+        "--series",
+        type=int,
+        action="append",
+        metavar="N",
+        help="the series of images, counted from 1, of several; may be repeated for those of one shape",
+    )
     parser.add_argument("--plain", action="store_true", help="take the pages as they come, whatever metadata tell")
     parser.add_argument(
         "--channels",
@@ -69,15 +77,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[TiffSource]:
+def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[TiffSource | Together]:
     """Look through a file's pages; ``options`` are those of the command line, all of which may be left out."""
-    from dbproc.codes.formats import tiff_pages, tiff_series
+    from dbproc.codes.conversion.together import each_named, together
+    from dbproc.codes.formats import tiff_file, tiff_series
+    from dbproc.codes.formats.tiff_pages import Sparse
 
     (path,) = inputs
-    with tiff_pages.opened(path, tiff_pages.Sparse(options.get("sparse"))) as tiff:
-        series = tiff_series.chosen(tiff, options.get("series"), plain_pages=bool(options.get("plain")))
+    with tiff_file.opened(path, Sparse(options.get("sparse"))) as tiff:
+        numbers, is_plain = each_named(options.get("series")), bool(options.get("plain"))
+        series = [tiff_series.chosen(tiff, number, plain_pages=is_plain) for number in numbers]
+        channels, names = options.get("channels"), options.get("stack") or ()
         with ExitStack() as stack:
-            yield TiffSource(tiff, series, options.get("channels"), options.get("stack") or (), stack)
+            yield together(path, [TiffSource(tiff, each, channels, names, stack) for each in series])
 
 
 @dataclass(frozen=True)
@@ -125,6 +137,8 @@ class TiffSource:
         *outer, rows, columns = box
         images = [self._image(band, index, rows, columns) for index in _indices(outer)]
         values = np.stack(images).reshape(*(part.stop - part.start for part in outer), *images[0].shape)
+        if values.dtype.kind == "c":
+            return values[..., None].view(f"{values.dtype.byteorder}f{values.dtype.itemsize // 2}")
         return values.astype(np.uint8) if values.dtype.kind == "b" else values
 
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
@@ -152,7 +166,7 @@ class TiffSource:
             index = (*index[:place], band.channel, *index[place:])
         number = _flat(index, self._series.shape)
         plane = self._plane(band, number)
-        pixels = self._tiff.read(plane.page, rows, columns, plane.shift)
+        pixels = self._tiff.read(plane.page, rows, columns, plane.shift, plane.layer)
         if component is not None:
             return pixels[:, :, component]
         return pixels[:, :, 0] if pixels.shape[-1] == 1 else pixels
@@ -221,7 +235,10 @@ def _way(page: Page, series: Series, channels: str | None) -> Way:
         return Way(splits=channels == "fields")
     if page.components == 1:
         return Way()
-    if channels is None and page.components > COMPONENTS:
+    is_complex = page.dtype.kind == "c"
+    if is_complex and channels == "components":
+        raise Refusal(page.where, "its bands are complex, of two components each", "Say --channels fields or axis")
+    if channels is None and (page.components > COMPONENTS or is_complex):
         channels = "fields" if page.components <= MOST_FIELDS else "axis"
     if channels in (None, "components") and size > SAMPLE_BYTES:
         raise Refusal(
@@ -260,6 +277,8 @@ def _field(page: Page, name: str, band: Band) -> Field:
         return Field(name, name, "uint8", attributes={"meaning": "0 where the image is not valid"})
     dtype = "uint8" if page.dtype.kind == "b" else page.dtype.newbyteorder("=").name
     components = page.components if band.component is None else 1
+    if page.dtype.kind == "c":
+        dtype, components = f"float{page.dtype.itemsize * 4}", 2
     attributes = {"photometric": page.photometric, "tiff_dtype": str(page.dtype), "bits": page.bits}
     return Field(name, name, dtype, components, fills=_fills(page), attributes=attributes)
 
@@ -267,6 +286,8 @@ def _field(page: Page, name: str, band: Band) -> Field:
 def _fills(page: Page) -> tuple[Number, ...]:
     """GDAL's nodata value, a whole number where the pixels are."""
     text = str(page.attributes.get("GDAL_NODATA", "")).strip("\0 ")
+    if page.dtype.kind == "c":
+        return ()
     try:
         value = float(text)
         if page.dtype.kind == "f":
@@ -281,6 +302,8 @@ def _notes(tiff: Tiff, series: Series) -> Iterator[str]:
     sparse = sum(page.missing for page in pages)
     if sparse:
         yield f"{sparse} strips or tiles are left out of the file: they are filled with {pages[0].fill}"
+    if pages[0].dtype.kind == "c":
+        yield "complex numbers are stored as two components, real and imaginary"
     if pages[0].lossy:
         yield "its pixels were compressed with loss (JPEG) before"
 

@@ -110,7 +110,7 @@ class Chosen:
         name = "" if options.get("timesteps") else steps.chosen(description)
         left = (*choice.left_out, *found.others)
         notes = (
-            f"chosen: {choice.command()}" + (f", timesteps {name}" if name else ""),
+            f"chosen: {choice.command(description.axes[0])}" + (f", timesteps {name}" if name else ""),
             *choice.why,
             *_doubts(found, options.get("sensor") or "OTHER"),
             *([f"left out: {', '.join(few(left, 8))}"] if left else []),
@@ -179,9 +179,10 @@ def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any])
     if wanted and found.kind in UNNAMED:
         what = f"it has nothing that --variable could choose from: it is {found.kind}"
         raise Refusal(files[0], what, "Leave out --variable")
-    if sensor.way == "bands" and found.kind in ("picture", "TIFF"):
-        yield from pictures.band_choices(files)
-    elif found.kind == "picture" or (sensor.way == "pictures" and found.kind == "TIFF"):
+    if sensor.way in ("bands", "pictures") and found.kind in ("picture", "TIFF"):
+        way = pictures.band_choices if sensor.way == "bands" else pictures.choices
+        yield from either(way(files), *([_tiff(files, wanted)] if found.kind == "TIFF" else [pictures.choices(files)]))
+    elif found.kind == "picture":
         yield from pictures.choices(files)
     elif found.kind == "TIFF":
         yield from _tiff(files, wanted)

@@ -192,6 +192,9 @@ class Product:
     satellite: str
     mission: str
     inspector: Inspector
+    description: str = ""
+    instrument_id: int = 0
+    satellite_id: int = 0
     comparison: Comparison = Comparison.BYTES
     companion: bool = False  #: whether a file owns the directory of its stem beside it
     covers: dt.timedelta | None = None  #: how long the time of a file is that its name begins

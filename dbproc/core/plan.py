@@ -487,6 +487,15 @@ def _planned(
     )
 
 
+def named(task: Task, products: Mapping[int, Product], version: Version) -> Task:
+    """The task with outputs of that version, whatever there is."""
+    time = _name_time(task.process, task.slot, task.period)
+    keywords = _keywords(task.process, task.slot, task.inputs)
+    names = (products[each.product_id].compiled.render(time, str(version), keywords) for each in task.outputs)
+    outputs = zip(task.outputs, names, strict=True)
+    return replace(task, outputs=tuple(replace(each, name=name, version=version) for each, name in outputs))
+
+
 def _told(process: Process, links: Sequence[Input], files: Iterable[File]) -> set[str]:
     """The keywords of the key that files of one input have."""
     if not process.key_fields:

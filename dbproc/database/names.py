@@ -25,6 +25,11 @@ def files(connection: Connection, begin: str) -> list[str]:
     return _names(connection, schema.file.c.filename, begin)
 
 
+def releases(connection: Connection, begin: str) -> list[str]:
+    """The releases of data whose names begin so."""
+    return _names(connection, schema.release.c.release_num, begin)
+
+
 def _names(connection: Connection, column: ColumnElement[str], begin: str) -> list[str]:
     found = select(column).where(column.startswith(begin, autoescape=True)).distinct().order_by(column).limit(MOST)
     return list(connection.scalars(found))

@@ -11,6 +11,7 @@ from dbproc.core.retention import Superseded
 from dbproc.core.states import Correction
 from dbproc.database import schema
 from dbproc.database._queries import FILE, batches, version_columns
+from dbproc.database.data_releases import is_released
 
 _LINK = schema.filefilelink.c
 _CORRECTION = schema.correction.c
@@ -33,7 +34,7 @@ def superseded(connection: Connection) -> list[Superseded]:
     )
     columns = (FILE.c.file_id, FILE.c.filename, FILE.c.file_size, place, product.keep_versions)
     statement = (
-        select(*columns, _is_made(), _is_released(), _is_used(), _has_inputs())
+        select(*columns, _is_made(), is_released(), _is_used(), _has_inputs())
         .join(schema.product, product.product_id == FILE.c.product_id)
         .where(product.keep_versions.is_not(None), FILE.c.exists_on_disk, FILE.c.replaced_by.is_(None), place > 0)
         .order_by(FILE.c.data_level.desc(), FILE.c.filename)
@@ -49,7 +50,7 @@ def in_trash(connection: Connection, before: dt.datetime) -> list[int]:
         select(FILE.c.file_id)
         .join(schema.correction, _CORRECTION.correction_id == FILE.c.correction_id)
         .where(_CORRECTION.kind == Correction.REAP, _CORRECTION.correction_time < before)
-        .where(FILE.c.deleted_time.is_(None), FILE.c.replaced_by.is_(None), _has_inputs(), not_(_is_released()))
+        .where(FILE.c.deleted_time.is_(None), FILE.c.replaced_by.is_(None), _has_inputs(), not_(is_released()))
         .order_by(FILE.c.data_level.desc(), FILE.c.file_id)
     )
     return list(connection.scalars(statement))
@@ -64,10 +65,6 @@ def record_deleted(connection: Connection, file_ids: Sequence[int]) -> None:
 
 def _is_made() -> ColumnElement[bool]:
     return exists().where(schema.filecodelink.c.resulting_file == FILE.c.file_id)
-
-
-def _is_released() -> ColumnElement[bool]:
-    return exists().where(schema.release.c.file_id == FILE.c.file_id)
 
 
 def _is_used() -> ColumnElement[bool]:

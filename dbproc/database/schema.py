@@ -159,13 +159,15 @@ product = Table(
     Column("expect_to", Date),
     Column("late_after", Float),
     Column("keep_versions", Integer),
+    Column("quality_of", Text),
 )
 """A kind of file. ``format`` and ``relative_path`` keep their fields; constants are substituted. ``comparison``: how
 two versions are held against each other: ``bytes``, ``netcdf`` or ``hdf5``. ``companion``: whether a file owns the
 directory of its stem beside it (``x.idx`` and ``x/``). ``covers``: seconds that a file is of from the time on that its
 name says. ``expect``: how often a file comes, of each key of the JSON list ``expect_keys``, from ``expect_from`` to
 to ``expect_to``; it is late so many seconds after its period (``late_after``). ``keep_versions``: so many of the
-newest versions are kept when files are reaped; null: all of them."""
+newest versions are kept when files are reaped; null: all of them. ``quality_of``: the name of the product
+of whose files these say how good they are, by ``{QACODE}`` in their names."""
 
 inspector = Table(
     "inspector",
@@ -703,9 +705,26 @@ release = Table(
     "release",
     METADATA,
     Column("file_id", BIG_ID, ForeignKey("file.file_id"), primary_key=True),
-    Column("release_num", String(20), primary_key=True),
+    Column("release_num", Text, primary_key=True),
+    Column("shasum", Text),
+    Column("entry", Text),
+    Index("ix_release_release_num", "release_num"),
 )
-"""A file that belongs to a numbered release of data."""
+"""A file that belongs to a release of data. ``shasum`` and ``entry``, its line of the manifest, are as they were when
+that was made; null: dbprocessing made the release."""
+
+datarelease = Table(
+    "datarelease",
+    METADATA,
+    Column("release_num", Text, primary_key=True),
+    Column("mission_name", Text, nullable=False),
+    Column("release_time", UtcTime, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("comment", Text, nullable=False, server_default=""),
+    Column("shasum", Text, nullable=False),
+)
+"""A release of data: who made it, when, and the digest of its manifest, ``.dbproc/releases/NAME.jsonl``: a line with
+this, and one for each ``entry``, in the order of the numbers of the files."""
 
 linktree = Table(
     "linktree",

@@ -13,7 +13,7 @@ from dbproc.core.lookup import number_named
 from dbproc.core.periods import ALWAYS
 from dbproc.core.slot_text import EVERY_SLOT, SlotChoice, require_fields
 from dbproc.core.states import Quality, Standing
-from dbproc.database import schema
+from dbproc.database import data_releases, schema
 from dbproc.database._queries import FILE, is_newest, standing, version_columns
 from dbproc.database.files import FileRow, file_rows, files_of, find_file, is_of
 
@@ -38,11 +38,12 @@ class Selection:
     digest: str = ""  #: of their bytes, with the name of the algorithm; its beginning is enough
     text: str = ""  #: part of a name, a directory or a caveat, in capitals or not
     run: int | None = None  #: the number of the run that took them in or made them
+    release: str = ""  #: a release of data that holds them
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is given that tells some files from others, but how they stand."""
-        given = (self.names, self.products, self.qualities, self.digest, self.text, self.run is not None)
+        given = (self.names, self.products, self.qualities, self.digest, self.text, self.run is not None, self.release)
         return self.slots.is_empty and not any(given)
 
 
@@ -111,6 +112,9 @@ def _is_meant(connection: Connection, selection: Selection) -> Iterator[ColumnEl
         yield or_(*(column.icontains(selection.text, autoescape=True) for column in texts))
     if selection.run is not None:
         yield FILE.c.logging_id == selection.run
+    if selection.release:
+        data_releases.require(connection, selection.release)
+        yield data_releases.is_of(selection.release)
 
 
 def _has_keyword(word: str) -> ColumnElement[bool]:

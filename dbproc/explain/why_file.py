@@ -11,7 +11,7 @@ from dbproc.core.model import Definition, Process, Slot
 from dbproc.core.plan import Decision, State, valid_code
 from dbproc.core.staleness import alternatives
 from dbproc.core.states import Standing
-from dbproc.database import attempts, corrections, lineage
+from dbproc.database import attempts, corrections, data_releases, lineage
 from dbproc.database import codes as database_codes
 from dbproc.database import files as database_files
 from dbproc.database.attempts import AttemptRow
@@ -61,6 +61,7 @@ class WhyFile:
     made_with: tuple[str, ...]  #: the names of the other outputs of the attempt
     newest: str  #: the name of its newest version in place, its own where there is none
     corrections: tuple[CorrectionRow, ...]  #: what was done to it, or to what had its name before, the last first
+    releases: tuple[str, ...]  #: the releases of data that hold it, or what had its name before
     state: State | None = field(default=None, metadata=OPTIONAL)  #: how its slot stands
     explanation: str | None = field(default=None, metadata=OPTIONAL)  #: in a sentence
     changes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: all that is another one since
@@ -85,6 +86,7 @@ def why_file(store: Store, name: str) -> WhyFile:
         ancestors = lineage.related(connection, file.file_id, ancestors=True)
         slots = attempts.slots_of_files(connection, [file.file_id, *(row.file_id for row, _ in ancestors)])
         maker = maker_of(definition, file.product_id)
+        states = database_files.states_of(connection, file.filename)
         answer = WhyFile(
             file=file,
             confirmed=tuple(lineage.confirmations(connection, [file.file_id])),
@@ -93,7 +95,8 @@ def why_file(store: Store, name: str) -> WhyFile:
             codes=codes,
             made_with=tuple(row.filename for row in made if row.file_id != file.file_id),
             newest=next((row.filename for row in versions if _is_same(row, file)), file.filename),
-            corrections=tuple(corrections.of_files(connection, database_files.states_of(connection, file.filename))),
+            corrections=tuple(corrections.of_files(connection, states)),
+            releases=data_releases.names_holding(connection, states),
         )
     if maker is None:
         return answer

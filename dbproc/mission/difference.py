@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from dbproc.core.durations import duration_text
 from dbproc.core.keys import Effect
-from dbproc.core.model import Build, Validity
+from dbproc.core.model import Build
 from dbproc.core.spec import (
     Change,
     Definition,
@@ -20,6 +19,7 @@ from dbproc.core.spec import (
     ProductSpec,
 )
 from dbproc.mission.formats import can_be_alike, format_of
+from dbproc.mission.input_words import input_words
 from dbproc.mission.keywise import Comparison, change_of, differences, differing, shown
 from dbproc.mission.partial import merged, reformatted
 from dbproc.mission.problems import Problem, raise_for
@@ -239,38 +239,17 @@ def _cuts_off(mission: MissionSpec, process: ProcessSpec) -> bool:
 def _input_differences(old: tuple[InputSpec, ...], new: tuple[InputSpec, ...]) -> Iterator[str]:
     before = {given.product: given for given in old}
     after = {given.product: given for given in new}
-    yield from (f"input {_input_words(after[name])} added" for name in after if name not in before)
-    yield from (f"input {_input_words(before[name])} removed" for name in before if name not in after)
+    yield from (f"input {input_words(after[name])} added" for name in after if name not in before)
+    yield from (f"input {input_words(before[name])} removed" for name in before if name not in after)
     for name, given in after.items():
         if name in before and before[name] != given:
-            yield f"input {_input_words(before[name])} → {_input_words(given)}"
+            yield f"input {input_words(before[name])} → {input_words(given)}"
     if before == after and list(before) != list(after):
         yield f"order of the inputs {', '.join(before)} → {', '.join(after)}"
 
 
-_VALID_WORDS = {Validity.LATEST: "the latest", Validity.COVERS: "what covers the period"}
-
-
-def _input_words(given: InputSpec) -> str:
-    words = [given.product]
-    if given.yesterday or given.tomorrow:
-        words.append(f"days before: {given.yesterday}, after: {given.tomorrow}")
-    words += [f"{duration_text(given.before)} before"] if given.before else []
-    words += [f"{duration_text(given.after)} after"] if given.after else []
-    words += [_VALID_WORDS[given.valid]] if given.valid else []
-    words += [f"at most {duration_text(given.max_age)} old"] if given.max_age else []
-    words += [f"quality {' or '.join(given.quality)}"] if given.quality else []
-    if given.optional:
-        words.append("optional")
-    if given.choice and given.choice != given.product:
-        words.append(f"where there is no {given.choice}")
-    elif given.choice:
-        words.append("the best of its choice")
-    return f"{words[0]} ({', '.join(words[1:])})" if len(words) > 1 else words[0]
-
-
 def _summary(process: ProcessSpec) -> str:
-    inputs = ", ".join(_input_words(given) for given in process.inputs)
+    inputs = ", ".join(input_words(given) for given in process.inputs)
     return f"{process.timebase}, {inputs or 'nothing'} → {', '.join(process.outputs) or 'nothing'}"
 
 

@@ -43,14 +43,35 @@ def look(store: Store, mission: Mission, tasks: Sequence[Task]) -> list[Inputs]:
     A file is digested again only when its state on disk differs from that at its last digest.
     """
     ids = sorted({file.file_id for task in tasks for file in task.inputs})
+    parts = _parts(store, ids)
+    told = _told(store, _troubles(store, mission, ids, parts))
+    place_of: Callable[[str], str] = lru_cache(maxsize=None)(os.path.realpath)
+    return [_inputs(mission, task, parts, told, place_of) for task in tasks]
+
+
+def faults_of(store: Store, mission: Mission, file_ids: Sequence[int]) -> list[str]:
+    """What is wrong with each of some files that does not have its recorded bytes; they are looked at as inputs are."""
+    troubles = _troubles(store, mission, file_ids, _parts(store, file_ids))
+    return [trouble.in_short for trouble in troubles.values()]
+
+
+def _parts(store: Store, file_ids: Sequence[int]) -> dict[int, list[Part]]:
+    """By file: it, and its members."""
     parts: dict[int, list[Part]] = defaultdict(list)
-    if ids:
+    if file_ids:
         with store.begin() as connection:
-            for part in files.parts_of(connection, ids):
+            for part in files.parts_of(connection, file_ids):
                 parts[part.file_id].append(part)
+    return parts
+
+
+def _troubles(
+    store: Store, mission: Mission, file_ids: Sequence[int], parts: Mapping[int, Sequence[Part]]
+) -> dict[int, Trouble]:
+    """By file: what is wrong with it; what was digested again is recorded to be as it is."""
     faults: dict[int, Trouble] = {}
     states: list[tuple[Part, str]] = []
-    for part in (part for file_id in ids for part in parts[file_id]):
+    for part in (part for file_id in file_ids for part in parts[file_id]):
         fault, state = _looked_at(mission, part)
         if fault is not None:
             faults.setdefault(part.file_id, fault)
@@ -59,9 +80,7 @@ def look(store: Store, mission: Mission, tasks: Sequence[Task]) -> list[Inputs]:
     if states and not store.read_only:
         with store.begin() as connection:
             files.record_states(connection, states)
-    told = _told(store, faults)
-    place_of: Callable[[str], str] = lru_cache(maxsize=None)(os.path.realpath)
-    return [_inputs(mission, task, parts, told, place_of) for task in tasks]
+    return faults
 
 
 def changed_since(inputs: Inputs) -> str | None:
@@ -135,6 +154,13 @@ class Trouble:
     member: str | None
     is_gone: bool = False
     unreadable: str | None = None
+
+    @property
+    def in_short(self) -> str:
+        """What is wrong, without the ways out."""
+        if self.unreadable is not None:
+            return f"{self.path} cannot be read: {self.unreadable}"
+        return f"{self.path} {'is missing from disk' if self.is_gone else _EDITED}"
 
     def words(self, file: KnownFile, made_from_it: Sequence[str]) -> str:
         """A sentence, with the ways out and what depends on the file."""

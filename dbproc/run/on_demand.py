@@ -11,9 +11,9 @@ from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report
 from dbproc.core.lookup import process_named
 from dbproc.core.model import Definition, Process, Slot, Timebase
-from dbproc.core.plan import Decision, Planner, State
+from dbproc.core.plan import Decision, Planner, State, named
 from dbproc.core.slot_text import SlotChoice, fields_of_process, require_fields, slot_words
-from dbproc.core.version import Part
+from dbproc.core.version import Part, Version
 from dbproc.database import queue
 from dbproc.database.store import Store
 from dbproc.run.decide import facts_of, planners, slots_in
@@ -29,7 +29,7 @@ class Request:
     """One process and the slots to run it for.
 
     `only_stale`: leave up-to-date outputs alone, otherwise make them again. `force`: the part of the version to raise,
-    stale or not. `with_optional`: use optional inputs.
+    stale or not. `with_optional`: use optional inputs. `version`: what outputs get, whatever version there is.
     """
 
     process: str
@@ -37,6 +37,7 @@ class Request:
     only_stale: bool = False
     force: Part | None = None
     with_optional: bool = True
+    version: Version | None = None
 
 
 class OnDemand:
@@ -134,7 +135,14 @@ def decisions_of(store: Store, definition: Definition, request: Request) -> list
     facts = facts_of(store, definition)
     slots = slots_in(definition, facts, process, request.slots)
     planned = planners(definition, facts, slots, dt.datetime.now(dt.UTC))
-    return [_decided(planner, slot, request) for planner, some in planned for slot in some]
+    decisions = [_decided(planner, slot, request) for planner, some in planned for slot in some]
+    return [_of_version(definition, each, request.version) for each in decisions]
+
+
+def _of_version(definition: Definition, decision: Decision, version: Version | None) -> Decision:
+    if version is None or decision.task is None:
+        return decision
+    return replace(decision, task=named(decision.task, definition.products, version))
 
 
 def _decided(planner: Planner, slot: Slot, request: Request) -> Decision:

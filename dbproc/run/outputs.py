@@ -34,7 +34,7 @@ from dbproc.core.model import (
 from dbproc.core.slots import joined, restricted, time_of_output
 from dbproc.core.states import Purpose, Standing
 from dbproc.core.text import one_line
-from dbproc.database import audit
+from dbproc.database import audit, data_releases
 from dbproc.database.store import Store
 from dbproc.products.facts import FIRST_VERSION
 from dbproc.products.inspection import Inspection
@@ -209,8 +209,26 @@ class _Verification:
             members=measured.members,
             provenance=shlex.join(made.outcome.job.command),
             same_as=self._same_as(made, product, measured, before),
-            **_in_place_of(made, measured, before),
+            **self._in_place_of(made, measured, before),
         )
+
+    def _in_place_of(self, made: _Made, measured: Measured, before: _Recorded) -> dict[str, Any]:
+        """For a file made again under its name: its number, and whether its contents changed; of one that was
+        withdrawn, or is of a release and has other contents now, the row stays, and it takes over its name."""
+        again = made.planned.again
+        if again is None:
+            return {}
+        if again.standing is not Standing.LOST:
+            return {"replaces": again.file_id}
+        known = before.get(again.file_id)
+        is_other = known is None or not _has_contents(made.path, measured, known)
+        if is_other and self._is_released(again.file_id):
+            return {"replaces": again.file_id}
+        return {"again": again.file_id, "is_other": is_other}
+
+    def _is_released(self, file_id: int) -> bool:
+        with self.store.begin() as connection:
+            return bool(data_releases.holding(connection, [file_id]))
 
     def _same_as(self, made: _Made, product: Product, measured: Measured, before: _Recorded) -> int | None:
         """The oldest of the earlier versions with the same contents as an output."""
@@ -235,19 +253,6 @@ def _has_contents(path: str, measured: Measured, recorded: tuple[int | None, str
     algorithm = algorithm_of(digest)
     found = measured.digest if algorithm == algorithm_of(measured.digest) else digest_file(path, algorithm)
     return digest == found and members == frozenset(measured.members)
-
-
-def _in_place_of(made: _Made, measured: Measured, before: _Recorded) -> dict[str, Any]:
-    """For a file made again under its name: its number, and whether its contents changed; of one that was withdrawn the
-    row stays, and it takes over its name."""
-    planned = made.planned
-    if planned.again is None:
-        return {}
-    if planned.again.standing is not Standing.LOST:
-        return {"replaces": planned.again.file_id}
-    known = before.get(planned.again.file_id)
-    is_other = known is None or not _has_contents(made.path, measured, known)
-    return {"again": planned.again.file_id, "is_other": is_other}
 
 
 def _fault(task: Task, outcome: Outcome) -> str | None:

@@ -17,6 +17,7 @@ from dbproc.database import attempts, audit, files, quarantine
 from dbproc.database import moves as placements
 from dbproc.database.files import Part
 from dbproc.database.store import Store
+from dbproc.run.manifests import write_missing
 from dbproc.run.rescue import holds_files, keep_aside, put_back
 from dbproc.storage import layout, moves
 from dbproc.storage.digest import algorithm_of, digest_file
@@ -56,6 +57,8 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
     if interrupted:
         report.add(Event.NOTE, "recovery", f"{interrupted} attempts of a dead run are closed as interrupted")
     _remove_stray_logs(store, workspace)
+    for path in write_missing(store, mission):
+        report.add(Event.NOTE, "recovery", f"{path} is written")
     for text in workspace.sweep():  # last: what is left of it tells the next run that there is something to recover
         report.add(Event.NOTE, "leftover", text)
     return returned

@@ -34,6 +34,7 @@ class Workspace:
         self.kept_logs = os.path.join(self.path, "kept-logs")
         self.logs = os.path.join(self.path, "logs")
         self.codes = os.path.join(self.path, "codes")
+        self.releases = os.path.join(self.path, "releases")
         self._stays = os.path.join(self.path, "unremovable")
 
     def prepare(self) -> None:
@@ -65,6 +66,10 @@ class Workspace:
         except OSError:
             with suppress(OSError):
                 os.unlink(log)
+
+    def manifest(self, release: str) -> str:
+        """Where the manifest of a release of data is."""
+        return os.path.join(self.releases, f"{release}.jsonl")
 
     def drop_logs(self, before: dt.date) -> None:
         """Remove the kept logs of the days before one; what cannot be removed is tried again by the next run."""

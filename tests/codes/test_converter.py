@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dbproc.codes import netcdf_to_idx, picture, raw_to_idx
+from dbproc.codes import netcdf_to_idx, raw_to_idx
 from dbproc.codes.conversion import converter
 from dbproc.codes.conversion.idx_writer import Conversion
+from dbproc.codes.drawing import view
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata
 from dbproc.codes.idx.idx_reader import IdxDataset, read_field
 from tests.codes.conftest import same_bits
@@ -81,10 +82,10 @@ def test_a_picture_that_is_no_png_is_taken_for_a_dataset_and_refused(
 class InMemory(IdxDataset):
     """A dataset whose values are in memory, and which holds every reading to a budget."""
 
-    def read(self, name: str | None = None, box: picture.Box | None = None) -> np.ndarray:  # type: ignore[type-arg]
+    def read(self, name: str | None = None, box: view.Box | None = None) -> np.ndarray:  # type: ignore[type-arg]
         assert box is not None
         values = LARGE[box]
-        assert values.nbytes <= picture.BUDGET
+        assert values.nbytes <= view.BUDGET
         return values
 
 
@@ -95,12 +96,12 @@ LARGE = np.arange(3 * 101 * 37, dtype=np.float32).reshape(3, 101, 37)
 def test_of_more_values_than_memory_holds_every_so_many_th_is_drawn(
     most: int, steps: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(picture, "MOST", most)
-    monkeypatch.setattr(picture, "BUDGET", 37 * 4 * 5)
+    monkeypatch.setattr(view, "MOST", most)
+    monkeypatch.setattr(view, "BUDGET", 37 * 4 * 5)
     field = Field("v", "v", "float32")
     sides = (Axis("z", 3), Axis("y", 101, coordinates=tuple(range(0, 202, 2))), Axis("x", 37))
     axes = Description("test", (), LARGE.shape, sides, (field,), "none")
-    seen = picture.view(InMemory(Path("x.idx"), Metadata(axes, LARGE.shape, {})), field, [("z", 1)])
+    seen = view.view(InMemory(Path("x.idx"), Metadata(axes, LARGE.shape, {})), field, [("z", 1)])
     wanted = LARGE[1, :: steps[0], :: steps[1]]
     assert same_bits(np.asarray(seen.values.data, dtype=np.float32), wanted)
     assert seen.steps == steps

@@ -18,6 +18,7 @@ from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import plan, whole
+from dbproc.codes.idx.values import native
 from tests.codes.conftest import same_bits, wild
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -138,13 +139,44 @@ def test_turned_or_curved_axes_have_no_coordinates(tmp_path: Path, turned: dict[
     assert described(path).axes[1].coordinates is None
 
 
+def test_columns_of_a_table_are_arrays(tmp_path: Path) -> None:
+    images = wild("float32", (6, 4, 5))
+    columns = [
+        fits.Column("text", "4A", array=["a"] * 6),
+        fits.Column("IMG", "20E", dim="(5,4)", array=images, unit="adu"),
+        fits.Column("N", "I", bzero=32768, array=np.arange(6, dtype="u2"), null=-32768),
+        fits.Column("BYTE", "B", array=np.arange(6)),
+        fits.Column("VAR", "PE()", array=np.array([np.arange(i + 1.0) for i in range(6)], object)),
+    ]
+    path = tmp_path / "in.fits"
+    table = fits.BinTableHDU.from_columns(columns, name="EVENTS")
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(path, checksum=True)
+    for names, values in ((["IMG"], [images]), (["N", "BYTE"], [np.arange(6, dtype="u2"), np.arange(6, dtype="u1")])):
+        with open_source([path], {"columns": names, "hdu": "EVENTS"}) as source:
+            told = source.description
+            assert [(field.name, field.dtype) for field in told.fields] == [
+                (name, each.dtype.name) for name, each in zip(names, values, strict=True)
+            ]
+            assert told.axes[0].name == "row"
+            box = (slice(1, 5), *(slice(1, size) for size in told.shape[1:]))
+            for name, each in zip(names, values, strict=True):
+                assert same_bits(np.ascontiguousarray(native(source.read(name, box))), np.ascontiguousarray(each[box]))
+                ((inside, plain),) = source.plain(name, box)
+                assert inside == box
+                assert np.ascontiguousarray(native(plain)).tobytes() == np.ascontiguousarray(each[box]).tobytes()
+    assert (told.fields[0].fills, told.fields[0].attributes["bzero"]) == ((0,), 32768)
+    for name, words in (("text", "column 'text' holds no numbers: text"), ("none", "it has no column 'none'")):
+        with pytest.raises(Refusal, match=words), open_source([path], {"columns": [name]}):
+            pass
+
+
 def test_several_images_are_listed_and_tables_refused(tmp_path: Path, refused: Refused) -> None:
     table = fits.BinTableHDU.from_columns([fits.Column("a", "J", array=[1, 2])], name="EVENTS")
     science = image(wild("int16", (3, 4)), EXTNAME="SCI")
     error = image(wild("float32", (3, 4)), EXTNAME="ERR")
     path = write(tmp_path / "in.fits", science, error, table)
     said = refused("fits_to_idx", "in.fits", "out.idx")
-    assert "several images could be meant" in said
+    assert "several HDUs could be meant" in said
     assert "--hdu: 0 SCI (3, 4), 1 ERR (3, 4). Not supported: 2 EVENTS (table)" in said
     assert "no image: table" in refusal(path, "EVENTS")
     assert "no HDU 'x'" in refusal(path, "x")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dbproc.codes import idx_to_idx
+from dbproc.codes.formats.plain_idx import PlainIdx
 from dbproc.codes.idx import idx_file
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal
@@ -58,6 +59,12 @@ for name, template, bits, files in (
     idx.bitsperblock, idx.blocksperfile, idx.filename_template = bits, files, template
     idx.save(f"{name}.idx")
     ov.LoadDataset(f"{name}.idx").write(np.arange(1 << 17, dtype="i4").reshape(32, 64, 64))
+for name, arco, order in (("arco", "64kb", ""), ("zipped", "64kb", ""), ("z", "modvisus", "hzorder")):
+    field = ov.Field("v", "int32", order) if order else ov.Field("v", "int32")
+    db = ov.CreateIdx(url=f"{name}.idx", dims=[64, 64, 32], fields=[field], arco=arco)
+    db.write(np.arange(1 << 17, dtype="i4").reshape(32, 64, 64))
+    if name == "zipped":
+        db.compressDataset(["zip"])
 fields = [ov.Field("v", "uint8"), ov.Field("w", "uint8")]
 db = ov.CreateIdx(url="steps.idx", dims=[20, 12], fields=fields, time=[0, 4, "t%d/"], arco="modvisus")
 for step in range(4):  # one less than is declared, and one field left out
@@ -125,6 +132,30 @@ def test_every_way_to_name_files_of_blocks_is_understood(here: Path, convert: Co
     assert file.relative_to(here).as_posix() in [each.file for each in verify(here / f"{name}.idx").damages]
 
 
+def test_blocks_are_read_without_openvisus(here: Path) -> None:
+    values = np.arange(1 << 17, dtype="i4").reshape(32, 64, 64)
+    box = (slice(3, 20), slice(17, 64), slice(5, 6))
+    for name in ("levels", "short", "plain", "arco", "zipped"):
+        ((place, found),) = PlainIdx(here / f"{name}.idx", None, ()).read("v", box)
+        assert place == box
+        assert same_bits(found, values[box])
+    ((_, found),) = PlainIdx(here / "levels.idx", None, (0, 2)).read("v", box)
+    assert same_bits(found, values[::-1, :, ::-1][box])
+    assert list(PlainIdx(here / "z.idx", None, ()).read("v", box)) == []
+    box = (slice(1, 3), slice(2, 12), slice(0, 7))
+    for name in ("v", "rgb"):
+        parts = list(PlainIdx(here / "a.idx", (3, 4, 5), ()).read(name, box))
+        wanted = np.stack([np.load(here / f"{name}{step}.npy") for step in (3, 4, 5)])
+        assert [place[0] for place, _ in parts] == [slice(1, 2), slice(2, 3)]
+        assert same_bits(np.concatenate([found for _, found in parts]), wanted[box])
+
+
+def test_values_that_openvisus_reads_otherwise_are_refused(here: Path, refused: Refused) -> None:
+    text = (here / "b.idx").read_text()
+    (here / "b.idx").write_text(text.replace("default_value(0)", "default_value(7)"))
+    assert "reads otherwise by" in refused("idx_to_idx", "--missing", "zero", "b.idx", "out.idx")
+
+
 def test_what_is_declared_and_was_never_written_is_noted(here: Path, convert: Convert) -> None:
     told = (
         "timestep 4 is declared, but nothing of it is there",
@@ -178,7 +209,7 @@ def test_one_dataset_of_a_midx_file_is_meant(tmp_path: Path) -> None:
     one, two = "<dataset name='one' url='./a.idx' offset='0 0'/>", "<dataset name='two' url='sub/b.idx'/>"
     assert part(tmp_path / "x.midx", MIDX.format(one), None) == tmp_path / "a.idx"
     assert part(tmp_path / "x.midx", MIDX.format(one + two), "two") == tmp_path / "sub" / "b.idx"
-    with pytest.raises(Refusal, match=r"several datasets\. Choose with --part: one, two"):
+    with pytest.raises(Refusal, match=r"several datasets could be meant\. Choose with --part: one, two"):
         part(tmp_path / "x.midx", MIDX.format(one + two), None)
     assert part(tmp_path / "x.midx", MIDX.format("<dataset url='file://./a.idx'/>"), None) == tmp_path / "a.idx"
 

@@ -124,6 +124,24 @@ def test_times_in_other_units_of_one_calendar_are_told_in_the_first_ones_exactly
     assert "coordinates of all files are told in 'hours since 2019-01-01 00:00:00'" in found.notes
 
 
+@pytest.mark.parametrize(
+    ("since", "hours", "expected"),
+    [("2019-01-01", 24.0, 24.0), ("0001-01-01", 24.0 * 737060, 24.0 * 1), ("1582-01-01", -24.0, None)],
+)
+def test_the_proleptic_calendar_is_the_standard_one_after_the_reform(
+    tmp_path: Path, since: str, hours: float, expected: float | None
+) -> None:
+    first, second = day(tmp_path, 1), day(tmp_path, 2, (hours,), units=f"hours since {since}")
+    with netCDF4.Dataset(second, "a") as dataset:
+        dataset["time"].calendar = "proleptic_gregorian"
+    if expected is None:
+        assert "its axis time is in 'hours since 1582-01-01' (proleptic_gregorian)" in refused([first, second])
+        return
+    told = described([first, second]).axes[0].coordinates
+    assert told is not None
+    assert told[-1] == expected
+
+
 def test_another_calendar_is_refused(tmp_path: Path) -> None:
     first, second = day(tmp_path, 1), day(tmp_path, 2)
     with netCDF4.Dataset(second, "a") as dataset:

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from dbproc.cli import main
+from dbproc.codes.drawing.view import view
 from dbproc.codes.idx.comparing import Difference, _added
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata
 from dbproc.codes.idx.idx_reader import IdxDataset
-from dbproc.codes.picture import view
 from tests.codes.conftest import converted, copied, same_bits, wild, write_netcdf
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]

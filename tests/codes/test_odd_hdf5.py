@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dbproc.codes import hdf5_to_idx, nexus_to_idx
+from dbproc.codes.formats.hdf5_links import own
 from dbproc.codes.idx.coordinates import LEFT_OUT
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx
@@ -45,10 +46,11 @@ def test_attributes_of_any_type_are_kept_or_named(tmp_path: Path, convert: Conve
         told["exact"], told["inexact"] = np.longdouble(0.5), np.longdouble(1) / 3
         told["several"] = np.array([1, 2], np.longdouble)
         told["pairs"] = np.array([(1, 2.0)], [("a", "i4"), ("b", "f4")])
-        told["complex"], told["empty"] = 1 + 2j, h5py.Empty("f4")
+        told["complex"], told["empty"], told["scale_factor"] = 1 + 2j, h5py.Empty("f4"), "abc"
         made = h5py.h5a.create(file["v"].id, b"quadruple", quadruple(), h5py.h5s.create(h5py.h5s.SCALAR))
         made.close()
     convert("hdf5_to_idx", "in.h5", "out.idx", "out.png")
+    assert "v: its scale_factor is no number" in open_idx(tmp_path / "out.idx").description.notes[0]
     found = open_idx(tmp_path / "out.idx").field().attributes
     assert (found["exact"], found["several"]) == (0.5, [1.0, 2.0])
     assert str(found["inexact"]).startswith("0.33333333333333333")
@@ -156,3 +158,16 @@ def test_dimension_scales_that_are_gone_odd_or_oddly_named_hinder_nothing(tmp_pa
     assert same_bits(dataset.read(), values)
     assert [axis.name for axis in dataset.description.axes] == ["dim_0", "odd", "länge"]
     assert "its type is not read" in dataset.description.axes[1].attributes[LEFT_OUT]
+
+
+def test_links_that_double_at_each_step_end_soon(tmp_path: Path) -> None:
+    path = tmp_path / "in.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(60):
+            file[f"l{number}"] = h5py.SoftLink(f"/l{number + 1}/l{number + 1}")
+        file["l60"] = h5py.SoftLink("/")
+    with pytest.raises(Refusal, match="leads in a circle"):
+        described(path, "l0")
+    with h5py.File(path) as file:
+        assert own(file, "l0") is None
+        assert own(file, "l60").name == "/"

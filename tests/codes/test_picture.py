@@ -13,8 +13,8 @@ import pytest
 import tifffile
 from PIL import Image
 
+from dbproc.codes.drawing.view import colour_range, view
 from dbproc.codes.idx.idx_reader import open_idx
-from dbproc.codes.picture import colour_range, view
 from tests.codes.conftest import converted, copied, wild, write_netcdf
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -14,7 +14,7 @@ from astropy.io import fits
 
 from dbproc.codes import fits_to_idx, image_to_idx, mapir_to_idx, raw_to_idx, tiff_to_idx
 from dbproc.codes.conversion.witness import require_same
-from dbproc.codes.formats import array_file, bands, exif, jpeg, plain_tiff, plain_values, png, tiff_pages
+from dbproc.codes.formats import array_file, bands, exif, jpeg, plain_tiff, plain_values, png, tiff_file, tiff_pixels
 from dbproc.codes.idx import slabs
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.values import native
@@ -79,12 +79,12 @@ def columns_first(path: Path) -> tuple[Any, list[Path], dict[str, Any]]:
 
 
 def first_page(patch: Patch) -> None:
-    patch.setattr(tiff_pages.Tiff, "_page", lambda tiff, number: tiff._tiff.pages[0])
+    patch.setattr(tiff_file.Tiff, "_page", lambda tiff, number: tiff._tiff.pages[0])
 
 
 def first_tile(patch: Patch) -> None:
-    decoded = tiff_pages._decoded
-    patch.setattr(tiff_pages, "_decoded", lambda page, known, index: decoded(page, known, 0))
+    decoded = tiff_pixels._decoded
+    patch.setattr(tiff_pixels, "_decoded", lambda page, known, index: decoded(page, known, 0))
 
 
 def first_component(patch: Patch) -> None:

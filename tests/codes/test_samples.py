@@ -9,6 +9,7 @@ from typing import Any
 
 import cdflib
 import h5py
+import hdf5plugin
 import imagecodecs
 import netCDF4
 import numpy as np
@@ -80,6 +81,7 @@ def of_netcdf(path: Path, chosen: Mapping[str, Any], field: Field, number: int) 
 
 
 def of_hdf5(path: Path, chosen: Mapping[str, Any], field: Field, number: int) -> np.ndarray:
+    hdf5plugin.register()
     with h5py.File(path) as file:
         values = file[field.variable][...]
     if values.dtype.kind == "c":

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from dbproc.codes.formats.selection import Selection, few, require_alike
+from dbproc.codes.formats.selection import Candidate, Candidates, few, require_alike
 from dbproc.codes.idx.refusal import Refusal
 
-SELECTION = Selection("in.x", "--thing", lambda: (["a (2)", "b (3)"], ["c (text)"]))
+A, B = Candidate("a", "a (2)", 2), Candidate("b", "b (3)", 3)
+TEXT = Candidate("c", "c (4)", 4, unfit="is text", kind="text")
 
 
-@pytest.mark.parametrize(("meant", "what"), [([], "there is nothing"), (["a", "b"], "several could be meant")])
-def test_what_is_not_clear_is_refused_with_the_choices(meant: list[str], what: str) -> None:
+def of(*found: Candidate, none: str = "Use another program") -> Candidates:
+    named = {each.name: each for each in found}
+    return Candidates("in.x", "--thing", "thing", lambda: found, named.get, none)
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        ([], "several things could be meant"),
+        (["x"], "it has no thing 'x'"),
+        (["c"], "thing 'c' is text"),
+    ],
+)
+def test_what_is_not_clear_is_refused_with_the_choices(names: Sequence[str], what: str) -> None:
     with pytest.raises(Refusal) as caught:
-        SELECTION.only(meant, "several could be meant", "there is nothing")
+        of(A, B, TEXT).chosen(names)
     assert str(caught.value) == f"in.x: {what}. Choose with --thing: a (2), b (3). Not supported: c (text)"
 
 
-def test_the_only_one_is_meant_and_nothing_is_told() -> None:
-    def told() -> tuple[list[str], list[str]]:
+def test_the_only_one_is_meant_and_one_that_is_named_is_found_without_a_list() -> None:
+    assert of(A, TEXT).chosen([]) == [A]
+
+    def listed() -> list[Candidate]:
         raise AssertionError("it may take long")
 
-    assert Selection("in.x", "--thing", told).only(["a"], "", "") == "a"
+    assert Candidates("in.x", "--thing", "thing", listed, lambda name: A).chosen(["a"]) == [A]
 
 
 def test_where_there_is_no_choice_it_is_said_what_else_to_do() -> None:
-    refusal = Selection("in.x", "--thing", lambda: ([], []), "Use another program").refusal("it is empty")
-    assert str(refusal) == "in.x: it is empty. Use another program"
+    with pytest.raises(Refusal) as caught:
+        of().chosen([])
+    assert str(caught.value) == "in.x: it has no thing of data that can be converted. Use another program"
 
 
 def test_what_differs_is_named() -> None:

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dbproc.codes.formats import tiff_pages
+from dbproc.codes.formats import plain_tiff, tiff_file
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx, read_field
 from dbproc.codes.idx.refusal import Refusal
@@ -341,7 +341,7 @@ def test_a_page_larger_than_memory_is_read_in_parts(tmp_path: Path) -> None:
         tiff.filehandle.write(b"\x01\x02")
     with (tmp_path / "in.tif").open("r+b") as stream:
         stream.truncate(start + (rows << 17))
-    with tiff_pages.opened(tmp_path / "in.tif") as found:
+    with tiff_file.opened(tmp_path / "in.tif") as found:
         values = found.read(0, slice(39999, 40002), slice(0, 3))[:, :, 0]
     assert values.tolist() == [[0, 0, 0], [0x0201, 0, 0], [0, 0, 0]]
 
@@ -462,10 +462,40 @@ def test_what_is_no_tiff_is_refused(tmp_path: Path, refused: Refused, content: b
     assert "in.tif" in refused("tiff_to_idx", "in.tif", "out.idx")
 
 
-def test_complex_pixels_are_refused(tmp_path: Path) -> None:
-    grey(tmp_path / "in.tif", np.ones((3, 4), dtype="complex64"))
-    with pytest.raises(Refusal, match="complex64"):
-        opened(tmp_path / "in.tif")
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 16), "compression": "zlib", "byteorder": ">"}])
+def test_complex_pixels_are_two_components(tmp_path: Path, options: dict[str, Any]) -> None:
+    values = wild("complex64", (3, 19, 23))
+    grey(tmp_path / "in.tif", values.astype(f"{options.get('byteorder', '<')}c8"), **options)
+    told, found = opened(tmp_path / "in.tif")
+    assert (told.fields[0].dtype, told.fields[0].components) == ("float32", 2)
+    assert found["image"].view("c8")[..., 0].tobytes() == values.tobytes()
+    assert "real and imaginary" in told.notes[0]
+    grey(tmp_path / "in.tif", values, planarconfig="separate", **options)
+    assert found["image"][1].tobytes() == opened(tmp_path / "in.tif")[1]["band_1"].tobytes()
+    assert opened(tmp_path / "in.tif", channels="axis")[0].shape == (3, 19, 23)
+    with pytest.raises(Refusal, match="its bands are complex"):
+        opened(tmp_path / "in.tif", channels="components")
+
+
+@pytest.mark.parametrize("whole", [1, 1 << 20])
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 16, 16)}, {"compression": "zlib"}])
+def test_a_page_of_several_planes_is_a_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], whole: int
+) -> None:
+    monkeypatch.setattr(plain_tiff, "WHOLE", whole)
+    values = wild("uint16", (18, 19, 23))
+    grey(tmp_path / "in.tif", values, volumetric=True, **options)
+    told, found = opened(tmp_path / "in.tif")
+    assert [axis.name for axis in told.axes] == ["z", "y", "x"]
+    assert same_bits(found["image"], values)
+    assert same_bits(opened(tmp_path / "in.tif", plain=True)[1]["image"], values)
+    colours = wild("uint8", (3, 19, 23, 3))
+    grey(tmp_path / "in.tif", colours, volumetric=True, **{**options, "photometric": "rgb"})
+    assert same_bits(opened(tmp_path / "in.tif")[1]["image"], colours)
+    if "tile" in options:
+        grey(tmp_path / "in.tif", wild("uint8", (3, 4, 19, 23)), volumetric=True, planarconfig="separate", **options)
+        with pytest.raises(Refusal, match=r"SZYX \(3, 4, 19, 23\), which is not supported"):
+            opened(tmp_path / "in.tif")
 
 
 def test_a_directory_with_other_things_is_refused(tmp_path: Path, refused: Refused) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import importlib
+import shlex
 import shutil
 import struct
 from collections.abc import Mapping
@@ -21,8 +23,10 @@ from PIL import Image
 
 from dbproc.cli import main
 from dbproc.codes.automatic import names, sensors
+from dbproc.codes.conversion import converter
 from dbproc.codes.conversion.inputs import found
-from dbproc.codes.conversion.source import witness
+from dbproc.codes.conversion.joined import joined
+from dbproc.codes.conversion.source import opener, witness
 from dbproc.codes.conversion.stepped import arranged
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.idx_reader import open_idx, read_field, read_metadata
@@ -151,6 +155,28 @@ def nexus(path: Path) -> Path:
     return path
 
 
+def test_members_of_compound_values_are_fields_where_they_are_maps_or_alone(tmp_path: Path) -> None:
+    kind = np.dtype([("re", "f4"), ("im", ">f4"), ("name", "S3"), ("v", "f8", (3,)), ("z", "c8")])
+    values = np.frombuffer(wild("uint8", (4, 5, kind.itemsize)).tobytes(), kind).reshape(4, 5)
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file.create_dataset("g/map", data=values, chunks=(3, 3), compression="gzip")
+        file["x"] = np.zeros(3)
+    told, got = chosen(tmp_path / "in.h5")
+    assert [(field.name, field.components) for field in told.fields] == [("re", 1), ("im", 1), ("v", 3), ("z", 2)]
+    assert got["v"].tobytes() == np.ascontiguousarray(values["v"]).tobytes()
+    assert native(got["im"]).tobytes() == values["im"].astype("f4").tobytes()
+    assert left_out(told) == "x (3)"
+    with h5py.File(tmp_path / "table.h5", "w") as file:
+        file["t"], file["x"] = values[0], np.zeros(3)
+    assert left_out(chosen(tmp_path / "table.h5")[0]).startswith("t (compound (re, im, name, v, z))")
+    assert what(chosen(tmp_path / "table.h5", variables=["t/re"])[0])[:2] == (["re"], (5,))
+    with pytest.raises(Refusal, match="members are named by path, such as NAME/re"):
+        chosen(tmp_path / "table.h5", variables=["t"])
+    with h5py.File(tmp_path / "table.h5", "a") as file:
+        del file["x"]
+    assert what(chosen(tmp_path / "table.h5")[0])[:2] == (["re", "im", "v", "z"], (5,))
+
+
 def test_nexus_gives_the_default_signal_and_its_equals(tmp_path: Path) -> None:
     told, got = chosen(nexus(tmp_path / "in.h5"))
     assert what(told) == (["counts", "errors"], (3, 4, 5), "time")
@@ -205,6 +231,19 @@ def test_fits_gives_the_first_image_and_its_equals(tmp_path: Path) -> None:
         assert what(told) == (["I0", "I1"], (4, 5), "")
         assert (got["I1"] == 1).all()
     assert left_out(told) == "HDU 3 CUBE (9, 9, 9), HDU 4 T (table)"
+    columns = [fits.Column(name, "E", array=np.arange(6.0)) for name in ("TIME", "FLUX")]
+    columns += [fits.Column("OK", "L", array=[True] * 6), fits.Column("BOX", "4D", array=np.zeros((6, 4)))]
+    for count in (3, 4):
+        hdus = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns[:count], name="LC")]
+        fits.HDUList(hdus).writeto(tmp_path / f"t{count}.fits")
+    told, got = chosen(tmp_path / "t3.fits")
+    assert told.notes[0] == "chosen: fits_to_idx --hdu 1 --column TIME --column FLUX"
+    assert (got["FLUX"] == np.arange(6)).all()
+    assert left_out(told) == "OK (truth values)"
+    told, _ = chosen(tmp_path / "t4.fits")
+    assert what(told)[:2] == (["BOX"], (6, 4))
+    assert left_out(told) == "TIME (6), FLUX (6), OK (truth values)"
+    assert what(chosen(tmp_path / "t4.fits", variables=["FLUX"])[0])[:2] == (["FLUX"], (6,))
 
 
 def test_tiff_gives_its_largest_series_with_bands_as_fields(tmp_path: Path) -> None:
@@ -392,7 +431,7 @@ def test_what_is_not_converted_is_told_apart(tmp_path: Path, content: bytes, wor
 def test_sound_files_without_an_array_say_so(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "words.h5", "w") as file:
         file["t"] = ["a"]
-        file["table"] = np.zeros(3, [("n", "i4")])
+        file["table"] = np.zeros(3, [("n", "S4")])
     with pytest.raises(Refusal, match=r"it holds no array that is supported: table .compound"):
         chosen(tmp_path / "words.h5")
     netCDF4.Dataset(tmp_path / "empty.nc", "w").close()
@@ -444,6 +483,45 @@ def test_a_strict_converter_is_named_and_wrong_words_are_refused(
     assert "there is no sensor 'x': name one of IDX, TIFF, TIFF RGB" in said
 
 
+def test_the_command_that_is_told_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(converter, "convert", lambda conversion: asked.append(conversion) or "")
+    pages = [wild("uint8", (4, 5), 1), wild("uint16", (4, 5), 2), wild("uint8", (3, 2), 3)]
+    for i, page in enumerate(pages):
+        tifffile.imwrite(tmp_path / "pages.tif", page, metadata=None, photometric="minisblack", append=i > 0)
+        tifffile.imwrite(tmp_path / f"day_2024010{i + 1}.tif", wild("uint8", (4, 5), i), metadata=None)
+    hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(wild("float32", (4, 5), i), name=name) for i, name in enumerate("ABC"))]
+    fits.HDUList(hdus).writeto(tmp_path / "in.fits")
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["g/p"], file["g/q"], file["r"] = wild("int16", (4, 5), 1), wild("int16", (4, 5), 2), wild("int16", (4,))
+    days = sorted(tmp_path.glob("day_*"))
+    for paths, count in (
+        ([tmp_path / "pages.tif"], 2),
+        ([tmp_path / "in.fits"], 3),
+        ([tmp_path / "in.h5"], 2),
+        (days, 1),
+    ):
+        told, got = chosen(*paths)
+        command, _, timesteps = told.notes[0].removeprefix("chosen: ").partition(", timesteps ")
+        program, *options = shlex.split(command)
+        module = importlib.import_module(f"dbproc.codes.{program}")
+        assert module.main([*options, *map(str, paths), str(tmp_path / "o.idx")]) == 0
+        one = asked[-1]
+        with joined(opener(one.opener), one.inputs, one.options, one.join, one.new_axis) as strict:
+            source = arranged(strict, timesteps, "in")
+            box = tuple(slice(0, size) for size in source.description.shape)
+            assert [field.name for field in source.description.fields] == list(got)
+            assert [axis.name for axis in source.description.axes] == [axis.name for axis in told.axes]
+            assert len(got) == count
+            assert all(same_bits(np.asarray(source.read(name, box)), values) for name, values in got.items())
+    photo(tmp_path / "a.jpg", 1, place=40.0)
+    photo(tmp_path / "b.jpg", 2, place=41.0)
+    told, _ = chosen(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    assert told.notes[0] == "chosen: image_to_idx of 2 files each, one after another"
+    assert told.notes[1].startswith("places of cameras are kept with page")
+    assert told.axes[0].attributes["latitude"] == [40.0, 41.0]
+
+
 def test_fields_of_other_places_and_directions_are_left_out_with_the_reason(tmp_path: Path) -> None:
     for name, start, step in (("a", 40.0, -1.0), ("b", 37.0, 1.0), ("c", 40.0, -1.0)):
         lat = {"lat": (("lat",), start + step * np.arange(4)), name: (("lat", "lon"), wild("float32", (4, 5)))}
@@ -474,7 +552,7 @@ def test_pages_of_another_orientation_are_left_out_with_the_reason(tmp_path: Pat
     assert "p1.tif: it cannot be joined to p0.tif: its orientation" in left_out(told)
     told, got = chosen(tmp_path / "in.tif")
     assert same_bits(got["image"], np.stack([wild("uint8", (4, 5), i) for i in (0, 2)]))
-    assert left_out(told) == "series 2 (4, 5)"
+    assert left_out(told) == "series 2 (4, 5): its first row BOTLEFT, that of the others TOPLEFT"
 
 
 def test_the_files_that_hold_most_decide_and_not_the_first_name(tmp_path: Path) -> None:
@@ -503,6 +581,24 @@ def test_places_far_apart_make_no_mosaic(tmp_path: Path) -> None:
     assert what(told) == (["image"], (2, 4, 5), "time")
     assert same_bits(got["image"][1], wild("uint16", (4, 5), 3))
     assert "s_20240102.tif: it cannot be joined to s_20240101.tif: its coordinates of axis x" in left_out(told)
+    for day, x in ((4, 10), (5, 10)):  # over one another for the most part: of several times, not tiles
+        tags = [(33550, "d", 3, (10, 10, 0)), (33922, "d", 6, (0, 0, 0, x, 5_000_000, 0))]
+        tifffile.imwrite(tmp_path / f"s_2024010{day}.tif", wild("uint16", (4, 5), day), extratags=tags, metadata=None)
+    told, got = chosen(*(tmp_path / f"s_2024010{day}.tif" for day in (3, 4, 5)))
+    assert what(told) == (["image"], (2, 4, 5), "time")
+    assert same_bits(got["image"][0], wild("uint16", (4, 5), 4))
+
+
+def test_pictures_of_another_system_of_coordinates_are_left_out(tmp_path: Path) -> None:
+    for i, (x, system) in enumerate(((0, 32633), (50, 32634), (50, 32633))):
+        tags: list[Any] = [(33550, "d", 3, (10, 10, 0)), (33922, "d", 6, (0, 0, 0, x, 5_000_000, 0))]
+        keys = (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, system)
+        tags.append((34735, "H", len(keys), keys))
+        tifffile.imwrite(tmp_path / f"p{i}.tif", wild("uint16", (4, 5), i), extratags=tags, metadata=None)
+    told, _ = chosen(tmp_path / "p0.tif", tmp_path / "p1.tif")
+    assert told.shape == (4, 5)
+    assert left_out(told).endswith("its ProjectedCSTypeGeoKey is 32634, not 32633")
+    assert chosen(tmp_path / "p0.tif", tmp_path / "p2.tif")[0].shape == (4, 10)
 
 
 def test_hdf5_files_of_one_shape_with_different_datasets_are_fields_together(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from dbproc.codes import picture, tiff_to_idx
 from dbproc.codes.conversion.rows import upright
+from dbproc.codes.drawing.figure import Options
 from dbproc.codes.idx.blocks import edges
 from dbproc.codes.idx.description import Axis, Description, Regular
 from dbproc.codes.idx.idx_reader import open_idx
@@ -141,7 +142,7 @@ def test_copies_are_stored_like_what_they_are_copies_of(made: Path, seen: dict[s
 def test_pictures_and_slices_look_as_before(made: Path, tmp_path: Path) -> None:
     assert (made / "seen.png").read_bytes() == (made / "seen_kept.png").read_bytes()
     for name in ("map", "map_kept"):
-        picture.draw(made / f"{name}.idx", tmp_path / f"{name}.png", picture.Options("v"))
+        picture.draw(made / f"{name}.idx", tmp_path / f"{name}.png", Options("v"))
         extract(made / f"{name}.idx", tmp_path / f"{name}.npy", [("lat", 1)])
         extract(made / f"{name}.idx", tmp_path / f"{name}.csv", [("time", 2)])
     for ending in ("png", "npy", "csv"):

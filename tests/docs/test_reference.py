@@ -11,7 +11,7 @@ import click
 import pytest
 
 from dbproc.cli import dbproc
-from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
+from dbproc.cli.dbprocessing.commands import COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
 from dbproc.core.states import RefusalReason
 from dbproc.products.registry import BUILT_IN, arguments_of

@@ -366,7 +366,19 @@ def test_dbprocessings_scripts_without_force_queue_what_stale_outputs_are_made_f
     mission = built(sqlite_mission, *plain(), days=1)
     mission.code("to_clean.sh", JOIN + "# edited\n")
     assert "Added 0 files" in mission.script("reprocessByProduct.py", "raw", "-m", mission.database).out
-    assert "is not a date" in mission.script("reprocessByDate.py", "-s", "x", "-e", "y", "-m", "z", status=2).err
+    for end, words in (("y", "is not a date"), ("7 May", "a date without a year")):
+        failed = mission.script("reprocessByDate.py", "-s", "2020", "-e", end, "-m", "z", status=2)
+        assert words in failed.err
+
+
+def test_dbprocessings_scripts_do_again_what_has_no_output(sqlite_mission: Mission) -> None:
+    sqlite_mission.code("to_run.sh", "#!/bin/sh\n")
+    mission = built(sqlite_mission, *chain(), process("to_run", None, ["clean"], "RUN"))
+    before = mission.rows("SELECT COUNT(*) FROM attempt")[0][0]
+    words = ["-s", "1 Jan 2020", "-e", "2020-01-02", "-m", mission.database]
+    assert "Added 2 files" in mission.script("reprocessByProduct.py", *words, "clean").out
+    mission.run("-p")
+    assert mission.rows("SELECT COUNT(*) FROM attempt")[0][0] == before + 2
 
 
 def test_several_items_that_need_nothing_any_more_end_at_once(sqlite_mission: Mission) -> None:

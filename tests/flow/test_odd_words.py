@@ -11,7 +11,7 @@ import click
 import pytest
 
 from dbproc.cli import dbproc, guarded
-from dbproc.cli.dbprocessing.commands import _COMMANDS as LEGACY
+from dbproc.cli.dbprocessing.commands import COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
 from docs.generate import commands
 from tests.kit.mission import JOIN, Mission, chain, name_of

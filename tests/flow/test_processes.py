@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbproc.cli import COMMANDS
-from tests.kit.commands import REPOSITORY, call_command
+from tests.kit.commands import call_command
 from tests.kit.mission import Mission, chain, name_of
 
 RAW = name_of("raw", 1)
@@ -16,6 +16,7 @@ ASKING = [
     "queue",
     "files",
     "graph",
+    "show processes",
     "log",
     f"why {CLEAN}",
     f"lineage {CLEAN}",
@@ -86,6 +87,5 @@ def filled(mission: Mission, words: str) -> list[str]:
     return words.replace("ROOT", str(mission.root)).replace("DATABASE", mission.database).split()
 
 
-def test_each_command_and_each_script_is_among_them() -> None:
+def test_each_command_is_among_them() -> None:
     assert {words.split()[0] for words in [*WORKING, *ASKING]} == set(COMMANDS)
-    assert {words.split()[0] for words in SCRIPTS} == {path.name for path in (REPOSITORY / "scripts").glob("*.py")}

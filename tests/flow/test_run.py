@@ -236,3 +236,13 @@ def test_whatever_a_job_makes_of_its_log_the_run_goes_on(sqlite_mission: Mission
     mission.run(status=1 if status else 0)
     (found,) = mission.rows("SELECT log_path FROM attempt WHERE process_id = 1")
     assert found == (None,)
+
+
+def test_a_report_is_written_after_a_run_that_logs_nothing_but_the_worst(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(*chain())
+    mission.deliver("raw_20200101_v1.0.0.txt")
+    told = mission.run("-r", "-l", "critical").out
+    page = mission.root / ".dbproc" / "report.html"
+    assert f"wrote {page}" in told
+    assert "smooth" in page.read_text()
+    assert [log.read_text() for log in (mission.root / ".dbproc" / "logs").glob("*.log")] == [""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 
@@ -271,3 +272,16 @@ def test_db_runner_takes_dbprocessings_options(sqlite_mission: Mission) -> None:
     assert name_of("clean", 1, "1.1.0") in mission.names("clean")
     done = mission.script("DBRunner.py", *words, "-u", "-d", "to_clean")
     assert "2020-01-01: up to date" in done.out
+    mission.script("DBRunner.py", *words, "-v", "1.0.0", "to_clean")
+    assert mission.content(name_of("clean", 2, "1.0.0")) == (mission.root / name_of("clean", 2, "1.0.0")).read_text()
+    assert "leave --ingest" in mission.script("DBRunner.py", *words, "-v", "1.0.0", "-i", "to_clean", status=2).err
+
+
+def test_db_runner_begins_and_ends_where_dbprocessings_does(sqlite_mission: Mission) -> None:
+    mission, today = built(sqlite_mission), dt.datetime.now(dt.UTC).date()
+    mission.deliver(*(f"raw_{day}_v1.0.0.txt" for day in ("20120829", "20120830", f"{today:%Y%m%d}")))
+    mission.run()
+    planned = mission.script("DBRunner.py", "-m", mission.database, "-d", "-u", "to_clean").out
+    assert "2012-08-29" not in planned
+    assert "2012-08-30: up to date" in planned
+    assert f"{today}: up to date" in planned

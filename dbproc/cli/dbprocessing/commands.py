@@ -12,15 +12,27 @@ import click
 
 from dbproc.cli import guarded
 from dbproc.cli.apply import apply
-from dbproc.cli.common import HELP, cell, mission_option, open_mission, open_own_mission, slots_option
-from dbproc.cli.dbprocessing import reprocess
+from dbproc.cli.common import (
+    HELP,
+    cell,
+    mission_option,
+    open_mission,
+    open_own_mission,
+    slots_option,
+    version_option,
+)
+from dbproc.cli.dates import AnyDate
+from dbproc.cli.dbprocessing import handed_over, instead, reprocess
 from dbproc.cli.init import init_command
 from dbproc.cli.unlock import clear_lock, say_cleared
 from dbproc.core.lookup import product_named
+from dbproc.core.version import Part, Version
 from dbproc.database import queue
 from dbproc.database.definition.load import load_definition
 from dbproc.database.queue import QueueRow
 from dbproc.mission.read import read_mission_file
+
+_FIRST_DATE = "2012-08-30"  # dbprocessing's
 
 
 @click.command("clearProcessingFlag.py", context_settings=HELP)
@@ -141,34 +153,20 @@ def _html_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(("<table>", line(head, "th"), *(line(row, "td") for row in rows), "</table>"))
 
 
-class _AnyDay(click.ParamType[dt.date]):
-    """A date with or without hyphens, as in dbprocessing."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
-        """Read the date."""
-        if isinstance(value, dt.date):
-            return value
-        try:
-            return dt.date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a date; write 2012-10-02 or 20121002", param, ctx)
-
-
 @click.command("DBRunner.py", context_settings=HELP)
 @click.option("-d", "--dryrun", "dry_run", is_flag=True, help="Say what would be done, and change nothing.")
 @mission_option
-@click.option("-e", "--endDate", "end", type=_AnyDay(), help="Last date, included.  [default: the first]")
+@click.option("-e", "--endDate", "end", type=AnyDate(last=True), help="Last date, included.  [default: today]")
 @click.option("--echo", is_flag=True, help="Print every SQL statement.")
 @click.option("--force", type=click.IntRange(0, 2), help="Raise this part of the versions, up to date or not.")
 @click.option(
     "-i", "--ingest", is_flag=True, help="Take the outputs into the catalogue.  [default: into this directory]"
 )
-@slots_option
+@slots_option(1)
 @click.option("--nooptional", "no_optional", is_flag=True, help="Leave optional inputs out.")
-@click.option("-s", "--startDate", "start", type=_AnyDay(), required=True, help="First date, such as 2012-10-02.")
+@click.option("-s", "--startDate", "start", type=AnyDate(), default=_FIRST_DATE, show_default=True, help="First date.")
 @click.option("-u", "--update", is_flag=True, help="Only what is stale.")
+@version_option("-v", "--version")
 @click.argument("process")
 def db_runner(
     process: str,
@@ -177,25 +175,26 @@ def db_runner(
     update: bool,
     force: int | None,
     no_optional: bool,
+    version: Version | None,
     **options: Any,
 ) -> int:
     """Run PROCESS, by name or number, over a range of dates: dbproc run-process."""
     from dbproc.cli.run_process import perform
     from dbproc.core.slot_text import SlotChoice, between_days
-    from dbproc.core.version import Part
     from dbproc.run.on_demand import Request
 
     request = Request(
         process=process,
-        slots=SlotChoice(between_days(start, end or start)),
+        slots=SlotChoice(between_days(start, end or max(start, dt.datetime.now(dt.UTC).date()))),
         only_stale=update,
         force=None if force is None else Part(force),
         with_optional=not no_optional,
+        version=version,
     )
     return perform(request, output=None, as_json=False, **options)
 
 
-_COMMANDS = {
+COMMANDS = {
     "clearProcessingFlag.py": clear_processing_flag,
     "CreateDB.py": init_command,
     "addFromConfig.py": add_from_config,
@@ -203,9 +202,11 @@ _COMMANDS = {
     "flushProcessQueue.py": flush_process_queue,
     "DBRunner.py": db_runner,
     **reprocess.COMMANDS,
+    **handed_over.COMMANDS,
+    **instead.COMMANDS,
 }
 
 
 def main(name: str, arguments: Sequence[str] | None = None) -> int:
     """Run the command of this name; return the exit status."""
-    return guarded(_COMMANDS[name], arguments, name)
+    return guarded(COMMANDS[name], arguments, name)

@@ -6,49 +6,26 @@ made again.
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import click
 
 from dbproc.changes.reprocess import Order, Selection, begin_campaign, choose, queue_inputs
 from dbproc.cli.common import HELP, Function, mission_option, open_own_mission, together
+from dbproc.cli.dates import AnyDate
 from dbproc.cli.numbers import LEVEL
 from dbproc.core.slot_text import SlotChoice, between_days
 from dbproc.core.version import Part
 from dbproc.database.store import Store
 
-_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y-%m", "%Y%m")
-
-
-class _Day(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A date; a month without a day is its first day, or its `last` one."""
-
-    name = "date"
-
-    def __init__(self, *, last: bool = False) -> None:
-        self._last = last
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
-        """Text → date."""
-        text = str(value)
-        for pattern in _FORMATS:
-            try:
-                day = dt.datetime.strptime(text, pattern).date()
-            except ValueError:
-                continue
-            if self._last and "%d" not in pattern:
-                return day.replace(day=calendar.monthrange(day.year, day.month)[1])
-            return day
-        self.fail(f"{text!r} is not a date; write it as 2012-10-02", param, ctx)
-
 
 def _options(*, required: bool = False) -> Callable[[Function], Function]:
     """Dates, --force, --echo and -m."""
     return together(
-        click.option("-s", "--startDate", "start", type=_Day(), required=required, help="From this day on."),
-        click.option("-e", "--endDate", "end", type=_Day(last=True), required=required, help="Up to this day."),
+        click.option("-s", "--startDate", "start", type=AnyDate(), required=required, help="From this day on."),
+        click.option("-e", "--endDate", "end", type=AnyDate(last=True), required=required, help="Up to this day."),
         click.option("--force", type=click.IntRange(0, 2), help="Raise 0 interface, 1 quality, 2 revision."),
         click.option("--echo", is_flag=True, help="Print every SQL statement."),
         mission_option,
@@ -114,13 +91,17 @@ def _dated(start: dt.date | None, end: dt.date | None) -> SlotChoice:
 
 
 def _put(store: Store, selection: Selection, force: int | None) -> int:
-    """Queue the inputs of the selection, or force all of it; return the number of input files."""
+    """Queue the inputs of the selection, or force all of it; return the number of input files.
+
+    A process of timebase RUN is run again in any case: it has no output that could be up to date.
+    """
     part = None if force is None else Part(force)
-    chosen = choose(store, selection, part)
+    chosen = choose(store, replace(selection, with_runs=True), part)
     if part is None:
-        return queue_inputs(store, chosen)
-    if chosen.decisions:
-        begin_campaign(store, chosen, part, Order(comment="under dbprocessing's name"))
+        queue_inputs(store, chosen)
+    again = chosen if part is not None else chosen.runs()
+    if again.decisions:
+        begin_campaign(store, again, part or Part.REVISION, Order(comment="under dbprocessing's name"))
     return len(chosen.inputs)
 
 

@@ -1,13 +1,16 @@
-"""Which of many arrays of a file are converted together: those of the largest shape. Pure."""
+"""Which of many arrays of a file are converted together: those of the largest shape."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
 from typing import Any
 
+from dbproc.codes.automatic.choice import Choice, no_array
 from dbproc.codes.formats.selection import few
+from dbproc.codes.idx.refusal import Refusal
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,61 @@ def groups(
         left = [each for each in left if each not in chosen]
 
 
-def are_apart(best: Sequence[Sequence[Array]]) -> bool:
+@dataclass(frozen=True)
+class Arrays:
+    """How the arrays of files are converted by a program.
+
+    Parameters
+    ----------
+    program, option
+        The converter, and its option that names arrays.
+    listed
+        Gives of a file the arrays that can be converted, and in words those that cannot.
+    order
+        Which of them come first.
+    """
+
+    program: str
+    option: str
+    listed: Callable[[Path], tuple[list[Array], list[str]]]
+    order: Callable[[Array], tuple[Any, ...]]
+
+    def choices(self, files: Sequence[Path], wanted: Sequence[str]) -> Iterator[Choice]:
+        """The ways to convert files, by what the first holds, or the arrays that are wanted."""
+        if wanted:
+            yield self.of(files, wanted)
+        else:
+            yield from self.best(files, *self.listed(files[0]))
+
+    def best(self, files: Sequence[Path], arrays: Sequence[Array], others: Sequence[str]) -> Iterator[Choice]:
+        """The ways to convert files of which the first holds these arrays, and others that cannot be converted."""
+        if not arrays:
+            raise no_array(files[0], others)
+        if len(files) > 1:
+            yield from self._apart(files, arrays)
+        for chosen, left in groups(arrays, self.order):
+            beside = told([each for each in left if each.rank >= 0], chosen[0].shape)
+            yield replace(self.of(files, [each.name for each in chosen]), left_out=(*beside, *others))
+
+    def of(self, files: Sequence[Path], names: Sequence[str]) -> Choice:
+        """The choice of arrays by name."""
+        return Choice(self.program, tuple(files), ({self.option: list(names)},), self.option)
+
+    def _apart(self, files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
+        """Files that hold the arrays of one dataset between them."""
+        best = [next(groups(first, self.order))[0]]
+        for path in files[1:]:
+            try:
+                best.append(next(groups(self.listed(path)[0], self.order), ([], []))[0])
+            except Refusal:  # told where it is joined to the others
+                return
+            if not _are_apart(best):
+                return
+        openings = tuple({self.option: [each.name for each in chosen]} for chosen in best)
+        yield Choice(self.program, tuple(files), openings, sets=tuple((path,) for path in files))
+
+
+def _are_apart(best: Sequence[Sequence[Array]]) -> bool:
     """Whether files hold the arrays of one dataset between them: alike in shape, none with an array of another."""
     names = {each.name for chosen in best for each in chosen}
     return all(best) and len(names) == sum(map(len, best)) and len({chosen[0].shape for chosen in best}) == 1

@@ -23,10 +23,12 @@ from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
 NO_ARRAY = "it holds no array of numbers"
 """What is said of a sound file with nothing to convert."""
-WORDS = {"variables": "--variable", "datasets": "--dataset", "signals": "--signal"}
+WORDS = {"variables": "--variable", "datasets": "--dataset", "signals": "--signal", "columns": "--column"}
 """Options of converters that are called otherwise on the command line."""
 MOST_WORDS = 25
 """So many words of a command are told; the metadata have all of it."""
+ALONE = ("image_to_idx", "mapir_to_idx")
+"""Converters that do not join several files by themselves."""
 HIDDEN = ("memory", "missing", "timesteps")
 """Options that are not part of a choice."""
 DEFAULTS: Mapping[str, Any] = {"order": "C", "components": 1, "name": "data", "offset": 0}
@@ -82,6 +84,10 @@ class Choice:
         """The same, with more left out."""
         return replace(self, left_out=(*self.left_out, *what))
 
+    def saying(self, *what: str) -> Choice:
+        """The same, with more to be said."""
+        return replace(self, why=(*self.why, *what))
+
     def parts(self) -> list[Choice]:
         """A choice for each opening."""
         sets = self.sets or (self.files,) * len(self.openings)
@@ -100,11 +106,22 @@ class Choice:
         options = shlex.join(_told(self.openings[place]))
         return options if not self.sets else ", ".join(path.name for path in self.sets[place])
 
-    def command(self) -> str:
-        """The command that does the same without choosing."""
-        words = [self.program, *(word for options in self.openings for word in _told(options))]
+    def command(self, first: Axis) -> str:
+        """The command that does the same without choosing; where there is none, what is done with each file.
+
+        ``first`` is the first axis of what came of it.
+        """
+        told = [_told(options) for options in self.openings]
+        if self.sets:
+            words = told[0] if all(each == told[0] for each in told) else []
+            return f"{shlex.join([self.program, *words])} of {len(self.files)} files each, their fields together"
+        is_new = self.told is not None and self.axis == "" and first.name == self.new_axis == self.told.name
+        joint = ["--join", first.name] if is_new and self.program not in ALONE else []
+        words = [self.program, *joint, *(word for each in told for word in each)]
         more = len(words) - MOST_WORDS
-        return shlex.join(words) if more <= 0 else f"{shlex.join(words[:MOST_WORDS])} and {more // 2} more"
+        command = shlex.join(words) if more <= 0 else f"{shlex.join(words[:MOST_WORDS])} and {more // 2} more"
+        is_joined = self.program in ALONE and self.axis is not None and len(self.files) > 1
+        return f"{command} of {len(self.files)} files each, one after another" if is_joined else command
 
 
 def no_array(path: Path, others: Sequence[str]) -> Refusal:

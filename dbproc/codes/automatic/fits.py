@@ -1,12 +1,13 @@
-"""What of a FITS file is converted: the first image and those of its shape."""
+"""What of a FITS file is converted: the first image and those of its shape; without images columns of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dbproc.codes.automatic.arrays import Array, by_size, groups
 from dbproc.codes.automatic.choice import NO_ARRAY, Choice, library, no_array
 from dbproc.codes.formats.selection import few
 from dbproc.codes.idx.refusal import Refusal
@@ -25,6 +26,8 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
     """The ways to convert FITS files, by what the first holds; ``wanted`` are HDUs by name or number."""
     if wanted:
         yield Choice(PROGRAM, tuple(files), tuple({"hdu": each} for each in wanted))
+        yield Choice(PROGRAM, tuple(files), ({"columns": list(wanted)},), "columns")
+        yield from _of_tables(files, [each for each in _units(files[0]) if {str(each.number), each.name} & set(wanted)])
         return
     try:
         units = _units(files[0])
@@ -37,7 +40,8 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
     others = [f"HDU {each.number} {each.name} ({each.kind})".replace("  ", " ") for each in units if each not in images]
     others = [each for each in others if not each.endswith("(empty)")]
     if not images:
-        raise no_array(files[0], others)
+        yield from _of_tables(files, units)
+        raise no_array(files[0], [*others, *_odd(units)])
     seen: set[tuple[int, ...]] = set()
     for image in images:
         if image.shape in seen:
@@ -49,6 +53,33 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
         ]
         openings = tuple({"hdu": str(each.number)} for each in alike)
         yield Choice(PROGRAM, tuple(files), openings, left_out=tuple(few([*left, *others])))
+
+
+def _of_tables(files: Sequence[Path], units: Sequence[Unit]) -> Iterator[Choice]:
+    """Columns of the binary tables of a file: the largest and those of its shape."""
+    from dbproc.codes.formats.fits_columns import columns
+
+    found = [each for unit in units for each in columns(unit) if each.kind == "image" and len(each.shape) <= MOST]
+    arrays = [Array(each.name, each.shape, each.number) for each in found]
+    beside = [
+        f"HDU {each.number} {each.name} ({each.kind})".replace("  ", " ") for each in units if each.kind != "empty"
+    ]
+    for chosen, left in groups(arrays, by_size):
+        number = chosen[0].kind
+        options = {"hdu": str(number), "columns": [each.name for each in chosen]}
+        others = [each for each in beside if not each.startswith(f"HDU {number} ")]
+        told = [str(each) for each in left if each.kind == number] + _odd(
+            each for each in units if each.number == number
+        )
+        yield Choice(PROGRAM, tuple(files), (options,), "columns", left_out=tuple(few([*told, *others])))
+
+
+def _odd(units: Iterable[Unit]) -> list[str]:
+    """Columns that do not hold numbers, in words."""
+    from dbproc.codes.formats.fits_columns import columns
+
+    found = [each for unit in units for each in columns(unit)]
+    return [f"{each.name} ({each.kind})" for each in found if each.kind not in ("image", "empty")]
 
 
 def _is_header(path: Path) -> bool:

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.automatic.arrays import Array, are_apart, by_size, groups, told
-from dbproc.codes.automatic.choice import Choice, no_array
+from dbproc.codes.automatic.arrays import Array, Arrays, by_size, told
+from dbproc.codes.automatic.choice import Choice
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -71,55 +71,41 @@ def _is_dimension(file: Any, name: str) -> bool:
 def _choices(tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, ys: str) -> Iterator[Choice]:
     arrays, others = _listed(tree)
     shapes = {each.name: each.shape for each in arrays}
+    way = Arrays("hdf5_to_idx", "datasets", _listed_of, by_size)
     if wanted:
         names = [name.strip("/") for name in wanted]
-        choice = Choice("hdf5_to_idx", tuple(files), ({"datasets": names},), "datasets")
-        yield _placed(tree, choice, names[0], shapes.get(names[0], ()), xs, ys)
+        yield _placed(tree, way.of(files, names), names[0], shapes.get(names[0], ()), xs, ys)
         return
     yield from _of_nexus(tree, files, arrays, xs, ys)
-    if not arrays:
-        raise no_array(tree.path, others)
-    if len(files) > 1:
-        yield from _apart(files, arrays)
-    for chosen, left in groups(arrays, by_size):
-        names = [each.name for each in chosen]
-        beside = (*told([each for each in left if each.rank >= 0], chosen[0].shape), *others)
-        choice = Choice("hdf5_to_idx", tuple(files), ({"datasets": names},), "datasets", left_out=beside)
-        yield _placed(tree, choice, names[0], chosen[0].shape, xs, ys)
+    for choice in way.best(files, arrays, others):
+        names = choice.openings[0]["datasets"]
+        above = {name.rpartition("/")[0] for name in names}
+        left = tuple(each for each in choice.left_out if each.partition(" (")[0] not in above)
+        choice = replace(choice, left_out=left)
+        yield choice if choice.sets else _placed(tree, choice, names[0], shapes[names[0]], xs, ys)
 
 
-def _apart(files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
-    """Files that hold the datasets of one between them."""
+def _listed_of(path: Path) -> tuple[list[Array], list[str]]:
     from dbproc.codes.formats.hdf5 import opened
 
-    best = [next(groups(first, by_size), ([], []))[0]]
-    for path in files[1:]:
-        try:
-            with opened(path) as tree:
-                best.append(next(groups(_listed(tree)[0], by_size), ([], []))[0])
-        except Refusal:  # told where it is joined to the others
-            return
-        if not are_apart(best):
-            return
-    openings = tuple({"datasets": [each.name for each in chosen]} for chosen in best)
-    yield Choice("hdf5_to_idx", tuple(files), openings, sets=tuple((path,) for path in files))
+    with opened(path) as tree:
+        return _listed(tree)
 
 
 def _listed(tree: Tree) -> tuple[list[Array], list[str]]:
     """The datasets that can be converted, and in words those that cannot."""
     from dbproc.codes.formats.hdf5 import is_dataset
-    from dbproc.codes.formats.hdf5_fields import candidate
+    from dbproc.codes.formats.hdf5_fields import candidates
 
     arrays, others = [], []
     for path, each in tree.entries():
-        if not is_dataset(each):
-            continue
-        found = candidate(path, each)
-        if found.unfit:
-            others += [f"{found.name} ({found.kind})"] if found.kind else []
-            continue
-        shape = tuple(int(size) for size in each.shape)
-        arrays.append(Array(found.name, shape, rank=-1 if found.serves else 0))
+        for found in candidates(path, each) if is_dataset(each) else ():
+            if found.unfit:
+                others += [f"{found.name} ({found.kind})"] if found.kind else []
+            else:
+                shape = tuple(int(size) for size in each.shape)
+                is_map = found.name != path.strip("/") and len(shape) > 1
+                arrays.append(Array(found.name, shape, rank=-1 if found.serves and not is_map else 0))
     return arrays, others
 
 

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dbproc.codes.automatic.arrays import Array, are_apart, by_depth, groups, told
-from dbproc.codes.automatic.choice import Choice, no_array
+from dbproc.codes.automatic.arrays import Array, Arrays, by_depth
+from dbproc.codes.automatic.choice import Choice
 from dbproc.codes.formats.selection import Candidate
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
-PROGRAM = "netcdf_to_idx"
 EMPTY = "no values"
 """What a variable without values is called."""
 BOUNDS = re.compile(r"(.*_)?(bnds|bounds?|vertices|nv|nvertex|corners?)", re.IGNORECASE)
@@ -23,30 +22,7 @@ BOUNDS = re.compile(r"(.*_)?(bnds|bounds?|vertices|nv|nvertex|corners?)", re.IGN
 
 def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choice]:
     """The ways to convert NetCDF files, by what the first holds; ``wanted`` are variables by name."""
-    if wanted:
-        yield Choice(PROGRAM, tuple(files), ({"variables": list(wanted)},), "variables")
-        return
-    arrays, others = _listed(files[0])
-    if not arrays:
-        raise no_array(files[0], others)
-    if len(files) > 1:
-        yield from _apart(files, arrays)
-    for chosen, left in groups(arrays, by_depth):
-        names = [each.name for each in chosen]
-        beside = told([each for each in left if each.rank >= 0], chosen[0].shape)
-        yield Choice(PROGRAM, tuple(files), ({"variables": names},), "variables", left_out=(*beside, *others))
-
-
-def _apart(files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
-    """Files that hold the variables of one dataset between them."""
-    try:
-        others = [_listed(path)[0] for path in files[1:]]
-    except Refusal:  # told where it is joined to the others
-        return
-    best = [next(groups(arrays, by_depth), ([], []))[0] for arrays in (first, *others)]
-    if are_apart(best):
-        openings = tuple({"variables": [each.name for each in chosen]} for chosen in best)
-        yield Choice(PROGRAM, tuple(files), openings, sets=tuple((path,) for path in files))
+    return Arrays("netcdf_to_idx", "variables", _listed, by_depth).choices(files, wanted)
 
 
 def _listed(path: Path) -> tuple[list[Array], list[str]]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PROGRAM, BANDS = "image_to_idx", "mapir_to_idx"
 KEPT = ("latitude", "longitude", "altitude")
 """What is kept of each of several pictures."""
+MOST_ALIKE = 0.75
+"""Pictures of several times that cover less than this part of their pixels show one place several times."""
 SPARSEST = 16
 """A mosaic has at least one pixel in so many."""
 
@@ -63,7 +65,7 @@ def band_choices(files: Sequence[Path]) -> Iterator[Choice]:
             yield (
                 _joined(BANDS, ordered, told, alike, options).leaving(*left)
                 if not words
-                else replace(_joined(BANDS, ordered, told, alike, options).leaving(*left), why=words)
+                else _joined(BANDS, ordered, told, alike, options).leaving(*left).saying(*words)
             )
 
 
@@ -148,7 +150,7 @@ def _placed(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
 
 
 def _is_filled(facts: Mapping[Path, Facts]) -> bool:
-    """Whether pictures lie near enough to each other for a mosaic: of one that is all gaps nobody sees anything."""
+    """Whether pictures lie near enough to each other for a mosaic, and are not of the same place at several times."""
     from dbproc.codes.formats import mosaic
 
     try:
@@ -156,7 +158,9 @@ def _is_filled(facts: Mapping[Path, Facts]) -> bool:
     except Refusal:
         return True  # which the converter tells
     pixels = found.rows * found.columns
-    return (pixels - found.gaps) * SPARSEST >= pixels
+    covered, given = pixels - found.gaps, sum(each.rows * each.columns for each in facts.values())
+    is_repeated = covered < given * MOST_ALIKE and _in_time(facts)[1] is not None
+    return covered * SPARSEST >= pixels and not is_repeated
 
 
 def _stacked(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
@@ -176,7 +180,10 @@ def _joined(
     places = {name: [facts[path].attributes.get(name) for path in ordered] for name in KEPT}
     kept = {name: values for name, values in places.items() if any(value is not None for value in values)}
     axis = replace(axis, attributes={**axis.attributes, "files": [path.name for path in ordered], **kept})
-    return Choice(program, tuple(ordered), (options,), axis="", new_axis=axis.name, told=axis)
+    why = (f"places of cameras are kept with {axis.name}; they place no pixel, so no mosaic is made of them",)
+    is_told = len({each for each in places["latitude"] if each is not None}) > 1
+    choice = Choice(program, tuple(ordered), (options,), axis="", new_axis=axis.name, told=axis)
+    return replace(choice, why=why) if is_told else choice
 
 
 def _in_time(facts: Mapping[Path, Facts]) -> tuple[list[Path], Axis | None]:

@@ -42,12 +42,30 @@ def _of_file(path: Path, wanted: Sequence[str]) -> Iterator[Choice]:
         best = max(left, key=lambda number: (sizes[number], -number))
         shape = found[best][1].shape
         chosen = [number for number in left if found[number][1].shape == shape]
-        others = [f"series {number} {each.shape}" for number, (_, each) in found.items() if number not in chosen]
+        others = [
+            f"series {number} {each.shape}{_reason(each, found[best][1])}"
+            for number, (_, each) in found.items()
+            if number not in chosen
+        ]
         yield Choice(PROGRAM, (path,), tuple(found[number][0] for number in chosen), left_out=tuple(few(others)))
         left = [number for number in left if number not in chosen]
     for options in ({"plain": True}, {"plain": True, "channels": "fields"}):
         yield Choice(PROGRAM, (path,), (options,), why=("the pages are taken as they come",))
     yield Choice("image_to_idx", (path,), axis=None, why=("the first page is taken as a picture",))
+
+
+def _reason(found: Description, chosen: Description) -> str:
+    """Why pages of the size of those that are chosen are not among them."""
+    if found.shape[-2:] != chosen.shape[-2:]:
+        return ""
+    if found.orientation != chosen.orientation:
+        return f": its {found.orientation}, that of the others {chosen.orientation.removeprefix('first row ')}"
+    if any(
+        mine.positions() != other.positions() for mine, other in zip(found.axes[-2:], chosen.axes[-2:], strict=True)
+    ):
+        return ": it lies elsewhere"
+    types = [[(field.dtype, field.components) for field in each.fields] for each in (found, chosen)]
+    return ": its pixels are of another type" if types[0] != types[1] else ""
 
 
 def _series(path: Path, wanted: Sequence[int]) -> dict[int, tuple[Mapping[str, Any], Description]]:
@@ -75,7 +93,8 @@ def _one(path: Path, options: Mapping[str, Any]) -> tuple[Mapping[str, Any], Des
         refusal = error
     else:
         field = description.fields[0]
-        bands = field.components > 1 and field.attributes.get("photometric") not in COLOURS
+        is_complex = str(field.attributes.get("tiff_dtype")).startswith("complex")
+        bands = field.components > 1 and not is_complex and field.attributes.get("photometric") not in COLOURS
         if not bands and all(axis.name != CHANNEL for axis in description.axes):
             return options, description
     try:

@@ -173,7 +173,8 @@ def _require_free(picture: Path) -> None:
 
 def _draw(idx: Path, output: Path) -> None:
     """Draw the first field of a dataset that was just made; where that fails, the dataset stays."""
-    from dbproc.codes.picture import Options, draw
+    from dbproc.codes.drawing.figure import Options
+    from dbproc.codes.picture import draw
 
     metadata = read_metadata(idx)
     assert metadata is not None

@@ -25,6 +25,8 @@ Open = Callable[[Path], AbstractContextManager[Source]]
 
 MEANING = ("photometric", "flag_values", "flag_masks", "flag_meanings")
 """Attributes of a field that say what its numbers mean."""
+SYSTEMS = ("ProjectedCSTypeGeoKey", "GeographicTypeGeoKey")
+"""Attributes of a GeoTIFF that say of which system its coordinates are."""
 MOST_WORDS = 80
 FILL = "fill and valid range"
 TIME = "time"
@@ -197,6 +199,7 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
     """What must be the same in all files, by the words for it."""
     facts: dict[str, object] = {"number of axes": len(description.axes)}
     facts["colour map"] = description.attributes.get("ColorMap")
+    facts |= {key: description.attributes.get(key) for key in SYSTEMS}
     for i, axis in enumerate(description.axes):
         packing = [axis.attributes.get(key) for key in PACKING]
         if i == place:

@@ -32,6 +32,9 @@ MICROSECONDS = (
     (r"(days?|d)", 86_400_000_000),
 )
 """Units of time, and their microseconds."""
+PROLEPTIC = "proleptic_gregorian"
+REFORM = 1582, 10, 15
+"""The first day from which on the standard and the proleptic calendar are the same."""
 Change = tuple[Fraction, Fraction]
 UNCHANGED = Fraction(1), Fraction(0)
 
@@ -91,7 +94,7 @@ def _change(path: Path, axis: Axis, first: Axis) -> Change:
         return UNCHANGED
     unit, since, _ = axis.units.partition(" since ")
     mine, theirs = _microseconds(unit), _microseconds(first.units.partition(" since ")[0])
-    if since and mine and theirs and _calendar(axis) == _calendar(first) and not _is_packed(axis):
+    if since and mine and theirs and _are_of_one_calendar(axis, first) and not _is_packed(axis):
         with suppress(ValueError):  # of a date or a calendar that there is not
             return Fraction(mine, theirs), Fraction(_microseconds_between(first, axis), theirs)
     what = f"its axis {axis.name} is in {_told(axis)}, not in {_told(first)}"
@@ -100,10 +103,34 @@ def _change(path: Path, axis: Axis, first: Axis) -> Change:
 
 def _microseconds_between(first: Axis, other: Axis) -> int:
     """From the date that one axis counts from to the other's."""
-    cftime, calendar = importlib.import_module("cftime"), _calendar(first)
-    dates = [cftime.num2date(0, axis.units, calendar, only_use_cftime_datetimes=True) for axis in (first, other)]
-    passed: timedelta = dates[1] - dates[0]
+    return _microseconds_from_reform(other) - _microseconds_from_reform(first)
+
+
+def _microseconds_from_reform(axis: Axis) -> int:
+    """From a day that calendars have in common to the date that an axis counts from."""
+    cftime, calendar = importlib.import_module("cftime"), _named(axis)
+    date = cftime.num2date(0, axis.units, calendar, only_use_cftime_datetimes=True)
+    passed: timedelta = date - cftime.datetime(*REFORM, calendar=calendar)
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def _are_of_one_calendar(axis: Axis, first: Axis) -> bool:
+    """Whether two axes have one calendar, or two that are the same for all their dates."""
+    if _named(axis) == _named(first):
+        return True
+    return {_named(axis), _named(first)} == {"standard", PROLEPTIC} and all(map(_is_after_reform, (axis, first)))
+
+
+def _is_after_reform(axis: Axis) -> bool:
+    """Whether all dates of an axis are those of either calendar."""
+    size = _microseconds(axis.units.partition(" since ")[0])
+    line = axis.regular
+    places = axis.coordinates or ((line.start, line.start + line.step * (axis.size - 1)) if line else ())
+    try:
+        start = _microseconds_from_reform(axis)
+    except ValueError:  # of a date that there is not
+        return False
+    return bool(size and places) and start + min(map(float, places)) * size >= 0
 
 
 def _microseconds(unit: str) -> int:
@@ -114,9 +141,20 @@ def _is_packed(axis: Axis) -> bool:
     return any(key in axis.attributes for key in PACKING)
 
 
-def _calendar(axis: Axis) -> str:
+def _named(axis: Axis) -> str:
+    """The calendar of an axis by the one name it has."""
     told = axis.calendar.lower()
     return CALENDARS.get(told, told)
+
+
+def _calendar(axis: Axis) -> str:
+    """The same; the standard one where all dates, and that which is counted from, are those of it, too."""
+    is_standard = _named(axis) == PROLEPTIC and _is_after_reform(axis) and _is_after_reform(_counted_from(axis))
+    return "standard" if is_standard else _named(axis)
+
+
+def _counted_from(axis: Axis) -> Axis:
+    return replace(axis, size=1, coordinates=(0,), regular=None)
 
 
 def _told(axis: Axis) -> str:

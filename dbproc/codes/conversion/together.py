@@ -6,8 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from dbproc.codes.conversion.joined_axes import measure
 from dbproc.codes.conversion.source import Source, witness
 from dbproc.codes.idx.description import Axis, Description
 from dbproc.codes.idx.refusal import Refusal
@@ -21,6 +22,19 @@ PLACE = re.compile(
     r"|Model(Transformation|Tiepoint|PixelScale)Tag|(?!.*Citation).+GeoKey"
 )
 """Attributes of FITS and GeoTIFF that tell where an image lies."""
+
+
+T = TypeVar("T", bound=Source)
+
+
+def each_named(names: Any) -> list[Any]:
+    """What an option names that may be repeated, each once; None alone where it is left out."""
+    return list(dict.fromkeys(names if isinstance(names, list) and names else [names or None]))
+
+
+def together(where: object, sources: Sequence[T]) -> T | Together:
+    """One source as it is, several with the fields of all."""
+    return sources[0] if len(sources) == 1 else Together(where, sources)
 
 
 class Together:
@@ -91,7 +105,7 @@ def apart(found: Description, first: Description) -> str:
     for mine, other in zip(found.axes, first.axes, strict=True):
         if not (mine.is_placed and other.is_placed):
             continue
-        if (mine.name, mine.units, mine.calendar) != (other.name, other.units, other.calendar):
+        if (mine.name, measure(mine)) != (other.name, measure(other)):
             return f"its axis {_axis(mine)} is {_axis(other)} in the first"
         if mine.positions() != other.positions():
             return f"its coordinates of {mine.name} are not those of the first"

@@ -34,11 +34,16 @@ class ArrayFile:
         The type of the values, byte order included.
     shape
         The size of every axis.
+    row
+        Bytes from one index of the first axis to the next; 0 where nothing lies between them.
     """
 
-    def __init__(self, stream: IO[bytes], offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, stream: IO[bytes], offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], row: int = 0
+    ) -> None:
         self._stream, self._offset, self._dtype, self._shape = stream, offset, dtype, shape
-        self._strides = tuple(prod(shape[i + 1 :]) * dtype.itemsize for i in range(len(shape)))
+        strides = tuple(prod(shape[i + 1 :]) * dtype.itemsize for i in range(len(shape)))
+        self._strides = (row, *strides[1:]) if row else strides
 
     def read(self, box: Box) -> Values:
         """The values inside ``box``."""

@@ -86,6 +86,11 @@ def odd_packing(attributes: Mapping[str, Any]) -> list[str]:
     return [name for name in PACKING if name in attributes and alone(attributes[name]) is None]
 
 
+def odd_packing_notes(where: str, attributes: Mapping[str, Any]) -> list[str]:
+    """The notes on these attributes of a variable."""
+    return [f"{where}: its {name} is no number, and does not scale the values" for name in odd_packing(attributes)]
+
+
 def with_numbers(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes of which scale and offset are numbers, or go by another name."""
     odd = odd_packing(attributes)

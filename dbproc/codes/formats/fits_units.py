@@ -48,6 +48,16 @@ class Unit:
         return str(self.get("EXTNAME") or ("PRIMARY" if self.number == 0 else ""))
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What it is called: its number, and its name."""
+        return str(self.number), self.name
+
+    @property
+    def title(self) -> str:
+        """What tells it from the others of its file."""
+        return f"{self.number} {self.name}".strip()
+
+    @property
     def compressed(self) -> bool:
         """Whether it is an image in tiles within a table."""
         return self.get("XTENSION") == "BINTABLE" and self.get("ZIMAGE") is True
@@ -56,7 +66,8 @@ class Unit:
     def kind(self) -> str:
         """``image``, or what it is instead."""
         if self.get("XTENSION", "IMAGE") != "IMAGE" and not self.compressed:
-            return "table" if "TABLE" in str(self.get("XTENSION")) else str(self.get("XTENSION"))
+            kinds = {"BINTABLE": "table", "A3DTABLE": "table", "TABLE": "table of text"}
+            return kinds.get(str(self.get("XTENSION")), str(self.get("XTENSION")))
         if self.get("GROUPS") is True and self.get("NAXIS1") == 0:
             return "random groups"
         return "image" if self.shape and 0 not in self.shape else "empty"

@@ -28,6 +28,14 @@ def axes(attributes: Mapping[str, Any], rows: int, columns: int) -> tuple[Axis, 
     return _placed("y", "", rows, y), _placed("x", "", columns, x)
 
 
+def other_system(attributes: Mapping[str, Any], first: Mapping[str, Any]) -> str:
+    """The system of coordinates, in words, where another one is told than for the first; else empty."""
+    pairs = [(key, attributes.get(key), first.get(key)) for key in SYSTEMS]
+    return next(
+        (f"its {key} is {mine}" for key, mine, other in pairs if None not in (mine, other) and mine != other), ""
+    )
+
+
 def band_names(attributes: Mapping[str, Any], count: int) -> tuple[str, ...]:
     """What GDAL's metadata call the bands; none where they do not name each of them."""
     try:

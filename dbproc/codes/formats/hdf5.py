@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dbproc.codes.formats.hdf5_links import file_of, followed, link_type
 from dbproc.codes.formats.texts import of_bytes
 from dbproc.codes.idx.description import Origin, plain
 from dbproc.codes.idx.refusal import Refusal
@@ -28,8 +29,6 @@ SLOTS = 100_003
 """Places in the library's table of chunks: prime, and more than there are chunks in a row of them."""
 PREEMPTION = 0.75
 """How much chunks that were read whole are the first to go; with 1 the library never lets others go."""
-HOPS = 32
-"""Links that one path may lead through."""
 PREFIXES = ("HDF5_EXT_PREFIX", "HDF5_EXTFILE_PREFIX", "HDF5_VDS_PREFIX")
 """Variables of the environment with which the library would look for files elsewhere."""
 ENTRIES = 100_000
@@ -98,7 +97,7 @@ class Tree:
         Refusal
             When a link on the way leads where it must not.
         """
-        return self._walk(self.root if start is None else start, name, HOPS)
+        return followed(self.root if start is None else start, name, self._outside)
 
     def entries(self) -> Iterator[tuple[str, Any]]:
         """All groups and datasets by path, each once; links to other files are followed where that is possible.
@@ -188,52 +187,17 @@ class Tree:
         """What a name in a group stands for; None for soft links, and for links that lead nowhere."""
         import h5py
 
-        if group.id.links.get_info(_key(name)).type == h5py.h5l.TYPE_SOFT:
+        if link_type(group, name) == h5py.h5l.TYPE_SOFT:
             return None
         try:
-            return self._walk(group, name, HOPS)
+            return self.find(name, group)
         except (KeyError, Refusal):
             return None
 
-    def _walk(self, group: Any, name: str, hops: int) -> Any:
-        found = self._root(group) if name.startswith("/") else group
-        for part in (each for each in name.split("/") if each not in ("", ".")):
-            if not is_group(found):
-                raise KeyError(name)
-            found = self._step(found, part, hops)
-        return found
-
-    def _step(self, group: Any, name: str, hops: int) -> Any:
-        """What one name in a group leads to."""
-        import h5py
-
-        if not hops:
-            raise Refusal(self.path, f"the link {name!r} leads in a circle", "Mend the file")
-        key = _key(name)
-        if not group.id.links.exists(key):
-            raise KeyError(name)
-        kind = group.id.links.get_info(key).type
-        if kind == h5py.h5l.TYPE_HARD:
-            return self._object(group, key)
-        if kind == h5py.h5l.TYPE_SOFT:
-            return self._walk(group, group.id.links.get_val(key).decode("utf-8", "surrogateescape"), hops - 1)
-        if kind == h5py.h5l.TYPE_EXTERNAL:
-            file, path = (each.decode("utf-8", "surrogateescape") for each in group.id.links.get_val(key))
-            other = self.other(file, group, repr(f"{group.name}/{name}".replace("//", "/")))
-            self.use(other)
-            return self._walk(self.file(other), f"/{path}", hops - 1)
-        raise Refusal(self.path, f"the link {name!r} is of a kind that only its maker can follow", "Mend the file")
-
-    def _object(self, group: Any, key: bytes) -> Any:
-        import h5py
-
-        if h5py.h5o.get_info(group.id, key).type == h5py.h5o.TYPE_DATASET:
-            return h5py.Dataset(h5py.h5d.open(group.id, key))
-        found = h5py.h5o.open(group.id, key)
-        return h5py.Group(found) if isinstance(found, h5py.h5g.GroupID) else None
-
-    def _root(self, holder: Any) -> Any:
-        return self._files[file_of(holder).resolve()]
+    def _outside(self, group: Any, name: str, file: str) -> Any:
+        """The root of the file that an external link names, which counts as used then."""
+        other = self.other(file, group, repr(f"{group.name}/{name}".replace("//", "/")))
+        return self.file(self.use(other))
 
 
 def cache_size(options: Mapping[str, Any], fields: int) -> int:
@@ -254,13 +218,6 @@ def is_dataset(found: Any) -> bool:
     import h5py
 
     return isinstance(found, h5py.Dataset)
-
-
-def file_of(holder: Any) -> Path:
-    """The file that an object lies in."""
-    import h5py
-
-    return Path(os.fsdecode(h5py.h5f.get_name(holder.id))).absolute()
 
 
 def attributes(holder: Any) -> dict[str, Any]:
@@ -297,11 +254,6 @@ def _other_kind(path: Path) -> str:
     if magic == b"\x0e\x03\x13\x01":
         return "It is HDF4: make it HDF5 first, with h4toh5 or nxconvert"
     return "Name an HDF5 file; this one is of another kind or damaged"
-
-
-def _key(name: str) -> bytes:
-    """A name as the library wants it."""
-    return name.encode("utf-8", "surrogateescape")
 
 
 def _told(holder: Any, name: str) -> Any:

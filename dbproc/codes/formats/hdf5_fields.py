@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.formats.cf import alone, packed, with_numbers
+from dbproc.codes.formats.cf import alone, odd_packing_notes, packed, with_numbers
 from dbproc.codes.formats.field_names import distinct_axes, safe
 from dbproc.codes.formats.hdf5 import Tree, attributes, decoded, is_dataset, one_attribute, text
 from dbproc.codes.formats.hdf5_storage import filters, require_readable, stored
@@ -73,8 +73,22 @@ def candidate(path: str, dataset: Any) -> Candidate:
     if why:
         is_odd = dataset.shape and "text" not in why
         return Candidate(name, name, (), unfit=f"cannot be converted: {why}", kind=_in_short(why) if is_odd else "")
-    serves = text(one_attribute(dataset, "CLASS")) in SERVING
+    serves = text(one_attribute(dataset, "CLASS")) in SERVING or _is_member(dataset)
     return Candidate(name, f"{name} {shape(dataset)}", dataset.shape, serves=serves, is_second=len(dataset.shape) == 1)
+
+
+def candidates(path: str, dataset: Any) -> list[Candidate]:
+    """A dataset and the members of its values, which are meant only where they are named, or there is nothing else."""
+    from dbproc.codes.formats.hdf5_members import members
+
+    found = (candidate(f"{path}/{name}", each) for name, each in members(dataset))
+    return [candidate(path, dataset), *(each for each in found if not each.unfit)]
+
+
+def _is_member(dataset: Any) -> bool:
+    from dbproc.codes.formats.hdf5_members import Member
+
+    return isinstance(dataset, Member)
 
 
 def form(dataset: Any) -> Form:
@@ -89,6 +103,13 @@ def form(dataset: Any) -> Form:
         return Form(f"float{base.itemsize * 4}", 2, "complex numbers are stored as two components, real and imaginary")
     named = "enumerated values are stored as their numbers" if h5py.check_enum_dtype(base) else ""
     return Form(np.dtype(base.str).newbyteorder("=").name, shape[0], named)
+
+
+def notes(path: str, dataset: Any) -> Iterator[str]:
+    """What is to be told of how a dataset is stored, and of attributes that are not what they should be."""
+    if form(dataset).note:
+        yield f"{path}: {form(dataset).note}"
+    yield from odd_packing_notes(path, attributes(dataset))
 
 
 def read(tree: Tree, dataset: Any, box: Box) -> Values:
@@ -203,7 +224,7 @@ def _unfit_type(dataset: Any) -> str:
     except (TypeError, ValueError) as error:
         return f"{NOT_READ}: {error}"
     if base.names:
-        return f"it is compound ({', '.join(base.names)})"
+        return f"it is compound ({', '.join(base.names)}); members are named by path, such as NAME/{base.names[0]}"
     if len(inner) > 1 or (inner != (1,) and base.kind == "c"):
         return f"every value is an array of shape {inner}"
     if base.itemsize not in SIZES.get(base.kind, ()):

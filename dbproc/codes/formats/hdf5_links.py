@@ -1,21 +1,82 @@
-"""What is in an HDF5 file itself.
+"""The links of an HDF5 file followed, and what is in the file itself.
 
 HDF5 lets a file take objects from others: by external links, by values stored outside, by virtual datasets. What came
-from elsewhere shall not have other files of this machine opened, so what lies in those is as if it were not there.
+from elsewhere shall not have other files of this machine opened: the library would, so every link is looked at first.
 """
 
 from __future__ import annotations
 
+import os
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dbproc.codes.idx.refusal import Refusal
 
-MOST_LINKS = 16
-"""Soft links that one path may lead through."""
+MOST_LINKS = 32
+"""Links that one path may lead through."""
 HERE = "."
 """How a virtual dataset names the file that it is in."""
+
+Outside = Callable[[Any, str, str], Any]
+"""Gives the root of the file that an external link names: of the link's group, its name and the file's; or refuses."""
+
+
+def followed(group: Any, path: str, outside: Outside) -> Any:
+    """What a path below a group, or from its file's root, leads to by links of every kind; None for a named type.
+
+    Behind a dataset it goes on with a member of its compound values.
+
+    Raises
+    ------
+    KeyError
+        When there is nothing of that path.
+    Refusal
+        When a link on the way cannot be followed, or ``outside`` says so.
+    """
+    import h5py
+
+    from dbproc.codes.formats.hdf5_members import member
+
+    here, parts, links = _start(group, path), deque(path.split("/")), 0
+    while parts:
+        name = parts.popleft()
+        if name in ("", "."):
+            continue
+        if isinstance(here, h5py.Dataset):
+            here = member(here, name)
+            continue
+        if not isinstance(here, h5py.Group) or not here.id.links.exists(_key(name)):
+            raise KeyError(path)
+        kind = link_type(here, name)
+        if kind == h5py.h5l.TYPE_HARD:
+            here = _object(here, _key(name))
+            continue
+        links += 1
+        if links > MOST_LINKS:
+            raise Refusal(file_of(here), f"the link {name!r} leads in a circle", "Mend the file")
+        if kind not in (h5py.h5l.TYPE_SOFT, h5py.h5l.TYPE_EXTERNAL):
+            what = f"the link {name!r} is of a kind that only its maker can follow"
+            raise Refusal(file_of(here), what, "Mend the file")
+        told = here.id.links.get_val(_key(name))
+        file, target = told if kind == h5py.h5l.TYPE_EXTERNAL else (b"", told)
+        target = _text(target)
+        here = outside(here, name, _text(file)) if kind == h5py.h5l.TYPE_EXTERNAL else _start(here, target)
+        parts.extendleft(reversed(target.split("/")))
+    return here
+
+
+def link_type(group: Any, name: str) -> int:
+    """The kind of the link that is a name in a group."""
+    return int(group.id.links.get_info(_key(name)).type)
+
+
+def file_of(holder: Any) -> Path:
+    """The file that an object lies in."""
+    import h5py
+
+    return Path(os.fsdecode(h5py.h5f.get_name(holder.id))).absolute()
 
 
 def require_own(path: Path) -> None:
@@ -51,29 +112,36 @@ def own_children(group: Any) -> list[Any]:
 
 def _at(group: Any, path: str) -> Any:
     """What is at a path, reached by the links within the file alone."""
+    try:
+        return followed(group, path, _nowhere)
+    except (KeyError, Refusal):
+        return None
+
+
+def _nowhere(group: Any, name: str, file: str) -> Any:
+    raise KeyError(name)
+
+
+def _start(group: Any, path: str) -> Any:
+    return group.file["/"] if path.startswith("/") else group
+
+
+def _object(group: Any, key: bytes) -> Any:
     import h5py
 
-    here, parts, links = group, deque(path.split("/")), 0
-    while parts:
-        part = parts.popleft()
-        if part in ("", "."):
-            continue
-        kind = _link_type(here, part) if isinstance(here, h5py.Group) else None
-        if kind == h5py.h5l.TYPE_HARD:
-            here = here[part]
-        elif kind == h5py.h5l.TYPE_SOFT and links < MOST_LINKS:
-            links += 1
-            target = here.id.links.get_val(part.encode()).decode()
-            here = here.file if target.startswith("/") else here
-            parts.extendleft(reversed(target.split("/")))
-        else:
-            return None
-    return here
+    if h5py.h5o.get_info(group.id, key).type == h5py.h5o.TYPE_DATASET:
+        return h5py.Dataset(h5py.h5d.open(group.id, key))
+    found = h5py.h5o.open(group.id, key)
+    return h5py.Group(found) if isinstance(found, h5py.h5g.GroupID) else None
 
 
-def _link_type(group: Any, name: str) -> int | None:
-    links, key = group.id.links, name.encode()
-    return int(links.get_info(key).type) if links.exists(key) else None
+def _key(name: str) -> bytes:
+    """A name as the library wants it."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "surrogateescape")
 
 
 def _holds_its_values(item: Any) -> bool:

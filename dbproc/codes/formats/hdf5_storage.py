@@ -12,7 +12,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.formats.hdf5 import Tree, file_of, is_dataset
+from dbproc.codes.formats.hdf5 import Tree, is_dataset
+from dbproc.codes.formats.hdf5_links import file_of
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import shape_of
 

@@ -16,7 +16,7 @@ from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.formats.plain_tiff import Parts, PlainTiff
-    from dbproc.codes.formats.tiff_pages import Tiff
+    from dbproc.codes.formats.tiff_file import Tiff
     from dbproc.codes.formats.tiff_series import Series
     from dbproc.codes.idx.values import Values
 
@@ -154,14 +154,16 @@ class _TiffPicture:
 
 @contextmanager
 def _tiff(path: Path) -> Iterator[_TiffPicture]:
-    from dbproc.codes.formats import tiff_pages, tiff_series
+    from dbproc.codes.formats import tiff_file, tiff_series
 
-    with tiff_pages.opened(path) as tiff:
+    with tiff_file.opened(path) as tiff:
         series = tiff_series.chosen(tiff, None, plain_pages=False)
         if len(series.planes) > 1 or series.masks:
             what = f"it holds {len(series.planes)} images" + (" and masks" if series.masks else "")
             raise Refusal(path, what, "Convert it with tiff_to_idx")
         page = tiff.pages[series.planes[0].page]
+        if page.dtype.kind == "c":
+            raise Refusal(path, "its pixels are complex numbers, which no picture has", "Convert it with tiff_to_idx")
         tags = tiff.tags(page.number)
         if page.photometric == MOSAIC:
             tags.pop("Orientation", None)

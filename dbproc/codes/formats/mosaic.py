@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
+from dbproc.codes.formats import georeference
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def from_coordinates(facts: Mapping[str, Facts]) -> list[Tile]:
     for name, each in facts.items():
         if each.axes is None:
             raise Refusal(name, "it has no coordinates", "Place the tiles with --mosaic TABLE.csv or --tiles PATTERN")
+        if what := georeference.other_system(each.attributes, next(iter(facts.values())).attributes):
+            raise Refusal(name, f"{what}, as the first tile's is not", "Warp it into the same system (gdalwarp -t_srs)")
         places = []
         for axis, first in zip(each.axes, next(iter(facts.values())).axes or (), strict=True):
             assert axis.regular is not None

@@ -68,8 +68,7 @@ def notes(path: Path, variables: Sequence[Any]) -> Iterator[str]:
     """
     for each in variables:
         yield from _unwritten(path, each)
-        for name in cf.odd_packing(attributes_of(each)):
-            yield f"{path_of(each)}: its {name} is no number, and does not scale the values"
+        yield from cf.odd_packing_notes(path_of(each), attributes_of(each))
 
 
 def left_out(told: Mapping[str, Any]) -> Iterator[str]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from dbproc.codes.formats.cf import alone
 from dbproc.codes.formats.field_names import distinct_axes
-from dbproc.codes.formats.hdf5 import HOPS, Tree, attributes, is_dataset, is_group, text
+from dbproc.codes.formats.hdf5 import Tree, attributes, is_dataset, is_group, text
 from dbproc.codes.formats.hdf5_fields import axes, axis, candidate, shape
-from dbproc.codes.formats.selection import Candidate, Candidates, Selection, few
+from dbproc.codes.formats.hdf5_links import MOST_LINKS
+from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx.coordinates import LEFT_OUT, left_out
 from dbproc.codes.idx.description import Axis, Field
 
@@ -40,8 +41,9 @@ def default_data(tree: Tree, start: str = "") -> Data:
         Where the path breaks off, or several data could be meant: with the choices.
     """
     place = start.strip("/")
-    for _ in range(HOPS):
-        group = _group(tree, place)
+    for _ in range(MOST_LINKS):
+        (named,) = _groups(tree).chosen([place])
+        group = tree.find(named.name)
         found = attributes(group)
         if text(found.get("NX_class")) == "NXdata" or "signal" in found:
             return Data(place, group, _default_signal(tree, group))
@@ -141,21 +143,10 @@ def split_names(value: Any) -> list[str]:
     return [each.strip() for each in re.split(r"[:,]", told)] if told else []
 
 
-def _group(tree: Tree, place: str) -> Any:
-    try:
-        found = tree.find(place)
-    except KeyError:
-        raise _groups(tree).refusal(f"there is no group {place!r}") from None
-    if not is_group(found):
-        raise _groups(tree).refusal(f"{place!r} is no group with data")
-    return found
-
-
 def _only(tree: Tree, place: str) -> Data:
-    below = {path: group for path, group in _all(tree).items() if f"{path}/".startswith(f"{place}/" if place else "")}
-    several, nothing = f"{len(below)} groups of data could be meant", "it has no NXdata with a signal"
-    path, group = _groups(tree).only(list(below.items()), several, nothing)
-    return Data(path, group, _default_signal(tree, group))
+    (chosen,) = _groups(tree, place).chosen([])
+    group = tree.find(chosen.name)
+    return Data(chosen.name, group, _default_signal(tree, group))
 
 
 def _all(tree: Tree) -> dict[str, Any]:
@@ -167,18 +158,28 @@ def _all(tree: Tree) -> dict[str, Any]:
     }
 
 
-def _groups(tree: Tree) -> Selection:
-    """How one of the groups of data is chosen."""
+def _groups(tree: Tree, place: str = "") -> Candidates:
+    """The groups of data, to be chosen from those below a place."""
 
-    def told() -> tuple[list[str], list[str]]:
-        found = []
-        for path, group in _all(tree).items():
-            name = _default_signal(tree, group)
-            signal = _child(tree, group, name)
-            found.append(f"{path} ({name} {shape(signal) if is_dataset(signal) else 'is missing'})")
-        return few(found), []
+    def listed() -> list[Candidate]:
+        start = f"{place}/" if place else ""
+        return [_candidate(tree, path, each, not f"{path}/".startswith(start)) for path, each in _all(tree).items()]
 
-    return Selection(tree.path, "--data", told, "Use hdf5_to_idx, and name a dataset")
+    def named(path: str) -> Candidate | None:
+        try:
+            found = tree.find(path)
+        except KeyError:
+            return None
+        return Candidate(path, path, (), unfit="" if is_group(found) else "is no group")
+
+    return Candidates(tree.path, "--data", "group", listed, named, "Use hdf5_to_idx, and name a dataset")
+
+
+def _candidate(tree: Tree, path: str, group: Any, is_elsewhere: bool) -> Candidate:
+    name = _default_signal(tree, group)
+    signal = _child(tree, group, name)
+    told = f"{path} ({name} {shape(signal) if is_dataset(signal) else 'is missing'})"
+    return Candidate(path, told, (), serves=is_elsewhere)
 
 
 def _default_signal(tree: Tree, group: Any) -> str:

@@ -43,15 +43,23 @@ class PlainHdf5:
         """Parts of a box of the dataset ``name``, components last."""
         import h5py
 
-        dataset = h5py.Dataset(h5py.h5d.open(self._file.id, name.encode("utf-8", "surrogateescape")))
+        try:
+            dataset, member = h5py.Dataset(h5py.h5d.open(self._file.id, _key(name))), None
+        except KeyError:
+            path, _, member = name.rpartition("/")
+            dataset = h5py.Dataset(h5py.h5d.open(self._file.id, _key(path)))
         source = _outside(dataset) if dataset.external else dataset
         for inside in _parts(box, dataset.shape, dataset.chunks, dataset.dtype.itemsize):
-            values = np.asarray(source[inside])
+            values = np.asarray(source[inside] if member is None else source[inside][member])
             if values.dtype.kind == "b":
                 values = values.view("uint8")
             elif values.dtype.kind == "c":
                 values = np.stack((values.real, values.imag), -1)
             yield inside, values
+
+
+def _key(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
 
 
 def _outside(dataset: Any) -> Values:

@@ -1,4 +1,4 @@
-"""Pages of a TIFF file as tifffile gives them, to hold against what :mod:`dbproc.codes.formats.tiff_pages` reads.
+"""Pages of a TIFF file as tifffile gives them, to hold against what :mod:`dbproc.codes.formats.tiff_pixels` reads.
 
 Nothing is shared with it: the file is opened anew, planes are found in tifffile's own series, strips and tiles are put
 where tifffile says.
@@ -51,7 +51,7 @@ class PlainTiff:
         """The letters and the sizes of the axes besides those of a page."""
         if self._told is None:
             return ("I", (len(self._offsets),)) if len(self._offsets) > 1 else ("", ())
-        within = self._told.pages[0].aspage().axes + "S"
+        within = self._told.pages[0].aspage().axes.replace("Z", "") + "S"
         pairs = [(a, int(n)) for a, n in zip(self._told.axes, self._told.shape, strict=True) if a not in within]
         kept = [(letter, size) for letter, size in pairs if size > 1]
         return "".join(letter for letter, _ in kept), tuple(size for _, size in kept)
@@ -84,14 +84,16 @@ class PlainTiff:
     def plane(self, number: int, rows: slice, columns: slice) -> Parts:
         """Parts of a plane: (row, column, component)."""
         if self._told is None:
-            yield from self._page(self._at(self._offsets[number]), rows, columns)
+            page = self._at(self._offsets[number])
+            yield from self._page(page, rows, columns, number % page.imagedepth)
             return
-        page = self._told.pages[number] if number < len(self._told.pages) else None
+        first = self._told.pages[0].aspage()
+        index, layer = divmod(number, first.imagedepth)
+        page = self._told.pages[index] if index < len(self._told.pages) else None
         if page is None:  # one page stands for all, whose pixels follow one another
-            first = self._told.pages[0].aspage()
             yield from self._rows(first, self._told.dataoffset + number * first.nbytes, rows, columns)
             return
-        yield from self._page(page.aspage(), rows, columns)
+        yield from self._page(page.aspage(), rows, columns, layer)
 
     def _placed(self, index: Sequence[int], part: Box, values: Values, component: int | None) -> tuple[Box, Values]:
         if component is not None:
@@ -99,20 +101,23 @@ class PlainTiff:
         elif values.shape[-1] == 1:
             values = values[..., 0]
         values = values.astype("u1") if values.dtype.kind == "b" else values
+        values = np.stack([values.real, values.imag], axis=-1) if values.dtype.kind == "c" else values
         return (*(slice(i, i + 1) for i in index), *part), values.reshape((1,) * len(index) + values.shape)
 
     def _at(self, offset: int) -> Any:
         self._tiff.filehandle.seek(offset)
         return importlib.import_module("tifffile").TiffPage(self._tiff, (0,))
 
-    def _page(self, page: Any, rows: slice, columns: slice) -> Parts:
+    def _page(self, page: Any, rows: slice, columns: slice, layer: int = 0) -> Parts:
         absent = page.dataoffsets.count(0) if isinstance(page.dataoffsets, tuple) else 0
         if page.nbytes > WHOLE and page.is_final:
-            yield from self._rows(page, page.dataoffsets[0], rows, columns)
+            place = page.dataoffsets[0] + layer * (page.nbytes // page.imagedepth)
+            yield from self._rows(page, place, rows, columns)
         elif page.nbytes > WHOLE or absent:
-            yield from self._segments(page, rows, columns)
+            yield from self._segments(page, rows, columns, layer)
         else:
-            yield (rows, columns), self._asarray(page)[rows, columns]
+            whole = self._asarray(page)
+            yield (rows, columns), (whole[layer] if page.imagedepth > 1 else whole)[rows, columns]
 
     def _asarray(self, page: Any) -> Values:
         """All of a page, the last one kept for the next box."""
@@ -124,7 +129,7 @@ class PlainTiff:
     def _rows(self, page: Any, offset: int, rows: slice, columns: slice) -> Parts:
         """Rows of pixels that lie as they are in the file."""
         handle, dtype = self._tiff.filehandle, page.dtype.newbyteorder(page.parent.byteorder)
-        width = page.size // page.imagelength // (page.samplesperpixel if page.axes == "SYX" else 1)
+        width = page.size // page.imagedepth // page.imagelength // (page.samplesperpixel if page.axes == "SYX" else 1)
         planes = page.samplesperpixel if page.axes == "SYX" else 1
         found = []
         for plane in range(planes):
@@ -133,29 +138,32 @@ class PlainTiff:
             found.append(values.reshape(rows.stop - rows.start, page.imagewidth, -1)[:, columns])
         yield (rows, columns), np.concatenate(found, axis=-1)
 
-    def _segments(self, page: Any, rows: slice, columns: slice) -> Parts:
+    def _segments(self, page: Any, rows: slice, columns: slice, layer: int) -> Parts:
         """Strips and tiles that a box meets, those that are left out of the file left out."""
         groups: dict[tuple[int, int], list[int]] = {}
         for number in range(len(page.dataoffsets)):
-            (_, _, y, x, _), (_, height, width, _) = page.decode(None, number)[1:]
+            (_, z, y, x, _), (thick, height, width, _) = page.decode(None, number)[1:]
+            if not z <= layer < z + thick:
+                continue
             if y < rows.stop and y + height > rows.start and x < columns.stop and x + width > columns.start:
                 groups.setdefault((y, x), []).append(number)
         for (y, x), numbers in groups.items():
             if all(page.dataoffsets[i] for i in numbers):
-                pixels = np.concatenate([self._segment(page, i) for i in numbers], axis=-1)
+                pixels = np.concatenate([self._segment(page, i, layer) for i in numbers], axis=-1)
                 down = slice(max(y, rows.start), min(y + pixels.shape[0], rows.stop))
                 across = slice(max(x, columns.start), min(x + pixels.shape[1], columns.stop))
                 yield (down, across), pixels[down.start - y : down.stop - y, across.start - x : across.stop - x]
 
-    def _segment(self, page: Any, number: int) -> Values:
+    def _segment(self, page: Any, number: int, layer: int) -> Values:
         handle = self._tiff.filehandle
         handle.seek(page.dataoffsets[number])
         tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader} if page.compression in JPEG else {}
-        found: Values = page.decode(handle.read(page.databytecounts[number]), number, **tables)[0][0]
+        pixels, place, _ = page.decode(handle.read(page.databytecounts[number]), number, **tables)
+        found: Values = pixels[layer - place[1]]
         return found
 
 
 def _components_last(page: Any, values: Values) -> Values:
     if page.axes == "SYX":
         return np.moveaxis(values, 0, -1)
-    return values[..., None] if page.axes == "YX" else values
+    return values[..., None] if page.axes in ("YX", "ZYX") else values

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from dbproc.codes.idx.refusal import Refusal
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,45 +37,6 @@ class Candidate:
     kind: str = ""
     serves: bool = False
     is_second: bool = False
-
-
-@dataclass(frozen=True)
-class Selection:
-    """How one of several things in a file is chosen.
-
-    Parameters
-    ----------
-    where
-        The file.
-    option
-        The option that names one.
-    told
-        Gives in words what can be converted, and what there is that cannot; called only when something is refused.
-    none
-        What to do where nothing can be converted.
-    """
-
-    where: object
-    option: str
-    told: Callable[[], tuple[Sequence[str], Sequence[str]]]
-    none: str = "There is none that can be converted"
-
-    @property
-    def choices(self) -> str:
-        """What to do next: choose one."""
-        fit, unfit = self.told()
-        todo = f"Choose with {self.option}: {', '.join(fit)}" if fit else self.none
-        return todo + (f". Not supported: {', '.join(unfit)}" if unfit else "")
-
-    def refusal(self, what: str) -> Refusal:
-        """A refusal that lists the choices."""
-        return Refusal(self.where, what, self.choices)
-
-    def only(self, meant: Sequence[T], several: str, nothing: str) -> T:
-        """The one thing that can be meant; refuses ``several`` of them, and ``nothing``."""
-        if len(meant) != 1:
-            raise self.refusal(several if meant else nothing)
-        return meant[0]
 
 
 @dataclass(frozen=True)
@@ -125,13 +83,19 @@ class Candidates:
         require_alike(self.where, [(each.told, each.alike) for each in found], f"{{}} have {self.difference}")
         return found
 
+    @property
+    def choices(self) -> str:
+        """What to do next: choose one of what can be converted; and what there is besides."""
+        found = self.listed()
+        fit = [each.told for each in found if not each.unfit and not each.serves]
+        fit = fit or [each.told for each in found if not each.unfit]
+        others = [f"{each.name} ({each.kind})" for each in found if each.kind]
+        todo = f"Choose with {self.option}: {', '.join(few(fit))}" if fit else self.none
+        return todo + (f". Not supported: {', '.join(few(others))}" if others else "")
+
     def refusal(self, what: str) -> Refusal:
         """A refusal that lists the choices."""
-        return self._selection.refusal(what)
-
-    @property
-    def _selection(self) -> Selection:
-        return Selection(self.where, self.option, self._told, self.none)
+        return Refusal(self.where, what, self.choices)
 
     def _fit(self, name: str) -> Candidate:
         found = self.named(name)
@@ -146,15 +110,13 @@ class Candidates:
         data = [each for each in fit if not each.is_second] or fit
         if together and len({each.alike for each in data}) == 1:
             return data
-        several, nothing = f"several {self.noun}s could be meant", f"it has no data {self.noun} that can be converted"
-        return [self._selection.only(data, several, nothing)]
-
-    def _told(self) -> tuple[list[str], list[str]]:
-        """What can be converted, and what there is besides."""
-        found = self.listed()
-        fit = [each.told for each in found if not each.unfit and not each.serves]
-        fit = fit or [each.told for each in found if not each.unfit]
-        return few(fit), few([f"{each.name} ({each.kind})" for each in found if each.kind])
+        if len(data) != 1:
+            several, nothing = (
+                f"several {self.noun}s could be meant",
+                f"it has no {self.noun} of data that can be converted",
+            )
+            raise self.refusal(several if data else nothing)
+        return data
 
 
 def require_alike(where: object, kinds: Sequence[tuple[str, Hashable]], difference: str) -> None:

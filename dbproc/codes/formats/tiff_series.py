@@ -12,8 +12,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from dbproc.codes.formats import georeference
-from dbproc.codes.formats.selection import Selection
-from dbproc.codes.formats.tiff_pages import DAMAGED, Page, Tiff
+from dbproc.codes.formats.selection import Candidate, Candidates
+from dbproc.codes.formats.tiff_file import Tiff
+from dbproc.codes.formats.tiff_pages import DAMAGED, Page
 from dbproc.codes.idx.description import Axis, Regular, plain
 from dbproc.codes.idx.refusal import Refusal
 
@@ -29,10 +30,11 @@ VIRTUAL = ("imagej", "shaped")
 
 @dataclass(frozen=True)
 class Plane:
-    """One image: a page, or what lies ``shift`` bytes behind its pixels."""
+    """One image: a page, or what lies ``shift`` bytes behind its pixels; of a page of several planes the ``layer``."""
 
     page: int
     shift: int = 0
+    layer: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,8 @@ def chosen(tiff: Tiff, number: int | None, *, plain_pages: bool) -> Series:
     """The series that is wanted: number ``number``, counted from 1, or the only one; the pages as they are if plain."""
     found = [_as_they_come(tiff)] if plain_pages else _told(tiff)
     if number is not None:
-        if not 1 <= number <= len(found):
-            raise _selection(tiff, found).refusal(f"it has no series {number}")
-        return found[number - 1]
+        (wanted,) = _candidates(tiff, found).chosen([str(number)])
+        return found[int(wanted.name) - 1]
     if len(found) > 1:
         raise _several(tiff, found)
     return found[0]
@@ -216,8 +217,8 @@ def _of_pages(pages: Sequence[Page]) -> Series:
             raise Refusal(page.where, what, "A stack needs pages of one size and type")
         if _place(page, pages[0]) != _place(pages[0], pages[0]):
             raise _elsewhere(page, pages[0])
-    planes = tuple(Plane(page.number) for page in pages)
-    return Series("", "I" if pages[1:] else "", (len(planes),) if pages[1:] else (), planes)
+    planes = tuple(Plane(page.number, layer=layer) for page in pages for layer in range(page.depth))
+    return Series("", "I" if planes[1:] else "", (len(planes),) if planes[1:] else (), planes)
 
 
 def _series(tiff: Tiff, told: Any, ome: _Ome | None, imagej: Mapping[str, Any]) -> Series:
@@ -250,8 +251,9 @@ def _series(tiff: Tiff, told: Any, ome: _Ome | None, imagej: Mapping[str, Any]) 
 
 def _planes(tiff: Tiff, told: Any, numbers: Sequence[int], count: int) -> tuple[Plane, ...] | None:
     """The images of a series in order; None where their number is not what its axes ask for."""
-    if len(numbers) == count:
-        return tuple(Plane(number) for number in numbers)
+    depth = tiff.pages[numbers[0]].depth
+    if len(numbers) * depth == count:
+        return tuple(Plane(number, layer=layer) for number in numbers for layer in range(depth))
     if len(numbers) == 1 and told.kind in VIRTUAL and tiff.contiguous(numbers[0], count):
         return tuple(Plane(numbers[0], i * tiff.pages[numbers[0]].nbytes) for i in range(count))
     return None
@@ -271,17 +273,18 @@ def _several(tiff: Tiff, found: Sequence[Series]) -> Refusal:
     what = f"it is of another kind ({other}) than {first.where} ({first})"
     if other.kind == first.kind:
         what = f"it begins another series than {first.where}"
-    return Refusal(other.where, what, _selection(tiff, found).choices)
+    return Refusal(other.where, what, _candidates(tiff, found).choices)
 
 
-def _selection(tiff: Tiff, found: Sequence[Series]) -> Selection:
-    told = [f"{i} {_shape(tiff, each)}" + (f" {each.name!r}" if each.name else "") for i, each in enumerate(found, 1)]
-    return Selection(tiff.path, "--series", lambda: (told, []))
+def _candidates(tiff: Tiff, found: Sequence[Series]) -> Candidates:
+    by_number = {str(i): _candidate(tiff, each, i) for i, each in enumerate(found, 1)}
+    return Candidates(tiff.path, "--series", "series", lambda: list(by_number.values()), by_number.get)
 
 
-def _shape(tiff: Tiff, series: Series) -> str:
+def _candidate(tiff: Tiff, series: Series, number: int) -> Candidate:
     page = tiff.pages[series.planes[0].page]
-    return f"{(*series.shape, *page.shape)} {page.dtype}"
+    kind = f"{(*series.shape, *page.shape)} {page.dtype}"
+    return Candidate(str(number), f"{number} {kind}" + (f" {series.name!r}" if series.name else ""), kind)
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,22 @@ OpenVisus reads such a dataset over plain HTTP; of the layout with many blocks i
 from __future__ import annotations
 
 import importlib
-import os
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.idx import bins, hz, idx_file, slabs
-from dbproc.codes.idx.bins import Table
+from dbproc.codes.idx import hz, idx_file, slabs
 from dbproc.codes.idx.codec import zipped
 from dbproc.codes.idx.idx_file import IdxFile
 from dbproc.codes.idx.manifest import Facts
-from dbproc.codes.idx.packing import AHEAD, in_order, undone
+from dbproc.codes.idx.packing import AHEAD, in_order
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.reports import Reports
+from dbproc.codes.idx.samples import Samples
 
 if TYPE_CHECKING:
     from dbproc.codes.idx.values import Values
@@ -64,7 +63,7 @@ def arrange(
     places = [
         (step, field, block) for step in copy.steps for field in range(len(copy.fields)) for block in hz.needed(copy)
     ]
-    work = partial(_write, source, stored, target, copy, lru_cache(maxsize=64)(partial(_table, stored)))
+    work = partial(_write, Samples(source, stored), stored, target, copy)
     known: dict[str, Facts] = {}
     done = 0
     with ThreadPoolExecutor(threads) as pool:
@@ -127,20 +126,18 @@ def _read(db: Any, field: str, step: int, logic: tuple[list[int], list[int]]) ->
     return np.ascontiguousarray(np.asarray(db.read(field=field, time=step, logic_box=logic)))
 
 
-def _write(
-    source: Path, stored: IdxFile, target: Path, copy: IdxFile, table: Callable[[Path], Table], place: Place
-) -> tuple[str, Facts]:
+def _write(samples: Samples, stored: IdxFile, target: Path, copy: IdxFile, place: Place) -> tuple[str, Facts]:
     """Write one block of the copy; returns the file's name and facts."""
     import hashlib
 
-    stream = zipped(_regrouped(source, stored, copy, table, place).tobytes())
+    stream = zipped(_regrouped(samples, stored, copy, place).tobytes())
     path = copy.bin(target, *place)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(stream)
     return path.relative_to(target.parent).as_posix(), Facts(len(stream), hashlib.sha256(stream).hexdigest())
 
 
-def _regrouped(source: Path, stored: IdxFile, copy: IdxFile, table: Callable[[Path], Table], place: Place) -> Values:
+def _regrouped(samples: Samples, stored: IdxFile, copy: IdxFile, place: Place) -> Values:
     """The samples of a block of the copy, out of the smaller blocks of the original; padding is zero."""
     import numpy as np
 
@@ -151,12 +148,13 @@ def _regrouped(source: Path, stored: IdxFile, copy: IdxFile, table: Callable[[Pa
     whole = hz.lattice(copy.bitmask, copy.bits_per_block, block, len(copy.box))
     ratio = 1 << (copy.bits_per_block - stored.bits_per_block)
     for each in range(block * ratio, min((block + 1) * ratio, stored.blocks)):
-        found = _samples(source, stored, table, step, field, each)
+        try:
+            found = samples.of_block(step, field, each)
+        except LookupError as error:
+            raise Refusal(kind.name, f"block {each}: {error}", "Convert it anew") from error
         if found is not None:
             rows = hz.lattice(stored.bitmask, stored.bits_per_block, each, len(stored.box))
-            values[_within(whole, rows)] = np.frombuffer(found, kind.dtype).reshape(
-                (*hz.shape(stored, each), *components)
-            )
+            values[_within(whole, rows)] = found
     return values
 
 
@@ -168,26 +166,3 @@ def _within(whole: tuple[hz.Row, ...], rows: tuple[hz.Row, ...]) -> tuple[slice,
         by = small.step // large.step if small.count > 1 else 1
         found.append(slice(start, start + (small.count - 1) * by + 1, by))
     return tuple(found)
-
-
-def _samples(
-    source: Path, stored: IdxFile, table: Callable[[Path], Table], step: int, field: int, block: int
-) -> bytes | None:
-    path = stored.bin(source, step, field, block)
-    if not path.exists():
-        return None
-    entry = table(path)[field * stored.blocks_per_file + block % stored.blocks_per_file]
-    if entry is None:
-        return None
-    if not entry.flags & bins.ROWS:
-        raise Refusal(path, "its samples are not stored in rows", "Convert it anew")
-    with path.open("rb") as stream:
-        content = os.pread(stream.fileno(), entry.size, entry.offset)
-    try:
-        return undone(content, entry, stored, field, block)
-    except (ValueError, LookupError) as error:
-        raise Refusal(path, f"field {stored.fields[field].name!r} block {block}: {error}", "Convert it anew") from error
-
-
-def _table(stored: IdxFile, path: Path) -> Table:
-    return bins.read_table(path, stored)

@@ -24,6 +24,13 @@ class Row:
         skipped = max(0, -(-(start - self.start) // self.step))
         return skipped < self.count and self.start + skipped * self.step < stop
 
+    def within(self, start: int, stop: int) -> tuple[slice, slice]:
+        """Which of the positions are within ``start`` to ``stop``, which they meet; and where they are, from there."""
+        first = max(0, -(-(start - self.start) // self.step))
+        count = min(self.count, -(-(stop - self.start) // self.step)) - first
+        place = self.start + first * self.step - start
+        return slice(first, first + count), slice(place, place + (count - 1) * self.step + 1, self.step)
+
 
 def lattice(bitmask: Sequence[int], bits_per_block: int, block: int, axes: int) -> tuple[Row, ...]:
     """The positions of a block along each axis, quickest first."""
@@ -33,14 +40,26 @@ def lattice(bitmask: Sequence[int], bits_per_block: int, block: int, axes: int) 
 
 def needed(idx: IdxFile) -> Iterator[int]:
     """The blocks that hold at least one sample of the box: the others are padding and need not exist."""
-    axes = [(*edges, [k for k, axis in enumerate(idx.bitmask) if axis == i]) for i, edges in enumerate(idx.box)]
-    if all(stop - start == 1 << len(own) for start, stop, own in axes):
-        yield from range(idx.blocks)
-        return
-    for block in range(idx.blocks):
-        pattern = _pattern(len(idx.bitmask), idx.bits_per_block, block)
-        if all(_row([pattern[k] for k in own]).meets(start, stop) for start, stop, own in axes):
-            yield block
+    bits = [idx.bitmask.count(axis) for axis in range(len(idx.box))]
+    is_full = all(stop - start == 1 << own for (start, stop), own in zip(idx.box, bits, strict=True))
+    return iter(range(idx.blocks)) if is_full else meeting(idx, idx.box)
+
+
+def meeting(idx: IdxFile, edges: Sequence[tuple[int, int]]) -> Iterator[int]:
+    """The blocks with at least one sample between the edges, a start and a stop for each axis, quickest first."""
+    bits = len(idx.bitmask)
+    axes = [(*edge, [k for k, axis in enumerate(idx.bitmask) if axis == i]) for i, edge in enumerate(edges)]
+
+    def meets(pattern: Sequence[int | None]) -> bool:
+        return all(_row([pattern[k] for k in own]).meets(start, stop) for start, stop, own in axes)
+
+    if meets(_pattern(bits, idx.bits_per_block, 0)):
+        yield 0
+    level = [1]
+    while level and level[0] < idx.blocks:
+        level = [block for block in level if meets([*_fixed(block), *[None] * (bits - block.bit_length() + 1)])]
+        yield from (block for block in level if meets(_pattern(bits, idx.bits_per_block, block)))
+        level = [2 * block + bit for block in level for bit in (0, 1)]
 
 
 def shape(idx: IdxFile, block: int) -> tuple[int, ...]:
@@ -54,10 +73,14 @@ def _pattern(bits: int, bits_per_block: int, block: int) -> list[int | None]:
     free: list[int | None] = [None] * min(bits, bits_per_block)
     if block == 0:
         return free + [0] * (bits - len(free))
-    depth = block.bit_length() - 1
-    fixed: list[int | None] = [(block >> (depth - 1 - i)) & 1 for i in range(depth)]
-    pattern = [*fixed, *free, 1]
+    pattern = [*_fixed(block), *free, 1]
     return pattern + [0] * (bits - len(pattern))
+
+
+def _fixed(block: int) -> list[int | None]:
+    """The first bits of the addresses in a block, and in the blocks of finer levels among its samples."""
+    depth = block.bit_length() - 1
+    return [(block >> (depth - 1 - i)) & 1 for i in range(depth)]
 
 
 def _row(bits: Sequence[int | None]) -> Row:

@@ -24,12 +24,16 @@ FIRST_FIELD = re.compile(r"^\s*\+?\s*(\S+)\s+(\S+)(.*)$")
 
 @dataclass(frozen=True)
 class StoredField:
-    """A field: ``dtype`` in numpy's words, and the codec that its blocks are said to have, empty for none."""
+    """A field: ``dtype`` in numpy's words, and the codec that its blocks are said to have, empty for none.
+
+    ``in_rows`` says whether samples of blocks are in rows, not in Z order, where the blocks do not say so themselves.
+    """
 
     name: str
     dtype: str
     components: int
     compression: str
+    in_rows: bool = True
 
     @property
     def sample_bytes(self) -> int:
@@ -251,7 +255,9 @@ def _field(line: str) -> StoredField:
     if parts is None or dtype is None:
         raise ValueError(f"field {line!r}: supported are whole numbers and floats")
     compression = re.search(r"default_compression\(([^)]*)\)", parts[3])
-    return StoredField(parts[1], dtype[1], int(dtype[2] or 1), compression[1] if compression else "")
+    layout = re.search(r"default_layout\(([^)]*)\)", parts[3])
+    in_rows = layout is None or layout[1] in ("", "row_major", "0")
+    return StoredField(parts[1], dtype[1], int(dtype[2] or 1), compression[1] if compression else "", in_rows)
 
 
 def _bitmask(text: str, axes: int) -> tuple[int, ...]:

@@ -118,6 +118,8 @@ def _products(connection: Connection, mission: model.Mission) -> dict[int, model
 def _product(row: AnyRow, inspector: AnyRow, mission: model.Mission) -> model.Product:
     return model.Product(
         product_id=row.product_id,
+        instrument_id=row.instrument_id,
+        satellite_id=row.satellite_id,
         mission=mission.name,
         inspector=_inspector(inspector, mission),
         **alike(product_spec(row, inspector), model.Product),

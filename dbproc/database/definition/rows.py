@@ -12,6 +12,7 @@ from dbproc.core.version import Version
 from dbproc.database import schema
 
 AnyRow = Row[Any]
+_SATELLITE = (schema.satellite.c.satellite_id, schema.satellite.c.satellite_name)
 
 
 def mission_row(connection: Connection) -> AnyRow | None:
@@ -22,7 +23,7 @@ def mission_row(connection: Connection) -> AnyRow | None:
 def product_rows(connection: Connection) -> list[AnyRow]:
     """Every product with its instrument and satellite, retired ones included."""
     rows = (
-        select(schema.product, schema.instrument.c.instrument_name, schema.satellite.c.satellite_name)
+        select(schema.product, schema.instrument.c.instrument_name, *_SATELLITE)
         .join(schema.instrument, schema.instrument.c.instrument_id == schema.product.c.instrument_id)
         .join(schema.satellite, schema.satellite.c.satellite_id == schema.instrument.c.satellite_id)
         .order_by(schema.product.c.product_id)

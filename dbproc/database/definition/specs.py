@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -44,6 +45,31 @@ def current_definition(connection: Connection) -> Definition | None:
         return None
     products, names = _product_specs(connection)
     return Definition(mission=mission_spec(row), products=products, processes=_process_specs(connection, names))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedDefinition:
+    """The definition, with the numbers that the database gives to what it names."""
+
+    definition: Definition
+    number: int  #: of the mission
+    products: Mapping[int, str]  #: the products by their numbers
+    processes: Mapping[int, str]  #: the processes by their numbers
+    files: Mapping[str, int]  #: how many files each product has
+
+
+def numbered_definition(connection: Connection) -> NumberedDefinition | None:
+    """The definition with its numbers; None before a mission file is applied."""
+    definition, row = current_definition(connection), mission_row(connection)
+    if definition is None or row is None:
+        return None
+    return NumberedDefinition(
+        definition=definition,
+        number=row.mission_id,
+        products={row.product_id: row.product_name for row in product_rows(connection)},
+        processes={row.process_id: row.process_name for row in process_rows(connection)},
+        files=_file_counts(connection),
+    )
 
 
 def load_holdings(connection: Connection) -> Holdings:

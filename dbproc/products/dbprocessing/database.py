@@ -122,6 +122,8 @@ class Database:
                 relative_path=row["directory"],
                 level=row["level"],
                 format=row["format"],
+                product_description=row["description"],
+                instrument_id=row["instrument_id"],
             ),
             "inspector": Record(
                 "inspector",
@@ -130,7 +132,17 @@ class Database:
                 product=product_id,
                 arguments=arguments,
             ),
-            "instrument": Record("instrument", instrument_name=row["instrument"]),
-            "satellite": Record("satellite", satellite_name=row["satellite"]),
+            "instrument": Record(
+                "instrument",
+                instrument_id=row["instrument_id"],
+                instrument_name=row["instrument"],
+                satellite_id=row["satellite_id"],
+            ),
+            "satellite": Record(
+                "satellite",
+                satellite_id=row["satellite_id"],
+                satellite_name=row["satellite"],
+                mission_id=self._mission.mission_id,
+            ),
             "mission": self._mission,
         }

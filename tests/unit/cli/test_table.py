@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dbproc.cli.table import table_lines
@@ -46,6 +46,7 @@ def test_names_paths_and_times_are_never_broken() -> None:
     assert all(whole in "\n".join(told) for whole in (row[1], row[2], "/data/products.d/mean_and_mode"))
 
 
+@example([("xxxxxxxxxxxxxx x", "", " x xxxxxxxxxxx")], 34)
 @given(st.lists(st.tuples(*[st.text("xyz ", max_size=40)] * 3), max_size=4), st.integers(34, 90))
 def test_no_line_is_longer_but_that_of_one_long_word_and_no_letter_is_lost(
     rows: list[tuple[str, str, str]], room: int

@@ -35,7 +35,10 @@ def product(number: int, text: str, inspector: str = "filename", **arguments: st
         level=float(number),
         directory="L0",
         format=text,
+        description="counts",
+        instrument_id=3,
         instrument="rot13",
+        satellite_id=2,
         satellite="testDB-a",
         mission="testDB",
         inspector=Inspector(inspector_id=number + 100, name=inspector, arguments=arguments),
@@ -477,6 +480,9 @@ class TestInspectorsOfDbprocessing:
     entry, trace = dbu.getEntry('Product', 'product1'), dbu.getTraceback('Product', self.product)
     assert (entry.product_id, entry.product_name, entry.level, entry.relative_path) == (1, 'product1', 1.0, 'L0')
     assert trace['satellite'].satellite_name == 'testDB-a' and trace['instrument'].instrument_name == 'rot13'
+    assert entry.product_description == 'counts' and entry.instrument_id == trace['instrument'].instrument_id == 3
+    assert trace['instrument'].satellite_id == trace['satellite'].satellite_id == 2
+    assert trace['satellite'].mission_id == 1
     assert trace['inspector'].arguments == 'a=1' and trace['inspector'].filename == 'legacy.py'
     assert (dbu.mission, dbu.MissionDirectory, dbu.getMissionDirectory()) == ('testDB', '/m', '/m')
     assert (dbu.getIncomingPath(), dbu.getErrorPath()) == ('/m/incoming', '/m/errors')
@@ -497,7 +503,7 @@ class TestInspectorsOfDbprocessing:
             ("self.dbu.getTraceback('File', 1)", "dbu.getTraceback('File', …) is not available"),
             ("self.dbu.getEntry('Product', 99)", "the mission has no product 99"),
             ("self.dbu.getEntry('Product', 1).format = 'x'", "product.format cannot be set"),
-            ("self.dbu.getEntry('Product', 1).instrument_id", "dbproc gives inspectors no product.instrument_id"),
+            ("self.dbu.getEntry('Product', 1).super_product", "dbproc gives inspectors no product.super_product"),
         ],
     )
     def test_other_uses_of_the_database_say_what_is_not_available(

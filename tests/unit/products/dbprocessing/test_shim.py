@@ -27,6 +27,8 @@ class TestVersion:
 
     def test_it_is_read_from_text(self) -> None:
         assert Version.Version.fromString("4.5.6") == Version.Version(4, 5, 6)
+        with pytest.raises(TypeError):
+            Version.Version.fromString("1.2")
 
     def test_it_is_ordered(self) -> None:
         assert Version.Version(1, 10, 0) > Version.Version(1, 9, 9)
@@ -138,6 +140,47 @@ class TestUtils:
         days = [dt.datetime(2010, 1, number) for number in (1, 2, 3)]
         assert list(Utils.expandDates(days[0], days[2])) == Utils.daterange_to_dates([days[0], days[2]]) == days
 
+    def test_a_directory_is_filled_in(self) -> None:
+        day, time = dt.date(2012, 4, 2), dt.datetime(2012, 4, 1, 1, 2, 3)
+        rows = {
+            "instrument": SimpleNamespace(instrument_name="hope"),
+            "satellite": SimpleNamespace(satellite_name="rbspa"),
+            "mission": SimpleNamespace(mission_name="rbsp"),
+            "product": SimpleNamespace(product_name="hope_l1"),
+        }
+        dbu = SimpleNamespace(getTraceback=lambda table, name: {("File", "x.cdf"): rows}[table, name])
+        filled = Utils.dirSubs("{Y}/{b}{d}_{y}{j}/{DATE}/{H}{M}{S}/v{VERSION}/{odd}", "x.cdf", day, time, "1.2.3")
+        assert filled == "2012/Apr02_12093/20120402/010203/v1.2.3/{odd}"
+        names = Utils.dirSubs(
+            "{INSTRUMENT}/{SATELLITE}{SPACECRAFT}/{MISSION}/{PRODUCT}",
+            "x.cdf",
+            day,
+            time,
+            Version.Version(1, 0, 0),
+            dbu,
+        )
+        assert names == "hope/rbsparbspa/rbsp/hope_l1"
+
+    def test_a_configuration_file_is_read(self, tmp_path: Path) -> None:
+        file = tmp_path / "x.conf"
+        file.write_text(
+            "[mission]\nmission_name = m\n[process_a]\nrequired_input1 = product_x\n"
+            "optional_input1 = (product_y, 1, 2)\noptional_input2 = ('product_z', 3)\n"
+        )
+        assert Utils.readconfig(str(file)) == {
+            "mission": {"mission_name": "m"},
+            "process_a": {
+                "required_input1": ("product_x", 0, 0),
+                "optional_input1": ("product_y", 1, 2),
+                "optional_input2": ("product_z", 3, 0),
+            },
+        }
+
+    def test_progress_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Utils.progressbar(0, 1, 100)
+        Utils.progressbar(2, 1, 2, text="Build:")
+        assert capsys.readouterr().out == "\rDownload Progress ...0%\rBuild: ...100%\n"
+
     def test_small_things(self) -> None:
         assert list(Utils.chunker([1, 2, 3], 2)) == [[1, 2], [3]]
         assert Utils.unique([3, 1, 3]) == [3, 1]
@@ -152,8 +195,8 @@ class TestUtils:
         assert Utils.parseVersion("1.2.3") == Version.Version(1, 2, 3)
 
     def test_what_is_missing_says_so(self) -> None:
-        with pytest.raises(AttributeError, match=r"Utils\.readconfig is not available"):
-            Utils.readconfig  # noqa: B018
+        with pytest.raises(AttributeError, match=r"Utils\.nonsense is not available"):
+            Utils.nonsense  # noqa: B018
 
 
 DBU = SimpleNamespace(

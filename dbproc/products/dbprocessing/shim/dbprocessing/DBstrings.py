@@ -79,7 +79,8 @@ class DBformatter(string.Formatter):
         if not (field or format or conversion):
             return literal
         conversion = f"!{conversion}" if conversion else ""
-        spec = f":{format}" if format else ""
+        colon = ":" if field or conversion else ""
+        spec = f"{colon}{format}" if format else ""
         return literal + "{" + (field or "") + conversion + spec + "}"
 
     def _expanded(

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import configparser
 import datetime
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import string
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from . import Version
 
 _DAY = datetime.timedelta(days=1)
+_OF_THE_DATABASE: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "INSTRUMENT": lambda rows: rows["instrument"].instrument_name,
+    "SATELLITE": lambda rows: rows["satellite"].satellite_name,
+    "SPACECRAFT": lambda rows: rows["satellite"].satellite_name,
+    "MISSION": lambda rows: rows["mission"].mission_name,
+    "PRODUCT": lambda rows: rows["product"].product_name,
+}
 
 
 def datetimeToDate(dt: datetime.date) -> datetime.date:
@@ -101,6 +111,50 @@ def split_code_args(args: str) -> list[str]:
     """Split arguments at spaces, keeping an option and the word after it together."""
     words = iter(args.split())
     return [f"{word} {next(words, '')}".rstrip() if _is_option(word) else word for word in words]
+
+
+def dirSubs(
+    path: str,
+    filename: str,
+    utc_file_date: datetime.date,
+    utc_start_time: datetime.datetime,
+    version: Any,
+    dbu: Any = None,
+) -> str:
+    """The directory with its fields filled in, for the file of a name; fields that are not known stay."""
+    fields = f"{utc_file_date:Y=%Y m=%m b=%b d=%d y=%y j=%j DATE=%Y%m%d} {utc_start_time:H=%H M=%M S=%S}"
+    known = dict(field.split("=") for field in fields.split()) | {"VERSION": str(version)}
+
+    def filled(name: str) -> str:
+        if name in _OF_THE_DATABASE and dbu is not None:
+            return str(_OF_THE_DATABASE[name](dbu.getTraceback("File", filename)))
+        return known.get(name, "{" + name + "}")
+
+    parts = string.Formatter().parse(path)
+    return "".join(literal + ("" if name is None else filled(name)) for literal, name, _, _ in parts)
+
+
+def progressbar(count: int, blocksize: int, totalsize: int, text: str = "Download Progress") -> None:
+    """Show on one line of stdout how much of it is done."""
+    percent = min(100, count * blocksize * 100 // totalsize) if totalsize else 100
+    sys.stdout.write(f"\r{text} ...{percent}%" + ("\n" if percent == 100 else ""))
+    sys.stdout.flush()
+
+
+def readconfig(config_filepath: str) -> dict[str, dict[str, Any]]:
+    """A configuration file as ``{section: {key: value}}``; inputs are ``(product, yesterday, tomorrow)``."""
+    parser = configparser.ConfigParser()
+    with open(config_filepath, encoding="utf-8") as stream:
+        parser.read_file(stream)
+    return {name: {key: _config_value(key, value) for key, value in parser.items(name)} for name in parser.sections()}
+
+
+def _config_value(key: str, value: str) -> Any:
+    if not key.startswith(("required_input", "optional_input")):
+        return value
+    words = [word.strip().strip("'\"") for word in value.strip().strip("()").split(",")]
+    product, yesterday, tomorrow = (*words, "0", "0")[:3]
+    return product, int(yesterday or 0), int(tomorrow or 0)
 
 
 def processRunning(pid: int) -> bool:

@@ -23,9 +23,8 @@ class Version:
 
     @staticmethod
     def fromString(inval: str) -> Version:
-        """Read ``"1.2.3"``."""
-        interface, quality, revision = inval.split(".")
-        return Version(interface, quality, revision)
+        """Read ``"1.2.3"``; a TypeError for another number of parts."""
+        return Version(*inval.split("."))
 
     def _checkVersion(self) -> None:
         if self.interface == 0:
