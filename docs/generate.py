@@ -23,8 +23,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 import click
 from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, String, Table
 
+from dbproc.changes.adopt import Adopted
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
+from dbproc.changes.links import LinksMade, TreeTold
 from dbproc.changes.mark import Marked
 from dbproc.changes.reap import Reaped
 from dbproc.changes.reinspect import Reinspected
@@ -61,6 +63,7 @@ from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
+from dbproc.explain.comparison import Compared
 from dbproc.explain.coverage import Coverage
 from dbproc.explain.definition import ShownMission, ShownProcess, ShownProduct
 from dbproc.explain.expectations import OverdueFile
@@ -109,7 +112,7 @@ arguments, too. `--json` prints the same facts for programs; the keys of the ans
 TABLES = (
     *("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "processoutput"),
     *("code", "codefile", "codeevent", "file", "filemember", "filefilelink", "filecodelink", "confirmation"),
-    *("baselinecode", "baseline"),
+    *("baselinecode", "baseline", "linktree", "link"),
     *("correction", "correctionfile", "directory"),
     *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
     *("canary", "canaryfile", "quarantine", "placement", "notice", "release", "datarelease"),
@@ -297,6 +300,10 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc replace; quarantine accept": ("", Replaced),
     "dbproc reinspect": ("", Reinspected),
     "dbproc reap": ("", Reaped),
+    "dbproc adopt": ("", Adopted),
+    "dbproc compare": ("", Compared),
+    "dbproc links": ("list of ", TreeTold),
+    "dbproc links DIR": ("", LinksMade),
     "dbproc unlock": ("", Unlocked),
     "dbproc upgrade": ("", Upgraded),
     "dbproc init": ("", Created),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from dbproc.changes.correcting import correcting
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.lookup import product_named
-from dbproc.core.model import Definition, Period
+from dbproc.core.model import Definition
 from dbproc.core.overlaps import foreign_place
 from dbproc.core.periods import ALWAYS
 from dbproc.database import links
@@ -39,7 +40,8 @@ class TreeTold:
 
     directory: str  #: where it is
     products: tuple[str, ...]  #: the products of which it has links; none: all
-    span: Period | None  #: the time of which files have links; null: it does not matter
+    start: dt.datetime | None  #: when the time begins of which files have links; null: it does not matter
+    stop: dt.datetime | None  #: when it ends, inclusive; null: it does not matter
     min_age: int | None  #: how many days ago the dates of files are at least; null: it does not matter
     companions: bool  #: whether companion directories have links, too
 
@@ -134,7 +136,8 @@ def _told(definition: Definition, tree: Tree) -> TreeTold:
     return TreeTold(
         directory=tree.directory,
         products=tuple(names.get(number, str(number)) for number in tree.products),
-        span=None if tree.span == ALWAYS else tree.span,
+        start=None if tree.span.start == ALWAYS.start else tree.span.start,
+        stop=None if tree.span.stop == ALWAYS.stop else tree.span.stop,
         min_age=tree.min_age,
         companions=tree.companions,
     )

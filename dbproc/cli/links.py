@@ -75,7 +75,8 @@ def _print_trees(found: Sequence[TreeTold], *, as_json: bool) -> None:
         return
     for tree in found:
         words = [f"of {', '.join(map(cell, tree.products))}" if tree.products else "of every product"]
-        words += [f"from {cell(tree.span.start)} to {cell(tree.span.stop)}"] if tree.span else []
+        words += [f"from {cell(tree.start)}"] if tree.start else []
+        words += [f"to {cell(tree.stop)}"] if tree.stop else []
         words += [f"{tree.min_age} days old"] if tree.min_age is not None else []
         words += ["with companion directories"] if tree.companions else []
         click.echo(f"{cell(tree.directory)}: the newest files {', '.join(words)}")
