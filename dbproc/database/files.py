@@ -157,6 +157,16 @@ def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     return ids
 
 
+def record_bytes(connection: Connection, file_id: int, size: int, digest: str, members: Sequence[Member]) -> None:
+    """Record other bytes of a file and of its members; before they are used, their digests are taken again."""
+    values = {"file_size": size, "shasum": digest, "same_as": None, "stat": None}
+    connection.execute(update(FILE).where(FILE.c.file_id == file_id).values(**values))
+    member = schema.filemember
+    connection.execute(delete(member).where(member.c.file_id == file_id))
+    rows = [{"file_id": file_id, "member_path": m.path, "member_size": m.size, "shasum": m.digest} for m in members]
+    insert_rows(connection, member, rows)
+
+
 def _insert_new(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     if not files:
         return []

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _add_releases()
     _add_baseline()
     _add_links()
+    _allow_accepting()
 
 
 def _add_releases() -> None:
@@ -95,14 +96,28 @@ def _add_links() -> None:
     op.create_index(op.f("ix_link_file_id"), "link", ["file_id"])
 
 
+def _allow_accepting() -> None:
+    """A person may accept bytes that a file has on disk."""
+    before = "kind IN ('withdraw', 'replace', 'reinspect', 'rename', 'mark', 'reap'"
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint(op.f("ck_correction_kind"), "correction")
+        op.create_check_constraint(op.f("ck_correction_kind"), "correction", f"{before}, 'accept')")
+    else:
+        _rewrite("correction", f"{before})", f"{before}, 'accept')")
+
+
 def _make_nullable(table: str, column: str, type_: str) -> None:
-    """On SQLite in the schema's text: a table that is made anew costs as much as all its rows."""
     if op.get_bind().dialect.name == "postgresql":
         op.alter_column(table, column, nullable=True)
-        return
+    else:
+        _rewrite(table, f"{column} {type_} NOT NULL", f"{column} {type_}")
+
+
+def _rewrite(table: str, old: str, new: str) -> None:
+    """Change the text of SQLite's schema: a table that is made anew costs as much as all its rows."""
     version = op.get_bind().scalar(sa.text("PRAGMA schema_version"))
     op.execute("PRAGMA writable_schema = ON")
     change = "UPDATE sqlite_master SET sql = replace(sql, :old, :new) WHERE type = 'table' AND name = :table"
-    op.execute(sa.text(change).bindparams(old=f"{column} {type_} NOT NULL", new=f"{column} {type_}", table=table))
+    op.execute(sa.text(change).bindparams(old=old, new=new, table=table))
     op.execute(f"PRAGMA schema_version = {version + 1}")
     op.execute("PRAGMA writable_schema = OFF")
