@@ -23,6 +23,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import click
 from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, String, Table
 
+from dbproc.changes.accept import AcceptedBytes
 from dbproc.changes.adopt import Adopted
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
@@ -61,6 +62,7 @@ from dbproc.database.canaries import CanaryInNumbers
 from dbproc.database.log import LogEntry
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
+from dbproc.explain.activity import Activity
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
 from dbproc.explain.comparison import Compared
@@ -281,6 +283,7 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc log": ("list of ", LogEntry),
     "dbproc coverage": ("", Coverage),
     "dbproc report": ("", MissionReport),
+    "dbproc report --since": ("", Activity),
     "dbproc why FILE": ("", WhyFile),
     "dbproc why PRODUCT WHEN": ("", Cause),
     "dbproc whatif release, reprocess, file": ("", Prediction),
@@ -320,6 +323,7 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc mark": ("", Marked),
     "dbproc apply": ("list of ", ChangeTold),
     "dbproc check": ("", Checked),
+    "dbproc check --accept": ("", AcceptedBytes),
     "dbproc reprocess": ("", Reprocessed),
     "dbproc run-process --dry-run": ("", PlannedByHand),
     "dbproc canary list": ("list of ", CanaryInNumbers),
