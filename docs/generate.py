@@ -27,6 +27,7 @@ from dbproc.changes.accept import AcceptedBytes
 from dbproc.changes.adopt import Adopted
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
+from dbproc.changes.data_release import Tagged
 from dbproc.changes.links import LinksMade, TreeTold
 from dbproc.changes.mark import Marked
 from dbproc.changes.reap import Reaped
@@ -59,6 +60,7 @@ from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database.campaigns import CampaignRow
 from dbproc.database.canaries import CanaryInNumbers
+from dbproc.database.data_releases import ReleaseRow
 from dbproc.database.log import LogEntry
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
@@ -67,6 +69,7 @@ from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
 from dbproc.explain.comparison import Compared
 from dbproc.explain.coverage import Coverage
+from dbproc.explain.data_releases import ReleasedFile, ReleaseDifference
 from dbproc.explain.definition import ShownMission, ShownProcess, ShownProduct
 from dbproc.explain.expectations import OverdueFile
 from dbproc.explain.files import ListedFile
@@ -310,6 +313,10 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc unlock": ("", Unlocked),
     "dbproc upgrade": ("", Upgraded),
     "dbproc init": ("", Created),
+    "dbproc release tag": ("", Tagged),
+    "dbproc release list": ("list of ", ReleaseRow),
+    "dbproc release files": ("list of ", ReleasedFile),
+    "dbproc release diff": ("", ReleaseDifference),
     "dbproc code list": ("list of ", CodeFacts),
     "dbproc code show": ("", CodeShown),
     "dbproc code diff": ("", Comparison),

@@ -15,6 +15,7 @@ postgres_server
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import tempfile
@@ -26,7 +27,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+import dbproc
 from tests.kit.postgres import PostgresServer, running_server
+from tests.kit.statements import outlive_engines
 
 SERVER = pytest.StashKey[PostgresServer]()
 CLEANUP = pytest.StashKey[ExitStack]()
@@ -45,6 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MPLBACKEND"] = "Agg"
     os.environ["VISUS_HOME"] = tempfile.mkdtemp(prefix="dbproc-visus-")  # else OpenVisus writes to the home directory
     config.stash[CLEANUP].callback(shutil.rmtree, os.environ["VISUS_HOME"])
+    outlive_engines()
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(Path(dbproc.__file__).parent, quiet=2)  # else each process compiles what it imports
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -21,7 +21,7 @@ from dbproc.core.plan import Planner, valid_code
 from dbproc.core.slot_text import SlotChoice, file_words
 from dbproc.core.slots import restricted, slots_at
 from dbproc.core.states import RefusalReason
-from dbproc.database import baselines, files, queue
+from dbproc.database import baselines, files, queue, verdicts
 from dbproc.database.baselines import CountsAs
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import identity_of
@@ -195,6 +195,7 @@ class _Adoption:
         with self._ground.store.begin() as connection:
             ids = files.insert_files(connection, self._new)
             queue.push(connection, ids, "adopted")
+            verdicts.settle(connection, self._definition, ids)
             made = {number: file for number, file in zip(ids, self._new, strict=True) if file.product_id in self._made}
             facts, found = facts_in(connection, self._definition), dict[int, CountsAs]()
             for process in self._definition.processes.values():

@@ -17,9 +17,9 @@ from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.events import Report
 from dbproc.core.model import Mission, Move
 from dbproc.core.spec import Change, Definition, Holdings, MissionSpec, ProcessSpec, ProductSpec
-from dbproc.database import links, lock, relocation
+from dbproc.database import links, lock, relocation, verdicts
 from dbproc.database import moves as placements
-from dbproc.database.definition.load import load_mission
+from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.definition.specs import load_holdings
 from dbproc.database.definition.write import write_changes
 from dbproc.database.log import RENAME, rename_words
@@ -128,6 +128,17 @@ def _write(connection: Transaction, changes: Sequence[Change], seen: Holdings) -
         if isinstance(new, ProductSpec | ProcessSpec) and change.old is not None and change.name != new.name:
             kind = "product" if isinstance(new, ProductSpec) else "process"
             lock.note(connection, RENAME, rename_words(kind, change.name, new.name))
+    about = [name for change in changes if (name := _says_of_others(change))]
+    if about:
+        verdicts.settle_products(connection, load_definition(connection), about)
+
+
+def _says_of_others(change: Change) -> str:
+    """The name of a product whose files say of those of another one than before how good they are; or nothing."""
+    old, new = change.old, change.new
+    if not isinstance(old, ProductSpec) or not isinstance(new, ProductSpec) or old.quality_of == new.quality_of:
+        return ""
+    return new.name if new.quality_of else ""
 
 
 def _recover(store: Store, mission: Mission, run_id: int) -> None:

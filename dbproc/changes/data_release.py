@@ -15,7 +15,7 @@ from dbproc.core.data_releases import Head, manifest_text, require_name
 from dbproc.core.errors import UserError
 from dbproc.core.model import Mission
 from dbproc.core.states import Standing
-from dbproc.database import data_releases, files
+from dbproc.database import data_releases, files, queue
 from dbproc.database.files import FileRow
 from dbproc.database.selection import Selection, selected
 from dbproc.database.store import Store, Transaction
@@ -36,6 +36,7 @@ class Tagged:
     comment: str  #: what is to be known of it
     manifest: str  #: where its manifest is
     digest: str | None  #: of the manifest; null: nothing was done
+    queued: int  #: files that are still to be looked at: the next run may make newer ones
     is_done: bool  #: whether it was made, not only foreseen
 
 
@@ -73,6 +74,7 @@ def tag(
             data_releases.require_new(connection, name)
             rows = sorted(selected(connection, selection), key=lambda row: row.file_id)
             lost = _lost(connection, selection)
+            queued = queue.length(connection)
         require_some(rows, "release")
         _require_sound(rows, lost, is_doubt_meant=doubtful or bool(selection.qualities))
         _require_bytes(store, ground.mission, rows)
@@ -83,6 +85,7 @@ def tag(
             comment=comment.strip(),
             manifest=Workspace(ground.mission.root).manifest(name),
             digest=None,
+            queued=queued,
             is_done=not only_look,
         )
         return told if only_look else replace(told, digest=_made(store, ground.mission, told, rows))

@@ -20,9 +20,6 @@ from dbproc.database.corrections import Corrected
 from dbproc.database.files import FileRow
 from dbproc.database.store import Store, Transaction
 
-MARKED = "marked"
-"""Why a file is queued that was marked."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedFile:
@@ -108,7 +105,7 @@ def _enter(connection: Transaction, *, rows: Sequence[FileRow], values: Mapping[
     corrections.enter(connection, Correction.MARK, f"{said}; {reason}" if reason else said, former)
     ids = [row.file_id for row in rows]
     corrections.mark(connection, ids, values)
-    queue.push(connection, ids, MARKED)
+    queue.push_marked(connection, ids)
 
 
 def _told(row: FileRow, values: Mapping[str, str | None]) -> MarkedFile:

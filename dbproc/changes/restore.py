@@ -21,8 +21,9 @@ from dbproc.changes.withdraw import Choice
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile, Move
 from dbproc.core.states import Correction, Purpose, Standing
-from dbproc.database import corrections, files, lineage, queue
+from dbproc.database import corrections, files, lineage, queue, verdicts
 from dbproc.database import moves as placements
+from dbproc.database.definition.load import load_definition
 from dbproc.database.files import FileRow
 from dbproc.database.store import Store, Transaction
 from dbproc.run.withdrawal import moved
@@ -289,6 +290,7 @@ def _enter(connection: Transaction, *, backs: Sequence[_Back]) -> None:
     corrections.undo(connection, undone)
     sources = [source for source, _ in lineage.links_among(connection, [back.row.file_id for back in backs])]
     queue.push_back(connection, [*involved, *sources], RESTORED)
+    verdicts.settle(connection, load_definition(connection), involved)
 
 
 def _carry_out(ground: Correcting, backs: Sequence[_Back]) -> None:

@@ -16,9 +16,10 @@ from dbproc.changes.trial import Descendant, descendants, foresee
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile
 from dbproc.core.states import Correction, Standing
-from dbproc.database import corrections, data_releases, files, lineage, queue
+from dbproc.database import corrections, data_releases, files, lineage, queue, verdicts
 from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
+from dbproc.database.definition.load import load_definition
 from dbproc.database.files import FileRow
 from dbproc.database.store import Store, Transaction
 from dbproc.run.withdrawal import WITHDRAWN, former_of, moved
@@ -204,6 +205,7 @@ def _enter(connection: Transaction, *, plan: _Plan, reason: str, following: Iter
     ids = [each.file_id for each in corrected]
     corrections.take_out(connection, number, ids)
     queue.push(connection, ids, WITHDRAWN)
+    verdicts.settle(connection, load_definition(connection), ids)
 
 
 def _carry_out(

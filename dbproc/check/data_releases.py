@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ def release_faults(mission: Mission, named: dict[str, str], found: list[Doubtful
         if text := _text(each):
             yield Fault(
                 kind=Kind.RELEASE_LOST,
-                place=f"{each.file.directory}/{each.file.filename}",
+                place=os.path.join(mission.root, each.file.directory, each.file.filename),
                 text=f"the release {each.release} holds it, and {text}",
                 remedy="put the bytes that were released back from a copy",
             )

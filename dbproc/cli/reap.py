@@ -12,9 +12,7 @@ from dbproc.core.text import size_words
 
 
 @click.command("reap")
-@click.option(
-    "--archive", type=click.Path(), metavar="DIR", help="Move what is in the trash to DIR; delete nothing."
-)
+@click.option("--archive", type=click.Path(), metavar="DIR", help="Move what is in the trash to DIR; delete nothing.")
 @asking_options
 @dry_run_option
 @all_option

@@ -82,6 +82,8 @@ def tag_command(
     if as_json:
         print_json(done)
         return
+    if done.queued:
+        warn(f"{done.queued:,} files are queued: the next run may make newer ones; to see which: dbproc plan")
     files = f"{done.files:,} file{'' if done.files == 1 else 's'}, {size_words(done.size)}"
     if dry_run:
         click.echo(f"would release {files} as {name}")

@@ -74,6 +74,9 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
         _print_attempt(facts, everything=everything)
     if mark := mark_of(file):
         click.echo(f"  marked {cell(mark)}")
+    if facts.says is not None:
+        there = "" if facts.says.is_there else ", which has not come yet"
+        echo_folded(f"  says {facts.says.quality} of {cell(facts.says.of)}{there}")
     if facts.releases:
         echo_folded(f"  in the release{'s' * (len(facts.releases) > 1)} {', '.join(map(cell, facts.releases))}")
     for correction in facts.corrections:

@@ -27,7 +27,7 @@ from dbproc.codes.idx import coordinates
 from dbproc.codes.idx.description import Description, Field, plain
 
 if TYPE_CHECKING:
-    from dbproc.codes.formats.plain_reading import PlainCdf
+    from dbproc.codes.formats.plain_cdf import PlainCdf
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
 
@@ -68,7 +68,7 @@ class CdfSource:
         """The values that the library has in ``box``; it has none for records that are not in the file."""
         variable = self._variables[field]
         if self._plain is None:
-            from dbproc.codes.formats.plain_reading import PlainCdf
+            from dbproc.codes.formats.plain_cdf import PlainCdf
 
             self._plain = PlainCdf(variable.content.file.path)
         for run in variable.present(box[0]) if variable.kind.varies else (box[0],):

@@ -36,7 +36,7 @@ from dbproc.codes.idx.refusal import Refusal
 if TYPE_CHECKING:
     from dbproc.codes.conversion.together import Together
     from dbproc.codes.formats.fits_units import Unit
-    from dbproc.codes.formats.plain_values import PlainFits
+    from dbproc.codes.formats.plain_fits import PlainFits
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
 
@@ -135,7 +135,7 @@ class FitsSource:
 
 def _plain(path: Path, unit: Unit, stack: ExitStack) -> PlainFits:
     from dbproc.codes.formats.fits_columns import Column
-    from dbproc.codes.formats.plain_values import PlainFits
+    from dbproc.codes.formats.plain_fits import PlainFits
 
     zero = unit.get("BZERO", 0)
     is_whole = unit.bitpix > 0 and unit.get("BSCALE", 1) == 1 and zero in PlainFits.ADDED[unit.bitpix]

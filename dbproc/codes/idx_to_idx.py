@@ -25,10 +25,9 @@ from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx import idx_file, manifest, midx, slabs
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata, Origin, Regular
 from dbproc.codes.idx.refusal import Refusal
-from dbproc.codes.idx.written import Written, known
+from dbproc.codes.idx.written import Written, written
 
 if TYPE_CHECKING:
-    from dbproc.codes.formats.plain_idx import PlainIdx
     from dbproc.codes.idx.blocks import Blocks
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
@@ -70,20 +69,22 @@ class IdxSource:
     """
 
     def __init__(self, path: Path, missing: str) -> None:
+        from dbproc.codes.formats.plain_idx import PlainIdx
         from dbproc.codes.idx.blocks import Blocks
         from dbproc.codes.idx.idx_reader import read_metadata
 
         self._blocks = Blocks(path)
         metadata = read_metadata(path)
-        there = known(path) if metadata is None else None
-        notes = _checked(path, self._blocks, there, missing)
+        stored = _layout(path)
+        there = written(path, stored) if stored is not None and metadata is None else None
+        notes = _checked(path, self._blocks, there, missing, is_known=stored is not None)
         self._steps = there.steps if there else self._blocks.layout.steps
         found = _foreign(path, self._blocks, self._steps) if metadata is None else _own(path, metadata)
         self._stored = metadata.stored_shape if metadata else self._blocks.layout.shape
         self._turned = metadata.turned if metadata else ()
         self.description = found.noting(*notes)
-        self._path = path
-        self._plain: PlainIdx | None = None
+        steps = self._steps if self.description.timesteps else None
+        self._plain = None if stored is None else PlainIdx(path, stored, steps, self._turned)
 
     def read(self, field: str, box: Box) -> Values:
         """The stored values of a field inside ``box``."""
@@ -98,12 +99,11 @@ class IdxSource:
         return values.reshape(*(part.stop - part.start for part in box), *components)
 
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
-        """The values of a field inside ``box`` out of its blocks, which :meth:`read` has OpenVisus look for."""
-        if self._plain is None:
-            from dbproc.codes.formats.plain_idx import PlainIdx
+        """The values of a field inside ``box`` out of its blocks, which :meth:`read` has OpenVisus look for.
 
-            self._plain = PlainIdx(self._path, self._steps if self.description.timesteps else None, self._turned)
-        return self._plain.read(field, box)
+        Nothing where the layout is one of older programs.
+        """
+        return iter(()) if self._plain is None else self._plain.read(field, box)
 
 
 def _part(path: Path, wanted: str | None) -> Path:
@@ -115,11 +115,11 @@ def _part(path: Path, wanted: str | None) -> Path:
     return parts[chosen.name]
 
 
-def _checked(path: Path, blocks: Blocks, there: Written | None, missing: str) -> tuple[str, ...]:
+def _checked(path: Path, blocks: Blocks, there: Written | None, missing: str, *, is_known: bool) -> tuple[str, ...]:
     """Refuse a dataset with damaged blocks, or missing ones unless they may be; returns what is to be noted."""
     from dbproc.codes.idx.verification import verify
 
-    if not _is_plain(path):
+    if not is_known:
         absent = blocks.absent(there)
     else:
         damages = verify(path).damages
@@ -136,13 +136,12 @@ def _checked(path: Path, blocks: Blocks, there: Written | None, missing: str) ->
     return (*notes, f"{len(absent)} blocks were never written and are zeros") if absent else notes
 
 
-def _is_plain(path: Path) -> bool:
-    """Whether the layout is one whose blocks can be looked at without OpenVisus."""
+def _layout(path: Path) -> idx_file.IdxFile | None:
+    """Where its blocks lie; None where only OpenVisus knows."""
     try:
-        idx_file.read(path)
+        return idx_file.read(path)
     except Refusal:
-        return False
-    return True
+        return None
 
 
 def _own(path: Path, metadata: Metadata) -> Description:

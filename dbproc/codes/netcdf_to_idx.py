@@ -26,7 +26,7 @@ from dbproc.codes.formats.field_names import distinct
 from dbproc.codes.idx.description import Description
 
 if TYPE_CHECKING:
-    from dbproc.codes.formats.plain_reading import PlainNetcdf
+    from dbproc.codes.formats.plain_netcdf import PlainNetcdf
     from dbproc.codes.formats.unpacking import Unpacking
     from dbproc.codes.idx.slabs import Box
     from dbproc.codes.idx.values import Values
@@ -57,18 +57,19 @@ def open_source(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[
     ``options["unpack"]`` says whether packed ones are unpacked.
     """
     from dbproc.codes.formats.classic import require_sound
-    from dbproc.codes.formats.netcdf import Variables
+    from dbproc.codes.formats.netcdf import Variables, readable
 
     (path,) = inputs
     require_sound(path)
     with ExitStack() as stack, warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        dataset = stack.enter_context(importlib.import_module("netCDF4").Dataset(path))
-        dataset.set_auto_maskandscale(False)
-        dataset.set_always_mask(False)
-        variables = Variables(path, dataset, [str(each.message) for each in heard])
-        chosen = variables.chosen(options.get("variables") or ())
-        source = NetcdfSource(path, dataset, chosen, bool(options.get("unpack")))
+        with readable(path):
+            dataset = stack.enter_context(importlib.import_module("netCDF4").Dataset(path))
+            dataset.set_auto_maskandscale(False)
+            dataset.set_always_mask(False)
+            variables = Variables(path, dataset, [str(each.message) for each in heard])
+            chosen = variables.chosen(options.get("variables") or ())
+            source = NetcdfSource(path, dataset, chosen, bool(options.get("unpack")))
         stack.callback(source.close)
         yield source
 
@@ -103,7 +104,7 @@ class NetcdfSource:
 
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
         """The values that the library has in ``box``, from the file opened anew."""
-        from dbproc.codes.formats.plain_reading import PlainNetcdf, plainly_unpacked
+        from dbproc.codes.formats.plain_netcdf import PlainNetcdf, plainly_unpacked
         from dbproc.codes.idx.values import native
 
         if self._plain is None:

@@ -99,7 +99,7 @@ class RawSource:
 
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
         """Runs of the same, as numpy reads them."""
-        from dbproc.codes.formats.plain_values import PlainRaw
+        from dbproc.codes.formats.plain_raw import PlainRaw
 
         told = self._layout
         return PlainRaw(told.path, told.dtype, told.offset, told.shape, told.order, told.components).read(box)

@@ -184,7 +184,7 @@ class TiffSource:
         if len(axes) > MOST_AXES:
             what = f"it has {len(axes)} axes: {', '.join(f'{axis.name} {axis.size}' for axis in axes)}"
             raise Refusal(self._tiff.path, what, "Five are supported; make fields of the channels: --channels fields")
-        fields = tuple(_field(self._page, name, band) for name, band in self._bands.items())
+        fields = tuple(_field(self._page, name, band, self._way) for name, band in self._bands.items())
         page = self._page
         return Description(
             code=NAME,
@@ -272,11 +272,11 @@ def _field_names(count: int, told: Sequence[str], word: str) -> list[str]:
     return names if usable else [f"{word}_{i}" for i in range(count)]
 
 
-def _field(page: Page, name: str, band: Band) -> Field:
+def _field(page: Page, name: str, band: Band, way: Way) -> Field:
     if band.mask:
         return Field(name, name, "uint8", attributes={"meaning": "0 where the image is not valid"})
     dtype = "uint8" if page.dtype.kind == "b" else page.dtype.newbyteorder("=").name
-    components = page.components if band.component is None else 1
+    components = page.components if band.component is None and not way.sample_axis else 1
     if page.dtype.kind == "c":
         dtype, components = f"float{page.dtype.itemsize * 4}", 2
     attributes = {"photometric": page.photometric, "tiff_dtype": str(page.dtype), "bits": page.bits}

@@ -58,7 +58,7 @@ def manifest_text(head: Head, lines: Sequence[str]) -> str:
         "user": head.user,
         "comment": head.comment,
         "files": len(lines),
-        "bytes": sum(json.loads(line)["size"] for line in lines),
+        "bytes": sum(json.loads(line)["size"] or 0 for line in lines),
     }
     return "".join(f"{line}\n" for line in (_line(first), *lines))
 

@@ -151,6 +151,13 @@ class Format:
             return str(error)
         return None
 
+    def values(self, filename: str) -> dict[str, str] | None:
+        """What stands in `filename` for each field; None when it is not of this format."""
+        found = self.pattern.fullmatch(filename)
+        if found is None or self.match(filename) is None:
+            return None
+        return {name: found[group] for name, group in self.groups}
+
     def _read(self, found: re.Match[str]) -> NameFacts:
         values: dict[str, str] = {}
         for name, group in self.groups:
@@ -305,6 +312,11 @@ def _field_regex(text: str, name: str, spec: str) -> str:
     if digits is None or int(digits[1]) > _LONGEST:
         raise FormatError(f"{text!r}: the format specification {spec!r} is not known; only 0Nd (N digits) is")
     return rf"\d{{{int(digits[1])}}}"
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """A format with values for its fields as they stand in a name: the reverse of :meth:`Format.values`."""
+    return "".join(literal + (values[name] if name is not None else "") for literal, name, _, _ in _parsed(text))
 
 
 def field_pattern(format: Format, name: str) -> str:

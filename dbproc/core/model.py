@@ -203,6 +203,7 @@ class Product:
     expect_from: dt.date | None = None  #: the first day of which files are expected; None: that of the first file
     expect_to: dt.date | None = None  #: the last day of which files are expected
     late_after: dt.timedelta | None = None  #: so long after its period a file that is not there is late
+    quality_of: str = ""  #: the name of the product of whose files its files say how good they are
 
     @property
     def compiled(self) -> Format:

@@ -213,6 +213,7 @@ class ProductSpec:
     expect_from: dt.date | None = option(None, key(DATE, toml="from", effect=Effect.LOOK_AGAIN))
     expect_to: dt.date | None = option(None, key(DATE, toml="to", effect=Effect.LOOK_AGAIN))
     late_after: dt.timedelta | None = option(None, key(DURATION, check=bounds.TIME, codec=SECONDS))
+    quality_of: str = option("", key(TEXT, check=bounds.NAME, codec=text_lists.NULL_IF_EMPTY))
     keep: str = option("all", key(TEXT, column="keep_versions", check=keep_fault, codec=KEEP, words="what is kept"))
     renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
     active: bool = True

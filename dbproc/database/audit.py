@@ -30,6 +30,7 @@ from dbproc.database.moves import announced, members_of
 _ATTEMPT = schema.attempt
 _LINK = schema.filefilelink
 _CODELINK = schema.filecodelink
+_SUCCESSOR, _LATER, _LINKS = FILE.alias(), _ATTEMPT.alias(), _LINK.alias()
 _INPUT = schema.attemptinput
 _BELONGS_IN_PLACE = FILE.c.replaced_by.is_(None) & FILE.c.correction_id.is_(None)
 _MADE = (FILE.c.file_id, FILE.c.filename, _ATTEMPT.c.attempt_id)
@@ -116,8 +117,7 @@ def kept_rows(connection: Connection) -> Iterator[tuple[FileRow, bool]]:
     no more, or were lost before, is false."""
     stands = standing(FILE)
     corrected = schema.correctionfile.c
-    successor = FILE.alias()
-    is_same = exists().where(successor.c.file_id == FILE.c.replaced_by, successor.c.shasum == FILE.c.shasum)
+    is_same = exists().where(_SUCCESSOR.c.file_id == FILE.c.replaced_by, _SUCCESSOR.c.shasum == FILE.c.shasum)
     was_lost = exists().where(corrected.file_id == FILE.c.file_id, corrected.former.contains("exists_on_disk"))
     facts = (FILE.c.file_size, FILE.c.shasum, FILE.c.deleted_time.is_(None) & ~was_lost & ~is_same)
     comes_back = exists().where(corrected.file_id == FILE.c.file_id, corrected.undone_time.is_(None))
@@ -268,11 +268,10 @@ def _made_without_inputs(connection: Connection) -> list[MadeRow]:
 
 def _made_otherwise(connection: Connection) -> list[MadeRow]:
     """The files that have inputs or a code, but not those of their attempt."""
-    links = _LINK.alias()
-    has_links = exists().where(links.c.resulting_file == FILE.c.file_id)
-    is_input = exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id, _INPUT.c.file_id == links.c.source_file)
-    is_linked = exists().where(links.c.resulting_file == FILE.c.file_id, links.c.source_file == _INPUT.c.file_id)
-    not_of_attempt = exists().where(links.c.resulting_file == FILE.c.file_id, ~is_input.correlate(_ATTEMPT, links))
+    has_links = exists().where(_LINKS.c.resulting_file == FILE.c.file_id)
+    is_input = exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id, _INPUT.c.file_id == _LINKS.c.source_file)
+    is_linked = exists().where(_LINKS.c.resulting_file == FILE.c.file_id, _LINKS.c.source_file == _INPUT.c.file_id)
+    not_of_attempt = exists().where(_LINKS.c.resulting_file == FILE.c.file_id, ~is_input.correlate(_ATTEMPT, _LINKS))
     not_linked = exists().where(_INPUT.c.attempt_id == _ATTEMPT.c.attempt_id, ~is_linked.correlate(FILE, _INPUT))
     code = _CODELINK.c
     other_code = exists().where(code.resulting_file == FILE.c.file_id, code.source_code != _ATTEMPT.c.code_id)
@@ -306,11 +305,10 @@ def _made(connection: Connection, condition: ColumnElement[bool]) -> list[MadeRo
     further = schema.attemptoutput.c
     others = select(*_MADE).join(schema.attemptoutput, further.file_id == FILE.c.file_id)
     others = others.join(_ATTEMPT, _ATTEMPT.c.attempt_id == further.attempt_id)
-    later = _ATTEMPT.alias()
     made_again = exists().where(
-        later.c.output_file == FILE.c.file_id,
-        later.c.attempt_id > _ATTEMPT.c.attempt_id,
-        later.c.status == AttemptStatus.SUCCEEDED,
+        _LATER.c.output_file == FILE.c.file_id,
+        _LATER.c.attempt_id > _ATTEMPT.c.attempt_id,
+        _LATER.c.status == AttemptStatus.SUCCEEDED,
     )
     is_meant = (_ATTEMPT.c.status == AttemptStatus.SUCCEEDED, ~made_again, condition)
     rows = (row for each in (first, others) for row in connection.execute(each.where(*is_meant)))

@@ -36,7 +36,9 @@ class ReleaseRow:
 def releases(connection: Connection) -> list[ReleaseRow]:
     """All releases, in the order in which they were made; those of dbprocessing first."""
     sums = (
-        select(_OF.c.release_num, func.count().label("files"), func.sum(FILE.c.file_size).label("size"))
+        select(
+            _OF.c.release_num, func.count().label("files"), func.coalesce(func.sum(FILE.c.file_size), 0).label("size")
+        )
         .join(FILE, FILE.c.file_id == _OF.c.file_id)
         .group_by(_OF.c.release_num)
         .subquery()
@@ -180,18 +182,10 @@ def doubtful(connection: Connection) -> list[tuple[str, FileRow, str | None]]:
 
 
 def is_released() -> ColumnElement[bool]:
-    """The bytes of the file belong to a release: it does itself, or what had its name before and had the same bytes."""
-    former = FILE.alias()
-    same = (former.c.filename == FILE.c.filename, former.c.shasum == FILE.c.shasum, former.c.replaced_by.is_not(None))
-    of_former = exists().where(_OF.c.file_id == former.c.file_id, *same)
-    return or_(exists().where(_OF.c.file_id == FILE.c.file_id), of_former)
+    """The file belongs to a release."""
+    return exists().where(_OF.c.file_id == FILE.c.file_id)
 
 
 def is_of(name: str) -> ColumnElement[bool]:
     """The file belongs to a release."""
     return FILE.c.file_id.in_(select(_OF.c.file_id).where(_OF.c.release_num == name))
-
-
-def released(connection: Connection, file_ids: Iterable[int]) -> set[int]:
-    """Those of some files that belong to a release."""
-    return set(holding(connection, file_ids))

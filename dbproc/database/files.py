@@ -261,6 +261,13 @@ def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: boo
         links.outdate(connection)
 
 
+def came_again(connection: Connection, times: Mapping[int, dt.datetime], *, products: Collection[int]) -> None:
+    """Record when files of some products came into incoming again, with the same bytes."""
+    for file_id, time in times.items():
+        of_file = (FILE.c.file_id == file_id, FILE.c.product_id.in_(products))
+        connection.execute(update(FILE).where(*of_file).values(arrived_time=time))
+
+
 def newest_known(connection: Connection, file_ids: Sequence[int]) -> list[File]:
     """Those of some files of which no newer version is known."""
     of = (select(*FILE_COLUMNS).where(FILE.c.file_id.in_(some)) for some in batches(file_ids))

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from dbproc.core.hooks import HOOKS, Hook, Notice
 from dbproc.core.states import NoticeEvent
@@ -41,7 +40,10 @@ def enter(
         for subject, message in (happened if telling else ())
         for hook in telling
     ]
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
     for some in batches(rows, _PARAMETERS):
         connection.execute(insert(_TABLE).on_conflict_do_nothing(), some)
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, exists, func, null, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, exists, func, null, or_, select, update
 
 from dbproc.core.candidates import Queued
 from dbproc.core.model import Period
@@ -21,6 +21,7 @@ from dbproc.database._queries import batches, columns_of, insert_rows, is_newest
 
 _QUEUE = schema.processqueue
 _FILE = schema.file
+_VERSION = _FILE.alias()
 _TAKEN_BACK = or_(
     _FILE.c.replaced_by.is_not(None),
     and_(_FILE.c.correction_id.is_not(None), ~_FILE.c.exists_on_disk),
@@ -30,6 +31,9 @@ _HEAD = (_FILE.c.file_id, _FILE.c.product_id, _FILE.c.utc_file_date, _FILE.c.pro
 
 MADE = "made"
 """Why an output is queued: a job made it."""
+
+MARKED = "marked"
+"""Why a file is queued that was marked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,21 @@ def push(connection: Connection, file_ids: Sequence[int], reason: str, version_b
         if file_id not in there
     ]
     insert_rows(connection, _QUEUE, rows)
+
+
+def push_marked(connection: Connection, file_ids: Sequence[int]) -> None:
+    """Put files into the queue that were marked; one that is there already is to be looked at once more."""
+    now = dt.datetime.now(dt.UTC)
+    for some in batches(file_ids):
+        there = update(_QUEUE).where(_QUEUE.c.file_id.in_(some))
+        connection.execute(there.values(reason=MARKED, queued_time=now))
+    push(connection, file_ids, MARKED)
+
+
+def marked(connection: Connection) -> set[tuple[int, dt.datetime]]:
+    """The files that are queued because they were marked, and since when."""
+    statement = select(_QUEUE.c.file_id, _QUEUE.c.queued_time).where(_QUEUE.c.reason == MARKED)
+    return {(row[0], row[1]) for row in connection.execute(statement)}
 
 
 def push_back(connection: Connection, file_ids: Sequence[int], reason: str) -> None:
@@ -144,13 +163,12 @@ def _load(connection: Connection, file_ids: Sequence[int] | None) -> list[Queued
 
 def _seen(connection: Connection, heads: Select[*tuple[Any, ...]]) -> list[Queued]:
     """Files with the times of all their versions; `heads` gives the other columns."""
-    version = _FILE.alias()
-    statement = heads.add_columns(version.c.utc_start_time, version.c.utc_stop_time).join(
-        version,
+    statement = heads.add_columns(_VERSION.c.utc_start_time, _VERSION.c.utc_stop_time).join(
+        _VERSION,
         and_(
-            version.c.product_id == _FILE.c.product_id,
-            version.c.utc_file_date == _FILE.c.utc_file_date,
-            version.c.process_keywords == _FILE.c.process_keywords,
+            _VERSION.c.product_id == _FILE.c.product_id,
+            _VERSION.c.utc_file_date == _FILE.c.utc_file_date,
+            _VERSION.c.process_keywords == _FILE.c.process_keywords,
         ),
     )
     spans: dict[int, list[Period]] = defaultdict(list)

@@ -69,12 +69,16 @@ def _takes_out(correction: CorrectionRow) -> bool:
     return correction.kind in _TAKES_OUT and correction.undone_time is None
 
 
+def _words(done: CorrectionRow) -> str:
+    by = done.user if done.logging_id is None else f"run {done.logging_id}"
+    return f" {done.correction_time:%Y-%m-%d %H:%MZ} by {by}: {done.reason}"
+
+
 def _since(row: FileRow, done: CorrectionRow | None, path: str | None, digest: str | None) -> str:
     """What is another thing now than when a file was released."""
     changes: list[str] = []
     if row.standing is not Standing.IN_PLACE:
-        why = "" if done is None else f" {done.correction_time:%Y-%m-%d %H:%MZ} by {done.user}: {done.reason}"
-        changes.append(f"{row.standing}{why}")
+        changes.append(f"{row.standing}{'' if done is None else _words(done)}")
     if path is not None and path != f"{row.directory}/{row.filename}":
         changes.append(f"was {path}")
     if digest is not None and digest != row.digest:

@@ -10,8 +10,8 @@ from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.model import Definition, Process, Slot
 from dbproc.core.plan import Decision, State, valid_code
 from dbproc.core.staleness import alternatives
-from dbproc.core.states import Standing
-from dbproc.database import attempts, corrections, data_releases, lineage
+from dbproc.core.states import Quality, Standing
+from dbproc.database import attempts, corrections, data_releases, lineage, verdicts
 from dbproc.database import codes as database_codes
 from dbproc.database import files as database_files
 from dbproc.database.attempts import AttemptRow
@@ -50,6 +50,15 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a file says by its name of another one."""
+
+    quality: Quality  #: how good that is
+    of: str  #: its name
+    is_there: bool  #: whether the catalogue has it; else the word waits for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhyFile:
     """The origin and state of a file; the last four fields are for made files."""
 
@@ -62,6 +71,7 @@ class WhyFile:
     newest: str  #: the name of its newest version in place, its own where there is none
     corrections: tuple[CorrectionRow, ...]  #: what was done to it, or to what had its name before, the last first
     releases: tuple[str, ...]  #: the releases of data that hold it, or what had its name before
+    says: Said | None = field(default=None, metadata=OPTIONAL)  #: how good another file is, as its name says
     state: State | None = field(default=None, metadata=OPTIONAL)  #: how its slot stands
     explanation: str | None = field(default=None, metadata=OPTIONAL)  #: in a sentence
     changes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: all that is another one since
@@ -97,6 +107,7 @@ def why_file(store: Store, name: str) -> WhyFile:
             newest=next((row.filename for row in versions if _is_same(row, file)), file.filename),
             corrections=tuple(corrections.of_files(connection, states)),
             releases=data_releases.names_holding(connection, states),
+            says=_said(connection, definition, file),
         )
     if maker is None:
         return answer
@@ -128,6 +139,14 @@ def _found(connection: Transaction, definition: Definition, name: str) -> FileRo
             raise
         called = f"the product {name} is called {now} now" if now else f"{name} is a product"
         raise UserError(f"{called}; say of which day, hour or minute: dbproc why {now or name} 2024-05-06") from None
+
+
+def _said(connection: Transaction, definition: Definition, file: FileRow) -> Said | None:
+    word = verdicts.said(definition, file)
+    if word is None:
+        return None
+    quality, name = word
+    return Said(quality=quality, of=name, is_there=bool(database_files.files_named(connection, [name])))
 
 
 def _is_same(row: FileRow, file: FileRow) -> bool:

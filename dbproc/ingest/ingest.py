@@ -7,6 +7,7 @@ database before it is made and recorded in one transaction afterwards.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,11 +16,11 @@ from dbproc.core.events import Event, Progress, Report
 from dbproc.core.model import Definition, KnownFile, Move, NewFile, SameName
 from dbproc.core.slot_text import file_words
 from dbproc.core.states import Correction, Purpose
-from dbproc.core.text import storable
-from dbproc.database import corrections, directories, files, log, quarantine, queue
+from dbproc.core.text import storable, time_of
+from dbproc.database import corrections, directories, files, log, quarantine, queue, verdicts
 from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
-from dbproc.database.store import Store
+from dbproc.database.store import Store, Transaction
 from dbproc.ingest.incoming import Arrival, Kind
 from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Restored, Triage, is_copy
 from dbproc.products.inspection import Inspection
@@ -176,12 +177,27 @@ class Ingest:
             log.note_files(connection, log.BACK, restored)
             queue.push(connection, restored, "restored")
             quarantine.insert_entries(connection, self._run_id, [entry for _, entry in entries])
+            again = [decision for decision, _ in made if isinstance(decision, Duplicate)]
+            marked = self._settle_words(connection, [*ids, *restored], again)
             placements.withdraw(connection, announced)
         for decision, _ in made:
             self._say(decision)
+        for each in marked:
+            self._report.add(Event.NOTE, each.filename, f"is marked {each.quality}, {each.reason}")
         for decision, entry in entries:
             text = f"{decision.message} (now {entry.stored_name} in {self._definition.mission.quarantine})"
             self._report.add(Event.QUARANTINED, decision.arrival.name, text, reason=decision.reason)
+
+    def _settle_words(
+        self, connection: Transaction, file_ids: Sequence[int], again: Sequence[Duplicate]
+    ) -> list[verdicts.Marked]:
+        """Mark what new files say of others, or others of them; what came again says its word again."""
+        judging = verdicts.judging(self._definition)
+        if not judging:
+            return []
+        came = {each.known.file_id: time_of(min(each.arrival.changed, time.time())) for each in again}
+        files.came_again(connection, came, products=judging)
+        return verdicts.settle(connection, self._definition, [*file_ids, *came], self._run_id)
 
     def _say(self, decision: Decision) -> None:
         name = decision.arrival.name

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dbproc.core.errors import FormatError, PlacementError, UnsettledError
-from dbproc.core.filenames import companion_of
-from dbproc.core.model import Definition, KnownFile, NewFile, Product, SameName
+from dbproc.core.filenames import companion_of, keywords_of, keywords_text
+from dbproc.core.model import Definition, FileFacts, KnownFile, NewFile, Product, SameName
 from dbproc.core.states import RefusalReason, Standing
 from dbproc.core.text import storable, time_of
+from dbproc.core.verdicts import FIELD
 from dbproc.database import corrections, files
 from dbproc.database.store import Store, Transaction
 from dbproc.ingest.incoming import Arrival, Kind
@@ -174,7 +175,7 @@ class Triage:
         return Refused(arrival, RefusalReason.SAME_NAME, message, measured=found, other_digest=known.digest)
 
     def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured, former: KnownFile | None) -> Decision:
-        product, facts = answer.product, answer.facts
+        product, facts = answer.product, _with_word(answer.product, arrival.name, answer.facts)
         version = facts.version or FIRST_VERSION
         directory = directory_of(product, facts, version)
         target = home(self._definition.mission, product, directory, arrival.name)
@@ -301,6 +302,14 @@ def _is_steady(arrival: Arrival, measured: Measured | Unmeasured) -> bool:
     if not isinstance(measured, Measured):
         return is_same and not isinstance(measured, UnsettledError | FileNotFoundError)
     return is_same and (arrival.kind is Kind.LINK or measured.state == arrival.state)
+
+
+def _with_word(product: Product, name: str, facts: FileFacts) -> FileFacts:
+    """The facts of a file that says how good another one is: its word is a keyword, whatever the inspector gives, so
+    that another word about that one is another file."""
+    keywords = keywords_of(facts.keywords)
+    word = (product.compiled.values(name) or {}).get(FIELD) if product.quality_of else None
+    return facts if word is None else replace(facts, keywords=keywords_text({**keywords, FIELD: word}))
 
 
 def _same_bytes(path: str, measured: Measured, product: Product) -> bool:

@@ -33,6 +33,7 @@ from dbproc.core.spec import (
     ProductSpec,
 )
 from dbproc.core.text_lists import parameters_of
+from dbproc.core.verdicts import FIELD, judged_by
 from dbproc.core.version import Version
 from dbproc.mission import paths
 from dbproc.mission.formats import format_of
@@ -191,7 +192,7 @@ class _IniFile:
             product = self._product(section_name, mission, satellite, instrument)
             self._check_new(section_name, product.name, products.values())
             products[section_name] = product
-        return products
+        return {section: _judging(product, products.values()) for section, product in products.items()}
 
     def processes(self, products: Mapping[str, ProductSpec]) -> list[ProcessSpec]:
         """The processes; they name products by section, or by a name in the database."""
@@ -356,6 +357,14 @@ class _Section:
         if text not in _TRUE + _FALSE:
             self.complain(part, f"{text!r} is neither True nor False")
         return text in _TRUE
+
+
+def _judging(product: ProductSpec, products: Iterable[ProductSpec]) -> ProductSpec:
+    """A product with {QACODE} in its format: its files say how good those are whose names theirs contain."""
+    if FIELD not in product.format:
+        return product
+    others = {other.name: other.format for other in products if other is not product}
+    return replace(product, quality_of=judged_by(product.format, others))
 
 
 def _inspector(section: _Section) -> InspectorSpec:

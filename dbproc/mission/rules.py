@@ -15,12 +15,14 @@ from dbproc.core.keys import Form, keys
 from dbproc.core.model import Timebase
 from dbproc.core.periods import read_timebase
 from dbproc.core.spec import CodeSpec, Definition, KeyPath, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.core.verdicts import fields_fault
 from dbproc.mission import paths
 from dbproc.mission.expectations import expectation_problems
 from dbproc.mission.formats import (
     companion_problems,
     delivery_problems,
     directory_field_problems,
+    format_of,
     format_problems,
     only_its_name_says,
 )
@@ -48,6 +50,7 @@ def check(definition: Definition) -> list[Problem]:
         partition_problems,
         window_problems,
         expectation_problems,
+        _quality_problems,
         _shared_output_problems,
         companion_problems,
         delivery_problems,
@@ -241,6 +244,25 @@ def _reference_problems(definition: Definition) -> Iterator[Problem]:
         for place, name in named:
             if name not in definition.products:
                 yield Problem(place, f"there is no product {name!r}{suggestion(name, definition.products)}")
+
+
+def _quality_problems(definition: Definition) -> Iterator[Problem]:
+    """Products whose files are to say how good those of others are, and cannot."""
+    for product in definition.products.values():
+        if not product.quality_of:
+            continue
+        path: KeyPath = ("product", product.name, "quality_of")
+        other = definition.products.get(product.quality_of)
+        if other is None:
+            near = suggestion(product.quality_of, definition.products)
+            yield from (
+                [] if definition.partial else [Problem(path, f"there is no product {product.quality_of!r}{near}")]
+            )
+            continue
+        judging, judged = format_of(product), format_of(other)
+        fault = fields_fault(judging, judged) if judging and judged else None
+        if fault is not None:
+            yield Problem(path, f"names of {product.name!r} name no files of {other.name!r}: {fault}")
 
 
 def _shared_output_problems(definition: Definition) -> Iterator[Problem]:

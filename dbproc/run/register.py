@@ -15,7 +15,7 @@ from dbproc.core.retry import retry_delay
 from dbproc.core.states import AttemptStatus, ItemStatus
 from dbproc.core.text import storable
 from dbproc.core.version import Part
-from dbproc.database import campaigns, files, queue, waitingslots
+from dbproc.database import campaigns, files, queue, verdicts, waitingslots
 from dbproc.database import moves as placements
 from dbproc.database.attempts import Closing, close_attempts
 from dbproc.database.campaigns import ItemEnd
@@ -95,6 +95,7 @@ class Register:
         queue.remove(connection, other)
         queue.push(connection, other, queue.MADE, Part.QUALITY)  # what was made from it has its number, and is stale
         queue.push(connection, ids, queue.MADE)
+        verdicts.settle(connection, self._definition, ids, self._run_id)  # what waited for it
         return [(result, by_result[id(result)]) for result in results]
 
     def _write_alone(self, result: Result) -> list[tuple[Result, list[int]]]:

@@ -76,6 +76,7 @@ class Scheduler:
         self._forced: dict[Slot, Part] = {}
         self._kept: set[int] = set()
         self._known: set[int] = set()
+        self._marked: set[tuple[int, dt.datetime]] = set()  # of these, which were marked, and when
         self._items: dict[Slot, list[Item]] = {}
         self._admitted: set[Slot] = set()
         self._campaign_of: dict[Slot, int] = {}
@@ -88,6 +89,7 @@ class Scheduler:
         """Take up the whole queue, the failures whose retry is due, and what has waited long enough."""
         with self.store.begin() as connection:
             queued = queue.load(connection)
+            self._marked = queue.marked(connection)
             self._take_up(waitingslots.entries(connection), dt.datetime.now(dt.UTC))
         due = self.load_items()
         self._retried = {slot for slot in due if slot.process_id in self._allowed and not self._has_failed_item(slot)}
@@ -160,10 +162,12 @@ class Scheduler:
         )
 
     def enqueue_new(self) -> bool:
-        """Make candidates of what was queued since; return whether there was any."""
+        """Make candidates of what was queued since, or marked; return whether there was any."""
         with self.store.begin() as connection:
-            new = sorted(queue.file_ids(connection) - self._known)
-            queued = queue.load(connection, new) if new else []
+            marked = queue.marked(connection)
+            new = queue.file_ids(connection) - self._known | {file_id for file_id, _ in marked - self._marked}
+            self._marked = marked
+            queued = queue.load(connection, sorted(new)) if new else []
         self.enqueue(queued)
         return bool(queued)
 

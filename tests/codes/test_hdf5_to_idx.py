@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,7 +89,8 @@ def test_datasets_in_groups_come_back_bit_for_bit(tmp_path: Path, convert: Conve
 def test_a_plugin_filter_is_decoded_in_a_conversion(tmp_path: Path, convert: Convert, how: str) -> None:
     values = wild("float32", (30, 20))
     np.save(tmp_path / "v.npy", values)
-    subprocess.run([sys.executable, "-c", COMPRESS.format(how)], cwd=tmp_path, check=True)
+    own = {name: value for name, value in os.environ.items() if name != "HDF5_PLUGIN_PATH"}  # netCDF4 sets it
+    subprocess.run([sys.executable, "-c", COMPRESS.format(how)], cwd=tmp_path, env=own, check=True)
     convert("hdf5_to_idx", "in.h5", "out.idx")
     assert same_bits(open_idx(tmp_path / "out.idx").read(), values)
 
@@ -103,7 +105,7 @@ def test_a_filter_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "hdf5plugin", None)
     said = why(tmp_path / "in.h5")
     assert "32999" in said
-    assert "pip install 'dbproc[formats]'" in said
+    assert said.endswith("Decompress it with h5repack -f NONE")
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3, 4, 5])

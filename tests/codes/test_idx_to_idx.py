@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -132,19 +132,23 @@ def test_every_way_to_name_files_of_blocks_is_understood(here: Path, convert: Co
     assert file.relative_to(here).as_posix() in [each.file for each in verify(here / f"{name}.idx").damages]
 
 
+def plain(path: Path, steps: Sequence[int] | None, flipped: Sequence[int]) -> PlainIdx:
+    return PlainIdx(path, idx_file.read(path), steps, flipped)
+
+
 def test_blocks_are_read_without_openvisus(here: Path) -> None:
     values = np.arange(1 << 17, dtype="i4").reshape(32, 64, 64)
     box = (slice(3, 20), slice(17, 64), slice(5, 6))
     for name in ("levels", "short", "plain", "arco", "zipped"):
-        ((place, found),) = PlainIdx(here / f"{name}.idx", None, ()).read("v", box)
+        ((place, found),) = plain(here / f"{name}.idx", None, ()).read("v", box)
         assert place == box
         assert same_bits(found, values[box])
-    ((_, found),) = PlainIdx(here / "levels.idx", None, (0, 2)).read("v", box)
+    ((_, found),) = plain(here / "levels.idx", None, (0, 2)).read("v", box)
     assert same_bits(found, values[::-1, :, ::-1][box])
-    assert list(PlainIdx(here / "z.idx", None, ()).read("v", box)) == []
+    assert list(plain(here / "z.idx", None, ()).read("v", box)) == []
     box = (slice(1, 3), slice(2, 12), slice(0, 7))
     for name in ("v", "rgb"):
-        parts = list(PlainIdx(here / "a.idx", (3, 4, 5), ()).read(name, box))
+        parts = list(plain(here / "a.idx", (3, 4, 5), ()).read(name, box))
         wanted = np.stack([np.load(here / f"{name}{step}.npy") for step in (3, 4, 5)])
         assert [place[0] for place, _ in parts] == [slice(1, 2), slice(2, 3)]
         assert same_bits(np.concatenate([found for _, found in parts]), wanted[box])

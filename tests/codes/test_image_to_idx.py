@@ -135,6 +135,14 @@ def test_place_time_and_camera_are_kept(tmp_path: Path) -> None:
     assert told.attributes["altitude"] == -12.5
     assert (told.attributes["date"], told.attributes["make"]) == ("2024-05-06T07:08:09", "Maker")
     assert told.attributes["gps"]["GPSLatitudeRef"] == "S"
+    tags = Image.Exif()
+    tags[0x8769] = {0x9003: "0000:00:00 00:00:00", 0x9004: "2024:05:06 07:08:09"}
+    rdf = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:c="http://c/"'
+    packet = f'<rdf:RDF {rdf}><rdf:Description c:Unit="°C"/></rdf:RDF>'.encode("latin-1")
+    Image.fromarray(smooth(16, 16)).save(tmp_path / "unset.jpg", exif=tags, xmp=packet)
+    told, _ = opened(tmp_path / "unset.jpg")
+    assert told.attributes["date"] == "2024-05-06T07:08:09"
+    assert told.attributes["xmp"] == {"c:Unit": "°C"}
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 0}, {"subsampling": 2}, {"quality": 100}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 
 from dbproc.codes import netcdf_to_idx
+from dbproc.codes.conversion import writing
 from dbproc.codes.conversion.joined import joined
 from dbproc.codes.conversion.source import Source
+from dbproc.codes.conversion.stepped import arranged
 from dbproc.codes.idx.description import Description
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import plan, whole
@@ -188,3 +191,38 @@ def test_files_that_overlap_or_are_out_of_order_are_noted(tmp_path: Path) -> Non
     assert noted not in described(days).notes
     assert noted in described([days[0], days[2], days[1]]).notes
     assert noted in described([days[0], day(tmp_path, 4)]).notes
+
+
+@pytest.mark.parametrize("turned", ["", "height"])
+@pytest.mark.parametrize(("axis", "timesteps"), [("time", "time"), ("time", "none"), ("height", "time"), ("", "")])
+def test_a_slab_of_several_files_opens_each_once(tmp_path: Path, axis: str, timesteps: str, turned: str) -> None:
+    opened_files: list[Path] = []
+
+    @contextmanager
+    def opener(inputs: Sequence[Path], options: Mapping[str, Any]) -> Iterator[Source]:
+        opened_files.extend(inputs)
+        with netcdf_to_idx.open_source(inputs, options) as source:
+            yield source
+
+    days = [day(tmp_path, i, heights=(2.0 * i, 2.0 * i + 1) if axis == "height" else (1.0, 2.5)) for i in range(4)]
+    with joined(opener, days, {"variables": ["T"]}, axis, "file") as found:
+        source = arranged(found, timesteps, "in")
+        opened_files.clear()
+        described = replace(source.description, reversed=(turned,))
+        slab = writing._slab(
+            source, writing.Plan(described, 1 << 20), whole(described.shape), described.fields[0], "in"
+        )
+        once = [*opened_files]
+        values = source.read("T", whole(described.shape))
+    assert once == days
+    wanted = np.flip(values, [i for i, each in enumerate(described.axes) if each.name == turned])
+    assert same_bits(np.concatenate([each.values.reshape(-1) for each in slab.layers]), wanted.reshape(-1))
+    assert 0 < len(slab.spots) <= 4
+
+
+def test_a_file_of_which_nothing_is_read_is_noticed(tmp_path: Path) -> None:
+    with opened([day(tmp_path, i) for i in range(3)]) as source:
+        source.runs = lambda box: [(slice(0, 3), *box[1:]), (slice(6, 9), *box[1:])]  # type: ignore[attr-defined]
+        shape, (field,) = source.description.shape, source.description.fields
+        with pytest.raises(AssertionError, match="bytes read where"):
+            writing._slab(source, writing.Plan(source.description, 1 << 20), whole(shape), field, "in")

@@ -57,6 +57,26 @@ def test_attributes_of_any_type_are_kept_or_named(tmp_path: Path, convert: Conve
     assert found["quadruple"] == "of a type that is not read"
 
 
+def test_names_in_latin_1_keep_their_meaning(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        group = h5py.h5g.create(file.id, b"stra\xdfe")
+        space = h5py.h5s.create_simple((2, 3))
+        made = h5py.Dataset(h5py.h5d.create(group, b"gr\xf6\xdfe", h5py.h5t.IEEE_F64LE, space))
+        made[...] = wild("float64", (2, 3))
+        scale = h5py.Dataset(h5py.h5d.create(group, b"l\xe4nge", h5py.h5t.IEEE_F64LE, h5py.h5s.create_simple((3,))))
+        scale.make_scale()
+        made.dims[1].attach_scale(scale)
+        for name in (b"h\xf6he", b"plain"):
+            kind, scalar = h5py.h5t.NATIVE_INT32, h5py.h5s.create(h5py.h5s.SCALAR)
+            h5py.h5a.create(made.id, name, kind, scalar).write(np.array(3, "i4"))
+    found = described(tmp_path / "in.h5", "straße/größe")
+    assert {"höhe": 3, "plain": 3}.items() <= found.fields[0].attributes.items()
+    assert found.axes[1].name == "länge"
+    with hdf5_to_idx.open_source([tmp_path / "in.h5"], {}) as source:
+        ((_, values),) = source.plain(found.fields[0].name, (slice(0, 2), slice(0, 3)))
+    assert same_bits(values, wild("float64", (2, 3)))
+
+
 def test_text_in_latin_1_keeps_its_meaning(tmp_path: Path, convert: Convert) -> None:
     with h5py.File(tmp_path / "in.h5", "w") as file:
         file["v"], file["band"] = wild("float64", (2, 3)), [b"rot", b"gr\xfcn"]

@@ -85,6 +85,13 @@ def test_text_in_latin_1_keeps_its_meaning(tmp_path: Path) -> None:
     assert described(tmp_path / "new.nc").fields[0].units == "°C \ufffd"
 
 
+def test_names_in_latin_1_are_refused_as_not_supported(tmp_path: Path) -> None:
+    content = latin(tmp_path / "in.nc").read_bytes()
+    for name in (b"v\0\0\0", b"units\0\0\0"):
+        (tmp_path / "in.nc").write_bytes(content.replace(name, name.replace(b"v", b"\xe4").replace(b"u", b"\xfc"), 1))
+        assert "names in it are not UTF-8, which is not supported: " in refusal(tmp_path / "in.nc")
+
+
 @pytest.mark.parametrize("shape", ["contiguous", "chunked"])
 def test_values_that_were_never_written_and_have_no_fill_value_are_refused(tmp_path: Path, shape: str) -> None:
     with netCDF4.Dataset(tmp_path / "in.nc", "w") as dataset:

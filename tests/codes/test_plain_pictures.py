@@ -14,7 +14,7 @@ from astropy.io import fits
 
 from dbproc.codes import fits_to_idx, image_to_idx, mapir_to_idx, raw_to_idx, tiff_to_idx
 from dbproc.codes.conversion.witness import require_same
-from dbproc.codes.formats import array_file, bands, exif, jpeg, plain_tiff, plain_values, png, tiff_file, tiff_pixels
+from dbproc.codes.formats import array_file, bands, exif, jpeg, plain_raw, plain_tiff, png, tiff_file, tiff_pixels
 from dbproc.codes.idx import slabs
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.values import native
@@ -181,11 +181,11 @@ def test_large_pages_are_compared_part_by_part(
 def test_runs_of_raw_values_lie_where_numpy_has_them(
     tmp_path: Path, order: Any, shape: tuple[int, ...], runs: int, monkeypatch: Patch
 ) -> None:
-    monkeypatch.setattr(plain_values, "RUNS", runs)
-    monkeypatch.setattr(plain_values, "RUN", 3)
+    monkeypatch.setattr(plain_raw, "RUNS", runs)
+    monkeypatch.setattr(plain_raw, "RUN", 3)
     values = wild("int16", shape)
     (tmp_path / "in.raw").write_bytes(b"head" + values.tobytes(order))
-    plain = plain_values.PlainRaw(tmp_path / "in.raw", values.dtype, 4, shape, order, 1)
+    plain = plain_raw.PlainRaw(tmp_path / "in.raw", values.dtype, 4, shape, order, 1)
     seen = np.zeros(shape, int)
     for box, found in plain.read(slabs.whole(shape)):
         assert np.array_equal(found, values[box])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 
@@ -10,6 +11,8 @@ import pytest
 
 from dbproc.codes.conversion import progress
 from dbproc.codes.conversion.progress import Progress, line
+from dbproc.codes.idx import reports
+from dbproc.codes.idx.reports import Reports
 from tests.kit.terminals import shown_on
 
 
@@ -55,3 +58,19 @@ def test_elsewhere_lines_are_plain_and_seldom(monkeypatch: pytest.MonkeyPatch) -
     assert quiet.getvalue().startswith("x.idx: writing 2 of 10 MB")
     assert quiet.getvalue().endswith("\n")
     assert "\033" not in quiet.getvalue()
+
+
+def test_many_small_steps_are_told_together_and_longer_ones_and_the_end_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reports, "OFTEN", 3600.0)
+    pipe = io.BytesIO()
+    told = Reports(pipe, 60)
+    told.begin("packing", 100 << 20)
+    for _ in range(100):
+        told.step(1 << 20)
+        told.advance(1 << 20)
+    told.step(2 << 20)
+    said = [json.loads(line) for line in pipe.getvalue().splitlines()]
+    assert [each["seconds"] for each in said if "seconds" in each] == [3661.0, 3662.0]
+    assert [each["progress"]["done"] >> 20 for each in said if "progress" in each] == [0, 1, 100]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from astropy.io import fits
 from PIL import Image
 
 from dbproc.codes.idx.description import Field
-from dbproc.codes.idx.idx_reader import open_idx
+from dbproc.codes.idx.idx_reader import IdxDataset, open_idx
 from dbproc.codes.to_idx import main
 from tests.kit.samples import Sample, samples
 
@@ -52,11 +53,20 @@ def test_a_real_file_is_converted_or_says_why_not(
     assert said.out.count("\n") == 1
     for number, field in enumerate(dataset.description.fields):
         wanted = plain(path, chosen, field, number)
-        found = dataset.read(field.name)
+        found = alone(dataset, field)
         assert found.dtype == wanted.dtype.newbyteorder("="), field.name
         order = stepped(wanted.shape, found.shape, dataset.description.timesteps, wanted)
         assert order.shape == found.shape, field.name
         assert order.astype(found.dtype).tobytes() == found.tobytes(), field.name
+
+
+def alone(dataset: IdxDataset, field: Field) -> np.ndarray:
+    """The values of a field as OpenVisus alone reads them, with axes as the source has them."""
+    db = importlib.import_module("OpenVisus").LoadDataset(str(dataset.path))
+    steps = dataset.steps or range(dataset.shape[0] if dataset.description.timesteps else 1)
+    read = [np.array(db.read(field=field.name, time=step)) for step in steps]
+    values = np.stack([np.flip(each, dataset.metadata.turned) for each in read])
+    return values.reshape(*dataset.shape, *((field.components,) if field.components > 1 else ()))
 
 
 def stepped(shape: tuple[int, ...], stored: tuple[int, ...], timesteps: str, values: np.ndarray) -> np.ndarray:
@@ -83,7 +93,9 @@ def of_netcdf(path: Path, chosen: Mapping[str, Any], field: Field, number: int) 
 def of_hdf5(path: Path, chosen: Mapping[str, Any], field: Field, number: int) -> np.ndarray:
     hdf5plugin.register()
     with h5py.File(path) as file:
-        values = file[field.variable][...]
+        above, _, member = field.variable.rpartition("/")
+        is_member = isinstance(file[above or "/"], h5py.Dataset)
+        values = file[above][member] if is_member else file[field.variable][...]
     if values.dtype.kind == "c":
         return np.stack([values.real, values.imag], axis=-1)
     return values.view("u1") if values.dtype.kind == "b" else values.astype(values.dtype.str)
@@ -94,10 +106,14 @@ def of_cdf(path: Path, chosen: Mapping[str, Any], field: Field, number: int) -> 
 
 
 def of_fits(path: Path, chosen: Mapping[str, Any], field: Field, number: int) -> np.ndarray:
-    unit = int(chosen["options"][number]["hdu"])
-    is_unsigned = "bzero" in field.attributes
+    options = chosen["options"][0 if "columns" in chosen["options"][0] else number]
+    unit, is_unsigned = int(options["hdu"]), "bzero" in field.attributes
     with fits.open(path, do_not_scale_image_data=not is_unsigned, uint=True, memmap=False) as file:
-        return np.array(file[unit].data)
+        if "columns" not in options:
+            return np.array(file[unit].data)
+        found = file[unit].data
+        values = np.array(found[field.variable] if is_unsigned else found.view(np.ndarray)[field.variable])
+        return values[:, 0] if values.shape[1:] == (1,) else values
 
 
 def of_tiff(path: Path, chosen: Mapping[str, Any], field: Field, number: int) -> np.ndarray:

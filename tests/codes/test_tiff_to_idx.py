@@ -35,6 +35,8 @@ def opened(path: Path, **options: Any) -> tuple[Description, dict[str, np.ndarra
         told = source.description
         whole = tuple(slice(0, size) for size in told.shape)
         found = {field.name: np.ascontiguousarray(source.read(field.name, whole)) for field in told.fields}
+        for field in told.fields:
+            assert found[field.name].shape == (*told.shape, *((field.components,) if field.components > 1 else ()))
         half = tuple(slice(size // 3, size // 3 + (size + 1) // 2) for size in told.shape)
         for name, values in found.items():
             assert np.ascontiguousarray(source.read(name, half)).tobytes() == values[half].tobytes()

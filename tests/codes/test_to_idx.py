@@ -49,6 +49,9 @@ def chosen(*paths: Path, **options: Any) -> tuple[Description, Arrays]:
         told = source.description
         box = tuple(slice(0, size) for size in told.shape)
         values = {field.name: np.asarray(source.read(field.name, box)) for field in told.fields}
+        for field in told.fields:
+            assert values[field.name].shape == (*told.shape, *((field.components,) if field.components > 1 else ()))
+            assert values[field.name].dtype.newbyteorder("=").name == field.dtype
         for name, whole in values.items():
             for inside, part in witness(source)(name, box):
                 assert same_bits(np.ascontiguousarray(native(whole[inside])), np.ascontiguousarray(native(part)))
@@ -182,6 +185,17 @@ def test_nexus_gives_the_default_signal_and_its_equals(tmp_path: Path) -> None:
     assert what(told) == (["counts", "errors"], (3, 4, 5), "time")
     assert same_bits(got["counts"], wild("int32", (3, 4, 5)))
     assert "e/raw (30, 40, 5)" in left_out(told)
+    with h5py.File(tmp_path / "linked.h5", "w") as file:
+        data = file.create_group("entry/data")
+        data.attrs.update({"NX_class": "NXdata", "signal": "counts", "axes": ["angle", ".", "."]})
+        file["entry/instrument/detector"] = wild("int32", (3, 4, 5))
+        data["counts"] = h5py.SoftLink("/entry/instrument/detector")
+        data["gone"], data["angle"] = h5py.ExternalLink("gone.h5", "/x"), np.arange(3.0)
+    told, got = chosen(tmp_path / "linked.h5")
+    assert told.notes[0] == "chosen: nexus_to_idx --data entry/data --signal counts"
+    assert told.axes[0].coordinates == (0, 1, 2)
+    assert same_bits(got["counts"], wild("int32", (3, 4, 5)))
+    assert left_out(told) == "entry/data/angle (3)"
 
 
 @pytest.mark.parametrize("places", [((4, 5), (4, 5)), ((5,), (4,))])
@@ -199,6 +213,10 @@ def test_probe_data_keep_the_positions_of_their_scan(tmp_path: Path, places: Any
     assert np.array_equal(kept["ys"]["values"], np.nan_to_num(ys))
     other = chosen(tmp_path / "probe.h5", xs="far/u", ys="far/v")[0].attributes["scan_positions"]
     assert other["ys"]["values"] == [0, 1, 2, 3]
+    with h5py.File(tmp_path / "points.h5", "w") as file:
+        file["frames"], file["u"], file["v"] = np.zeros((12, 6, 7)), np.arange(12.0), np.arange(12.0) % 4
+    kept = chosen(tmp_path / "points.h5", xs="u", ys="v")[0].attributes["scan_positions"]
+    assert kept["ys"]["values"][:5] == [0, 1, 2, 3, 0]
     with pytest.raises(Refusal, match=r"positions far/v have the shape \(4,\), the scan \(4, 5\)"):
         chosen(tmp_path / "probe.h5", xs="far/v")
 
@@ -263,6 +281,13 @@ def test_tiff_gives_its_largest_series_with_bands_as_fields(tmp_path: Path) -> N
     assert left_out(told) == "series 1 (3, 4)"
     tifffile.imwrite(tmp_path / "colour", wild("uint8", (6, 7, 3)), photometric="rgb")
     assert [field.components for field in chosen(tmp_path / "colour")[0].fields] == [3]
+
+
+def test_very_many_bands_are_an_axis(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "in.tif", wild("uint8", (4, 3, 33)), extrasamples=[0] * 32, photometric="minisblack")
+    told, got = chosen(tmp_path / "in.tif")
+    assert what(told) == (["image"], (33, 4, 3), "")
+    assert same_bits(np.ascontiguousarray(np.moveaxis(got["image"], 0, -1)), wild("uint8", (4, 3, 33)))
 
 
 def test_bare_values_are_known_by_a_header_or_their_name(tmp_path: Path) -> None:
@@ -381,14 +406,27 @@ def test_pictures_become_timesteps_a_stack_or_a_mosaic(tmp_path: Path) -> None:
 def test_single_bands_of_captures_become_fields_and_timesteps(tmp_path: Path) -> None:
     for capture in range(2):
         for number, band in enumerate(("Blue", "NIR"), 1):
-            xmp = f"<x><Camera:BandName>{band}</Camera:BandName></x>".encode()
+            told = f'Camera:BandName="{band}" Camera:Gain="{number}" Camera:Exposure="{capture}{number}"'
+            rdf = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:Camera="http://pix4d.com/camera/1.0"'
+            xmp = f"<rdf:RDF {rdf}><rdf:Description {told}/></rdf:RDF>".encode()
             path = tmp_path / f"IMG_000{capture}_{number}.tif"
             tags = [(700, "B", len(xmp), xmp, True)]
             tifffile.imwrite(path, wild("uint16", (6, 5), 10 * capture + number), extratags=tags, metadata=None)
     told, got = chosen(*sorted(tmp_path.glob("IMG*")))
     assert what(told)[:2] == (["blue", "nir"], (2, 6, 5))
     assert same_bits(got["nir"][1], wild("uint16", (6, 5), 12))
+    assert told.fields[1].attributes["xmp"]["Camera:Gain"] == "2"
+    assert told.parts[1].attributes["nir:xmp"]["Camera:Exposure"] == "12"
     assert what(chosen(*sorted(tmp_path.glob("IMG_0000*")))[0]) == (["blue", "nir"], (6, 5), "")
+    lacking = [path for path in sorted(tmp_path.glob("IMG*")) if path.stem != "IMG_0000_2"]
+    told, got = chosen(*lacking)
+    assert what(told) == (["blue", "nir"], (6, 5), "")
+    assert same_bits(got["nir"], wild("uint16", (6, 5), 12))
+    assert left_out(told) == "IMG_0000_1.tif: its capture lacks bands"
+    for path in sorted(tmp_path.glob("IMG*")):
+        capture, number = path.stem[-3], int(path.stem[-1])
+        tifffile.imwrite(tmp_path / f"DJI_{capture}_MS_{' GR'[number]}.tif", wild("uint16", (6, 5)), metadata=None)
+    assert what(chosen(*sorted(tmp_path.glob("DJI*")))[0])[:2] == (["green", "red"], (2, 6, 5))
     for band in ("B04", "B8A"):
         tifffile.imwrite(tmp_path / f"S2_20240501_{band}_20m.tif", wild("uint16", (6, 5)), metadata=None)
     assert what(chosen(*sorted(tmp_path.glob("S2*")))[0]) == (["B04", "B8A"], (6, 5), "")
@@ -514,6 +552,9 @@ def test_the_command_that_is_told_does_the_same(tmp_path: Path, monkeypatch: pyt
             assert [axis.name for axis in source.description.axes] == [axis.name for axis in told.axes]
             assert len(got) == count
             assert all(same_bits(np.asarray(source.read(name, box)), values) for name, values in got.items())
+    for row, column in ((0, 0), (0, 1), (1, 0)):
+        photo(tmp_path / f"t_r{row}_c{column}.png", 1)
+    assert "--overlap first --fill 0.0 --mask" in chosen(*tmp_path.glob("t_*"))[0].notes[0]
     photo(tmp_path / "a.jpg", 1, place=40.0)
     photo(tmp_path / "b.jpg", 2, place=41.0)
     told, _ = chosen(tmp_path / "a.jpg", tmp_path / "b.jpg")
@@ -595,9 +636,19 @@ def test_pictures_of_another_system_of_coordinates_are_left_out(tmp_path: Path) 
         keys = (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, system)
         tags.append((34735, "H", len(keys), keys))
         tifffile.imwrite(tmp_path / f"p{i}.tif", wild("uint16", (4, 5), i), extratags=tags, metadata=None)
-    told, _ = chosen(tmp_path / "p0.tif", tmp_path / "p1.tif")
+        turned = [(34264, "d", 16, (10, 1, 0, x, 1, -10, *[0] * 10))]
+        tifffile.imwrite(tmp_path / f"t{i}.tif", wild("uint16", (4, 5), i), extratags=turned, metadata=None)
+    assert left_out(chosen(*sorted(tmp_path.glob("t?.tif")))[0]).startswith("t0.tif: it cannot be joined to t1.tif")
+    for name, pixel, dtype in (("q3", 20, "uint16"), ("q4", 10, "uint8")):
+        tags = [(33550, "d", 3, (pixel, pixel, 0)), (33922, "d", 6, (0, 0, 0, 100, 5_000_000, 0))]
+        tifffile.imwrite(tmp_path / f"{name}.tif", wild(dtype, (4, 5)), extratags=tags, metadata=None)
+    told, _ = chosen(*(tmp_path / f"{name}.tif" for name in ("p0", "p2", "q3", "q4")))
+    assert told.shape == (4, 10)
+    assert "q3.tif: its grid is another, q4.tif: it is 5 by 4 pixels of uint8" in left_out(told)
+    assert chosen(tmp_path / "p0.tif", tmp_path / "p1.tif")[0].shape == (4, 5)
+    told, _ = chosen(tmp_path / "p1.tif", tmp_path / "p2.tif")
     assert told.shape == (4, 5)
-    assert left_out(told).endswith("its ProjectedCSTypeGeoKey is 32634, not 32633")
+    assert left_out(told).endswith("its ProjectedCSTypeGeoKey is 32633, not 32634")
     assert chosen(tmp_path / "p0.tif", tmp_path / "p2.tif")[0].shape == (4, 10)
 
 
@@ -635,10 +686,16 @@ def test_files_with_times_of_their_own_stand_in_their_order(tmp_path: Path) -> N
 
 
 def test_of_arrays_of_an_npz_those_of_most_bytes_are_fields(tmp_path: Path) -> None:
-    np.savez(tmp_path / "many.npz", a=np.arange(3), b=wild("float32", (4, 5)), c=wild("float32", (4, 5)))
+    maps = {"b": wild("float32", (4, 5)), "c": wild("float32", (4, 5))}
+    np.savez(tmp_path / "many.npz", a=np.arange(3), **maps, names=np.array(["x"]), one=np.float64(2))
     told, _ = chosen(tmp_path / "many.npz")
     assert what(told)[0] == ["b", "c"]
-    assert left_out(told) == "a.npy: its shape is (3,), that of the first (4, 5)"
+    assert "a.npy: its shape is (3,), that of the first (4, 5)" in left_out(told)
+    assert "names.npy: it holds no array that is supported: its values are <U1" in left_out(told)
+    assert "one.npy: it holds no array of numbers" in left_out(told)
+    np.savez(tmp_path / "empty.npz")
+    with pytest.raises(Refusal, match="it holds no files"):
+        chosen(tmp_path / "empty.npz")
 
 
 def test_variables_whose_names_become_the_same_are_told_apart_by_numbers(tmp_path: Path) -> None:

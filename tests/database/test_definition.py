@@ -26,6 +26,7 @@ from dbproc.database.store import Store, create_database, open_store
 from dbproc.mission import export_toml, read_mission_file
 from dbproc.storage.bundle import read_bundle
 from dbproc.storage.digest import digest_file
+from tests.kit.databases import new_database
 from tests.kit.mission_files import MISSION, edited, write_mission
 
 NOON = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
@@ -33,8 +34,7 @@ NOON = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
 
 @pytest.fixture
 def store(database: str) -> Iterator[Store]:
-    create_database(database)
-    with open_store(database) as opened:
+    with open_store(new_database(database)) as opened:
         yield opened
 
 

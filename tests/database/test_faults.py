@@ -16,13 +16,13 @@ from dbproc.cli import main
 from dbproc.core.errors import ConflictError, DatabaseLostError, DatabaseRefusedError, DbprocError, UnstorableError
 from dbproc.database.store import Store, create_database, open_store
 from dbproc.database.store.faults import NUMBERS, STATES
+from tests.kit.databases import new_database
 from tests.kit.postgres import PostgresServer
 
 
 @pytest.fixture
 def store(database: str) -> Iterator[Store]:
-    create_database(database)
-    with open_store(database) as opened:
+    with open_store(new_database(database)) as opened:
         yield opened
 
 

@@ -26,6 +26,7 @@ from dbproc.database.store import (
     schema_version,
     upgrade_database,
 )
+from tests.kit.databases import new_database
 
 FIRST, LAST = "0001", SCHEMA_VERSION
 DAY = dt.date(2020, 1, 1)
@@ -34,8 +35,7 @@ TIME = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
 
 @pytest.fixture
 def store(database: str) -> Iterator[Store]:
-    create_database(database)
-    with Store(database) as opened:
+    with Store(new_database(database)) as opened:
         yield opened
 
 

@@ -23,6 +23,7 @@ from dbproc.core.errors import DatabaseLostError
 from dbproc.database.store import Store, create_database, open_store, waiting
 from dbproc.system import signals
 from dbproc.system.signals import Interrupted, signals_interrupt
+from tests.kit.databases import new_database
 from tests.kit.postgres import PostgresServer
 
 SECONDS = 10
@@ -38,8 +39,7 @@ def untold() -> Iterator[None]:
 
 @pytest.fixture
 def store(database: str) -> Iterator[Store]:
-    create_database(database)
-    with open_store(database) as opened:
+    with open_store(new_database(database)) as opened:
         yield opened
 
 

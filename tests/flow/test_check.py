@@ -237,6 +237,19 @@ def the_bytes_of_a_withdrawn_file_are_gone(mission: Mission) -> None:
     (mission.root / SUPERSEDED).unlink()
 
 
+@plants(Kind.RELEASE_MANIFEST, ".dbproc/releases/2020a.jsonl")
+def the_manifest_of_a_release_is_gone(mission: Mission) -> None:
+    mission.dbproc("release", "tag", "2020a", "raw")
+    (mission.root / ".dbproc/releases/2020a.jsonl").unlink()
+
+
+@plants(Kind.RELEASE_LOST, f"data/raw/{RAW[0]}")
+def a_file_is_recorded_with_other_bytes_than_were_released(mission: Mission) -> None:
+    mission.dbproc("release", "tag", "2020a", "raw")
+    former = f"SELECT file_id FROM file WHERE filename = '{RAW[0]}'"
+    mission.execute(f"UPDATE release SET shasum = 'sha256:another' WHERE file_id = ({former})")
+
+
 @plants(Kind.GROWN, f"data/raw/{RAW[0]}")
 def a_file_is_longer(mission: Mission) -> None:
     with home(mission, RAW[0]).open("a") as stream:

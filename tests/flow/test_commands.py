@@ -210,7 +210,7 @@ def test_json_of_every_command_parses(sqlite_mission: Mission, ask: Ask) -> None
     assert seen == of_missions - {"check"}
 
 
-GROUPS = ("campaign", "canary", "code", "quarantine", "whatif")
+GROUPS = ("campaign", "canary", "code", "quarantine", "release", "whatif")
 
 
 def changing() -> list[list[str]]:
@@ -244,6 +244,8 @@ def correcting(mission: Mission) -> list[list[str]]:
         ["report"],
         ["mark", RAW[0], "--quality", "ok"],
         ["quarantine", "accept", "3"],
+        *(["release", "tag", name, "raw"] for name in ("a", "b")),
+        *(["release", *words] for words in (["list"], ["files", "a"], ["diff", "a", "b"])),
         ["withdraw", RAW[0], "--reason", "x"],
         ["restore", RAW[0]],
         ["replace", RAW[0], "with", str(other), "--reason", "x"],

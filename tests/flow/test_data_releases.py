@@ -11,6 +11,8 @@ import pytest
 
 from dbproc.changes import data_release
 from dbproc.core.errors import StorageError
+from dbproc.database import lock
+from dbproc.database.store import open_store
 from tests.kit.mission import Mission, name_of, process, product
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
@@ -146,6 +148,40 @@ def test_a_kill_leaves_a_whole_release_or_none(made: Mission, monkeypatch: pytes
     made.dbproc("check")
     manifest(made, "2020a").write_text("forged")
     assert "not the bytes of the manifest" in made.dbproc("check", status=1).out
+
+
+def test_what_is_inspected_anew_is_found_by_its_release(made: Mission) -> None:
+    """Its bytes are where the row is that has its name now; a run that is live keeps releases away."""
+    made.dbproc("release", "tag", "2020a", "raw")
+    made.define(product("raw", 0, covers="6 h"), *_renamed()[1:], retry_seconds=0)
+    made.dbproc("reinspect", "--product", "raw")
+    assert "queued" in made.dbproc("release", "tag", "2020b", "raw", "--dry-run").err
+    paths = made.dbproc("release", "files", "2020a", "--paths").out.splitlines()
+    assert paths == [str(made.files()[name].path) for name in RAW[:2]]
+    assert "no fault" in made.dbproc("check").out
+    with open_store(made.database) as store, lock.holding(store, "run"):
+        assert "is live" in made.dbproc("release", "tag", "2020b", status=75).err
+
+
+def test_what_is_made_again_with_other_bytes_does_not_take_the_place_in_a_release(mission: Mission) -> None:
+    mission.code("to_day.sh", _COUNTS.replace("COUNTER", str(mission.root / "counter")))
+    (mission.root / "counter").write_text("one")
+    mission.create(product("raw", 0), product("day", 1, "day_{Y}{m}{d}.txt"), process("to_day", "day", ["raw"]))
+    mission.deliver(RAW[0])
+    mission.run()
+    mission.dbproc("release", "tag", "2020a")
+    mission.files()["day_20200101.txt"].path.unlink()
+    (mission.root / "counter").write_text("two")
+    mission.run()
+    assert mission.content("day_20200101.txt") == "two"
+    (lost,) = (each for each in mission.dbproc("release", "files", "2020a", "--json").json if each["path"] is None)
+    assert lost["digest"] == lost["released_digest"] == f"sha256:{hashlib.sha256(b'one').hexdigest()}"
+    assert "release_lost" in mission.dbproc("check", status=1).out
+
+
+_COUNTS = """#!/bin/sh
+cat COUNTER > "$2"
+"""
 
 
 def test_what_is_gone_from_a_release_is_told(made: Mission) -> None:

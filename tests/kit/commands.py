@@ -14,8 +14,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from dbproc.core.events import LOGGER
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROCESS_QUEUE = str(REPOSITORY / "ProcessQueue.py")
 LONGEST_SECONDS = 90.0
+_Cached = type(cache(int))
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -84,8 +86,8 @@ def _forget_caches() -> None:
     """Empty the caches of all modules of dbproc: a new process has none."""
     for name, module in list(sys.modules.items()):
         if name.startswith("dbproc."):
-            for value in list(vars(module).values()):
-                with suppress(AttributeError):
+            for value in vars(module).values():
+                if isinstance(value, _Cached):  # asking each value for cache_clear takes ten times as long
                     value.cache_clear()
 
 

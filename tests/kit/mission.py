@@ -26,6 +26,7 @@ import psycopg2
 
 from dbproc.cli import main
 from tests.kit.commands import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Done, call_command, run_process
+from tests.kit.databases import new_database
 
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
 """Where missions of many trials live: in memory where that is possible."""
@@ -33,6 +34,7 @@ MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
 TABLES = """
 mission satellite instrument product inspector process productprocesslink code file filemember filefilelink
 filecodelink processqueue logging attempt attemptinput attemptoutput placement quarantine release
+datarelease
 """
 
 JOIN = """#!/bin/sh
@@ -146,7 +148,7 @@ class Mission:
 
     def create(self, *blocks: str, **keys: object) -> Mission:
         """Make the database, and define the mission by `blocks`."""
-        assert main(["init", self.database]) == 0
+        new_database(self.database)
         return self.define(*blocks, **keys)
 
     def define(self, *blocks: str, **keys: object) -> Mission:

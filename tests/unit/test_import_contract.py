@@ -23,21 +23,26 @@ def executed_on_import(node: ast.AST) -> Iterator[ast.AST]:
             yield from executed_on_import(child)
 
 
-def libraries_imported_with(path: Path) -> set[str]:
-    found = set()
+def imported_with(path: Path) -> Iterator[str]:
+    """The modules that a module imports when it is imported itself."""
     for node in executed_on_import(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            found.add(str(node.module).partition(".")[0])
-    return found
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def test_libraries_of_formats_are_imported_only_when_used() -> None:
     paths = sorted(PACKAGE.rglob("*.py"))
     assert paths
-    eager = {str(path): found for path in paths if (found := libraries_imported_with(path) & FORMATS)}
-    assert not eager
+    libraries = {str(path): {name.partition(".")[0] for name in imported_with(path)} for path in paths}
+    assert not {path: found for path, names in libraries.items() if (found := names & FORMATS)}
+
+
+def test_the_dialects_of_databases_are_imported_only_when_used() -> None:
+    names = {str(path): set(imported_with(path)) for path in (PACKAGE / "database").rglob("*.py")}
+    assert names
+    assert not [path for path, found in names.items() if any("dialects" in name for name in found)]
 
 
 def test_importing_dbproc_imports_nothing_heavy() -> None:

@@ -356,7 +356,7 @@ def _words(name: str, value: Any) -> list[str]:
     if isinstance(value, list | tuple):
         each = value if name in WORDS else [",".join(map(str, value))]
         return [word for one in each for word in (option, str(one))]
-    return [] if value in (None, False, "") else [option, str(value)]
+    return [] if value is None or value is False or value == "" else [option, str(value)]
 
 
 def library(name: str, path: Path, package: str) -> Any:

@@ -33,6 +33,7 @@ OTHERS = (
     (0, b"PK\x03\x04", "ZIP"),
     (0, b"GIF8", "GIF"),
     (0, b"BM", "BMP"),
+    *((0, b"P%d\n" % number, "PNM") for number in range(1, 8)),
     (0, b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
     (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
     (8, b"WEBP", "WebP"),

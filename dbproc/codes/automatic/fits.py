@@ -37,8 +37,7 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
         what = f"{NO_ARRAY}: it is the header of a FITS file alone"
         raise Refusal(files[0], what, "There is nothing to convert") from refusal
     images = [each for each in units if each.kind == "image" and len(each.shape) <= MOST]
-    others = [f"HDU {each.number} {each.name} ({each.kind})".replace("  ", " ") for each in units if each not in images]
-    others = [each for each in others if not each.endswith("(empty)")]
+    others = [_odd_unit(each) for each in units if each not in images and each.kind != "empty"]
     if not images:
         yield from _of_tables(files, units)
         raise no_array(files[0], [*others, *_odd(units)])
@@ -61,9 +60,7 @@ def _of_tables(files: Sequence[Path], units: Sequence[Unit]) -> Iterator[Choice]
 
     found = [each for unit in units for each in columns(unit) if each.kind == "image" and len(each.shape) <= MOST]
     arrays = [Array(each.name, each.shape, each.number) for each in found]
-    beside = [
-        f"HDU {each.number} {each.name} ({each.kind})".replace("  ", " ") for each in units if each.kind != "empty"
-    ]
+    beside = [_odd_unit(each) for each in units if each.kind != "empty"]
     for chosen, left in groups(arrays, by_size):
         number = chosen[0].kind
         options = {"hdu": str(number), "columns": [each.name for each in chosen]}
@@ -72,6 +69,12 @@ def _of_tables(files: Sequence[Path], units: Sequence[Unit]) -> Iterator[Choice]
             each for each in units if each.number == number
         )
         yield Choice(PROGRAM, tuple(files), (options,), "columns", left_out=tuple(few([*told, *others])))
+
+
+def _odd_unit(unit: Unit) -> str:
+    """An HDU that is not converted, in words."""
+    kind = f"{len(unit.shape)} axes" if unit.kind == "image" else unit.kind
+    return f"HDU {unit.number} {unit.name} ({kind})".replace("  ", " ")
 
 
 def _odd(units: Iterable[Unit]) -> list[str]:

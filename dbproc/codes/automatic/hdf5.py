@@ -18,6 +18,7 @@ from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
     from dbproc.codes.formats.hdf5 import Tree
+    from dbproc.codes.formats.nexus import Data
 
 PROBE_AXES, SCAN_AXES = 4, 3
 """Axes of probe data, and how many at least positions can be given for: a scan whose points follow one another."""
@@ -55,7 +56,7 @@ def is_netcdf(path: Path) -> bool:
             return True
         if text(attributes(file).get("Conventions")).upper().startswith("CF-"):
             return True
-        return any(_is_dimension(file, name) for name in list(file)[:100])
+        return any(_is_dimension(file, name) for name in list(file)[:100] if isinstance(name, str))
     return False
 
 
@@ -119,43 +120,58 @@ def _tried(look: Any) -> str:
 
 def _of_nexus(tree: Tree, files: Sequence[Path], arrays: Sequence[Array], xs: str, ys: str) -> Iterator[Choice]:
     """The default signal with those of its group that have its shape; of several data the largest."""
-    shapes = {each.name: each.shape for each in arrays}
-    data = _data(tree, shapes)
-    signals = {path: (signal, shapes.get(f"{path}/{signal}".strip("/"), ())) for path, signal in data.items()}
-    for path, (signal, shape) in signals.items():
-        beside = [each.name for each in arrays if each.name.rpartition("/")[0] == path and each.shape == shape]
-        names = [signal, *(name.rpartition("/")[2] for name in beside if name.rpartition("/")[2] != signal)]
+    from dbproc.codes.formats import nexus
+    from dbproc.codes.formats.hdf5 import name_of
+
+    for data, shapes in _data(tree):
+        signal, shape, path = data.signal, shapes[data.signal], data.path
+        axes = nexus.axis_names(tree, data)
+        beside = [name for name, each in shapes.items() if each == shape and name != signal and name not in axes]
+        names = [signal, *beside]
         options: dict[str, Any] = {"data": path, "signals": names}
         if len(shape) > 1:
             options["timesteps"] = "" if len(shape) < PROBE_AXES else "none"
         used = {f"{path}/{name}".strip("/") for name in names}
+        used |= {name_of(tree.find(name)).strip("/") for name in used}
         left = told([each for each in arrays if each.name not in used and each.rank >= 0])
         choice = Choice("nexus_to_idx", tuple(files), (options,), "signals", left_out=left)
         yield _placed(tree, choice, f"{path}/{signal}".strip("/"), shape, xs, ys)
 
 
-def _data(tree: Tree, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-    """Groups of data and their signals: the default one first, then the largest."""
+def _data(tree: Tree) -> list[tuple[Data, dict[str, tuple[int, ...]]]]:
+    """Groups of data whose signal can be converted, the default first, then the largest; and the shapes of all in each.
+
+    Datasets count where links lead to them, too.
+    """
     from dbproc.codes.formats import nexus
     from dbproc.codes.formats.hdf5 import attributes, is_group, text
 
-    found: dict[str, str] = {}
+    default: Data | None = None
     with suppress(Refusal, KeyError):
         default = nexus.default_data(tree)
-        found[default.path] = default.signal
+    found = {} if default is None else {default.path: default}
     groups_of_data = [
         path.strip("/")
         for path, each in tree.entries()
         if is_group(each) and _tried(lambda each=each: text(attributes(each).get("NX_class"))) == "NXdata"
     ]
-    others: dict[str, str] = {}
     for path in groups_of_data:
         with suppress(Refusal, KeyError):
-            others[path] = nexus.default_data(tree, path).signal
-    size = {path: by_size(Array(path, shapes.get(f"{path}/{signal}", ()))) for path, signal in others.items()}
-    for path in sorted(others, key=lambda each: size[each], reverse=True):
-        found.setdefault(path, others[path])
-    return {path: signal for path, signal in found.items() if shapes.get(f"{path}/{signal}".strip("/"))}
+            found[path] = nexus.default_data(tree, path)
+    pairs = [(each, _shapes(tree, each)) for each in found.values()]
+    fit = [(each, shapes) for each, shapes in pairs if shapes.get(each.signal)]
+    fit.sort(key=lambda pair: by_size(Array("", pair[1][pair[0].signal])), reverse=True)
+    return sorted(fit, key=lambda pair: default is None or pair[0].path != default.path)
+
+
+def _shapes(tree: Tree, data: Data) -> dict[str, tuple[int, ...]]:
+    """The shapes of those datasets of a group that can be converted."""
+    from dbproc.codes.formats import nexus
+    from dbproc.codes.formats.hdf5_fields import candidate
+
+    found = nexus.linked(tree, data.group)
+    fit = {name: each for name, each in found.items() if not candidate(name, each).unfit}
+    return {name: tuple(int(size) for size in each.shape) for name, each in fit.items()}
 
 
 def _placed(tree: Tree, choice: Choice, name: str, shape: tuple[int, ...], xs: str, ys: str) -> Choice:

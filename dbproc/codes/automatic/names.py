@@ -41,6 +41,7 @@ TYPES = {
     "int64": "i8", "float16": "f2", "float32": "f4", "float64": "f8", "u8": "u1", "u16": "u2", "u32": "u4", "i8": "i1",
     "i16": "i2", "i32": "i4", "f32": "f4", "f64": "f8", "uchar": "u1", "ubyte": "u1", "byte": "u1", "8bit": "u1",
     "8u": "u1", "ushort": "u2", "16u": "u2", "16bit": "u2", "short": "i2", "16s": "i2", "uint": "u4", "int": "i4",
+    **{each: each for each in ("u2", "u4", "i2", "i4", "f2", "f4", "f8")},
     "float": "f4", "32f": "f4", "double": "f8", "64f": "f8", "real32": "f4", "real64": "f8", "single": "f4",
 }  # fmt: skip
 """Types by the words for them."""

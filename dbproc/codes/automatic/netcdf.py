@@ -28,10 +28,10 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choic
 def _listed(path: Path) -> tuple[list[Array], list[str]]:
     """The variables that can be converted, and in words those that cannot."""
     from dbproc.codes.formats.classic import require_sound
-    from dbproc.codes.formats.netcdf import Variables
+    from dbproc.codes.formats.netcdf import Variables, readable
 
     require_sound(path)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), readable(path):
         warnings.simplefilter("ignore")
         try:
             dataset = importlib.import_module("netCDF4").Dataset(path)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.automatic import names
 from dbproc.codes.automatic.choice import Choice
-from dbproc.codes.formats.bands import camera
+from dbproc.codes.formats import georeference
+from dbproc.codes.formats.bands import camera, of_file
 from dbproc.codes.idx.description import Axis, Regular
 from dbproc.codes.idx.refusal import GET_AGAIN, Refusal
 
@@ -24,6 +26,8 @@ KEPT = ("latitude", "longitude", "altitude")
 """What is kept of each of several pictures."""
 MOST_ALIKE = 0.75
 """Pictures of several times that cover less than this part of their pixels show one place several times."""
+OF_CAPTURE = re.compile(r"(_MS)?_[A-Za-z]+$|_\d{1,2}$|\d$")
+"""What is behind the name of a capture in those of its bands."""
 SPARSEST = 16
 """A mosaic has at least one pixel in so many."""
 
@@ -39,7 +43,7 @@ def choices(files: Sequence[Path]) -> Iterator[Choice]:
 def of_tiff(files: Sequence[Path]) -> Iterator[Choice]:
     """The ways to convert TIFF files as tiles of a mosaic or as bands, where they say themselves that they are."""
     first = _first(files[0])
-    if first is None or not (names.tiles([path.name for path in files]) or first.axes or _band(first)):
+    if first is None or not (names.tiles([path.name for path in files]) or first.axes or _band(files[0], first)):
         return
     facts, left = _facts(files)
     if _are_bands(facts):
@@ -81,35 +85,54 @@ def _first(path: Path) -> Facts | None:
 
 
 def _are_bands(facts: Mapping[Path, Facts]) -> bool:
-    """Whether pictures say themselves that they are bands: by their camera, or each by its name in XMP."""
+    """Whether pictures say themselves that they are bands: by their camera, or each by its name in XMP or its own."""
     told = [camera(str(each.attributes.get("model", ""))) for each in facts.values()]
-    singles = [each for each in facts.values() if each.components == 1]
-    return all(told) or (len(singles) > 1 and all(_band(each) for each in singles))
+    singles = {path: each for path, each in facts.items() if each.components == 1}
+    return all(told) or (len(singles) > 1 and all(_band(path, each) for path, each in singles.items()))
 
 
-def _band(facts: Facts) -> str:
+def _band(path: Path, facts: Facts) -> str:
     """The band that a picture of one says that it is; empty where it does not."""
     from dbproc.codes.mapir_to_idx import BAND_NAME
 
     text = facts.tags.get("XMP", b"")
     match = BAND_NAME.search(text if isinstance(text, bytes) else str(text).encode())
-    return "" if match is None else (match[1] or match[2]).decode("utf-8", "replace").strip()
+    if match is None:
+        return of_file(path.stem, str(facts.attributes.get("model", ""))) or ""
+    return (match[1] or match[2]).decode("utf-8", "replace").strip()
 
 
 def _sets_of_bands(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
     """Pictures of one band each: all of one capture, or those of several captures as timesteps of each band."""
-    bands: dict[str, list[Path]] = {}
-    for path, each in facts.items():
-        bands.setdefault(_band(each), []).append(path)
-    sets = [_in_time({path: facts[path] for path in paths}) for paths in bands.values()]
-    if "" in bands or len({len(paths) for paths, _ in sets}) > 1:
+    bands = {path: _band(path, each) for path, each in facts.items()}
+    captures = _captures(bands)
+    if "" in bands.values() or not captures:
         return
-    if len(sets[0][0]) == 1:
-        yield Choice(BANDS, tuple(facts), axis=None)
+    whole = {path for capture in captures for path in capture.values()}
+    left = [f"{path.name}: its capture lacks bands" for path in bands if path not in whole]
+    if len(captures) == 1:
+        yield Choice(BANDS, tuple(path for path in facts if path in whole), axis=None, left_out=tuple(left))
         return
-    ordered, told = sets[0]
-    first = _joined(BANDS, ordered, told, facts, {})
-    yield replace(first, files=tuple(facts), openings=({},) * len(sets), sets=tuple(tuple(paths) for paths, _ in sets))
+    first, *others = captures[0]
+    by_first = {capture[first]: capture for capture in captures}
+    ordered, told = _in_time({path: facts[path] for path in by_first})
+    sets = tuple(tuple(by_first[path][band] for path in ordered) for band in (first, *others))
+    joint = _joined(BANDS, ordered, told, facts, {})
+    files = tuple(path for each in sets for path in each)
+    yield replace(joint, files=files, openings=({},) * len(sets), sets=sets).leaving(*left)
+
+
+def _captures(bands: Mapping[Path, str]) -> list[dict[str, Path]]:
+    """The pictures of each capture by their bands, as their names tell, where it has all of them."""
+    found: dict[str, dict[str, Path]] = {}
+    for path, band in bands.items():
+        found.setdefault(OF_CAPTURE.sub("", path.stem), {}).setdefault(band, path)
+    order = list(dict.fromkeys(bands.values()))
+    if sum(map(len, found.values())) < len(bands):  # names tell otherwise: one after another in each band
+        sets = [[path for path in bands if bands[path] == band] for band in order]
+        together = zip(*sets, strict=True) if len({len(each) for each in sets}) == 1 else ()
+        return [dict(zip(order, each, strict=True)) for each in together]
+    return [{band: each[band] for band in order} for each in found.values() if len(each) == len(order)]
 
 
 def _facts(files: Sequence[Path]) -> tuple[dict[Path, Facts], list[str]]:
@@ -135,18 +158,32 @@ def _facts(files: Sequence[Path]) -> tuple[dict[Path, Facts], list[str]]:
 
 def _placed(facts: Mapping[Path, Facts]) -> Iterator[Choice]:
     """Tiles of a mosaic: by their coordinates, where these differ; by the rows and columns in their names."""
-    if len(facts) < 2:
-        return
-    pattern = names.tiles([path.name for path in facts])
-    ways: list[dict[str, Any]] = []
-    are_apart = all(each.axes for each in facts.values()) and len({_corner(each) for each in facts.values()}) > 1
-    if are_apart and _is_filled(facts):
-        ways.append({"by_coordinates": True})
+    ways: list[tuple[dict[str, Any], Mapping[Path, Facts], list[str]]] = []
+    alike, left = _of_one_kind(facts, _grid)
+    are_apart = all(each.axes for each in alike.values()) and len({_corner(each) for each in alike.values()}) > 1
+    if are_apart and _is_filled(alike):
+        ways.append(({"by_coordinates": True}, alike, left))
+    alike, left = _of_one_kind(facts, _pixels)
+    pattern = names.tiles([path.name for path in alike])
     if pattern:
-        ways.append({"tiles": pattern})
-    for way in ways:
-        yield Choice(PROGRAM, tuple(facts), ({**way, "overlap": "first"},), axis=None)
-        yield Choice(PROGRAM, tuple(facts), ({**way, "overlap": "first", "fill": 0.0, "mask": True},), axis=None)
+        ways.append(({"tiles": pattern}, alike, left))
+    for way, tiles, others in ways:
+        if len(tiles) > 1:
+            options = {**way, "overlap": "first"}
+            yield Choice(PROGRAM, tuple(tiles), (options,), axis=None, left_out=tuple(others))
+            options = {**options, "fill": 0.0, "mask": True}
+            yield Choice(PROGRAM, tuple(tiles), (options,), axis=None, left_out=tuple(others))
+
+
+def _pixels(facts: Facts) -> Hashable:
+    """What must be the same in tiles of one picture."""
+    return facts.components, facts.dtype
+
+
+def _grid(facts: Facts) -> Hashable:
+    """The same of those that are placed by their coordinates."""
+    steps = tuple((axis.name, round(axis.regular.step, 9)) for axis in facts.axes or () if axis.regular)
+    return _pixels(facts), steps, tuple(facts.attributes.get(key) for key in georeference.SYSTEMS)
 
 
 def _is_filled(facts: Mapping[Path, Facts]) -> bool:
@@ -204,11 +241,21 @@ def _in_time(facts: Mapping[Path, Facts]) -> tuple[list[Path], Axis | None]:
 
 def _largest(facts: Mapping[Path, Facts]) -> tuple[dict[Path, Facts], list[str]]:
     """The pictures of the size and kind that most of them have, and the others in words."""
-    kinds = {path: (each.rows, each.columns, str(each.kind)) for path, each in facts.items()}
+    return _of_one_kind(facts, lambda each: (each.rows, each.columns, str(each.kind)))
+
+
+def _of_one_kind(facts: Mapping[Path, Facts], kind: Callable[[Facts], Hashable]) -> tuple[dict[Path, Facts], list[str]]:
+    """The pictures of the kind that most of them have, and the others in words."""
+    kinds = {path: kind(each) for path, each in facts.items()}
     usual = Counter(kinds.values()).most_common(1)[0][0]
     alike = {path: each for path, each in facts.items() if kinds[path] == usual}
+    told = {str(each) for each in alike.values()}
     return alike, [
-        f"{path.name}: it is {each}, the others are not" for path, each in facts.items() if path not in alike
+        f"{path.name}: it is {each}, the others are not"
+        if str(each) not in told
+        else f"{path.name}: its grid is another"
+        for path, each in facts.items()
+        if path not in alike
     ]
 
 

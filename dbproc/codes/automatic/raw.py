@@ -21,18 +21,31 @@ def choices(files: Sequence[Path]) -> Iterator[Choice]:
     """The way to convert files of bare values."""
     with files[0].open("rb") as stream:
         is_numpy = stream.read(len(NUMPY)) == NUMPY
-    options = [_header(path) if is_numpy else _named(path) for path in files]
+    options, left = _options_of(files, is_numpy)
+    files = list(options)
     if len(files) > 1 and is_numpy and not names.are_numbered([path.name for path in files]):
-        openings = tuple({**each, "name": path.stem} for path, each in zip(files, options, strict=True))
-        yield Choice(PROGRAM, tuple(files), openings, sets=tuple((path,) for path in files))
+        openings = tuple({**each, "name": path.stem} for path, each in options.items())
+        yield Choice(PROGRAM, tuple(files), openings, sets=tuple((path,) for path in files), left_out=left)
         return
-    sizes = [
-        sum(path.stat().st_size for path, own in zip(files, options, strict=True) if own == each) for each in options
-    ]
-    usual = options[sizes.index(max(sizes))]
-    kept = [path for path, each in zip(files, options, strict=True) if each == usual]
-    left = tuple(f"{path.name}: it has another shape or type" for path in files if path not in kept)
-    yield Choice(PROGRAM, tuple(kept), (usual,), left_out=left)
+    sizes = [sum(path.stat().st_size for path in files if options[path] == each) for each in options.values()]
+    usual = list(options.values())[sizes.index(max(sizes))]
+    kept = [path for path in files if options[path] == usual]
+    others = tuple(f"{path.name}: it has another shape or type" for path in files if path not in kept)
+    yield Choice(PROGRAM, tuple(kept), (usual,), left_out=(*others, *left))
+
+
+def _options_of(files: Sequence[Path], is_numpy: bool) -> tuple[dict[Path, dict[str, Any]], tuple[str, ...]]:
+    """The options for each file, and of those for which there are none why; refused where there are for none."""
+    found: dict[Path, dict[str, Any]] = {}
+    left: list[Refusal] = []
+    for path in files:
+        try:
+            found[path] = _header(path) if is_numpy else _named(path)
+        except Refusal as refusal:
+            left.append(refusal)
+    if not found:
+        raise left[0]
+    return found, tuple(f"{Path(each.where).name}: {each.what}" for each in left)
 
 
 def is_told(path: Path) -> bool:

@@ -90,6 +90,8 @@ def found(
             archives.append(path)
         else:
             files.append(path)
+    if not files:
+        raise Refusal(named[0], "it holds no files", "Name one that holds files")
     if not suffixes:
         files = [path for path in files if not path.is_file() or path.stat().st_size] or files
     require_files(files)

@@ -27,6 +27,8 @@ MEANING = ("photometric", "flag_values", "flag_masks", "flag_meanings")
 """Attributes of a field that say what its numbers mean."""
 SYSTEMS = ("ProjectedCSTypeGeoKey", "GeographicTypeGeoKey")
 """Attributes of a GeoTIFF that say of which system its coordinates are."""
+TURNED = ("ModelTransformationTag", "ModelTiepointTag")
+"""Those that place an image whose axes have no coordinates, as it is turned."""
 MOST_WORDS = 80
 FILL = "fill and valid range"
 TIME = "time"
@@ -86,6 +88,8 @@ class Joined:
     """
 
     def __init__(self, opened: Open, inputs: Sequence[Path], axis: str, new: str, stack: ExitStack) -> None:
+        import numpy as np
+
         self._open, self._inputs = opened, inputs
         self._current: tuple[int, Source] | None = None
         self._closing = stack.enter_context(ExitStack())
@@ -96,7 +100,7 @@ class Joined:
         for path, each in zip(inputs, descriptions, strict=True):
             require_alike(path, each, inputs[0], first, axis)
         self._sizes = [1 if self._place is None else each.shape[self._place] for each in descriptions]
-        self._starts = [0, *accumulate(self._sizes)]
+        self._starts, self._ends = [0, *accumulate(self._sizes)], np.cumsum(self._sizes)  # the latter to compare by
         self.description = _whole(inputs, descriptions, self._starts, self._place, axis or new)
 
     def read(self, field: str, box: Box) -> Values:
@@ -107,14 +111,21 @@ class Joined:
         pieces = [self._piece(field, box, i) for i in self._touched(box[place])]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=place)
 
+    def runs(self, box: Box) -> Iterator[Box]:
+        """What each file has of a box."""
+        place = self._place or 0
+        for i in self._touched(box[place]):
+            start, stop = max(box[place].start, self._starts[i]), min(box[place].stop, self._starts[i + 1])
+            yield (*box[:place], slice(start, stop), *box[place + 1 :])
+
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
         """Parts of a box read by another way, file after file."""
-        begin, place = 0, self._place or 0
-        for index, size in enumerate(self._sizes):
-            low, high = max(begin, box[place].start), min(begin + size, box[place].stop)
-            if low < high:
-                yield from self._plain_part(index, field, box, (begin, low, high))
-            begin += size
+        part = box[self._place or 0]
+        first, last = self._ends.searchsorted((part.start, part.stop - 1), side="right")
+        for index in range(int(first), int(last) + 1):
+            end = int(self._ends[index])
+            begin = end - self._sizes[index]
+            yield from self._plain_part(index, field, box, (begin, max(begin, part.start), min(end, part.stop)))
 
     def _plain_part(self, index: int, field: str, box: Box, run: tuple[int, int, int]) -> Iterator[tuple[Box, Values]]:
         """What one file, which begins at ``run[0]``, has of ``run[1]`` to ``run[2]``."""
@@ -177,7 +188,7 @@ def require_alike(path: Path, found: Description, first_path: Path, first: Descr
     mine, theirs = _kept(found, place), _kept(first, place)
     for name in {**theirs, **mine}:
         here, there = mine.get(name), theirs.get(name)
-        if here != there:
+        if here != there and not (name in SYSTEMS and None in (here, there)):
             what = f"it cannot be joined to {first_path.name}: its {name} {_difference(here, there)}"
             raise Refusal(path, what, _advice(found, first, place, name))
 
@@ -199,7 +210,6 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
     """What must be the same in all files, by the words for it."""
     facts: dict[str, object] = {"number of axes": len(description.axes)}
     facts["colour map"] = description.attributes.get("ColorMap")
-    facts |= {key: description.attributes.get(key) for key in SYSTEMS}
     for i, axis in enumerate(description.axes):
         packing = [axis.attributes.get(key) for key in PACKING]
         if i == place:
@@ -214,7 +224,9 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
         facts[f"{FILL} of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
         facts[f"scale, offset and units of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
         facts[f"meaning of {field.name}"] = {key: field.attributes[key] for key in MEANING if key in field.attributes}
+    facts |= {key: description.attributes.get(key) for key in SYSTEMS}
     is_placed = any(axis.is_placed for axis in description.axes[-2:])
+    facts |= {key: None if is_placed else description.attributes.get(key) for key in TURNED}
     facts["orientation"] = description.top_first if is_placed else (description.orientation, description.top_first)
     return facts
 

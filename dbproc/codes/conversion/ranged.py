@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.conversion.source import Source, witness
+from dbproc.codes.conversion.source import Source, runs, witness
 from dbproc.codes.idx.coordinates import kept, left_out
 from dbproc.codes.idx.description import UTC_ENDS, Axis, Description
 from dbproc.codes.idx.refusal import Refusal
@@ -71,14 +71,21 @@ class Ranged:
 
     def read(self, field: str, box: Box) -> Values:
         """The stored values of a field inside ``box``."""
-        return self._source.read(field, tuple(_moved(a, b.start) for a, b in zip(box, self._part, strict=True)))
+        return self._source.read(field, self._within(box))
+
+    def runs(self, box: Box) -> Iterator[Box]:
+        """What is best read of a box one at a time."""
+        for each in runs(self._source)(self._within(box)):
+            yield tuple(_moved(a, -b.start) for a, b in zip(each, self._part, strict=True))
 
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
         """Parts of a box read by another way."""
-        starts = [each.start for each in self._part]
-        wanted = tuple(slice(a.start + b, a.stop + b) for a, b in zip(box, starts, strict=True))
-        for inside, values in witness(self._source)(field, wanted):
-            yield tuple(slice(a.start - b, a.stop - b) for a, b in zip(inside, starts, strict=True)), values
+        for inside, values in witness(self._source)(field, self._within(box)):
+            yield tuple(_moved(a, -b.start) for a, b in zip(inside, self._part, strict=True)), values
+
+    def _within(self, box: Box) -> Box:
+        """A box as the source has it."""
+        return tuple(_moved(a, b.start) for a, b in zip(box, self._part, strict=True))
 
 
 def _described(found: Description, part: Box) -> Description:

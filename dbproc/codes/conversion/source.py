@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -46,6 +46,18 @@ Plain = Callable[[str, "Box"], "Iterator[tuple[Box, Values]]"]
 def witness(source: Source) -> Plain:
     """How a source is read by another way; one that has none reads nothing."""
     found: Plain = getattr(source, "plain", lambda field, box: iter(()))
+    return found
+
+
+Runs = Callable[["Box"], "Iterable[Box]"]
+
+
+def runs(source: Source) -> Runs:
+    """The boxes of which a box consists that are best read and compared one at a time; else the box itself.
+
+    A source of many files offers them: each file is opened once then.
+    """
+    found: Runs = getattr(source, "runs", lambda box: (box,))
     return found
 
 

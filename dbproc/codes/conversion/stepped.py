@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
 from dbproc.codes.conversion.rows import upright
-from dbproc.codes.conversion.source import Source, witness
+from dbproc.codes.conversion.source import Source, runs, witness
 from dbproc.codes.idx.description import Axis, Description, Part, plain, told_apart
 from dbproc.codes.idx.refusal import Refusal
 
@@ -73,6 +73,7 @@ class Stepped:
     def __init__(self, source: Source, description: Description, steps: Sequence[int]) -> None:
         self._source, self._steps = source, tuple(steps)
         self._order = (*steps, *(i for i in range(len(description.axes)) if i not in steps))
+        self._is_plain = self._order == tuple(range(len(self._order))) and len(steps) < 2
         self._sizes = tuple(description.shape[i] for i in steps)
         self.description = _described(description, self._order, len(steps))
 
@@ -80,10 +81,14 @@ class Stepped:
         """The stored values of a field inside ``box``, timesteps first."""
         import numpy as np
 
-        if self._order == tuple(range(len(self._order))) and len(self._steps) < 2:
+        if self._is_plain:
             return self._source.read(field, box)
         pieces = [self._piece(field, part) for part in self._parts(box)]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def runs(self, box: Box) -> Iterable[Box]:
+        """What is best read of a box one at a time."""
+        return runs(self._source)(box) if self._is_plain else (box,)
 
     def plain(self, field: str, box: Box) -> Iterator[tuple[Box, Values]]:
         """Parts of a box read by another way: timesteps of one axis in a run, of several each by itself."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbproc.codes.conversion.joined_axes import measure
 from dbproc.codes.conversion.source import Source, witness
-from dbproc.codes.idx.description import Axis, Description
+from dbproc.codes.idx.attributes import own, shared
+from dbproc.codes.idx.description import Axis, Description, Part
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -58,13 +59,17 @@ class Together:
         names = _names(found, titles)
         self._fields = {new: (source, old) for (source, old), new in zip(_all(sources), names, strict=True)}
         fields = [field for each in found for field in each.fields]
-        own = [{key: v for key, v in each.attributes.items() if found[0].attributes.get(key) != v} for each in found]
+        attributes, of_fields = _attributes(found)
         self.description = replace(
             found[0],
-            fields=tuple(replace(field, name=name) for field, name in zip(fields, names, strict=True)),
+            fields=tuple(
+                replace(field, name=name, attributes={**each, **field.attributes})
+                for field, name, each in zip(fields, names, of_fields, strict=True)
+            ),
+            parts=_parts(found, names),
             origins=tuple(dict.fromkeys(origin for each in found for origin in each.origins)),
             notes=(*dict.fromkeys(note for each in found for note in each.notes), *_doubts(found)),
-            attributes={**found[0].attributes, "of_the_others": own[1:]},
+            attributes=attributes,
         )
 
     def read(self, field: str, box: Box) -> Values:
@@ -76,6 +81,31 @@ class Together:
         """Parts of a box read by another way."""
         source, name = self._fields[field]
         yield from witness(source)(name, box)
+
+
+def _attributes(found: Sequence[Description]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The attributes of all sources, and those of each field: what its source alone tells, where it has no other."""
+    attributes = [each.attributes for each in found]
+    if all(len(each.fields) == 1 for each in found):
+        common = shared(attributes)
+        return common, [own(each, common) for each in attributes]
+    others = [{key: v for key, v in each.items() if attributes[0].get(key) != v} for each in attributes[1:]]
+    return {**attributes[0], "of_the_others": others}, [{} for each in found for _ in each.fields]
+
+
+def _parts(found: Sequence[Description], names: Sequence[str]) -> tuple[Part, ...]:
+    """The parts of the first source, with what those of others say of their own after the name of their field."""
+    first, *others = found
+    fields = iter(names[len(first.fields) :])
+    parts = list(first.parts)
+    for each in others:
+        name, *_ = [next(fields) for _ in each.fields]
+        if [(part.start, part.stop) for part in each.parts] != [(part.start, part.stop) for part in parts]:
+            continue
+        for i, (mine, theirs) in enumerate(zip(parts, each.parts, strict=True)):
+            told = {key: v for key, v in theirs.attributes.items() if v != first.parts[i].attributes.get(key)}
+            parts[i] = replace(mine, attributes={**mine.attributes, **{f"{name}:{key}": v for key, v in told.items()}})
+    return tuple(parts)
 
 
 def _all(sources: Sequence[Source]) -> list[tuple[Source, str]]:

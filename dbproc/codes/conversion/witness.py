@@ -63,4 +63,6 @@ def _same(one: Values, other: Values) -> bool:
 
     if one.dtype != other.dtype or one.shape != other.shape:
         return False
-    return bool(np.array_equal(one.reshape(-1).view("uint8"), other.reshape(-1).view("uint8")))
+    size = one.dtype.itemsize
+    bits = f"u{size}" if size in (1, 2, 4, 8) else "u1"  # as long as can be: each comparison makes a byte
+    return bool(np.array_equal(one.reshape(-1).view(bits), other.reshape(-1).view(bits)))

@@ -20,8 +20,8 @@ from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.rows import turned
-from dbproc.codes.conversion.source import Source
-from dbproc.codes.conversion.spots import Spot, taken
+from dbproc.codes.conversion.source import Source, runs
+from dbproc.codes.conversion.spots import OF_SLAB, Spot, taken
 from dbproc.codes.conversion.witness import require_same
 from dbproc.codes.idx import slabs
 from dbproc.codes.idx.description import Axis, Description, Field, Tally
@@ -280,9 +280,38 @@ def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Sla
     """What a source has in a box as it is stored, told apart by timesteps."""
     import numpy as np
 
+    whole = slabs.turned(box, plan.description.shape, plan.turned)
+    values: Values = np.empty(0)
+    spots: list[Spot] = []
+    size = 0
+    for place in runs(source)(whole):
+        part = slabs.turned(place, plan.description.shape, plan.turned)
+        found, stored = _read(source, plan, part, place, field, about)
+        spots += taken(field, place, found)
+        size += found.nbytes
+        if place == whole:
+            values = stored
+            break
+        if not values.size:
+            values = np.empty(_array_shape(field, box), stored.dtype)
+        values[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, box, strict=True))] = stored
+    if size != plan.size(box, field):
+        raise AssertionError(f"{field.name}: {size} bytes read where {plan.size(box, field)} were asked for")
+    steps = values if plan.steps is not None else [values]
+    layers = [
+        _layer(field, step, inside, part.reshape(_array_shape(field, inside)))
+        for (step, inside), part in zip(plan.stored(box), steps, strict=True)
+    ]
+    return Slab(layers, spots[:: max(1, len(spots) // OF_SLAB)])
+
+
+def _read(source: Source, plan: Plan, box: Box, place: Box, field: Field, about: str) -> tuple[Values, Values]:
+    """What a source has in ``place``: as it is there, and as it is stored in ``box``, the same by another way."""
+    import numpy as np
+
     from dbproc.codes.idx.values import native
 
-    wanted, place = _array_shape(field, box), slabs.turned(box, plan.description.shape, plan.turned)
+    wanted = _array_shape(field, box)
     with reading(about):
         found = native(np.asarray(source.read(field.name, place)))
         values = native(np.flip(found, plan.turned))
@@ -290,12 +319,7 @@ def _slab(source: Source, plan: Plan, box: Box, field: Field, about: str) -> Sla
         raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
     with reading(about):
         require_same(source, field, box, values, about, plan.turned)
-    steps = values if plan.steps is not None else [values]
-    layers = [
-        _layer(field, step, inside, part.reshape(_array_shape(field, inside)))
-        for (step, inside), part in zip(plan.stored(box), steps, strict=True)
-    ]
-    return Slab(layers, list(taken(field, place, found)))
+    return found, values
 
 
 def _layer(field: Field, step: int, box: Box, values: Values) -> Layer:

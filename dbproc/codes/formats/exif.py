@@ -8,6 +8,7 @@ import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from dbproc.codes.formats import xmp
@@ -120,14 +121,27 @@ def place(gps: Mapping[str, Any]) -> dict[str, float]:
 def date(found: Mapping[str, Any]) -> str | None:
     """When the picture was taken, as ISO 8601, with an offset where it is told; None where it is not."""
     exif = _short(found.get("ExifTag"))
-    text = str(exif.get("DateTimeOriginal") or exif.get("DateTimeDigitized") or found.get("DateTime") or "")
-    parts = re.match(r"(\d{4}):(\d\d):(\d\d)[ T](\d\d:\d\d:\d\d)", text)
-    if parts is None:
+    told = (exif.get("DateTimeOriginal"), exif.get("DateTimeDigitized"), found.get("DateTime"))
+    moment = next((each for text in told if (each := _moment(str(text or "")))), None)
+    if moment is None:
         return None
     fraction = str(exif.get("SubsecTimeOriginal") or exif.get("SubSecTimeOriginal") or "").strip()
     offset = str(exif.get("OffsetTimeOriginal") or exif.get("OffsetTime") or "").strip()
     tail = (f".{fraction}" if fraction.isdigit() else "") + (offset if re.fullmatch(r"[+-]\d\d:\d\d", offset) else "")
-    return f"{parts[1]}-{parts[2]}-{parts[3]}T{parts[4]}{tail}"
+    return f"{moment}{tail}"
+
+
+def _moment(text: str) -> str:
+    """A date and a clock as ISO 8601; empty for what is none, as clocks have it that were never set."""
+    parts = re.match(r"(\d{4}):(\d\d):(\d\d)[ T](\d\d:\d\d:\d\d)", text)
+    if parts is None:
+        return ""
+    told = f"{parts[1]}-{parts[2]}-{parts[3]}T{parts[4]}"
+    try:
+        datetime.fromisoformat(told)
+    except ValueError:
+        return ""
+    return told
 
 
 def _degrees(value: Any, reference: Any, signs: str) -> float | None:

@@ -10,16 +10,17 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.formats.hdf5_links import file_of, followed, link_type
+from dbproc.codes.formats.hdf5_links import file_of, followed, key_of, link_type, names
 from dbproc.codes.formats.texts import of_bytes
 from dbproc.codes.idx.description import Origin, plain
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.formats.plain_reading import PlainHdf5
+    from dbproc.codes.formats.plain_hdf5 import PlainHdf5
 
 CACHE = 128 << 20
 """Bytes of decoded chunks that are kept, unless told otherwise."""
@@ -115,7 +116,7 @@ class Tree:
         pending = [("", self.root)]
         while pending:
             path, group = pending.pop(0)
-            for name in group:
+            for name in names(group):
                 found = self._entry(group, name)
                 if found is None or _identity(found) in seen:
                     continue
@@ -153,7 +154,7 @@ class Tree:
 
     def plain(self) -> PlainHdf5:
         """The file opened anew, to be read by nothing but the library."""
-        from dbproc.codes.formats.plain_reading import PlainHdf5
+        from dbproc.codes.formats.plain_hdf5 import PlainHdf5
 
         if self._plain is None:
             self._plain = PlainHdf5(self.path, self._stack)
@@ -222,8 +223,13 @@ def is_dataset(found: Any) -> bool:
 
 def attributes(holder: Any) -> dict[str, Any]:
     """The attributes of a group or dataset; references are told as the paths that they lead to."""
-    names = [name for name in sorted(holder.attrs) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")]
-    return {decoded(name): _told(holder, name) for name in names}
+    found = [name for name in sorted(names(holder.attrs)) if name not in ("DIMENSION_LIST", "REFERENCE_LIST")]
+    return {name: _told(holder, name) for name in found}
+
+
+def name_of(holder: Any) -> str:
+    """The path of an object, as the library knows it."""
+    return str(decoded(holder.name))
 
 
 def one_attribute(holder: Any, name: str) -> Any:
@@ -260,13 +266,13 @@ def _told(holder: Any, name: str) -> Any:
     import h5py
 
     try:
-        value = holder.attrs[name]
+        value = holder.attrs[key_of(name, partial(h5py.h5a.exists, holder.id))]
     except (TypeError, ValueError, OSError, RuntimeError):
         return "of a type that is not read"
     if isinstance(value, h5py.Empty):
         return None
     if isinstance(value, h5py.Reference):
-        return str(holder.file[value].name) if value else None
+        return name_of(holder.file[value]) if value else None
     return plain(decoded(value))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.formats.cf import alone, odd_packing_notes, packed, with_numbers
 from dbproc.codes.formats.field_names import distinct_axes, safe
-from dbproc.codes.formats.hdf5 import Tree, attributes, decoded, is_dataset, one_attribute, text
+from dbproc.codes.formats.hdf5 import Tree, attributes, decoded, is_dataset, name_of, one_attribute, text
 from dbproc.codes.formats.hdf5_storage import filters, require_readable, stored
 from dbproc.codes.formats.selection import Candidate
 from dbproc.codes.idx import coordinates
@@ -246,13 +246,13 @@ def _axis(tree: Tree, path: str, dataset: Any, i: int) -> Axis:
         return axis(tree, _last(path), size, dataset, path)
     if not scales:
         return Axis(label or f"dim_{i}", size)
-    scale = tree.find(scales[0].name, dataset)
-    name = label or decoded(_last(scales[0].name))
+    first, *rest = map(name_of, scales)
+    scale = tree.find(first, dataset)
+    name = label or _last(first)
     if not is_dataset(scale) or text(attributes(scale).get("NAME")).startswith(NO_VARIABLE):
         return Axis(name, size)
-    found = axis(tree, name, size, scale, scales[0].name)
-    others = [other.name for other in scales[1:]]
-    return replace(found, attributes={**found.attributes, "other_scales": others}) if others else found
+    found = axis(tree, name, size, scale, first)
+    return replace(found, attributes={**found.attributes, "other_scales": rest}) if rest else found
 
 
 def _placed(told: Axis, values: Values, fills: Sequence[Number]) -> Axis:

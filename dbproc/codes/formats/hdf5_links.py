@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dbproc.codes.formats.texts import of_bytes
 from dbproc.codes.idx.refusal import Refusal
 
 MOST_LINKS = 32
@@ -47,11 +48,12 @@ def followed(group: Any, path: str, outside: Outside) -> Any:
         if isinstance(here, h5py.Dataset):
             here = member(here, name)
             continue
-        if not isinstance(here, h5py.Group) or not here.id.links.exists(_key(name)):
+        key = _link(here, name) if isinstance(here, h5py.Group) else b""
+        if not key or not here.id.links.exists(key):
             raise KeyError(path)
         kind = link_type(here, name)
         if kind == h5py.h5l.TYPE_HARD:
-            here = _object(here, _key(name))
+            here = _object(here, key)
             continue
         links += 1
         if links > MOST_LINKS:
@@ -59,17 +61,30 @@ def followed(group: Any, path: str, outside: Outside) -> Any:
         if kind not in (h5py.h5l.TYPE_SOFT, h5py.h5l.TYPE_EXTERNAL):
             what = f"the link {name!r} is of a kind that only its maker can follow"
             raise Refusal(file_of(here), what, "Mend the file")
-        told = here.id.links.get_val(_key(name))
-        file, target = told if kind == h5py.h5l.TYPE_EXTERNAL else (b"", told)
-        target = _text(target)
-        here = outside(here, name, _text(file)) if kind == h5py.h5l.TYPE_EXTERNAL else _start(here, target)
+        told = here.id.links.get_val(key)
+        file, told = told if kind == h5py.h5l.TYPE_EXTERNAL else (b"", told)
+        target = of_bytes(told)
+        here = outside(here, name, os.fsdecode(file)) if kind == h5py.h5l.TYPE_EXTERNAL else _start(here, target)
         parts.extendleft(reversed(target.split("/")))
     return here
 
 
 def link_type(group: Any, name: str) -> int:
     """The kind of the link that is a name in a group."""
-    return int(group.id.links.get_info(_key(name)).type)
+    return int(group.id.links.get_info(_link(group, name)).type)
+
+
+def names(holder: Any) -> list[str]:
+    """The names of what is in a group, or of attributes: the library gives bytes where they are not UTF-8."""
+    found = (each if isinstance(each, bytes) else each.encode("utf-8", "surrogateescape") for each in holder)
+    return [of_bytes(each) for each in found]
+
+
+def key_of(name: str, exists: Callable[[bytes], bool]) -> bytes:
+    """A name as the file has it: in UTF-8, or in Latin-1 where it ``exists`` so."""
+    key = name.encode("utf-8", "surrogateescape")
+    latin = name.encode("latin-1", "replace")
+    return latin if not exists(key) and exists(latin) else key
 
 
 def file_of(holder: Any) -> Path:
@@ -106,7 +121,7 @@ def own(group: Any, path: str) -> Any:
 
 def own_children(group: Any) -> list[Any]:
     """The groups and datasets right below ``group`` that are in the same file."""
-    found = (own(group, name) for name in group)
+    found = (own(group, name) for name in names(group))
     return [each for each in found if each is not None]
 
 
@@ -135,13 +150,8 @@ def _object(group: Any, key: bytes) -> Any:
     return h5py.Group(found) if isinstance(found, h5py.h5g.GroupID) else None
 
 
-def _key(name: str) -> bytes:
-    """A name as the library wants it."""
-    return name.encode("utf-8", "surrogateescape")
-
-
-def _text(key: bytes) -> str:
-    return key.decode("utf-8", "surrogateescape")
+def _link(group: Any, name: str) -> bytes:
+    return key_of(name, group.id.links.exists)
 
 
 def _holds_its_values(item: Any) -> bool:

@@ -15,7 +15,8 @@ from dbproc.codes.idx.description import Axis
 from dbproc.codes.idx.refusal import Refusal
 
 if TYPE_CHECKING:
-    from dbproc.codes.formats.plain_tiff import Parts, PlainTiff
+    from dbproc.codes.formats.plain import Parts
+    from dbproc.codes.formats.plain_tiff import PlainTiff
     from dbproc.codes.formats.tiff_file import Tiff
     from dbproc.codes.formats.tiff_series import Series
     from dbproc.codes.idx.values import Values

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dbproc.codes.formats import cf
 from dbproc.codes.formats.selection import Candidate, Candidates
-from dbproc.codes.formats.texts import of_latin
+from dbproc.codes.formats.texts import of_bytes, of_latin
 from dbproc.codes.idx.description import plain
+from dbproc.codes.idx.refusal import Refusal
 
 DIMENSIONS = range(1, 7)
 """How many dimensions a variable may have."""
@@ -70,6 +72,16 @@ class Variables:
             kind="" if serves or (deep and not variable.ndim) else kind,
             serves=serves,
         )
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Refuse a file with names that the library does not read."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        what = f"names in it are not UTF-8, which is not supported: {of_bytes(error.object)!r}"
+        raise Refusal(path, what, "Rename them with ncrename; hdf5_to_idx takes them where it is NetCDF-4") from error
 
 
 def path_of(variable: Any) -> str:

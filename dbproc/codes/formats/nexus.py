@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +12,11 @@ from dbproc.codes.formats.cf import alone
 from dbproc.codes.formats.field_names import distinct_axes
 from dbproc.codes.formats.hdf5 import Tree, attributes, is_dataset, is_group, text
 from dbproc.codes.formats.hdf5_fields import axes, axis, candidate, shape
-from dbproc.codes.formats.hdf5_links import MOST_LINKS
+from dbproc.codes.formats.hdf5_links import MOST_LINKS, names
 from dbproc.codes.formats.selection import Candidate, Candidates
 from dbproc.codes.idx.coordinates import LEFT_OUT, left_out
 from dbproc.codes.idx.description import Axis, Field
+from dbproc.codes.idx.refusal import Refusal
 
 UNCERTAINTIES = ("{}_errors", "{}_uncertainties", "{}_error")
 """How the uncertainties of a signal are called."""
@@ -115,6 +117,12 @@ def data_axes(tree: Tree, data: Data, name: str, signal: Any) -> tuple[tuple[Axi
     return distinct_axes(found), (*notes, *left_out(found))
 
 
+def axis_names(tree: Tree, data: Data) -> list[str]:
+    """The names of the axes of the default signal, where the file tells them."""
+    found, _ = _axis_names(tree, data, data.signal, _child(tree, data.group, data.signal))
+    return found or []
+
+
 def numbered(
     by_number: Mapping[int, str], sizes: Mapping[str, tuple[int, ...]], shape: Sequence[int]
 ) -> list[str] | None:
@@ -187,7 +195,7 @@ def _default_signal(tree: Tree, group: Any) -> str:
     told = _names(attributes(group).get("signal"))
     if told:
         return told[0]
-    marked = [name for name, each in _datasets(tree, group).items() if text(attributes(each).get("signal")) == "1"]
+    marked = [name for name, each in linked(tree, group).items() if text(attributes(each).get("signal")) == "1"]
     return marked[0] if len(marked) == 1 else ""
 
 
@@ -195,7 +203,7 @@ def _signals(tree: Tree, data: Data) -> Candidates:
     """The signals of a group, to be chosen from."""
 
     def listed() -> list[Candidate]:
-        return [candidate(name, each) for name, each in _datasets(tree, data.group).items()]
+        return [candidate(name, each) for name, each in linked(tree, data.group).items()]
 
     def named(name: str) -> Candidate | None:
         found = _child(tree, data.group, name)
@@ -240,7 +248,7 @@ def _by_indices(data: Data, names: Sequence[str], rank: int) -> list[str] | None
 
 def _by_number(tree: Tree, data: Data, signal: Any) -> tuple[list[str] | None, tuple[str, ...]]:
     """Names by the ``axis`` and ``primary`` attributes of the datasets beside the signal."""
-    marked = [(name, attributes(each), each) for name, each in _datasets(tree, data.group).items()]
+    marked = [(name, attributes(each), each) for name, each in linked(tree, data.group).items()]
     numbers = [(text(told.get("axis")), text(told.get("primary")) != "1", name) for name, told, _ in marked]
     usable = sorted(each for each in numbers if each[0].isdigit())
     by_number = {int(number): name for number, _, name in reversed(usable)}
@@ -291,8 +299,12 @@ def _names(value: Any) -> list[str]:
     return [str(each) for each in (value if isinstance(value, list) else [value]) if each]
 
 
-def _datasets(tree: Tree, group: Any) -> dict[str, Any]:
-    found = {name: _child(tree, group, name) for name in group}
+def linked(tree: Tree, group: Any) -> dict[str, Any]:
+    """The datasets of a group by name, links to others among them; those that cannot be followed left out."""
+    found: dict[str, Any] = {}
+    for name in names(group):
+        with suppress(Refusal):
+            found[name] = _child(tree, group, name)
     return {name: each for name, each in found.items() if is_dataset(each)}
 
 

@@ -7,41 +7,33 @@ from pathlib import Path
 
 import numpy as np
 
-from dbproc.codes.idx import idx_file
-from dbproc.codes.idx.refusal import Refusal
+from dbproc.codes.formats.plain import Parts
+from dbproc.codes.idx.idx_file import IdxFile
 from dbproc.codes.idx.samples import Samples
 from dbproc.codes.idx.slabs import Box
-from dbproc.codes.idx.values import Values
-
-Parts = Iterator[tuple[Box, Values]]
 
 
 class PlainIdx:
-    """A dataset; nothing is read where its layout is one of older programs, or its blocks are in Z order.
+    """A dataset; nothing is read of fields whose blocks are in Z order or of a codec that is not undone here.
 
     Parameters
     ----------
     path
         The ``.idx``.
+    stored
+        What it says.
     steps
         The timesteps that the first axis goes through; None where there is no such axis.
     flipped
         The axes that are stored from their last index to their first, as the dataset counts them.
     """
 
-    def __init__(self, path: Path, steps: Sequence[int] | None, flipped: Collection[int]) -> None:
-        self._steps, self._flipped = steps, flipped
-        try:
-            self._stored = idx_file.read(path)
-        except Refusal:
-            self._samples = None
-        else:
-            self._samples = Samples(path, self._stored)
+    def __init__(self, path: Path, stored: IdxFile, steps: Sequence[int] | None, flipped: Collection[int]) -> None:
+        self._stored, self._steps, self._flipped = stored, steps, flipped
+        self._samples = Samples(path, stored)
 
     def read(self, name: str, box: Box) -> Parts:
         """The values of a box, a timestep after another."""
-        if self._samples is None:
-            return
         number = [field.name for field in self._stored.fields].index(name)
         sizes, spatial = self._stored.shape, box if self._steps is None else box[1:]
         inside = [*[slice(0, 1)] * (len(sizes) - len(spatial)), *spatial[max(0, len(spatial) - len(sizes)) :]]

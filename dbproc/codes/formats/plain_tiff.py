@@ -7,7 +7,7 @@ where tifffile says.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
@@ -15,14 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from dbproc.codes.formats.plain import Parts, as_stored
 from dbproc.codes.idx.slabs import Box
 from dbproc.codes.idx.values import Values
 
 WHOLE = 64 << 20
 """Pages of so many bytes are read whole, larger ones in parts."""
 JPEG = (6, 7, 34892, 33007)
-
-Parts = Iterator[tuple[Box, Values]]
 
 
 class PlainTiff:
@@ -100,8 +99,7 @@ class PlainTiff:
             values = values[..., component]
         elif values.shape[-1] == 1:
             values = values[..., 0]
-        values = values.astype("u1") if values.dtype.kind == "b" else values
-        values = np.stack([values.real, values.imag], axis=-1) if values.dtype.kind == "c" else values
+        values = as_stored(values)
         return (*(slice(i, i + 1) for i in index), *part), values.reshape((1,) * len(index) + values.shape)
 
     def _at(self, offset: int) -> Any:

@@ -57,7 +57,7 @@ def _positions(tree: Tree, wanted: str, key: str, name: str, shape: tuple[int, .
         dataset: Any = tree.find(path)
     except KeyError:
         raise Refusal(tree.path, f"it has no dataset {path!r} for positions", "Name another one") from None
-    forms = ((shape[ALONG[key]],), shape[:2], (shape[0] * shape[1],))
+    forms = _forms(key, shape)
     if getattr(dataset, "shape", None) not in forms or dataset.size > MOST:
         what = f"the positions {path} have the shape {getattr(dataset, 'shape', None)}, the scan {shape[:2]}"
         raise Refusal(tree.path, what, "Name others")
@@ -68,13 +68,19 @@ def _positions(tree: Tree, wanted: str, key: str, name: str, shape: tuple[int, .
 
 def _fitting(tree: Tree, key: str, name: str, shape: tuple[int, ...]) -> str:
     """The path of the positions that fit best: those beside the data first, then by their depth."""
-    forms, home = (shape[:2], (shape[ALONG[key]],)), name.strip("/").rpartition("/")[0]
+    forms, home = _forms(key, shape), name.strip("/").rpartition("/")[0]
     paths = [
         path.strip("/")
         for path, each in tree.entries()
         if re.fullmatch(NAMES[key], path.rpartition("/")[2], re.IGNORECASE) and _fits(each, forms)
     ]
     return min(paths, key=lambda path: (path.rpartition("/")[0] != home, path.count("/"), path), default="")
+
+
+def _forms(key: str, shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """The shapes that positions may have: for each row or column of a scan, or for each of its points."""
+    points = (shape[0],) if len(shape) < AXES else (shape[0] * shape[1],)
+    return shape[:2], (shape[ALONG[key]],), points
 
 
 def _fits(each: Any, forms: tuple[tuple[int, ...], ...]) -> bool:

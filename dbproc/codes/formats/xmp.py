@@ -9,6 +9,8 @@ import io
 from typing import Any
 from xml.etree import ElementTree
 
+from dbproc.codes.formats.texts import of_bytes
+
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 XML = "{http://www.w3.org/XML/1998/namespace}"
 ARRAYS = (f"{RDF}Seq", f"{RDF}Bag", f"{RDF}Alt")
@@ -20,7 +22,7 @@ KEYWORD = b"XML:com.adobe.xmp"
 
 def properties(packet: bytes | str) -> dict[str, Any]:
     """The properties of a packet: texts, lists, and properties of their own; none where it cannot be read."""
-    text = packet.decode("utf-8", "replace") if isinstance(packet, bytes) else packet
+    text = of_bytes(packet) if isinstance(packet, bytes) else packet
     prefixes: dict[str, str] = {}
     found: dict[str, Any] = {}
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import re
+import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 ZIP_LEVEL = 2
 """Of isal: level 0 is larger by far, 1 larger where values are whole numbers, 3 slower for next to nothing."""
+_OF_THREAD = threading.local()
 ZFP_HEADER = 12
 """Bytes that imagecodecs puts before a zfp stream, and OpenVisus does not."""
 ZFP_WORD = 8
@@ -92,10 +94,17 @@ def zipped(raw: bytes) -> bytes:
     # Little memory makes codes for short stretches, which fit noisy floats better than those for a whole block.
     settings = {"flag": igzip.COMP_ZLIB, "mem_level": igzip.MEM_LEVEL_SMALL, "hist_bits": 15}
     stream: bytes = igzip.compress(raw, ZIP_LEVEL, **settings)
-    inflated = importlib.import_module("imagecodecs").deflate_decode(stream, out=bytearray(len(raw)))
-    if inflated != raw:
+    if importlib.import_module("imagecodecs").deflate_decode(stream, out=_room(len(raw))) != raw:
         raise AssertionError("a block inflates to other than it was")
     return stream
+
+
+def _room(size: int) -> bytearray:
+    """Room for a block to be inflated into, the same for all blocks of a thread: to make it anew takes a while."""
+    if len(getattr(_OF_THREAD, "room", b"")) != size:
+        _OF_THREAD.room = bytearray(size)
+    found: bytearray = _OF_THREAD.room
+    return found
 
 
 def unzipped(stream: bytes, size: int) -> bytes:

@@ -96,6 +96,9 @@ def _write_product(connection: Connection, change: Change) -> None:
             connection.execute(insert(table).values(**values))
         else:
             connection.execute(update(table).where(table.c.product_name == change.name).values(**values))
+            if change.new.name != change.name:
+                about = update(table).where(table.c.quality_of == change.name)
+                connection.execute(about.values(quality_of=change.new.name))
         _write_inspector(connection, change, change.new)
         return
     product_id = _product_id(connection, change.name)

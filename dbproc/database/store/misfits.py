@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, text
+from sqlalchemy import Column, Connection, Table
 from sqlalchemy.types import Boolean, Date, Float, Integer, TypeEngine
 
 from dbproc.database.schema import METADATA, UtcTime
@@ -34,20 +34,27 @@ def misfits(connection: Connection) -> Iterator[Misfit]:
     if connection.dialect.name != "sqlite":
         return
     for table in METADATA.sorted_tables:
-        for column in table.columns:
-            yield from _misfits_of(connection, table, column)
+        doubtful = {column: _doubt(column) for column in table.columns}
+        asked = ", ".join(f"max({doubt})" for doubt in doubtful.values())
+        found = connection.exec_driver_sql(f'SELECT {asked} FROM "{table.name}"').one()
+        for column, is_there in zip(table.columns, found, strict=True):
+            if is_there:
+                yield from _misfits_of(connection, table, column)
+
+
+def _doubt(column: Column[Any]) -> str:
+    """The condition that a value may not be what its column holds."""
+    name = f'"{column.name}"'
+    _, condition = _expected(column.type)
+    return f"{name} IS NOT NULL AND ({condition.format(name)})"
 
 
 def _misfits_of(connection: Connection, table: Table, column: Column[Any]) -> Iterator[Misfit]:
-    meant, condition = _expected(column.type)
-    if not condition:
-        return
+    meant, _ = _expected(column.type)
     keys = [key.name for key in table.primary_key.columns]
     names = ", ".join(f'"{name}"' for name in (column.name, *keys))
-    name = f'"{column.name}"'
-    where = f"{name} IS NOT NULL AND ({condition.format(name)})"
     found = 0
-    for value, *key in connection.execute(text(f'SELECT {names} FROM "{table.name}" WHERE {where}')):
+    for value, *key in connection.exec_driver_sql(f'SELECT {names} FROM "{table.name}" WHERE {_doubt(column)}'):
         if not _can_be_read(connection, column, value):
             found += 1
             row = " AND ".join(f"{name} = {each!r}" for name, each in zip(keys, key, strict=True))

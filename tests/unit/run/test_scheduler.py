@@ -191,3 +191,17 @@ def test_a_run_that_is_ended_closes_what_it_had_started(tmp_path: Path, monkeypa
         executed(mission, engine)
     assert {status for _, _, status in mission.attempts()} == {"interrupted"}
     assert queued_names(mission) == RAW
+
+
+def test_what_is_marked_while_it_is_queued_is_looked_at_once_more(tmp_path: Path) -> None:
+    mission = delivered(tmp_path / "mission", BOTH, RAW[:1])
+    with opened(mission) as (store, definition):
+        source = scheduler(store, definition)
+        begun = [decision.slot for decision in source.decide()]
+        assert not source.enqueue_new()
+        with store.begin() as connection:
+            queue.push_marked(connection, sorted(queue.file_ids(connection)))
+        assert source.enqueue_new()
+        assert not source.enqueue_new()
+        source.settle(begun)
+        assert {decision.slot for decision in source.decide()} == set(begun)
