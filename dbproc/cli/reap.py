@@ -21,8 +21,8 @@ def reap_command(archive: str | None, mission: str, as_json: bool, dry_run: bool
     for longer than the mission's trash says. dbproc restore FILE brings one back until then.
 
     Only what could be made again goes: no delivered file, none whose inputs are gone, none of a release, no input of a
-    file in its place. With --archive everything in the trash goes to that directory, which may be on another disk: below
-    it as it was below the root, compared with its digest. The catalogue keeps its row and its lineage.
+    file in its place. With --archive everything in the trash goes to that directory, which may be on another disk:
+    below it as it was below the root, compared with its digest. The catalogue keeps its row and its lineage.
     """
     from dbproc.changes.reap import reap
 
