@@ -19,6 +19,7 @@ from dbproc.database.links import Tree
 from dbproc.database.store import Store
 from dbproc.run.links import Done, in_the_way, put_right
 from dbproc.storage import links as disk
+from dbproc.storage.permissions import make_directories
 from dbproc.storage.removal import remove_empty
 
 
@@ -87,6 +88,7 @@ def make(store: Store, tree: Tree, products: Sequence[str], *, only_look: bool =
             number=known.number,
         )
         if not only_look:
+            make_directories(tree.directory)
             with store.begin() as connection:
                 tree = links.enter(connection, tree)
         return _made(tree, put_right(store, ground.mission, tree, only_look=only_look), is_done=not only_look)

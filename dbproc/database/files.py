@@ -161,6 +161,7 @@ def record_bytes(connection: Connection, file_id: int, size: int, digest: str, m
     """Record other bytes of a file and of its members; before they are used, their digests are taken again."""
     values = {"file_size": size, "shasum": digest, "same_as": None, "stat": None}
     connection.execute(update(FILE).where(FILE.c.file_id == file_id).values(**values))
+    connection.execute(update(FILE).where(FILE.c.same_as == file_id).values(same_as=None))  # they do not equal it now
     member = schema.filemember
     connection.execute(delete(member).where(member.c.file_id == file_id))
     rows = [{"file_id": file_id, "member_path": m.path, "member_size": m.size, "shasum": m.digest} for m in members]

@@ -37,6 +37,10 @@ def refresh(store: Store, mission: Mission, report: Report, touched: Touched | N
     with store.begin() as connection:
         trees = links.trees(connection)
     for tree in trees:
+        if not os.path.isdir(tree.directory):
+            text = "is not there, so no link is made; mount its disk, or give it up: dbproc links DIR --remove"
+            report.add(Event.PROBLEM, tree.directory, text)
+            continue
         try:
             done = put_right(store, mission, tree, touched)
         except OSError as error:

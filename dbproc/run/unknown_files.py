@@ -107,5 +107,7 @@ def _place(definition: Definition, task: Task, planned: Planned) -> str | None:
 
 
 def _way_out(definition: Definition, planned: Planned) -> str:
+    if planned.again is not None:
+        return "if it is the file that was gone: dbproc check --repair records that it is back; else move it away"
     product = definition.products[planned.product_id].name
     return f"take it in (dbproc adopt --derived --product {product}), or move it away, and the next run goes on"

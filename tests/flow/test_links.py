@@ -87,5 +87,12 @@ def test_a_tree_is_put_right_after_a_run_that_was_killed_and_when_files_have_com
     mission.execute("UPDATE linktree SET made_date = '2020-01-01'")
     mission.run()
     assert len(links_in(tree)) == 1
+    tree.rename(tmp_path / "unmounted")
+    mission.deliver(name_of("raw", 2))
+    assert f"{tree}: is not there, so no link is made" in mission.run(status=1).err
+    assert not tree.exists()
+    (tmp_path / "unmounted").rename(tree)
+    mission.run()
+    assert len(links_in(tree)) == 2
     for place in (mission.root, mission.incoming / "x", mission.root / "data" / "raw", mission.root / ".dbproc" / "x"):
         assert "is the mission's own" in mission.dbproc("links", str(place), status=2).err
