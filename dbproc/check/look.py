@@ -177,8 +177,9 @@ class _Site:
             definition = load_definition(connection)
             products = audit.product_places(connection)
             in_use = audit.directories_in_use(connection)
+            without = audit.products_without_files(connection)
         mission, tree = definition.mission, Tree()
-        ground = Ground(mission, products, in_use, store.name)
+        ground = Ground(mission, products, in_use, store.name, without)
         workspace = Workspace(mission.root)
         return _Site(
             definition=definition,

@@ -98,6 +98,13 @@ def product_places(connection: Connection) -> list[ProductPlace]:
     return [ProductPlace(*row) for row in rows]
 
 
+def products_without_files(connection: Connection) -> frozenset[str]:
+    """The products of which the catalogue never had a file."""
+    product = schema.product.c
+    has_files = exists().where(FILE.c.product_id == product.product_id)
+    return frozenset(connection.scalars(select(product.product_name).where(~has_files)))
+
+
 def directories_in_use(connection: Connection) -> list[str]:
     """The directories that files of the catalogue are in."""
     return list(connection.scalars(select(FILE.c.relative_path).distinct()))
