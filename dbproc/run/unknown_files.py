@@ -48,7 +48,7 @@ def _look(store: Store, mission: Mission, product: Product) -> str | None:
         return None
     return (
         f"{path} is in its place, and the catalogue has no file of product {product.name}: {PROCESSED_BEFORE}, and "
-        f"nothing is made of it until {ways_of(product.name)}"
+        f"nothing more is made of it; {ways_of(product.name)}"
     )
 
 
@@ -77,8 +77,8 @@ def _some(count: int) -> str:
 def ways_of(product: str) -> str:
     """What helps where files of a product are in place that the catalogue does not know."""
     return (
-        f"that is taken in (dbproc adopt --derived --product {product}), or all of it with its history "
-        "(dbproc import dbprocessing OLD), or moved away"
+        f"take it in (dbproc adopt --derived --product {product}), or all of it with its history (dbproc import "
+        "dbprocessing OLD), or move it away"
     )
 
 
@@ -107,5 +107,7 @@ def _place(definition: Definition, task: Task, planned: Planned) -> str | None:
 
 
 def _way_out(definition: Definition, planned: Planned) -> str:
+    if planned.again is not None:
+        return "if it is the file that was gone: dbproc check --repair records that it is back; else move it away"
     product = definition.products[planned.product_id].name
     return f"take it in (dbproc adopt --derived --product {product}), or move it away, and the next run goes on"

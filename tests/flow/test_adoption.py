@@ -59,6 +59,10 @@ def test_nothing_is_made_of_a_product_that_was_made_before_until_that_is_taken_i
     assert "hindered to_clean 2020-01-03" in mission.dbproc("plan").out
 
     before = states(raw, other, clean)
+    faults, _, repairs = mission.dbproc("check", "--repair", "--dry-run", status=1).out.partition("to repair:")
+    assert f"nor is any file of product clean; {BEFORE}" in faults
+    assert str(raw) in repairs
+    assert str(clean) not in repairs
     foreseen = mission.dbproc("adopt", "--dry-run").out
     assert f"would take in {raw.name}: raw 2020-01-01 1.0.0" in foreseen
     assert "1 of clean, which a process makes: --derived takes them in" in foreseen

@@ -16,7 +16,7 @@ _WORDS: Mapping[str, str] = {
     "coveragePlot.py": "no configuration is needed: dbproc coverage --png coverage.png -m DATABASE",
     "deleteAllDBFiles.py": "a catalogue is not emptied: dbproc withdraw --product PRODUCT --reason TEXT takes files "
     "back and can be undone; to begin anew: dbproc init OTHER, and dbproc adopt -m OTHER for what lies in place",
-    "histogramCodes.py": "logs need not be read: dbproc stats -m DATABASE",
+    "histogramCodes.py": "logs need not be read: dbproc stats --png codes.png -m DATABASE",
     "makeLatestSymlinks.py": "no configuration is needed, the catalogue knows the newest files: "
     "dbproc links DIRECTORY -m DATABASE",
     "replaceArgsWithRootdir.py": "write {ROOTDIR} for the root in the arguments of the mission file, then: "
