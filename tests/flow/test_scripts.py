@@ -102,3 +102,9 @@ class Inspector(inspector.inspector):
 def test_what_is_gone_names_what_does_its_job(name: str, built: Mission) -> None:
     told = built.script(name, "-m", built.database, "--odd", "word", status=2).err
     assert f"{name} is gone" in told
+
+
+def test_the_page_on_dbprocessing_names_every_script() -> None:
+    page = (REPOSITORY / "docs" / "from-dbprocessing.md").read_text()
+    section = page.partition("\n## Scripts")[2].partition("\n## ")[0]
+    assert not {name for name in COMMANDS if f"`{name}" not in section}
