@@ -335,6 +335,13 @@ def test_directories_that_are_links_to_other_disks_are_followed(mission: Mission
     assert sorted(os.listdir(disk / "2012")) == ["made_20120106_v1.0.0.txt"]
     mission.dbproc("restore", made)
     assert sorted(os.listdir(disk / "2012")) == [made, "made_20120106_v1.0.0.txt"]
+    os.rename(disk / "raw", disk / "not mounted")
+    mission.deliver("raw_20120107_v1.0.0.txt")
+    assert "files of data/raw is there; mount the disk" in mission.run(status=1).err
+    assert mission.waiting() == ["raw_20120107_v1.0.0.txt"]
+    os.rename(disk / "not mounted", disk / "raw")
+    mission.run()
+    assert (disk / "2012" / "made_20120107_v1.0.0.txt").exists()
     mission.dbproc("export", "--output", "mission.toml")
     exported = (mission.root / "mission.toml").read_text()
     assert f'outside = ["{disk}/raw", "{disk}/2012"]' in exported
