@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dbproc.core.errors import VersionError
 from dbproc.core.filenames import keywords_of
 from dbproc.core.spec import (
     FIRST_DAY,
+    FIRST_VERSION,
     LAST_DAY,
     CodeSpec,
     Definition,
@@ -107,6 +110,7 @@ def read_mission(old: OldDatabase, root: str | None = None, codes_from: str | No
     for step in (_groups, _products, _inspectors, _processes, _links, _codes):
         step(old, found)
     _with_places_outside(found)
+    found.problems += _problems_of_former(found)
     if found.problems:
         return found
     definition = found.definition
@@ -226,7 +230,7 @@ def _inspectors(old: OldDatabase, found: OldMission) -> None:
             continue
         chosen = active[0] if active else max(rows[product_id], key=_version_key, default=None)
         for row in rows[product_id]:
-            spec = _inspector(row, product, found.mission)
+            spec = _inspector(row, product, found)
             is_chosen = row is chosen
             arguments = text_of(row.arguments) or None
             found.inspectors[row.inspector_id] = OldInspector(
@@ -240,17 +244,17 @@ def _inspectors(old: OldDatabase, found: OldMission) -> None:
             found.notes.append(f"product {product.name} has no active inspector: it is retired, its files stay")
 
 
-def _inspector(row: OldRow, product: ProductSpec, mission: MissionSpec) -> InspectorSpec:
+def _inspector(row: OldRow, product: ProductSpec, found: OldMission) -> InspectorSpec:
     text = text_of(row.arguments)
     spec = InspectorSpec(
         file=os.path.join(text_of(row.relative_path), text_of(row.filename)),
         arguments=keywords_of("" if text in _NOTHING else text),
         description=text_of(row.description),
-        version=_version(row),
+        version=_version(row, "inspector", found),
         output_interface=int(row.output_interface_version or 1),
-        written=date_of(row.date_written),
+        written=_day(row.date_written, row, found),
     )
-    return completed(replace(product, inspector=spec), mission).inspector
+    return completed(replace(product, inspector=spec), found.mission).inspector
 
 
 def _output(row: OldRow) -> int | None:
@@ -322,7 +326,7 @@ def _codes(old: OldDatabase, found: OldMission) -> None:
             current = [max(rows[process_id], key=_version_key)]
             found.notes.append(f"process {process.name} has no code in force; it makes nothing until one is released")
         for row in rows[process_id]:
-            spec = _code(row)
+            spec = _code(row, found)
             found.codes[row.code_id] = OldCode(process_id, spec, row in current)
             if found.mission.root != "/" and any(found.mission.root in word for word in spec.arguments):
                 found.notes.append(
@@ -333,29 +337,53 @@ def _codes(old: OldDatabase, found: OldMission) -> None:
         found.processes[process_id] = replace(process, codes=codes)
 
 
-def _code(row: OldRow) -> CodeSpec:
+def _code(row: OldRow, found: OldMission) -> CodeSpec:
     arguments = text_of(row.arguments)
     return CodeSpec(
         file=paths.program(os.path.join(text_of(row.relative_path), text_of(row.filename))),
-        version=_version(row),
+        version=_version(row, "code", found),
         output_interface=int(row.output_interface_version or 1),
         arguments=() if arguments in _NOTHING else tuple(arguments.split()),
-        start=date_of(row.code_start_date) or FIRST_DAY,
-        stop=date_of(row.code_stop_date) or LAST_DAY,
+        start=_day(row.code_start_date, row, found) or FIRST_DAY,
+        stop=_day(row.code_stop_date, row, found) or LAST_DAY,
         cpu=int(row.cpu or 1),
         ram=1.0 if row.ram is None else float(row.ram),
         description=text_of(row.code_description),
-        written=date_of(row.date_written),
+        written=_day(row.date_written, row, found),
         active=is_true(row.active_code) and is_true(row.newest_version),
     )
 
 
-def _version(row: OldRow) -> Version:
-    return Version(int(row.interface_version or 0), int(row.quality_version or 0), int(row.revision_version or 0))
+def _version(row: OldRow, kind: str, found: OldMission) -> Version:
+    parts = _parts(row)
+    try:
+        return Version(*parts)
+    except VersionError as error:
+        found.problems.append(f"{kind} {row[0]} ({text_of(row.filename)}): {error}; correct it")
+        return FIRST_VERSION
 
 
-def _version_key(row: OldRow) -> tuple[Version, int]:
-    return _version(row), int(row[0])
+def _day(value: object, row: OldRow, found: OldMission) -> dt.date | None:
+    try:
+        return date_of(value)
+    except ValueError:
+        found.problems.append(f"{text_of(row.filename)} (number {row[0]}): {value!r} is not a date; correct it")
+        return None
+
+
+def _parts(row: OldRow) -> tuple[int, int, int]:
+    return int(row.interface_version or 0), int(row.quality_version or 0), int(row.revision_version or 0)
+
+
+def _version_key(row: OldRow) -> tuple[tuple[int, int, int], int]:
+    return _parts(row), int(row[0])
+
+
+def _problems_of_former(found: OldMission) -> Iterator[str]:
+    """What no row may hold, of codes that no mission file has any more."""
+    for number, code in found.codes.items():
+        if code.spec.start > code.spec.stop and not code.is_current:
+            yield f"code {number} ({code.spec.file}) is valid from {code.spec.start} to {code.spec.stop}: correct that"
 
 
 def _with_places_outside(found: OldMission) -> None:

@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,11 @@ def test_a_mission_comes_over_as_it_is(name: str, make_database: MakeDatabase, t
 
     for table, key in (("product", "product_id"), ("process", "process_id"), ("code", "code_id"), ("file", "file_id")):
         assert moved.ids(table, key) == sorted(row[key] for row in moved.tables[table])
+    linked = "SELECT instrument_id, product_id FROM instrumentproductlink ORDER BY product_id"
+    assert mission.rows(linked) == [
+        (row["instrument_id"], row["product_id"])
+        for row in sorted(moved.tables["product"], key=lambda row: row["product_id"])
+    ]
     made = {row["resulting_file"] for row in moved.tables["filecodelink"]}
     assert len(mission.rows("SELECT * FROM attempt WHERE output_file IS NOT NULL")) == len(made)
     for row in mission.rows("SELECT file_id, shasum FROM file WHERE exists_on_disk"):
@@ -213,6 +220,25 @@ def test_what_is_in_force_no_more_stays_so(tmp_path: Path) -> None:
     assert "clean_20200110_v1.1.0.txt" in made(mission.run())
 
 
+@pytest.mark.parametrize(
+    "link", [[], [{"source_file": 500, "resulting_file": 300}]], ids=["alone", "with a former input"]
+)
+def test_what_would_not_be_made_now_stays(link: list[dict[str, object]], tmp_path: Path) -> None:
+    tables, (product, _) = old_missions.full_mission(), old_missions.rows_for("more", 90)
+    tables["product"] += [product]
+    tables["inspector"] += [{**tables["inspector"][0], "inspector_id": 90, "product": 90, "arguments": "name=more"}]
+    tables["productprocesslink"] += [{"process_id": 6, "input_product_id": 90}]  # of which there is no file
+    tables["filefilelink"] += link
+    tables["processqueue"] = []
+    moved = Moved(tmp_path, str(tmp_path / "old.sqlite"), str(tmp_path / "new.sqlite"), tables)
+    moved.take()
+    mission = moved.mission
+    assert mission.dbproc("check").out.startswith("no fault")
+    assert mission.dbproc("plan").out == "nothing to do\n"
+    mission.deliver("more_20200102_v1.0.0.txt")
+    assert "mean_20200102_v1.1.0.txt" in made(mission.run())
+
+
 def delivered(day: str) -> list[dict[str, object]]:
     """An input, and what was made from it by nobody knows what."""
     _, raw = old_missions.rows_for("raw", old_missions.RAW)
@@ -334,6 +360,7 @@ def test_all_that_hinders_is_told_at_once(tmp_path: Path) -> None:
     tables["inspector"][1].update(active_code=True)
     tables["process"][1].update(output_timebase="ORBIT")
     tables["code"][1].update(code_start_date="2020-01-01")
+    tables["code"][2].update(interface_version=0, code_stop_date="1999-01-01")
     tables["file"][1].update(filename="raw_20200101_v1.0.0.txt")
     tables["file"][2].update(utc_stop_time="2019-01-01T00:00:00")
     tables["file"][3].update(product_id=77)
@@ -345,14 +372,26 @@ def test_all_that_hinders_is_told_at_once(tmp_path: Path) -> None:
     for words in (
         *("'raw'", "6, 7", "raw_20200101_v1.0.0.txt (100, 101)", "raw_20200103_v1.0.0.txt (2020", "product 77"),
         *("clean_20200102_v1.0.0.txt → mean_20200102_v1.0.0.txt", f"PID {os.getpid()}"),
+        *("code 20 (to_clean_old.sh): 0.0.0 is not a version", "valid from 2000-01-01 to 1999-01-01"),
     ):
         assert words in error, words
     assert moved.mission.tree() == before
     tables["product"][3]["product_name"] = "aux"
     tables["inspector"][1].update(active_code=False)
+    tables["code"][2].update(interface_version=1, code_stop_date="2001-01-01")
     again = Moved(tmp_path / "again", str(tmp_path / "2.sqlite"), str(tmp_path / "new.sqlite"), tables)
     error = again.take(status=2).err
     for words in ("process.to_mean.timebase", "ORBIT", "there must be one code", "raw_20200101_v1.0.0.txt (100, 101)"):
+        assert words in error, words
+
+
+def test_values_that_are_none_of_their_kind_are_told(full: Moved) -> None:
+    with closing(sqlite3.connect(full.old)) as connection, connection:
+        connection.execute("UPDATE code SET date_written = 'long ago' WHERE code_id = 21")
+        connection.execute("UPDATE file SET utc_start_time = 'noon' WHERE file_id = 100")
+        connection.execute("UPDATE file SET quality_version = 'good' WHERE file_id = 101")
+    error = full.take(status=2).err
+    for words in ("'long ago' is not a date", "raw_20200101_v1.0.0.txt (", "101 (", "'good'"):
         assert words in error, words
 
 

@@ -53,7 +53,11 @@ def moved_files(old: OldDatabase, found: OldMission, options: Options, progress:
     """Every file, looked at as the options say."""
     moved = MovedFiles()
     for row in old["file"]:
-        entered = _row(row, found, moved)
+        try:
+            entered = _row(row, found, moved)
+        except (ValueError, TypeError) as error:
+            moved.problems.add(f"rows of files with values that cannot be read; {_WHERE}", f"{row.file_id} ({error})")
+            continue
         if entered is not None:
             moved.rows[row.file_id] = entered
     _refuse_twins(moved)
