@@ -89,6 +89,6 @@ clean:
 	$(PIP) --editable .
 	@touch $@
 
-.venv/installed-%: .venv/installed
+.venv/installed-%: .venv/created $(PACKAGING)
 	$(PIP) --editable '.[$*]'
-	@touch $@
+	@touch .venv/installed $@

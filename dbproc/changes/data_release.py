@@ -69,7 +69,7 @@ def tag(
         A run is live, and may make other files.
     """
     require_name(name)
-    with correcting(store, "release tag", only_look=only_look) as ground:
+    with correcting(store, f"release tag {name}", only_look=only_look) as ground:
         with store.begin() as connection:
             data_releases.require_new(connection, name)
             rows = sorted(selected(connection, selection), key=lambda row: row.file_id)

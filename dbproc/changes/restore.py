@@ -104,9 +104,10 @@ def restore(store: Store, choice: Choice, *, is_named: bool = True, only_look: b
         foreseen = foresee(store, partial(_enter, backs=backs))
         with store.begin() as connection:
             files_told = tuple(_told(connection, back, foreseen) for back in backs)
+            marked = verdicts.meant(connection, foreseen.definition, _involved(backs))
         told = Restored(
             files=files_told,
-            descendants=descendants(store, _involved(backs), foreseen),
+            descendants=descendants(store, [*_involved(backs), *marked], foreseen),
             is_done=not only_look,
         )
         if not only_look:

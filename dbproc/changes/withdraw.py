@@ -96,12 +96,13 @@ def withdraw(
             numbers = [*(row.file_id for row in plan.rows), *(number for number, _ in following)]
             leaving = files.known_by_number(connection, numbers)
             releases = data_releases.names_holding(connection, numbers)
+            marked = verdicts.meant(connection, foreseen.definition, gone)
         require_there(ground, leaving)
         told = Withdrawn(
             reason=reason,
             files=tuple(plan.told()),
             releases=releases,
-            descendants=descendants(store, gone, foreseen),
+            descendants=descendants(store, [*gone, *marked], foreseen),
             is_done=not only_look,
         )
         if not only_look:

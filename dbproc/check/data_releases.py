@@ -34,11 +34,12 @@ def doubtful(connection: Transaction, mission: Mission) -> list[Doubtful]:
     return [Doubtful(name, row, digest, places[row.file_id]) for name, row, digest in found]
 
 
-def release_faults(mission: Mission, named: dict[str, str], found: list[Doubtful]) -> Iterator[Fault]:
-    """Manifests that are not as they were recorded, `named` by their releases; files whose bytes are gone."""
+def release_faults(mission: Mission, named: dict[str, str], found: list[Doubtful], *, deep: bool) -> Iterator[Fault]:
+    """Manifests that are not there, or with `deep` not as they were recorded, `named` by their releases; files whose
+    bytes are gone."""
     workspace = Workspace(mission.root)
     for name, digest in sorted(named.items()):
-        yield from _of_manifest(name, workspace.manifest(name), digest)
+        yield from _of_manifest(name, workspace.manifest(name), digest, deep=deep)
     for each in found:
         if text := _text(each):
             yield Fault(
@@ -49,9 +50,10 @@ def release_faults(mission: Mission, named: dict[str, str], found: list[Doubtful
             )
 
 
-def _of_manifest(name: str, path: str, digest: str) -> Iterator[Fault]:
+def _of_manifest(name: str, path: str, digest: str, *, deep: bool) -> Iterator[Fault]:
     try:
-        if digest_file(path, algorithm_of(digest)) == digest:
+        os.stat(path)
+        if not deep or digest_file(path, algorithm_of(digest)) == digest:
             return
         text = f"these are not the bytes of the manifest of the release {name}"
         remedy = f"move it away, and write the one that was recorded: dbproc release files {name} --manifest {path}"

@@ -45,7 +45,7 @@ class Kind(StrEnum):
     )
     RELEASE_MANIFEST = (
         "release_manifest",
-        "The manifest of a release of data is not there, or not as it was recorded.",
+        "The manifest of a release of data is not there, or (found with --deep) not as it was recorded.",
     )
     RELEASE_LOST = "release_lost", "The bytes of a file that a release of data holds are gone."
     IMPLAUSIBLE = (

@@ -211,7 +211,7 @@ def _compare(store: Store, site: _Site, *, deep: bool) -> tuple[Files, Records, 
         faults += forgotten(definition, found.stale, queued, waitingslots.entries(connection), facts)
         faults += queued_in_vain(definition, found.stale, queued, records.queue, facts)
     faults += kept_faults(aside, deep=deep)
-    faults += release_faults(definition.mission, *released)
+    faults += release_faults(definition.mission, *released, deep=deep)
     faults += [_with_dependants(store, fault, files) for fault in _on_disk(site, files, records)]
     return files, records, faults
 

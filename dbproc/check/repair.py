@@ -28,7 +28,9 @@ from dbproc.storage.digest import algorithm_of
 from dbproc.storage.fingerprint import Measured, measure, measure_recorded
 from dbproc.storage.workspace import Workspace
 
-_FOUND_IF_ASKED = frozenset({Kind.CHANGED, Kind.MEMBER_CHANGED, Kind.UNREADABLE, Kind.IMPLAUSIBLE})
+_FOUND_IF_ASKED = frozenset(
+    {Kind.CHANGED, Kind.MEMBER_CHANGED, Kind.RELEASE_MANIFEST, Kind.UNREADABLE, Kind.IMPLAUSIBLE}
+)
 
 
 def intentions(findings: Findings) -> list[str]:
@@ -66,7 +68,11 @@ def repair(store: Store, findings: Findings, report: Report) -> Findings:
     with lock.holding(store, "check --repair"):
         _Repair(store, report).do(cures)
     left = look(store)
-    kept = [fault for fault in findings.faults if fault.kind in _FOUND_IF_ASKED and fault not in left.faults]
+    kept = [
+        fault
+        for fault in findings.faults
+        if fault.kind in _FOUND_IF_ASKED and fault.cure is None and fault not in left.faults
+    ]
     return Findings((*left.faults, *kept), left.files, left.members, left.live, findings.is_deep)
 
 

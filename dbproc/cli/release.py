@@ -157,12 +157,12 @@ _SIGNS = {Change.ADDED: "+", Change.REMOVED: "-", Change.VERSION: ">", Change.BY
 
 @release_command.command("diff")
 @click.argument("old", shell_complete=complete_releases)
-@click.argument("new", shell_complete=complete_releases)
+@click.argument("new", shell_complete=complete_releases, required=False)
 @all_option
 @asking_options
-def diff_command(old: str, new: str, everything: bool, mission: str, as_json: bool) -> None:
+def diff_command(old: str, new: str | None, everything: bool, mission: str, as_json: bool) -> None:
     """Show what the release NEW holds and OLD does not, what it holds no more, and what in another version or with
-    other bytes, product by product.
+    other bytes, product by product. Without NEW: how the newest files of OLD's products differ from it by now.
     """
     from dbproc.explain.data_releases import compare
 

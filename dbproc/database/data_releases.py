@@ -6,15 +6,16 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, insert, or_, select
 
 from dbproc.core.data_releases import Head, Held, entry_line
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.likeness import no_such
 from dbproc.core.version import Version
 from dbproc.database import files, schema
-from dbproc.database._queries import FILE, batches, insert_rows, version_columns
+from dbproc.database._queries import FILE, batches, insert_rows, is_newest, version_columns
 from dbproc.database.files import FileRow
 
 _OF, _RELEASE = schema.release, schema.datarelease
@@ -132,16 +133,27 @@ def named(connection: Connection) -> dict[str, str]:
 
 def held(connection: Connection, name: str) -> Iterator[Held]:
     """What a release holds, to be compared."""
+    digest = func.coalesce(_OF.c.shasum, FILE.c.shasum)
+    statement = _held(digest).join(_OF, _OF.c.file_id == FILE.c.file_id).where(_OF.c.release_num == name)
+    return map(_as_held, connection.execute(statement))
+
+
+def held_now(connection: Connection, name: str) -> Iterator[Held]:
+    """The newest files of the products of which a release holds some, to be compared with it."""
+    products = select(FILE.c.product_id).join(_OF, _OF.c.file_id == FILE.c.file_id).where(_OF.c.release_num == name)
+    statement = _held(FILE.c.shasum).where(FILE.c.product_id.in_(products), is_newest(existing=True))
+    return map(_as_held, connection.execute(statement))
+
+
+def _held(digest: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
     product = schema.product.c
     columns = (product.product_name, FILE.c.product_id, FILE.c.utc_file_date, FILE.c.process_keywords)
-    statement = (
-        select(*columns, FILE.c.filename, func.coalesce(_OF.c.shasum, FILE.c.shasum), *version_columns(FILE))
-        .join(FILE, FILE.c.file_id == _OF.c.file_id)
-        .join(schema.product, product.product_id == FILE.c.product_id)
-        .where(_OF.c.release_num == name)
-    )
-    for row in connection.execute(statement):
-        yield Held(row[0], (row[1], row[2], row[3]), Version(*row[6:]), row[4], row[5])
+    statement = select(*columns, FILE.c.filename, digest, *version_columns(FILE))
+    return statement.join(schema.product, product.product_id == FILE.c.product_id)
+
+
+def _as_held(row: Row[*tuple[Any, ...]]) -> Held:
+    return Held(row[0], (row[1], row[2], row[3]), Version(*row[6:]), row[4], row[5])
 
 
 def entries_of(connection: Connection, name: str, file_ids: Sequence[int]) -> dict[int, tuple[str | None, str | None]]:

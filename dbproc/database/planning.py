@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from dbproc.core.expectations import Presence, seen_of
 from dbproc.core.facts import Baseline, Facts, Output, Seen, Tried
@@ -55,10 +55,12 @@ def load_facts(connection: Connection, definition: Definition, asked: Needs, slo
 
 
 def load_seen(connection: Connection, product: Product) -> Seen:
-    """What was seen of a product: the keys of its existing files, and when they came first."""
+    """What was seen of a product: the keys of its files, and when they came first. What is gone from disk came, and is
+    expected back; what was taken back counts for nothing."""
+    is_gone = and_(FILE.c.replaced_by.is_(None), FILE.c.correction_id.is_(None))
     statement = (
         select(FILE.c.process_keywords, func.min(FILE.c.utc_file_date))
-        .where(FILE.c.product_id == product.product_id, FILE.c.exists_on_disk)
+        .where(FILE.c.product_id == product.product_id, or_(FILE.c.exists_on_disk, is_gone))
         .group_by(FILE.c.process_keywords)
     )
     return seen_of(product, (tuple(row) for row in connection.execute(statement)))

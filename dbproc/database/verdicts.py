@@ -64,6 +64,14 @@ def settle(
     return marked
 
 
+def meant(connection: Transaction, definition: Definition, file_ids: Iterable[int]) -> list[int]:
+    """The files of which some files say how good they are."""
+    pairs = judging(definition)
+    rows = files.rows_numbered(connection, sorted(set(file_ids))) if pairs else []
+    words = (said(definition, row) for row in rows)
+    return [row.file_id for row in files.files_named(connection, [word[1] for word in words if word is not None])]
+
+
 def settle_products(connection: Transaction, definition: Definition, names: Collection[str]) -> list[Marked]:
     """Mark what the files of some products mean, which says anew what they are about."""
     numbers = [number for number, (product, _) in judging(definition).items() if product.name in names]

@@ -91,13 +91,13 @@ class ReleaseDifference:
     """How two releases differ."""
 
     old: str  #: the name of the first one
-    new: str  #: the name of the second one
+    new: str | None  #: the name of the second one; null: the newest files as they are now
     products: tuple[ProductDifference, ...]  #: the numbers for each product
     files: tuple[Difference, ...]  #: file by file, without those that are the same
 
 
-def compare(store: Store, old: str, new: str) -> ReleaseDifference:
-    """How two releases differ.
+def compare(store: Store, old: str, new: str | None) -> ReleaseDifference:
+    """How two releases differ, or one and the newest files of its products as they are now.
 
     Raises
     ------
@@ -105,7 +105,8 @@ def compare(store: Store, old: str, new: str) -> ReleaseDifference:
         There is no release of such a name.
     """
     with store.begin() as connection:
-        for name in (old, new):
+        for name in filter(None, (old, new)):
             data_releases.require(connection, name)
-        products, found = differences(data_releases.held(connection, old), data_releases.held(connection, new))
+        after = data_releases.held_now(connection, old) if new is None else data_releases.held(connection, new)
+        products, found = differences(data_releases.held(connection, old), after)
     return ReleaseDifference(old=old, new=new, products=tuple(products), files=tuple(found))

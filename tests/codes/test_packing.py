@@ -117,6 +117,26 @@ def test_a_bound_is_told_to_openvisus_without_an_exponent() -> None:
     assert Codec.parse("zfp-accuracy=1e-7").in_idx == "zfp-accuracy=0.0000001-accuracy=0.0000001"
 
 
+def test_the_blocks_that_meet_a_box_are_those_with_a_sample_in_it() -> None:
+    bits = (0, 1, 2, 0, 1, 0, 0)
+    stored = idx_file.IdxFile(((0, 16), (0, 4), (0, 2)), (), bits, 3, 16, "./x/%04x.bin", "", (0,), 0)
+    rng = random.Random(0)
+    for _ in range(50):
+        edges = [tuple(sorted(rng.sample(range(stop + 1), 2))) for _, stop in stored.box]
+        wanted = []
+        for block in range(stored.blocks):
+            rows = hz.lattice(bits, 3, block, 3)
+            places = [[row.start + k * row.step for k in range(row.count)] for row in rows]
+            inside = [[k for k, at in enumerate(own) if a <= at < b] for own, (a, b) in zip(places, edges, strict=True)]
+            if all(inside):
+                wanted.append(block)
+                for row, own, found, (a, b) in zip(rows, places, inside, edges, strict=True):
+                    part, place = row.within(a, b)
+                    assert list(range(row.count))[part] == found
+                    assert list(range(a, b))[place] == [own[k] for k in found]
+        assert list(hz.meeting(stored, edges)) == wanted
+
+
 def test_the_blocks_that_hold_data_are_those_that_openvisus_writes(made: Made) -> None:
     for name in ("zip", "times", "line", "five"):
         idx = made[0] / f"{name}.idx"

@@ -661,6 +661,23 @@ def test_hdf5_files_of_one_shape_with_different_datasets_are_fields_together(tmp
     assert same_bits(got["q"], wild("uint16", (4, 5), 1))
 
 
+@pytest.mark.parametrize("ending", ["h5", "nc"])
+def test_what_all_files_have_goes_before_what_one_has(tmp_path: Path, ending: str) -> None:
+    for seed, own in enumerate("pqr"):
+        grids = {own: (f"{own}y", f"{own}x"), "all": ("y", "x")}
+        values = {name: wild("float32", (4, 5) if name == "all" else (6, 6 + seed), seed) for name in grids}
+        if ending == "nc":
+            netcdf(tmp_path / f"{seed}.nc", {name: (grids[name], each) for name, each in values.items()})
+        else:
+            with h5py.File(tmp_path / f"{seed}.h5", "w") as file:
+                for name, each in values.items():
+                    file[name] = each
+    told, got = chosen(*sorted(tmp_path.glob(f"?.{ending}")))
+    assert what(told)[:2] == (["all"], (3, 4, 5))
+    assert same_bits(got["all"][2], wild("float32", (4, 5), 2))
+    assert left_out(told) == "p (6, 6)"
+
+
 @pytest.mark.parametrize("damaged", ["a", "c"])
 def test_a_damaged_file_of_several_is_left_out_wherever_it_stands(tmp_path: Path, damaged: str) -> None:
     for name in "abc":

@@ -35,11 +35,13 @@ printf 'clean(%s)' "$(cat "$1")" > "$2"
 class Held(Mission):
     """Raw data of three days, cleaned by jobs that can be held, and smoothed.
 
+    A run to which something happens is a process of its own; those before and after it are in this one.
+
     `undisturbed`: what an undisturbed run makes of it, when it is asked for.
     """
 
     def __init__(self, root: Path, database: str, undisturbed: Callable[[], Picture]) -> None:
-        super().__init__(root, database, in_processes=True)
+        super().__init__(root, database)
         self._undisturbed = undisturbed
 
     def set_up(self, retry_seconds: float = 0) -> Held:

@@ -127,6 +127,7 @@ def of_this_process(mission: Held) -> None:
     """The lock's PID, start time and boot are those of a process that lives: this one."""
     start = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
     mission.execute(f"UPDATE logging SET pid = {os.getpid()}, pid_start_time = '{start}'")
+    mission.in_processes = True  # the runs that find this process are others
 
 
 def reuse(mission: Held) -> None:

@@ -14,8 +14,6 @@ import pytest
 from dbproc.database.store import database_url, shown_name
 from tests.kit.mission import Mission, chain, kill, name_of, wait_for
 
-pytestmark = pytest.mark.in_processes
-
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 
 WAITING = """#!/bin/sh
@@ -126,6 +124,7 @@ def test_a_lock_held_on_another_host_needs_a_person(mission: Mission) -> None:
     check_all_is_built(mission)
 
 
+@pytest.mark.in_processes
 def test_a_lock_whose_pid_belongs_to_another_process_now_is_taken(mission: Mission) -> None:
     mission.create(*chain())
     mission.deliver(*RAW)

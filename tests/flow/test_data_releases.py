@@ -93,6 +93,7 @@ def test_a_release_stays_what_it_was_whatever_becomes_of_its_files(made: Mission
         ("added", None, name_of("clean", 3).replace("clean", "fine")),
     }
     assert {each["product"]: each["same"] for each in told["products"]} == {"raw": 0, "clean": 0}
+    assert made.dbproc("release", "diff", "2020a", "--json").json["files"] == told["files"]
     assert f"+ {RAW[2]}" in made.dbproc("release", "diff", "2020a", "2020b").out
     assert [each["name"] for each in made.dbproc("release", "list", "--json").json] == ["2020a", "2020b"]
     made.dbproc("check", "--deep")
@@ -147,7 +148,7 @@ def test_a_kill_leaves_a_whole_release_or_none(made: Mission, monkeypatch: pytes
     made.dbproc("check", "--repair", status=0)
     made.dbproc("check")
     manifest(made, "2020a").write_text("forged")
-    assert "not the bytes of the manifest" in made.dbproc("check", status=1).out
+    assert "not the bytes of the manifest" in made.dbproc("check", "--deep", status=1).out
 
 
 def test_what_is_inspected_anew_is_found_by_its_release(made: Mission) -> None:

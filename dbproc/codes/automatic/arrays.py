@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 from dbproc.codes.automatic.choice import Choice, no_array
 from dbproc.codes.formats.selection import few
 from dbproc.codes.idx.refusal import Refusal
+
+LEAST = 4
+"""What all files have in common has at least one value in so many of those of the best that one has."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ class Arrays:
             raise no_array(files[0], others)
         if len(files) > 1:
             yield from self._apart(files, arrays)
+            yield from self._shared(files, arrays)
         for chosen, left in groups(arrays, self.order):
             beside = told([each for each in left if each.rank >= 0], chosen[0].shape)
             yield replace(self.of(files, [each.name for each in chosen]), left_out=(*beside, *others))
@@ -123,6 +128,33 @@ class Arrays:
                 return
         openings = tuple({self.option: [each.name for each in chosen]} for chosen in best)
         yield Choice(self.program, tuple(files), openings, sets=tuple((path,) for path in files))
+
+    def _shared(self, files: Sequence[Path], first: Sequence[Array]) -> Iterator[Choice]:
+        """Arrays that all files have, where the best ones of the first are in half of them at most."""
+        listed = [first]
+        for path in files[1:]:
+            with suppress(Refusal):  # told where it is joined to the others
+                listed.append(self.listed(path)[0])
+        chosen = shared(listed, self.order)
+        if chosen:
+            beside = told([each for each in first if each.rank >= 0 and each not in chosen], chosen[0].shape)
+            yield self.of(files, [each.name for each in chosen]).leaving(*beside)
+
+
+def shared(listed: Sequence[Sequence[Array]], order: Callable[[Array], tuple[Any, ...]]) -> list[Array]:
+    """Arrays of the first of several files that are in all, where its best ones are in half of them at most.
+
+    None where they are hardly anything beside the best ones.
+    """
+    first, names = listed[0], [{each.name for each in arrays} for arrays in listed]
+    best, _ = next(groups(first, order))
+    kept = sum({each.name for each in best} <= each for each in names)
+    everywhere = [each for each in first if each.rank >= 0 and all(each.name in found for found in names)]
+    if kept * 2 > len(listed) or not everywhere:
+        return []
+    chosen, _ = next(groups(everywhere, order))
+    is_worth = sum(each.size for each in chosen) * len(listed) * LEAST >= sum(each.size for each in best)
+    return chosen if is_worth else []
 
 
 def _are_apart(best: Sequence[Sequence[Array]]) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dbproc.codes.formats.cf import alone, odd_packing_notes, packed, with_numbers
 from dbproc.codes.formats.field_names import distinct_axes, safe
 from dbproc.codes.formats.hdf5 import Tree, attributes, decoded, is_dataset, name_of, one_attribute, text
+from dbproc.codes.formats.hdf5_members import is_member, members
 from dbproc.codes.formats.hdf5_storage import filters, require_readable, stored
 from dbproc.codes.formats.selection import Candidate
 from dbproc.codes.idx import coordinates
@@ -73,22 +74,14 @@ def candidate(path: str, dataset: Any) -> Candidate:
     if why:
         is_odd = dataset.shape and "text" not in why
         return Candidate(name, name, (), unfit=f"cannot be converted: {why}", kind=_in_short(why) if is_odd else "")
-    serves = text(one_attribute(dataset, "CLASS")) in SERVING or _is_member(dataset)
+    serves = text(one_attribute(dataset, "CLASS")) in SERVING or is_member(dataset)
     return Candidate(name, f"{name} {shape(dataset)}", dataset.shape, serves=serves, is_second=len(dataset.shape) == 1)
 
 
 def candidates(path: str, dataset: Any) -> list[Candidate]:
     """A dataset and the members of its values, which are meant only where they are named, or there is nothing else."""
-    from dbproc.codes.formats.hdf5_members import members
-
     found = (candidate(f"{path}/{name}", each) for name, each in members(dataset))
     return [candidate(path, dataset), *(each for each in found if not each.unfit)]
-
-
-def _is_member(dataset: Any) -> bool:
-    from dbproc.codes.formats.hdf5_members import Member
-
-    return isinstance(dataset, Member)
 
 
 def form(dataset: Any) -> Form:

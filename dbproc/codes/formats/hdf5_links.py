@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dbproc.codes.formats.hdf5_members import member
 from dbproc.codes.formats.texts import of_bytes
 from dbproc.codes.idx.refusal import Refusal
 
@@ -37,8 +38,6 @@ def followed(group: Any, path: str, outside: Outside) -> Any:
         When a link on the way cannot be followed, or ``outside`` says so.
     """
     import h5py
-
-    from dbproc.codes.formats.hdf5_members import member
 
     here, parts, links = _start(group, path), deque(path.split("/")), 0
     while parts:

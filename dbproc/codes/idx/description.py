@@ -175,7 +175,7 @@ class Description:
 
     def noting(self, *notes: str) -> Description:
         """The same with further notes."""
-        return replace(self, notes=(*self.notes, *notes))
+        return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
 
 @dataclass(frozen=True)
