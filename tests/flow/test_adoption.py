@@ -58,6 +58,10 @@ def test_nothing_is_made_of_a_product_that_was_made_before_until_that_is_taken_i
     assert mission.queued() == 1
     assert "hindered to_clean 2020-01-03" in mission.dbproc("plan").out
 
+    assert f"1 of clean; {BEFORE}" in mission.dbproc("status").out
+    assert f"1 of clean; {BEFORE}" in mission.dbproc("status", "--check", status=1).out
+    assert BEFORE in mission.dbproc("why", "clean", "2020-01-03").out
+
     before = states(raw, other, clean)
     faults, _, repairs = mission.dbproc("check", "--repair", "--dry-run", status=1).out.partition("to repair:")
     assert f"nor is any file of product clean; {BEFORE}" in faults
