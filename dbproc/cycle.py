@@ -7,7 +7,7 @@ releases the lock however it ends. Most runs find nothing to do: each step is im
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from dbproc.core.filenames import is_unfinished
 from dbproc.core.model import Definition, Move
 from dbproc.core.overlaps import refuse_harmful
 from dbproc.core.text import one_line
-from dbproc.database import lock, moves
+from dbproc.database import links, lock, moves
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.pending import pending
 from dbproc.database.store import Store
@@ -195,9 +195,12 @@ class _Run:
         leave_out(self._store, self._definition, request)
         decisions = decisions_of(self._store, definition, request)
         tell_undue(self._report, definition, decisions)
+        with self._store.begin() as connection:
+            links.outdate(connection)
         with Inspection(definition) as inspection:
             if not self._unconfirmed(inspection, frozenset({process})):
                 self._execute(definition, OnDemand(definition, decisions), inspection)
+        self._put_links_right(None)
 
     def recover(self, *, was_killed: bool) -> None:
         """Put right what a dead run left; `was_killed`: it held the lock."""
@@ -286,8 +289,19 @@ class _Run:
             with Inspection(self._definition) as inspection:
                 refused |= self._unconfirmed(inspection, self._allowed - refused)
                 scheduler = Scheduler(self._store, self._definition, self._allowed - refused)
+                with self._store.begin() as connection:
+                    links.outdate(connection)  # until all of it is done
                 scheduler.begin()
                 self._execute(self._definition, scheduler, inspection, Campaigns(scheduler))
+            self._put_links_right(None if waits.links else scheduler.touched)
+        elif waits.links:
+            self._put_links_right(None)
+
+    def _put_links_right(self, touched: Mapping[int, Collection[dt.date]] | None) -> None:
+        """Put the trees of links right, where files of these products and days changed, or everywhere."""
+        from dbproc.run.links import refresh
+
+        refresh(self._store, self._definition.mission, self._report, touched)
 
     def _settle_edits(self) -> frozenset[int]:
         """Do what the policy says about edited codes; the processes that must not run."""
@@ -311,7 +325,9 @@ class _Run:
             return frozenset()
         self._report.needs_person = True
         for name, why in faults.items():
-            self._report.add_once(Event.PROBLEM, name, f"{why}; what it is to confirm is not made")
+            self._report.add_once(
+                Event.PROBLEM, name, f"{why.removeprefix(f'{name} ')}; what it is to confirm is not made"
+            )
         products = self._definition.products
         return self._makers(frozenset(number for number in made if products[number].inspector.name in faults))
 

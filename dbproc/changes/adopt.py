@@ -19,7 +19,7 @@ from dbproc.core.model import Definition, NewFile, Period, Process, Product, Slo
 from dbproc.core.periods import days_period
 from dbproc.core.plan import Planner, valid_code
 from dbproc.core.slot_text import SlotChoice, file_words
-from dbproc.core.slots import restricted, slots_at
+from dbproc.core.slots import period_of, restricted, slots_at, time_of_output
 from dbproc.core.states import RefusalReason
 from dbproc.database import baselines, files, queue, verdicts
 from dbproc.database.baselines import CountsAs
@@ -119,9 +119,9 @@ class _Adoption:
     def __init__(self, ground: Correcting, definition: Definition, meant: Collection[int], *, derived: bool) -> None:
         self._ground = ground
         self._definition = definition
-        self._made = {made for process in definition.processes.values() for made in process.outputs}
+        self._makers = {made: process for process in definition.processes.values() for made in process.outputs}
         self._meant = [definition.products[product_id] for product_id in meant]
-        self._taken = set(meant) if derived else set(meant) - self._made
+        self._taken = set(meant) if derived else set(meant) - self._makers.keys()
         self._adopted: list[AdoptedFile] = []
         self._left: list[LeftFile] = []
         self._derived: Counter[str] = Counter()
@@ -162,7 +162,7 @@ class _Adoption:
         for path in paths:
             accepted = self._accepted(path, decided)
             if accepted is not None:
-                file = accepted.file
+                file = _of_its_period(self._makers.get(accepted.file.product_id), self._definition, accepted.file)
                 self._new.append(replace(file, run_id=self._ground.run_id, arrived=None, state=accepted.measured.state))
                 self._adopted.append(self._told(accepted))
 
@@ -196,7 +196,9 @@ class _Adoption:
             ids = files.insert_files(connection, self._new)
             queue.push(connection, ids, "adopted")
             verdicts.settle(connection, self._definition, ids)
-            made = {number: file for number, file in zip(ids, self._new, strict=True) if file.product_id in self._made}
+            made = {
+                number: file for number, file in zip(ids, self._new, strict=True) if file.product_id in self._makers
+            }
             facts, found = facts_in(connection, self._definition), dict[int, CountsAs]()
             for process in self._definition.processes.values():
                 own = {number: file for number, file in made.items() if file.product_id in process.outputs}
@@ -216,8 +218,22 @@ class _Adoption:
             date=file.facts.date,
             version=str(file.version),
             words=f"{file_words(product, file.facts)} {file.version}",
-            is_derived=file.product_id in self._made,
+            is_derived=file.product_id in self._makers,
         )
+
+
+def _of_its_period(maker: Process | None, definition: Definition, file: NewFile) -> NewFile:
+    """An output of which nothing but its name tells a time, with the time of the period that it stands for."""
+    by_name = definition.products[file.product_id].inspector.name == "filename"
+    if maker is None or not by_name or not maker.timebase.is_grid:
+        return file
+    named = Period(file.facts.start, file.facts.stop)
+    key = restricted(file.facts.keywords, maker.key_fields)
+    slots = (slot for slot in slots_at(maker, Period(named.start, named.start), key) if slot.date == file.facts.date)
+    for slot in slots:
+        time = time_of_output(maker, period_of(maker, slot), named)
+        return replace(file, facts=replace(file.facts, start=time.start, stop=time.stop))
+    return file
 
 
 def _slots(definition: Definition, facts: FactsOf, process: Process, some: Collection[NewFile]) -> list[Slot]:

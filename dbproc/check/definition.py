@@ -111,7 +111,7 @@ def _inspector_faults(definition: Definition) -> Iterator[Fault]:
             )
     there = [path for path in used if os.path.isfile(path)]
     for path, why in unloadable(there, limits_of(definition.mission)).items():
-        text, _, remedy = why.partition("; ")
+        text, _, remedy = why.removeprefix(f"{path} ").partition("; ")
         yield Fault(
             kind=Kind.INSPECTOR_UNLOADABLE,
             place=path,

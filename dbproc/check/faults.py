@@ -48,6 +48,10 @@ class Kind(StrEnum):
         "The manifest of a release of data is not there, or (found with --deep) not as it was recorded.",
     )
     RELEASE_LOST = "release_lost", "The bytes of a file that a release of data holds are gone."
+    IMPLAUSIBLE = (
+        "implausible",
+        "Dates or times of a file are unlikely by its name, or by other files of its product (found with --plausible).",
+    )
     OUTSIDE_ROOT = "outside_root", "A directory of files of the catalogue leads outside of the mission's root."
     WORLD_WRITABLE = "world_writable", "Every user of the machine may change a file or a directory of the mission."
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dbproc.core.errors import FormatError
@@ -118,12 +118,20 @@ class Ground:
         The directories, relative to the root, in which the catalogue has files.
     database
         The path of the database, where it is a file.
+    without_files
+        The products of which the catalogue never had a file.
     """
 
     def __init__(
-        self, mission: Mission, products: Sequence[ProductPlace], in_use: Iterable[str], database: str
+        self,
+        mission: Mission,
+        products: Sequence[ProductPlace],
+        in_use: Iterable[str],
+        database: str,
+        without_files: Collection[str] = (),
     ) -> None:
         self.mission = mission
+        self.without_files = without_files
         self.root = os.path.normpath(mission.root)
         self.formats = [(place.name, format) for place in products for format in _components(place.format)[:1]]
         self._with_companions = [format for p in products if p.has_companions for format in _components(p.format)[:1]]

@@ -59,6 +59,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "code": ("code", "Release codes, roll them back, look at their versions."),
         "canary": ("canary", "Try a code out before it is released."),
         "reprocess": ("reprocess", "Have things made again."),
+        "links": ("links", "Keep a tree of symbolic links to the newest files."),
         "release": ("release", "Release data under a name that stays, with a manifest; compare releases."),
         "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
     },

@@ -31,7 +31,7 @@ from dbproc.core.periods import days_period
 from dbproc.core.plan import Confirmation
 from dbproc.core.states import Quality, Standing
 from dbproc.core.version import Version
-from dbproc.database import corrections, schema
+from dbproc.database import corrections, links, schema
 from dbproc.database._queries import (
     FILE,
     FILE_COLUMNS,
@@ -178,6 +178,17 @@ def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     return ids
 
 
+def record_bytes(connection: Connection, file_id: int, size: int, digest: str, members: Sequence[Member]) -> None:
+    """Record other bytes of a file and of its members; before they are used, their digests are taken again."""
+    values = {"file_size": size, "shasum": digest, "same_as": None, "stat": None}
+    connection.execute(update(FILE).where(FILE.c.file_id == file_id).values(**values))
+    connection.execute(update(FILE).where(FILE.c.same_as == file_id).values(same_as=None))  # they do not equal it now
+    member = schema.filemember
+    connection.execute(delete(member).where(member.c.file_id == file_id))
+    rows = [{"file_id": file_id, "member_path": m.path, "member_size": m.size, "shasum": m.digest} for m in members]
+    insert_rows(connection, member, rows)
+
+
 def _insert_new(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     if not files:
         return []
@@ -272,6 +283,7 @@ def set_existing(
     of files that were measured, for those of which none is known."""
     for some in batches(file_ids):
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
+        links.outdate(connection)
     for file_id, size in (sizes or {}).items():
         unknown = (FILE.c.file_id == file_id, FILE.c.file_size.is_(None))
         connection.execute(update(FILE).where(*unknown).values(file_size=size))

@@ -732,6 +732,33 @@ datarelease = Table(
 """A release of data: who made it, when, and the digest of its manifest, ``.dbproc/releases/NAME.jsonl``: a line with
 this, and one for each ``entry``, in the order of the numbers of the files."""
 
+linktree = Table(
+    "linktree",
+    METADATA,
+    Column("linktree_id", Integer, primary_key=True),
+    Column("directory", Text, nullable=False, unique=True),
+    Column("products", Text, nullable=False, server_default="[]"),
+    Column("utc_start_time", UtcTime),
+    Column("utc_stop_time", UtcTime),
+    Column("min_age_days", Integer),
+    Column("companions", Boolean, nullable=False),
+    Column("made_date", Date, nullable=False),
+    Column("is_current", Boolean, nullable=False),
+)
+"""A directory of symbolic links to the newest files, kept up by runs: of ``products`` (a JSON list of numbers; none: of
+all), of a time, of dates that are ``min_age_days`` ago at least, with their companion directories. ``is_current``: as
+of ``made_date`` no run is needed to put it right."""
+
+link = Table(
+    "link",
+    METADATA,
+    Column("linktree_id", Integer, ForeignKey("linktree.linktree_id"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("file_id", BIG_ID, ForeignKey("file.file_id"), nullable=False, index=True),
+)
+"""A symbolic link that was made: its path below the tree, and what it leads to. Nothing else in there is touched."""
+
 OPEN_ATTEMPTS = (AttemptStatus.RUNNING, AttemptStatus.FAILED, AttemptStatus.REFUSED)
 OPEN_ITEMS = (ItemStatus.WAITING, ItemStatus.FAILED)
 FILE_VERSION = (

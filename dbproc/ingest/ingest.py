@@ -90,7 +90,9 @@ class Ingest:
         if isinstance(decision, Left):
             self._report.needs_person = True
             for name, why in decision.unloadable.items():
-                self._report.add_once(Event.PROBLEM, name, f"{why}; what it is to look at stays in incoming")
+                self._report.add_once(
+                    Event.PROBLEM, name, f"{why.removeprefix(f'{name} ')}; what it is to look at stays in incoming"
+                )
             return False
         return self._has_home(decision)
 

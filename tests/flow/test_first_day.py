@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import sys
@@ -80,6 +81,13 @@ class Inspector(inspector.inspector):
 """
 
 
+CODE = """#!/bin/sh
+for last; do :; done
+basename "$1" > "$last"
+"""
+"""It writes its output under its name: all jobs run in one directory."""
+
+
 def product(name: str, **keys: object) -> str:
     keys = {
         "product_name": name,
@@ -113,7 +121,7 @@ def write(mission: Mission, *sections: str, more: str = "", keys: str = "") -> N
     for section in sections:
         for line in section.splitlines():
             if line.startswith("code_filename = ") and not (mission.codes / line.split()[-1]).exists():
-                mission.code(line.split()[-1])
+                mission.code(line.split()[-1], CODE)
 
 
 def move(mission: Mission, *sections: str, more: str = "", keys: str = "") -> None:
@@ -126,6 +134,7 @@ def move(mission: Mission, *sections: str, more: str = "", keys: str = "") -> No
 CHAIN = (product("raw"), product("made", level=1), process("to_made", "made", "raw"))
 
 
+@pytest.mark.both_databases
 def test_what_inspectors_say_besides_is_recorded_of_what_comes_and_of_what_is_made(mission: Mission) -> None:
     said = (
         "params.update(met_start_time=12345.5, met_stop_time='23456', quality_checked=1, quality_comment='fine',"
@@ -137,7 +146,8 @@ def test_what_inspectors_say_besides_is_recorded_of_what_comes_and_of_what_is_ma
     columns = "met_start_time, met_stop_time, quality_checked, quality_comment, check_date"
     rows = mission.rows(f"SELECT {columns} FROM file ORDER BY file_id")
     assert [(row[0], row[1], bool(row[2]), row[3]) for row in rows] == [(12345.5, 23456.0, True, "fine")] * 2
-    assert all(str(row[4]).startswith("2012-01-05 03:04:05") for row in rows)
+    times = [row[4] if isinstance(row[4], str) else row[4].astimezone(dt.UTC).isoformat(" ") for row in rows]
+    assert [time[:19] for time in times] == ["2012-01-05 03:04:05"] * 2
 
 
 def test_codes_find_the_users_own_python_before_dbprocs(
@@ -265,16 +275,18 @@ def test_an_inspector_that_cannot_be_loaded_is_the_missions_fault_and_costs_no_f
     good = mission.inspector("other.py", INSPECTOR.format(more="pass")).read_text()
     broken = mission.inspector("one.py", "import spacepy_of_nobody\n")
     mission.dbproc("init", mission.database)
-    text = f"{broken} cannot be loaded: ModuleNotFoundError: No module named 'spacepy_of_nobody' (one.py, line 1)"
+    text = "cannot be loaded: ModuleNotFoundError: No module named 'spacepy_of_nobody' (one.py, line 1)"
     where = f"inspectors run in dbproc's own Python, {sys.executable}: install it there"
     done = mission.dbproc("apply", "config.ini", status=2)
-    assert f"[product_raw] inspector_filename: {text}; {where}" in done.err
+    assert f"[product_raw] inspector_filename: {broken} {text}; {where}" in done.err
     assert done.err.count("cannot be loaded") == 1
     broken.write_text(good)
     mission.dbproc("apply", "config.ini")
     broken.write_text("import spacepy_of_nobody\n")
     mission.deliver("raw_20120105_v1.0.0.txt", "other_20120105_v1.0.0.txt", "of_nobody.txt")
-    assert f"raw_20120105_v1.0.0.txt: stays in incoming: {text}" in mission.dbproc("plan").out.replace("\n ", "")
+    assert f"raw_20120105_v1.0.0.txt: stays in incoming: {broken} {text}" in mission.dbproc("plan").out.replace(
+        "\n ", ""
+    )
     done = mission.run(status=78)
     assert f"problem {broken}: {text}; {where}; what it is to look at stays in incoming" in done.err
     assert f"problem {broken}: {text}; {where}; what it is to confirm is not made" in done.err
@@ -323,6 +335,13 @@ def test_directories_that_are_links_to_other_disks_are_followed(mission: Mission
     assert sorted(os.listdir(disk / "2012")) == ["made_20120106_v1.0.0.txt"]
     mission.dbproc("restore", made)
     assert sorted(os.listdir(disk / "2012")) == [made, "made_20120106_v1.0.0.txt"]
+    os.rename(disk / "raw", disk / "not mounted")
+    mission.deliver("raw_20120107_v1.0.0.txt")
+    assert "files of data/raw is there; mount the disk" in mission.run(status=1).err
+    assert mission.waiting() == ["raw_20120107_v1.0.0.txt"]
+    os.rename(disk / "not mounted", disk / "raw")
+    mission.run()
+    assert (disk / "2012" / "made_20120107_v1.0.0.txt").exists()
     mission.dbproc("export", "--output", "mission.toml")
     exported = (mission.root / "mission.toml").read_text()
     assert f'outside = ["{disk}/raw", "{disk}/2012"]' in exported
