@@ -391,7 +391,11 @@ def test_values_that_are_none_of_their_kind_are_told(full: Moved) -> None:
         connection.execute("UPDATE file SET utc_start_time = 'noon' WHERE file_id = 100")
         connection.execute("UPDATE file SET quality_version = 'good' WHERE file_id = 101")
     error = full.take(status=2).err
-    for words in ("'long ago' is not a date", "raw_20200101_v1.0.0.txt (", "101 (", "'good'"):
+    assert "file.quality_version is to be a number, and is none in these rows; correct them: 101 ('good')" in error
+    with closing(sqlite3.connect(full.old)) as connection, connection:
+        connection.execute("UPDATE file SET quality_version = 0 WHERE file_id = 101")
+    error = full.take(status=2).err
+    for words in ("'long ago' is not a date", "raw_20200101_v1.0.0.txt ("):
         assert words in error, words
 
 

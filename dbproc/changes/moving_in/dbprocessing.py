@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from dbproc.changes.moving_in import baseline, target
 from dbproc.changes.moving_in.baseline import Judged, StaleSlot
 from dbproc.changes.moving_in.definition import definition_rows, read_bytes
 from dbproc.changes.moving_in.files import MovedFiles, moved_files
-from dbproc.changes.moving_in.findings import Options
+from dbproc.changes.moving_in.findings import Findings, Options
 from dbproc.changes.moving_in.history import MovedHistory, moved_history
 from dbproc.core.errors import DatabaseError, DefinitionError, StorageError, UserError
 from dbproc.core.events import Progress
@@ -81,6 +81,7 @@ def take_over(
         One of the databases is not what is needed.
     """
     database = _read_old(old)
+    _refuse_values(database)
     found = read_mission(database, options.root, options.codes_from)
     if isinstance(found, str):
         raise UserError(f"{database.name} cannot be imported: {found}")
@@ -121,13 +122,24 @@ def _read_old(name: str) -> OldDatabase:
     return old
 
 
+def _refuse_values(database: OldDatabase) -> None:
+    """Refuse what cannot even be read."""
+    found = Findings()
+    for column, what in reading.faults(database):
+        found.add(f"{column} is to be a number, and is none in these rows; correct them", what)
+    _raise_for(database, found.sentences)
+
+
 def _refuse(
     database: OldDatabase, found: OldMission, files: MovedFiles, history: MovedHistory, of_target: list[str]
 ) -> None:
-    problems = (*found.problems, *files.problems.sentences, *history.problems.sentences, *of_target)
+    _raise_for(database, (*found.problems, *files.problems.sentences, *history.problems.sentences, *of_target))
+
+
+def _raise_for(database: OldDatabase, problems: Sequence[str]) -> None:
     if problems:
         count = "is a problem" if len(problems) == 1 else f"are {len(problems)} problems"
-        raise DefinitionError(f"{database.name} cannot be imported, there {count}; nothing was done:", problems)
+        raise DefinitionError(f"{database.name} cannot be imported, there {count}; nothing was done:", tuple(problems))
 
 
 def _enter(store: Store, taken: _Read, old: str, options: Options, *, kept: bool) -> Judged:
