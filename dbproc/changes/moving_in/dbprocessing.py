@@ -15,6 +15,7 @@ from dbproc.changes.moving_in.findings import Findings, Options
 from dbproc.changes.moving_in.history import MovedHistory, moved_history
 from dbproc.core.errors import DatabaseError, DefinitionError, StorageError, UserError
 from dbproc.core.events import Progress
+from dbproc.core.reasons import some_names
 from dbproc.core.states import CodeEvent
 from dbproc.database import codes, lock, moving_in
 from dbproc.database.dbprocessing import reading
@@ -200,11 +201,14 @@ def _answer(
         "made": len(history.attempts),
         "links": len(history.links),
         "releases": len(history.releases),
-        "queued": len(history.queue),
+        "queued": len(history.queue) - len(judged.idle),
         "runs": len(history.runs),
         "missing": len(files.missing),
     }
     of_mission = [] if found.mission.on_code_edit == "accept" else [_KEPT_WHEN_EDITED]
+    if judged.idle:
+        names = some_names([files.rows[number]["filename"] for number in judged.idle])
+        of_mission.insert(0, f"files that were queued, and lead to nothing, are queued no more: {names}")
     return TakenOver(
         old=database.name,
         database=new,
