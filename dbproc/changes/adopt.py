@@ -28,7 +28,7 @@ from dbproc.database.files import identity_of
 from dbproc.database.store import Store
 from dbproc.database.unknown_files import unknown_files
 from dbproc.ingest.incoming import Arrival, Kind
-from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Restored, Triage
+from dbproc.ingest.triage import Accepted, Decision, Duplicate, Left, Refused, Restored, Triage
 from dbproc.products.inspection import Inspection
 from dbproc.run.decide import FactsOf, facts_in, planners, slots_in
 from dbproc.storage.digest import state_of
@@ -297,7 +297,7 @@ def _has_its_name(product: Product, file: NewFile) -> bool:
 def _why(definition: Definition, decision: Decision | None) -> str:
     """Why a file is not taken in where it is."""
     match decision:
-        case Refused(message=message):
+        case Refused(message=message) | Left(message=message):
             return message
         case Accepted(file=file, target=target):
             product = definition.products[file.product_id].name

@@ -178,7 +178,7 @@ class _Site:
             products = audit.product_places(connection)
             in_use = audit.directories_in_use(connection)
             without = audit.products_without_files(connection)
-        mission, tree = definition.mission, Tree()
+        mission, tree = definition.mission, Tree(outside=definition.mission.outside)
         ground = Ground(mission, products, in_use, store.name, without)
         workspace = Workspace(mission.root)
         return _Site(

@@ -112,7 +112,7 @@ class _Repair:
         with self._store.begin() as connection:
             there = [mark.file_id for mark in back if mark.file_id in right]
             files.set_existing(connection, [mark.file_id for mark in gone], exists=False)
-            files.set_existing(connection, there, exists=True)
+            files.set_existing(connection, there, exists=True, sizes={each: right[each].size for each in there})
             log.note_files(connection, log.GONE, [mark.file_id for mark in gone])
             log.note_files(connection, log.BACK, there)
         for mark in gone:

@@ -45,6 +45,7 @@ class Tree:
     directories: dict[str, Directory] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
     unreadable: dict[str, str] = field(default_factory=dict)
+    outside: tuple[str, ...] = ()  #: to which links may lead from elsewhere
     world_writable: set[str] = field(default_factory=set)
 
     def read(self, path: str) -> Directory | None:
@@ -62,7 +63,7 @@ class Tree:
         return self.directories.get(path)
 
     def walk(self, start: str, enters: Callable[[str], bool] = lambda path: True) -> Iterator[tuple[str, Directory]]:
-        """A directory and all below it that `enters` admits; links are not followed."""
+        """A directory and all below it that `enters` admits; links are followed to the places outside alone."""
         todo = [start]
         while todo:
             path = todo.pop()
@@ -85,6 +86,12 @@ class Tree:
                     continue
         return found
 
+    def _leads_outside(self, path: str) -> bool:
+        """Whether a link leads from elsewhere to a directory in one of the places outside."""
+        places = [os.path.realpath(place) for place in self.outside]
+        here, there = (os.path.realpath(each) for each in (os.path.dirname(path), path))
+        return os.path.isdir(there) and _is_in(there, places) and not _is_in(here, places)
+
     def _enter(self, found: Directory, entry: os.DirEntry[str]) -> None:
         status = entry.stat(follow_symlinks=False)
         mode = status.st_mode
@@ -92,7 +99,7 @@ class Tree:
             found.files[entry.name] = status.st_size
             if mode & stat.S_IWOTH:
                 self.world_writable.add(entry.path)
-        elif stat.S_ISDIR(mode):
+        elif stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and self._leads_outside(entry.path)):
             found.directories.append(entry.name)
         else:
             (found.links if stat.S_ISLNK(mode) else found.others).add(entry.name)
@@ -123,6 +130,7 @@ class Ground:
         database: str,
         without_files: Collection[str] = (),
     ) -> None:
+        self.mission = mission
         self.without_files = without_files
         self.root = os.path.normpath(mission.root)
         self.formats = [(place.name, format) for place in products for format in _components(place.format)[:1]]
@@ -192,6 +200,10 @@ class Ground:
 
     def _fits(self, path: str) -> bool:
         return path != self.root and self._is_patterned(path)
+
+
+def _is_in(path: str, places: Iterable[str]) -> bool:
+    return any(os.path.commonpath((path, place)) == place for place in places)
 
 
 def _components(directory: str) -> tuple[Format, ...]:

@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Set up": {
         "init": ("init", "Create an empty mission database."),
         "apply": ("apply", "Bring a mission file into the database."),
+        "import": ("moving_in", "Take over a mission of another system."),
         "export": ("export", "Write the definition as a mission file."),
         "upgrade": ("upgrade", "Bring an older database to this schema."),
         "completion": ("completion", "Have the shell complete commands, options and names."),

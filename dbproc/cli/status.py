@@ -127,6 +127,8 @@ def _print_status(facts: Status) -> None:
     _print_products(facts.products)
     if facts.inactive_processes:
         click.echo(f"\nwithout a code in use: {cell(', '.join(facts.inactive_processes))}")
+    for sentence in facts.never_due:
+        echo_folded(f"\n{cell(sentence)}")
     if facts.campaigns:
         click.echo("\ncampaigns:")
     for row in facts.campaigns:

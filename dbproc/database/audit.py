@@ -26,6 +26,7 @@ from dbproc.database._queries import (
     streamed,
 )
 from dbproc.database.moves import announced, members_of
+from dbproc.database.moving_in import IMPORT
 
 _ATTEMPT = schema.attempt
 _LINK = schema.filefilelink
@@ -241,8 +242,12 @@ def _running_attempts(connection: Connection) -> list[tuple[int, str, dt.date]]:
 
 
 def _made_without_attempt(connection: Connection) -> list[MadeRow]:
-    """The files that have a code or inputs, and no attempt that made them; but for :func:`_attempts_without_output`."""
+    """The files that have a code or inputs, and no attempt that made them; but for :func:`_attempts_without_output`,
+    and for what came with inputs alone when its mission was imported."""
     derived = union(select(_CODELINK.c.resulting_file), select(_LINK.c.resulting_file)).subquery()
+    run = schema.logging.c
+    is_imported = exists().where(run.logging_id == FILE.c.logging_id, run.purpose == IMPORT)
+    has_code = exists().where(_CODELINK.c.resulting_file == FILE.c.file_id)
     named = exists().where(
         _ATTEMPT.c.status == AttemptStatus.SUCCEEDED,
         _ATTEMPT.c.output_file.is_(None),
@@ -256,6 +261,7 @@ def _made_without_attempt(connection: Connection) -> list[MadeRow]:
             ~exists().where(_ATTEMPT.c.output_file == FILE.c.file_id, _ATTEMPT.c.status == AttemptStatus.SUCCEEDED),
             ~exists().where(schema.attemptoutput.c.file_id == FILE.c.file_id),
             ~named,
+            ~and_(is_imported, ~has_code),
         )
         .order_by(FILE.c.filename)
     )

@@ -49,6 +49,16 @@ from dbproc.database._queries import (
 
 _ATTEMPT = schema.attempt
 
+_SAID_BY_INSPECTORS = (
+    "quality_comment",
+    "caveats",
+    "verbose_provenance",
+    "check_date",
+    "quality_checked",
+    "met_start_time",
+    "met_stop_time",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRow:
@@ -89,6 +99,17 @@ def known_by_name(connection: Connection, names: Sequence[str]) -> dict[str, Kno
         for some in batches(names)
         for file in _known(connection, and_(of_name(some), FILE.c.replaced_by.is_(None)))
     }
+
+
+def keywords_seen(connection: Connection, products: Collection[int]) -> dict[int, set[str]]:
+    """By product: the keywords of its existing files."""
+    statement = select(FILE.c.product_id, FILE.c.process_keywords).distinct()
+    found: dict[int, set[str]] = defaultdict(set)
+    for product_id, keywords in connection.execute(
+        statement.where(FILE.c.product_id.in_(products), FILE.c.exists_on_disk)
+    ):
+        found[product_id].add(keywords)
+    return found
 
 
 def known_by_number(connection: Connection, file_ids: Sequence[int]) -> list[KnownFile]:
@@ -262,11 +283,17 @@ def confirm(connection: Connection, run_id: int, confirmed: Sequence[Confirmatio
     insert_rows(connection, schema.confirmation, new)
 
 
-def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: bool) -> None:
-    """Record that files are on disk, or are not; before they are used, their digests are taken again."""
+def set_existing(
+    connection: Connection, file_ids: Sequence[int], *, exists: bool, sizes: Mapping[int, int] | None = None
+) -> None:
+    """Record that files are on disk, or are not; before they are used, their digests are taken again. `sizes` are those
+    of files that were measured, for those of which none is known."""
     for some in batches(file_ids):
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
         links.outdate(connection)
+    for file_id, size in (sizes or {}).items():
+        unknown = (FILE.c.file_id == file_id, FILE.c.file_size.is_(None))
+        connection.execute(update(FILE).where(*unknown).values(file_size=size))
 
 
 def came_again(connection: Connection, times: Mapping[int, dt.datetime], *, products: Collection[int]) -> None:
@@ -283,9 +310,11 @@ def newest_known(connection: Connection, file_ids: Sequence[int]) -> list[File]:
 
 
 def newest_lost(connection: Connection) -> list[File]:
-    """The files that are gone from disk as far as is recorded, and of which no newer version is known."""
-    is_lost = (~FILE.c.exists_on_disk, FILE.c.correction_id.is_(None), is_newest(existing=False))
-    statement = select(*FILE_COLUMNS).where(*is_lost).order_by(FILE.c.data_level, FILE.c.filename)
+    """The files that are gone from disk as far as is recorded, and of which no newer version is known; without those
+    that were gone when their mission was imported."""
+    is_lost = (~FILE.c.exists_on_disk, FILE.c.correction_id.is_(None), FILE.c.file_size.is_not(None))
+    statement = select(*FILE_COLUMNS).where(*is_lost, is_newest(existing=False))
+    statement = statement.order_by(FILE.c.data_level, FILE.c.filename)
     return [file_of(row) for row in connection.execute(statement)]
 
 
@@ -403,7 +432,7 @@ def members_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[in
 
 def _values(file: NewFile) -> dict[str, Any]:
     facts, version = file.facts, file.version
-    extra = {name: facts.extra.get(name) for name in ("quality_comment", "caveats", "verbose_provenance")}
+    extra = {name: facts.extra.get(name) for name in _SAID_BY_INSPECTORS}
     return {
         "filename": file.filename,
         "product_id": file.product_id,
@@ -425,6 +454,7 @@ def _values(file: NewFile) -> dict[str, Any]:
         "arrived_time": file.arrived,
         "logging_id": file.run_id,
         **extra,
+        "quality_checked": bool(extra["quality_checked"]),
         "verbose_provenance": file.provenance or extra["verbose_provenance"],
     }
 

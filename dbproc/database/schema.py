@@ -113,6 +113,10 @@ mission = Table(
     Column("keep_logs", Float),
     Column("trash_seconds", Float, nullable=False, server_default="2592000"),
     Column("notify", Text, nullable=False, server_default="[]"),
+    Column("path", Text, nullable=False, server_default="first"),
+    Column("outside", Text),
+    Column("run_in", Text),
+    Column("argument_fields", Text, nullable=False, server_default="all"),
     CheckConstraint(_one_of("on_code_edit", CodeEditPolicy), name="on_code_edit"),
     CheckConstraint("digest IN ('sha256', 'blake3')", name="digest"),
     CheckConstraint("settle_seconds >= 0 AND retry_seconds >= 0 AND retry_limit >= 0", name="not_negative"),
@@ -204,12 +208,14 @@ process = Table(
     Column("keywords", Text, nullable=False, server_default=Keying.EACH),
     Column("build", Text, nullable=False, server_default=Build.AT_ONCE),
     Column("wait_seconds", Float),
+    Column("run_in", Text),
     CheckConstraint("output_timebase <> ''", name="output_timebase"),
     CheckConstraint("(output_timebase IN ('RUN', 'STARTUP')) = (output_product IS NULL)", name="output_unless_run"),
 )
 """Input products → an output product, or none when ``output_timebase`` is RUN or STARTUP. ``extra_params``: a|b|c.
 Products made besides the first are in ``processoutput``. ``keywords``: whether there is an output for ``each`` set of
-values of the keywords in its name, or one with those of its inputs ``merged``. ``build``: ``at once``, ``when over`` or
+values of the keywords in its name, or one with those of its inputs ``merged``, or named by those and with the keywords
+that its ``inspector`` gives. ``build``: ``at once``, ``when over`` or
 ``when complete``; ``wait_seconds`` after the end of its period at the latest."""
 
 processoutput = Table(
@@ -827,6 +833,17 @@ FROM file
 }
 
 
+INSTRUMENTPRODUCTLINK = """
+CREATE VIEW instrumentproductlink AS
+SELECT instrument_id, product_id FROM product
+"""
+
+
 def views(dialect: str) -> dict[str, str]:
     """The ``CREATE VIEW`` statement of each view, by name, for ``sqlite`` or ``postgresql``."""
-    return {"newest_file": NEWEST_FILE, "lineage": LINEAGE, "unixtime": UNIXTIME[dialect]}
+    return {
+        "newest_file": NEWEST_FILE,
+        "lineage": LINEAGE,
+        "unixtime": UNIXTIME[dialect],
+        "instrumentproductlink": INSTRUMENTPRODUCTLINK,
+    }

@@ -55,6 +55,7 @@ from dbproc.database.files import FileRow
 from dbproc.database.log import named_now
 from dbproc.database.store import Store
 from dbproc.explain.deliveries import Arrived, Deliveries, InQuarantine
+from dbproc.explain.never_due import never_due
 from dbproc.run.decide import candidates, facts_of, periods_of, planners, slots_in
 from dbproc.run.unknown_files import Newcomers, taken_place
 
@@ -117,7 +118,12 @@ def why_slots(store: Store, product_name: str, choice: SlotChoice) -> Cause:
         shown = time_shown(choice.span, choice.key)
         return Cause(product=product_name, slot=shown, state=Whereabouts.RETIRED, explanation=text)
     require_fields(choice.key, _fields(definition, product), f"product {product.name}")
-    return Inquiry(store, definition).product(product, choice)
+    cause = Inquiry(store, definition).product(product, choice)
+    maker = maker_of(definition, product.product_id)
+    if maker is None:
+        return cause
+    with store.begin() as connection:
+        return replace(cause, details=(*cause.details, *never_due(connection, definition, [maker])))
 
 
 def _fields(definition: Definition, product: Product) -> frozenset[str]:

@@ -33,6 +33,7 @@ from dbproc.database.store import Store, Transaction
 from dbproc.database.summary import ProductInNumbers, RunRow
 from dbproc.explain.expectations import LateProduct, WaitingSlot, late_products, waiting_slots
 from dbproc.explain.lost import LostFile, gone
+from dbproc.explain.never_due import never_due
 from dbproc.ingest.incoming import scan_mission
 from dbproc.run.decide import decide, facts_in, periods_of
 from dbproc.run.unknown_files import half_moved
@@ -127,6 +128,7 @@ class Status:
     last_run: RunRow | None  #: the latest run
     products: tuple[ProductInNumbers, ...]  #: what there is of each product
     inactive_processes: tuple[str, ...]  #: the processes that have no code in use
+    never_due: tuple[str, ...]  #: on processes whose inputs never fit together
     campaigns: tuple[CampaignRow, ...]  #: the campaigns that are not over
     failures: tuple[OpenFailure, ...]  #: what failed or was refused, the latest first
     waiting: tuple[WaitingSlot, ...]  #: what is to be made later, by process and date
@@ -227,6 +229,7 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
             findings=(*critical, *failing),
             running=_running(connection, holder, last),
             inactive_processes=tuple(_inactive(definition)),
+            never_due=tuple(never_due(connection, definition)),
             campaigns=tuple(row for row in campaigns.entries(connection) if row.status in _NOT_OVER),
             untold=tuple(_untold(connection, definition, standing)),
             mission=definition.mission.name,

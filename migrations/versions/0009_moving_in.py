@@ -12,14 +12,30 @@ depends_on = None
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
+INSTRUMENTPRODUCTLINK = """
+CREATE VIEW instrumentproductlink AS
+SELECT instrument_id, product_id FROM product
+"""
+
 
 def upgrade() -> None:
     """Add what such a mission needs."""
     op.add_column("product", sa.Column("quality_of", sa.Text()))
+    _add_mission_keys()
     _add_releases()
     _add_baseline()
     _add_links()
     _allow_accepting()
+    op.execute(INSTRUMENTPRODUCTLINK)
+
+
+def _add_mission_keys() -> None:
+    """Keys with which a mission does what it did with dbprocessing."""
+    op.add_column("mission", sa.Column("path", sa.Text(), server_default="first", nullable=False))
+    op.add_column("mission", sa.Column("outside", sa.Text(), nullable=True))
+    op.add_column("mission", sa.Column("run_in", sa.Text(), nullable=True))
+    op.add_column("mission", sa.Column("argument_fields", sa.Text(), server_default="all", nullable=False))
+    op.add_column("process", sa.Column("run_in", sa.Text(), nullable=True))
 
 
 def _add_releases() -> None:

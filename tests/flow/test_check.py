@@ -554,6 +554,11 @@ def a_code_was_edited(mission: Mission) -> None:
         stream.write("# edited\n")
 
 
+@plants(Kind.INSPECTOR_UNLOADABLE, "inspectors/own.py")
+def an_inspector_cannot_be_loaded(mission: Mission) -> None:
+    (mission.root / "inspectors" / "own.py").write_text("import a_package_that_there_is_not\n")
+
+
 @plants(Kind.INSPECTOR_MISSING, "inspectors/own.py")
 def an_inspector_is_gone(mission: Mission) -> None:
     (mission.root / "inspectors" / "own.py").unlink()
