@@ -117,7 +117,8 @@ def test_outputs_that_were_made_elsewhere_are_made_anew_when_something_of_them_c
     assert mission.rows("SELECT * FROM filefilelink") == mission.rows("SELECT * FROM filecodelink") == []
 
     mission.deliver(name_of("raw", 3, "1.1.0"))
-    mission.run("--only", "to_clean,to_smooth")
+    done = mission.run("--only", "to_clean,to_smooth").out
+    assert f"input {name_of('raw', 3)} replaced by {name_of('raw', 3, '1.1.0')}" in done
     made = [name for name, file in mission.files().items() if file.code is not None]
     assert sorted(made) == [
         name_of("clean", 3, "1.1.0"),
