@@ -702,6 +702,22 @@ def test_files_with_times_of_their_own_stand_in_their_order(tmp_path: Path) -> N
     assert same_bits(got["v"][2:], wild("float32", (2, 4, 5), 2))
 
 
+def test_one_field_that_is_not_alike_leaves_out_itself_and_not_the_files(tmp_path: Path) -> None:
+    """A clock of its own in each file comes after data; other units of one field of three are no reason for less."""
+    for day in range(3):
+        values = {name: (("time",), wild("float32", (4,), day)) for name in ("clock", "a", "b", "c")}
+        values["time"] = (("time",), np.arange(4.0))
+        since = f"hours since 2020-01-0{day + 1}"
+        netcdf(tmp_path / f"{day}.nc", values, time=since, clock=since, b=f"{day} m")
+    told, got = chosen(*sorted(tmp_path.glob("?.nc")))
+    assert what(told)[:2] == (["a", "c"], (12,))
+    assert left_out(told).startswith(
+        "b: it cannot be joined to 0.nc: its scale, offset and units of b at index 2 is 1 m"
+    )
+    assert same_bits(got["c"], np.concatenate([wild("float32", (4,), day) for day in range(3)]))
+    assert told.axes[0].positions() == [24 * day + hour for day in range(3) for hour in range(4)]
+
+
 def test_of_arrays_of_an_npz_those_of_most_bytes_are_fields(tmp_path: Path) -> None:
     maps = {"b": wild("float32", (4, 5)), "c": wild("float32", (4, 5))}
     np.savez(tmp_path / "many.npz", a=np.arange(3), **maps, names=np.array(["x"]), one=np.float64(2))
