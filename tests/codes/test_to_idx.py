@@ -311,6 +311,11 @@ def test_bare_values_are_known_by_a_header_or_their_name(tmp_path: Path) -> None
         ("run_20240501_f32_4_5_6.dat", 480, (6, 5, 4), "<f4"),
         ("z3_y4_x5_int16.raw", 120, (3, 4, 5), "<i2"),
         ("plain_4x5.raw", 20, (5, 4), "<u1"),
+        ("density.6x5x4.f32.dat", 480, (4, 5, 6), "<f4"),
+        ("grid_0.5x0.5_4x5_u1.raw", 20, (5, 4), "<u1"),
+        ("CLDHGH_1_18_36.f32", 18 * 36 * 4, (1, 18, 36), "<f4"),
+        ("x1_y18_z36_f32.raw", 18 * 36 * 4, (36, 18, 1), "<f4"),
+        ("ct_w6_h5_d4_u16.raw", 240, (4, 5, 6), "<u2"),
     ],
 )
 def test_names_tell_shape_and_type(name: str, size: int, shape: tuple[int, ...], dtype: str) -> None:
@@ -700,6 +705,22 @@ def test_files_with_times_of_their_own_stand_in_their_order(tmp_path: Path) -> N
     told, got = chosen(*sorted(tmp_path.glob("?.nc")))
     assert told.axes[0].coordinates == (0, 1, 2, 3)
     assert same_bits(got["v"][2:], wild("float32", (2, 4, 5), 2))
+
+
+def test_one_field_that_is_not_alike_leaves_out_itself_and_not_the_files(tmp_path: Path) -> None:
+    """A clock of its own in each file comes after data; other units of one field of three are no reason for less."""
+    for day in range(3):
+        values = {name: (("time",), wild("float32", (4,), day)) for name in ("clock", "a", "b", "c")}
+        values["time"] = (("time",), np.arange(4.0))
+        since = f"hours since 2020-01-0{day + 1}"
+        netcdf(tmp_path / f"{day}.nc", values, time=since, clock=since, b=f"{day} m")
+    told, got = chosen(*sorted(tmp_path.glob("?.nc")))
+    assert what(told)[:2] == (["a", "c"], (12,))
+    assert left_out(told).startswith(
+        "b: it cannot be joined to 0.nc: its scale, offset and units of b at index 2 is 1 m"
+    )
+    assert same_bits(got["c"], np.concatenate([wild("float32", (4,), day) for day in range(3)]))
+    assert told.axes[0].positions() == [24 * day + hour for day in range(3) for hour in range(4)]
 
 
 def test_of_arrays_of_an_npz_those_of_most_bytes_are_fields(tmp_path: Path) -> None:
