@@ -120,13 +120,27 @@ def test_a_variable_that_cannot_be_converted_is_left_out_with_the_reason(tmp_pat
     assert "b: 4 of 4 values of b were never written" in left_out(told)
 
 
-def test_axes_beyond_three_become_timesteps_and_a_line_of_time_stays_one(tmp_path: Path) -> None:
+def test_axes_beyond_three_and_of_size_1_become_timesteps_and_a_line_of_time_stays_one(tmp_path: Path) -> None:
     deep = wild("int16", (2, 3, 2, 4, 5, 6))
     path = netcdf(tmp_path / "deep.nc", {"v": (("run", "time", "q", "z", "y", "x"), deep)})
     told, got = chosen(path)
     assert what(told) == (["v"], (12, 4, 5, 6), "time_run_q")
     assert same_bits(got["v"], np.ascontiguousarray(deep.transpose(1, 0, 2, 3, 4, 5)).reshape(12, 4, 5, 6))
     assert [axis["name"] for axis in told.axes[0].attributes["axes"]] == ["time", "run", "q"]
+    for i, (shape, steps, got_shape) in enumerate(
+        (
+            ((4, 1, 5), "z", (1, 4, 5)),
+            ((3, 4, 5, 1), "c", (1, 3, 4, 5)),
+            ((6, 3, 4, 5, 1), "v_c", (6, 3, 4, 5)),
+            ((2, 1, 4, 5), "q", (2, 1, 4, 5)),
+            ((4, 1, 1), "", (4, 1, 1)),
+        )
+    ):
+        names = {3: ("y", "z", "x"), 4: ("q", "y", "x", "c"), 5: ("v", "q", "y", "x", "c")}[len(shape)]
+        path = netcdf(tmp_path / f"one{i}.nc", {"d": (names, wild("int16", shape))})
+        told, got = chosen(path)
+        assert what(told) == (["d"], got_shape, steps)
+        assert same_bits(got["d"].reshape(shape), wild("int16", shape))
     lidar = netcdf(tmp_path / "lidar.nc", {"v": (("time", "height"), wild("float32", (30, 5)))})
     assert what(chosen(lidar)[0]) == (["v"], (30, 5), "")
 
