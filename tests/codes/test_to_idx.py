@@ -297,6 +297,20 @@ def test_tiff_gives_its_largest_series_with_bands_as_fields(tmp_path: Path) -> N
     assert [field.components for field in chosen(tmp_path / "colour")[0].fields] == [3]
 
 
+def test_a_band_or_a_series_of_tiff_is_chosen_by_name_or_refused(tmp_path: Path) -> None:
+    for seed, (band, size) in enumerate({"B02": 4, "B03": 4, "B05": 2}.items()):
+        tifffile.imwrite(tmp_path / f"T12_{band}.tif", wild("uint16", (size, size), seed), metadata=None)
+    files = sorted(tmp_path.glob("*.tif"))
+    assert what(chosen(*files)[0])[0] == ["B02", "B03"]
+    assert what(chosen(*files, variables=["B03", "B02"])[0])[0] == ["B02", "B03"]
+    _, got = chosen(*files, variables=["B05"])
+    assert same_bits(*got.values(), wild("uint16", (2, 2), 2))
+    with pytest.raises(Refusal, match=r"it has no series 'B08'.*bands of the files: B02, B03, B05"):
+        chosen(*files, variables=["B08"])
+    with pytest.raises(Refusal, match="it has no series '3'"):
+        chosen(files[0], variables=["3"])
+
+
 def test_very_many_bands_are_an_axis(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "in.tif", wild("uint8", (4, 3, 33)), extrasamples=[0] * 32, photometric="minisblack")
     told, got = chosen(tmp_path / "in.tif")

@@ -178,7 +178,8 @@ def _placed(tree: Tree, choice: Choice, name: str, shape: tuple[int, ...], xs: s
     """A choice with the positions of its scan, where it has four axes and there are some, or where they are named."""
     from dbproc.codes.formats import scan_positions
 
-    kept = scan_positions.found(tree, name, shape, {"xs": xs, "ys": ys}) if len(shape) >= SCAN_AXES else {}
+    is_scan = len(shape) >= SCAN_AXES or xs or ys
+    kept = scan_positions.found(tree, name, shape, {"xs": xs, "ys": ys}) if is_scan else {}
     if not kept:
         return choice
     return replace(choice, places={"scan_positions": kept}, why=(*choice.why, _words(kept)))
