@@ -524,6 +524,18 @@ def test_sensors_have_other_spellings_and_look_for_their_kinds_first(tmp_path: P
     told, _ = chosen(*both, sensor="NETCDF")
     assert what(told)[0] == ["v"]
     assert left_out(told) == "preview.png (picture)"
+    with netCDF4.Dataset(tmp_path / "classic", "w", format="NETCDF3_CLASSIC") as file:
+        file.createDimension("x", 4)
+        file.createVariable("v", "f4", ("x",))[:] = 1
+    assert what(chosen(tmp_path / "classic", sensor="4D_NEXUS")[0])[0] == ["v"]
+
+
+def test_positions_of_what_is_no_scan_are_refused(tmp_path: Path) -> None:
+    photo(tmp_path / "p.png", 1)
+    with pytest.raises(Refusal, match="it has no datasets that --xs and --ys could name: it is picture"):
+        chosen(tmp_path / "p.png", xs="u")
+    with pytest.raises(Refusal, match="v has 2 axes: that is no scan"):
+        chosen(netcdf(tmp_path / "grid.nc", {"v": (("y", "x"), wild("float64", (2, 3)))}), xs="v")
 
 
 def test_the_command_tells_what_was_chosen_and_info_keeps_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

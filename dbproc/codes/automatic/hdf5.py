@@ -178,7 +178,10 @@ def _placed(tree: Tree, choice: Choice, name: str, shape: tuple[int, ...], xs: s
     """A choice with the positions of its scan, where it has four axes and there are some, or where they are named."""
     from dbproc.codes.formats import scan_positions
 
-    is_scan = len(shape) >= SCAN_AXES or xs or ys
+    is_scan = len(shape) >= SCAN_AXES
+    if (xs or ys) and not is_scan:
+        what = f"{name} has {len(shape)} axes: that is no scan, which could have positions"
+        raise Refusal(tree.path, what, "Leave out --xs and --ys")
     kept = scan_positions.found(tree, name, shape, {"xs": xs, "ys": ys}) if is_scan else {}
     if not kept:
         return choice
