@@ -7,17 +7,18 @@ releases the lock however it ends. Most runs find nothing to do: each step is im
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from dbproc.changes.touched import any_code_touched, any_inspector_touched
 from dbproc.core.errors import EXIT_NEEDS_PERSON, BusyError, DbprocError, LockError, UserError
 from dbproc.core.events import LOGGER, Event, Progress, Report
+from dbproc.core.filenames import is_unfinished
 from dbproc.core.model import Definition, Move
 from dbproc.core.overlaps import refuse_harmful
 from dbproc.core.text import one_line
-from dbproc.database import lock, moves
+from dbproc.database import links, lock, moves
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.pending import pending
 from dbproc.database.store import Store
@@ -30,6 +31,7 @@ from dbproc.storage.workspace import Workspace
 from dbproc.system.signals import Interrupted, signals_ignored, signals_interrupt
 
 if TYPE_CHECKING:
+    from dbproc.products.inspection import Inspection
     from dbproc.run.campaigns import Campaigns
     from dbproc.run.executor import WorkSource
     from dbproc.run.on_demand import Request
@@ -181,17 +183,24 @@ class _Run:
     def work_off(self, request: Request) -> None:
         """Run one process over a range of dates."""
         from dbproc.core.lookup import process_named
+        from dbproc.products.inspection import Inspection
         from dbproc.run.on_demand import OnDemand, decisions_of, leave_out, narrowed, tell_undue
 
         refused = self._makers(self._settle_inspectors()) | self._settle_edits()
         self._notice_lost()
-        if process_named(self._definition, request.process).process_id in refused:
+        process = process_named(self._definition, request.process).process_id
+        if process in refused:
             return
         definition = narrowed(self._definition, request)
         leave_out(self._store, self._definition, request)
         decisions = decisions_of(self._store, definition, request)
         tell_undue(self._report, definition, decisions)
-        self._execute(definition, OnDemand(definition, decisions))
+        with self._store.begin() as connection:
+            links.outdate(connection)
+        with Inspection(definition) as inspection:
+            if not self._unconfirmed(inspection, frozenset({process})):
+                self._execute(definition, OnDemand(definition, decisions), inspection)
+        self._put_links_right(None)
 
     def recover(self, *, was_killed: bool) -> None:
         """Put right what a dead run left; `was_killed`: it held the lock."""
@@ -242,6 +251,7 @@ class _Run:
         """What may be taken from incoming; what cannot be looked at is told once."""
         found = scan_mission(self._definition, self._options.pattern, returned)
         self._report.unsettled = found.unsettled
+        self._report.took_nothing = not (found.settled or all(map(is_unfinished, found.names)))
         for name, why in found.unreadable:
             if name not in self._unreadable:
                 self._report.add(
@@ -272,12 +282,26 @@ class _Run:
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
         if waits.queued or waits.retries or waits.waited or waits.campaigns:
+            from dbproc.products.inspection import Inspection
             from dbproc.run.campaigns import Campaigns
             from dbproc.run.scheduler import Scheduler
 
-            scheduler = Scheduler(self._store, self._definition, self._allowed - refused)
-            scheduler.begin()
-            self._execute(self._definition, scheduler, Campaigns(scheduler))
+            with Inspection(self._definition) as inspection:
+                refused |= self._unconfirmed(inspection, self._allowed - refused)
+                scheduler = Scheduler(self._store, self._definition, self._allowed - refused)
+                with self._store.begin() as connection:
+                    links.outdate(connection)  # until all of it is done
+                scheduler.begin()
+                self._execute(self._definition, scheduler, inspection, Campaigns(scheduler))
+            self._put_links_right(None if waits.links else scheduler.touched)
+        elif waits.links:
+            self._put_links_right(None)
+
+    def _put_links_right(self, touched: Mapping[int, Collection[dt.date]] | None) -> None:
+        """Put the trees of links right, where files of these products and days changed, or everywhere."""
+        from dbproc.run.links import refresh
+
+        refresh(self._store, self._definition.mission, self._report, touched)
 
     def _settle_edits(self) -> frozenset[int]:
         """Do what the policy says about edited codes; the processes that must not run."""
@@ -293,28 +317,48 @@ class _Run:
         made_by = self._definition.processes.values()
         return frozenset(process.process_id for process in made_by if not products.isdisjoint(process.outputs))
 
+    def _unconfirmed(self, inspection: Inspection, processes: frozenset[int]) -> frozenset[int]:
+        """Those of the processes that make what no inspector can confirm, because it cannot be loaded."""
+        made = {number for each in processes for number in self._definition.processes[each].outputs}
+        faults = inspection.unloadable(made)
+        if not faults:
+            return frozenset()
+        self._report.needs_person = True
+        for name, why in faults.items():
+            self._report.add_once(
+                Event.PROBLEM, name, f"{why.removeprefix(f'{name} ')}; what it is to confirm is not made"
+            )
+        products = self._definition.products
+        return self._makers(frozenset(number for number in made if products[number].inspector.name in faults))
+
     def _start_up(self, allowed: frozenset[int]) -> None:
         """Run what every run begins with."""
         processes = startup_processes(self._definition, allowed)
         if not processes:
             return
         from dbproc.core.plan import startup_decision
+        from dbproc.products.inspection import Inspection
         from dbproc.run.on_demand import OnDemand
 
         today = dt.datetime.now(dt.UTC).date()
         decisions = [startup_decision(self._definition, process, today) for process in processes]
-        self._execute(self._definition, OnDemand(self._definition, decisions))
+        with Inspection(self._definition) as inspection:
+            self._execute(self._definition, OnDemand(self._definition, decisions), inspection)
 
-    def _execute(self, definition: Definition, source: WorkSource, campaigns: Campaigns | None = None) -> None:
+    def _execute(
+        self,
+        definition: Definition,
+        source: WorkSource,
+        inspection: Inspection,
+        campaigns: Campaigns | None = None,
+    ) -> None:
         from dbproc.engines.local import LocalEngine
-        from dbproc.products.inspection import Inspection
         from dbproc.run.dispatch import Setup
         from dbproc.run.executor import Executor
 
         engine = LocalEngine(self._options.slots, self._options.ram)
-        with Inspection(definition) as inspection:
-            setup = Setup(self._store, definition, inspection, engine, self._workspace, self._report)
-            Executor(setup, self._run_id, source, campaigns, self._ingest_more, self._progress).run()
+        setup = Setup(self._store, definition, inspection, engine, self._workspace, self._report)
+        Executor(setup, self._run_id, source, campaigns, self._ingest_more, self._progress).run()
         self._remark()
 
     def _remark(self) -> None:

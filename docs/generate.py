@@ -23,9 +23,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 import click
 from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, String, Table
 
+from dbproc.changes.accept import AcceptedBytes
+from dbproc.changes.adopt import Adopted
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
 from dbproc.changes.data_release import Tagged
+from dbproc.changes.links import LinksMade, TreeTold
 from dbproc.changes.mark import Marked
 from dbproc.changes.reap import Reaped
 from dbproc.changes.reinspect import Reinspected
@@ -61,8 +64,10 @@ from dbproc.database.data_releases import ReleaseRow
 from dbproc.database.log import LogEntry
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
+from dbproc.explain.activity import Activity
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
+from dbproc.explain.comparison import Compared
 from dbproc.explain.coverage import Coverage
 from dbproc.explain.data_releases import ReleasedFile, ReleaseDifference
 from dbproc.explain.definition import ShownMission, ShownProcess, ShownProduct
@@ -112,7 +117,7 @@ arguments, too. `--json` prints the same facts for programs; the keys of the ans
 TABLES = (
     *("mission", "satellite", "instrument", "product", "inspector", "process", "productprocesslink", "processoutput"),
     *("code", "codefile", "codeevent", "file", "filemember", "filefilelink", "filecodelink", "confirmation"),
-    *("baselinecode", "baseline"),
+    *("baselinecode", "baseline", "linktree", "link"),
     *("correction", "correctionfile", "directory"),
     *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
     *("canary", "canaryfile", "quarantine", "placement", "notice", "release", "datarelease"),
@@ -281,6 +286,7 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc log": ("list of ", LogEntry),
     "dbproc coverage": ("", Coverage),
     "dbproc report": ("", MissionReport),
+    "dbproc report --since": ("", Activity),
     "dbproc why FILE": ("", WhyFile),
     "dbproc why PRODUCT WHEN": ("", Cause),
     "dbproc whatif release, reprocess, file": ("", Prediction),
@@ -300,6 +306,10 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc replace; quarantine accept": ("", Replaced),
     "dbproc reinspect": ("", Reinspected),
     "dbproc reap": ("", Reaped),
+    "dbproc adopt": ("", Adopted),
+    "dbproc compare": ("", Compared),
+    "dbproc links": ("list of ", TreeTold),
+    "dbproc links DIR": ("", LinksMade),
     "dbproc unlock": ("", Unlocked),
     "dbproc upgrade": ("", Upgraded),
     "dbproc init": ("", Created),
@@ -320,6 +330,7 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc mark": ("", Marked),
     "dbproc apply": ("list of ", ChangeTold),
     "dbproc check": ("", Checked),
+    "dbproc check --accept": ("", AcceptedBytes),
     "dbproc reprocess": ("", Reprocessed),
     "dbproc run-process --dry-run": ("", PlannedByHand),
     "dbproc canary list": ("list of ", CanaryInNumbers),

@@ -17,7 +17,7 @@ from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.events import Report
 from dbproc.core.model import Mission, Move
 from dbproc.core.spec import Change, Definition, Holdings, MissionSpec, ProcessSpec, ProductSpec
-from dbproc.database import lock, relocation, verdicts
+from dbproc.database import links, lock, relocation, verdicts
 from dbproc.database import moves as placements
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.definition.specs import load_holdings
@@ -122,6 +122,7 @@ def _write(connection: Transaction, changes: Sequence[Change], seen: Holdings) -
     """Change the definition, and record which products and processes have another name: people go on to ask for the
     former one."""
     write_changes(connection, changes, seen)
+    links.outdate(connection)
     for change in changes:
         new = change.new
         if isinstance(new, ProductSpec | ProcessSpec) and change.old is not None and change.name != new.name:

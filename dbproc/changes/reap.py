@@ -14,15 +14,17 @@ from dataclasses import dataclass, replace
 from dbproc.changes.correcting import Correcting, correcting, require_there
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile, Mission
+from dbproc.core.overlaps import foreign_place
 from dbproc.core.retention import Superseded, hindrance, reapable
 from dbproc.core.states import Correction, Standing
 from dbproc.database import corrections, files, lineage, retention
 from dbproc.database import moves as placements
 from dbproc.database.corrections import Corrected
+from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store, Transaction
 from dbproc.run.withdrawal import former_of, moved
 from dbproc.storage import layout, moves
-from dbproc.storage.aside import move_aside, path_of
+from dbproc.storage.aside import move_aside, move_home, path_of, prune
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
 
 _AT_ONCE = 500
@@ -51,39 +53,48 @@ class Reaped:
     files: tuple[ReapedFile, ...]  #: what goes to the trash
     kept: tuple[KeptFile, ...]  #: further versions than are to be kept, which may not go
     deleted: tuple[str, ...]  #: the names of what is deleted from the trash
+    archived: tuple[str, ...]  #: the paths in the archive of what goes there, out of the trash
     restorable_until: dt.datetime  #: until when what goes to the trash can be restored
     is_done: bool  #: whether it was done, not only foreseen
 
 
-def reap(store: Store, *, only_look: bool = False) -> Reaped:
-    """Move superseded versions to the trash, as far as products keep fewer, and delete what was there for long enough.
+def reap(store: Store, *, archive: str | None = None, only_look: bool = False) -> Reaped:
+    """Move superseded versions to the trash, as far as products keep fewer, and delete what was there for long enough;
+    or with an `archive`, a directory, move all that is in the trash there, and delete nothing.
 
     Raises
     ------
+    UserError
+        There is no such directory, it is one of the mission's own, or something is there in the place of a file.
     BusyError, LockError
         A run is live.
     """
     with correcting(store, "reap", only_look=only_look) as ground:
+        if archive is not None:
+            _require_archive(ground, archive)
         now = dt.datetime.now(dt.UTC)
-        window = ground.mission.trash
+        window = ground.mission.trash if archive is None else dt.timedelta()
         with store.begin() as connection:
             found = _judged(connection, ground, retention.superseded(connection))
             going = list(reapable(found))
             old = retention.in_trash(connection, now - window)
             makeable = _remakeable(connection, ground, old)
             old = [each for each in old if each in makeable]
-            deleted = [row.filename for row in files.rows_numbered(connection, old)]
+            old += [each.file_id for each in going] if archive is not None else []
+            away = files.rows_numbered(connection, old)
             leaving = files.known_by_number(connection, [each.file_id for each in going])
         require_there(ground, leaving)
         kept = [(each, hindrance(each)) for each in found if each.place >= each.keep]
         if not only_look:
             for start in range(0, len(going), _AT_ONCE):
                 _to_trash(ground, going[start : start + _AT_ONCE])
-            _delete(ground, old)
+            for start in range(0, len(old), _AT_ONCE):
+                _away(ground, old[start : start + _AT_ONCE], archive)
     return Reaped(
         files=tuple(ReapedFile(file=each.filename, size=each.size) for each in going),
         kept=tuple(KeptFile(file=each.filename, why=why) for each, why in kept if why),
-        deleted=tuple(deleted),
+        deleted=tuple(row.filename for row in away) if archive is None else (),
+        archived=() if archive is None else tuple(os.path.join(archive, row.directory, row.filename) for row in away),
         restorable_until=now + window,
         is_done=not only_look,
     )
@@ -136,6 +147,36 @@ def _to_trash(ground: Correcting, going: Sequence[Superseded]) -> None:
             placements.withdraw(connection, wanted)
     except PlacementError as error:
         raise UserError(f"{error}; it stays in its place, and what is not reaped yet as well") from error
+
+
+def _require_archive(ground: Correcting, archive: str) -> None:
+    if not os.path.isdir(archive):
+        raise UserError(f"there is no directory {archive}; make it, or see that its disk is mounted")
+    with ground.store.begin() as connection:
+        place = foreign_place(load_definition(connection), archive)
+    if place is not None:
+        raise UserError(f"{archive} is or lies in {place}, which is the mission's own; name another directory")
+
+
+def _away(ground: Correcting, file_ids: Sequence[int], archive: str | None) -> None:
+    """Take bytes out of the trash for good."""
+    if archive is None:
+        _delete(ground, file_ids)
+        return
+    with ground.store.begin() as connection:
+        known = files.known_by_number(connection, file_ids)
+    found = [(file, move_home(ground.mission, file, layout.TRASH)) for file in known]
+    wanted = [
+        replace(move, target=os.path.join(archive, file.directory, file.filename)) for file, move in found if move
+    ]
+    try:
+        with moved(ground.store, wanted), ground.store.begin() as connection:
+            retention.record_deleted(connection, file_ids)
+            placements.withdraw(connection, wanted)
+    except PlacementError as error:
+        raise UserError(f"{error}; it stays in the trash, and what is not archived yet as well") from error
+    for move in wanted:
+        prune(move)
 
 
 def _delete(ground: Correcting, file_ids: Sequence[int]) -> None:

@@ -29,7 +29,7 @@ from dbproc.database.store import Store
 from dbproc.ingest import quarantine as custody
 from dbproc.ingest.incoming import Arrival, Kind
 from dbproc.ingest.ingest import Ingest, Order
-from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Triage
+from dbproc.ingest.triage import Accepted, Decision, Duplicate, Left, Refused, Triage
 from dbproc.products.inspection import Inspection
 from dbproc.run.simulation import Hypothesis
 from dbproc.storage import removal
@@ -209,7 +209,7 @@ def _require_accepted(decisions: list[Decision], file: KnownFile, product_id: in
                     f"incoming as {file.filename}, and the next run has it as it was"
                 )
             raise UserError(f"{file.filename} has these bytes already; nothing was changed")
-        case [Refused(message=message)]:
+        case [Refused(message=message) | Left(message=message)]:
             raise UserError(f"these bytes cannot take the place of {file.filename}: {message}")
         case [_]:
             raise UserError(

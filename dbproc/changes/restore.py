@@ -259,7 +259,7 @@ def _home(ground: Correcting, back: _Back) -> Move | None:
 
 def _told(connection: Transaction, back: _Back, foreseen: Foreseen) -> RestoredFile:
     done = (each.kind for each in corrections.of_files(connection, [back.row.file_id]) if each.undone_time is None)
-    taking = [kind for kind in done if kind not in (Correction.RENAME, Correction.MARK)]
+    taking = [kind for kind in done if kind not in (Correction.RENAME, Correction.MARK, Correction.ACCEPT)]
     becomes, by = foreseen.fate_of(back.row)
     return RestoredFile(
         file=back.row.filename,

@@ -312,12 +312,12 @@ def _product_and_process(made: Made) -> tuple[int | None, int]:
 
 def _known(store: Store, definition: Definition, path: str) -> files.FileRow | None:
     """The file of the catalogue: by its place, or by a name that no other file here has."""
-    home = os.path.realpath(definition.mission.root)
+    home = definition.mission.root
     with store.begin() as connection:
         if not os.path.lexists(path):
             return files.find_file(connection, path)
         rows = files.files_named(connection, [os.path.basename(path)])
-    places = {os.path.join(home, row.directory, row.filename): row for row in rows}
+    places = {os.path.realpath(os.path.join(home, row.directory, row.filename)): row for row in rows}
     return places.get(os.path.realpath(path))
 
 
@@ -348,7 +348,7 @@ def _if_it_arrived(store: Store, definition: Definition, path: str) -> Predictio
     """Triage a file as a run does with files in incoming; it is not moved."""
     from dbproc.core.filenames import is_unfinished
     from dbproc.ingest.incoming import arrival_at
-    from dbproc.ingest.triage import Accepted, Duplicate, Refused, Restored, Triage
+    from dbproc.ingest.triage import Accepted, Duplicate, Left, Refused, Restored, Triage
     from dbproc.products.inspection import Inspection
 
     arrival = arrival_at(path, definition)
@@ -369,10 +369,12 @@ def _if_it_arrived(store: Store, definition: Definition, path: str) -> Predictio
             note = f"{name} is in the catalogue already: nothing would be done"
         case Refused(reason=reason, message=message):
             note = f"{name} would go to quarantine: {reason}: {message}"
+        case Left(message=message):
+            note = f"{name} would stay in incoming: {message}"
     taken = taken_in(store, [decision])
     stays = [f"{name} is newer, and stays the one that is used" for name in taken.newer]
     hypothesis = Hypothesis(definition, taken.queued, taken.delivered, taken.replaced)
-    return _predicted(store, hypothesis, [note, *stays], is_refused=isinstance(decision, Refused))
+    return _predicted(store, hypothesis, [note, *stays], is_refused=isinstance(decision, Refused | Left))
 
 
 # --- what it costs ---

@@ -10,8 +10,10 @@ from itertools import combinations
 from dbproc.changes.edits import find_edits
 from dbproc.check.faults import Fault, Kind
 from dbproc.core.graph import circles
-from dbproc.core.model import Code, CodeEditPolicy, Definition
+from dbproc.core.model import Code, CodeEditPolicy, Definition, Mission
 from dbproc.engines import program
+from dbproc.products.inspection import limits_of
+from dbproc.products.loadable import unloadable
 from dbproc.system.package import PACKAGE
 
 _PACKAGE = PACKAGE + os.sep
@@ -27,7 +29,7 @@ def program_faults(definition: Definition) -> Iterator[Fault]:
     """Codes and inspectors that cannot be run as they are defined."""
     codes = [code for process in definition.processes for code in definition.codes.get(process, ())]
     for code in codes:
-        yield from _code_fault(code)
+        yield from _code_fault(code, definition.mission)
     for edit in find_edits(definition)[0]:
         if edit.code.digest and edit.code.process_id in definition.processes:
             yield Fault(
@@ -69,7 +71,7 @@ def directory_faults(definition: Definition, *, has_quarantined: bool) -> Iterat
             )
 
 
-def _code_fault(code: Code) -> Iterator[Fault]:
+def _code_fault(code: Code, mission: Mission) -> Iterator[Fault]:
     if not os.path.isfile(code.path):
         yield Fault(
             kind=Kind.CODE_MISSING,
@@ -84,7 +86,7 @@ def _code_fault(code: Code) -> Iterator[Fault]:
             text="it may not be executed",
             remedy=f"chmod +x {code.path}",
         )
-    elif not code.path.startswith(_PACKAGE) and (fault := program.fault(code.path)) is not None:
+    elif not code.path.startswith(_PACKAGE) and (fault := program.fault(code.path, mission.path)) is not None:
         text, _, remedy = fault.partition("; ")
         yield Fault(
             kind=Kind.CODE_NOT_EXECUTABLE,
@@ -107,6 +109,15 @@ def _inspector_faults(definition: Definition) -> Iterator[Fault]:
                 text=f"there is no such file that can be read; it inspects {', '.join(sorted(products))}",
                 remedy="put it there, or correct the mission file and apply it",
             )
+    there = [path for path in used if os.path.isfile(path)]
+    for path, why in unloadable(there, limits_of(definition.mission)).items():
+        text, _, remedy = why.removeprefix(f"{path} ").partition("; ")
+        yield Fault(
+            kind=Kind.INSPECTOR_UNLOADABLE,
+            place=path,
+            text=f"{text}; it inspects {', '.join(sorted(used[path]))}",
+            remedy=remedy or "correct it; until then what is of these products stays in incoming",
+        )
 
 
 def _two_codes(definition: Definition) -> Iterator[Fault]:

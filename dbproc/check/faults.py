@@ -48,6 +48,10 @@ class Kind(StrEnum):
         "The manifest of a release of data is not there, or (found with --deep) not as it was recorded.",
     )
     RELEASE_LOST = "release_lost", "The bytes of a file that a release of data holds are gone."
+    IMPLAUSIBLE = (
+        "implausible",
+        "Dates or times of a file are unlikely by its name, or by other files of its product (found with --plausible).",
+    )
     OUTSIDE_ROOT = "outside_root", "A directory of files of the catalogue leads outside of the mission's root."
     WORLD_WRITABLE = "world_writable", "Every user of the machine may change a file or a directory of the mission."
 
@@ -84,6 +88,7 @@ class Kind(StrEnum):
     CODE_NOT_EXECUTABLE = "code_not_executable", "The file of an active code cannot be started."
     CODE_CHANGED = "code_changed", "The bytes of an active code are not those that were recorded for its version."
     INSPECTOR_MISSING = "inspector_missing", "The file of an inspector is not there, or cannot be read."
+    INSPECTOR_UNLOADABLE = "inspector_unloadable", "An inspector cannot be loaded."
     FOREIGN_ROOT = "foreign_root", "The root is gone, or bears no mark of this database, or that of another one."
     DIRECTORY_MISSING = "directory_missing", "The mission's root, incoming or quarantine directory is not there."
     DIRECTORY_READ_ONLY = (

@@ -15,6 +15,7 @@ from dbproc.check.unknown_files import Strangers
 from dbproc.core.filenames import companion_of
 from dbproc.database.audit import FileRow, MemberRow
 from dbproc.run.inputs import ways_of_edited
+from dbproc.storage.layout import is_ours
 
 _RECORDED = "dbproc check --repair records that it is missing"
 _MADE_AGAIN = "the next run makes it again"
@@ -122,14 +123,13 @@ class Files:
     # --- directories ---
 
     def _outside(self) -> Iterator[Fault]:
-        real_root = os.path.realpath(self.ground.root)
         for directory, home in sorted(self._homes.items()):
             place = os.path.normpath(os.path.join(self.ground.root, directory))
             if home is None:
                 yield _outside(place, "the catalogue has files in it")
                 continue
             real = os.path.realpath(home)
-            if os.path.commonpath((real, real_root)) != real_root:
+            if not is_ours(self.ground.mission, real):
                 yield _outside(place, f"a link on the way to it leads to {real}")
 
     def _unreadable(self) -> Iterator[Fault]:
@@ -264,7 +264,7 @@ class Files:
         """Where else there are regular files of the missing names."""
         names = {row.filename for row in self._missing}
         found: dict[tuple[str, int], list[str]] = defaultdict(list)
-        for place, directory in Tree().walk(self.ground.root, self.ground.enters):
+        for place, directory in Tree(outside=self.ground.mission.outside).walk(self.ground.root, self.ground.enters):
             for name in names & directory.files.keys():
                 path = os.path.join(place, name)
                 if not self.is_known(place, name):

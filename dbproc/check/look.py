@@ -20,18 +20,21 @@ from dbproc.check.files import Files
 from dbproc.check.kept import kept, kept_faults
 from dbproc.check.leftovers import leftover_faults, live_run, lock_faults, root_faults, unremovable_faults
 from dbproc.check.lineage import lineage_faults
+from dbproc.check.plausibility import doubtful
 from dbproc.check.quarantine import quarantine_faults
 from dbproc.check.staleness import forgotten, judged, queued_in_vain
 from dbproc.check.tree import Directory, Ground, Tree
 from dbproc.core.events import Progress
 from dbproc.core.filenames import companion_of
-from dbproc.core.model import Definition
+from dbproc.core.model import Definition, Move
 from dbproc.core.reasons import some_names
 from dbproc.core.text import one_line
 from dbproc.database import audit, data_releases, lock, queue, waitingslots
 from dbproc.database.audit import Records
 from dbproc.database.definition.load import load_definition
 from dbproc.database.lineage import newest_made_from
+from dbproc.database.moves import announced
+from dbproc.database.selection import Selection, selected
 from dbproc.database.store import Store
 from dbproc.database.store.misfits import misfits
 from dbproc.run.decide import facts_in
@@ -61,7 +64,45 @@ class Findings:
         return {kind: counted[kind] for kind in Kind if counted[kind]}
 
 
-def look(store: Store, *, deep: bool = False, progress: Progress | None = None) -> Findings:
+def look_at(
+    store: Store,
+    selection: Selection,
+    *,
+    deep: bool = False,
+    plausible: bool = False,
+    progress: Progress | None = None,
+) -> Findings:
+    """Hold the selected files alone against the disk, and change nothing; no directory is read that has none of them.
+
+    Parameters
+    ----------
+    store
+        The mission's database; may be open for reading only.
+    selection
+        Which files.
+    deep, plausible, progress
+        As those of :func:`look`.
+
+    Raises
+    ------
+    NotFoundError
+        There is no product of a name.
+    """
+    with store.at_one_moment() as still, still.begin() as connection:
+        definition, moves = load_definition(connection), announced(connection)
+        chosen = [row.file_id for row in selected(connection, selection)]
+        products = audit.product_places(connection)
+        files = Files(Ground(definition.mission, products, (), store.name), Tree(), _places(moves))
+        files.enter(audit.file_rows(connection, chosen), audit.member_rows(connection, chosen))
+        faults = list(doubtful(connection, definition, set(chosen))) if plausible else []
+    faults += [_with_dependants(store, fault, files) for fault in files.faults(())]
+    if deep:
+        faults += digest_faults(files, progress)
+    faults.sort(key=lambda fault: (_ORDER[fault.kind], fault.place))
+    return Findings(tuple(map(_printable, faults)), len(files.rows), len(files.members), None, deep)
+
+
+def look(store: Store, *, deep: bool = False, plausible: bool = False, progress: Progress | None = None) -> Findings:
     """Hold database and disk against each other, and change nothing.
 
     Parameters
@@ -70,6 +111,8 @@ def look(store: Store, *, deep: bool = False, progress: Progress | None = None) 
         The mission's database; may be open for reading only.
     deep
         Read every file through, and compare digests.
+    plausible
+        Say what is unlikely of dates and times, too.
     progress
         Told how many files were read through.
 
@@ -95,6 +138,9 @@ def look(store: Store, *, deep: bool = False, progress: Progress | None = None) 
     faults += unremovable_faults(site.workspace.given_up())
     if deep:
         faults += digest_faults(files, progress)
+    if plausible:
+        with store.begin() as connection:
+            faults += doubtful(connection, site.definition, None)
     faults.sort(key=lambda fault: (_ORDER[fault.kind], fault.place))
     return Findings(tuple(map(_printable, faults)), len(files.rows), len(files.members), live, deep)
 
@@ -131,8 +177,9 @@ class _Site:
             definition = load_definition(connection)
             products = audit.product_places(connection)
             in_use = audit.directories_in_use(connection)
-        mission, tree = definition.mission, Tree()
-        ground = Ground(mission, products, in_use, store.name)
+            without = audit.products_without_files(connection)
+        mission, tree = definition.mission, Tree(outside=definition.mission.outside)
+        ground = Ground(mission, products, in_use, store.name, without)
         workspace = Workspace(mission.root)
         return _Site(
             definition=definition,
@@ -191,11 +238,13 @@ def _on_disk(site: _Site, files: Files, records: Records) -> Iterator[Fault]:
 
 
 def _announced(records: Records) -> set[str]:
+    return _places(records.moves)
+
+
+def _places(moves: Sequence[Move]) -> set[str]:
     """The places of announced moves, and of the companion directories that move with them."""
-    places = {path for move in records.moves for path in (move.source, move.target)}
-    return places | {
-        companion_of(path) for move in records.moves if move.members for path in (move.source, move.target)
-    }
+    places = {path for move in moves for path in (move.source, move.target)}
+    return places | {companion_of(path) for move in moves if move.members for path in (move.source, move.target)}
 
 
 def _is_explained(fault: Fault) -> bool:

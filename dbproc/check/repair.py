@@ -28,7 +28,9 @@ from dbproc.storage.digest import algorithm_of
 from dbproc.storage.fingerprint import Measured, measure, measure_recorded
 from dbproc.storage.workspace import Workspace
 
-_FOUND_WITH_DEEP = frozenset({Kind.CHANGED, Kind.MEMBER_CHANGED, Kind.RELEASE_MANIFEST, Kind.UNREADABLE})
+_FOUND_IF_ASKED = frozenset(
+    {Kind.CHANGED, Kind.MEMBER_CHANGED, Kind.RELEASE_MANIFEST, Kind.UNREADABLE, Kind.IMPLAUSIBLE}
+)
 
 
 def intentions(findings: Findings) -> list[str]:
@@ -69,7 +71,7 @@ def repair(store: Store, findings: Findings, report: Report) -> Findings:
     kept = [
         fault
         for fault in findings.faults
-        if fault.kind in _FOUND_WITH_DEEP and fault.cure is None and fault not in left.faults
+        if fault.kind in _FOUND_IF_ASKED and fault.cure is None and fault not in left.faults
     ]
     return Findings((*left.faults, *kept), left.files, left.members, left.live, findings.is_deep)
 
@@ -110,7 +112,7 @@ class _Repair:
         with self._store.begin() as connection:
             there = [mark.file_id for mark in back if mark.file_id in right]
             files.set_existing(connection, [mark.file_id for mark in gone], exists=False)
-            files.set_existing(connection, there, exists=True)
+            files.set_existing(connection, there, exists=True, sizes={each: right[each].size for each in there})
             log.note_files(connection, log.GONE, [mark.file_id for mark in gone])
             log.note_files(connection, log.BACK, there)
         for mark in gone:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dbproc.core.errors import FormatError
@@ -45,6 +45,7 @@ class Tree:
     directories: dict[str, Directory] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
     unreadable: dict[str, str] = field(default_factory=dict)
+    outside: tuple[str, ...] = ()  #: to which links may lead from elsewhere
     world_writable: set[str] = field(default_factory=set)
 
     def read(self, path: str) -> Directory | None:
@@ -62,7 +63,7 @@ class Tree:
         return self.directories.get(path)
 
     def walk(self, start: str, enters: Callable[[str], bool] = lambda path: True) -> Iterator[tuple[str, Directory]]:
-        """A directory and all below it that `enters` admits; links are not followed."""
+        """A directory and all below it that `enters` admits; links are followed to the places outside alone."""
         todo = [start]
         while todo:
             path = todo.pop()
@@ -85,6 +86,12 @@ class Tree:
                     continue
         return found
 
+    def _leads_outside(self, path: str) -> bool:
+        """Whether a link leads from elsewhere to a directory in one of the places outside."""
+        places = [os.path.realpath(place) for place in self.outside]
+        here, there = (os.path.realpath(each) for each in (os.path.dirname(path), path))
+        return os.path.isdir(there) and _is_in(there, places) and not _is_in(here, places)
+
     def _enter(self, found: Directory, entry: os.DirEntry[str]) -> None:
         status = entry.stat(follow_symlinks=False)
         mode = status.st_mode
@@ -92,7 +99,7 @@ class Tree:
             found.files[entry.name] = status.st_size
             if mode & stat.S_IWOTH:
                 self.world_writable.add(entry.path)
-        elif stat.S_ISDIR(mode):
+        elif stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and self._leads_outside(entry.path)):
             found.directories.append(entry.name)
         else:
             (found.links if stat.S_ISLNK(mode) else found.others).add(entry.name)
@@ -111,11 +118,20 @@ class Ground:
         The directories, relative to the root, in which the catalogue has files.
     database
         The path of the database, where it is a file.
+    without_files
+        The products of which the catalogue never had a file.
     """
 
     def __init__(
-        self, mission: Mission, products: Sequence[ProductPlace], in_use: Iterable[str], database: str
+        self,
+        mission: Mission,
+        products: Sequence[ProductPlace],
+        in_use: Iterable[str],
+        database: str,
+        without_files: Collection[str] = (),
     ) -> None:
+        self.mission = mission
+        self.without_files = without_files
         self.root = os.path.normpath(mission.root)
         self.formats = [(place.name, format) for place in products for format in _components(place.format)[:1]]
         self._with_companions = [format for p in products if p.has_companions for format in _components(p.format)[:1]]
@@ -184,6 +200,10 @@ class Ground:
 
     def _fits(self, path: str) -> bool:
         return path != self.root and self._is_patterned(path)
+
+
+def _is_in(path: str, places: Iterable[str]) -> bool:
+    return any(os.path.commonpath((path, place)) == place for place in places)
 
 
 def _components(directory: str) -> tuple[Format, ...]:

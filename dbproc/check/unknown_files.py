@@ -10,6 +10,7 @@ from typing import Protocol
 from dbproc.check.faults import Fault, Kind, SetAside
 from dbproc.check.tree import Directory, Ground, Tree
 from dbproc.core.filenames import companion_of
+from dbproc.run.unknown_files import PROCESSED_BEFORE, ways_of
 
 
 class Known(Protocol):
@@ -54,6 +55,13 @@ class Strangers:
 
     def _unknown_fault(self, path: str) -> Fault:
         product = self.ground.product_of(os.path.basename(path))
+        if product is not None and product in self.ground.without_files:
+            return Fault(
+                kind=Kind.UNKNOWN_FILE,
+                place=path,
+                text=f"not in the catalogue, nor is any file of product {product}; {PROCESSED_BEFORE}",
+                remedy=ways_of(product),
+            )
         what = f"its name is that of product {product}" if product else "its name is of no product"
         return Fault(
             kind=Kind.UNKNOWN_FILE,

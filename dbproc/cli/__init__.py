@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Set up": {
         "init": ("init", "Create an empty mission database."),
         "apply": ("apply", "Bring a mission file into the database."),
+        "import": ("moving_in", "Take over a mission of another system."),
         "export": ("export", "Write the definition as a mission file."),
         "upgrade": ("upgrade", "Bring an older database to this schema."),
         "completion": ("completion", "Have the shell complete commands, options and names."),
@@ -58,6 +59,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "code": ("code", "Release codes, roll them back, look at their versions."),
         "canary": ("canary", "Try a code out before it is released."),
         "reprocess": ("reprocess", "Have things made again."),
+        "links": ("links", "Keep a tree of symbolic links to the newest files."),
         "release": ("release", "Release data under a name that stays, with a manifest; compare releases."),
         "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
     },

@@ -27,7 +27,8 @@ from dbproc.database import lock, root
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.store import Store
 from dbproc.mission.apply import warnings
-from dbproc.mission.read import read_mission_file
+from dbproc.mission.links import links_outside
+from dbproc.mission.read import read_mission_file, require_loadable
 from dbproc.storage.permissions import make_directories
 
 _KINDS: dict[type, str] = {ProductSpec: "product", ProcessSpec: "process", CodeSpec: "process"}
@@ -57,6 +58,7 @@ def apply(
 ) -> None:
     """Apply a mission file and say what changed."""
     definition = read_mission_file(mission_file)
+    require_loadable(definition)
     for warning in warnings(definition):
         click.echo(f"warning: {warning}", err=True)
     with open_mission(mission, read_only=dry_run) as store:
@@ -77,6 +79,8 @@ def apply(
         return
     for template in definition.templates:
         click.echo(template.sentence)
+    for link in links_outside(definition):
+        click.echo(link.sentence)
     for change in wanted.changes:
         click.echo(change.sentence)
     _print_moves(wanted)

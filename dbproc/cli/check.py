@@ -8,13 +8,28 @@ from dataclasses import dataclass, field
 import click
 
 from dbproc.check.faults import Fault, Kind
-from dbproc.check.look import Findings, look
+from dbproc.check.look import Findings, look, look_at
 from dbproc.check.repair import intentions, repair
-from dbproc.cli.common import dry_run_option, json_option, mission_access, mission_option, open_mission, print_json
+from dbproc.cli.common import (
+    TIME,
+    cell,
+    choice_of,
+    dry_run_option,
+    json_option,
+    mission_access,
+    mission_option,
+    open_mission,
+    print_json,
+)
+from dbproc.cli.correcting import say_descendants
 from dbproc.cli.progress import Screen
+from dbproc.cli.selection import product_option
 from dbproc.cli.terminal import bad, good
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.events import Report, Told
+from dbproc.core.model import Period
+from dbproc.core.states import Standing
+from dbproc.database.selection import Selection
 from dbproc.database.store import Store
 
 
@@ -48,19 +63,58 @@ class Checked:
 @mission_option
 @click.option("--deep", is_flag=True, help="Read every file through and compare digests.")
 @click.option("--repair", "is_repair", is_flag=True, help="Undo what can be undone without loss; says first what.")
+@click.option("--plausible", is_flag=True, help="Say what is unlikely of dates and times, too.")
+@product_option
+@click.option("--start", type=TIME, metavar="WHEN", help="Only files from this day, hour, minute or second on.")
+@click.option("--end", type=TIME, metavar="WHEN", help="Only files up to this one, itself included.")
+@click.option("--accept", "accepted", multiple=True, metavar="FILE", help="Take the bytes that FILE has for its own.")
+@click.option("--reason", default="", metavar="TEXT", help="Why they are accepted, for those who ask later.")
+@click.option("--keep", is_flag=True, help="With --accept: what was made from FILE stays as it is.")
 @dry_run_option
 @json_option
-def check_command(mission: str, deep: bool, is_repair: bool, dry_run: bool, as_json: bool) -> int:
+def check_command(
+    mission: str,
+    deep: bool,
+    is_repair: bool,
+    plausible: bool,
+    products: Sequence[str],
+    start: Period | None,
+    end: Period | None,
+    accepted: Sequence[str],
+    reason: str,
+    keep: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
     """Compare database and disk: every fault with its place and remedy.
 
     Changes nothing but with --repair, which deletes nothing: unknown files go to quarantine, missing ones are recorded
     as missing, what is stale is queued. Exit status 0: no fault (left), 1: faults.
+
+    With --product, --start or --end it looks at these files alone, and reads no other directories: that is quick in a
+    large mission, and finds no unknown files.
+
+    With --accept it looks at nothing else: a file that was edited in its place has the bytes from then on that it has,
+    its former digest is kept, and what was made from it is made anew by the next run.
     """
+    chosen = Selection(
+        products=tuple(products),
+        slots=choice_of(start, end, ()),
+        standings=frozenset({Standing.IN_PLACE, Standing.LOST}),
+    )
+    if accepted:
+        if deep or is_repair or plausible or not chosen.is_empty:
+            raise click.UsageError("--accept stands alone: it looks at nothing else")
+        return _accept(mission, accepted, reason, keep=keep, dry_run=dry_run, as_json=as_json)
+    if reason or keep:
+        raise click.UsageError("--reason and --keep are of use with --accept alone")
     if dry_run and not is_repair:
-        raise click.UsageError("--dry-run is of use with --repair alone: check changes nothing by itself")
+        raise click.UsageError("--dry-run is of use with --repair or --accept alone: check changes nothing by itself")
+    if is_repair and not chosen.is_empty:
+        raise click.UsageError("--repair is for the whole mission: leave out --product, --start and --end")
     changes = is_repair and not dry_run
     with open_mission(mission, read_only=not changes) as store:
-        found = _look(store, deep=deep)
+        found = _look(store, chosen, deep=deep, plausible=plausible)
         sentences = intentions(found) if is_repair else None
         if not as_json:
             _print_findings(found)
@@ -84,10 +138,31 @@ def check_command(mission: str, deep: bool, is_repair: bool, dry_run: bool, as_j
     return 1 if left.faults else 0
 
 
-def _look(store: Store, *, deep: bool) -> Findings:
+def _accept(mission: str, names: Sequence[str], reason: str, *, keep: bool, dry_run: bool, as_json: bool) -> int:
+    from dbproc.changes.accept import accept_bytes
+
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
+        done = accept_bytes(store, names, reason, keep=keep, only_look=dry_run)
+    if as_json:
+        print_json(done)
+        return 0
+    for each in done.files:
+        click.echo(
+            f"{'would accept' if dry_run else 'accepted'} {cell(each.file)}: {each.digest}, before {each.former}"
+        )
+    if keep:
+        click.echo("what was made from it stays as it is")
+    else:
+        say_descendants(done.descendants, is_whole=True)
+    return 0
+
+
+def _look(store: Store, chosen: Selection, *, deep: bool, plausible: bool) -> Findings:
     screen = Screen()
     try:
-        return look(store, deep=deep, progress=screen.progress)
+        if chosen.is_empty:
+            return look(store, deep=deep, plausible=plausible, progress=screen.progress)
+        return look_at(store, chosen, deep=deep, plausible=plausible, progress=screen.progress)
     finally:
         screen.clear()
 

@@ -6,7 +6,7 @@ import click
 
 from dbproc.cli.common import all_option, cell, json_option, open_mission, print_json, print_some
 from dbproc.cli.terminal import good
-from dbproc.explain.comparison import Compared, Difference, compare
+from dbproc.explain.comparison import Compared, OtherValue, compare
 
 
 @click.command("compare")
@@ -42,5 +42,5 @@ def _print(found: Compared, *, everything: bool) -> None:
     click.echo(f"{good('equal')}: {found.equal:,} files" if found.is_equal else sums)
 
 
-def _words(each: Difference) -> str:
+def _words(each: OtherValue) -> str:
     return f"{each.what} {cell(each.first)} | {cell(each.second)}"

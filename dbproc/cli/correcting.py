@@ -28,6 +28,7 @@ DONE_TO_IT = {
     Correction.RENAME: "renamed",
     Correction.MARK: "marked",
     Correction.REAP: "reaped",
+    Correction.ACCEPT: "accepted with other bytes",
 }
 """Of a file: what was done to it."""
 

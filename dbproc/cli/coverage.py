@@ -49,6 +49,7 @@ _COLORS = {
 @slot_options
 @click.option("--html", metavar="FILE", help="Write a page that needs no server; - for standard output.")
 @click.option("--png", metavar="FILE", help="Write a picture.")
+@click.option("--gaps", "only_gaps", is_flag=True, help="Print the gaps alone, and all of them.")
 @click.option("--all", "show_all", is_flag=True, help=f"Print all gaps, not the first {_SHOWN}.")
 @asking_options
 def coverage_command(
@@ -61,6 +62,7 @@ def coverage_command(
     keys: Sequence[str],
     html: str | None,
     png: str | None,
+    only_gaps: bool,
     show_all: bool,
     mission: str,
     as_json: bool,
@@ -83,6 +85,8 @@ def coverage_command(
         from dbproc.explain.picture import coverage_picture
 
         write_file(png, coverage_picture(answer))
+    elif only_gaps:
+        show(answer, as_json, lambda facts: _print_gaps(facts.gaps, show_all=True))
     else:
         show(answer, as_json, lambda facts: _print(facts, show_all))
 

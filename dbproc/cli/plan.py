@@ -104,6 +104,8 @@ def _print(plan: Plan, *, everything: bool) -> None:
         click.echo(plan.lost_problem)
     for note in plan.notes or ():
         click.echo(note)
+    for sentence in plan.never_due or ():
+        click.echo(one_line(sentence))
     if plan.is_empty:
         click.echo("nothing to do")
     if plan.unsettled:

@@ -127,6 +127,8 @@ def _print_status(facts: Status) -> None:
     _print_products(facts.products)
     if facts.inactive_processes:
         click.echo(f"\nwithout a code in use: {cell(', '.join(facts.inactive_processes))}")
+    for sentence in facts.never_due:
+        echo_folded(f"\n{cell(sentence)}")
     if facts.campaigns:
         click.echo("\ncampaigns:")
     for row in facts.campaigns:
@@ -142,6 +144,8 @@ def _print_status(facts: Status) -> None:
             click.echo(f"    waiting for it: {_waiting_words(failure.waiting)}")
     _print_waiting(facts.waiting)
     _print_late(facts.late)
+    if facts.unknown_files:
+        click.echo(bad(f"\nnot made: {facts.unknown_files}"))
     if facts.lost_problem:
         click.echo(bad(f"\n{facts.lost_problem}"))
     if facts.lost:

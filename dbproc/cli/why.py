@@ -111,7 +111,8 @@ def _correction_words(row: CorrectionRow) -> str:
     undone = f"; undone {cell(row.undone_time)} by {cell(row.undone_by)}" if row.undone_time else ""
     words = f"{DONE_TO_IT[row.kind]} {cell(row.correction_time)} by {cell(by)}{cause}{before}"
     former = [f"{what} {cell(value)}" for what, value in row.former.items()]
-    told = f", before {', '.join(former)}" if row.kind is Correction.REINSPECT and former else ""
+    is_told = row.kind in (Correction.REINSPECT, Correction.ACCEPT) and former
+    told = f", before {', '.join(former)}" if is_told else ""
     return f"{words}{told}{f': {cell(row.reason)}' if row.reason else ''}{undone}"
 
 

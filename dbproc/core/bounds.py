@@ -95,6 +95,22 @@ def directory(path: str) -> str | None:
     return PATH(path)
 
 
+def absolute(path: str) -> str | None:
+    """The fault of a directory that must be absolute, or None."""
+    if not path.startswith("/"):
+        return f"{path!r} is not absolute; write the whole path of the directory"
+    return directory(path)
+
+
+def path_entry(word: str) -> str | None:
+    """The fault of a word of ``path``, or None."""
+    if word in ("first", "last"):
+        return None
+    if ":" in word or not word.startswith("/"):
+        return f'{word!r} is neither "first" nor "last" nor the whole path of a directory'
+    return directory(word)
+
+
 def version(value: Version) -> str | None:
     """The fault of a version, or None."""
     if max(value.interface, value.quality, value.revision) > HIGHEST:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dbproc.core.answers import INLINE
-from dbproc.core.errors import EXIT_DONE, EXIT_SOME_FAILED
+from dbproc.core.errors import EXIT_DONE, EXIT_NEEDS_PERSON, EXIT_SOME_FAILED
 from dbproc.core.redaction import masked
 from dbproc.core.text import one_line
 
@@ -64,6 +64,8 @@ class Report:
         self.counts: Counter[Event] = Counter()
         self.events: list[Told] = []
         self.unsettled = 0  #: entries of incoming that are left for a later run
+        self.needs_person = False  #: whether a person must do something before all can be done
+        self.took_nothing = False  #: because all files that arrived are among them
 
     def add(self, event: Event, subject: str, text: str = "", **facts: object) -> None:
         """Report one event; `facts` are what ``--json`` prints besides."""
@@ -83,13 +85,15 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """0, or 1 when something went wrong."""
+        """0, 1 when something went wrong, or 78 when a person must act first."""
+        if self.needs_person:
+            return EXIT_NEEDS_PERSON
         return EXIT_SOME_FAILED if any(self.counts[event] for event in _WRONG) else EXIT_DONE
 
     @property
     def did_something(self) -> bool:
         """Whether there is anything to say."""
-        return bool(self.events)
+        return bool(self.events) or self.took_nothing
 
     def summary(self) -> str:
         """The counts in one line, and what is left for a later run."""

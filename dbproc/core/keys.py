@@ -28,10 +28,11 @@ class Form(Enum):
     VERSION = auto()
     DURATION = auto()  #: a length of time, ``"90 min"``
     WORDS = auto()  #: a list of texts
+    CHOICE = auto()  #: a text, or a list of texts; kept as a list
     TABLES = auto()  #: tables of their own
 
 
-TEXT, LINES, NUMBER, WHOLE, FLAG, DATE, VERSION, DURATION, WORDS, TABLES = Form
+TEXT, LINES, NUMBER, WHOLE, FLAG, DATE, VERSION, DURATION, WORDS, CHOICE, TABLES = Form
 
 
 class Effect(Enum):
@@ -55,6 +56,7 @@ class Codec:
 class Key:
     """One scalar key. `ini` is its name in dbprocessing's files; with a None name it is read or written by other code.
 
+    `own`: dbprocessing does not know it; where its file leaves it out, the value stays as it is.
     `check` gives the fault of a value (of a list: of one item); a key with `effect` None is compared by other code.
     `words` is its name in messages, `remark` their addition. A null in the column means the default.
     """
@@ -62,6 +64,7 @@ class Key:
     form: Form
     toml: str | None
     ini: str | None
+    own: bool
     column: str | None
     choices: tuple[str, ...]
     check: Callable[[Any], str | None] | None
@@ -103,6 +106,7 @@ def key(
     *,
     toml: str | None = _AS_FIELD,
     ini: str | None = None,
+    own: str | None = None,
     column: str | None = _AS_FIELD,
     dbprocessing: str | None = None,
     choices: Iterable[str] = (),
@@ -114,13 +118,15 @@ def key(
 ) -> Mapping[str, Key]:
     """The metadata of a field that is a scalar key.
 
-    Its names default to the field's; `dbprocessing` sets `ini` and `column` at once.
+    Its names default to the field's; `dbprocessing` sets `ini` and `column` at once. `own` is its name in
+    dbprocessing's files where only dbproc knows it.
     """
     return {
         _METADATA: Key(
             form=form,
             toml=toml,
-            ini=ini or dbprocessing,
+            ini=ini or own or dbprocessing,
+            own=own is not None,
             column=dbprocessing or column,
             choices=tuple(choices),
             check=check,

@@ -27,6 +27,10 @@ LONGEST_DELAY = 24 * 3600.0
 NO_TIME = dt.timedelta()
 
 
+Extra = str | float | bool | dt.datetime
+"""What an inspector says of a file besides its facts."""
+
+
 class Period(NamedTuple):
     """A time interval in UTC; both ends are part of it."""
 
@@ -76,7 +80,13 @@ class Keying(StrEnum):
     """What the keywords of an output's format do."""
 
     EACH = "each"  #: one output for each set of their values: inputs are matched on them
-    MERGED = "merged"  #: as in dbprocessing: the output takes the values of its inputs, of several the last
+    MERGED = "merged"  #: there are no keys: the output takes the values of its inputs, of several the last
+    INSPECTOR = "inspector"  #: as in dbprocessing: so for its name, and it has the keywords that its inspector gives
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether there are no keys."""
+        return self is not Keying.EACH
 
 
 class Validity(StrEnum):
@@ -119,6 +129,20 @@ class SameName(StrEnum):
     REPLACE = "replace"  #: they take the place of the former ones, which are kept
 
 
+class ArgumentFields(StrEnum):
+    """Which fields are replaced in the arguments of codes."""
+
+    ALL = "all"  #: all that are known
+    DBPROCESSING = "dbprocessing"  #: those that dbprocessing knows; the others are handed over as they are
+
+
+FIRST, LAST = "first", "last"
+"""Where the directory of dbproc's own Python stands in the path of codes."""
+
+WHERE_STARTED = "{CWD}"
+"""``run_in``: the directory in which the run was started."""
+
+
 class InputsBy(StrEnum):
     """How a code is given its inputs."""
 
@@ -153,6 +177,10 @@ class Mission:
     root_marked: bool = False  #: whether the root has borne that mark
     same_name: SameName = SameName.QUARANTINE
     trash: dt.timedelta = dt.timedelta(days=30)  #: how long what was reaped can be restored
+    path: tuple[str, ...] = (FIRST,)  #: where dbproc's own Python stands in the path of codes, or what goes first
+    outside: tuple[str, ...] = ()  #: the places to which directories of products may be linked
+    run_in: str = ""  #: the directory in which codes run; nothing: a fresh one each
+    argument_fields: ArgumentFields = ArgumentFields.ALL
 
     @property
     def kept_codes(self) -> str:
@@ -260,6 +288,7 @@ class Process:
     key_fields: frozenset[str] = frozenset()
     build: Build = Build.AT_ONCE
     wait: dt.timedelta | None = None
+    run_in: str = ""  #: the directory in which its codes run; nothing: a fresh one each
 
     @property
     def output_product(self) -> int | None:
@@ -420,7 +449,7 @@ class FileFacts:
     stop: dt.datetime
     version: Version | None
     keywords: str = ""
-    extra: Mapping[str, str] = field(default_factory=dict)  #: quality_comment, caveats, …: columns of the file table
+    extra: Mapping[str, Extra] = field(default_factory=dict)  #: quality_comment, caveats, …: columns of the file table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -515,11 +544,13 @@ class Job:
 
     attempt_id: int
     command: tuple[str, ...]
-    directory: str  #: a directory to be made, in which the command runs
+    directory: str  #: a directory to be made, for what it writes
     log: str
     cpu: int = 1
     ram: float = 0.0  #: GiB
     time_limit: float | None = None  #: seconds
+    run_in: str = ""  #: the directory in which the command runs; nothing: its own
+    path: tuple[str, ...] = (FIRST,)  #: as of the mission
     listed: tuple[str, ...] | None = None  #: what stands in the list of its inputs; None: it is given none
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from dbproc.core.answers import HIDDEN
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text, last_moment, time_named
-from dbproc.core.model import Definition, FileFacts, Keying, Period, Process, Product, Slot, Task, Timebase
+from dbproc.core.model import Definition, FileFacts, Period, Process, Product, Slot, Task, Timebase
 from dbproc.core.periods import ALWAYS, MOMENT, ONE_DAY, days_period, read_timebase
 from dbproc.core.slots import fields_of, period_at, period_of, values_of, without_clock
 
@@ -211,7 +211,7 @@ def between_days(first: dt.date | None, last: dt.date | None) -> Period:
 def fields_of_process(definition: Definition, process: Process) -> frozenset[str]:
     """The names of the keywords by which slots of a process can be named."""
     fields = process.key_fields
-    if process.keywords is Keying.MERGED and process.timebase is Timebase.FILE:
+    if process.keywords.is_merged and process.timebase is Timebase.FILE:
         made = (definition.products[number].compiled.keyword_fields for number in process.outputs)
         fields = frozenset(name for names in made for name in names)
     return fields - TIME_OF_DAY

@@ -40,7 +40,7 @@ def key_fields(
         day in the name of an output is that of its period, unless periods come from files: then it is a keyword as any
         other, where an input has it.
     """
-    if keywords is Keying.MERGED:
+    if keywords.is_merged:
         return frozenset()
     made = frozenset(field for fields in outputs for field in fields)
     if timebase.is_grid:
@@ -103,7 +103,7 @@ def shared_fields(process: Process, link: Input) -> frozenset[str]:
 
 def key_of_file(process: Process, link: Input, keywords: str) -> str:
     """What the keywords of a file say of the key of a slot that it is an input of."""
-    if process.keywords is Keying.MERGED:
+    if process.keywords.is_merged:
         return keywords if process.timebase is Timebase.FILE and link.valid is None else ""
     return restricted(keywords, shared_fields(process, link))
 

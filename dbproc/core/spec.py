@@ -17,6 +17,7 @@ from dbproc.core.bundle import Bundle
 from dbproc.core.durations import SECONDS
 from dbproc.core.hooks import HOOKS, Hook
 from dbproc.core.keys import (
+    CHOICE,
     DATE,
     DURATION,
     FLAG,
@@ -32,7 +33,20 @@ from dbproc.core.keys import (
     key,
     option,
 )
-from dbproc.core.model import NO_TIME, Build, CodeEditPolicy, Comparison, InputsBy, Keying, SameName, Validity
+from dbproc.core.model import (
+    FIRST,
+    LAST,
+    NO_TIME,
+    WHERE_STARTED,
+    ArgumentFields,
+    Build,
+    CodeEditPolicy,
+    Comparison,
+    InputsBy,
+    Keying,
+    SameName,
+    Validity,
+)
 from dbproc.core.retention import KEEP, keep_fault
 from dbproc.core.version import Version
 
@@ -118,15 +132,15 @@ class MissionSpec:
     inspectors: str = option(
         "inspectors", key(TEXT, dbprocessing="inspectordir", check=bounds.directory, words="the inspectors directory")
     )
-    settle_seconds: float = option(60.0, key(NUMBER, check=bounds.SECONDS))
+    settle_seconds: float = option(60.0, key(NUMBER, own="settle_seconds", check=bounds.SECONDS))
     on_code_edit: CodeEditPolicy = option(CodeEditPolicy.BUMP, key(TEXT, choices=CodeEditPolicy))
     digest: str = option("sha256", key(TEXT, choices=DIGESTS))
     retry_seconds: float = option(300.0, key(NUMBER, check=bounds.SECONDS))
     retry_limit: int = option(8, key(WHOLE, check=bounds.COUNT))
     umask: str = option("022", key(TEXT, check=bounds.umask))
     group: str = option("", key(TEXT, column="file_group", check=bounds.NAME, codec=text_lists.NULL_IF_EMPTY))
-    inspector_seconds: float = option(60.0, key(NUMBER, check=bounds.SECONDS_OF_A_DAY))
-    inspector_memory: float = option(2.0, key(NUMBER, check=bounds.MEMORY))
+    inspector_seconds: float = option(60.0, key(NUMBER, own="inspector_seconds", check=bounds.SECONDS_OF_A_DAY))
+    inspector_memory: float = option(2.0, key(NUMBER, own="inspector_memory", check=bounds.MEMORY))
     early_cutoff: bool = option(False, key(FLAG))
     keep_logs: dt.timedelta | None = option(None, key(DURATION, check=bounds.SOME_TIME, codec=SECONDS))
     notify: tuple[Hook, ...] = option((), key(TABLES, toml=None, words="the hooks", codec=HOOKS))
@@ -134,7 +148,28 @@ class MissionSpec:
     trash: dt.timedelta = option(
         dt.timedelta(days=30), key(DURATION, column="trash_seconds", check=bounds.TIME, codec=SECONDS)
     )
+    path: tuple[str, ...] = option(
+        (FIRST,), key(CHOICE, own="path", check=bounds.path_entry, codec=text_lists.WORD_OR_LIST)
+    )
+    outside: tuple[str, ...] = option(
+        (), key(WORDS, own="outside", check=bounds.absolute, codec=text_lists.PATTERNS, words="the places outside")
+    )
+    run_in: str = option("", key(TEXT, own="run_in", check=bounds.directory, codec=text_lists.NULL_IF_EMPTY))
+    argument_fields: ArgumentFields = option(
+        ArgumentFields.ALL, key(TEXT, own="argument_fields", choices=ArgumentFields)
+    )
     renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
+
+
+AS_IN_DBPROCESSING: Mapping[str, object] = {
+    "settle_seconds": 0.0,
+    "inspector_seconds": 3600.0,
+    "inspector_memory": 0.0,
+    "path": (LAST,),
+    "run_in": WHERE_STARTED,
+    "argument_fields": ArgumentFields.DBPROCESSING,
+}
+"""The values of dbproc's own keys with which a mission does what it did with dbprocessing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,6 +381,7 @@ class ProcessSpec:
         None,
         key(DURATION, column="wait_seconds", check=bounds.TIME, codec=SECONDS, effect=Effect.LOOK_AGAIN),
     )
+    run_in: str | None = option(None, key(TEXT, check=bounds.directory))
     renamed_from: str = field(default="", compare=False, metadata=_FORMER_NAME)
 
     @property
@@ -374,7 +410,8 @@ class Template:
 class Definition:
     """A mission by names.
 
-    `partial`: absent things stay as they are (dbprocessing's INI files); otherwise they are removed.
+    `partial`: absent things stay as they are (dbprocessing's INI files); otherwise they are removed. `unsaid` are those
+    of dbproc's own keys of the mission that such a file does not have.
     `source` is the file that it was read from, `finder` gives the places in it, `templates` are the templates in it.
     """
 
@@ -382,6 +419,7 @@ class Definition:
     products: Mapping[str, ProductSpec] = field(default_factory=dict)
     processes: Mapping[str, ProcessSpec] = field(default_factory=dict)
     partial: bool = False
+    unsaid: frozenset[str] = frozenset()
     source: str = field(default="the mission file", compare=False)
     finder: Finder | None = field(default=None, compare=False, repr=False)
     templates: tuple[Template, ...] = field(default=(), compare=False, repr=False)

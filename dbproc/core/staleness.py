@@ -29,34 +29,46 @@ def stale_reasons(
     if output is None:
         yield Reason("no output yet")
         return
-    if not (output.exists or output.is_held):
+    is_gone = not (output.exists or output.is_held)
+    if not is_gone and _is_as_imported(output, code, wanted, process):
+        return
+    if is_gone:
         gone = "was withdrawn with an input" if output.file.standing is Standing.FOLLOWING else "is gone from disk"
         yield Reason(f"{output.file.filename} {gone}", Part.REVISION)
     if output.code_id is None or output.code_version is None:
-        if not is_as_imported(output, code, wanted):
+        if output.baseline is not None and _is_by(output.baseline, code):
+            yield from _reasons_of_inputs(_as_imported(output, output.baseline), wanted, process)
+        else:
             yield Reason(f"{output.file.filename} was delivered, not made by this process", Part.QUALITY)
         return
-    if output.baseline is None or not _is_of(output.baseline, code):
-        yield from code_reasons(code, output.code_id, output.code_version)
-    ranks, by_content = _ranks(process.inputs) if process else {}, process is not None and process.early_cutoff
-    reasons = list(_input_reasons(output.inputs, wanted, ranks, by_content=by_content))
-    if output.baseline is not None and not any(
-        _input_reasons(_as_imported(output), wanted, ranks, by_content=by_content)
-    ):
-        return
-    yield from reasons
+    yield from code_reasons(code, output.code_id, output.code_version)
+    yield from _reasons_of_inputs(output.inputs, wanted, process)
 
 
-def is_as_imported(output: Output, code: Code, wanted: Collection[File]) -> bool:
-    """Whether a file was imported, and nothing of what it was taken for has changed since."""
+def _is_as_imported(output: Output, code: Code, wanted: Collection[File], process: Process | None) -> bool:
+    """Whether a file was imported, and nothing of what it counts as made from has changed since."""
     baseline = output.baseline
-    if baseline is None or not _is_of(baseline, code):
+    if baseline is None or not _is_by(baseline, code):
         return False
-    return {file.file_id for file in _as_imported(output)} == {file.file_id for file in wanted}
+    return not any(_reasons_of_inputs(_as_imported(output, baseline), wanted, process))
 
 
-def _is_of(baseline: Baseline, code: Code) -> bool:
+def _is_by(baseline: Baseline, code: Code) -> bool:
     return baseline.code_id is not None and code.is_same(baseline.code_id)
+
+
+def _as_imported(output: Output, baseline: Baseline) -> Iterable[File]:
+    """What a file counts as made from, and of what it was really made from whatever was taken back since."""
+    counted = {file.file_id: file for file in baseline.inputs}
+    counted.update((file.file_id, file) for file in output.inputs if file.standing.is_taken_back)
+    return counted.values()
+
+
+def _reasons_of_inputs(
+    made_from: Iterable[File], wanted: Collection[File], process: Process | None
+) -> Iterator[Reason]:
+    ranks = _ranks(process.inputs) if process else {}
+    return _input_reasons(made_from, wanted, ranks, by_content=process is not None and process.early_cutoff)
 
 
 def is_taken_over(output: Output, wanted: Collection[File]) -> bool:
@@ -64,13 +76,6 @@ def is_taken_over(output: Output, wanted: Collection[File]) -> bool:
     if output.baseline is None:
         return False
     return output.code_id is None or {file.file_id for file in output.inputs} != {file.file_id for file in wanted}
-
-
-def _as_imported(output: Output) -> list[File]:
-    """What a file counts as made from, and of what it was really made from whatever was taken back since."""
-    counted = {file.file_id: file for file in output.counted}
-    counted.update((file.file_id, file) for file in output.inputs if file.standing.is_taken_back)
-    return list(counted.values())
 
 
 def code_reasons(code: Code, old_id: int, old_version: Version) -> Iterator[Reason]:

@@ -70,6 +70,7 @@ class Correction(StrEnum):
     RENAME = "rename"  #: they have other names or directories
     MARK = "mark"  #: a person said how good they are
     REAP = "reap"  #: they are superseded, and their bytes in the trash
+    ACCEPT = "accept"  #: other bytes were in their places, and are theirs from then on
 
 
 class Standing(StrEnum):

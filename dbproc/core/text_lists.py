@@ -45,9 +45,20 @@ def patterns_of(text: str | None) -> tuple[str, ...]:
     return tuple(json.loads(text)) if text else ()
 
 
+def _word_or_list(words: Sequence[str]) -> str:
+    """One word as it is, several as a JSON list."""
+    return words[0] if len(words) == 1 else json.dumps(words)
+
+
+def _words_of(text: str) -> tuple[str, ...]:
+    listed = _json_list(text)
+    return (text,) if listed is None else listed
+
+
 ARGUMENTS = Codec(arguments_text, arguments_of)
 PARAMETERS = Codec(parameters_text, parameters_of)
 PATTERNS = Codec(patterns_text, patterns_of)
+WORD_OR_LIST = Codec(_word_or_list, _words_of)
 NULL_IF_EMPTY = Codec(lambda text: text or None)
 
 

@@ -62,7 +62,7 @@ class Wanted:
     def whole(self, process: Process, slot: Slot, period: Period) -> list[Slot]:
         """The slots with whole keys that a slot with a part of one stands for: those that the required inputs of the
         period tell, and of fields that none of these has, the optional and the valid ones."""
-        if process.keywords is Keying.MERGED:
+        if process.keywords.is_merged:
             return self._of_date(process, slot) if process.timebase is Timebase.FILE else [slot]
         keys = {key_of(process, slot)}
         for links in sorted(alternatives(process.inputs), key=_is_secondary):
@@ -122,7 +122,7 @@ class Wanted:
         """The files of an input by their date."""
         place = _place(process, link), process.keywords
         if place not in self._dated:
-            index = self._dated[place] = _ByDay(is_equal=process.keywords is Keying.MERGED)
+            index = self._dated[place] = _ByDay(is_equal=process.keywords.is_merged)
             for file in self._own(process, link, self._facts.by_date):
                 index.enter(file, key_of_file(process, link, file.keywords), (file.date, file.date))
         return self._dated[place]

@@ -6,16 +6,27 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, union
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, union
 
 from dbproc.core.candidates import Queued
-from dbproc.core.model import Member, Move, Slot
+from dbproc.core.model import File, Member, Move, Slot
 from dbproc.core.states import AttemptStatus, Standing
 from dbproc.database import schema
-from dbproc.database._queries import FILE, batches, is_newest, newest_as_queued, slot_columns, standing, streamed
+from dbproc.database._queries import (
+    FILE,
+    FILE_COLUMNS,
+    batches,
+    file_of,
+    is_newest,
+    newest_as_queued,
+    slot_columns,
+    standing,
+    streamed,
+)
 from dbproc.database.moves import announced, members_of
+from dbproc.database.moving_in import IMPORT
 
 _ATTEMPT = schema.attempt
 _LINK = schema.filefilelink
@@ -88,18 +99,25 @@ def product_places(connection: Connection) -> list[ProductPlace]:
     return [ProductPlace(*row) for row in rows]
 
 
+def products_without_files(connection: Connection) -> frozenset[str]:
+    """The products of which the catalogue never had a file."""
+    product = schema.product.c
+    has_files = exists().where(FILE.c.product_id == product.product_id)
+    return frozenset(connection.scalars(select(product.product_name).where(~has_files)))
+
+
 def directories_in_use(connection: Connection) -> list[str]:
     """The directories that files of the catalogue are in."""
     return list(connection.scalars(select(FILE.c.relative_path).distinct()))
 
 
-def file_rows(connection: Connection) -> Iterator[FileRow]:
-    """Every file that is in its place, or should be."""
+def file_rows(connection: Connection, file_ids: Sequence[int] | None = None) -> Iterator[FileRow]:
+    """Every file that is in its place, or should be; or those of some."""
     is_made = exists().where(_CODELINK.c.resulting_file == FILE.c.file_id)
     place = (FILE.c.file_id, FILE.c.filename, FILE.c.relative_path)
     statement = select(*place, FILE.c.file_size, FILE.c.shasum, FILE.c.exists_on_disk, is_made)
-    statement = statement.where(_BELONGS_IN_PLACE)
-    return (FileRow(*row) for row in streamed(connection, statement.order_by(FILE.c.file_id)))
+    statement = statement.where(_BELONGS_IN_PLACE).order_by(FILE.c.file_id)
+    return (FileRow(*row) for row in _of_some(connection, statement, file_ids))
 
 
 def kept_rows(connection: Connection) -> Iterator[tuple[FileRow, bool]]:
@@ -117,14 +135,31 @@ def kept_rows(connection: Connection) -> Iterator[tuple[FileRow, bool]]:
         yield FileRow(*row), stood == Standing.REAPED
 
 
-def member_rows(connection: Connection) -> Iterator[MemberRow]:
-    """Every member of a companion directory, by file."""
+def _of_some(
+    connection: Connection, statement: Select[*tuple[Any, ...]], file_ids: Sequence[int] | None
+) -> Iterator[Any]:
+    """The rows of every file, or of some."""
+    if file_ids is None:
+        yield from streamed(connection, statement)
+        return
+    for some in batches(file_ids):
+        yield from connection.execute(statement.where(FILE.c.file_id.in_(some)))
+
+
+def newest_of(connection: Connection, product_id: int) -> list[File]:
+    """The newest files of a product that are in their places."""
+    statement = select(*FILE_COLUMNS).where(FILE.c.product_id == product_id, is_newest(existing=True))
+    return [file_of(row) for row in connection.execute(statement)]
+
+
+def member_rows(connection: Connection, file_ids: Sequence[int] | None = None) -> Iterator[MemberRow]:
+    """Every member of a companion directory, by file; or those of some files."""
     member = schema.filemember.c
     columns = (member.file_id, member.member_path, member.member_size, member.shasum)
     of_file = schema.filemember.join(FILE, FILE.c.file_id == member.file_id)
     statement = select(*columns).select_from(of_file).where(_BELONGS_IN_PLACE)
     statement = statement.order_by(member.file_id, member.member_path)
-    return (MemberRow(*row) for row in streamed(connection, statement))
+    return (MemberRow(*row) for row in _of_some(connection, statement, file_ids))
 
 
 def recorded(connection: Connection, file_ids: Sequence[int]) -> dict[int, tuple[int | None, str, frozenset[Member]]]:
@@ -207,8 +242,12 @@ def _running_attempts(connection: Connection) -> list[tuple[int, str, dt.date]]:
 
 
 def _made_without_attempt(connection: Connection) -> list[MadeRow]:
-    """The files that have a code or inputs, and no attempt that made them; but for :func:`_attempts_without_output`."""
+    """The files that have a code or inputs, and no attempt that made them; but for :func:`_attempts_without_output`,
+    and for what came with inputs alone when its mission was imported."""
     derived = union(select(_CODELINK.c.resulting_file), select(_LINK.c.resulting_file)).subquery()
+    run = schema.logging.c
+    is_imported = exists().where(run.logging_id == FILE.c.logging_id, run.purpose == IMPORT)
+    has_code = exists().where(_CODELINK.c.resulting_file == FILE.c.file_id)
     named = exists().where(
         _ATTEMPT.c.status == AttemptStatus.SUCCEEDED,
         _ATTEMPT.c.output_file.is_(None),
@@ -222,6 +261,7 @@ def _made_without_attempt(connection: Connection) -> list[MadeRow]:
             ~exists().where(_ATTEMPT.c.output_file == FILE.c.file_id, _ATTEMPT.c.status == AttemptStatus.SUCCEEDED),
             ~exists().where(schema.attemptoutput.c.file_id == FILE.c.file_id),
             ~named,
+            ~and_(is_imported, ~has_code),
         )
         .order_by(FILE.c.filename)
     )

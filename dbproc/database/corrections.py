@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select, update
 
 from dbproc.core.errors import ConflictError
 from dbproc.core.states import Correction
-from dbproc.database import schema
+from dbproc.database import links, schema
 from dbproc.database._queries import FILE, batches, columns_of, insert_row, insert_rows
 from dbproc.system.machine import user_name
 
@@ -120,6 +120,7 @@ def undo(connection: Connection, undone: Mapping[int, int]) -> None:
         for some in batches(file_ids):
             of_them = (_OF.c.correction_id == number) & _OF.c.file_id.in_(some)
             connection.execute(update(_OF).where(of_them).values(**values))
+    links.outdate(connection)
 
 
 def take_over(connection: Connection, former: int, successor: int) -> None:

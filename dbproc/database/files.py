@@ -31,7 +31,7 @@ from dbproc.core.periods import days_period
 from dbproc.core.plan import Confirmation
 from dbproc.core.states import Quality, Standing
 from dbproc.core.version import Version
-from dbproc.database import corrections, schema
+from dbproc.database import corrections, links, schema
 from dbproc.database._queries import (
     FILE,
     FILE_COLUMNS,
@@ -48,6 +48,16 @@ from dbproc.database._queries import (
 )
 
 _ATTEMPT = schema.attempt
+
+_SAID_BY_INSPECTORS = (
+    "quality_comment",
+    "caveats",
+    "verbose_provenance",
+    "check_date",
+    "quality_checked",
+    "met_start_time",
+    "met_stop_time",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +99,17 @@ def known_by_name(connection: Connection, names: Sequence[str]) -> dict[str, Kno
         for some in batches(names)
         for file in _known(connection, and_(of_name(some), FILE.c.replaced_by.is_(None)))
     }
+
+
+def keywords_seen(connection: Connection, products: Collection[int]) -> dict[int, set[str]]:
+    """By product: the keywords of its existing files."""
+    statement = select(FILE.c.product_id, FILE.c.process_keywords).distinct()
+    found: dict[int, set[str]] = defaultdict(set)
+    for product_id, keywords in connection.execute(
+        statement.where(FILE.c.product_id.in_(products), FILE.c.exists_on_disk)
+    ):
+        found[product_id].add(keywords)
+    return found
 
 
 def known_by_number(connection: Connection, file_ids: Sequence[int]) -> list[KnownFile]:
@@ -155,6 +176,24 @@ def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     ]
     insert_rows(connection, schema.filemember, members)
     return ids
+
+
+def record_times(connection: Connection, times: Mapping[int, Period]) -> None:
+    """Record other times of files."""
+    for file_id, time in times.items():
+        values = {"utc_start_time": time.start, "utc_stop_time": time.stop}
+        connection.execute(update(FILE).where(FILE.c.file_id == file_id).values(**values))
+
+
+def record_bytes(connection: Connection, file_id: int, size: int, digest: str, members: Sequence[Member]) -> None:
+    """Record other bytes of a file and of its members; before they are used, their digests are taken again."""
+    values = {"file_size": size, "shasum": digest, "same_as": None, "stat": None}
+    connection.execute(update(FILE).where(FILE.c.file_id == file_id).values(**values))
+    connection.execute(update(FILE).where(FILE.c.same_as == file_id).values(same_as=None))  # they do not equal it now
+    member = schema.filemember
+    connection.execute(delete(member).where(member.c.file_id == file_id))
+    rows = [{"file_id": file_id, "member_path": m.path, "member_size": m.size, "shasum": m.digest} for m in members]
+    insert_rows(connection, member, rows)
 
 
 def _insert_new(connection: Connection, files: Sequence[NewFile]) -> list[int]:
@@ -244,10 +283,17 @@ def confirm(connection: Connection, run_id: int, confirmed: Sequence[Confirmatio
     insert_rows(connection, schema.confirmation, new)
 
 
-def set_existing(connection: Connection, file_ids: Sequence[int], *, exists: bool) -> None:
-    """Record that files are on disk, or are not; before they are used, their digests are taken again."""
+def set_existing(
+    connection: Connection, file_ids: Sequence[int], *, exists: bool, sizes: Mapping[int, int] | None = None
+) -> None:
+    """Record that files are on disk, or are not; before they are used, their digests are taken again. `sizes` are those
+    of files that were measured, for those of which none is known."""
     for some in batches(file_ids):
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
+        links.outdate(connection)
+    for file_id, size in (sizes or {}).items():
+        unknown = (FILE.c.file_id == file_id, FILE.c.file_size.is_(None))
+        connection.execute(update(FILE).where(*unknown).values(file_size=size))
 
 
 def came_again(connection: Connection, times: Mapping[int, dt.datetime], *, products: Collection[int]) -> None:
@@ -264,9 +310,11 @@ def newest_known(connection: Connection, file_ids: Sequence[int]) -> list[File]:
 
 
 def newest_lost(connection: Connection) -> list[File]:
-    """The files that are gone from disk as far as is recorded, and of which no newer version is known."""
-    is_lost = (~FILE.c.exists_on_disk, FILE.c.correction_id.is_(None), is_newest(existing=False))
-    statement = select(*FILE_COLUMNS).where(*is_lost).order_by(FILE.c.data_level, FILE.c.filename)
+    """The files that are gone from disk as far as is recorded, and of which no newer version is known; without those
+    that were gone when their mission was imported."""
+    is_lost = (~FILE.c.exists_on_disk, FILE.c.correction_id.is_(None), FILE.c.file_size.is_not(None))
+    statement = select(*FILE_COLUMNS).where(*is_lost, is_newest(existing=False))
+    statement = statement.order_by(FILE.c.data_level, FILE.c.filename)
     return [file_of(row) for row in connection.execute(statement)]
 
 
@@ -384,7 +432,7 @@ def members_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[in
 
 def _values(file: NewFile) -> dict[str, Any]:
     facts, version = file.facts, file.version
-    extra = {name: facts.extra.get(name) for name in ("quality_comment", "caveats", "verbose_provenance")}
+    extra = {name: facts.extra.get(name) for name in _SAID_BY_INSPECTORS}
     return {
         "filename": file.filename,
         "product_id": file.product_id,
@@ -406,6 +454,7 @@ def _values(file: NewFile) -> dict[str, Any]:
         "arrived_time": file.arrived,
         "logging_id": file.run_id,
         **extra,
+        "quality_checked": bool(extra["quality_checked"]),
         "verbose_provenance": file.provenance or extra["verbose_provenance"],
     }
 

@@ -157,12 +157,14 @@ def applying(store: Store, wanted: MissionSpec, *, adopt: bool) -> Iterator[int 
             ownership.unmark(former, owner)
 
 
-def note(connection: Connection, purpose: str, comment: str) -> None:
-    """Record what a person did who needed no lock for that; it is as a run that began and ended in this moment."""
+def note(connection: Connection, purpose: str, comment: str) -> int:
+    """Record what a person did who needed no lock for that; it is as a run that began and ended in this moment, and has
+    this number."""
     number = _open(connection, load_mission(connection), purpose, (), is_open=False)
     ended = schema.logging.c.processing_start_time
     row = update(schema.logging).where(schema.logging.c.logging_id == number)
     connection.execute(row.values(processing_end_time=ended, comment=comment))
+    return number
 
 
 def release(store: Store, acquired: Acquired, comment: str, *, has_crashed: bool = False) -> None:

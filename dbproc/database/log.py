@@ -26,7 +26,7 @@ RENAME = "rename"
 GONE, BACK = "gone", "back"
 """The purposes of rows of ``logging`` that say which files were seen to be gone from disk, or are there again."""
 
-_OF_FILES = ("withdraw", "restore", "replace", "reinspect", "mark", "reap")
+_OF_FILES = ("withdraw", "restore", "replace", "reinspect", "mark", "reap", "accept")
 """The purposes of rows of ``logging`` whose work is told file by file."""
 
 _OF_WORDS = {RETRY: "retried", RENAME: "renamed"}
@@ -39,6 +39,7 @@ _OF_CORRECTION = {
     Correction.RENAME: "renamed",
     Correction.MARK: "marked",
     Correction.REAP: "reaped",
+    Correction.ACCEPT: "accepted",
 }
 
 

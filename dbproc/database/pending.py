@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, exists, select
 
 from dbproc.core.states import AttemptStatus, CampaignStatus
-from dbproc.database import schema, waitingslots
+from dbproc.database import links, schema, waitingslots
 from dbproc.database.attempts import due_retries, is_to_be_tried
 
 
@@ -21,6 +21,7 @@ class Pending(NamedTuple):
     retries: bool  #: failed attempts whose time has come
     waited: bool  #: what waited, and whose time has come
     campaigns: bool  #: items of active campaigns
+    links: bool  #: a tree of links that is to be put right
 
 
 def pending(connection: Connection, now: dt.datetime) -> Pending:
@@ -36,6 +37,7 @@ def pending(connection: Connection, now: dt.datetime) -> Pending:
             exists(
                 select(schema.campaign.c.campaign_id).where(schema.campaign.c.status == CampaignStatus.ACTIVE)
             ).label("campaigns"),
+            links.any_is_outdated(now.date()).label("links"),
         )
     ).one()
     waits = Pending(*(bool(value) for value in row))

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, ex
 from dbproc.core.candidates import Queued
 from dbproc.core.model import Period
 from dbproc.core.states import Quality
-from dbproc.database import schema
+from dbproc.database import links, schema
 from dbproc.database._queries import batches, columns_of, insert_rows, is_newest, newest_as_queued
 
 _QUEUE = schema.processqueue
@@ -112,6 +112,7 @@ def length(connection: Connection) -> int:
 
 def flush(connection: Connection) -> int:
     """Empty the queue; returns how many files were in it."""
+    links.outdate(connection)
     return connection.execute(delete(_QUEUE)).rowcount
 
 

@@ -113,6 +113,10 @@ mission = Table(
     Column("keep_logs", Float),
     Column("trash_seconds", Float, nullable=False, server_default="2592000"),
     Column("notify", Text, nullable=False, server_default="[]"),
+    Column("path", Text, nullable=False, server_default="first"),
+    Column("outside", Text),
+    Column("run_in", Text),
+    Column("argument_fields", Text, nullable=False, server_default="all"),
     CheckConstraint(_one_of("on_code_edit", CodeEditPolicy), name="on_code_edit"),
     CheckConstraint("digest IN ('sha256', 'blake3')", name="digest"),
     CheckConstraint("settle_seconds >= 0 AND retry_seconds >= 0 AND retry_limit >= 0", name="not_negative"),
@@ -204,12 +208,14 @@ process = Table(
     Column("keywords", Text, nullable=False, server_default=Keying.EACH),
     Column("build", Text, nullable=False, server_default=Build.AT_ONCE),
     Column("wait_seconds", Float),
+    Column("run_in", Text),
     CheckConstraint("output_timebase <> ''", name="output_timebase"),
     CheckConstraint("(output_timebase IN ('RUN', 'STARTUP')) = (output_product IS NULL)", name="output_unless_run"),
 )
 """Input products → an output product, or none when ``output_timebase`` is RUN or STARTUP. ``extra_params``: a|b|c.
 Products made besides the first are in ``processoutput``. ``keywords``: whether there is an output for ``each`` set of
-values of the keywords in its name, or one with those of its inputs ``merged``. ``build``: ``at once``, ``when over`` or
+values of the keywords in its name, or one with those of its inputs ``merged``, or named by those and with the keywords
+that its ``inspector`` gives. ``build``: ``at once``, ``when over`` or
 ``when complete``; ``wait_seconds`` after the end of its period at the latest."""
 
 processoutput = Table(
@@ -726,6 +732,33 @@ datarelease = Table(
 """A release of data: who made it, when, and the digest of its manifest, ``.dbproc/releases/NAME.jsonl``: a line with
 this, and one for each ``entry``, in the order of the numbers of the files."""
 
+linktree = Table(
+    "linktree",
+    METADATA,
+    Column("linktree_id", Integer, primary_key=True),
+    Column("directory", Text, nullable=False, unique=True),
+    Column("products", Text, nullable=False, server_default="[]"),
+    Column("utc_start_time", UtcTime),
+    Column("utc_stop_time", UtcTime),
+    Column("min_age_days", Integer),
+    Column("companions", Boolean, nullable=False),
+    Column("made_date", Date, nullable=False),
+    Column("is_current", Boolean, nullable=False),
+)
+"""A directory of symbolic links to the newest files, kept up by runs: of ``products`` (a JSON list of numbers; none: of
+all), of a time, of dates that are ``min_age_days`` ago at least, with their companion directories. ``is_current``: as
+of ``made_date`` no run is needed to put it right."""
+
+link = Table(
+    "link",
+    METADATA,
+    Column("linktree_id", Integer, ForeignKey("linktree.linktree_id"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("file_id", BIG_ID, ForeignKey("file.file_id"), nullable=False, index=True),
+)
+"""A symbolic link that was made: its path below the tree, and what it leads to. Nothing else in there is touched."""
+
 OPEN_ATTEMPTS = (AttemptStatus.RUNNING, AttemptStatus.FAILED, AttemptStatus.REFUSED)
 OPEN_ITEMS = (ItemStatus.WAITING, ItemStatus.FAILED)
 FILE_VERSION = (
@@ -800,6 +833,17 @@ FROM file
 }
 
 
+INSTRUMENTPRODUCTLINK = """
+CREATE VIEW instrumentproductlink AS
+SELECT instrument_id, product_id FROM product
+"""
+
+
 def views(dialect: str) -> dict[str, str]:
     """The ``CREATE VIEW`` statement of each view, by name, for ``sqlite`` or ``postgresql``."""
-    return {"newest_file": NEWEST_FILE, "lineage": LINEAGE, "unixtime": UNIXTIME[dialect]}
+    return {
+        "newest_file": NEWEST_FILE,
+        "lineage": LINEAGE,
+        "unixtime": UNIXTIME[dialect],
+        "instrumentproductlink": INSTRUMENTPRODUCTLINK,
+    }

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from dbproc.core.model import Ending, Job, Outcome
+from dbproc.core.model import FIRST, LAST, Ending, Job, Outcome
 from dbproc.core.redaction import masked
 from dbproc.core.text import one_line
 from dbproc.engines.environment import public_environment
@@ -120,12 +120,12 @@ def _begin(job: Job) -> subprocess.Popen[bytes]:
         log.flush()
         return subprocess.Popen(
             job.command,
-            cwd=job.directory,
+            cwd=job.run_in or job.directory,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**environment(), JOB_MARK: job.directory},
+            env={**environment(job.path), JOB_MARK: job.directory},
         )
 
 
@@ -141,12 +141,13 @@ def _write_list(job: Job) -> None:
             stream.writelines(os.fsencode(path) + b"\n" for path in job.listed)
 
 
-def environment() -> dict[str, str]:
-    """The environment of a code: ours without the database's password, with this Python's directory first in the path,
-    because cron's has little."""
-    ours = public_environment()
-    path = ours.get("PATH", "/usr/bin:/bin")
-    return {**ours, "PATH": os.pathsep.join((os.path.dirname(sys.executable), path))}
+def environment(path: tuple[str, ...] = (FIRST,)) -> dict[str, str]:
+    """The environment of a code: ours without the database's password. This Python's directory is in its path, because
+    cron's has little: first, last, or last after directories that go first."""
+    ours, own = public_environment(), os.path.dirname(sys.executable)
+    users = ours.get("PATH", "/usr/bin:/bin")
+    places = (own, users) if path == (FIRST,) else (*(() if path == (LAST,) else path), users, own)
+    return {**ours, "PATH": os.pathsep.join(places)}
 
 
 def _not_started(job: Job, error: BaseException) -> str:
@@ -170,6 +171,8 @@ def _refused_by_system(job: Job, error: OSError) -> str:
         return "it has no interpreter line (#!), and is not a binary of this system"
     if error.errno == errno.ENOENT and error.filename == job.command[0] and os.path.exists(job.command[0]):
         return "the interpreter that its first line names, or its loader, does not exist"
+    if job.run_in and not os.path.isdir(job.run_in):
+        return f"the directory in which it is to run, {job.run_in}, does not exist; make it, or correct run_in"
     place = "" if error.filename in (None, job.command[0]) else f" ({error.filename})"
     return f"{error.strerror or error}{place}"
 

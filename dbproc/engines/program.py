@@ -13,8 +13,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dbproc.core.model import FIRST
 from dbproc.engines.process import environment
 
+Entries = tuple[str, ...]
 _LONGEST_LINE = 255
 """Bytes of a first line, without its end: the kernel cuts off what is longer, without a word."""
 _MOST_INTERPRETERS = 4
@@ -40,10 +42,10 @@ def too_long(words: Sequence[str]) -> bool:
     return size + pointers + _SLACK > most or max(sizes, default=0) > _LONGEST_WORD
 
 
-def fault(path: str, depth: int = 0) -> str | None:
+def fault(path: str, entries: Entries = (FIRST,), depth: int = 0) -> str | None:
     """Why an executable file cannot be started, and what to do; None when nothing speaks against it.
 
-    `depth` is how many interpreters deep it is one itself.
+    `entries`: what the mission says of the path of codes. `depth` is how many interpreters deep it is one itself.
     """
     try:
         with open(path, "rb") as stream:
@@ -51,7 +53,7 @@ def fault(path: str, depth: int = 0) -> str | None:
     except OSError as error:
         return f"it cannot be read: {error.strerror}; give dbproc's user the right to read it"
     if head.startswith(b"#!"):
-        return _script_fault(path, head, depth)
+        return _script_fault(path, head, entries, depth)
     if head.startswith(_ELF):
         return _loader_fault(head)
     if head.startswith(_OTHER_BINARIES) or _is_handled(path, head):
@@ -76,7 +78,7 @@ def _strange(path: str, head: bytes) -> str:
     )
 
 
-def _script_fault(path: str, head: bytes, depth: int) -> str | None:
+def _script_fault(path: str, head: bytes, entries: Entries, depth: int) -> str | None:
     line, _, _ = head[2:].partition(b"\n")
     if len(line) + 2 > _LONGEST_LINE:
         return f"its first line is longer than the {_LONGEST_LINE} bytes that the system takes; shorten it"
@@ -84,11 +86,11 @@ def _script_fault(path: str, head: bytes, depth: int) -> str | None:
         return f"its first line ends in CR, as on Windows; take them out: sed -i 's/\\r$//' {shlex.quote(path)}"
     interpreter, _, rest = os.fsdecode(line).strip(" \t").partition(" ")
     interpreter, _, more = interpreter.partition("\t")
-    problem = _interpreter_fault(interpreter, f"{more} {rest}".strip(" \t"), depth)
+    problem = _interpreter_fault(interpreter, f"{more} {rest}".strip(" \t"), entries, depth)
     return f"its first line {problem}" if problem else None
 
 
-def _interpreter_fault(interpreter: str, argument: str, depth: int) -> str | None:
+def _interpreter_fault(interpreter: str, argument: str, entries: Entries, depth: int) -> str | None:
     if not interpreter:
         return "names no interpreter; write one behind #!, such as #!/bin/sh"
     if not os.path.isabs(interpreter):
@@ -100,21 +102,21 @@ def _interpreter_fault(interpreter: str, argument: str, depth: int) -> str | Non
     if not os.access(interpreter, os.X_OK):
         return f"names the interpreter {interpreter}, which is not executable; name another one"
     if os.path.basename(interpreter) == "env":
-        return _env_fault(argument)
+        return _env_fault(argument, entries)
     if depth == _MOST_INTERPRETERS:
         return f"names the interpreter {interpreter}, which has too many interpreters of its own; name another one"
-    inner = fault(interpreter, depth + 1)
+    inner = fault(interpreter, entries, depth + 1)
     return f"names {interpreter}, which cannot be started: {inner}" if inner else None
 
 
-def _env_fault(argument: str) -> str | None:
+def _env_fault(argument: str, entries: Entries) -> str | None:
     """What is wrong with what ``env`` is to start; it takes all that follows for one name, unless ``-S`` divides it."""
     name = _divided(argument) if argument.startswith(("-S", "--split-string", "-vS")) else argument
     if name is None:
         return None
     if not name:
         return "names no program for env to start; write one, such as #!/usr/bin/env python3"
-    path = environment()["PATH"]
+    path = environment(entries)["PATH"]
     if shutil.which(name, path=path) is not None:
         return None
     words = name.split()

@@ -31,7 +31,7 @@ _END: tuple[str, dict[str, Any] | None] = ("", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class OtherValue:
     """Something that is otherwise in one database than in the other."""
 
     what: str  #: a key of the definition, or what of a file
@@ -44,14 +44,14 @@ class DifferentFile:
     """A file that both have, and not alike."""
 
     file: str  #: its name
-    differences: tuple[Difference, ...]  #: what differs
+    differences: tuple[OtherValue, ...]  #: what differs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
     """How two databases differ; the roots of their missions do not count."""
 
-    definition: tuple[Difference, ...]  #: what differs of the definitions
+    definition: tuple[OtherValue, ...]  #: what differs of the definitions
     only_first: tuple[str, ...]  #: the files that only the first has
     only_second: tuple[str, ...]  #: the files that only the second has
     different: tuple[DifferentFile, ...]  #: the files that both have, and not alike
@@ -104,11 +104,11 @@ def _flat(value: object, path: tuple[str, ...] = ()) -> dict[str, Any]:
     return {".".join(path): value}
 
 
-def _differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Difference]:
+def _differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[OtherValue]:
     for key in dict.fromkeys((*first, *second)):
         one, other = first.get(key), second.get(key)
         if one != other:
-            yield Difference(what=_WORDS.get(key, key), first=_shown(one), second=_shown(other))
+            yield OtherValue(what=_WORDS.get(key, key), first=_shown(one), second=_shown(other))
 
 
 def _shown(value: object) -> str | None:
@@ -145,7 +145,8 @@ class _Files:
     def _hold(self, name: str, one: dict[str, Any], other: dict[str, Any]) -> None:
         if one["shasum"].partition(":")[0] != other["shasum"].partition(":")[0]:
             self.not_compared += 1
-            one.pop("shasum"), other.pop("shasum")
+            for facts in (one, other):
+                del facts["shasum"], facts["members"]
         found = tuple(_differences(one, other))
         if found:
             self.different.append(DifferentFile(file=name, differences=found))

@@ -13,6 +13,7 @@ from dbproc.core.model import Period
 from dbproc.core.slot_text import period_words
 from dbproc.core.text import size_words
 from dbproc.database.report import Holding, RunInNumbers
+from dbproc.explain.activity import Activity
 from dbproc.explain.coverage import Coverage, CoveredSeries, Gap
 from dbproc.explain.report import MissionReport
 from dbproc.explain.status import Status
@@ -92,6 +93,23 @@ def _gaps(gaps: Sequence[Gap]) -> Iterator[Markup]:
     yield table(("product", "period and key", "periods", "how it stands", "why", "what helps"), rows)
     if len(gaps) > _MOST_GAPS:
         yield note(f"and {len(gaps) - _MOST_GAPS:,} more")
+
+
+# --- what runs did ---
+
+
+def activity_page(answer: Activity) -> str:
+    """The page of ``dbproc report --since --html``."""
+    head = ("day", "product", "ingested", "made", "failed", "refused")
+    rows = ((each.day, each.product, each.ingested, each.made, each.failed, each.refused) for each in answer.days)
+    slow = ((each.process, each.slot, each.code, _seconds(each.seconds)) for each in answer.slowest)
+    sums = f"{answer.runs:,} runs; {answer.quarantined:,} files to quarantine; {answer.queued:,} files queued now"
+    return page(
+        f"{answer.mission}: since {_time(answer.since)}",
+        note(f"{sums}; written {_time(answer.time)} by dbproc {__version__}"),
+        section("Days", table(head, rows) if answer.days else note("Runs took in and made nothing.")),
+        section("The longest jobs", table(("process", "for", "code", "took"), slow)),
+    )
 
 
 # --- the report ---

@@ -1,13 +1,15 @@
-"""The answer of ``dbproc coverage`` as a picture."""
+"""The answers of ``dbproc coverage`` and ``dbproc stats`` as pictures."""
 
 from __future__ import annotations
 
 import datetime as dt
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from dbproc.core.coverage import Mark
 from dbproc.explain.coverage import Coverage
+from dbproc.explain.statistics import Values
 
 _COLORS = {
     Mark.NOT_DUE: "#d8d8d8",
@@ -24,6 +26,9 @@ _COLORS = {
 _MOST_ROWS = 200
 _DOTS = 100
 _ROW_INCHES = 0.28
+_MOST_VERSIONS = 20
+_BINS = 30
+_MEGABYTE = 1_000_000
 
 
 def coverage_picture(answer: Coverage) -> bytes:
@@ -56,6 +61,29 @@ def coverage_picture(answer: Coverage) -> bytes:
             axes.plot([], [], linewidth=8, color=_COLORS[mark], label=str(mark))
     if used:
         figure.legend(loc="outside lower left", ncols=len(used), frameon=False)
+    return _png(figure)
+
+
+def distribution_picture(found: Sequence[Values]) -> bytes:
+    """PNG: for each version of a code how many jobs took how long, and made how much; of so many at most."""
+    from matplotlib.figure import Figure
+
+    shown = found[:_MOST_VERSIONS]
+    figure = Figure(figsize=(10, 0.6 + 1.6 * max(len(shown), 1)), dpi=_DOTS, layout="constrained")
+    rows: Any = figure.subplots(max(len(shown), 1), 2, squeeze=False)
+    for (left, right), each in zip(rows, shown, strict=False):
+        left.hist(each.seconds, bins=_BINS, color=_COLORS[Mark.THERE])
+        right.hist([size / _MEGABYTE for size in each.output_bytes], bins=_BINS, color=_COLORS[Mark.WAITING])
+        left.set_title(_plain(each.words), loc="left", fontsize="medium")
+        left.set_xlabel("seconds a job")
+        right.set_xlabel("MB of output a job")
+        left.set_ylabel("jobs")
+    if len(found) > len(shown):
+        figure.suptitle(f"the first {len(shown)} of {len(found)} versions")
+    return _png(figure)
+
+
+def _png(figure: Any) -> bytes:
     content = io.BytesIO()
     figure.savefig(content, format="png")
     return content.getvalue()

@@ -38,6 +38,7 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
 from dbproc.database.waitingslots import WaitingRow
 from dbproc.explain.lost import LostFile, gone
+from dbproc.explain.never_due import never_due
 from dbproc.explain.status import open_failures
 from dbproc.ingest import triage
 from dbproc.ingest.incoming import scan_mission
@@ -129,6 +130,7 @@ class Plan:
     lost: tuple[LostFile, ...] | None = field(default=None, metadata=OPTIONAL)  #: gone from disk, and not made again
     lost_problem: str | None = field(default=None, metadata=OPTIONAL)  #: on directories that lack all their files
     notes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: the assumptions
+    never_due: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: on processes that never are
     totals: PlanTotals | None = field(default=None, metadata=OPTIONAL)  #: how much there is to do
 
     @property
@@ -169,6 +171,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
     with store.begin() as connection:
         failures = open_failures(connection, definition, choice)
         names = {row.campaign_id: row.name for row in campaigns.entries(connection)}
+        undue = tuple(never_due(connection, definition))
         waiting = waitingslots.entries(connection)
     decided = {each.slot for each in made if each.state in (State.STALE, State.REFUSED)}
     meant = _Meant(definition, choice)
@@ -185,6 +188,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         follows=_follows(definition, tasks),
         failures=[failure for failure in failures if failure.place not in decided and not _is_due(failure)],
         notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
+        never_due=undue,
         totals=_totals(store, jobs, options.slots),
     )
 
@@ -237,6 +241,8 @@ def _sentence(definition: Definition, decision: triage.Decision) -> str:
     match decision:
         case triage.Refused(message=message):
             return f"to quarantine: {message}"
+        case triage.Left(message=message):
+            return f"stays in incoming: {message}"
         case triage.Duplicate():
             return fault_at_home(decision) or "nothing: its bytes are in the catalogue already"
         case triage.Restored(target=target):

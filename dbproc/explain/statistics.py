@@ -14,7 +14,7 @@ from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.database import statistics as history
 from dbproc.database.statistics import CodeRow, JobRow
-from dbproc.database.store import Store
+from dbproc.database.store import Store, Transaction
 
 SLOWER = 1.5  #: times the seconds of the version before
 LEAST_JOBS = 3
@@ -56,15 +56,57 @@ def records(store: Store, process: str | None = None) -> list[Record]:
     NotFoundError
         There is no such process.
     """
-    with store.begin() as connection:
-        codes = history.codes_of(connection)
-        if process is not None:
-            names = {code.process for code in codes}
-            codes = [code for code in codes if process in (code.process, str(code.process_id))]
-            if not codes:
-                raise NotFoundError(no_such("process with a code", process, names))
-        jobs = _by_code(history.jobs_of(connection, [code.code_id for code in codes]))
+    codes, jobs = _read(store, process)
     return [_record(code, jobs, codes) for code in codes if code.code_id in jobs]
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What each job of a version of a code took and made that succeeded."""
+
+    words: str  #: the process, and the code with its version
+    seconds: tuple[float, ...]
+    output_bytes: tuple[float, ...]
+
+
+def values_of_jobs(store: Store, process: str | None = None) -> list[Values]:
+    """The values of which :func:`records` tells the medians, by version of a code.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such process.
+    """
+    codes, jobs = _read(store, process)
+    return [_values(code, jobs[code.code_id]) for code in codes if code.code_id in jobs]
+
+
+def _read(store: Store, process: str | None) -> tuple[list[CodeRow], dict[int, list[JobRow]]]:
+    """The codes of a process, or of all, and the jobs of each."""
+    with store.begin() as connection:
+        codes = _codes(connection, process)
+        return codes, _by_code(history.jobs_of(connection, [code.code_id for code in codes]))
+
+
+def _values(code: CodeRow, jobs: Sequence[JobRow]) -> Values:
+    good = [job for job in jobs if job.status is AttemptStatus.SUCCEEDED]
+    return Values(
+        words=f"{code.process}: {code.name} {code.version}",
+        seconds=tuple(job.seconds for job in good if job.seconds is not None),
+        output_bytes=tuple(float(job.size) for job in good if job.size is not None),
+    )
+
+
+def _codes(connection: Transaction, process: str | None) -> list[CodeRow]:
+    """The codes of a process, or of all."""
+    codes = history.codes_of(connection)
+    if process is None:
+        return codes
+    names = {code.process for code in codes}
+    codes = [code for code in codes if process in (code.process, str(code.process_id))]
+    if not codes:
+        raise NotFoundError(no_such("process with a code", process, names))
+    return codes
 
 
 def remarks_on_run(store: Store, run_id: int) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.store import Store, Transaction
 from dbproc.ingest.incoming import Arrival, Kind
-from dbproc.ingest.triage import Accepted, Decision, Duplicate, Refused, Restored, Triage, is_copy
+from dbproc.ingest.triage import Accepted, Decision, Duplicate, Left, Refused, Restored, Triage, is_copy
 from dbproc.products.inspection import Inspection
 from dbproc.storage import layout, moves
 from dbproc.storage.absence import has_entries
@@ -72,7 +72,7 @@ class Ingest:
                 progress(start + len(batch), len(arrivals))
 
     def _take_batch(self, arrivals: Sequence[Arrival]) -> None:
-        decisions = [each for each in self._triage.decide(arrivals) if self._has_home(each)]
+        decisions = [each for each in self._triage.decide(arrivals) if self._may_go(each)]
         ways = {id(decision): way for decision in decisions if (way := self._way_for(decision)) is not None}
         steps = [(decision, self._move_of(decision)) for decision in decisions]
         announced = [*ways.values(), *(move for _, move in steps if move is not None)]
@@ -84,6 +84,17 @@ class Ingest:
         made = [step for each in moved if (step := self._as_placed(*each, ways.get(id(each[0])))) is not None]
         self._record(made, announced)
         self._tidy(made)
+
+    def _may_go(self, decision: Decision) -> bool:
+        """Whether a file may leave incoming: not where its inspector cannot be loaded, which is the mission's fault."""
+        if isinstance(decision, Left):
+            self._report.needs_person = True
+            for name, why in decision.unloadable.items():
+                self._report.add_once(
+                    Event.PROBLEM, name, f"{why.removeprefix(f'{name} ')}; what it is to look at stays in incoming"
+                )
+            return False
+        return self._has_home(decision)
 
     def _has_home(self, decision: Decision) -> bool:
         """Whether its directory is there, or is new; it stays in incoming where a disk may not be mounted."""
@@ -99,7 +110,7 @@ class Ingest:
 
     def _move_of(self, decision: Decision) -> Move | None:
         arrival, measured = decision.arrival, decision.measured
-        if isinstance(decision, Duplicate):
+        if isinstance(decision, Duplicate | Left):
             return None
         if isinstance(decision, Refused):
             target = layout.set_aside_path(self._definition.mission.quarantine, arrival.name)
@@ -157,7 +168,8 @@ class Ingest:
     def _record(self, made: Sequence[_Step], announced: Sequence[Move]) -> None:
         accepted = (decision.file for decision, _ in made if isinstance(decision, Accepted))
         placed = [replace(file, run_id=self._run_id) for file in accepted]
-        restored = [decision.known.file_id for decision, _ in made if isinstance(decision, Restored)]
+        sizes = {each.known.file_id: each.measured.size for each, _ in made if isinstance(each, Restored)}
+        restored = list(sizes)
         entries = [
             (decision, _entry(decision, move))
             for decision, move in made
@@ -173,7 +185,7 @@ class Ingest:
                     connection, Correction.REPLACE, reason, [_corrected(file, announced) for file in former], by
                 )
                 queue.push(connection, [file.file_id for file in former], "replaced")
-            files.set_existing(connection, restored, exists=True)
+            files.set_existing(connection, restored, exists=True, sizes=sizes)
             log.note_files(connection, log.BACK, restored)
             queue.push(connection, restored, "restored")
             quarantine.insert_entries(connection, self._run_id, [entry for _, entry in entries])
@@ -224,7 +236,8 @@ class Ingest:
         if fault is None:
             if not known.exists:
                 with self._store.begin() as connection:
-                    files.set_existing(connection, [known.file_id], exists=True)
+                    sizes = {known.file_id: duplicate.measured.size}
+                    files.set_existing(connection, [known.file_id], exists=True, sizes=sizes)
                     log.note_files(connection, log.BACK, [known.file_id])
                     queue.push(connection, [known.file_id], "restored")
             if self._remove(duplicate):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from dbproc.core.errors import FormatError, PlacementError, UnsettledError
 from dbproc.core.filenames import companion_of, keywords_of, keywords_text
-from dbproc.core.model import Definition, FileFacts, KnownFile, NewFile, Product, SameName
+from dbproc.core.model import Definition, FileFacts, KnownFile, Mission, NewFile, Product, SameName
 from dbproc.core.states import RefusalReason, Standing
 from dbproc.core.text import storable, time_of
 from dbproc.core.verdicts import FIELD
@@ -21,7 +21,7 @@ from dbproc.products.facts import FIRST_VERSION
 from dbproc.products.inspection import Identity, Inspection, Refusal
 from dbproc.storage.digest import algorithm_of, digest_file, state_of
 from dbproc.storage.fingerprint import Measured, Unmeasured, measure, measure_all
-from dbproc.storage.layout import directory_of, home
+from dbproc.storage.layout import directory_of, home, is_ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,24 @@ class Refused:
         return None if self.measured is None else self.measured.digest
 
 
-Decision = Accepted | Duplicate | Restored | Refused
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A file that stays where it is: it may be of a product whose inspector cannot be loaded.
+
+    `unloadable`: by inspector, why that is.
+    """
+
+    arrival: Arrival
+    unloadable: Mapping[str, str]
+    measured: Measured | None = None
+
+    @property
+    def message(self) -> str:
+        """Why it stays."""
+        return "; ".join(self.unloadable.values())
+
+
+Decision = Accepted | Duplicate | Restored | Refused | Left
 Seen = tuple[Arrival, Identity | Refusal, Measured | Unmeasured]
 """A file, what the inspectors say of it, and what it was measured to be."""
 
@@ -98,8 +115,8 @@ class Triage:
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[Decision]:
         """What to do with each arrival that is still as it was scanned; nothing is changed."""
-        root = os.path.realpath(self._definition.mission.root)
-        early = [refused for arrival in arrivals if (refused := _refused_early(arrival, root)) is not None]
+        mission = self._definition.mission
+        early = [refused for arrival in arrivals if (refused := _refused_early(arrival, mission)) is not None]
         known_early = {decision.arrival.path for decision in early}
         rest = [arrival for arrival in arrivals if arrival.path not in known_early]
         paths = [os.path.realpath(arrival.path) if arrival.kind is Kind.LINK else arrival.path for arrival in rest]
@@ -136,6 +153,8 @@ class Triage:
         decided = None if known is None else self._judge_known(arrival, measured, known, former.get(known.file_id, ()))
         if decided is not None:
             return decided
+        if isinstance(answer, Refusal) and answer.unloadable:
+            return Left(arrival, answer.unloadable, measured)
         if isinstance(answer, Refusal):
             verdicts = [{"product": self._name(v.product_id), "reason": v.reason} for v in answer.verdicts]
             return Refused(arrival, answer.reason, answer.message, json.dumps(verdicts), measured)
@@ -259,8 +278,8 @@ def _in_terms_of(known: KnownFile, arrival: Arrival, measured: Measured) -> Meas
         return measured
 
 
-def _refused_early(arrival: Arrival, root: str) -> Refused | None:
-    """What is refused by what it is, unopened; `root` is the mission's, without links on the way."""
+def _refused_early(arrival: Arrival, mission: Mission) -> Refused | None:
+    """What is refused by what it is, unopened."""
     if arrival.kind is Kind.DIRECTORY:
         return Refused(arrival, RefusalReason.DIRECTORY, "it is a directory; put its files into incoming themselves")
     if arrival.kind is Kind.OTHER:
@@ -269,10 +288,9 @@ def _refused_early(arrival: Arrival, root: str) -> Refused | None:
         target = os.path.realpath(arrival.path)
         if not os.path.isfile(target):
             return Refused(arrival, RefusalReason.DANGLING_LINK, f"links to {target}, which is not a file")
-        if os.path.commonpath([target, root]) != root:
-            return Refused(
-                arrival, RefusalReason.LINK_ELSEWHERE, f"links to {target}, which is outside of {root}; deliver a copy"
-            )
+        if not is_ours(mission, target):
+            text = f"links to {target}, which is outside of {os.path.realpath(mission.root)}; deliver a copy"
+            return Refused(arrival, RefusalReason.LINK_ELSEWHERE, text)
         if os.path.basename(target) != arrival.name:
             return Refused(arrival, RefusalReason.LINK_RENAMED, f"links to {target}, a file of another name")
     return None

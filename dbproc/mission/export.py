@@ -11,7 +11,7 @@ from itertools import groupby
 
 from dbproc.core.durations import duration_text
 from dbproc.core.hooks import Hook
-from dbproc.core.keys import keys
+from dbproc.core.keys import Form, keys
 from dbproc.core.spec import Definition, InputSpec, InspectorSpec, MissionSpec, ProcessSpec, ProductSpec
 
 _Group = tuple[str, str]
@@ -120,7 +120,7 @@ def _required(spec: object) -> dict[str, object]:
 def _unusual(spec: object) -> dict[str, object]:
     """The values that differ from the defaults, by key."""
     return {
-        key.toml: value
+        key.toml: value[0] if key.form is Form.CHOICE and len(value) == 1 else value
         for key in keys(type(spec))
         if key.toml and not key.is_required and (value := getattr(spec, key.name)) != key.default
     }

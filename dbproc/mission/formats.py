@@ -39,14 +39,17 @@ def format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
         yield Problem((*path, "format"), fault)
 
 
-def directory_field_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
-    """Fields of a directory that nothing fills: neither the date of a file nor its name."""
+def directory_field_problems(path: KeyPath, product: ProductSpec, *, by_name: bool) -> Iterator[Problem]:
+    """Fields of a directory that nothing fills: neither the date of a file nor its name.
+
+    `by_name`: its inspector fills none, as in dbprocessing; else one of its own may.
+    """
     known = format_of(product)
     parts = [compile_format(part) for part in product.directory.split("/") if part]
     fault = _other_case(field for part in parts for field in part.fields)
     given = known.fields if known else frozenset()
     unknown = sorted(frozenset(field for part in parts for field in part.keyword_fields) - given)
-    if fault is None and known and unknown and product.inspector.is_builtin:
+    if fault is None and known and unknown and (by_name or product.inspector.is_builtin):
         other = next((field for field in FIELDS if field != unknown[0] and field.lower() == unknown[0].lower()), None)
         fault = f"the field {{{unknown[0]}}} is neither one of the date nor one of the format, so nothing can fill it"
         fault += f"; did you mean {{{other}}}?" if other else "; put it into the format, too, or leave it out"

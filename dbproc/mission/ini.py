@@ -21,6 +21,7 @@ from dbproc.core.filenames import keywords_of, substitute
 from dbproc.core.keys import Form, keys
 from dbproc.core.model import Keying
 from dbproc.core.spec import (
+    AS_IN_DBPROCESSING,
     FIRST_VERSION,
     CodeSpec,
     Definition,
@@ -109,6 +110,7 @@ def read_ini(text: str, name: str, problems: Problems) -> Definition:
         products={product.name: product for product in products.values()},
         processes={process.name: process for process in file.processes(products)},
         partial=True,
+        unsaid=file.unsaid(),
         finder=file.places,
     )
 
@@ -176,14 +178,21 @@ class _IniFile:
         section = self._section("mission", ("mission",))
         codes = section.get("codedir", "") or "."
         inspectors = section.get("inspectordir") if "inspectordir" in section.values else codes
-        return MissionSpec(
-            name=section.required("mission_name", "name"),
-            root=os.path.abspath(expanded(section.required("rootdir", "root"))),
-            incoming=paths.directory(section.required("incoming_dir", "incoming")),
-            quarantine=paths.directory(section.get("errordir", "") or os.path.join(codes, "errors")),
-            codes=paths.directory(codes),
-            inspectors=paths.directory(inspectors or "."),
-        )
+        places = {
+            "root": os.path.abspath(expanded(section.required("rootdir", "root"))),
+            "incoming": paths.directory(section.required("incoming_dir", "incoming")),
+            "quarantine": paths.directory(section.get("errordir", "") or os.path.join(codes, "errors")),
+            "codes": paths.directory(codes),
+            "inspectors": paths.directory(inspectors or "."),
+        }
+        name = section.required("mission_name", "name")
+        own = section.known(MissionSpec, without=("name", *places))
+        return mission_as_there(**{**own, **places, "name": name})
+
+    def unsaid(self) -> frozenset[str]:
+        """Those of dbproc's own keys of the mission that the file does not have."""
+        said = self._section("mission", ("mission",)).values
+        return frozenset(key.name for key in keys(MissionSpec) if key.own and key.ini not in said)
 
     def products(self, mission: MissionSpec, satellite: str, instrument: str) -> dict[str, ProductSpec]:
         """The products by section."""
@@ -234,9 +243,10 @@ class _IniFile:
         output = section.get("output_product")
         has_none = output in _NOTHING or values["timebase"] == "RUN"
         name = None if has_none else _product_name(output, products)
+        by_name = {product.name: product for product in products.values()}
         return ProcessSpec(
             output=name,
-            keywords=_keywords(values["timebase"], name, products),
+            keywords=keywords_as_there(values["timebase"], name, by_name),
             inputs=self._inputs(section, products),
             codes=(_code(section),),
             extra_params=parameters_of(_something(section.get("extra_params"))),
@@ -297,12 +307,24 @@ class _Section:
             if key.is_required:
                 self.required(key.ini, part)
             if key.is_required or key.ini in self.values:
-                values[key.name] = self._READERS[key.form](self, key.ini, part)
+                read = self._READERS[key.form]
+                values[key.name] = self.word(key.ini, part, key.choices) if key.choices else read(self, key.ini, part)
         return {name: value for name, value in values.items() if value is not None}
 
     def text(self, key: str, _: KeyPath) -> str:
         """The value as written."""
         return self.get(key)
+
+    def word(self, key: str, part: KeyPath, choices: Collection[str]) -> str | None:
+        """One of several words."""
+        chosen = next((choice for choice in choices if choice == self.get(key)), None)
+        if chosen is None:
+            self.complain(part, f"{self.get(key)!r} is not allowed; choose one of {', '.join(choices)}")
+        return chosen
+
+    def words(self, key: str, _: KeyPath) -> tuple[str, ...]:
+        """What stands between colons."""
+        return tuple(word.strip() for word in self.get(key).split(":") if word.strip())
 
     def number(self, key: str, part: KeyPath) -> float:
         """A finite number."""
@@ -349,6 +371,8 @@ class _Section:
         Form.WHOLE: whole,
         Form.DATE: date,
         Form.VERSION: version,
+        Form.WORDS: words,
+        Form.CHOICE: words,
     }
 
     def flag(self, key: str, part: str | KeyPath) -> bool:
@@ -415,12 +439,16 @@ def _product_name(written: str, products: Mapping[str, ProductSpec]) -> str:
     return products[written].name if written in products else written
 
 
-def _keywords(timebase: str, output: str | None, products: Mapping[str, ProductSpec]) -> Keying:
-    """Whether they are merged as in dbprocessing; where there are surely none, it makes no difference."""
-    made = next((product for product in products.values() if product.name == output), None)
-    format = format_of(made)
+def mission_as_there(**values: Any) -> MissionSpec:
+    """A mission that does what it did with dbprocessing, as far as nothing else is said."""
+    return paths.with_whole_places(MissionSpec(**{**AS_IN_DBPROCESSING, **values}))
+
+
+def keywords_as_there(timebase: str, output: str | None, products: Mapping[str, ProductSpec]) -> Keying:
+    """What they do, as in dbprocessing; where there are surely none, it makes no difference."""
+    format = format_of(products.get(output or ""))
     may_have = timebase == "FILE" or format is None or bool(format.keyword_fields)
-    return Keying.MERGED if output is not None and may_have else Keying.EACH
+    return Keying.INSPECTOR if output is not None and may_have else Keying.EACH
 
 
 def _something(text: str) -> str | None:

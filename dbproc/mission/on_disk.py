@@ -8,11 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from dbproc.core import overlaps
+from dbproc.core.model import WHERE_STARTED
 from dbproc.core.overlaps import Place
 from dbproc.core.spec import SHIPPED, CodeSpec, Definition, InspectorSpec, KeyPath, MissionSpec
 from dbproc.engines import program
 from dbproc.mission import paths
+from dbproc.mission.links import link_problems
 from dbproc.mission.problems import Problem, suggestion
+from dbproc.products.inspection import limits_of
+from dbproc.products.loadable import unloadable
 from dbproc.products.registry import BUILT_IN, arguments_of
 from dbproc.storage.bundle import unmatched
 from dbproc.storage.digest import missing_algorithm
@@ -26,6 +30,7 @@ def check_on_disk(definition: Definition, file: str = "") -> list[Problem]:
     return [
         *_mission_problems(definition.mission),
         *(Problem(found.key, found.text) for found in places),
+        *link_problems(definition),
         *_inspector_problems(definition),
         *_code_problems(definition),
     ]
@@ -35,6 +40,17 @@ def database_problems(definition: Definition, database: str) -> list[Problem]:
     """Problems of a database file that lies in a directory whose files come and go."""
     places = paths.layout(definition, [("the database", os.path.abspath(database))])
     return [Problem(found.key, found.text) for found in overlaps.file_problems(places, within_on_disk)]
+
+
+def loading_problems(definition: Definition) -> list[Problem]:
+    """Inspectors that cannot be loaded; a process of its own tries it."""
+    mission = definition.mission
+    used: dict[str, str] = {}
+    for product in definition.products.values():
+        if not product.inspector.is_builtin:
+            used.setdefault(_inspector_path(product.inspector, mission), product.name)
+    faults = unloadable(used, limits_of(mission))
+    return [Problem(("product", used[path], "inspector"), why) for path, why in faults.items()]
 
 
 def within_on_disk(inner: Place, outer: Place) -> bool:
@@ -80,6 +96,9 @@ def _is_program(path: Path) -> bool:
 def _mission_problems(mission: MissionSpec) -> Iterator[Problem]:
     if not os.path.isdir(mission.root):
         yield Problem(("mission", "root"), f"the directory {mission.root} does not exist; make it, or name another one")
+    run_in = paths.resolved(mission, mission.run_in)
+    if mission.run_in not in ("", WHERE_STARTED) and not os.path.isdir(run_in):
+        yield Problem(("mission", "run_in"), f"the directory {run_in} does not exist; make it, or name another one")
     missing = missing_algorithm(mission.digest)
     if missing:
         yield Problem(("mission", "digest"), missing)
@@ -98,12 +117,16 @@ def _inspector_problems(definition: Definition) -> Iterator[Problem]:
 def _inspector_problem(inspector: InspectorSpec, mission: MissionSpec) -> str | None:
     if inspector.is_builtin:
         return None
-    path = os.path.join(paths.resolved(mission, mission.inspectors), inspector.file)
+    path = _inspector_path(inspector, mission)
     if not os.path.exists(path):
         return f"there is no inspector {path}{_neighbours(path)}"
     if not os.path.isfile(path) or not os.access(path, os.R_OK):
         return f"{path} is not a readable file"
     return _lies_among_others(path, mission)
+
+
+def _inspector_path(inspector: InspectorSpec, mission: MissionSpec) -> str:
+    return os.path.normpath(os.path.join(paths.resolved(mission, mission.inspectors), inspector.file))
 
 
 def _unknown_argument(inspector: InspectorSpec) -> str | None:
@@ -156,7 +179,7 @@ def _code_problem(code: CodeSpec, mission: MissionSpec) -> str | None:
         return f"{path} is not a file"
     if not os.access(path, os.X_OK):
         return f"{path} is not executable; make it so: chmod +x {path}"
-    fault = program.fault(path)
+    fault = program.fault(path, mission.path)
     return f"{path} cannot be started: {fault}" if fault else _lies_among_others(path, mission)
 
 

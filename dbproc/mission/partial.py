@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from dbproc.core.keys import keys
 from dbproc.core.spec import Definition, ProcessSpec
 from dbproc.mission.keywise import AnySpec
+from dbproc.mission.links import with_places
 from dbproc.mission.releases import pairs, rest
 from dbproc.mission.renames import renamed_products, with_new_names
 
@@ -29,7 +31,7 @@ def merged(old: Definition | None, new: Definition) -> Definition:
     }
     return replace(
         new,
-        mission=_with_unsaid(new.mission, old.mission),
+        mission=with_places(_with_unsaid(new.mission, old.mission, new.unsaid), new.mission.outside),
         products={**products, **new.products},
         processes={**processes, **declared},
         partial=False,
@@ -61,9 +63,10 @@ def _with_keywords(process: ProcessSpec, before: ProcessSpec | None, old: Defini
     return replace(process, keywords=before.keywords) if before is not None and is_same else process
 
 
-def _with_unsaid(new: AnySpec, old: AnySpec) -> AnySpec:
-    """Complete an INI file's specification with the keys that dbprocessing does not have."""
-    return replace(new, **{key.name: getattr(old, key.name) for key in keys(type(new)) if key.ini is None})
+def _with_unsaid(new: AnySpec, old: AnySpec, unsaid: Collection[str] = ()) -> AnySpec:
+    """Complete an INI file's specification with the keys that such a file cannot have, or does not."""
+    kept = [key.name for key in keys(type(new)) if key.ini is None or key.name in unsaid]
+    return replace(new, **{name: getattr(old, name) for name in kept})
 
 
 def reformatted(old: Definition | None, new: Definition) -> set[str]:

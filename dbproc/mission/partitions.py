@@ -69,7 +69,7 @@ def partition_problems(definition: Definition) -> Iterator[Problem]:
             continue
         if cadence.timebase is Timebase.PER:
             yield from _driver_problems(process, cadence.driver, definition)
-        if process.keywords is Keying.MERGED and cadence.timebase is Timebase.FILE:
+        if process.keywords.is_merged and cadence.timebase is Timebase.FILE:
             yield from file_problems(process, definition.products)
         outputs = {name: made for name in process.outputs if (made := format_of(definition.products.get(name)))}
         for name, made in outputs.items():
@@ -122,7 +122,7 @@ def _driver_problems(process: ProcessSpec, driver: str, definition: Definition) 
     elif driver in _descendants(process, definition):
         text = f"{driver!r} is made from what this process makes; its files can be no periods of it"
         yield Problem((*path, "timebase"), text)
-    if process.keywords is Keying.MERGED:
+    if process.keywords.is_merged:
         text = f"one output would be made of all files of {driver!r} on a day, and each is to be a period; leave it out"
         yield Problem((*path, "keywords"), text)
     for place, given in found[:1]:
@@ -227,7 +227,7 @@ def _field_problems(
 
     An inspector of one's own may give any.
     """
-    is_merged = process.keywords is Keying.MERGED
+    is_merged = process.keywords.is_merged
     inputs = [given for given in process.inputs if is_merged or not given.optional] or process.inputs
     known = [products.get(given.product) for given in inputs]
     if any(product is None or not product.inspector.is_builtin or format_of(product) is None for product in known):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dbproc.core import overlaps
 from dbproc.core.filenames import substitute
@@ -51,6 +52,16 @@ def product_constants(mission: MissionSpec, product: ProductSpec) -> dict[str, s
 def directory(text: str) -> str:
     """A directory of the mission: absolute, or relative to its root."""
     return os.path.normpath(expanded(text))
+
+
+def with_whole_places(mission: MissionSpec) -> MissionSpec:
+    """A mission of which the places besides its directories are in normal form, too."""
+    return replace(
+        mission,
+        path=tuple(directory(word) for word in mission.path),
+        outside=tuple(directory(place) for place in mission.outside),
+        run_in=directory(mission.run_in) if mission.run_in else "",
+    )
 
 
 def product_directory(text: str, root: str) -> str:

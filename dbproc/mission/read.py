@@ -9,7 +9,8 @@ from pathlib import Path
 from dbproc.core.errors import DefinitionError
 from dbproc.core.spec import Definition
 from dbproc.mission.ini import read_ini
-from dbproc.mission.on_disk import check_on_disk
+from dbproc.mission.links import followed
+from dbproc.mission.on_disk import check_on_disk, loading_problems
 from dbproc.mission.problems import Problems, raise_for, suggestion
 from dbproc.mission.rules import check
 from dbproc.mission.toml import read_toml
@@ -33,10 +34,23 @@ def read_mission_file(path: str | os.PathLike[str]) -> Definition:
         definition = read_toml(text, file, problems)
     else:
         definition = read_ini(text, str(file), problems)
+    if definition.partial:
+        definition = followed(definition)
     problems.extend(check(definition))
     problems.extend(check_on_disk(definition, str(file)))
     raise_for(problems.found, str(file), definition.finder)
     return replace(definition, source=str(file))
+
+
+def require_loadable(definition: Definition) -> None:
+    """See that the inspectors of a definition can be loaded.
+
+    Raises
+    ------
+    DefinitionError
+        One cannot.
+    """
+    raise_for(loading_problems(definition), definition.source, definition.finder)
 
 
 def _text_of(file: Path) -> str:

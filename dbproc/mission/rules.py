@@ -12,9 +12,9 @@ from dbproc.core.errors import FormatError
 from dbproc.core.filenames import compile_format
 from dbproc.core.graph import circles
 from dbproc.core.keys import Form, keys
-from dbproc.core.model import Timebase
+from dbproc.core.model import FIRST, LAST, Timebase
 from dbproc.core.periods import read_timebase
-from dbproc.core.spec import CodeSpec, Definition, KeyPath, MissionSpec, ProcessSpec, ProductSpec
+from dbproc.core.spec import CodeSpec, Definition, KeyPath, ProcessSpec, ProductSpec
 from dbproc.core.verdicts import fields_fault
 from dbproc.mission import paths
 from dbproc.mission.expectations import expectation_problems
@@ -32,6 +32,7 @@ from dbproc.mission.twins import twin_problems
 from dbproc.mission.windows import input_places, window_problems
 from dbproc.products.registry import BUILT_IN
 
+_WAY_IN = "name a directory below it, which can be a link to there"
 _YEAR_FIELDS = {"Y", "y", "DATE", "datetime"}
 
 
@@ -68,6 +69,13 @@ def timebase_of(process: ProcessSpec) -> Timebase | None:
 def _value_problems(definition: Definition) -> Iterator[Problem]:
     """Every value that its key does not allow."""
     yield from _faults(("mission",), definition.mission)
+    for position, outside in enumerate(definition.mission.outside):
+        if paths.is_inside(definition.mission.root, outside):
+            text = (
+                f"{outside} holds the root {definition.mission.root}; name the places to which directories are linked"
+            )
+            yield Problem(("mission", "outside", position), text)
+    yield from _fault(("mission", "path"), _path_fault(definition.mission.path))
     for hook in definition.mission.notify:
         place: KeyPath = ("notify", hook.name)
         yield from _fault(place, bounds.name(hook.name))
@@ -88,13 +96,20 @@ def _value_problems(definition: Definition) -> Iterator[Problem]:
             yield from _faults(("process", process.name, "code", position), code)
 
 
+def _path_fault(words: tuple[str, ...]) -> str | None:
+    """The fault of ``path`` as a whole."""
+    if len(words) == 1 or (words and not {FIRST, LAST} & set(words)):
+        return None
+    return 'must be "first", "last", or a list of directories that go first'
+
+
 def _faults(path: KeyPath, spec: Any) -> Iterator[Problem]:
     """Problems of the scalar keys of a specification; lists are checked item by item."""
     for key in keys(type(spec)):
         value = getattr(spec, key.name)
         if key.check is None or value is None:
             continue
-        if key.form is not Form.WORDS:
+        if key.form not in (Form.WORDS, Form.CHOICE):
             yield from _fault((*path, key.label), key.check(value))
         else:
             for position, word in enumerate(value):
@@ -112,7 +127,7 @@ def _product_problems(definition: Definition) -> Iterator[Problem]:
         yield from _fault(path, bounds.name(product.name))
         yield from _format_problems(path, product)
         yield from format_problems(path, product)
-        yield from _directory_problems(path, product, definition.mission)
+        yield from _directory_problems(path, product, definition)
         yield from _inspector_problems(path, product)
 
 
@@ -135,16 +150,16 @@ def _format_problems(path: KeyPath, product: ProductSpec) -> Iterator[Problem]:
         yield Problem((*path, "format"), f"{text}; put {{Y}}{{m}}{{d}} into the format, or name another inspector")
 
 
-def _directory_problems(path: KeyPath, product: ProductSpec, mission: MissionSpec) -> Iterator[Problem]:
+def _directory_problems(path: KeyPath, product: ProductSpec, definition: Definition) -> Iterator[Problem]:
     path = (*path, "directory")
     if not product.directory.isprintable():
         yield Problem(path, f"{product.directory!r} has control characters in it; write printable text")
         return
     if paths.leads_outside(product.directory):
-        yield Problem(path, f"{product.directory!r} is outside the root {mission.root}; name a directory below it")
+        yield Problem(path, f"{product.directory!r} is outside the root {definition.mission.root}; {_WAY_IN}")
         return
     try:
-        yield from directory_field_problems(path, product)
+        yield from directory_field_problems(path, product, by_name=definition.partial)
     except FormatError as error:
         yield Problem(path, str(error))
 
@@ -266,12 +281,41 @@ def _quality_problems(definition: Definition) -> Iterator[Problem]:
 
 
 def _shared_output_problems(definition: Definition) -> Iterator[Problem]:
-    makers: dict[str, str] = {}
+    makers: dict[str, ProcessSpec] = {}
     for process in definition.processes.values():
         for name in process.outputs:
-            if makers.setdefault(name, process.name) != process.name:
-                text = f"the process {makers[name]!r} makes {name!r} already; one product has one maker"
-                yield Problem(("process", process.name, "output"), text)
+            first = makers.setdefault(name, process)
+            if first is not process:
+                text = f"the process {first.name!r} makes {name!r} already; one product has one maker"
+                way = _either_or(first, process, name)
+                note = "; a configuration file of dbprocessing cannot say so: see docs/from-dbprocessing.md"
+                yield Problem(("process", process.name, "output"), f"{text}. {way}{note if definition.partial else ''}")
+
+
+def _either_or(first: ProcessSpec, other: ProcessSpec, output: str) -> str:
+    """What to write where a product is made by one process or else by another one: one process that takes one input or
+    else another, or two products of which what follows takes one or else the other."""
+    names, others = ([given.product for given in each.inputs] for each in (first, other))
+    mine, its = [name for name in names if name not in others], [name for name in others if name not in names]
+    does_the_same = first.timebase == other.timebase and _programs(first) == _programs(other)
+    if does_the_same and len(mine) == len(its) == 1:
+        either = _first_of(mine[0], its[0])
+        written = ", ".join(either if name == mine[0] else f'"{name}"' for name in names)
+        return f"For either-or, make {first.name!r} the one process: inputs = [{written}]"
+    own = f"{output}_{other.name}"
+    return (
+        f"For either-or, let {other.name!r} make a product of its own, such as {own!r}, and have what is made of "
+        f"{output!r} take one or else the other: inputs = [{_first_of(output, own)}]"
+    )
+
+
+def _programs(process: ProcessSpec) -> list[tuple[str, tuple[str, ...]]]:
+    return [(code.file, code.arguments) for code in process.codes if code.active]
+
+
+def _first_of(*names: str) -> str:
+    listed = ", ".join(f'"{name}"' for name in names)
+    return f"{{ first_of = [{listed}] }}"
 
 
 def _circle_problems(definition: Definition) -> Iterator[Problem]:

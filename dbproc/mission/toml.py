@@ -102,7 +102,8 @@ def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]
     values = table.known(MissionSpec)
     constants = paths.mission_constants(values["name"])
     places = {key: paths.directory(paths.filled(values[key], constants)) for key in paths.DIRECTORIES if key in values}
-    mission = MissionSpec(**(values | places | {"root": os.path.normpath(home / places["root"])}))
+    values |= places | {"root": os.path.normpath(home / places["root"])}
+    mission = paths.with_whole_places(MissionSpec(**values))
     groups = _groups(top, table, mission)
     table.close()
     return replace(mission, notify=tuple(_hooks(top))), groups

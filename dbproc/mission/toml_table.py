@@ -125,6 +125,9 @@ class Table:
     def _words(self, key: Key) -> tuple[str, ...]:
         return self.texts(key.label)
 
+    def _choice(self, key: Key) -> tuple[str, ...]:
+        return (self.text(key.label),) if isinstance(self.content.get(key.label), str) else self.texts(key.label)
+
     _READERS: ClassVar[Mapping[Form, Callable[[Table, Key], Any]]] = {
         Form.TEXT: _text,
         Form.LINES: _text,
@@ -135,6 +138,7 @@ class Table:
         Form.VERSION: _version,
         Form.DURATION: _duration,
         Form.WORDS: _words,
+        Form.CHOICE: _choice,
     }
 
     def texts(self, key: str) -> tuple[str, ...]:

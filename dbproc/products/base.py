@@ -7,11 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.core.filenames import NameFacts
 from dbproc.core.version import Version
+
+if TYPE_CHECKING:
+    from dbproc.core.model import Extra
 
 
 class NotMine(Exception):
@@ -40,8 +43,9 @@ class Facts:
     keywords
         Process keywords beside those that the name gives; where both give one, these win.
     extra
-        More columns of the file's row: ``quality_comment``, ``caveats``, ``verbose_provenance``, ``check_date``,
-        ``quality_checked``, ``met_start_time``, ``met_stop_time``.
+        More columns of the file's row: the texts ``quality_comment``, ``caveats``, ``verbose_provenance``, the time
+        ``check_date``, the truth value ``quality_checked``, the numbers ``met_start_time``, ``met_stop_time``; each may
+        also be given as text.
     tolerance
         How many days the contents may lie away from what the name says before the two contradict each other.
     """
@@ -51,7 +55,7 @@ class Facts:
     date: dt.date | None = None
     version: Version | str | None = None
     keywords: Mapping[str, str] = field(default_factory=dict)
-    extra: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Extra] = field(default_factory=dict)
     tolerance: int = 1
 
 

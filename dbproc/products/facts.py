@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from dbproc.core.errors import VersionError
 from dbproc.core.filenames import NameFacts, keywords_text, last_moment
 from dbproc.core.version import Version
 from dbproc.products.base import Facts, Nonsense, NotMine
 
-EXTRA = frozenset(
-    {
-        "quality_comment",
-        "caveats",
-        "verbose_provenance",
-        "check_date",
-        "quality_checked",
-        "met_start_time",
-        "met_stop_time",
-    }
-)
-"""The columns of the file's row that an inspector may fill besides its facts."""
+if TYPE_CHECKING:
+    from dbproc.core.model import Extra
 
 FIRST_VERSION = Version(1, 0, 0)
 _YEARS = range(1900, 2101)
 _LONGEST = 10_000
 _KEY = re.compile(r"[^\s=\x00-\x1f\x7f]+")
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _NO_NAME = NameFacts(None, None, None, None)
 
 
@@ -40,7 +32,7 @@ class CheckedFacts(NamedTuple):
     stop: dt.datetime
     version: Version
     keywords: str
-    extra: dict[str, str]
+    extra: dict[str, Extra]
 
 
 def settle(facts: object, name: NameFacts = _NO_NAME, covers: dt.timedelta | None = None) -> CheckedFacts:
@@ -60,10 +52,7 @@ def settle(facts: object, name: NameFacts = _NO_NAME, covers: dt.timedelta | Non
     start, stop = _span(start, stop, name, covers)
     date = day("date", facts.date) or name.date or start.date()
     keywords = {**name.keywords, **_texts("keywords", facts.keywords)}
-    extra = _texts("extra", facts.extra)
-    unknown = sorted(extra.keys() - EXTRA)
-    if unknown:
-        raise Nonsense(f"extra has {unknown[0]!r}; it may hold {', '.join(sorted(EXTRA))}")
+    extra = extra_of(facts.extra)
     version = version_of(facts.version) or name.version or FIRST_VERSION
     return checked(CheckedFacts(date, start, stop, version, keywords_text(keywords), extra))
 
@@ -131,6 +120,41 @@ def text(what: str, value: object) -> str:
     return str(value)
 
 
+def extra_of(values: object) -> dict[str, Extra]:
+    """What an inspector gives for further columns, in their types, from values or texts; Nonsense for what does not
+    fit. What is None is left out."""
+    if not isinstance(values, Mapping):
+        raise Nonsense(f"its extra are {_shown(values)}, not a dict")
+    unknown = next((key for key in values if key not in EXTRA), None)
+    if unknown is not None:
+        raise Nonsense(f"extra has {_shown(unknown)}; it may hold {', '.join(sorted(EXTRA))}")
+    return {key: EXTRA[key](key, value) for key, value in values.items() if value is not None}
+
+
+def _number(what: str, value: object) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise Nonsense(f"its {what} is {_shown(value)}, not a number")
+    return number
+
+
+def _flag(what: str, value: object) -> bool:
+    flag = _FLAGS.get(str(value).lower())
+    if flag is None:
+        raise Nonsense(f"its {what} is {_shown(value)}, neither true nor false")
+    return flag
+
+
+def _time(what: str, value: object) -> dt.datetime:
+    try:
+        return moment(what, dt.datetime.fromisoformat(value) if isinstance(value, str) else value)
+    except ValueError as error:
+        raise Nonsense(f"its {what} is {_shown(value)}, not a time") from error
+
+
 def _moment(what: str, value: object) -> dt.datetime | None:
     return None if value is None else moment(what, value)
 
@@ -178,3 +202,15 @@ def _texts(what: str, values: object) -> dict[str, str]:
 def _shown(value: object) -> str:
     shown = ascii(value)
     return shown if len(shown) <= 80 else shown[:77] + "..."
+
+
+EXTRA: Mapping[str, Callable[[str, object], Extra]] = {
+    "quality_comment": text,
+    "caveats": text,
+    "verbose_provenance": text,
+    "check_date": _time,
+    "quality_checked": _flag,
+    "met_start_time": _number,
+    "met_stop_time": _number,
+}
+"""The columns of the file's row that an inspector may fill besides its facts, and how each is read."""

@@ -10,17 +10,19 @@ import os
 import re
 import stat
 import string
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Self
 
 from dbproc.core.filenames import NameFacts
 from dbproc.core.model import Definition, FileFacts, Mission, Product, Verdict
+from dbproc.core.spec import MissionSpec
 from dbproc.core.states import RefusalReason
 from dbproc.products.base import Nonsense, NotMine
 from dbproc.products.facts import CheckedFacts, settle
 from dbproc.products.filename import FilenameInspector
+from dbproc.products.loadable import load_faults
 from dbproc.products.pool.child import Answer, Limits
 from dbproc.products.pool.protocol import Reply, facts_of, mission_line, reason_line
 from dbproc.products.pool.supervisor import Supervisor
@@ -50,12 +52,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A file that could not be identified; `verdicts` are those of the products that were asked."""
+    """A file that could not be identified; `verdicts` are those of the products that were asked.
+
+    `unloadable`: why it may be of a product whose inspector cannot be loaded, by inspector; nothing: it is not.
+    """
 
     path: str
     reason: RefusalReason
     message: str
     verdicts: tuple[Verdict, ...] = ()
+    unloadable: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Finding(NamedTuple):
@@ -63,6 +69,7 @@ class _Finding(NamedTuple):
 
     verdict: Verdict
     has_failed: bool = False
+    is_unloadable: bool = False
 
 
 class _Asked(NamedTuple):
@@ -84,8 +91,8 @@ class Inspection:
         self._products = dict(sorted(definition.products.items()))
         self._by_prefix = _by_prefix(self._products.values())
         self._prefix_lengths = sorted({len(prefix) for prefix in self._by_prefix})
-        self._supervisor = Supervisor(mission_line(definition), _limits(definition.mission))
-        self._broken: list[str] = []
+        self._supervisor = Supervisor(mission_line(definition), limits_of(definition.mission))
+        self._broken: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -128,6 +135,11 @@ class Inspection:
             for (_, product_id), refusal, found in zip(items, refusals, findings, strict=True)
         ]
 
+    def unloadable(self, products: Iterable[int]) -> dict[str, str]:
+        """Of the inspectors of some products, those that cannot be loaded, and why."""
+        inspectors = (self._products[number].inspector for number in products if number in self._products)
+        return load_faults(self._supervisor, (each.name for each in inspectors if not each.is_builtin))
+
     def verdicts(self, path: str) -> list[Verdict]:
         """What every product of the mission says of a file."""
         return self.confirm_many([(path, product_id) for product_id in self._products])
@@ -146,7 +158,13 @@ class Inspection:
         failures = [f"{self._name(each.verdict)}: {each.verdict.reason}" for each in findings if each.has_failed]
         if not failures:
             return None
-        return _unfit(path) or Refusal(path, RefusalReason.INSPECTOR_FAILED, _joined(failures), verdicts)
+        unloadable = {
+            self._products[each.verdict.product_id].inspector.name: each.verdict.reason
+            for each in findings
+            if each.is_unloadable
+        }
+        refusal = Refusal(path, RefusalReason.INSPECTOR_FAILED, _joined(failures), verdicts, unloadable)
+        return _unfit(path) or refusal
 
     def _name(self, verdict: Verdict) -> str:
         return self._products[verdict.product_id].name
@@ -162,9 +180,10 @@ class Inspection:
             for each in self._with_prefix(name)
             if (fault := each.compiled.fault(name)) is not None
         ]
-        near += sorted(self._broken)
+        near += sorted(self._broken.values())
         message = _joined(near) or f"no product's filename format fits {name!r}"
-        return Refusal(path, RefusalReason.NO_PRODUCT, message, tuple(each.verdict for each in findings))
+        verdicts = tuple(each.verdict for each in findings)
+        return Refusal(path, RefusalReason.NO_PRODUCT, message, verdicts, self._broken)
 
     def _with_prefix(self, name: str) -> list[Product]:
         """The products whose format begins as `name` does, in the order of their ids."""
@@ -193,9 +212,11 @@ class Inspection:
         inspectors = (each.inspector for each in self._products.values())
         files = sorted({each.name for each in inspectors if not each.is_builtin})
         answers = dict(zip(files, self._supervisor.ask([("kind", name) for name in files]), strict=True))
-        self._broken += [
-            reason_line(f"{answer.content}") for answer in answers.values() if answer.reply is Reply.FAILED
-        ]
+        self._broken = {
+            name: reason_line(f"{answer.content}")
+            for name, answer in answers.items()
+            if answer.reply in (Reply.FAILED, Reply.UNLOADABLE)
+        }
         return frozenset(name for name, answer in answers.items() if answer == _IS_LEGACY)
 
     def _findings_of(self, asked: Sequence[Sequence[_Asked]]) -> list[list[_Finding]]:
@@ -228,7 +249,8 @@ class Inspection:
             return _failed(product.product_id, str(nonsense))
 
 
-def _limits(mission: Mission) -> Limits:
+def limits_of(mission: Mission | MissionSpec) -> Limits:
+    """The limits of a mission's inspectors."""
     memory = min(mission.inspector_memory * (1 << 30), 1 << 62)
     return Limits(seconds=mission.inspector_seconds, memory=int(memory))
 
@@ -263,6 +285,8 @@ def _finding(product_id: int, answer: Answer) -> _Finding:
     words = answer.content if isinstance(answer.content, str) else ""
     if answer.reply is Reply.REASON:
         return _refused(product_id, words)
+    if answer.reply is Reply.UNLOADABLE:
+        return _Finding(Verdict(product_id=product_id, facts=None, reason=reason_line(words)), True, True)
     return _failed(product_id, words or "its worker answered with something else than was asked")
 
 

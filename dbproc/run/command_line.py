@@ -8,13 +8,14 @@ import re
 from collections.abc import Mapping
 
 from dbproc.core.filenames import render
-from dbproc.core.model import Definition, InputsBy, Task
+from dbproc.core.model import ArgumentFields, Definition, InputsBy, Task
 from dbproc.engines.environment import public_environment
 from dbproc.storage.layout import file_path
 from dbproc.storage.workspace import INPUT_LIST
 from dbproc.system.encoding import this_python
 from dbproc.system.package import is_shipped
 
+_OF_DBPROCESSING = ("DATE", "ROOTDIR", "CODEDIR", "CODEVERSION")
 _REPLACED = re.compile(r"\{(\w+)\}|\$(\w+|\{[^}]*\})", re.ASCII)
 """A field in braces, or a variable of the environment."""
 
@@ -25,18 +26,22 @@ def command_line(definition: Definition, task: Task, directory: str) -> tuple[st
     If the code takes a list file, its path replaces the inputs.
     """
     constants = _constants(definition, task)
+    date: dt.date | None = task.slot.date
+    if definition.mission.argument_fields is ArgumentFields.DBPROCESSING:
+        constants = {name: value for name, value in constants.items() if name in _OF_DBPROCESSING}
+        date = None
     words = [*task.process.extra_params, *task.code.arguments]
     outputs = (os.path.join(directory, planned.name) for planned in task.outputs)
     is_listed = task.code.inputs_by is InputsBy.FILE
     return (
         *_program(task.code.path),
-        *(argument(word, constants, task.slot.date) for word in words),
+        *(argument(word, constants, date) for word in words),
         *([os.path.join(directory, INPUT_LIST)] if is_listed else input_paths(definition, task)),
         *outputs,
     )
 
 
-def argument(word: str, constants: Mapping[str, str], date: dt.date) -> str:
+def argument(word: str, constants: Mapping[str, str], date: dt.date | None) -> str:
     """One word of the command line: fields replaced, ``~`` and ``$NAME`` expanded as dbprocessing does.
 
     Substituted text is not expanded again: a directory may have ``{Y}`` or ``$NAME`` in its name. A variable that holds
@@ -74,8 +79,10 @@ def _constants(definition: Definition, task: Task) -> dict[str, str]:
     }
 
 
-def _time_constants(date: dt.date) -> dict[str, str]:
-    """``{Y}``, ``{m}`` … ; other fields in braces are left to the code."""
+def _time_constants(date: dt.date | None) -> dict[str, str]:
+    """``{Y}``, ``{m}`` … ; other fields in braces are left to the code, and without a date these, too."""
+    if date is None:
+        return {}
     time = dt.datetime.combine(date, dt.time(), dt.UTC)
     return {name: render("{" + name + "}", time, "", {}) for name in ("Y", "m", "b", "d", "y", "j", "datetime")}
 

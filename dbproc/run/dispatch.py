@@ -106,7 +106,7 @@ class Dispatch:
         """Pass a task to the engine; one that cannot be started, or is `hindered`, is a failure at once."""
         definition, task, command = self._setup.definition, prepared.task, prepared.command
         job = job_of(definition, task, command, self._setup.workspace, prepared.name, attempt_id)
-        hindrance = obstacle(task, command) or prepared.inputs.fault or hindered
+        hindrance = obstacle(task, command, definition.mission.path) or prepared.inputs.fault or hindered
         if hindrance is not None:
             return Failure(task, _not_started(job, hindrance), hindrance, is_obstacle=True)
         self._running[attempt_id] = prepared

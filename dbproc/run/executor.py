@@ -14,6 +14,7 @@ from dbproc.core.events import Event, Progress
 from dbproc.core.model import Ending, Outcome, Slot, Task
 from dbproc.core.plan import Decision, State
 from dbproc.core.slot_text import slot_words, task_shown
+from dbproc.core.text import one_line
 from dbproc.database import moves, queue
 from dbproc.database.attempts import NewAttempt, insert_attempts, interrupt_running
 from dbproc.database.store import Transaction
@@ -316,6 +317,8 @@ class Executor:
             log = "" if result.outcome.exit_status is None else f"; its log: {result.outcome.job.log}"
             self._report.add(Event.FAILED, subject, f"{result.message}{log}", **facts)
             return
+        if result.beside:
+            self._report.add_once(Event.NOTE, task.process.name, _beside_words(result.beside))
         names = ", ".join(planned.name for planned in task.outputs)
         self._report.add(Event.BUILT if names else Event.RAN, names or subject, task.why, **facts)
 
@@ -342,6 +345,13 @@ class Executor:
             text = "the run was ended before what it made was looked at"
             interrupted = partial(replace, ending=Ending.INTERRUPTED, message=text)
             return self._dispatch.verify([(task, interrupted(outcome)) for task, outcome in ended])
+
+
+def _beside_words(names: Sequence[str]) -> str:
+    """What is said of files that a job left beside its output."""
+    shown = ", ".join(map(one_line, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    what = "it was" if len(names) == 1 else "they were"
+    return f"left {shown} in its working directory; {what} thrown away. To keep such files, give it run_in"
 
 
 def _attempt(prepared: Prepared) -> NewAttempt:

@@ -188,7 +188,8 @@ _EDITED = "does not have the bytes that were recorded: somebody changed it on di
 def ways_of_edited(filename: str, *, is_made: bool) -> str:
     """What to do about a file that was edited on disk: one that was made is made again, another one is replaced."""
     way = "move it away, and the next run makes it again" if is_made else _replacing(filename)
-    return f"put the former bytes back, or {way}"
+    accept = f"to accept these: dbproc check --accept {shlex.quote(filename)} --reason TEXT"
+    return f"put the former bytes back, or {way}; {accept}"
 
 
 def _replacing(filename: str) -> str:

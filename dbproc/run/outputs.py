@@ -53,6 +53,7 @@ class Success:
     outcome: Outcome
     files: tuple[NewFile, ...] = ()
     moves: tuple[Move, ...] = ()
+    beside: tuple[str, ...] = ()  #: what it left in its directory besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +138,20 @@ class _Verification:
             for planned in task.outputs
         ]
         checked = self._checked_outputs(made)
-        return _without_twins(
-            [
-                _result(task, outcome, fault, checked.get(outcome.job.attempt_id, []))
-                for (task, outcome), fault in zip(ended, faults, strict=True)
-            ]
-        )
+        results = [
+            _result(task, outcome, fault, checked.get(outcome.job.attempt_id, []))
+            for (task, outcome), fault in zip(ended, faults, strict=True)
+        ]
+        return _without_twins([self._with_beside(result) for result in results])
+
+    def _with_beside(self, result: Result) -> Result:
+        """A success with the names of what it left, where that is thrown away."""
+        if isinstance(result, Failure):
+            return result
+        own = {planned.name for planned in result.task.outputs}
+        own |= {companion_of(planned.name) for planned in result.task.outputs if self._has_companion(planned)}
+        left = [name for name in _names_in(result.outcome.job.directory) if name not in own]
+        return replace(result, beside=tuple(left)) if left else result
 
     def _checked_outputs(self, made: Sequence[_Made]) -> dict[int, list[_Output | str]]:
         """By attempt: the row for each output, or what is wrong with it."""
@@ -345,9 +354,11 @@ def _without_twins(results: Sequence[Result]) -> list[Result]:
 
 
 def _planned_keywords(task: Task, fields: frozenset[str]) -> str:
-    """The keywords in the name of an output: those of its slot, or merged, of its inputs."""
+    """The keywords of an output whose inspector gives none: those of its slot, or merged, of its inputs, or none."""
     if task.process.keywords is Keying.EACH:
         return restricted(task.slot.keywords, fields)
+    if task.process.keywords is Keying.INSPECTOR:
+        return ""
     keywords: dict[str, str] = {}
     for file in task.inputs:
         keywords.update(keywords_of(file.keywords))

@@ -64,6 +64,7 @@ class Scheduler:
         self.definition = definition
         self._facts = facts or facts_of(store, definition)
         self._open_items = open_items
+        self.touched: dict[int, set[dt.date]] = defaultdict(set)  #: by product: the days of which files were queued
         self._done_with: list[int] = []  # queued files for which everything is decided
         self._confirmed: list[Confirmation] = []  # what is up to date because newer inputs equal the older ones
         self._ended_items: list[ItemEnd] = []  # items of campaigns for which nothing is built
@@ -143,6 +144,8 @@ class Scheduler:
     def enqueue(self, queued: Sequence[Queued]) -> None:
         """Make candidates of what depends on queued files; what depends on a campaign's files can wait."""
         self._known.update(item.file_id for item in queued)
+        for item in queued:
+            self.touched[item.product_id].add(item.date)
         for slot, item in candidates(self.definition, self._facts, self._consumers, queued):
             if slot.process_id not in self._allowed:
                 self._kept.add(item.file_id)

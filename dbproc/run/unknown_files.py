@@ -48,14 +48,18 @@ def _look(store: Store, mission: Mission, product: Product) -> str | None:
         return None
     return (
         f"{path} is in its place, and the catalogue has no file of product {product.name}: {PROCESSED_BEFORE}, and "
-        f"nothing is made of it until {ways_of(product.name)}"
+        f"nothing more is made of it; {ways_of(product.name)}"
     )
 
 
-def half_moved(store: Store, definition: Definition) -> str | None:
-    """A sentence on files in the directories of products of which the catalogue has none; None without any."""
+def half_moved(store: Store, definition: Definition, *, only_made: bool = False) -> str | None:
+    """A sentence on files in the directories of products of which the catalogue has none; None without any. With
+    `only_made` of those that processes make: nothing is made of them."""
+    made = {product_id for process in definition.processes.values() for product_id in process.outputs}
     counts: dict[str, int] = {}
     for product in definition.products.values():
+        if only_made and product.product_id not in made:
+            continue
         with store.begin() as connection:
             is_asked = is_new(connection, product.product_id)
         found = islice(unknown_files(store, definition.mission, product), _MOST + 1) if is_asked else ()
@@ -77,8 +81,8 @@ def _some(count: int) -> str:
 def ways_of(product: str) -> str:
     """What helps where files of a product are in place that the catalogue does not know."""
     return (
-        f"that is taken in (dbproc adopt --derived --product {product}), or all of it with its history "
-        "(dbproc import dbprocessing OLD), or moved away"
+        f"take it in (dbproc adopt --derived --product {product}), or all of it with its history (dbproc import "
+        "dbprocessing OLD), or move it away"
     )
 
 
@@ -107,5 +111,7 @@ def _place(definition: Definition, task: Task, planned: Planned) -> str | None:
 
 
 def _way_out(definition: Definition, planned: Planned) -> str:
+    if planned.again is not None:
+        return "if it is the file that was gone: dbproc check --repair records that it is back; else move it away"
     product = definition.products[planned.product_id].name
     return f"take it in (dbproc adopt --derived --product {product}), or move it away, and the next run goes on"

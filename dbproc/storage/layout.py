@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 
 from dbproc.core.errors import PlacementError
@@ -32,36 +33,45 @@ def inside(root: str, relative: str) -> str:
     PlacementError when it would lie outside of `root`, by its text or because a link leads there, or when it is longer
     than any path that is recorded.
     """
-    return _inside(root, relative)[0]
+    return _inside((root,), relative)[0]
+
+
+def is_ours(mission: Mission, real: str) -> bool:
+    """Whether a path without links on the way lies below the root, or in one of the places outside."""
+    return any(_is_below(real, _real(place)) for place in (mission.root, *mission.outside))
 
 
 def home(mission: Mission, product: Product | ProductSpec, directory: str, filename: str) -> str:
     """The absolute path of a file of a product in its `directory`, relative to the root.
 
-    PlacementError as of :func:`inside`, or when it would lie in a directory of the mission that is not for products
-    (incoming, codes, ``.dbproc`` …) where a keyword or a link leads, and not the text of the definition.
+    PlacementError as of :func:`inside`, but that links may lead to the places outside that the mission names; or when
+    it would lie in a directory of the mission that is not for products (incoming, codes, ``.dbproc`` …) where a keyword
+    or a link leads, and not the text of the definition.
     """
-    path, real = _inside(mission.root, os.path.join(directory, filename))
+    path, real = _inside((mission.root, *mission.outside), os.path.join(directory, filename))
     for written, place in _other_places(mission):
         if _is_below(real, place) and not _is_meant(mission.root, product.directory, written, place):
             raise PlacementError(f"{directory!r} leads into {place}, which is not for products")
     return path
 
 
-def _inside(root: str, relative: str) -> tuple[str, str]:
-    """The path of :func:`inside`, and its directory without links on the way."""
+def _inside(places: Sequence[str], relative: str) -> tuple[str, str]:
+    """The path of :func:`inside`, and its directory without links on the way; the root is the first of the places to
+    which these may lead."""
+    root = places[0]
     path, top = os.path.normpath(os.path.join(root, relative)), os.path.normpath(root)
     if not _is_below(path, top):
         raise PlacementError(f"{relative!r} leads outside of {root}")
     if len(os.fsencode(path)) > _LONGEST_PATH:
         raise PlacementError(f"its path below {root} would have more than {_LONGEST_PATH} bytes")
     real = os.path.realpath(os.path.dirname(path))
-    if not _is_below(real, _real(top)):
-        raise PlacementError(f"{relative!r} leads outside of {root}: a link on the way leads to {real}")
+    if not any(_is_below(real, _real(os.path.normpath(place))) for place in places):
+        text = f"{relative!r} leads outside of {root}: a link on the way leads to {real}"
+        raise PlacementError(f"{text}; if files are to be kept there, name it: outside = [...] in the mission file")
     return path, real
 
 
-_real = lru_cache(maxsize=4)(os.path.realpath)
+_real = lru_cache(maxsize=64)(os.path.realpath)
 """Of directories that stay what they are while a run is live."""
 
 

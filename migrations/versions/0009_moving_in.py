@@ -12,12 +12,30 @@ depends_on = None
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
+INSTRUMENTPRODUCTLINK = """
+CREATE VIEW instrumentproductlink AS
+SELECT instrument_id, product_id FROM product
+"""
+
 
 def upgrade() -> None:
     """Add what such a mission needs."""
     op.add_column("product", sa.Column("quality_of", sa.Text()))
+    _add_mission_keys()
     _add_releases()
     _add_baseline()
+    _add_links()
+    _allow_accepting()
+    op.execute(INSTRUMENTPRODUCTLINK)
+
+
+def _add_mission_keys() -> None:
+    """Keys with which a mission does what it did with dbprocessing."""
+    op.add_column("mission", sa.Column("path", sa.Text(), server_default="first", nullable=False))
+    op.add_column("mission", sa.Column("outside", sa.Text(), nullable=True))
+    op.add_column("mission", sa.Column("run_in", sa.Text(), nullable=True))
+    op.add_column("mission", sa.Column("argument_fields", sa.Text(), server_default="all", nullable=False))
+    op.add_column("process", sa.Column("run_in", sa.Text(), nullable=True))
 
 
 def _add_releases() -> None:
@@ -65,14 +83,57 @@ def _add_baseline() -> None:
     _make_nullable("attempt", "code_shasum", "TEXT")
 
 
+def _add_links() -> None:
+    """Trees of symbolic links to the newest files."""
+    op.create_table(
+        "linktree",
+        sa.Column("linktree_id", sa.Integer(), nullable=False),
+        sa.Column("directory", sa.Text(), nullable=False),
+        sa.Column("products", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("utc_start_time", sa.DateTime(timezone=True)),
+        sa.Column("utc_stop_time", sa.DateTime(timezone=True)),
+        sa.Column("min_age_days", sa.Integer()),
+        sa.Column("companions", sa.Boolean(), nullable=False),
+        sa.Column("made_date", sa.Date(), nullable=False),
+        sa.Column("is_current", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("linktree_id", name=op.f("pk_linktree")),
+        sa.UniqueConstraint("directory", name=op.f("uq_linktree_directory")),
+    )
+    op.create_table(
+        "link",
+        sa.Column("linktree_id", sa.Integer(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("file_id", BIG_ID, nullable=False),
+        sa.ForeignKeyConstraint(["linktree_id"], ["linktree.linktree_id"], name=op.f("fk_link_linktree_id")),
+        sa.ForeignKeyConstraint(["file_id"], ["file.file_id"], name=op.f("fk_link_file_id")),
+        sa.PrimaryKeyConstraint("linktree_id", "path", name=op.f("pk_link")),
+    )
+    op.create_index(op.f("ix_link_file_id"), "link", ["file_id"])
+
+
+def _allow_accepting() -> None:
+    """A person may accept bytes that a file has on disk."""
+    before = "kind IN ('withdraw', 'replace', 'reinspect', 'rename', 'mark', 'reap'"
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint(op.f("ck_correction_kind"), "correction")
+        op.create_check_constraint(op.f("ck_correction_kind"), "correction", f"{before}, 'accept')")
+    else:
+        _rewrite("correction", f"{before})", f"{before}, 'accept')")
+
+
 def _make_nullable(table: str, column: str, type_: str) -> None:
-    """On SQLite in the schema's text: a table that is made anew costs as much as all its rows."""
     if op.get_bind().dialect.name == "postgresql":
         op.alter_column(table, column, nullable=True)
-        return
+    else:
+        _rewrite(table, f"{column} {type_} NOT NULL", f"{column} {type_}")
+
+
+def _rewrite(table: str, old: str, new: str) -> None:
+    """Change the text of SQLite's schema: a table that is made anew costs as much as all its rows."""
     version = op.get_bind().scalar(sa.text("PRAGMA schema_version"))
     op.execute("PRAGMA writable_schema = ON")
     change = "UPDATE sqlite_master SET sql = replace(sql, :old, :new) WHERE type = 'table' AND name = :table"
-    op.execute(sa.text(change).bindparams(old=f"{column} {type_} NOT NULL", new=f"{column} {type_}", table=table))
+    op.execute(sa.text(change).bindparams(old=old, new=new, table=table))
     op.execute(f"PRAGMA schema_version = {version + 1}")
     op.execute("PRAGMA writable_schema = OFF")

@@ -83,6 +83,8 @@ OF_THEIR_OWN: dict[str, st.SearchStrategy[Any]] = {
     "output": st.just("made"),
     "notify": st.lists(st.deferred(lambda: HOOKS), max_size=2, unique_by=lambda hook: hook.name).map(tuple),
     "further_outputs": st.sampled_from([(), ("more",)]),
+    "path": st.sampled_from([("first",), ("last",), ("/opt/a b",), ("/opt/a", "/opt/b")]),
+    "outside": st.sampled_from([(), ("/disk 3",), ("/disk3", "/disk4")]),
 }
 
 

@@ -554,6 +554,11 @@ def a_code_was_edited(mission: Mission) -> None:
         stream.write("# edited\n")
 
 
+@plants(Kind.INSPECTOR_UNLOADABLE, "inspectors/own.py")
+def an_inspector_cannot_be_loaded(mission: Mission) -> None:
+    (mission.root / "inspectors" / "own.py").write_text("import a_package_that_there_is_not\n")
+
+
 @plants(Kind.INSPECTOR_MISSING, "inspectors/own.py")
 def an_inspector_is_gone(mission: Mission) -> None:
     (mission.root / "inspectors" / "own.py").unlink()
@@ -610,8 +615,35 @@ def test_each_damage_is_named_at_its_place_and_nothing_else(plant: str, sound: M
 
 
 def test_damage_of_every_kind_is_planted_but_what_root_may_do() -> None:
-    elsewhere = {Kind.UNREADABLE, Kind.DIRECTORY_READ_ONLY, Kind.UNREADABLE_VALUE}
+    elsewhere = {Kind.UNREADABLE, Kind.DIRECTORY_READ_ONLY, Kind.UNREADABLE_VALUE, Kind.IMPLAUSIBLE}
     assert {kind for _, kind, _ in PLANTS.values()} == set(Kind) - elsewhere
+
+
+def test_unlikely_dates_are_told_where_that_is_asked_for(sound: Mission) -> None:
+    assert faults(check(sound, "--plausible", status=0)) == set()
+    sound.execute(f"UPDATE file SET revision_version = 7 WHERE filename = '{RAW[0]}'")
+    assert faults(check(sound, status=0)) == set()
+    facts = check(sound, "--plausible", status=1)
+    assert faults(facts) == {("implausible", RAW[0])}
+    assert facts["faults"][0]["text"] == "its name says version 1.0.0, and it has 1.0.7"
+    assert faults(check(sound, "--plausible", "--product", "clean", status=0)) == set()
+    assert faults(check(sound, "--plausible", "--product", "raw", status=1)) == {("implausible", RAW[0])}
+
+
+def test_some_files_are_looked_at_alone(sound: Mission) -> None:
+    gone, spoilt = home(sound, name_of("clean", 2)), home(sound, RAW[0])
+    gone.unlink()
+    spoilt.write_bytes(b"?" * spoilt.stat().st_size)
+    (gone.parent / "stranger.txt").touch()
+    facts = check(sound, "--product", "clean", status=1)
+    assert faults(facts) == {("missing", str(gone))}
+    assert facts["files"] == sum(file.product == "clean" for file in sound.files().values())
+    assert faults(check(sound, "--product", "clean", "--start", "2020-01-03", status=0)) == set()
+    assert faults(check(sound, "--product", "raw", status=0)) == set()
+    assert faults(check(sound, "--product", "raw", "--deep", status=1)) == {("changed", str(spoilt))}
+    assert faults(check(sound, "--end", "2020-01-01", "--deep", status=1)) == {("changed", str(spoilt))}
+    for wrong in (("--repair",), ("--accept", RAW[0], "--reason", "x")):
+        assert guarded(check_command, ["-m", sound.database, "--product", "raw", *wrong], "dbproc check") == 2
 
 
 def test_check_of_a_sound_mission_changes_nothing(sound: Mission) -> None:

@@ -6,7 +6,6 @@ for, ``exact_NAME.json`` says which files differ and why, and dbproc is held to 
 
 from __future__ import annotations
 
-import configparser
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.flow.compat.legacy import DATABASE, HERE, Mission, load
+from tests.flow.compat.legacy import DATABASE, HERE, Mission, load, write_release
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted(path.stem.partition("_")[2] for path in HERE.glob("scenario_*.json"))
@@ -76,12 +75,7 @@ def without_commands(files: dict[str, Any]) -> dict[str, Any]:
 
 def release(mission: Mission, code: dict[str, Any]) -> None:
     """Give a code a new version in the configuration, as its author would, and apply that."""
-    ini = configparser.ConfigParser(interpolation=None)
-    ini.read(mission.config)
-    ini[code["section"]]["code_version"] = code["version"]
-    ini[code["section"]]["code_filename"] = code["filename"]
-    with mission.config.open("w") as stream:
-        ini.write(stream)
+    write_release(mission, code)
     dbproc(mission, "-m", "dbproc", "apply", "-m", DATABASE, mission.config.name)
 
 

@@ -323,6 +323,21 @@ def test_superseded_versions_go_to_the_trash_and_come_back_until_they_are_delete
     assert newest(mission) >= {name_of("clean", 1, "1.0.2")}
     mission.dbproc("check", "--deep")
 
+    mission.deliver(name_of("raw", 1, "1.0.3"), content="1.0.3")
+    mission.run()
+    archive, superseded = mission.root.parent / "archive", name_of("clean", 1, "1.0.2")
+    assert f"there is no directory {archive}" in mission.dbproc("reap", "--archive", str(archive), status=2).err
+    archive.mkdir()
+    inside = str(mission.root / "data" / "clean")
+    assert "is the mission's own" in mission.dbproc("reap", "--archive", inside, status=2).err
+    stored = archive / "data" / "clean" / superseded
+    assert f"would be archived: {stored}" in mission.dbproc("reap", "--archive", str(archive), "--dry-run").out
+    assert json.loads(mission.dbproc("reap", "--archive", str(archive), "--json").out)["archived"] == [str(stored)]
+    assert stored.read_text() == "clean(1.0.2)"
+    assert not any((mission.root / ".dbproc/trash").iterdir())
+    assert json.loads(mission.dbproc("reap", "--archive", str(archive), "--json").out)["archived"] == []
+    mission.dbproc("check", "--deep")
+
 
 def test_a_product_without_versions_may_have_the_same_bytes_again(mission: Mission) -> None:
     blocks = [product("raw", 0), product("day", 1, "day_{Y}{m}{d}.txt"), process("to_day", "day", ["raw"])]

@@ -123,6 +123,9 @@ def test_pages_and_pictures_show_the_same_and_run_nothing(made: Mission) -> None
     assert [each["failed"] for each in told["runs"]][-1] == 1
     assert {(each["kind"], each["reason"]) for each in told["corrections"]} >= {("withdraw", EVIL)}
     assert "cannot write" in made.dbproc("report", "--output", "/nowhere/r.html", status=2).err
+    gaps = made.dbproc("coverage", "--gaps").out
+    assert gaps.splitlines()[:2] == ["", "gaps:"]
+    assert "dbproc retry --only to_clean" in gaps
 
 
 def test_without_expectations_the_rhythm_so_far_tells_what_is_missing(sqlite_mission: Mission) -> None:

@@ -45,8 +45,8 @@ def test_what_asks_answers_from_the_catalogue(built: Mission) -> None:
     assert required[1] == f"  {number}\tclean"
     assert len(required[-1].split()) == 2
     gaps = built.script("missingFilesByProduct.py", "-m", built.database, "--parent", "raw", "clean").out
-    assert gaps == built.dbproc("coverage", "--all", "--product", "clean").out
-    assert built.script("missingFiles.py", "-m", built.database).out == built.dbproc("coverage", "--all").out
+    assert gaps == built.dbproc("coverage", "--gaps", "--product", "clean").out
+    assert built.script("missingFiles.py", "-m", built.database).out == built.dbproc("coverage", "--gaps").out
     built.script("htmlCoverage.py", "-m", built.database, "-d", "3", "cover")
     assert "clean" in (built.root / "cover.html").read_text()
 
@@ -71,7 +71,40 @@ def test_what_changes_says_what_it_does_and_can_be_undone(built: Mission) -> Non
     assert built.script("MigrateDB.py", "-y", "-m", built.database).out
 
 
+def test_what_compares_and_takes_in_does_as_the_commands_do(built: Mission) -> None:
+    assert "equal" in built.script("compareDB.py", "-m", built.database, "-m", built.database).out
+    assert "twice" in built.script("compareDB.py", "-m", built.database, status=2).err
+    for script in ("scrubber.py", "possibleProblemDates.py"):
+        assert built.script(script, "-m", built.database).out == built.dbproc("check", "--plausible").out
+    inspector = built.root / "mine.py"
+    inspector.write_text(INSPECTOR)
+    (raw,) = built.root.rglob(RAW)
+    words = ["-m", built.database, "-f", str(raw), "-i", str(inspector), "-p", "raw", "-a", "word=said"]
+    assert "said" in built.script("testInspector.py", *words, status=1).out
+    stray = raw.with_name(name_of("raw", 7))
+    stray.write_text("stray")
+    assert stray.name in built.script("linkUningested.py", "-m", built.database, "-p", "raw").out
+    assert stray.name in built.names("raw")
+    stray.write_text("edited")
+    built.script("updateSHAsum.py", "-m", built.database, str(stray))
+    assert "no fault" in built.dbproc("check", "--deep").out
+
+
+INSPECTOR = """
+from dbprocessing import inspector
+class Inspector(inspector.inspector):
+    def inspect(self, kwargs):
+        raise ValueError(kwargs["word"])
+"""
+
+
 @pytest.mark.parametrize("name", INSTEAD)
 def test_what_is_gone_names_what_does_its_job(name: str, built: Mission) -> None:
     told = built.script(name, "-m", built.database, "--odd", "word", status=2).err
     assert f"{name} is gone" in told
+
+
+def test_the_page_on_dbprocessing_names_every_script() -> None:
+    page = (REPOSITORY / "docs" / "from-dbprocessing.md").read_text()
+    section = page.partition("\n## Scripts")[2].partition("\n## ")[0]
+    assert not {name for name in COMMANDS if f"`{name}" not in section}

@@ -80,3 +80,31 @@ def test_a_run_says_once_that_a_version_makes_files_of_another_size(jobs: int, s
     mission.deliver(name_of("raw", 9))
     assert "note" not in mission.run().out
     assert mission.run().out == ""
+
+
+@pytest.mark.both_databases
+def test_what_runs_did_since_a_time_is_told_by_day_and_product(mission: Mission) -> None:
+    mission.create(*chain())
+    mission.deliver(name_of("raw", 1), "nobody knows this")
+    mission.run(status=1)
+    mission.code("to_smooth.sh", "#!/bin/sh\nexit 3\n")
+    mission.define(*chain(), name="test")
+    mission.deliver(name_of("raw", 2))
+    mission.run(status=1)
+    told = mission.dbproc("report", "--since", "7d", "--json").json
+    counted = {each["product"]: tuple(each.values())[2:] for each in told["days"]}
+    assert counted["raw"] == (2, 0, 0, 0)
+    assert counted["clean"] == (0, 2, 0, 0)
+    assert counted["smooth"][1:3] == (1, 2)
+    assert (told["runs"], told["quarantined"], told["queued"]) == (2, 1, 0)
+    assert {job["process"] for job in told["slowest"]} == {"to_clean", "to_smooth"}
+    text = mission.dbproc("report", "--since", "2020-01-01").out
+    assert "runs: 2, to quarantine: 1, queued now: 0" in text
+    page = mission.root.parent / "week.html"
+    mission.dbproc("report", "--since", "1 day", "--html", str(page))
+    assert "to_clean.sh 1.0.0" in page.read_text()
+    assert mission.dbproc("report", "--since", "2090-01-01", "--json").json["days"] == []
+    assert "write how long ago" in mission.dbproc("report", "--since", "soon", status=2).err
+    assert "goes with --since" in mission.dbproc("report", "--html", str(page), status=2).err
+    mission.dbproc("stats", "--png", str(mission.root.parent / "stats.png"))
+    assert (mission.root.parent / "stats.png").read_bytes().startswith(b"\x89PNG")

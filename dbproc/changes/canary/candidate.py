@@ -90,7 +90,7 @@ def candidate(holdings: Holdings, definition: Definition, process: Process, old:
     spec = replace(present, file=file, version=proposal.version, output_interface=interface)
     changes = _changes_of(holdings, process.name, old.code_id, spec)
     path = code_path(directory, spec.file, spec.version)
-    obstacle = code_obstacle(path)
+    obstacle = code_obstacle(path, definition.mission.path)
     if obstacle is not None:
         raise UserError(obstacle)
     bundle = _bundle(path, spec.uses, definition.mission.digest)

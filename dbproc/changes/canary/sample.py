@@ -204,7 +204,7 @@ class _Building:
 
     def build(self, tasks: Sequence[Task], jobs: int) -> None:
         """Build all, `jobs` at a time; in any case no job is left running."""
-        hindrance = code_obstacle(tasks[0].code.path)
+        hindrance = code_obstacle(tasks[0].code.path, self._definition.mission.path)
         if hindrance is not None:
             raise UserError(hindrance)
         engine, waiting = LocalEngine(jobs), list(tasks)

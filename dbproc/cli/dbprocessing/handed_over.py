@@ -66,8 +66,8 @@ def print_required(mission: str, processes: Sequence[str]) -> None:
 @mission_option
 @_date_options
 def missing_files(mission: str, start: dt.date | None, end: dt.date | None) -> int:
-    """Show what is missing, with its cause: dbproc coverage. Each run makes by itself what can be made."""
-    return main(["coverage", "-m", mission, "--all", *_dates(start, end)])
+    """Show what is missing, with its cause: dbproc coverage --gaps. Each run makes by itself what can be made."""
+    return main(["coverage", "-m", mission, "--gaps", *_dates(start, end)])
 
 
 @_command("missingFilesByProduct.py")
@@ -79,13 +79,13 @@ def missing_files(mission: str, start: dt.date | None, end: dt.date | None) -> i
 def missing_files_by_product(
     mission: str, start: dt.date | None, end: dt.date | None, process: bool, parent: str | None, product: str
 ) -> int:
-    """Show what is missing of PRODUCT, by name or number, with its cause: dbproc coverage, reprocess."""
+    """Show what is missing of PRODUCT, by name or number, with its cause: dbproc coverage --gaps, reprocess."""
     if parent is not None:
         with open_mission(mission, read_only=True) as store:
             definition.products(store, (parent,))
     if process:
         return main(["reprocess", "-m", mission, "--product", product, *_dates(start, end)])
-    return main(["coverage", "-m", mission, "--all", "--product", product, *_dates(start, end)])
+    return main(["coverage", "-m", mission, "--gaps", "--product", product, *_dates(start, end)])
 
 
 @_command("htmlCoverage.py")
@@ -115,12 +115,69 @@ def config_from_db(mission: str, force: bool, nocomments: bool, filename: Path) 
     return status
 
 
+@_command("compareDB.py")
+@click.option("-m", "--mission", "databases", multiple=True, required=True, help="Twice: the databases.")
+def compare_db(databases: Sequence[str]) -> int:
+    """Compare two databases by names: dbproc compare."""
+    if len(databases) != 2:
+        raise click.UsageError("give -m twice, once for each database")
+    return main(["compare", *databases])
+
+
 @_command("dbOnlyFiles.py")
 @mission_option
+@_date_options
+@_product_option
 @click.option("-f", "--fix", is_flag=True, help="Record missing files as missing, and repair what else can be.")
-def db_only_files(mission: str, fix: bool) -> int:
-    """Show where database and disk disagree: dbproc check."""
-    return main(["check", "-m", mission, *(["--repair"] if fix else [])])
+def db_only_files(mission: str, start: dt.date | None, end: dt.date | None, product: str | None, fix: bool) -> int:
+    """Show which files are not on disk, and where else database and disk disagree: dbproc check."""
+    chosen = () if product is None else ("--product", product)
+    return main(["check", "-m", mission, *chosen, *_dates(start, end), *(["--repair"] if fix else [])])
+
+
+@_command("possibleProblemDates.py")
+@mission_option
+@click.option("--fix", is_flag=True, help="Repair what can be repaired.")
+def possible_problem_dates(mission: str, fix: bool) -> int:
+    """Show faults, and what is unlikely of dates and times: dbproc check --plausible."""
+    return main(["check", "-m", mission, "--plausible", *(["--repair"] if fix else [])])
+
+
+@_command("scrubber.py")
+@mission_option
+def scrubber(mission: str) -> int:
+    """Show faults, and what is unlikely of dates and times: dbproc check --plausible."""
+    return main(["check", "-m", mission, "--plausible"])
+
+
+@_command("testInspector.py")
+@mission_option
+@click.option("-f", "--file", required=True, help="The file.")
+@click.option("-i", "--inspector", required=True, help="The inspector's Python file.")
+@click.option("-p", "--product", required=True, help="The product, by name or number.")
+@click.option("-a", "--args", "arguments", help="Its arguments: 'name=value name=value'.")
+def test_inspector(mission: str, file: str, inspector: str, product: str, arguments: str | None) -> int:
+    """Try an inspector on a file: dbproc inspect --inspector."""
+    given = () if arguments is None else ("--arguments", arguments)
+    return main(["inspect", "-m", mission, "--inspector", inspector, "--product", product, *given, file])
+
+
+@_command("updateSHAsum.py")
+@mission_option
+@click.argument("infile")
+def update_shasum(mission: str, infile: str) -> int:
+    """Take the bytes that INFILE has now for its own: dbproc check --accept. What was made from it stays as it is."""
+    name = os.path.basename(infile)
+    return main(["check", "-m", mission, "--accept", name, "--keep", "--reason", "updateSHAsum.py"])
+
+
+@_command("linkUningested.py")
+@mission_option
+@click.option("-p", "--product", "products", multiple=True, help="Only this product; may be repeated.")
+def link_uningested(mission: str, products: Sequence[str]) -> int:
+    """Take files into the catalogue that lie in their product's directory: dbproc adopt."""
+    statuses = [main(["adopt", "-m", mission, "--product", each]) for each in products]
+    return max(statuses) if products else main(["adopt", "-m", mission])
 
 
 @_command("MigrateDB.py")
@@ -153,7 +210,13 @@ COMMANDS = {
         missing_files_by_product,
         html_coverage,
         config_from_db,
+        compare_db,
         db_only_files,
+        possible_problem_dates,
+        scrubber,
+        test_inspector,
+        update_shasum,
+        link_uningested,
         migrate_db,
         purge_file,
     )

@@ -16,11 +16,15 @@ _WORDS: Mapping[str, str] = {
     "coveragePlot.py": "no configuration is needed: dbproc coverage --png coverage.png -m DATABASE",
     "deleteAllDBFiles.py": "a catalogue is not emptied: dbproc withdraw --product PRODUCT --reason TEXT takes files "
     "back and can be undone; to begin anew: dbproc init OTHER, and dbproc adopt -m OTHER for what lies in place",
-    "histogramCodes.py": "logs need not be read: dbproc stats -m DATABASE",
+    "fast_data.py": "a product says in the mission file how many versions it keeps (keep = 1), and dbproc reap "
+    "[--archive DIRECTORY] removes the others; delivered files are never removed",
+    "histogramCodes.py": "logs need not be read: dbproc stats --png codes.png -m DATABASE",
     "makeLatestSymlinks.py": "no configuration is needed, the catalogue knows the newest files: "
     "dbproc links DIRECTORY -m DATABASE",
     "replaceArgsWithRootdir.py": "write {ROOTDIR} for the root in the arguments of the mission file, then: "
     "dbproc apply FILE; if there is none: dbproc export --output mission.toml",
+    "weeklyReport.py": "logs need not be read: dbproc report --since 7d --html week.html -m DATABASE",
+    "writeDBhtml.py": "the mission as one page: dbproc report --output mission.html -m DATABASE",
     "updateUnixTime.py": "nothing is to be done: unixtime is a view of the times of each file",
 }
 

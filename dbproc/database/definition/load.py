@@ -94,6 +94,7 @@ def _mission(row: AnyRow) -> model.Mission:
         "quarantine": _absolute(root, spec.quarantine),
         "umask": int(spec.umask, 8),
         "group": spec.group or None,
+        "run_in": _run_in(spec.run_in, root),
     }
     return model.Mission(
         mission_id=row.mission_id,
@@ -103,6 +104,11 @@ def _mission(row: AnyRow) -> model.Mission:
         root_marked=row.root_marked,
         **values,
     )
+
+
+def _run_in(directory: str, root: str) -> str:
+    """The directory in which codes run: absolute, or one of the words for what only a run knows."""
+    return directory if directory in ("", model.WHERE_STARTED) else _absolute(root, directory)
 
 
 def _products(connection: Connection, mission: model.Mission) -> dict[int, model.Product]:
@@ -186,6 +192,7 @@ def _process(
         ),
         build=spec["build"],
         wait=spec.get("wait"),
+        run_in=mission.run_in if row.run_in is None else _run_in(row.run_in, mission.root),
     )
 
 

@@ -15,8 +15,10 @@ from dbproc.database.store.opening import (
     SCHEMA_VERSION,
     Store,
     holds_mission,
+    is_of_dbprocessing,
     newer,
     no_schema,
+    of_dbprocessing,
     open_any_schema,
     schema_version,
 )
@@ -132,6 +134,8 @@ def _create_on_server(url: URL) -> None:
         _refuse_other_encodings(store)
         _provide_schema(store)
         with store.begin() as connection:
+            if is_of_dbprocessing(connection):
+                raise DatabaseError(of_dbprocessing(store.name))
             if holds_mission(connection, _current_schema(connection)):
                 shown = f"{store.name} already holds a mission; to upgrade it: dbproc upgrade -m {store.name}"
                 raise DatabaseError(shown)

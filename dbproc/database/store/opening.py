@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy import URL, Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from dbproc.core.errors import (
@@ -298,7 +298,24 @@ def _no_mission(store: Store) -> str:
         with store.begin() as connection:
             if connection.scalar(text("SELECT current_schema()")) is None:
                 return no_schema(store, connection.scalar(text("SHOW search_path")))
+    with store.begin() as connection:
+        if is_of_dbprocessing(connection):
+            return of_dbprocessing(store.name)
     return f"{store.name} is not a dbproc database; create one with: dbproc init DATABASE"
+
+
+_OF_DBPROCESSING = {"mission", "product", "productprocesslink", "instrumentproductlink", "filefilelink", "logging_file"}
+
+
+def is_of_dbprocessing(connection: Connection) -> bool:
+    """Whether the tables are those of a database of dbprocessing."""
+    tables = set(inspect(connection).get_table_names())
+    return tables >= _OF_DBPROCESSING and "alembic_version" not in tables
+
+
+def of_dbprocessing(name: str) -> str:
+    """What is said of a database of dbprocessing, where one of dbproc's is meant."""
+    return f"{name} is a database of dbprocessing; to take it over: dbproc import dbprocessing {name} -m NEW"
 
 
 def newer(name: str, version: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from dbproc.core.filenames import keywords_of, keywords_text
 from dbproc.products.base import NotMine
 from dbproc.products.dbprocessing.database import Database
-from dbproc.products.facts import EXTRA, FIRST_VERSION, CheckedFacts, checked, day, moment, text, version_of
+from dbproc.products.facts import EXTRA, FIRST_VERSION, CheckedFacts, checked, day, extra_of, moment, text, version_of
 
 
 class _LastWords(logging.Handler):
@@ -58,5 +58,6 @@ def settle(params: Mapping[str, Any]) -> CheckedFacts:
     keywords = text("process_keywords", params.get("process_keywords") or "").strip()
     if all("=" in word for word in keywords.split()):
         keywords = keywords_text(keywords_of(keywords))
-    extra = {key: text(key, str(params[key])) for key in sorted(EXTRA) if params.get(key) is not None}
-    return checked(CheckedFacts(date, start, stop, version, keywords, extra))
+    given = {key: params[key] for key in sorted(EXTRA) if params.get(key) is not None}
+    extra = {key: str(value) if EXTRA[key] is text else value for key, value in given.items()}
+    return checked(CheckedFacts(date, start, stop, version, keywords, extra_of(extra)))

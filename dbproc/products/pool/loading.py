@@ -82,6 +82,9 @@ def _executed(path: str, name: str) -> ModuleType:
         spec.loader.exec_module(module)
     except OSError as error:
         raise LoadError(f"{path} cannot be loaded: {error.strerror or error}") from error
+    except ModuleNotFoundError as error:
+        remedy = f"inspectors run in dbproc's own Python, {sys.executable}: install it there"
+        raise LoadError(f"{path} cannot be loaded: {described(error, path)}; {remedy}") from error
     except MemoryError:
         raise
     except BaseException as error:

@@ -19,12 +19,13 @@ from dbproc.core.redaction import masked
 from dbproc.core.text import one_line
 from dbproc.core.version import Version
 from dbproc.products.base import Nonsense
-from dbproc.products.facts import EXTRA, CheckedFacts, checked, text, version_of
+from dbproc.products.facts import CheckedFacts, checked, extra_of, text, version_of
 
 if TYPE_CHECKING:
-    from dbproc.core.model import Definition, Product
+    from dbproc.core.model import Definition, Extra, Product
 
 READY = b"ready"
+_OF_MISSION = ("mission_id", "name", "root", "incoming", "quarantine", "code_directory", "inspector_directory")
 _LONGEST_REASON = 1_000
 _LONGEST_KEYWORDS = 2_000  # bytes; PostgreSQL keeps no more than 2704 in an index
 
@@ -37,6 +38,7 @@ class Reply(StrEnum):
     FAILED = "failed"  #: the inspector failed; the content says how
     MEMORY = "memory"  #: there was not enough memory
     KIND = "kind"  #: in whose way the inspector is written
+    UNLOADABLE = "unloadable"  #: the file that should hold the inspector cannot be loaded; the content says why
 
 
 def line(content: object) -> bytes:
@@ -46,14 +48,13 @@ def line(content: object) -> bytes:
 
 def mission_line(definition: Definition) -> bytes:
     """The first message to a worker."""
-    mission = definition.mission
-    names = ("mission_id", "name", "root", "incoming", "quarantine", "code_directory", "inspector_directory")
-    return line(
-        {
-            "mission": {name: getattr(mission, name) for name in names},
-            "products": [_product_row(each) for each in definition.products.values()],
-        }
-    )
+    mission = {name: getattr(definition.mission, name) for name in _OF_MISSION}
+    return line({"mission": mission, "products": [_product_row(each) for each in definition.products.values()]})
+
+
+def setup_line() -> bytes:
+    """The first message to a worker that is asked about no file."""
+    return line({"mission": dict.fromkeys(_OF_MISSION), "products": []})
 
 
 def facts_content(facts: CheckedFacts) -> dict[str, Any]:
@@ -64,16 +65,16 @@ def facts_content(facts: CheckedFacts) -> dict[str, Any]:
         "stop": facts.stop.isoformat(),
         "version": str(facts.version),
         "keywords": facts.keywords,
-        "extra": facts.extra,
+        "extra": {key: _in_json(value) for key, value in facts.extra.items()},
     }
 
 
 def facts_of(content: object) -> CheckedFacts:
     """The reverse of :func:`facts_content`, trusting nothing: the process that sent it runs foreign code."""
-    if not isinstance(content, Mapping) or not isinstance(extra := content.get("extra"), Mapping):
+    if not isinstance(content, Mapping):
         raise Nonsense("the worker returned invalid facts")
     version = version_of(content.get("version"))
-    if version is None or not extra.keys() <= EXTRA:
+    if version is None:
         raise Nonsense("the worker returned invalid facts")
     _require_storable(version, text("keywords", content.get("keywords")))
     return checked(
@@ -83,9 +84,13 @@ def facts_of(content: object) -> CheckedFacts:
             _time(content.get("stop")),
             version,
             text("keywords", content.get("keywords")),
-            {key: text(key, value) for key, value in extra.items()},
+            extra_of(content.get("extra")),
         )
     )
+
+
+def _in_json(value: Extra) -> str | float | bool:
+    return value.isoformat() if isinstance(value, dt.datetime) else value
 
 
 def reason_line(words: str) -> str:

@@ -43,7 +43,9 @@ class Worker:
             return Reply.FACTS, facts_content(self._inspected(question[2], question[3]))
         except NotMine as error:
             return Reply.REASON, str(error)[:_LONGEST_REASON]
-        except (Nonsense, LoadError) as error:
+        except LoadError as error:
+            return Reply.UNLOADABLE, str(error)[:_LONGEST_REASON]
+        except Nonsense as error:
             return Reply.FAILED, str(error)[:_LONGEST_REASON]
         except MemoryError:
             return Reply.MEMORY, ""

@@ -110,6 +110,16 @@ class Mission:
         return hashlib.sha256(found[0].read_bytes()).hexdigest() if found else ""
 
 
+def write_release(mission: Mission, code: dict[str, Any]) -> None:
+    """Give a code a new version in the configuration, as its author would."""
+    ini = configparser.ConfigParser(interpolation=None)
+    ini.read(mission.config)
+    ini[code["section"]]["code_version"] = code["version"]
+    ini[code["section"]]["code_filename"] = code["filename"]
+    with mission.config.open("w") as stream:
+        ini.write(stream)
+
+
 def _utc(text: str) -> str:
     """A time as a database keeps it, with or without an offset, as UTC without one."""
     time = dt.datetime.fromisoformat(text)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dbproc.core.candidates import Queued, affected, consumers
-from dbproc.core.facts import Facts, Output, Tried
+from dbproc.core.facts import Baseline, Facts, Output, Tried
 from dbproc.core.filenames import compile_format
 from dbproc.core.model import Build, Code, Definition, File, Input, Inspector, Keying, Process, Product, Slot, Timebase
 from dbproc.core.needs import needs
@@ -680,3 +680,61 @@ def test_what_is_asked_for_is_the_days_of_windows_and_periods() -> None:
     assert (asked.by_date, asked.outputs) == ({}, {CLEAN: [(monday, monday)]})
     asked = needs(effect().definition, [Slot(MAKE, DAY), Slot(MAKE, day(3))])
     assert (asked.by_time, asked.by_date, asked.outputs) == ({}, {RAW: [(DAY, day(3))]}, {})
+
+
+# --- what an imported file counts as made from ---
+
+
+def imported(output: Output, *counted: File, by: Code | None = None, other_name: bool = False) -> Output:
+    """An output that counts as made from something else than it was made from."""
+    return replace(output, baseline=Baseline((by or code()).code_id, counted, other_name))
+
+
+WITH_CAL = (Input(product_id=RAW), Input(product_id=CAL, optional=True))
+
+
+def test_what_counts_as_made_from_the_wanted_inputs_is_left_as_it_is() -> None:
+    site, cal = Site(inputs=WITH_CAL, codes=[code(101, "1.1.0")]), file(2, product=CAL)
+    output = imported(made(file(9, product=CLEAN), file(1)), file(1), cal, by=code(101))
+    decision = site.decide(file(1), cal, outputs=[output])
+    assert (decision.state, decision.confirmed) == (State.UP_TO_DATE, ())
+    assert decision.explanation == "clean_20200102_v1.0.0 is up to date, as it was taken over"
+    assert site.decide(file(1), cal, outputs=[replace(output, code_id=None, code_version=None)]).task is None
+    named = replace(output, file=replace(output.file, filename="as it was called"))
+    assert site.decide(file(1), cal, outputs=[named]).state is State.STALE
+    kept = replace(named, baseline=Baseline(101, (file(1), cal), other_name=True))
+    assert site.decide(file(1), cal, outputs=[kept]).state is State.UP_TO_DATE
+
+
+def test_when_something_of_it_changes_all_is_told_that_is_other_than_it_was() -> None:
+    site, cal = Site(inputs=WITH_CAL, codes=[code(101, "1.0.1")]), file(2, product=CAL)
+    output = imported(made(file(9, product=CLEAN), file(1)), file(1), cal, by=code(101))
+    newer = file(3, version="1.0.1")
+    decision = site.decide(newer, cal, outputs=[output])
+    assert version(decision) == "1.1.0"
+    assert reasons(decision) == [
+        "code make.sh changed from 1.0.0 to 1.0.1",
+        "input raw_20200102_v1.0.0 replaced by raw_20200102_v1.0.1",
+        "input cal_20200102_v1.0.0 added",
+    ]
+    assert site.decide(file(1), outputs=[output]).state is State.STALE  # one less is a change, too
+    gone = replace(output, file=replace(output.file, standing=Standing.LOST))
+    assert "clean_20200102_v1.0.0 is gone from disk" in reasons(site.decide(file(1), cal, outputs=[gone]))
+
+
+def test_what_was_really_made_from_a_file_that_is_taken_back_is_made_anew() -> None:
+    old, new = file(1), file(3, version="1.1.0")
+    output = imported(made(file(9, product=CLEAN), old), new)
+    assert Site().decide(new, outputs=[output]).state is State.UP_TO_DATE
+    back = replace(output, inputs=(replace(old, standing=Standing.WITHDRAWN),))
+    assert reasons(Site().decide(new, outputs=[back])) == [
+        "input raw_20200102_v1.0.0 withdrawn, raw_20200102_v1.1.0 in its place"
+    ]
+
+
+def test_nothing_imported_is_withdrawn_because_it_would_not_be_made_now() -> None:
+    site = Site(inputs=[Input(product_id=RAW), Input(product_id=CAL)])
+    other = file(5, number=3)
+    output = imported(made(file(9, product=CLEAN), file(1), other), file(1))
+    assert site.decide(file(1), outputs=[output]).state is State.NOT_DUE
+    assert site.decide(file(1), outputs=[made(output.file, file(1), other)]).state is State.WITHDRAW

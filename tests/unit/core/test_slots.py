@@ -13,7 +13,7 @@ from dbproc.core.model import NO_TIME, Input, Keying, Period, Process, Slot, Tim
 from dbproc.core.periods import days_period
 from dbproc.core.slots import key_fields, key_of, period_of, reach, slots_at, window
 
-EACH, MERGED = Keying
+EACH, MERGED, _ = Keying
 GRID = [each for each in Timebase if each.is_grid]
 BY_FILES = [Timebase.FILE, Timebase.PER]
 

@@ -250,7 +250,8 @@ class TestAPartialFile:
         bare = replace(CODE, time_limit=None, code_id=None, running=None)
         process = replace(PROCESS, codes=(change(bare),))
         mission = MissionSpec(name="m", root="/m")
-        return Definition(mission=mission, processes={"clean": process}, partial=True)
+        unsaid = frozenset({"settle_seconds"})
+        return Definition(mission=mission, processes={"clean": process}, partial=True, unsaid=unsaid)
 
     old = replace(with_code(time_limit=60.0), mission=replace(OLD.mission, settle_seconds=5))
 

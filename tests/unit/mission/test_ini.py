@@ -159,12 +159,12 @@ def test_processes_have_all_forms_of_inputs_and_name_products_by_section_or_by_n
     ("old", "new", "keywords"),
     [
         ("", "", Keying.EACH),
-        ("made_{datetime}_", "made_{datetime}_{station}_", Keying.MERGED),
-        ("output_product = product_made", "output_product = in_another_file", Keying.MERGED),
-        ("output_timebase = DAILY", "output_timebase = FILE", Keying.MERGED),
+        ("made_{datetime}_", "made_{datetime}_{station}_", Keying.INSPECTOR),
+        ("output_product = product_made", "output_product = in_another_file", Keying.INSPECTOR),
+        ("output_timebase = DAILY", "output_timebase = FILE", Keying.INSPECTOR),
     ],
 )
-def test_keywords_are_merged_as_in_dbprocessing_unless_there_are_none(
+def test_keywords_are_those_of_inspectors_as_in_dbprocessing_unless_there_are_none(
     folder: Path, old: str, new: str, keywords: Keying
 ) -> None:
     text = INI.replace(old, new) if old else INI

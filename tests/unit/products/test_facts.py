@@ -144,6 +144,10 @@ NOW = dt.datetime(2019, 1, 2, 12)
         (Facts(extra={"colour": "red"}), "extra has 'colour'"),
         (Facts(extra={"caveats": "x\x00y"}), "control characters"),
         (Facts(extra={"caveats": "x" * 20_000}), "20000 characters"),
+        (Facts(extra={"met_start_time": "soon"}), "met_start_time is 'soon', not a number"),
+        (Facts(extra={"met_stop_time": float("nan")}), "not a number"),
+        (Facts(extra={"quality_checked": "perhaps"}), "neither true nor false"),
+        (Facts(extra={"check_date": "yesterday"}), "check_date is 'yesterday', not a time"),
         (Facts(tolerance="7"), "tolerance"),  # type: ignore[arg-type]
     ],
 )

@@ -424,7 +424,7 @@ class TestInspectorsOfDbprocessing:
         one = inspection(product(1, "x_{Y}{m}{d}_v{VERSION}.cdf", files.legacy(BY_REGEX)))
         facts = identity(one.identify([files.file("x_20130214_v1.10.0.cdf")])[0]).facts
         assert (facts.date, facts.version) == (dt.date(2013, 2, 14), Version(1, 10, 0))
-        assert dict(facts.extra) == {"quality_comment": "testDB", "met_start_time": "17"}
+        assert dict(facts.extra) == {"quality_comment": "testDB", "met_start_time": 17.0}
 
     def test_what_it_logs_is_the_reason_of_its_refusal(self, inspection: Make, files: Files) -> None:
         one = inspection(product(1, "x_{Y}{m}{d}_v{VERSION}.cdf", files.legacy(BY_REGEX)))

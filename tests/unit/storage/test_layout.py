@@ -47,6 +47,21 @@ def test_a_place_to_which_a_link_leads_out_of_the_root_is_refused(tmp_path: Path
             layout.inside(str(root), relative)
 
 
+def test_a_link_to_a_place_outside_that_the_mission_names_is_followed_and_no_other(tmp_path: Path) -> None:
+    root, disk = tmp_path / "root", tmp_path / "disk3"
+    (root / "data").mkdir(parents=True)
+    disk.mkdir()
+    (tmp_path / "disk").symlink_to(disk)
+    (root / "data" / "raw").symlink_to(disk)
+    mission = replace(MISSION, root=str(root), outside=(f"{tmp_path}/disk",))
+    assert layout.home(mission, PRODUCT, "data/raw/2020", "x") == f"{root}/data/raw/2020/x"
+    assert layout.is_ours(mission, f"{disk}/2020/x")
+    assert not layout.is_ours(mission, f"{disk}4/2020/x")
+    for other in (f"{tmp_path}/disk4", f"{disk}/raw"):
+        with pytest.raises(PlacementError, match="name it: outside"):
+            layout.home(replace(mission, outside=(other,)), PRODUCT, "data/raw/2020", "x")
+
+
 def test_links_that_stay_inside_and_links_to_the_root_are_followed(tmp_path: Path) -> None:
     (tmp_path / "root" / "disk" / "raw").mkdir(parents=True)
     (tmp_path / "root" / "data").symlink_to("disk")

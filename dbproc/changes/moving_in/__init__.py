@@ -1,0 +1,1 @@
+"""Missions of other systems taken over, with all that they hold."""

@@ -1,0 +1,1 @@
+"""Databases of dbprocessing: read, never written."""

@@ -1,0 +1,38 @@
+"""Values of dbprocessing's tables as Python's: SQLite has dates as text and truth as numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+
+def time_of(value: Any) -> dt.datetime | None:
+    """A time without a zone. ValueError for what is none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, dt.datetime):
+        return value.replace(tzinfo=None) if value.tzinfo is None else value.astimezone(dt.UTC).replace(tzinfo=None)
+    if isinstance(value, dt.date):
+        return dt.datetime.combine(value, dt.time())
+    return dt.datetime.fromisoformat(str(value)).replace(tzinfo=None)
+
+
+def date_of(value: Any) -> dt.date | None:
+    """A date. ValueError for what is none."""
+    time = time_of(value)
+    return None if time is None else time.date()
+
+
+def is_true(value: Any) -> bool:
+    """A truth value; null is false."""
+    return str(value).strip().lower() in ("1", "true", "t", "yes") if isinstance(value, str) else bool(value)
+
+
+def utc(time: dt.datetime) -> dt.datetime:
+    """A time of dbprocessing's, which are UTC without saying so."""
+    return time.replace(tzinfo=dt.UTC)
+
+
+def text_of(value: Any) -> str:
+    """A text; null is the empty one."""
+    return "" if value is None else str(value)

@@ -1,0 +1,40 @@
+"""Symbolic links of a tree: made, turned and removed one by one; what somebody else has put there is left alone."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from dbproc.storage import permissions
+
+
+def lead(path: str, target: str, before: str | None) -> bool:
+    """Have a link lead to `target`; False where something else is in its place than what was made `before`."""
+    there = _target(path)
+    if there == target:
+        return True
+    if there is None and os.path.lexists(path):
+        return False
+    if there is not None and there != before:
+        return False
+    permissions.make_directories(os.path.dirname(path))
+    new = f"{path}.dbproc.new"
+    with suppress(FileNotFoundError):
+        os.unlink(new)  # of a dead run
+    os.symlink(target, new)
+    os.rename(new, path)
+    return True
+
+
+def remove(path: str, target: str) -> None:
+    """Remove a link that leads to `target`; anything else is not ours."""
+    if _target(path) == target:
+        os.unlink(path)
+
+
+def _target(path: str) -> str | None:
+    """What a link leads to; None where there is none."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None

@@ -1,0 +1,7 @@
+#!/usr/bin/env python3
+"""``linkUningested.py``: hands over to dbproc.cli.dbprocessing."""
+
+from dbproc.entry import enter
+
+if __name__ == "__main__":
+    enter("linkUningested.py")
