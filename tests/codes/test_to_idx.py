@@ -534,7 +534,7 @@ def test_positions_of_what_is_no_scan_are_refused(tmp_path: Path) -> None:
     photo(tmp_path / "p.png", 1)
     with pytest.raises(Refusal, match="it has no datasets that --xs and --ys could name: it is picture"):
         chosen(tmp_path / "p.png", xs="u")
-    with pytest.raises(Refusal, match="v has 2 axes: that is no scan"):
+    with pytest.raises(Refusal, match="less than 3 axes: it is no scan"):
         chosen(netcdf(tmp_path / "grid.nc", {"v": (("y", "x"), wild("float64", (2, 3)))}), xs="v")
 
 

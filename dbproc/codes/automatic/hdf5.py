@@ -42,6 +42,9 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = (), xs: str = "", ys:
 
     with opened(files[0]) as tree:
         found = list(_choices(tree, files, wanted, xs, ys))
+    if (xs or ys) and not found[0].places:
+        what = f"what is converted has less than {SCAN_AXES} axes: it is no scan, which could have positions"
+        raise Refusal(files[0], what, "Leave out --xs and --ys")
     yield from found
 
 
@@ -178,11 +181,7 @@ def _placed(tree: Tree, choice: Choice, name: str, shape: tuple[int, ...], xs: s
     """A choice with the positions of its scan, where it has four axes and there are some, or where they are named."""
     from dbproc.codes.formats import scan_positions
 
-    is_scan = len(shape) >= SCAN_AXES
-    if (xs or ys) and not is_scan:
-        what = f"{name} has {len(shape)} axes: that is no scan, which could have positions"
-        raise Refusal(tree.path, what, "Leave out --xs and --ys")
-    kept = scan_positions.found(tree, name, shape, {"xs": xs, "ys": ys}) if is_scan else {}
+    kept = scan_positions.found(tree, name, shape, {"xs": xs, "ys": ys}) if len(shape) >= SCAN_AXES else {}
     if not kept:
         return choice
     return replace(choice, places={"scan_positions": kept}, why=(*choice.why, _words(kept)))
