@@ -771,6 +771,9 @@ def test_of_arrays_of_an_npz_those_of_most_bytes_are_fields(tmp_path: Path) -> N
     assert "a.npy: its shape is (3,), that of the first (4, 5)" in left_out(told)
     assert "names.npy: it holds no array that is supported: its values are <U1" in left_out(told)
     assert "one.npy: it holds no array of numbers" in left_out(told)
+    np.savez(tmp_path / "two.npz", a=np.arange(3), b=maps["b"])
+    assert chosen(tmp_path / "two.npz")[0].notes[0].startswith("chosen: raw_to_idx --shape 4,5 --dtype '<f4'")
+    assert "files each" not in chosen(tmp_path / "two.npz")[0].notes[0]
     np.savez(tmp_path / "empty.npz")
     with pytest.raises(Refusal, match="it holds no files"):
         chosen(tmp_path / "empty.npz")
