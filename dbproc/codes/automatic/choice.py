@@ -99,6 +99,7 @@ class Choice:
         sets = tuple(self.sets[i] for i in kept) if self.sets else ()
         titles = tuple(self.titles[i] for i in kept) if self.titles else ()
         files = tuple(dict.fromkeys(path for each in sets for path in each)) if sets else self.files
+        sets = sets if len(sets) > 1 else ()
         return replace(self, openings=tuple(self.openings[i] for i in kept), titles=titles, files=files, sets=sets)
 
     def called(self, place: int) -> str:

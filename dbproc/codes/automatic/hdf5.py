@@ -42,6 +42,9 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = (), xs: str = "", ys:
 
     with opened(files[0]) as tree:
         found = list(_choices(tree, files, wanted, xs, ys))
+    if (xs or ys) and not found[0].places:
+        what = f"what is converted has less than {SCAN_AXES} axes: it is no scan, which could have positions"
+        raise Refusal(files[0], what, "Leave out --xs and --ys")
     yield from found
 
 
