@@ -311,6 +311,9 @@ def test_bare_values_are_known_by_a_header_or_their_name(tmp_path: Path) -> None
         ("run_20240501_f32_4_5_6.dat", 480, (6, 5, 4), "<f4"),
         ("z3_y4_x5_int16.raw", 120, (3, 4, 5), "<i2"),
         ("plain_4x5.raw", 20, (5, 4), "<u1"),
+        ("skull4x5x6.raw", 120, (6, 5, 4), "<u1"),
+        ("foot.4x5x6.f64.v1.2x3.dat", 960, (6, 5, 4), "<f8"),
+        ("w5_h4_d3_x20240501_u16.raw", 120, (3, 4, 5), "<u2"),
     ],
 )
 def test_names_tell_shape_and_type(name: str, size: int, shape: tuple[int, ...], dtype: str) -> None:
