@@ -187,12 +187,12 @@ def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any])
     elif found.kind == "TIFF":
         yield from _tiff(files, wanted)
     elif found.kind == "NetCDF" and (sensor.way == "scan" or xs or ys):
-        yield from hdf5.choices(files, wanted, xs, ys)
+        yield from hdf5.choices(files, wanted, xs, ys, is_scan=True)
     elif found.kind == "NetCDF":
         others = [hdf5.choices(files, wanted)] if content.is_hdf5(files[0]) else []
         yield from either(netcdf.choices(files, wanted), *others)
     elif found.kind == "HDF5":
-        yield from hdf5.choices(files, wanted, xs, ys)
+        yield from hdf5.choices(files, wanted, xs, ys, is_scan=sensor.way == "scan")
     elif found.kind == "IDX":
         yield idx.choice(files[0], wanted)
     elif found.kind == "CDF":
