@@ -191,12 +191,12 @@ def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any])
     elif found.kind == "TIFF":
         yield from _tiff(files, wanted)
     elif found.kind == "NetCDF" and is_hdf5 and (sensor.way == "scan" or xs or ys):
-        yield from hdf5.choices(files, wanted, xs, ys)
+        yield from hdf5.choices(files, wanted, xs, ys, is_scan=True)
     elif found.kind == "NetCDF":
         others = [hdf5.choices(files, wanted)] if is_hdf5 else []
         yield from either(netcdf.choices(files, wanted), *others)
     elif found.kind == "HDF5":
-        yield from hdf5.choices(files, wanted, xs, ys)
+        yield from hdf5.choices(files, wanted, xs, ys, is_scan=sensor.way == "scan")
     elif found.kind == "IDX":
         yield idx.choice(files[0], wanted)
     elif found.kind == "CDF":

@@ -235,6 +235,21 @@ def test_probe_data_keep_the_positions_of_their_scan(tmp_path: Path, places: Any
         chosen(tmp_path / "probe.h5", xs="far/v")
 
 
+def test_probe_data_come_before_a_map_of_their_sums_where_a_scan_is_meant(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "in.nxs", "w") as file:
+        for name, kind in (("entry", "NXentry"), ("entry/sum", "NXdata"), ("entry/detector", "NXdetector")):
+            file.create_group(name).attrs["NX_class"] = kind
+        file["entry/sum"].attrs["signal"], file["entry/sum/counts"] = "counts", np.zeros((4, 5))
+        file["entry/detector/frames"] = wild("uint16", (4, 5, 6, 7))
+        file["entry/u"], file["entry/v"] = np.arange(5.0), np.arange(4.0)
+    assert what(chosen(tmp_path / "in.nxs")[0])[0] == ["counts"]
+    for options in ({"sensor": "4D_NEXUS"}, {"xs": "entry/u", "ys": "entry/v"}):
+        told, got = chosen(tmp_path / "in.nxs", **options)
+        assert same_bits(got["frames"], wild("uint16", (4, 5, 6, 7)))
+        assert "entry/sum/counts (4, 5)" in left_out(told)
+    assert told.attributes["scan_positions"]["ys"]["values"] == [0, 1, 2, 3]
+
+
 def test_cdf_gives_data_before_support_with_records_as_time(tmp_path: Path) -> None:
     writer = cdflib.cdfwrite.CDF(tmp_path / "in.cdf", cdf_spec={"Compressed": 0}, delete=True)
     spec = {"Data_Type": 45, "Num_Elements": 1, "Rec_Vary": True, "Compress": 0, "Var_Type": "zVariable"}
@@ -344,6 +359,9 @@ def test_bare_values_are_known_by_a_header_or_their_name(tmp_path: Path) -> None
         ("CLDHGH_1_18_36.f32", 18 * 36 * 4, (1, 18, 36), "<f4"),
         ("x1_y18_z36_f32.raw", 18 * 36 * 4, (36, 18, 1), "<f4"),
         ("ct_w6_h5_d4_u16.raw", 240, (4, 5, 6), "<u2"),
+        ("skull4x5x6.raw", 120, (6, 5, 4), "<u1"),
+        ("foot.4x5x6.f64.v1.2x3.dat", 960, (6, 5, 4), "<f8"),
+        ("w5_h4_d3_x20240501_u16.raw", 120, (3, 4, 5), "<u2"),
     ],
 )
 def test_names_tell_shape_and_type(name: str, size: int, shape: tuple[int, ...], dtype: str) -> None:
@@ -407,6 +425,8 @@ def test_several_files_follow_one_another_in_time_or_are_fields_together(tmp_pat
     assert told.shape == (3, 4, 5)
     assert told.axes[0].coordinates == (1577836800, 1577923200, 1578009600)
     assert "odd_20200109.nc: it cannot be joined" in left_out(told)
+    (tmp_path / "named/odd_20200109.nc").rename(tmp_path / "named/mean.nc")
+    assert what(chosen(tmp_path / "named")[0]) == (["T"], (3, 4, 5), "time")
 
 
 def test_pictures_become_timesteps_a_stack_or_a_mosaic(tmp_path: Path) -> None:

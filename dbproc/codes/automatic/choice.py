@@ -222,7 +222,8 @@ def _smaller(choice: Choice, refusal: Refusal) -> Iterator[Choice]:
         odd = odd or _refused(choice, refusal)
         rest = tuple(path for path in choice.files if path not in odd)
         axis = choice.told and _without(choice.told, [path in rest for path in choice.files])
-        yield replace(choice, files=rest, told=axis).leaving(*(f"{path.name}: {what}" for path, what in odd.items()))
+        fewer = replace(choice, files=rest, told=axis).leaving(*(f"{path.name}: {what}" for path, what in odd.items()))
+        yield in_time(fewer)  # without the others names may tell times
 
 
 def _refused(choice: Choice, refusal: Refusal) -> dict[Path, str]:
