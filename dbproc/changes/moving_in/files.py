@@ -236,7 +236,8 @@ def _looker(found: OldMission, options: Options) -> Callable[[Row], _Sight | str
             status = os.stat(path)
             if not stat.S_ISREG(status.st_mode):
                 return "it is no regular file"
-            wanted = {"sha1"} if options.verify is Verify.SHA1 and row["shasum"] != UNKNOWN_DIGEST else set()
+            is_compared = options.verify is Verify.SHA1 or options.rehash
+            wanted = {"sha1"} if is_compared and row["shasum"] != UNKNOWN_DIGEST else set()
             wanted |= {algorithm} if options.rehash or row["shasum"] == UNKNOWN_DIGEST else set()
             taken = {each: digest_file(path, each) for each in wanted}
             owns = found.products[row["product_id"]].companion and os.path.isdir(companion_of(path))
