@@ -324,6 +324,23 @@ def test_what_was_made_from_a_file_that_was_gone_stays_when_it_comes_back(tmp_pa
     assert "clean_20200103_v1.1.0.txt" in made(mission.run())
 
 
+def test_files_that_say_how_good_others_are_mark_them(tmp_path: Path) -> None:
+    tables, name = old_missions.full_mission(), "clean_20200102_v1.0.0_problem.txt"
+    product = next(row for row in tables["product"] if row["product_name"] == "clean")
+    of_file = next(row for row in tables["file"] if row["filename"] == "clean_20200102_v1.0.0.txt")
+    judging = {"product_id": 60, "product_name": "qa", "relative_path": "qa", "level": 0.0}
+    tables["product"].append({**product, **judging, "format": product["format"].replace(".txt", "_{QACODE}.txt")})
+    tables["instrumentproductlink"].append({"instrument_id": 4, "product_id": 60})
+    tables["inspector"].append({**tables["inspector"][0], "inspector_id": 60, "product": 60})
+    tables["file"].append({**of_file, "file_id": 600, "product_id": 60, "filename": name})
+    moved = Moved(tmp_path, str(tmp_path / "old.sqlite"), str(tmp_path / "new.sqlite"), tables)
+    told = moved.told()
+    assert any(note.startswith("files of qa say how good those of clean are") for note in told["notes"])
+    assert moved.mission.one("SELECT quality FROM file WHERE filename = 'clean_20200102_v1.0.0.txt'") == "problem"
+    assert moved.mission.one("SELECT process_keywords FROM file WHERE file_id = 600") == "QACODE=problem"
+    assert [row[0] for row in moved.mission.rows("SELECT file_id FROM processqueue")] == [103]
+
+
 def test_times_of_other_zones_are_told_in_utc(full: Moved) -> None:
     with closing(sqlite3.connect(full.old)) as connection, connection:
         connection.execute("UPDATE file SET utc_stop_time = '2020-01-02 01:59:59+02:00' WHERE file_id = 100")
