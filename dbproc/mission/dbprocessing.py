@@ -28,7 +28,7 @@ from dbproc.core.version import Version
 from dbproc.database.dbprocessing.reading import OldDatabase, OldRow
 from dbproc.database.dbprocessing.values import date_of, is_true, text_of
 from dbproc.mission import paths
-from dbproc.mission.ini import keywords_as_there, mission_as_there
+from dbproc.mission.ini import judging_as_there, keywords_as_there, mission_as_there
 from dbproc.mission.links import links_outside, with_places
 from dbproc.mission.on_disk import check_on_disk
 from dbproc.mission.problems import Problem, dotted_place
@@ -107,7 +107,7 @@ def read_mission(old: OldDatabase, root: str | None = None, codes_from: str | No
     if not os.path.isabs(place) and root is None:
         return f"its root {text_of(row.rootdir)!r} is relative, and nobody knows to what; name it: --root DIRECTORY"
     found = OldMission(row.mission_id, _mission(row, os.path.abspath(place), codes_from))
-    for step in (_groups, _products, _inspectors, _processes, _links, _codes):
+    for step in (_groups, _products, _inspectors, _judging, _processes, _links, _codes):
         step(old, found)
     _with_places_outside(found)
     found.problems += _problems_of_former(found)
@@ -269,6 +269,19 @@ def _inspector(row: OldRow, product: ProductSpec, found: OldMission) -> Inspecto
         written=_day(row.date_written, row, found),
     )
     return completed(replace(product, inspector=spec), found.mission).inspector
+
+
+def _judging(old: OldDatabase, found: OldMission) -> None:
+    """Which products are of files that say how good others are."""
+    in_force = {number: product for number, product in found.products.items() if product.active}
+    for number, product in in_force.items():
+        judging = judging_as_there(product, in_force.values())
+        if judging.quality_of:
+            found.products[number] = judging
+            found.notes.append(
+                f"files of {product.name} say how good those of {judging.quality_of} are, which are marked so "
+                "(quality_of in a mission file)"
+            )
 
 
 def _output(row: OldRow) -> int | None:

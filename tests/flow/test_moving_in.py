@@ -310,6 +310,44 @@ def test_what_is_delivered_again_is_known(full: Moved) -> None:
     assert mission.quarantined() == {"raw_20200102_v1.0.0.txt": "same_name"}
 
 
+def test_what_was_made_from_a_file_that_was_gone_stays_when_it_comes_back(tmp_path: Path) -> None:
+    tables, back = old_missions.full_mission(), "raw_20200103_v1.0.0.txt"
+    tables["file"][2] = {**tables["file"][2], "gone": True, "shasum": hashlib.sha1(back.encode()).hexdigest()}
+    tables["filecodelink"][3]["source_code"] = 20  # one that is in force no more
+    tables["processqueue"] = []
+    moved = Moved(tmp_path, str(tmp_path / "old.sqlite"), str(tmp_path / "new.sqlite"), tables)
+    moved.take()
+    mission = moved.mission
+    mission.deliver(back, content=back)
+    assert "clean_20200103" not in " ".join(made(mission.run()))
+    mission.deliver("raw_20200103_v1.1.0.txt")
+    assert "clean_20200103_v1.1.0.txt" in made(mission.run())
+
+
+def test_files_that_say_how_good_others_are_mark_them(tmp_path: Path) -> None:
+    tables, name = old_missions.full_mission(), "clean_20200102_v1.0.0_problem.txt"
+    product = next(row for row in tables["product"] if row["product_name"] == "clean")
+    of_file = next(row for row in tables["file"] if row["filename"] == "clean_20200102_v1.0.0.txt")
+    judging = {"product_id": 60, "product_name": "qa", "relative_path": "qa", "level": 0.0}
+    tables["product"].append({**product, **judging, "format": product["format"].replace(".txt", "_{QACODE}.txt")})
+    tables["instrumentproductlink"].append({"instrument_id": 4, "product_id": 60})
+    tables["inspector"].append({**tables["inspector"][0], "inspector_id": 60, "product": 60})
+    tables["file"].append({**of_file, "file_id": 600, "product_id": 60, "filename": name})
+    moved = Moved(tmp_path, str(tmp_path / "old.sqlite"), str(tmp_path / "new.sqlite"), tables)
+    told = moved.told()
+    assert any(note.startswith("files of qa say how good those of clean are") for note in told["notes"])
+    assert moved.mission.one("SELECT quality FROM file WHERE filename = 'clean_20200102_v1.0.0.txt'") == "problem"
+    assert moved.mission.one("SELECT process_keywords FROM file WHERE file_id = 600") == "QACODE=problem"
+    assert [row[0] for row in moved.mission.rows("SELECT file_id FROM processqueue")] == [103]
+
+
+def test_times_of_other_zones_are_told_in_utc(full: Moved) -> None:
+    with closing(sqlite3.connect(full.old)) as connection, connection:
+        connection.execute("UPDATE file SET utc_stop_time = '2020-01-02 01:59:59+02:00' WHERE file_id = 100")
+    full.take()
+    assert str(full.mission.one("SELECT utc_stop_time FROM file WHERE file_id = 100")).startswith("2020-01-01 23:59:59")
+
+
 def test_with_judge_the_next_run_makes_what_is_stale(full: Moved) -> None:
     told = full.told("--judge")
     assert told["is_judged"] is True
@@ -330,7 +368,7 @@ def test_digests_are_verified_or_taken_anew(full: Moved) -> None:
     done = full.take("--verify", "sha1", status=2)
     assert "raw_20200102_v1.0.0.txt" in done.err
     assert "--rehash" in done.err
-    full.take("--rehash")
+    assert "those that were recorded: the present ones are: raw_20200102_v1.0.0.txt" in full.take("--rehash").out
     digest = full.mission.one("SELECT shasum FROM file WHERE file_id = 101")
     assert digest == f"sha256:{hashlib.sha256(b'damaged').hexdigest()}"
     assert full.mission.dbproc("check", "--deep").out.startswith("no fault")

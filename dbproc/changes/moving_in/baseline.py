@@ -15,6 +15,7 @@ from typing import Any
 
 from dbproc.changes.moving_in.history import IMPORTED
 from dbproc.core.candidates import consumers
+from dbproc.core.facts import Output
 from dbproc.core.model import Definition, File, Slot, Task
 from dbproc.core.plan import Decision, Planner, State, valid_code
 from dbproc.core.slot_text import task_shown
@@ -104,7 +105,7 @@ def _is_made_by_runs(definition: Definition, slot: Slot) -> bool:
 
 
 def _enter(judged: Judged, definition: Definition, planner: Planner, decision: Decision) -> None:
-    task = decision.task
+    task, lost = decision.task, dict[int, tuple[int, ...]]()
     if decision.state in (State.STALE, State.REFUSED) and task is not None:
         _enter_task(judged, planner, decision, task)
         return
@@ -114,13 +115,21 @@ def _enter(judged: Judged, definition: Definition, planner: Planner, decision: D
         judged.stale += [_told(definition, decision, file) for file in kept]
         judged.inputs.update((cause.file_id, None) for _, cause in decision.withdraws)
     elif decision.state is State.NOT_DUE:
-        kept = [each.file for each in planner.standing(decision.slot) if each.exists and each.code_id is not None]
+        made = [each for each in planner.standing(decision.slot) if each.exists and each.code_id is not None]
+        kept = [each.file for each in made]
+        lost = {each.file.file_id: _lost_inputs(each) for each in made}
     else:
         return
     inputs = tuple(file.file_id for file in planner.wanted(decision.slot))
     code = valid_code(definition.codes.get(decision.slot.process_id, ()), decision.slot.date)
     code_id = None if code is None else code.code_id
-    judged.files.update((file.file_id, CountsAs(file.file_id, code_id, inputs)) for file in kept)
+    taken = (CountsAs(file.file_id, code_id, (*inputs, *lost.get(file.file_id, ()))) for file in kept)
+    judged.files.update((each.file_id, each) for each in taken)
+
+
+def _lost_inputs(output: Output) -> tuple[int, ...]:
+    """Those that are gone from disk: with them again, a file for which nothing is due is as it was."""
+    return tuple(file.file_id for file in output.inputs if file.standing is Standing.LOST)
 
 
 def _enter_task(judged: Judged, planner: Planner, decision: Decision, task: Task) -> None:

@@ -17,9 +17,10 @@ from dbproc.core.errors import DatabaseError, DefinitionError, StorageError, Use
 from dbproc.core.events import Progress
 from dbproc.core.reasons import some_names
 from dbproc.core.states import CodeEvent
-from dbproc.database import codes, lock, moving_in
+from dbproc.database import codes, lock, moving_in, queue, verdicts
 from dbproc.database.dbprocessing import reading
 from dbproc.database.dbprocessing.reading import OldDatabase
+from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store, Transaction, database_url, schema_version
 from dbproc.mission import paths
 from dbproc.mission.dbprocessing import OldMission, read_mission
@@ -171,13 +172,22 @@ def _enter_history(connection: Transaction, taken: _Read, run_id: int) -> None:
             "filefilelink": history.links,
             "filecodelink": history.code_links,
             "release": history.releases,
-            "processqueue": history.queue,
         },
     )
+    _enter_marks(connection, run_id)
+    moving_in.enter(connection, {"processqueue": history.queue})
     moving_in.enter_attempts(connection, run_id, history.attempts)
     for code_id in taken.found.codes:
         codes.enter_sameness(connection, code_id)
         codes.record_event(connection, code_id, CodeEvent.ADDED, reason="imported")
+
+
+def _enter_marks(connection: Transaction, run_id: int) -> None:
+    """Mark what files mean that say how good others are; nothing is queued for it."""
+    definition = load_definition(connection)
+    names = [product.name for product, _ in verdicts.judging(definition).values()]
+    verdicts.settle_products(connection, definition, names, run_id)
+    queue.remove(connection, queue.file_ids(connection))
 
 
 def _make_incoming(found: OldMission) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 from dbproc.changes.moving_in.findings import Findings, Options, Verify
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Progress
-from dbproc.core.filenames import UNFIT, companion_of, keywords_text, render
+from dbproc.core.filenames import UNFIT, companion_of, compile_format, keywords_text, render
 from dbproc.core.model import Member
 from dbproc.core.spec import ProductSpec
+from dbproc.core.verdicts import FIELD
 from dbproc.database.dbprocessing.reading import OldDatabase, OldRow
 from dbproc.database.dbprocessing.values import date_of, is_true, text_of, time_of, utc
 from dbproc.mission.dbprocessing import OldMission
@@ -100,7 +101,7 @@ def _row(row: OldRow, found: OldMission, moved: MovedFiles) -> Row | None:
         "utc_file_date": date,
         "utc_start_time": utc(start),
         "utc_stop_time": utc(stop),
-        "process_keywords": keywords_as_here(text_of(row.process_keywords)),
+        "process_keywords": keywords_as_here(_with_word(product, name, text_of(row.process_keywords))),
         **dict(zip(("interface_version", "quality_version", "revision_version"), version, strict=True)),
         "data_level": product.level if row.data_level is None else float(row.data_level),
         "relative_path": place_of(product, date, start, ".".join(map(str, version))),
@@ -116,6 +117,12 @@ def _row(row: OldRow, found: OldMission, moved: MovedFiles) -> Row | None:
         "met_stop_time": row.met_stop_time,
         "stat": None,
     }
+
+
+def _with_word(product: ProductSpec, name: str, keywords: str) -> str:
+    """The keywords of a file, with its word if it says how good another one is."""
+    word = (compile_format(product.format).values(name) or {}).get(FIELD) if product.quality_of else None
+    return keywords if word is None else f"{keywords} {FIELD}={word}"
 
 
 def keywords_as_here(text: str) -> str:
@@ -236,7 +243,8 @@ def _looker(found: OldMission, options: Options) -> Callable[[Row], _Sight | str
             status = os.stat(path)
             if not stat.S_ISREG(status.st_mode):
                 return "it is no regular file"
-            wanted = {"sha1"} if options.verify is Verify.SHA1 and row["shasum"] != UNKNOWN_DIGEST else set()
+            is_compared = options.verify is Verify.SHA1 or options.rehash
+            wanted = {"sha1"} if is_compared and row["shasum"] != UNKNOWN_DIGEST else set()
             wanted |= {algorithm} if options.rehash or row["shasum"] == UNKNOWN_DIGEST else set()
             taken = {each: digest_file(path, each) for each in wanted}
             owns = found.products[row["product_id"]].companion and os.path.isdir(companion_of(path))
