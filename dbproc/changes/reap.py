@@ -22,6 +22,7 @@ from dbproc.database import moves as placements
 from dbproc.database.corrections import Corrected
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store, Transaction
+from dbproc.mission.on_disk import within_on_disk
 from dbproc.run.withdrawal import former_of, moved
 from dbproc.storage import layout, moves
 from dbproc.storage.aside import move_aside, move_home, path_of, prune
@@ -153,7 +154,7 @@ def _require_archive(ground: Correcting, archive: str) -> None:
     if not os.path.isdir(archive):
         raise UserError(f"there is no directory {archive}; make it, or see that its disk is mounted")
     with ground.store.begin() as connection:
-        place = foreign_place(load_definition(connection), archive)
+        place = foreign_place(load_definition(connection), archive, within_on_disk)
     if place is not None:
         raise UserError(f"{archive} is or lies in {place}, which is the mission's own; name another directory")
 

@@ -96,12 +96,17 @@ def _put_right(
     if only_look:
         done.made += len(wanted.keys() - before.keys())
     else:
-        made = _made(tree, wanted, before, done)
+        new = [link for path, link in wanted.items() if path not in before]
+        _record(store, tree, (), new)  # before there is one: a kill leaves none that nobody knows
+        led, in_the_way = _led(tree, wanted, before)
         for each in gone:
             disk.remove(os.path.join(tree.directory, each.path), each.target)
         remove_empty((os.path.dirname(os.path.join(tree.directory, each.path)) for each in gone), tree.directory)
-        with store.begin() as connection:
-            links.change(connection, tree, [each.path for each in gone], made)
+        not_made = [link for link in new if link.path in in_the_way]
+        turned = [link for link in led if before.get(link.path, link) != link]
+        _record(store, tree, [*gone, *not_made], turned)
+        done.made += len(new) - len(not_made)
+        done.in_the_way += (os.path.join(tree.directory, path) for path in in_the_way)
     done.removed += len(gone)
     done.kept += len(wanted.keys() & before.keys())
 
@@ -116,15 +121,21 @@ def _wanted(mission: Mission, tree: Tree, targets: Iterable[Target]) -> dict[str
     return wanted
 
 
-def _made(tree: Tree, wanted: Mapping[str, Link], before: Mapping[str, Link], done: Done) -> list[Link]:
-    """Make the links that there are to be; those that are to be recorded anew."""
-    made: list[Link] = []
+def _led(tree: Tree, wanted: Mapping[str, Link], before: Mapping[str, Link]) -> tuple[list[Link], dict[str, Link]]:
+    """Make the links that there are to be: those that there are now, and by their paths those in whose places something
+    else is."""
+    led: list[Link] = []
+    in_the_way: dict[str, Link] = {}
     for path, link in wanted.items():
         former = before.get(path)
-        place = os.path.join(tree.directory, path)
-        if not disk.lead(place, link.target, former.target if former else None):
-            done.in_the_way.append(place)
-        elif link != former:
-            made.append(link)
-            done.made += former is None
-    return made
+        if disk.lead(os.path.join(tree.directory, path), link.target, former.target if former else None):
+            led.append(link)
+        else:
+            in_the_way[path] = link
+    return led, in_the_way
+
+
+def _record(store: Store, tree: Tree, gone: Sequence[Link], new: Sequence[Link]) -> None:
+    if gone or new:
+        with store.begin() as connection:
+            links.change(connection, tree, [each.path for each in gone], new)

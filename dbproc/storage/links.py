@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from dbproc.storage import permissions
 
@@ -13,16 +12,13 @@ def lead(path: str, target: str, before: str | None) -> bool:
     there = _target(path)
     if there == target:
         return True
-    if there is None and os.path.lexists(path):
-        return False
-    if there is not None and there != before:
-        return False
+    if there is not None and there == before:
+        os.unlink(path)
     permissions.make_directories(os.path.dirname(path))
-    new = f"{path}.dbproc.new"
-    with suppress(FileNotFoundError):
-        os.unlink(new)  # of a dead run
-    os.symlink(target, new)
-    os.rename(new, path)
+    try:
+        os.symlink(target, path)
+    except FileExistsError:
+        return False
     return True
 
 
