@@ -343,6 +343,8 @@ def test_directories_that_are_links_to_other_disks_are_followed(mission: Mission
     assert f'write outside = ["{disk}/raw"] into [mission]' in done.err
     (mission.root / "other.toml").write_text(exported.replace(f'"{disk}/raw"', f'"{mission.root.parent}"'))
     assert f"{mission.root.parent} holds the root" in mission.dbproc("apply", "other.toml", status=2).err
+    (mission.root / "other.toml").write_text(exported.replace(f'"{disk}/raw"', '"disk"'))
+    assert "'disk' is not absolute" in mission.dbproc("apply", "other.toml", status=2).err
     (mission.root / "data" / "made" / "2013").symlink_to(mission.root.parent)
     mission.deliver("raw_20130105_v1.0.0.txt")
     assert f"a link on the way leads to {mission.root.parent}; if files are to be" in mission.run(status=1).err

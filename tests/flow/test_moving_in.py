@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -411,6 +413,12 @@ def test_what_is_no_database_of_dbprocessing_is_refused(full: Moved, tmp_path: P
     again = full.mission.dbproc("import", "dbprocessing", full.mission.database, "-m", "x.sqlite", status=2)
     assert "is no database of dbprocessing" in again.err
     assert "there is no database" in full.mission.dbproc("import", "dbprocessing", "./nothing", status=2).err
+    with closing(sqlite3.connect(full.old)) as connection, connection:
+        connection.execute("UPDATE file SET data_level = 'high' WHERE file_id = 100")
+        connection.execute("UPDATE code SET interface_version = 0 WHERE code_id = 20")
+    error = " ".join(full.take(status=2).err.split())
+    assert "row 100 has 'high'" in error
+    assert "interface_version in table code is to be a number from 1 on" in error
     Path(f"{full.old}-journal").write_text("half of a transaction")
     assert "printProcessQueue.py" in full.take(status=2).err
 

@@ -11,7 +11,7 @@ from dbproc.changes.moving_in import baseline, target
 from dbproc.changes.moving_in.baseline import Judged, StaleSlot
 from dbproc.changes.moving_in.definition import definition_rows, read_bytes
 from dbproc.changes.moving_in.files import MovedFiles, moved_files
-from dbproc.changes.moving_in.findings import Options
+from dbproc.changes.moving_in.findings import Findings, Options
 from dbproc.changes.moving_in.history import MovedHistory, moved_history
 from dbproc.core.errors import DatabaseError, DefinitionError, StorageError, UserError
 from dbproc.core.events import Progress
@@ -86,7 +86,8 @@ def take_over(
         raise UserError(f"{database.name} cannot be imported: {found}")
     files = moved_files(database, found, options, progress)
     history = moved_history(database, found, files)
-    _refuse(database, found, files, history, target.problems(new, found.definition))
+    problems = (*found.problems, *files.problems.sentences, *history.problems.sentences)
+    _refuse(database, *problems, *target.problems(new, found.definition))
     taken = _Read(found, files, history)
     if only_look:
         with target.on_trial() as store:
@@ -118,13 +119,14 @@ def _read_old(name: str) -> OldDatabase:
         if lacking:
             few = ", ".join(lacking[:5])
             raise DatabaseError(f"{store.name} is no database of dbprocessing: it has no table {few}")
+    faults = Findings()
+    for about, row in reading.faulty_values(old):
+        faults.add(f"{about}; correct it in the database that is imported, or in a copy of it", row)
+    _refuse(old, *faults.sentences)
     return old
 
 
-def _refuse(
-    database: OldDatabase, found: OldMission, files: MovedFiles, history: MovedHistory, of_target: list[str]
-) -> None:
-    problems = (*found.problems, *files.problems.sentences, *history.problems.sentences, *of_target)
+def _refuse(database: OldDatabase, *problems: str) -> None:
     if problems:
         count = "is a problem" if len(problems) == 1 else f"are {len(problems)} problems"
         raise DefinitionError(f"{database.name} cannot be imported, there {count}; nothing was done:", problems)
