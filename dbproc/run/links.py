@@ -35,13 +35,13 @@ class Done:
 def refresh(store: Store, mission: Mission, report: Report, touched: Touched | None = None) -> None:
     """Put every tree right: where runs have `touched` it since, or everywhere."""
     with store.begin() as connection:
-        trees = links.trees(connection)
-    for tree in trees:
-        if not os.path.isdir(tree.directory):
-            text = "is not there, so no link is made; mount its disk, or give it up: dbproc links DIR --remove"
-            report.add(Event.PROBLEM, tree.directory, text)
-            continue
+        trees = {tree: links.has_links(connection, tree) for tree in links.trees(connection)}
+    for tree, has_links in trees.items():
         try:
+            away = _away(tree.directory, has_links=has_links)
+            if away is not None:
+                report.add(Event.PROBLEM, tree.directory, away)
+                continue
             done = put_right(store, mission, tree, touched)
         except OSError as error:
             text = f"{error.filename or 'a link'}: {error.strerror or error}; the next run tries it again"
@@ -49,6 +49,16 @@ def refresh(store: Store, mission: Mission, report: Report, touched: Touched | N
             continue
         if done.in_the_way:
             report.add(Event.PROBLEM, tree.directory, in_the_way(done))
+
+
+def _away(directory: str, *, has_links: bool) -> str | None:
+    """Why no link can be made in a tree; None where one can. Where its disk is not mounted there may be an empty
+    directory."""
+    if not os.path.isdir(directory):
+        return "is not there, so no link is made; mount its disk, or give it up: dbproc links DIR --remove"
+    if has_links and disk.is_empty(directory):
+        return "is empty, so no link is made; mount its disk, or make all of its links anew: dbproc links DIR"
+    return None
 
 
 def in_the_way(done: Done) -> str:
@@ -97,6 +107,8 @@ def _put_right(
         done.made += len(wanted.keys() - before.keys())
     else:
         new = [link for path, link in wanted.items() if path not in before]
+        for link in new[:1]:
+            disk.make_way(os.path.join(tree.directory, link.path))  # no tree that has links is empty, also after a kill
         _record(store, tree, (), new)  # before there is one: a kill leaves none that nobody knows
         led, in_the_way = _led(tree, wanted, before)
         for each in gone:

@@ -14,12 +14,23 @@ def lead(path: str, target: str, before: str | None) -> bool:
         return True
     if there is not None and there == before:
         os.unlink(path)
-    permissions.make_directories(os.path.dirname(path))
+    make_way(path)
     try:
         os.symlink(target, path)
     except FileExistsError:
         return False
     return True
+
+
+def make_way(path: str) -> None:
+    """Make the directory that a link is to be in."""
+    permissions.make_directories(os.path.dirname(path))
+
+
+def is_empty(directory: str) -> bool:
+    """Whether a directory has nothing in it."""
+    with os.scandir(directory) as entries:
+        return next(entries, None) is None
 
 
 def remove(path: str, target: str) -> None:

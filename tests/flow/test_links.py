@@ -92,9 +92,14 @@ def test_a_tree_is_put_right_after_a_run_that_was_killed_and_when_files_have_com
     mission.deliver(name_of("raw", 2))
     assert f"{tree}: is not there, so no link is made" in mission.run(status=1).err
     assert not tree.exists()
+    tree.mkdir()  # the place where it is mounted
+    mission.deliver(name_of("raw", 3))
+    assert f"{tree}: is empty, so no link is made" in mission.run(status=1).err
+    assert os.listdir(tree) == []
+    tree.rmdir()
     (tmp_path / "unmounted").rename(tree)
     mission.run()
-    assert len(links_in(tree)) == 2
+    assert len(links_in(tree)) == 3
     (tmp_path / "another").symlink_to(mission.incoming)
     for place in (
         tmp_path / "another",
