@@ -341,6 +341,18 @@ def test_superseded_versions_go_to_the_trash_and_come_back_until_they_are_delete
     mission.deliver(name_of("raw", 1, "1.0.4"), content="1.0.4")
     mission.run()
     mission.dbproc("reap")
+    (trashed,) = (mission.root / ".dbproc/trash").rglob("*.txt")
+    moved, away = archive / "data" / "clean" / trashed.name, archive.with_name("away")
+    trashed.rename(moved)  # as a reaping that was killed then leaves it
+    mission.execute(
+        "INSERT INTO placement (purpose, source, target, shasum, announced_time) "
+        f"SELECT 'aside', '{trashed}', '{moved}', shasum, '2020-01-01' FROM file WHERE filename = '{trashed.name}'"
+    )
+    archive.rename(away)
+    assert f"{moved}: a dead run moved it there, and its directory is not there" in mission.run(status=1).err
+    away.rename(archive)
+    mission.run()
+    assert trashed.exists()
     shutil.rmtree(mission.root / ".dbproc/trash")
     assert json.loads(mission.dbproc("reap", "--archive", str(archive), "--json").out)["archived"] == []
     mission.dbproc("check", "--deep")
