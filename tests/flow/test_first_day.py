@@ -196,6 +196,10 @@ def test_codes_run_where_the_run_was_started_and_what_they_leave_there_stays(sql
     exported, file = mission.dbproc("export").out, mission.root / "mission.toml"
     file.write_text(exported.replace('run_in = "{CWD}"', 'run_in = "nowhere"'))
     assert f"the directory {mission.root}/nowhere does not exist" in mission.dbproc("apply", file.name, status=2).err
+    file.write_text(exported.replace('run_in = "{CWD}"', 'run_in = ".dbproc"'))
+    assert "mission.run_in: what codes leave in" in mission.dbproc("apply", "mission.toml", status=2).err
+    file.write_text(exported.replace("[process.to_made]\n", '[process.to_made]\nrun_in = "incoming"\n'))
+    assert "process.to_made.run_in: what codes leave in" in mission.dbproc("apply", "mission.toml", status=2).err
     file.write_text(exported.replace('run_in = "{CWD}"\n', ""))
     mission.dbproc("apply", file.name)
     mission.code("to_made.sh", '#!/bin/sh\ntouch a b c d; echo x > "$3"\n')
