@@ -131,6 +131,17 @@ def test_outputs_that_were_made_elsewhere_are_made_anew_when_something_of_them_c
         name_of("clean", 3, "1.1.0"),
     }
     mission.run()
+    assert f"{name_of('clean', 1)}: withdrawn" in mission.dbproc("withdraw", name_of("raw", 1), "--reason", "bad").out
+    mission.run("--only", "to_clean,to_smooth")
+    assert not mission.files()[name_of("clean", 1)].is_in_place
+    assert mission.files()[name_of("smooth", 2, "1.2.0")].inputs == {
+        name_of("clean", 2, "1.1.0"),
+        name_of("clean", 3, "1.1.0"),
+    }
+    mission.dbproc("restore", name_of("raw", 1))
+    mission.run("--only", "to_clean,to_smooth")
+    assert mission.files()[name_of("clean", 1)].is_in_place
+    assert mission.names("clean")[0] == name_of("clean", 1)
     hours = mission.names("hour")
     assert len(hours) == 6
     assert {name_of("hour", "20200101T12"), name_of("hour", "20200102T12")} < set(hours)
