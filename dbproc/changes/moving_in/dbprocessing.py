@@ -161,12 +161,14 @@ def _enter(store: Store, taken: _Read, old: str, options: Options, *, kept: bool
 
 
 def _enter_history(connection: Transaction, taken: _Read, run_id: int) -> None:
-    history = taken.history
+    history, files = taken.history, taken.files
+    for row in files.rows.values():
+        row["logging_id"] = run_id
     moving_in.enter(
         connection,
         {
-            "file": [{**row, "logging_id": run_id} for row in taken.files.rows.values()],
-            "filemember": taken.files.members,
+            "file": list(files.rows.values()),
+            "filemember": files.members,
             "filefilelink": history.links,
             "filecodelink": history.code_links,
             "release": history.releases,

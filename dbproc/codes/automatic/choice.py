@@ -99,6 +99,7 @@ class Choice:
         sets = tuple(self.sets[i] for i in kept) if self.sets else ()
         titles = tuple(self.titles[i] for i in kept) if self.titles else ()
         files = tuple(dict.fromkeys(path for each in sets for path in each)) if sets else self.files
+        sets = sets if len(sets) > 1 else ()
         return replace(self, openings=tuple(self.openings[i] for i in kept), titles=titles, files=files, sets=sets)
 
     def called(self, place: int) -> str:
@@ -221,7 +222,8 @@ def _smaller(choice: Choice, refusal: Refusal) -> Iterator[Choice]:
         odd = odd or _refused(choice, refusal)
         rest = tuple(path for path in choice.files if path not in odd)
         axis = choice.told and _without(choice.told, [path in rest for path in choice.files])
-        yield replace(choice, files=rest, told=axis).leaving(*(f"{path.name}: {what}" for path, what in odd.items()))
+        fewer = replace(choice, files=rest, told=axis).leaving(*(f"{path.name}: {what}" for path, what in odd.items()))
+        yield in_time(fewer)  # without the others names may tell times
 
 
 def _refused(choice: Choice, refusal: Refusal) -> dict[Path, str]:

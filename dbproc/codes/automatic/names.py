@@ -31,12 +31,13 @@ BAND = re.compile(
     re.IGNORECASE,
 )
 """A name that ends in a band's."""
-SIZES = re.compile(r"(?<![\dA-Za-z])(?<!\d\.)(\d+(?:[xX*×]\d+){1,5})(?![\d])")
+SIZES = re.compile(r"(?<!\d)(?<!\d[.xX*×])(\d+(?:[xX*×]\d+){1,5})(?!\d)")
 APART = re.compile(r"(?<![\dA-Za-z])(?<!\d\.)(\d+(?:([-_,])\d+)(?:\2\d+){0,4})(?![\dA-Za-z])")
 """Sizes with another sign between them, the same each time."""
 LETTERED = re.compile(r"(?<![A-Za-z])([xyzwhd])[-_=]?(\d+)(?!\d)", re.IGNORECASE)
-"""Sizes with the letters of their axes, or of width, height and depth."""
-LETTERS = {"w": "x", "h": "y", "d": "z"}
+"""Sizes with the letters of their axes."""
+LETTERS = "xyz", "whd"
+"""Letters of axes, quickest first: their names, or width, height and depth."""
 TYPES = {
     "uint8": "u1", "uint16": "u2", "uint32": "u4", "uint64": "u8", "int8": "i1", "int16": "i2", "int32": "i4",
     "int64": "i8", "float16": "f2", "float32": "f4", "float64": "f8", "u8": "u1", "u16": "u2", "u32": "u4", "i8": "i1",
@@ -143,10 +144,10 @@ def _sizes(name: str) -> Iterator[tuple[list[int], bool]]:
     """Sizes that a name may tell, quickest axis first, and whether they can be nothing else."""
     for match in SIZES.finditer(name):
         yield _turned(re.split(r"[xX*×]", match[1])), True
-    found = [(letter.lower(), int(size)) for letter, size in LETTERED.findall(name)]
-    letters = {LETTERS.get(letter, letter): size for letter, size in found}
-    if {"x", "y"} <= set(letters):
-        yield [letters[letter] for letter in sorted(letters)], True
+    told = {letter.lower(): int(size) for letter, size in LETTERED.findall(name)}
+    for letters in LETTERS:
+        if set(letters[:2]) <= set(told):
+            yield [told[letter] for letter in letters if letter in told], True
     for match in APART.finditer(name):
         yield _turned(match[1].split(match[2])), False
 
