@@ -479,13 +479,16 @@ def test_a_new_database_is_empty_or_none(make_database: MakeDatabase, tmp_path: 
     moved.take()
     assert "holds a mission already" in moved.take(status=2).err
     other = make_database()
-    assert "belongs to" in mission.dbproc("import", "dbprocessing", moved.old, "-m", other, status=2).err
+    mark = mission.root / ".dbproc" / "owner.json"
+    assert f"remove {mark}" in mission.dbproc("import", "dbprocessing", moved.old, "-m", other, status=2).err
     for words in (["status"], ["check"], ["upgrade"], ["plan"], ["run"], ["apply", str(mission.file)]):
         mission.file.write_text('[mission]\nname = "old"\n')
         error = mission.dbproc(*words, "-m", moved.old, status=2).err
         assert "dbproc import dbprocessing" in error or "root" in error, words
     if not mission.is_sqlite:
         assert "dbproc import dbprocessing" in mission.dbproc("init", moved.old, status=2).err
+    mark.unlink()
+    mission.dbproc("import", "dbprocessing", moved.old, "-m", other)
 
 
 def test_what_is_no_database_of_dbprocessing_is_refused(full: Moved, tmp_path: Path) -> None:
