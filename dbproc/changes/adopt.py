@@ -19,9 +19,9 @@ from dbproc.core.model import Definition, NewFile, Period, Process, Product, Slo
 from dbproc.core.periods import days_period
 from dbproc.core.plan import Planner, valid_code
 from dbproc.core.slot_text import SlotChoice, file_words
-from dbproc.core.slots import restricted, slots_at
+from dbproc.core.slots import period_of, restricted, slots_at, time_of_output
 from dbproc.core.states import RefusalReason
-from dbproc.database import baselines, files, queue, verdicts
+from dbproc.database import baselines, files, links, queue, verdicts
 from dbproc.database.baselines import CountsAs
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import identity_of
@@ -120,9 +120,9 @@ class _Adoption:
     def __init__(self, ground: Correcting, definition: Definition, meant: Collection[int], *, derived: bool) -> None:
         self._ground = ground
         self._definition = definition
-        self._made = {made for process in definition.processes.values() for made in process.outputs}
+        self._makers = {made: process for process in definition.processes.values() for made in process.outputs}
         self._meant = [definition.products[product_id] for product_id in meant]
-        self._taken = set(meant) if derived else set(meant) - self._made
+        self._taken = set(meant) if derived else set(meant) - self._makers.keys()
         self._adopted: list[AdoptedFile] = []
         self._left: list[LeftFile] = []
         self._derived: Counter[str] = Counter()
@@ -163,7 +163,7 @@ class _Adoption:
         for path in paths:
             accepted = self._accepted(path, decided)
             if accepted is not None:
-                file = accepted.file
+                file = _of_its_period(self._makers.get(accepted.file.product_id), self._definition, accepted.file)
                 self._new.append(replace(file, run_id=self._ground.run_id, arrived=None, state=accepted.measured.state))
                 self._adopted.append(self._told(accepted))
 
@@ -198,17 +198,39 @@ class _Adoption:
         now that all is there: of each the newest version."""
         with self._ground.store.begin() as connection:
             ids = files.insert_files(connection, self._new)
-            queue.push(connection, ids, "adopted")
+            queue.push_back(connection, ids, "adopted")
+            links.outdate(connection)
             verdicts.settle(connection, self._definition, ids)
-            made = {number: file for number, file in zip(ids, self._new, strict=True) if file.product_id in self._made}
+            made = {
+                number: file for number, file in zip(ids, self._new, strict=True) if file.product_id in self._makers
+            }
             facts, found = facts_in(connection, self._definition), dict[int, CountsAs]()
-            for process in self._definition.processes.values():
+            for process in sorted(self._definition.processes.values(), key=self._level):
                 own = {number: file for number, file in made.items() if file.product_id in process.outputs}
                 slots = _slots(self._definition, facts, process, own.values())
                 for planner, some in planners(self._definition, facts, slots, dt.datetime.now(dt.UTC)):
+                    files.record_times(connection, self._times(process, planner, some, own))
                     rows = (row for slot in some for row in _counted(self._definition, planner, slot, own))
                     found.update((row.file_id, row) for row in rows)
             baselines.enter(connection, list(found.values()))
+
+    def _level(self, process: Process) -> float:
+        """What a process makes may be an input of what comes after it."""
+        return min((self._definition.products[made].level for made in process.outputs), default=float("inf"))
+
+    def _times(
+        self, process: Process, planner: Planner, slots: Sequence[Slot], own: Mapping[int, NewFile]
+    ) -> Mapping[int, Period]:
+        """The times of outputs whose periods go by other files, and of which nothing but their names tells a time."""
+        products = self._definition.products
+        if process.timebase is not Timebase.PER:
+            return {}
+        pairs = ((slot, output.file) for slot in slots for output in planner.standing(slot))
+        return {
+            file.file_id: planner.period(slot)
+            for slot, file in pairs
+            if file.file_id in own and products[file.product_id].inspector.name == "filename"
+        }
 
     def _told(self, accepted: Accepted) -> AdoptedFile:
         file = accepted.file
@@ -220,8 +242,22 @@ class _Adoption:
             date=file.facts.date,
             version=str(file.version),
             words=f"{file_words(product, file.facts)} {file.version}",
-            is_derived=file.product_id in self._made,
+            is_derived=file.product_id in self._makers,
         )
+
+
+def _of_its_period(maker: Process | None, definition: Definition, file: NewFile) -> NewFile:
+    """An output of which nothing but its name tells a time, with the time of the period that it stands for."""
+    by_name = definition.products[file.product_id].inspector.name == "filename"
+    if maker is None or not by_name or not maker.timebase.is_grid:
+        return file
+    named = Period(file.facts.start, file.facts.stop)
+    key = restricted(file.facts.keywords, maker.key_fields)
+    slots = (slot for slot in slots_at(maker, Period(named.start, named.start), key) if slot.date == file.facts.date)
+    for slot in slots:
+        time = time_of_output(maker, period_of(maker, slot), named)
+        return replace(file, facts=replace(file.facts, start=time.start, stop=time.stop))
+    return file
 
 
 def _slots(definition: Definition, facts: FactsOf, process: Process, some: Collection[NewFile]) -> list[Slot]:

@@ -87,8 +87,8 @@ def _say_activity(mission: str, since: dt.datetime, html: str | None, *, as_json
 
 
 def _print_activity(answer: Activity) -> None:
-    quarantined, queued = f"{answer.quarantined:,} files to quarantine", f"{answer.queued:,} files queued now"
-    click.echo(f"since {cell(answer.since)}: {answer.runs:,} runs, {quarantined}, {queued}")
+    quarantined, queued = f"to quarantine: {answer.quarantined:,}", f"queued now: {answer.queued:,}"
+    click.echo(f"since {cell(answer.since)}: runs: {answer.runs:,}, {quarantined}, {queued}")
     if answer.days:
         rows = [(each.day, each.product, each.ingested, each.made, each.failed, each.refused) for each in answer.days]
         print_columns(("day", "product", "ingested", "made", "failed", "refused"), rows)

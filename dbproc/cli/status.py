@@ -144,6 +144,8 @@ def _print_status(facts: Status) -> None:
             click.echo(f"    waiting for it: {_waiting_words(failure.waiting)}")
     _print_waiting(facts.waiting)
     _print_late(facts.late)
+    if facts.unknown_files:
+        click.echo(bad(f"\nnot made: {facts.unknown_files}"))
     if facts.lost_problem:
         click.echo(bad(f"\n{facts.lost_problem}"))
     if facts.lost:

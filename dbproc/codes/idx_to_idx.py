@@ -108,11 +108,11 @@ class IdxSource:
 
 def _part(path: Path, wanted: str | None) -> Path:
     """The dataset that is meant in a MIDX file."""
-    parts = midx.parts(path)
-    candidates = {name: Candidate(name, name, ()) for name in parts}
+    urls = midx.urls(path)
+    candidates = {name: Candidate(name, name, ()) for name in urls}
     found = Candidates(path, "--part", "dataset", lambda: list(candidates.values()), candidates.get)
     (chosen,) = found.chosen([] if wanted is None else [wanted])
-    return parts[chosen.name]
+    return midx.place(path, urls[chosen.name])
 
 
 def _checked(path: Path, blocks: Blocks, there: Written | None, missing: str, *, is_known: bool) -> tuple[str, ...]:

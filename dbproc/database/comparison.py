@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
@@ -12,7 +13,7 @@ from dbproc.core.version import Version
 from dbproc.database import schema
 from dbproc.database._queries import FILE, standing, streamed, version_columns
 
-_LINK, _CODELINK, _CODE = schema.filefilelink, schema.filecodelink, schema.code
+_LINK, _CODELINK, _CODE, _MEMBER = schema.filefilelink, schema.filecodelink, schema.code, schema.filemember
 _PLAIN = (
     *("utc_file_date", "utc_start_time", "utc_stop_time", "process_keywords", "data_level", "relative_path"),
     *("file_size", "shasum", "quality", "caveats", "quality_comment", "check_date", "quality_checked"),
@@ -29,11 +30,12 @@ def files_by_name(connection: Connection) -> Iterator[tuple[str, dict[str, Any]]
     )
     statement = statement.join(schema.product, schema.product.c.product_id == FILE.c.product_id)
     rows = streamed(connection, statement.where(FILE.c.replaced_by.is_(None)).order_by(_in_order(connection, FILE)))
-    inputs, codes = _Beside(_inputs(connection)), _Beside(_codes(connection))
+    inputs, codes, members = (_Beside(pairs(connection)) for pairs in (_inputs, _codes, _members))
     for name, product, *rest in rows:
         facts = {"product": product, "version": str(Version(*rest[:3])), "standing": rest[3]}
         facts.update(zip(_PLAIN, rest[4:], strict=True))
-        yield name, facts | {"code": codes.of(name), "inputs": inputs.of(name)}
+        beside = {"code": codes.of(name), "inputs": inputs.of(name), "members": _in_short(members.of(name))}
+        yield name, facts | beside
 
 
 class _Beside:
@@ -69,6 +71,20 @@ def _codes(connection: Connection) -> Iterator[tuple[str, str]]:
     statement = statement.join(_CODE, _CODE.c.code_id == _CODELINK.c.source_code)
     rows = streamed(connection, _ordered(connection, statement))
     return ((name, f"{code} {Version(*version)}") for name, code, *version in rows)
+
+
+def _members(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Names of files, each with a file of its companion directory and the digest of that."""
+    statement = select(FILE.c.filename, _MEMBER.c.member_path, _MEMBER.c.shasum)
+    statement = statement.join(_MEMBER, _MEMBER.c.file_id == FILE.c.file_id)
+    return ((row[0], f"{row[1]} {row[2]}") for row in streamed(connection, _ordered(connection, statement)))
+
+
+def _in_short(members: tuple[str, ...]) -> str | None:
+    """How many there are, and a digest of their names and digests."""
+    if not members:
+        return None
+    return f"{len(members)} ({hashlib.sha256(chr(10).join(members).encode()).hexdigest()[:12]})"
 
 
 def _ordered(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:

@@ -833,6 +833,17 @@ FROM file
 }
 
 
+INSTRUMENTPRODUCTLINK = """
+CREATE VIEW instrumentproductlink AS
+SELECT instrument_id, product_id FROM product
+"""
+
+
 def views(dialect: str) -> dict[str, str]:
     """The ``CREATE VIEW`` statement of each view, by name, for ``sqlite`` or ``postgresql``."""
-    return {"newest_file": NEWEST_FILE, "lineage": LINEAGE, "unixtime": UNIXTIME[dialect]}
+    return {
+        "newest_file": NEWEST_FILE,
+        "lineage": LINEAGE,
+        "unixtime": UNIXTIME[dialect],
+        "instrumentproductlink": INSTRUMENTPRODUCTLINK,
+    }

@@ -72,11 +72,13 @@ def meant(connection: Transaction, definition: Definition, file_ids: Iterable[in
     return [row.file_id for row in files.files_named(connection, [word[1] for word in words if word is not None])]
 
 
-def settle_products(connection: Transaction, definition: Definition, names: Collection[str]) -> list[Marked]:
+def settle_products(
+    connection: Transaction, definition: Definition, names: Collection[str], run_id: int | None = None
+) -> list[Marked]:
     """Mark what the files of some products mean, which says anew what they are about."""
     numbers = [number for number, (product, _) in judging(definition).items() if product.name in names]
     found = connection.scalars(select(FILE.c.file_id).where(FILE.c.product_id.in_(numbers))) if numbers else ()
-    return settle(connection, definition, found)
+    return settle(connection, definition, found, run_id)
 
 
 def said(definition: Definition, row: FileRow) -> tuple[Quality, str] | None:

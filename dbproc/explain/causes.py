@@ -16,7 +16,18 @@ from dbproc.core.durations import duration_text
 from dbproc.core.errors import NotFoundError
 from dbproc.core.filenames import TIME_OF_DAY
 from dbproc.core.lookup import product_named
-from dbproc.core.model import CodeEditPolicy, Definition, Input, Period, Process, Product, Slot, Timebase, Validity
+from dbproc.core.model import (
+    CodeEditPolicy,
+    Definition,
+    Input,
+    Period,
+    Process,
+    Product,
+    Slot,
+    Task,
+    Timebase,
+    Validity,
+)
 from dbproc.core.periods import ALWAYS, days_period, period_end, period_start, period_starts
 from dbproc.core.plan import Decision, Planner, State
 from dbproc.core.slot_text import (
@@ -46,6 +57,7 @@ from dbproc.database.store import Store
 from dbproc.explain.deliveries import Arrived, Deliveries, InQuarantine
 from dbproc.explain.never_due import never_due
 from dbproc.run.decide import candidates, facts_of, periods_of, planners, slots_in
+from dbproc.run.unknown_files import Newcomers, taken_place
 
 _MOST_DATES = 3
 """Causes are sought for at most this many missing dates of one input, or missing files of one product."""
@@ -140,6 +152,7 @@ class Inquiry:
         self._store = store
         self._definition = definition
         self._deliveries = Deliveries(store, definition)
+        self._newcomers = Newcomers(store, definition)
         self._seen: set[tuple[int, Slot | SlotChoice]] = set()
 
     def product(self, product: Product, choice: SlotChoice) -> Cause:
@@ -332,7 +345,7 @@ class Inquiry:
         if decision.state is State.NOT_DUE:
             return self._undue_cause(planner, slot, node)
         if decision.state is State.STALE:
-            return replace(node, details=list(self._prospects(process, slot))), []
+            return replace(node, details=list(self._prospects(process, slot, decision.task))), []
         if decision.state is State.WAITING:
             return replace(node, until=decision.until, details=list(self._doubts(slot))), []
         return node, []
@@ -418,8 +431,12 @@ class Inquiry:
         timebase = maker.timebase if maker else Timebase.DAILY
         return [days_period(day, period_end(timebase, day)) for day in period_starts(timebase, first, last)]
 
-    def _prospects(self, process: Process, slot: Slot) -> Iterator[str]:
-        """The time when a stale slot is built."""
+    def _prospects(self, process: Process, slot: Slot, task: Task | None) -> Iterator[str]:
+        """The time when a stale slot is built, or what hinders that."""
+        hindrance = task and (self._newcomers.fault(task) or taken_place(self._definition, task))
+        if hindrance:
+            yield hindrance
+            return
         if not process.inputs:
             when = slot_words(process, slot).split()[0]
             yield f"it has no inputs and is made by hand: dbproc run-process {process.name} --start {when} --end {when}"

@@ -145,7 +145,8 @@ class _Files:
     def _hold(self, name: str, one: dict[str, Any], other: dict[str, Any]) -> None:
         if one["shasum"].partition(":")[0] != other["shasum"].partition(":")[0]:
             self.not_compared += 1
-            one.pop("shasum"), other.pop("shasum")
+            for facts in (one, other):
+                del facts["shasum"], facts["members"]
         found = tuple(_differences(one, other))
         if found:
             self.different.append(DifferentFile(file=name, differences=found))

@@ -56,9 +56,7 @@ def records(store: Store, process: str | None = None) -> list[Record]:
     NotFoundError
         There is no such process.
     """
-    with store.begin() as connection:
-        codes = _codes(connection, process)
-        jobs = _by_code(history.jobs_of(connection, [code.code_id for code in codes]))
+    codes, jobs = _read(store, process)
     return [_record(code, jobs, codes) for code in codes if code.code_id in jobs]
 
 
@@ -79,10 +77,15 @@ def values_of_jobs(store: Store, process: str | None = None) -> list[Values]:
     NotFoundError
         There is no such process.
     """
+    codes, jobs = _read(store, process)
+    return [_values(code, jobs[code.code_id]) for code in codes if code.code_id in jobs]
+
+
+def _read(store: Store, process: str | None) -> tuple[list[CodeRow], dict[int, list[JobRow]]]:
+    """The codes of a process, or of all, and the jobs of each."""
     with store.begin() as connection:
         codes = _codes(connection, process)
-        jobs = _by_code(history.jobs_of(connection, [code.code_id for code in codes]))
-    return [_values(code, jobs[code.code_id]) for code in codes if code.code_id in jobs]
+        return codes, _by_code(history.jobs_of(connection, [code.code_id for code in codes]))
 
 
 def _values(code: CodeRow, jobs: Sequence[JobRow]) -> Values:

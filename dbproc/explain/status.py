@@ -36,6 +36,7 @@ from dbproc.explain.lost import LostFile, gone
 from dbproc.explain.never_due import never_due
 from dbproc.ingest.incoming import scan_mission
 from dbproc.run.decide import decide, facts_in, periods_of
+from dbproc.run.unknown_files import half_moved
 from dbproc.system.machine import Judgement
 
 _LATEST = 10
@@ -135,6 +136,7 @@ class Status:
     lost: int  #: how many files are gone from disk
     lost_files: tuple[LostFile, ...]  #: the first of them
     lost_problem: str | None  #: on directories that lack all their files
+    unknown_files: str | None  #: on files of made products that the catalogue has none of, while something is queued
     quarantine: int  #: how many files are in quarantine
     quarantine_gone: int  #: how many files are recorded there, and gone
     quarantined: tuple[QuarantineRow, ...]  #: the latest files in quarantine
@@ -219,7 +221,9 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
         last = summary.last_run(connection)
         troubles = [problem, _lock_problem(holder), _run_problem(last), incoming.problem, lost.problem]
         critical = [*filter(None, troubles)]
-        failing = [*_failing(len(standing), late, len(there), lost.count)]
+        queued = queue.length(connection)
+        unknown = half_moved(store, definition, only_made=True) if queued else None
+        failing = [*_failing(len(standing), late, len(there), lost.count), *filter(None, [unknown])]
         return Status(
             condition=Condition.CRITICAL if critical else Condition.FAILING if failing else Condition.FINE,
             findings=(*critical, *failing),
@@ -232,7 +236,7 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
             root=definition.mission.root,
             root_problem=problem,
             lock=None if holder is None else lock.describe(holder),
-            queue=queue.length(connection),
+            queue=queued,
             last_run=last,
             products=tuple(_products(connection, definition)),
             failures=tuple(extended(OpenFailure, row, waiting=waiting_for(definition, row)) for row in failures),
@@ -241,6 +245,7 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
             lost=lost.count,
             lost_files=lost.files,
             lost_problem=lost.problem,
+            unknown_files=unknown,
             quarantine=len(there),
             quarantine_gone=len(recorded) - len(there),
             quarantined=tuple(quarantine.entry(connection, number) for number in there[:_LATEST]),

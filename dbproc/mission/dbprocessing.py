@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dbproc.core.errors import VersionError
 from dbproc.core.filenames import keywords_of
 from dbproc.core.spec import (
     FIRST_DAY,
+    FIRST_VERSION,
     LAST_DAY,
     CodeSpec,
     Definition,
@@ -25,7 +28,7 @@ from dbproc.core.version import Version
 from dbproc.database.dbprocessing.reading import OldDatabase, OldRow
 from dbproc.database.dbprocessing.values import date_of, is_true, text_of
 from dbproc.mission import paths
-from dbproc.mission.ini import keywords_as_there, mission_as_there
+from dbproc.mission.ini import judging_as_there, keywords_as_there, mission_as_there
 from dbproc.mission.links import links_outside, with_places
 from dbproc.mission.on_disk import check_on_disk
 from dbproc.mission.problems import Problem, dotted_place
@@ -104,9 +107,10 @@ def read_mission(old: OldDatabase, root: str | None = None, codes_from: str | No
     if not os.path.isabs(place) and root is None:
         return f"its root {text_of(row.rootdir)!r} is relative, and nobody knows to what; name it: --root DIRECTORY"
     found = OldMission(row.mission_id, _mission(row, os.path.abspath(place), codes_from))
-    for step in (_groups, _products, _inspectors, _processes, _links, _codes):
+    for step in (_groups, _products, _inspectors, _judging, _processes, _links, _codes):
         step(old, found)
     _with_places_outside(found)
+    found.problems += _problems_of_former(found)
     if found.problems:
         return found
     definition = found.definition
@@ -159,34 +163,37 @@ def _products(old: OldDatabase, found: OldMission) -> None:
     for row in old["instrumentproductlink"]:
         linked[row.product_id].add(row.instrument_id)
     for row in old["product"]:
-        name = text_of(row.product_name)
-        instrument_id = row.instrument_id
+        name, instrument_id = text_of(row.product_name), row.instrument_id
         if instrument_id is None and len(linked[row.product_id]) == 1:
             (instrument_id,) = linked[row.product_id]
+        others = linked[row.product_id] - {instrument_id}
         if instrument_id not in found.instruments:
             found.problems.append(f"product {name} is of instrument {instrument_id}, which there is not")
             found.faulty.add(row.product_id)
             continue
-        others = linked[row.product_id] - {instrument_id}
         if others:
             found.problems.append(
                 f"product {name} is of instrument {instrument_id}, and instrumentproductlink says {sorted(others)} "
                 "besides: a product has one; take those rows out"
             )
-        instrument, satellite = found.instruments[instrument_id]
-        product = ProductSpec(
-            name=name,
-            level=float(row.level or 0),
-            directory=text_of(row.relative_path),
-            format=text_of(row.format),
-            satellite=found.satellites.get(satellite, ""),
-            instrument=instrument,
-            description=text_of(row.product_description),
-            companion=text_of(row.format).endswith(".idx"),
-        )
-        found.products[row.product_id] = completed(product, found.mission)
+        found.products[row.product_id] = _product(row, instrument_id, found)
         found.instrument_of[row.product_id] = instrument_id
     found.problems += _twice("product", [each.name for each in found.products.values()])
+
+
+def _product(row: OldRow, instrument_id: int, found: OldMission) -> ProductSpec:
+    instrument, satellite = found.instruments[instrument_id]
+    product = ProductSpec(
+        name=text_of(row.product_name),
+        level=float(row.level or 0),
+        directory=text_of(row.relative_path),
+        format=text_of(row.format),
+        satellite=found.satellites.get(satellite, ""),
+        instrument=instrument,
+        description=text_of(row.product_description),
+        companion=text_of(row.format).endswith(".idx"),
+    )
+    return completed(product, found.mission)
 
 
 def _twice(kind: str, names: Any) -> Iterator[str]:
@@ -205,52 +212,76 @@ def _inspectors(old: OldDatabase, found: OldMission) -> None:
     needed = {row.input_product_id for row in old["productprocesslink"]}
     needed |= {number for row in old["process"] if (number := _output(row)) is not None}
     with_files = {row.product_id for row in old["file"]}
-    for product_id in set(rows) - found.products.keys():
+    for product_id in set(rows) - found.products.keys() - found.faulty:
         found.notes.append(f"an inspector of product {product_id}, which there is not, is left out")
     for product_id, product in list(found.products.items()):
         active = [row for row in rows[product_id] if is_true(row.active_code)]
-        if len(active) > 1:
-            numbers = ", ".join(str(row.inspector_id) for row in active)
-            found.problems.append(
-                f"product {product.name} has {len(active)} active inspectors ({numbers}), and one is asked: set "
-                "active_code of the others to false"
-            )
-        if not active and product_id in needed:
-            found.problems.append(
-                f"product {product.name} has no active inspector, and a process takes or makes it: set active_code of "
-                "one to true"
-            )
-        elif not active and product_id not in with_files and not rows[product_id]:
-            found.notes.append(f"product {product.name} has neither an inspector nor files, and is left out")
+        found.problems += _problems_of_active(product, active, is_needed=product_id in needed)
+        if active or product_id in needed or product_id in with_files:
+            _enter_inspectors(product_id, rows[product_id], active, found)
+        else:
+            found.notes.append(f"product {product.name} has neither an active inspector nor files, and is left out")
             del found.products[product_id]
-            continue
-        chosen = active[0] if active else max(rows[product_id], key=_version_key, default=None)
-        for row in rows[product_id]:
-            spec = _inspector(row, product, found.mission)
-            is_chosen = row is chosen
-            arguments = text_of(row.arguments) or None
-            found.inspectors[row.inspector_id] = OldInspector(
-                product_id, spec, arguments, is_chosen and bool(active), is_chosen
-            )
-            if is_chosen:
-                found.products[product_id] = replace(product, inspector=spec, active=bool(active))
-        if not rows[product_id]:
-            found.products[product_id] = replace(product, active=False)
-        if not active:
-            found.notes.append(f"product {product.name} has no active inspector: it is retired, its files stay")
 
 
-def _inspector(row: OldRow, product: ProductSpec, mission: MissionSpec) -> InspectorSpec:
+def _problems_of_active(product: ProductSpec, active: Sequence[OldRow], *, is_needed: bool) -> Iterator[str]:
+    if len(active) > 1:
+        numbers = ", ".join(str(row.inspector_id) for row in active)
+        yield (
+            f"product {product.name} has {len(active)} active inspectors ({numbers}), and one is asked: set "
+            "active_code of the others to false"
+        )
+    if not active and is_needed:
+        yield (
+            f"product {product.name} has no active inspector, and a process takes or makes it: set active_code of one "
+            "to true"
+        )
+
+
+def _enter_inspectors(product_id: int, rows: Sequence[OldRow], active: Sequence[OldRow], found: OldMission) -> None:
+    """The inspectors of a product; one that has no active one is retired."""
+    product = found.products[product_id]
+    chosen = active[0] if active else max(rows, key=_version_key, default=None)
+    found.products[product_id] = replace(product, active=bool(active))
+    if not active:
+        found.notes.append(f"product {product.name} has no active inspector: it is retired, its files stay")
+    for row in rows:
+        spec, is_newest = _inspector(row, product, found), row is chosen
+        found.inspectors[row.inspector_id] = OldInspector(
+            product_id=product_id,
+            spec=spec,
+            arguments=text_of(row.arguments) or None,
+            is_active=is_newest and bool(active),
+            is_newest=is_newest,
+        )
+        if is_newest:
+            found.products[product_id] = replace(found.products[product_id], inspector=spec)
+
+
+def _inspector(row: OldRow, product: ProductSpec, found: OldMission) -> InspectorSpec:
     text = text_of(row.arguments)
     spec = InspectorSpec(
         file=os.path.join(text_of(row.relative_path), text_of(row.filename)),
         arguments=keywords_of("" if text in _NOTHING else text),
         description=text_of(row.description),
-        version=_version(row),
+        version=_version(row, "inspector", found),
         output_interface=int(row.output_interface_version or 1),
-        written=date_of(row.date_written),
+        written=_day(row.date_written, row, found),
     )
-    return completed(replace(product, inspector=spec), mission).inspector
+    return completed(replace(product, inspector=spec), found.mission).inspector
+
+
+def _judging(old: OldDatabase, found: OldMission) -> None:
+    """Which products are of files that say how good others are."""
+    in_force = {number: product for number, product in found.products.items() if product.active}
+    for number, product in in_force.items():
+        judging = judging_as_there(product, in_force.values())
+        if judging.quality_of:
+            found.products[number] = judging
+            found.notes.append(
+                f"files of {product.name} say how good those of {judging.quality_of} are, which are marked so "
+                "(quality_of in a mission file)"
+            )
 
 
 def _output(row: OldRow) -> int | None:
@@ -284,11 +315,12 @@ def _processes(old: OldDatabase, found: OldMission) -> None:
 def _links(old: OldDatabase, found: OldMission) -> None:
     """The inputs of each process in the order of their products' numbers, as dbprocessing has them."""
     inputs: dict[int, list[tuple[int, InputSpec]]] = defaultdict(list)
+    processes = {row.process_id for row in old["process"]}
+    products = {row.product_id for row in old["product"]}
     for row in old["productprocesslink"]:
         product = found.products.get(row.input_product_id)
         if row.process_id not in found.processes or product is None:
-            known = any(each.process_id == row.process_id for each in old["process"])
-            if not known or not any(each.product_id == row.input_product_id for each in old["product"]):
+            if row.process_id not in processes or row.input_product_id not in products:
                 found.notes.append(
                     f"that process {row.process_id} takes product {row.input_product_id} is left out: one of them is "
                     "not there"
@@ -308,10 +340,11 @@ def _links(old: OldDatabase, found: OldMission) -> None:
 
 def _codes(old: OldDatabase, found: OldMission) -> None:
     rows: dict[int, list[OldRow]] = defaultdict(list)
+    processes = {row.process_id for row in old["process"]}
     for row in old["code"]:
         if row.process_id in found.processes:
             rows[row.process_id].append(row)
-        elif not any(each.process_id == row.process_id for each in old["process"]):
+        elif row.process_id not in processes:
             found.problems.append(
                 f"code {row.code_id} ({row.filename}) is of process {row.process_id}, which there is not: take its row "
                 "out, or correct it"
@@ -322,7 +355,7 @@ def _codes(old: OldDatabase, found: OldMission) -> None:
             current = [max(rows[process_id], key=_version_key)]
             found.notes.append(f"process {process.name} has no code in force; it makes nothing until one is released")
         for row in rows[process_id]:
-            spec = _code(row)
+            spec = _code(row, found)
             found.codes[row.code_id] = OldCode(process_id, spec, row in current)
             if found.mission.root != "/" and any(found.mission.root in word for word in spec.arguments):
                 found.notes.append(
@@ -333,29 +366,53 @@ def _codes(old: OldDatabase, found: OldMission) -> None:
         found.processes[process_id] = replace(process, codes=codes)
 
 
-def _code(row: OldRow) -> CodeSpec:
+def _code(row: OldRow, found: OldMission) -> CodeSpec:
     arguments = text_of(row.arguments)
     return CodeSpec(
         file=paths.program(os.path.join(text_of(row.relative_path), text_of(row.filename))),
-        version=_version(row),
+        version=_version(row, "code", found),
         output_interface=int(row.output_interface_version or 1),
         arguments=() if arguments in _NOTHING else tuple(arguments.split()),
-        start=date_of(row.code_start_date) or FIRST_DAY,
-        stop=date_of(row.code_stop_date) or LAST_DAY,
+        start=_day(row.code_start_date, row, found) or FIRST_DAY,
+        stop=_day(row.code_stop_date, row, found) or LAST_DAY,
         cpu=int(row.cpu or 1),
         ram=1.0 if row.ram is None else float(row.ram),
         description=text_of(row.code_description),
-        written=date_of(row.date_written),
+        written=_day(row.date_written, row, found),
         active=is_true(row.active_code) and is_true(row.newest_version),
     )
 
 
-def _version(row: OldRow) -> Version:
-    return Version(int(row.interface_version or 0), int(row.quality_version or 0), int(row.revision_version or 0))
+def _version(row: OldRow, kind: str, found: OldMission) -> Version:
+    parts = _parts(row)
+    try:
+        return Version(*parts)
+    except VersionError as error:
+        found.problems.append(f"{kind} {row[0]} ({text_of(row.filename)}): {error}; correct it")
+        return FIRST_VERSION
 
 
-def _version_key(row: OldRow) -> tuple[Version, int]:
-    return _version(row), int(row[0])
+def _day(value: object, row: OldRow, found: OldMission) -> dt.date | None:
+    try:
+        return date_of(value)
+    except ValueError:
+        found.problems.append(f"{text_of(row.filename)} (number {row[0]}): {value!r} is not a date; correct it")
+        return None
+
+
+def _parts(row: OldRow) -> tuple[int, int, int]:
+    return int(row.interface_version or 0), int(row.quality_version or 0), int(row.revision_version or 0)
+
+
+def _version_key(row: OldRow) -> tuple[tuple[int, int, int], int]:
+    return _parts(row), int(row[0])
+
+
+def _problems_of_former(found: OldMission) -> Iterator[str]:
+    """What no row may hold, of codes that no mission file has any more."""
+    for number, code in found.codes.items():
+        if code.spec.start > code.spec.stop and not code.is_current:
+            yield f"code {number} ({code.spec.file}) is valid from {code.spec.start} to {code.spec.stop}: correct that"
 
 
 def _with_places_outside(found: OldMission) -> None:

@@ -201,7 +201,7 @@ class _IniFile:
             product = self._product(section_name, mission, satellite, instrument)
             self._check_new(section_name, product.name, products.values())
             products[section_name] = product
-        return {section: _judging(product, products.values()) for section, product in products.items()}
+        return {section: judging_as_there(product, products.values()) for section, product in products.items()}
 
     def processes(self, products: Mapping[str, ProductSpec]) -> list[ProcessSpec]:
         """The processes; they name products by section, or by a name in the database."""
@@ -383,7 +383,7 @@ class _Section:
         return text in _TRUE
 
 
-def _judging(product: ProductSpec, products: Iterable[ProductSpec]) -> ProductSpec:
+def judging_as_there(product: ProductSpec, products: Iterable[ProductSpec]) -> ProductSpec:
     """A product with {QACODE} in its format: its files say how good those are whose names theirs contain."""
     if FIELD not in product.format:
         return product

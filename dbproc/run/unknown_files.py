@@ -52,10 +52,14 @@ def _look(store: Store, mission: Mission, product: Product) -> str | None:
     )
 
 
-def half_moved(store: Store, definition: Definition) -> str | None:
-    """A sentence on files in the directories of products of which the catalogue has none; None without any."""
+def half_moved(store: Store, definition: Definition, *, only_made: bool = False) -> str | None:
+    """A sentence on files in the directories of products of which the catalogue has none; None without any. With
+    `only_made` of those that processes make: nothing is made of them."""
+    made = {product_id for process in definition.processes.values() for product_id in process.outputs}
     counts: dict[str, int] = {}
     for product in definition.products.values():
+        if only_made and product.product_id not in made:
+            continue
         with store.begin() as connection:
             is_asked = is_new(connection, product.product_id)
         found = islice(unknown_files(store, definition.mission, product), _MOST + 1) if is_asked else ()

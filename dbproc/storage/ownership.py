@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from dbproc.core.errors import RootError, StorageError
-from dbproc.storage import permissions
-from dbproc.storage.durable import sync_directory
+from dbproc.core.errors import RootError
+from dbproc.storage.durable import write_whole
 from dbproc.storage.layout import PRIVATE
 from dbproc.storage.lockfile import Making
 
@@ -110,20 +109,8 @@ def read_mark(root: str) -> Owner | None:
 
 def mark(root: str, owner: Owner, making: Making) -> None:
     """Mark a root as a database's; the caller keeps the root's file locked."""
-    path = path_of(root)
-    partial = f"{path}.part"
-    try:
-        with making():
-            with open(partial, "w", encoding="utf-8") as stream:
-                json.dump(_facts(owner), stream, indent=2)
-                stream.write("\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            permissions.give(partial)
-        os.rename(partial, path)
-        sync_directory(os.path.dirname(path))
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}; every root has it") from error
+    with making():
+        write_whole(path_of(root), json.dumps(_facts(owner), indent=2) + "\n")
 
 
 def unmark(root: str, owner: Owner) -> None:

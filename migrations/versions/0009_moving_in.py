@@ -12,6 +12,11 @@ depends_on = None
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
+INSTRUMENTPRODUCTLINK = """
+CREATE VIEW instrumentproductlink AS
+SELECT instrument_id, product_id FROM product
+"""
+
 
 def upgrade() -> None:
     """Add what such a mission needs."""
@@ -21,6 +26,7 @@ def upgrade() -> None:
     _add_baseline()
     _add_links()
     _allow_accepting()
+    op.execute(INSTRUMENTPRODUCTLINK)
 
 
 def _add_mission_keys() -> None:

@@ -325,6 +325,19 @@ def test_a_wrong_checksum_is_refused(tmp_path: Path, refused: Refused) -> None:
     assert "filter returned failure" in refused("hdf5_to_idx", "in.h5", "out.idx")
 
 
+def test_damage_that_only_values_show_is_told_of_its_file_and_field(tmp_path: Path, refused: Refused) -> None:
+    for i in range(2):
+        with h5py.File(tmp_path / f"{i}.h5", "w") as file:
+            for name in ("u", "v"):
+                file.create_dataset(name, data=wild("int16", (8, 8)), chunks=(4, 4), fletcher32=True)
+            place = file["v"].id.get_chunk_info(3).byte_offset
+    damaged = bytearray((tmp_path / "1.h5").read_bytes())
+    damaged[place] ^= 1
+    (tmp_path / "1.h5").write_bytes(damaged)
+    said = refused("hdf5_to_idx", "--dataset", "u", "--dataset", "v", "0.h5", "1.h5", "out.idx")
+    assert "1.h5: its field 'v' cannot be read: " in said
+
+
 @pytest.mark.parametrize("key", range(5))
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_chunk_that_the_index_no_longer_finds_is_damage(tmp_path: Path, key: int, axis: int) -> None:

@@ -215,7 +215,25 @@ def test_one_dataset_of_a_midx_file_is_meant(tmp_path: Path) -> None:
     assert part(tmp_path / "x.midx", MIDX.format(one + two), "two") == tmp_path / "sub" / "b.idx"
     with pytest.raises(Refusal, match=r"several datasets could be meant\. Choose with --part: one, two"):
         part(tmp_path / "x.midx", MIDX.format(one + two), None)
-    assert part(tmp_path / "x.midx", MIDX.format("<dataset url='file://./a.idx'/>"), None) == tmp_path / "a.idx"
+    for place in ("file://./a.idx", "$(CurrentFileDirectory)/a.idx", "file://$(CurrentFileDirectory)/a.idx"):
+        assert part(tmp_path / "x.midx", MIDX.format(f"<dataset url='{place}'/>"), None) == tmp_path / "a.idx"
+
+
+def test_datasets_of_one_name_in_a_midx_file_are_told_apart(tmp_path: Path) -> None:
+    one, two = "<dataset name='a' url='./a.idx'/>", "<dataset name='a' url='b.idx'/>"
+    assert part(tmp_path / "x.midx", MIDX.format(one + two), "a") == tmp_path / "a.idx"
+    assert part(tmp_path / "x.midx", MIDX.format(one + two), "a_2") == tmp_path / "b.idx"
+
+
+def test_a_dataset_of_a_midx_file_elsewhere_is_in_nobodys_way(tmp_path: Path, here: Path) -> None:
+    content = MIDX.format("<dataset name='far' url='http://example.org/a.idx'/><dataset name='near' url='a.idx'/>")
+    assert part(tmp_path / "x.midx", content, "near") == tmp_path / "a.idx"
+    with pytest.raises(Refusal, match=r"no \.idx beside or below it"):
+        part(tmp_path / "x.midx", content, "far")
+    (here / "x.midx").write_text(content)
+    found = verify(here / "x.midx")
+    assert found.whole
+    assert "part far lies elsewhere and was not looked at" in found.notes
 
 
 def test_the_datasets_of_a_midx_file_are_verified(here: Path) -> None:

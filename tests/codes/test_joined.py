@@ -128,6 +128,26 @@ def test_times_in_other_units_of_one_calendar_are_told_in_the_first_ones_exactly
 
 
 @pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("2019-01-02 00:00 -6:00", 30.0),
+        ("2019-01-02 00:00:00.0+0230", 21.5),
+        ("2019-01-02T00:00:00Z", 24.0),
+        ("2019-01-02 +2", 22.0),
+        ("2019-01-02 00:00 EST", None),
+    ],
+)
+def test_the_zone_of_a_date_counts(tmp_path: Path, date: str, expected: float | None) -> None:
+    files = [day(tmp_path, 1), day(tmp_path, 2, (0.0,), units=f"days since {date}")]
+    if expected is None:
+        assert f"its axis time is in 'days since {date}'" in refused(files)
+        return
+    told = described(files).axes[0].coordinates
+    assert told is not None
+    assert told[-1] == expected
+
+
+@pytest.mark.parametrize(
     ("since", "hours", "expected"),
     [("2019-01-01", 24.0, 24.0), ("0001-01-01", 24.0 * 737060, 24.0 * 1), ("1582-01-01", -24.0, None)],
 )

@@ -149,7 +149,9 @@ def test_a_damaged_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize(
-    "content", [b"this is a text\n" * 1000, os.urandom(1) * 5000, b"SQLite format 3\0" + b"x" * 5000]
+    "content",
+    [b"this is a text\n" * 1000, b"\x93" * 5000, b"SQLite format 3\0" + b"x" * 5000],
+    ids=["text", "bytes", "head of a database"],
 )
 def test_a_file_that_is_something_else(content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x.sqlite"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.kit.commands import REPOSITORY, run_process
 from tests.kit.mission import JOIN, Mission, chain, name_of, process, product
 
 BEFORE = "this looks like a mission that was processed before"
@@ -58,6 +64,10 @@ def test_nothing_is_made_of_a_product_that_was_made_before_until_that_is_taken_i
     assert mission.queued() == 1
     assert "hindered to_clean 2020-01-03" in mission.dbproc("plan").out
 
+    assert f"1 of clean; {BEFORE}" in mission.dbproc("status").out
+    assert f"1 of clean; {BEFORE}" in mission.dbproc("status", "--check", status=1).out
+    assert BEFORE in mission.dbproc("why", "clean", "2020-01-03").out
+
     before = states(raw, other, clean)
     faults, _, repairs = mission.dbproc("check", "--repair", "--dry-run", status=1).out.partition("to repair:")
     assert f"nor is any file of product clean; {BEFORE}" in faults
@@ -90,19 +100,25 @@ def test_outputs_that_were_made_elsewhere_are_made_anew_when_something_of_them_c
     days = (1, 2, 3)
     put(mission, *(name_of(kind, day) for kind in ("raw", "clean", "smooth") for day in days))
     put(mission, name_of("clean", 2, "1.1.0"), name_of("hour", "20200101T12"), name_of("hour", "20200102T12"))
+    put(mission, name_of("week", "20191230"))
+    weekly = [product("week", 1), process("to_week", "week", ["raw"], "WEEKLY")]
     hourly = product("hour", 1, "hour_{Y}{m}{d}T{H}_v{VERSION}.txt")
-    mission.create(*chain(), hourly, process("to_hour", "hour", ["raw"], "12 h"))
+    mission.create(*chain(), hourly, process("to_hour", "hour", ["raw"], "12 h"), *weekly)
     told = adopted(mission, "--derived")
-    assert len(told["files"]) == 12
-    assert {file["product"] for file in told["files"] if file["is_derived"]} == {"clean", "smooth", "hour"}
-    mission.run("-p", "--only", "to_clean,to_smooth")
+    assert len(told["files"]) == 13
+    assert {file["product"] for file in told["files"] if file["is_derived"]} == {"clean", "smooth", "hour", "week"}
+    of_week = "SELECT u.unix_stop FROM unixtime u JOIN file f ON f.file_id = u.file_id WHERE f.filename LIKE 'week%'"
+    assert mission.one(of_week) == dt.datetime(2020, 1, 5, 23, 59, 59, tzinfo=dt.UTC).timestamp()
+    mission.run("-p", "--only", "to_clean,to_smooth,to_week")
+    assert mission.names("week") == [name_of("week", "20191230")]
     assert not notes.exists()
     assert len(mission.names("smooth")) == 3
     assert f"{name_of('clean', 2, '1.1.0')} is up to date" in mission.dbproc("why", "clean", "2020-01-02").out
     assert mission.rows("SELECT * FROM filefilelink") == mission.rows("SELECT * FROM filecodelink") == []
 
     mission.deliver(name_of("raw", 3, "1.1.0"))
-    mission.run("--only", "to_clean,to_smooth")
+    done = mission.run("--only", "to_clean,to_smooth").out
+    assert f"input {name_of('raw', 3)} replaced by {name_of('raw', 3, '1.1.0')}" in done
     made = [name for name, file in mission.files().items() if file.code is not None]
     assert sorted(made) == [
         name_of("clean", 3, "1.1.0"),
@@ -188,3 +204,30 @@ def test_an_honestly_new_product_is_made_at_once_wherever_its_directory_is(sqlit
     mission.run()
     assert mission.names("clean") == [name_of("clean", 2)]
     (strange / "notes.txt").unlink()
+
+
+@pytest.mark.thorough
+def test_a_mission_that_is_found_again_from_its_files_alone_differs_in_lineage_only(tmp_path: Path) -> None:
+    root = tmp_path / "orbits"
+    shutil.copytree(REPOSITORY / "examples" / "orbits", root)
+    (root / "incoming").mkdir()
+    environment = {**os.environ, "DBPROC_SETTLE_SECONDS": "0", "PYTHONPATH": str(REPOSITORY)}
+
+    def dbproc(*words: str, status: int = 0) -> str:
+        done = run_process("dbproc", words, root, environment)
+        assert done.status == status, f"{done.out}\n{done.err}"
+        return done.out
+
+    for orbit in ("101", "102"):
+        subprocess.run([sys.executable, "deliver.py", orbit], cwd=root, env=environment, check=True)
+    (root / "incoming" / "flat_L_20240501.txt").write_text("1 1 1 2\n")
+    for database in ("first.sqlite", "second.sqlite"):
+        dbproc("init", database)
+        dbproc("apply", "mission.toml", "-m", database, "--adopt")
+        dbproc("run" if database == "first.sqlite" else "adopt", "-m", database, *["--derived"][: database[0] == "s"])
+    assert dbproc("plan", "-m", "second.sqlite") == "nothing to do\n"
+    dbproc("check", "--deep", "-m", "second.sqlite")
+    told = json.loads(dbproc("compare", "first.sqlite", "second.sqlite", "--json", status=1))
+    assert (told["definition"], told["only_first"], told["only_second"]) == ([], [], [])
+    assert {each["what"] for file in told["different"] for each in file["differences"]} == {"code", "inputs"}
+    assert len(told["different"]) == 2

@@ -75,6 +75,11 @@ def test_a_mission_comes_over_as_it_is(name: str, make_database: MakeDatabase, t
 
     for table, key in (("product", "product_id"), ("process", "process_id"), ("code", "code_id"), ("file", "file_id")):
         assert moved.ids(table, key) == sorted(row[key] for row in moved.tables[table])
+    linked = "SELECT instrument_id, product_id FROM instrumentproductlink ORDER BY product_id"
+    assert mission.rows(linked) == [
+        (row["instrument_id"], row["product_id"])
+        for row in sorted(moved.tables["product"], key=lambda row: row["product_id"])
+    ]
     made = {row["resulting_file"] for row in moved.tables["filecodelink"]}
     assert len(mission.rows("SELECT * FROM attempt WHERE output_file IS NOT NULL")) == len(made)
     for row in mission.rows("SELECT file_id, shasum FROM file WHERE exists_on_disk"):
@@ -169,7 +174,7 @@ def test_a_mission_that_dbprocessing_has_run_is_as_it_was(name: str, tmp_path: P
     old_missions.make(str(old), old_missions.replayed(defined, files))
     told = json.loads(dbproc("import", "dbprocessing", str(old), "-m", str(new), "--json"))
     assert told["missing"] == []
-    assert bool(told["stale"] or told["not_made"]) == (name not in ("chain", "keywords", "release"))
+    assert bool(told["stale"] or told["not_made"]) == (name not in ("chain", "diamond", "keywords", "release"))
     assert dbproc("check", "--deep", "-m", str(new)).startswith("no fault")
     assert dbproc("plan", "-m", str(new)) == "nothing to do\n"
     dbproc("export", "-m", str(new), "--output", str(tmp_path / "mission.toml"))
@@ -203,7 +208,7 @@ def test_what_is_in_force_no_more_stays_so(tmp_path: Path) -> None:
     mission, told = moved.mission, moved.told()
     assert mission.rows("SELECT file_id, member_path, member_size FROM filemember") == [(700, "0000.bin", 6)]
     notes = "\n".join(told["notes"])
-    for words in ("to_idle has no code in force", "product empty", "count as delivered", "clean_20200110"):
+    for words in ("to_idle has no code in force", "product empty has neither", "count as delivered", "clean_20200110"):
         assert words in notes, words
     assert [each["file"] for each in told["stale"] if "delivered" in each["why"]] == ["clean_20200110_v1.0.0.txt"]
     assert mission.dbproc("check").out.startswith("no fault")
@@ -213,6 +218,25 @@ def test_what_is_in_force_no_more_stays_so(tmp_path: Path) -> None:
     assert mission.dbproc("check").out.startswith("no fault")
     mission.deliver("raw_20200110_v1.1.0.txt")
     assert "clean_20200110_v1.1.0.txt" in made(mission.run())
+
+
+@pytest.mark.parametrize(
+    "link", [[], [{"source_file": 500, "resulting_file": 300}]], ids=["alone", "with a former input"]
+)
+def test_what_would_not_be_made_now_stays(link: list[dict[str, object]], tmp_path: Path) -> None:
+    tables, (product, _) = old_missions.full_mission(), old_missions.rows_for("more", 90)
+    tables["product"] += [product]
+    tables["inspector"] += [{**tables["inspector"][0], "inspector_id": 90, "product": 90, "arguments": "name=more"}]
+    tables["productprocesslink"] += [{"process_id": 6, "input_product_id": 90}]  # of which there is no file
+    tables["filefilelink"] += link
+    tables["processqueue"] = []
+    moved = Moved(tmp_path, str(tmp_path / "old.sqlite"), str(tmp_path / "new.sqlite"), tables)
+    moved.take()
+    mission = moved.mission
+    assert mission.dbproc("check").out.startswith("no fault")
+    assert mission.dbproc("plan").out == "nothing to do\n"
+    mission.deliver("more_20200102_v1.0.0.txt")
+    assert "mean_20200102_v1.1.0.txt" in made(mission.run())
 
 
 def delivered(day: str) -> list[dict[str, object]]:
@@ -286,6 +310,44 @@ def test_what_is_delivered_again_is_known(full: Moved) -> None:
     assert mission.quarantined() == {"raw_20200102_v1.0.0.txt": "same_name"}
 
 
+def test_what_was_made_from_a_file_that_was_gone_stays_when_it_comes_back(tmp_path: Path) -> None:
+    tables, back = old_missions.full_mission(), "raw_20200103_v1.0.0.txt"
+    tables["file"][2] = {**tables["file"][2], "gone": True, "shasum": hashlib.sha1(back.encode()).hexdigest()}
+    tables["filecodelink"][3]["source_code"] = 20  # one that is in force no more
+    tables["processqueue"] = []
+    moved = Moved(tmp_path, str(tmp_path / "old.sqlite"), str(tmp_path / "new.sqlite"), tables)
+    moved.take()
+    mission = moved.mission
+    mission.deliver(back, content=back)
+    assert "clean_20200103" not in " ".join(made(mission.run()))
+    mission.deliver("raw_20200103_v1.1.0.txt")
+    assert "clean_20200103_v1.1.0.txt" in made(mission.run())
+
+
+def test_files_that_say_how_good_others_are_mark_them(tmp_path: Path) -> None:
+    tables, name = old_missions.full_mission(), "clean_20200102_v1.0.0_problem.txt"
+    product = next(row for row in tables["product"] if row["product_name"] == "clean")
+    of_file = next(row for row in tables["file"] if row["filename"] == "clean_20200102_v1.0.0.txt")
+    judging = {"product_id": 60, "product_name": "qa", "relative_path": "qa", "level": 0.0}
+    tables["product"].append({**product, **judging, "format": product["format"].replace(".txt", "_{QACODE}.txt")})
+    tables["instrumentproductlink"].append({"instrument_id": 4, "product_id": 60})
+    tables["inspector"].append({**tables["inspector"][0], "inspector_id": 60, "product": 60})
+    tables["file"].append({**of_file, "file_id": 600, "product_id": 60, "filename": name})
+    moved = Moved(tmp_path, str(tmp_path / "old.sqlite"), str(tmp_path / "new.sqlite"), tables)
+    told = moved.told()
+    assert any(note.startswith("files of qa say how good those of clean are") for note in told["notes"])
+    assert moved.mission.one("SELECT quality FROM file WHERE filename = 'clean_20200102_v1.0.0.txt'") == "problem"
+    assert moved.mission.one("SELECT process_keywords FROM file WHERE file_id = 600") == "QACODE=problem"
+    assert [row[0] for row in moved.mission.rows("SELECT file_id FROM processqueue")] == [103]
+
+
+def test_times_of_other_zones_are_told_in_utc(full: Moved) -> None:
+    with closing(sqlite3.connect(full.old)) as connection, connection:
+        connection.execute("UPDATE file SET utc_stop_time = '2020-01-02 01:59:59+02:00' WHERE file_id = 100")
+    full.take()
+    assert str(full.mission.one("SELECT utc_stop_time FROM file WHERE file_id = 100")).startswith("2020-01-01 23:59:59")
+
+
 def test_with_judge_the_next_run_makes_what_is_stale(full: Moved) -> None:
     told = full.told("--judge")
     assert told["is_judged"] is True
@@ -306,7 +368,7 @@ def test_digests_are_verified_or_taken_anew(full: Moved) -> None:
     done = full.take("--verify", "sha1", status=2)
     assert "raw_20200102_v1.0.0.txt" in done.err
     assert "--rehash" in done.err
-    full.take("--rehash")
+    assert "those that were recorded: the present ones are: raw_20200102_v1.0.0.txt" in full.take("--rehash").out
     digest = full.mission.one("SELECT shasum FROM file WHERE file_id = 101")
     assert digest == f"sha256:{hashlib.sha256(b'damaged').hexdigest()}"
     assert full.mission.dbproc("check", "--deep").out.startswith("no fault")
@@ -336,6 +398,7 @@ def test_all_that_hinders_is_told_at_once(tmp_path: Path) -> None:
     tables["inspector"][1].update(active_code=True)
     tables["process"][1].update(output_timebase="ORBIT")
     tables["code"][1].update(code_start_date="2020-01-01")
+    tables["code"][2].update(interface_version=0, code_stop_date="1999-01-01")
     tables["file"][1].update(filename="raw_20200101_v1.0.0.txt")
     tables["file"][2].update(utc_stop_time="2019-01-01T00:00:00")
     tables["file"][3].update(product_id=77)
@@ -347,14 +410,30 @@ def test_all_that_hinders_is_told_at_once(tmp_path: Path) -> None:
     for words in (
         *("'raw'", "6, 7", "raw_20200101_v1.0.0.txt (100, 101)", "raw_20200103_v1.0.0.txt (2020", "product 77"),
         *("clean_20200102_v1.0.0.txt → mean_20200102_v1.0.0.txt", f"PID {os.getpid()}"),
+        *("code 20 (to_clean_old.sh): 0.0.0 is not a version", "valid from 2000-01-01 to 1999-01-01"),
     ):
         assert words in error, words
     assert moved.mission.tree() == before
     tables["product"][3]["product_name"] = "aux"
     tables["inspector"][1].update(active_code=False)
+    tables["code"][2].update(interface_version=1, code_stop_date="2001-01-01")
     again = Moved(tmp_path / "again", str(tmp_path / "2.sqlite"), str(tmp_path / "new.sqlite"), tables)
     error = again.take(status=2).err
     for words in ("process.to_mean.timebase", "ORBIT", "there must be one code", "raw_20200101_v1.0.0.txt (100, 101)"):
+        assert words in error, words
+
+
+def test_values_that_are_none_of_their_kind_are_told(full: Moved) -> None:
+    with closing(sqlite3.connect(full.old)) as connection, connection:
+        connection.execute("UPDATE code SET date_written = 'long ago' WHERE code_id = 21")
+        connection.execute("UPDATE file SET utc_start_time = 'noon' WHERE file_id = 100")
+        connection.execute("UPDATE file SET quality_version = 'good' WHERE file_id = 101")
+    error = full.take(status=2).err
+    assert "file.quality_version is to be a number, and is none in these rows; correct them: 101 ('good')" in error
+    with closing(sqlite3.connect(full.old)) as connection, connection:
+        connection.execute("UPDATE file SET quality_version = 0 WHERE file_id = 101")
+    error = full.take(status=2).err
+    for words in ("'long ago' is not a date", "raw_20200101_v1.0.0.txt ("):
         assert words in error, words
 
 
@@ -413,12 +492,6 @@ def test_what_is_no_database_of_dbprocessing_is_refused(full: Moved, tmp_path: P
     again = full.mission.dbproc("import", "dbprocessing", full.mission.database, "-m", "x.sqlite", status=2)
     assert "is no database of dbprocessing" in again.err
     assert "there is no database" in full.mission.dbproc("import", "dbprocessing", "./nothing", status=2).err
-    with closing(sqlite3.connect(full.old)) as connection, connection:
-        connection.execute("UPDATE file SET data_level = 'high' WHERE file_id = 100")
-        connection.execute("UPDATE code SET interface_version = 0 WHERE code_id = 20")
-    error = " ".join(full.take(status=2).err.split())
-    assert "row 100 has 'high'" in error
-    assert "interface_version in table code is to be a number from 1 on" in error
     Path(f"{full.old}-journal").write_text("half of a transaction")
     assert "printProcessQueue.py" in full.take(status=2).err
 

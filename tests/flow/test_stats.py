@@ -99,7 +99,7 @@ def test_what_runs_did_since_a_time_is_told_by_day_and_product(mission: Mission)
     assert (told["runs"], told["quarantined"], told["queued"]) == (2, 1, 0)
     assert {job["process"] for job in told["slowest"]} == {"to_clean", "to_smooth"}
     text = mission.dbproc("report", "--since", "2020-01-01").out
-    assert "2 runs, 1 files to quarantine, 0 files queued now" in text
+    assert "runs: 2, to quarantine: 1, queued now: 0" in text
     page = mission.root.parent / "week.html"
     mission.dbproc("report", "--since", "1 day", "--html", str(page))
     assert "to_clean.sh 1.0.0" in page.read_text()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,12 @@ from dbproc.changes.moving_in.findings import Findings, Options
 from dbproc.changes.moving_in.history import MovedHistory, moved_history
 from dbproc.core.errors import DatabaseError, DefinitionError, StorageError, UserError
 from dbproc.core.events import Progress
+from dbproc.core.reasons import some_names
 from dbproc.core.states import CodeEvent
-from dbproc.database import codes, lock, moving_in
+from dbproc.database import codes, lock, moving_in, queue, verdicts
 from dbproc.database.dbprocessing import reading
 from dbproc.database.dbprocessing.reading import OldDatabase
+from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store, Transaction, database_url, schema_version
 from dbproc.mission import paths
 from dbproc.mission.dbprocessing import OldMission, read_mission
@@ -81,13 +83,13 @@ def take_over(
         One of the databases is not what is needed.
     """
     database = _read_old(old)
+    _refuse_values(database)
     found = read_mission(database, options.root, options.codes_from)
     if isinstance(found, str):
         raise UserError(f"{database.name} cannot be imported: {found}")
     files = moved_files(database, found, options, progress)
     history = moved_history(database, found, files)
-    problems = (*found.problems, *files.problems.sentences, *history.problems.sentences)
-    _refuse(database, *problems, *target.problems(new, found.definition))
+    _refuse(database, found, files, history, target.problems(new, found.definition))
     taken = _Read(found, files, history)
     if only_look:
         with target.on_trial() as store:
@@ -119,17 +121,27 @@ def _read_old(name: str) -> OldDatabase:
         if lacking:
             few = ", ".join(lacking[:5])
             raise DatabaseError(f"{store.name} is no database of dbprocessing: it has no table {few}")
-    faults = Findings()
-    for about, row in reading.faulty_values(old):
-        faults.add(f"{about}; correct it in the database that is imported, or in a copy of it", row)
-    _refuse(old, *faults.sentences)
     return old
 
 
-def _refuse(database: OldDatabase, *problems: str) -> None:
+def _refuse_values(database: OldDatabase) -> None:
+    """Refuse what cannot even be read."""
+    found = Findings()
+    for column, what in reading.faults(database):
+        found.add(f"{column} is to be a number, and is none in these rows; correct them", what)
+    _raise_for(database, found.sentences)
+
+
+def _refuse(
+    database: OldDatabase, found: OldMission, files: MovedFiles, history: MovedHistory, of_target: list[str]
+) -> None:
+    _raise_for(database, (*found.problems, *files.problems.sentences, *history.problems.sentences, *of_target))
+
+
+def _raise_for(database: OldDatabase, problems: Sequence[str]) -> None:
     if problems:
         count = "is a problem" if len(problems) == 1 else f"are {len(problems)} problems"
-        raise DefinitionError(f"{database.name} cannot be imported, there {count}; nothing was done:", problems)
+        raise DefinitionError(f"{database.name} cannot be imported, there {count}; nothing was done:", tuple(problems))
 
 
 def _enter(store: Store, taken: _Read, old: str, options: Options, *, kept: bool) -> Judged:
@@ -149,22 +161,33 @@ def _enter(store: Store, taken: _Read, old: str, options: Options, *, kept: bool
 
 
 def _enter_history(connection: Transaction, taken: _Read, run_id: int) -> None:
-    history = taken.history
+    history, files = taken.history, taken.files
+    for row in files.rows.values():
+        row["logging_id"] = run_id
     moving_in.enter(
         connection,
         {
-            "file": [{**row, "logging_id": run_id} for row in taken.files.rows.values()],
-            "filemember": taken.files.members,
+            "file": list(files.rows.values()),
+            "filemember": files.members,
             "filefilelink": history.links,
             "filecodelink": history.code_links,
             "release": history.releases,
-            "processqueue": history.queue,
         },
     )
+    _enter_marks(connection, run_id)
+    moving_in.enter(connection, {"processqueue": history.queue})
     moving_in.enter_attempts(connection, run_id, history.attempts)
     for code_id in taken.found.codes:
         codes.enter_sameness(connection, code_id)
         codes.record_event(connection, code_id, CodeEvent.ADDED, reason="imported")
+
+
+def _enter_marks(connection: Transaction, run_id: int) -> None:
+    """Mark what files mean that say how good others are; nothing is queued for it."""
+    definition = load_definition(connection)
+    names = [product.name for product, _ in verdicts.judging(definition).values()]
+    verdicts.settle_products(connection, definition, names, run_id)
+    queue.remove(connection, queue.file_ids(connection))
 
 
 def _make_incoming(found: OldMission) -> None:
@@ -190,11 +213,14 @@ def _answer(
         "made": len(history.attempts),
         "links": len(history.links),
         "releases": len(history.releases),
-        "queued": len(history.queue),
+        "queued": len(history.queue) - len(judged.idle),
         "runs": len(history.runs),
         "missing": len(files.missing),
     }
     of_mission = [] if found.mission.on_code_edit == "accept" else [_KEPT_WHEN_EDITED]
+    if judged.idle:
+        names = some_names([files.rows[number]["filename"] for number in judged.idle])
+        of_mission.insert(0, f"files that were queued, and lead to nothing, are queued no more: {names}")
     return TakenOver(
         old=database.name,
         database=new,

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +15,10 @@ from typing import Any
 from dbproc.changes.moving_in.findings import Findings, Options, Verify
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Progress
-from dbproc.core.filenames import UNFIT, companion_of, keywords_text, render
+from dbproc.core.filenames import UNFIT, companion_of, compile_format, keywords_text, render
 from dbproc.core.model import Member
 from dbproc.core.spec import ProductSpec
+from dbproc.core.verdicts import FIELD
 from dbproc.database.dbprocessing.reading import OldDatabase, OldRow
 from dbproc.database.dbprocessing.values import date_of, is_true, text_of, time_of, utc
 from dbproc.mission.dbprocessing import OldMission
@@ -53,7 +54,11 @@ def moved_files(old: OldDatabase, found: OldMission, options: Options, progress:
     """Every file, looked at as the options say."""
     moved = MovedFiles()
     for row in old["file"]:
-        entered = _row(row, found, moved)
+        try:
+            entered = _row(row, found, moved)
+        except (ValueError, TypeError) as error:
+            moved.problems.add(f"rows of files with values that cannot be read; {_WHERE}", f"{row.file_id} ({error})")
+            continue
         if entered is not None:
             moved.rows[row.file_id] = entered
     _refuse_twins(moved)
@@ -96,22 +101,28 @@ def _row(row: OldRow, found: OldMission, moved: MovedFiles) -> Row | None:
         "utc_file_date": date,
         "utc_start_time": utc(start),
         "utc_stop_time": utc(stop),
-        "process_keywords": keywords_as_here(text_of(row.process_keywords)),
+        "process_keywords": keywords_as_here(_with_word(product, name, text_of(row.process_keywords))),
         **dict(zip(("interface_version", "quality_version", "revision_version"), version, strict=True)),
         "data_level": product.level if row.data_level is None else float(row.data_level),
         "relative_path": place_of(product, date, start, ".".join(map(str, version))),
         "file_size": None,
         "shasum": f"sha1:{digest}" if digest else UNKNOWN_DIGEST,
         "exists_on_disk": is_true(row.exists_on_disk),
-        "verbose_provenance": row.verbose_provenance,
-        "quality_comment": row.quality_comment,
-        "caveats": row.caveats,
+        "verbose_provenance": row.verbose_provenance and str(row.verbose_provenance),
+        "quality_comment": row.quality_comment and str(row.quality_comment),
+        "caveats": row.caveats and str(row.caveats),
         "check_date": _checked(row, moved),
         "quality_checked": is_true(row.quality_checked),
         "met_start_time": row.met_start_time,
         "met_stop_time": row.met_stop_time,
         "stat": None,
     }
+
+
+def _with_word(product: ProductSpec, name: str, keywords: str) -> str:
+    """The keywords of a file, with its word if it says how good another one is."""
+    word = (compile_format(product.format).values(name) or {}).get(FIELD) if product.quality_of else None
+    return keywords if word is None else f"{keywords} {FIELD}={word}"
 
 
 def keywords_as_here(text: str) -> str:
@@ -232,7 +243,8 @@ def _looker(found: OldMission, options: Options) -> Callable[[Row], _Sight | str
             status = os.stat(path)
             if not stat.S_ISREG(status.st_mode):
                 return "it is no regular file"
-            wanted = {"sha1"} if options.verify is Verify.SHA1 and row["shasum"] != UNKNOWN_DIGEST else set()
+            is_compared = options.verify is Verify.SHA1 or options.rehash
+            wanted = {"sha1"} if is_compared and row["shasum"] != UNKNOWN_DIGEST else set()
             wanted |= {algorithm} if options.rehash or row["shasum"] == UNKNOWN_DIGEST else set()
             taken = {each: digest_file(path, each) for each in wanted}
             owns = found.products[row["product_id"]].companion and os.path.isdir(companion_of(path))
@@ -350,15 +362,10 @@ def _version_of(row: Row) -> tuple[int, ...]:
 def _note_unix_times(old: OldDatabase, moved: MovedFiles) -> None:
     for row in old["unixtime"]:
         mine = moved.rows.get(row.file_id)
-        if mine is None:
+        if mine is None or None in (row.unix_start, row.unix_stop):
             continue
         known = [int(mine[key].timestamp() // 1) for key in ("utc_start_time", "utc_stop_time")]
         if any(abs(one - int(other)) > 1 for one, other in zip(known, (row.unix_start, row.unix_stop), strict=True)):
             moved.notes.add(
                 "files of which unixtime says another thing than their times, which count", mine["filename"]
             )
-
-
-def directories_of(rows: Mapping[int, Row]) -> Iterator[str]:
-    """The directories that files are in, each once."""
-    return iter(dict.fromkeys(row["relative_path"] for row in rows.values()))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbproc.codes.automatic.arrays import Array, Arrays, by_size, told
+from dbproc.codes.automatic.arrays import Array, Arrays, by_size, groups, told
 from dbproc.codes.automatic.choice import Choice
 from dbproc.codes.idx.refusal import Refusal
 
@@ -26,7 +26,9 @@ NETCDF = ("_NCProperties", "_nc3_strict")
 """Attributes of the root that NetCDF-4 leaves; CF's name of its conventions is another sign."""
 
 
-def choices(files: Sequence[Path], wanted: Sequence[str] = (), xs: str = "", ys: str = "") -> Iterator[Choice]:
+def choices(
+    files: Sequence[Path], wanted: Sequence[str] = (), xs: str = "", ys: str = "", is_scan: bool = False
+) -> Iterator[Choice]:
     """The ways to convert HDF5 files, by what the first holds.
 
     Parameters
@@ -37,11 +39,16 @@ def choices(files: Sequence[Path], wanted: Sequence[str] = (), xs: str = "", ys:
         Datasets by path.
     xs, ys
         Datasets with the positions of a scan.
+    is_scan
+        Whether probe data are looked for first, as they are where there are positions.
     """
     from dbproc.codes.formats.hdf5 import opened
 
     with opened(files[0]) as tree:
-        found = list(_choices(tree, files, wanted, xs, ys))
+        found = list(_choices(tree, files, wanted, xs, ys, bool(is_scan or xs or ys)))
+    if (xs or ys) and not found[0].places:
+        what = f"what is converted has less than {SCAN_AXES} axes: it is no scan, which could have positions"
+        raise Refusal(files[0], what, "Leave out --xs and --ys")
     yield from found
 
 
@@ -69,7 +76,9 @@ def _is_dimension(file: Any, name: str) -> bool:
     return isinstance(found, h5py.h5d.DatasetID) and h5py.h5a.exists(found, b"_Netcdf4Dimid")
 
 
-def _choices(tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, ys: str) -> Iterator[Choice]:
+def _choices(
+    tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, ys: str, is_scan: bool
+) -> Iterator[Choice]:
     arrays, others = _listed(tree)
     shapes = {each.name: each.shape for each in arrays}
     way = Arrays("hdf5_to_idx", "datasets", _listed_of, by_size)
@@ -77,6 +86,13 @@ def _choices(tree: Tree, files: Sequence[Path], wanted: Sequence[str], xs: str, 
         names = [name.strip("/") for name in wanted]
         yield _placed(tree, way.of(files, names), names[0], shapes.get(names[0], ()), xs, ys)
         return
+    probes = [each for each in arrays if len(each.shape) == PROBE_AXES and each.rank >= 0] if is_scan else []
+    if probes:
+        yield from _of_nexus(tree, files, arrays, xs, ys, PROBE_AXES)
+        for chosen, _ in groups(probes, by_size):
+            names = [each.name for each in chosen]
+            left = (*told([each for each in arrays if each.rank >= 0 and each not in chosen]), *others)
+            yield _placed(tree, way.of(files, names).leaving(*left), names[0], chosen[0].shape, xs, ys)
     yield from _of_nexus(tree, files, arrays, xs, ys)
     for choice in way.best(files, arrays, others):
         names = choice.openings[0]["datasets"]
@@ -118,13 +134,20 @@ def _tried(look: Any) -> str:
         return f"it cannot be read: {type(error).__name__}: {error}"
 
 
-def _of_nexus(tree: Tree, files: Sequence[Path], arrays: Sequence[Array], xs: str, ys: str) -> Iterator[Choice]:
-    """The default signal with those of its group that have its shape; of several data the largest."""
+def _of_nexus(
+    tree: Tree, files: Sequence[Path], arrays: Sequence[Array], xs: str, ys: str, least: int = 0
+) -> Iterator[Choice]:
+    """The default signal with those of its group that have its shape; of several data the largest.
+
+    Only those that have ``least`` axes.
+    """
     from dbproc.codes.formats import nexus
     from dbproc.codes.formats.hdf5 import name_of
 
     for data, shapes in _data(tree):
         signal, shape, path = data.signal, shapes[data.signal], data.path
+        if len(shape) < least:
+            continue
         axes = nexus.axis_names(tree, data)
         beside = [name for name, each in shapes.items() if each == shape and name != signal and name not in axes]
         names = [signal, *beside]

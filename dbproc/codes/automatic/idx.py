@@ -13,6 +13,6 @@ PROGRAM = "idx_to_idx"
 
 def choice(path: Path, wanted: Sequence[str] = ()) -> Choice:
     """The way to convert a dataset; ``wanted`` are parts of a MIDX by name."""
-    parts = [None] if path.suffix.lower() != ".midx" else list(midx.parts(path))
+    parts = [None] if path.suffix.lower() != ".midx" else list(midx.urls(path))
     openings = tuple({"part": part, "missing": "refuse"} for part in wanted or parts)
     return Choice(PROGRAM, (path,), openings, titles=tuple(each or "" for each in wanted or parts))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.conversion.joined_axes import PACKING, joined_axis, measure
 from dbproc.codes.conversion.source import Opener, Source, witness
+from dbproc.codes.conversion.writing import reading
 from dbproc.codes.idx.attributes import own, shared
 from dbproc.codes.idx.description import Axis, Description, Field, Part
 from dbproc.codes.idx.refusal import Refusal
@@ -150,12 +151,13 @@ class Joined:
         import numpy as np
 
         source = self._source(index)
-        if self._place is None:
-            return np.asarray(source.read(field, box[1:]))[np.newaxis]
-        start, stop = self._starts[index], self._starts[index + 1]
-        part = box[self._place]
-        inside = slice(max(part.start, start) - start, min(part.stop, stop) - start)
-        return source.read(field, (*box[: self._place], inside, *box[self._place + 1 :]))
+        with reading(str(self._inputs[index]), field=field if len(self.description.fields) > 1 else ""):
+            if self._place is None:
+                return np.asarray(source.read(field, box[1:]))[np.newaxis]
+            start, stop = self._starts[index], self._starts[index + 1]
+            part = box[self._place]
+            inside = slice(max(part.start, start) - start, min(part.stop, stop) - start)
+            return source.read(field, (*box[: self._place], inside, *box[self._place + 1 :]))
 
     def _source(self, index: int) -> Source:
         if self._current is None or self._current[0] != index:

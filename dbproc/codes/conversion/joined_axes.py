@@ -33,6 +33,11 @@ MICROSECONDS = (
 )
 """Units of time, and their microseconds."""
 PROLEPTIC = "proleptic_gregorian"
+ZONE = re.compile(
+    r"(?P<date>.*(?::[\d.]+|\s))\s*(?:(?P<word>[A-Za-z]+)|(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d\d)?)"
+)
+"""A date with the zone that its clock shows the time of, as CF writes it: ``2000-01-01 00:00 -6:00``."""
+UTC = ("utc", "gmt", "z")
 REFORM = 1582, 10, 15
 """The first day from which on the standard and the proleptic calendar are the same."""
 Change = tuple[Fraction, Fraction]
@@ -109,9 +114,21 @@ def _microseconds_between(first: Axis, other: Axis) -> int:
 def _microseconds_from_reform(axis: Axis) -> int:
     """From a day that calendars have in common to the date that an axis counts from."""
     cftime, calendar = importlib.import_module("cftime"), _named(axis)
-    date = cftime.num2date(0, axis.units, calendar, only_use_cftime_datetimes=True)
-    passed: timedelta = date - cftime.datetime(*REFORM, calendar=calendar)
+    units, ahead = _in_utc(axis.units)
+    date = cftime.num2date(0, units, calendar, only_use_cftime_datetimes=True)
+    passed: timedelta = date - cftime.datetime(*REFORM, calendar=calendar) - ahead
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def _in_utc(units: str) -> tuple[str, timedelta]:
+    """Units without the zone of their date, and how far that is ahead; ValueError for a zone that is not known."""
+    found = ZONE.fullmatch(units.strip())
+    if found is None:
+        return units, timedelta(0)
+    if found["word"] and found["word"].lower() not in UTC:
+        raise ValueError(f"time zone {found['word']}")
+    ahead = timedelta(hours=int(found["hours"] or 0), minutes=int(found["minutes"] or 0))
+    return found["date"].strip(), -ahead if found["sign"] == "-" else ahead
 
 
 def _are_of_one_calendar(axis: Axis, first: Axis) -> bool:

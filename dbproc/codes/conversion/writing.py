@@ -151,15 +151,19 @@ class Piece:
 
 
 @contextmanager
-def reading(about: str, todo: str = "") -> Iterator[None]:
-    """Whatever a library raises while it reads a source is said to be the source's fault, and what to do about it."""
+def reading(about: str, todo: str = "", field: str = "") -> Iterator[None]:
+    """Whatever a library raises while it reads a source is said to be the source's fault, and what to do about it.
+
+    ``field`` is what it reads, of several.
+    """
     try:
         yield
     except (Refusal, MemoryError):
         raise
     except Exception as error:
         traceback.print_exc()
-        what = f"it cannot be read: {type(error).__name__}: {error}"
+        whose = f"its field {field!r}" if field else "it"
+        what = f"{whose} cannot be read: {type(error).__name__}: {error}"
         raise Refusal(about, what, todo or _advice(error)) from error
 
 
@@ -312,12 +316,13 @@ def _read(source: Source, plan: Plan, box: Box, place: Box, field: Field, about:
     from dbproc.codes.idx.values import native
 
     wanted = _array_shape(field, box)
-    with reading(about):
+    told = field.name if len(source.description.fields) > 1 else ""
+    with reading(about, field=told):
         found = native(np.asarray(source.read(field.name, place)))
         values = native(np.flip(found, plan.turned))
     if values.dtype.name != field.dtype or values.shape != wanted:
         raise AssertionError(f"{field.name}: {values.dtype} {values.shape} read where {field.dtype} {wanted} was told")
-    with reading(about):
+    with reading(about, field=told):
         require_same(source, field, box, values, about, plan.turned)
     return found, values
 

@@ -22,9 +22,8 @@ def facts(path: str | Path) -> dict[str, Any]:
     idx = Path(path).absolute()
     require_files([idx])
     if idx.suffix == midx.SUFFIX:
-        raise Refusal(
-            idx, "it is a list of datasets", f"Choose one of: {', '.join(map(str, midx.parts(idx).values()))}"
-        )
+        here, _ = midx.parts(idx)
+        raise Refusal(idx, "it is a list of datasets", f"Choose one of: {', '.join(map(str, here.values()))}")
     stored, metadata = idx_file.read(idx), read_metadata(idx)
     files = manifest.files(idx)
     packed = sum(each.stat().st_size for each in files if each != idx)

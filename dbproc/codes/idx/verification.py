@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,7 +58,8 @@ def verify(path: str | Path) -> Verdict:
     try:
         require_files([idx])
         if idx.suffix == midx.SUFFIX:
-            return _of_parts(idx, {each: verify(each) for each in dict.fromkeys(midx.parts(idx).values())})
+            here, elsewhere = midx.parts(idx)
+            return _of_parts(idx, {each: verify(each) for each in dict.fromkeys(here.values())}, elsewhere)
     except Refusal as refusal:
         return Verdict(str(idx), (Damage(idx.name, refusal.what),), False, 0, 0)
     stored, damages = _stored(idx)
@@ -81,13 +82,14 @@ def verify(path: str | Path) -> Verdict:
     return _verdict(idx, damages, listed, (*_notes(stored, unknown), *notes))
 
 
-def _of_parts(path: Path, found: dict[Path, Verdict]) -> Verdict:
-    """What was found of all datasets in a MIDX file."""
+def _of_parts(path: Path, found: dict[Path, Verdict], elsewhere: Sequence[str]) -> Verdict:
+    """What was found of the datasets in a MIDX file that lie beside or below it."""
     places = {each: each.parent.relative_to(path.parent.resolve()) for each in found}
     damages = [
         replace(one, file=(places[each] / one.file).as_posix()) for each, v in found.items() for one in v.damages
     ]
     notes = dict.fromkeys(f"{places[each] / each.name}: {note}" for each, v in found.items() for note in v.notes)
+    notes |= dict.fromkeys(f"part {name} lies elsewhere and was not looked at" for name in elsewhere)
     files, size = sum(each.files for each in found.values()), sum(each.bytes for each in found.values())
     return Verdict(str(path), tuple(damages), all(each.listed for each in found.values()), files, size, tuple(notes))
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Number
 from typing import Any
 
 from sqlalchemy import Connection, Row, column, inspect, literal, select, text
 from sqlalchemy import table as table_of
 
-from dbproc.database.dbprocessing.values import date_of
 from dbproc.database.store import Store
 
 OldRow = Row[Any]
@@ -66,15 +64,15 @@ COLUMNS: Mapping[str, Mapping[str, object]] = {
 }
 """The tables, their columns, and what stands for a column that is not there."""
 
-_NUMBERS = frozenset(
-    (
-        *("level", "data_level", "ram", "cpu", "yesterday", "tomorrow", "pid", "version_bump", "product"),
-        *("met_start_time", "met_stop_time", "unix_start", "unix_stop"),
-        *("interface_version", "quality_version", "revision_version", "output_interface_version"),
-        *("source_file", "resulting_file", "source_code"),
-    )
-)
-_DATES = frozenset({"code_start_date", "code_stop_date", "date_written"})
+_WHOLE = {
+    *("mission_id", "satellite_id", "instrument_id", "product_id", "inspector_id", "process_id", "code_id", "file_id"),
+    *("logging_id", "input_product_id", "output_product", "source_file", "resulting_file", "source_code", "product"),
+    *("interface_version", "quality_version", "revision_version", "output_interface_version", "version_bump"),
+    *("yesterday", "tomorrow", "cpu", "pid", "unix_start", "unix_stop"),
+}
+_NUMBERS = {"level", "data_level", "ram", "met_start_time", "met_stop_time"}
+_LARGEST = 2**63 - 1
+
 _MAY_BE_MISSING = ("instrumentproductlink", "processqueue", "release", "logging_file", "unixtime")
 
 
@@ -107,28 +105,21 @@ def missing_tables(old: OldDatabase) -> list[str]:
     return [table for table in COLUMNS if table not in old.columns and table not in _MAY_BE_MISSING]
 
 
-def faulty_values(old: OldDatabase) -> Iterator[tuple[str, str]]:
-    """Values that cannot be what their columns are for: of which column, and of which row. SQLite takes any text for a
-    number."""
-    for table, columns in COLUMNS.items():
-        of_numbers = [name for name in columns if name in _NUMBERS or name.endswith("_id")]
-        of_dates = [name for name in columns if name in _DATES]
-        has_version = table in ("code", "inspector")
-        for row in old[table]:
-            wrong = [(name, "a number") for name in of_numbers if not isinstance(getattr(row, name), Number | None)]
-            wrong += [(name, "a date") for name in of_dates if not _is_date(getattr(row, name))]
-            if has_version and not wrong and (row.interface_version or 0) < 1:
-                wrong.append(("interface_version", "a number from 1 on"))
-            for name, what in wrong:
-                yield f"{name} in table {table} is to be {what}", f"row {row[0]} has {getattr(row, name)!r}"
+def faults(old: OldDatabase) -> Iterator[tuple[str, str]]:
+    """Every number that is none, which SQLite allows: the column, and the row with the value."""
+    for table, rows in old.rows.items():
+        names = [name for name in COLUMNS[table] if name in _WHOLE | _NUMBERS]
+        for row in rows:
+            for name in names:
+                value = getattr(row, name)
+                if value is not None and not _is_number(value, is_whole=name in _WHOLE):
+                    yield f"{table}.{name}", f"{row[0]} ({value!r})"
 
 
-def _is_date(value: object) -> bool:
-    try:
-        date_of(value)
-    except ValueError:
-        return False
-    return True
+def _is_number(value: Any, *, is_whole: bool) -> bool:
+    if is_whole:
+        return value == "" or (isinstance(value, int) and abs(value) <= _LARGEST)
+    return isinstance(value, int | float) or hasattr(value, "as_integer_ratio")
 
 
 def _columns(connection: Connection) -> dict[str, frozenset[str]]:

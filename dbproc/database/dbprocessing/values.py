@@ -7,14 +7,13 @@ from typing import Any
 
 
 def time_of(value: Any) -> dt.datetime | None:
-    """A time without a zone. ValueError for what is none."""
+    """A time without a zone, in UTC where it names one. ValueError for what is none."""
     if value is None or value == "":
         return None
-    if isinstance(value, dt.datetime):
-        return value.replace(tzinfo=None) if value.tzinfo is None else value.astimezone(dt.UTC).replace(tzinfo=None)
-    if isinstance(value, dt.date):
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return dt.datetime.combine(value, dt.time())
-    return dt.datetime.fromisoformat(str(value)).replace(tzinfo=None)
+    time = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
+    return time if time.tzinfo is None else time.astimezone(dt.UTC).replace(tzinfo=None)
 
 
 def date_of(value: Any) -> dt.date | None:
