@@ -392,6 +392,8 @@ def test_several_files_follow_one_another_in_time_or_are_fields_together(tmp_pat
     assert told.shape == (3, 4, 5)
     assert told.axes[0].coordinates == (1577836800, 1577923200, 1578009600)
     assert "odd_20200109.nc: it cannot be joined" in left_out(told)
+    (tmp_path / "named/map_20200104.nc").touch()
+    assert "map_20200104.nc (empty)" in left_out(chosen(tmp_path / "named")[0])
     (tmp_path / "named/odd_20200109.nc").rename(tmp_path / "named/mean.nc")
     assert what(chosen(tmp_path / "named")[0]) == (["T"], (3, 4, 5), "time")
 
