@@ -21,7 +21,7 @@ from dbproc.core.plan import Planner, valid_code
 from dbproc.core.slot_text import SlotChoice, file_words
 from dbproc.core.slots import period_of, restricted, slots_at, time_of_output
 from dbproc.core.states import RefusalReason
-from dbproc.database import baselines, files, queue, verdicts
+from dbproc.database import baselines, files, links, queue, verdicts
 from dbproc.database.baselines import CountsAs
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import identity_of
@@ -194,19 +194,39 @@ class _Adoption:
         now that all is there: of each the newest version."""
         with self._ground.store.begin() as connection:
             ids = files.insert_files(connection, self._new)
-            queue.push(connection, ids, "adopted")
+            queue.push_back(connection, ids, "adopted")
+            links.outdate(connection)
             verdicts.settle(connection, self._definition, ids)
             made = {
                 number: file for number, file in zip(ids, self._new, strict=True) if file.product_id in self._makers
             }
             facts, found = facts_in(connection, self._definition), dict[int, CountsAs]()
-            for process in self._definition.processes.values():
+            for process in sorted(self._definition.processes.values(), key=self._level):
                 own = {number: file for number, file in made.items() if file.product_id in process.outputs}
                 slots = _slots(self._definition, facts, process, own.values())
                 for planner, some in planners(self._definition, facts, slots, dt.datetime.now(dt.UTC)):
+                    files.record_times(connection, self._times(process, planner, some, own))
                     rows = (row for slot in some for row in _counted(self._definition, planner, slot, own))
                     found.update((row.file_id, row) for row in rows)
             baselines.enter(connection, list(found.values()))
+
+    def _level(self, process: Process) -> float:
+        """What a process makes may be an input of what comes after it."""
+        return min((self._definition.products[made].level for made in process.outputs), default=float("inf"))
+
+    def _times(
+        self, process: Process, planner: Planner, slots: Sequence[Slot], own: Mapping[int, NewFile]
+    ) -> Mapping[int, Period]:
+        """The times of outputs whose periods go by other files, and of which nothing but their names tells a time."""
+        products = self._definition.products
+        if process.timebase is not Timebase.PER:
+            return {}
+        pairs = ((slot, output.file) for slot in slots for output in planner.standing(slot))
+        return {
+            file.file_id: planner.period(slot)
+            for slot, file in pairs
+            if file.file_id in own and products[file.product_id].inspector.name == "filename"
+        }
 
     def _told(self, accepted: Accepted) -> AdoptedFile:
         file = accepted.file

@@ -179,6 +179,10 @@ def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any])
     if wanted and found.kind in UNNAMED:
         what = f"it has nothing that --variable could choose from: it is {found.kind}"
         raise Refusal(files[0], what, "Leave out --variable")
+    is_hdf5 = found.kind in ("NetCDF", "HDF5") and content.is_hdf5(files[0])
+    if (xs or ys) and not is_hdf5:
+        what = f"it has no datasets that --xs and --ys could name: it is {found.kind}"
+        raise Refusal(files[0], what, "Leave them out")
     if sensor.way in ("bands", "pictures") and found.kind in ("picture", "TIFF"):
         way = pictures.band_choices if sensor.way == "bands" else pictures.choices
         yield from either(way(files), *([_tiff(files, wanted)] if found.kind == "TIFF" else [pictures.choices(files)]))
@@ -186,10 +190,10 @@ def _choices(found: Content, sensor: sensors.Sensor, options: Mapping[str, Any])
         yield from pictures.choices(files)
     elif found.kind == "TIFF":
         yield from _tiff(files, wanted)
-    elif found.kind == "NetCDF" and (sensor.way == "scan" or xs or ys):
+    elif found.kind == "NetCDF" and is_hdf5 and (sensor.way == "scan" or xs or ys):
         yield from hdf5.choices(files, wanted, xs, ys, is_scan=True)
     elif found.kind == "NetCDF":
-        others = [hdf5.choices(files, wanted)] if content.is_hdf5(files[0]) else []
+        others = [hdf5.choices(files, wanted)] if is_hdf5 else []
         yield from either(netcdf.choices(files, wanted), *others)
     elif found.kind == "HDF5":
         yield from hdf5.choices(files, wanted, xs, ys, is_scan=sensor.way == "scan")

@@ -454,7 +454,7 @@ def _up_to_date(slot: Slot, outputs: Sequence[Output], wanted: Collection[File])
     ]
     explanation = f"{names} is up to date"
     if any(is_taken_over(output, wanted) for output in outputs):
-        explanation += ", as it was imported"
+        explanation += ", as it was taken over"
     if confirmed:
         equal = list(dict.fromkeys(f"{each.source.filename} equals {each.replaced.filename}" for each in confirmed))
         explanation = f"{explanation}: {', '.join(in_few_words(equal))}"

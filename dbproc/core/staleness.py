@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from dbproc.core.facts import Output
+from dbproc.core.facts import Baseline, Output
 from dbproc.core.model import Code, File, Input, Process, Reason
 from dbproc.core.states import Standing
 from dbproc.core.version import Part, Version, risen_part
@@ -36,7 +36,10 @@ def stale_reasons(
         gone = "was withdrawn with an input" if output.file.standing is Standing.FOLLOWING else "is gone from disk"
         yield Reason(f"{output.file.filename} {gone}", Part.REVISION)
     if output.code_id is None or output.code_version is None:
-        yield Reason(f"{output.file.filename} was delivered, not made by this process", Part.QUALITY)
+        if output.baseline is not None and _is_by(output.baseline, code):
+            yield from _reasons_of_inputs(_as_imported(output, output.baseline), wanted, process)
+        else:
+            yield Reason(f"{output.file.filename} was delivered, not made by this process", Part.QUALITY)
         return
     yield from code_reasons(code, output.code_id, output.code_version)
     yield from _reasons_of_inputs(output.inputs, wanted, process)
@@ -45,11 +48,20 @@ def stale_reasons(
 def _is_as_imported(output: Output, code: Code, wanted: Collection[File], process: Process | None) -> bool:
     """Whether a file was imported, and nothing of what it counts as made from has changed since."""
     baseline = output.baseline
-    if baseline is None or baseline.code_id is None or not code.is_same(baseline.code_id):
+    if baseline is None or not _is_by(baseline, code):
         return False
+    return not any(_reasons_of_inputs(_as_imported(output, baseline), wanted, process))
+
+
+def _is_by(baseline: Baseline, code: Code) -> bool:
+    return baseline.code_id is not None and code.is_same(baseline.code_id)
+
+
+def _as_imported(output: Output, baseline: Baseline) -> Iterable[File]:
+    """What a file counts as made from, and of what it was really made from whatever was taken back since."""
     counted = {file.file_id: file for file in baseline.inputs}
     counted.update((file.file_id, file) for file in output.inputs if file.standing.is_taken_back)
-    return not any(_reasons_of_inputs(counted.values(), wanted, process))
+    return counted.values()
 
 
 def _reasons_of_inputs(

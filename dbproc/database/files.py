@@ -178,6 +178,13 @@ def insert_files(connection: Connection, files: Sequence[NewFile]) -> list[int]:
     return ids
 
 
+def record_times(connection: Connection, times: Mapping[int, Period]) -> None:
+    """Record other times of files."""
+    for file_id, time in times.items():
+        values = {"utc_start_time": time.start, "utc_stop_time": time.stop}
+        connection.execute(update(FILE).where(FILE.c.file_id == file_id).values(**values))
+
+
 def record_bytes(connection: Connection, file_id: int, size: int, digest: str, members: Sequence[Member]) -> None:
     """Record other bytes of a file and of its members; before they are used, their digests are taken again."""
     values = {"file_size": size, "shasum": digest, "same_as": None, "stat": None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -163,34 +163,37 @@ def _products(old: OldDatabase, found: OldMission) -> None:
     for row in old["instrumentproductlink"]:
         linked[row.product_id].add(row.instrument_id)
     for row in old["product"]:
-        name = text_of(row.product_name)
-        instrument_id = row.instrument_id
+        name, instrument_id = text_of(row.product_name), row.instrument_id
         if instrument_id is None and len(linked[row.product_id]) == 1:
             (instrument_id,) = linked[row.product_id]
+        others = linked[row.product_id] - {instrument_id}
         if instrument_id not in found.instruments:
             found.problems.append(f"product {name} is of instrument {instrument_id}, which there is not")
             found.faulty.add(row.product_id)
             continue
-        others = linked[row.product_id] - {instrument_id}
         if others:
             found.problems.append(
                 f"product {name} is of instrument {instrument_id}, and instrumentproductlink says {sorted(others)} "
                 "besides: a product has one; take those rows out"
             )
-        instrument, satellite = found.instruments[instrument_id]
-        product = ProductSpec(
-            name=name,
-            level=float(row.level or 0),
-            directory=text_of(row.relative_path),
-            format=text_of(row.format),
-            satellite=found.satellites.get(satellite, ""),
-            instrument=instrument,
-            description=text_of(row.product_description),
-            companion=text_of(row.format).endswith(".idx"),
-        )
-        found.products[row.product_id] = completed(product, found.mission)
+        found.products[row.product_id] = _product(row, instrument_id, found)
         found.instrument_of[row.product_id] = instrument_id
     found.problems += _twice("product", [each.name for each in found.products.values()])
+
+
+def _product(row: OldRow, instrument_id: int, found: OldMission) -> ProductSpec:
+    instrument, satellite = found.instruments[instrument_id]
+    product = ProductSpec(
+        name=text_of(row.product_name),
+        level=float(row.level or 0),
+        directory=text_of(row.relative_path),
+        format=text_of(row.format),
+        satellite=found.satellites.get(satellite, ""),
+        instrument=instrument,
+        description=text_of(row.product_description),
+        companion=text_of(row.format).endswith(".idx"),
+    )
+    return completed(product, found.mission)
 
 
 def _twice(kind: str, names: Any) -> Iterator[str]:
@@ -209,39 +212,50 @@ def _inspectors(old: OldDatabase, found: OldMission) -> None:
     needed = {row.input_product_id for row in old["productprocesslink"]}
     needed |= {number for row in old["process"] if (number := _output(row)) is not None}
     with_files = {row.product_id for row in old["file"]}
-    for product_id in set(rows) - found.products.keys():
+    for product_id in set(rows) - found.products.keys() - found.faulty:
         found.notes.append(f"an inspector of product {product_id}, which there is not, is left out")
     for product_id, product in list(found.products.items()):
         active = [row for row in rows[product_id] if is_true(row.active_code)]
-        if len(active) > 1:
-            numbers = ", ".join(str(row.inspector_id) for row in active)
-            found.problems.append(
-                f"product {product.name} has {len(active)} active inspectors ({numbers}), and one is asked: set "
-                "active_code of the others to false"
-            )
-        if not active and product_id in needed:
-            found.problems.append(
-                f"product {product.name} has no active inspector, and a process takes or makes it: set active_code of "
-                "one to true"
-            )
-        elif not active and product_id not in with_files and not rows[product_id]:
-            found.notes.append(f"product {product.name} has neither an inspector nor files, and is left out")
+        found.problems += _problems_of_active(product, active, is_needed=product_id in needed)
+        if active or product_id in needed or product_id in with_files:
+            _enter_inspectors(product_id, rows[product_id], active, found)
+        else:
+            found.notes.append(f"product {product.name} has neither an active inspector nor files, and is left out")
             del found.products[product_id]
-            continue
-        chosen = active[0] if active else max(rows[product_id], key=_version_key, default=None)
-        for row in rows[product_id]:
-            spec = _inspector(row, product, found)
-            is_chosen = row is chosen
-            arguments = text_of(row.arguments) or None
-            found.inspectors[row.inspector_id] = OldInspector(
-                product_id, spec, arguments, is_chosen and bool(active), is_chosen
-            )
-            if is_chosen:
-                found.products[product_id] = replace(product, inspector=spec, active=bool(active))
-        if not rows[product_id]:
-            found.products[product_id] = replace(product, active=False)
-        if not active:
-            found.notes.append(f"product {product.name} has no active inspector: it is retired, its files stay")
+
+
+def _problems_of_active(product: ProductSpec, active: Sequence[OldRow], *, is_needed: bool) -> Iterator[str]:
+    if len(active) > 1:
+        numbers = ", ".join(str(row.inspector_id) for row in active)
+        yield (
+            f"product {product.name} has {len(active)} active inspectors ({numbers}), and one is asked: set "
+            "active_code of the others to false"
+        )
+    if not active and is_needed:
+        yield (
+            f"product {product.name} has no active inspector, and a process takes or makes it: set active_code of one "
+            "to true"
+        )
+
+
+def _enter_inspectors(product_id: int, rows: Sequence[OldRow], active: Sequence[OldRow], found: OldMission) -> None:
+    """The inspectors of a product; one that has no active one is retired."""
+    product = found.products[product_id]
+    chosen = active[0] if active else max(rows, key=_version_key, default=None)
+    found.products[product_id] = replace(product, active=bool(active))
+    if not active:
+        found.notes.append(f"product {product.name} has no active inspector: it is retired, its files stay")
+    for row in rows:
+        spec, is_newest = _inspector(row, product, found), row is chosen
+        found.inspectors[row.inspector_id] = OldInspector(
+            product_id=product_id,
+            spec=spec,
+            arguments=text_of(row.arguments) or None,
+            is_active=is_newest and bool(active),
+            is_newest=is_newest,
+        )
+        if is_newest:
+            found.products[product_id] = replace(found.products[product_id], inspector=spec)
 
 
 def _inspector(row: OldRow, product: ProductSpec, found: OldMission) -> InspectorSpec:
@@ -288,11 +302,12 @@ def _processes(old: OldDatabase, found: OldMission) -> None:
 def _links(old: OldDatabase, found: OldMission) -> None:
     """The inputs of each process in the order of their products' numbers, as dbprocessing has them."""
     inputs: dict[int, list[tuple[int, InputSpec]]] = defaultdict(list)
+    processes = {row.process_id for row in old["process"]}
+    products = {row.product_id for row in old["product"]}
     for row in old["productprocesslink"]:
         product = found.products.get(row.input_product_id)
         if row.process_id not in found.processes or product is None:
-            known = any(each.process_id == row.process_id for each in old["process"])
-            if not known or not any(each.product_id == row.input_product_id for each in old["product"]):
+            if row.process_id not in processes or row.input_product_id not in products:
                 found.notes.append(
                     f"that process {row.process_id} takes product {row.input_product_id} is left out: one of them is "
                     "not there"
@@ -312,10 +327,11 @@ def _links(old: OldDatabase, found: OldMission) -> None:
 
 def _codes(old: OldDatabase, found: OldMission) -> None:
     rows: dict[int, list[OldRow]] = defaultdict(list)
+    processes = {row.process_id for row in old["process"]}
     for row in old["code"]:
         if row.process_id in found.processes:
             rows[row.process_id].append(row)
-        elif not any(each.process_id == row.process_id for each in old["process"]):
+        elif row.process_id not in processes:
             found.problems.append(
                 f"code {row.code_id} ({row.filename}) is of process {row.process_id}, which there is not: take its row "
                 "out, or correct it"

@@ -145,13 +145,11 @@ class _Verification:
         return _without_twins([self._with_beside(result) for result in results])
 
     def _with_beside(self, result: Result) -> Result:
-        """A success with the names of what it left, where that is thrown away."""
-        if isinstance(result, Failure):
+        """A success without output with the names of what it left, which is thrown away: that may be its effect. What
+        lies beside an output is what the code worked with."""
+        if isinstance(result, Failure) or result.task.outputs:
             return result
-        own = {planned.name for planned in result.task.outputs}
-        own |= {companion_of(planned.name) for planned in result.task.outputs if self._has_companion(planned)}
-        left = [name for name in _names_in(result.outcome.job.directory) if name not in own]
-        return replace(result, beside=tuple(left)) if left else result
+        return replace(result, beside=tuple(_names_in(result.outcome.job.directory)))
 
     def _checked_outputs(self, made: Sequence[_Made]) -> dict[int, list[_Output | str]]:
         """By attempt: the row for each output, or what is wrong with it."""

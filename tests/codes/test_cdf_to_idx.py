@@ -13,6 +13,7 @@ import cdflib.cdfwrite
 import numpy as np
 import pytest
 
+from dbproc.codes.automatic import steps
 from dbproc.codes.cdf_to_idx import open_source
 from dbproc.codes.conversion.witness import require_same
 from dbproc.codes.idx.description import Description
@@ -197,6 +198,17 @@ def test_what_holds_no_numbers_of_its_own_is_refused_by_name(tmp_path: Path) -> 
     assert "no variable 'hail'" in refusal(path, "hail")
     assert "rain (record=2), snow (record=2, dim1=3)." in refusal(path)
     assert "have different dimensions" in refusal(path, "rain", "snow")
+
+
+def test_where_the_epoch_is_virtual_the_records_have_the_times_that_it_is_made_of(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "in.cdf",
+        ("epoch", TIMES, {"VIRTUAL": "TRUE", "FUNCT": "conv"}, {"Data_Type": TT2000}),
+        ("unix", np.array([10.0, 13.0, 16.5]), {"UNITS": "sec"}, {}),
+        ("sky", wild("int16", (3, 4, 5)), {"VAR_TYPE": "data", "DEPEND_0": "epoch", "DEPEND_TIME": "unix"}, {}),
+    )
+    found = described(path, "sky")
+    assert (found.axes[0].name, found.axes[0].positions(), steps.chosen(found)) == ("unix", [10, 13, 16.5], "unix")
 
 
 def test_data_are_chosen_before_what_supports_them(tmp_path: Path) -> None:

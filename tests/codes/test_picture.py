@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from matplotlib.dates import date2num
 from PIL import Image
 
+from dbproc.codes.drawing import sides
 from dbproc.codes.drawing.view import colour_range, view
+from dbproc.codes.idx.description import Axis
 from dbproc.codes.idx.idx_reader import open_idx
 from tests.codes.conftest import converted, copied, wild, write_netcdf
 
@@ -171,6 +175,17 @@ def test_a_range_of_mostly_zeros_spans_the_others() -> None:
     values = np.zeros(10_000)
     values[:100] = np.linspace(1, 2, 100)
     assert colour_range(values)[1] > 1.5
+
+
+@pytest.mark.parametrize(
+    ("units", "calendar"), [("hours since 2020-02-28 22:00", ""), ("days since 2019-12-31", "proleptic_gregorian")]
+)
+def test_times_lie_where_each_as_a_date_would(units: str, calendar: str) -> None:
+    axis = Axis("time", 400, units=units, calendar=calendar, coordinates=tuple(i**1.5 for i in range(400)))
+    each = date2num(sides.dates(axis, axis.positions() or []))
+    assert np.allclose(sides.positions(axis), each, rtol=0, atol=1e-10)
+    (only,) = sides.positions(replace(axis, size=1, coordinates=(24.0,)))
+    assert only == date2num(sides.dates(axis, [24.0]))[0]
 
 
 def test_a_constant_or_missing_field_has_a_range() -> None:

@@ -120,13 +120,27 @@ def test_a_variable_that_cannot_be_converted_is_left_out_with_the_reason(tmp_pat
     assert "b: 4 of 4 values of b were never written" in left_out(told)
 
 
-def test_axes_beyond_three_become_timesteps_and_a_line_of_time_stays_one(tmp_path: Path) -> None:
+def test_axes_beyond_three_and_of_size_1_become_timesteps_and_a_line_of_time_stays_one(tmp_path: Path) -> None:
     deep = wild("int16", (2, 3, 2, 4, 5, 6))
     path = netcdf(tmp_path / "deep.nc", {"v": (("run", "time", "q", "z", "y", "x"), deep)})
     told, got = chosen(path)
     assert what(told) == (["v"], (12, 4, 5, 6), "time_run_q")
     assert same_bits(got["v"], np.ascontiguousarray(deep.transpose(1, 0, 2, 3, 4, 5)).reshape(12, 4, 5, 6))
     assert [axis["name"] for axis in told.axes[0].attributes["axes"]] == ["time", "run", "q"]
+    for i, (shape, steps, got_shape) in enumerate(
+        (
+            ((4, 1, 5), "z", (1, 4, 5)),
+            ((3, 4, 5, 1), "c", (1, 3, 4, 5)),
+            ((6, 3, 4, 5, 1), "v_c", (6, 3, 4, 5)),
+            ((2, 1, 4, 5), "q", (2, 1, 4, 5)),
+            ((4, 1, 1), "", (4, 1, 1)),
+        )
+    ):
+        names = {3: ("y", "z", "x"), 4: ("q", "y", "x", "c"), 5: ("v", "q", "y", "x", "c")}[len(shape)]
+        path = netcdf(tmp_path / f"one{i}.nc", {"d": (names, wild("int16", shape))})
+        told, got = chosen(path)
+        assert what(told) == (["d"], got_shape, steps)
+        assert same_bits(got["d"].reshape(shape), wild("int16", shape))
     lidar = netcdf(tmp_path / "lidar.nc", {"v": (("time", "height"), wild("float32", (30, 5)))})
     assert what(chosen(lidar)[0]) == (["v"], (30, 5), "")
 
@@ -298,6 +312,20 @@ def test_tiff_gives_its_largest_series_with_bands_as_fields(tmp_path: Path) -> N
     assert [field.components for field in chosen(tmp_path / "colour")[0].fields] == [3]
 
 
+def test_a_band_or_a_series_of_tiff_is_chosen_by_name_or_refused(tmp_path: Path) -> None:
+    for seed, (band, size) in enumerate({"B02": 4, "B03": 4, "B05": 2}.items()):
+        tifffile.imwrite(tmp_path / f"T12_{band}.tif", wild("uint16", (size, size), seed), metadata=None)
+    files = sorted(tmp_path.glob("*.tif"))
+    assert what(chosen(*files)[0])[0] == ["B02", "B03"]
+    assert what(chosen(*files, variables=["B03", "B02"])[0])[0] == ["B02", "B03"]
+    _, got = chosen(*files, variables=["B05"])
+    assert same_bits(*got.values(), wild("uint16", (2, 2), 2))
+    with pytest.raises(Refusal, match=r"it has no series 'B08'.*bands of the files: B02, B03, B05"):
+        chosen(*files, variables=["B08"])
+    with pytest.raises(Refusal, match="it has no series '3'"):
+        chosen(files[0], variables=["3"])
+
+
 def test_very_many_bands_are_an_axis(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "in.tif", wild("uint8", (4, 3, 33)), extrasamples=[0] * 32, photometric="minisblack")
     told, got = chosen(tmp_path / "in.tif")
@@ -329,6 +357,11 @@ def test_bare_values_are_known_by_a_header_or_their_name(tmp_path: Path) -> None
         ("skull4x5x6.raw", 120, (6, 5, 4), "<u1"),
         ("foot.4x5x6.f64.v1.2x3.dat", 960, (6, 5, 4), "<f8"),
         ("w5_h4_d3_x20240501_u16.raw", 120, (3, 4, 5), "<u2"),
+        ("density.6x5x4.f32.dat", 480, (4, 5, 6), "<f4"),
+        ("grid_0.5x0.5_4x5_u1.raw", 20, (5, 4), "<u1"),
+        ("CLDHGH_1_18_36.f32", 18 * 36 * 4, (1, 18, 36), "<f4"),
+        ("x1_y18_z36_f32.raw", 18 * 36 * 4, (36, 18, 1), "<f4"),
+        ("ct_w6_h5_d4_u16.raw", 240, (4, 5, 6), "<u2"),
     ],
 )
 def test_names_tell_shape_and_type(name: str, size: int, shape: tuple[int, ...], dtype: str) -> None:
@@ -513,6 +546,18 @@ def test_sensors_have_other_spellings_and_look_for_their_kinds_first(tmp_path: P
     told, _ = chosen(*both, sensor="NETCDF")
     assert what(told)[0] == ["v"]
     assert left_out(told) == "preview.png (picture)"
+    with netCDF4.Dataset(tmp_path / "classic", "w", format="NETCDF3_CLASSIC") as file:
+        file.createDimension("x", 4)
+        file.createVariable("v", "f4", ("x",))[:] = 1
+    assert what(chosen(tmp_path / "classic", sensor="4D_NEXUS")[0])[0] == ["v"]
+
+
+def test_positions_of_what_is_no_scan_are_refused(tmp_path: Path) -> None:
+    photo(tmp_path / "p.png", 1)
+    with pytest.raises(Refusal, match="it has no datasets that --xs and --ys could name: it is picture"):
+        chosen(tmp_path / "p.png", xs="u")
+    with pytest.raises(Refusal, match="less than 3 axes: it is no scan"):
+        chosen(netcdf(tmp_path / "grid.nc", {"v": (("y", "x"), wild("float64", (2, 3)))}), xs="v")
 
 
 def test_the_command_tells_what_was_chosen_and_info_keeps_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -724,6 +769,22 @@ def test_files_with_times_of_their_own_stand_in_their_order(tmp_path: Path) -> N
     assert same_bits(got["v"][2:], wild("float32", (2, 4, 5), 2))
 
 
+def test_one_field_that_is_not_alike_leaves_out_itself_and_not_the_files(tmp_path: Path) -> None:
+    """A clock of its own in each file comes after data; other units of one field of three are no reason for less."""
+    for day in range(3):
+        values = {name: (("time",), wild("float32", (4,), day)) for name in ("clock", "a", "b", "c")}
+        values["time"] = (("time",), np.arange(4.0))
+        since = f"hours since 2020-01-0{day + 1}"
+        netcdf(tmp_path / f"{day}.nc", values, time=since, clock=since, b=f"{day} m")
+    told, got = chosen(*sorted(tmp_path.glob("?.nc")))
+    assert what(told)[:2] == (["a", "c"], (12,))
+    assert left_out(told).startswith(
+        "b: it cannot be joined to 0.nc: its scale, offset and units of b at index 2 is 1 m"
+    )
+    assert same_bits(got["c"], np.concatenate([wild("float32", (4,), day) for day in range(3)]))
+    assert told.axes[0].positions() == [24 * day + hour for day in range(3) for hour in range(4)]
+
+
 def test_of_arrays_of_an_npz_those_of_most_bytes_are_fields(tmp_path: Path) -> None:
     maps = {"b": wild("float32", (4, 5)), "c": wild("float32", (4, 5))}
     np.savez(tmp_path / "many.npz", a=np.arange(3), **maps, names=np.array(["x"]), one=np.float64(2))
@@ -732,6 +793,9 @@ def test_of_arrays_of_an_npz_those_of_most_bytes_are_fields(tmp_path: Path) -> N
     assert "a.npy: its shape is (3,), that of the first (4, 5)" in left_out(told)
     assert "names.npy: it holds no array that is supported: its values are <U1" in left_out(told)
     assert "one.npy: it holds no array of numbers" in left_out(told)
+    np.savez(tmp_path / "two.npz", a=np.arange(3), b=maps["b"])
+    assert chosen(tmp_path / "two.npz")[0].notes[0].startswith("chosen: raw_to_idx --shape 4,5 --dtype '<f4'")
+    assert "files each" not in chosen(tmp_path / "two.npz")[0].notes[0]
     np.savez(tmp_path / "empty.npz")
     with pytest.raises(Refusal, match="it holds no files"):
         chosen(tmp_path / "empty.npz")

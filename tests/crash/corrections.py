@@ -157,6 +157,6 @@ STAGES = (
     stage("put-back", nothing_more, "restore", OTHER, after="replace"),
     stage("accept", other_bytes_delivered, "quarantine", "accept", "1", after="corrections"),
     stage("reinspect", longer_days, "reinspect", "--product", "raw", after="corrections"),
-    stage("release", nothing_more, "release", "tag", "2024a", "--every-version", after="corrections"),
+    stage("tag", nothing_more, "release", "tag", "2024a", "--every-version", after="corrections"),
     stage("reap", fewer_versions, "reap", after="restore"),
 )

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.kit.commands import REPOSITORY, run_process
 from tests.kit.mission import JOIN, Mission, chain, name_of, process, product
 
 BEFORE = "this looks like a mission that was processed before"
@@ -112,7 +117,8 @@ def test_outputs_that_were_made_elsewhere_are_made_anew_when_something_of_them_c
     assert mission.rows("SELECT * FROM filefilelink") == mission.rows("SELECT * FROM filecodelink") == []
 
     mission.deliver(name_of("raw", 3, "1.1.0"))
-    mission.run("--only", "to_clean,to_smooth")
+    done = mission.run("--only", "to_clean,to_smooth").out
+    assert f"input {name_of('raw', 3)} replaced by {name_of('raw', 3, '1.1.0')}" in done
     made = [name for name, file in mission.files().items() if file.code is not None]
     assert sorted(made) == [
         name_of("clean", 3, "1.1.0"),
@@ -184,3 +190,30 @@ def test_an_honestly_new_product_is_made_at_once_wherever_its_directory_is(sqlit
     mission.run()
     assert mission.names("clean") == [name_of("clean", 2)]
     (strange / "notes.txt").unlink()
+
+
+@pytest.mark.thorough
+def test_a_mission_that_is_found_again_from_its_files_alone_differs_in_lineage_only(tmp_path: Path) -> None:
+    root = tmp_path / "orbits"
+    shutil.copytree(REPOSITORY / "examples" / "orbits", root)
+    (root / "incoming").mkdir()
+    environment = {**os.environ, "DBPROC_SETTLE_SECONDS": "0", "PYTHONPATH": str(REPOSITORY)}
+
+    def dbproc(*words: str, status: int = 0) -> str:
+        done = run_process("dbproc", words, root, environment)
+        assert done.status == status, f"{done.out}\n{done.err}"
+        return done.out
+
+    for orbit in ("101", "102"):
+        subprocess.run([sys.executable, "deliver.py", orbit], cwd=root, env=environment, check=True)
+    (root / "incoming" / "flat_L_20240501.txt").write_text("1 1 1 2\n")
+    for database in ("first.sqlite", "second.sqlite"):
+        dbproc("init", database)
+        dbproc("apply", "mission.toml", "-m", database, "--adopt")
+        dbproc("run" if database == "first.sqlite" else "adopt", "-m", database, *["--derived"][: database[0] == "s"])
+    assert dbproc("plan", "-m", "second.sqlite") == "nothing to do\n"
+    dbproc("check", "--deep", "-m", "second.sqlite")
+    told = json.loads(dbproc("compare", "first.sqlite", "second.sqlite", "--json", status=1))
+    assert (told["definition"], told["only_first"], told["only_second"]) == ([], [], [])
+    assert {each["what"] for file in told["different"] for each in file["differences"]} == {"code", "inputs"}
+    assert len(told["different"]) == 2

@@ -54,8 +54,15 @@ def test_runs_keep_a_tree_of_links_up_and_touch_nothing_else_in_it(mission: Miss
     assert f"left as it is, where links belong: {mine}" in mission.run(status=1).err
     assert mine.read_text() == "mine"
     mine.unlink()
+    foreign = tree / "data" / "raw" / name_of("raw", 2)
+    foreign.parent.mkdir()
+    foreign.symlink_to("/nowhere")
+    refused = json.loads(mission.dbproc("links", str(tree), "--json", status=1).out)
+    assert refused["problem"] == f"not made by dbproc, and left as it is, where links belong: {foreign}"
+    assert os.readlink(foreign) == "/nowhere"
+    foreign.unlink()
     done = json.loads(mission.dbproc("links", str(tree), "--json").out)
-    assert (done["made"], done["removed"], done["kept"]) == (4, 0, 2)
+    assert (done["made"], done["removed"], done["kept"]) == (1, 0, 5)
     assert len(links_in(tree)) == 7
     again = json.loads(mission.dbproc("links", str(tree), "--start", "2020-01-03", "--json").out)
     assert (again["made"], again["removed"], again["kept"]) == (0, 4, 2)

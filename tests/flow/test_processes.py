@@ -32,6 +32,10 @@ ASKING = [
     "completion bash",
     "idx --help",
     "canary list",
+    "compare DATABASE DATABASE",
+    "links",
+    "release list",
+    "import --help",
 ]
 WORKING = [
     "init ROOT/../mission_other.sqlite",
@@ -49,6 +53,7 @@ WORKING = [
     f"restore {RAW}",
     f"reinspect {RAW}",
     "reap",
+    "adopt",
     "report --output ROOT/../report.html",
     "reprocess --product clean",
     "unlock --reason why",

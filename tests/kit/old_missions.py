@@ -397,7 +397,7 @@ def full_mission() -> Tables:
             {"resulting_file": 202, "source_code": 22},
             {"resulting_file": 300, "source_code": 23},
         ],
-        "processqueue": [{"file_id": 103, "version_bump": None}],
+        "processqueue": [{"file_id": 103, "version_bump": None}, {"file_id": 400}, {"file_id": 500}],
         "release": [{"file_id": 200, "release_num": "1"}, {"file_id": 300, "release_num": "1"}],
         "logging": [
             {"logging_id": 1, "pid": 4321, "comment": "done", "processing_end_time": "2020-02-01T12:10:00"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -22,8 +22,9 @@ from dbproc.core.states import AttemptStatus, Standing
 from dbproc.database import audit, baselines, moving_in, queue
 from dbproc.database.baselines import CountsAs
 from dbproc.database.definition.load import load_definition
+from dbproc.database.files import files_numbered
 from dbproc.database.store import Transaction
-from dbproc.run.decide import candidates, facts_in, planners
+from dbproc.run.decide import FactsOf, candidates, decide, facts_in, planners
 from dbproc.system.machine import user_name
 
 NOT_MADE = "dbprocessing had not made it when the mission was imported"
@@ -42,12 +43,14 @@ class StaleSlot:
 
 @dataclass(slots=True)
 class Judged:
-    """Files that would be made anew, what would be made at all, runs of timebase RUN; and how each is recorded."""
+    """Files that would be made anew, what would be made at all, runs of timebase RUN; and how each is recorded. `idle`
+    were queued, and lead to nothing."""
 
     stale: list[StaleSlot] = field(default_factory=list)
     missing: list[StaleSlot] = field(default_factory=list)
     runs: list[StaleSlot] = field(default_factory=list)
     inputs: dict[int, None] = field(default_factory=dict)  #: of all of these
+    idle: list[int] = field(default_factory=list)
     files: dict[int, CountsAs] = field(default_factory=dict)
     attempts: list[tuple[dict[str, Any], Sequence[int]]] = field(default_factory=list)
 
@@ -56,15 +59,32 @@ def judge(connection: Transaction) -> Judged:
     """Decide every slot, but those that queued files lead to: these are decided by the next run."""
     definition = load_definition(connection)
     facts, takers = facts_in(connection, definition), consumers(definition)
-    awaited = {slot for slot, _ in candidates(definition, facts, takers, queue.load(connection))}
+    judged = Judged()
+    awaited = _awaited(connection, definition, facts, judged)
     slots = {slot for slot, _ in candidates(definition, facts, takers, audit.newest_files(connection))}
     slots.update(slot for slot in audit.built_slots(connection) if _is_made_by_runs(definition, slot))
     ordered = sorted(slots - awaited, key=attrgetter("process_id", "date", "keywords"))
-    judged = Judged()
     for planner, some in planners(definition, facts, ordered, dt.datetime.now(dt.UTC)):
         for slot in some:
             _enter(judged, definition, planner, planner.decide(slot))
     return judged
+
+
+def _awaited(connection: Transaction, definition: Definition, facts: FactsOf, judged: Judged) -> set[Slot]:
+    """The slots that the next run decides because of queued files; files that are gone, or lead to nothing, leave the
+    queue."""
+    numbers, takers = sorted(queue.file_ids(connection)), consumers(definition)
+    there = [file.file_id for file in files_numbered(connection, numbers) if file.standing is Standing.IN_PLACE]
+    queued = queue.load(connection, there)
+    pairs = list(candidates(definition, facts, takers, queued))
+    slots = sorted({slot for slot, _ in pairs}, key=attrgetter("process_id", "date", "keywords"))
+    decided = decide(definition, facts, slots, dt.datetime.now(dt.UTC))
+    stale = {decision.slot for decision in decided if decision.state is State.STALE}
+    useful = {item.file_id for slot, item in pairs if slot in stale}
+    useful |= {item.file_id for item in queued if item.version_bump is not None and item.product_id in takers}
+    judged.idle = [number for number in numbers if number not in useful]
+    queue.remove(connection, judged.idle)
+    return {slot for slot, item in pairs if item.file_id in useful}
 
 
 def take_as_it_is(connection: Transaction, judged: Judged, run_id: int) -> None:
@@ -155,8 +175,3 @@ def _attempt(task: Task, status: AttemptStatus) -> dict[str, Any]:
         "dismissed_by": None if is_run else user_name(),
         "dismissed_reason": None if is_run else IMPORTED,
     }
-
-
-def names_of(slots: Iterable[StaleSlot]) -> Iterator[str]:
-    """Each in words."""
-    return (f"{each.file or f'{each.process} {each.slot}'}: {each.why}" for each in slots)

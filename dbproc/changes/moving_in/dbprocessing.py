@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,11 @@ from dbproc.changes.moving_in import baseline, target
 from dbproc.changes.moving_in.baseline import Judged, StaleSlot
 from dbproc.changes.moving_in.definition import definition_rows, read_bytes
 from dbproc.changes.moving_in.files import MovedFiles, moved_files
-from dbproc.changes.moving_in.findings import Options
+from dbproc.changes.moving_in.findings import Findings, Options
 from dbproc.changes.moving_in.history import MovedHistory, moved_history
 from dbproc.core.errors import DatabaseError, DefinitionError, StorageError, UserError
 from dbproc.core.events import Progress
+from dbproc.core.reasons import some_names
 from dbproc.core.states import CodeEvent
 from dbproc.database import codes, lock, moving_in
 from dbproc.database.dbprocessing import reading
@@ -81,6 +82,7 @@ def take_over(
         One of the databases is not what is needed.
     """
     database = _read_old(old)
+    _refuse_values(database)
     found = read_mission(database, options.root, options.codes_from)
     if isinstance(found, str):
         raise UserError(f"{database.name} cannot be imported: {found}")
@@ -121,13 +123,24 @@ def _read_old(name: str) -> OldDatabase:
     return old
 
 
+def _refuse_values(database: OldDatabase) -> None:
+    """Refuse what cannot even be read."""
+    found = Findings()
+    for column, what in reading.faults(database):
+        found.add(f"{column} is to be a number, and is none in these rows; correct them", what)
+    _raise_for(database, found.sentences)
+
+
 def _refuse(
     database: OldDatabase, found: OldMission, files: MovedFiles, history: MovedHistory, of_target: list[str]
 ) -> None:
-    problems = (*found.problems, *files.problems.sentences, *history.problems.sentences, *of_target)
+    _raise_for(database, (*found.problems, *files.problems.sentences, *history.problems.sentences, *of_target))
+
+
+def _raise_for(database: OldDatabase, problems: Sequence[str]) -> None:
     if problems:
         count = "is a problem" if len(problems) == 1 else f"are {len(problems)} problems"
-        raise DefinitionError(f"{database.name} cannot be imported, there {count}; nothing was done:", problems)
+        raise DefinitionError(f"{database.name} cannot be imported, there {count}; nothing was done:", tuple(problems))
 
 
 def _enter(store: Store, taken: _Read, old: str, options: Options, *, kept: bool) -> Judged:
@@ -147,12 +160,14 @@ def _enter(store: Store, taken: _Read, old: str, options: Options, *, kept: bool
 
 
 def _enter_history(connection: Transaction, taken: _Read, run_id: int) -> None:
-    history = taken.history
+    history, files = taken.history, taken.files
+    for row in files.rows.values():
+        row["logging_id"] = run_id
     moving_in.enter(
         connection,
         {
-            "file": [{**row, "logging_id": run_id} for row in taken.files.rows.values()],
-            "filemember": taken.files.members,
+            "file": list(files.rows.values()),
+            "filemember": files.members,
             "filefilelink": history.links,
             "filecodelink": history.code_links,
             "release": history.releases,
@@ -188,11 +203,14 @@ def _answer(
         "made": len(history.attempts),
         "links": len(history.links),
         "releases": len(history.releases),
-        "queued": len(history.queue),
+        "queued": len(history.queue) - len(judged.idle),
         "runs": len(history.runs),
         "missing": len(files.missing),
     }
     of_mission = [] if found.mission.on_code_edit == "accept" else [_KEPT_WHEN_EDITED]
+    if judged.idle:
+        names = some_names([files.rows[number]["filename"] for number in judged.idle])
+        of_mission.insert(0, f"files that were queued, and lead to nothing, are queued no more: {names}")
     return TakenOver(
         old=database.name,
         database=new,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbproc.core.bundle import Bundle
-from dbproc.core.filenames import keywords_of
+from dbproc.core.filenames import keywords_of, keywords_text
 from dbproc.core.keys import column_values
 from dbproc.core.spec import MissionSpec
 from dbproc.database.definition.rows import version_columns
@@ -91,7 +91,7 @@ def definition_rows(found: OldMission, taken: Bytes) -> Rows:
 
 def _inspector_row(number: int, each: OldInspector, bundle: Bundle | None) -> dict[str, Any]:
     directory, filename = each.spec.place
-    read = keywords_of(each.arguments)
+    is_as_read = keywords_of(each.arguments) == dict(each.spec.arguments)
     return {
         "inspector_id": number,
         **column_values(each.spec),
@@ -99,19 +99,12 @@ def _inspector_row(number: int, each: OldInspector, bundle: Bundle | None) -> di
         "product": each.product_id,
         "filename": filename,
         "relative_path": directory,
-        "arguments": each.arguments if read == dict(each.spec.arguments) else column_text(each),
+        "arguments": each.arguments if is_as_read else keywords_text(each.spec.arguments) or None,
         "active_code": each.is_active,
         "newest_version": each.is_newest,
         "shasum": bundle.digest if bundle else None,
         "stat": bundle.stat if bundle else None,
     }
-
-
-def column_text(each: OldInspector) -> str | None:
-    """The arguments of an inspector with what stood for constants."""
-    from dbproc.core.filenames import keywords_text
-
-    return keywords_text(each.spec.arguments) or None
 
 
 def _process_rows(found: OldMission) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,9 +107,9 @@ def _row(row: OldRow, found: OldMission, moved: MovedFiles) -> Row | None:
         "file_size": None,
         "shasum": f"sha1:{digest}" if digest else UNKNOWN_DIGEST,
         "exists_on_disk": is_true(row.exists_on_disk),
-        "verbose_provenance": row.verbose_provenance,
-        "quality_comment": row.quality_comment,
-        "caveats": row.caveats,
+        "verbose_provenance": row.verbose_provenance and str(row.verbose_provenance),
+        "quality_comment": row.quality_comment and str(row.quality_comment),
+        "caveats": row.caveats and str(row.caveats),
         "check_date": _checked(row, moved),
         "quality_checked": is_true(row.quality_checked),
         "met_start_time": row.met_start_time,
@@ -354,15 +354,10 @@ def _version_of(row: Row) -> tuple[int, ...]:
 def _note_unix_times(old: OldDatabase, moved: MovedFiles) -> None:
     for row in old["unixtime"]:
         mine = moved.rows.get(row.file_id)
-        if mine is None:
+        if mine is None or None in (row.unix_start, row.unix_stop):
             continue
         known = [int(mine[key].timestamp() // 1) for key in ("utc_start_time", "utc_stop_time")]
         if any(abs(one - int(other)) > 1 for one, other in zip(known, (row.unix_start, row.unix_stop), strict=True)):
             moved.notes.add(
                 "files of which unixtime says another thing than their times, which count", mine["filename"]
             )
-
-
-def directories_of(rows: Mapping[int, Row]) -> Iterator[str]:
-    """The directories that files are in, each once."""
-    return iter(dict.fromkeys(row["relative_path"] for row in rows.values()))

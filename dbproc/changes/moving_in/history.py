@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -230,8 +230,3 @@ def _queue(old: OldDatabase, files: MovedFiles, history: MovedHistory) -> list[R
             "queued_time": now,
         }
     return list(rows.values())
-
-
-def links_of(history: MovedHistory) -> Iterator[tuple[int, int]]:
-    """Every link, source and result."""
-    return ((row["source_file"], row["resulting_file"]) for row in history.links)

@@ -99,6 +99,7 @@ class Choice:
         sets = tuple(self.sets[i] for i in kept) if self.sets else ()
         titles = tuple(self.titles[i] for i in kept) if self.titles else ()
         files = tuple(dict.fromkeys(path for each in sets for path in each)) if sets else self.files
+        sets = sets if len(sets) > 1 else ()
         return replace(self, openings=tuple(self.openings[i] for i in kept), titles=titles, files=files, sets=sets)
 
     def called(self, place: int) -> str:
@@ -212,7 +213,13 @@ def _smaller(choice: Choice, refusal: Refusal) -> Iterator[Choice]:
     elif len(choice.openings) > 1:
         yield _going_together(choice, refusal)
     if len(choice.files) > 1 and choice.axis is not None and not choice.sets:
-        odd = _unlike(choice) or _refused(choice, refusal)
+        odd, alike = _unlike(choice)
+        apart = _differing(choice, alike)
+        if apart:
+            yield _naming(choice, [name for name in names if name not in apart]).leaving(
+                *(f"{name}: {what}" for name, what in apart.items())
+            )
+        odd = odd or _refused(choice, refusal)
         rest = tuple(path for path in choice.files if path not in odd)
         axis = choice.told and _without(choice.told, [path in rest for path in choice.files])
         fewer = replace(choice, files=rest, told=axis).leaving(*(f"{path.name}: {what}" for path, what in odd.items()))
@@ -224,8 +231,8 @@ def _refused(choice: Choice, refusal: Refusal) -> dict[Path, str]:
     return {next((path for path in choice.files if str(path) == refusal.where), choice.files[-1]): refusal.what}
 
 
-def _unlike(choice: Choice) -> dict[Path, str]:
-    """The files that are not like those that hold most bytes, and why."""
+def _unlike(choice: Choice) -> tuple[dict[Path, str], list[dict[Path, Description]]]:
+    """The files that are not like those that hold most bytes, and why; and all as they are alike, the latter first."""
     left: dict[Path, str] = {}
     alike: list[dict[Path, Description]] = []
     for path in choice.files:
@@ -244,7 +251,34 @@ def _unlike(choice: Choice) -> dict[Path, str]:
     for group in alike:
         if group is not best:
             left |= {path: _difference(path, found, best, choice) for path, found in group.items()}
-    return left if best else {}
+    return (left if best else {}), sorted(alike, key=lambda each: each is not best)
+
+
+def _differing(choice: Choice, alike: Sequence[dict[Path, Description]]) -> dict[str, str]:
+    """The fields in which files that could be joined else are not alike, and why.
+
+    None where fewer bytes were left without these fields than without those files.
+    """
+    names = list(choice.openings[0].get(choice.names) or ())
+    found = [each for group in alike for each in group.values()]
+    if len(alike) < 2 or any(len(each.fields) != len(names) for each in found):
+        return {}
+    left: dict[str, str] = {}
+    for group in alike[1:]:
+        path, other = next(iter(group.items()))
+        if _difference(path, replace(other, fields=()), _with(alike[0], ()), choice):
+            return {}
+        for i, name in enumerate(names):
+            what = _difference(path, replace(other, fields=other.fields[i : i + 1]), _with(alike[0], (i,)), choice)
+            left |= {name: what} if what and name not in left else {}
+    kept = [i for i, name in enumerate(names) if name not in left]
+    rest = sum(size(each) for group in alike for each in _with(group, kept).values())
+    return left if left and kept and rest >= sum(map(size, alike[0].values())) else {}
+
+
+def _with(group: Mapping[Path, Description], kept: Sequence[int]) -> dict[Path, Description]:
+    """Files with some of their fields."""
+    return {path: replace(each, fields=tuple(each.fields[i] for i in kept)) for path, each in group.items()}
 
 
 def _difference(path: Path, found: Description, group: Mapping[Path, Description], choice: Choice) -> str:

@@ -46,6 +46,9 @@ def choices(
 
     with opened(files[0]) as tree:
         found = list(_choices(tree, files, wanted, xs, ys, bool(is_scan or xs or ys)))
+    if (xs or ys) and not found[0].places:
+        what = f"what is converted has less than {SCAN_AXES} axes: it is no scan, which could have positions"
+        raise Refusal(files[0], what, "Leave out --xs and --ys")
     yield from found
 
 

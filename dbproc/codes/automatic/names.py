@@ -32,7 +32,7 @@ BAND = re.compile(
 )
 """A name that ends in a band's."""
 SIZES = re.compile(r"(?<!\d)(?<!\d[.xX*×])(\d+(?:[xX*×]\d+){1,5})(?!\d)")
-APART = re.compile(r"(?<![\dA-Za-z.])(\d+(?:([-_,])\d+)(?:\2\d+){0,4})(?![\dA-Za-z])")
+APART = re.compile(r"(?<![\dA-Za-z])(?<!\d\.)(\d+(?:([-_,])\d+)(?:\2\d+){0,4})(?![\dA-Za-z])")
 """Sizes with another sign between them, the same each time."""
 LETTERED = re.compile(r"(?<![A-Za-z])([xyzwhd])[-_=]?(\d+)(?!\d)", re.IGNORECASE)
 """Sizes with the letters of their axes."""
@@ -126,7 +126,10 @@ def _grid(names: Sequence[str]) -> str:
 
 
 def raw(name: str, size: int) -> Raw | None:
-    """What a name tells of raw values, where it agrees with the file's ``size``; sizes are told quickest axis first."""
+    """What a name tells of raw values, where it agrees with the file's ``size``.
+
+    Sizes are told quickest axis first; where the first is 1 and the last is not, slowest first.
+    """
     words = [word for each in re.split(r"[^A-Za-z0-9]+", name.lower()) for word in _split(each)]
     kinds = [TYPES[word] for word in words if word in TYPES]
     order = ">" if set(words) & set(BIG) else "<"
@@ -140,13 +143,19 @@ def raw(name: str, size: int) -> Raw | None:
 def _sizes(name: str) -> Iterator[tuple[list[int], bool]]:
     """Sizes that a name may tell, quickest axis first, and whether they can be nothing else."""
     for match in SIZES.finditer(name):
-        yield [int(each) for each in re.split(r"[xX*×]", match[1])], True
+        yield _turned(re.split(r"[xX*×]", match[1])), True
     told = {letter.lower(): int(size) for letter, size in LETTERED.findall(name)}
     for letters in LETTERS:
         if set(letters[:2]) <= set(told):
             yield [told[letter] for letter in letters if letter in told], True
     for match in APART.finditer(name):
-        yield [int(each) for each in match[1].split(match[2])], False
+        yield _turned(match[1].split(match[2])), False
+
+
+def _turned(words: Sequence[str]) -> list[int]:
+    """Sizes quickest axis first, as they are told; but where the first is 1 and the last is not, slowest first."""
+    sizes = [int(each) for each in words]
+    return sizes[::-1] if sizes[0] == 1 < sizes[-1] else sizes
 
 
 def _split(word: str) -> list[str]:

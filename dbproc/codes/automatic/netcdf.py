@@ -39,13 +39,22 @@ def _listed(path: Path) -> tuple[list[Array], list[str]]:
             raise Refusal(path, f"it seems damaged, the library cannot open it: {error}", GET_AGAIN) from error
         with dataset:
             found = Variables(path, dataset, ()).listed
-    arrays = [_array(each) for each in found if not each.unfit]
+            arrays = [_array(each, _is_time(dataset[each.name])) for each in found if not each.unfit]
     return arrays, [f"{each.name} ({each.kind})" for each in found if each.unfit and each.kind not in ("", EMPTY)]
 
 
-def _array(variable: Candidate) -> Array:
-    """A variable as it can be chosen: coordinates, bounds and the like come after data."""
+def _is_time(variable: Any) -> bool:
+    """Whether a variable holds times, which others have as coordinates or could have."""
+    from dbproc.codes.formats.netcdf import attributes_of
+
+    return " since " in str(attributes_of(variable).get("units"))
+
+
+def _array(variable: Candidate, is_time: bool) -> Array:
+    """A variable as it can be chosen: coordinates, times, bounds and the like come after data."""
     alike: Any = variable.alike
     dimensions, shape = alike
     is_bounds = len(dimensions) > 1 and BOUNDS.fullmatch(dimensions[-1][1])
-    return Array(variable.name, tuple(map(int, shape)), dimensions, -1 if variable.serves or is_bounds else 0)
+    return Array(
+        variable.name, tuple(map(int, shape)), dimensions, -1 if variable.serves or is_time or is_bounds else 0
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import dropwhile
 from math import prod
 
 from dbproc.codes.idx.description import Axis, Description
@@ -29,10 +30,25 @@ def places(axes: Sequence[Axis], told: str = "") -> list[int]:
     if time is not None and not (told or _worth(axes, [time], rest)):
         time, rest = None, list(range(len(axes)))
     first = [] if time is None else [time]
-    long = next((k for k, i in enumerate(rest) if axes[i].size > 1), len(rest))
-    beyond = rest[long : max(long, len(rest) - SHOWN)]
+    beyond = _beyond(axes, rest)
     inside = [i for i in rest if i not in beyond]
     return [*first, *beyond] if _few(axes, [*first, *beyond], inside) else first
+
+
+def _beyond(axes: Sequence[Axis], rest: Sequence[int]) -> list[int]:
+    """What is too much for a viewer: the slowest of more than three, or those of size 1 between or behind others."""
+    long = _without_singles(axes, rest)
+    beyond = long[: max(0, len(long) - SHOWN)]
+    shown = _without_singles(axes, long[len(beyond) :])
+    wide = [i for i in long if axes[i].size > 1]
+    if len(shown) < SHOWN or len(wide) == len(long) or len(wide) < LEAST:
+        return beyond
+    return [i for i in long if i not in wide[-SHOWN:]]
+
+
+def _without_singles(axes: Sequence[Axis], places: Sequence[int]) -> list[int]:
+    """Axes without those of size 1 before all others, which are not stored."""
+    return list(dropwhile(lambda i: axes[i].size == 1, places))
 
 
 def is_time(axis: Axis) -> bool:

@@ -24,14 +24,27 @@ CHANNEL = "channel"
 
 
 def choices(files: Sequence[Path], wanted: Sequence[str] = ()) -> Iterator[Choice]:
-    """The ways to convert TIFF files, by what the first holds; ``wanted`` are series by number."""
-    bands = [] if wanted else names.bands([path.name for path in files])
+    """The ways to convert TIFF files, by what the first holds; ``wanted`` are series by number, or bands of names."""
+    bands = names.bands([path.name for path in files])
+    if wanted and set(wanted) <= set(bands):
+        kept = [(path, band) for path, band in zip(files, bands, strict=True) if band in wanted]
+        files, bands, wanted = [path for path, _ in kept], [band for _, band in kept] if len(kept) > 1 else [], ()
+    _require_numbers(files[0], wanted, bands)
+    bands = [] if wanted else bands
     for choice in _of_file(files[0], wanted):
         if bands and len(choice.openings) == 1:
             sets = tuple((path,) for path in files)
             openings = choice.openings * len(files)
             yield replace(choice, files=tuple(files), openings=openings, sets=sets, titles=tuple(bands))
         yield replace(choice, files=tuple(files), new_axis="page")
+
+
+def _require_numbers(path: Path, wanted: Sequence[str], bands: Sequence[str]) -> None:
+    """Refuse to choose what is no number of a series."""
+    for each in wanted:
+        if not each.isdecimal():
+            told = f", or among the bands of the files: {', '.join(bands)}" if bands else ""
+            raise Refusal(path, f"it has no series {each!r}", f"Choose one by its number, counted from 1{told}")
 
 
 def _of_file(path: Path, wanted: Sequence[str]) -> Iterator[Choice]:
@@ -49,6 +62,9 @@ def _of_file(path: Path, wanted: Sequence[str]) -> Iterator[Choice]:
         ]
         yield Choice(PROGRAM, (path,), tuple(found[number][0] for number in chosen), left_out=tuple(few(others)))
         left = [number for number in left if number not in chosen]
+    if wanted:  # nothing else is what was asked for; where it is not there, the converter says so
+        yield Choice(PROGRAM, (path,), tuple({"series": int(each)} for each in wanted))
+        return
     for options in ({"plain": True}, {"plain": True, "channels": "fields"}):
         yield Choice(PROGRAM, (path,), (options,), why=("the pages are taken as they come",))
     yield Choice("image_to_idx", (path,), axis=None, why=("the first page is taken as a picture",))

@@ -44,7 +44,7 @@ def figure(seen: View, field: Field, options: Options, dataset: IdxDataset) -> A
         _draw(area, seen, seen.vertical, {"values": _colours(seen.values)})
     else:
         low, high = options.span or colour_range(_single(seen.values, field))
-        values = _single(seen.values, field)
+        values = _without_fill(_single(seen.values, field), low)
         image = _draw(area, seen, seen.vertical, {"values": values, "cmap": options.cmap, "vmin": low, "vmax": high})
         made.colorbar(image, ax=area, extend=_extend(values, low, high), label=_label(field))
     _label_sides(area, seen, field)
@@ -55,6 +55,12 @@ def figure(seen: View, field: Field, options: Options, dataset: IdxDataset) -> A
 def _is_coloured(field: Field) -> bool:
     """Whether components are red, green and blue, with or without opacity; or, of whole numbers, grey and opacity."""
     return field.components in (3, 4) or (field.components == 2 and field.dtype.startswith("uint"))
+
+
+def _without_fill(values: Any, low: float) -> Any:
+    """The same, what is missing being one of the values that are drawn: a fill value of 1e37 cannot be scaled."""
+    ma = importlib.import_module("numpy").ma
+    return values if values.dtype.kind != "f" else ma.array(values.filled(low), mask=ma.getmaskarray(values))
 
 
 def _single(values: Any, field: Field) -> Any:

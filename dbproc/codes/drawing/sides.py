@@ -21,11 +21,13 @@ def positions(axis: Axis) -> Values:
     told = axis.positions()
     if told is None or not _monotonic(told):
         return np.arange(axis.size, dtype=np.float64)
-    found = dates(axis, told)
-    if found:
-        numbers: Values = np.asarray(importlib.import_module("matplotlib.dates").date2num(found))
-        return numbers
-    return np.asarray(told)
+    side: Values = np.asarray(told)
+    found = dates(axis, told[:1] + told[-1:])  # time passes evenly between them: not each needs to be a date
+    if not found:
+        return side
+    first, last = importlib.import_module("matplotlib.dates").date2num(found)
+    placed: Values = first + (side - side[0]) * ((last - first) / (side[-1] - side[0]) if side.size > 1 else 0)
+    return placed
 
 
 def _monotonic(positions: Sequence[float]) -> bool:

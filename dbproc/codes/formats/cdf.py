@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,8 @@ def opened(path: Path) -> Iterator[Content]:
     cdflib = _cdflib(path)
     with cdf_records.plain(path) as copy:
         file = cdf_records.CdfFile(copy, path)
-        try:
-            yield Content(path, file, cdflib)
-        finally:
-            file.close()
+        with closing(file), closing(Content(path, file, cdflib)) as content:
+            yield content
 
 
 @dataclass(frozen=True)
@@ -76,6 +74,10 @@ class Content:
         self.told = {"cdf_version": info.Version, "majority": info.Majority}
         self.kinds: dict[str, Kind] = {name: self._kind(name) for name in (*info.rVariables, *info.zVariables)}
         self.attributes = {name: _entries(self.cdf.varattsget(name)) for name in self.kinds}
+
+    def close(self) -> None:
+        """Close the file that cdflib keeps open, which it does itself only when it is collected."""
+        self.cdf._f.close()
 
     def chosen(self, names: Sequence[str]) -> list[str]:
         """The variables of those names; of no name the only one of data."""

@@ -38,7 +38,8 @@ def _record_axis(content: Content, variable: Variable) -> Axis:
     instead = content.text(variable.name, "DEPEND_TIME")
     if depends and not content.usable(depends) and content.usable(instead):
         axis = _dependence(content, instead, size, records=True)
-        return replace(axis, attributes={**axis.attributes, "instead_of": f"{depends}, which is virtual or empty"})
+        told = {**axis.attributes, "instead_of": f"{depends}, which is virtual or empty"}
+        return replace(axis, standard_name="time", attributes=told)
     return _dependence(content, depends, size, records=True) if depends else Axis("record", size)
 
 

@@ -6,7 +6,7 @@ Values are as the driver gives them: dates on SQLite are text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,15 @@ COLUMNS: Mapping[str, Mapping[str, object]] = {
 }
 """The tables, their columns, and what stands for a column that is not there."""
 
+_WHOLE = {
+    *("mission_id", "satellite_id", "instrument_id", "product_id", "inspector_id", "process_id", "code_id", "file_id"),
+    *("logging_id", "input_product_id", "output_product", "source_file", "resulting_file", "source_code", "product"),
+    *("interface_version", "quality_version", "revision_version", "output_interface_version", "version_bump"),
+    *("yesterday", "tomorrow", "cpu", "pid", "unix_start", "unix_stop"),
+}
+_NUMBERS = {"level", "data_level", "ram", "met_start_time", "met_stop_time"}
+_LARGEST = 2**63 - 1
+
 _MAY_BE_MISSING = ("instrumentproductlink", "processqueue", "release", "logging_file", "unixtime")
 
 
@@ -94,6 +103,23 @@ def read(store: Store) -> OldDatabase:
 def missing_tables(old: OldDatabase) -> list[str]:
     """The tables that every version has, and this database does not."""
     return [table for table in COLUMNS if table not in old.columns and table not in _MAY_BE_MISSING]
+
+
+def faults(old: OldDatabase) -> Iterator[tuple[str, str]]:
+    """Every number that is none, which SQLite allows: the column, and the row with the value."""
+    for table, rows in old.rows.items():
+        names = [name for name in COLUMNS[table] if name in _WHOLE | _NUMBERS]
+        for row in rows:
+            for name in names:
+                value = getattr(row, name)
+                if value is not None and not _is_number(value, is_whole=name in _WHOLE):
+                    yield f"{table}.{name}", f"{row[0]} ({value!r})"
+
+
+def _is_number(value: Any, *, is_whole: bool) -> bool:
+    if is_whole:
+        return value == "" or (isinstance(value, int) and abs(value) <= _LARGEST)
+    return isinstance(value, int | float) or hasattr(value, "as_integer_ratio")
 
 
 def _columns(connection: Connection) -> dict[str, frozenset[str]]:

@@ -698,7 +698,7 @@ def test_what_counts_as_made_from_the_wanted_inputs_is_left_as_it_is() -> None:
     output = imported(made(file(9, product=CLEAN), file(1)), file(1), cal, by=code(101))
     decision = site.decide(file(1), cal, outputs=[output])
     assert (decision.state, decision.confirmed) == (State.UP_TO_DATE, ())
-    assert decision.explanation == "clean_20200102_v1.0.0 is up to date, as it was imported"
+    assert decision.explanation == "clean_20200102_v1.0.0 is up to date, as it was taken over"
     assert site.decide(file(1), cal, outputs=[replace(output, code_id=None, code_version=None)]).task is None
     named = replace(output, file=replace(output.file, filename="as it was called"))
     assert site.decide(file(1), cal, outputs=[named]).state is State.STALE
