@@ -48,7 +48,7 @@ MOST_AXES = 6
 CHANNELS = ("components", "fields", "axis")
 TOP = ("TOPLEFT", "TOPRIGHT")
 """Orientations of which the first row is the top."""
-UPRIGHT = ("TOPLEFT", "BOTTOMLEFT")
+UPRIGHT = ("TOPLEFT", "BOTLEFT")
 """Orientations that viewers show upright and unmirrored."""
 
 
@@ -308,7 +308,7 @@ def _notes(tiff: Tiff, series: Series) -> Iterator[str]:
         yield "complex numbers are stored as two components, real and imaginary"
     turned = pages[0].attributes.get("Orientation", TOP[0])
     if turned not in UPRIGHT:
-        yield f"it is turned or mirrored ({turned}), and its pixels are as they are stored: image_to_idx puts it upright"
+        yield f"it is turned or mirrored ({turned}), and stays as it is stored: image_to_idx puts it upright"
     if pages[0].lossy:
         yield "its pixels were compressed with loss (JPEG) before"
 
