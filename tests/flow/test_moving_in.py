@@ -348,6 +348,14 @@ def test_times_of_other_zones_are_told_in_utc(full: Moved) -> None:
     assert str(full.mission.one("SELECT utc_stop_time FROM file WHERE file_id = 100")).startswith("2020-01-01 23:59:59")
 
 
+def test_what_was_never_made_is_made_when_it_is_asked_for(full: Moved) -> None:
+    (slot, *_) = (each["slot"] for each in full.told()["not_made"] if each["process"] == "to_mean")
+    full.mission.execute("DELETE FROM processqueue")
+    assert full.mission.dbproc("plan").out == "nothing to do\n"
+    full.mission.script("missingFilesByProduct.py", "-m", full.mission.database, "-s", slot, "-e", slot, "-p", "mean")
+    assert f"would build mean_{slot.replace('-', '')}_v1.0.0.txt: no output yet" in full.mission.dbproc("plan").out
+
+
 def test_with_judge_the_next_run_makes_what_is_stale(full: Moved) -> None:
     told = full.told("--judge")
     assert told["is_judged"] is True
