@@ -158,12 +158,26 @@ def _change(
         raise UserError(f"{file.filename} cannot be read: {text}")
     if facts is None:
         raise UserError(f"the bytes of {file.filename} are not accepted by its inspector: {reason}")
-    if (facts.date, facts.keywords) != (row.date, row.keywords) and facts.keywords:
+    is_of_key = facts.keywords == row.keywords or (file.is_made and not facts.keywords)
+    if facts.date != row.date or not is_of_key:
         raise UserError(
-            f"these bytes are of {facts.date} {facts.keywords}, and {file.filename} is of {row.date} {row.keywords}; "
-            "move it away, and deliver it under a name of its own"
+            f"these bytes are of {_slot(facts)}, and {file.filename} is of {_slot(row)}; move it away, and deliver it "
+            "under a name of its own"
+        )
+    if not file.is_made and _span(facts) != _span(row):
+        raise UserError(
+            f"these bytes are of {_span(facts)}, and {file.filename} is recorded as of {_span(row)}; to have it with "
+            f"other times: dbproc replace {file.filename} with PATH --reason TEXT"
         )
     return _Change(row, file, measured)
+
+
+def _slot(of: FileFacts | FileRow) -> str:
+    return f"{of.date} {of.keywords}".strip()
+
+
+def _span(of: FileFacts | FileRow) -> str:
+    return f"{of.start:%Y-%m-%dT%H:%M:%S} to {of.stop:%Y-%m-%dT%H:%M:%S}"
 
 
 def _enter(connection: Transaction, changes: Sequence[_Change], reason: str, *, keep: bool) -> None:

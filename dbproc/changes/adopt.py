@@ -34,6 +34,7 @@ from dbproc.run.decide import FactsOf, facts_in, planners, slots_in
 from dbproc.storage.digest import state_of
 
 _BATCH = 250
+_LINK = "it is a link; put the file itself there, or keep the directory elsewhere: outside in the mission file"
 _TWIN = "{} has this name, or is of the same product, date and keywords in the same version; move one of them away"
 
 
@@ -150,7 +151,7 @@ class _Adoption:
         """What is to be asked about; what can only be of products that are left out is counted."""
         owners: dict[str, list[Product]] = {}
         for product in self._meant:
-            for path in unknown_files(self._ground.store, self._ground.mission, product):
+            for path in unknown_files(self._ground.store, self._ground.mission, product, with_links=True):
                 owners.setdefault(path, []).append(product)
         asked = {path for path, some in owners.items() if any(each.product_id in self._taken for each in some)}
         self._derived.update(owners[path][0].name for path in owners.keys() - asked)
@@ -171,6 +172,8 @@ class _Adoption:
             status = os.lstat(path)
         except FileNotFoundError:
             return None
+        if stat.S_ISLNK(status.st_mode):
+            return None
         kind = Kind.IN_PLACE if stat.S_ISREG(status.st_mode) else Kind.OTHER
         return Arrival(path, os.path.basename(path), kind, status.st_size, state_of(status), changed=status.st_ctime)
 
@@ -186,7 +189,8 @@ class _Adoption:
                 if twin == (path, path):
                     return decision
                 decision = Refused(decision.arrival, RefusalReason.SAME_VERSION, _TWIN.format(min(twin)))
-        self._left.append(LeftFile(path=path, why=_why(self._definition, decision)))
+        why = _LINK if os.path.islink(path) else _why(self._definition, decision)
+        self._left.append(LeftFile(path=path, why=why))
         return None
 
     def _record(self) -> None:

@@ -7,6 +7,7 @@ kill comes between, the next run or command writes it.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -75,6 +76,7 @@ def tag(
             rows = sorted(selected(connection, selection), key=lambda row: row.file_id)
             lost = _lost(connection, selection)
             queued = queue.length(connection)
+        _require_room(ground.mission, name)
         require_some(rows, "release")
         _require_sound(rows, lost, is_doubt_meant=doubtful or bool(selection.qualities))
         _require_bytes(store, ground.mission, rows)
@@ -89,6 +91,19 @@ def tag(
             is_done=not only_look,
         )
         return told if only_look else replace(told, digest=_made(store, ground.mission, told, rows))
+
+
+def _require_room(mission: Mission, name: str) -> None:
+    """See that nothing is where the manifest of a new release is to be.
+
+    Raises
+    ------
+    UserError
+        Somebody has put something there.
+    """
+    path = Workspace(mission.root).manifest(name)
+    if os.path.lexists(path):
+        raise UserError(f"{path} is there already, and of no release of this mission; move it away")
 
 
 def _made(store: Store, mission: Mission, told: Tagged, rows: Sequence[FileRow]) -> str:

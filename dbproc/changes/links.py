@@ -17,6 +17,7 @@ from dbproc.database import links
 from dbproc.database.definition.load import load_definition
 from dbproc.database.links import Tree
 from dbproc.database.store import Store
+from dbproc.mission.on_disk import within_on_disk
 from dbproc.run.links import Done, in_the_way, put_right
 from dbproc.storage import links as disk
 from dbproc.storage.permissions import make_directories
@@ -69,7 +70,7 @@ def make(store: Store, tree: Tree, products: Sequence[str], *, only_look: bool =
     with correcting(store, "links", only_look=only_look) as ground:
         with store.begin() as connection:
             definition = load_definition(connection)
-        place = foreign_place(definition, tree.directory)
+        place = foreign_place(definition, tree.directory, within_on_disk)
         if place is not None:
             raise UserError(
                 f"{tree.directory} is or lies in {place}, which is the mission's own; name another directory"

@@ -22,6 +22,7 @@ from dbproc.database import moves as placements
 from dbproc.database.corrections import Corrected
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store, Transaction
+from dbproc.mission.on_disk import within_on_disk
 from dbproc.run.withdrawal import former_of, moved
 from dbproc.storage import layout, moves
 from dbproc.storage.aside import move_aside, move_home, path_of, prune
@@ -80,6 +81,7 @@ def reap(store: Store, *, archive: str | None = None, only_look: bool = False) -
             old = retention.in_trash(connection, now - window)
             makeable = _remakeable(connection, ground, old)
             old = [each for each in old if each in makeable]
+            empty = {file.file_id for file in files.known_by_number(connection, old) if not _is_in_trash(ground, file)}
             old += [each.file_id for each in going] if archive is not None else []
             away = files.rows_numbered(connection, old)
             leaving = files.known_by_number(connection, [each.file_id for each in going])
@@ -94,7 +96,9 @@ def reap(store: Store, *, archive: str | None = None, only_look: bool = False) -
         files=tuple(ReapedFile(file=each.filename, size=each.size) for each in going),
         kept=tuple(KeptFile(file=each.filename, why=why) for each, why in kept if why),
         deleted=tuple(row.filename for row in away) if archive is None else (),
-        archived=() if archive is None else tuple(os.path.join(archive, row.directory, row.filename) for row in away),
+        archived=()
+        if archive is None
+        else tuple(os.path.join(archive, row.directory, row.filename) for row in away if row.file_id not in empty),
         restorable_until=now + window,
         is_done=not only_look,
     )
@@ -149,11 +153,16 @@ def _to_trash(ground: Correcting, going: Sequence[Superseded]) -> None:
         raise UserError(f"{error}; it stays in its place, and what is not reaped yet as well") from error
 
 
+def _is_in_trash(ground: Correcting, file: KnownFile) -> bool:
+    """Whether the bytes of a file are in the trash still: somebody may have removed them there."""
+    return os.path.lexists(layout.kept_path(ground.mission, file.file_id, file.digest, file.filename, layout.TRASH))
+
+
 def _require_archive(ground: Correcting, archive: str) -> None:
     if not os.path.isdir(archive):
         raise UserError(f"there is no directory {archive}; make it, or see that its disk is mounted")
     with ground.store.begin() as connection:
-        place = foreign_place(load_definition(connection), archive)
+        place = foreign_place(load_definition(connection), archive, within_on_disk)
     if place is not None:
         raise UserError(f"{archive} is or lies in {place}, which is the mission's own; name another directory")
 

@@ -97,16 +97,16 @@ def layout_of(definition: Definition) -> Layout:
     )
 
 
-def foreign_place(definition: Definition, path: str) -> str | None:
+def foreign_place(definition: Definition, path: str, within: Within) -> str | None:
     """The directory of a mission in which nothing but its own may lie, that an absolute path is or lies in; None where
     there is none."""
     own, place = layout_of(definition), Place(posixpath.normpath(path))
-    if place.path == own.root.path:
+    if within(place, own.root) and within(own.root, place):
         return own.root.shown
     programs = (each for each in own.programs if not within_by_name(own.root, each))
     products = (each if each.path == own.root.path else Place(each.path) for each in own.products)
     kept = (own.incoming, own.quarantine, own.private, *products, *programs)
-    return next((each.shown for each in kept if within_by_name(place, each)), None)
+    return next((each.shown for each in kept if within(place, each)), None)
 
 
 def _product(root: str, directory: str, key: KeyPath) -> Place:

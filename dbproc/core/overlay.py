@@ -197,7 +197,7 @@ class Overlay:
 
     def _as_it_is(self, output: Output) -> Output:
         """An output of the catalogue, it and its inputs as they stand here."""
-        if not any(file.file_id in self._standings for file in (output.file, *output.inputs)):
+        if not any(file.file_id in self._standings for file in (output.file, *output.inputs, *output.counted)):
             return output
         inputs, baseline = tuple(map(self._stands, output.inputs)), output.baseline
         if baseline is not None:

@@ -190,7 +190,7 @@ class Planner:
         more; without a code, that was taken back."""
         process = self._definition.processes[decision.slot.process_id]
         in_place = [output for output in self.standing(decision.slot) if output.exists]
-        made = (output for output in in_place if output.code_id is not None)
+        made = (output for output in in_place if output.code_id is not None or output.baseline is not None)
         pairs = ((output.file, cause_of_withdrawal(output, wanted, process)) for output in made)
         found = tuple((file, cause) for file, cause in pairs if cause is not None)
         if decision.state is State.NO_CODE:

@@ -157,8 +157,9 @@ def _taken(files: Iterable[File], ranks: _Ranks) -> dict[int | None, int]:
 
 def cause_of_withdrawal(output: Output, wanted: Collection[File], process: Process) -> File | None:
     """The input because of which an output is withdrawn that cannot be made any more: one that was taken back, or else
-    one that is in the catalogue, and no input of the slot any more. What is only lost from disk is no reason."""
-    _, _, removed = compared(output.inputs, wanted, _ranks(process.inputs))
+    one that is in the catalogue, and no input of the slot any more. What is only lost from disk is no reason. Of what
+    was made elsewhere nobody knows what it was made from: what it counts as made from stands for that."""
+    _, _, removed = compared(output.inputs or output.counted, wanted, _ranks(process.inputs))
     causes = [file for file in removed if file.standing.is_taken_back]
     counted = {file.file_id for file in output.counted}
     causes += [file for file in removed if file.standing is Standing.IN_PLACE and file.file_id in counted]

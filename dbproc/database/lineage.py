@@ -68,14 +68,15 @@ def related(connection: Connection, file_id: int, *, ancestors: bool) -> list[tu
 
 
 def newest_made_from(connection: Connection, file_ids: Sequence[int]) -> list[FileRow]:
-    """The newest files in place that came from some files, over any number of steps."""
-    link = schema.filefilelink.c
+    """The newest files in place that came from some files, or count as made from them, over any number of steps."""
+    links = (schema.filefilelink.c, schema.baseline.c)
     found: dict[int, None] = {}
     todo = list(file_ids)
     while todo:
         made: list[int] = []
         for some in batches(todo):
-            made += connection.scalars(select(link.resulting_file).where(link.source_file.in_(some)))
+            for link in links:
+                made += connection.scalars(select(link.resulting_file).where(link.source_file.in_(some)))
         todo = [file_id for file_id in dict.fromkeys(made) if file_id not in found]
         found.update(dict.fromkeys(todo))
     is_meant = (file_rows().where(FILE.c.file_id.in_(some), is_newest(existing=True)) for some in batches(list(found)))

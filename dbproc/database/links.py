@@ -141,6 +141,11 @@ def links(connection: Connection, tree: Tree, product_id: int, days: Sequence[Da
     return [Link(*row) for row in connection.execute(statement)]
 
 
+def has_links(connection: Connection, tree: Tree) -> bool:
+    """Whether a tree has links."""
+    return bool(connection.scalar(select(exists().where(_LINK.c.linktree_id == tree.number))))
+
+
 def change(connection: Connection, tree: Tree, gone: Collection[str], new: Iterable[Link]) -> None:
     """Record which links are no more, by their paths, and which are new."""
     new = list(new)

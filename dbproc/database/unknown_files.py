@@ -23,13 +23,14 @@ def is_new(connection: Connection, product_id: int) -> bool:
     return not connection.scalar(select(exists().where(FILE.c.product_id == product_id)))
 
 
-def unknown_files(store: Store, mission: Mission, product: Product) -> Iterator[str]:
+def unknown_files(store: Store, mission: Mission, product: Product, *, with_links: bool = False) -> Iterator[str]:
     """The paths of files that lie where those of a product do and have such names, and are no files of the catalogue;
-    without those that are being moved there. No transaction is open while the disk is read."""
+    without those that are being moved there. `with_links`: of symbolic links, too. No transaction is open while the
+    disk is read."""
     with store.begin() as connection:
         moving = {move.target for move in announced(connection)}
     own = (mission.incoming, mission.quarantine, os.path.join(mission.root, PRIVATE))
-    found = files_in(mission.root, product.directory, {os.path.normpath(path) for path in own})
+    found = files_in(mission.root, product.directory, {os.path.normpath(path) for path in own}, with_links=with_links)
     of_product = (os.path.join(*place) for place in found if product.read(place[1]) is not None)
     while some := list(islice(of_product, _AT_ONCE)):
         with store.begin() as connection:

@@ -29,6 +29,7 @@ def check_on_disk(definition: Definition, file: str = "") -> list[Problem]:
     places = overlaps.problems(paths.layout(definition, files), within_on_disk)
     return [
         *_mission_problems(definition.mission),
+        *_run_in_problems(definition),
         *(Problem(found.key, found.text) for found in places),
         *link_problems(definition),
         *_inspector_problems(definition),
@@ -96,12 +97,29 @@ def _is_program(path: Path) -> bool:
 def _mission_problems(mission: MissionSpec) -> Iterator[Problem]:
     if not os.path.isdir(mission.root):
         yield Problem(("mission", "root"), f"the directory {mission.root} does not exist; make it, or name another one")
-    run_in = paths.resolved(mission, mission.run_in)
-    if mission.run_in not in ("", WHERE_STARTED) and not os.path.isdir(run_in):
-        yield Problem(("mission", "run_in"), f"the directory {run_in} does not exist; make it, or name another one")
     missing = missing_algorithm(mission.digest)
     if missing:
         yield Problem(("mission", "digest"), missing)
+
+
+def _run_in_problems(definition: Definition) -> Iterator[Problem]:
+    wanted: dict[KeyPath, str | None] = {("mission",): definition.mission.run_in}
+    wanted |= {("process", process.name): process.run_in for process in definition.processes.values()}
+    for path, directory in wanted.items():
+        if directory not in (None, "", WHERE_STARTED):
+            text = _run_in_problem(definition.mission, paths.resolved(definition.mission, directory))
+            if text is not None:
+                yield Problem((*path, "run_in"), text)
+
+
+def _run_in_problem(mission: MissionSpec, run_in: str) -> str | None:
+    if not os.path.isdir(run_in):
+        return f"the directory {run_in} does not exist; make it, or name another one"
+    own = [paths.resolved(mission, each) for each in (mission.incoming, mission.quarantine, overlaps.PRIVATE)]
+    for place in own:
+        if within_on_disk(Place(run_in), Place(place)):
+            return f"what codes leave in {run_in} would be in {place}, among what arrives or is refused, or swept"
+    return None
 
 
 def _inspector_problems(definition: Definition) -> Iterator[Problem]:

@@ -77,7 +77,7 @@ def program(text: str) -> str:
 
 def is_inside(path: str, root: str) -> bool:
     """Whether an absolute path is the root or below it."""
-    return os.path.isabs(path) and os.path.commonpath((path, root)) == root
+    return os.path.isabs(path) and os.path.isabs(root) and os.path.commonpath((path, root)) == root
 
 
 def layout(definition: Definition, files: Sequence[tuple[str, str]] = ()) -> overlaps.Layout:

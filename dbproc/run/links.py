@@ -35,13 +35,13 @@ class Done:
 def refresh(store: Store, mission: Mission, report: Report, touched: Touched | None = None) -> None:
     """Put every tree right: where runs have `touched` it since, or everywhere."""
     with store.begin() as connection:
-        trees = links.trees(connection)
-    for tree in trees:
-        if not os.path.isdir(tree.directory):
-            text = "is not there, so no link is made; mount its disk, or give it up: dbproc links DIR --remove"
-            report.add(Event.PROBLEM, tree.directory, text)
-            continue
+        trees = {tree: links.has_links(connection, tree) for tree in links.trees(connection)}
+    for tree, has_links in trees.items():
         try:
+            away = _away(tree.directory, has_links=has_links)
+            if away is not None:
+                report.add(Event.PROBLEM, tree.directory, away)
+                continue
             done = put_right(store, mission, tree, touched)
         except OSError as error:
             text = f"{error.filename or 'a link'}: {error.strerror or error}; the next run tries it again"
@@ -49,6 +49,16 @@ def refresh(store: Store, mission: Mission, report: Report, touched: Touched | N
             continue
         if done.in_the_way:
             report.add(Event.PROBLEM, tree.directory, in_the_way(done))
+
+
+def _away(directory: str, *, has_links: bool) -> str | None:
+    """Why no link can be made in a tree; None where one can. Where its disk is not mounted there may be an empty
+    directory."""
+    if not os.path.isdir(directory):
+        return "is not there, so no link is made; mount its disk, or give it up: dbproc links DIR --remove"
+    if has_links and disk.is_empty(directory):
+        return "is empty, so no link is made; mount its disk, or make all of its links anew: dbproc links DIR"
+    return None
 
 
 def in_the_way(done: Done) -> str:
@@ -96,12 +106,19 @@ def _put_right(
     if only_look:
         done.made += len(wanted.keys() - before.keys())
     else:
-        made = _made(tree, wanted, before, done)
+        new = [link for path, link in wanted.items() if path not in before]
+        for link in new[:1]:
+            disk.make_way(os.path.join(tree.directory, link.path))  # no tree that has links is empty, also after a kill
+        _record(store, tree, (), new)  # before there is one: a kill leaves none that nobody knows
+        led, in_the_way = _led(tree, wanted, before)
         for each in gone:
             disk.remove(os.path.join(tree.directory, each.path), each.target)
         remove_empty((os.path.dirname(os.path.join(tree.directory, each.path)) for each in gone), tree.directory)
-        with store.begin() as connection:
-            links.change(connection, tree, [each.path for each in gone], made)
+        not_made = [link for link in new if link.path in in_the_way]
+        turned = [link for link in led if before.get(link.path, link) != link]
+        _record(store, tree, [*gone, *not_made], turned)
+        done.made += len(new) - len(not_made)
+        done.in_the_way += (os.path.join(tree.directory, path) for path in in_the_way)
     done.removed += len(gone)
     done.kept += len(wanted.keys() & before.keys())
 
@@ -116,15 +133,21 @@ def _wanted(mission: Mission, tree: Tree, targets: Iterable[Target]) -> dict[str
     return wanted
 
 
-def _made(tree: Tree, wanted: Mapping[str, Link], before: Mapping[str, Link], done: Done) -> list[Link]:
-    """Make the links that there are to be; those that are to be recorded anew."""
-    made: list[Link] = []
+def _led(tree: Tree, wanted: Mapping[str, Link], before: Mapping[str, Link]) -> tuple[list[Link], dict[str, Link]]:
+    """Make the links that there are to be: those that there are now, and by their paths those in whose places something
+    else is."""
+    led: list[Link] = []
+    in_the_way: dict[str, Link] = {}
     for path, link in wanted.items():
         former = before.get(path)
-        place = os.path.join(tree.directory, path)
-        if not disk.lead(place, link.target, former.target if former else None):
-            done.in_the_way.append(place)
-        elif link != former:
-            made.append(link)
-            done.made += former is None
-    return made
+        if disk.lead(os.path.join(tree.directory, path), link.target, former.target if former else None):
+            led.append(link)
+        else:
+            in_the_way[path] = link
+    return led, in_the_way
+
+
+def _record(store: Store, tree: Tree, gone: Sequence[Link], new: Sequence[Link]) -> None:
+    if gone or new:
+        with store.begin() as connection:
+            links.change(connection, tree, [each.path for each in gone], new)

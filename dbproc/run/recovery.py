@@ -37,8 +37,9 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
         A file of a dead run cannot be moved back.
     """
     with store.begin() as connection:
-        announced = placements.announced(connection)
+        every = placements.announced(connection)
         inputs = list(files.parts_of(connection, attempts.running_inputs(connection)))
+    announced = [move for move in every if not _is_out_of_reach(move, report)]
     in_the_way = [
         move for move in reversed(announced) if not _undo(move, report)
     ]  # what was set aside comes back first
@@ -85,6 +86,17 @@ def _put_back_inputs(
     for place in places:
         if (lost or is_disturbed) and holds_files(place):
             keep_aside(store, mission, place, lost, run_id, report)
+
+
+def _is_out_of_reach(move: Move, report: Report) -> bool:
+    """Whether a file was moved to a directory that is not there now, such as an archive on another disk: it stays
+    announced, and a later run moves it back."""
+    is_gone = not os.path.lexists(move.source) and not os.path.isdir(os.path.dirname(move.target))
+    if move.purpose is not Purpose.ASIDE or not is_gone:
+        return False
+    text = "a dead run moved it there, and its directory is not there; mount its disk, and the next run moves it back"
+    report.add(Event.PROBLEM, move.target, f"{text} (if it is gone for good, make the directory)")
+    return True
 
 
 def _is_returned(move: Move) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from dbproc.storage import permissions
 
@@ -13,17 +12,25 @@ def lead(path: str, target: str, before: str | None) -> bool:
     there = _target(path)
     if there == target:
         return True
-    if there is None and os.path.lexists(path):
+    if there is not None and there == before:
+        os.unlink(path)
+    make_way(path)
+    try:
+        os.symlink(target, path)
+    except FileExistsError:
         return False
-    if there is not None and there != before:
-        return False
-    permissions.make_directories(os.path.dirname(path))
-    new = f"{path}.dbproc.new"
-    with suppress(FileNotFoundError):
-        os.unlink(new)  # of a dead run
-    os.symlink(target, new)
-    os.rename(new, path)
     return True
+
+
+def make_way(path: str) -> None:
+    """Make the directory that a link is to be in."""
+    permissions.make_directories(os.path.dirname(path))
+
+
+def is_empty(directory: str) -> bool:
+    """Whether a directory has nothing in it."""
+    with os.scandir(directory) as entries:
+        return next(entries, None) is None
 
 
 def remove(path: str, target: str) -> None:

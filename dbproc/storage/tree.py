@@ -9,8 +9,11 @@ from dbproc.core.errors import FormatError
 from dbproc.core.filenames import Format, compile_format
 
 
-def files_in(root: str, pattern: str, left_out: Collection[str] = ()) -> Iterator[tuple[str, str]]:
-    """Directory and name of each regular file in the directories that `pattern` may be, below `root`.
+def files_in(
+    root: str, pattern: str, left_out: Collection[str] = (), *, with_links: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Directory and name of each regular file in the directories that `pattern` may be, below `root`; `with_links`: of
+    each symbolic link, too.
 
     Directories `left_out` are not entered; what cannot be read is passed over.
     """
@@ -20,7 +23,9 @@ def files_in(root: str, pattern: str, left_out: Collection[str] = ()) -> Iterato
     except FormatError:
         return
     for directory in _directories(os.path.normpath(root), wanted, left_out):
-        yield from ((directory, entry.name) for entry in _entries(directory) if entry.is_file(follow_symlinks=False))
+        for entry in _entries(directory):
+            if entry.is_file(follow_symlinks=False) or (with_links and entry.is_symlink()):
+                yield directory, entry.name
 
 
 def _directories(path: str, wanted: Sequence[Format], left_out: Collection[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tests.kit.mission import Mission, chain, name_of
+from tests.kit.mission import Mission, chain, name_of, product
 
 
 @pytest.mark.both_databases
@@ -65,3 +65,28 @@ def test_what_is_no_file_of_its_product_or_not_in_its_place_is_not_accepted(sqli
     assert "stands alone" in mission.dbproc("check", "--accept", name, "--reason", "x", "--deep", status=2).err
     assert "with --accept alone" in mission.dbproc("check", "--keep", status=2).err
     shutil.move(mission.root / "kept", path)
+
+
+def test_bytes_of_another_time_are_not_accepted(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission
+    mission.inspector(
+        "spans.py",
+        "import datetime as dt\n"
+        "from dbproc.products import Facts, Inspector\n"
+        "class Spans(Inspector):\n"
+        "    def inspect(self, path, name):\n"
+        "        start, stop = map(dt.datetime.fromisoformat, open(path).read().split())\n"
+        "        return Facts(start=start, stop=stop)\n",
+    )
+    mission.create(product("span", 0, "span.txt", inspector="spans.py"))
+    mission.deliver("span.txt", content="2020-01-01T00:00 2020-01-01T12:00")
+    mission.run()
+    path, accept = mission.files()["span.txt"].path, ("check", "--accept", "span.txt", "--reason", "x")
+    path.write_text("2020-01-03T00:00 2020-01-03T12:00")
+    assert "bytes are of 2020-01-03, and span.txt is of 2020-01-01;" in mission.dbproc(*accept, status=2).err
+    path.write_text("2020-01-01T00:00 2020-01-02T12:00")
+    assert "recorded as of 2020-01-01T00:00:00 to 2020-01-01T12:00:00" in mission.dbproc(*accept, status=2).err
+    mission.dbproc("replace", "span.txt", "with", str(path), "--reason", "x")
+    assert str(mission.one("SELECT utc_stop_time FROM file WHERE replaced_by IS NULL")).startswith("2020-01-02 12:00")
+    mission.run()
+    mission.dbproc("check", "--deep")

@@ -131,6 +131,17 @@ def test_outputs_that_were_made_elsewhere_are_made_anew_when_something_of_them_c
         name_of("clean", 3, "1.1.0"),
     }
     mission.run()
+    assert f"{name_of('clean', 1)}: withdrawn" in mission.dbproc("withdraw", name_of("raw", 1), "--reason", "bad").out
+    mission.run("--only", "to_clean,to_smooth")
+    assert not mission.files()[name_of("clean", 1)].is_in_place
+    assert mission.files()[name_of("smooth", 2, "1.2.0")].inputs == {
+        name_of("clean", 2, "1.1.0"),
+        name_of("clean", 3, "1.1.0"),
+    }
+    mission.dbproc("restore", name_of("raw", 1))
+    mission.run("--only", "to_clean,to_smooth")
+    assert mission.files()[name_of("clean", 1)].is_in_place
+    assert mission.names("clean")[0] == name_of("clean", 1)
     hours = mission.names("hour")
     assert len(hours) == 6
     assert {name_of("hour", "20200101T12"), name_of("hour", "20200102T12")} < set(hours)
@@ -148,16 +159,19 @@ def test_what_cannot_be_taken_in_stays_where_it_is_and_is_told(mission: Mission)
     empty, mine = home / name_of("raw", 3), home / name_of("raw", 4)
     for path in (wrong, again, empty, mine):
         path.write_text("" if path is empty else "x")
+    link = home / name_of("raw", 5)
+    link.symlink_to(mine)
     told = adopted(mission, "--product", "raw", status=1)
     assert [file["path"] for file in told["files"]] == [str(mine)]
     left = {each["path"]: each["why"] for each in told["left"]}
     assert f"its place is {home / wrong.name}" in left[str(wrong)]
     assert "with other bytes is in the catalogue" in left[str(again)]
-    assert set(left) == {str(wrong), str(again), str(empty)}
+    assert "it is a link" in left[str(link)]
+    assert set(left) == {str(wrong), str(again), str(empty), str(link)}
     assert all(path.exists() for path in (wrong, again, empty, mine))
     assert mission.names("raw") == [name_of("raw", 1), mine.name]
     assert mission.rows("SELECT * FROM quarantine") == []
-    for path in (wrong, again, empty):
+    for path in (wrong, again, empty, link):
         path.unlink()
 
 

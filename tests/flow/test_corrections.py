@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -328,13 +329,31 @@ def test_superseded_versions_go_to_the_trash_and_come_back_until_they_are_delete
     archive, superseded = mission.root.parent / "archive", name_of("clean", 1, "1.0.2")
     assert f"there is no directory {archive}" in mission.dbproc("reap", "--archive", str(archive), status=2).err
     archive.mkdir()
-    inside = str(mission.root / "data" / "clean")
-    assert "is the mission's own" in mission.dbproc("reap", "--archive", inside, status=2).err
+    inside, link = mission.root / "data" / "clean", mission.root.parent / "link"
+    link.symlink_to(inside)
+    for place in (inside, link):
+        assert "is the mission's own" in mission.dbproc("reap", "--archive", str(place), status=2).err
     stored = archive / "data" / "clean" / superseded
     assert f"would be archived: {stored}" in mission.dbproc("reap", "--archive", str(archive), "--dry-run").out
     assert json.loads(mission.dbproc("reap", "--archive", str(archive), "--json").out)["archived"] == [str(stored)]
     assert stored.read_text() == "clean(1.0.2)"
     assert not any((mission.root / ".dbproc/trash").iterdir())
+    mission.deliver(name_of("raw", 1, "1.0.4"), content="1.0.4")
+    mission.run()
+    mission.dbproc("reap")
+    (trashed,) = (mission.root / ".dbproc/trash").rglob("*.txt")
+    moved, away = archive / "data" / "clean" / trashed.name, archive.with_name("away")
+    trashed.rename(moved)  # as a reaping that was killed then leaves it
+    mission.execute(
+        "INSERT INTO placement (purpose, source, target, shasum, announced_time) "
+        f"SELECT 'aside', '{trashed}', '{moved}', shasum, '2020-01-01' FROM file WHERE filename = '{trashed.name}'"
+    )
+    archive.rename(away)
+    assert f"{moved}: a dead run moved it there, and its directory is not there" in mission.run(status=1).err
+    away.rename(archive)
+    mission.run()
+    assert trashed.exists()
+    shutil.rmtree(mission.root / ".dbproc/trash")
     assert json.loads(mission.dbproc("reap", "--archive", str(archive), "--json").out)["archived"] == []
     mission.dbproc("check", "--deep")
 

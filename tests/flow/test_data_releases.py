@@ -114,6 +114,11 @@ def test_nothing_is_released_that_is_not_as_it_should_be(made: Mission) -> None:
 
     assert "cannot be called '../a'" in made.dbproc("release", "tag", "../a", status=2).err
     assert "nothing to release" in refused("--start", "2021-01-01")
+    foreign = manifest(made, "foreign")
+    foreign.parent.mkdir(exist_ok=True)
+    foreign.write_text("somebody's")
+    assert f"{foreign} is there already" in made.dbproc("release", "tag", "foreign", status=2).err
+    assert foreign.read_text() == "somebody's"
     made.dbproc("mark", RAW[0], "--quality", "problem")
     made.run()
     assert f"{RAW[0]}: marked as ignore or problem" in refused()

@@ -196,6 +196,10 @@ def test_codes_run_where_the_run_was_started_and_what_they_leave_there_stays(sql
     exported, file = mission.dbproc("export").out, mission.root / "mission.toml"
     file.write_text(exported.replace('run_in = "{CWD}"', 'run_in = "nowhere"'))
     assert f"the directory {mission.root}/nowhere does not exist" in mission.dbproc("apply", file.name, status=2).err
+    file.write_text(exported.replace('run_in = "{CWD}"', 'run_in = ".dbproc"'))
+    assert "mission.run_in: what codes leave in" in mission.dbproc("apply", "mission.toml", status=2).err
+    file.write_text(exported.replace("[process.to_made]\n", '[process.to_made]\nrun_in = "incoming"\n'))
+    assert "process.to_made.run_in: what codes leave in" in mission.dbproc("apply", "mission.toml", status=2).err
     file.write_text(exported.replace('run_in = "{CWD}"\n', ""))
     mission.dbproc("apply", file.name)
     mission.code("to_made.sh", '#!/bin/sh\ntouch a b c d; echo x > "$3"\n')
@@ -349,6 +353,8 @@ def test_directories_that_are_links_to_other_disks_are_followed(mission: Mission
     assert f'write outside = ["{disk}/raw"] into [mission]' in done.err
     (mission.root / "other.toml").write_text(exported.replace(f'"{disk}/raw"', f'"{mission.root.parent}"'))
     assert f"{mission.root.parent} holds the root" in mission.dbproc("apply", "other.toml", status=2).err
+    (mission.root / "other.toml").write_text(exported.replace(f'"{disk}/raw"', '"disk"'))
+    assert "'disk' is not absolute" in mission.dbproc("apply", "other.toml", status=2).err
     (mission.root / "data" / "made" / "2013").symlink_to(mission.root.parent)
     mission.deliver("raw_20130105_v1.0.0.txt")
     assert f"a link on the way leads to {mission.root.parent}; if files are to be" in mission.run(status=1).err

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dbproc.storage import links as disk
 from tests.kit.mission import Mission, chain, name_of, process, product
 
 
@@ -98,8 +99,46 @@ def test_a_tree_is_put_right_after_a_run_that_was_killed_and_when_files_have_com
     mission.deliver(name_of("raw", 2))
     assert f"{tree}: is not there, so no link is made" in mission.run(status=1).err
     assert not tree.exists()
+    tree.mkdir()  # the place where it is mounted
+    mission.deliver(name_of("raw", 3))
+    assert f"{tree}: is empty, so no link is made" in mission.run(status=1).err
+    assert os.listdir(tree) == []
+    tree.rmdir()
     (tmp_path / "unmounted").rename(tree)
     mission.run()
-    assert len(links_in(tree)) == 2
-    for place in (mission.root, mission.incoming / "x", mission.root / "data" / "raw", mission.root / ".dbproc" / "x"):
+    assert len(links_in(tree)) == 3
+    (tmp_path / "another").symlink_to(mission.incoming)
+    for place in (
+        tmp_path / "another",
+        mission.root,
+        mission.incoming / "x",
+        mission.root / "data" / "raw",
+        mission.root / ".dbproc" / "x",
+    ):
         assert "is the mission's own" in mission.dbproc("links", str(place), status=2).err
+
+
+def test_links_that_were_made_before_a_run_failed_go_when_their_files_are_not_the_newest_any_more(
+    sqlite_mission: Mission, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mission, tree = sqlite_mission, tmp_path / "latest"
+    mine = tree / "data" / "raw" / f"{name_of('raw', 1)}.dbproc.new"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    mission.create(product("raw", 0))
+    mission.dbproc("links", str(tree))
+    lead = disk.lead
+
+    def made_last(path: str, target: str, before: str | None) -> bool:
+        lead(path, target, before)
+        raise OSError(28, "no space left", path)
+
+    mission.deliver(name_of("raw", 1))
+    with monkeypatch.context() as patched:
+        patched.setattr(disk, "lead", made_last)
+        assert "no space left" in mission.run(status=1).err
+    assert set(links_in(tree)) == set(newest(mission, name_of("raw", 1)))
+    mission.deliver(name_of("raw", 1, "1.1.0"))
+    mission.run()
+    assert links_in(tree) == newest(mission, name_of("raw", 1, "1.1.0"))
+    assert mine.read_text() == "mine"
