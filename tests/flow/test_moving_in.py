@@ -425,9 +425,16 @@ def test_all_that_hinders_is_told_at_once(tmp_path: Path) -> None:
     tables["product"][3]["product_name"] = "aux"
     tables["inspector"][1].update(active_code=False)
     tables["code"][2].update(interface_version=1, code_stop_date="2001-01-01")
+    tables["product"][2]["relative_path"] = "data/{what}"
     again = Moved(tmp_path / "again", str(tmp_path / "2.sqlite"), str(tmp_path / "new.sqlite"), tables)
     error = again.take(status=2).err
-    for words in ("process.to_mean.timebase", "ORBIT", "there must be one code", "raw_20200101_v1.0.0.txt (100, 101)"):
+    for words in (
+        "product.mean.directory: the field {what}",
+        "process.to_mean.timebase",
+        "ORBIT",
+        "there must be one code",
+        "raw_20200101_v1.0.0.txt (100, 101)",
+    ):
         assert words in error, words
 
 
