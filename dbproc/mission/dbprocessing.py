@@ -6,10 +6,11 @@ import datetime as dt
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dbproc.core.errors import VersionError
+from dbproc.core.errors import FormatError, VersionError
 from dbproc.core.filenames import keywords_of
 from dbproc.core.spec import (
     FIRST_DAY,
@@ -28,6 +29,7 @@ from dbproc.core.version import Version
 from dbproc.database.dbprocessing.reading import OldDatabase, OldRow
 from dbproc.database.dbprocessing.values import date_of, is_true, text_of
 from dbproc.mission import paths
+from dbproc.mission.formats import directory_field_problems
 from dbproc.mission.ini import judging_as_there, keywords_as_there, mission_as_there
 from dbproc.mission.links import links_outside, with_places
 from dbproc.mission.on_disk import check_on_disk
@@ -115,9 +117,17 @@ def read_mission(old: OldDatabase, root: str | None = None, codes_from: str | No
         return found
     definition = found.definition
     problems = [*check(definition), *check_on_disk(definition)]
+    problems += [each for each in _unfilled(definition) if each not in problems]
     found.problems += [f"{dotted_place(each.path).label}: {each.text}{_remedy(each)}" for each in problems]
     _with_hints(found)
     return found
+
+
+def _unfilled(definition: Definition) -> Iterator[Problem]:
+    """Fields of directories that nothing fills in what comes from now on."""
+    for product in definition.products.values():
+        with suppress(FormatError):  # another check tells of it
+            yield from directory_field_problems(("product", product.name, "directory"), product, by_name=True)
 
 
 def _remedy(problem: Problem) -> str:

@@ -348,6 +348,14 @@ def test_times_of_other_zones_are_told_in_utc(full: Moved) -> None:
     assert str(full.mission.one("SELECT utc_stop_time FROM file WHERE file_id = 100")).startswith("2020-01-01 23:59:59")
 
 
+def test_what_was_never_made_is_made_when_it_is_asked_for(full: Moved) -> None:
+    (slot, *_) = (each["slot"] for each in full.told()["not_made"] if each["process"] == "to_mean")
+    full.mission.execute("DELETE FROM processqueue")
+    assert full.mission.dbproc("plan").out == "nothing to do\n"
+    full.mission.script("missingFilesByProduct.py", "-m", full.mission.database, "-s", slot, "-e", slot, "-p", "mean")
+    assert f"would build mean_{slot.replace('-', '')}_v1.0.0.txt: no output yet" in full.mission.dbproc("plan").out
+
+
 def test_with_judge_the_next_run_makes_what_is_stale(full: Moved) -> None:
     told = full.told("--judge")
     assert told["is_judged"] is True
@@ -417,9 +425,16 @@ def test_all_that_hinders_is_told_at_once(tmp_path: Path) -> None:
     tables["product"][3]["product_name"] = "aux"
     tables["inspector"][1].update(active_code=False)
     tables["code"][2].update(interface_version=1, code_stop_date="2001-01-01")
+    tables["product"][2]["relative_path"] = "data/{what}"
     again = Moved(tmp_path / "again", str(tmp_path / "2.sqlite"), str(tmp_path / "new.sqlite"), tables)
     error = again.take(status=2).err
-    for words in ("process.to_mean.timebase", "ORBIT", "there must be one code", "raw_20200101_v1.0.0.txt (100, 101)"):
+    for words in (
+        "product.mean.directory: the field {what}",
+        "process.to_mean.timebase",
+        "ORBIT",
+        "there must be one code",
+        "raw_20200101_v1.0.0.txt (100, 101)",
+    ):
         assert words in error, words
 
 

@@ -189,8 +189,8 @@ def _refuse_twins(moved: MovedFiles) -> None:
         place = (*_slot_of(row), *_version_of(row))
         if versions.setdefault(place, name) != name:
             moved.problems.add(
-                "files of one product, date and keywords have one version, and of these there is one here; give one of "
-                f"them another version: {_WHERE}",
+                "files of one product, date and keywords have one version, and of these there is one here; give them "
+                f"keywords that tell them apart (process_keywords), or another version: {_WHERE}",
                 f"{versions[place]} and {name}",
             )
 

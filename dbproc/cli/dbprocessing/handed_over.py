@@ -84,7 +84,11 @@ def missing_files_by_product(
         with open_mission(mission, read_only=True) as store:
             definition.products(store, (parent,))
     if process:
-        return main(["reprocess", "-m", mission, "--product", product, *_dates(start, end)])
+        with open_mission(mission, read_only=True) as store:
+            (maker,) = (each.made_by for each in definition.products(store, (product,)))
+        status = main(["reprocess", "-m", mission, "--product", product, *_dates(start, end)])
+        retried = ["retry", "--dismissed", "-m", mission, "--only", maker or "", *_dates(start, end)]
+        return status or (main(retried) if maker else 0)
     return main(["coverage", "-m", mission, "--gaps", "--product", product, *_dates(start, end)])
 
 
