@@ -143,7 +143,7 @@ def test_a_kill_leaves_a_whole_release_or_none(made: Mission, monkeypatch: pytes
         raise StorageError("killed")
 
     monkeypatch.setattr(data_release, "write_missing", killed)
-    made.dbproc("release", "tag", "2020a", status=78)
+    assert "the release 2020a is made, and then killed" in made.dbproc("release", "tag", "2020a", status=78).err
     monkeypatch.undo()
     assert made.one("SELECT count(*) FROM release") == 4
     assert not manifest(made, "2020a").exists()
