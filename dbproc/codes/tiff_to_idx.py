@@ -48,6 +48,8 @@ MOST_AXES = 6
 CHANNELS = ("components", "fields", "axis")
 TOP = ("TOPLEFT", "TOPRIGHT")
 """Orientations of which the first row is the top."""
+UPRIGHT = ("TOPLEFT", "BOTLEFT")
+"""Orientations that viewers show upright and unmirrored."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -304,6 +306,9 @@ def _notes(tiff: Tiff, series: Series) -> Iterator[str]:
         yield f"{sparse} strips or tiles are left out of the file: they are filled with {pages[0].fill}"
     if pages[0].dtype.kind == "c":
         yield "complex numbers are stored as two components, real and imaginary"
+    turned = pages[0].attributes.get("Orientation", TOP[0])
+    if turned not in UPRIGHT:
+        yield f"it is turned or mirrored ({turned}), and stays as it is stored: image_to_idx puts it upright"
     if pages[0].lossy:
         yield "its pixels were compressed with loss (JPEG) before"
 

@@ -178,6 +178,9 @@ def test_advice_offers_nothing_that_was_just_refused(tmp_path: Path) -> None:
     assert "its fill and valid range of T" in said
     assert "--join" not in said
     assert "one fill value and valid range first" in said
+    scales = [day(tmp_path, i, (6.0 * i,), scale_factor=0.5 * i) for i in (3, 4)]
+    assert "its scale, offset and units of T" in refused(scales, "time")
+    assert refused(scales, "time").endswith("Convert them apart, or --unpack their values")
 
 
 CHANGES: list[tuple[Mapping[str, Any], str]] = [

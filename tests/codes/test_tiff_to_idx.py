@@ -631,3 +631,12 @@ def test_plain_pages_are_advised_only_where_they_can_be_had(tmp_path: Path) -> N
     nested(tmp_path / "in.tif", (image[0], (3,), 2, 0), (other, (), 0, 0), (image[1], (), 4, 0), (other[1:], (), 0, 0))
     with pytest.raises(Refusal, match=r"nothing of page 1 SubIFD 1\.2\. Save its pages apart, each kind alone"):
         opened(tmp_path / "in.tif")
+
+
+@pytest.mark.parametrize(("orientation", "told"), [(1, ()), (4, ()), (6, ("RIGHTTOP",))])
+def test_what_lies_on_its_side_is_told(tmp_path: Path, orientation: int, told: tuple[str, ...]) -> None:
+    values = np.arange(12, dtype="u1").reshape(3, 4)
+    tifffile.imwrite(tmp_path / "x.tif", values, extratags=[(274, "H", 1, orientation, False)])
+    description, found = opened(tmp_path / "x.tif")
+    assert same_bits(found["image"], values)
+    assert [word in note for word, note in zip(told, description.notes, strict=True)] == [True] * len(told)

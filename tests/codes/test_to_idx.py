@@ -354,14 +354,14 @@ def test_bare_values_are_known_by_a_header_or_their_name(tmp_path: Path) -> None
         ("run_20240501_f32_4_5_6.dat", 480, (6, 5, 4), "<f4"),
         ("z3_y4_x5_int16.raw", 120, (3, 4, 5), "<i2"),
         ("plain_4x5.raw", 20, (5, 4), "<u1"),
+        ("skull4x5x6.raw", 120, (6, 5, 4), "<u1"),
+        ("foot.4x5x6.f64.v1.2x3.dat", 960, (6, 5, 4), "<f8"),
+        ("w5_h4_d3_x20240501_u16.raw", 120, (3, 4, 5), "<u2"),
         ("density.6x5x4.f32.dat", 480, (4, 5, 6), "<f4"),
         ("grid_0.5x0.5_4x5_u1.raw", 20, (5, 4), "<u1"),
         ("CLDHGH_1_18_36.f32", 18 * 36 * 4, (1, 18, 36), "<f4"),
         ("x1_y18_z36_f32.raw", 18 * 36 * 4, (36, 18, 1), "<f4"),
         ("ct_w6_h5_d4_u16.raw", 240, (4, 5, 6), "<u2"),
-        ("skull4x5x6.raw", 120, (6, 5, 4), "<u1"),
-        ("foot.4x5x6.f64.v1.2x3.dat", 960, (6, 5, 4), "<f8"),
-        ("w5_h4_d3_x20240501_u16.raw", 120, (3, 4, 5), "<u2"),
     ],
 )
 def test_names_tell_shape_and_type(name: str, size: int, shape: tuple[int, ...], dtype: str) -> None:
@@ -425,6 +425,8 @@ def test_several_files_follow_one_another_in_time_or_are_fields_together(tmp_pat
     assert told.shape == (3, 4, 5)
     assert told.axes[0].coordinates == (1577836800, 1577923200, 1578009600)
     assert "odd_20200109.nc: it cannot be joined" in left_out(told)
+    (tmp_path / "named/map_20200104.nc").touch()
+    assert "map_20200104.nc (empty)" in left_out(chosen(tmp_path / "named")[0])
     (tmp_path / "named/odd_20200109.nc").rename(tmp_path / "named/mean.nc")
     assert what(chosen(tmp_path / "named")[0]) == (["T"], (3, 4, 5), "time")
 

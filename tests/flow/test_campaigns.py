@@ -379,6 +379,11 @@ def test_dbprocessings_scripts_do_again_what_has_no_output(sqlite_mission: Missi
     assert "Added 2 files" in mission.script("reprocessByProduct.py", *words, "clean").out
     mission.run("-p")
     assert mission.rows("SELECT COUNT(*) FROM attempt")[0][0] == before + 2
+    mission.script("reprocessByProduct.py", *words, "raw", "--force", "0")
+    assert "forced to raise interface" in mission.dbproc("plan").out
+    flushed = mission.script("flushProcessQueue.py", mission.database).out
+    (name,) = (row[0] for row in mission.rows("SELECT campaign_name FROM campaign WHERE status = 'active'"))
+    assert f"dbproc campaign cancel '{name}'" in flushed
 
 
 def test_several_items_that_need_nothing_any_more_end_at_once(sqlite_mission: Mission) -> None:

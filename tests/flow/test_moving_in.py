@@ -433,7 +433,8 @@ def test_values_that_are_none_of_their_kind_are_told(full: Moved) -> None:
         connection.execute("UPDATE file SET utc_start_time = 'noon' WHERE file_id = 100")
         connection.execute("UPDATE file SET quality_version = 'good' WHERE file_id = 101")
     error = full.take(status=2).err
-    assert "file.quality_version is to be a number, and is none in these rows; correct them: 101 ('good')" in error
+    assert "file.quality_version is to be a number; correct it" in " ".join(error.split())
+    assert "101 ('good')" in error
     with closing(sqlite3.connect(full.old)) as connection, connection:
         connection.execute("UPDATE file SET quality_version = 0 WHERE file_id = 101")
     error = full.take(status=2).err
@@ -482,13 +483,16 @@ def test_a_new_database_is_empty_or_none(make_database: MakeDatabase, tmp_path: 
     moved.take()
     assert "holds a mission already" in moved.take(status=2).err
     other = make_database()
-    assert "belongs to" in mission.dbproc("import", "dbprocessing", moved.old, "-m", other, status=2).err
+    mark = mission.root / ".dbproc" / "owner.json"
+    assert f"remove {mark}" in mission.dbproc("import", "dbprocessing", moved.old, "-m", other, status=2).err
     for words in (["status"], ["check"], ["upgrade"], ["plan"], ["run"], ["apply", str(mission.file)]):
         mission.file.write_text('[mission]\nname = "old"\n')
         error = mission.dbproc(*words, "-m", moved.old, status=2).err
         assert "dbproc import dbprocessing" in error or "root" in error, words
     if not mission.is_sqlite:
         assert "dbproc import dbprocessing" in mission.dbproc("init", moved.old, status=2).err
+    mark.unlink()
+    mission.dbproc("import", "dbprocessing", moved.old, "-m", other)
 
 
 def test_what_is_no_database_of_dbprocessing_is_refused(full: Moved, tmp_path: Path) -> None:
@@ -496,6 +500,11 @@ def test_what_is_no_database_of_dbprocessing_is_refused(full: Moved, tmp_path: P
     again = full.mission.dbproc("import", "dbprocessing", full.mission.database, "-m", "x.sqlite", status=2)
     assert "is no database of dbprocessing" in again.err
     assert "there is no database" in full.mission.dbproc("import", "dbprocessing", "./nothing", status=2).err
+    with closing(sqlite3.connect(full.old)) as connection, connection:
+        connection.execute("UPDATE file SET data_level = 'high' WHERE file_id = 100")
+    error = " ".join(full.take(status=2).err.split())
+    assert "file.data_level is to be a number" in error
+    assert "100 ('high')" in error
     Path(f"{full.old}-journal").write_text("half of a transaction")
     assert "printProcessQueue.py" in full.take(status=2).err
 

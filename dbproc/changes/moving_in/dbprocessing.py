@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,13 +83,13 @@ def take_over(
         One of the databases is not what is needed.
     """
     database = _read_old(old)
-    _refuse_values(database)
     found = read_mission(database, options.root, options.codes_from)
     if isinstance(found, str):
         raise UserError(f"{database.name} cannot be imported: {found}")
     files = moved_files(database, found, options, progress)
     history = moved_history(database, found, files)
-    _refuse(database, found, files, history, target.problems(new, found.definition))
+    problems = (*found.problems, *files.problems.sentences, *history.problems.sentences)
+    _refuse(database, *problems, *target.problems(new, found.definition))
     taken = _Read(found, files, history)
     if only_look:
         with target.on_trial() as store:
@@ -121,24 +121,14 @@ def _read_old(name: str) -> OldDatabase:
         if lacking:
             few = ", ".join(lacking[:5])
             raise DatabaseError(f"{store.name} is no database of dbprocessing: it has no table {few}")
+    faults = Findings()
+    for about, row in reading.faulty_values(old):
+        faults.add(f"{about}; correct it in the database that is imported, or in a copy of it", row)
+    _refuse(old, *faults.sentences)
     return old
 
 
-def _refuse_values(database: OldDatabase) -> None:
-    """Refuse what cannot even be read."""
-    found = Findings()
-    for column, what in reading.faults(database):
-        found.add(f"{column} is to be a number, and is none in these rows; correct them", what)
-    _raise_for(database, found.sentences)
-
-
-def _refuse(
-    database: OldDatabase, found: OldMission, files: MovedFiles, history: MovedHistory, of_target: list[str]
-) -> None:
-    _raise_for(database, (*found.problems, *files.problems.sentences, *history.problems.sentences, *of_target))
-
-
-def _raise_for(database: OldDatabase, problems: Sequence[str]) -> None:
+def _refuse(database: OldDatabase, *problems: str) -> None:
     if problems:
         count = "is a problem" if len(problems) == 1 else f"are {len(problems)} problems"
         raise DefinitionError(f"{database.name} cannot be imported, there {count}; nothing was done:", tuple(problems))

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dbproc.core.errors import BusyError, DatabaseError, DatabaseLostError, DbprocError, StorageError
+from dbproc.core.errors import BusyError, DatabaseError, DatabaseLostError, DbprocError, RootError, StorageError
 from dbproc.core.spec import Definition, MissionSpec
 from dbproc.database import lock, moving_in, root
 from dbproc.database.store import Store, create_database, database_url, open_store, schema_version, shown_name
@@ -42,6 +42,8 @@ def problems(new: str, definition: Definition) -> list[str]:
             if _version(store) is not None:
                 return _problems_of_store(store, definition.mission)
         return _problems_of_root(definition.mission, shown_name(url), "postgresql", str(url.database))
+    except RootError as error:
+        return [_not_ours(definition.mission.root, str(error))]
     except DbprocError as error:
         return [str(error)]
 
@@ -69,7 +71,21 @@ def _problems_of_store(store: Store, mission: MissionSpec) -> list[str]:
         if not moving_in.is_empty(connection):
             return [f"{store.name} holds a mission already; name another database"]
     refusal = root.refusal(store, mission) if os.path.isdir(mission.root) else None
-    return [refusal] if refusal else []
+    return [_not_ours(mission.root, refusal)] if refusal else []
+
+
+def _not_ours(root_path: str, refusal: str) -> str:
+    """Why a root is refused; of one that is another database's with the way out that there is before an import."""
+    try:
+        mark = ownership.read_mark(root_path) if os.path.isdir(root_path) else None
+    except RootError:
+        mark = None
+    if mark is None:
+        return refusal
+    return (
+        f"the root {root_path} belongs to the database {mark.shown}: name that one, if it is empty or was removed; or, "
+        f"if it was made to try the import and is of no use any more, remove {ownership.path_of(root_path)}"
+    )
 
 
 @contextmanager

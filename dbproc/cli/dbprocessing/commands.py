@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,9 @@ from dbproc.cli.dbprocessing import handed_over, instead, reprocess
 from dbproc.cli.init import init_command
 from dbproc.cli.unlock import clear_lock, say_cleared
 from dbproc.core.lookup import product_named
+from dbproc.core.states import CampaignStatus
 from dbproc.core.version import Part, Version
-from dbproc.database import queue
+from dbproc.database import campaigns, queue
 from dbproc.database.definition.load import load_definition
 from dbproc.database.queue import QueueRow
 from dbproc.mission.read import read_mission_file
@@ -62,7 +64,13 @@ def flush_process_queue(database: str) -> None:
     """Empty the process queue of DATABASE."""
     with open_own_mission(database) as store, store.begin() as connection:
         count = queue.flush(connection)
+        going_on = [each for each in campaigns.entries(connection) if each.status is CampaignStatus.ACTIVE]
     click.echo(f"Flushed {count} items from queue")
+    for each in going_on:
+        click.echo(
+            f"what reprocessBy….py --force or dbproc reprocess ordered goes on; to give it up: dbproc campaign cancel "
+            f"{shlex.quote(each.name)} -m {shlex.quote(database)}"
+        )
 
 
 class _SeveralProducts(click.Command):

@@ -101,7 +101,9 @@ def _put(store: Store, selection: Selection, force: int | None) -> int:
         queue_inputs(store, chosen)
     again = chosen if part is not None else chosen.runs()
     if again.decisions:
-        begin_campaign(store, again, part or Part.REVISION, Order(comment="under dbprocessing's name"))
+        begin_campaign(
+            store, again, Part.REVISION if part is None else part, Order(comment="under dbprocessing's name")
+        )
     return len(chosen.inputs)
 
 

@@ -73,8 +73,8 @@ def found(
     Raises
     ------
     Refusal
-        When something named is missing or empty, or when a directory or an archive holds no files that are meant, or
-        others besides.
+        When something named is missing or empty (all of it, where all files are meant), or when a directory or an
+        archive holds no files that are meant, or others besides.
     """
     files: list[Path] = []
     archives: list[Path] = []
@@ -92,9 +92,8 @@ def found(
             files.append(path)
     if not files:
         raise Refusal(named[0], "it holds no files", "Name one that holds files")
-    if not suffixes:
-        files = [path for path in files if not path.is_file() or path.stat().st_size] or files
-    require_files(files)
+    filled = [path for path in files if suffixes or not path.is_file() or path.stat().st_size]
+    require_files(filled or files)
     return Inputs(tuple(files), tuple(archives), tuple(texts))
 
 

@@ -31,7 +31,7 @@ SYSTEMS = ("ProjectedCSTypeGeoKey", "GeographicTypeGeoKey")
 TURNED = ("ModelTransformationTag", "ModelTiepointTag")
 """Those that place an image whose axes have no coordinates, as it is turned."""
 MOST_WORDS = 80
-FILL = "fill and valid range"
+FILL, SCALE = "fill and valid range", "scale, offset and units"
 TIME = "time"
 """Name or standard name of the axis along which files are joined unless told otherwise, where it is their first."""
 
@@ -199,6 +199,9 @@ def _advice(found: Description, first: Description, place: int | None, name: str
     """What to do about files that are not alike: join them along the one axis in which they differ, if there is one."""
     if name.startswith(FILL):
         return "Convert them apart, or give all files one fill value and valid range first (cdo setmissval, ncatted)"
+    units = [[field.units for field in each.fields] for each in (found, first)]
+    if name.startswith(SCALE) and found.code == "netcdf_to_idx" and units[0] == units[1]:
+        return "Convert them apart, or --unpack their values"
     pairs = enumerate(zip(found.axes, first.axes, strict=False))
     other = [i for i, (mine, theirs) in pairs if i != place and mine != theirs and mine.name == theirs.name]
     for i in other:
@@ -224,7 +227,7 @@ def _kept(description: Description, place: int | None) -> dict[str, object]:
     for field in description.fields:
         facts[f"field {field.name}"] = field.openvisus_dtype
         facts[f"{FILL} of {field.name}"] = (field.fills, field.valid_min, field.valid_max, field.unsigned)
-        facts[f"scale, offset and units of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
+        facts[f"{SCALE} of {field.name}"] = (field.scale_factor, field.add_offset, field.units)
         facts[f"meaning of {field.name}"] = {key: field.attributes[key] for key in MEANING if key in field.attributes}
     facts |= {key: description.attributes.get(key) for key in SYSTEMS}
     is_placed = any(axis.is_placed for axis in description.axes[-2:])

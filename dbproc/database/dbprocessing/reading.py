@@ -71,8 +71,8 @@ _WHOLE = {
     *("yesterday", "tomorrow", "cpu", "pid", "unix_start", "unix_stop"),
 }
 _NUMBERS = {"level", "data_level", "ram", "met_start_time", "met_stop_time"}
+_NUMERIC = _WHOLE | _NUMBERS
 _LARGEST = 2**63 - 1
-
 _MAY_BE_MISSING = ("instrumentproductlink", "processqueue", "release", "logging_file", "unixtime")
 
 
@@ -105,15 +105,15 @@ def missing_tables(old: OldDatabase) -> list[str]:
     return [table for table in COLUMNS if table not in old.columns and table not in _MAY_BE_MISSING]
 
 
-def faults(old: OldDatabase) -> Iterator[tuple[str, str]]:
-    """Every number that is none, which SQLite allows: the column, and the row with the value."""
+def faulty_values(old: OldDatabase) -> Iterator[tuple[str, str]]:
+    """Values that cannot be what their columns are for, which SQLite allows: of which column, and of which row."""
     for table, rows in old.rows.items():
-        names = [name for name in COLUMNS[table] if name in _WHOLE | _NUMBERS]
+        names = [name for name in COLUMNS[table] if name in _NUMERIC]
         for row in rows:
             for name in names:
                 value = getattr(row, name)
                 if value is not None and not _is_number(value, is_whole=name in _WHOLE):
-                    yield f"{table}.{name}", f"{row[0]} ({value!r})"
+                    yield f"{table}.{name} is to be a number", f"{row[0]} ({value!r})"
 
 
 def _is_number(value: Any, *, is_whole: bool) -> bool:
