@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import stat
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -195,7 +195,7 @@ class _Adoption:
 
     def _record(self) -> None:
         """Enter all of it at once. Outputs that were made elsewhere count as made from what they would be made from
-        now that all is there: of each the newest version."""
+        now that all is there."""
         with self._ground.store.begin() as connection:
             ids = files.insert_files(connection, self._new)
             queue.push_back(connection, ids, "adopted")
@@ -207,10 +207,10 @@ class _Adoption:
             facts, found = facts_in(connection, self._definition), dict[int, CountsAs]()
             for process in sorted(self._definition.processes.values(), key=self._level):
                 own = {number: file for number, file in made.items() if file.product_id in process.outputs}
-                slots = _slots(self._definition, facts, process, own.values())
+                slots, versions = _slots(self._definition, facts, process, own.values()), _versions(own)
                 for planner, some in planners(self._definition, facts, slots, dt.datetime.now(dt.UTC)):
                     files.record_times(connection, self._times(process, planner, some, own))
-                    rows = (row for slot in some for row in _counted(self._definition, planner, slot, own))
+                    rows = (row for slot in some for row in _counted(self._definition, planner, slot, versions))
                     found.update((row.file_id, row) for row in rows)
             baselines.enter(connection, list(found.values()))
 
@@ -278,16 +278,23 @@ def _span(process: Process, file: NewFile) -> Period:
 
 
 def _counted(
-    definition: Definition, planner: Planner, slot: Slot, entered: Mapping[int, NewFile]
+    definition: Definition, planner: Planner, slot: Slot, versions: Mapping[object, Mapping[int, NewFile]]
 ) -> Iterator[CountsAs]:
-    """What those of some files count as made from that stand in a slot."""
-    for output in planner.standing(slot):
-        file = entered.get(output.file.file_id)
-        if file is not None:
+    """What those of some files count as made from that stand in a slot, or are earlier versions of what does."""
+    for identity in dict.fromkeys(output.file.identity for output in planner.standing(slot)):
+        for number, file in versions.get(identity, {}).items():
             code = valid_code(definition.codes.get(slot.process_id, ()), slot.date)
             inputs = tuple(each.file_id for each in planner.wanted(slot))
             is_other = not _has_its_name(definition.products[file.product_id], file)
-            yield CountsAs(output.file.file_id, None if code is None else code.code_id, inputs, is_other)
+            yield CountsAs(number, None if code is None else code.code_id, inputs, is_other)
+
+
+def _versions(some: Mapping[int, NewFile]) -> Mapping[object, Mapping[int, NewFile]]:
+    """The files that are versions of each other, by their numbers."""
+    versions: dict[object, dict[int, NewFile]] = defaultdict(dict)
+    for number, file in some.items():
+        versions[file.product_id, file.facts.date, file.facts.keywords][number] = file
+    return versions
 
 
 def _has_its_name(product: Product, file: NewFile) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from dbproc.changes.correcting import correcting, refuse, require_some
 from dbproc.core.data_releases import Head, manifest_text, require_name
-from dbproc.core.errors import UserError
+from dbproc.core.errors import StorageError, UserError
 from dbproc.core.model import Mission
 from dbproc.core.states import Standing
 from dbproc.database import data_releases, files, queue
@@ -118,7 +118,12 @@ def _made(store: Store, mission: Mission, told: Tagged, rows: Sequence[FileRow])
         lines = list(data_releases.entries(connection, rows))
         digest = digest_text(manifest_text(head, lines), mission.digest)
         data_releases.enter(connection, head, rows, lines, digest)
-    write_missing(store, mission)
+    try:
+        write_missing(store, mission)
+    except StorageError as error:
+        raise StorageError(
+            f"the release {head.name} is made, and then {error}; dbproc check --repair writes it"
+        ) from error
     return digest
 
 

@@ -126,7 +126,7 @@ def files_command(name: str, paths: bool, target: str | None, mission: str, as_j
         raise click.UsageError("give one of --paths, --manifest and --json")
     with open_mission(mission, read_only=True) as store:
         if target is not None:
-            write_file(target, manifest_of(store, name).encode())
+            write_file(target, manifest_of(store, name).encode(), is_new=True)
             return
         rows = released_files(store, name)
         if as_json:

@@ -7,10 +7,11 @@ import os
 import click
 
 from dbproc.core.errors import UserError
+from dbproc.storage.renaming import rename
 
 
-def write_file(name: str, content: bytes) -> None:
-    """Write a file, in the place of one that there is; ``-`` is standard output.
+def write_file(name: str, content: bytes, *, is_new: bool = False) -> None:
+    """Write a file, in the place of one that there is unless it `is_new`; ``-`` is standard output.
 
     Raises
     ------
@@ -24,7 +25,7 @@ def write_file(name: str, content: bytes) -> None:
     try:
         with open(partial, "xb") as stream:
             stream.write(content)
-        os.replace(partial, name)
+        (rename if is_new else os.replace)(partial, name)
     except OSError as error:
         if os.path.lexists(partial):
             os.unlink(partial)

@@ -248,7 +248,9 @@ def _sentence(definition: Definition, decision: triage.Decision) -> str:
         case triage.Restored(target=target):
             return f"back to {target}, where it is missing"
         case triage.Accepted(file=file):
-            return accepted_words(definition, file)
+            about = definition.products[file.product_id].quality_of
+            word = f"; what comes of its word about {about} is not foreseen" if about else ""
+            return f"{accepted_words(definition, file)}{word}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ def lead(path: str, target: str, before: str | None) -> bool:
         os.symlink(target, path)
     except FileExistsError:
         return False
+    except OSError as error:  # it would name what the link leads to
+        raise OSError(error.errno, error.strerror, path) from error
     return True
 
 

@@ -192,13 +192,25 @@ def test_blocks_elsewhere_than_beside_it_are_refused(here: Path, refused: Refuse
     assert "its blocks lie in '/etc/" in refused("idx_to_idx", "evil.idx", "out.idx")
 
 
-@pytest.mark.parametrize("place", ["./b/../../etc/", "./a/", "$(CurrentFileDirectory)/b/../a/"])
+@pytest.mark.parametrize("place", ["./b/../../etc/", "/etc/", "$(CurrentFileDirectory)/b/../a/"])
 def test_that_blocks_lie_elsewhere_is_told_by_the_text_alone(here: Path, place: str) -> None:
     text = (here / "b.idx").read_text()
     (here / "b.idx").write_text(text.replace("./b/", place))
-    with pytest.raises(Refusal, match="its blocks lie in"):
-        idx_file.read(here / "b.idx")
-    assert any("its blocks lie in" in each.what for each in verify(here / "b.idx").damages)
+    for look in (idx_file.read, verify):
+        with pytest.raises(Refusal, match="its blocks lie in"):
+            look(here / "b.idx")
+
+
+def test_blocks_in_a_directory_of_another_name_are_looked_at_and_not_taken_for_own(here: Path) -> None:
+    text = (here / "a.idx").read_text()
+    (here / "a").rename(here / "blocks")
+    (here / "a.idx").write_text(text.replace("./a/", "./blocks/"))
+    assert verify(here / "a.idx").damages == ()
+    with pytest.raises(Refusal, match="not in its companion directory"):
+        idx_file.read(here / "a.idx")
+    (file, *_) = (path for path in (here / "blocks").rglob("*.bin"))
+    file.write_bytes(file.read_bytes()[:-1])
+    assert not verify(here / "a.idx").whole
 
 
 MIDX = "<dataset typename='IdxMultipleDataset'>{}</dataset>"

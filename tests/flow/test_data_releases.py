@@ -77,6 +77,8 @@ def test_a_release_stays_what_it_was_whatever_becomes_of_its_files(made: Mission
     paths = made.dbproc("release", "files", "2020a", "--paths").out.splitlines()
     assert sorted(Path(path).read_text() for path in paths) == sorted(contents.values())
     assert made.dbproc("release", "files", "2020a", "--manifest", "-").out.encode() == text
+    onto = str(made.files()[RAW[0]].path)
+    assert "File exists" in made.dbproc("release", "files", "2020a", "--manifest", onto, status=2).err
     assert "in the release 2020a" in made.dbproc("why", RAW[1]).out
     assert len(made.dbproc("files", "--release", "2020a", "--json").json) == 4
     assert made.dbproc("files", "--release", "2020a", "--withdrawn", "--json").json[0]["filename"] == RAW[1]
@@ -141,7 +143,7 @@ def test_a_kill_leaves_a_whole_release_or_none(made: Mission, monkeypatch: pytes
         raise StorageError("killed")
 
     monkeypatch.setattr(data_release, "write_missing", killed)
-    made.dbproc("release", "tag", "2020a", status=78)
+    assert "the release 2020a is made, and then killed" in made.dbproc("release", "tag", "2020a", status=78).err
     monkeypatch.undo()
     assert made.one("SELECT count(*) FROM release") == 4
     assert not manifest(made, "2020a").exists()

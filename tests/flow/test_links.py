@@ -99,6 +99,13 @@ def test_a_tree_is_put_right_after_a_run_that_was_killed_and_when_files_have_com
     mission.deliver(name_of("raw", 2))
     assert f"{tree}: is not there, so no link is made" in mission.run(status=1).err
     assert not tree.exists()
+    (tmp_path / "unmounted" / "data" / "raw" / "2020").rename(tmp_path / "2020")
+    (tmp_path / "unmounted" / "data" / "raw" / "2020").symlink_to("/proc/self")  # where no link can be made
+    (tmp_path / "unmounted").rename(tree)
+    assert f"{tree}/data/raw/2020/{name_of('raw', 1)}: " in mission.run(status=1).err
+    tree.rename(tmp_path / "unmounted")
+    (tmp_path / "unmounted" / "data" / "raw" / "2020").unlink()
+    (tmp_path / "2020").rename(tmp_path / "unmounted" / "data" / "raw" / "2020")
     tree.mkdir()  # the place where it is mounted
     mission.deliver(name_of("raw", 3))
     assert f"{tree}: is empty, so no link is made" in mission.run(status=1).err

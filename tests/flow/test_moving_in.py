@@ -385,6 +385,10 @@ def test_digests_are_verified_or_taken_anew(full: Moved) -> None:
 
 
 def test_a_mission_can_be_believed_unseen(full: Moved) -> None:
+    raw, away = full.mission.root / "data" / "raw", full.mission.root / "away"
+    raw.rename(away)
+    assert "lack all their files: is a disk to be mounted? Import then: data/raw/2020" in str(full.told("--dry-run"))
+    away.rename(raw)
     assert "--verify size" in full.take("--verify", "none", status=2).err  # of one there is no digest
     for row in full.tables["file"]:
         row["exists_on_disk"] = row["file_id"] != 400

@@ -49,6 +49,7 @@ def newest(mission: Mission, product: str) -> set[str]:
 def test_a_word_is_a_mark_and_what_depends_on_it_follows(made: Mission) -> None:
     assert not newest(made, "fine")
     made.deliver(qa(1, "ok"), qa(2, "problem"), qa(3, "ok"), content="seen by AB")
+    assert "what comes of its word about clean is not foreseen" in " ".join(made.dbproc("plan").out.split())
     out = made.run().out
     assert marks(made) == {CLEAN[0]: "ok", CLEAN[1]: "problem"}
     assert newest(made, "fine") == {name_of("fine", 1)}

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import re
 import stat
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -232,6 +232,16 @@ def _look(
             done += len(some)
             if progress is not None and (options.rehash or options.verify is Verify.SHA1):
                 progress(done, len(rows))
+    _note_away(moved)
+
+
+def _note_away(moved: MovedFiles) -> None:
+    """Note directories that all files are gone from: what was made from them, or stood there, counts as stale when they
+    are back."""
+    there = {row["relative_path"] for row in moved.rows.values() if row["exists_on_disk"]}
+    for place, count in Counter(map(os.path.dirname, moved.missing)).items():
+        if count > 1 and place not in there:
+            moved.notes.add("directories that lack all their files: is a disk to be mounted? Import then", place)
 
 
 def _looker(found: OldMission, options: Options) -> Callable[[Row], _Sight | str | None]:

@@ -24,7 +24,7 @@ def facts(path: str | Path) -> dict[str, Any]:
     if idx.suffix == midx.SUFFIX:
         here, _ = midx.parts(idx)
         raise Refusal(idx, "it is a list of datasets", f"Choose one of: {', '.join(map(str, here.values()))}")
-    stored, metadata = idx_file.read(idx), read_metadata(idx)
+    stored, metadata = idx_file.read_any(idx), read_metadata(idx)
     files = manifest.files(idx)
     packed = sum(each.stat().st_size for each in files if each != idx)
     return {

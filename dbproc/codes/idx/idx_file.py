@@ -125,13 +125,20 @@ def plain(template: str) -> str:
 
 
 def read(idx: Path) -> IdxFile:
-    """What the ``.idx`` says.
+    """What the ``.idx`` says of a dataset whose blocks lie in the directory of its name.
 
     Raises
     ------
     Refusal
         When it is not as OpenVisus 2.2.149 writes it, saying what is not.
     """
+    found = read_any(idx)
+    require_own(idx, found.template, found.time_template)
+    return found
+
+
+def read_any(idx: Path) -> IdxFile:
+    """The same wherever its blocks lie."""
     try:
         text = idx.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -140,7 +147,6 @@ def read(idx: Path) -> IdxFile:
         found = parse(text)
     except (ValueError, KeyError, IndexError, TypeError, StopIteration) as error:
         raise _refusal(idx, f"it is not an .idx of version 6 as OpenVisus writes it: {error}") from error
-    require_own(idx, found.template, found.time_template)
     return found
 
 
@@ -157,11 +163,16 @@ def require_own(idx: Path, template: str, times: str) -> None:
         Its template of timesteps, or all that it says of them.
     """
     first, *rest = plain(template).split("/")
-    inside = first == idx.stem and rest and ".." not in rest
-    if not inside or any(word.startswith("/") or ".." in word.split("/") for word in times.split()):
+    if first != idx.stem or not rest or not is_below(template, times):
         told = f"{template[:80]} {times[:80]}".strip()
         what = f"its blocks lie in {told!r}, not in its companion directory {idx.stem!r}"
         raise Refusal(idx, what, "Put them there, and mend the (filename_template)")
+
+
+def is_below(template: str, times: str) -> bool:
+    """Whether blocks lie beside the ``.idx`` or below that place."""
+    paths = (plain(template), *times.split())
+    return not any(path.startswith("/") or ".." in path.split("/") for path in paths)
 
 
 def parse(text: str) -> IdxFile:

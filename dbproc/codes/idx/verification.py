@@ -101,9 +101,13 @@ def _verdict(idx: Path, damages: list[Damage], listed: bool, notes: tuple[str, .
 
 def _stored(idx: Path) -> tuple[IdxFile | None, list[Damage]]:
     try:
-        return idx_file.read(idx), []
+        found = idx_file.read_any(idx)
     except Refusal as refusal:
         return None, [Damage(idx.name, refusal.what)]
+    if not idx_file.is_below(found.template, found.time_template):
+        what = f"its blocks lie in {found.template[:80]!r}, not beside or below it: they cannot be looked at"
+        raise Refusal(idx, what, "Copy the whole dataset to one place, and write ./ for it in the (filename_template)")
+    return found, []
 
 
 def _is_ours(idx: Path) -> bool:
