@@ -341,11 +341,13 @@ def test_files_that_say_how_good_others_are_mark_them(tmp_path: Path) -> None:
     assert [row[0] for row in moved.mission.rows("SELECT file_id FROM processqueue")] == [103]
 
 
-def test_times_of_other_zones_are_told_in_utc(full: Moved) -> None:
+def test_times_of_other_zones_are_told_in_utc_and_bytes_as_text(full: Moved) -> None:
     with closing(sqlite3.connect(full.old)) as connection, connection:
+        connection.execute("UPDATE file SET filename = CAST(filename AS BLOB) WHERE file_id = 101")
         connection.execute("UPDATE file SET utc_stop_time = '2020-01-02 01:59:59+02:00' WHERE file_id = 100")
     full.take()
     assert str(full.mission.one("SELECT utc_stop_time FROM file WHERE file_id = 100")).startswith("2020-01-01 23:59:59")
+    assert full.mission.one("SELECT filename FROM file WHERE file_id = 101") == "raw_20200102_v1.0.0.txt"
 
 
 def test_what_was_never_made_is_made_when_it_is_asked_for(full: Moved) -> None:

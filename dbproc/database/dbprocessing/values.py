@@ -33,5 +33,6 @@ def utc(time: dt.datetime) -> dt.datetime:
 
 
 def text_of(value: Any) -> str:
-    """A text; null is the empty one."""
-    return "" if value is None else str(value)
+    """A text; null is the empty one, and bytes are what they spell."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return "" if text is None else str(text)
