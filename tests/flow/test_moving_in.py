@@ -444,6 +444,14 @@ def test_all_that_hinders_is_told_at_once(tmp_path: Path) -> None:
         assert words in error, words
 
 
+def test_text_in_latin_1_is_read(full: Moved) -> None:
+    with closing(sqlite3.connect(full.old)) as connection, connection:
+        words = "CAST(x'33b043' AS TEXT)"  # 3°C
+        connection.execute(f"UPDATE file SET caveats = {words}, quality_comment = '3°C' WHERE file_id = 100")
+    full.take()
+    assert full.mission.rows("SELECT caveats, quality_comment FROM file WHERE file_id = 100") == [("3°C", "3°C")]
+
+
 def test_values_that_are_none_of_their_kind_are_told(full: Moved) -> None:
     with closing(sqlite3.connect(full.old)) as connection, connection:
         connection.execute("UPDATE code SET date_written = 'long ago' WHERE code_id = 21")

@@ -135,8 +135,10 @@ def compare_db(databases: Sequence[str]) -> int:
 @click.option("-f", "--fix", is_flag=True, help="Record missing files as missing, and repair what else can be.")
 def db_only_files(mission: str, start: dt.date | None, end: dt.date | None, product: str | None, fix: bool) -> int:
     """Show which files are not on disk, and where else database and disk disagree: dbproc check."""
-    chosen = () if product is None else ("--product", product)
-    return main(["check", "-m", mission, *chosen, *_dates(start, end), *(["--repair"] if fix else [])])
+    some = [*(() if product is None else ("--product", product)), *_dates(start, end)]
+    if fix and some:
+        raise click.UsageError("-f repairs all of the mission: leave -s, -e and -p out")
+    return main(["check", "-m", mission, *some, *(["--repair"] if fix else [])])
 
 
 @_command("possibleProblemDates.py")

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, column, inspect, literal, select, text
 from sqlalchemy import table as table_of
 
+from dbproc.database.dbprocessing.values import spelt
 from dbproc.database.store import Store
 
 OldRow = Row[Any]
@@ -95,6 +96,8 @@ class OldDatabase:
 def read(store: Store) -> OldDatabase:
     """Everything, of one moment."""
     with store.at_one_moment() as still, still.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.connection.driver_connection.text_factory = spelt  # type: ignore[union-attr]
         columns = _columns(connection)
         rows = {table: _rows(connection, table, columns.get(table)) for table in COLUMNS}
     return OldDatabase(store.name, rows, columns)

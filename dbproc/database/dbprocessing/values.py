@@ -34,5 +34,13 @@ def utc(time: dt.datetime) -> dt.datetime:
 
 def text_of(value: Any) -> str:
     """A text; null is the empty one, and bytes are what they spell."""
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    text = spelt(value) if isinstance(value, bytes) else value
     return "" if text is None else str(text)
+
+
+def spelt(content: bytes) -> str:
+    """Bytes as text: UTF-8, or Latin-1 where they are none, as programs wrote it that did not say."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
