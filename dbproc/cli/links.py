@@ -48,7 +48,7 @@ def links_command(
             found = trees(store)
         _print_trees(found, as_json=as_json)
         return 0
-    path = os.path.abspath(directory)
+    path = os.path.realpath(directory)  # one tree, by whatever name
     with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         if is_removal:
             done = give_up(store, path, only_look=dry_run)
