@@ -51,7 +51,9 @@ def _template(server: Path) -> str:
 
 
 def _plain(url: str) -> tuple[PostgresServer | None, str]:
-    """The server of the tests whose database it is, and its name; no server where the URL asks for more."""
+    """The server of the tests whose database it is, and its name; no server where the URL asks for more, or is that of
+    a pooler, which keeps sessions open."""
     database = urlsplit(url).path[1:]
     server = PostgresServer(Path(urlsplit(url).query.removeprefix("host=")))
-    return (server if url == server.url(database) else None), database
+    is_server = url == server.url(database) and (server.directory / "data" / "PG_VERSION").exists()
+    return (server if is_server else None), database
