@@ -180,7 +180,7 @@ def _away(ground: Correcting, file_ids: Sequence[int], archive: str | None) -> N
     ]
     try:
         with moved(ground.store, wanted), ground.store.begin() as connection:
-            retention.record_deleted(connection, file_ids)
+            retention.record_deleted(connection, file_ids, os.path.abspath(archive))
             placements.withdraw(connection, wanted)
     except PlacementError as error:
         raise UserError(f"{error}; it stays in the trash, and what is not archived yet as well") from error

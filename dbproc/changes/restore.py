@@ -142,6 +142,12 @@ def _backs(ground: Correcting, rows: Sequence[FileRow]) -> list[_Back]:
         rest = [file_id for file_id in following if file_id not in chosen or file_id in _ids(with_input)]
         found += _following(connection, rest, [each.row for each in found])
     deleted = [each.row for each in found if each.file.is_deleted]
+    for archive in dict.fromkeys(row.archive for row in deleted if row.archive is not None):
+        refuse(
+            [row for row in deleted if row.archive == archive],
+            f"its bytes were archived below {archive}",
+            "deliver a copy of it from there: dbproc files --former --paths",
+        )
     refuse(
         deleted, "its bytes were deleted from the trash", "deliver it again, or have it made again: dbproc reprocess"
     )

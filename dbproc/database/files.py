@@ -84,6 +84,7 @@ class FileRow:
     caveats: str | None  #: what is to be known before it is used
     arrived: dt.datetime | None  #: when it came into incoming; null: it did not, or nobody noted it
     run: int | None  #: the number of the run that took it in or made it; null: nobody noted it
+    archive: str | None  #: the directory below which its bytes were archived; null: they were not
     version: Version  #: its version
 
 

@@ -56,10 +56,10 @@ def in_trash(connection: Connection, before: dt.datetime) -> list[int]:
     return list(connection.scalars(statement))
 
 
-def record_deleted(connection: Connection, file_ids: Sequence[int]) -> None:
-    """Record that the bytes of files were deleted from the trash."""
+def record_deleted(connection: Connection, file_ids: Sequence[int], archive: str | None = None) -> None:
+    """Record that the bytes of files were deleted from the trash, or moved to an archive."""
     for some in batches(file_ids):
-        values = {"deleted_time": dt.datetime.now(dt.UTC)}
+        values = {"deleted_time": dt.datetime.now(dt.UTC), "archive": archive}
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(**values))
 
 

@@ -360,6 +360,7 @@ file = Table(
     Column("replaced_by", BIG_ID, ForeignKey("file.file_id")),
     Column("quality", Text, nullable=False, server_default=Quality.UNKNOWN),
     Column("deleted_time", UtcTime),
+    Column("archive", Text),
     CheckConstraint("utc_start_time <= utc_stop_time", name="times"),
     CheckConstraint("interface_version >= 1 AND quality_version >= 0 AND revision_version >= 0", name="version"),
     CheckConstraint("file_size >= 0", name="file_size"),
@@ -373,8 +374,9 @@ that it equals, without a break between them; null when it differs from the vers
 said of it when its digest was taken; the digest is taken again, before it is used, only when that differs.
 ``arrived_time``: when a delivered file came into incoming; ``logging_id``: the run that took it in or made it.
 ``correction_id``: what took it out of its place: it was withdrawn or reaped, its bytes are kept aside, unless they are
-deleted since ``deleted_time``. ``replaced_by``: the file that has its name and its place instead. ``file_size`` is null
-of a file that was gone from disk when its mission was imported."""
+gone from there since ``deleted_time``: deleted, or below the directory ``archive``. ``replaced_by``: the file that has
+its name and its place instead. ``file_size`` is null of a file that was gone from disk when its mission was
+imported."""
 
 correction = Table(
     "correction",

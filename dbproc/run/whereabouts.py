@@ -21,7 +21,8 @@ def place_of(mission: Mission, row: FileRow) -> str | None:
         return None
     place = layout.TRASH if row.standing is Standing.REAPED else layout.WITHDRAWN
     kept = layout.kept_path(mission, row.file_id, row.digest, row.filename, place)
-    return kept if os.path.lexists(kept) else None
+    archived = None if row.archive is None else os.path.join(row.archive, row.directory, row.filename)
+    return next((path for path in (kept, archived) if path is not None and os.path.lexists(path)), None)
 
 
 def places_of(connection: Transaction, mission: Mission, rows: Sequence[FileRow]) -> Mapping[int, str | None]:

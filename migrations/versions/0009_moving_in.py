@@ -12,6 +12,19 @@ depends_on = None
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
+NEWEST_FILE = """
+CREATE VIEW newest_file AS
+SELECT f.*
+FROM file AS f
+WHERE f.exists_on_disk
+  AND f.replaced_by IS NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM file AS g
+    WHERE g.product_id = f.product_id AND g.utc_file_date = f.utc_file_date
+      AND g.process_keywords = f.process_keywords AND g.exists_on_disk AND g.replaced_by IS NULL
+      AND (g.interface_version, g.quality_version, g.revision_version)
+        > (f.interface_version, f.quality_version, f.revision_version))
+"""
 INSTRUMENTPRODUCTLINK = """
 CREATE VIEW instrumentproductlink AS
 SELECT instrument_id, product_id FROM product
@@ -21,6 +34,9 @@ SELECT instrument_id, product_id FROM product
 def upgrade() -> None:
     """Add what such a mission needs."""
     op.add_column("product", sa.Column("quality_of", sa.Text()))
+    op.execute("DROP VIEW newest_file")
+    op.add_column("file", sa.Column("archive", sa.Text()))
+    op.execute(NEWEST_FILE)
     _add_mission_keys()
     _add_releases()
     _add_baseline()

@@ -337,6 +337,8 @@ def test_superseded_versions_go_to_the_trash_and_come_back_until_they_are_delete
     assert f"would be archived: {stored}" in mission.dbproc("reap", "--archive", str(archive), "--dry-run").out
     assert json.loads(mission.dbproc("reap", "--archive", str(archive), "--json").out)["archived"] == [str(stored)]
     assert stored.read_text() == "clean(1.0.2)"
+    assert f"archived below {archive}" in mission.dbproc("restore", superseded, status=2).err
+    assert str(stored) in mission.dbproc("files", "--former", "--paths").out
     assert not any((mission.root / ".dbproc/trash").iterdir())
     mission.deliver(name_of("raw", 1, "1.0.4"), content="1.0.4")
     mission.run()
