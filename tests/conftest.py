@@ -34,8 +34,8 @@ from tests.kit.statements import outlive_engines
 SERVER = pytest.StashKey[PostgresServer]()
 CLEANUP = pytest.StashKey[ExitStack]()
 
-settings.register_profile("dbproc", settings.get_profile(settings.get_current_profile_name()), deadline=None)
-settings.load_profile("dbproc")
+settings.register_profile("dbproc", settings.get_profile("default"), deadline=None)
+settings.register_profile("same", settings.get_profile("default"), deadline=None, derandomize=True, database=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,6 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "both_databases: a flow that make test, too, runs on SQLite and PostgreSQL")
     config.addinivalue_line("markers", "in_processes: each command of the mission is a process of its own")
     config.stash[CLEANUP] = ExitStack()
+    # make test tries the same stories each time, so that what it says is of the change; make test-all tries others
+    settings.load_profile("dbproc" if config.getoption("thorough", False) else "same")
     for name in [name for name in os.environ if name.startswith(("DBPROC_", "PG"))]:
         del os.environ[name]
     os.environ["MPLBACKEND"] = "Agg"

@@ -78,10 +78,16 @@ class Story:
         assert (built(self.mission, jobs), withdrawn(self.mission, corrections)) == foreseen
 
     def deliver(self, files: list[Raw]) -> None:
-        new = [file for file in files if file.name not in self.force and file.name not in self.out]
+        new = [file for file in files if file.name not in (*self.force, *self.out) and not self.has_twin(file)]
         deliver(self.mission, new)
         self.force.update((file.name, file) for file in new)
         assert killable.run(self.mission.database, Options(process=False))
+
+    def has_twin(self, file: Raw) -> bool:
+        """Whether another file is of the same product, date and version, as one may be that was inspected anew."""
+        others = (each for each in (*self.force.values(), *self.out.values()) if each.name != file.name)
+        mine = (file.product, file.date, file.version)
+        return any((each.product, each.date, each.version) == mine for each in others)
 
     def withdraw(self, name: str, *, whole: bool) -> None:
         words = ("--whole-slot",) if whole else ()
@@ -107,9 +113,7 @@ class Story:
 
     def reinspect(self, name: str, days: int) -> bool:
         file = replace(self.force[name], moved=days)
-        same = [each for each in self.force.values() if each.name != name]
-        known = [*same, *self.out.values()]
-        if any((e.product, e.date, e.version) == (file.product, file.date, file.version) for e in known):
+        if self.has_twin(file):
             return False
         calendar = json.loads(self.calendar.read_text())
         self.calendar.write_text(json.dumps({**calendar, name: days}))
