@@ -125,7 +125,7 @@ class _Simulation:
 
     def _decide(self) -> Iterator[Decision]:
         """Decide what waits for nothing and build it, except what can wait."""
-        for decision, fault in self._decided():
+        for decision, fault, has_waited in self._decided():
             task = decision.task
             self._waiting.pop(decision.slot, None)
             if decision.state is State.WAITING:
@@ -141,7 +141,7 @@ class _Simulation:
                 self._scheduler.reopen([decision.slot])
                 yield decision
             elif decision.state is not State.STALE or task is None:
-                if decision.state in (State.REFUSED, State.DELAYED) or self._scheduler.has_waited(decision.slot):
+                if decision.state in (State.REFUSED, State.DELAYED) or has_waited:
                     yield decision
             elif fault is not None:
                 self._fail(task)
@@ -153,12 +153,14 @@ class _Simulation:
                 self._succeed(task)
                 yield decision
 
-    def _decided(self) -> Iterator[tuple[Decision, str | None]]:
-        """What can be decided now and as long as it goes on, each with the reason why its job cannot begin."""
+    def _decided(self) -> Iterator[tuple[Decision, str | None, bool]]:
+        """What can be decided now and as long as it goes on, each with the reason why its job cannot begin, and whether
+        it waited and does so no longer: that is asked before others of the batch succeed, which settles them all."""
         while decisions := list(self._scheduler.decide()):
+            waited = {each.slot for each in decisions if self._scheduler.has_waited(each.slot)}
             tasks = [each.task for each in decisions if each.state is State.STALE and each.task is not None]
             faults = dict(zip((task.slot for task in tasks), self._faults(tasks), strict=True))
-            yield from ((decision, faults.get(decision.slot)) for decision in decisions)
+            yield from ((each, faults.get(each.slot), each.slot in waited) for each in decisions)
 
     def _fail(self, task: Task) -> None:
         self._ended.update((number, task.slot) for number in task.carries_out)
