@@ -18,7 +18,7 @@ def test_a_process_that_a_job_left_is_ended_before_its_directory_goes(tmp_path: 
     with subprocess.Popen(["sleep", "600"], env={**os.environ, JOB_MARK: job}) as left:
         try:
             assert workspace.sweep() == []
-            assert left.poll() is not None
+            assert left.wait(timeout=60) < 0  # else it sleeps on
         finally:
             left.kill()
     assert not os.path.exists(job)
