@@ -204,6 +204,7 @@ def test_codes_run_where_the_run_was_started_and_what_they_leave_there_stays(sql
     mission.dbproc("apply", file.name)
     mission.code("to_made.sh", '#!/bin/sh\ntouch a b c d; echo x > "$3"\n')
     done = mission.run()
+    assert "note to_made" not in done.out
     assert "note effect: left out.txt in its working directory; it was thrown away. To keep such" in done.out
 
 

@@ -533,3 +533,47 @@ def test_what_if_leaves_out_what_would_wait(sqlite_mission: Mission) -> None:
     assert [each["state"] for each in done["hindered"]] == ["waiting"]
     done = mission.dbproc("whatif", "file", str(mission.files()[raw(OVER[0])[0]].path), "--json").json
     assert [each["file"] for each in done["files"]] == raw_week("1.0.1")
+
+
+def planned_to_wait(mission: Mission) -> list[tuple[str, str]]:
+    return [(each["date"], each["why"]) for each in mission.dbproc("plan", "--json").json["later"]]
+
+
+def messages(mission: Mission) -> list[tuple[str, str]]:
+    rows = mission.rows("SELECT utc_file_date, message FROM waitingslot ORDER BY utc_file_date")
+    return [(str(date)[:10], message) for date, message in rows]
+
+
+def test_what_is_gone_from_disk_is_waited_for_as_it_was_planned(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(
+        product("raw", 0, "raw_{station}_{Y}{m}{d}.txt", expect="daily"),
+        product("near", 1),
+        process("to_near", "near", [window("raw", 0, 2)], keys={"build": "when complete", "wait": LONG}),
+    )
+    mission.deliver("raw_south_20240503.txt", "raw_north_20240505.txt")
+    mission.run()
+    (path,) = mission.root.rglob("raw_north_20240505.txt")  # the only file of its station
+    path.unlink()
+    planned = planned_to_wait(mission)
+    mission.run(status=1)
+    assert planned == messages(mission)
+    assert "2024-05-05 station=north" in dict(planned)["2024-05-03"]
+
+
+def test_what_waits_no_longer_is_not_planned_to_wait_where_others_are_made(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(
+        *(product(name, 0) for name in ("raw", "other")),
+        *(product(name, 1) for name in ("kept", "made")),
+        process("to_made", "made", ["other"]),
+        process("to_kept", "kept", [window("raw", 1, 2)], keys={"build": "when over", "wait": LONG}),
+    )
+    others = [name_of("other", day) for day in (1, 5, 9)]
+    mission.deliver(name_of("raw", 5), name_of("raw", 6), *others)
+    mission.run()
+    for name in (name_of("raw", 5), *(name_of("made", day) for day in (1, 5))):
+        (path,) = mission.root.rglob(name)
+        path.unlink()
+    planned = planned_to_wait(mission)
+    mission.run(status=1)
+    assert planned == messages(mission)
+    assert [date for date, _ in planned] == ["2020-01-06"]
