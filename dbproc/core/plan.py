@@ -333,7 +333,7 @@ class Planner:
         reasons = list(stale_reasons(output, code, wanted, process))
         is_kept = output is not None and output.baseline is not None and output.baseline.other_name
         if output is not None and not is_kept and not _is_named(product, output.file, time, keywords):
-            reasons.append(Reason(f"{output.file.filename} is named by another format", Part.REVISION))
+            reasons.append(Reason(f"{output.file.filename} {_NAMED_OTHERWISE}", Part.REVISION))
         return reasons
 
     def _newest_output(
@@ -485,6 +485,14 @@ def _planned(
     return Planned(
         product_id=product.product_id, name=name, version=version, replaces=newest, is_as_before=is_as_before
     )
+
+
+_NAMED_OTHERWISE = "is named by another format"
+
+
+def is_named_otherwise(task: Task) -> bool:
+    """Whether what there is of a task is named by another format than that of its product."""
+    return any(reason.text.endswith(_NAMED_OTHERWISE) for reason in task.reasons)
 
 
 def named(task: Task, products: Mapping[int, Product], version: Version) -> Task:

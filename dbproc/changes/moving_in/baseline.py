@@ -17,7 +17,7 @@ from dbproc.changes.moving_in.history import IMPORTED
 from dbproc.core.candidates import consumers
 from dbproc.core.facts import Output
 from dbproc.core.model import Definition, File, Slot, Task
-from dbproc.core.plan import Decision, Planner, State, valid_code
+from dbproc.core.plan import Decision, Planner, State, is_named_otherwise, valid_code
 from dbproc.core.slot_text import task_shown
 from dbproc.core.states import AttemptStatus, Standing
 from dbproc.database import audit, baselines, moving_in, queue
@@ -145,16 +145,11 @@ def _enter_task(judged: Judged, planner: Planner, decision: Decision, task: Task
         if former is not None and former.standing is Standing.IN_PLACE:
             named = StaleSlot(process=told.process, slot=told.slot, file=former.filename, why=told.why)
             judged.stale.append(named)
-            taken = CountsAs(former.file_id, task.code.code_id, inputs, _has_other_name(decision))
+            taken = CountsAs(former.file_id, task.code.code_id, inputs, is_named_otherwise(task))
             judged.files[former.file_id] = taken
         elif decision.state is State.STALE:
             judged.missing.append(told)
             judged.attempts.append((_attempt(task, AttemptStatus.FAILED), inputs))
-
-
-def _has_other_name(decision: Decision) -> bool:
-    assert decision.task is not None
-    return any("is named by another format" in reason.text for reason in decision.task.reasons)
 
 
 def _told(definition: Definition, decision: Decision, file: File) -> StaleSlot:
