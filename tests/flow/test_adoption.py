@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from dbproc.changes import adopt
 from tests.kit.commands import REPOSITORY, run_process
 from tests.kit.mission import JOIN, Mission, chain, name_of, process, product
 
@@ -144,6 +145,20 @@ def test_outputs_that_were_made_elsewhere_are_made_anew_when_something_of_them_c
     assert len(hours) == 6
     assert {name_of("hour", "20200101T12"), name_of("hour", "20200102T12")} < set(hours)
     mission.dbproc("check", "--deep")
+
+
+def test_of_two_names_for_one_file_one_is_taken_in_and_a_name_that_is_written_otherwise_stays(
+    sqlite_mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adopt, "_BATCH", 1)
+    mission = sqlite_mission.create(*chain())
+    first, second = put(mission, "raw_20200101_v01.0.0.txt", "raw_20200101_v1.0.0.txt")
+    (made,) = put(mission, "clean_20200101_v01.0.0.txt")
+    told = adopted(mission, "--derived", status=1)
+    assert [each["file"] for each in told["files"]] == [made.name, first.name]
+    assert [(each["path"], first.name in each["why"]) for each in told["left"]] == [(str(second), True)]
+    assert made.name not in mission.dbproc("plan").out
+    second.unlink()
 
 
 @pytest.mark.both_databases

@@ -538,3 +538,14 @@ def made(done: Done) -> set[str]:
     """What a run built and ran."""
     words = [line.split(": ")[0].split(" ", 1) for line in done.out.splitlines()]
     return {rest[0] for kind, *rest in words if kind in ("built", "ran") and rest}
+
+
+def test_a_name_that_is_not_as_the_format_writes_it_is_no_reason_to_make_a_file_anew(full: Moved) -> None:
+    name, other = "clean_20200103_v1.0.0.txt", "clean_20200103_v01.0.0.txt"
+    with closing(sqlite3.connect(full.old)) as connection, connection:
+        connection.execute("UPDATE file SET filename = ? WHERE filename = ?", (other, name))
+    (path,) = full.mission.root.rglob(name)
+    path.rename(path.with_name(other))
+    assert other in [each["file"] for each in full.told()["stale"]]
+    assert full.mission.dbproc("check").out.startswith("no fault")
+    assert "clean_20200103" not in full.mission.dbproc("plan").out
