@@ -121,6 +121,7 @@ TABLES = (
     *("correction", "correctionfile", "directory"),
     *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
     *("canary", "canaryfile", "quarantine", "placement", "notice", "release", "datarelease"),
+    *("transfer", "replica", "remotefile", "remotelook", "stage", "stagefile"),
 )
 """The tables in the order of the document: what is defined, what there is, what is done."""
 

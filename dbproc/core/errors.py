@@ -26,8 +26,14 @@ and exits with its ``exit_status``. What is not a :class:`DbprocError` is a defe
     ├── UnstorableError
     ├── UnreadableError
     ├── InspectionError
-    └── PlacementError
-        └── ForeignFileError
+    ├── PlacementError
+    │   └── ForeignFileError
+    └── TransferError
+        ├── TemporaryError
+        │   └── RoomError
+        └── PermanentError
+            ├── GoneError
+            └── TakenError
 """
 
 from __future__ import annotations
@@ -156,3 +162,35 @@ class PlacementError(DbprocError):
 
 class ForeignFileError(PlacementError):
     """What has the name of a file that was moved is not that file; it is left alone."""
+
+
+class TransferError(DbprocError):
+    """A place or a file in it is not as a transfer needs it; the message has the peer's own words, and no secret."""
+
+
+class TemporaryError(TransferError):
+    """A later try may succeed; `retry_after` is how many seconds the peer asks to wait, None where it says nothing.
+
+    `is_of_place`: it is of the whole place, which cannot be reached, not of this file.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, is_of_place: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.is_of_place = is_of_place
+
+
+class RoomError(TemporaryError):
+    """There is no room: a full disk, a quota, a reserve that must stay free."""
+
+
+class PermanentError(TransferError):
+    """No later try succeeds, unless a person changes something: refused, a changed host key, a path that leads out."""
+
+
+class GoneError(PermanentError):
+    """There is no such file (404, 410)."""
+
+
+class TakenError(PermanentError):
+    """Something has the name that a file was to get."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from dbproc.core import bounds
 from dbproc.core.durations import SECONDS
-from dbproc.core.keys import DURATION, NUMBER, TEXT, WORDS, Codec, column_values, from_columns, key, keys, option
+from dbproc.core.json_tables import tables_codec
+from dbproc.core.keys import DURATION, NUMBER, TEXT, WORDS, key, keys, option
 from dbproc.core.states import NoticeEvent
 from dbproc.core.text_lists import PATTERNS
 
@@ -83,31 +83,7 @@ def _plain(value: object) -> str:
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _to_column(hooks: Sequence[Hook]) -> str:
-    """What stands in the database: what is as it is by default is left out."""
-    return json.dumps([{"name": hook.name} | _given(hook) for hook in hooks], ensure_ascii=False)
-
-
-def _given(hook: Hook) -> dict[str, object]:
-    columns, default = column_values(hook), column_values(Hook(name=hook.name))
-    return {name: value for name, value in columns.items() if value != default[name]}
-
-
-def _from_column(text: str) -> tuple[Hook, ...]:
-    return tuple(Hook(name=row["name"], **from_columns(Hook, _Row(row))) for row in json.loads(text))
-
-
-class _Row:
-    """The keys of a JSON object as the columns of a row; what it lacks is null."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-
-    def __getattr__(self, name: str) -> Any:
-        return self._values.get(name)
-
-
-HOOKS = Codec(_to_column, _from_column)
+HOOKS = tables_codec(Hook)
 """The hooks of a mission in their column: JSON."""
 
 

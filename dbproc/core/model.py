@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from dbproc.core.filenames import Format, NameFacts, compile_format
 from dbproc.core.hooks import Hook
+from dbproc.core.places import AreaSpec, ReplicateSpec, SourceSpec, StoreSpec
 from dbproc.core.states import Purpose, Quality, Standing
 from dbproc.core.version import Part, Version
 
@@ -173,6 +174,10 @@ class Mission:
     early_cutoff: bool = False  #: whether what comes from a rebuilt file with the same contents is left as it is
     keep_logs: dt.timedelta | None = None  #: how long logs of jobs that succeeded are kept; None: they are not
     notify: tuple[Hook, ...] = ()  #: what tells people of events
+    sources: tuple[SourceSpec, ...] = ()  #: from where files are fetched
+    stores: tuple[StoreSpec, ...] = ()  #: where copies of files are kept
+    replicates: tuple[ReplicateSpec, ...] = ()  #: which products have copies where
+    areas: tuple[AreaSpec, ...] = ()  #: directory trees for users
     identity: str = ""  #: of its database; it stands in the mark of the root
     root_marked: bool = False  #: whether the root has borne that mark
     same_name: SameName = SameName.QUARANTINE

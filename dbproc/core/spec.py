@@ -47,6 +47,7 @@ from dbproc.core.model import (
     SameName,
     Validity,
 )
+from dbproc.core.places import AREAS, REPLICATES, SOURCES, STORES, AreaSpec, ReplicateSpec, SourceSpec, StoreSpec
 from dbproc.core.retention import KEEP, keep_fault
 from dbproc.core.version import Version
 
@@ -144,6 +145,12 @@ class MissionSpec:
     early_cutoff: bool = option(False, key(FLAG))
     keep_logs: dt.timedelta | None = option(None, key(DURATION, check=bounds.SOME_TIME, codec=SECONDS))
     notify: tuple[Hook, ...] = option((), key(TABLES, toml=None, words="the hooks", codec=HOOKS))
+    sources: tuple[SourceSpec, ...] = option((), key(TABLES, toml=None, words="the sources", codec=SOURCES))
+    stores: tuple[StoreSpec, ...] = option((), key(TABLES, toml=None, words="the stores", codec=STORES))
+    replicates: tuple[ReplicateSpec, ...] = option(
+        (), key(TABLES, toml=None, words="the rules of replication", codec=REPLICATES)
+    )
+    areas: tuple[AreaSpec, ...] = option((), key(TABLES, toml=None, words="the areas", codec=AREAS))
     same_name: SameName = option(SameName.QUARANTINE, key(TEXT, choices=SameName))
     trash: dt.timedelta = option(
         dt.timedelta(days=30), key(DURATION, column="trash_seconds", check=bounds.TIME, codec=SECONDS)

@@ -77,6 +77,7 @@ class Standing(StrEnum):
     """Whether a file of the catalogue is in its place."""
 
     IN_PLACE = "in place"  #: it is there, as far as is known
+    OFFLOADED = "offloaded"  #: its bytes are in stores alone; it is an input and may be the newest as any other
     LOST = "lost"  #: it is gone from disk
     WITHDRAWN = "withdrawn"  #: a person took it back
     FOLLOWING = "withdrawn with an input"  #: a run took it back, because of what it was made from
@@ -101,6 +102,24 @@ class Quality(StrEnum):
     def is_doubt(self) -> bool:
         """Whether it speaks against using the file."""
         return self in (Quality.IGNORE, Quality.PROBLEM)
+
+
+class ReplicaState(StrEnum):
+    """How a copy of a file in a store is, as far as is known."""
+
+    VERIFIED = "verified"  #: it was read back, and has the file's digest
+    UNVERIFIED = "unverified"  #: it is known to be there; nobody has read it back
+    MISSING = "missing"  #: it was there, and is not any more
+    CORRUPT = "corrupt"  #: it has other bytes
+
+
+class StageState(StrEnum):
+    """What a file of a request for staging is at."""
+
+    WAITING = "waiting"  #: its transfer is not at an end
+    PLACED = "placed"  #: it is in the area
+    FAILED = "failed"  #: for good; its reason says why
+    REMOVED = "removed"  #: it was placed, and taken out again when the request expired
 
 
 class RefusalReason(StrEnum):

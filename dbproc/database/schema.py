@@ -42,8 +42,13 @@ from dbproc.core.states import (
     ItemStatus,
     Purpose,
     Quality,
+    ReplicaState,
     SampleVerdict,
+    StageState,
 )
+from dbproc.core.transfers import OPEN as OPEN_TRANSFERS
+from dbproc.core.transfers import Task as TransferTask
+from dbproc.core.transfers import TransferState
 
 
 def _one_of(column: str, words: Iterable[StrEnum]) -> str:
@@ -117,6 +122,10 @@ mission = Table(
     Column("outside", Text),
     Column("run_in", Text),
     Column("argument_fields", Text, nullable=False, server_default="all"),
+    Column("sources", Text, nullable=False, server_default="[]"),
+    Column("stores", Text, nullable=False, server_default="[]"),
+    Column("replicates", Text, nullable=False, server_default="[]"),
+    Column("areas", Text, nullable=False, server_default="[]"),
     CheckConstraint(_one_of("on_code_edit", CodeEditPolicy), name="on_code_edit"),
     CheckConstraint("digest IN ('sha256', 'blake3')", name="digest"),
     CheckConstraint("settle_seconds >= 0 AND retry_seconds >= 0 AND retry_limit >= 0", name="not_negative"),
@@ -361,6 +370,7 @@ file = Table(
     Column("quality", Text, nullable=False, server_default=Quality.UNKNOWN),
     Column("deleted_time", UtcTime),
     Column("archive", Text),
+    Column("offloaded_time", UtcTime),
     CheckConstraint("utc_start_time <= utc_stop_time", name="times"),
     CheckConstraint("interface_version >= 1 AND quality_version >= 0 AND revision_version >= 0", name="version"),
     CheckConstraint("file_size >= 0", name="file_size"),
@@ -376,7 +386,8 @@ said of it when its digest was taken; the digest is taken again, before it is us
 ``correction_id``: what took it out of its place: it was withdrawn or reaped, its bytes are kept aside, unless they are
 gone from there since ``deleted_time``: deleted, or below the directory ``archive``. ``replaced_by``: the file that has
 its name and its place instead. ``file_size`` is null of a file that was gone from disk when its mission was
-imported."""
+imported. ``offloaded_time``: since when its bytes are in stores alone; such a file counts as one that
+``exists_on_disk``."""
 
 correction = Table(
     "correction",
@@ -761,6 +772,139 @@ link = Table(
 )
 """A symbolic link that was made: its path below the tree, and what it leads to. Nothing else in there is touched."""
 
+transfer = Table(
+    "transfer",
+    METADATA,
+    Column("transfer_id", BIG_ID, primary_key=True),
+    Column("task", String(10), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("file_id", BIG_ID, ForeignKey("file.file_id"), index=True),
+    Column("origin_place", Text, nullable=False),
+    Column("origin_path", Text, nullable=False),
+    Column("origin_url", Text, nullable=False),
+    Column("target_place", Text, nullable=False),
+    Column("target_path", Text, nullable=False),
+    Column("target_url", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("asked_time", UtcTime, nullable=False),
+    Column("file_size", BigInteger),
+    Column("expected", Text, nullable=False, server_default="[]"),
+    Column("expected_of", Text, nullable=False, server_default=""),
+    Column("origin_facts", Text, nullable=False, server_default="{}"),
+    Column("state", String(10), nullable=False),
+    Column("state_time", UtcTime, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("next_try", UtcTime),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("mismatches", Integer, nullable=False, server_default="0"),
+    Column("durable_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("moved_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("bytes_per_second", Float),
+    Column("token", Text, nullable=False, server_default=""),
+    Column("shasum", Text),
+    Column("placed", Text, nullable=False, server_default=""),
+    Column("started_time", UtcTime),
+    Column("ended_time", UtcTime),
+    Column("logging_id", Integer, ForeignKey("logging.logging_id")),
+    CheckConstraint(_one_of("task", TransferTask), name="task"),
+    CheckConstraint(_one_of("state", TransferState), name="state"),
+    CheckConstraint("durable_bytes >= 0 AND tries >= 0 AND file_size >= 0", name="not_negative"),
+    Index("ix_transfer_rule", "rule", "state"),
+)
+"""One file on its way from one place to another. ``file_id``: what it became, or is of. ``rule``: what asked for it
+(``source NAME``, ``replicate``, ``stage NUMBER``, ``recall``, ``heal``); ``user`` who did. Places are ``root``,
+``incoming``, ``source NAME``, ``store NAME`` or ``area NAME``, paths relative to them; the URLs are for people, and
+hold no secret. ``expected`` is a JSON list of digests that ``expected_of`` told; ``origin_facts`` JSON: size, time, ETag,
+version of the origin's file when the moving began. ``reason`` says why it waits, failed, or is not verified;
+``next_try`` until when it waits. ``durable_bytes`` are those that outlive a crash, ``moved_bytes`` all that were read
+of the origin, those of earlier tries included. ``token``: what the target needs to go on. ``shasum``: of the bytes
+that came. ``placed``: what the system said of the file as it was published."""
+
+replica = Table(
+    "replica",
+    METADATA,
+    Column("replica_id", BIG_ID, primary_key=True),
+    Column("file_id", BIG_ID, ForeignKey("file.file_id"), nullable=False, index=True),
+    Column("store", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("file_size", BigInteger),
+    Column("shasum", Text),
+    Column("state", String(10), nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("found_time", UtcTime, nullable=False),
+    Column("verified_time", UtcTime),
+    Column("member", Text, nullable=False, server_default=""),
+    Column("transfer_id", BIG_ID, ForeignKey("transfer.transfer_id")),
+    CheckConstraint(_one_of("state", ReplicaState), name="state"),
+    UniqueConstraint("store", "path"),
+)
+"""A copy of a file in a store, or of the ``member`` of its companion directory; the root's own is no row.
+``verified_time``: when it was read back last, with the digest ``shasum``."""
+
+remotefile = Table(
+    "remotefile",
+    METADATA,
+    Column("remotefile_id", BIG_ID, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("file_size", BigInteger),
+    Column("modified_time", UtcTime),
+    Column("etag", Text, nullable=False, server_default=""),
+    Column("transfer_id", BIG_ID, ForeignKey("transfer.transfer_id")),
+    UniqueConstraint("source", "path"),
+)
+"""A file of a source as it was seen last: one that looks the same is not fetched again. ``transfer_id``: with what it
+was fetched, or is."""
+
+remotelook = Table(
+    "remotelook",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("look_time", UtcTime, nullable=False),
+    Column("next_time", UtcTime),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("problem", Text),
+)
+"""When a source was listed last, and when a run looks again. ``problem``: why it could not be."""
+
+stage = Table(
+    "stage",
+    METADATA,
+    Column("stage_id", Integer, primary_key=True),
+    Column("area", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("link", String(10), nullable=False),
+    Column("asked_time", UtcTime, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("expires_time", UtcTime),
+    Column("removed_time", UtcTime),
+    Index("ix_stage_owner", "area", "owner"),
+)
+"""A request to put files into a user's area: below ``directory`` of ``owner``, asked by ``user``."""
+
+stagefile = Table(
+    "stagefile",
+    METADATA,
+    Column("stagefile_id", BIG_ID, primary_key=True),
+    Column("stage_id", Integer, ForeignKey("stage.stage_id"), nullable=False, index=True),
+    Column("file_id", BIG_ID, ForeignKey("file.file_id")),
+    Column("origin_place", Text, nullable=False),
+    Column("origin_path", Text, nullable=False),
+    Column("target_path", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("file_size", BigInteger),
+    Column("shasum", Text),
+    Column("placed", Text, nullable=False, server_default=""),
+    Column("transfer_id", BIG_ID, ForeignKey("transfer.transfer_id")),
+    CheckConstraint(_one_of("state", StageState), name="state"),
+    UniqueConstraint("stage_id", "target_path"),
+)
+"""A file of such a request. ``placed``: what the system said of it when it was put there; expiry removes it only as
+long as that holds."""
+
 OPEN_ATTEMPTS = (AttemptStatus.RUNNING, AttemptStatus.FAILED, AttemptStatus.REFUSED)
 OPEN_ITEMS = (ItemStatus.WAITING, ItemStatus.FAILED)
 FILE_VERSION = (
@@ -776,6 +920,7 @@ PARTIAL_INDEXES: tuple[tuple[str, tuple[Column[Any], ...], bool, str], ...] = (
     ("uq_file_filename", (file.c.filename,), True, "replaced_by IS NULL"),
     ("uq_file_version", FILE_VERSION, True, "replaced_by IS NULL"),
     ("ix_file_correction_id", (file.c.correction_id,), False, "correction_id IS NOT NULL"),
+    ("ix_transfer_open", (transfer.c.transfer_id,), False, _one_of("state", OPEN_TRANSFERS)),
     ("ix_file_replaced_by", (file.c.replaced_by,), False, "replaced_by IS NOT NULL"),
 )
 """Name, columns, whether it is unique, and the rows that it covers: one active inspector of a product, one open run."""

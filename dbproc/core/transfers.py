@@ -1,0 +1,86 @@
+"""What a transfer is at: one file on its way from one place to another. Pure.
+
+There is one set of states and one table of what may follow what; every change of a state is a guarded UPDATE of a row
+that is still in one of the states before it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class TransferState(StrEnum):
+    """What a transfer is at."""
+
+    WAITING = "waiting"  #: for its turn, or for its next try; its reason says why, and until when
+    MOVING = "moving"  #: bytes are on their way
+    CHECKING = "checking"  #: all bytes are there, and are read back
+    VERIFIED = "verified"  #: the origin's digest is that of the bytes read back
+    UNVERIFIED = "unverified"  #: complete, and read back as they came; its reason says what the origin does not tell
+    FAILED = "failed"  #: for good
+    CANCELLED = "cancelled"  #: given up by a person
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return not FOLLOWING[self] or self in (TransferState.FAILED, TransferState.CANCELLED)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its file is where it was to go."""
+        return self in (TransferState.VERIFIED, TransferState.UNVERIFIED)
+
+
+class Task(StrEnum):
+    """What a transfer is for."""
+
+    FETCH = "fetch"  #: a source's file comes into incoming
+    REPLICATE = "replicate"  #: a copy of a file goes to a store
+    RECALL = "recall"  #: a file that was offloaded comes back
+    HEAL = "heal"  #: a file or a copy that is gone or rotten comes from a good one
+    STAGE = "stage"  #: a file goes into a user's area
+
+
+_S = TransferState
+FOLLOWING: Mapping[TransferState, frozenset[TransferState]] = {
+    _S.WAITING: frozenset({_S.MOVING, _S.FAILED, _S.CANCELLED}),
+    _S.MOVING: frozenset({_S.WAITING, _S.CHECKING, _S.FAILED, _S.CANCELLED}),
+    _S.CHECKING: frozenset({_S.WAITING, _S.VERIFIED, _S.UNVERIFIED, _S.FAILED, _S.CANCELLED}),
+    _S.VERIFIED: frozenset(),
+    _S.UNVERIFIED: frozenset(),
+    _S.FAILED: frozenset({_S.WAITING}),
+    _S.CANCELLED: frozenset({_S.WAITING}),
+}
+"""By state: those that may follow it. From ``failed`` and ``cancelled`` a person's retry leads back."""
+
+
+def before(state: TransferState) -> frozenset[TransferState]:
+    """The states that a state may follow."""
+    return frozenset(each for each, following in FOLLOWING.items() if state in following)
+
+
+OPEN = (_S.WAITING, _S.MOVING, _S.CHECKING)
+"""The states of transfers that are not at an end."""
+
+
+def expected_end(
+    now: dt.datetime, durable: int, total: int | None, bytes_per_second: float | None
+) -> dt.datetime | None:
+    """When a transfer that goes on as it does will have moved all bytes; None when that cannot be known.
+
+    Parameters
+    ----------
+    durable, total
+        Bytes that are durable where they go, and that there are in all.
+    bytes_per_second
+        The rate of the last while.
+    """
+    if total is None or not bytes_per_second or bytes_per_second <= 0:
+        return None
+    seconds = max(total - durable, 0) / bytes_per_second
+    try:
+        return now + dt.timedelta(seconds=seconds)
+    except OverflowError:
+        return None
