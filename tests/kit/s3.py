@@ -68,7 +68,7 @@ class S3Server:
 
 @contextmanager
 def running_rclone() -> Iterator[S3Server]:
-    """rclone's server, its buckets directories."""
+    """The server of rclone; its buckets are directories."""
     with tempfile.TemporaryDirectory(prefix="dbproc-s3-") as directory:
         keys = ("--auth-key", f"{KEY},{SECRET}", "--config", os.devnull)
         with _running("rclone", "serve", "s3", "--addr", "127.0.0.1:0", *keys, directory) as endpoint:
@@ -77,7 +77,7 @@ def running_rclone() -> Iterator[S3Server]:
 
 @contextmanager
 def running_moto() -> Iterator[S3Server]:
-    """moto's server, all in memory."""
+    """The server of moto, all in memory."""
     with _running("moto_server", "-H", "127.0.0.1", "-p", "0") as endpoint:
         yield S3Server("moto", endpoint)
 
@@ -87,7 +87,9 @@ def _running(program: str, *arguments: str) -> Iterator[str]:
     """A server of this environment's packages, and where it says that it listens."""
     with tempfile.TemporaryFile() as output:
         command = [str(Path(sys.executable).parent / program), *arguments]
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "HOME": "/nowhere"})
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "HOME": "/nowhere"}
+        )
         try:
             yield _address(process, output)
         finally:

@@ -245,20 +245,3 @@ def _words(error: Exception) -> str:
 def refuse(what: str, answer: Answer, words: str) -> NoReturn:
     """Raise what is wrong, by the status of an answer."""
     raise fault(what, answer.status, words, answer.headers)
-
-
-def plain(path: str) -> str:
-    """A path in a place, or a PermanentError where it leads out of it or is written in more than one way."""
-    parts = path.split("/")
-    if any(part in ("", ".", "..") for part in parts) or "\0" in path:
-        raise PermanentError(f"{path!r} is no path within a place: it has a part that is empty, '.' or '..', or a zero byte")
-    return path
-
-
-def is_plain(path: str) -> bool:
-    """Whether :func:`plain` takes a path."""
-    try:
-        plain(path)
-    except PermanentError:
-        return False
-    return True

@@ -28,7 +28,7 @@ from urllib3.response import BaseHTTPResponse
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
 from dbproc.storage.stores import rest
-from dbproc.storage.stores.base import Entry, Place
+from dbproc.storage.stores.base import Entry, refuse_leading_out
 from dbproc.storage.stores.credentials import value
 
 _MIB = 1 << 20
@@ -50,7 +50,7 @@ _LATER = {"RequestTimeout", "OperationAborted", "ConditionalRequestConflict", "B
 _ROOM = {"QuotaExceeded", "InsufficientStorage", "InsufficientCapacity", "XMinioStorageFull", "StorageFull"}
 
 
-def place(spec: PlaceSpec) -> Place:
+def place(spec: PlaceSpec) -> S3Place:
     """The place of an ``s3:`` URL."""
     return S3Place(spec)
 
@@ -115,7 +115,8 @@ class S3Place:
 
     def upload(self, path: str, name: str, offset: int = 0, token: str = "", size: int | None = None) -> S3Upload:
         """Begin to put a file, or go on with it; `token` is the UploadId."""
-        return S3Upload(self, rest.plain(path), name, offset, token, size)
+        _refuse(path)
+        return S3Upload(self, path, name, offset, token, size)
 
     def remove(self, path: str) -> None:
         """Remove a file."""
@@ -132,7 +133,7 @@ class S3Place:
         stale = [
             (key, token)
             for key, token, begun in self._uploads(self._prefix)
-            if token not in kept and begun is not None and begun < before and rest.is_plain(key)
+            if token not in kept and begun is not None and begun < before and _is_path(key.removeprefix(self._prefix))
         ]
         for key, token in stale:
             self.abort(key.removeprefix(self._prefix), token)
@@ -178,9 +179,12 @@ class S3Place:
     def _open(
         self, method: str, path: str, query: str = "", headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> BaseHTTPResponse:
-        return self._signed(method, f"{self._root}/{_quoted(self._prefix + rest.plain(path))}", query, headers or {}, body)
+        _refuse(path)
+        return self._signed(method, f"{self._root}/{_quoted(self._prefix + path)}", query, headers or {}, body)
 
-    def _signed(self, method: str, target: str, query: str, headers: Mapping[str, str], body: bytes) -> BaseHTTPResponse:
+    def _signed(
+        self, method: str, target: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> BaseHTTPResponse:
         target = f"{target}?{query}" if query else target
         sent = dict(headers)
         if self._signer is not None:
@@ -208,13 +212,14 @@ class S3Place:
                 raise TemporaryError(f"{self.url}: its listing does not go on")
 
     def _list(self, directory: str, *, is_flat: bool) -> Iterator[Entry]:
-        prefix = self._prefix + (f"{rest.plain(directory)}/" if directory else "")
+        refuse_leading_out(directory)
+        prefix = self._prefix + (f"{directory}/" if directory else "")
         query = f"list-type=2&encoding-type=url&prefix={quote(prefix, safe='')}" + ("" if is_flat else "&delimiter=%2F")
         for page in self._pages(query, (("continuation-token", "NextContinuationToken"),)):
             is_quoted = _text(page, "EncodingType") == "url"
             for found in page:
                 entry = _listed(found, len(self._prefix), is_quoted)
-                if entry is not None and rest.is_plain(entry.path):
+                if entry is not None and _is_path(entry.path):
                     yield entry
 
     def _uploads(self, prefix: str) -> Iterator[tuple[str, str, dt.datetime | None]]:
@@ -280,10 +285,10 @@ class S3Upload:
         finally:
             reader.close()
 
-    def publish(self) -> None:
+    def publish(self) -> str:
         """Give the file its key."""
         if self._is_there():
-            return
+            return ""
         answer = self._place.ask(*self._last(is_guarded=True))
         if answer.status == 501:  # it does not know the precondition
             answer = self._place.ask(*self._last(is_guarded=False))
@@ -293,6 +298,7 @@ class S3Upload:
         elif answer.status != 200 or _code(answer):
             self._place.refuse(self._path, answer)
         self._is_published = True
+        return ""
 
     def discard(self) -> None:
         """End the upload, and remove the file where it is this upload's."""
@@ -320,7 +326,7 @@ class S3Upload:
             self._parts.append(done)
 
     def _sent(self) -> list[tuple[int, str]] | None:
-        """The sizes and ETags of the parts that S3 has, from the first on without a gap; None where it knows of none."""
+        """The sizes and ETags of the parts that are there, from the first on without a gap; None: no such upload."""
         found: list[tuple[int, str]] = []
         query = f"uploadId={quote(self.token, safe='')}"
         more = ""
@@ -419,11 +425,23 @@ def _signer(spec: PlaceSpec) -> S3SigV4Auth | None:
     return S3SigV4Auth(keys, "s3", spec.region or _REGION)
 
 
-def _quoted(key: str) -> str:
+def _refuse(path: str) -> None:
+    refuse_leading_out(path)
+    if not path or path.endswith("/"):
+        raise PermanentError(f"{path!r} names no file")
+
+
+def _is_path(key: str) -> bool:
+    """Whether a key is the path of a file or directory; others are not listed."""
     try:
-        return quote(key, safe="/-._~")
-    except UnicodeEncodeError:
-        raise PermanentError(f"{key!r} is no key of S3: it is not UTF-8") from None
+        _refuse(key)
+    except PermanentError:
+        return False
+    return True
+
+
+def _quoted(key: str) -> str:
+    return quote(key, safe="/-._~")
 
 
 def _md5(body: bytes) -> str:

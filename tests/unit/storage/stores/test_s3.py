@@ -32,7 +32,6 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def store(s3: S3Server) -> Iterator[S3Place]:
     with closing(place(s3.spec())) as opened:
-        assert isinstance(opened, S3Place)
         yield opened
 
 
@@ -95,17 +94,26 @@ def test_files_are_put_listed_looked_at_read_and_removed(s3: S3Server, store: S3
             ask()
 
 
-def test_a_listing_goes_on_page_by_page(s3: S3Server, client: Any, store: S3Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_goes_on_page_by_page(
+    s3: S3Server, client: Any, store: S3Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(5):
         client.put_object(Bucket=s3.bucket, Key=f"data/{number}", Body=b"")
-    pages = []
+    pages: list[str] = []
     ask = store._signed
-    monkeypatch.setattr(store, "_signed", lambda m, t, query, h, b: pages.append(query) or ask(m, t, f"{query}&max-keys=2", h, b))
+
+    def in_small_pages(method: str, target: str, query: str, headers: Any, body: bytes) -> Any:
+        pages.append(query)
+        return ask(method, target, f"{query}&max-keys=2", headers, body)
+
+    monkeypatch.setattr(store, "_signed", in_small_pages)
     assert sorted(entry.path for entry in store.below()) == list("01234")
     assert len(pages) == 3
 
 
-def test_an_upload_goes_on_after_a_crash_behind_the_parts_that_were_recorded(s3: S3Server, store: S3Place, client: Any) -> None:
+def test_an_upload_goes_on_after_a_crash_behind_the_parts_that_were_recorded(
+    s3: S3Server, store: S3Place, client: Any
+) -> None:
     content = SEVEN_PARTS
     first = store.upload("big", "transfer-1", size=len(content))
     assert (first.offset, first.token, first.prefix()) == (0, "", None)
@@ -169,7 +177,9 @@ def test_a_key_that_is_there_is_not_overwritten(s3: S3Server, store: S3Place, cl
     assert not uploads_of(s3, client)
 
 
-def test_a_key_that_appears_right_before_publication_is_not_overwritten(moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_appears_right_before_publication_is_not_overwritten(
+    moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = moto_s3.with_bucket()
     monkeypatch.setattr(S3Upload, "_owner", lambda self: None)
     with closing(place(server.spec())) as store:
@@ -185,7 +195,9 @@ def test_a_key_that_appears_right_before_publication_is_not_overwritten(moto_s3:
 
 
 @pytest.mark.parametrize("size", [5, PART + 1])
-def test_publication_again_after_a_crash_right_behind_it_does_nothing(s3: S3Server, store: S3Place, client: Any, size: int) -> None:
+def test_publication_again_after_a_crash_right_behind_it_does_nothing(
+    s3: S3Server, store: S3Place, client: Any, size: int
+) -> None:
     put(store, "twice", bytes(size))
     before = store.look("twice")
     put(store, "twice", bytes(size))
@@ -197,12 +209,15 @@ def test_publication_again_after_a_crash_right_behind_it_does_nothing(s3: S3Serv
         store.look("twice")
 
 
-def test_bytes_that_change_on_the_way_are_refused(s3: S3Server, store: S3Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_that_change_on_the_way_are_refused(
+    s3: S3Server, store: S3Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_md5", lambda body: "1B2M2Y8AsgTpgAmY7PhCfg==")
     upload = store.upload("wrong", "transfer-1", size=5)
     fill(upload, b"bytes")
     if s3.kind == "moto":  # it does not look at it
-        return upload.publish()
+        assert upload.publish() == ""
+        return
     with pytest.raises(TemporaryError, match="BadDigest"):
         upload.publish()
 
@@ -224,7 +239,9 @@ def test_reading_goes_on_only_where_the_file_is_the_one_that_is_known(s3: S3Serv
         assert (reader.offset, b"".join(reader)) == (0, b"012")
 
 
-def test_wrong_keys_are_refused_without_telling_the_secret(rclone_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_keys_are_refused_without_telling_the_secret(
+    rclone_s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = rclone_s3.with_bucket()
     spec = server.spec()
     for key, secret in (("DBPROCKEY", "another" + SECRET), ("ANOTHERKEY", SECRET)):
@@ -251,7 +268,10 @@ def test_a_server_that_is_not_there_is_another_time(s3: S3Server) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         spec = replace(s3.spec(), endpoint=f"http://127.0.0.1:{bound.getsockname()[1]}")
-        with closing(place(spec)) as store, pytest.raises(TemporaryError, match=r"127\.0\.0\.1: cannot be connected to: ") as raised:
+        with (
+            closing(place(spec)) as store,
+            pytest.raises(TemporaryError, match=r"127\.0\.0\.1: cannot be connected to: ") as raised,
+        ):
             store.look("file")
         assert raised.value.is_of_place
 
@@ -270,10 +290,10 @@ def test_the_bucket_may_be_addressed_by_the_host(moto_s3: S3Server, monkeypatch:
         assert client.get_object(Bucket=server.bucket, Key="data/file")["Body"].read() == b"bytes"
 
 
-@pytest.mark.parametrize("path", ["../up", "/absolute", "a//b", "a/./b", "", "a/..", "zero\0"])
+@pytest.mark.parametrize("path", ["../up", "/absolute", "a//b", "a/./b", "", "a/..", "zero\0", "dir/", "n" * 256])
 def test_a_path_that_leads_out_is_refused(s3: S3Server, store: S3Place, path: str) -> None:
     for ask in (store.look, store.read, store.remove, lambda path: store.upload(path, "transfer-1")):
-        with pytest.raises(PermanentError, match="no path within a place"):
+        with pytest.raises(PermanentError, match=r"leads out|control|names no file|more than"):
             ask(path)
 
 
