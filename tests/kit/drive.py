@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.kit.stub import Stub, running
 
 FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
@@ -87,12 +87,12 @@ def running_drive() -> Iterator[Drive]:
     """A Drive that is empty."""
     drive = Drive()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    class Handler(Stub):
+        def answer(self) -> None:
+            (self.grant if self.command == "POST" else self.get)()
 
-        def do_POST(self) -> None:
-            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        def grant(self) -> None:
+            form = parse_qs(self.received().decode())
             try:
                 jwt.decode(
                     form["assertion"][0], private_key().public_key(), ["RS256"], audience=f"{drive.endpoint}/token"
@@ -104,7 +104,7 @@ def running_drive() -> Iterator[Drive]:
             drive.tokens = {f"token{drive.granted}"}
             self.say(200, {"access_token": f"token{drive.granted}", "expires_in": 3600})
 
-        def do_GET(self) -> None:
+        def get(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             drive.asked.append(self.path)
@@ -126,14 +126,10 @@ def running_drive() -> Iterator[Drive]:
                 self.say(200, drive.files[number])
 
         def content(self, content: bytes) -> None:
-            wanted = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
-            if wanted is None or drive.ignores_ranges:
+            if drive.ignores_ranges:
                 self.send(200, content)
-            elif int(wanted[1]) >= len(content):
-                self.refuse(416, "requestedRangeNotSatisfiable")
             else:
-                told = f"bytes {wanted[1]}-{len(content) - 1}/{len(content)}"
-                self.send(206, content[int(wanted[1]) :], {"Content-Range": told})
+                self.send_range(content)
 
         def refuse(self, status: int, reason: str, headers: dict[str, str] | None = None) -> None:
             error = {"code": status, "message": f"Drive says {reason}.", "errors": [{"reason": reason}]}
@@ -142,23 +138,5 @@ def running_drive() -> Iterator[Drive]:
         def say(self, status: int, answer: Any, headers: dict[str, str] | None = None) -> None:
             self.send(status, json.dumps(answer).encode(), headers)
 
-        def send(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
-            self.send_response(status)
-            for name, text in {"Content-Length": str(len(content)), **(headers or {})}.items():
-                self.send_header(name, text)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        drive.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield drive
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(Handler) as drive.endpoint:
+        yield drive

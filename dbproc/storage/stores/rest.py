@@ -66,7 +66,11 @@ class Service:
         )
 
     def open(
-        self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Iterator[bytes] | None = None,
     ) -> BaseHTTPResponse:
         """Ask, and give the answer with its bytes unread; whoever reads them closes it."""
         sent = {"Accept-Encoding": "identity", "User-Agent": "dbproc", **(headers or {})}

@@ -75,7 +75,7 @@ class VosPlace:
         self.host = self._service.host
 
     def entries(self, directory: str = "") -> Iterator[Entry]:
-        """The files and directories in a directory; a link counts as what it leads to, if that is a file of the place."""
+        """The files and directories in a directory; a link to a file of the place is one, others are left out."""
         refuse_leading_out(directory)
         start, last = "", ""
         while True:
@@ -155,7 +155,9 @@ class VosPlace:
 
     def move(self, path: str, to: str) -> None:
         """Give a node another name; a job of the service, whose end is waited for."""
-        body = _transfer(self._uri(self._whole(path)), self._uri(self._whole(to)), "<vos:keepBytes>false</vos:keepBytes>")
+        body = _transfer(
+            self._uri(self._whole(path)), self._uri(self._whole(to)), "<vos:keepBytes>false</vos:keepBytes>"
+        )
         answer = self._ask("POST", "/transfers", _TEXT, body)
         if answer.status == 409:
             raise TakenError(f"{self.url}: {to} is there already, and is not overwritten")
@@ -227,7 +229,9 @@ class VosPlace:
         """A node's XML; its name is that of the request, or the last part of its URI."""
         name = unquote(node.get("uri", "").rstrip("/").rpartition("/")[2])
         path = path if path is not None else f"{directory}/{name}" if directory else name
-        told = {each.get("uri", "").rpartition("#")[2]: each.text or "" for each in node.iterfind("properties/property")}
+        told = {
+            each.get("uri", "").rpartition("#")[2]: each.text or "" for each in node.iterfind("properties/property")
+        }
         kind = node.get(f"{{{_XSI}}}type", "").rpartition(":")[2]
         md5 = told.get("MD5", "").lower()
         entry = Entry(
@@ -241,7 +245,7 @@ class VosPlace:
         return _Node(kind, self._whole(path), entry, node.findtext("target") or "", told)
 
     def _followed(self, node: _Node) -> _Node | None:
-        """The node, behind a link as well; None for a link that leads to no file of the place, and for what is no path."""
+        """The node, behind a link as well; None for what is no path, and a link that leads to no file of the place."""
         if not _is_path(node.entry.path):
             return None
         if node.kind != "LinkNode":
@@ -293,9 +297,7 @@ class VosPlace:
             self.refuse(whole, answer)
         self._containers.add(whole)
 
-    def _endpoint(
-        self, whole: str, direction: str, verb: str, path: str
-    ) -> tuple[rest.Service, str, dict[str, str]]:
+    def _endpoint(self, whole: str, direction: str, verb: str, path: str) -> tuple[rest.Service, str, dict[str, str]]:
         """Where the bytes of a node are got from or put to: a service, what it is asked for, and as whom."""
         scheme = urlsplit(self._service.origin).scheme
         protocol = f'<vos:protocol uri="{_CORE}{scheme}{verb}"/>'
@@ -315,13 +317,12 @@ class VosPlace:
         for url in urls:
             parts = urlsplit(url)
             origin = f"{parts.scheme}://{parts.netloc}"
-            target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-            if origin == self._service.origin:
-                return self._service, target.removeprefix(self._service.base), self._authorized()
-            if parts.hostname in self._spec.hosts and parts.scheme == urlsplit(self._service.origin).scheme:
+            is_own = origin == self._service.origin
+            if is_own or (parts.hostname in self._spec.hosts and self._service.origin.startswith(f"{parts.scheme}:")):
                 if origin not in self._others:
                     self._others[origin] = rest.Service(self._spec, origin)
-                return self._others[origin], target, {}
+                target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+                return self._others[origin], target, self._authorized() if is_own else {}
         host = urlsplit(urls[0]).hostname
         raise PermanentError(f"{self.url}: {path}: {self.host} leads to {host}; name it in hosts if that is right")
 
@@ -332,7 +333,9 @@ class VosPlace:
         base = self._service.origin + self._service.base
         url = urljoin(f"{base}/", answer.headers.get("Location", ""))
         if not url.startswith(f"{base}/"):
-            raise PermanentError(f"{self.url}: {path}: {self.host} leads to {urlsplit(url).hostname}, which is not followed")
+            raise PermanentError(
+                f"{self.url}: {path}: {self.host} leads to {urlsplit(url).hostname}, which is not followed"
+            )
         return url.removeprefix(base)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dbproc.core.errors import GoneError, PermanentError, TakenError, TemporaryError
+from dbproc.storage.stores import base
 from dbproc.storage.stores import s3 as module
 from dbproc.storage.stores.base import Entry
 from dbproc.storage.stores.s3 import PART, PARTS, S3Place, S3Upload, part_size, place
@@ -79,7 +80,7 @@ def test_files_are_put_listed_looked_at_read_and_removed(s3: S3Server, store: S3
         ("deep/er", True),
         ("deep/empty", False),
     }
-    assert {entry.path for entry in store.below()} == set(names)
+    assert {entry.path for entry in base.below(store)} == set(names)
     assert {entry.path for entry in store.below("deep/er")} == {"deep/er/c%2Fd.txt"}
     (listed,) = (entry for entry in store.entries() if not entry.is_directory)
     seen = store.look("a.txt")
