@@ -8,10 +8,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, func, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, select, update
 
+from dbproc.core.digests import UNKNOWN
+from dbproc.core.model import NewFile
 from dbproc.core.states import ReplicaState
-from dbproc.database import schema
+from dbproc.database import files, schema
 from dbproc.database._queries import FILE, batches, columns_of, insert_rows, streamed
 
 _REPLICA = schema.replica
@@ -118,6 +120,34 @@ def enter(connection: Connection, replicas: Iterable[Replica]) -> None:
     insert_rows(connection, _REPLICA, rows)
 
 
+def enter_files(connection: Connection, new: Sequence[NewFile], now: dt.datetime) -> list[int]:
+    """Enter files whose bytes are in stores alone; their numbers, in the same order."""
+    ids = files.insert_files(connection, new)
+    for some in batches(ids):
+        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(offloaded_time=now))
+    return ids
+
+
+def learn(connection: Connection, sizes: Mapping[int, int]) -> None:
+    """Record, by their numbers, the sizes of copies of which none was known."""
+    statement = update(_REPLICA).where(_C.replica_id == bindparam("of"), _C.file_size.is_(None))
+    rows = [{"of": number, "size": size} for number, size in sizes.items()]
+    if rows:
+        connection.execute(statement.values(file_size=bindparam("size")), rows)
+
+
+def learn_of_files(connection: Connection, sizes: Mapping[int, int], digests: Mapping[int, str]) -> None:
+    """Record, by their numbers, sizes and digests of files of which none were known."""
+    for column, facts, is_unknown in (
+        (FILE.c.file_size, sizes, FILE.c.file_size.is_(None)),
+        (FILE.c.shasum, digests, FILE.c.shasum.endswith(UNKNOWN)),
+    ):
+        statement = update(FILE).where(FILE.c.file_id == bindparam("of"), is_unknown)
+        rows = [{"of": number, "fact": fact} for number, fact in facts.items()]
+        if rows:
+            connection.execute(statement.values({column.name: bindparam("fact")}), rows)
+
+
 def record(
     connection: Connection, replica_ids: Collection[int], state: ReplicaState, reason: str, now: dt.datetime
 ) -> None:
@@ -162,8 +192,8 @@ def counts(connection: Connection) -> dict[str, StoreCounts]:
         states[store][state] = count
     there = _C.state != ReplicaState.MISSING.value
     size = func.coalesce(func.sum(case((there, _C.file_size))), 0)
-    files = func.count(case((there, _C.file_id)).distinct())
-    sums = select(_C.store, files, size).group_by(_C.store)
+    holding = func.count(case((there, _C.file_id)).distinct())
+    sums = select(_C.store, holding, size).group_by(_C.store)
     return {
         store: StoreCounts(store=store, files=number, bytes=int(total), states=states[store])
         for store, number, total in connection.execute(sums)
