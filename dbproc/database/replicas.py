@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, case, func, select, 
 
 from dbproc.core.digests import UNKNOWN
 from dbproc.core.model import NewFile
+from dbproc.core.places import ROOT
 from dbproc.core.states import ReplicaState
 from dbproc.database import files, schema
 from dbproc.database._queries import FILE, batches, columns_of, insert_rows, streamed
@@ -198,6 +199,14 @@ def counts(connection: Connection) -> dict[str, StoreCounts]:
         store: StoreCounts(store=store, files=number, bytes=int(total), states=states[store])
         for store, number, total in connection.execute(sums)
     }
+
+
+def counts_of_root(connection: Connection) -> StoreCounts:
+    """What there is in the root."""
+    is_here = and_(FILE.c.exists_on_disk, FILE.c.offloaded_time.is_(None), FILE.c.replaced_by.is_(None))
+    statement = select(func.count(), func.coalesce(func.sum(FILE.c.file_size), 0)).where(is_here)
+    number, total = connection.execute(statement).one()
+    return StoreCounts(store=ROOT, files=number, bytes=int(total))
 
 
 def stores_of_files(connection: Connection) -> Iterator[tuple[int, str, int, str, int]]:

@@ -75,7 +75,9 @@ class Names:
             told = None
         if told is None:
             raise Unfit(f"of product {product.name}, and no date in the name that can be")
-        facts = FileFacts(date=told.date, start=told.start, stop=told.stop, version=told.version, keywords=told.keywords)
+        facts = FileFacts(
+            date=told.date, start=told.start, stop=told.stop, version=told.version, keywords=told.keywords
+        )
         facts = with_word(product, found.name, facts)
         try:
             directory = directory_of(product, facts, told.version)

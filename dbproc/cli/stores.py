@@ -1,0 +1,136 @@
+"""``dbproc stores adopt``: what lies in stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from dbproc.cli.common import (
+    asking_options,
+    cell,
+    dry_run_option,
+    echo_folded,
+    mission_access,
+    open_mission,
+    print_columns,
+    print_json,
+)
+from dbproc.cli.correcting import all_option, shown_of
+from dbproc.cli.groups import Group
+from dbproc.cli.mission_name import before_option
+from dbproc.cli.progress import Screen
+from dbproc.cli.selection import product_option
+from dbproc.cli.terminal import bad
+from dbproc.core.text import size_words
+
+if TYPE_CHECKING:
+    from dbproc.explain.stores import StoreShown
+
+
+@click.group("stores", cls=Group)
+@before_option
+def stores_command() -> None:
+    """Look at the stores that hold copies of files, check and heal them, take in what lies there."""
+
+
+@stores_command.command("list")
+@click.option("--ask", "asked", is_flag=True, help="Ask each store whether it is up, and how much room it has.")
+@asking_options
+def list_command(asked: bool, mission: str, as_json: bool) -> None:
+    """List the root and the stores: what is known of their copies, and how these are spread over them.
+
+    A name counts once, whatever endings its files have: NAME.tar and NAME.tar.gz.
+    """
+    from dbproc.explain.stores import shown_stores
+
+    with open_mission(mission, read_only=True) as store:
+        found = shown_stores(store, asked=asked)
+    if as_json:
+        print_json(found)
+        return
+    print_columns(_LISTED, ([*_listed(each)] for each in found.stores))
+    for each in found.stores:
+        if each.is_up is not None:
+            room = "" if each.free is None else f", {size_words(each.free)} free"
+            how = f"up{room}" if each.is_up else f"{bad('down')}: {cell(each.problem)}"
+            echo_folded(f"{cell(each.store)}, {cell(each.url)}: {how}")
+    spread = found.spread
+    if spread.copies:
+        shares = ", ".join(f"{count} in {stores}" for stores, count in spread.by_stores.items())
+        echo_folded(f"{spread.copies} copies of {spread.files} files, {spread.names} names; by stores: {shares}")
+    if spread.several_in_one:
+        click.echo(f"{spread.several_in_one} with several copies in one store")
+
+
+_LISTED = ("store", "trust", "files", "size", "verified", "unverified", "missing", "corrupt")
+
+
+def _listed(each: StoreShown) -> Iterator[object]:
+    for name in _LISTED:
+        yield size_words(each.bytes) if name == "size" else getattr(each, name)
+
+
+@stores_command.command("adopt")
+@click.argument("store_name", metavar="STORE")
+@click.option(
+    "--inventory",
+    "inventory_file",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="A list of what is in the store, in place of asking it: see the documentation.",
+)
+@click.option("--host", metavar="HOST", help="The entries of the inventory that name this host.  [default: all]")
+@product_option
+@click.option(
+    "--queue", "queued", is_flag=True, help="Queue what is taken in, so that the next run makes what follows."
+)
+@asking_options
+@dry_run_option
+@all_option
+def adopt_command(
+    store_name: str,
+    inventory_file: str | None,
+    host: str | None,
+    products: Sequence[str],
+    queued: bool,
+    mission: str,
+    as_json: bool,
+    dry_run: bool,
+    is_whole: bool,
+) -> int:
+    """Take into the catalogue files that lie in STORE, where they are, without fetching them.
+
+    They are named and dated by the formats of their products; nobody looks into them, and their digests are not known
+    before they are fetched or checked, unless the list tells them. What fits nothing is left alone. What contradicts
+    the catalogue makes the exit status 1. Nothing is made of what is taken in, unless --queue is given.
+    """
+    from dbproc.changes.stores.adoption import adopt, left_words, sums
+
+    screen = Screen()
+    with open_mission(mission, read_only=dry_run) as store, mission_access(store):
+        try:
+            done = adopt(
+                store,
+                store_name,
+                inventory_file=inventory_file,
+                host=host,
+                products=products,
+                queued=queued,
+                only_look=dry_run,
+                progress=screen.progress,
+            )
+        finally:
+            screen.clear()
+    if as_json:
+        print_json(done)
+        return 1 if done.contradicting else 0
+    for each in done.taken:
+        echo_folded(f"{cell(each.product)}: {each.files} new files, {each.copies} new copies, {size_words(each.bytes)}")
+    for left in done.left:
+        echo_folded(cell(left_words(left)))
+    for wrong in shown_of(done.contradictions, is_whole=is_whole):
+        echo_folded(f"{bad('contradicts')} {cell(wrong.path)}: {cell(wrong.why)}")
+    click.echo("; ".join(sums(done)))
+    return 1 if done.contradicting else 0
