@@ -376,7 +376,7 @@ file = Table(
     CheckConstraint("file_size >= 0", name="file_size"),
     CheckConstraint(_one_of("quality", Quality), name="quality"),
     Index("ix_file_product_time", "product_id", "utc_start_time", "utc_stop_time"),
-    Index("ix_file_place", "exists_on_disk", "relative_path"),
+    Index("ix_file_place", "exists_on_disk", "offloaded_time", "relative_path"),
     Index("ix_file_versions", "product_id", "utc_file_date", "process_keywords"),
 )
 """One file of one product for one date, with one version. ``same_as``: the number of the oldest of the earlier versions
