@@ -61,6 +61,7 @@ def _add_transfers() -> None:
         sa.Column("task", sa.String(10), nullable=False),
         *(_text("rule"), _text("filename")),
         sa.Column("file_id", BIG_ID),
+        _text("member", ""),
         *(_text(name) for name in places),
         _text("user"),
         sa.Column("asked_time", TIME, nullable=False),
