@@ -47,7 +47,7 @@ class Task(StrEnum):
 _S = TransferState
 FOLLOWING: Mapping[TransferState, frozenset[TransferState]] = {
     _S.WAITING: frozenset({_S.MOVING, _S.FAILED, _S.CANCELLED}),
-    _S.MOVING: frozenset({_S.WAITING, _S.CHECKING, _S.FAILED, _S.CANCELLED}),
+    _S.MOVING: frozenset({_S.WAITING, _S.CHECKING, _S.VERIFIED, _S.UNVERIFIED, _S.FAILED, _S.CANCELLED}),
     _S.CHECKING: frozenset({_S.WAITING, _S.VERIFIED, _S.UNVERIFIED, _S.FAILED, _S.CANCELLED}),
     _S.VERIFIED: frozenset(),
     _S.UNVERIFIED: frozenset(),

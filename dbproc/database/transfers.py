@@ -179,8 +179,6 @@ def end(connection: Connection, number: int, state: TransferState, **values: Any
     """A transfer came to its end; whether it was in a state before that."""
     now = dt.datetime.now(dt.UTC)
     given = {"ended_time": now, "next_try": None, "bytes_per_second": None, **values}
-    if state.is_complete:  # a short file is checked in the same moment
-        _change(connection, [number], TransferState.CHECKING, {})
     return bool(_change(connection, [number], state, given))
 
 

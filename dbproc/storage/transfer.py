@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -127,11 +127,22 @@ def move(order: Order, watcher: Watcher) -> Moved:
     published = _published_already(order)
     if published is not None:
         return published
-    upload = order.target.upload(order.target_path, order.name, order.offset, order.token, order.size)
+    with _of_target():
+        upload = order.target.upload(order.target_path, order.name, order.offset, order.token, order.size)
     try:
         return _moved(order, upload, watcher)
     finally:
         upload.close()
+
+
+@contextmanager
+def _of_target() -> Iterator[None]:
+    """What goes wrong in here is of where the file goes."""
+    try:
+        yield
+    except TransferError as error:
+        error.of_target = True
+        raise
 
 
 def discard(order: Order) -> None:
@@ -165,8 +176,9 @@ def _begun(order: Order, upload: Upload, watcher: Watcher) -> tuple[Reader, Uplo
         note = ""
         if offset and reader.offset != offset and not _is_known(reader.entry, order.known):
             note = "begun anew: the origin's file is not provably the one of before"
-            upload.discard()
-            upload = order.target.upload(order.target_path, order.name, 0, "", order.size)
+            with _of_target():
+                upload.discard()
+                upload = order.target.upload(order.target_path, order.name, 0, "", order.size)
         _refuse_size(order, reader.entry)
         _refuse_full(order, (reader.entry.size or 0) - upload.offset)
         watcher.began(reader.entry, upload.offset, note)
@@ -211,12 +223,11 @@ def _refuse_size(order: Order, entry: Entry) -> None:
 
 
 def _refuse_full(order: Order, more: int) -> None:
-    free = order.target.free()
+    with _of_target():
+        free = order.target.free()
     if free is not None and free - max(more, 0) < order.reserve:
-        raise RoomError(
-            f"{order.target.url} has {free:,} bytes free; {max(more, 0):,} more are needed, and {order.reserve:,} must "
-            "stay free"
-        )
+        needed = f"{max(more, 0):,} more are needed, and {order.reserve:,} must stay free"
+        raise RoomError(f"{order.target.url} has {free:,} bytes free; {needed}")
 
 
 def _came(order: Order, reader: Reader, upload: Upload, watcher: Watcher) -> Digests:
@@ -234,12 +245,15 @@ def _came(order: Order, reader: Reader, upload: Upload, watcher: Watcher) -> Dig
         if total is not None and at > total:
             raise MismatchError(f"it sends more than the {total:,} bytes that it told")
         if skipped < len(chunk):
-            upload.write(chunk[skipped:] if skipped else chunk)
+            with _of_target():
+                upload.write(chunk[skipped:] if skipped else chunk)
         if total is None and at - room_at >= _ROOM_EVERY:
             _refuse_full(order, 0)
             room_at = at
         if at - saved >= CHECKPOINT_BYTES or time.monotonic() - saved_time >= CHECKPOINT_SECONDS:
-            watcher.durable(upload.checkpoint(), upload.token)
+            with _of_target():
+                durable = upload.checkpoint()
+            watcher.durable(durable, upload.token)
             saved, saved_time = at, time.monotonic()
     if total is not None and at < total:
         raise TemporaryError(f"it ended after {at:,} of {total:,} bytes")
@@ -285,14 +299,16 @@ def _ended(
     if other:
         raise MismatchError(f"its digest is {digests.of(algorithm_of(other[0]))} and not {other[0]}")
     digest = digests.of(order.algorithm)
-    upload.finish()
+    with _of_target():
+        upload.finish()
     watcher.checking(digest)
     size = entry.size if entry.size is not None else -1
-    if upload.reads_before:
-        size = _refuse_other(upload.read_back, digest, size)
-    placed = _put(order, upload, digest)
-    if not upload.reads_before:
-        size = _refuse_other(upload.read_back, digest, size)
+    with _of_target():
+        if upload.reads_before:
+            size = _refuse_other(upload.read_back, digest, size)
+        placed = _put(order, upload, digest)
+        if not upload.reads_before:
+            size = _refuse_other(upload.read_back, digest, size)
     return Moved(size=size, digest=digest, why="" if equal else _doubt(order, digest, entry), placed=placed)
 
 
@@ -339,7 +355,8 @@ def _published_already(order: Order) -> Moved | None:
     if not order.digest:
         return None
     try:
-        size = order.target.look(order.target_path).size
+        with _of_target():
+            size = order.target.look(order.target_path).size
     except GoneError:
         return None
     if _digest_there(order, order.digest) != order.digest:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
+from dbproc.core.places import ROOT
 from dbproc.core.states import ReplicaState, StageState
 from dbproc.core.transfers import Task, Transfer, TransferState
-from dbproc.database import replicas, staging, transfers
+from dbproc.database import files, replicas, staging, transfers
 from dbproc.database.store import Transaction
 from dbproc.storage.transfer import Moved
-from dbproc.transfers.places import ROOT, STORE
+from dbproc.transfers.places import STORE
 
 
-def completed(connection: Transaction, transfer: Transfer, moved: Moved) -> bool:
-    """Enter that a file is where it was to go; whether its transfer had not been given up meanwhile."""
+def completed(
+    connection: Transaction, transfer: Transfer, moved: Moved, facts: Mapping[str, object] | None = None
+) -> bool:
+    """Enter that a file is where it was to go, with more `facts` of its row; whether its transfer had not been given up
+    meanwhile."""
     state = TransferState.UNVERIFIED if moved.why else TransferState.VERIFIED
     values = {
         "shasum": moved.digest,
@@ -21,13 +26,14 @@ def completed(connection: Transaction, transfer: Transfer, moved: Moved) -> bool
         "file_size": moved.size,
         "placed": moved.placed,
         "reason": moved.why,
+        **(facts or {}),
     }
     if not transfers.end(connection, transfer.transfer_id, state, **values):
         return False
     if transfer.order.target.place.startswith(STORE):
         _enter_copy(connection, transfer, moved)
-    elif transfer.order.target.place == ROOT:
-        replicas.came_back(connection, transfer, moved.size, moved.digest)
+    elif transfer.order.target.place == ROOT and transfer.order.file_id is not None:
+        files.came_back(connection, transfer.order.file_id, moved.size, moved.digest)
     elif transfer.order.task is Task.STAGE:
         staging.settle(connection, transfer, StageState.PLACED, "", moved.size, moved.digest, moved.placed)
     return True

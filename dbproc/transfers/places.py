@@ -80,3 +80,10 @@ def reads_twice(mission: Mission, name: str) -> bool:
     """Whether a source is read a second time where it tells no digest."""
     found = None if name in (ROOT, INCOMING) else specified(mission, name)
     return isinstance(found, SourceSpec) and found.verify == "twice"
+
+
+def bandwidth(mission: Mission, name: str) -> float | None:
+    """Bytes per second that may go from or to a place; None: it has no limit."""
+    found = None if name in (ROOT, INCOMING) else specified(mission, name)
+    limit = found.bandwidth if isinstance(found, PlaceSpec) else None
+    return None if limit is None else limit * 1e6
