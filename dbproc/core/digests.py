@@ -1,4 +1,4 @@
-"""Digests as the catalogue has them: an algorithm's name and hexadecimal digits, or that nobody knows them. Pure."""
+"""Digests as the catalogue has them: the algorithm and hexadecimal digits, or that nobody knows these. Pure."""
 
 from __future__ import annotations
 

@@ -532,6 +532,7 @@ class KnownFile:
     is_made: bool = False  #: a process made it
     correction_id: int | None = None  #: what took it out of its place
     is_deleted: bool = False  #: its bytes were deleted
+    is_offloaded: bool = False  #: its bytes are in stores alone
 
 
 class Ending(StrEnum):

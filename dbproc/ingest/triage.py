@@ -171,7 +171,7 @@ class Triage:
         found = measured
         measured = _in_terms_of(known, arrival, found)
         has_its_bytes = measured.digest == known.digest and set(measured.members) <= set(known.members)
-        is_out = known.standing not in (Standing.IN_PLACE, Standing.LOST)
+        is_out = not known.standing.exists and known.standing is not Standing.LOST
         if not is_out and is_copy(measured, known) and arrival.kind is Kind.FILE and not os.path.lexists(place):
             return Restored(arrival, known, place, found)
         if not is_out and has_its_bytes:
