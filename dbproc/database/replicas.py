@@ -6,9 +6,10 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, delete, exists, func, select, update
 
 from dbproc.core.digests import UNKNOWN
 from dbproc.core.model import NewFile
@@ -150,12 +151,20 @@ def learn_of_files(connection: Connection, sizes: Mapping[int, int], digests: Ma
 
 
 def record(
-    connection: Connection, replica_ids: Collection[int], state: ReplicaState, reason: str, now: dt.datetime
+    connection: Connection,
+    replica_ids: Collection[int],
+    state: ReplicaState,
+    reason: str,
+    now: dt.datetime,
+    shasum: str | None = None,
 ) -> None:
-    """Record how copies are that were looked at; those that are verified were read back with their file's digest."""
+    """Record how copies are that were looked at, and the digest with which they were read back; those that are verified
+    have their file's."""
     values: dict[str, Any] = {"state": state.value, "reason": reason}
     if state is ReplicaState.VERIFIED:
         values |= {"verified_time": now}
+    if shasum is not None:
+        values |= {"shasum": shasum}
     for some in batches(sorted(replica_ids)):
         connection.execute(update(_REPLICA).where(_C.replica_id.in_(some)).values(values))
 
@@ -176,6 +185,30 @@ def of_store(connection: Connection, store: str, *, beyond: str = "", most: int 
     return [_replica(row) for row in connection.execute(statement).mappings()]
 
 
+def in_states(
+    connection: Connection, store: str, states: Collection[ReplicaState], *, beyond: str = "", most: int = 5000
+) -> list[Replica]:
+    """The next copies in a store that are in one of some states, in the order of their paths, beyond a path."""
+    words = [each.value for each in states]
+    statement = _replicas().where(_C.store == store, _C.state.in_(words), _C.path > beyond)
+    return [_replica(row) for row in connection.execute(statement.order_by(_C.path).limit(most)).mappings()]
+
+
+def forget(connection: Connection, replica_ids: Collection[int]) -> None:
+    """Forget copies that are not there, and whose place another one has taken."""
+    for some in batches(sorted(replica_ids)):
+        connection.execute(delete(_REPLICA).where(_C.replica_id.in_(some)))
+
+
+def of_lost(connection: Connection, *, beyond: int = 0, most: int = 5000) -> list[int]:
+    """The next files, by number, that are gone from disk or should be there, and of which a store has a verified
+    copy."""
+    has_copy = exists().where(_C.file_id == FILE.c.file_id, _C.state == ReplicaState.VERIFIED.value)
+    stands = and_(FILE.c.replaced_by.is_(None), FILE.c.correction_id.is_(None), FILE.c.offloaded_time.is_(None))
+    statement = select(FILE.c.file_id).where(stands, has_copy, FILE.c.file_id > beyond)
+    return list(connection.scalars(statement.order_by(FILE.c.file_id).limit(most)))
+
+
 def at_paths(connection: Connection, store: str, paths: Sequence[str]) -> dict[str, Replica]:
     """By path: what is known to be there in a store."""
     found: dict[str, Replica] = {}
@@ -183,6 +216,17 @@ def at_paths(connection: Connection, store: str, paths: Sequence[str]) -> dict[s
         statement = _replicas().where(_C.store == store, _C.path.in_(some))
         found.update((row["path"], _replica(row)) for row in connection.execute(statement).mappings())
     return found
+
+
+def duplicates(connection: Connection, store: str) -> list[tuple[str, list[str]]]:
+    """The files of which a store has several copies, by name, and the paths of these."""
+    is_there = and_(_C.store == store, _C.state.in_((ReplicaState.VERIFIED.value, ReplicaState.UNVERIFIED.value)))
+    several = select(_C.file_id, _C.member).where(is_there).group_by(_C.file_id, _C.member).having(func.count() > 1)
+    each = several.subquery()
+    same = and_(_C.file_id == each.c.file_id, _C.member == each.c.member)
+    statement = select(FILE.c.filename, _C.member, _C.path).join(each, same).join(FILE, FILE.c.file_id == _C.file_id)
+    rows = connection.execute(statement.where(is_there).order_by(FILE.c.filename, _C.member, _C.path))
+    return [(name, [row[2] for row in some]) for (name, _), some in groupby(rows, lambda row: (row[0], row[1]))]
 
 
 def counts(connection: Connection) -> dict[str, StoreCounts]:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from dbproc.core.copies import in_order
 from dbproc.core.errors import NotFoundError
 from dbproc.core.filenames import without_ending
 from dbproc.core.model import Mission, Product
@@ -114,8 +115,9 @@ def _copies(
             preference=0,
             url=f"file://{mission.root}/{path}",
         )
-    shown = [_shown(stores.get(each.store), each) for each in some]
-    yield from sorted(shown, key=lambda each: (each.preference is None, each.preference or 0, each.store, each.path))
+    order = {spec.name: number for number, spec in enumerate(in_order(mission.stores))}
+    for each in sorted(some, key=lambda each: (order.get(each.store, len(order)), each.store, each.path)):
+        yield _shown(stores.get(each.store), each)
 
 
 def _shown(spec: StoreSpec | None, replica: Replica) -> CopyShown:

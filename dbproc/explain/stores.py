@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
+from dbproc.core.copies import in_order
 from dbproc.core.errors import TransferError
 from dbproc.core.filenames import without_ending
 from dbproc.core.model import Definition, Mission
@@ -65,7 +66,7 @@ def shown_stores(store: Store, *, asked: bool = False) -> StoresShown:
         counts, root = replicas.counts(connection), replicas.counts_of_root(connection)
         spread = _spread(definition, replicas.stores_of_files(connection))
     mission = definition.mission
-    specs = sorted(mission.stores, key=lambda each: (each.preference, each.name))
+    specs = in_order(mission.stores)
     known = {spec.name for spec in specs}
     rows = [_root(mission, root)]
     rows += [_shown(mission, spec, counts.get(spec.name) or StoreCounts(store=spec.name), asked) for spec in specs]

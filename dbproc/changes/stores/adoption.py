@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -16,7 +16,6 @@ from dbproc.changes.correcting import Correcting, correcting
 from dbproc.changes.stores.names import Found, Names, Unfit
 from dbproc.core.digests import is_unknown
 from dbproc.core.errors import UserError
-from dbproc.core.events import Progress
 from dbproc.core.inventories import Listed, kind_of, path_in_store
 from dbproc.core.lookup import product_named, store_named
 from dbproc.core.model import Definition, NewFile
@@ -92,7 +91,7 @@ def adopt(
     products: Sequence[str] = (),
     queued: bool = False,
     only_look: bool = False,
-    progress: Progress | None = None,
+    told: Callable[[str, int], None] | None = None,
 ) -> StoreAdopted:
     """Take in what lies in a store, or with `only_look` say what would be.
 
@@ -112,8 +111,8 @@ def adopt(
         Queue what is taken in, so that the next run makes what comes of it.
     only_look
         Change nothing.
-    progress
-        Told how many files were looked at; the total is 0, for nobody knows it.
+    told
+        Told the name of the store and how many files were looked at.
 
     Raises
     ------
@@ -135,8 +134,8 @@ def adopt(
         adoption = _Adoption(ground, definition, spec, Names(definition, meant, ground.run_id), queued=queued)
         while some := list(islice(found, _BATCH)):
             adoption.take(some)
-            if progress is not None:
-                progress(adoption.listed, 0)
+            if told is not None:
+                told(spec.name, adoption.listed)
         return adoption.adopted()
 
 
