@@ -311,7 +311,7 @@ class _Check:
             return ""
         if digest == part.digest:
             self._verified += 1
-            self._enter(replica, ReplicaState.VERIFIED, "")
+            self._enter(replica, ReplicaState.VERIFIED, "", digest)
             return ""
         why = f"its digest is {digest}, and its file's {part.digest}"
         if replica.state is not ReplicaState.CORRUPT:
@@ -350,10 +350,10 @@ class _Check:
 
     # --- what is recorded and told ---
 
-    def _enter(self, replica: Replica, state: ReplicaState, reason: str) -> None:
+    def _enter(self, replica: Replica, state: ReplicaState, reason: str, digest: str | None = None) -> None:
         if not self._options.only_look:
             with self._store.begin() as connection:
-                replicas.record(connection, [replica.replica_id], state, reason, dt.datetime.now(dt.UTC))
+                replicas.record(connection, [replica.replica_id], state, reason, dt.datetime.now(dt.UTC), digest)
 
     def _record(self, missing: Sequence[int]) -> None:
         """Record what the listing tells."""

@@ -25,7 +25,7 @@ from dbproc.cli.progress import Screen
 from dbproc.cli.selection import product_option
 from dbproc.cli.terminal import bad
 from dbproc.core.durations import ALLOWED, read_duration
-from dbproc.core.text import size_words
+from dbproc.core.text import number_words, size_words
 
 if TYPE_CHECKING:
     from dbproc.check.stores import StoreChecked
@@ -78,10 +78,12 @@ def list_command(asked: bool, mission: str, as_json: bool) -> None:
             echo_folded(f"{cell(each.store)}, {cell(each.url)}: {how}")
     spread = found.spread
     if spread.copies:
-        shares = ", ".join(f"{count} in {stores}" for stores, count in spread.by_stores.items())
-        echo_folded(f"{spread.copies} copies of {spread.files} files, {spread.names} names; by stores: {shares}")
+        shares = ", ".join(f"{count:,} in {stores}" for stores, count in spread.by_stores.items())
+        copies = number_words(spread.copies, "copy", "copies")
+        files, names = number_words(spread.files, "file"), number_words(spread.names, "name")
+        echo_folded(f"{copies} of {files}, {names}; in so many stores are names: {shares}")
     if spread.several_in_one:
-        click.echo(f"{spread.several_in_one} with several copies in one store")
+        click.echo(f"{number_words(spread.several_in_one, 'name')} with several copies in one store")
 
 
 _LISTED = ("store", "trust", "files", "size", "verified", "unverified", "missing", "corrupt")
@@ -147,10 +149,8 @@ def check_command(
     for each in found.stores:
         _say_checked(each, is_whole=is_whole)
     for few in found.below:
-        wanted = f"{few.least} verified {'copy' if few.least == 1 else 'copies'}"
-        echo_folded(
-            f"{bad('below')} {cell(few.product)}: {few.files} files have {few.copies} of {wanted}, {cell(few.first)} …"
-        )
+        have = f"{number_words(few.files, 'file')} with {few.copies} of {few.least} verified copies"
+        echo_folded(f"{bad('below')} {cell(few.product)}: {have}, the first is {cell(few.first)}")
     return 0 if found.is_well else 1
 
 
@@ -258,7 +258,8 @@ def adopt_command(
         print_json(done)
         return 1 if done.contradicting else 0
     for each in done.taken:
-        echo_folded(f"{cell(each.product)}: {each.files} new files, {each.copies} new copies, {size_words(each.bytes)}")
+        new = f"{number_words(each.files, 'new file')}, {number_words(each.copies, 'new copy', 'new copies')}"
+        echo_folded(f"{cell(each.product)}: {new}, {size_words(each.bytes)}")
     for left in done.left:
         echo_folded(cell(left_words(left)))
     for wrong in shown_of(done.contradictions, is_whole=is_whole):

@@ -21,7 +21,7 @@ from dbproc.core.lookup import product_named, store_named
 from dbproc.core.model import Definition, NewFile
 from dbproc.core.places import StoreSpec
 from dbproc.core.states import ReplicaState
-from dbproc.core.text import size_words
+from dbproc.core.text import number_words, size_words
 from dbproc.database import files, links, queue, replicas, verdicts
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import identity_of
@@ -446,12 +446,13 @@ def _both(recorded: int | None, now: int | None) -> str:
 def sums(done: StoreAdopted) -> Iterator[str]:
     """What was done, in numbers."""
     would = "" if done.is_done else "would be "
-    yield f"{done.listed} listed: {done.files} new files and {done.copies} copies {would}taken in, {done.known} known"
+    new = f"{number_words(done.files, 'new file')} and {number_words(done.copies, 'copy', 'copies')} {would}taken in"
+    yield f"{done.listed:,} listed: {new}, {done.known:,} known"
     left = sum(each.count for each in done.left)
     if left:
-        yield f"{left} left alone"
+        yield f"{left:,} left alone"
     if done.contradicting:
-        yield f"{done.contradicting} contradict the catalogue"
+        yield f"{done.contradicting:,} contradict the catalogue"
 
 
 def left_words(left: LeftKind) -> str:
@@ -459,4 +460,4 @@ def left_words(left: LeftKind) -> str:
     kind = left.kind or "no extension"
     size = f", {size_words(left.bytes)}" if left.bytes else ""
     more = ", …" if left.count > len(left.examples) else ""
-    return f"{left.count} with {kind}{size}: {left.why}; {', '.join(left.examples)}{more}"
+    return f"{left.count:,} with {kind}{size}: {left.why}; {', '.join(left.examples)}{more}"
