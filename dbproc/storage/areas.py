@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import posixpath
 import stat
@@ -19,6 +18,8 @@ from contextlib import contextmanager, suppress
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError, TransferError
 from dbproc.core.staging import PRIVATE
 from dbproc.storage import permissions, renaming
+from dbproc.storage.digest import algorithm_of
+from dbproc.storage.hashing import Digests
 from dbproc.system.signals import keep_time
 
 _CHUNK = 1 << 20
@@ -95,31 +96,35 @@ class Area:
         if status is None:
             return None
         if not stat.S_ISLNK(status.st_mode):
-            return _state(status)
+            return state_of(status)
         directory, name = posixpath.split(path)
         try:
             with self.entered(directory) as descriptor:
-                return f"{_TO}{os.readlink(name, dir_fd=descriptor)}"
+                return leading_to(os.readlink(name, dir_fd=descriptor))
         except (OSError, GoneError):
             return None
 
     def has_bytes(self, path: str, size: int | None, digest: str | None) -> bool:
         """Whether a regular file with these bytes has a path; where no digest is known, it is not told."""
-        algorithm, _, wanted = (digest or "").partition(":")
-        if algorithm not in hashlib.algorithms_available or not wanted:
+        if not digest:
             return False
+        digests = Digests([algorithm_of(digest)])
         directory, name = posixpath.split(path)
         with self.entered(directory) as descriptor, _words(f"{self._shown(path)} cannot be read"):
-            opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
+            try:
+                opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.ENXIO):
+                    return False  # a link, or a socket
+                raise
             with open(opened, "rb") as stream:
                 status = os.fstat(opened)
                 if not stat.S_ISREG(status.st_mode) or (size is not None and status.st_size != size):
                     return False
-                hasher = hashlib.new(algorithm, usedforsecurity=False)
                 while chunk := stream.read(_CHUNK):
-                    hasher.update(chunk)
+                    digests.update(chunk)
                     keep_time()
-                return hasher.hexdigest() == wanted
+        return bool(digests.compared([digest])[0])
 
     def hardlink(self, source: str, path: str) -> str:
         """Give a file another name in the area; gives what tells it from others."""
@@ -131,7 +136,7 @@ class Area:
                 text = f"{source} is on another filesystem than {self.directory}, and cannot have another name there"
                 raise PermanentError(f"{text}; stage a copy of it: --link copy") from error
             raise self._error(error, path, source) from error
-        return _state(os.lstat(source))
+        return state_of(os.lstat(source))
 
     def symlink(self, source: str, path: str) -> str:
         """Have a symbolic link in the area lead to a file; gives what tells it from others."""
@@ -140,7 +145,7 @@ class Area:
                 os.symlink(source, name, dir_fd=descriptor)
         except OSError as error:
             raise self._error(error, path, source) from error
-        return f"{_TO}{source}"
+        return leading_to(source)
 
     def reflink(self, source: str, path: str, word: str, announce: Callable[[str], None]) -> str:
         """Put a file into the area that shares its bytes with another; gives what tells it from others.
@@ -183,7 +188,7 @@ class Area:
                 fcntl.ioctl(made, _FICLONE, origin.fileno())
                 permissions.give_open(made)
                 os.fsync(made)
-                return _state(os.fstat(made))
+                return state_of(os.fstat(made))
             finally:
                 os.close(made)
 
@@ -213,6 +218,11 @@ class Area:
             return isinstance(error, GoneError)
         return True
 
+    def remove_private(self, directory: str, name: str) -> None:
+        """Remove what is private of a file that was not placed."""
+        with suppress(TransferError, FileNotFoundError), self.entered(directory) as descriptor:
+            os.unlink(name, dir_fd=descriptor)
+
     @contextmanager
     def _name_for(self, path: str) -> Iterator[tuple[int, str]]:
         """The directory of a new file, made if it is missing, and its name in there; synced at the end."""
@@ -231,7 +241,12 @@ class Area:
             return TakenError(f"{shown} is there already, and is not what is to be placed; it is not overwritten")
         if error.errno == errno.ENOENT:
             return GoneError(f"{source} is gone")
-        return _as_error(error, f"{shown} cannot be placed")
+        return as_error(error, f"{shown} cannot be placed")
+
+
+def leading_to(source: str) -> str:
+    """What tells a symbolic link from another one."""
+    return f"{_TO}{source}"
 
 
 @contextmanager
@@ -270,10 +285,11 @@ def _words(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _as_error(error, what) from error
+        raise as_error(error, what) from error
 
 
-def _as_error(error: OSError, what: str) -> TransferError:
+def as_error(error: OSError, what: str) -> TransferError:
+    """A fault of the system as what it means; `what` could not be done."""
     text = f"{what}: {error.strerror or error}"
     if error.errno == errno.ENOENT:
         return GoneError(text)
@@ -282,6 +298,6 @@ def _as_error(error: OSError, what: str) -> TransferError:
     return TemporaryError(text) if error.errno in _WAITS else PermanentError(text)
 
 
-def _state(status: os.stat_result) -> str:
+def state_of(status: os.stat_result) -> str:
     """What stays the same as long as a file keeps its bytes, whatever names and rights it gets."""
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
