@@ -278,7 +278,7 @@ def holders(connection: Connection, stage_id: int) -> dict[str, int]:
         .where(_FILE.c.stage_id == stage_id, _OTHER_FILE.c.state == StageState.PLACED)
         .where(_OTHER_STAGE.c.area == _STAGE.c.area, _OTHER_STAGE.c.removed_time.is_(None))
     )
-    return dict(connection.execute(statement).tuples().all())
+    return {row.target_path: row.stagefile_id for row in connection.execute(statement)}
 
 
 # --- changing ---
