@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from dbproc.core.errors import GoneError, PermanentError, TakenError, TransferError
-from dbproc.core.text import time_of
 from dbproc.storage.areas import as_error, opened, state_of
 from dbproc.storage.stores.base import Entry, refuse_leading_out
-from dbproc.storage.stores.local import LocalPlace, LocalReader, LocalUpload
+from dbproc.storage.stores.local import LocalPlace, LocalReader, LocalUpload, as_entry
 
 
 class AreaPlace(LocalPlace):
@@ -28,7 +27,7 @@ class AreaPlace(LocalPlace):
             if stat.S_ISDIR(status.st_mode):
                 yield Entry(path=path, is_directory=True)
             elif stat.S_ISREG(status.st_mode):
-                yield _entry(path, status)
+                yield as_entry(path, status)
 
     def look(self, path: str) -> Entry:
         """One file as it is now."""
@@ -39,7 +38,7 @@ class AreaPlace(LocalPlace):
             raise GoneError(f"there is no {self.directory}/{path}")
         if not stat.S_ISREG(status.st_mode):
             raise PermanentError(f"{self.directory}/{path} is no file")
-        return _entry(path, status)
+        return as_entry(path, status)
 
     def read(self, path: str, offset: int = 0, known: Entry | None = None) -> LocalReader:
         """Read a file from a byte on, or from 0 where it is not the known one any more."""
@@ -55,7 +54,7 @@ class AreaPlace(LocalPlace):
         if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
             raise PermanentError(f"{shown} is no file")
-        entry = _entry(path, status)
+        entry = as_entry(path, status)
         goes_on = known is not None and entry.is_provably(known)
         return LocalReader(descriptor, shown, entry, offset if goes_on else 0)
 
@@ -113,8 +112,3 @@ class _AreaUpload(LocalUpload):
         if self._directory >= 0:
             os.close(self._directory)
             self._directory = -1
-
-
-def _entry(path: str, status: os.stat_result) -> Entry:
-    modified = time_of(status.st_mtime_ns / 1e9)
-    return Entry(path=path, size=status.st_size, modified=modified, version=state_of(status))
