@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from dbproc.core.errors import GoneError, PermanentError, TakenError, TemporaryError
+from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError
+from dbproc.core.places import StoreSpec
 from dbproc.storage import transfer
 from dbproc.storage.stores import base
 from dbproc.storage.stores import s3 as module
@@ -24,6 +25,7 @@ from dbproc.storage.stores.s3 import PART, PARTS, S3Place, S3Upload, part_size, 
 from dbproc.storage.transfer import Order, move
 from tests.kit.places import Cut
 from tests.kit.s3 import ENVIRONMENT, SECRET, S3Server
+from tests.kit.stub import Stub, running
 
 SEVEN_PARTS = os.urandom(1 << 20) * 49  # of 8 MiB, the last of 1 MiB
 THREE_PARTS = SEVEN_PARTS[: 2 * PART + (1 << 20)]
@@ -295,6 +297,87 @@ def test_the_bucket_may_be_addressed_by_the_host(moto_s3: S3Server, monkeypatch:
     assert store.host == f"{server.bucket}.s3.amazonaws.com"
     with closing(server.client) as client:
         assert client.get_object(Bucket=server.bucket, Key="data/file")["Body"].read() == b"bytes"
+
+
+def said(code: str) -> bytes:
+    return f"<Error><Code>{code}</Code><Message>The server's words.</Message></Error>".encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "kind", "wait"),
+    [
+        (503, said("SlowDown"), TemporaryError, 7),
+        (500, said("InternalError"), TemporaryError, 7),
+        (400, said("RequestTimeout"), TemporaryError, 7),
+        (409, said("OperationAborted"), TemporaryError, 7),
+        (200, said("InternalError"), TemporaryError, 7),
+        (503, b"<html>no XML<br>", TemporaryError, 7),
+        (403, said("QuotaExceeded"), RoomError, 7),
+        (507, said("XMinioStorageFull"), RoomError, 7),
+        (507, b"", RoomError, 7),
+        (403, said("AccessDenied"), PermanentError, None),
+        (403, said("RequestTimeTooSkewed"), PermanentError, None),
+        (400, said("EntityTooLarge"), PermanentError, None),
+        (301, said("PermanentRedirect"), PermanentError, None),
+        (404, said("NoSuchBucket"), PermanentError, None),
+    ],
+)
+def test_what_passes_and_what_does_not(status: int, answer: bytes, kind: type, wait: float | None) -> None:
+    class Refusing(Stub):
+        def answer(self) -> None:
+            self.received()
+            if self.command == "HEAD":
+                self.send(404 if self.path.strip("/").count("/") else 200)
+            else:
+                self.send(status, answer, {"Retry-After": "7", "Location": "http://169.254.169.254/"})
+
+    with running(Refusing) as url, closing(place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))) as store:
+        upload = store.upload("file", "transfer-1", size=5)
+        fill(upload, b"bytes")
+        with pytest.raises(kind) as raised:
+            upload.publish()
+    assert type(raised.value) is kind
+    assert getattr(raised.value, "retry_after", None) == wait
+    assert "The server's words." in str(raised.value) or b"Error" not in answer
+
+
+def test_a_server_that_does_not_know_preconditions_is_asked_without_them() -> None:
+    asked: list[str | None] = []
+
+    class Old(Stub):
+        def answer(self) -> None:
+            self.received()
+            if self.command == "HEAD":
+                self.send(404 if self.path.strip("/").count("/") else 200)
+            else:
+                asked.append(self.headers["If-None-Match"])
+                self.send(501 if self.headers["If-None-Match"] else 200)
+
+    with running(Old) as url, closing(place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))) as store:
+        put(store, "file", b"bytes")
+    assert asked == ["*", None]
+
+
+@pytest.mark.parametrize(
+    ("headers", "digests"),
+    [
+        ({"ETag": f'"{MD5}"'}, [f"md5:{MD5}"]),
+        ({"ETag": f'"{MD5}-7"'}, []),
+        ({"ETag": f'"{MD5}"', "x-amz-server-side-encryption": "AES256"}, [f"md5:{MD5}"]),
+        ({"ETag": f'"{MD5}"', "x-amz-server-side-encryption": "aws:kms"}, []),
+        ({"ETag": f'"{MD5}"', "x-amz-server-side-encryption-customer-algorithm": "AES256"}, []),
+        ({"ETag": f'"{MD5}"', "x-amz-storage-class": "EXPRESS_ONEZONE"}, []),
+        ({"x-amz-checksum-sha256": "AAEC"}, ["sha256:000102"]),
+        ({"x-amz-checksum-sha256": "AAEC-2", "x-amz-checksum-type": "COMPOSITE"}, []),
+    ],
+)
+def test_an_etag_is_an_md5_only_where_it_can_be_one(headers: dict[str, str], digests: list[str]) -> None:
+    class Telling(Stub):
+        def answer(self) -> None:
+            self.send(200, b"", headers)
+
+    with running(Telling) as url, closing(place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))) as store:
+        assert list(store.look("file").digests) == digests
 
 
 @pytest.mark.parametrize("path", ["../up", "/absolute", "a//b", "a/./b", "", "a/..", "zero\0", "dir/", "n" * 256])
