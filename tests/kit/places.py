@@ -1,0 +1,73 @@
+"""Places that do not do as they should, made of directories: they cut, change, lie, refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from dbproc.core.errors import TemporaryError
+from dbproc.storage.stores.base import Entry, Reader
+from dbproc.storage.stores.local import LocalPlace
+
+
+class Told:
+    """A place whose files are told with other facts: its entries go through `change`."""
+
+    host = "elsewhere"
+
+    def __init__(self, place: LocalPlace, change: Callable[[Entry], Entry] = lambda entry: entry) -> None:
+        self._place = place
+        self._change = change
+        self.url = place.url
+
+    def look(self, path: str) -> Entry:
+        return self._change(self._place.look(path))
+
+    def read(self, path: str, offset: int = 0, known: Entry | None = None) -> Reader:
+        reader = self._place.read(path, 0)
+        entry = self._change(reader.entry)
+        reader.entry, reader.offset = replace(entry, version=reader.entry.version), 0
+        goes_on = known is not None and entry.is_provably(known)
+        return _Reader(reader, entry, offset if goes_on else 0)
+
+    def __getattr__(self, name: str):
+        return getattr(self._place, name)
+
+
+class _Reader:
+    def __init__(self, reader: Reader, entry: Entry, offset: int) -> None:
+        self._reader, self.entry, self.offset = reader, entry, offset
+
+    def __iter__(self) -> Iterator[bytes]:
+        at = 0
+        for chunk in self._reader:
+            yield chunk[max(self.offset - at, 0) :]
+            at += len(chunk)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+class Cut(Told):
+    """A place whose connection breaks after so many bytes of each reading."""
+
+    def __init__(self, place: LocalPlace, count: int) -> None:
+        super().__init__(place)
+        self._count = count
+
+    def read(self, path: str, offset: int = 0, known: Entry | None = None) -> Reader:
+        return _Cut(super().read(path, offset, known), self._count)
+
+
+class _Cut(_Reader):
+    def __init__(self, reader: Reader, count: int) -> None:
+        super().__init__(reader, reader.entry, 0)
+        self.offset, self._count = reader.offset, count
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = self._count
+        for chunk in self._reader:
+            yield chunk[:left]
+            left -= len(chunk)
+            if left <= 0:
+                raise TemporaryError("the connection broke")
